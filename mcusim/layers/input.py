@@ -1,0 +1,22 @@
+"""The model's input: written by the caller of `cnn()`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mcusim.fixed_point import Format
+from mcusim.graph import Layer
+
+if TYPE_CHECKING:
+    from mcusim.quantize import Scheme
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Input(Layer):
+    """One to three axes, channels last."""
+
+    KERAS = ("InputLayer",)
+
+    def quantize(self, scheme: Scheme, inputs: tuple[Format, ...], peak: float) -> Layer:
+        return replace(self, format=scheme.format(peak))
