@@ -1,0 +1,25 @@
+/* output = activation(kernel x input + bias), a scale and an offset for each channel. May work in place. */
+#ifndef NN_BATCH_NORMALIZATION_H
+#define NN_BATCH_NORMALIZATION_H
+
+#include "number.h"
+
+typedef struct {
+    int rows, channels;
+    int shift; /* from the scale of the products to the output's */
+    nn_activation_t activation;
+    number_t ceiling;
+} nn_batch_normalization_t;
+
+NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *output, const number_t *kernel,
+                                            const accumulator_t *bias, const nn_batch_normalization_t p)
+{
+    for (int row = 0; row < p.rows; row++) {
+        for (int channel = 0; channel < p.channels; channel++) {
+            const accumulator_t sum = (accumulator_t)kernel[channel] * *input++ + bias[channel];
+            *output++ = nn_finish(sum, p.shift, p.activation, p.ceiling);
+        }
+    }
+}
+
+#endif

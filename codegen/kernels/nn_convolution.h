@@ -1,0 +1,65 @@
+/* Convolution over channels-last planes, with strides, zero padding and groups. 1D data is a plane of height 1. */
+#ifndef NN_CONVOLUTION_H
+#define NN_CONVOLUTION_H
+
+#include "nn_window.h"
+#include "number.h"
+
+typedef struct {
+    int input_height, input_width, input_channels;
+    int output_height, output_width, output_channels;
+    int window_height, window_width, stride_height, stride_width;
+    int padding_top, padding_left;
+    int groups;
+    int shift; /* from the scale of the sums to the output's */
+    nn_activation_t activation;
+    number_t ceiling;
+} nn_convolution_t;
+
+/* Sum of products of one filter with the taps of one output position that lie inside the plane. */
+NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const number_t *filter, accumulator_t sum,
+                                                 const nn_range_t rows, const nn_range_t columns, const int channels,
+                                                 const nn_convolution_t p)
+{
+    for (int row = rows.first; row < rows.end; row++) {
+        const number_t *x = input + ((rows.start + row) * p.input_width + columns.start + columns.first) * p.input_channels;
+        const number_t *w = filter + (row * p.window_width + columns.first) * channels;
+        if (p.groups == 1) { /* taps side by side in both arrays: one scalar product */
+            const int count = (columns.end - columns.first) * channels;
+            for (int i = 0; i < count; i++) {
+                sum += (accumulator_t)w[i] * x[i];
+            }
+        } else {
+            for (int column = columns.first; column < columns.end; column++) {
+                for (int i = 0; i < channels; i++) {
+                    sum += (accumulator_t)w[i] * x[i];
+                }
+                w += channels;
+                x += p.input_channels;
+            }
+        }
+    }
+    return sum;
+}
+
+/* kernel: filters x window x channels of a group; bias: at the scale of the sums, rounding term included */
+NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *restrict output, const number_t *kernel,
+                                    const accumulator_t *bias, const nn_convolution_t p)
+{
+    const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;
+    const int taps = p.window_height * p.window_width * channels;
+    for (int y = 0; y < p.output_height; y++) {
+        const nn_range_t rows = nn_range(y * p.stride_height - p.padding_top, p.window_height, p.input_height);
+        for (int x = 0; x < p.output_width; x++) {
+            const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
+            for (int filter = 0; filter < p.output_channels; filter++) {
+                const accumulator_t sum =
+                    NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],
+                                             rows, columns, channels, p);
+                *output++ = nn_finish(sum, p.shift, p.activation, p.ceiling);
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* output = activation(kernel x input + bias) */
+#ifndef NN_DENSE_H
+#define NN_DENSE_H
+
+#include "number.h"
+
+typedef struct {
+    int inputs, units;
+    int shift; /* from the scale of the sums to the output's */
+    nn_activation_t activation;
+    number_t ceiling;
+} nn_dense_t;
+
+/* kernel: units x inputs; bias: at the scale of the sums, rounding term included */
+NN_KERNEL void NN_NAME(dense)(const number_t *restrict input, number_t *restrict output, const number_t *kernel,
+                              const accumulator_t *bias, const nn_dense_t p)
+{
+    for (int unit = 0; unit < p.units; unit++) {
+        const number_t *weights = kernel + unit * p.inputs;
+        accumulator_t sum = bias[unit];
+        for (int i = 0; i < p.inputs; i++) {
+            sum += (accumulator_t)weights[i] * input[i];
+        }
+        output[unit] = nn_finish(sum, p.shift, p.activation, p.ceiling);
+    }
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* Largest number of each window; padding never counts. */
+#ifndef NN_MAX_POOLING_H
+#define NN_MAX_POOLING_H
+
+#include "nn_window.h"
+#include "number.h"
+
+typedef struct {
+    int input_height, input_width, input_channels;
+    int output_height, output_width;
+    int window_height, window_width, stride_height, stride_width;
+    int padding_top, padding_left;
+    nn_activation_t activation;
+    number_t ceiling;
+} nn_max_pooling_t;
+
+NN_KERNEL void NN_NAME(max_pooling)(const number_t *restrict input, number_t *restrict output, const nn_max_pooling_t p)
+{
+    for (int y = 0; y < p.output_height; y++) {
+        const nn_range_t rows = nn_range(y * p.stride_height - p.padding_top, p.window_height, p.input_height);
+        for (int x = 0; x < p.output_width; x++) {
+            const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
+            for (int channel = 0; channel < p.input_channels; channel++) {
+                const int corner = (rows.start + rows.first) * p.input_width + columns.start + columns.first;
+                number_t best = input[corner * p.input_channels + channel];
+                for (int row = rows.start + rows.first; row < rows.start + rows.end; row++) {
+                    for (int column = columns.start + columns.first; column < columns.start + columns.end; column++) {
+                        const number_t number = input[(row * p.input_width + column) * p.input_channels + channel];
+                        best = number > best ? number : best;
+                    }
+                }
+                *output++ = nn_finish(best, 0, p.activation, p.ceiling);
+            }
+        }
+    }
+}
+
+#endif
