@@ -1,0 +1,203 @@
+"""Graphs for tests, built through the layers' own `from_keras` but without Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from mcusim.fixed_point import Array
+from mcusim.from_keras import KerasLayer, make_activation
+from mcusim.graph import Graph, Layer, Shape
+from mcusim.layers import BY_KERAS_NAME
+from mcusim.layers.input import Input
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Conv": {"strides": 1, "padding": "valid", "use_bias": True, "activation": "linear"},
+    "Pooling": {"strides": None, "padding": "valid", "pool_size": 2},
+    "Dense": {"use_bias": True, "activation": "linear"},
+    "BatchNormalization": {"axis": -1, "scale": True, "center": True, "epsilon": 1e-3},
+}
+
+
+@dataclass
+class Builder:
+    """Adds one Keras-like layer after another; arrays come from a seeded generator."""
+
+    shape: Shape
+    seed: int = 0
+    spread: float = 1.0  # weights are normal with this deviation over sqrt(fan in)
+    layers: list[Layer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = np.random.default_rng(self.seed)
+        self.layers.append(Input(name="input", inputs=(), shape=self.shape))
+
+    @property
+    def last(self) -> Layer:
+        return self.layers[-1]
+
+    def layer(self, name: str) -> Layer:
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def weights(self, *shape: int, fan_in: int) -> Array:
+        return np.asarray(self.random.normal(size=shape) * self.spread / np.sqrt(fan_in), np.float32)
+
+    def add(self, kind: str, *inputs: str, arrays: tuple[Array, ...] = (), **config: Any) -> str:
+        """Append a layer of a Keras kind; -> its name. Without inputs it reads the last layer."""
+        sources = inputs or (self.last.name,)
+        defaults = next((values for part, values in DEFAULTS.items() if part in kind), {})
+        name = f"{kind.lower()}_{len(self.layers)}"
+        shapes = tuple(self.layer(source).shape for source in sources)
+        view = KerasLayer(name, kind, {**defaults, **config}, arrays, sources, shapes)
+        if kind == "Activation":
+            made = make_activation(view, config["activation"], name, sources, shapes[0])
+        else:
+            made = BY_KERAS_NAME[kind].from_keras(view)
+        self.layers.extend(made)
+        return self.last.name
+
+    def conv(self, filters: int, size: int = 3, *inputs: str, groups: int = 1, **config: Any) -> str:
+        shape = self.layer(inputs[0]).shape if inputs else self.last.shape
+        rank, channels = len(shape) - 1, shape[-1] // groups
+        window = (size,) * rank
+        arrays = (self.weights(*window, channels, filters, fan_in=size**rank * channels), self.bias(filters))
+        return self.add(f"Conv{rank}D", *inputs, arrays=arrays, groups=groups, **config)
+
+    def depthwise(self, size: int = 3, multiplier: int = 1, **config: Any) -> str:
+        shape = self.last.shape
+        rank, channels = len(shape) - 1, shape[-1]
+        window = (size,) * rank
+        arrays = (self.weights(*window, channels, multiplier, fan_in=size**rank), self.bias(channels * multiplier))
+        return self.add(f"DepthwiseConv{rank}D", arrays=arrays, **config)
+
+    def separable(self, filters: int, size: int = 3, **config: Any) -> str:
+        shape = self.last.shape
+        rank, channels = len(shape) - 1, shape[-1]
+        deep = self.weights(*(size,) * rank, channels, 1, fan_in=size**rank)
+        point = self.weights(*(1,) * rank, channels, filters, fan_in=channels)
+        return self.add(f"SeparableConv{rank}D", arrays=(deep, point, self.bias(filters)), **config)
+
+    def dense(self, units: int, **config: Any) -> str:
+        inputs = self.last.shape[-1]
+        return self.add("Dense", arrays=(self.weights(inputs, units, fan_in=inputs), self.bias(units)), **config)
+
+    def normalization(self) -> str:
+        channels = self.last.shape[-1]
+        gamma, beta, mean = (self.random.normal(size=channels).astype(np.float32) for _ in range(3))
+        variance = self.random.uniform(0.01, 4, channels).astype(np.float32)
+        return self.add("BatchNormalization", arrays=(gamma, beta, mean, variance))
+
+    def bias(self, count: int) -> Array:
+        return (self.random.normal(size=count) * 0.3 * self.spread).astype(np.float32)
+
+    def graph(self, name: str = "model") -> Graph:
+        return Graph(tuple(self.layers), name)
+
+    def samples(self, count: int = 8, scale: float = 1.0) -> Array:
+        return (self.random.normal(size=(count, *self.shape)) * scale).astype(np.float32)
+
+
+@st.composite
+def builders(draw: st.DrawFn) -> Builder:
+    """Random graphs: 1D or 2D, odd sizes, branches, extreme weights."""
+    channels = draw(st.integers(1, 5))
+    side = st.integers(3, 13)
+    shape = (draw(side), channels) if draw(st.booleans()) else (draw(side), draw(side), channels)
+    spread = draw(st.sampled_from([1.0, 1.0, 1e-3, 30.0, 1e4, 0.0]))
+    builder = Builder(shape, seed=draw(st.integers(0, 2**32 - 1)), spread=spread)
+    for _ in range(draw(st.integers(1, 6))):
+        draw(st.sampled_from(MOVES))(builder, draw)
+    ending = draw(st.sampled_from(["flatten", "average", "max", "none", "softmax"]))
+    _end(builder, ending, draw)
+    return builder
+
+
+def _convolution(builder: Builder, draw: st.DrawFn) -> None:
+    builder.conv(
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 3)),
+        strides=draw(st.integers(1, 2)),
+        padding=draw(st.sampled_from(["same", "valid"])) if min(builder.last.shape[:-1]) >= 3 else "same",
+        activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
+    )
+
+
+def _grouped(builder: Builder, draw: st.DrawFn) -> None:
+    channels = builder.last.shape[-1]
+    groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+    builder.conv(groups * draw(st.integers(1, 2)), 2, groups=groups, padding="same")
+
+
+def _depthwise(builder: Builder, draw: st.DrawFn) -> None:
+    builder.depthwise(draw(st.integers(1, 3)), draw(st.integers(1, 2)), padding="same")
+
+
+def _separable(builder: Builder, draw: st.DrawFn) -> None:
+    builder.separable(draw(st.integers(1, 4)), padding="same", activation="relu")
+
+
+def _residual(builder: Builder, draw: st.DrawFn) -> None:
+    start = builder.last
+    count = draw(st.integers(1, 2))
+    ends = [builder.conv(start.shape[-1], 3, start.name, padding="same") for _ in range(count)]
+    builder.add("Add", start.name, *ends)
+
+
+def _branches(builder: Builder, draw: st.DrawFn) -> None:
+    start = builder.last.name
+    ends = [builder.conv(draw(st.integers(1, 3)), 1, start) for _ in range(draw(st.integers(1, 2)))]
+    builder.add("Concatenate", start, *ends)
+
+
+def _pooling(builder: Builder, draw: st.DrawFn) -> None:
+    rank = len(builder.last.shape) - 1
+    kind = draw(st.sampled_from(["MaxPooling", "AveragePooling"]))
+    builder.add(
+        f"{kind}{rank}D",
+        pool_size=draw(st.integers(1, 3)),
+        strides=draw(st.sampled_from([None, 1, 2, 3])),
+        padding="same",
+    )
+
+
+def _padding(builder: Builder, draw: st.DrawFn) -> None:
+    rank = len(builder.last.shape) - 1
+    ends = st.tuples(st.integers(0, 2), st.integers(0, 2))
+    builder.add(f"ZeroPadding{rank}D", padding=draw(ends) if rank == 1 else (draw(ends), draw(ends)))
+
+
+def _simple(builder: Builder, draw: st.DrawFn) -> None:
+    kind = draw(st.sampled_from(["relu", "normalization", "rescaling", "dense", "softmax"]))
+    if kind == "relu":
+        builder.add("ReLU", max_value=draw(st.sampled_from([None, 6.0, 0.5])))
+    elif kind == "normalization":
+        builder.normalization()
+    elif kind == "rescaling":
+        builder.add("Rescaling", scale=draw(st.floats(-2, 2, width=32)), offset=draw(st.floats(-2, 2, width=32)))
+    elif kind == "dense":
+        builder.dense(draw(st.integers(1, 4)), activation="relu")
+    else:
+        builder.add("Softmax", axis=-1)
+
+
+MOVES = (_convolution, _grouped, _depthwise, _separable, _residual, _branches, _pooling, _padding, _simple)
+
+
+def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:
+    rank = len(builder.last.shape) - 1
+    if ending == "flatten":
+        builder.add("Flatten")
+        if builder.last.elements <= 512:
+            builder.dense(draw(st.integers(1, 4)))
+    elif ending == "average":
+        builder.add(f"GlobalAveragePooling{rank}D")
+    elif ending == "max":
+        builder.add(f"GlobalMaxPooling{rank}D")
+        builder.add("Reshape", target_shape=(1, -1))
+    elif ending == "softmax":
+        builder.add("Activation", activation="softmax")
+    if len(builder.layers) == 1:
+        builder.add("ReLU")
