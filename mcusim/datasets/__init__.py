@@ -1,0 +1,38 @@
+"""Name or file -> Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from mcusim.datasets import digits, npz_file, uci_har
+from mcusim.datasets.dataset import Dataset, Normalization
+from mcusim.errors import ConfigurationError, suggestion
+
+__all__ = ["DATASETS", "Dataset", "Normalization", "load_dataset"]
+
+
+class Publisher(Protocol):
+    """What a module of this package is."""
+
+    SUMMARY: str
+
+    def load(self) -> Dataset: ...
+
+
+DATASETS: Mapping[str, Publisher] = {"digits": digits, "uci_har": uci_har}
+
+
+def load_dataset(name_or_file: str, base: Path | None = None) -> Dataset:
+    """The data set of that name, or the user's `.npz` file, relative to `base` (default: working directory).
+
+    ConfigurationError for an unknown name, DataError when the data cannot be had or used.
+    """
+    if name_or_file in DATASETS:
+        return DATASETS[name_or_file].load()
+    if name_or_file.endswith(".npz") or "/" in name_or_file:
+        return npz_file.load((base or Path.cwd()) / name_or_file)
+    raise ConfigurationError(
+        f"there is no data set {name_or_file!r}", hint=suggestion(name_or_file, DATASETS) + " (or a file: 'data.npz')"
+    )

@@ -1,0 +1,148 @@
+"""UCI-HAR: windows of 128 readings of a phone's accelerometer and gyroscope, six activities (Anguita et al., 2013).
+
+The raw inertial signals in the publisher's split by person. They are taken from, in this order: `uci_har.npz`, the
+folder `UCI HAR Dataset/` or the publisher's zip in `MCUSIM_DATA_DIR`; the cache folder; the publisher (address
+overridden by `MCUSIM_UCI_HAR_URL`, for a mirror). The publisher names no checksum: the ones below are what many public
+projects recorded independently of each other. Content from any source must have the split's known size of each class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mcusim.datasets import npz_file
+from mcusim.datasets.dataset import Array, Dataset
+from mcusim.datasets.download import download
+from mcusim.errors import DataError
+
+SUMMARY = "human activity from a phone's motion sensors, 128 x 9, 6 classes, 7,352 + 2,947 samples, downloaded (58 MiB)"
+CLASSES = ("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying")
+CHANNELS = tuple(f"{signal}_{axis}" for signal in ("total_acc", "body_gyro", "body_acc") for axis in "xyz")
+WINDOW = 128
+CLASS_COUNTS = {"train": (1226, 1073, 986, 1286, 1374, 1407), "test": (496, 471, 420, 491, 532, 537)}
+
+URL = "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
+ARCHIVE = "human+activity+recognition+using+smartphones.zip"
+ARCHIVE_BYTES = 61_005_872
+ARCHIVE_SHA256 = "c00b803081a5c797cd5e4b83700a9810b38d53d9d84e01917e090e1fdbc81031"
+FOLDER = "UCI HAR Dataset"
+INNER_ARCHIVE = f"{FOLDER}.zip"
+INNER_SHA256 = "2045e435c955214b38145fb5fa00776c72814f01b203fec405152dac7d5bfeb0"
+
+HINT = (
+    f"without a network: fetch {ARCHIVE!r} elsewhere, put it (or the extracted folder {FOLDER!r}) into a folder "
+    "and name that folder in MCUSIM_DATA_DIR"
+)
+Arrays = dict[str, Array]
+ReadFile = Callable[[str], bytes]
+
+
+def load() -> Dataset:
+    """Samples (N, 128, 9): total acceleration xyz (g), angular velocity xyz (rad/s), body acceleration xyz (g).
+
+    `groups_train` is the person. DataError when the data cannot be had or is not this data set.
+    """
+    arrays = _from_data_dir() or _from_publisher()
+    y_train, y_test = arrays["y_train"].astype(np.int64), arrays["y_test"].astype(np.int64)
+    return Dataset(
+        "uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, arrays.get("subject_train")
+    )
+
+
+def _from_data_dir() -> Arrays | None:
+    """None when the user named no folder, or one without this data set."""
+    named = os.environ.get("MCUSIM_DATA_DIR")
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"MCUSIM_DATA_DIR names {named!r}, which is no folder", hint="name a folder, or unset it")
+    if (folder / "uci_har.npz").exists():
+        return _from_npz(folder / "uci_har.npz")
+    if (folder / FOLDER).is_dir():
+        return _parsed(lambda name: (folder / name).read_bytes(), str(folder / FOLDER))
+    for name, sha256 in ((ARCHIVE, ARCHIVE_SHA256), (INNER_ARCHIVE, INNER_SHA256)):
+        if (folder / name).is_file():
+            return _from_archive(_verified(folder / name, sha256))
+    return None
+
+
+def _from_publisher() -> Arrays:
+    url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
+    return _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT))
+
+
+def _verified(path: Path, sha256: str) -> Path:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise DataError(
+            f"{path.name!r} has another checksum than the published file", where=str(path), hint="fetch it again"
+        )
+    return path
+
+
+def _from_npz(path: Path) -> Arrays:
+    try:
+        arrays = npz_file.read_arrays(path, npz_file.REQUIRED, ("subject_train",))
+        return _checked(arrays)
+    except DataError as error:
+        raise DataError(error.what, where=str(path), hint=error.hint) from None
+
+
+def _from_archive(path: Path) -> Arrays:
+    """The publisher wraps the archive of the authors in another one; either is taken."""
+    try:
+        with zipfile.ZipFile(path) as outer:
+            if INNER_ARCHIVE not in outer.namelist():
+                return _parsed(outer.read, str(path))
+            with zipfile.ZipFile(io.BytesIO(outer.read(INNER_ARCHIVE))) as inner:
+                return _parsed(inner.read, str(path))
+    except zipfile.BadZipFile:
+        raise DataError(f"{path.name!r} is no zip file", where=str(path), hint="delete it and run again") from None
+
+
+def _parsed(read: ReadFile, where: str) -> Arrays:
+    arrays: Arrays = {}
+    try:
+        for part in ("train", "test"):
+            signals = f"{FOLDER}/{part}/Inertial Signals"
+            columns = [_numbers(read(f"{signals}/{channel}_{part}.txt")) for channel in CHANNELS]
+            arrays[f"x_{part}"] = np.stack(columns, axis=-1).reshape(-1, WINDOW, len(CHANNELS))
+            arrays[f"y_{part}"] = _numbers(read(f"{FOLDER}/{part}/y_{part}.txt")).astype(np.int64) - 1
+            arrays[f"subject_{part}"] = _numbers(read(f"{FOLDER}/{part}/subject_{part}.txt")).astype(np.int64)
+        return _checked(arrays)
+    except (KeyError, OSError) as error:
+        raise DataError(f"a file of the data set is missing: {error}", where=where, hint="extract it again") from None
+    except ValueError as error:
+        raise DataError(f"a file of the data set is damaged: {error}", where=where, hint="extract it again") from None
+    except DataError as error:
+        raise DataError(error.what, where=where, hint=error.hint) from None
+
+
+def _numbers(text: bytes) -> Array:
+    """All numbers of a text file, flat, float32. ValueError when something in it is no number."""
+    return np.array(text.split(), dtype=np.float32)
+
+
+def _checked(arrays: Arrays) -> Arrays:
+    """DataError unless shapes, types and the number of samples of each class are those of the published split."""
+    for part, counts in CLASS_COUNTS.items():
+        x = npz_file.samples(arrays[f"x_{part}"], f"x_{part}")
+        y = npz_file.labels(arrays[f"y_{part}"], len(x), f"y_{part}")
+        found = tuple(np.bincount(y, minlength=len(counts)).tolist())
+        if x.shape[1:] != (WINDOW, len(CHANNELS)) or found != counts:
+            raise DataError(
+                f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}",
+                hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}",
+            )
+        arrays[f"x_{part}"] = x
+    people = arrays.get("subject_train")
+    if people is not None and people.shape != arrays["y_train"].shape:
+        raise DataError(f"'subject_train' has shape {people.shape}", hint="one person for each sample")
+    return arrays

@@ -1,0 +1,63 @@
+"""A `.keras` file is a zip: replace entries of it, and make it readable by every Keras that mcusim supports."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mcusim.errors import ConfigurationError, DataError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes, whenever it was trained
+# What Keras after 3.6 writes into descriptions though it is unset; before, it refuses a model that has them.
+NEWER_WHEN_UNSET = ("quantization_config", "input_axes", "output_axes")
+# An address in memory, which only tells that two layers were given the same object.
+ADDRESS = "shared_object_id"
+
+
+def replace_entries(path: Path, entries: Mapping[str, bytes]) -> None:
+    """Write the archive anew with these entries, beside the old one, which stays whole whatever happens.
+
+    DataError when the file is no archive, ConfigurationError when it cannot be written.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w") as new:
+            kept = {name: old.read(name) for name in old.namelist() if name not in entries}
+            for name, content in {**kept, **entries}.items():
+                new.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+        os.replace(fresh, path)
+    except zipfile.BadZipFile:
+        raise DataError("this is no .keras file", where=str(path), hint="save it with model.save()") from None
+    except OSError as error:
+        where, reason = str(path.parent), error.strerror or error
+        hint = "give a folder that can be written and has room"
+        raise ConfigurationError(f"cannot write {path.name!r}: {reason}", where=where, hint=hint) from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
+
+
+def make_portable(path: Path) -> None:
+    """Take out of a file that Keras just saved what older versions refuse and what differs from run to run."""
+    with zipfile.ZipFile(path) as archive:
+        description, about = json.loads(archive.read("config.json")), json.loads(archive.read("metadata.json"))
+    about["date_saved"] = "1980-01-01@00:00:00"
+    entries = {"metadata.json": about, "config.json": _plain(description)}
+    replace_entries(path, {name: json.dumps(values).encode() for name, values in entries.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+
+
+def _is_unwanted(key: str, value: Any) -> bool:
+    return key == ADDRESS or (key in NEWER_WHEN_UNSET and value is None)

@@ -1,0 +1,66 @@
+"""Import Keras with its TensorFlow backend, late and quietly: `import mcusim.training` must stay fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mcusim.errors import MissingToolError
+
+INSTALL = "pip install mcusim[train]"
+
+
+def import_keras() -> Any:
+    """The `keras` module. MissingToolError when it or TensorFlow cannot be imported, or Keras has another backend."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _without_chatter():
+            import keras
+            import tensorflow  # noqa: F401  (Keras imports it by itself; here to learn which one is missing)
+    except ImportError as error:
+        raise MissingToolError(
+            f"Keras and TensorFlow are needed to train and to read models ({error})", hint=INSTALL
+        ) from None
+    if keras.backend.backend() != "tensorflow":
+        raise MissingToolError(
+            f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'",
+            hint="set KERAS_BACKEND=tensorflow",
+        )
+    return keras
+
+
+def make_repeatable(keras: Any, seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, and keep TensorFlow to kernels that do not depend on the timing of threads."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold back what C++ writes to file descriptor 2: TensorFlow 2.21 ignores its own log level while it is imported.
+
+    What was held back is shown after all when the import fails.
+    """
+    if sys.modules.get("tensorflow"):
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)

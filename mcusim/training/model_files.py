@@ -1,0 +1,89 @@
+"""Weights worth keeping -> `<name>_best.keras` and `<name>_last.keras`."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mcusim.datasets.dataset import Array, Normalization
+from mcusim.errors import ConfigurationError
+from mcusim.training.keras_archive import make_portable
+from mcusim.training.normalization_file import save_normalization
+
+LONGEST_NAME = 100
+SECONDS_BETWEEN_WRITES = 20.0
+
+
+class ModelFiles:
+    """Keeps weights in memory and writes them now and then: saving takes as long as a short epoch.
+
+    A file appears whole or not at all. ConfigurationError when the folder cannot be written, before any training.
+    """
+
+    def __init__(self, folder: Path, name: str, statistics: Normalization | None, record: Mapping[str, Any]) -> None:
+        stem = file_stem(name)
+        self.best, self.last = folder / f"{stem}_best.keras", folder / f"{stem}_last.keras"
+        self._statistics, self._record = statistics, record
+        self._best: list[Array] = []
+        self._last: list[Array] = []
+        self._best_is_new = False
+        self._written = time.monotonic()
+        self._part = folder / f".{stem}.{os.getpid()}.part.keras"
+        self._try_to_write(folder)
+
+    def keep(self, model: Any, is_best: bool) -> None:
+        self._last = model.get_weights()
+        if is_best:
+            self._best, self._best_is_new = self._last, True
+        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
+            self.write(model)
+
+    def write(self, model: Any) -> None:
+        """Write what was kept. The model itself comes back with its last kept weights."""
+        if self._best_is_new:
+            self._save(model, self._best, self.best)
+            self._best_is_new = False
+        self._save(model, self._last, self.last)
+        self._written = time.monotonic()
+
+    def _save(self, model: Any, weights: list[Array], path: Path) -> None:
+        def save() -> None:
+            model.save(self._part)
+            make_portable(self._part)
+            save_normalization(self._part, self._statistics, self._record)
+            os.replace(self._part, path)
+
+        model.set_weights(weights)
+        self._writing(save, path)
+
+    def _try_to_write(self, folder: Path) -> None:
+        def touch() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._part.write_bytes(b"")
+
+        self._writing(touch, folder)
+
+    def _writing(self, write: Callable[[], None], path: Path) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write {path.name!r}: {error.strerror or error}",
+                where=str(path.parent),
+                hint="give a folder that can be written and has room",
+            ) from None
+        finally:
+            with suppress(OSError):
+                self._part.unlink()
+
+
+def file_stem(name: str) -> str:
+    """A model's name as a file name. A name that had to be changed gets its checksum: two never share a file."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")[:LONGEST_NAME]
+    return name if name and plain == name else f"{plain or 'model'}_{zlib.crc32(name.encode('utf-8', 'replace')):08x}"

@@ -1,0 +1,141 @@
+"""Dataset + architecture + settings -> trained `.keras` files, the best epoch and the last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcusim.datasets.dataset import Dataset, Floats, Labels, Normalization
+from mcusim.errors import ConfigurationError
+from mcusim.training.architectures import build_model
+from mcusim.training.held_out import hold_out
+from mcusim.training.keras_setup import import_keras
+from mcusim.training.learner import Learner
+from mcusim.training.model_files import ModelFiles
+from mcusim.training.progress import EpochBar
+from mcusim.training.settings import TrainingSettings
+
+NORMALIZATIONS = ("z-score", "none")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Means over the (mixed) batches of one epoch. `validation_accuracy` is None when nothing is held out."""
+
+    loss: float
+    accuracy: float
+    validation_accuracy: float | None
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainedFiles:
+    """`history` holds the finished epochs, `best_epoch` is an index into it. `complete` is False after Ctrl-C."""
+
+    best: Path
+    last: Path
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class _Samples:
+    x: Floats
+    y: Labels
+
+
+def train(
+    dataset: Dataset,
+    architecture: str,
+    parameters: Mapping[str, Any],
+    settings: TrainingSettings,
+    folder: Path,
+    name: str,
+    seed: int,
+    progress: bool = True,
+    *,
+    normalize: str = "z-score",
+) -> TrainedFiles:
+    """Train on the training set; write `<name>_best.keras` and `<name>_last.keras` into `folder`.
+
+    Best is the highest validation accuracy, or the lowest training loss when nothing is held out. Both files keep the
+    normalization (statistics of the samples learned from) and no optimizer. The same seed gives the same weights on the
+    same machine with the same versions. Ctrl-C ends training early: the files hold the finished epochs (before the
+    first is finished there is nothing to keep, and KeyboardInterrupt goes on). ConfigurationError for settings that do
+    not fit or a loss that diverges, MissingToolError without TensorFlow.
+    """
+    if normalize not in NORMALIZATIONS:
+        raise ConfigurationError(f"'normalize' is {normalize!r}", where="[dataset]", hint="give 'z-score' or 'none'")
+    random = np.random.default_rng(seed)
+    learned, validated = hold_out(dataset.y_train, dataset.groups_train, settings.validation, random)
+    model = build_model(architecture, parameters, dataset.shape, len(dataset.classes), seed=seed)
+    statistics = Normalization.fit(dataset.x_train[learned]) if normalize == "z-score" else None
+    x = statistics.apply(dataset.x_train) if statistics else dataset.x_train
+    files = ModelFiles(folder, name, statistics, _record(dataset, architecture, parameters, settings, seed))
+    learner = Learner(model, len(dataset.classes), settings, random)
+    batches = math.ceil(len(learned) / settings.batch_size)
+    with EpochBar(name, settings.epochs, batches, shown=progress) as bar:
+        fit, held_out = (_Samples(x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
+        return _run_epochs(learner, fit, held_out, settings, files, bar)
+
+
+def _run_epochs(
+    learner: Learner, fit: _Samples, held_out: _Samples, settings: TrainingSettings, files: ModelFiles, bar: EpochBar
+) -> TrainedFiles:
+    history: list[Epoch] = []
+    best = 0
+    try:
+        for number in range(settings.epochs):
+            rate = settings.rate(number)
+            loss, accuracy = learner.learn(fit.x, fit.y, rate, bar.step)
+            _demand_finite(loss, number, settings)
+            epoch = Epoch(loss, accuracy, learner.accuracy(held_out.x, held_out.y), rate)
+            history.append(epoch)
+            best = number if _score(epoch) >= _score(history[best]) else best
+            files.keep(learner.model, is_best=best == number)
+            bar.finish(loss, accuracy, epoch.validation_accuracy)
+    except KeyboardInterrupt:
+        if not history:
+            raise
+    finally:
+        if history:
+            files.write(learner.model)
+    return TrainedFiles(files.best, files.last, tuple(history), best, complete=len(history) == settings.epochs)
+
+
+def _score(epoch: Epoch) -> float:
+    """Higher is better. Of equals the later epoch wins: it was trained longer."""
+    return -epoch.loss if epoch.validation_accuracy is None else epoch.validation_accuracy
+
+
+def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None:
+    if not math.isfinite(loss):
+        raise ConfigurationError(
+            f"training diverged: the loss is {loss} in epoch {number + 1}",
+            where="[training]",
+            hint=f"give a 'learning_rate' below {settings.rate(number):g}",
+        )
+
+
+def _record(
+    dataset: Dataset, architecture: str, parameters: Mapping[str, Any], settings: TrainingSettings, seed: int
+) -> dict[str, Any]:
+    """How the model was made, kept in its file for people."""
+    import tensorflow
+
+    return {
+        "dataset": dataset.name,
+        "classes": list(dataset.classes),
+        "architecture": architecture,
+        "parameters": {key: value for key, value in parameters.items()},
+        "training": settings.to_dict(),
+        "seed": seed,
+        "keras": import_keras().__version__,
+        "tensorflow": tensorflow.__version__,
+    }

@@ -1,0 +1,174 @@
+"""Downloads from a server of our own on 127.0.0.1: whole, continued, broken off, damaged, refused."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.datasets import download as module
+from mcusim.datasets.download import cache_folder, download
+from mcusim.errors import DataError
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass
+class Server:
+    """Serves `content`. `cut` gives for each request after how many bytes the connection ends."""
+
+    content: bytes = CONTENT
+    cut: list[int] = field(default_factory=list)
+    continues: bool = True
+    tells_length: bool = True
+    status: int = 200
+    url: str = ""
+    ranges: list[str | None] = field(default_factory=list)
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers.get("Range")
+        self.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.continues else 0
+        if start >= len(self.content):
+            request.send_response(416)
+            request.end_headers()
+            return
+        body = self.content[start:]
+        request.send_response(206 if start else self.status)
+        if self.tells_length:
+            request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[: self.cut.pop(0)] if self.cut else body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{http.server_port}/data.zip"
+    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+    yield state
+    http.shutdown()
+    http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.0)
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    return cache_folder()
+
+
+def fetch(server: Server, sha256: str = SHA256) -> bytes:
+    return download(server.url, sha256, "data.zip", len(CONTENT), "put it by hand").read_bytes()
+
+
+def test_a_file_is_fetched_once(server: Server, cache: Path) -> None:
+    assert fetch(server) == CONTENT
+    assert fetch(server) == CONTENT
+    assert server.ranges == [None]
+    assert not (cache / "data.zip.part").exists()
+
+
+def test_a_broken_connection_goes_on_where_it_stopped(server: Server) -> None:
+    server.cut = [100_000, 50_000]
+    assert fetch(server) == CONTENT
+    kept = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in server.ranges[1:] if asked]
+    assert 100_000 - module.PIECE_BYTES < kept[0] <= 100_000
+    assert kept[0] + 50_000 - module.PIECE_BYTES < kept[1] <= kept[0] + 50_000
+
+
+def test_a_later_run_goes_on_where_the_last_one_stopped(server: Server, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "data.zip.part").write_bytes(CONTENT[:123_456])
+    assert fetch(server) == CONTENT
+    assert server.ranges == ["bytes=123456-"]
+
+
+def test_a_server_that_cannot_continue_sends_all_again(server: Server) -> None:
+    server.cut, server.continues = [100_000], False
+    assert fetch(server) == CONTENT
+
+
+def test_a_server_that_tells_no_length(server: Server) -> None:
+    server.tells_length = False
+    assert fetch(server) == CONTENT
+
+
+@pytest.mark.parametrize("part", [b"x" * 1000, CONTENT, CONTENT + b"more"], ids=["wrong", "whole", "longer"])
+def test_a_partial_file_that_does_not_fit_is_given_up(server: Server, cache: Path, part: bytes) -> None:
+    cache.mkdir()
+    (cache / "data.zip.part").write_bytes(part)
+    assert fetch(server) == CONTENT
+
+
+def test_a_damaged_download_is_refused_and_not_kept(server: Server, cache: Path) -> None:
+    server.content = CONTENT[:-1] + b"!"
+    with pytest.raises(DataError, match="another checksum than the published file") as caught:
+        fetch(server)
+    assert caught.value.hint == "put it by hand" and caught.value.where == server.url
+    assert not list(cache.glob("data.zip*"))
+    server.content = CONTENT
+    assert fetch(server) == CONTENT
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "data.zip").write_bytes(CONTENT[:1000])
+    assert fetch(server) == CONTENT
+
+
+def test_a_server_that_refuses(server: Server) -> None:
+    server.status = 404
+    with pytest.raises(DataError, match=r"cannot download 'data\.zip': 404"):
+        fetch(server)
+    assert len(server.ranges) == 1, "asking again would not help"
+
+
+def test_a_server_that_always_breaks_off_keeps_what_came(server: Server, cache: Path) -> None:
+    server.cut = [20_000] * 100
+    with pytest.raises(DataError, match="broke off"):
+        fetch(server)
+    assert len(server.ranges) == module.ATTEMPTS
+    kept = (cache / "data.zip.part").read_bytes()
+    assert len(kept) >= module.ATTEMPTS * module.PIECE_BYTES and CONTENT.startswith(kept)
+
+
+def test_no_network() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/data.zip"  # bound, nobody listens
+        with pytest.raises(DataError, match=r"cannot download 'data\.zip': no connection") as caught:
+            download(url, SHA256, "data.zip", None, "put it by hand")
+    assert caught.value.hint == "put it by hand"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "file:///etc/passwd", "http://", "http://[::1"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(DataError, match=r"cannot download 'data\.zip': (?!.*checksum)"):
+        download(url, SHA256, "data.zip", None, "")
+
+
+def test_a_cache_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match="Not a directory"):
+        fetch(server)

@@ -1,0 +1,182 @@
+"""A user's file: what is accepted, and one clear error for everything else."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mcusim.datasets import npz_file
+from mcusim.errors import DataError
+
+
+def arrays(**changes: Any) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    whole = {
+        "x_train": random.normal(size=(6, 8, 2)).astype(np.float32),
+        "y_train": np.array([0, 1, 2, 0, 1, 2]),
+        "x_test": random.normal(size=(3, 8, 2)).astype(np.float32),
+        "y_test": np.array([2, 1, 0]),
+    }
+    return {name: value for name, value in {**whole, **changes}.items() if value is not None}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data.npz"
+
+
+def test_plain_file(file: Path) -> None:
+    np.savez_compressed(file, **arrays())
+    dataset = npz_file.load(file)
+    assert dataset.name == "data" and dataset.classes == ("0", "1", "2") and dataset.groups_train is None
+    assert dataset.x_train.dtype == np.float32 and dataset.y_test.dtype == np.int64
+    np.testing.assert_array_equal(dataset.x_test, arrays()["x_test"])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float16", "float64", ">f4", "bool"])
+def test_real_types_become_float32(file: Path, dtype: str) -> None:
+    x = (np.arange(6 * 16).reshape(6, 4, 4, 1) % 2).astype(dtype)
+    np.savez(file, **arrays(x_train=x, x_test=x[:3]))
+    dataset = npz_file.load(file)
+    assert dataset.x_train.dtype == np.float32 and dataset.x_train.dtype.isnative
+    np.testing.assert_array_equal(dataset.x_train, x.astype(float))
+
+
+def test_names_groups_columns_and_other_arrays(file: Path) -> None:
+    y = np.array([[0], [1], [2], [0], [1], [2]], np.uint8)
+    np.savez(
+        file, **arrays(y_train=y, classes=np.array(["a", "b", "c", "d"]), groups_train=np.arange(6), note=np.ones(1))
+    )
+    dataset = npz_file.load(file)
+    assert dataset.classes == ("a", "b", "c", "d") and dataset.y_train.shape == (6,)
+    assert dataset.groups_train is not None and dataset.groups_train[5] == 5
+
+
+def test_fortran_order_and_one_test_sample(file: Path) -> None:
+    x = np.asfortranarray(arrays()["x_train"])
+    np.savez(file, **arrays(x_train=x, x_test=x[:1], y_test=np.array([1])))
+    dataset = npz_file.load(file)
+    assert dataset.x_train.flags.c_contiguous and dataset.x_test.shape == (1, 8, 2)
+
+
+nan, inf = np.full((3, 8, 2), np.nan, np.float32), np.full((3, 8, 2), -np.inf)
+REFUSED = {
+    "missing array": ({"x_test": None}, "no array 'x_test'"),
+    "complex": ({"x_test": np.ones((3, 8, 2), complex)}, "'x_test' has type complex128"),
+    "strings": ({"x_train": np.full((6, 8), "a")}, "'x_train' has type <U1"),
+    "dates": ({"x_train": np.zeros((6, 8), "datetime64[s]")}, "'x_train' has type datetime64"),
+    "rank 0": ({"x_train": np.zeros(6)}, r"'x_train' has shape \(6,\)"),
+    "rank 4": ({"x_train": np.zeros((6, 1, 1, 1, 1))}, r"shape \(6, 1, 1, 1, 1\)"),
+    "scalar": ({"x_train": np.float32(1)}, r"'x_train' has shape \(\)"),
+    "no samples": ({"x_test": np.zeros((0, 8, 2)), "y_test": np.zeros(0, int)}, r"'x_test' has shape \(0, 8, 2\)"),
+    "empty samples": ({"x_test": np.zeros((3, 0, 2))}, r"\(3, 0, 2\)"),
+    "other shape": ({"x_test": np.zeros((3, 8, 3))}, r"\(8, 2\), those of 'x_test' \(8, 3\)"),
+    "NaN": ({"x_test": nan}, "'x_test' holds NaN, infinity .* first in sample 0"),
+    "infinity": ({"x_test": inf}, "'x_test' holds NaN, infinity"),
+    "beyond float32": ({"x_test": np.full((3, 8, 2), 1e300)}, "beyond float32"),
+    "too few labels": ({"y_train": np.array([0, 1])}, r"'y_train' has shape \(2,\) for 6 samples"),
+    "no labels": ({"y_train": np.zeros(0, int)}, r"'y_train' has shape \(0,\)"),
+    "float labels": ({"y_test": np.array([0.0, 1.0, 2.0])}, "'y_test' has type float64"),
+    "string labels": ({"y_test": np.array(["a", "b", "c"])}, "'y_test' has type <U1"),
+    "one-hot": ({"y_test": np.eye(3, dtype=int)}, r"hint: one-hot labels: store y\.argmax"),
+    "negative": ({"y_test": np.array([0, -1, 2])}, "'y_test' holds label -1"),
+    "huge label": (
+        {"y_train": np.array([0, 1, 2, 3, 4, 2**63], np.uint64)},
+        "'y_train' holds label 9223372036854775808",
+    ),
+    "unseen label": ({"y_test": np.array([0, 1, 7])}, "'y_test' holds label 7, there are 3 classes"),
+    "beyond classes": ({"classes": np.array(["a", "b"])}, "'y_train' holds label 2, there are 2 classes"),
+    "one class": ({"y_train": np.zeros(6, int), "y_test": np.zeros(3, int)}, "1 classes"),
+    "same name twice": ({"classes": np.array(["a", "a", "b"])}, "3 classes: 'a', 'a', 'b'"),
+    "unprintable name": ({"classes": np.array(["a", "b", "\x1b[31m"])}, "3 classes"),
+    "classes as numbers": ({"classes": np.arange(3)}, "'classes' has type int64"),
+    "groups of another length": ({"groups_train": np.arange(5)}, r"'groups_train' has shape \(5,\)"),
+    "pickled objects": (
+        {"x_train": np.array([{}, []] * 3, dtype=object)},
+        r"'x_train' holds Python objects \(pickle\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused_with_a_reason_a_place_and_a_hint(file: Path, changes: dict[str, Any], message: str) -> None:
+    np.savez(file, **arrays(**changes))
+    with pytest.raises(DataError, match=message) as caught:
+        npz_file.load(file)
+    assert caught.value.where and "data.npz" in caught.value.where
+    assert caught.value.hint
+
+
+def test_a_misspelled_array_gets_a_suggestion(file: Path) -> None:
+    np.savez(file, **arrays(x_train=None, xtrain=np.zeros((6, 2))))
+    with pytest.raises(DataError, match="did you mean 'xtrain'"):
+        npz_file.load(file)
+
+
+def test_nothing_is_unpickled(file: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    np.savez(file, **arrays(x_train=np.array([Bomb()], dtype=object)))
+    with pytest.raises(DataError):
+        npz_file.load(file)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_no_file_a_folder_and_no_zip(tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "text.npz").write_text("x_train = 1")
+    (tmp_path / "empty.npz").touch()
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    for name in ("folder.npz", "text.npz", "empty.npz", "single.npy", "text2.npz"):
+        with pytest.raises(DataError, match=name):
+            npz_file.load(tmp_path / name)
+    with pytest.raises(DataError, match=r"did you mean 'text\.npz'"):
+        npz_file.load(tmp_path / "txt.npz")
+
+
+def test_a_zip_of_something_else(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in npz_file.REQUIRED:
+            archive.writestr(name + ".npy", b"no array")
+    with pytest.raises(DataError, match="damaged"):
+        npz_file.load(file)
+
+
+def test_a_header_that_claims_a_terabyte(file: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**38, 4)})
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in npz_file.REQUIRED:
+            archive.writestr(name + ".npy", header.getvalue())
+    with pytest.raises(DataError, match="claims 4,398,046,511,104 bytes"):
+        npz_file.load(file)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damage_anywhere_is_a_data_error_or_harmless(tmp_path: Path, data: st.DataObject) -> None:
+    """Never a traceback of NumPy or zipfile, wherever bytes are cut off or changed."""
+    whole = io.BytesIO()
+    np.savez_compressed(whole, **arrays())
+    content = bytearray(whole.getvalue())
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    file = tmp_path / "damaged.npz"
+    file.write_bytes(content)
+    try:
+        npz_file.load(file)
+    except DataError as error:
+        assert error.hint

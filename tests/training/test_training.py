@@ -1,0 +1,248 @@
+"""Training: it learns, repeats itself, keeps the best and last epoch, and loses nothing to Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim.datasets import Dataset
+from mcusim.errors import ConfigurationError, MissingToolError
+from mcusim.training import TrainedFiles, TrainingSettings, build_model, load_normalization, load_record, train
+from mcusim.training.learner import Learner
+from mcusim.training.model_files import file_stem
+
+pytestmark = pytest.mark.train
+SHORT = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
+
+
+def blobs(groups: bool = False) -> Dataset:
+    """Three well separated classes around far from zero values; 16 x 2 samples."""
+    random = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    x = random.normal(100, 1, (90, 16, 2)) + 4 * y[:, None, None]
+    samples, people = x.astype(np.float32), np.arange(60) // 6 if groups else None
+    return Dataset("blobs", samples[:60], y[:60], samples[60:], y[60:], ("a", "b", "c"), people)
+
+
+def learn(
+    folder: Path, settings: TrainingSettings = SHORT, *, name: str = "net", seed: int = 1, **more: Any
+) -> TrainedFiles:
+    dataset = more.pop("dataset", None) or blobs()
+    return train(dataset, "cnn", {"filters": [4]}, settings, folder, name, seed, progress=False, **more)
+
+
+def load(path: Path) -> Any:
+    import keras
+
+    return keras.models.load_model(path)
+
+
+def weights(path: Path) -> list[Any]:
+    return list(load(path).get_weights())
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    files = learn(tmp_path, TrainingSettings(epochs=6, batch_size=16))
+    dataset = blobs()
+    normalization = load_normalization(files.best)
+    assert normalization is not None
+    answers = np.argmax(load(files.best)(normalization.apply(dataset.x_test)), axis=1)
+    assert np.mean(answers == dataset.y_test) > 0.9
+    assert files.history[-1].loss < files.history[0].loss
+    assert files.complete and len(files.history) == 6
+
+
+def test_files_carry_statistics_and_no_optimizer(tmp_path: Path) -> None:
+    files = learn(tmp_path, name="my/net 'x'")
+    assert files.best.parent == tmp_path and files.best != files.last
+    for path in (files.best, files.last):
+        assert getattr(load(path), "optimizer", None) is None
+        with zipfile.ZipFile(path) as archive:
+            assert b"optimizer" not in archive.read("model.weights.h5")
+        statistics = load_normalization(path)
+        assert statistics is not None and 100 < statistics.mean[0] < 108
+    made = load_record(files.last)["made"]
+    assert made["seed"] == 1 and made["dataset"] == "blobs" and made["training"]["epochs"] == 3
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".keras", ".keras"]
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
+    mixed = TrainingSettings(epochs=2, batch_size=16, mixup=0.5)
+    first, again = learn(tmp_path / "1", mixed, seed=7), learn(tmp_path / "2", mixed, seed=7)
+    assert first.last.read_bytes() == again.last.read_bytes()
+    assert first.history == again.history
+    assert learn(tmp_path / "3", mixed, seed=8).history != first.history
+
+
+def test_files_hold_nothing_that_older_keras_refuses(tmp_path: Path) -> None:
+    files = learn(tmp_path, TrainingSettings(epochs=1))
+    with zipfile.ZipFile(files.last) as archive:
+        description = archive.read("config.json")
+    assert not [word for word in (b"quantization_config", b"input_axes", b"shared_object_id") if word in description]
+
+
+def test_without_normalization(tmp_path: Path) -> None:
+    files = learn(tmp_path, TrainingSettings(epochs=1, learning_rate=1e-6), normalize="none")
+    assert load_normalization(files.last) is None
+
+
+def test_learning_rate_follows_the_milestones(tmp_path: Path) -> None:
+    files = learn(tmp_path, TrainingSettings(epochs=3, milestones=(1, 2), gamma=0.1))
+    assert [epoch.learning_rate for epoch in files.history] == pytest.approx([0.05, 0.005, 0.0005])
+
+
+def test_one_step_is_pytorchs_sgd() -> None:
+    """Gradient + weight decay * weight goes through the momentum: v = m v + g, w -= rate v."""
+    model = build_model("mlp", {"units": []}, (4,), 3, seed=2)
+    kernel, bias = (weight.astype(np.float64) for weight in model.get_weights())
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(5, 4)).astype(np.float32), np.array([0, 1, 2, 0, 1])
+    settings = TrainingSettings(batch_size=5, momentum=0.9, weight_decay=0.1, learning_rate=0.5)
+    learner = Learner(model, 3, settings, random)
+    speed = [np.zeros_like(kernel), np.zeros_like(bias)]
+    for _ in range(3):
+        answers = np.exp(x @ kernel + bias)
+        error = (answers / answers.sum(axis=1, keepdims=True) - np.eye(3)[y]) / 5
+        speed[0] = 0.9 * speed[0] + x.T @ error + 0.1 * kernel
+        speed[1] = 0.9 * speed[1] + error.sum(axis=0) + 0.1 * bias
+        kernel, bias = kernel - 0.5 * speed[0], bias - 0.5 * speed[1]
+        learner.learn(x, y, 0.5, lambda: None)
+    np.testing.assert_allclose(model.get_weights()[0], kernel, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.get_weights()[1], bias, rtol=1e-4, atol=1e-6)
+
+
+def test_best_is_the_lowest_loss_when_nothing_is_held_out(tmp_path: Path) -> None:
+    files = learn(tmp_path, TrainingSettings(epochs=5, batch_size=16, learning_rate=1))
+    losses = [epoch.loss for epoch in files.history]
+    assert losses[files.best_epoch] == min(losses)
+    assert files.history[0].validation_accuracy is None
+
+
+def test_best_is_the_highest_validation_accuracy(tmp_path: Path) -> None:
+    settings = TrainingSettings(epochs=4, batch_size=16, validation=0.3)
+    files = learn(tmp_path, settings, dataset=blobs(groups=True))
+    scores = [epoch.validation_accuracy for epoch in files.history]
+    assert None not in scores
+    assert scores[files.best_epoch] == max(score for score in scores if score is not None)
+
+
+def test_the_best_file_holds_the_best_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses 3, 1, 2: best is the second epoch, last the third."""
+    seen: list[list[Any]] = []
+    real = Learner.learn
+
+    def scripted(self: Learner, *args: Any) -> tuple[float, float]:
+        real(self, *args)
+        seen.append(self.model.get_weights())
+        return (3.0, 1.0, 2.0)[len(seen) - 1], 0.5
+
+    monkeypatch.setattr(Learner, "learn", scripted)
+    files = learn(tmp_path)
+    assert files.best_epoch == 1
+    np.testing.assert_array_equal(weights(files.best)[0], seen[1][0])
+    np.testing.assert_array_equal(weights(files.last)[0], seen[2][0])
+
+
+def test_ctrl_c_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Any]] = []
+    real = Learner.learn
+
+    def interrupted(self: Learner, x: Any, y: Any, rate: float, step_done: Any) -> tuple[float, float]:
+        if len(seen) == 2:
+            real(self, x, y, rate, step_done)  # some steps of the third epoch are lost, as announced
+            raise KeyboardInterrupt
+        answer = real(self, x, y, rate, step_done)
+        seen.append(self.model.get_weights())
+        return answer
+
+    monkeypatch.setattr(Learner, "learn", interrupted)
+    files = learn(tmp_path, TrainingSettings(epochs=9, batch_size=16))
+    assert not files.complete and len(files.history) == 2
+    np.testing.assert_array_equal(weights(files.last)[0], seen[1][0])
+
+
+def test_ctrl_c_in_the_first_epoch_goes_on_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> tuple[float, float]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Learner, "learn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_divergence_is_named_and_keeps_what_was_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([1.0, float("nan")])
+    monkeypatch.setattr(Learner, "learn", lambda *_: (next(losses), 0.5))
+    with pytest.raises(ConfigurationError, match="training diverged: the loss is nan in epoch 2"):
+        learn(tmp_path)
+    assert len(list(tmp_path.glob("*_last.keras"))) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and sys.platform != "linux", reason="root may write anywhere")
+def test_an_unwritable_folder_is_noticed_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Learner, "learn", lambda *_: pytest.fail("trained for nothing"))
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        learn(tmp_path / "file" / "out")
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        learn(tmp_path)
+
+
+def test_wrong_normalization(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'normalize' is 'minmax'"):
+        learn(tmp_path, normalize="minmax")
+
+
+def test_names_become_files() -> None:
+    assert file_stem("resnetv1_6-f16.v2") == "resnetv1_6-f16.v2"
+    names = ["a/b", "a b", "a_b", "../../etc/passwd", "", ".", "ü", "'", "int", "x" * 300, "\udcff"]
+    stems = [file_stem(name) for name in names]
+    assert len(set(stems)) == len(names)
+    assert all(stem and "/" not in stem and not stem.startswith(".") and len(stem) < 120 for stem in stems)
+
+
+def test_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingToolError, match="tensorflow") as caught:
+        learn(tmp_path)
+    assert caught.value.hint == "pip install mcusim[train]"
+
+
+def test_importing_stays_fast_and_training_quiet(tmp_path: Path) -> None:
+    """No TensorFlow until it is needed; with progress off nothing is printed, TensorFlow's own notes included."""
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+from mcusim.datasets import Dataset
+from mcusim.training import TrainingSettings, train
+assert not {"tensorflow", "keras", "sklearn", "pooch"} & set(sys.modules)
+x, y = np.random.default_rng(0).normal(size=(8, 4)).astype("f"), np.arange(8) % 2
+train(Dataset("d", x, y, x, y, ("a", "b")), "mlp", {}, TrainingSettings(epochs=1), Path(sys.argv[1]), "m", 0, False)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_bar_tells_epoch_loss_and_accuracy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train(blobs(), "mlp", {}, SHORT, tmp_path, "[bold]net", 0, progress=True)
+    shown = capfd.readouterr().err
+    assert "epoch 3/3" in shown and "loss" in shown and "accuracy" in shown and "[bold]net" in shown
