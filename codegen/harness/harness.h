@@ -1,0 +1,20 @@
+/* What the parts of the harness share. The harness is everything in a firmware that is not the model:
+ * start-up, the loop over samples, fault handlers and one transport. */
+#ifndef MCUSIM_HARNESS_H
+#define MCUSIM_HARNESS_H
+
+#include <stdint.h>
+
+#include "model.h"
+
+/* Samples answered so far: what a fault is reported against. */
+extern uint32_t mcusim_samples_done;
+
+/* Calls cnn() between two addresses that an engine can watch: the first instruction of `cnn` and the
+ * label `mcusim_infer_return`, where cnn() comes back to. */
+void mcusim_infer(const number_t *input, number_t *output);
+
+/* Deepest use of the stack since reset, found by its paint. 0 where there is no painted stack (host). */
+uint32_t mcusim_stack_used_bytes(void);
+
+#endif

@@ -1,0 +1,89 @@
+"""This machine -> what it has of all that mcusim can use, each with its version or the command that installs it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcusim.boards import load_board
+from mcusim.errors import McusimError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing. `found`: its version, or None with `problem` and `install` saying what is wrong and what to type.
+
+    `needed_for` is what does not work without it; a `required` one is needed for the default line on emulated boards.
+    """
+
+    name: str
+    needed_for: str
+    required: bool
+    found: str | None
+    problem: str | None = None
+    install: str | None = None
+
+
+def examine() -> tuple[Row, ...]:
+    """Looks at every tool. Starts some of them to ask for their version, imports none."""
+    boards = "firmware for any board"
+    emulated = "emulated boards (engine qemu)"
+    models = "training and reading Keras models"
+    return (
+        Row("Python", "mcusim", True, platform.python_version()),
+        _row("Arm compiler with newlib-nano", boards, _arm_compiler),
+        _row("QEMU", emulated, _qemu),
+        _row("host compiler", "engine host; the plugin of engine qemu", _host_compiler),
+        _row("QEMU plugin", emulated, _plugin),
+        _package("keras", models, required=True, install="pip install keras"),
+        _package(
+            "tensorflow", models, required=True, install="pip install 'mcusim[train]'", others=("tensorflow-cpu",)
+        ),
+        _package("scikit-learn", "data set digits", required=False, install="pip install 'mcusim[examples]'"),
+    )
+
+
+def _row(name: str, needed_for: str, look: Callable[[], str]) -> Row:
+    try:
+        return Row(name, needed_for, True, look())
+    except McusimError as error:
+        return Row(name, needed_for, True, None, error.what, error.hint)
+
+
+def _arm_compiler() -> str:
+    from mcusim.toolchain import arm_toolchain
+
+    return arm_toolchain(load_board("nucleo_l452re_p")).version
+
+
+def _host_compiler() -> str:
+    from mcusim.toolchain import host_toolchain
+
+    return host_toolchain().version
+
+
+def _qemu() -> str:
+    from mcusim.engines import qemu
+
+    return qemu.version()
+
+
+def _plugin() -> str:
+    from mcusim.engines import qemu
+    from mcusim.engines.plugin import build_plugin, probe
+
+    found = qemu.find_qemu()
+    can = probe(found, build_plugin("count"))
+    return "loads" if can.sandbox else "loads (but this QEMU has no seccomp: firmware could start programs)"
+
+
+def _package(name: str, needed_for: str, *, required: bool, install: str, others: tuple[str, ...] = ()) -> Row:
+    """A Python package, under its own name or one of `others`."""
+    for distribution in (name, *others):
+        try:
+            return Row(name, needed_for, required, importlib.metadata.version(distribution))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Row(name, needed_for, required, None, f"the Python package {name!r} is not installed", install)
