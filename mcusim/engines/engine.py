@@ -1,0 +1,75 @@
+"""What an engine is: a module that runs a firmware over samples and says what it saw, uninterpreted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards import Board
+from mcusim.build import Firmware
+from mcusim.errors import MissingToolError
+
+Progress = Callable[[int, int], None]  # (samples done, samples in total), about five times a second
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What was seen.
+
+    `outputs`: raw numbers, (finished samples, output elements), rows in the order of `indices`.
+    `indices`: which samples were finished, ascending; all of them when `complete`, fewer after Ctrl-C.
+    `instructions`: executed inside cnn() in each of these samples, from its first instruction to its return; None when
+    the engine does not count. `total_instructions`: of the whole run with the harness (start-up may count a few extra).
+    `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
+    `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
+    """
+
+    outputs: npt.NDArray[np.generic]
+    indices: npt.NDArray[np.int64]
+    instructions: npt.NDArray[np.uint64] | None
+    total_instructions: int
+    wall_s: float
+    emulated_mips: float | None
+    stack_bytes: int | None
+    engine: str
+    engine_version: str
+    complete: bool
+    notes: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """A module with these names. `MEASURES`: what it can honestly give, of outputs, instructions, rom, ram, stack."""
+
+    NAME: str
+    MEASURES: frozenset[str]
+
+    def missing(self) -> MissingToolError | None:
+        """Why it cannot run here, or None."""
+
+    def version(self) -> str:
+        """Version of what executes the firmware. Raises MissingToolError when that is not installed."""
+
+    def run(
+        self,
+        firmware: Firmware,
+        board: Board,
+        inputs: npt.NDArray[np.generic],
+        output_dtype: np.dtype[np.generic],
+        output_elements: int,
+        *,
+        folder: Path,
+        jobs: int,
+        stall_s: float = 60.0,
+        progress: Progress | None = None,
+    ) -> Execution:
+        """Runs all of `inputs` (samples, ...), raw numbers of the firmware, in `jobs` processes below `folder`.
+
+        Outputs and counts are the same for any number of jobs. Ctrl-C ends the processes and gives what is finished.
+        Raises EngineError when the firmware faults, answers nothing for `stall_s` seconds or ends without its last
+        record.
+        """

@@ -1,0 +1,109 @@
+"""Engine `host`: the same C as a program of this machine. A fast reference: outputs, and nothing about any board."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards import Board
+from mcusim.build import Firmware
+from mcusim.command import start
+from mcusim.engines import shares as sharing
+from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.exit_codes import explain_exit_code
+from mcusim.engines.shares import Share
+from mcusim.errors import EngineError, MissingToolError
+from mcusim.toolchain import find_host_compiler, version_line
+
+NAME = "host"
+MEASURES = frozenset({"outputs"})
+
+
+def missing() -> MissingToolError | None:
+    try:
+        find_host_compiler()
+    except MissingToolError as error:
+        return error
+    return None
+
+
+def version() -> str:
+    return version_line(find_host_compiler())
+
+
+def run(
+    firmware: Firmware,
+    board: Board,
+    inputs: npt.NDArray[np.generic],
+    output_dtype: np.dtype[np.generic],
+    output_elements: int,
+    *,
+    folder: Path,
+    jobs: int,
+    stall_s: float = 60.0,
+    progress: Progress | None = None,
+) -> Execution:
+    """See `Engine.run`. `firmware` must be built for the host; `board` does not matter."""
+    if not firmware.host:
+        raise EngineError(f"this firmware is for {firmware.board!r}, not for the host", where=str(firmware.elf))
+    sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
+    shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
+
+    def start_share(share: Share) -> subprocess.Popen[bytes]:
+        with (share.folder / "engine.log").open("wb") as log:
+            environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
+            return start(
+                [str(firmware.elf)],
+                folder=share.folder,
+                environment=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+
+    began = time.monotonic()
+    complete = sharing.run_shares(shares, start_share, _explain, _explain_stall, stall_s=stall_s, progress=progress)
+    wall_s = time.monotonic() - began
+    if complete:
+        for share in shares:
+            sharing.read_result(share)
+    finished = [share.finished for share in shares]
+    execution = Execution(
+        outputs=sharing.merge_outputs(shares, finished, output_dtype, output_elements),
+        indices=sharing.finished_indices(shares, finished),
+        instructions=None,
+        total_instructions=0,
+        wall_s=wall_s,
+        emulated_mips=None,
+        stack_bytes=None,
+        engine=NAME,
+        engine_version=firmware.compiler,
+        complete=complete,
+        notes=(),
+    )
+    sharing.clear(shares)
+    return execution
+
+
+def _explain(share: Share, code: int) -> EngineError:
+    sample = share.first + share.finished
+    known = explain_exit_code(share, code)
+    if known:
+        return known
+    lines = share.log.splitlines()
+    found = next((line for line in lines if "runtime error:" in line or "ERROR: AddressSanitizer" in line), None)
+    if found is None:
+        found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return EngineError(
+        f"the program failed in sample {sample}: {found.strip()}", where=str(share.folder / "engine.log")
+    )
+
+
+def _explain_stall(share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
+    sample = share.first + share.finished
+    return EngineError(f"no answer to sample {sample} within {stall_s:g} s", where=str(share.folder))

@@ -1,0 +1,230 @@
+"""Samples -> shares, one process each in a folder of its own -> outputs in sample order.
+
+A firmware reads ``input.bin`` in its working folder, writes ``output.bin`` and, last of all, ``result.txt``
+(codegen/harness/transport_semihosting.c). The size of ``output.bin`` is its progress.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.build import Firmware
+from mcusim.command import stop
+from mcusim.disk import WRITE_HINT, full_disk_hint
+from mcusim.engines.engine import Progress
+from mcusim.errors import EngineError
+
+_PROGRESS_S = 0.2
+_POLL_S = 0.02
+_NOISE = re.compile(r"^\(qemu\)|monitor - type 'help'|warning: nic .* has no peer")
+
+
+@dataclass
+class Share:
+    """Consecutive samples, from `first` on, that one process runs in `folder`. `nonce` proves its answer to be new."""
+
+    folder: Path
+    first: int
+    samples: int
+    output_bytes: int
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def finished(self) -> int:
+        """Samples whose output is on disk."""
+        try:
+            return min((self.folder / "output.bin").stat().st_size // self.output_bytes, self.samples)
+        except OSError:
+            return 0
+
+    @property
+    def log(self) -> str:
+        """What the process wrote to its terminal."""
+        try:
+            return (self.folder / "engine.log").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    @property
+    def last_words(self) -> str:
+        """The line of `log` that says most: the last one in QEMU's own name, else the last that is not mere noise."""
+        lines = [line.strip() for line in self.log.splitlines() if line.strip() and not _NOISE.search(line)]
+        named = [line for line in lines if line.startswith("qemu")]
+        return (named or lines or ["no message"])[-1]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The last record of a firmware."""
+
+    samples: int
+    stack_bytes: int
+
+
+def check_sizes(
+    firmware: Firmware, inputs: npt.NDArray[np.generic], output_dtype: np.dtype[np.generic], output_elements: int
+) -> None:
+    """Raises EngineError when inputs or outputs are not those that `firmware` was built for."""
+    if len(inputs) == 0:
+        raise EngineError("there are no samples to run")
+    for name, have, want in (
+        ("inputs", inputs[0].nbytes, firmware.input_bytes),
+        ("outputs", output_dtype.itemsize * output_elements, firmware.output_bytes),
+    ):
+        if have != want:
+            raise EngineError(
+                f"{name} have {have} bytes a sample, the firmware was built for {want}", where=str(firmware.elf)
+            )
+
+
+def lay_out(inputs: npt.NDArray[np.generic], output_bytes: int, folder: Path, jobs: int) -> list[Share]:
+    """Cuts `inputs` into at most `jobs` shares, each with its ``input.bin`` in a new folder below `folder`."""
+    edges = np.linspace(0, len(inputs), max(1, min(jobs, len(inputs))) + 1).astype(int).tolist()
+    top = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        top = Path(tempfile.mkdtemp(prefix="run-", dir=folder)).absolute()
+        return [
+            _lay_out_one(inputs, first, end, output_bytes, top / str(number))
+            for number, (first, end) in enumerate(itertools.pairwise(edges))
+        ]
+    except BaseException as error:
+        if top is not None:
+            shutil.rmtree(top, ignore_errors=True)  # the room may be what is missing
+        if not isinstance(error, OSError):
+            raise
+        raise EngineError(f"cannot write the inputs: {error.strerror}", where=str(folder), hint=WRITE_HINT) from error
+
+
+def _lay_out_one(inputs: npt.NDArray[np.generic], first: int, end: int, output_bytes: int, folder: Path) -> Share:
+    folder.mkdir()
+    (folder / "input.bin").write_bytes(np.ascontiguousarray(inputs[first:end]).tobytes())
+    return Share(folder, first, end - first, output_bytes)
+
+
+def clear(shares: Sequence[Share]) -> None:
+    """Removes the folders of a run that went well."""
+    shutil.rmtree(shares[0].folder.parent, ignore_errors=True)
+
+
+def run_shares(
+    shares: Sequence[Share],
+    start: Callable[[Share], subprocess.Popen[bytes]],
+    explain: Callable[[Share, int], EngineError],
+    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+    *,
+    stall_s: float,
+    progress: Progress | None,
+) -> bool:
+    """Starts a process for each share and waits for all. False when Ctrl-C ended them before their time.
+
+    The first to fail ends the others and is raised as `explain(share, exit code)`, one that gives no output for
+    `stall_s` seconds as `explain_stall(share, process, stall_s)`. No process outlives this call, whatever happens.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for share in shares:
+            processes.append(_started(share, start))
+        _watch(shares, processes, explain, explain_stall, stall_s, progress)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        stop(processes)
+        for process in processes:
+            if process.stdin:
+                process.stdin.close()
+    return True
+
+
+def _started(share: Share, start: Callable[[Share], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    try:
+        return start(share)
+    except OSError as error:  # a full disk, or one from which no program may be started
+        hint = full_disk_hint(share.folder) or "can programs be started from this folder (noexec)?"
+        raise EngineError(f"cannot start the run: {error.strerror}", where=str(error.filename), hint=hint) from error
+
+
+def _watch(
+    shares: Sequence[Share],
+    processes: Sequence[subprocess.Popen[bytes]],
+    explain: Callable[[Share, int], EngineError],
+    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+    stall_s: float,
+    progress: Progress | None,
+) -> None:
+    total = sum(share.samples for share in shares)
+    seen = [(0, time.monotonic())] * len(shares)  # finished samples, and since when
+    reported = 0.0
+    while True:
+        running = False
+        for index, (share, process) in enumerate(zip(shares, processes, strict=True)):
+            code = process.poll()
+            if code:
+                raise explain(share, code)
+            if code is None:
+                running = True
+                finished, since = seen[index]
+                if share.finished > finished:
+                    seen[index] = (share.finished, time.monotonic())
+                elif time.monotonic() - since > stall_s:
+                    raise explain_stall(share, process, stall_s)
+        now = time.monotonic()
+        if progress and (not running or now - reported >= _PROGRESS_S):
+            progress(sum(share.finished for share in shares), total)
+            reported = now
+        if not running:
+            return
+        time.sleep(_POLL_S)
+
+
+def read_result(share: Share) -> Result:
+    """The last record of a share that ended well. Raises EngineError when it is missing, incomplete or not its own."""
+    try:
+        nonce, samples, stack = (share.folder / "result.txt").read_text(encoding="ascii").split()
+        result = Result(int(samples, 16), int(stack, 16))
+    except (OSError, ValueError) as error:
+        raise incomplete(share, "its last record (result.txt) is missing") from error
+    if nonce != share.nonce:
+        raise incomplete(share, "its last record (result.txt) is that of another run")
+    if not result.samples == share.finished == share.samples:
+        raise incomplete(share, f"{result.samples} answered, {share.finished} written")
+    return result
+
+
+def incomplete(share: Share, why: str) -> EngineError:
+    """The process said that all is well, and it is not so."""
+    return EngineError(
+        f"the run of samples {share.first} to {share.first + share.samples - 1} is incomplete: {why}",
+        where=str(share.folder),
+        hint=full_disk_hint(share.folder) or f"the engine's last words: {share.last_words}",
+    )
+
+
+def merge_outputs(
+    shares: Sequence[Share], finished: Sequence[int], dtype: np.dtype[np.generic], elements: int
+) -> npt.NDArray[np.generic]:
+    """The first `finished` outputs of each share, (sum of finished, elements), in sample order."""
+    parts = [
+        np.fromfile(share.folder / "output.bin", dtype=dtype, count=count * elements) if count else np.empty(0, dtype)
+        for share, count in zip(shares, finished, strict=True)
+    ]
+    return np.concatenate(parts).reshape(-1, elements)
+
+
+def finished_indices(shares: Sequence[Share], finished: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Indices of the samples that belong to the rows of `merge_outputs`."""
+    return np.concatenate(
+        [share.first + np.arange(count, dtype=np.int64) for share, count in zip(shares, finished, strict=True)]
+    )
