@@ -121,7 +121,7 @@ def exponential(x: Array) -> Array:
     for term in EXPONENTIAL_TERMS[-2::-1]:
         result = result * fraction + f32(term)
     result = np.ldexp(result, whole.astype(np.int32)).astype(f32)
-    return np.where(np.asarray(x, f32) < f32(-87.0), f32(0.0), result)
+    return np.asarray(np.where(np.asarray(x, f32) < f32(-87.0), f32(0.0), result))
 
 
 EXPONENTIAL_TERMS = tuple(math.sqrt(2) * math.log(2) ** k / math.factorial(k) for k in range(7))

@@ -6,7 +6,6 @@ Keras build nothing but layers that mcusim knows. This module and `training/` ar
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcusim import keras_file
-from mcusim.errors import MissingToolError, ModelError, suggestion
+from mcusim.errors import ModelError, suggestion
 from mcusim.fixed_point import Array
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers import BY_KERAS_NAME, IDENTITIES, KERAS_NAMES
 from mcusim.layers.activation import BY_NAME, LINEAR, ReLU
 from mcusim.layers.input import Input
 from mcusim.layers.softmax import Softmax
+from mcusim.training.keras_setup import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -102,17 +102,6 @@ def load_keras(path: Path) -> keras.Model:
         raise ModelError(
             f"Keras cannot read the model: {reason[:300]}", where=str(path), hint="save it again with model.save(...)"
         ) from None
-
-
-def import_keras() -> Any:
-    """Keras on TensorFlow, its one backend that also trains here. Raises MissingToolError where it is not installed."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
-        import keras
-    except ImportError as error:
-        raise MissingToolError(f"Keras cannot be imported: {error}", hint="pip install 'mcusim[train]'") from None
-    return keras
 
 
 def from_keras(model: Any, name: str = "model", *, where: str | None = None) -> Graph:

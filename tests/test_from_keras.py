@@ -21,7 +21,9 @@ L = keras.layers
 def randomize(model: Any, seed: int = 0) -> Any:
     """Weights of an ordinary size everywhere, moving variances positive."""
     random = np.random.default_rng(seed)
-    for layer in model.layers:
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if hasattr(layer, "layers"):
+            continue
         arrays = [random.normal(size=array.shape) * 0.4 for array in layer.get_weights()]
         if type(layer).__name__ == "BatchNormalization":
             arrays[-1] = np.abs(arrays[-1]) + 0.1
@@ -52,19 +54,19 @@ ONE_D: list[Callable[[], Any]] = [
     lambda: L.MaxPooling1D(3, strides=2, padding="same"),
     lambda: L.AveragePooling1D(3, strides=2, padding="same"),
     lambda: L.AveragePooling1D(2),
-    lambda: L.GlobalMaxPooling1D(),
+    L.GlobalMaxPooling1D,
     lambda: L.GlobalAveragePooling1D(keepdims=True),
     lambda: L.BatchNormalization(scale=False),
     lambda: L.BatchNormalization(center=False, epsilon=0.1),
     lambda: L.ZeroPadding1D((1, 3)),
     lambda: L.Dense(4, activation="relu"),
     lambda: L.Dropout(0.5),
-    lambda: L.Flatten(),
+    L.Flatten,
     lambda: L.Reshape((-1, 3)),
     lambda: L.Rescaling(0.5, offset=-1.0),
     lambda: L.ReLU(max_value=0.7),
     lambda: L.Activation("relu6"),
-    lambda: L.Softmax(),
+    L.Softmax,
 ]
 TWO_D: list[Callable[[], Any]] = [
     lambda: L.Conv2D(5, (3, 2), strides=(2, 1), padding="same"),
@@ -74,10 +76,10 @@ TWO_D: list[Callable[[], Any]] = [
     lambda: L.MaxPooling2D((3, 2), padding="same"),
     lambda: L.AveragePooling2D((2, 3), strides=(1, 2), padding="same"),
     lambda: L.GlobalMaxPooling2D(keepdims=True),
-    lambda: L.GlobalAveragePooling2D(),
+    L.GlobalAveragePooling2D,
     lambda: L.ZeroPadding2D(((1, 0), (2, 3))),
-    lambda: L.BatchNormalization(),
-    lambda: L.Flatten(),
+    L.BatchNormalization,
+    L.Flatten,
 ]
 
 
@@ -155,6 +157,13 @@ def test_nan_and_infinite_weights_are_refused(bad: float) -> None:
     model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="head")])
     model.layers[-1].set_weights([np.full((4, 3), bad), np.zeros(3)])
     with pytest.raises(ModelError, match="'head' \\(Dense\\) holds NaN"):
+        from_keras(model)
+
+
+def test_a_negative_variance_is_refused() -> None:
+    model = keras.Sequential([keras.Input((4,)), L.BatchNormalization(name="norm")])
+    model.layers[-1].set_weights([np.ones(4), np.zeros(4), np.zeros(4), np.full(4, -1.0)])
+    with pytest.raises(ModelError, match="'norm' \\(BatchNormalization\\) has a negative variance"):
         from_keras(model)
 
 

@@ -70,5 +70,7 @@ def _statistics(keras: KerasLayer) -> tuple[Array, Array]:
     gamma = arrays.pop(0) if keras.config["scale"] else 1.0
     beta = arrays.pop(0) if keras.config["center"] else 0.0
     mean, variance = arrays
+    if (variance + keras.config["epsilon"] <= 0).any():
+        raise ModelError(f"layer {keras.name!r} (BatchNormalization) has a negative variance", hint="train it again")
     scale = gamma / np.sqrt(variance + keras.config["epsilon"])
     return scale.astype(np.float32), (beta - mean * scale).astype(np.float32)

@@ -70,7 +70,7 @@ def windows(x: Array, size: Pair, strides: Pair, padding: Padding, fill: float) 
     if any(map(any, padding)):
         x = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)
     view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))[:, :: strides[0], :: strides[1]]
-    return view.transpose(0, 1, 2, 4, 5, 3)
+    return np.asarray(view.transpose(0, 1, 2, 4, 5, 3))
 
 
 def check_channels_last(keras: KerasLayer) -> None:

@@ -15,6 +15,15 @@ from tests.graphs import Builder
 
 Make = Callable[[Builder], object]
 
+
+def _add(b: Builder, start: str) -> None:
+    b.add("Add", b.conv(3, 1, start), b.conv(3, 3, start, padding="same"), start)
+
+
+def _concatenate(b: Builder, start: str) -> None:
+    b.add("Concatenate", b.conv(2, 1, start), start)
+
+
 CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Dense": ((7,), lambda b: b.dense(5, activation="relu")),
     "Dense on planes": ((5, 3), lambda b: b.dense(4)),
@@ -23,7 +32,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Conv1D stride": ((9, 3), lambda b: b.conv(4, 4, strides=2, padding="same", activation="relu6")),
     "Conv1D longer than its input": ((2, 3), lambda b: b.conv(4, 5, padding="same")),
     "Conv2D same": ((5, 6, 2), lambda b: b.conv(3, 3, padding="same")),
-    "Conv2D groups": ((5, 6, 4), lambda b: b.conv(6, 2, groups=2, strides=2)),
+    "Conv2D groups": ((5, 6, 3), lambda b: b.conv(6, 2, groups=3, strides=2)),
     "DepthwiseConv1D": ((7, 3), lambda b: b.depthwise(3, 2)),
     "DepthwiseConv2D": ((7, 5, 3), lambda b: b.depthwise(3, padding="same", activation="relu")),
     "SeparableConv1D": ((7, 3), lambda b: b.separable(4)),
@@ -46,8 +55,8 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Reshape": ((4, 3), lambda b: b.add("Reshape", target_shape=(2, -1))),
     "ZeroPadding1D": ((4, 3), lambda b: b.add("ZeroPadding1D", padding=(1, 2))),
     "ZeroPadding2D": ((4, 3, 2), lambda b: b.add("ZeroPadding2D", padding=((1, 2), (0, 1)))),
-    "Add": ((4, 3), lambda b: b.add("Add", b.conv(3, 1, "input"), b.conv(3, 3, "input", padding="same"), "input")),
-    "Concatenate": ((4, 3), lambda b: b.add("Concatenate", b.conv(2, 1, "input"), "input")),
+    "Add": ((4, 3), lambda b: _add(b, b.last.name)),
+    "Concatenate": ((4, 3), lambda b: _concatenate(b, b.last.name)),
 }
 
 
