@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,20 +55,9 @@ def run(
     sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
     shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
 
-    def start_share(share: Share) -> subprocess.Popen[bytes]:
-        with (share.folder / "engine.log").open("wb") as log:
-            environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
-            return start(
-                [str(firmware.elf)],
-                folder=share.folder,
-                environment=environment,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
-
+    starter = partial(_start, firmware.elf)
     began = time.monotonic()
-    complete = sharing.run_shares(shares, start_share, _explain, _explain_stall, stall_s=stall_s, progress=progress)
+    complete = sharing.run_shares(shares, starter, _explain, _explain_stall, stall_s=stall_s, progress=progress)
     wall_s = time.monotonic() - began
     if complete:
         for share in shares:
@@ -88,6 +78,14 @@ def run(
     )
     sharing.clear(shares)
     return execution
+
+
+def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
+    environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
+    with (share.folder / "engine.log").open("wb") as log:
+        return start(
+            [str(program)], folder=share.folder, environment=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
 
 
 def _explain(share: Share, code: int) -> EngineError:

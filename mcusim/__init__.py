@@ -1,0 +1,37 @@
+"""How will this neural network behave on that microcontroller? The program on one page: `pipeline.py`.
+
+For scripts: `run(read_experiment(Path("experiment.toml")), Path("out"), Silent())` returns a `Report`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcusim.boards import load_board
+    from mcusim.errors import McusimError
+    from mcusim.experiment_file import read_experiment
+    from mcusim.pipeline import run
+    from mcusim.reports.report import Report
+    from mcusim.watcher import Silent, Watcher
+
+__version__ = "0.1.0"
+__all__ = ["McusimError", "Report", "Silent", "Watcher", "load_board", "read_experiment", "run"]
+
+_HOMES = {
+    "McusimError": "mcusim.errors",
+    "Report": "mcusim.reports.report",
+    "Silent": "mcusim.watcher",
+    "Watcher": "mcusim.watcher",
+    "load_board": "mcusim.boards",
+    "read_experiment": "mcusim.experiment_file",
+    "run": "mcusim.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are used: `mcusim --help` waits for none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mcusim' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

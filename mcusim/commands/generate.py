@@ -1,0 +1,81 @@
+"""generate: the C library of a model, for a project of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcusim.commands import options
+from mcusim.commands.session import Session
+from mcusim.errors import OK, ConfigurationError
+
+if TYPE_CHECKING:
+    from mcusim.sources import Sources
+
+MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml|MODEL.keras")
+@options.out_option
+@options.model_option
+@options.type_option
+@options.seed_option
+@click.option("--scheme", metavar="S", help="Of a model file: per-layer (default) or per-network.")
+@click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
+@click.option("--rounding", metavar="R", help="nearest (default) or floor.")
+@click.option(
+    "--calibration", type=click.Path(path_type=Path), metavar="F", help="Training samples (.npz), to choose scales."
+)
+@click.pass_obj
+def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> int:
+    """Write the C of trained models.
+
+    Headers, weights and cnn(input, output), for a project of your own: compile model.c, include model.h. An integer
+    type of a model file needs --calibration, or --scheme per-network with a --format.
+    """
+    model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
+    if source.suffix in (".keras", ".h5"):
+        if out is None:
+            raise ConfigurationError("a folder is needed", where="mcusim generate", hint="--out lib/")
+        if choices["models"]:
+            raise ConfigurationError("--model chooses from an experiment", hint="leave it out for a model file")
+        session.out = out
+        _write(_from_model(source, choices["data_types"], **model_options), out)
+        return OK
+    for name, value in model_options.items():
+        if value is not None:
+            raise ConfigurationError(f"--{name} is for a model file", hint="the experiment says it in [[quantization]]")
+    return _from_experiment(session, source, out, **choices)
+
+
+def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sources:
+    from mcusim.library import library_of_model
+
+    if len(data_types) != 1:
+        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
+    calibration = chosen.pop("calibration")
+    return library_of_model(path, calibration, data_type=data_types[0], **{k: v for k, v in chosen.items() if v})
+
+
+def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> int:
+    from mcusim.commands.terminal import Terminal
+    from mcusim.pipeline import Line
+    from mcusim.preflight import check_out
+
+    experiment, out = options.open_experiment(path, session, out, engine="host", **choices)
+    check_out(out)
+    line = Line(experiment, out, Terminal(session), may_train=False)
+    for case in experiment.cases():
+        library = line.ready(case).library
+        session.close()
+        _write(library, out / "library" / case.id.removesuffix("-host"))
+    return OK
+
+
+def _write(library: Sources, folder: Path) -> None:
+    library.write(folder)
+    size = sum(map(len, library.files.values()))
+    click.echo(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile model.c, include model.h")

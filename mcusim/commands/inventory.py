@@ -1,0 +1,64 @@
+"""boards, engines, datasets, layers: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from mcusim.errors import OK
+
+
+@click.command()
+def boards() -> int:
+    """Boards that come with mcusim."""
+    from mcusim.boards import board_names, load_board
+
+    rows = []
+    for board in map(load_board, board_names()):
+        flash, ram = board.memory.flash.size_bytes // 1024, board.memory.ram.size_bytes // 1024
+        machine = board.qemu.machine if board.qemu else "no"
+        rows.append(
+            (board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", f"{flash}", f"{ram}", machine)
+        )
+    return _print(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
+
+
+@click.command()
+def engines() -> int:
+    """What can run a firmware, and whether here."""
+    from mcusim.engines import ENGINES
+
+    rows = []
+    for name, engine in ENGINES.items():
+        missing = engine.missing()
+        here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
+        rows.append((name, ", ".join(sorted(engine.MEASURES)), here))
+    return _print(("name", "measures", "runs here"), rows)
+
+
+@click.command()
+def datasets() -> int:
+    """Data sets that come with mcusim."""
+    from mcusim.datasets import DATASETS
+
+    return _print(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
+
+
+@click.command()
+def layers() -> int:
+    """Keras layers and activations that have a kernel."""
+    from mcusim.layers import IDENTITIES, KERAS_NAMES
+    from mcusim.layers.activation import BY_NAME
+
+    rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
+    rows = [(name, ", ".join([*BY_NAME, "softmax"]) if name == "Activation" else note) for name, note in rows]
+    return _print(("layer", ""), rows)
+
+
+def _print(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
+    """A table without frame: easy to read, and to cut."""
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    for row in [headings, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return OK

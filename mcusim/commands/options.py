@@ -1,0 +1,84 @@
+"""Arguments and options that several commands share, and what they make of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mcusim.commands.session import Session
+from mcusim.errors import ConfigurationError, suggestion
+
+if TYPE_CHECKING:
+    from mcusim.experiment import Experiment
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+LARGEST_SEED = LARGEST_COUNT = 2**31
+
+
+def samples(value: str) -> int | str:
+    """`all` or a number from 1."""
+    if value == "all":
+        return value
+    if value.isdecimal() and 1 <= int(value) < LARGEST_COUNT:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither 'all' nor a number from 1")
+
+
+experiment_argument = click.argument("experiment", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml")
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where everything is written [build/<experiment>]."
+)
+model_option = click.option("--model", "models", multiple=True, metavar="M", help="Only this model (again for more).")
+type_option = click.option(
+    "--data-type", "data_types", multiple=True, metavar="T", help="Only this data type: float32, int4 .. int16."
+)
+board_option = click.option(
+    "--board", "boards", multiple=True, metavar="B", help="This board, by name or file, in place of the experiment's."
+)
+engine_option = click.option("--engine", metavar="E", help="Engine to run on: see `mcusim engines`.")
+seed_option = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), metavar="N", help="Seed of the training.")
+samples_option = click.option(
+    "--samples", type=samples, metavar="N|all", help="Test samples to run, from all over the test set."
+)
+jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
+junit_option = click.option("--junit", type=click.Path(path_type=Path), metavar="F", help="Write JUnit XML.")
+markdown_option = click.option("--markdown", type=click.Path(path_type=Path), metavar="F", help="Write Markdown.")
+
+
+def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several options at once, in this order of `--help`."""
+
+    def apply(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+choice_options = decorated(experiment_argument, out_option, model_option, type_option)
+run_options = decorated(
+    choice_options, board_option, engine_option, samples_option, jobs_option, seed_option, junit_option, markdown_option
+)
+
+
+def open_experiment(path: Path, session: Session, out: Path | None, **choices: Any) -> tuple[Experiment, Path]:
+    """The experiment as the command line changes it, and the folder for its results."""
+    from mcusim.engines import ENGINES
+    from mcusim.experiment_file import read_experiment
+    from mcusim.names import file_name
+
+    if path.is_dir():
+        path = path / "experiment.toml"
+    if path.suffix in (".keras", ".h5"):
+        hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
+        raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
+    engine = choices.get("engine")
+    if engine is not None and engine not in ENGINES:
+        raise ConfigurationError(f"unknown engine {engine!r}", where="--engine", hint=suggestion(engine, ENGINES))
+    experiment = read_experiment(path).with_options(**choices)
+    session.out = out or Path("build") / file_name(experiment.name)
+    return experiment, session.out

@@ -1,0 +1,126 @@
+"""run, train, build, evaluate: stages of the line for an experiment, each picking up where the last one stopped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcusim.commands import options
+from mcusim.commands.session import Session
+from mcusim.errors import OK
+
+if TYPE_CHECKING:
+    from mcusim.reports.report import Report
+
+
+@click.command()
+@options.run_options
+@click.pass_obj
+def run(session: Session, /, **choices: Any) -> int:
+    """Do it all: train, quantize, build, run, report.
+
+    Every model of the experiment is trained or loaded, quantized in every way, written as C, built for every board
+    and run on the test set. Results lie in --out; exit code 7 tells of a broken budget. A model that was trained
+    before with the same settings into the same --out is used again.
+    """
+    return _run(session, may_train=True, **choices)
+
+
+@click.command()
+@options.run_options
+@click.pass_obj
+def evaluate(session: Session, /, **choices: Any) -> int:
+    """As run, without training.
+
+    Takes the models that `mcusim train` has trained into the same --out.
+    """
+    return _run(session, may_train=False, **choices)
+
+
+@click.command()
+@options.decorated(options.experiment_argument, options.out_option, options.model_option, options.seed_option)
+@click.pass_obj
+def train(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
+    """Train the models of an experiment.
+
+    Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
+    """
+    from mcusim.commands.terminal import Terminal
+    from mcusim.measure import accuracy
+    from mcusim.pipeline import Line
+    from mcusim.preflight import check_out
+
+    chosen, out = options.open_experiment(experiment, session, out, **choices)
+    check_out(out)
+    line = Line(chosen, out, Terminal(session))
+    for model, repeat in chosen.trainings():
+        path = line.model_file(model, repeat, again=True)
+        trained = line.float_model(model, repeat)
+        share = accuracy(trained.outputs, trained.labels)
+        session.close()
+        click.echo(
+            f"{path}: accuracy {share:.2%} on the test set" + ("" if model.architecture else " (not trained here)")
+        )
+    return OK
+
+
+@click.command()
+@options.decorated(options.choice_options, options.board_option, options.engine_option, options.seed_option)
+@click.pass_obj
+def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
+    """Build firmware of trained models."""
+    from mcusim.commands.terminal import Terminal
+    from mcusim.pipeline import Line
+    from mcusim.preflight import check_build, check_out
+
+    chosen, out = options.open_experiment(experiment, session, out, **choices)
+    check_build(chosen)
+    check_out(out)
+    line = Line(chosen, out, Terminal(session), may_train=False)
+    for case in chosen.cases():
+        firmware = line.firmware(case)
+        session.close()
+        rom = firmware.rom_bytes
+        size = f"ROM {rom.total:,} bytes (code {rom.code:,}, weights {rom.weights:,})" if rom else "for this machine"
+        arena = f", arena {firmware.arena_bytes:,} bytes" if firmware.arena_bytes is not None else ""
+        click.echo(f"{case.label}: {size}{arena}")
+        click.echo(f"  {firmware.elf}")
+    return OK
+
+
+def _run(
+    session: Session,
+    experiment: Path,
+    out: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    *,
+    may_train: bool,
+    **choices: Any,
+) -> int:
+    from mcusim import pipeline
+    from mcusim.commands.report import write
+    from mcusim.commands.terminal import Terminal, output
+    from mcusim.reports.to_console import show
+
+    chosen, out = options.open_experiment(experiment, session, out, **choices)
+    report = pipeline.run(chosen, out, Terminal(session), may_train=may_train)
+    session.close()
+    show(report, output())
+    click.echo(f"report: {out / 'report.json'}")
+    write(report, {"junit": junit, "markdown": markdown})
+    _summarize(report)
+    return report.exit_code
+
+
+def _summarize(report: Report) -> None:
+    """GitHub shows what is appended to this file on the page of the job."""
+    from mcusim.reports import FORMATS
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write(FORMATS["markdown"](report) + "\n")

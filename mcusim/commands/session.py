@@ -1,0 +1,21 @@
+"""What a command leaves behind for whoever prints how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Session:
+    """`out`: the folder that a command writes to. `finished_runs`: how many runs its report holds by now."""
+
+    out: Path | None = None
+    finished_runs: int = 0
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """End progress bars, before anything else is printed."""
+        while self.closers:
+            self.closers.pop()()

@@ -1,0 +1,24 @@
+"""A user's name (hostile until proved otherwise) -> something safe to print, or to use as a file name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LONGEST_FILE_NAME = 60
+
+
+def printable(text: str) -> str:
+    """One line without control characters: no escape sequence reaches a terminal, no newline breaks a table."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+
+
+def file_name(text: str) -> str:
+    """`text` as one component of a path: letters, digits, `_`, `-` and dots inside; never empty, hidden or long.
+
+    A name that has to be changed gets its checksum, so that two never share a file.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:LONGEST_FILE_NAME].rstrip(".")
+    if plain and plain == text:
+        return plain
+    return f"{plain or 'unnamed'}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"

@@ -1,0 +1,256 @@
+"""Report: all that the runs of an experiment found out, as `report.json` keeps it. Other formats are renderings of it.
+
+docs/report.md explains each key; a test holds the two against each other. Format 1 may gain keys, all of them optional.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from mcusim import errors
+from mcusim.errors import ConfigurationError, DataError
+from mcusim.measure import Measurements
+
+FORMAT: Literal[1] = 1
+LARGEST_FILE_BYTES = 2**28
+LARGEST_NUMBER = 2**63
+
+
+@dataclass(frozen=True)
+class RunError:
+    """Why a run has no figures. `kind` is the class of the error in `errors.py`."""
+
+    kind: str
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        kind = getattr(errors, self.kind, None)
+        return int(kind.exit_code) if isinstance(kind, type) and issubclass(kind, errors.McusimError) else errors.BUG
+
+    @classmethod
+    def of(cls, error: errors.McusimError) -> RunError:
+        return cls(type(error).__name__, error.what, error.where, error.hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Measurements):
+    """One model, quantized one way, on one board. `id` is unique in the report, and the name of the run's folder."""
+
+    id: str
+    model: str
+    repeat: int = 0
+    data_type: str
+    scheme: str = ""
+    rounding: str = ""
+    calibration_samples: int | None = None
+    kernels: str = "plain"
+    board: str
+    engine: str
+    engine_version: str | None = None
+    compiler: str | None = None
+    flags: tuple[str, ...] = ()
+    elf_sha256: str | None = None
+    clock_hz: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    accuracy_float: float | None = None
+    notes: tuple[str, ...] = ()
+    error: RunError | None = None
+
+    @property
+    def type_label(self) -> str:
+        """`int16 Q7.9 floor`: the data type, and what differs from the default."""
+        scheme = "" if self.scheme == "per-layer" else self.scheme
+        rounding = "" if self.rounding == "nearest" else self.rounding
+        return " ".join(filter(None, (self.data_type, scheme, rounding)))
+
+    @property
+    def model_label(self) -> str:
+        return f"{self.model} #{self.repeat}" if self.repeat else self.model
+
+    @property
+    def label(self) -> str:
+        return f"{self.model_label}, {self.type_label}, {self.board}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A budget, held against the run of that id. Without a value it fails, and `reason` tells why there is none."""
+
+    name: str
+    run: str
+    limit: int | float
+    value: int | float | None
+    passed: bool
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.name} {self.limit:,}: {self.reason}"
+        relation = ">=" if self.name.endswith("_min") else "<="
+        verdict = f", but {self.reason}" if self.reason else ""
+        return f"{self.name}: {_short(self.value)} should be {relation} {_short(self.limit)}{verdict}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """`complete` is False while runs are missing: the file is written after each one."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    format: Literal[1]
+    mcusim: str
+    experiment: str
+    started: str
+    wall_s: float
+    complete: bool
+    runs: tuple[Run, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """Budgets that were not kept."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def exit_code(self) -> int:
+        """Of the first failed run, else whether a budget was broken."""
+        for run in self.runs:
+            if run.error:
+                return run.error.exit_code
+        return errors.BUDGET_BROKEN if self.broken else errors.OK
+
+    def run(self, run_id: str) -> Run:
+        return next(run for run in self.runs if run.id == run_id)
+
+    def checks_of(self, run: Run) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.run == run.id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` is the exact inverse."""
+        plain: dict[str, Any] = json.loads(self.to_json())
+        return plain
+
+    def to_json(self) -> str:
+        """Keys in the order of docs/report.md. Raises ValueError for NaN and infinity, which JSON does not have."""
+        return json.dumps(_ordered(self), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Report:
+        return cls.from_json(json.dumps(values))
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str | None = None) -> Report:
+        """Raises DataError when it is damaged, of another format, or holds what no report does."""
+        try:
+            report = _adapter().validate_json(text)
+        except ValidationError as error:
+            raise _unreadable(error, where) from None
+        ids = [run.id for run in report.runs]
+        lost = next((check.run for check in report.checks if check.run not in ids), None)
+        if lost is not None or len(set(ids)) < len(ids) or not _numbers_are_sane(dataclasses.asdict(report)):
+            reason = (
+                f"there is a check of {lost!r}, which is no run" if lost is not None else "ids or numbers cannot be"
+            )
+            raise _damaged(reason, where)
+        return report
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """A report.json. Raises DataError when it is none, ConfigurationError when it cannot be read."""
+        try:
+            if path.stat().st_size > LARGEST_FILE_BYTES:
+                raise _damaged("it is too large", str(path))
+            return cls.from_json(path.read_bytes(), str(path))
+        except OSError as error:
+            hint = "mcusim run writes report.json into its --out folder"
+            raise ConfigurationError(
+                f"cannot read {path.name!r}: {error.strerror}", where=str(path), hint=hint
+            ) from None
+
+    def write(self, path: Path) -> None:
+        """All of it or nothing: a report that was there stays whole when the disk is full. Raises OSError."""
+        write_text(path, self.to_json())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside the file, then rename. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    aside = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        aside.chmod(0o666 & ~_umask())  # mkstemp made it private
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# The order of keys in the file: who ran, what came out, how big, how it went.
+_RUN_KEYS = (
+    *("id", "model", "repeat", "data_type", "scheme", "rounding", "calibration_samples", "kernels"),
+    *("board", "engine", "engine_version", "compiler", "flags", "elf_sha256", "clock_hz"),
+    *("parameters", "macs", "samples", "complete"),
+    *("accuracy", "accuracy_float", "mismatches", "first_mismatch", "output_difference_max", "confusion"),
+    *("instructions", "cycles", "latency_ms", "energy_uwh"),
+    *("rom_bytes", "ram_bytes", "arena_bytes", "arena_lower_bound_bytes", "arena_buffers_bytes"),
+    *("layers", "wall_s", "emulated_mips", "notes", "error"),
+)
+
+
+def _ordered(report: Report) -> dict[str, Any]:
+    values = dataclasses.asdict(report)
+    values["runs"] = [{key: run[key] for key in _RUN_KEYS} for run in values["runs"]]
+    return values
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
+
+
+def _unreadable(error: ValidationError, where: str | None) -> DataError:
+    first = error.errors(include_url=False)[0]
+    keys = ".".join(map(str, first["loc"]))
+    if first["loc"] == ("format",):
+        have = first["input"] if isinstance(first["input"], int) else "missing"
+        hint = f"this mcusim reads format {FORMAT}: use the version that wrote it"
+        return DataError(f"the format of the report is {have}", where=where, hint=hint)
+    return _damaged(f"{keys}: {first['msg']}" if keys else first["msg"], where)
+
+
+def _damaged(reason: str, where: str | None) -> DataError:
+    hint = "give the report.json of `mcusim run`, of this version of mcusim"
+    return DataError(f"this is no readable report: {reason[:300]}", where=where, hint=hint)
+
+
+def _numbers_are_sane(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _numbers_are_sane(value.values())
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return all(map(_numbers_are_sane, value))
+    return not isinstance(value, int) or abs(value) <= LARGEST_NUMBER
+
+
+def _short(number: int | float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.6g}"

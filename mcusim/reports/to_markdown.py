@@ -1,0 +1,42 @@
+"""Report -> Markdown: a table for a pull request or the summary of a GitHub job."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from mcusim.names import printable
+from mcusim.reports.figures import LEFT_ALIGNED, error_lines, failures, remarks, table
+from mcusim.reports.report import Report
+
+
+def render(report: Report) -> str:
+    headings, rows = table(report)
+    lines = [f"### mcusim: {escape(report.experiment)}", ""]
+    if rows:
+        rule = ["---" if index < LEFT_ALIGNED else "---:" for index in range(len(headings))]
+        lines += [_row(headings), _row(rule), *(_row([escape(cell) for cell in row]) for row in rows), ""]
+    for error, runs in failures(report).items():
+        first, *more = error_lines(error, runs)
+        lines += [f"- {escape(first)}", *(f"  - {escape(line)}" for line in more)]
+    lines += [""] if failures(report) else []
+    broken = [check for check in report.broken if not report.run(check.run).error]
+    if broken:
+        lines += ["**Broken budgets**", ""]
+        lines += [f"- {escape(f'{report.run(check.run).label}: {check}')}" for check in broken]
+        lines += [""]
+    elif report.checks and not report.broken:
+        lines += [f"All {len(report.checks)} budgets kept.", ""]
+    if found := remarks(report):
+        lines += [*(f"- {escape(remark)}" for remark in found), ""]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: no table cell, link, HTML or code begins or ends in it."""
+    quoted = re.sub(r"([\\`*\[\]|~])", r"\\\1", html.escape(printable(text), quote=False))
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", quoted)
+
+
+def _row(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
