@@ -1,0 +1,69 @@
+"""Golden files, and tests that need tools which may be missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden(name, text)`: text equals `tests/golden/<module>/<name>`, or becomes it with --update-golden."""
+    folder = GOLDEN / request.path.stem.removeprefix("test_")
+    update = request.config.getoption("--update-golden")
+
+    def compare(name: str, text: str) -> None:
+        path = folder / name
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert path.is_file(), f"no golden file {path}: run with --update-golden, and review what it writes"
+        assert text == path.read_text(encoding="utf-8"), f"differs from {path}: --update-golden accepts it"
+
+    return compare
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here and say why; fail instead where MCUSIM_REQUIRE says that it must."""
+    required = os.environ.get("MCUSIM_REQUIRE", "").split(",")
+    for marker, missing in (("arm", missing_arm), ("train", missing_train)):
+        reason = missing() if item.get_closest_marker(marker) else None
+        if reason and marker in required:
+            pytest.fail(f"MCUSIM_REQUIRE={marker}, but {reason}", pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+
+@cache
+def missing_arm() -> str | None:
+    from mcusim.boards import board_names, load_board
+    from mcusim.engines import qemu
+    from mcusim.errors import MissingToolError
+    from mcusim.toolchain import arm_toolchain
+
+    try:
+        arm_toolchain(load_board(board_names()[0]))
+    except MissingToolError as error:
+        return f"{error.what}: {error.hint}"
+    problem = qemu.missing()
+    return f"{problem.what}: {problem.hint}" if problem else None
+
+
+@cache
+def missing_train() -> str | None:
+    for package in ("tensorflow", "keras"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed: pip install 'mcusim[train]'"
+    return None

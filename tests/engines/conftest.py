@@ -1,0 +1,26 @@
+"""Boards, and one folder in which everything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcusim.boards import Board, load_board
+from tests.tiny_library import BOARDS
+
+
+@pytest.fixture(params=BOARDS)
+def board(request: pytest.FixtureRequest) -> Board:
+    return load_board(request.param)
+
+
+@pytest.fixture
+def nucleo() -> Board:
+    return load_board("nucleo_l452re_p")
+
+
+@pytest.fixture(scope="session")
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by all tests: the same sources are compiled once."""
+    return tmp_path_factory.mktemp("build")

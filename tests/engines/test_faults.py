@@ -1,0 +1,154 @@
+"""What a firmware can do wrong, done on purpose, and what the user is told."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.boards import Board
+from mcusim.engines import qemu
+from mcusim.engines.faults import Fault, describe_cause, parse_fault
+from mcusim.errors import EngineError
+from mcusim.sources import Sources
+from tests.tiny_library import build_library, library, samples
+
+pytestmark = pytest.mark.arm
+
+_DECLARATIONS = """
+static volatile int zero = 0;
+static int input_index;
+
+static int depth(volatile int *below)
+{
+    volatile int frame[16];
+    frame[0] = *below + 1;
+    return frame[0] > 1000000 ? 0 : depth(frame) + frame[0];
+}
+
+__attribute__((noinline)) static void big_frame(number_t *output)
+{
+    volatile number_t buffer[6000];
+    buffer[input_index] = 1;
+    output[0] = buffer[input_index];
+}
+
+__attribute__((noinline)) static void call(uintptr_t address)
+{
+    ((void (*)(void))address)();
+}
+"""
+
+# Statement, words of the error, place in the source.
+FAULTS = {
+    "recursion": (
+        "output[0] = (number_t)depth(&zero);",
+        "stack overflow (it has 4096 bytes)",
+        "depth or what it calls",
+    ),
+    "big frame": ("big_frame(output);", "stack overflow (it has 4096 bytes)", "cnn or what it calls"),
+    "division": ("output[0] = (number_t)(7 / zero);", "division by zero", "cnn (model.c:"),
+    "null call": ("call(0);", "called a null function pointer", "called by cnn (model.c:"),
+    "even call": ("call((uintptr_t)cnn & ~1u);", "without the Thumb bit", "cnn (model.c:"),
+    "call into ram": ("call(0x20001001);", "there is no code", "called by cnn (model.c:"),
+    "call nowhere": ("call(0x60000001);", "there is no", "called by cnn (model.c:"),
+    "write to flash": ("*(volatile number_t *)(uintptr_t)dense_kernel = 1;", "wrote to flash", "cnn (model.c:"),
+    "write nowhere": ("*(volatile int *)0x30000000 = 1;", "the address is 0x30000000", "cnn (model.c:"),
+    "read nowhere": ("output[0] = *(volatile number_t *)0x18000000;", "the address is 0x18000000", "cnn (model.c:"),
+    "write beyond ram": ("*(volatile int *)0x20060000 = 1;", "the address is 0x20060000", "cnn (model.c:"),
+    "undefined": ('__asm__ volatile("udf #0");', "undefined instruction", "cnn (model.c:"),
+    "double": ('__asm__ volatile(".inst.w 0xee310b02");', "undefined instruction", "cnn (model.c:"),
+    "supervisor call": ('__asm__ volatile("svc #1");', "unexpected exception SVCall", "cnn (model.c:"),
+}
+FAULTY_SAMPLE = 5
+
+
+def faulty_library() -> Sources:
+    """One firmware with every fault: the first element of the input says which."""
+    cases = " ".join(f"case {100 + i}: {statement} break;" for i, (statement, _, _) in enumerate(FAULTS.values()))
+    return library(f"switch (input[0]) {{ {cases} default: break; }}", _DECLARATIONS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_named_with_sample_and_line(name: str, board: Board, build_folder: Path, tmp_path: Path) -> None:
+    _, cause, place = FAULTS[name]
+    firmware = build_library(faulty_library(), board, build_folder, "qemu")
+    inputs = samples(8)
+    inputs[FAULTY_SAMPLE, 0] = 100 + list(FAULTS).index(name)
+    with pytest.raises(EngineError) as caught:
+        qemu.run(firmware, board, inputs, np.dtype("int8"), 4, folder=tmp_path, jobs=2)
+    assert caught.value.what.startswith(f"the firmware faulted in sample {FAULTY_SAMPLE}: ")
+    assert cause in caught.value.what
+    assert caught.value.where is not None and place in caught.value.where
+    assert "mcusim_infer (infer.c:" in caught.value.where or name == "recursion"
+
+
+def test_registers_are_those_of_the_fault(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    values = " ".join(f"mov r{i}, #{0x10 + i}\\n" for i in range(12))
+    firmware = build_library(library(f'__asm__ volatile("{values} udf #0");'), nucleo, build_folder, "qemu")
+    with pytest.raises(EngineError) as caught:
+        qemu.run(firmware, nucleo, samples(1), np.dtype("int8"), 4, folder=tmp_path, jobs=1)
+    assert caught.value.where is not None
+    for i in range(12):
+        assert f"r{i} {0x10 + i:08x}" in caught.value.where
+
+
+def test_whole_stack_reserved_is_usable(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """Recursion that stays a little within the limit is no fault, and its depth is what is reported."""
+    declarations = """
+__attribute__((noinline)) static int depth(int n)
+{
+    volatile int frame[15];
+    frame[0] = n;
+    return n == 0 ? 0 : depth(n - 1) + frame[0];
+}
+"""
+    firmware = build_library(
+        library("output[0] = (number_t)depth(input[1] & 15);", declarations), nucleo, build_folder, "qemu"
+    )
+    inputs = samples(4)
+    used = []
+    for deepest in (1, 11):
+        inputs[:, 1] = deepest
+        used.append(qemu.run(firmware, nucleo, inputs, np.dtype("int8"), 4, folder=tmp_path, jobs=1).stack_bytes)
+    assert used[0] is not None and used[1] is not None
+    assert (used[1] - used[0]) % 10 == 0 and 600 <= used[1] - used[0] <= 1000
+
+
+def fault(**changes: int) -> Fault:
+    words = dict(cfsr=0, hfsr=0, mmfar=0, bfar=0) | changes
+    return Fault(
+        exception=3, samples_done=0, registers={"sp": 0x20000800, "pc": 0x08000100}, frame_valid=True, stack=(), **words
+    )
+
+
+def test_every_cause_has_words(nucleo: Board) -> None:
+    memory = nucleo.memory
+    for bit in (0, 1, 3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 24, 25):
+        assert describe_cause(fault(cfsr=1 << bit), memory) != describe_cause(fault(), memory)
+    assert describe_cause(fault(hfsr=1 << 31), memory) == "breakpoint instruction"
+    assert describe_cause(fault(hfsr=1 << 1), memory) == "cannot read the vector table"
+    assert describe_cause(fault(), memory) == "unexpected exception HardFault"
+    assert describe_cause(fault(cfsr=1 << 9 | 1 << 15, bfar=0x1FFFFFF0), memory).startswith("stack overflow")
+
+
+def test_a_record_cut_short_is_none() -> None:
+    record = struct.pack("<26I", 0x544C4146, 6, 7, 1, *range(22))
+    whole = parse_fault(record + bytes(8))
+    assert whole is not None and whole.samples_done == 7 and whole.stack == (0, 0)
+    assert parse_fault(record[:-1]) is None
+    assert parse_fault(bytes(len(record))) is None
+    assert parse_fault(b"") is None
+
+
+def test_lockup_is_decoded(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """A fault while the core cannot take one (here: FAULTMASK set, as in a fault handler)."""
+    firmware = build_library(library('__asm__ volatile("cpsid f\\n udf #0");'), nucleo, build_folder, "qemu")
+    with pytest.raises(EngineError) as caught:
+        qemu.run(firmware, nucleo, samples(1), np.dtype("int8"), 4, folder=tmp_path, jobs=1)
+    assert caught.value.what.startswith("the core locked up in sample 0: ")
+    assert caught.value.where is not None
+    assert "cnn (model.c:" in caught.value.where and "R15=" in caught.value.where
+    assert not list(tmp_path.rglob("core*"))

@@ -1,0 +1,110 @@
+"""Host engine: the same answers, and undefined behaviour in a kernel is an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.boards import Board
+from mcusim.engines import ENGINES, host
+from mcusim.errors import EngineError, MissingToolError
+from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
+
+INT8 = np.dtype("int8")
+
+
+def test_outputs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    inputs = samples(101)
+    firmware = build_library(library(), nucleo, build_folder, "host")
+    done: list[tuple[int, int]] = []
+    for jobs in (1, 2, 500):
+        execution = host.run(
+            firmware,
+            nucleo,
+            inputs,
+            INT8,
+            OUTPUTS,
+            folder=tmp_path,
+            jobs=jobs,
+            progress=lambda *args: done.append(args),
+        )
+        assert np.array_equal(execution.outputs, expected(inputs)) and execution.complete
+        assert execution.instructions is None and execution.emulated_mips is None and execution.stack_bytes is None
+        assert done[-1] == (101, 101)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("volatile int32_t big = 2147483647; output[0] = (number_t)(big + input[0]);", "signed integer overflow"),
+        ("volatile int i = 4; arena[i] = 1;", "out of bounds"),
+        ("volatile int by = 33; output[0] = (number_t)(1 << by);", "shift exponent 33"),
+        ("output[input[0] == 3 ? 4 : 0] = 1;", "AddressSanitizer: global-buffer-overflow"),
+    ],
+)
+def test_sanitizers_end_the_run(statement: str, words: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(statement), nucleo, build_folder, "host", sanitize=True)
+    with pytest.raises(EngineError) as caught:
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+    assert words in caught.value.what and "failed in sample" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("if (input[0] == 5) __builtin_trap();", "failed in sample 5: killed by SIG"),
+        ("if (input[0] == 5) exit(3);", "failed in sample 5: exit code 3"),
+        ("if (input[0] == 5) exit(0);", "is incomplete"),
+        ('if (input[0] == 5) for (;;) { __asm__ volatile(""); }', "no answer to sample 5 within 0.5 s"),
+    ],
+)
+def test_failures(statement: str, words: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(statement, "#include <stdlib.h>"), nucleo, build_folder, "host")
+    with pytest.raises(EngineError) as caught:
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2, stall_s=0.5)
+    assert words in caught.value.what
+    assert not list(tmp_path.rglob("core*"))
+
+
+def test_ctrl_c(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    hang = 'if (input[0] == 5) for (;;) { __asm__ volatile(""); }'
+    firmware = build_library(library(hang), nucleo, build_folder, "host")
+
+    def press(done: int, total: int) -> None:
+        if done == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    execution = host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1, progress=press)
+    assert not execution.complete and execution.indices.tolist() == [0, 1, 2, 3, 4]
+    assert np.array_equal(execution.outputs, expected(samples(8))[:5])
+
+
+@pytest.mark.arm
+def test_firmware_of_a_board_is_refused(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(), nucleo, build_folder, "qemu")
+    with pytest.raises(EngineError, match="not for the host"):
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+
+
+def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.missing() is None and host.version()
+    monkeypatch.setenv("MCUSIM_CC", "no-such-compiler")
+    assert isinstance(host.missing(), MissingToolError)
+
+
+def test_registry() -> None:
+    for name, engine in ENGINES.items():
+        assert name == engine.NAME and "outputs" in engine.MEASURES
+    assert {"outputs"} == ENGINES["host"].MEASURES
+
+
+def test_a_folder_without_programs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library("output[3] = 3;"), nucleo, build_folder, "host")
+    firmware.elf.chmod(0o644)  # as on a file system mounted noexec
+    with pytest.raises(EngineError, match="cannot start the run: Permission denied"):
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2)

@@ -1,0 +1,178 @@
+"""report.json: exact there and back, refused when damaged, and documented key by key."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+import re
+import stat
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcusim.errors import ConfigurationError, DataError
+from mcusim.reports.report import Report, Run, RunError, write_text
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report
+
+ROOT = Path(__file__).parents[2]
+Golden = Callable[[str, str], None]
+
+
+@pytest.mark.parametrize("make", [full_report, hostile_report, empty_report])
+def test_there_and_back(make: Callable[[], Report]) -> None:
+    report = make()
+    assert Report.from_dict(report.to_dict()) == report
+    assert Report.from_json(report.to_json()).to_json() == report.to_json()
+
+
+def test_golden_json(golden: Golden) -> None:
+    golden("report.json", full_report().to_json())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_is_never_written(value: float) -> None:
+    broken = dataclasses.replace(full_report(), wall_s=value)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        broken.to_json()
+
+
+def damage(path: str, value: object) -> dict[str, Any]:
+    """The full report with one value replaced; `...` deletes it."""
+    values = copy.deepcopy(full_report().to_dict())
+    *parents, last = path.split(".")
+    inner: Any = values
+    for part in parents:
+        inner = inner[int(part) if part.isdigit() else part]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("format", 2, "the format of the report is 2"),
+        ("format", ..., "the format of the report is missing"),
+        ("format", "1", "the format of the report is missing"),
+        ("runs", {}, "runs"),
+        ("runs", None, "runs"),
+        ("wall_s", "x", "wall_s"),
+        ("wall_s", float("nan"), "wall_s"),
+        ("surprise", 1, "surprise"),
+        ("runs.0.accuracy", "high", "accuracy"),
+        ("runs.0.samples", 1.5, "samples"),
+        ("runs.0.macs", 10**40, "numbers"),
+        ("runs.0.surprise", 1, "surprise"),
+        ("runs.0.rom_bytes.total", None, "rom_bytes"),
+        ("runs.0.model", ..., "model"),
+        ("runs.0.model", 3, "model"),
+        ("runs.1.id", "cnn-int8-nucleo_l452re_p", "ids"),
+        ("checks.0.run", "nobody", "'nobody', which is no run"),
+    ],
+)
+def test_a_damaged_report_is_refused(path: str, value: object, reason: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Report.from_dict(damage(path, value))
+    assert reason in caught.value.what and caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", "[" * 100_000, '{"format": 1', "\x00", '"\\ud800"'])
+def test_what_is_no_report(text: str) -> None:
+    with pytest.raises(DataError):
+        Report.from_json(text)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot read 'none\.json'"):
+        Report.read(tmp_path / "none.json")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="no readable report") as caught:
+        Report.read(tmp_path / "binary.json")
+    assert caught.value.where == str(tmp_path / "binary.json")
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep" / "report.json"
+    full_report().write(path)
+    assert Report.read(path) == full_report()
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        empty_report().write(path)
+    assert Report.read(path) == full_report(), "what was there stays"
+    assert [file.name for file in path.parent.iterdir()] == ["report.json"], "no rubbish stays"
+
+
+def test_others_may_read_it(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        write_text(tmp_path / "x", "text")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644
+
+
+def test_exit_codes() -> None:
+    assert full_report().exit_code == 6, "the failed run's, also when budgets are broken"
+    fine = Report(1, "0", "e", "now", 0.0, True, (good_run(),), full_report().checks[:1])
+    assert fine.exit_code == 0
+    broken = dataclasses.replace(full_report().checks[0], passed=False)
+    assert dataclasses.replace(fine, checks=(broken,)).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("DataError", 3), ("BuildError", 5), ("nonsense", 1), ("OK", 1), ("Iterable", 1)]
+)
+def test_exit_code_of_an_error(kind: str, code: int) -> None:
+    assert RunError(kind, "x").exit_code == code
+
+
+def test_labels() -> None:
+    labels = [run.label for run in full_report().runs]
+    assert labels[0] == "cnn, int8, nucleo_l452re_p"
+    assert labels[2] == "cnn #2, int16 Q7.9 floor, sparkfun_edge"
+
+
+# -- docs/report.md ----------------------------------------------------------------------------------------------------
+
+
+def keys_of(kind: type) -> set[str]:
+    """`rom_bytes`, `rom_bytes.code`, `layers[].name`, .. of a dataclass, from its types."""
+    found = set()
+    for name, annotation in typing.get_type_hints(kind).items():
+        if name.startswith("__"):
+            continue
+        found.add(name)
+        for part in typing.get_args(annotation) or (annotation,):
+            if dataclasses.is_dataclass(part):
+                many = "[]" if typing.get_origin(annotation) is tuple else ""
+                found |= {f"{name}{many}.{key}" for key in keys_of(typing.cast(type, part))}
+    return found
+
+
+def test_docs_name_every_key_and_no_other() -> None:
+    text = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    documented = set()
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        prefix = match[0] + "." if (match := re.match(r"`(runs|checks)\[\]", title)) else ""
+        documented |= {prefix.lstrip("`") + key for key in re.findall(r"^\| `([\w\[\].]+)` \|", body, re.MULTILINE)}
+    assert documented == keys_of(Report)
+
+
+def test_the_file_has_every_key_of_a_run() -> None:
+    written = full_report().to_dict()["runs"][0]
+    assert set(written) == {field.name for field in dataclasses.fields(Run)}
+
+
+def test_the_file_says_its_format_first() -> None:
+    assert full_report().to_json().startswith('{\n "format": 1,')

@@ -1,0 +1,83 @@
+"""The table: fits, wraps, and takes no name for markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from mcusim.reports.report import Report
+from mcusim.reports.to_console import show
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report
+
+Golden = Callable[[str, str], None]
+
+
+def shown(report: Report, width: int = 100, *, terminal: bool = False) -> str:
+    out = io.StringIO()
+    show(
+        report,
+        Console(
+            file=out,
+            width=width,
+            force_terminal=terminal,
+            highlight=False,
+            color_system="standard" if terminal else None,
+        ),
+    )
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [100, 50])
+def test_golden(golden: Golden, width: int) -> None:
+    golden(f"full_{width}.txt", shown(full_report(), width))
+
+
+@pytest.mark.parametrize("make", [full_report, hostile_report, empty_report])
+@pytest.mark.parametrize("width", [30, 50, 79, 100, 200])
+def test_nothing_is_wider_than_the_terminal(make: Callable[[], Report], width: int) -> None:
+    assert max(cell_len(line) for line in shown(make(), width).splitlines()) <= width
+
+
+def test_the_demo_fits_eighty_columns_as_a_table() -> None:
+    runs = tuple(good_run("cnn", kind, board) for kind in ("float32", "int8") for board in ("nucleo_l452re_p", "b"))
+    text = shown(dataclasses.replace(full_report(), runs=runs, checks=()), 80)
+    assert "mis-" in text, "headings of the table"
+
+
+def test_names_are_no_markup_and_no_escape_sequences() -> None:
+    text = shown(hostile_report(), 200)
+    assert "[red]x[/red]" in text and "\x1b" not in text and "\u202e" not in text and "\x00" not in text
+
+
+def test_escape_sequences_on_a_terminal_are_ours_only() -> None:
+    assert "\x1b[31m \N{REPLACEMENT CHARACTER}" not in shown(hostile_report(), 200, terminal=True)
+
+
+def test_what_a_reader_must_see() -> None:
+    text = " ".join(shown(full_report()).split())
+    for words in (
+        "error: no answer to sample 4 within 60 s in: nn_dense.h:31 hint: the firmware hangs",
+        "failed: cnn, int9, sparkfun_edge",
+        "first mismatch: cnn #2, int16 Q7.9 floor, sparkfun_edge: sample 17, output 2: expected -5, got 6",
+        "rom_bytes_max: 24,000 should be <= 20,000",
+        "this run has no latency",
+        "budgets: 1 of 5 kept",
+        "note (sparkfun_edge): linked with RAM elsewhere",
+    ):
+        assert words in text
+
+
+def test_an_error_of_several_runs_is_told_once() -> None:
+    failed = full_report().runs[-1]
+    twice = dataclasses.replace(full_report(), runs=(failed, dataclasses.replace(failed, id="x", board="b")), checks=())
+    text = shown(twice)
+    assert text.count("no answer") == 1 and "failed: cnn, int9, sparkfun_edge; cnn, int9, b" in text
+
+
+def test_an_unfinished_report_says_so() -> None:
+    assert "not complete" in shown(empty_report())

@@ -1,0 +1,73 @@
+"""JUnit XML: readable by any parser, one test case for each run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import pytest
+
+from mcusim.reports.report import Report
+from mcusim.reports.to_junit import render
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report
+
+Golden = Callable[[str, str], None]
+
+
+def parsed(report: Report) -> ElementTree.Element:
+    return ElementTree.fromstring(render(report).encode())
+
+
+def test_golden(golden: Golden) -> None:
+    golden("full.xml", render(full_report()))
+
+
+@pytest.mark.parametrize("make", [full_report, hostile_report, empty_report])
+def test_any_parser_reads_it(make: Callable[[], Report]) -> None:
+    assert parsed(make()).tag == "testsuites"
+
+
+def test_a_test_case_for_each_run_and_a_failure_for_each_broken_budget() -> None:
+    good, _, wrong, failed = parsed(full_report()).iter("testcase")
+    assert good.get("name") == "cnn, int8, nucleo_l452re_p" and good.get("classname") == "gestures"
+    assert not list(good.iter("failure")) and not list(good.iter("error"))
+    assert [failure.get("type") for failure in wrong.iter("failure")] == [
+        "accuracy_min",
+        "rom_bytes_max",
+        "latency_ms_max",
+    ]
+    [error] = failed.iter("error")
+    assert error.get("type") == "EngineError" and "nn_dense.h:31" in (error.text or "")
+    assert not list(failed.iter("failure")), "one verdict is enough"
+
+
+def test_the_suite_counts() -> None:
+    [suite] = parsed(full_report())
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "4", "failures": "1", "errors": "1", "skipped": "0"}
+
+
+def test_figures_are_properties_of_the_test_case() -> None:
+    case = next(parsed(full_report()).iter("testcase"))
+    assert case[0].tag == "properties"
+    figures = {entry.get("name"): entry.get("value") for entry in case[0]}
+    assert figures["accuracy"] == "0.927383780115372"
+    assert figures["rom_bytes.total"] == "24000" and figures["instructions.mean"] == "1234567.25"
+    assert "latency_ms" not in figures, "what nobody knows is left out"
+
+
+def test_runs_with_the_same_label_can_be_told_apart() -> None:
+    twice = (good_run(), dataclasses.replace(good_run(), id="other", calibration_samples=5))
+    names = [
+        case.get("name") for case in parsed(dataclasses.replace(full_report(), runs=twice, checks=())).iter("testcase")
+    ]
+    assert len(set(names)) == 2
+
+
+def test_half_a_report_is_no_good_one() -> None:
+    [case] = parsed(empty_report()).iter("testcase")
+    assert case.find("error") is not None
+    interrupted = dataclasses.replace(good_run(), complete=False, samples=5)
+    cases = list(parsed(dataclasses.replace(empty_report(), runs=(interrupted,))).iter("testcase"))
+    assert all(case.find("error") is not None for case in cases)

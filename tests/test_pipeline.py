@@ -1,0 +1,231 @@
+"""The line: in order, once for what is shared, and losing nothing whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim import pipeline
+from mcusim.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
+from mcusim.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
+from mcusim.pipeline import evenly, run
+from mcusim.reports.report import Report, Run
+from mcusim.watcher import Silent
+from tests.lines import SAMPLES, FakeEngine, dataset, experiment
+from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.reports: list[Report] = []
+        self.out = Path()
+
+    def stage(self, text: str) -> None:
+        self.stages.append(text)
+
+    def finished(self, run: Run, number: int, total: int) -> None:
+        self.reports.append(Report.read(self.out / "report.json"))
+        assert self.reports[-1].runs[-1] == run and len(self.reports[-1].runs) == number
+
+
+def test_every_case_in_order(engine: FakeEngine, tmp_path: Path) -> None:
+    report = run(experiment(tmp_path, "a", "b"), tmp_path / "out", Silent())
+    assert [entry.id for entry in report.runs] == ["a-float32-host", "a-int8-host", "b-float32-host", "b-int8-host"]
+    assert all(entry.mismatches == 0 and entry.complete and not entry.error for entry in report.runs)
+    first = report.runs[0]
+    assert first.accuracy == first.accuracy_float and first.samples == SAMPLES
+    assert (first.compiler, first.engine_version, first.macs, first.parameters) == ("cc 1", "fake 1", 12, 15)
+    assert first.notes == ("made up",) and first.clock_hz is None
+    assert report.complete and report.exit_code == 0
+
+
+def test_the_report_is_written_after_every_run(engine: FakeEngine, tmp_path: Path) -> None:
+    listener = Listener()
+    listener.out = tmp_path / "out"
+    report = run(experiment(tmp_path, "a", "b"), listener.out, listener)
+    assert [len(seen.runs) for seen in listener.reports] == [1, 2, 3, 4]
+    assert [seen.complete for seen in listener.reports] == [False, False, False, True]
+    assert Report.read(listener.out / "report.json") == report
+
+
+def test_what_runs_share_is_done_once(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener()
+    listener.out = tmp_path / "out"
+    monkeypatch.setattr(listener, "finished", lambda *_: None)
+    run(experiment(tmp_path, "a"), listener.out, listener)
+    assert listener.stages.count("reading a") == 1
+    assert sum(stage.startswith("quantizing") for stage in listener.stages) == 2
+    assert sum(stage.startswith("data set") for stage in listener.stages) == 1
+
+
+def test_two_runs_differ_only_in_time(engine: FakeEngine, tmp_path: Path) -> None:
+    def plain(out: Path) -> Any:
+        values = run(experiment(tmp_path), out, Silent()).to_dict()
+        for entry in (values, *values["runs"]):
+            for key in ("started", "wall_s", "emulated_mips"):
+                entry.pop(key, None)
+        return json.dumps(values)
+
+    assert plain(tmp_path / "one") == plain(tmp_path / "two")
+
+
+def fail_at(number: int, error: BaseException) -> Callable[[int], None]:
+    def trouble(current: int) -> None:
+        if current == number:
+            raise error
+
+    return trouble
+
+
+def test_a_failed_run_becomes_an_entry_and_the_others_go_on(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.trouble = fail_at(2, EngineError("it hangs", where="nn_dense.h:31", hint="look there"))
+    report = run(experiment(tmp_path, "a", "b"), tmp_path / "out", Silent())
+    failed = report.runs[1]
+    assert failed.error and (failed.error.kind, failed.error.message) == ("EngineError", "it hangs")
+    assert (failed.error.where, failed.error.hint) == ("nn_dense.h:31", "look there")
+    assert [bool(entry.error) for entry in report.runs] == [False, True, False, False]
+    assert report.exit_code == 6 and report.complete
+
+
+def test_the_exit_code_is_that_of_the_first_error(engine: FakeEngine, tmp_path: Path) -> None:
+    def trouble(number: int) -> None:
+        raise {1: BuildError("too big"), 2: EngineError("hangs")}[number]
+
+    engine.trouble = trouble
+    assert run(experiment(tmp_path), tmp_path / "out", Silent()).exit_code == 5
+
+
+def test_a_broken_model_fails_its_own_runs_and_is_read_once(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def load(path: Path) -> Path:
+        read.append(path)
+        if path.stem == "bad":
+            raise ModelError("this is no model", where=str(path))
+        return path
+
+    monkeypatch.setattr(pipeline, "load_keras", load)
+    report = run(experiment(tmp_path, "bad", "good"), tmp_path / "out", Silent())
+    assert [bool(entry.error) for entry in report.runs] == [True, True, False, False]
+    assert len(read) == 2 and report.exit_code == 3
+
+
+def test_a_model_that_does_not_fit_the_data_is_told_before_it_is_built(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = dataset()
+    monkeypatch.setattr(pipeline, "load_dataset", lambda *_: type(wrong)(**{**vars(wrong), "classes": ("a", "b")}))
+    report = run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert report.runs[0].error and "has 2 classes" in report.runs[0].error.message and engine.runs == 0
+
+
+def test_ctrl_c_in_the_engine_keeps_what_it_had(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.finished = 7
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment(tmp_path, "a", "b", expect=Expect(accuracy_min=0.0)), tmp_path / "out", Silent())
+    report = Report.read(tmp_path / "out" / "report.json")
+    [only] = report.runs
+    assert only.samples == 7 and not only.complete and not report.complete
+    assert not report.checks[0].passed, "7 samples prove nothing"
+
+
+def test_ctrl_c_elsewhere_keeps_the_runs_before(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.trouble = fail_at(2, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert len(Report.read(tmp_path / "out" / "report.json").runs) == 1
+
+
+def test_a_bug_keeps_the_runs_before(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.trouble = fail_at(2, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert len(Report.read(tmp_path / "out" / "report.json").runs) == 1
+
+
+def test_a_missing_engine_is_told_before_anything_takes_long(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.absent = MissingToolError("'qemu' is not installed", hint="apt-get install qemu")
+    listener = Listener()
+    with pytest.raises(MissingToolError, match="not installed"):
+        run(experiment(tmp_path), tmp_path / "out", listener)
+    assert listener.stages == []
+
+
+def test_an_unknown_board_is_told_before_anything_takes_long(engine: FakeEngine, tmp_path: Path) -> None:
+    listener = Listener()
+    with pytest.raises(ConfigurationError, match="unknown board 'nucleo'"):
+        run(experiment(tmp_path, target=Target(boards=("nucleo",))), tmp_path / "out", listener)
+    assert listener.stages == []
+
+
+def test_a_data_set_that_cannot_be_had_concerns_every_run(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise DataError("no network")
+
+    monkeypatch.setattr(pipeline, "load_dataset", load)
+    with pytest.raises(DataError, match="no network"):
+        run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_an_unwritable_folder_is_told_before_anything_takes_long(engine: FakeEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    listener = Listener()
+    with pytest.raises(OSError, match="file"):
+        run(experiment(tmp_path), tmp_path / "file" / "out", listener)
+    assert listener.stages == []
+
+
+def test_an_earlier_report_stays_until_there_is_something_new(engine: FakeEngine, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = run(experiment(tmp_path), out, Silent())
+    engine.trouble = fail_at(3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(experiment(tmp_path), out, Silent())
+    assert Report.read(out / "report.json") == before
+
+
+def test_mismatches_break_a_budget(engine: FakeEngine, tmp_path: Path) -> None:
+    def lie(_: int) -> None:
+        engine.answers = {key: value[::-1].copy() for key, value in engine.answers.items()}
+
+    engine.trouble = lie
+    chosen = experiment(tmp_path, quantizations=(Quantization(data_type="int8"),), expect=Expect(mismatches_max=0))
+    report = run(chosen, tmp_path / "out", Silent())
+    [wrong] = report.runs
+    assert wrong.mismatches and wrong.first_mismatch and wrong.first_mismatch.sample == 0
+    assert report.exit_code == 7 and not report.checks[0].passed
+
+
+def test_models_that_were_not_trained_are_refused_without_training(engine: FakeEngine, tmp_path: Path) -> None:
+    untrained = experiment(tmp_path, models=(Model(name="m", architecture="mlp"),))
+    report = run(untrained, tmp_path / "out", Silent(), may_train=False)
+    assert report.runs[0].error and "has not been trained" in report.runs[0].error.message
+    assert "mcusim train" in (report.runs[0].error.hint or "") and report.exit_code == 2
+
+
+def test_normalization_is_fitted_when_the_model_has_none(engine: FakeEngine, tmp_path: Path) -> None:
+    def header(normalize: str) -> str:
+        chosen: Experiment = experiment(tmp_path, dataset=DatasetChoice(name="digits", normalize=normalize))
+        line = pipeline.Line(chosen, tmp_path, Silent())
+        return line.ready(next(chosen.cases())).library.files["model.h"]
+
+    assert header("z-score") != header("none")
+
+
+@pytest.mark.parametrize(
+    ("total", "samples", "positions"),
+    [(5, "all", [0, 1, 2, 3, 4]), (10, 3, [0, 3, 6]), (3, 10, [0, 1, 2]), (0, "all", []), (0, 3, [])],
+)
+def test_samples_come_from_all_over_the_test_set(total: int, samples: int | str, positions: list[int]) -> None:
+    assert np.array_equal(evenly(total, samples), positions)

@@ -1,0 +1,90 @@
+"""pyproject.toml: dependencies are what is imported, each with a reason; the wheel carries what is not Python."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcusim import assets
+from mcusim.toml_file import read_toml
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+PROJECT: dict[str, Any] = read_toml(ROOT / "pyproject.toml")[0]
+MODULES = {"sklearn": "scikit-learn", "elftools": "pyelftools", "tensorflow": "tensorflow-cpu"}  # where names differ
+
+
+def requirement(line: str) -> str:
+    match = re.match(r"[A-Za-z0-9_-]+", line)
+    assert match
+    return match[0]
+
+
+def imported() -> set[str]:
+    """Top-level packages that mcusim imports, its own and the standard library's left out."""
+    found = set()
+    for path in (ROOT / "mcusim").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add((node.module or "").split(".")[0])
+    own = {name for name in found if name not in sys.stdlib_module_names and name not in ("mcusim", "tomllib")}
+    return {MODULES.get(name, name.replace("_", "-")) for name in own}
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    declared = {
+        requirement(line) for line in [*PROJECT["project"]["dependencies"], *extras["train"], *extras["examples"]]
+    }
+    assert imported() - declared == set(), "imported, not declared"
+    assert declared - imported() - {"tensorflow"} == set(), "declared, not imported"
+
+
+def test_every_dependency_has_a_reason_and_a_lower_bound() -> None:
+    block = TEXT.partition("\ndependencies = [")[2].partition("\n]")[0]
+    for line in block.strip().splitlines():
+        assert re.search(r'">?[\w-]+>=[\d.]+.*",\s+# .{10,}', line.strip()), line
+
+
+def test_the_wheel_carries_every_folder_that_the_package_reads() -> None:
+    carried = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    folders = [value for value in vars(assets).values() if isinstance(value, Path) and value.parent == assets.ROOT]
+    names = {folder.name for folder in folders if folder.is_dir() and folder.name != "mcusim"}
+    assert names and carried == {name: f"mcusim/_assets/{name}" for name in names}
+
+
+def test_versions_of_python_agree() -> None:
+    assert PROJECT["project"]["requires-python"] == ">=3.10"
+    assert PROJECT["tool"]["ruff"]["target-version"] == "py310"
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert '["3.10", "3.11", "3.12", "3.13"]' in workflow
+
+
+def test_actions_are_pinned_and_may_do_little() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    uses = re.findall(r"uses: (\S+)", workflow)
+    assert uses and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in uses)
+    assert re.search(r"^permissions:\n  contents: read\n\n", workflow, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", ["script/setup", "script/demo", "script/test", ".ci/run"])
+def test_scripts_can_be_run(script: str) -> None:
+    path = ROOT / script
+    assert os.access(path, os.X_OK) and path.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
+
+
+def test_the_licence_is_there() -> None:
+    assert PROJECT["project"]["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (ROOT / "mcusim" / "py.typed").is_file()

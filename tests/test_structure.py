@@ -1,0 +1,205 @@
+"""The house rules: imports point one way, modules and functions stay small, each stage says what it does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "mcusim"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
+
+# The line, in order. Each may import what comes before it for its types only.
+STAGES = (
+    *("experiment_file", "from_keras", "optimize", "quantize", "lower", "emit", "emit_firmware", "build", "measure"),
+    *("budgets", "pipeline", "trained", "library"),
+)
+TOP = ("cli", "__main__", "commands", "pipeline", "preflight", "library", "testing")
+FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+NAMES = {name_of(path) for path in MODULES}
+
+
+def imports_of(path: Path, *, types: bool = True) -> Iterator[tuple[str, str]]:
+    """(module, name) of every import of a mcusim module, those inside functions too."""
+    for node in _nodes(tree_of(path), types):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name in NAMES)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if inner in NAMES:
+                    yield inner, ""
+                elif node.module in NAMES:
+                    yield node.module, alias.name
+
+
+def _nodes(tree: ast.AST, types: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not types and isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes(node, types)
+
+
+def short(module: str) -> str:
+    """`mcusim.engines.qemu` -> `engines`: the room that a module is in."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_and_functions_are_small(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGEST_MODULE, f"{lines} lines: it does two things"
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(tree_of(path)), "a module without a docstring"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_first_line_of_a_stage_is_its_arrow(stage: str) -> None:
+    first = (ast.get_docstring(tree_of(PACKAGE / f"{stage}.py")) or "").split("\n")[0]
+    assert "->" in first, first
+
+
+def test_imports_have_no_circles() -> None:
+    """Imports at the top of modules; one inside a function happens later, and may point back."""
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        tree = tree_of(path)
+        top = ast.Module([node for node in tree.body if not _is_type_checking(node)], [])
+        graph[name_of(path)] = {module for module, _ in _direct(top)}
+    done: set[str] = set()
+    for module in graph:
+        _demand_no_circle(module, graph, [], done)
+
+
+def _is_type_checking(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+
+
+def _direct(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, "") if inner in NAMES else (node.module, alias.name)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def _demand_no_circle(module: str, graph: dict[str, set[str]], path: list[str], done: set[str]) -> None:
+    assert module not in path, " -> ".join([*path, module])
+    if module in done or module == "mcusim":
+        return
+    for other in sorted(graph.get(module, ())):
+        _demand_no_circle(other, graph, [*path, module], done)
+    done.add(module)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_imports_what_is_above_it(path: Path) -> None:
+    room = short(name_of(path))
+    for module, _ in imports_of(path, types=False):
+        above = short(module)
+        if above == room or above not in TOP:
+            continue
+        allowed = {
+            "pipeline": {"preflight"},
+            "commands": {"pipeline", "preflight", "library"},
+            "cli": {"commands"},
+            "__main__": {"cli"},
+            "testing": {"pipeline", "preflight", "cli"},
+        }
+        assert above in allowed.get(room, set()), f"{room} imports {module}"
+
+
+ONLY = {  # room: rooms that it may never import
+    "engines": {"reports", "measure", "quantize", "graph", "lower", "emit", "from_keras", "training", "datasets"},
+    "reports": {"engines", "graph", "lower", "quantize", "from_keras", "training", "datasets", "boards", "experiment"},
+    "layers": {"quantize", "optimize", "emit", "build", "engines", "reports", "from_keras", "boards"},
+    "graph": {"layers", "quantize", "lower", "emit", "build", "engines", "from_keras"},
+    "boards": {"graph", "lower", "build", "engines", "reports", "emit"},
+    "build": {"graph", "lower", "quantize", "engines", "reports", "layers"},
+    "datasets": {"training", "graph", "engines", "reports", "boards"},
+}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if short(name_of(path)) in ONLY], ids=name_of)
+def test_rooms_do_not_know_each_other(path: Path) -> None:
+    forbidden = ONLY[short(name_of(path))]
+    for module, _ in imports_of(path, types=False):
+        assert short(module) not in forbidden, f"{name_of(path)} imports {module}"
+
+
+STARTS_PROGRAMS = r"subprocess\.(run|Popen|call|check_\w+)|os\.(system|popen|exec\w*|spawn\w*)"
+PRINTS = r"print|input|exit|click\.echo|sys\.exit|os\._exit"
+
+
+def calls_of(path: Path) -> Iterator[tuple[str, int]]:
+    """`module.function` or `function`, and the line of each call."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id, node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield f"{getattr(node.func.value, 'id', '')}.{node.func.attr}", node.lineno
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "command.py"], ids=name_of)
+def test_only_one_module_starts_programs(path: Path) -> None:
+    for called, line in calls_of(path):
+        assert not re.fullmatch(STARTS_PROGRAMS, called), f"{called} in line {line}: use command.run or command.start"
+
+
+def _is_program(path: Path) -> bool:
+    return path.parent.name == "commands" or path.name == "cli.py" or '__name__ == "__main__"' in path.read_text()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not _is_program(path)], ids=name_of)
+def test_libraries_raise_and_do_not_print(path: Path) -> None:
+    for called, line in calls_of(path):
+        assert not re.fullmatch(PRINTS, called), f"{called} in line {line}: raise an error of errors.py"
+
+
+HEAVY = {"keras", "tensorflow", "sklearn", "h5py", "pooch"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_packages_are_imported_late(path: Path) -> None:
+    """`mcusim --help` must not wait for TensorFlow."""
+    for node in tree_of(path).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not HEAVY & {name.split(".")[0] for name in names}, f"line {node.lineno}"
+
+
+def test_names_say_what_things_are() -> None:
+    assert not [path for path in MODULES if path.stem.removeprefix("_") in FORBIDDEN_NAMES]
+
+
+def test_no_python_module_is_called_like_a_root_folder() -> None:
+    """An editable install puts the root on sys.path: `import codegen` would find an empty namespace."""
+    made = {"build", "dist"}  # .gitignore
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - made
+    assert not folders & {path.stem for path in PACKAGE.glob("*.py")}

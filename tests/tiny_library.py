@@ -1,0 +1,71 @@
+"""A hand-written library, as small as one can be, in place of a generated one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards import Board
+from mcusim.build import Firmware, build
+from mcusim.emit_firmware import emit_for
+from mcusim.sources import Sources
+
+INPUTS, OUTPUTS = 16, 4
+BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
+
+_NUMBER_H = "#include <stdint.h>\ntypedef int8_t number_t;\n"
+_MODEL_H = f"""\
+#include "number.h"
+#define MODEL_INPUT_ELEMENTS {INPUTS}
+#define MODEL_OUTPUT_ELEMENTS {OUTPUTS}
+void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS]);
+"""
+_MODEL_C = """\
+#include "model.h"
+
+static const number_t dense_kernel[4][16] = {
+    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, {3, 1, 4, 1, 5, 9, 2, 6}, {-1}, {0, 0, 0, 100},
+};
+static int32_t arena[4];
+
+%s
+void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS])
+{
+    %s
+    for (int o = 0; o < 4; o++) {
+        arena[o] = 0;
+        for (int i = 0; i < 16; i++) {
+            arena[o] += input[i] * dense_kernel[o][i];
+        }
+        output[o] = (number_t)(arena[o] >> 6);
+    }
+}
+"""
+
+
+def library(statement: str = "", declarations: str = "") -> Sources:
+    """A dense layer of 16 inputs and 4 outputs; `statement` comes first in cnn(), `declarations` before it."""
+    return Sources({"number.h": _NUMBER_H, "model.h": _MODEL_H, "model.c": _MODEL_C % (declarations, statement)})
+
+
+def expected(inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    kernel = np.zeros((4, 16), dtype=np.int32)
+    kernel[0] = np.arange(1, 17)
+    kernel[1, :8] = (3, 1, 4, 1, 5, 9, 2, 6)
+    kernel[2, 0] = -1
+    kernel[3, 3] = 100
+    outputs: npt.NDArray[np.int8] = (inputs.astype(np.int32) @ kernel.T >> 6).astype(np.int8)
+    return outputs
+
+
+def samples(count: int) -> npt.NDArray[np.int8]:
+    """Random inputs whose first element is the number of the sample, modulo 128."""
+    inputs = np.random.default_rng(count).integers(-128, 128, (count, INPUTS)).astype(np.int8)
+    inputs[:, 0] = np.arange(count) % 128
+    return inputs
+
+
+def build_library(sources: Sources, board: Board, folder: Path, engine: str, *, sanitize: bool = False) -> Firmware:
+    return build(emit_for(engine, sources, board), board, folder, host=engine == "host", sanitize=sanitize)
