@@ -72,7 +72,8 @@ class RamTiming(Region):
 class MemoryTiming(_Data):
     """How long flash and RAM take. `wait_states_up_to_hz[n]` is the highest clock for n wait states.
 
-    A chip whose wait states do not follow the clock names `wait_states`. Without `data_cache` the instruction cache serves both.
+    A chip whose wait states do not follow the clock names `wait_states`. Without `data_cache` the instruction cache
+    serves both.
     `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md.
     """
 
@@ -215,6 +216,11 @@ def load_board(name_or_path: str | Path) -> Board:
     if not isinstance(chip, str):
         raise ConfigurationError(f"board {path.stem!r} names no chip", where=str(path), hint='chip = "stm32l452re"')
     return _validate(Board, {**table, "name": path.stem, "chip": _load_chip(chip, path)}, path, toml)
+
+
+def load_chip(name: str) -> Chip:
+    """A chip of `platforms/chips`, for which no board is needed. Raises ConfigurationError for an unknown name."""
+    return _load_chip(name, PLATFORMS / "chips")
 
 
 def _load_chip(name: str, board_path: Path) -> Chip:

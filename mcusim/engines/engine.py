@@ -43,7 +43,10 @@ class Execution:
 
 
 class Engine(Protocol):
-    """A module with these names. `MEASURES`: what it can honestly give, of outputs, instructions, rom, ram, stack."""
+    """A module with these names.
+
+    `MEASURES`: what it can honestly give, of outputs, instructions, cycles, rom, ram, stack.
+    """
 
     NAME: str
     MEASURES: frozenset[str]

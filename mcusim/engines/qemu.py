@@ -24,7 +24,7 @@ from mcusim.engines.shares import Share
 from mcusim.errors import EngineError, MissingToolError
 
 NAME = "qemu"
-MEASURES = frozenset({"outputs", "instructions", "rom", "ram", "stack"})
+MEASURES = frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"})
 
 QEMU_HINT = "sudo apt-get install qemu-system-arm"
 _OLDEST = (6, 2)

@@ -1,0 +1,235 @@
+"""Code bytes -> Instruction: the few facts about each that its timing depends on. Nothing is priced here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import capstone
+from capstone import arm, arm_const
+
+_IT_MNEMONICS = frozenset({arm_const.ARM_INS_IT})
+_LOADS_1 = frozenset(
+    {"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "ldrt", "ldrbt", "ldrht", "ldrex", "ldrexb", "ldrexh", "vldr"}
+)
+_STORES_1 = frozenset({"str", "strb", "strh", "strt", "strbt", "strht", "strex", "strexb", "strexh", "vstr"})
+_LOADS_N = frozenset({"ldrd", "ldm", "ldmdb", "ldmda", "ldmib", "pop", "vldmia", "vldmdb", "vpop"})
+_STORES_N = frozenset({"strd", "stm", "stmdb", "stmda", "stmib", "push", "vstmia", "vstmdb", "vpush"})
+_FP_MAC = frozenset({"vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"})
+_FP_SLOW = frozenset({"vdiv", "vsqrt"})
+_FP_ARITHMETIC = frozenset(
+    {
+        "vadd",
+        "vsub",
+        "vmul",
+        "vnmul",
+        "vabs",
+        "vneg",
+        "vcvt",
+        "vcvtr",
+        "vcvtb",
+        "vcvtt",
+        "vcmp",
+        "vcmpe",
+        "vmrs",
+        "vmsr",
+    }
+)
+# Everything of one cycle that touches neither memory nor the FPU.
+_ALU_NAMES = """
+    adc add adr and asr bfc bfi bic clz cmn cmp eor lsl lsr mov movs movt movw mvn orn orr pkhbt pkhtb rbit rev
+    rev16 revsh ror rrx rsb rsc sbc sbfx sel ssat ssat16 sub sxtab sxtab16 sxtah sxtb sxtb16 sxth teq tst ubfx
+    usad8 usada8 usat usat16 uxtab uxtab16 uxtah uxtb uxtb16 uxth addw subw mul mla mls umull smull umlal smlal
+    umaal smulbb smulbt smultb smultt smulwb smulwt smlabb smlabt smlatb smlatt smlawb smlawt smuad smuadx smusd
+    smusdx smlad smladx smlsd smlsdx smlalbb smlalbt smlaltb smlaltt smlald smlaldx smlsld smlsldx smmul smmulr
+    smmla smmlar smmls smmlsr qadd qsub qdadd qdsub qadd8 qadd16 qsub8 qsub16 qasx qsax uqadd8 uqadd16 uqsub8
+    uqsub16 uqasx uqsax sadd8 sadd16 ssub8 ssub16 sasx ssax uadd8 uadd16 usub8 usub16 uasx usax shadd8 shadd16
+    shsub8 shsub16 shasx shsax uhadd8 uhadd16 uhsub8 uhsub16 uhasx uhsax
+"""
+_ALU = frozenset(_ALU_NAMES.split())
+_SYSTEM = frozenset({"mrs", "msr", "cps", "cpsie", "cpsid"})
+_BARRIERS = frozenset({"dmb", "dsb", "isb"})
+_SPLIT = {f"d{n}": (f"s{2 * n}", f"s{2 * n + 1}") for n in range(16)}
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """`kind` is what the price table knows; `branch` how it may leave the straight line; `words` how many it moves.
+
+    `address_reads` are the registers of the memory address; `base` the one that is written back, if any.
+    """
+
+    address: int
+    size: int
+    text: str
+    name: str
+    kind: str
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+    address_reads: frozenset[str] = frozenset()
+    addend: frozenset[str] = frozenset()
+    base: str = ""
+    words: int = 0
+    register_offset: bool = False
+    literal: bool = False
+    branch: str = ""
+    conditional: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.address + self.size
+
+    @property
+    def loads(self) -> bool:
+        return self.kind in ("load", "load_multiple")
+
+    @property
+    def stores(self) -> bool:
+        return self.kind in ("store", "store_multiple")
+
+
+def _disassembler() -> capstone.Cs:
+    cs = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+    cs.detail = True
+    return cs
+
+
+_CS = _disassembler()
+
+
+def decode(code: bytes, address: int) -> list[Instruction]:
+    """Every instruction of `code`, which begins at `address`. One that is not known has kind 'unknown', never no place.
+
+    An IT block has to be inside, or `code` to begin before it: conditions are those of the IT instruction.
+    """
+    found: list[Instruction] = []
+    offset = 0
+    while offset < len(code):
+        before = offset
+        for insn in _CS.disasm(code[offset:], address + offset):
+            found.append(_facts(insn))
+            offset += insn.size
+        if offset < len(code):  # not decoded: take one by its width, go on behind
+            size = min(width(code, offset), len(code) - offset)
+            found.append(
+                Instruction(
+                    address + offset, size, f".inst 0x{code[offset : offset + size][::-1].hex()}", "?", "unknown"
+                )
+            )
+            offset += size
+        assert offset > before
+    return found
+
+
+def width(code: bytes, offset: int) -> int:
+    """Bytes of the instruction at `offset`: its first five bits tell (Armv7-M Architecture Reference Manual, A5.1)."""
+    return 4 if code[offset + 1] >> 3 >= 0x1D else 2
+
+
+def _facts(insn: capstone.CsInsn) -> Instruction:
+    name = (_CS.insn_name(insn.id) or insn.mnemonic).split(".")[0]
+    reads, writes = (_names(regs) for regs in insn.regs_access())
+    memory = next((op for op in insn.operands if op.type == arm.ARM_OP_MEM), None)
+    kind, words = _kind(insn, name)
+    address_reads = _address_registers(insn, name, memory)
+    addend = _names([insn.operands[0].reg]) if name in _FP_MAC else frozenset()
+    base = ""
+    if insn.writeback and address_reads:
+        base = insn.reg_name(memory.mem.base) if memory is not None else next(iter(address_reads))
+    it = insn.id in _IT_MNEMONICS
+    return Instruction(
+        address=insn.address,
+        size=insn.size,
+        text=f"{insn.mnemonic} {insn.op_str}".strip(),
+        name=name,
+        kind=kind,
+        reads=reads,
+        writes=writes,
+        address_reads=address_reads,
+        addend=addend,
+        base=base,
+        words=words,
+        register_offset=memory is not None and memory.mem.index != 0,
+        literal=memory is not None and memory.mem.base == arm_const.ARM_REG_PC,
+        branch=_branch(insn, name, writes),
+        conditional=not it and insn.cc not in (arm_const.ARM_CC_AL, arm_const.ARM_CC_INVALID),
+    )
+
+
+def _names(registers: list[int]) -> frozenset[str]:
+    names = (_CS.reg_name(register) for register in registers)
+    return frozenset(single for name in names if name for single in _SPLIT.get(name, (name,)))
+
+
+def _kind(insn: capstone.CsInsn, name: str) -> tuple[str, int]:
+    """The row of the price table, and the words that go through memory."""
+    if insn.id in _IT_MNEMONICS:
+        return "it", 0
+    if name in _LOADS_1 or name in _STORES_1:
+        wide = name in ("vldr", "vstr") and (_CS.reg_name(insn.operands[0].reg) or "").startswith("d")
+        multiple = "_multiple" if wide else ""
+        return ("load" if name in _LOADS_1 else "store") + multiple, 2 if wide else 1
+    if name in _LOADS_N or name in _STORES_N:
+        return "load_multiple" if name in _LOADS_N else "store_multiple", _words(insn, name)
+    if name.startswith("v"):
+        return _fp_kind(insn, name), 0
+    kinds = (
+        ("divide", ("udiv", "sdiv")),
+        ("table", ("tbb", "tbh")),
+        ("nop", ("nop", "hint", "yield", "sev")),
+        ("system", _SYSTEM),
+        ("barrier", _BARRIERS),
+    )
+    for kind, names in kinds:
+        if name in names:
+            return kind, 0
+    if name in ("b", "bl", "bx", "blx", "cbz", "cbnz") or name in _ALU:
+        return ("alu" if name in _ALU else "branch"), 0
+    return "unknown", 0
+
+
+def _fp_kind(insn: capstone.CsInsn, name: str) -> str:
+    if name == "vmov":
+        core = sum(
+            1
+            for op in insn.operands
+            if op.type == arm.ARM_OP_REG and not (_CS.reg_name(op.reg) or "s").startswith(("s", "d"))
+        )
+        core += sum(
+            1 for op in insn.operands if op.type == arm.ARM_OP_REG and _CS.reg_name(op.reg) in ("sp", "sb", "sl")
+        )
+        return ("fp", "fp_move", "fp_move_2")[min(core, 2)]
+    for kind, names in (("fp_mac", _FP_MAC), ("fp_slow", _FP_SLOW), ("fp", _FP_ARITHMETIC)):
+        if name in names:
+            return kind
+    return "unknown"
+
+
+def _words(insn: capstone.CsInsn, name: str) -> int:
+    if name in ("ldrd", "strd"):
+        return 2
+    registers = [_CS.reg_name(op.reg) or "" for op in insn.operands if op.type == arm.ARM_OP_REG]
+    if name not in ("push", "pop", "vpush", "vpop"):
+        registers = registers[1:]
+    return sum(2 if register.startswith("d") else 1 for register in registers)
+
+
+def _address_registers(insn: capstone.CsInsn, name: str, memory: object) -> frozenset[str]:
+    if memory is not None:
+        registers = [r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)]  # type: ignore[attr-defined]
+        return _names(registers)
+    if name in ("push", "pop", "vpush", "vpop"):
+        return frozenset({"sp"})
+    if name in _LOADS_N or name in _STORES_N:
+        return _names([insn.operands[0].reg])
+    return frozenset()
+
+
+def _branch(insn: capstone.CsInsn, name: str, writes: frozenset[str]) -> str:
+    """How this can leave the straight line: '' not at all."""
+    if name in ("tbb", "tbh"):
+        return "table"
+    if name in ("b", "bl", "cbz", "cbnz", "bx", "blx"):
+        return "indirect" if name in ("bx", "blx") and insn.operands[0].type == arm.ARM_OP_REG else "direct"
+    if "pc" in writes:
+        return "load" if name in _LOADS_1 or name in _LOADS_N else "indirect"
+    return ""

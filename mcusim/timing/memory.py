@@ -1,0 +1,141 @@
+"""Counts + core cycles + chip + clock -> what each event costs: flash not in a buffer, slow RAM, unaligned loads.
+
+Events do not depend on the clock, only their prices do: a profile is priced again for another clock without a run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards import Chip
+from mcusim.errors import ConfigurationError
+from mcusim.timing.core_cycles import Code, CoreCycles
+from mcusim.timing.counts import (
+    ACCESS,
+    DATA_HIT,
+    DATA_MISS,
+    FETCH_MISS_JUMP,
+    FETCH_MISS_NEXT,
+    HALF,
+    ODD,
+    REGION,
+    Block,
+    Counts,
+    Event,
+)
+from mcusim.timing.decode import Instruction
+
+_SHORTEST_GRANULE = 2  # cycles that the code before a granule takes at least, where that is not known
+
+Prices = npt.NDArray[np.float64]
+
+
+def wait_states(chip: Chip, clock_hz: int) -> int:
+    """Of the chip's flash at that clock. Raises ConfigurationError when it does not run so fast, or nobody knows."""
+    if chip.timing is None:
+        raise ConfigurationError(f"chip {chip.name!r} has no [timing]: nothing is known of its memory")
+    states = chip.timing.wait_states_at(clock_hz)
+    if states is None:
+        fastest = chip.timing.wait_states_up_to_hz[-1]
+        raise ConfigurationError(
+            f"chip {chip.name!r} does not run at {clock_hz / 1e6:g} MHz", hint=f"at most {fastest / 1e6:g} MHz"
+        )
+    return states
+
+
+def event_prices(code: Code, counts: Counts, core: CoreCycles, chip: Chip, clock_hz: int) -> Prices:
+    """Cycles of one occurrence of each of `counts.events`."""
+    states = wait_states(chip, clock_hz)
+    assert chip.timing is not None
+    timing = chip.timing
+    instructions = {insn.address: insn for block in counts.blocks for insn in code.instructions(block)}
+    execution = _BlockTimes(code, counts, core, timing.instruction_cache.granule_bytes)
+
+    def price(event: Event) -> float:
+        insn = instructions.get(event.address)
+        if event.kind == DATA_HIT:
+            return min(timing.data_hit_cycles, states)
+        if event.kind == DATA_MISS:
+            return max(0, states + timing.data_miss_extra) if states else 0
+        if event.kind == FETCH_MISS_JUMP:
+            return states
+        if event.kind == FETCH_MISS_NEXT:
+            hidden = execution.before_granule(event.block, event.address) if timing.prefetch else 1.0
+            return max(0.0, states + 1 - hidden)
+        if insn is None or not insn.loads:  # the write buffer hides what a store would wait for
+            return 0
+        if event.kind == REGION:
+            return timing.ram[event.block].wait_states
+        return _unaligned(event.kind, insn) if event.kind in (ODD, HALF) else 0
+
+    return np.array([price(event) for event in counts.events], np.float64)
+
+
+def _unaligned(kind: int, insn: Instruction) -> int:
+    """TRM 3.3.2: halfword at an odd address +1, word at a halfword +1, word at an odd address +2."""
+    if insn.name in ("ldrh", "ldrsh"):
+        return 1 if kind == ODD else 0
+    return (2 if kind == ODD else 1) if insn.name == "ldr" else 0
+
+
+class _BlockTimes:
+    """Mean cycles of the core in each granule of each block."""
+
+    def __init__(self, code: Code, counts: Counts, core: CoreCycles, granule_bytes: int) -> None:
+        self._granule = granule_bytes
+        self._blocks = counts.blocks
+        self._sums: dict[tuple[int, int], float] = defaultdict(float)
+        executed: dict[int, int] = defaultdict(int)
+        for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
+            executed[edge.to] += times
+            block = counts.blocks[edge.to]
+            for insn, cost in zip(code.instructions(block), costs, strict=True):
+                self._sums[edge.to, self._index(block, insn.address)] += cost * times
+        self._executed = executed
+
+    def _index(self, block: Block, address: int) -> int:
+        return address // self._granule - block.start // self._granule
+
+    def before_granule(self, block: int, index: int) -> float:
+        if index == 0:
+            return _SHORTEST_GRANULE
+        return self._sums[block, index - 1] / max(1, self._executed[block])
+
+
+def address_of(event: Event, counts: Counts, granule_bytes: int) -> int:
+    """The instruction that an event's cycles belong to."""
+    if event.kind == FETCH_MISS_NEXT and event.address:
+        return (counts.blocks[event.block].start // granule_bytes + event.address) * granule_bytes
+    if event.kind == FETCH_MISS_NEXT:
+        return counts.blocks[event.block].start
+    return event.address
+
+
+def skipped_savings(code: Code, counts: Counts, core: CoreCycles) -> dict[int, npt.NDArray[np.float64]]:
+    """Cycles (samples,) by address that conditional loads and stores did not take.
+
+    Where the condition is false they take 1 (TRM table 3-1).
+    """
+    accesses = {
+        event.address: counts.event_counts[:, i].astype(np.float64)
+        for i, event in enumerate(counts.events)
+        if event.kind == ACCESS
+    }
+    saved: dict[int, npt.NDArray[np.float64]] = {}
+    for column, (edge, costs) in enumerate(zip(counts.edges, core.edges, strict=True)):
+        for insn, cost in zip(code.instructions(counts.blocks[edge.to]), costs, strict=True):
+            if insn.conditional and insn.words:
+                times = counts.edge_counts[:, column].astype(np.float64)
+                saved[insn.address] = saved.get(insn.address, np.zeros(counts.samples)) + times * max(0, cost - 1)
+                saved.setdefault(-insn.address, np.zeros(counts.samples))
+                saved[-insn.address] += times
+    found = {}
+    for address in [a for a in saved if a > 0]:
+        insn = next(i for b in counts.blocks for i in code.instructions(b) if i.address == address)
+        executed = np.maximum(saved[-address], 1)
+        done = np.minimum(accesses.get(address, np.zeros(counts.samples)) / insn.words, executed)
+        found[address] = saved[address] * (1 - done / executed)
+    return found

@@ -1,0 +1,83 @@
+"""The numbers of the core's timing, in one place: those of Arm's manual, and the free ones with bounds and source.
+
+Free are those that the manual leaves open. docs/timing.md tells what each was decided by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Free:
+    """Bounds and origin of a parameter that no manual fixes."""
+
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True)
+class CoreParameters:
+    """Cycles of a Cortex-M4F at zero wait states. TRM is Arm DDI 0439D, table 3-1 and 7-1, section 3.3.2."""
+
+    load: int = 2  # TRM: LDR 2, one less behind another load (pairing)
+    store: int = 1  # TRM 3.3.2: STR with immediate offset is always one
+    store_register_offset: int = 2  # TRM 3.3.2: nothing pipelines behind it
+    transfer: int = 1  # TRM: LDM, STM, LDRD, STRD take 1 + N
+    divide: int = 6  # TRM: 2..12 by the operands, which a profile does not know
+    divide_low: int = 2
+    divide_high: int = 12
+    table_branch: int = 2  # TRM: TBB, TBH 2 + P, at least 6 with the refill
+    system: int = 2  # TRM: MRS, MSR, CPS 1 or 2
+    barrier: int = 1  # TRM: 1 + B
+    fp_result: int = 1  # TRM 7.2.3: the next instruction waits one cycle for an arithmetic result
+    fp_mac: int = 3  # TRM table 7-1
+    fp_slow: int = 14  # TRM table 7-1: VDIV, VSQRT
+    fp_move_2: int = 2  # TRM table 7-1: two core registers
+    queue_words: int = 3  # TRM: the prefetch unit holds three words
+
+    # Free: name and default here, the rest in FREE.
+    fp_move: int = 2
+    refill_direct: int = 1
+    refill_indirect: int = 3
+    refill_load: int = 3
+    address_after_alu: int = 1
+    address_after_load: int = 1
+    load_after_store: int = 1
+    store_hides_load: int = 0
+    literal_load: int = 0
+    pair_same_bus: int = 1
+    not_taken_fetch: int = 1
+    mac_overlap: int = 2
+    fold_it: int = 1
+    nop_hidden: int = 1
+    unknown: int = 1
+    free: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+
+FREE = {
+    "fp_move": Free(
+        1, 2, "TRM table 7-1 can be read as 1 or 2 for one core register and one single; TI SWCU185 says 1"
+    ),
+    "refill_direct": Free(1, 3, "TRM: P is 1 to 3; SUBS/BNE measured at 3 cycles a turn on Apollo3 (AmbiqSuite)"),
+    "refill_indirect": Free(
+        1, 3, "TRM: P is 1 to 3; the target is a register's, so it is not fetched while the branch is decoded"
+    ),
+    "refill_load": Free(2, 3, "TRM 3.3.2: LDR PC takes at least 5, TBB at least 6"),
+    "address_after_alu": Free(0, 1, "TRM 3.3.2, and measured by jnk0le: an address has to be there one cycle early"),
+    "address_after_load": Free(0, 1, "as address_after_alu; GCC's pipeline description says 0"),
+    "load_after_store": Free(0, 1, "measured by jnk0le: a load right behind a store adds one cycle"),
+    "store_hides_load": Free(
+        0, 1, "measured by jnk0le: load and store run at one a cycle; TRM 3.3.2 says 3 for the pair"
+    ),
+    "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
+    "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pipeline only while all go to the same memory"),
+    "not_taken_fetch": Free(
+        0, 1, "measured by jnk0le: a branch not taken can take 2; its target took the fetch of a cycle"
+    ),
+    "mac_overlap": Free(0, 2, "GCC: integer instructions overlap all but one cycle of a multiply-accumulate"),
+    "fold_it": Free(0, 1, "TRM table 3-1: IT is folded onto a preceding 16-bit instruction"),
+    "nop_hidden": Free(0, 1, "measured by jnk0le: a load absorbs a NOP behind it"),
+}
+CORTEX_M4F = CoreParameters()

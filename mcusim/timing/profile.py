@@ -1,0 +1,181 @@
+"""Recording + chip + clock -> Profile: cycles of each sample, and where they went. Everything in it is modelled."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards import Board, Chip
+from mcusim.timing.core_cycles import CoreCycles, core_cycles
+from mcusim.timing.memory import address_of, event_prices, skipped_savings
+from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
+from mcusim.timing.recording import Recording
+
+HOW = "modelled"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`cycles` of each sample. The others are means over the samples.
+
+    `by_address` for each instruction, `executed` how often it ran, `by_function` its own cycles, `inclusive` with those
+    of the functions it called, `calls` how often one called another.
+
+    `problems` names what could not be priced and how often it ran, over all samples: it is never free, but its price
+    is a guess.
+    """
+
+    clock_hz: int
+    cycles: npt.NDArray[np.float64]
+    core_cycles: npt.NDArray[np.float64]
+    by_address: Mapping[int, float]
+    executed: Mapping[int, float]
+    by_function: Mapping[str, float]
+    inclusive: Mapping[str, float]
+    calls: Mapping[tuple[str, str], float]
+    by_line: Mapping[tuple[str, int], float]
+    problems: Mapping[str, int]
+
+    @property
+    def mean(self) -> float:
+        return float(self.cycles.mean())
+
+    @property
+    def latency_ms(self) -> float:
+        """Of the mean sample."""
+        return self.mean / self.clock_hz * 1e3
+
+    def layers(self) -> dict[str, float]:
+        """Cycles by layer: those of its function `layer_<name>` and of what that calls."""
+        prefix = "layer_"
+        return {name.removeprefix(prefix): cycles for name, cycles in self.inclusive.items() if name.startswith(prefix)}
+
+
+def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> float:
+    """Energy of `cycles` in microwatt hours: latency x current x voltage / 3600.
+
+    MicroAI (Sensors 2021, 21, 2984), section 6.2.
+
+    The current is that at the board's own clock; at another it is taken to follow the clock.
+    """
+    clock = clock_hz or board.clock_hz
+    current_a = board.current_a * clock / board.clock_hz
+    return cycles / clock * current_a * board.supply_v / 3600 * 1e6
+
+
+def price_recording(
+    recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters = CORTEX_M4F
+) -> Profile:
+    """What the recorded execution takes on `chip` at `clock_hz`.
+
+    Raises ConfigurationError when the chip does not run at that clock.
+    """
+    counts, code = recording.counts, recording.code
+    core = core_cycles(code, counts, parameters)
+    prices = event_prices(code, counts, core, chip, clock_hz)
+    saved = skipped_savings(code, counts, core)
+    of_core = counts.edge_counts.astype(np.float64) @ core.edge_totals
+    of_core = of_core - sum(saved.values(), np.zeros(counts.samples))
+    cycles = of_core + counts.event_counts.astype(np.float64) @ prices
+    by_address, executed = _by_address(recording, core, parameters)
+    granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
+    for event, price, times in zip(
+        counts.events, prices.tolist(), counts.event_counts.mean(axis=0).tolist(), strict=True
+    ):
+        if price:
+            by_address[address_of(event, counts, granule)] += price * times
+    for address, cycles_saved in saved.items():
+        by_address[address] -= float(cycles_saved.mean())
+    own, calls = _by_function(recording, by_address)
+    return Profile(
+        clock_hz=clock_hz,
+        cycles=cycles,
+        core_cycles=of_core,
+        by_address=dict(sorted(by_address.items())),
+        executed=executed,
+        by_function=own,
+        inclusive=_inclusive(own, calls),
+        calls=calls,
+        by_line=_by_line(recording, by_address),
+        problems=core.problems,
+    )
+
+
+def _by_address(
+    recording: Recording, core: CoreCycles, parameters: CoreParameters
+) -> tuple[dict[int, float], dict[int, float]]:
+    """A branch takes the cycles of refilling the pipeline, which the model charges to its target."""
+    counts, code = recording.counts, recording.code
+    cycles: dict[int, float] = defaultdict(float)
+    executed: dict[int, float] = defaultdict(float)
+    for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
+        block = counts.blocks[edge.to]
+        before = code.instructions(counts.blocks[edge.source])
+        instructions = code.instructions(block)
+        for number, (insn, cost) in enumerate(zip(instructions, costs, strict=True)):
+            jumped = number == 0 and before and before[-1].branch and before[-1].end != insn.address
+            refill = min(cost - 1, _refill(before[-1].branch, parameters)) if jumped else 0
+            cycles[insn.address] += (cost - refill) * times
+            executed[insn.address] += times
+            if refill:
+                cycles[before[-1].address] += refill * times
+    return cycles, dict(executed)
+
+
+def _refill(branch: str, parameters: CoreParameters) -> int:
+    return {"direct": parameters.refill_direct, "indirect": parameters.refill_indirect}.get(
+        branch, parameters.refill_load
+    )
+
+
+def _by_function(
+    recording: Recording, by_address: Mapping[int, float]
+) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
+    own: dict[str, float] = defaultdict(float)
+    for address, cycles in by_address.items():
+        own[recording.function_at(address)] += cycles
+    counts, code = recording.counts, recording.code
+    starts = {function.start for function in recording.functions}
+    calls: dict[tuple[str, str], float] = defaultdict(float)
+    for edge, times in zip(counts.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
+        source, to = counts.blocks[edge.source], counts.blocks[edge.to]
+        caller, callee = recording.function_at(source.start), recording.function_at(to.start)
+        if not source.instructions or caller == callee:
+            continue
+        last = code.instructions(source)[-1:]
+        if to.start in starts or (last and last[0].branch in ("", "direct")):  # else it returns
+            calls[caller, callee] += times
+    return dict(sorted(own.items(), key=lambda item: -item[1])), dict(calls)
+
+
+def _inclusive(own: Mapping[str, float], calls: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """A function that several call is divided among them by the number of calls, as gprof does."""
+    called: dict[str, float] = defaultdict(float)
+    for (_, callee), times in calls.items():
+        called[callee] += times
+    known: dict[str, float] = {}
+
+    def total(name: str, above: frozenset[str]) -> float:
+        if name not in known:
+            inner = [
+                (callee, times) for (caller, callee), times in calls.items() if caller == name and callee not in above
+            ]
+            known[name] = own.get(name, 0.0) + sum(
+                total(callee, above | {callee}) * times / called[callee] for callee, times in inner
+            )
+        return known[name]
+
+    return {name: total(name, frozenset({name})) for name in own}
+
+
+def _by_line(recording: Recording, by_address: Mapping[int, float]) -> dict[tuple[str, int], float]:
+    lines: dict[tuple[str, int], float] = defaultdict(float)
+    for address, cycles in by_address.items():
+        line = recording.line_at(address)
+        if line is not None:
+            lines[line] += cycles
+    return dict(sorted(lines.items(), key=lambda item: -item[1]))
