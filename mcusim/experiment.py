@@ -136,7 +136,7 @@ class Target(Table):
     boards: tuple[Name, ...] = Field(default=(), strict=False)
     engine: str = "qemu"
     samples: Literal["all"] | Count = "all"
-    timing_samples: Count = 50
+    timing_samples: int = Field(default=50, ge=0, le=2**31)
     jobs: Annotated[int, Field(ge=1, le=1024)] | None = None
     stall_s: Positive = 60.0
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mcusim.datasets.dataset import Dataset
     from mcusim.engines.engine import Execution
     from mcusim.graph import Graph
-    from mcusim.lower import Program
+    from mcusim.lower import Program, Step
 
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
 
@@ -76,6 +77,16 @@ class LayerFigures:
     share: float | None = None
 
 
+@dataclass(frozen=True)
+class Timing:
+    """What a run takes in time: of one sample, and of each function of the model with those that it calls."""
+
+    cycles: Cycles
+    latency_ms: float
+    energy_uwh: float
+    function_cycles: Mapping[str, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
     """Figures of one run; None where the engine cannot know. docs/report.md tells unit and origin of each."""
@@ -124,12 +135,19 @@ def decide(outputs: Array) -> Array:
 
 
 def measure(
-    execution: Execution, labels: Array, program: Program, firmware: Firmware, expected: Array, positions: Array
+    execution: Execution,
+    labels: Array,
+    program: Program,
+    firmware: Firmware,
+    expected: Array,
+    positions: Array,
+    timing: Timing | None = None,
 ) -> Measurements:
     """All figures of a run.
 
     `labels` (N,), `expected` (N, outputs) and `positions` (N,) belong to the N samples that the engine was given;
-    `positions` are their indices in the test set. After Ctrl-C only the finished ones count.
+    `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing` is None where
+    nobody knows time.
     """
     outputs, indices = execution.outputs, execution.indices
     wrong, distance = compare(outputs, expected[indices], program)
@@ -147,10 +165,22 @@ def measure(
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
         arena_buffers_bytes=program.buffers_bytes,
-        layers=tuple(LayerFigures(layer.name, layer.kind, layer.macs) for layer in program.layers),
+        layers=tuple(_layer(step, timing) for step in program.layers),
+        cycles=timing.cycles if timing else None,
+        latency_ms=timing.latency_ms if timing else None,
+        energy_uwh=timing.energy_uwh if timing else None,
         wall_s=round(execution.wall_s, 3),
         emulated_mips=None if execution.emulated_mips is None else round(execution.emulated_mips, 1),
     )
+
+
+def _layer(step: Step, timing: Timing | None) -> LayerFigures:
+    cycles = timing.function_cycles.get(step.function) if timing else None
+    if timing is None or cycles is None:
+        return LayerFigures(step.name, step.kind, step.macs)
+    per_mac = round(cycles / step.macs, 4) if step.macs else None
+    share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
+    return LayerFigures(step.name, step.kind, step.macs, round(cycles, 1), per_mac, share)
 
 
 def compare(outputs: Array, expected: Array, program: Program) -> tuple[Array, float | None]:

@@ -12,6 +12,7 @@ import numpy as np
 
 import mcusim
 from mcusim import budgets
+from mcusim.boards import Board
 from mcusim.build import Firmware, build
 from mcusim.datasets import Normalization, load_dataset
 from mcusim.emit import emit_library
@@ -23,13 +24,14 @@ from mcusim.fixed_point import Array
 from mcusim.from_keras import from_keras, load_keras
 from mcusim.graph import Graph
 from mcusim.lower import Program, lower
-from mcusim.measure import accuracy, check_fits, measure
+from mcusim.measure import Timing, accuracy, check_fits, measure
 from mcusim.once import Once
 from mcusim.optimize import optimize
 from mcusim.preflight import board_of, check_line, check_out
 from mcusim.quantize import calibration_subset, quantize
 from mcusim.reports.report import FORMAT, Report, Run, RunError
 from mcusim.sources import Sources
+from mcusim.timing.timing import time_firmware
 from mcusim.trained import train_model, trained_before
 from mcusim.training.normalization_file import load_normalization
 from mcusim.watcher import Watcher
@@ -96,6 +98,7 @@ class Line:
         watcher.stage(f"data set {experiment.dataset.name or experiment.dataset.file}")
         self.engine = ENGINES[experiment.target.engine]
         self.on_host = experiment.target.engine == "host"
+        self.jobs = experiment.target.jobs or len(os.sched_getaffinity(0))
         self.once = Once()
         self.dataset = load_dataset(experiment.dataset.name or experiment.dataset.file or "", experiment.path.parent)
 
@@ -161,6 +164,7 @@ class Line:
         """Firmware -> Execution -> Measurements -> Run."""
         model, firmware, board = self.ready(case), self.firmware(case), board_of(self.experiment, case)
         target = self.experiment.target
+        timing = self.timing(case, model, firmware, board)
         self.watcher.stage(f"running {case.label}")
         execution = self.engine.run(
             firmware,
@@ -169,12 +173,12 @@ class Line:
             model.graph.number_dtype,
             model.program.output_elements,
             folder=self.out / case.id,
-            jobs=target.jobs or len(os.sched_getaffinity(0)),
+            jobs=self.jobs,
             stall_s=target.stall_s,
             progress=self.watcher.progress,
         )
         origin = model.origin
-        figures = measure(execution, origin.labels, model.program, firmware, model.expected, origin.positions)
+        figures = measure(execution, origin.labels, model.program, firmware, model.expected, origin.positions, timing)
         return replace(
             self.identity(case),
             **vars(figures),
@@ -187,6 +191,16 @@ class Line:
             macs=model.graph.macs,
             accuracy_float=accuracy(origin.outputs, origin.labels),
             notes=(*model.graph.notes, *execution.notes),
+        )
+
+    def timing(self, case: Case, model: QuantizedModel, firmware: Firmware, board: Board) -> Timing | None:
+        """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
+        samples = evenly(len(model.inputs), self.experiment.target.timing_samples)
+        if "cycles" not in self.engine.MEASURES or board.chip.timing is None or not len(samples):
+            return None
+        self.watcher.stage(f"timing {case.label}")
+        return time_firmware(
+            firmware, board, model.inputs[samples], self.out / case.id, self.jobs, self.watcher.progress
         )
 
     def attempt(self, case: Case) -> Run:

@@ -44,7 +44,7 @@ def test_every_file_of_the_tree_loads() -> None:
     assert board_names() == ("nucleo_l452re_p", "sparkfun_edge")
     boards = [load_board(name) for name in board_names()]
     used = {board.chip.name for board in boards}
-    assert used == {path.stem for path in (PLATFORMS / "chips").glob("*.toml")}
+    assert used <= {path.stem for path in (PLATFORMS / "chips").glob("*.toml")}
     for board in boards:
         assert board.memory.stack_bytes == 4096 and board.qemu is not None
 

@@ -81,3 +81,52 @@ def test_a_second_run_is_the_same_but_for_time(tmp_path: Path, out: Path) -> Non
         return [{key: value for key, value in run.items() if key not in timing} for run in runs]
 
     assert figures() == figures()
+
+
+@pytest.fixture(scope="module")
+def timed(out: Path) -> Path:
+    """One run on one board, with a few samples timed."""
+    line = ["run", DIGITS, "--out", str(out), "--data-type", "int8", "--samples", "8"]
+    assert cli.execute([*line, "--board", "nucleo_l452re_p"]) == 0
+    return out
+
+
+@pytest.mark.arm
+def test_cycles_are_modelled_and_shared_out_among_the_layers(timed: Path) -> None:
+    (run,) = Report.read(timed / "report.json").runs
+    assert run.cycles and run.instructions and run.latency_ms and run.energy_uwh
+    assert run.cycles.how == "modelled" and run.cycles.samples == 8
+    assert run.cycles.min <= run.cycles.mean <= run.cycles.max
+    assert run.cycles.mean > run.instructions.mean
+    assert run.latency_ms == pytest.approx(run.cycles.mean / 48e3, rel=1e-4)
+    assert run.energy_uwh == pytest.approx(run.latency_ms * 4.80e-3 * 3.3 / 3600 * 1e3, rel=1e-4)
+    assert all(layer.cycles for layer in run.layers)
+    assert 0.98 < sum(layer.share or 0 for layer in run.layers) <= 1
+
+
+@pytest.mark.arm
+def test_profile_prices_a_run_for_another_clock(timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stacks = timed / "stacks.txt"
+    assert cli.execute(["profile", str(timed), "--stacks", str(stacks)]) == 0
+    at_48 = capsys.readouterr().out
+    assert "at 48 MHz" in at_48 and "modelled" in at_48 and "layer_conv1" in at_48
+    assert "cnn;layer_conv1 " in stacks.read_text()
+    assert cli.execute(["profile", str(timed / "report.json"), "--clock", "80MHz"]) == 0
+    assert "at 80 MHz" in capsys.readouterr().out
+    for wrong, code in ((["--clock", "80 parsecs"], 2), (["--clock", "200MHz"], 2), (["--model", "none"], 2)):
+        assert cli.execute(["profile", str(timed), *wrong]) == code
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.arm
+def test_profile_of_any_firmware(timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elf = next(timed.rglob("firmware.elf"))
+    board = ["--board", "nucleo_l452re_p"]
+    assert cli.execute(["profile", str(elf), *board, "--from", "mcusim_reset", "--to", "main"]) == 0
+    assert "startup.c" in capsys.readouterr().out
+    assert cli.execute(["profile", str(elf), *board]) == 6, "without its input it never gets to cnn"
+    assert "'cnn' was never called" in capsys.readouterr().err
+    assert cli.execute(["profile", str(elf)]) == 2
+    assert "for which board?" in capsys.readouterr().err
+    assert cli.execute(["profile", str(elf), *board, "--from", "cnm"]) == 2
+    assert "did you mean 'cnn'?" in capsys.readouterr().err

@@ -14,7 +14,18 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.engines.engine import Execution
 from mcusim.errors import DataError
 from mcusim.lower import Program, lower
-from mcusim.measure import Instructions, Mismatch, RamBytes, accuracy, check_fits, compare, decide, measure
+from mcusim.measure import (
+    Cycles,
+    Instructions,
+    Mismatch,
+    RamBytes,
+    Timing,
+    accuracy,
+    check_fits,
+    compare,
+    decide,
+    measure,
+)
 from mcusim.quantize import quantize
 from tests.graphs import Builder
 
@@ -155,3 +166,20 @@ def test_a_model_that_does_not_fit_the_data() -> None:
         check_fits(graph, dataset((5,), 3))
     with pytest.raises(DataError, match="has 6 classes, model 'model' tells 3 apart"):
         check_fits(graph, dataset((4,), 6))
+
+
+def test_time_is_shared_out_among_the_layers() -> None:
+    timing = Timing(
+        Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().layers[0].function: 150.0, "cnn": 200.0}
+    )
+    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
+    assert found.cycles == timing.cycles
+    assert (found.latency_ms, found.energy_uwh) == (0.25, 0.001)
+    (layer,) = found.layers
+    assert (layer.macs, layer.cycles, layer.cycles_per_mac, layer.share) == (12, 150.0, 12.5, 0.75)
+
+
+def test_a_layer_without_cycles_has_none() -> None:
+    timing = Timing(Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {})
+    (layer,) = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing).layers
+    assert (layer.cycles, layer.cycles_per_mac, layer.share) == (None, None, None)

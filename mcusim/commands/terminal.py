@@ -17,7 +17,7 @@ from mcusim.names import printable
 if TYPE_CHECKING:
     from mcusim.reports.report import Run
 
-LOG_WIDTH = 100  # where there is no terminal to ask
+LOG_WIDTH = 120  # where there is no terminal to ask
 
 
 def output() -> Console:

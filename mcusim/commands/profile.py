@@ -1,0 +1,147 @@
+"""profile: where the cycles of a run, or of any firmware, go."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mcusim.errors import OK, ConfigurationError
+
+if TYPE_CHECKING:
+    from mcusim.boards import Board
+    from mcusim.timing.recording import Recording
+
+HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+ELF_MAGIC = b"\x7fELF"
+
+
+def clock(value: str) -> int:
+    """`80MHz`, `48e6` or `48000000` -> Hz."""
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmg]?)(?:hz)?\s*", value, re.IGNORECASE)
+    try:
+        hertz = round(float(match[1]) * HERTZ[match[2].lower()]) if match else 0
+    except ValueError:
+        hertz = 0
+    if not 0 < hertz < 10**10:
+        raise click.BadParameter(f"{value!r} is no clock: write for example 80MHz")
+    return hertz
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path), metavar="RUN|FIRMWARE.elf")
+@click.option(
+    "--clock", "clock_hz", type=clock, metavar="HZ", help="Price it for this clock, for example 80MHz [the board's]."
+)
+@click.option("--board", metavar="B", help="Only runs on this board; for an ELF: the board it is for.")
+@click.option("--model", metavar="M", help="Only runs of this model.")
+@click.option("--data-type", metavar="T", help="Only runs of this data type.")
+@click.option(
+    "--from", "start", default="cnn", show_default=True, metavar="SYMBOL", help="ELF: measure from this function ..."
+)
+@click.option("--to", "end", metavar="SYMBOL", help="... to this symbol [until it returns].")
+@click.option(
+    "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
+)
+@click.option(
+    "--disassembly", type=click.Path(path_type=Path), metavar="F", help="Write every instruction with its cycles."
+)
+@click.option(
+    "--stacks", type=click.Path(path_type=Path), metavar="F", help="Write collapsed stacks, for a flame graph."
+)
+def profile(
+    target: Path,
+    clock_hz: int | None,
+    board: str | None,
+    model: str | None,
+    data_type: str | None,
+    start: str,
+    end: str | None,
+    rows: int,
+    disassembly: Path | None,
+    stacks: Path | None,
+) -> int:
+    """Where the cycles go, and what they were at another clock.
+
+    RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
+    be any firmware for a board of mcusim: it runs in QEMU, and the calls of one function are measured.
+    """
+    from mcusim.boards import load_board
+    from mcusim.timing import profile as pricing
+    from mcusim.timing import render
+
+    found = _of_elf(target, board, start, end) if _is_elf(target) else _of_run(target, board, model, data_type)
+    for title, recording in found:
+        where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
+        priced = pricing.price_recording(recording, where.chip, clock_hz or where.clock_hz)
+        click.echo(title)
+        click.echo(render.to_text(priced, where, rows=rows))
+    if disassembly or stacks:
+        if len(found) > 1:
+            raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")
+        _write(disassembly, render.to_disassembly(priced, recording))
+        _write(stacks, render.to_collapsed_stacks(priced))
+    return OK
+
+
+def _is_elf(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ELF_MAGIC)) == ELF_MAGIC
+    except OSError:
+        return False
+
+
+def _board_of(recording: Recording, name: str | None) -> Board:
+    from mcusim.boards import load_board
+
+    return load_board(name or recording.board)
+
+
+def _of_elf(path: Path, board: str | None, start: str, end: str | None) -> list[tuple[str, Recording]]:
+    """The ELF file, run now."""
+    import tempfile
+
+    from mcusim.boards import load_board
+    from mcusim.engines.qemu_profile import profile_elf
+    from mcusim.timing.recording import record
+
+    if board is None:
+        raise ConfigurationError(
+            f"{path.name!r} is a firmware: for which board?", hint="add --board; mcusim boards lists them"
+        )
+    chosen = load_board(board)
+    with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
+        counts = profile_elf(path.absolute(), chosen, start, end, folder=Path(folder))
+    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name))]
+
+
+def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[tuple[str, Recording]]:
+    """The recordings that a run left beside its report."""
+    from mcusim.reports.report import Report
+    from mcusim.timing.recording import load
+    from mcusim.timing.timing import RECORDING
+
+    file = path / "report.json" if path.is_dir() else path
+    report = Report.read(file)
+    wanted = {"board": board, "model": model, "data_type": data_type}
+    runs = [run for run in report.runs if all(value in (None, getattr(run, key)) for key, value in wanted.items())]
+    found = [(run.label, file.parent / run.id / RECORDING) for run in runs]
+    recordings = [(label, load(place)) for label, place in found if place.is_file()]
+    if not recordings:
+        raise ConfigurationError(
+            f"{len(runs)} runs fit, and none has a recording",
+            where=str(file),
+            hint="engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0",
+        )
+    return recordings
+
+
+def _write(path: Path | None, text: str) -> None:
+    from mcusim.reports.report import write_text
+
+    if path:
+        write_text(path, text)
+        click.echo(f"wrote {path}")
