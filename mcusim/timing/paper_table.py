@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         measured = _read(options.paper) if options.paper else {}
         print(
-            f"{'board':<16} {'type':<8} {'filters':>7} {'modelled ms':>12} {'paper ms':>9} {'ratio':>6} {'cycles/MAC':>11}"
+            f"{'board':<16} {'type':<8} {'filters':>7} {'modelled ms':>12} {'paper ms':>9} {'ratio':>6} {'cyc/MAC':>8}"
         )
         for board, data_type, filters, latency_ms, cycles_per_mac in rows(options.filters or FILTERS):
             paper = measured.get((BOARDS[board], data_type, filters))
