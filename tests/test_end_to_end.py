@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,11 @@ def test_profile_prices_a_run_for_another_clock(timed: Path, capsys: pytest.Capt
     assert "cnn;layer_conv1 " in stacks.read_text()
     assert cli.execute(["profile", str(timed / "report.json"), "--clock", "80MHz"]) == 0
     assert "at 80 MHz" in capsys.readouterr().out
+    memory = []
+    for states in ("0", "2", "9"):
+        assert cli.execute(["profile", str(timed), "--wait-states", states]) == 0
+        memory.append(int(re.search(r"([0-9,]+) memory", capsys.readouterr().out)[1].replace(",", "")))  # type: ignore[index]
+    assert memory[0] < memory[1] < memory[2] and f"{memory[1]:,} memory" in at_48
     for wrong, code in ((["--clock", "80 parsecs"], 2), (["--clock", "200MHz"], 2), (["--model", "none"], 2)):
         assert cli.execute(["profile", str(timed), *wrong]) == code
         assert capsys.readouterr().err.startswith("error: ")

@@ -11,7 +11,7 @@ import click
 from mcusim.errors import OK, ConfigurationError
 
 if TYPE_CHECKING:
-    from mcusim.boards import Board
+    from mcusim.boards import Board, Chip
     from mcusim.timing.recording import Recording
 
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -35,6 +35,12 @@ def clock(value: str) -> int:
 @click.option(
     "--clock", "clock_hz", type=clock, metavar="HZ", help="Price it for this clock, for example 80MHz [the board's]."
 )
+@click.option(
+    "--wait-states",
+    type=click.IntRange(0, 15),
+    metavar="N",
+    help="With these flash wait states [the chip's at the clock].",
+)
 @click.option("--board", metavar="B", help="Only runs on this board; for an ELF: the board it is for.")
 @click.option("--model", metavar="M", help="Only runs of this model.")
 @click.option("--data-type", metavar="T", help="Only runs of this data type.")
@@ -54,6 +60,7 @@ def clock(value: str) -> int:
 def profile(
     target: Path,
     clock_hz: int | None,
+    wait_states: int | None,
     board: str | None,
     model: str | None,
     data_type: str | None,
@@ -75,7 +82,8 @@ def profile(
     found = _of_elf(target, board, start, end) if _is_elf(target) else _of_run(target, board, model, data_type)
     for title, recording in found:
         where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
-        priced = pricing.price_recording(recording, where.chip, clock_hz or where.clock_hz)
+        chip = _with_wait_states(where.chip, wait_states)
+        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz)
         click.echo(title)
         click.echo(render.to_text(priced, where, rows=rows))
     if disassembly or stacks:
@@ -137,6 +145,14 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
             hint="engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0",
         )
     return recordings
+
+
+def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
+    """The chip as if its flash always had these wait states."""
+    if wait_states is None or chip.timing is None:
+        return chip
+    timing = chip.timing.model_copy(update={"wait_states": wait_states, "wait_states_up_to_hz": []})
+    return chip.model_copy(update={"timing": timing})
 
 
 def _write(path: Path | None, text: str) -> None:

@@ -18,6 +18,7 @@ from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.pipeline import Step, price
 
 _EXECUTABLE = 1
+_DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
@@ -89,14 +90,14 @@ def core_cycles(code: Code, counts: Counts, parameters: CoreParameters = CORTEX_
         steps = context.block_steps(edge.source, edge.to)
         costs = price([*before, *steps], parameters)[len(before) :]
         priced.append(tuple(costs))
-        problems.update(_problems(block, steps, int(executed)))
+        problems.update(_problems(block, steps, int(executed), parameters))
         if steps and steps[0].jumped and before and not before[-1].instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     edge_totals = np.array([sum(costs) for costs in priced], np.int64)
     return CoreCycles(tuple(priced), edge_totals, dict(problems))
 
 
-def _problems(block: Block, steps: Sequence[Step], executed: int) -> Counter[str]:
+def _problems(block: Block, steps: Sequence[Step], executed: int, parameters: CoreParameters) -> Counter[str]:
     found: Counter[str] = Counter()
     if not steps and block.instructions:
         found["instructions outside of the firmware's code (in RAM, or written while running)"] += (
@@ -106,7 +107,7 @@ def _problems(block: Block, steps: Sequence[Step], executed: int) -> Counter[str
         if step.instruction.kind == "unknown":
             found[f"unknown instruction {step.instruction.text}"] += executed
         elif step.instruction.kind == "divide":
-            found["divisions, whose time depends on their operands"] += executed
+            found[_DIVISION.format(p=parameters)] += executed
     return found
 
 
