@@ -19,15 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mcusim.boards import load_board
-from mcusim.build import read_firmware
+from mcusim.boards import Board, load_board
+from mcusim.build import Firmware, read_firmware
 from mcusim.command import start
 from mcusim.engines import qemu
 from mcusim.engines import shares as sharing
 from mcusim.engines.plugin import build_plugin, probe
 from mcusim.engines.qemu_process import QemuProcess, plain_command
+from mcusim.engines.qemu_profile import ProfiledProcess, replay_options
 from mcusim.engines.shares import Share
 from mcusim.errors import EngineError, McusimError
+
+PLUGINS = ("count", "profile", "replay")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,23 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("board")
     parser.add_argument("--samples", type=int, default=200, help="random ones are made (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (%(default)s)")
+    parser.add_argument("--plugin", choices=PLUGINS, default="count", help="what to compare (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="each runs both once (%(default)s)")
     options = parser.parse_args(arguments)
     try:
-        compare(options.elf, options.board, options.samples, options.jobs, options.rounds)
+        compare(options.elf, options.board, options.samples, options.jobs, options.rounds, options.plugin)
     except McusimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) -> None:
+def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, plugin: str = "count") -> None:
     """Prints both speeds of each round, and their ratio."""
     board, firmware = load_board(board_name), read_firmware(elf, board_name)
     if board.qemu is None:
         raise EngineError(f"board {board.name!r} names no QEMU machine")
-    machine, found, plugin = board.qemu.machine, qemu.find_qemu(), build_plugin("count")
-    run = QemuProcess(found, plugin, probe(found, plugin), firmware, machine, board.memory_for("qemu"))
+    machine, found = board.qemu.machine, qemu.find_qemu()
+    run = _process(found, plugin, firmware, board, machine)
     inputs = np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
 
     def start_plain(share: Share) -> subprocess.Popen[bytes]:
@@ -74,7 +78,9 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
 
     start_engine = run.start
     print(f"QEMU {qemu.version()}, {machine}, {samples} samples, {jobs} processes")
-    print(f"{'round':>5} {'plain MIPS':>11} {'engine MIPS':>12} {'ratio':>7} {'ratio of processor time':>24}")
+    print(
+        f"{'round':>5} {'plain s':>9} {'engine s':>9} {'plain MIPS':>11} {'engine MIPS':>12} {'ratio':>7} {'ratio of processor time':>24}"
+    )
     ratios = []
     for number in range(1, rounds + 1):
         order = (start_plain, start_engine) if number % 2 else (start_engine, start_plain)
@@ -82,12 +88,23 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
         plain, engine = times[start_plain], times[start_engine]
         mips = [engine.instructions / wall_s / 1e6 for wall_s in (plain.wall_s, engine.wall_s)]
         ratios.append((plain.wall_s / engine.wall_s, plain.cpu_s / engine.cpu_s))
-        print(f"{number:>5} {mips[0]:>11.0f} {mips[1]:>12.0f} {ratios[-1][0]:>7.1%} {ratios[-1][1]:>24.1%}", flush=True)
+        speeds = (
+            f"{mips[0]:>11.0f} {mips[1]:>12.0f}" if engine.instructions else f"{'':>24}"
+        )  # the profiler has no total
+        seconds = f"{plain.wall_s:>9.2f} {engine.wall_s:>9.2f}"
+        print(f"{number:>5} {seconds} {speeds} {ratios[-1][0]:>7.1%} {ratios[-1][1]:>24.1%}", flush=True)
     medians = [statistics.median(column) for column in zip(*ratios, strict=True)]
-    per_sample = engine.instructions / samples / 1e6
-    print(
-        f"median ratio {medians[0]:.1%}, of processor time {medians[1]:.1%} ({per_sample:.2f} M instructions a sample)"
-    )
+    print(f"median ratio {medians[0]:.1%}, of processor time {medians[1]:.1%}")
+
+
+def _process(found: str, plugin: str, firmware: Firmware, board: Board, machine: str) -> QemuProcess:
+    """QEMU with the counting plugin, or with the profiler: the core's edges only, or with memory replayed."""
+    built = build_plugin("count" if plugin == "count" else "profile")
+    can, memory = probe(found, built), board.memory_for("qemu")
+    if plugin == "count":
+        return QemuProcess(found, built, can, firmware, machine, memory)
+    options = replay_options(board) if plugin == "replay" else ()
+    return ProfiledProcess(found, built, can, firmware, machine, memory, options)
 
 
 @dataclass(frozen=True)
