@@ -47,6 +47,9 @@ def clock(value: str) -> int:
 @click.option(
     "--from", "start", default="cnn", show_default=True, metavar="SYMBOL", help="ELF: measure from this function ..."
 )
+@click.option(
+    "--calls", type=click.IntRange(0), default=0, metavar="N", help="ELF: leave it after N calls [at its end]."
+)
 @click.option("--to", "end", metavar="SYMBOL", help="... to this symbol [until it returns].")
 @click.option(
     "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
@@ -66,6 +69,7 @@ def profile(
     data_type: str | None,
     start: str,
     end: str | None,
+    calls: int,
     rows: int,
     disassembly: Path | None,
     stacks: Path | None,
@@ -79,7 +83,7 @@ def profile(
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
-    found = _of_elf(target, board, start, end) if _is_elf(target) else _of_run(target, board, model, data_type)
+    found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
     for title, recording in found:
         where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
         chip = _with_wait_states(where.chip, wait_states)
@@ -108,7 +112,7 @@ def _board_of(recording: Recording, name: str | None) -> Board:
     return load_board(name or recording.board)
 
 
-def _of_elf(path: Path, board: str | None, start: str, end: str | None) -> list[tuple[str, Recording]]:
+def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[tuple[str, Recording]]:
     """The ELF file, run now."""
     import tempfile
 
@@ -122,7 +126,7 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None) -> list[
         )
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        counts = profile_elf(path.absolute(), chosen, start, end, folder=Path(folder))
+        counts = profile_elf(path.absolute(), chosen, start, end, folder=Path(folder), calls=calls)
     return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name))]
 
 

@@ -23,7 +23,7 @@ from mcusim.engines.engine import Progress
 from mcusim.engines.plugin import build_plugin, escape, probe
 from mcusim.engines.qemu_process import QemuProcess, plain_command
 from mcusim.engines.shares import Share
-from mcusim.errors import ConfigurationError, EngineError, suggestion
+from mcusim.errors import ConfigurationError, EngineError, MissingToolError, suggestion
 from mcusim.timing.counts import Counts, read_counts
 
 
@@ -89,13 +89,14 @@ def profile_elf(
     end: str | None = None,
     *,
     folder: Path,
+    calls: int = 0,
     replay: bool = True,
     timeout_s: float = 600,
 ) -> Counts:
     """Counts of any firmware, from each call of symbol `start` to symbol `end`, or to where the call returns.
 
-    Input is what it reads itself. Raises ConfigurationError for an unknown symbol, EngineError when the firmware
-    fails, does not end in time or never gets to `start`.
+    The firmware is left after `calls` of them; 0 lets it run to its end. Input is what it reads itself. Raises
+    ConfigurationError for an unknown symbol, EngineError when it fails, does not end in time or never gets to `start`.
     """
     if board.qemu is None:
         raise EngineError(
@@ -105,20 +106,20 @@ def profile_elf(
     for name in (start, end):
         if name is not None and name not in symbols:
             raise ConfigurationError(f"{elf.name!r} has no symbol {name!r}", hint=suggestion(name, list(symbols)))
-    markers = {"from": symbols[start].address, "to": symbols[end].address if end else 0}
+    markers = {"from": symbols[start].address, "to": symbols[end].address if end else 0, "calls": calls}
     found, plugin = qemu.find_qemu(), build_plugin("profile")
     can = probe(found, plugin)
     folder.mkdir(parents=True, exist_ok=True)
-    ended = run_command(
-        [
-            *plain_command(found, board.qemu.machine, elf.absolute(), "profile"),
-            *(("-sandbox", "on,spawn=deny") if can.sandbox else ()),
-            *_plugin(plugin, elf.absolute(), "profile", markers, replay_options(board) if replay else ()),
-        ],
-        folder=folder,
-        timeout_s=timeout_s,
-        environment=can.environment,
-    )
+    command = [
+        *plain_command(found, board.qemu.machine, elf.absolute(), "profile"),
+        *(("-sandbox", "on,spawn=deny") if can.sandbox else ()),
+        *_plugin(plugin, elf.absolute(), "profile", markers, replay_options(board) if replay else ()),
+    ]
+    try:
+        ended = run_command(command, folder=folder, timeout_s=timeout_s, environment=can.environment)
+    except MissingToolError as error:  # QEMU itself was started before, by probe()
+        hint = "a firmware that never ends is left after --calls N"
+        raise EngineError(f"the firmware did not end within {timeout_s:g} s", where=str(elf), hint=hint) from error
     if ended.returncode < 0:
         raise EngineError(f"QEMU was killed by {signal.Signals(-ended.returncode).name}", where=str(elf))
     if not (folder / "plugin.txt").is_file():

@@ -127,3 +127,15 @@ def test_any_elf_from_a_symbol_to_where_its_call_returns(nucleo: Board, build_fo
         qemu_profile.profile_elf(firmware.elf, nucleo, "cnm", folder=tmp_path / "b")
     with pytest.raises(EngineError, match="'cnn' was never called"):
         qemu_profile.profile_elf(firmware.elf, nucleo, "cnn", folder=tmp_path / "c")
+
+
+def test_firmware_that_never_ends(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    again = library("static int calls; while (calls > 1) { } calls++;")
+    firmware = build_library(again, nucleo, build_folder, "qemu")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "input.bin").write_bytes(samples(3).tobytes())
+    assert qemu_profile.profile_elf(firmware.elf, nucleo, "cnn", folder=tmp_path / "a", calls=2).samples == 2
+    with pytest.raises(EngineError, match="did not end within 2 s") as caught:
+        qemu_profile.profile_elf(firmware.elf, nucleo, "cnn", folder=tmp_path / "b", timeout_s=2)
+    assert "--calls" in (caught.value.hint or "")

@@ -4,7 +4,7 @@
  * block runs to its end; where QEMU leaves one in the middle for a device, it runs the instruction that did it as a block of
  * its own, in which memory callbacks fire and others do not: those blocks have one, and take back what was counted too much.
  *
- * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) nonce=TEXT read=PATH.. probe=on oracle=on
+ * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) nonce=TEXT read=PATH.. probe=on oracle=on
  *   icache= dcache=SETS:WAYS:LINE:GRANULE:REFRESH unified=on flash=ORIGIN:END region=ORIGIN:END..   (any of these: replay)
  * Files, in the working folder: those of replay.h; plugin.txt, written last, "nonce instructions samples confined".
  */
@@ -15,7 +15,7 @@
 #include "replay.h"
 
 static struct {
-    uint64_t from, to;
+    uint64_t from, to, calls;
     const char *nonce;
     bool oracle, probe;
 } options;
@@ -35,11 +35,18 @@ static void begin(void)
     }
 }
 
+static void finish(void);
+
+/* A firmware that never ends is left when enough was measured. */
 static void end(void)
 {
     inside = false;
     previous->hot = NULL;
     end_sample();
+    if (options.calls && samples == options.calls) {
+        finish();
+        _exit(0);
+    }
 }
 
 static void on_block(unsigned vcpu, void *data)
@@ -150,7 +157,8 @@ static void translate(TB *tb)
 static void finish(void)
 {
     if (inside) {
-        end();
+        inside = false;
+        end_sample();
     }
     failed |= fclose(samples_file) != 0;
     write_blocks();
@@ -227,6 +235,8 @@ static bool parse(char *argument)
     } else if (!strcmp(argument, "to")) {
         options.to = strtoull(value, NULL, 0);
         return_address = options.to ? (uint32_t)options.to : UINT32_MAX;
+    } else if (!strcmp(argument, "calls")) {
+        options.calls = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "nonce")) {
         options.nonce = value;
     } else if (!strcmp(argument, "read")) {
