@@ -111,6 +111,16 @@ def test_what_cannot_be_priced_is_named() -> None:
     assert any("outside" in name and times == 80 for name, times in core_cycles(Code([]), counts()).problems.items())
 
 
+def test_a_jump_that_no_branch_made_is_an_exception_or_interrupt() -> None:
+    blocks = (Block(START, START + 8, 4), Block(START + 12, START + 16, 2), OUTSIDE)
+    jumped = Counts(blocks, (Edge(2, 0), Edge(0, 1)), np.array([[10, 3]], np.uint64), (), np.zeros((1, 0), np.uint64))
+    assert core_cycles(CODE, jumped).problems == {"exceptions and interrupts": 3}
+    straight = Counts(
+        (blocks[0], Block(START + 8, START + 16, 4), OUTSIDE), jumped.edges, jumped.edge_counts, (), jumped.event_counts
+    )
+    assert core_cycles(CODE, straight).problems == {}
+
+
 def test_broken_files_are_said_to_be_so(tmp_path: Path) -> None:
     np.array([3, 0, 1], np.uint64).tofile(tmp_path / "samples.bin")
     np.zeros(4, np.uint32).tofile(tmp_path / "blocks.bin")
