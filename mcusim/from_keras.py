@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcusim import keras_file
-from mcusim.errors import ModelError, suggestion
+from mcusim.errors import ModelError
 from mcusim.fixed_point import Array
 from mcusim.graph import Graph, Layer, Shape
-from mcusim.layers import BY_KERAS_NAME, IDENTITIES, KERAS_NAMES
+from mcusim.layers import BY_KERAS_NAME, IDENTITIES
 from mcusim.layers.activation import BY_NAME, LINEAR, ReLU
 from mcusim.layers.input import Input
 from mcusim.layers.softmax import Softmax
@@ -182,15 +182,9 @@ def _append(layer: Any, inputs: list[str], builder: _Builder, prefix: str) -> st
     elif kind in BY_KERAS_NAME:
         layers = BY_KERAS_NAME[kind].from_keras(view)
     else:
-        raise no_kernel(name, kind)
+        raise keras_file.no_kernel(name, kind)
     builder.layers.extend(layers)
     return layers[-1].name if layers else inputs[0]
-
-
-def no_kernel(name: str, kind: str) -> ModelError:
-    near = suggestion(kind, KERAS_NAMES)
-    supported = "supported layers: " + ", ".join(KERAS_NAMES)
-    return ModelError(f"layer {name!r} ({kind}) has no kernel", hint=near if near.startswith("did") else supported)
 
 
 Call = tuple[Any, int, "list[tuple[str, int]] | None"]

@@ -40,6 +40,13 @@ def check(path: Path) -> None:
         raise ModelError("the model's description is nested too deeply", where=str(path), hint="flatten it") from None
 
 
+def no_kernel(name: str, kind: str) -> ModelError:
+    """The error for a layer that mcusim does not know."""
+    near = suggestion(kind, KERAS_NAMES)
+    supported = "supported layers: " + ", ".join(KERAS_NAMES)
+    return ModelError(f"layer {name!r} ({kind}) has no kernel", hint=near if near.startswith("did") else supported)
+
+
 def _broken(reason: object) -> ModelError:
     return ModelError(f"this is no readable Keras model: {reason}", hint="save it again with model.save('model.keras')")
 
@@ -126,9 +133,7 @@ def _check_layer(layer: dict[str, Any], sizes: set[int]) -> None:
         raise _broken(f"a layer ({kind!r}) has no configuration")
     name = str(config.get("name"))
     if kind not in KERAS_NAMES:
-        near = suggestion(str(kind), KERAS_NAMES)
-        supported = "supported layers: " + ", ".join(KERAS_NAMES)
-        raise ModelError(f"layer {name!r} ({kind}) has no kernel", hint=near if near.startswith("did") else supported)
+        raise no_kernel(name, str(kind))
     for key in SIZES:
         value = config.get(key)
         if value is not None and (not isinstance(value, int) or value not in sizes):

@@ -5,7 +5,7 @@ Free are those that the manual leaves open. docs/timing.md tells what each was d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class CoreParameters:
     fold_it: int = 1
     nop_hidden: int = 1
     unknown: int = 1
-    free: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 FREE = {

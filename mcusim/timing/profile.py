@@ -49,11 +49,6 @@ class Profile:
         """Of the mean sample."""
         return self.mean / self.clock_hz * 1e3
 
-    def layers(self) -> dict[str, float]:
-        """Cycles by layer: those of its function `layer_<name>` and of what that calls."""
-        prefix = "layer_"
-        return {name.removeprefix(prefix): cycles for name, cycles in self.inclusive.items() if name.startswith(prefix)}
-
 
 def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> float:
     """Energy of `cycles` in microwatt hours: latency x current x voltage / 3600.

@@ -74,3 +74,40 @@ __attribute__((constructor)) static void choose_version(void)
         qemu_plugin_version = atoi(wanted);
     }
 }
+
+/* ---- What a plugin does, called in either way --------------------------------------------------------------- */
+
+static void translate(TB *tb);
+static void finish(void);
+
+static void translate_with_id(uint64_t id, TB *tb)
+{
+    (void)id;
+    translate(tb);
+}
+
+static void translate_with_data(TB *tb, void *data)
+{
+    (void)data;
+    translate(tb);
+}
+
+static void finish_with_id(uint64_t id, void *data)
+{
+    (void)id;
+    (void)data;
+    finish();
+}
+
+static void finish_with_data(void *data)
+{
+    (void)data;
+    finish();
+}
+
+static void register_callbacks(uint64_t id, int api)
+{
+    bool with_data = api >= API_USERDATA;
+    qemu_plugin_register_vcpu_tb_trans_cb(id, with_data ? (any_callback)translate_with_data : (any_callback)translate_with_id, NULL);
+    qemu_plugin_register_atexit_cb(id, with_data ? (any_callback)finish_with_data : (any_callback)finish_with_id, NULL);
+}

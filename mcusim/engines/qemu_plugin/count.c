@@ -121,31 +121,6 @@ static void finish(void)
     }
 }
 
-static void translate_with_id(uint64_t id, TB *tb)
-{
-    (void)id;
-    translate(tb);
-}
-
-static void translate_with_data(TB *tb, void *data)
-{
-    (void)data;
-    translate(tb);
-}
-
-static void finish_with_id(uint64_t id, void *data)
-{
-    (void)id;
-    (void)data;
-    finish();
-}
-
-static void finish_with_data(void *data)
-{
-    (void)data;
-    finish();
-}
-
 /* ---- Start ------------------------------------------------------------------------------------------------- */
 
 static bool parse(char *argument)
@@ -198,8 +173,6 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
         counters.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
     }
     confine(handled);
-    bool with_data = api >= API_USERDATA;
-    qemu_plugin_register_vcpu_tb_trans_cb(id, with_data ? (any_callback)translate_with_data : (any_callback)translate_with_id, NULL);
-    qemu_plugin_register_atexit_cb(id, with_data ? (any_callback)finish_with_data : (any_callback)finish_with_id, NULL);
+    register_callbacks(id, api);
     return 0;
 }

@@ -35,8 +35,6 @@ static void begin(void)
     }
 }
 
-static void finish(void);
-
 /* A firmware that never ends is left when enough was measured. */
 static void end(void)
 {
@@ -173,31 +171,6 @@ static void finish(void)
     }
 }
 
-static void translate_with_id(uint64_t id, TB *tb)
-{
-    (void)id;
-    translate(tb);
-}
-
-static void translate_with_data(TB *tb, void *data)
-{
-    (void)data;
-    translate(tb);
-}
-
-static void finish_with_id(uint64_t id, void *data)
-{
-    (void)id;
-    (void)data;
-    finish();
-}
-
-static void finish_with_data(void *data)
-{
-    (void)data;
-    finish();
-}
-
 /* ---- Start ------------------------------------------------------------------------------------------------- */
 
 static bool parse_region(const char *text, uint32_t *origin, uint32_t *end)
@@ -273,8 +246,6 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
         return 1;
     }
     confine(handled);
-    bool with_data = api >= API_USERDATA;
-    qemu_plugin_register_vcpu_tb_trans_cb(id, with_data ? (any_callback)translate_with_data : (any_callback)translate_with_id, NULL);
-    qemu_plugin_register_atexit_cb(id, with_data ? (any_callback)finish_with_data : (any_callback)finish_with_id, NULL);
+    register_callbacks(id, api);
     return 0;
 }
