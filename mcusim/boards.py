@@ -50,7 +50,29 @@ class Region(_Data):
 
 
 class ChipRegion(Region):
-    kind: Literal["flash", "ram"]
+    """Memory of the chip. An alias shows the same bytes as region `alias_of`, at other addresses."""
+
+    kind: Literal["flash", "ram", "rom", "information"]
+    alias_of: str | None = Field(default=None, min_length=1)
+
+
+class Peripheral(Region):
+    """Registers, and the interrupts they can raise: CMSIS numbers."""
+
+    interrupts: list[int] = Field(default=[], strict=False)
+
+
+class Clocks(_Data):
+    """The core's clock right after a reset, and the highest it may have."""
+
+    reset_hz: int = Field(gt=0)
+    core_hz_max: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _reset_is_allowed(self) -> Clocks:
+        if self.reset_hz > self.core_hz_max:
+            raise ValueError(f"reset_hz ({self.reset_hz}) is more than core_hz_max ({self.core_hz_max})")
+        return self
 
 
 class Cache(_Data):
@@ -110,14 +132,36 @@ class Chip(_Data):
     fpu: Literal["fpv4-sp-d16"]
     interrupts: int = Field(ge=0, le=240)
     priority_bits: int = Field(ge=3, le=8)
+    clocks: Clocks | None = None
     memory: dict[str, ChipRegion]
+    peripherals: dict[str, Peripheral] = {}
     timing: MemoryTiming | None = None
 
     @model_validator(mode="after")
     def _regions_are_apart(self) -> Chip:
-        for (name, region), (other_name, other) in itertools.combinations(self.memory.items(), 2):
+        regions: list[tuple[str, Region]] = [(f"memory {name!r}", region) for name, region in self.memory.items()]
+        regions += [(f"peripheral {name!r}", region) for name, region in self.peripherals.items()]
+        for (name, region), (other_name, other) in itertools.combinations(regions, 2):
             if region.overlaps(other):
-                raise ValueError(f"memory {name!r} ({region}) overlaps {other_name!r} ({other})")
+                raise ValueError(f"{name} ({region}) overlaps {other_name} ({other})")
+        return self
+
+    @model_validator(mode="after")
+    def _aliases_show_something(self) -> Chip:
+        for name, region in self.memory.items():
+            original = self.memory.get(region.alias_of or name)
+            if original is None or (region.alias_of and original.alias_of):
+                raise ValueError(f"memory {name!r} is an alias of {region.alias_of!r}, which is no region of its own")
+            if (region.kind, region.size_bytes) != (original.kind, original.size_bytes):
+                raise ValueError(f"memory {name!r} has another kind or size than {region.alias_of!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _interrupts_exist(self) -> Chip:
+        for name, peripheral in self.peripherals.items():
+            wrong = [number for number in peripheral.interrupts if not 0 <= number < self.interrupts]
+            if wrong:
+                raise ValueError(f"peripheral {name!r} has interrupt {wrong[0]}, the chip {self.interrupts}")
         return self
 
 
@@ -162,8 +206,57 @@ class QemuMachine(_Data):
     note: str | None = None
 
 
+class RegisterStep(_Data):
+    """One access to a 32-bit register: `write`; or `clear` and `set` bits; or wait until `mask` of it `equals`."""
+
+    what: str = Field(min_length=1, pattern=r"^[A-Za-z0-9 .,:;()/+=_-]+$")  # becomes a comment in C
+    address: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    write: int | None = Field(default=None, ge=0, lt=1 << 32)
+    clear: int = Field(default=0, ge=0, lt=1 << 32)
+    set: int = Field(default=0, ge=0, lt=1 << 32)
+    mask: int = Field(default=0, ge=0, lt=1 << 32)
+    equals: int | None = Field(default=None, ge=0, lt=1 << 32)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> RegisterStep:
+        if (self.write is not None) + bool(self.clear | self.set) + (self.equals is not None) != 1:
+            raise ValueError(f"step {self.what!r} needs one of: write, clear and set, mask and equals")
+        if self.equals is not None and self.equals & ~self.mask:
+            raise ValueError(f"step {self.what!r} waits for bits that its mask does not have")
+        return self
+
+
+class Console(_Data):
+    """The UART that a terminal on the development machine sees: how to start it, and when its `data` takes a byte.
+
+    `uart` is its name in the chip's file and in Renode.
+    """
+
+    uart: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    start_up: list[RegisterStep] = Field(default=[], strict=False)
+    data: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    ready: RegisterStep
+    idle: RegisterStep
+
+    @model_validator(mode="after")
+    def _waits_are_waits(self) -> Console:
+        for name, step in (("ready", self.ready), ("idle", self.idle)):
+            if step.equals is None:
+                raise ValueError(f"console.{name} is no wait: it needs mask and equals")
+        return self
+
+
+class RenodePlatform(_Data):
+    """`platform`: the .repl file of the board. Relative to the board's own file, absolute once read."""
+
+    platform: str = Field(min_length=1)
+
+
 class Board(_Data):
-    """A board with its chip. `name` is the stem of its file; currents are those at `clock_hz` and `supply_v`."""
+    """A board with its chip. `name` is the stem of its file; currents are those at `clock_hz` and `supply_v`.
+
+    `start_up`: what firmware does on the board itself before main(): clock, flash, caches. QEMU has no such registers.
+    """
 
     name: str
     title: str
@@ -173,11 +266,15 @@ class Board(_Data):
     current_a: float = Field(gt=0, allow_inf_nan=False, strict=False)
     memory: MemoryMap
     qemu: QemuMachine | None = None
+    renode: RenodePlatform | None = None
+    start_up: list[RegisterStep] = Field(default=[], strict=False)
+    console: Console | None = None
 
     @model_validator(mode="after")
     def _chip_has_the_memory(self) -> Board:
         for kind, region in (("flash", self.memory.flash), ("ram", self.memory.ram)):
-            if not any(has.kind == kind and has.contains(region) for has in self.chip.memory.values()):
+            regions = [has for has in self.chip.memory.values() if has.kind == kind and has.alias_of is None]
+            if not any(has.contains(region) for has in regions):
                 raise ValueError(f"memory.{kind} ({region}) does not lie in any {kind} of chip {self.chip.name!r}")
         self.memory_for("qemu")  # the override has to be a good map too
         return self
@@ -215,7 +312,22 @@ def load_board(name_or_path: str | Path) -> Board:
     chip = table.get("chip")
     if not isinstance(chip, str):
         raise ConfigurationError(f"board {path.stem!r} names no chip", where=str(path), hint='chip = "stm32l452re"')
-    return _validate(Board, {**table, "name": path.stem, "chip": _load_chip(chip, path)}, path, toml)
+    found = {**table, "name": path.stem, "chip": _load_chip(chip, path)}
+    return _with_platform(_validate(Board, found, path, toml), path)
+
+
+def _with_platform(board: Board, path: Path) -> Board:
+    """The board with an absolute path of its Renode platform. Raises ConfigurationError when that is no file."""
+    if board.renode is None:
+        return board
+    platform = path.absolute().parent / board.renode.platform
+    if not platform.is_file():
+        raise ConfigurationError(
+            f"there is no platform file {board.renode.platform!r}",
+            where=f"{path}, renode.platform",
+            hint=f"looked for {platform}",
+        )
+    return board.model_copy(update={"renode": RenodePlatform(platform=str(platform))})
 
 
 def load_chip(name: str) -> Chip:

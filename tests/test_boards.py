@@ -149,8 +149,59 @@ def test_suggestions_and_lines(tmp_path: Path) -> None:
 
 def test_overlapping_chip_regions(tmp_path: Path) -> None:
     write(tmp_path, CHIP.replace("0x2000_0000", "0x0804_0000"), "own.toml")
-    with pytest.raises(ConfigurationError, match=r"memory 'flash' \(.*\) overlaps 'sram'"):
+    with pytest.raises(ConfigurationError, match=r"memory 'flash' \(.*\) overlaps memory 'sram'"):
         load_board(write(tmp_path, BOARD.replace("stm32l452re", "own.toml")))
+
+
+ALIAS = """
+[memory.again]
+kind = "ram"
+origin = 0x1000_0000
+size_bytes = 131_072
+alias_of = "sram"
+"""
+PERIPHERALS = """
+[peripherals]
+uart = { origin = 0x4000_0000, size_bytes = 1024, interrupts = [9] }
+"""
+
+# What is added to the chip, what is changed there, and words of the error.
+CHIP_MISTAKES = {
+    "an alias of nothing": (ALIAS, '"sram"', '"dram"', "alias of 'dram', which is no region of its own"),
+    "an alias of another kind": (ALIAS, '"ram"\norigin = 0x1', '"flash"\norigin = 0x1', "another kind or size"),
+    "an alias of another size": (ALIAS, "131_072\nalias", "1024\nalias", "another kind or size"),
+    "an alias of itself": (ALIAS, 'alias_of = "sram"', 'alias_of = "again"', "which is no region of its own"),
+    "a kind that is none": (ALIAS, '"ram"\norigin = 0x1', '"eeprom"\norigin = 0x1', "it is 'eeprom'"),
+    "registers over memory": (PERIPHERALS, "0x4000_0000", "0x2000_0000", "overlaps peripheral 'uart'"),
+    "an interrupt too many": (PERIPHERALS, "[9]", "[9, 10]", "peripheral 'uart' has interrupt 10, the chip 10"),
+    "clocks turned round": (
+        "\n[clocks]\nreset_hz = 4_000_000\ncore_hz_max = 80_000_000\n",
+        "4_000_000",
+        "96_000_000",
+        "reset_hz (96000000) is more than core_hz_max",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", CHIP_MISTAKES)
+def test_mistakes_in_a_chip(mistake: str, tmp_path: Path) -> None:
+    added, old, new, words = CHIP_MISTAKES[mistake]
+    assert old in added
+    board = write(tmp_path, BOARD.replace("stm32l452re", "own.toml"))
+    write(tmp_path, CHIP + added, "own.toml")
+    assert load_board(board).chip.name == "own"
+    write(tmp_path, CHIP + added.replace(old, new), "own.toml")
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(board)
+    assert words in str(caught.value)
+
+
+def test_firmware_does_not_lie_in_an_alias(tmp_path: Path) -> None:
+    """There the linker would see one memory as two."""
+    write(tmp_path, CHIP + ALIAS, "own.toml")
+    board = BOARD.replace("stm32l452re", "own.toml").replace("0x2000_0000", "0x1000_0000")
+    with pytest.raises(ConfigurationError, match="does not lie in any ram"):
+        load_board(write(tmp_path, board))
 
 
 def test_not_a_file(tmp_path: Path) -> None:
