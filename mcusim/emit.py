@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 
 from mcusim.assets import CODEGEN
+from mcusim.fixed_point import Array
 from mcusim.graph import Shape
 from mcusim.lower import Constant, KernelCall, Place, Program, Step
 from mcusim.sources import Sources
@@ -23,7 +24,7 @@ def emit_library(program: Program, *, mean: Sequence[float] = (), deviation: Seq
 
     `mean`, `deviation`: z-score of the training set for each channel, written into model.h when given.
     """
-    title = f"{_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
+    title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
     kernels = _kernel_headers(program)
     files = {
         "model.c": _render("model.c.j2", title=title, headers=_direct(program), **_model(program)),
@@ -46,12 +47,12 @@ def _render(template: str, **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
         line_statement_prefix="%%",
         keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML: every name in it went through `c_names` or `_comment`
+        autoescape=False,  # C, not HTML: every name in it went through `c_names` or `plain_comment`
     )
     return environment.get_template(template).render(**values)
 
 
-def _comment(text: str) -> str:
+def plain_comment(text: str) -> str:
     """A user's name inside a C comment: plain characters only."""
     return re.sub(r"[^A-Za-z0-9_.,+ -]", "?", text)[:80]
 
@@ -88,7 +89,7 @@ def _layer(program: Program, step: Step) -> dict[str, Any]:
     facts += [str(step.format)] if step.format else []
     source = "const number_t *input" if len(step.sources) == 1 else "const number_t *const *inputs"
     return {
-        "comment": f"{_comment(step.name)}: {', '.join(facts)}",
+        "comment": f"{plain_comment(step.name)}: {', '.join(facts)}",
         "function": step.function,
         "input": source,
         "calls": [_kernel_call(program, step, call) for call in step.code.calls],
@@ -163,13 +164,18 @@ def _arrays(program: Program) -> list[Mapping[str, Any]]:
 def _array(step: Step, constant: Constant) -> Mapping[str, Any]:
     shape = _shape(constant.values.shape)
     return {
-        "comment": f"{_comment(step.name)} {constant.role}: {shape}"
+        "comment": f"{plain_comment(step.name)} {constant.role}: {shape}"
         + (f", {constant.format}" if constant.format else ""),
         "ctype": constant.ctype,
         "name": f"{step.function}_{constant.role}",
         "count": constant.values.size,
-        "lines": _lines([_number(value) for value in constant.values.reshape(-1).tolist()]),
+        "lines": number_lines(constant.values),
     }
+
+
+def number_lines(values: Array) -> list[str]:
+    """The numbers of an array as lines of a C initializer."""
+    return _lines([_number(value) for value in values.reshape(-1).tolist()])
 
 
 def _number(value: float | int) -> str:

@@ -9,10 +9,12 @@ import jinja2
 
 from mcusim.assets import CODEGEN
 from mcusim.boards import Board, MemoryMap, Region
+from mcusim.emit import number_lines, plain_comment
 from mcusim.errors import ConfigurationError
+from mcusim.fixed_point import Array
 from mcusim.sources import Sources
 
-_ON_BOARD = ("main.c", "harness.h", "infer.c", "startup.c", "fault.c", "fault.h", "transport.h")
+_ON_BOARD = ("main.c", "harness.h", "infer.c", "startup.c", "fault.c", "fault.h", "transport.h", "mailbox.h")
 _ON_HOST = ("main.c", "harness.h", "infer.c", "fault.h", "transport.h", "transport_stdio.c")
 
 # MPU_RASR of the Armv7-M Architecture Reference Manual, B3.5.9. Memory types are those of the default memory map
@@ -23,7 +25,12 @@ _READ_WRITE, _READ_ONLY = 3 << 24, 6 << 24
 _WRITE_THROUGH, _WRITE_BACK, _DEVICE = 1 << 17, 1 << 19 | 1 << 17 | 1 << 16, 1 << 16
 _DEFAULT_SRAM_ORIGIN = 0x20000000  # normal memory below this is write-through, above write-back
 _PERIPHERALS = Region(origin=0x40000000, size_bytes=0x20000000)
+_SYSTEM = Region(origin=0xE0000000, size_bytes=0x100000)
+_EVERYTHING = Region(origin=0, size_bytes=1 << 32)
 _MPU_REGIONS = 8
+
+# How a firmware that an engine runs gets its samples: codegen/harness/transport_<name>.c.
+_TRANSPORTS = {"qemu": "semihosting", "renode": "mailbox", "board": "mailbox"}
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,32 @@ class MpuRegion:
 def emit_firmware(library: Sources, board: Board, memory: MemoryMap, transport: str = "semihosting") -> Sources:
     """`library` (the model's C) with everything a firmware for `board` needs around it.
 
-    `memory` is `board.memory_for(engine)`; `transport` names a `codegen/harness/transport_<name>.c`.
+    `memory` is `board.memory_for(engine)`; `transport` names a `codegen/harness/transport_<name>.c`. That of QEMU sets
+    no register of the board, whose place is taken by another machine.
     """
+    in_qemu = transport == "semihosting"
     harness = _harness((*_ON_BOARD, f"transport_{transport}.c"))
     values = {"board": board.name, "memory": memory, "regions": memory_protection(memory)}
+    registers = {"start_up": () if in_qemu else board.start_up, "console": None if in_qemu else board.console}
     generated = {
         "linker.ld": _render("linker.ld.j2", values),
         "harness/memory_protection.h": _render("memory_protection.h.j2", values),
+        "harness/board.h": _render("board.h.j2", values | registers),
     }
     return library.merged(Sources({**harness, **generated}))
+
+
+def emit_console(library: Sources, board: Board, samples: Array, what: str) -> Sources:
+    """A firmware for `board` that shows on its console what the model makes of `samples` (N, inputs), raw numbers.
+
+    `what` names them in a comment. Raises ConfigurationError for a board without a console.
+    """
+    if board.console is None:
+        raise ConfigurationError(f"board {board.name!r} names no console", hint="add [console] to its file")
+    lines = [number_lines(sample) for sample in samples]
+    values = {"count": len(samples), "what": plain_comment(what), "samples": lines}
+    generated = Sources({"harness/samples.h": _render("samples.h.j2", values)})
+    return emit_firmware(library, board, board.memory, "console").merged(generated)
 
 
 def emit_host(library: Sources) -> Sources:
@@ -54,20 +78,25 @@ def emit_host(library: Sources) -> Sources:
 
 def emit_for(engine: str, library: Sources, board: Board) -> Sources:
     """What `engine` runs: the program of the host engine, else the firmware linked for that engine."""
-    return emit_host(library) if engine == "host" else emit_firmware(library, board, board.memory_for(engine))
+    if engine == "host":
+        return emit_host(library)
+    return emit_firmware(library, board, board.memory_for(engine), _TRANSPORTS[engine])
 
 
 def memory_protection(memory: MemoryMap) -> tuple[MpuRegion, ...]:
-    """The MPU regions that allow what a firmware may do, and by omission nothing else.
+    """The MPU regions that allow what a firmware may do; a later one goes before an earlier one.
 
-    Flash cannot be written, RAM not executed, and an access elsewhere is a fault on every engine, also on QEMU machines
-    that answer 0 from a hole. What lies below RAM, where an overflowing stack goes, is such an elsewhere.
+    Flash cannot be written, RAM not executed, and an access elsewhere is a fault on every engine: also on QEMU machines
+    that answer 0 from a hole, and in Renode, which lets privileged code go where no region is. Where an overflowing
+    stack goes, below RAM, is such an elsewhere.
     """
     ram_type = _WRITE_THROUGH if memory.ram.origin < _DEFAULT_SRAM_ORIGIN else _WRITE_BACK
     allowed = (
+        ("everything else: nothing", [_EVERYTHING], _EXECUTE_NEVER),
         ("flash: read, execute", [_smallest_block(memory.flash)], _READ_ONLY | _WRITE_THROUGH),
         ("ram: read, write", list(_exact_blocks(memory.ram)), _READ_WRITE | _EXECUTE_NEVER | ram_type),
         ("peripherals: read, write", [_PERIPHERALS], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
+        ("system: read, write", [_SYSTEM], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
     )
     regions = tuple(
         MpuRegion(block.origin, flags | _size_field(block) | _ENABLE, what)

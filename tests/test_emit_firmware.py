@@ -45,9 +45,9 @@ def allowed(regions: tuple[MpuRegion, ...], address: int) -> str:
     """What the last (highest) region around an address allows, as an MPU decides it."""
     for region in reversed(regions):
         if block(region).origin <= address < block(region).end:
-            access = {3: "rw", 6: "r"}[region.attributes >> 24 & 7]
+            access = {0: "", 3: "rw", 6: "r"}[region.attributes >> 24 & 7]
             return access + ("" if region.attributes >> 28 & 1 else "x")
-    return ""
+    raise AssertionError("an address without a region: Renode lets privileged code go there")
 
 
 @pytest.mark.parametrize("name", board_names())
@@ -65,6 +65,9 @@ def test_protection_of_the_boards(name: str, engine: str) -> None:
         (memory.ram.end, ""),
         (0x40000000, "rw"),
         (0x60000000, ""),
+        (0xE000E000, "rw"),
+        (0xE0100000, ""),
+        (0xFFFFFFFF, ""),
     ):
         assert allowed(regions, address) == access, hex(address)
 

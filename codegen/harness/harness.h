@@ -7,8 +7,14 @@
 
 #include "model.h"
 
+#define DWT_CYCCNT 0xE0001004u
+
 /* Samples answered so far: what a fault is reported against. */
 extern uint32_t mcusim_samples_done;
+
+/* Cycles around the last call of cnn(), and the address of the word that counts them: DWT_CYCCNT, unless a transport
+ * says otherwise. 0 where nothing counts (QEMU, host). */
+extern uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 
 /* Calls cnn() between two addresses that an engine can watch: the first instruction of `cnn` and the
  * label `mcusim_infer_return`, where cnn() comes back to. */

@@ -3,21 +3,46 @@
 
 #if defined(__arm__)
 
+#include "mailbox.h"
+
+uint32_t mcusim_model_cycles, mcusim_cycle_counter = DWT_CYCCNT;
+
 /* Hand-written so that no compiler moves work between the call and the label: instructions counted from
- * the first one of `cnn` up to `mcusim_infer_return` are exactly those of the model. */
+ * the first one of `cnn` up to `mcusim_infer_return` are exactly those of the model.
+ *
+ * The doorbells of mailbox.h ring just before and after. An emulator knows how much was executed where a block begins,
+ * so each of them stands behind a branch; MAILBOX_CALL_INSTRUCTIONS of the plug-in are those from label 1 to the call. */
 __attribute__((naked)) void mcusim_infer(const number_t *input, number_t *output)
 {
     __asm__ volatile(
-        "push  {r3, lr}\n" /* r3 keeps the stack aligned to 8 bytes */
+        "push  {r4, r5, r6, lr}\n"
+        "ldr   r4, =%c[doorbells]\n"
+        "ldr   r5, =%c[cycle_counter]\n"
+        "ldr   r5, [r5]\n"
+        "b     1f\n"
+        "1:\n"
+        "ldr   r6, [r5]\n"
+        "str   r4, [r4, %[begins]]\n"
         "bl    cnn\n"
         ".global mcusim_infer_return\n"
         "mcusim_infer_return:\n"
-        "pop   {r3, pc}\n");
+        "str   r4, [r4, %[returned]]\n"
+        "ldr   r0, [r5]\n"
+        "subs  r0, r0, r6\n"
+        "ldr   r1, =%c[cycles]\n"
+        "str   r0, [r1]\n"
+        "pop   {r4, r5, r6, pc}\n"
+        ".ltorg\n"
+        :
+        : [doorbells] "i"(ITM_STIMULUS), [cycle_counter] "i"(&mcusim_cycle_counter), [begins] "i"(4 * DOORBELL_MODEL_BEGINS),
+          [returned] "i"(4 * DOORBELL_MODEL_RETURNED), [cycles] "i"(&mcusim_model_cycles));
     (void)input;
     (void)output;
 }
 
 #else
+
+uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 
 void mcusim_infer(const number_t *input, number_t *output)
 {

@@ -1,5 +1,5 @@
-/* Reset -> main(): traps, memory protection, FPU, memory, stack paint. No clock set-up and no
- * peripheral is touched, so it runs on any Cortex-M4F, emulated or real. */
+/* Reset -> main(): traps, memory protection, FPU, cycle counter, what board.h says of clocks, memory, stack paint. */
+#include "board.h"
 #include "harness.h"
 #include "memory_protection.h"
 
@@ -7,6 +7,8 @@
 #define SCB_CCR (*(volatile uint32_t *)0xE000ED14u)
 #define SCB_SHCSR (*(volatile uint32_t *)0xE000ED24u)
 #define SCB_CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define SCB_DEMCR (*(volatile uint32_t *)0xE000EDFCu)
+#define DWT_CTRL (*(volatile uint32_t *)0xE0001000u)
 #define MPU_CTRL (*(volatile uint32_t *)0xE000ED94u)
 #define MPU_RBAR (*(volatile uint32_t *)0xE000ED9Cu)
 #define MPU_RASR (*(volatile uint32_t *)0xE000EDA0u)
@@ -14,6 +16,8 @@
 #define CCR_DIV_0_TRP (1u << 4) /* without it 7 / 0 is 0 and nobody hears of it */
 #define SHCSR_MEM_BUS_USAGE_FAULTS (7u << 16)
 #define CPACR_FPU_FULL_ACCESS (0xFu << 20)
+#define DEMCR_TRCENA (1u << 24)
+#define DWT_CTRL_CYCCNTENA 1u
 #define MPU_CTRL_ENABLE 1u /* PRIVDEFENA stays 0: what no region allows is a fault */
 #define MPU_RBAR_VALID (1u << 4)
 
@@ -78,6 +82,9 @@ void mcusim_reset(void)
     SCB_CPACR |= CPACR_FPU_FULL_ACCESS;
     protect_memory();
     synchronize();
+    SCB_DEMCR |= DEMCR_TRCENA;
+    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
+    board_start();
     initialize_memory();
     paint_stack();
     main();

@@ -1,0 +1,192 @@
+// What mcusim's engine adds to the mailbox (mcusim_mailbox.cs, included before): a job comes in as a file, and every outcome
+// goes out as a file whose last line carries the job's nonce, so that nothing else is taken for a result.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+
+using Antmicro.Renode.Core;
+using Antmicro.Renode.Peripherals.Bus;
+using Antmicro.Renode.Peripherals.CPU;
+
+namespace Antmicro.Renode.Peripherals.Miscellaneous
+{
+    public static class McusimJob
+    {
+        // `path`: lines of "key value". With "exit 1" the whole of Renode ends, with 0 only when all samples were answered.
+        public static void Run(this McusimMailbox mailbox, string path)
+        {
+            mailbox.RunAndSave(path, () => { });
+        }
+
+        // `save` is called when all samples were answered, before that is told.
+        public static void RunAndSave(this McusimMailbox mailbox, string path, Action save)
+        {
+            var job = File.ReadAllLines(path).Select(line => line.Split(new[] { ' ' }, 2)).ToDictionary(p => p[0], p => p[1]);
+            var replay = new McusimReplay
+            {
+                Input = job["input"],
+                Output = job["output"],
+                Counts = job["counts"],
+                InputBytes = (uint)Number(job["input_bytes"]),
+                OutputBytes = (uint)Number(job["output_bytes"]),
+                Cycles = job["cycles"] == "1",
+                Mailbox = Number(job["mailbox"]),
+                StallMs = (long)Number(job["stall_ms"]),
+                Watch = () => Watch(mailbox, job["parent"]),
+            };
+            McusimGuard.CloseGaps(mailbox);
+            mailbox.Execute(replay);
+            if(replay.Outcome == "done")
+            {
+                save();
+            }
+            WriteResults(mailbox, replay, job);
+            if(job["exit"] == "1")
+            {
+                Environment.Exit(replay.Outcome == "done" ? 0 : FailedExitCode);
+            }
+        }
+
+        // Never an orphan: nobody would read the results.
+        private static void Watch(McusimMailbox mailbox, string parent)
+        {
+            if(!Directory.Exists("/proc/" + parent))
+            {
+                mailbox.Stop("orphan", "the process that wanted the results is gone");
+            }
+        }
+
+        private static void WriteResults(McusimMailbox mailbox, McusimReplay replay, Dictionary<string, string> job)
+        {
+            if(replay.Outcome != "done")
+            {
+                File.WriteAllBytes(job["fault"], Fault(mailbox, replay, Number(job["stack_start"]), Number(job["stack_end"])));
+            }
+            File.WriteAllLines(job["result"], new[]
+            {
+                "renode " + OneLine(EmulationManager.Instance.VersionString),
+                "outcome " + (replay.FirstFault != null && Consequences.Contains(replay.Outcome) ? "fault" : replay.Outcome),
+                "detail " + OneLine(replay.Detail),
+                "samples " + replay.Samples,
+                "pc " + mailbox.Cpu.PC.RawValue,
+                "address " + replay.Address,
+                "instructions " + replay.Instructions,
+                "stack_bytes " + replay.StackBytes,
+                "end " + job["nonce"],
+            });
+        }
+
+        // What was on the stack comes after the record: all of it, when the stack pointer has left it.
+        private static byte[] Fault(McusimMailbox mailbox, McusimReplay replay, ulong stackStart, ulong stackEnd)
+        {
+            if(replay.FaultRecord != null)
+            {
+                return replay.FaultRecord;
+            }
+            var bus = mailbox.Machine.SystemBus;
+            var record = replay.FirstFault ?? McusimRegisters.Record(mailbox.Cpu, bus, replay.Samples);
+            ulong stack = BitConverter.ToUInt32(record, StackPointerAt);
+            var from = stack > stackStart && stack <= stackEnd ? stack : stackStart;
+            return record.Concat(bus.ReadBytes(from, (int)(stackEnd - from))).ToArray();
+        }
+
+        private static string OneLine(string text)
+        {
+            return (text ?? "").Replace('\n', ' ').Replace('\r', ' ');
+        }
+
+        private static ulong Number(string text)
+        {
+            return ulong.Parse(text, CultureInfo.InvariantCulture);
+        }
+
+        // How a run ends after a fault that no handler told of.
+        private static readonly string[] Consequences = { "loop", "access", "abort", "stall" };
+
+        private const int StackPointerAt = 4 * 4; // in fault_record_t
+        private const int FailedExitCode = 20;
+    }
+
+    // All addresses at which the chip has nothing. Renode reads 0 there and goes on.
+    public class McusimGuard : IDoubleWordPeripheral, IWordPeripheral, IBytePeripheral
+    {
+        public static void CloseGaps(McusimMailbox mailbox)
+        {
+            ulong from = 0;
+            var ranges = mailbox.Machine.SystemBus.GetRegisteredPeripherals().Select(one => one.RegistrationPoint.Range);
+            foreach(var range in ranges.OrderBy(one => one.StartAddress).ToList())
+            {
+                Close(mailbox, from, range.StartAddress);
+                from = Math.Max(from, range.EndAddress + 1);
+            }
+            Close(mailbox, from, AddressSpace);
+        }
+
+        public void Reset()
+        {
+        }
+
+        public byte ReadByte(long offset)
+        {
+            return (byte)Stray("read", offset);
+        }
+
+        public ushort ReadWord(long offset)
+        {
+            return (ushort)Stray("read", offset);
+        }
+
+        public uint ReadDoubleWord(long offset)
+        {
+            return Stray("read", offset);
+        }
+
+        public void WriteByte(long offset, byte value)
+        {
+            Stray("wrote to", offset);
+        }
+
+        public void WriteWord(long offset, ushort value)
+        {
+            Stray("wrote to", offset);
+        }
+
+        public void WriteDoubleWord(long offset, uint value)
+        {
+            Stray("wrote to", offset);
+        }
+
+        private static void Close(McusimMailbox mailbox, ulong from, ulong end)
+        {
+            if(from < end)
+            {
+                mailbox.Machine.SystemBus.Register(new McusimGuard(mailbox, from), new BusRangeRegistration(from, end - from));
+            }
+        }
+
+        private McusimGuard(McusimMailbox mailbox, ulong origin)
+        {
+            this.mailbox = mailbox;
+            this.origin = origin;
+        }
+
+        // What is thrown is the only exception that may leave an access: the core ends with it.
+        private uint Stray(string what, long offset)
+        {
+            if(!mailbox.Running)
+            {
+                return 0; // somebody looks around in the Monitor
+            }
+            var address = origin + (ulong)offset;
+            mailbox.Stop("access", what + " 0x" + address.ToString("x8") + ", where the chip has nothing", address);
+            throw new CpuAbortException();
+        }
+
+        private readonly McusimMailbox mailbox;
+        private readonly ulong origin;
+
+        private const ulong AddressSpace = 1UL << 32;
+    }
+}
