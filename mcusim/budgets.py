@@ -20,6 +20,7 @@ _FIGURES: dict[str, tuple[Callable[[Run], Value], str]] = {
     "accuracy_min": (lambda run: run.accuracy, "accuracy"),
     "accuracy_drop_max": (_drop, "accuracy to compare with the float model's"),
     "mismatches_max": (lambda run: run.mismatches, "comparison with the expected outputs"),
+    "cycles_max": (lambda run: run.cycles.mean if run.cycles else None, "cycles"),
     "latency_ms_max": (lambda run: run.latency_ms, "latency"),
     "rom_bytes_max": (lambda run: run.rom_bytes.total if run.rom_bytes else None, "ROM size"),
     "ram_bytes_max": (lambda run: run.ram_bytes.total if run.ram_bytes else None, "RAM size"),
@@ -32,9 +33,13 @@ def check(run: Run, limits: Mapping[str, int | float]) -> tuple[Check, ...]:
     return tuple(_check(run, name, limit) for name, limit in limits.items())
 
 
+def figure(run: Run, name: str) -> Value:
+    """What the budget of that name limits; None when nobody knows, or the run failed."""
+    return None if run.error else _FIGURES[name][0](run)
+
+
 def _check(run: Run, name: str, limit: int | float) -> Check:
-    figure, word = _FIGURES[name]
-    value = figure(run)
+    value, word = figure(run, name), _FIGURES[name][1]
     if run.error:
         return Check(name, run.id, limit, None, False, f"the run failed: {run.error.message}")
     if value is None:

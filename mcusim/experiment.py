@@ -5,6 +5,7 @@ Every table is frozen and strict. Paths are absolute once read. `docs/experiment
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,6 +141,10 @@ class Target(Table):
     jobs: Annotated[int, Field(ge=1, le=1024)] | None = None
     stall_s: Positive = 60.0
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        return split_engines(self.engine)
+
 
 class Expect(Table):
     """[expect]: budgets. A broken one makes `mcusim run` end with exit code 7."""
@@ -147,6 +152,7 @@ class Expect(Table):
     accuracy_min: Share | None = None
     accuracy_drop_max: Share | None = None
     mismatches_max: Limit | None = None
+    cycles_max: Positive | None = None
     latency_ms_max: Positive | None = None
     rom_bytes_max: Limit | None = None
     ram_bytes_max: Limit | None = None
@@ -172,7 +178,7 @@ class ExpectFor(Expect):
 
 @dataclass(frozen=True)
 class Case:
-    """One run to come: a model (its `repeat`-th training), quantized, on a board.
+    """One run to come: a model (its `repeat`-th training), quantized, on a board, in an engine.
 
     `board` is a name or a file, or `host` for that engine. `id` is unique in an experiment and a file name.
     """
@@ -182,11 +188,17 @@ class Case:
     repeat: int
     quantization: Quantization
     board: str
+    engine: str
 
     @property
     def label(self) -> str:
         repeat = f" #{self.repeat}" if self.repeat else ""
-        return f"{self.model.name}{repeat}, {self.quantization.label}, {self.board_name}"
+        return f"{self.model.name}{repeat}, {self.quantization.label}, {self.board_name} in {self.engine}"
+
+    @property
+    def work(self) -> tuple[str, int, Quantization, str]:
+        """All but the engine: every engine should come to the same."""
+        return self.model.name, self.repeat, self.quantization, self.board
 
     @property
     def board_name(self) -> str:
@@ -217,9 +229,14 @@ class Experiment(Table):
                 yield model, repeat
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Where each case runs, one after the other."""
+        return self.target.engines
+
+    @property
     def boards(self) -> tuple[str, ...]:
         """The boards to run on. ConfigurationError when an engine needs one and there is none."""
-        if self.target.engine == "host":
+        if self.engines == ("host",):
             return ("host",)
         if not self.target.boards:
             where = f"{self.path}, target.boards"
@@ -227,13 +244,20 @@ class Experiment(Table):
         return self.target.boards
 
     def cases(self) -> Iterator[Case]:
-        """Every run, boards innermost: what boards share is done once."""
+        """Every run, boards and engines innermost: what they share is done once."""
         taken: dict[str, int] = {}
         for model, repeat in self.trainings():
             for quantization in self.quantizations:
-                for board in self.boards:
-                    case = Case("", model, repeat, quantization, board)
-                    parts = (model.name, f"repeat{repeat}" if repeat else "", quantization.label, case.board_name)
+                for board, engine in itertools.product(self.boards, self.engines):
+                    case = Case("", model, repeat, quantization, board, engine)
+                    which = engine if len(self.engines) > 1 else ""
+                    parts = (
+                        model.name,
+                        f"repeat{repeat}" if repeat else "",
+                        quantization.label,
+                        case.board_name,
+                        which,
+                    )
                     name = "-".join(file_name(part.replace(" ", "_")) for part in parts if part)
                     taken[name] = count = taken.get(name, 0) + 1
                     yield replace(case, id=name if count == 1 else f"{name}--{count}")
@@ -283,6 +307,23 @@ class Experiment(Table):
             own = [entry for entry in self.quantizations if entry.data_type == name]
             chosen += own or [Quantization(data_type=name)]
         return tuple(chosen) if names else self.quantizations
+
+
+def split_engines(text: str) -> tuple[str, ...]:
+    """`qemu,renode` -> both, in that order."""
+    return tuple(part.strip() for part in text.split(","))
+
+
+def check_engines(text: str, names: Sequence[str]) -> str:
+    """`text`, when it names engines that can run side by side, of `names`."""
+    engines = split_engines(text)
+    for engine in engines:
+        known(engine, names, "engine")
+    if len(set(engines)) < len(engines):
+        raise Unusable(f"an engine is there twice: {text!r}", "name each once")
+    if "host" in engines and len(engines) > 1:
+        raise Unusable(f"engine 'host' runs on no board: {text!r}", "compare emulators, for example qemu,renode")
+    return text
 
 
 def known(name: str, names: Sequence[str], what: str) -> str:

@@ -22,6 +22,7 @@ from mcusim.experiment import (
     Table,
     Target,
     Unusable,
+    check_engines,
 )
 from mcusim.toml_file import KeyPath, describe, line_of, read_toml
 from mcusim.training.settings import TrainingSettings
@@ -39,6 +40,27 @@ def read_experiment(path: Path) -> Experiment:
     """The experiment in a TOML file. Raises ConfigurationError, or ModelError when a model file is not there."""
     tables, text = read_toml(path)
     return _Reader(path, tables, text).read()
+
+
+def open_experiment(path: Path, **choices: Any) -> Experiment:
+    """The experiment in a file, or in the folder's ``experiment.toml``, changed by what `with_options` takes.
+
+    Raises ConfigurationError for what cannot be chosen, and as `read_experiment`.
+    """
+    if path.is_dir():
+        path = path / "experiment.toml"
+    if path.suffix in (".keras", ".h5"):
+        hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
+        raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
+    engine = choices.get("engine")
+    if engine is not None:
+        from mcusim.engines import ENGINES
+
+        try:
+            check_engines(engine, list(ENGINES))
+        except Unusable as error:
+            raise ConfigurationError(str(error), where="engine", hint=error.hint) from None
+    return read_experiment(path).with_options(**choices)
 
 
 class _Reader:
@@ -175,8 +197,10 @@ class _Reader:
         from mcusim.engines import ENGINES
 
         target = self._table(Target, self.tables.get("target", {}), ["target"])
-        if target.engine not in ENGINES:
-            self._fail(f"unknown engine {target.engine!r}", ["target", "engine"], suggestion(target.engine, ENGINES))
+        try:
+            check_engines(target.engine, list(ENGINES))
+        except Unusable as error:
+            self._fail(str(error), ["target", "engine"], error.hint)
         boards = tuple(self._board(name) for name in target.boards)
         if len(set(boards)) < len(boards):
             self._fail("a board is there twice", ["target", "boards"], "remove one")

@@ -17,14 +17,15 @@ from mcusim.build import Firmware, build
 from mcusim.datasets import Normalization, load_dataset
 from mcusim.emit import emit_library
 from mcusim.emit_firmware import emit_for
-from mcusim.engines import ENGINES
-from mcusim.errors import ConfigurationError, McusimError
+from mcusim.engines import ENGINES, PROFILERS
+from mcusim.engines.engine import Execution
+from mcusim.errors import ConfigurationError, EngineError, McusimError
 from mcusim.experiment import Case, Experiment, Model, Quantization
 from mcusim.fixed_point import Array
 from mcusim.from_keras import from_keras, load_keras
 from mcusim.graph import Graph
 from mcusim.lower import Program, lower
-from mcusim.measure import Timing, accuracy, check_fits, measure
+from mcusim.measure import Timing, accuracy, check_fits, compare_executions, measure
 from mcusim.once import Once
 from mcusim.optimize import optimize
 from mcusim.preflight import board_of, check_line, check_out
@@ -96,8 +97,7 @@ class Line:
     def __init__(self, experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> None:
         self.experiment, self.out, self.watcher, self.may_train = experiment, out, watcher, may_train
         watcher.stage(f"data set {experiment.dataset.name or experiment.dataset.file}")
-        self.engine = ENGINES[experiment.target.engine]
-        self.on_host = experiment.target.engine == "host"
+        self.executions: dict[object, Execution] = {}
         self.jobs = experiment.target.jobs or len(os.sched_getaffinity(0))
         self.once = Once()
         self.dataset = load_dataset(experiment.dataset.name or experiment.dataset.file or "", experiment.path.parent)
@@ -156,17 +156,17 @@ class Line:
 
     def firmware(self, case: Case) -> Firmware:
         """Sources -> Firmware."""
-        library, board = self.ready(case).library, board_of(self.experiment, case)
+        library, board = self.ready(case).library, board_of(case)
         self.watcher.stage(f"building {case.label}")
-        return build(emit_for(self.engine.NAME, library, board), board, self.out / case.id, host=self.on_host)
+        return build(emit_for(case.engine, library, board), board, self.out / case.id, host=case.engine == "host")
 
     def evaluate(self, case: Case) -> Run:
         """Firmware -> Execution -> Measurements -> Run."""
-        model, firmware, board = self.ready(case), self.firmware(case), board_of(self.experiment, case)
+        model, firmware, board = self.ready(case), self.firmware(case), board_of(case)
         target = self.experiment.target
         timing = self.timing(case, model, firmware, board)
         self.watcher.stage(f"running {case.label}")
-        execution = self.engine.run(
+        execution = ENGINES[case.engine].run(
             firmware,
             board,
             model.inputs,
@@ -176,6 +176,7 @@ class Line:
             jobs=self.jobs,
             stall_s=target.stall_s,
             progress=self.watcher.progress,
+            cycles_per_instruction=timing.cycles_per_instruction if timing else None,
         )
         origin = model.origin
         figures = measure(execution, origin.labels, model.program, firmware, model.expected, origin.positions, timing)
@@ -186,22 +187,28 @@ class Line:
             compiler=firmware.compiler,
             flags=firmware.flags,
             elf_sha256=firmware.elf_sha256,
-            clock_hz=None if self.on_host else board.clock_hz,
+            clock_hz=None if case.engine == "host" else board.clock_hz,
             parameters=model.graph.parameters,
             macs=model.graph.macs,
             accuracy_float=accuracy(origin.outputs, origin.labels),
             notes=(*model.graph.notes, *execution.notes),
+            error=self.disagreement(case, execution, origin.positions),
         )
+
+    def disagreement(self, case: Case, execution: Execution, positions: Array) -> RunError | None:
+        """What this engine did otherwise than the one before it: outputs or instructions, of any sample."""
+        before = self.executions.setdefault(case.work, execution)
+        difference = compare_executions(before, execution, positions)
+        return None if difference is None else RunError.of(EngineError(difference, where=case.label))
 
     def timing(self, case: Case, model: QuantizedModel, firmware: Firmware, board: Board) -> Timing | None:
         """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
         samples = evenly(len(model.inputs), self.experiment.target.timing_samples)
-        if "cycles" not in self.engine.MEASURES or board.chip.timing is None or not len(samples):
+        if case.engine not in PROFILERS or board.chip.timing is None or not len(samples):
             return None
         self.watcher.stage(f"timing {case.label}")
-        return time_firmware(
-            firmware, board, model.inputs[samples], self.out / case.id, self.jobs, self.watcher.progress
-        )
+        inputs, folder, profiler = model.inputs[samples], self.out / case.id, PROFILERS[case.engine]
+        return time_firmware(firmware, board, inputs, folder, self.jobs, self.watcher.progress, profiler)
 
     def attempt(self, case: Case) -> Run:
         """A Run in any case: of figures, or of the error."""
@@ -223,7 +230,7 @@ class Line:
             rounding="" if is_float else chosen.rounding,
             calibration_samples=None if is_float else chosen.calibration_samples,
             board=case.board_name,
-            engine=self.engine.NAME,
+            engine=case.engine,
         )
 
 

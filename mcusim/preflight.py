@@ -15,18 +15,19 @@ def check_line(experiment: Experiment) -> None:
     """For the whole line. Raises MissingToolError, or ConfigurationError for a board."""
     try:
         check_build(experiment)
-        missing = ENGINES[experiment.target.engine].missing()
-        if missing:
-            raise missing
+        for engine in experiment.engines:
+            missing = ENGINES[engine].missing()
+            if missing:
+                raise missing
     except MissingToolError as error:
-        instead = "" if experiment.target.engine == "host" else "; or run on this machine: --engine host"
+        instead = "" if experiment.engines == ("host",) else "; or run on this machine: --engine host"
         raise MissingToolError(error.what, where=error.where, hint=f"{error.hint or 'install it'}{instead}") from None
 
 
 def check_build(experiment: Experiment) -> None:
     """For a line that ends at the firmware."""
-    boards = {case.board: board_of(experiment, case) for case in experiment.cases()}
-    if experiment.target.engine == "host":
+    boards = {case.board: board_of(case) for case in experiment.cases()}
+    if experiment.engines == ("host",):
         toolchain.host_toolchain()
         return
     for board in boards.values():
@@ -41,6 +42,6 @@ def check_out(out: Path) -> None:
     probe.unlink()
 
 
-def board_of(experiment: Experiment, case: Case) -> Board:
+def board_of(case: Case) -> Board:
     """The host engine takes no board, and gets any."""
-    return load_board(board_names()[0] if experiment.target.engine == "host" else case.board)
+    return load_board(board_names()[0] if case.engine == "host" else case.board)

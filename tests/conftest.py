@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mcusim.errors import McusimError
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -38,7 +40,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here and say why; fail instead where MCUSIM_REQUIRE says that it must."""
     required = os.environ.get("MCUSIM_REQUIRE", "").split(",")
-    for marker, missing in (("arm", missing_arm), ("train", missing_train)):
+    for marker, missing in (("arm", missing_arm), ("train", missing_train), ("renode", missing_renode)):
         reason = missing() if item.get_closest_marker(marker) else None
         if reason and marker in required:
             pytest.fail(f"MCUSIM_REQUIRE={marker}, but {reason}", pytrace=False)
@@ -48,17 +50,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @cache
 def missing_arm() -> str | None:
-    from mcusim.boards import board_names, load_board
     from mcusim.engines import qemu
+
+    return _missing_compiler() or _told(qemu.missing())
+
+
+@cache
+def missing_renode() -> str | None:
+    from mcusim.engines import renode
+
+    return _missing_compiler() or _told(renode.missing())
+
+
+@cache
+def _missing_compiler() -> str | None:
+    from mcusim.boards import board_names, load_board
     from mcusim.errors import MissingToolError
     from mcusim.toolchain import arm_toolchain
 
     try:
         arm_toolchain(load_board(board_names()[0]))
     except MissingToolError as error:
-        return f"{error.what}: {error.hint}"
-    problem = qemu.missing()
-    return f"{problem.what}: {problem.hint}" if problem else None
+        return _told(error)
+    return None
+
+
+def _told(error: McusimError | None) -> str | None:
+    return f"{error.what}: {error.hint}" if error else None
 
 
 @cache

@@ -69,6 +69,7 @@ class FakeEngine:
         jobs: int,
         stall_s: float = 60.0,
         progress: Progress | None = None,
+        cycles_per_instruction: float | None = None,
     ) -> Execution:
         self.runs += 1
         self.trouble(self.runs)

@@ -7,7 +7,7 @@ import pytest
 from mcusim.budgets import check
 from mcusim.build import RomBytes
 from mcusim.experiment import Expect
-from mcusim.measure import RamBytes
+from mcusim.measure import Cycles, RamBytes
 from mcusim.reports.report import Run, RunError
 
 
@@ -24,6 +24,12 @@ FIGURES = [  # limit, figures that keep it, figures that break it
         {"accuracy": 0.947, "accuracy_float": 0.95},
     ),
     ("mismatches_max", 0, {"mismatches": 0}, {"mismatches": 1}),
+    (
+        "cycles_max",
+        100,
+        {"cycles": Cycles(100.0, 9, 191, 2, "modelled")},
+        {"cycles": Cycles(100.1, 90, 111, 2, "modelled")},
+    ),
     ("latency_ms_max", 5.0, {"latency_ms": 5.0}, {"latency_ms": 5.1}),
     ("rom_bytes_max", 15, {"rom_bytes": RomBytes(10, 5, 15)}, {"rom_bytes": RomBytes(10, 6, 16)}),
     ("ram_bytes_max", 9, {"ram_bytes": RamBytes(2, 3, 4, 9)}, {"ram_bytes": RamBytes(2, 4, 4, 10)}),

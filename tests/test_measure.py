@@ -170,7 +170,7 @@ def test_a_model_that_does_not_fit_the_data() -> None:
 
 def test_time_is_shared_out_among_the_layers() -> None:
     timing = Timing(
-        Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().layers[0].function: 150.0, "cnn": 200.0}
+        Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().layers[0].function: 150.0, "cnn": 200.0}, 1.5
     )
     found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
     assert found.cycles == timing.cycles
@@ -180,6 +180,6 @@ def test_time_is_shared_out_among_the_layers() -> None:
 
 
 def test_a_layer_without_cycles_has_none() -> None:
-    timing = Timing(Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {})
+    timing = Timing(Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {}, 1.5)
     (layer,) = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing).layers
     assert (layer.cycles, layer.cycles_per_mac, layer.share) == (None, None, None)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mcusim.commands.session import Session
-from mcusim.errors import ConfigurationError, suggestion
 
 if TYPE_CHECKING:
     from mcusim.experiment import Experiment
@@ -38,7 +37,9 @@ type_option = click.option(
 board_option = click.option(
     "--board", "boards", multiple=True, metavar="B", help="This board, by name or file, in place of the experiment's."
 )
-engine_option = click.option("--engine", metavar="E", help="Engine to run on: see `mcusim engines`.")
+engine_option = click.option(
+    "--engine", metavar="E", help="Engine to run on: see `mcusim engines`. qemu,renode runs on both and compares."
+)
 seed_option = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), metavar="N", help="Seed of the training.")
 samples_option = click.option(
     "--samples", type=samples, metavar="N|all", help="Test samples to run, from all over the test set."
@@ -67,18 +68,9 @@ run_options = decorated(
 
 def open_experiment(path: Path, session: Session, out: Path | None, **choices: Any) -> tuple[Experiment, Path]:
     """The experiment as the command line changes it, and the folder for its results."""
-    from mcusim.engines import ENGINES
-    from mcusim.experiment_file import read_experiment
+    from mcusim import experiment_file
     from mcusim.names import file_name
 
-    if path.is_dir():
-        path = path / "experiment.toml"
-    if path.suffix in (".keras", ".h5"):
-        hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
-        raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
-    engine = choices.get("engine")
-    if engine is not None and engine not in ENGINES:
-        raise ConfigurationError(f"unknown engine {engine!r}", where="--engine", hint=suggestion(engine, ENGINES))
-    experiment = read_experiment(path).with_options(**choices)
+    experiment = experiment_file.open_experiment(path, **choices)
     session.out = out or Path("build") / file_name(experiment.name)
     return experiment, session.out

@@ -19,7 +19,7 @@ import numpy as np
 
 from mcusim.datasets import npz_file
 from mcusim.datasets.dataset import Array, Dataset
-from mcusim.datasets.download import download
+from mcusim.download import download
 from mcusim.errors import DataError
 
 SUMMARY = "human activity from a phone's motion sensors, 128 x 9, 6 classes, 7,352 + 2,947 samples, downloaded (58 MiB)"

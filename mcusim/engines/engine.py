@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mcusim.boards import Board
 from mcusim.build import Firmware
 from mcusim.errors import MissingToolError
+from mcusim.timing.counts import Counts
 
 Progress = Callable[[int, int], None]  # (samples done, samples in total), about five times a second
 
@@ -27,6 +28,7 @@ class Execution:
     the engine does not count. `total_instructions`: of the whole run with the harness (start-up may count a few extra).
     `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
     `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
+    `cycle_counter`: what DWT_CYCCNT went on by around each sample, as the firmware read it; None when nobody asked.
     """
 
     outputs: npt.NDArray[np.generic]
@@ -40,6 +42,24 @@ class Execution:
     engine_version: str
     complete: bool
     notes: tuple[str, ...]
+    cycle_counter: npt.NDArray[np.uint64] | None = None
+
+
+class Profiler(Protocol):
+    def __call__(
+        self,
+        firmware: Firmware,
+        board: Board,
+        inputs: npt.NDArray[np.generic],
+        *,
+        folder: Path,
+        jobs: int,
+        progress: Progress | None = None,
+    ) -> Counts:
+        """Counts of each of `inputs` inside cnn(), the same for any number of jobs.
+
+        Raises EngineError as the engine does, KeyboardInterrupt after Ctrl-C.
+        """
 
 
 class Engine(Protocol):
@@ -69,8 +89,11 @@ class Engine(Protocol):
         jobs: int,
         stall_s: float = 60.0,
         progress: Progress | None = None,
+        cycles_per_instruction: float | None = None,
     ) -> Execution:
         """Runs all of `inputs` (samples, ...), raw numbers of the firmware, in `jobs` processes below `folder`.
+
+        `cycles_per_instruction`: how fast the cycle counter and SysTick go on, where an engine emulates them.
 
         Outputs and counts are the same for any number of jobs. Ctrl-C ends the processes and gives what is finished.
         Raises EngineError when the firmware faults, answers nothing for `stall_s` seconds or ends without its last

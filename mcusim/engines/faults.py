@@ -15,6 +15,7 @@ from mcusim.errors import EngineError
 _MAGIC = 0x544C4146
 _WORDS = 26
 _EXCEPTIONS = {
+    0: "no exception",
     2: "NMI",
     3: "HardFault",
     4: "MemManage",
@@ -76,6 +77,8 @@ def parse_fault(data: bytes) -> Fault | None:
     magic, exception, samples_done, frame_valid, sp, exc_return = words[:6]
     if magic != _MAGIC:
         return None
+    if words[22] & _STACKING_FAILED:  # an emulator then leaves sp where it was, and no frame there
+        frame_valid = 0
     registers = {f"r{number}": value for number, value in enumerate(words[6:14], start=4)}
     if frame_valid:
         registers.update(zip(("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr"), words[14:22], strict=True))
@@ -86,9 +89,11 @@ def parse_fault(data: bytes) -> Fault | None:
     return Fault(exception, samples_done, registers, bool(frame_valid), cfsr, hfsr, mmfar, bfar, stack)
 
 
-def explain_fault(fault: Fault, firmware: Firmware, memory: MemoryMap, first_sample: int, folder: Path) -> EngineError:
-    """What the firmware did wrong, in which sample and line."""
-    cause = describe_cause(fault, memory)
+def explain_fault(
+    fault: Fault, firmware: Firmware, memory: MemoryMap, first_sample: int, folder: Path, *, told: str | None = None
+) -> EngineError:
+    """What the firmware did wrong, in which sample and line. `told`: the cause, when the emulator knows it."""
+    cause = told or describe_cause(fault, memory)
     overflow = cause.startswith("stack overflow")
     places = _places(fault, firmware)
     where = ", ".join(places or ["an unknown place"]) + "\n" + _table(fault)

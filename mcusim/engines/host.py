@@ -48,6 +48,7 @@ def run(
     jobs: int,
     stall_s: float = 60.0,
     progress: Progress | None = None,
+    cycles_per_instruction: float | None = None,
 ) -> Execution:
     """See `Engine.run`. `firmware` must be built for the host; `board` does not matter."""
     if not firmware.host:

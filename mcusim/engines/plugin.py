@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from mcusim.cache import cache_folder
 from mcusim.command import run
 from mcusim.errors import BuildError, EngineError, MissingToolError
 from mcusim.toolchain import find_host_compiler, version_line
@@ -31,14 +32,6 @@ class Capabilities:
     def environment(self) -> dict[str, str]:
         """What QEMU is started with, so that the plugin offers `api`."""
         return {} if self.api is None else {"MCUSIM_PLUGIN_API": str(self.api)}
-
-
-def cache_folder() -> Path:
-    """Where built things are kept between runs: MCUSIM_CACHE_DIR, else the user's cache folder."""
-    chosen = os.environ.get("MCUSIM_CACHE_DIR")
-    if chosen:
-        return Path(chosen).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")).absolute() / "mcusim"
 
 
 @cache

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board, MemoryMap
+from mcusim.boards import Board
 from mcusim.build import Firmware
 from mcusim.command import find
 from mcusim.command import run as run_command
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.linked import check_linked_for
 from mcusim.engines.plugin import Capabilities, build_plugin, probe
 from mcusim.engines.qemu_process import QemuProcess
 from mcusim.engines.shares import Share
@@ -74,6 +75,7 @@ def run(
     jobs: int,
     stall_s: float = 60.0,
     progress: Progress | None = None,
+    cycles_per_instruction: float | None = None,
 ) -> Execution:
     """See `Engine.run`. `firmware` must be linked for `board.memory_for("qemu")`."""
     if board.qemu is None:
@@ -81,9 +83,7 @@ def run(
             f"board {board.name!r} names no QEMU machine",
             hint="add [qemu] with machine = .. to its file, or use another engine",
         )
-    if firmware.host:
-        raise EngineError("this program is for the host engine, not for QEMU", where=str(firmware.elf))
-    check_linked_for(firmware, board.memory_for(NAME))
+    check_linked_for(firmware, board, "QEMU", mailbox=False)
     sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
     qemu, plugin = find_qemu(), build_plugin("count")
     engine_version = version()
@@ -98,19 +98,6 @@ def run(
     execution = _collect(shares, board, output_dtype, output_elements, wall_s, engine_version, can, complete)
     sharing.clear(shares)
     return execution
-
-
-def check_linked_for(firmware: Firmware, memory: MemoryMap) -> None:
-    """Raises EngineError for a firmware of another board, or of this one but for silicon."""
-    have = [firmware.symbols[name].address for name in ("mcusim_vectors", "mcusim_stack_start")]
-    want = [memory.flash.origin, memory.ram.origin]
-    if have != want or (".reset" in firmware.sections) != (memory.reset_at is not None):
-        places = "flash at 0x{:08X} and RAM at 0x{:08X}"
-        raise EngineError(
-            f"this firmware was linked for {places.format(*have)}, QEMU has {places.format(*want)}",
-            where=str(firmware.elf),
-            hint="build it for this board and for engine qemu",
-        )
 
 
 def _collect(

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board, Cache
+from mcusim.boards import Board
 from mcusim.build import Firmware
 from mcusim.command import run as run_command
 from mcusim.elf import read_elf
 from mcusim.engines import qemu
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Progress
+from mcusim.engines.memory_options import memory_options
 from mcusim.engines.plugin import build_plugin, escape, probe
 from mcusim.engines.qemu_process import QemuProcess, plain_command
 from mcusim.engines.shares import Share
@@ -140,22 +141,5 @@ def _plugin(
 
 
 def replay_options(board: Board) -> tuple[str, ...]:
-    """The chip's caches and slow RAM as the plugin's options, at the addresses that QEMU has.
-
-    Empty when the chip says nothing of them.
-    """
-    timing, memory = board.chip.timing, board.memory_for(qemu.NAME)
-    if timing is None:
-        return ()
-    moved = memory.ram.origin - board.memory.ram.origin
-    data = (f"dcache={_cache(timing.data_cache)}",) if timing.data_cache else ("unified=on",)
-    return (
-        f"icache={_cache(timing.instruction_cache)}",
-        *data,
-        f"flash={memory.flash.origin:x}:{memory.flash.end:x}",
-        *(f"region={ram.origin + moved:x}:{ram.end + moved:x}" for ram in timing.ram),
-    )
-
-
-def _cache(cache: Cache) -> str:
-    return f"{cache.sets}:{cache.ways}:{cache.line_bytes}:{cache.granule_bytes}:{int(cache.least_recently_used)}"
+    """The chip's caches and slow RAM as the plugin's options."""
+    return tuple(f"{name}={value}" for name, value in memory_options(board, qemu.NAME))

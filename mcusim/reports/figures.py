@@ -81,7 +81,7 @@ def _cells(run: Run) -> tuple[str, ...]:
     return (
         run.model_label,
         run.type_label,
-        run.board,
+        run.board_label,
         "failed" if run.error else _percent(run.accuracy),
         _percent(run.accuracy_float),
         "" if run.mismatches is None else f"{run.mismatches:,}",

@@ -82,8 +82,13 @@ class Run(Measurements):
         return f"{self.model} #{self.repeat}" if self.repeat else self.model
 
     @property
+    def board_label(self) -> str:
+        """The board, and the engine when it is not the default one."""
+        return self.board if self.engine in ("host", "qemu") else f"{self.board} ({self.engine})"
+
+    @property
     def label(self) -> str:
-        return f"{self.model_label}, {self.type_label}, {self.board}"
+        return f"{self.model_label}, {self.type_label}, {self.board_label}"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from mcusim.boards import load_board
 from mcusim.build import build
 from mcusim.emit import emit_library
 from mcusim.emit_firmware import emit_for
+from mcusim.engines import PROFILERS
 from mcusim.errors import McusimError
 from mcusim.from_keras import from_keras
 from mcusim.graph import Graph
@@ -84,7 +85,7 @@ def _time(graph: Graph, board_name: str, x: np.ndarray) -> tuple[float, float]:
     board = load_board(board_name)
     with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as folder:
         firmware = build(emit_for("qemu", emit_library(lower(graph)), board), board, Path(folder))
-        timing = time_firmware(firmware, board, graph.encode(x[:SAMPLES]), Path(folder), 1, None)
+        timing = time_firmware(firmware, board, graph.encode(x[:SAMPLES]), Path(folder), 1, None, PROFILERS["qemu"])
     return timing.latency_ms, timing.cycles.mean / graph.macs
 
 

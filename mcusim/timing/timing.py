@@ -1,4 +1,4 @@
-"""Firmware + a few samples -> Timing: profiled in QEMU, priced for the board."""
+"""Firmware + a few samples -> Timing: profiled in an engine, priced for the board."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from mcusim.boards import Board
 from mcusim.build import Firmware
-from mcusim.engines.engine import Progress
-from mcusim.engines.qemu_profile import profile
+from mcusim.engines.engine import Profiler, Progress
 from mcusim.measure import Cycles, Timing
 from mcusim.timing.profile import HOW, Profile, energy_uwh, price_recording
 from mcusim.timing.recording import record, save
@@ -25,23 +24,26 @@ def time_firmware(
     folder: Path,
     jobs: int,
     progress: Progress | None,
+    profiler: Profiler,
 ) -> Timing:
     """Cycles of each of `inputs` at the board's clock. The recording stays in `folder`, for `mcusim profile`.
 
-    Raises EngineError as the qemu engine does, KeyboardInterrupt after Ctrl-C.
+    Raises EngineError as the engine of `profiler` does, KeyboardInterrupt after Ctrl-C.
     """
-    counts = profile(firmware, board, inputs, folder=folder, jobs=jobs, progress=progress)
+    counts = profiler(firmware, board, inputs, folder=folder, jobs=jobs, progress=progress)
     recording = record(counts, firmware.elf, board.name)
     save(recording, folder / RECORDING)
-    return to_timing(price_recording(recording, board.chip, board.clock_hz), board)
+    instructions = float(counts.instructions().mean())
+    return to_timing(price_recording(recording, board.chip, board.clock_hz), board, instructions)
 
 
-def to_timing(priced: Profile, board: Board) -> Timing:
-    """The figures of a profile that a report keeps."""
+def to_timing(priced: Profile, board: Board, instructions: float) -> Timing:
+    """The figures of a profile that a report keeps. `instructions`: mean of the same samples."""
     whole = np.rint(priced.cycles).astype(np.int64)
     return Timing(
         cycles=Cycles(round(priced.mean, 1), int(whole.min()), int(whole.max()), len(whole), HOW),
         latency_ms=round(priced.latency_ms, 6),
         energy_uwh=round(energy_uwh(priced.mean, board, priced.clock_hz), 9),
         function_cycles=priced.inclusive,
+        cycles_per_instruction=priced.mean / instructions,
     )

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.cache import cache_folder
 from mcusim.datasets import uci_har
-from mcusim.datasets.download import cache_folder
 from mcusim.errors import DataError
-from tests.datasets.test_download import Server, server  # noqa: F401  (a fixture)
+from tests.server import Server
+from tests.server import server as server  # noqa: PLC0414  (a fixture)
 
 REAL = os.environ.get("MCUSIM_DATA_DIR", "")
 COUNTS = {"train": (2, 1, 1, 1, 1, 1), "test": (1, 1, 1, 1, 1, 1)}
@@ -104,7 +105,7 @@ def test_npz(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert_is_small_set()
 
 
-def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.content = wrapped(files)
     monkeypatch.setattr(uci_har, "ARCHIVE_SHA256", hashlib.sha256(server.content).hexdigest())
     monkeypatch.setenv("MCUSIM_UCI_HAR_URL", server.url)
@@ -116,7 +117,7 @@ def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_data_folder_without_this_set_leads_to_the_publisher(
     files: Files,
-    server: Server,  # noqa: F811
+    server: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -128,7 +129,7 @@ def test_a_data_folder_without_this_set_leads_to_the_publisher(
 
 
 def test_without_a_network_it_says_what_to_do(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcusim.datasets.download.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("mcusim.download.FIRST_PAUSE_S", 0.0)
     monkeypatch.setenv("MCUSIM_UCI_HAR_URL", "http://127.0.0.1:9/no.zip")
     with pytest.raises(DataError, match="no connection") as caught:
         uci_har.load()

@@ -18,10 +18,11 @@ def profile(cycles: list[float], clock_hz: int = 48_000_000) -> Profile:
 
 
 def test_figures() -> None:
-    timing = to_timing(profile([48_000.0, 96_000.0]), BOARD)
+    timing = to_timing(profile([48_000.0, 96_000.0]), BOARD, 60_000.0)
     assert (timing.cycles.min, timing.cycles.max, timing.cycles.mean) == (48_000, 96_000, 72_000.0)
     assert (timing.cycles.samples, timing.cycles.how) == (2, "modelled")
     assert timing.latency_ms == pytest.approx(1.5)
+    assert timing.cycles_per_instruction == pytest.approx(1.2)
     assert timing.function_cycles == {"cnn": 72_000.0}
 
 

@@ -4,76 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mcusim.datasets import download as module
-from mcusim.datasets.download import cache_folder, download
-from mcusim.errors import DataError
+from mcusim import download as module
+from mcusim.cache import cache_folder
+from mcusim.download import download
+from mcusim.errors import DataError, MissingToolError
+from tests.server import CONTENT, Server
+from tests.server import server as server  # noqa: PLC0414  (a fixture)
+from tests.small_disk import leave_free, small_disk
 
-CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Server:
-    """Serves `content`. `cut` gives for each request after how many bytes the connection ends."""
-
-    content: bytes = CONTENT
-    cut: list[int] = field(default_factory=list)
-    continues: bool = True
-    tells_length: bool = True
-    status: int = 200
-    url: str = ""
-    ranges: list[str | None] = field(default_factory=list)
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        asked = request.headers.get("Range")
-        self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.continues else 0
-        if start >= len(self.content):
-            request.send_response(416)
-            request.end_headers()
-            return
-        body = self.content[start:]
-        request.send_response(206 if start else self.status)
-        if self.tells_length:
-            request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body[: self.cut.pop(0)] if self.cut else body)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.answer(self)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{http.server_port}/data.zip"
-    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-    yield state
-    http.shutdown()
-    http.server_close()
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.0)
-    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(proxy, raising=False)
     return cache_folder()
 
 
@@ -172,3 +121,21 @@ def test_a_cache_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.raises(DataError, match="Not a directory"):
         fetch(server)
+
+
+def test_the_kind_of_error_is_the_callers(server: Server) -> None:
+    server.status = 404
+    with pytest.raises(MissingToolError, match=r"cannot download 'tool': 404"):
+        download(server.url, SHA256, "tool", None, "", MissingToolError)
+
+
+def test_a_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_disk(tmp_path) as disk:
+        monkeypatch.setenv("MCUSIM_CACHE_DIR", str(disk))
+        leave_free(disk, 20)
+        with pytest.raises(DataError, match="No space left on device") as caught:
+            fetch(server)
+        assert caught.value.hint == f"make room in {disk}, or name another folder in MCUSIM_CACHE_DIR"
+        (disk / "ballast").unlink()
+        assert fetch(server) == CONTENT
+        assert server.ranges[-1] is not None, "it goes on where the disk was full"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from mcusim.errors import DataError, MissingToolError
+from mcusim.cache import cache_folder, locked
+from mcusim.errors import DataError, McusimError, MissingToolError
 
 if TYPE_CHECKING:
     import requests
@@ -24,25 +23,23 @@ TIMEOUT_S = (10.0, 60.0)  # to connect, between two pieces
 PIECE_BYTES = 2**14  # what a broken connection loses at most
 
 
-def cache_folder() -> Path:
-    """`MCUSIM_CACHE_DIR`, else where the operating system keeps caches."""
-    chosen = os.environ.get("MCUSIM_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else Path(_pooch().os_cache("mcusim"))
-
-
-def download(url: str, sha256: str, name: str, size: int | None, hint: str) -> Path:
+def download(
+    url: str, sha256: str, name: str, size: int | None, hint: str, kind: type[McusimError] = DataError
+) -> Path:
     """`cache_folder()/name`, fetched unless it is there already and whole.
 
     A download that breaks off goes on where it stopped, also in a later run. `size` in bytes is for the progress bar of
-    a server that does not tell. DataError with `hint` when the file cannot be had or is not the expected one.
+    a server that does not tell. An error of `kind` with `hint` when the file cannot be had or is not the expected one.
     """
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{name}.lock"):
+        with locked(folder / f".{name}.lock"):
             return Path(_retrieve(url, sha256, name, folder, _Resumable(folder / f"{name}.part", size)))
     except OSError as error:
-        raise DataError(f"cannot download {name!r}: {_reason(error)}", where=url, hint=hint) from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = f"make room in {folder}, or name another folder in MCUSIM_CACHE_DIR"
+        raise kind(f"cannot download {name!r}: {_reason(error)}", where=url, hint=hint) from None
 
 
 def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resumable) -> str:
@@ -118,14 +115,6 @@ class _Resumable:
             file.truncate()
             if told.isdecimal() and file.tell() < have + int(told):
                 raise requests.ConnectionError("the connection ended early")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two runs at once must not write the same partial file."""
-    with path.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _reason(error: OSError) -> str:

@@ -1,0 +1,24 @@
+"""Board + engine -> caches and slow memory as both profilers take them: (name, value), at the engine's addresses."""
+
+from __future__ import annotations
+
+from mcusim.boards import Board, Cache
+
+
+def memory_options(board: Board, engine: str) -> tuple[tuple[str, str], ...]:
+    """Empty when the chip says nothing of them."""
+    timing, memory = board.chip.timing, board.memory_for(engine)
+    if timing is None:
+        return ()
+    moved = memory.ram.origin - board.memory.ram.origin
+    data = ("dcache", _cache(timing.data_cache)) if timing.data_cache else ("unified", "on")
+    return (
+        ("icache", _cache(timing.instruction_cache)),
+        data,
+        ("flash", f"{memory.flash.origin:x}:{memory.flash.end:x}"),
+        *(("region", f"{ram.origin + moved:x}:{ram.end + moved:x}") for ram in timing.ram),
+    )
+
+
+def _cache(cache: Cache) -> str:
+    return f"{cache.sets}:{cache.ways}:{cache.line_bytes}:{cache.granule_bytes}:{int(cache.least_recently_used)}"
