@@ -137,7 +137,8 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
         )
     if message.startswith("no such command"):
         name = message.split("'")[1] if "'" in message else ""
-        return ConfigurationError(f"no such command {name!r}", where=where, hint=suggestion(name, cli.commands))
+        group = context.command if context and isinstance(context.command, click.Group) else cli
+        return ConfigurationError(f"no such command {name!r}", where=where, hint=suggestion(name, group.commands))
     return ConfigurationError(message, where=where, hint=hint)
 
 

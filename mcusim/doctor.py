@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ def examine() -> tuple[Row, ...]:
         _row("QEMU", emulated, _qemu),
         _row("host compiler", "engine host; the plugin of engine qemu", _host_compiler),
         _row("QEMU plugin", emulated, _plugin),
+        *_renode(),
         _package("keras", models, required=True, install="pip install keras"),
         _package(
             "tensorflow", models, required=True, install="pip install 'mcusim[train]'", others=("tensorflow-cpu",)
@@ -77,6 +79,27 @@ def _plugin() -> str:
     found = qemu.find_qemu()
     can = probe(found, build_plugin("count"))
     return "loads" if can.sandbox else "loads (but this QEMU has no seccomp: firmware could start programs)"
+
+
+def _renode() -> tuple[Row, Row]:
+    """Renode, and pyrenode3, which only has to be there where Renode is: nothing is started for what is not there."""
+    from mcusim.engines.renode_installation import Installation, find_installation
+
+    found: Installation | None = None
+    install = "mcusim engines install renode"
+    try:
+        found = find_installation()
+        renode = Row("Renode", "engine renode", False, found.version)
+    except McusimError as error:
+        renode = Row("Renode", "engine renode", False, None, error.what, error.hint or install)
+    except OSError as error:
+        renode = Row("Renode", "engine renode", False, None, f"cannot look for it: {error}", install)
+    driven = "engine renode, driven from Python"
+    python = _package("pyrenode3", driven, required=False, install=install)
+    if python.found and found and not found.worker and os.environ.get("MCUSIM_RENODE_DRIVER") != "monitor":
+        problem = next((note for note in found.notes if "pyrenode3" in note), "it has no Renode that it could load")
+        python = Row("pyrenode3", driven, False, None, problem, install)
+    return renode, python
 
 
 def _package(name: str, needed_for: str, *, required: bool, install: str, others: tuple[str, ...] = ()) -> Row:

@@ -119,6 +119,14 @@ def test_inventories(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert known[command] in capsys.readouterr().out
 
 
+def test_engines_that_need_no_installation(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["engines", "install", "host"]) == 0
+    assert "engine host needs no installation by mcusim: it runs here" in capsys.readouterr().out
+    engine.absent = MissingToolError("'cc' is not installed", where="PATH", hint="sudo apt-get install gcc")
+    assert cli.execute(["engines", "install", "host"]) == 4
+    assert "hint: sudo apt-get install gcc" in capsys.readouterr().err
+
+
 # -- wrong usage -------------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +139,7 @@ def test_inventories(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["run"], "missing argument 'EXPERIMENT.toml'", "mcusim run", "mcusim run --help"),
         (["run", "test.toml", "--jobs", "x"], "invalid value for '--jobs'", "mcusim run", "--help"),
         (["run", "test.toml", "--samples", "0"], "'0' is neither 'all' nor a number", "mcusim run", "--help"),
-        (["run", "test.toml", "--engine", "qmeu"], "unknown engine 'qmeu'", "--engine", "did you mean 'qemu'?"),
+        (["run", "test.toml", "--engine", "qmeu"], "unknown engine 'qmeu'", "engine", "did you mean 'qemu'?"),
         (["run", "test.toml", "--model", "b"], "no model 'b'", "test.toml", "known: a"),
         (["run", "test.toml", "--data-type", "int99"], "unknown data type 'int99'", "", "int9"),
         (
@@ -143,6 +151,9 @@ def test_inventories(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "none.toml"], "cannot read 'none.toml'", "none.toml", "check the path"),
         (["run", "a.keras"], "'a.keras' is a model, not an experiment", "", "mcusim generate a.keras"),
         (["report", "none.json"], "cannot read 'none.json'", "none.json", "mcusim run"),
+        (["engines", "instal"], "no such command 'instal'", "mcusim engines", "did you mean 'install'?"),
+        (["engines", "install"], "missing argument 'ENGINE'", "mcusim engines install", "--help"),
+        (["engines", "install", "renod"], "unknown engine 'renod'", "mcusim engines install", "did you mean 'renode'?"),
         (["generate", "a.keras"], "a folder is needed", "mcusim generate", "--out"),
         (["generate", "a.keras", "--out", "x"], "one data type is needed", "mcusim generate", "--data-type"),
         (["generate", "test.toml", "--rounding", "floor"], "--rounding is for a model file", "", "[[quantization]]"),

