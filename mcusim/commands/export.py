@@ -1,0 +1,51 @@
+"""export: images, samples and answers of trained models, for Renode scripts and Robot suites of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcusim.commands import options
+from mcusim.commands.session import Session
+from mcusim.errors import OK
+
+MOST_SHOWN = 1000  # samples in a firmware; flash holds fewer of most models
+
+
+@click.command()
+@options.decorated(
+    options.choice_options,
+    options.board_option,
+    options.engine_option,
+    options.samples_option,
+    options.jobs_option,
+    options.seed_option,
+)
+@click.option(
+    "--shown", type=click.IntRange(1, MOST_SHOWN), default=3, metavar="N", help="Samples that console.elf prints [3]."
+)
+@click.pass_obj
+def export(session: Session, /, experiment: Path, out: Path | None, shown: int, **choices: Any) -> int:
+    """Write what a Renode script or Robot suite needs.
+
+    A folder for each run of the experiment, below DIR/export: the image that takes samples through the mailbox, one
+    that prints a few predictions to the board's console, the samples, the expected answers, the platform with its
+    clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
+    """
+    from mcusim.commands.terminal import Terminal
+    from mcusim.export import export as export_case
+    from mcusim.pipeline import Line
+    from mcusim.preflight import check_line, check_out
+
+    chosen, out = options.open_experiment(experiment, session, out, **choices)
+    chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile
+    check_line(chosen)
+    check_out(out)
+    line = Line(chosen, out, Terminal(session))
+    for case in chosen.cases():
+        folder = export_case(line, case, shown)
+        session.close()
+        click.echo(str(folder))
+    return OK

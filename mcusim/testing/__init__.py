@@ -1,0 +1,1 @@
+"""mcusim inside the test frameworks that users have."""

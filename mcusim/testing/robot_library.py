@@ -1,0 +1,302 @@
+"""Robot Framework keywords that run an experiment of mcusim and hold its figures against limits, on any engine.
+
+= A first suite =
+
+| *** Settings ***
+| Library           mcusim.testing.robot_library
+| Suite Setup       Run Model    examples/digits    board=nucleo_l452re_p    engine=qemu
+|
+| *** Test Cases ***
+| The Model Is Good Enough
+|     Accuracy Should Be At Least    0.95
+|     Mismatches Should Be At Most    0
+|
+| The Model Fits
+|     Rom Should Be Below    64 KiB    data_type=int8
+|     Ram Should Be Below    16 KiB    data_type=int8
+|
+| The Model Is Fast Enough
+|     Latency Should Be Below    30 ms    data_type=int8
+
+It runs in plain ``robot``. Engines ``qemu`` and ``renode`` are started by mcusim: no server, no ``renode-test``.
+
+= Which run =
+
+An experiment has a run for each model, data type, board and engine. Each keyword with a limit holds *every* run
+against it, or those that ``model``, ``data_type``, ``board`` and ``engine`` choose; it fails when they choose none. A
+run that failed, or whose figure nobody knows, passes no limit.
+
+= Units =
+
+A limit without a unit is in the unit of the report: ms, bytes, uWh, cycles. Others may be named: ``2.5 ms``,
+``800 us``, ``1 s``, ``16 KiB``, ``1 MiB``, ``20 kB``, ``0.1 uWh``, ``80 nWh``.
+
+= Limits of the experiment file =
+
+`Budgets Should Be Kept` holds the runs against ``[expect]`` of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from robot.api import logger
+
+import mcusim
+from mcusim import pipeline
+from mcusim.budgets import figure
+from mcusim.errors import ConfigurationError, McusimError
+from mcusim.experiment_file import open_experiment
+from mcusim.names import file_name
+from mcusim.reports.report import Report, Run
+from mcusim.reports.to_markdown import render
+from mcusim.watcher import Silent
+
+ROBOT_LIBRARY_VERSION = mcusim.__version__
+ROBOT_LIBRARY_SCOPE = "GLOBAL"
+
+__all__ = [
+    "accuracy_drop_should_be_at_most",
+    "accuracy_should_be_at_least",
+    "budgets_should_be_kept",
+    "cycles_should_be_below",
+    "energy_should_be_below",
+    "get_figure",
+    "latency_should_be_below",
+    "load_report",
+    "mismatches_should_be_at_most",
+    "ram_should_be_below",
+    "rom_should_be_below",
+    "run_model",
+]
+
+_UNITS = {
+    "ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
+    "bytes": {"bytes": 1.0, "B": 1.0, "kB": 1e3, "KiB": 1024.0, "MB": 1e6, "MiB": 1024.0**2},
+    "uWh": {"nWh": 1e-3, "uWh": 1.0, "mWh": 1e3},
+    "cycles": {"cycles": 1.0, "kcycles": 1e3, "Mcycles": 1e6},
+}
+_PLACES = ("model", "data_type", "board", "engine")
+
+
+class _Current:
+    """The report that keywords look at."""
+
+    report: Report | None = None
+
+
+class _Log(Silent):
+    """Stages become lines of Robot's log."""
+
+    def stage(self, text: str) -> None:
+        logger.info(text)
+
+    def training(self, text: str) -> None:
+        logger.info(text)
+
+
+def run_model(
+    experiment: str,
+    *,
+    model: str | None = None,
+    data_type: str | None = None,
+    board: str | None = None,
+    engine: str | None = None,
+    samples: str | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+    out: str | None = None,
+) -> Report:
+    """Trains, quantizes, builds and runs an experiment, and keeps its report for the other keywords.
+
+    ``experiment`` is a TOML file, or a folder with an ``experiment.toml``. The other arguments change it as options of
+    ``mcusim run`` do: ``engine=renode``, ``samples=100`` or ``samples=all``. Everything is written to ``out``
+    [build/<experiment>].
+
+    Fails when any run did, with its error. Broken budgets of the file are the business of `Budgets Should Be Kept`.
+
+    Returns the report: ``${report.runs}[0].accuracy``; see also `Get Figure`.
+    """
+    _Current.report = None
+    try:
+        chosen = open_experiment(
+            Path(experiment),
+            models=_one(model),
+            data_types=_one(data_type),
+            boards=_one(board),
+            engine=engine,
+            samples=_samples(samples),
+            seed=seed,
+            jobs=jobs,
+        )
+        folder = Path(out) if out else Path("build") / file_name(chosen.name)
+        report = pipeline.run(chosen, folder, _Log())
+    except McusimError as error:
+        raise AssertionError(_told(error.what, error.where, error.hint)) from None
+    except OSError as error:
+        raise AssertionError(f"the system refused {error.filename!r}: {error.strerror or error}") from None
+    return _keep(report)
+
+
+def load_report(path: str) -> Report:
+    """Keeps the ``report.json`` of an earlier run for the other keywords, and returns it. Fails as `Run Model` does."""
+    _Current.report = None
+    try:
+        report = Report.read(Path(path))
+    except McusimError as error:
+        raise AssertionError(_told(error.what, error.where, error.hint)) from None
+    return _keep(report)
+
+
+def budgets_should_be_kept() -> None:
+    """Fails unless every limit of the experiment file was kept by every run, and when the file has none."""
+    report = _report()
+    if not report.checks:
+        raise AssertionError("the experiment has no budgets: add [expect] to its file")
+    _demand([f"{report.run(check.run).label}: {check}" for check in report.broken])
+
+
+def accuracy_should_be_at_least(share: float, **which: str) -> None:
+    """Of the test samples that were run, at least this share was classified as labelled: ``0.95``."""
+    _hold(("accuracy_min", "accuracy", ""), share, which, lowest=True)
+
+
+def accuracy_drop_should_be_at_most(share: float, **which: str) -> None:
+    """Quantization cost at most this share of the accuracy of the float model: ``0.01`` is one percentage point."""
+    _hold(("accuracy_drop_max", "accuracy drop", ""), share, which)
+
+
+def mismatches_should_be_at_most(samples: int, **which: str) -> None:
+    """At most so many samples are answered otherwise than the model's reference in Python does. ``0``: it is exact."""
+    _hold(("mismatches_max", "mismatches", "samples"), samples, which)
+
+
+def latency_should_be_below(limit: str, **which: str) -> None:
+    """One inference takes less: ``30 ms``, ``800 us``, or a number of ms."""
+    _hold(("latency_ms_max", "latency", "ms"), _number(limit, "ms"), which, strict=True)
+
+
+def cycles_should_be_below(limit: str, **which: str) -> None:
+    """One inference takes fewer cycles of the core, in the mean: ``1500000``, ``1.5 Mcycles``."""
+    _hold(("cycles_max", "cycles", "cycles"), _number(limit, "cycles"), which, strict=True)
+
+
+def energy_should_be_below(limit: str, **which: str) -> None:
+    """One inference takes less energy: ``0.2 uWh``, ``80 nWh``, or a number of uWh."""
+    _hold(("energy_uwh_max", "energy", "uWh"), _number(limit, "uWh"), which, strict=True)
+
+
+def rom_should_be_below(limit: str, **which: str) -> None:
+    """The firmware takes less flash: ``64 KiB``, or a number of bytes."""
+    _hold(("rom_bytes_max", "ROM", "bytes"), _number(limit, "bytes"), which, strict=True)
+
+
+def ram_should_be_below(limit: str, **which: str) -> None:
+    """Arena, other variables and the deepest use of the stack take less RAM: ``16 KiB``, or a number of bytes."""
+    _hold(("ram_bytes_max", "RAM", "bytes"), _number(limit, "bytes"), which, strict=True)
+
+
+def get_figure(name: str, **which: str) -> Any:
+    """Any figure of one run, named as in the report: ``cycles.mean``, ``rom_bytes.weights``, ``instructions.max``.
+
+    Fails when ``model``, ``data_type``, ``board`` and ``engine`` leave more than one run, or nobody knows the figure.
+    """
+    runs = _runs(which)
+    if len(runs) > 1:
+        told = "; ".join(run.label for run in runs)
+        raise AssertionError(f"{len(runs)} runs have a figure {name!r}, choose one by {', '.join(_PLACES)}: {told}")
+    value: Any = runs[0]
+    for part in name.split("."):
+        if part.startswith("_") or not hasattr(value, part):
+            raise AssertionError(f"{runs[0].label} has no figure {name!r}")
+        value = getattr(value, part)
+    return value
+
+
+def _hold(
+    what: tuple[str, str, str], limit: float, which: dict[str, str], *, lowest: bool = False, strict: bool = False
+) -> None:
+    """Holds the chosen runs against a limit. `what`: name of the budget, word and unit for people."""
+    budget, word, unit = what
+    relation = ">=" if lowest else "<" if strict else "<="
+    wrong = []
+    for run in _runs(which):
+        value = figure(run, budget)
+        reason = None if run.complete else f"only {run.samples} samples were run"
+        if value is None:
+            wrong.append(f"{run.label}: nobody knows {word} (engine {run.engine!r})")
+            continue
+        kept = value >= limit if lowest else value < limit if strict else value <= limit
+        seen = f"{run.label}: {word} {_shown(value)}"
+        logger.info(f"{seen} {unit}")
+        if reason or not kept:
+            wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip()
+            wrong.append(wanted + (f", but {reason}" if reason else ""))
+    _demand(wrong)
+
+
+def _shown(number: float) -> str:
+    return f"{int(number):,}" if float(number).is_integer() else f"{number:,.7g}"
+
+
+def _demand(wrong: list[str]) -> None:
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+
+
+def _keep(report: Report) -> Report:
+    logger.info(render(report))
+    failed = [_told(f"{run.label}: {run.error.message}", run.error.where, run.error.hint) for run in _failed(report)]
+    _demand(failed)
+    _Current.report = report
+    return report
+
+
+def _failed(report: Report) -> Iterable[Any]:
+    return (run for run in report.runs if run.error)
+
+
+def _report() -> Report:
+    if _Current.report is None:
+        raise AssertionError("there is no report: Run Model, or Load Report, comes first")
+    return _Current.report
+
+
+def _runs(which: dict[str, str]) -> list[Run]:
+    unknown = sorted(set(which) - set(_PLACES))
+    if unknown:
+        raise AssertionError(f"unknown argument {unknown[0]!r}: runs are chosen by {', '.join(_PLACES)}")
+    report = _report()
+    found = [run for run in report.runs if all(getattr(run, key) == value for key, value in which.items())]
+    if not found:
+        told = "; ".join(run.label for run in report.runs) or "none"
+        raise AssertionError(f"no run has {', '.join(f'{k}={v}' for k, v in which.items())}; there are: {told}")
+    return found
+
+
+def _number(limit: str, unit: str) -> float:
+    """`1.5 KiB` -> 1536, in `unit`."""
+    match = re.fullmatch(r"\s*([0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*", str(limit))
+    factors = _UNITS[unit]
+    if match is None or (match[2] or unit) not in factors:
+        raise AssertionError(f"{limit!r} is no limit in {unit}: a number and one of {', '.join(factors)}")
+    return float(match[1]) * factors[match[2] or unit]
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+def _samples(text: str | None) -> int | str | None:
+    if text is None or text == "all":
+        return text
+    if not str(text).isdecimal() or not 1 <= int(text) < 2**31:
+        raise ConfigurationError(f"{text!r} is neither 'all' nor a number from 1", where="samples")
+    return int(text)
+
+
+def _told(what: str, where: str | None, hint: str | None) -> str:
+    return "\n".join(filter(None, (what, f"in: {where}" if where else "", f"hint: {hint}" if hint else "")))

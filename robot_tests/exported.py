@@ -1,0 +1,94 @@
+"""Keywords beside those of Renode: the folder that `mcusim export` writes, and answers held against it.
+
+Runs in the Python of renode-test, which knows nothing of mcusim: the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CODES = {"float32": "f", "int16": "h", "int8": "b"}
+LIMIT_S = 900
+
+__all__ = ["accuracy_of", "export_case", "find_symbol_in", "mismatches_of", "remove_exports"]
+
+_folders: list[str] = []
+
+
+def export_case(experiment: str, board: str, data_type: str, renode_folder: str, shown: int = 3) -> Any:
+    """Trains the model of an experiment unless it is, and exports it. -> what case.json holds, and its `folder`.
+
+    The folder is one that Monitor commands can name, and goes with `Remove Exports`. Cycles are profiled in Renode:
+    in RENODE_ROOT, else in the Renode that runs this suite.
+    """
+    if not _folders:
+        _folders.append(tempfile.mkdtemp(prefix="mcusim-robot-"))
+    out = _folders[0]
+    command = [_mcusim(), "export", str(ROOT / experiment), "--engine", "renode", "--out", out, "--shown", str(shown)]
+    command += ["--board", board, "--data-type", data_type]
+    environment = {**os.environ, **_renode_root(Path(renode_folder))}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_S, check=False)
+    if ended.returncode:
+        raise AssertionError(f"mcusim export ended with {ended.returncode}: {ended.stderr.strip()}")
+    folder = Path(ended.stdout.splitlines()[-1])
+    told = json.loads((folder / "case.json").read_text(encoding="utf-8"), object_hook=lambda o: SimpleNamespace(**o))
+    told.folder = str(folder)
+    return told
+
+
+def remove_exports() -> None:
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+def mismatches_of(case: Any, outputs: str) -> int:
+    """Samples whose answer is not the expected one: any number differs (integers), or another class (float32)."""
+    got, want = _read(case, Path(outputs)), _read(case, Path(case.folder, "expected.bin"))
+    if len(got) != len(want):
+        raise AssertionError(f"{len(got)} samples were answered, {len(want)} asked")
+    if case.number == "float32":
+        got, want = [[_class(one)] for one in got], [[_class(one)] for one in want]
+    return sum(one != other for one, other in zip(got, want))  # noqa: B905 (this may be an old Python)
+
+
+def accuracy_of(case: Any, outputs: str) -> float:
+    """Share of samples whose largest answer is that of the label."""
+    got = _read(case, Path(outputs))
+    return sum(_class(one) == label for one, label in zip(got, case.labels)) / len(case.labels)  # noqa: B905
+
+
+def find_symbol_in(text: str) -> int:
+    """The address that the Monitor printed, without the bit that says Thumb."""
+    return int(text.strip(), 0) & ~1
+
+
+def _read(case: Any, path: Path) -> list[list[float]]:
+    layout = struct.Struct(f"<{case.outputs}{CODES[case.number]}")
+    return [list(one) for one in layout.iter_unpack(path.read_bytes())]
+
+
+def _class(numbers: list[float]) -> int:
+    return numbers.index(max(numbers))
+
+
+def _mcusim() -> str:
+    own = ROOT / ".venv" / "bin" / "mcusim"
+    found = str(own) if own.exists() else shutil.which("mcusim")
+    if not found:
+        raise AssertionError("mcusim is not installed: script/setup, or pip install mcusim[train]")
+    return found
+
+
+def _renode_root(server: Path) -> dict[str, str]:
+    """Where a package, or a build three folders up, has the program `renode`."""
+    roots = [folder for folder in (server, *server.resolve().parents[:3]) if (folder / "renode").is_file()]
+    return {"RENODE_ROOT": str(roots[0])} if roots and not os.environ.get("RENODE_ROOT") else {}
