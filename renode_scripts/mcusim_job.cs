@@ -74,6 +74,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 "address " + replay.Address,
                 "instructions " + replay.Instructions,
                 "stack_bytes " + replay.StackBytes,
+                "run_us " + replay.RunUs,
                 "end " + job["nonce"],
             });
         }

@@ -138,9 +138,11 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             using(output = Create(replay.Output))
             using(counts = new BinaryWriter(replay.Counts == null ? Stream.Null : Create(replay.Counts)))
             {
+                var watch = Stopwatch.StartNew();
                 running = true;
                 EmulationManager.Instance.CurrentEmulation.StartAll();
-                Wait();
+                Wait(watch);
+                replay.RunUs = watch.ElapsedTicks * 1000000 / Stopwatch.Frequency;
                 EmulationManager.Instance.CurrentEmulation.PauseAll();
                 running = false;
             }
@@ -172,9 +174,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         public const ulong Address = 0xE0000000;
 
-        private void Wait()
+        private void Wait(Stopwatch watch)
         {
-            var watch = Stopwatch.StartNew();
             long progressAt = 0;
             ulong progress = 0;
             while(!finished.Wait(PollMs))
@@ -363,6 +364,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         public Action Watch;         // called ten times a second, may Stop
 
         public string Outcome, Detail;
+        public long RunUs;           // of the host, from the start of the emulation to the last answer
         public ulong Samples, Instructions, ModelInstructions, StackBytes, Address;
         public byte[] FaultRecord;   // fault_record_t of fault.h, then what was on the stack, as the firmware told it
         public byte[] FirstFault;    // fault_record_t of the first fault, as the core had it

@@ -67,7 +67,10 @@ def plain_folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the plug-in says of a share. `result` is `done`, or a word for what happened instead, told in `detail`."""
+    """What the plug-in says of a share. `result` is `done`, or a word for what happened instead, told in `detail`.
+
+    `run_us`: time of this machine from the start of the emulation to the last answer.
+    """
 
     result: str
     detail: str
@@ -76,6 +79,7 @@ class Outcome:
     address: int
     instructions: int
     stack_bytes: int
+    run_us: int
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ def read_outcome(share: Share) -> Outcome | None:
         return Outcome(
             values["outcome"],
             values["detail"],
-            *(int(values[name]) for name in ("samples", "pc", "address", "instructions", "stack_bytes")),
+            *(int(values[name]) for name in ("samples", "pc", "address", "instructions", "stack_bytes", "run_us")),
         )
     except (OSError, ValueError, KeyError, IndexError):
         return None

@@ -1,0 +1,172 @@
+"""Firmware -> what the renode engine costs: the same image in it and in a Renode without our plug-in, in turns.
+
+    python -m mcusim.engines.renode_bench build/export/cnn-int8-nucleo_l452re_p/firmware.elf nucleo_l452re_p
+
+In plain Renode a few lines of Python answer the mailbox, and take no outputs. Nothing else looks at the core. The
+platform is the board's own. Both are timed from the start of the emulation to the last answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mcusim.boards import load_board
+from mcusim.build import read_firmware
+from mcusim.engines import shares as sharing
+from mcusim.engines.linked import MAILBOX, check_linked_for
+from mcusim.engines.renode_installation import find_installation
+from mcusim.engines.renode_process import Options, RenodeProcess, plain_folder, read_outcome
+from mcusim.engines.shares import Share
+from mcusim.errors import EngineError, McusimError
+
+LIMIT_S = 3600.0
+LARGEST_DIFFERENCE = 1.0  # instructions of a sample: the last doorbell ends the run here and goes on there
+
+# Words of the mailbox (codegen/harness/mailbox.h): state is the 4th, input the 5th, stack_bytes the 12th. RAM is
+# reached where the host keeps it, because a write over the bus looks for translated code.
+_ANSWERS = """
+if request.IsInit:
+    from System import Array, Byte, Environment, IntPtr
+    from System.Diagnostics import Stopwatch
+    from System.IO import File
+    from System.Runtime.InteropServices import Marshal
+    from System.Threading import Thread, ThreadStart
+
+    def host(address):
+        ram = self.GetMachine().SystemBus.FindMemory(address)
+        offset = address - int(ram.RegistrationPoint.Range.StartAddress)
+        size = int(ram.Peripheral.SegmentSize)
+        return IntPtr(ram.Peripheral.GetSegment(offset // size).ToInt64() + offset % size)
+
+    watch, box = Stopwatch.StartNew(), None
+    samples = File.OpenRead("{input}")
+    sample = Array.CreateInstance(Byte, {input_bytes})
+elif request.IsWrite and request.Offset == 0:
+    if box is None:
+        box = host({mailbox})
+        input = host(Marshal.ReadInt32(box, 16))
+    if Marshal.ReadInt32(box, 12) == 1:
+        more = samples.Read(sample, 0, {input_bytes}) == {input_bytes}
+        if more:
+            Marshal.Copy(sample, 0, input, {input_bytes})
+        Marshal.WriteInt32(box, 12, 2 if more else 3)
+    else:
+        instructions = self.GetMachine()["sysbus.cpu"].ExecutedInstructions
+        lines = ["outcome done", "detail ", "samples {samples}", "pc 0", "address 0", "instructions %d" % instructions]
+        lines += ["stack_bytes %d" % Marshal.ReadInt32(box, 44)]
+        lines += ["run_us %d" % int(watch.Elapsed.TotalMilliseconds * 1000), "end {nonce}"]
+        File.WriteAllText("{result}", chr(10).join(lines))
+        Thread(ThreadStart(lambda: Environment.Exit(0))).Start()  # which waits for this one
+elif request.IsRead:
+    request.Value = 1
+"""
+
+
+@dataclass(frozen=True)
+class PlainProcess(RenodeProcess):
+    """Renode as it is, with something that answers."""
+
+    def script(self, own: Path) -> list[str]:
+        job = dict(line.partition(" ")[::2] for line in (own / "job.txt").read_text(encoding="utf-8").splitlines())
+        samples = (own / "share" / "input.bin").stat().st_size // self.firmware.input_bytes
+        (own / "answers.py").write_text(_ANSWERS.format_map(job | {"samples": samples}), encoding="utf-8")
+        (own / "answers.repl").write_text(
+            f"answers: Python.PythonPeripheral @ sysbus 0xE0000000\n"
+            f'    size: 0x1000\n    initable: true\n    filename: "{own / "answers.py"}"\n',
+            encoding="utf-8",
+        )
+        lines = super().script(own)
+        lines = [line for line in lines if not line.startswith(("include", "sysbus.mailbox"))]
+        at = lines.index("machine AddMailbox")
+        lines[at : at + 1] = [
+            "sysbus Unregister sysbus.itm",
+            f"machine LoadPlatformDescription @{own / 'answers.repl'}",
+        ]
+        return [*lines, 'emulation RunFor "1000000"']
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of all processes: `us` of one sample in each, and how many instructions all execute in a second."""
+
+    us: float
+    instructions: float
+    mips: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Speed of the renode engine beside that of plain Renode.")
+    parser.add_argument("elf", type=Path)
+    parser.add_argument("board")
+    parser.add_argument("--samples", type=int, default=200, help="random ones are made (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="each runs both once (%(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        compare(options.elf, options.board, options.samples, options.jobs, options.rounds)
+    except McusimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) -> None:
+    """Prints both speeds of each round, and their ratio."""
+    board, firmware = load_board(board_name), read_firmware(elf, board_name)
+    if board.renode is None:
+        raise EngineError(f"board {board.name!r} names no Renode platform")
+    check_linked_for(firmware, board, "Renode", mailbox=True)
+    assert MAILBOX in firmware.symbols
+    installation, platform = find_installation(), Path(board.renode.platform)
+    inputs = np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
+
+    def timed(kind: type[RenodeProcess]) -> Speed:
+        with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder, plain_folder() as links:
+            shares = sharing.lay_out(inputs, firmware.output_bytes, Path(folder), jobs)
+            options = Options(LIMIT_S)
+            process = kind(installation, firmware, board.memory_for("renode"), platform, links, options)
+            process.prepare()
+            return _run(shares, process.start, process)
+
+    print(f"Renode {installation.version}, {board.name}, {samples} samples, {jobs} processes")
+    print(f"{'round':>5} {'plain us':>10} {'engine us':>10} {'plain MIPS':>11} {'engine MIPS':>12} {'ratio':>7}")
+    ratios = []
+    for number in range(1, rounds + 1):
+        order = (PlainProcess, RenodeProcess) if number % 2 else (RenodeProcess, PlainProcess)
+        speeds = {kind: timed(kind) for kind in order}
+        plain, engine = speeds[PlainProcess], speeds[RenodeProcess]
+        if abs(plain.instructions - engine.instructions) > LARGEST_DIFFERENCE:
+            raise EngineError(
+                f"{plain.instructions:,.0f} instructions in plain Renode, {engine.instructions:,.0f} here"
+            )
+        ratios.append(engine.mips / plain.mips)
+        row = f"{plain.us:>10.1f} {engine.us:>10.1f} {plain.mips:>11.0f} {engine.mips:>12.0f}"
+        print(f"{number:>5} {row} {ratios[-1]:>7.1%}", flush=True)
+    print(f"a sample executes {engine.instructions:,.0f} instructions, harness included")
+    print(f"median ratio of MIPS {statistics.median(ratios):.1%}")
+
+
+def _run(shares: list[Share], start: Callable[[Share], subprocess.Popen[bytes]], process: RenodeProcess) -> Speed:
+    if not sharing.run_shares(shares, start, process.explain, process.explain_stall, stall_s=LIMIT_S, progress=None):
+        raise KeyboardInterrupt
+    outcomes = [read_outcome(share) for share in shares]
+    if any(outcome is None or outcome.result != "done" for outcome in outcomes):
+        raise process.explain(shares[0], 0)
+    done = [outcome for outcome in outcomes if outcome is not None]
+    samples, instructions = sum(one.samples for one in done), sum(one.instructions for one in done)
+    longest_us = max(one.run_us for one in done)
+    return Speed(longest_us * len(done) / samples, instructions / samples, instructions / longest_us)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
