@@ -8,7 +8,7 @@
 
 #include "fault.h"
 
-/* Exit codes of a firmware, read by mcusim/engines/results.py. */
+/* Exit codes of a firmware, read by mcusim/engines/exit_codes.py. */
 enum {
     TRANSPORT_OK = 0,
     TRANSPORT_NO_INPUT = 10,        /* the input cannot be opened */
