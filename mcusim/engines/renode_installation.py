@@ -26,6 +26,7 @@ DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _START_S = 120.0  # a portable package unpacks itself when it is first started
 _ELF_MAGIC = b"\x7fELF"
+_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def find_installation() -> Installation:
         if program is None:
             raise MissingToolError("Renode is not installed", where="RENODE_ROOT, PATH", hint=INSTALL_HINT)
         answer = ask_program(program)
+    elif program is not None and not _VERSION.search(answer):
+        answer = ask_program(program)  # loaded, but without a number in its name
     number = _check_version(answer, program)
     if number[:3] != TESTED:
         notes.append(f"Renode {'.'.join(map(str, number))}: mcusim was tested with {'.'.join(map(str, TESTED))}")
@@ -169,7 +172,7 @@ def _lock_file() -> str:
 
 def _check_version(text: str, program: Path | None) -> tuple[int, ...]:
     where = str(program) if program else "pyrenode3"
-    found = re.search(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)", text)
+    found = _VERSION.search(text)
     if found is None:
         said = " ".join(text.split())[:60]
         raise MissingToolError(f"this is not a Renode: its --version says {said!r}", where=where, hint=INSTALL_HINT)

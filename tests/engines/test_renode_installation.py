@@ -178,6 +178,18 @@ def test_pyrenode3_loads_the_portable_package(pyrenode: Path, tmp_path: Path) ->
     assert found.worker == {"PYRENODE_RUNTIME": "coreclr", "PYRENODE_BIN": str(path)}
 
 
+def test_a_loaded_renode_without_a_number_is_asked_as_a_program(
+    pyrenode: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packages" / "System.py").write_text(DOTNET.replace("return [Assembly()]", "return []"))
+    monkeypatch.setenv("PYRENODE_BUILD_DIR", str(tmp_path))
+    with pytest.raises(MissingToolError, match="this is not a Renode: its --version says 'Renode vunknown'"):
+        find_installation()
+    program(tmp_path / "bin", "Renode, version 1.16.1 (abc)")
+    found = find_installation()
+    assert found.version == "1.16.1" and found.worker is not None
+
+
 def test_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home that cannot be written must not matter."""
     monkeypatch.setenv("HOME", str(tmp_path))
