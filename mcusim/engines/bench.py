@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mcusim.boards import Board, load_board
 from mcusim.build import Firmware, read_firmware
@@ -34,20 +35,35 @@ PLUGINS = ("count", "profile", "replay")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Speed of the qemu engine beside that of plain QEMU.")
+    parser = parser_of("qemu")
+    parser.add_argument("--plugin", choices=PLUGINS, default="count", help="what to compare (%(default)s)")
+    return run(compare, parser.parse_args(arguments))
+
+
+def parser_of(engine: str) -> argparse.ArgumentParser:
+    """What the benches of both emulators take."""
+    parser = argparse.ArgumentParser(description=f"Speed of engine {engine} beside that of the plain emulator.")
     parser.add_argument("elf", type=Path)
-    parser.add_argument("board")
+    parser.add_argument("board_name", metavar="board")
     parser.add_argument("--samples", type=int, default=200, help="random ones are made (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (%(default)s)")
-    parser.add_argument("--plugin", choices=PLUGINS, default="count", help="what to compare (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="each runs both once (%(default)s)")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def run(bench: Callable[..., None], options: argparse.Namespace) -> int:
+    """-> exit code."""
     try:
-        compare(options.elf, options.board, options.samples, options.jobs, options.rounds, options.plugin)
+        bench(**vars(options))
     except McusimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def random_inputs(samples: int, firmware: Firmware) -> npt.NDArray[np.int8]:
+    """(samples, bytes of one)"""
+    return np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
 
 
 def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, plugin: str = "count") -> None:
@@ -57,7 +73,7 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, pl
         raise EngineError(f"board {board.name!r} names no QEMU machine")
     machine, found = board.qemu.machine, qemu.find_qemu()
     run = _process(found, plugin, firmware, board, machine)
-    inputs = np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
+    inputs = random_inputs(samples, firmware)
 
     def start_plain(share: Share) -> subprocess.Popen[bytes]:
         command = plain_command(found, machine, firmware.elf, share.nonce)

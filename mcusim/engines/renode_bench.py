@@ -8,8 +8,6 @@ platform is the board's own. Both are timed from the start of the emulation to t
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -18,16 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mcusim.boards import load_board
 from mcusim.build import read_firmware
 from mcusim.engines import shares as sharing
-from mcusim.engines.linked import MAILBOX, check_linked_for
+from mcusim.engines.bench import parser_of, random_inputs, run
+from mcusim.engines.linked import check_linked_for
 from mcusim.engines.renode_installation import find_installation
 from mcusim.engines.renode_process import Options, RenodeProcess, plain_folder, read_outcome
 from mcusim.engines.shares import Share
-from mcusim.errors import EngineError, McusimError
+from mcusim.errors import EngineError
 
 LIMIT_S = 3600.0
 LARGEST_DIFFERENCE = 1.0  # instructions of a sample: the last doorbell ends the run here and goes on there
@@ -105,19 +102,7 @@ class Speed:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Speed of the renode engine beside that of plain Renode.")
-    parser.add_argument("elf", type=Path)
-    parser.add_argument("board")
-    parser.add_argument("--samples", type=int, default=200, help="random ones are made (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="each runs both once (%(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        compare(options.elf, options.board, options.samples, options.jobs, options.rounds)
-    except McusimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(compare, parser_of("renode").parse_args(arguments))
 
 
 def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) -> None:
@@ -126,9 +111,8 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
     if board.renode is None:
         raise EngineError(f"board {board.name!r} names no Renode platform")
     check_linked_for(firmware, board, "Renode", mailbox=True)
-    assert MAILBOX in firmware.symbols
     installation, platform = find_installation(), Path(board.renode.platform)
-    inputs = np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
+    inputs = random_inputs(samples, firmware)
 
     def timed(kind: type[RenodeProcess]) -> Speed:
         with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder, plain_folder() as links:
