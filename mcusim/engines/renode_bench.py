@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcusim.boards import load_board
@@ -111,7 +111,9 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
     if board.renode is None:
         raise EngineError(f"board {board.name!r} names no Renode platform")
     check_linked_for(firmware, board, "Renode", mailbox=True)
-    installation, platform = find_installation(), Path(board.renode.platform)
+    installation, platform = replace(find_installation(), worker=None), Path(board.renode.platform)
+    if installation.program is None:
+        raise EngineError("the bench starts the program renode, and there is none", hint="set RENODE_ROOT")
     inputs = random_inputs(samples, firmware)
 
     def timed(kind: type[RenodeProcess]) -> Speed:
