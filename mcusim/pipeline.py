@@ -97,7 +97,7 @@ class Line:
     def __init__(self, experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> None:
         self.experiment, self.out, self.watcher, self.may_train = experiment, out, watcher, may_train
         watcher.stage(f"data set {experiment.dataset.name or experiment.dataset.file}")
-        self.executions: dict[object, Execution] = {}
+        self.before: tuple[object, Execution] | None = None
         self.jobs = experiment.target.jobs or len(os.sched_getaffinity(0))
         self.once = Once()
         self.dataset = load_dataset(experiment.dataset.name or experiment.dataset.file or "", experiment.path.parent)
@@ -196,9 +196,10 @@ class Line:
         )
 
     def disagreement(self, case: Case, execution: Execution, positions: Array) -> RunError | None:
-        """What this engine did otherwise than the one before it: outputs or instructions, of any sample."""
-        before = self.executions.setdefault(case.work, execution)
-        difference = compare_executions(before, execution, positions)
+        """What this engine did otherwise than the first that ran the case: outputs or instructions, of any sample."""
+        if self.before is None or self.before[0] != case.work:
+            self.before = case.work, execution
+        difference = compare_executions(self.before[1], execution, positions)
         return None if difference is None else RunError.of(EngineError(difference, where=case.label))
 
     def timing(self, case: Case, model: QuantizedModel, firmware: Firmware, board: Board) -> Timing | None:

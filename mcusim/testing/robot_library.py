@@ -39,7 +39,6 @@ A limit without a unit is in the unit of the report: ms, bytes, uWh, cycles. Oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -249,14 +248,10 @@ def _demand(wrong: list[str]) -> None:
 
 def _keep(report: Report) -> Report:
     logger.info(render(report))
-    failed = [_told(f"{run.label}: {run.error.message}", run.error.where, run.error.hint) for run in _failed(report)]
-    _demand(failed)
+    failed = [(run.label, run.error) for run in report.runs if run.error]
+    _demand([_told(f"{label}: {error.message}", error.where, error.hint) for label, error in failed])
     _Current.report = report
     return report
-
-
-def _failed(report: Report) -> Iterable[Any]:
-    return (run for run in report.runs if run.error)
 
 
 def _report() -> Report:
