@@ -9,6 +9,7 @@ links in a folder whose own path is plain.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -38,8 +39,9 @@ PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs")
 PROFILER = ("mcusim_cache.cs", "mcusim_profile.cs")
 INSTRUCTIONS_PER_S = 100_000_000  # of virtual time: at 100 MIPS every tick of its clock is an instruction
 _PLAIN = re.compile(r"/[A-Za-z0-9_./-]*")
+_OUR_COMMAND = "There was an error executing command"
 _TROUBLE = re.compile(
-    r"There was an error executing command|Errors during compilation|No such command or device|Could not tokenize"
+    rf"{_OUR_COMMAND}|Errors during compilation|No such command or device|Could not tokenize"
     r"|Could not find file|Fatal error|Unhandled exception"
 )
 _PROMPT = re.compile(r"^\([\w -]*\) |^Renode is quitting")
@@ -265,14 +267,12 @@ def shortened(text: str) -> str:
 
 
 def first_trouble(log: str) -> str | None:
-    """The first complaint in what Renode wrote, in one line."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    for at, line in enumerate(lines):
-        if _TROUBLE.search(line):
-            told: list[str] = []
-            for following in lines[at : at + _LINES_SHOWN + 1]:
-                if told and _PROMPT.match(following):
-                    break
-                told.append(following)
-            return shortened(" / ".join(told))
-    return None
+    """The first complaint in what Renode wrote, in one line; a command of ours is shown when nothing else is told."""
+    lines = [line.strip() for line in log.splitlines() if line.strip(" \t\r^")]
+    at = next((at for at, line in enumerate(lines) if _TROUBLE.search(line)), None)
+    if at is None:
+        return None
+    told = [lines[at], *itertools.takewhile(lambda line: not _PROMPT.match(line), lines[at + 1 :][:_LINES_SHOWN])]
+    if len(told) > 1 and told[0].startswith(_OUR_COMMAND):
+        told = told[1:]
+    return shortened(" / ".join(told))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 FAILED, NOT_LOADED = 20, 21
+FAILURE = "There was an error executing command"  # what the Monitor says
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -56,7 +57,7 @@ def run_script(monitor: Any, script: Path, result: Path) -> int:
     for line in script.read_text(encoding="utf-8").splitlines():
         out, err = monitor.execute(line)
         if err:
-            print(f"There was an error executing command '{line}'\n{err}", file=sys.stderr)
+            print(err if FAILURE in err else f"{FAILURE} '{line}'\n{err}", file=sys.stderr)
             return FAILED
         if out:
             print(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ def board(request: pytest.FixtureRequest) -> Board:
 @pytest.fixture
 def nucleo() -> Board:
     return load_board("nucleo_l452re_p")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and Python then leaves it at that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -197,5 +197,7 @@ def test_no_renode(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_first_trouble_of_a_log() -> None:
     log = "13:00 [INFO] fine\nThere was an error executing command 'a'\nmore\nand more\n(board) quit\nlater"
-    assert first_trouble(log) == "There was an error executing command 'a' / more / and more"
+    assert first_trouble(log) == "more / and more"
+    assert first_trouble("There was an error executing command 'a'\n") == "There was an error executing command 'a'"
+    assert first_trouble("Fatal error: x\n  at y\n^^^^\nz") == "Fatal error: x / at y / z"
     assert first_trouble("all is well") is None
