@@ -22,6 +22,7 @@ LIMIT_S = 900
 __all__ = ["accuracy_of", "export_case", "find_symbol_in", "mismatches_of", "remove_exports"]
 
 _folders: list[str] = []
+_cases: dict[tuple[str, ...], Any] = {}
 
 
 def export_case(experiment: str, board: str, data_type: str, renode_folder: str, shown: int = 3) -> Any:
@@ -32,10 +33,16 @@ def export_case(experiment: str, board: str, data_type: str, renode_folder: str,
     """
     if not _folders:
         _folders.append(tempfile.mkdtemp(prefix="mcusim-robot-"))
-    out = _folders[0]
-    command = [_mcusim(), "export", str(ROOT / experiment), "--engine", "renode", "--out", out, "--shown", str(shown)]
-    command += ["--board", board, "--data-type", data_type]
-    environment = {**os.environ, **_renode_root(Path(renode_folder))}
+    choice = ["--board", board, "--data-type", data_type, "--shown", str(shown)]
+    wanted = (experiment, *choice)
+    if wanted not in _cases:
+        _cases[wanted] = _export([str(ROOT / experiment), *choice, "--out", _folders[0]], Path(renode_folder))
+    return _cases[wanted]
+
+
+def _export(arguments: list[str], renode_folder: Path) -> Any:
+    command = [_mcusim(), "export", *arguments, "--engine", "renode"]
+    environment = {**os.environ, **_renode_root(renode_folder)}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_S, check=False)
     if ended.returncode:
         raise AssertionError(f"mcusim export ended with {ended.returncode}: {ended.stderr.strip()}")
@@ -46,6 +53,7 @@ def export_case(experiment: str, board: str, data_type: str, renode_folder: str,
 
 
 def remove_exports() -> None:
+    _cases.clear()
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)
 

@@ -133,5 +133,8 @@ def test_an_export_is_read_and_told_where_renode_is(
     assert found.console.samples == [0, 5] and found.folder == str(tmp_path)
     seen = (tmp_path / "seen").read_text().split()
     assert seen[0] == "export" and seen[-1] == str(tmp_path)
-    assert seen[-4:-1] == ["nucleo_l452re_p", "--data-type", "int8"]
+    assert seen[2:6] == ["--board", "nucleo_l452re_p", "--data-type", "int8"]
+    (tmp_path / "seen").unlink()
+    again = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "bin"))
+    assert again is found and not (tmp_path / "seen").exists(), "once is enough"
     exported.remove_exports()
