@@ -9,7 +9,7 @@
 //     sysbus.mailbox Replay "/data/input.bin" "/data/output.bin"
 //
 // input.bin holds samples as the firmware takes them, one after another; output.bin gets what it answers.
-// C# 7 at most: Renode under Mono compiles it too.
+// One file, long as it is, for it has to be included alone. C# 7 at most: Renode under Mono compiles it too.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;

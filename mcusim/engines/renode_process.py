@@ -36,7 +36,7 @@ from mcusim.errors import EngineError
 from mcusim.names import printable
 
 PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs")
-PROFILER = ("mcusim_cache.cs", "mcusim_profile.cs")
+PROFILER = ("mcusim_memory.cs", "mcusim_profile.cs")
 INSTRUCTIONS_PER_S = 100_000_000  # of virtual time: at 100 MIPS every tick of its clock is an instruction
 _PLAIN = re.compile(r"/[A-Za-z0-9_./-]*")
 _OUR_COMMAND = "There was an error executing command"
