@@ -11,7 +11,7 @@ uint32_t mcusim_model_cycles, mcusim_cycle_counter = DWT_CYCCNT;
  * the first one of `cnn` up to `mcusim_infer_return` are exactly those of the model.
  *
  * The doorbells of mailbox.h ring just before and after. An emulator knows how much was executed where a block begins,
- * so each of them stands behind a branch; MAILBOX_CALL_INSTRUCTIONS of the plug-in are those from label 1 to the call. */
+ * so each of them stands behind a branch; CallInstructions of mcusim_mailbox.cs are those from label 1 to the call. */
 __attribute__((naked)) void mcusim_infer(const number_t *input, number_t *output)
 {
     __asm__ volatile(
