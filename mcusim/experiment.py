@@ -314,8 +314,17 @@ def split_engines(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def check_engines(text: str, names: Sequence[str]) -> str:
-    """`text`, when it names engines that can run side by side, of `names`."""
+def parse_samples(text: str) -> int | str:
+    """`all` or a number from 1, as people type it. Raises Unusable for anything else."""
+    if text == "all":
+        return text
+    if text.isdecimal() and 1 <= int(text) < 2**31:
+        return int(text)
+    raise Unusable(f"{text!r} is neither 'all' nor a number from 1", "for example 100")
+
+
+def check_engines(text: str, names: Sequence[str]) -> None:
+    """Raises Unusable unless `text` names engines that can run side by side, of `names`."""
     engines = split_engines(text)
     for engine in engines:
         known(engine, names, "engine")
@@ -323,7 +332,6 @@ def check_engines(text: str, names: Sequence[str]) -> str:
         raise Unusable(f"an engine is there twice: {text!r}", "name each once")
     if "host" in engines and len(engines) > 1:
         raise Unusable(f"engine 'host' runs on no board: {text!r}", "compare emulators, for example qemu,renode")
-    return text
 
 
 def known(name: str, names: Sequence[str], what: str) -> str:

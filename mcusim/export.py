@@ -17,7 +17,7 @@ from mcusim.assets import RENODE_SCRIPTS
 from mcusim.boards import Board
 from mcusim.build import build
 from mcusim.emit_firmware import emit_console
-from mcusim.engines.renode_process import INSTRUCTIONS_PER_S, overlay
+from mcusim.engines.renode_process import overlay
 from mcusim.errors import ConfigurationError
 from mcusim.experiment import Case
 from mcusim.fixed_point import Array
@@ -42,14 +42,14 @@ def export(line: Line, case: Case, shown: int) -> Path:
     line.watcher.stage(f"exporting {case.label}")
     what = f"the test set of {line.experiment.name}, run on {board.name}"
     console = build(emit_console(model.library, board, model.inputs[chosen], what), board, line.out / case.id)
-    hertz = round(timing.cycles_per_instruction * INSTRUCTIONS_PER_S) if timing else None
+    described = overlay(platform, timing.cycles_per_instruction if timing else None)
 
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(line.firmware(replace(case, engine="renode")).elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
     (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
-    (folder / "board.repl").write_text(overlay(platform, hertz), encoding="utf-8")
+    (folder / "board.repl").write_text(described, encoding="utf-8")
     told = json.dumps(_told(case, board, model, timing, chosen), indent=2) + "\n"
     (folder / "case.json").write_text(told, encoding="utf-8")
     return folder

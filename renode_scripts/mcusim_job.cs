@@ -6,7 +6,6 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 
-using Antmicro.Renode.Core;
 using Antmicro.Renode.Peripherals.Bus;
 using Antmicro.Renode.Peripherals.CPU;
 
@@ -66,7 +65,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             }
             File.WriteAllLines(job["result"], new[]
             {
-                "renode " + OneLine(EmulationManager.Instance.VersionString),
                 "outcome " + (replay.FirstFault != null && Consequences.Contains(replay.Outcome) ? "fault" : replay.Outcome),
                 "detail " + OneLine(replay.Detail),
                 "samples " + replay.Samples,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.errors import McusimError
+from tests.required import skip_or_fail
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -39,13 +39,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here and say why; fail instead where MCUSIM_REQUIRE says that it must."""
-    required = os.environ.get("MCUSIM_REQUIRE", "").split(",")
     for marker, missing in (("arm", missing_arm), ("train", missing_train), ("renode", missing_renode)):
         reason = missing() if item.get_closest_marker(marker) else None
-        if reason and marker in required:
-            pytest.fail(f"MCUSIM_REQUIRE={marker}, but {reason}", pytrace=False)
         if reason:
-            pytest.skip(reason)
+            skip_or_fail(marker, reason)
 
 
 @cache

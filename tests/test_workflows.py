@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML  # comes with check-jsonschema
 
 from mcusim.engines import renode_download
+from tests.required import skip_or_fail
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
@@ -43,10 +44,7 @@ def program(name: str, install: str) -> str:
     """Of this environment or in PATH; else the test is skipped, or fails where MCUSIM_REQUIRE has its name."""
     found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if found is None:
-        missing = f"{name} is not installed: {install}"
-        if name in os.environ.get("MCUSIM_REQUIRE", "").split(","):
-            pytest.fail(f"MCUSIM_REQUIRE={name}, but {missing}", pytrace=False)
-        pytest.skip(missing)
+        skip_or_fail(name, f"{name} is not installed: {install}")
     return found
 
 

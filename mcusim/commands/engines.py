@@ -62,9 +62,10 @@ def _install_renode(force: bool) -> int:
 
 def _install_pyrenode3(force: bool) -> None:
     """Without it Renode works as well: not to get it is no failure."""
-    from mcusim.engines.renode_download import has_pyrenode3, install_pyrenode3
+    from mcusim.engines.renode_download import install_pyrenode3
+    from mcusim.engines.renode_installation import missing_packages
 
-    if force or not has_pyrenode3():
+    if force or missing_packages():
         click.echo("installing pyrenode3 ...", err=True)
     try:
         fresh = install_pyrenode3(force=force)

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from mcusim.experiment import Experiment
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-LARGEST_SEED = LARGEST_COUNT = 2**31
+LARGEST_SEED = 2**31
 
 
 def samples(value: str) -> int | str:
-    """`all` or a number from 1."""
-    if value == "all":
-        return value
-    if value.isdecimal() and 1 <= int(value) < LARGEST_COUNT:
-        return int(value)
-    raise click.BadParameter(f"{value!r} is neither 'all' nor a number from 1")
+    from mcusim.experiment import Unusable, parse_samples
+
+    try:
+        return parse_samples(value)
+    except Unusable as error:
+        raise click.BadParameter(str(error)) from None
 
 
 experiment_argument = click.argument("experiment", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,7 @@ from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Progress
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.renode_installation import Installation, find_installation
-from mcusim.engines.renode_process import (
-    INSTRUCTIONS_PER_S,
-    Options,
-    Outcome,
-    RenodeProcess,
-    plain_folder,
-    read_outcome,
-)
+from mcusim.engines.renode_process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.engines.shares import Share
 from mcusim.errors import EngineError, MissingToolError
 
@@ -62,10 +56,10 @@ def run(
     `read_cycle_counter`: the firmware reads DWT_CYCCNT around each sample, which takes longer than a small model.
     """
     sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
-    hertz = None if cycles_per_instruction is None else round(cycles_per_instruction * INSTRUCTIONS_PER_S)
-    options = Options(stall_s, hertz=hertz, cycles=read_cycle_counter)
-    shares, installation, complete, wall_s = run_processes(firmware, board, inputs, folder, jobs, progress, options)
-    outcomes = [read_complete(share) for share in shares] if complete else []
+    options = Options(stall_s, cycles_per_instruction=cycles_per_instruction, cycles=read_cycle_counter)
+    ended = run_processes(firmware, board, inputs, folder, jobs, progress, options)
+    shares, complete = ended.shares, ended.outcomes is not None
+    outcomes = ended.outcomes or []
     counts = [_read_counts(share) for share in shares]
     finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
     if complete and finished != [share.samples for share in shares]:
@@ -77,17 +71,27 @@ def run(
         indices=sharing.finished_indices(shares, finished),
         instructions=counted[:, 0].copy(),
         total_instructions=total,
-        wall_s=wall_s,
-        emulated_mips=total / wall_s / 1e6 if total else None,
+        wall_s=ended.wall_s,
+        emulated_mips=total / ended.wall_s / 1e6 if total else None,
         stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
         engine=NAME,
-        engine_version=installation.version,
+        engine_version=ended.installation.version,
         complete=complete,
-        notes=installation.notes,
+        notes=ended.installation.notes,
         cycle_counter=counted[:, 1].copy() if read_cycle_counter else None,
     )
     sharing.clear(shares)
     return execution
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is left of a run. `outcomes`: of each share, None after Ctrl-C."""
+
+    shares: list[Share]
+    outcomes: list[Outcome] | None
+    installation: Installation
+    wall_s: float
 
 
 def run_processes(
@@ -98,44 +102,32 @@ def run_processes(
     jobs: int,
     progress: Progress | None,
     options: Options,
-) -> tuple[list[Share], Installation, bool, float]:
-    """Starts Renode for each share and waits. -> the shares, what ran them, False after Ctrl-C, seconds."""
+) -> Ended:
+    """Starts Renode for each share and waits. Raises EngineError unless each answered all of its samples."""
+    platform = platform_for(firmware, board)
+    installation = find_installation()
+    shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
+    with plain_folder() as links:
+        process = RenodeProcess(installation, firmware, board.memory_for(NAME), platform, links, options)
+        process.prepare()
+        began = time.monotonic()
+        outcomes = process.run(shares, stall_s=options.stall_s + START_S, progress=progress)
+        wall_s = time.monotonic() - began
+    for share, outcome in zip(shares, outcomes, strict=True) if outcomes is not None else ():
+        if not outcome.samples == share.finished == share.samples:
+            raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
+    return Ended(shares, outcomes, installation, wall_s)
+
+
+def platform_for(firmware: Firmware, board: Board) -> Path:
+    """The board's platform description. Raises EngineError without one, and for firmware that is not for it."""
     if board.renode is None:
         raise EngineError(
             f"board {board.name!r} names no Renode platform",
             hint="add [renode] with platform = .. to its file, or use another engine",
         )
     check_linked_for(firmware, board, "Renode", mailbox=True)
-    installation = find_installation()
-    shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
-    with plain_folder() as links:
-        platform = Path(board.renode.platform)
-        process = RenodeProcess(installation, firmware, board.memory_for(NAME), platform, links, options)
-        process.prepare()
-        began = time.monotonic()
-        complete = sharing.run_shares(
-            shares,
-            process.start,
-            process.explain,
-            process.explain_stall,
-            stall_s=options.stall_s + START_S,
-            progress=progress,
-        )
-        wall_s = time.monotonic() - began
-        for share in shares if complete else ():
-            outcome = read_outcome(share)
-            if outcome is None or outcome.result != "done":  # Renode ends with 0 when a script fails
-                raise process.explain(share, 0)
-        return shares, installation, complete, wall_s
-
-
-def read_complete(share: Share) -> Outcome:
-    """The results of a share that ended well. Raises EngineError when they are missing, or not those of all samples."""
-    outcome = read_outcome(share)
-    assert outcome is not None  # run_processes has seen it
-    if not outcome.samples == share.finished == share.samples:
-        raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
-    return outcome
+    return Path(board.renode.platform)
 
 
 def _read_counts(share: Share) -> npt.NDArray[np.uint64]:

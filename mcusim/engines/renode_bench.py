@@ -9,10 +9,9 @@ platform is the board's own. Both are timed from the start of the emulation to t
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from mcusim.boards import load_board
 from mcusim.build import read_firmware
 from mcusim.engines import shares as sharing
 from mcusim.engines.bench import parser_of, random_inputs, run
-from mcusim.engines.linked import check_linked_for
+from mcusim.engines.renode import platform_for
 from mcusim.engines.renode_installation import find_installation
-from mcusim.engines.renode_process import Options, RenodeProcess, plain_folder, read_outcome
-from mcusim.engines.shares import Share
+from mcusim.engines.renode_process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.errors import EngineError
 
 LIMIT_S = 3600.0
@@ -108,10 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) -> None:
     """Prints both speeds of each round, and their ratio."""
     board, firmware = load_board(board_name), read_firmware(elf, board_name)
-    if board.renode is None:
-        raise EngineError(f"board {board.name!r} names no Renode platform")
-    check_linked_for(firmware, board, "Renode", mailbox=True)
-    installation, platform = replace(find_installation(), worker=None), Path(board.renode.platform)
+    platform, installation = platform_for(firmware, board), replace(find_installation(), worker=None)
     if installation.program is None:
         raise EngineError("the bench starts the program renode, and there is none", hint="set RENODE_ROOT")
     inputs = random_inputs(samples, firmware)
@@ -122,7 +117,10 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
             options = Options(LIMIT_S)
             process = kind(installation, firmware, board.memory_for("renode"), platform, links, options)
             process.prepare()
-            return _run(shares, process.start, process)
+            outcomes = process.run(shares, stall_s=LIMIT_S, progress=None)
+            if outcomes is None:
+                raise KeyboardInterrupt
+            return _speed(outcomes)
 
     print(f"Renode {installation.version}, {board.name}, {samples} samples, {jobs} processes")
     print(f"{'round':>5} {'plain us':>10} {'engine us':>10} {'plain MIPS':>11} {'engine MIPS':>12} {'ratio':>7}")
@@ -142,16 +140,10 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
     print(f"median ratio of MIPS {statistics.median(ratios):.1%}")
 
 
-def _run(shares: list[Share], start: Callable[[Share], subprocess.Popen[bytes]], process: RenodeProcess) -> Speed:
-    if not sharing.run_shares(shares, start, process.explain, process.explain_stall, stall_s=LIMIT_S, progress=None):
-        raise KeyboardInterrupt
-    outcomes = [read_outcome(share) for share in shares]
-    if any(outcome is None or outcome.result != "done" for outcome in outcomes):
-        raise process.explain(shares[0], 0)
-    done = [outcome for outcome in outcomes if outcome is not None]
-    samples, instructions = sum(one.samples for one in done), sum(one.instructions for one in done)
-    longest_us = max(one.run_us for one in done)
-    return Speed(longest_us * len(done) / samples, instructions / samples, instructions / longest_us)
+def _speed(outcomes: list[Outcome]) -> Speed:
+    samples, instructions = sum(one.samples for one in outcomes), sum(one.instructions for one in outcomes)
+    longest_us = max(one.run_us for one in outcomes)
+    return Speed(longest_us * len(outcomes) / samples, instructions / samples, instructions / longest_us)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import platform
 import posixpath
@@ -19,7 +18,7 @@ from typing import Any
 from mcusim.cache import locked
 from mcusim.command import run
 from mcusim.download import download
-from mcusim.engines.renode_installation import install_folder, surroundings
+from mcusim.engines.renode_installation import TOLD_VERSION, install_folder, missing_packages, start_program
 from mcusim.errors import MissingToolError
 
 VERSION = "1.16.1"
@@ -40,7 +39,6 @@ PYRENODE = "pyrenode3 @ git+https://github.com/antmicro/pyrenode3.git@dde4a47660
 
 OTHER_WAYS = "name an unpacked package in RENODE_ROOT, or a server that has it in MCUSIM_RENODE_URL"
 LIBRARIES_HINT = "sudo apt-get install libicu-dev libssl3"
-_START_S = 120.0  # the program unpacks itself when it is first started
 _PIP_S = 600.0
 _SYNONYMS = {"amd64": "x86_64", "arm64": "aarch64"}
 # Python 3.10.12, 3.11.4 and later check too.
@@ -158,13 +156,13 @@ def _check(member: tarfile.TarInfo, files: set[str], links: set[str]) -> str:
 def _ask_version(program: Path) -> str:
     """Starts it, for what is missing on this machine is seen only then."""
     try:
-        ended = run([program, "--version"], timeout_s=_START_S, environment=surroundings(None))
+        ended = start_program(program)
     except MissingToolError as error:
         hint = "it needs a Linux with glibc, and a folder from which programs may be started: MCUSIM_CACHE_DIR"
         raise MissingToolError(error.what, where=str(program), hint=hint) from None
-    found = re.search(r"Renode,? v(?:ersion )?(\d+\.\d+\.\d+)", ended.stdout)
+    found = TOLD_VERSION.search(ended.stdout)
     if ended.returncode == 0 and found:
-        return found[1]
+        return ".".join(found.groups())
     said = ended.stderr + ended.stdout
     if re.search(r"\bICU\b|libicu|libssl|OpenSSL", said):
         what = "Renode is installed, but does not start without libicu and OpenSSL 3"
@@ -174,16 +172,12 @@ def _ask_version(program: Path) -> str:
     raise MissingToolError(f"Renode is installed, but does not start: {last[:200]}", where=str(program), hint=hint)
 
 
-def has_pyrenode3() -> bool:
-    return all(importlib.util.find_spec(name) for name in ("pyrenode3", "clr_loader"))
-
-
 def install_pyrenode3(*, force: bool = False) -> bool:
     """Lets pip install it for this Python; -> False when it is there already.
 
     Raises MissingToolError with the reason when pip cannot, and how to do it by hand. Engine `renode` works without it.
     """
-    if has_pyrenode3() and not force:
+    if not missing_packages() and not force:
         return False
     options = ["--disable-pip-version-check", "--no-input", *(["--force-reinstall"] if force else [])]
     by_hand = f"{sys.executable} -m pip install '{PYRENODE}'"

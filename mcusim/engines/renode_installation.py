@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from mcusim.cache import cache_folder
-from mcusim.command import run
+from mcusim.command import Completed, run
 from mcusim.errors import ConfigurationError, MissingToolError
 
 TESTED = (1, 16, 1)
@@ -26,7 +26,7 @@ DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _START_S = 120.0  # a portable package unpacks itself when it is first started
 _ELF_MAGIC = b"\x7fELF"
-_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
+TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_installation() -> Installation:
         if program is None:
             raise MissingToolError("Renode is not installed", where="RENODE_ROOT, PATH", hint=INSTALL_HINT)
         answer = ask_program(program)
-    elif program is not None and not _VERSION.search(answer):
+    elif program is not None and not TOLD_VERSION.search(answer):
         answer = ask_program(program)  # loaded, but without a number in its name
     number = _check_version(answer, program)
     if number[:3] != TESTED:
@@ -108,7 +108,7 @@ def installed_programs() -> list[Path]:
 
 def _worker_environment(program: Path | None, *, required: bool) -> dict[str, str] | None:
     """What pyrenode3 has to be told beside the user's environment; None when it is not there or has nothing to load."""
-    missing = [name for name in ("pyrenode3", "clr_loader") if importlib.util.find_spec(name) is None]
+    missing = missing_packages()
     if missing:
         if required:
             raise MissingToolError(f"the Python package {missing[0]!r} is not installed", hint=INSTALL_HINT)
@@ -123,6 +123,11 @@ def _worker_environment(program: Path | None, *, required: bool) -> dict[str, st
     return None
 
 
+def missing_packages() -> list[str]:
+    """Python packages without which pyrenode3 does nothing."""
+    return [name for name in ("pyrenode3", "clr_loader") if importlib.util.find_spec(name) is None]
+
+
 def _is_portable(program: Path) -> bool:
     """One file with .NET inside, which pyrenode3 can load; not a script that starts something else."""
     with program.open("rb") as file:
@@ -131,7 +136,12 @@ def _is_portable(program: Path) -> bool:
 
 @cache
 def ask_program(program: Path) -> str:
-    return run([program, "--version"], timeout_s=_START_S, environment=surroundings(None)).stdout
+    return start_program(program).stdout
+
+
+def start_program(program: Path) -> Completed:
+    """Lets it tell its version. Raises MissingToolError when it cannot be started, or does not end."""
+    return run([program, "--version"], timeout_s=_START_S, environment=surroundings(None))
 
 
 @cache
@@ -172,7 +182,7 @@ def _lock_file() -> str:
 
 def _check_version(text: str, program: Path | None) -> tuple[int, ...]:
     where = str(program) if program else "pyrenode3"
-    found = _VERSION.search(text)
+    found = TOLD_VERSION.search(text)
     if found is None:
         said = " ".join(text.split())[:60]
         raise MissingToolError(f"this is not a Renode: its --version says {said!r}", where=where, hint=INSTALL_HINT)

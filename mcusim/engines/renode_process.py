@@ -27,6 +27,8 @@ from mcusim.boards import MemoryMap
 from mcusim.build import Firmware
 from mcusim.command import start
 from mcusim.disk import full_disk_hint
+from mcusim.engines import shares as sharing
+from mcusim.engines.engine import Progress
 from mcusim.engines.faults import explain_fault, parse_fault
 from mcusim.engines.linked import MAILBOX
 from mcusim.engines.renode_installation import Installation, surroundings
@@ -86,13 +88,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Options:
-    """`hertz`: what DWT and SysTick count in INSTRUCTIONS_PER_S instructions; None: what the platform says.
+    """`cycles_per_instruction`: how fast DWT and SysTick count; None: as the platform says.
 
     `cycles`: shall the firmware read its cycle counter? `profile`: options of the profiler, when that is wanted.
     """
 
     stall_s: float
-    hertz: int | None = None
+    cycles_per_instruction: float | None = None
     cycles: bool = False
     profile: Sequence[tuple[str, str]] | None = None
 
@@ -113,7 +115,24 @@ class RenodeProcess:
         for name in (*PLUGIN, *PROFILER):
             (self.folder / name).symlink_to(RENODE_SCRIPTS / name)
         (self.folder / "firmware.elf").symlink_to(self.firmware.elf)
-        (self.folder / "board.repl").write_text(overlay(self.platform, self.options.hertz), encoding="utf-8")
+        described = overlay(self.platform, self.options.cycles_per_instruction)
+        (self.folder / "board.repl").write_text(described, encoding="utf-8")
+
+    def run(self, shares: Sequence[Share], *, stall_s: float, progress: Progress | None) -> list[Outcome] | None:
+        """Starts a Renode for each share and waits. -> what the plug-in says of each, None after Ctrl-C.
+
+        Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
+        """
+        complete = sharing.run_shares(
+            shares, self.start, self.explain, self.explain_stall, stall_s=stall_s, progress=progress
+        )
+        return [self._result(share) for share in shares] if complete else None
+
+    def _result(self, share: Share) -> Outcome:
+        outcome = read_outcome(share)
+        if outcome is None or outcome.result != "done":  # Renode ends with 0 when a script fails
+            raise self.explain(share, 0)
+        return outcome
 
     def start(self, share: Share) -> subprocess.Popen[bytes]:
         own = self.folder / share.folder.name
@@ -230,12 +249,13 @@ class RenodeProcess:
         )
 
 
-def overlay(platform: Path, hertz: int | None) -> str:
-    """A platform description: that of the board, with DWT and SysTick counting `hertz` in a virtual second."""
+def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
+    """A platform description: that of the board, with DWT and SysTick going on as modelled unless that is None."""
     quoted = str(platform).replace("\\", "\\\\").replace('"', '\\"')
     text = f'using "{quoted}"\n'
-    if hertz is None:
+    if cycles_per_instruction is None:
         return text
+    hertz = round(cycles_per_instruction * INSTRUCTIONS_PER_S)
     clocks = {
         "cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}",
         "nvic": f"systickFrequency: {hertz}",

@@ -32,13 +32,11 @@ def profile(
     symbols = firmware.symbols
     options = [("from", str(symbols["cnn"].address)), ("to", str(symbols["mcusim_infer_return"].address))]
     profiled = Options(stall_s, profile=(*options, *memory_options(board, renode.NAME)))
-    shares, _, complete, _ = renode.run_processes(firmware, board, inputs, folder, jobs, progress, profiled)
-    if not complete:
+    ended = renode.run_processes(firmware, board, inputs, folder, jobs, progress, profiled)
+    if ended.outcomes is None:
         raise KeyboardInterrupt
-    for share in shares:
-        renode.read_complete(share)
-    counts = read_counts([share.folder for share in shares])
+    counts = read_counts([share.folder for share in ended.shares])
     if counts.samples != len(inputs):
         raise EngineError(f"the profile holds {counts.samples} samples of {len(inputs)}", where=str(folder))
-    sharing.clear(shares)
+    sharing.clear(ended.shares)
     return counts

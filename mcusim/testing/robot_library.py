@@ -48,6 +48,7 @@ import mcusim
 from mcusim import pipeline
 from mcusim.budgets import figure
 from mcusim.errors import ConfigurationError, McusimError
+from mcusim.experiment import Unusable, parse_samples
 from mcusim.experiment_file import open_experiment
 from mcusim.names import file_name
 from mcusim.reports.report import Report, Run
@@ -286,11 +287,10 @@ def _one(value: str | None) -> tuple[str, ...]:
 
 
 def _samples(text: str | None) -> int | str | None:
-    if text is None or text == "all":
-        return text
-    if not str(text).isdecimal() or not 1 <= int(text) < 2**31:
-        raise ConfigurationError(f"{text!r} is neither 'all' nor a number from 1", where="samples")
-    return int(text)
+    try:
+        return None if text is None else parse_samples(str(text))
+    except Unusable as error:
+        raise ConfigurationError(str(error), where="samples") from None
 
 
 def _told(what: str, where: str | None, hint: str | None) -> str:

@@ -37,7 +37,7 @@ def answer(samples):
 
 def results(outcome="done", detail="", samples=count, pc=0, nonce=job["nonce"], end=True):
     with open(job["result"], "w") as file:
-        file.write("renode v1\\noutcome %s\\ndetail %s\\nsamples %d\\n" % (outcome, detail, samples))
+        file.write("outcome %s\\ndetail %s\\nsamples %d\\n" % (outcome, detail, samples))
         file.write("pc %d\\naddress 0\\ninstructions 12345\\nstack_bytes 48\\nrun_us 1000\\n" % pc)
         if end:
             file.write("end %s\\n" % nonce)

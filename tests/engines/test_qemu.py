@@ -22,6 +22,7 @@ from mcusim.engines import plugin, qemu, shares
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu_process import QemuProcess
 from mcusim.errors import BuildError, EngineError, MissingToolError
+from tests.processes import running_in
 from tests.small_disk import leave_free, small_disk
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
@@ -197,15 +198,7 @@ def test_ctrl_c_keeps_what_is_finished(nucleo: Board, build_folder: Path, tmp_pa
 
 
 def _processes_in(folder: Path) -> list[int]:
-    """Processes whose working folder lies below `folder`."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and Path(os.readlink(process / "cwd")).is_relative_to(folder):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
+    return running_in(lambda working: Path(working).is_relative_to(folder))
 
 
 def test_no_orphan_when_we_are_killed(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:

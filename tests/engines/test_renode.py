@@ -25,6 +25,8 @@ from mcusim.engines.renode_installation import DRIVERS
 from mcusim.errors import BuildError, EngineError, MissingToolError
 from mcusim.timing.timing import time_firmware
 from tests.engines.test_qemu import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
+from tests.processes import running_in
+from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
 pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("temporary")]
@@ -42,10 +44,7 @@ def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     try:
         renode_installation.find_installation()
     except MissingToolError as error:
-        missing = f"{error.what}: {error.hint}"
-        if request.param in os.environ.get("MCUSIM_REQUIRE", "").split(","):
-            pytest.fail(f"MCUSIM_REQUIRE={request.param}, but {missing}", pytrace=False)
-        pytest.skip(missing)
+        skip_or_fail(request.param, f"{error.what}: {error.hint}")
     name: str = request.param
     return name
 
@@ -120,7 +119,7 @@ def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_pat
         run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=2)
     assert caught.value.what == "no answer to sample 5 within 2 s"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
-    assert _processes_in(tmp_path) == []
+    assert _renodes() == []
 
 
 def test_an_access_to_nothing(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder:
     execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=100, progress=press_when_nothing_moves)
     assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
     assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
-    assert _processes_in(tmp_path) == [] and list(tmp_path.iterdir()) == []
+    assert _renodes() == [] and list(tmp_path.iterdir()) == []
 
 
 def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_p
     seen: list[set[int]] = []
 
     def look(done: int, total: int) -> None:
-        seen.append(_listening(_processes_in(Path("/tmp"))))
+        seen.append(_listening(_renodes()))
 
     with pytest.raises(EngineError, match="no answer"):
         run(firmware, nucleo, samples(8), tmp_path, stall_s=2, progress=look)
@@ -231,16 +230,9 @@ def _listening(processes: list[int]) -> set[int]:
     return {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
 
 
-def _processes_in(folder: Path) -> list[int]:
-    """Renodes whose working folder belongs to a run of mcusim."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and "mcusim-renode-" in os.readlink(process / "cwd"):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
+def _renodes() -> list[int]:
+    """Those of any run of mcusim."""
+    return running_in(lambda working: "mcusim-renode-" in working)
 
 
 def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -262,7 +254,7 @@ renode.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tm
     finally:
         parent.kill()
         parent.wait()
-    _wait_for(lambda: _processes_in(tmp_path) == [])
+    _wait_for(lambda: _renodes() == [])
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
