@@ -9,23 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mcusim.boards import load_board
-    from mcusim.errors import McusimError
-    from mcusim.experiment_file import read_experiment
+    from mcusim.boards.board import load_board
+    from mcusim.experiment.experiment_file import read_experiment
+    from mcusim.line.watcher import Silent, Watcher
     from mcusim.pipeline import run
     from mcusim.reports.report import Report
-    from mcusim.watcher import Silent, Watcher
+    from mcusim.system.errors import McusimError
 
 __version__ = "0.1.0"
 __all__ = ["McusimError", "Report", "Silent", "Watcher", "load_board", "read_experiment", "run"]
 
 _HOMES = {
-    "McusimError": "mcusim.errors",
+    "McusimError": "mcusim.system.errors",
     "Report": "mcusim.reports.report",
-    "Silent": "mcusim.watcher",
-    "Watcher": "mcusim.watcher",
-    "load_board": "mcusim.boards",
-    "read_experiment": "mcusim.experiment_file",
+    "Silent": "mcusim.line.watcher",
+    "Watcher": "mcusim.line.watcher",
+    "load_board": "mcusim.boards.board",
+    "read_experiment": "mcusim.experiment.experiment_file",
     "run": "mcusim.pipeline",
 }
 

@@ -1,6 +1,6 @@
 """python -m mcusim"""
 
-from mcusim.cli import main
+from mcusim.commands.cli import main
 
 if __name__ == "__main__":
     main()

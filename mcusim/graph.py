@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mcusim.errors import DataError
-from mcusim.fixed_point import Array, Format, Rounding, encode
+from mcusim.numbers.power_of_two import Array, Format, Rounding, encode
+from mcusim.system.errors import DataError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 Shape = tuple[int, ...]
 CHUNK_BYTES = 2**25  # memory for the largest intermediate array while interpreting

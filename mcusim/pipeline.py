@@ -11,31 +11,31 @@ from pathlib import Path
 import numpy as np
 
 import mcusim
-from mcusim import budgets
-from mcusim.boards import Board
-from mcusim.build import Firmware, build
+from mcusim.boards.board import Board
 from mcusim.datasets import Normalization, load_dataset
-from mcusim.emit import emit_library
-from mcusim.emit_firmware import emit_for
 from mcusim.engines import ENGINES, PROFILERS
 from mcusim.engines.engine import Execution
-from mcusim.errors import ConfigurationError, EngineError, McusimError
-from mcusim.experiment import Case, Experiment, Model, Quantization
-from mcusim.fixed_point import Array
-from mcusim.from_keras import from_keras, load_keras
+from mcusim.experiment.experiment import Case, Experiment, Model, Quantization
 from mcusim.graph import Graph
-from mcusim.lower import Program, lower
-from mcusim.measure import Timing, accuracy, check_fits, compare_executions, measure
-from mcusim.once import Once
-from mcusim.optimize import optimize
-from mcusim.preflight import board_of, check_line, check_out
-from mcusim.quantize import calibration_subset, quantize
+from mcusim.line import budgets
+from mcusim.line.build import Firmware, build
+from mcusim.line.emit import emit_library
+from mcusim.line.emit_firmware import emit_for
+from mcusim.line.lower import Program, lower
+from mcusim.line.measure import Timing, accuracy, check_fits, compare_executions, measure
+from mcusim.line.optimize import optimize
+from mcusim.line.preflight import board_of, check_line, check_out
+from mcusim.line.quantize import calibration_subset, quantize
+from mcusim.line.sources import Sources
+from mcusim.line.trained import train_model, trained_before
+from mcusim.line.watcher import Watcher
+from mcusim.models.keras import from_keras, load_keras
+from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import FORMAT, Report, Run, RunError
-from mcusim.sources import Sources
+from mcusim.system.errors import ConfigurationError, EngineError, McusimError
+from mcusim.system.once import Once
 from mcusim.timing.timing import time_firmware
-from mcusim.trained import train_model, trained_before
 from mcusim.training.normalization_file import load_normalization
-from mcusim.watcher import Watcher
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 // What a firmware executed between two addresses, sample by sample: blocks, the edges between them, and which of their
 // instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, included before. The twin of
-// mcusim/engines/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
+// mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
 //
 // A block is a run of instructions that was executed from its first to its last. No allocation per block: blocks and edges
 // lie in arrays that open addressing finds. C# 7 at most: Renode under Mono compiles it too.

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mcusim.emit import emit_library
-from mcusim.fixed_point import Array
 from mcusim.graph import Graph
-from mcusim.lower import lower
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import lower
+from mcusim.numbers.power_of_two import Array
 
 MAIN = r"""
 #include <stdio.h>

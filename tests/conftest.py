@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.errors import McusimError
+from mcusim.system.errors import McusimError
 from tests.required import skip_or_fail
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -47,23 +47,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @cache
 def missing_arm() -> str | None:
-    from mcusim.engines import qemu
+    from mcusim.engines.qemu import engine as qemu
 
     return _missing_compiler() or _told(qemu.missing())
 
 
 @cache
 def missing_renode() -> str | None:
-    from mcusim.engines import renode
+    from mcusim.engines.renode import engine as renode
 
     return _missing_compiler() or _told(renode.missing())
 
 
 @cache
 def _missing_compiler() -> str | None:
-    from mcusim.boards import board_names, load_board
-    from mcusim.errors import MissingToolError
-    from mcusim.toolchain import arm_toolchain
+    from mcusim.boards.board import board_names, load_board
+    from mcusim.system.errors import MissingToolError
+    from mcusim.system.toolchain import arm_toolchain
 
     try:
         arm_toolchain(load_board(board_names()[0]))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mcusim.fixed_point import Array
-from mcusim.from_keras import KerasLayer, make_activation
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers import BY_KERAS_NAME
 from mcusim.layers.input import Input
+from mcusim.models.keras import KerasLayer, make_activation
+from mcusim.numbers.power_of_two import Array
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Conv": {"strides": 1, "padding": "valid", "use_bias": True, "activation": "linear"},

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from mcusim import pipeline
-from mcusim.boards import Board
-from mcusim.build import Firmware
+from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Execution, Progress
-from mcusim.errors import MissingToolError
-from mcusim.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
-from mcusim.fixed_point import Array
+from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
 from mcusim.graph import Graph
-from mcusim.sources import Sources
+from mcusim.line.build import Firmware
+from mcusim.line.sources import Sources
+from mcusim.numbers.power_of_two import Array
+from mcusim.system.errors import MissingToolError
 from tests.graphs import Builder
 
 SAMPLES, CLASSES = 40, 3
@@ -115,7 +115,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
     monkeypatch.setattr(pipeline, "load_keras", lambda path: path)
     monkeypatch.setattr(pipeline, "from_keras", lambda model, name, where: graph(name))
     monkeypatch.setattr(pipeline, "load_dataset", lambda name, base: dataset())
-    monkeypatch.setattr("mcusim.toolchain.host_toolchain", lambda: None)
+    monkeypatch.setattr("mcusim.system.toolchain.host_toolchain", lambda: None)
     return fake
 
 

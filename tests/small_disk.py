@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.command import run
+from mcusim.system.command import run
 
 PAGE_BYTES, PAGES = 4096, 256
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcusim.arena import plan
-from mcusim.fixed_point import Array
 from mcusim.graph import Graph
-from mcusim.optimize import optimize
-from mcusim.quantize import quantize
+from mcusim.line.arena import plan
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.numbers.power_of_two import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder, builders
 

@@ -8,17 +8,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mcusim.boards import load_board
-from mcusim.build import build
-from mcusim.emit import emit_library
-from mcusim.emit_firmware import emit_for
-from mcusim.engines import host, qemu
+from mcusim.boards.board import load_board
+from mcusim.engines import host
 from mcusim.engines.engine import Execution
-from mcusim.fixed_point import Array
+from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
-from mcusim.lower import lower
-from mcusim.optimize import optimize
-from mcusim.quantize import quantize
+from mcusim.line.build import build
+from mcusim.line.emit import emit_library
+from mcusim.line.emit_firmware import emit_for
+from mcusim.line.lower import lower
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.numbers.power_of_two import Array
 from tests.graphs import Builder
 from tests.layers.test_layers import CASES
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcusim import errors
-from mcusim.cli import INTERRUPTED
 from mcusim.commands import COMMANDS
+from mcusim.commands.cli import INTERRUPTED
+from mcusim.system import errors
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

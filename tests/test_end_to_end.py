@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim import cli
+from mcusim.commands import cli
 from mcusim.reports.report import Report, Run
 
 ROOT = Path(__file__).parents[1]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mcusim.graph
-from mcusim.errors import DataError
-from mcusim.quantize import quantize
+from mcusim.line.quantize import quantize
+from mcusim.system.errors import DataError
 from tests.graphs import Builder
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from mcusim import pipeline
-from mcusim.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
-from mcusim.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
+from mcusim.experiment.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
+from mcusim.line.watcher import Silent
 from mcusim.pipeline import evenly, run
 from mcusim.reports.report import Report, Run
-from mcusim.watcher import Silent
+from mcusim.system.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
 from tests.lines import SAMPLES, FakeEngine, dataset, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 

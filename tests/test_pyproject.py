@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mcusim import assets
-from mcusim.toml_file import read_toml
+from mcusim.system import assets
+from mcusim.system.toml_file import read_toml
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

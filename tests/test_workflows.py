@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML  # comes with check-jsonschema
 
-from mcusim.engines import renode_download
+from mcusim.engines.renode import download as renode_download
 from tests.required import skip_or_fail
 
 ROOT = Path(__file__).parents[1]

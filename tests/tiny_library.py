@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board
-from mcusim.build import Firmware, build
-from mcusim.emit_firmware import emit_for
-from mcusim.sources import Sources
+from mcusim.boards.board import Board
+from mcusim.line.build import Firmware, build
+from mcusim.line.emit_firmware import emit_for
+from mcusim.line.sources import Sources
 
 INPUTS, OUTPUTS = 16, 4
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")

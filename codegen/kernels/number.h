@@ -1,4 +1,4 @@
-/* The numbers of a model and their arithmetic: the twin of mcusim/fixed_point.py.
+/* The numbers of a model and their arithmetic: the twin of mcusim/numbers/power_of_two.py.
  *
  * NN_NUMBER_BITS (0 for float, else 4 to 16) and NN_ACCUMULATOR_BITS (32 or 64) come from number_config.h.
  * An integer q stands for q * 2^-fraction. Shifts to the right round down: GCC and clang define them as arithmetic.

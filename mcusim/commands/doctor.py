@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from mcusim.errors import OK, MissingToolError
-from mcusim.names import printable
+from mcusim.system.errors import OK, MissingToolError
+from mcusim.system.names import printable
 
 
 @click.command()
 def doctor() -> int:
     """Tell what is missing here, and how to get it."""
-    from mcusim.doctor import examine
+    from mcusim.commands.examination import examine
 
     rows = examine()
     width = max(len(row.name) for row in rows)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from mcusim.commands.inventory import print_table
-from mcusim.errors import OK, ConfigurationError, McusimError, MissingToolError, suggestion
-from mcusim.names import printable
+from mcusim.system.errors import OK, ConfigurationError, McusimError, MissingToolError, suggestion
+from mcusim.system.names import printable
 
 
 @click.group(invoke_without_command=True)
@@ -50,7 +50,7 @@ def install(engine: str, force: bool) -> int:
 
 
 def _install_renode(force: bool) -> int:
-    from mcusim.engines.renode_download import install_renode
+    from mcusim.engines.renode.download import install_renode
 
     renode = install_renode(force=force)
     state = "installed in" if renode.fresh else "is there already:"
@@ -62,8 +62,8 @@ def _install_renode(force: bool) -> int:
 
 def _install_pyrenode3(force: bool) -> None:
     """Without it Renode works as well: not to get it is no failure."""
-    from mcusim.engines.renode_download import install_pyrenode3
-    from mcusim.engines.renode_installation import missing_packages
+    from mcusim.engines.renode.download import install_pyrenode3
+    from mcusim.engines.renode.installation import missing_packages
 
     if force or missing_packages():
         click.echo("installing pyrenode3 ...", err=True)
@@ -79,7 +79,7 @@ def _install_pyrenode3(force: bool) -> None:
 
 def _tell_what_is_used(installed: Path) -> None:
     """Variables of the user come before what is installed here, and may be wrong."""
-    from mcusim.engines.renode_installation import find_installation
+    from mcusim.engines.renode.installation import find_installation
 
     try:
         used = find_installation()

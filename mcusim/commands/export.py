@@ -9,7 +9,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.errors import OK
+from mcusim.system.errors import OK
 
 MOST_SHOWN = 1000  # samples in a firmware; flash holds fewer of most models
 
@@ -35,9 +35,9 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
     """
     from mcusim.commands.terminal import Terminal
-    from mcusim.export import export as export_case
+    from mcusim.line.export import export as export_case
+    from mcusim.line.preflight import check_line, check_out
     from mcusim.pipeline import Line
-    from mcusim.preflight import check_line, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile

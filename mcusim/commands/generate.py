@@ -9,10 +9,10 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.errors import OK, ConfigurationError
+from mcusim.system.errors import OK, ConfigurationError
 
 if TYPE_CHECKING:
-    from mcusim.sources import Sources
+    from mcusim.line.sources import Sources
 
 MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 
@@ -52,7 +52,7 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
 
 
 def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sources:
-    from mcusim.library import library_of_model
+    from mcusim.line.library import library_of_model
 
     if len(data_types) != 1:
         raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
@@ -62,8 +62,8 @@ def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sourc
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> int:
     from mcusim.commands.terminal import Terminal
+    from mcusim.line.preflight import check_out
     from mcusim.pipeline import Line
-    from mcusim.preflight import check_out
 
     experiment, out = options.open_experiment(path, session, out, engine="host", **choices)
     check_out(out)

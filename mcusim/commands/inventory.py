@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import click
 
-from mcusim.errors import OK
+from mcusim.system.errors import OK
 
 
 @click.command()
 def boards() -> int:
     """Boards that come with mcusim."""
-    from mcusim.boards import board_names, load_board
+    from mcusim.boards.board import board_names, load_board
 
     rows = []
     for board in map(load_board, board_names()):

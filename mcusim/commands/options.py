@@ -11,14 +11,14 @@ import click
 from mcusim.commands.session import Session
 
 if TYPE_CHECKING:
-    from mcusim.experiment import Experiment
+    from mcusim.experiment.experiment import Experiment
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST_SEED = 2**31
 
 
 def samples(value: str) -> int | str:
-    from mcusim.experiment import Unusable, parse_samples
+    from mcusim.experiment.experiment import Unusable, parse_samples
 
     try:
         return parse_samples(value)
@@ -68,8 +68,8 @@ run_options = decorated(
 
 def open_experiment(path: Path, session: Session, out: Path | None, **choices: Any) -> tuple[Experiment, Path]:
     """The experiment as the command line changes it, and the folder for its results."""
-    from mcusim import experiment_file
-    from mcusim.names import file_name
+    from mcusim.experiment import experiment_file
+    from mcusim.system.names import file_name
 
     experiment = experiment_file.open_experiment(path, **choices)
     session.out = out or Path("build") / file_name(experiment.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.errors import OK
+from mcusim.system.errors import OK
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Report

@@ -10,7 +10,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.errors import OK
+from mcusim.system.errors import OK
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Report
@@ -49,9 +49,9 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
     from mcusim.commands.terminal import Terminal
-    from mcusim.measure import accuracy
+    from mcusim.line.measure import accuracy
+    from mcusim.line.preflight import check_out
     from mcusim.pipeline import Line
-    from mcusim.preflight import check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_out(out)
@@ -73,8 +73,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
     """Build firmware of trained models."""
     from mcusim.commands.terminal import Terminal
+    from mcusim.line.preflight import check_build, check_out
     from mcusim.pipeline import Line
-    from mcusim.preflight import check_build, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_build(chosen)

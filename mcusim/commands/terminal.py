@@ -12,7 +12,7 @@ from rich.status import Status
 from rich.text import Text
 
 from mcusim.commands.session import Session
-from mcusim.names import printable
+from mcusim.system.names import printable
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Run

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mcusim.datasets import digits, npz_file, uci_har
 from mcusim.datasets.dataset import Dataset, Normalization
-from mcusim.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, suggestion
 
 __all__ = ["DATASETS", "Dataset", "Normalization", "load_dataset"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.errors import DataError
+from mcusim.system.errors import DataError
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.datasets.dataset import Dataset, Labels
-from mcusim.errors import MissingToolError
+from mcusim.system.errors import MissingToolError
 
 SUMMARY = "handwritten digits, 8 x 8 x 1, 10 classes, 1,437 + 360 samples, bundled with scikit-learn"
 TEST_SAMPLES = 360

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.datasets.dataset import Array, Dataset, Floats, Labels
-from mcusim.errors import DataError, suggestion
+from mcusim.system.errors import DataError, suggestion
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("classes", "groups_train")

@@ -19,8 +19,8 @@ import numpy as np
 
 from mcusim.datasets import npz_file
 from mcusim.datasets.dataset import Array, Dataset
-from mcusim.download import download
-from mcusim.errors import DataError
+from mcusim.system.download import download
+from mcusim.system.errors import DataError
 
 SUMMARY = "human activity from a phone's motion sensors, 128 x 9, 6 classes, 7,352 + 2,947 samples, downloaded (58 MiB)"
 CLASSES = ("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from mcusim.engines import host, qemu, qemu_profile, renode, renode_profile
+from mcusim.engines import host
 from mcusim.engines.engine import Engine, Profiler
+from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.qemu import profile as qemu_profile
+from mcusim.engines.renode import engine as renode
+from mcusim.engines.renode import profile as renode_profile
 
 ENGINES: dict[str, Engine] = {"host": host, "qemu": qemu, "renode": renode}
 

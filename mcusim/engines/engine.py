@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board
-from mcusim.build import Firmware
-from mcusim.errors import MissingToolError
+from mcusim.boards.board import Board
+from mcusim.line.build import Firmware
+from mcusim.system.errors import MissingToolError
 from mcusim.timing.counts import Counts
 
 Progress = Callable[[int, int], None]  # (samples done, samples in total), about five times a second

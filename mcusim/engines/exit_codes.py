@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mcusim.disk import full_disk_hint
 from mcusim.engines.shares import Share
-from mcusim.errors import EngineError
+from mcusim.system.disk import full_disk_hint
+from mcusim.system.errors import EngineError
 
 FAULT = 20
 _MEANINGS = {

@@ -7,10 +7,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcusim.boards import MemoryMap
-from mcusim.build import Firmware
+from mcusim.boards.board import MemoryMap
 from mcusim.engines.source_lines import called_function, callers, function_at, locate, program_counter
-from mcusim.errors import EngineError
+from mcusim.line.build import Firmware
+from mcusim.system.errors import EngineError
 
 _MAGIC = 0x544C4146
 _WORDS = 26

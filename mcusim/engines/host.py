@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board
-from mcusim.build import Firmware
-from mcusim.command import start
+from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Progress
 from mcusim.engines.exit_codes import explain_exit_code
 from mcusim.engines.shares import Share
-from mcusim.errors import EngineError, MissingToolError
-from mcusim.toolchain import find_host_compiler, version_line
+from mcusim.line.build import Firmware
+from mcusim.system.command import start
+from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.system.toolchain import find_host_compiler, version_line
 
 NAME = "host"
 MEASURES = frozenset({"outputs"})

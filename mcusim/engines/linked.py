@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mcusim.boards import Board
-from mcusim.build import Firmware
-from mcusim.errors import EngineError
+from mcusim.boards.board import Board
+from mcusim.line.build import Firmware
+from mcusim.system.errors import EngineError
 
 MAILBOX = "mcusim_mailbox"
 

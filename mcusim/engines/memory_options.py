@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.boards import Board, Cache
+from mcusim.boards.board import Board, Cache
 
 
 def memory_options(board: Board, engine: str) -> tuple[tuple[str, str], ...]:

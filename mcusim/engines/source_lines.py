@@ -8,11 +8,11 @@ import struct
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from mcusim.build import Firmware
-from mcusim.command import run
-from mcusim.elf import read_code
-from mcusim.errors import McusimError
-from mcusim.toolchain import find_arm_tool
+from mcusim.line.build import Firmware
+from mcusim.system.command import run
+from mcusim.system.elf import read_code
+from mcusim.system.errors import McusimError
+from mcusim.system.toolchain import find_arm_tool
 
 _CODE_SECTIONS = (".model", ".libraries", ".harness")
 _CALLERS_SHOWN = 4

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array, Format, clamp, quantize_values, shift_left
 from mcusim.graph import Layer
+from mcusim.numbers.power_of_two import Array, Format, clamp, quantize_values, shift_left
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ReLU(Layer):
         return replace(self, format=inputs[0])
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         parameters = {"elements": self.elements, **self.activation.parameters(self.format)}
         return LayerCode((KernelCall("relu", ("input", "output"), parameters),))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import ACCUMULATOR_LIMIT, Array, Format, rounding_term, shift_left
 from mcusim.graph import Layer
 from mcusim.layers.activation import LINEAR, Activation
+from mcusim.numbers.power_of_two import ACCUMULATOR_LIMIT, Array, Format, rounding_term, shift_left
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 LARGEST_SHIFT = 31
 
@@ -70,7 +70,7 @@ class Add(Layer):
         )
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         fields: dict[str, Any] = {"elements": self.elements, "inputs": len(inputs)}
         if any(self.shifts):

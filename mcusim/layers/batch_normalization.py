@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array
 from mcusim.graph import Layer
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.power_of_two import Array
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
+    from mcusim.line.lower import LayerCode
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +39,7 @@ class BatchNormalization(WeightedSum):
         return self.finish(inputs[0].astype(exact) * self.kernel.astype(exact))
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         channels = self.shape[-1]
         parameters = {"rows": self.elements // channels, "channels": channels, **self.sum_parameters()}

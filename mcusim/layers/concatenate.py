@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array, Format, Rounding, clamp, rounding_term, shift_left
 from mcusim.graph import Layer
+from mcusim.numbers.power_of_two import Array, Format, Rounding, clamp, rounding_term, shift_left
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 LARGEST_SHIFT = 31
 
@@ -58,7 +58,7 @@ class Concatenate(Layer):
         return replace(self, format=Format(scheme.bits, coarsest), shifts=shifts, nearest=scheme.rounding == "nearest")
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         calls, offset = [], 0
         for index, part in enumerate(inputs):

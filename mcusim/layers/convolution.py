@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array
 from mcusim.graph import Layer, Shape
 from mcusim.layers.planes import (
     Padding,
@@ -23,10 +21,12 @@ from mcusim.layers.planes import (
     windows,
 )
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.power_of_two import Array
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
+    from mcusim.line.lower import LayerCode
+    from mcusim.models.keras import KerasLayer
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
@@ -85,7 +85,7 @@ class Convolution(WeightedSum):
         return self.finish(sums)
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         size = self.kernel.shape[1:3]
         parameters = window_parameters(self.input_shape, self.shape, size, self.strides, self.padding)

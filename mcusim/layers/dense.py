@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcusim.fixed_point import Array
 from mcusim.graph import Layer
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.power_of_two import Array
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
+    from mcusim.line.lower import LayerCode
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ class Dense(WeightedSum):
         return self.finish(inputs[0].astype(exact) @ self.kernel.T.astype(exact))
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         units, elements = self.kernel.shape
         parameters = {"inputs": elements, "units": units, **self.sum_parameters()}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mcusim.fixed_point import Format
 from mcusim.graph import Layer
+from mcusim.numbers.power_of_two import Format
 
 if TYPE_CHECKING:
-    from mcusim.quantize import Scheme
+    from mcusim.line.quantize import Scheme
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

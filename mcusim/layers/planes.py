@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array
+from mcusim.numbers.power_of_two import Array
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
     from mcusim.graph import Shape
+    from mcusim.models.keras import KerasLayer
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))

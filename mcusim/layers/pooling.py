@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.fixed_point import Array, Format, Rounding, average
 from mcusim.graph import Layer, Shape
 from mcusim.layers.activation import LINEAR, Activation
 from mcusim.layers.planes import (
@@ -22,11 +21,12 @@ from mcusim.layers.planes import (
     window_parameters,
     windows,
 )
+from mcusim.numbers.power_of_two import Array, Format, Rounding, average
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +95,7 @@ class Pooling(Layer):
         return (1, 1) if len(self.shape) == 1 else plane(self.shape)[:2]
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         return LayerCode((KernelCall(self.KERNEL, ("input", "output"), self.parameters()),))
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array, Format
 from mcusim.graph import Layer
 from mcusim.layers.planes import check_channels_last
+from mcusim.numbers.power_of_two import Array, Format
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +46,6 @@ class Reshape(Layer):
         return replace(self, format=inputs[0])
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         return LayerCode((KernelCall("copy", ("input", "output"), {"elements": self.elements}),))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.errors import ModelError
-from mcusim.fixed_point import Array, Format, clamp, exponential
 from mcusim.graph import Layer
+from mcusim.numbers.power_of_two import Array, Format, clamp, exponential
+from mcusim.system.errors import ModelError
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 ONE = 2**15  # 1.0 in the tables of the exponential
 
@@ -61,7 +61,7 @@ class Softmax(Layer):
         return replace(self, format=out, input_format=inputs[0])
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import Constant, KernelCall, LayerCode
+        from mcusim.line.lower import Constant, KernelCall, LayerCode
 
         parameters: dict[str, Any] = {"rows": self.elements // self.shape[-1], "channels": self.shape[-1]}
         if self.format is None:

@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mcusim.fixed_point import ACCUMULATOR_LIMIT, Array, Format, encode, format_for, quantize_values, rounding_term
 from mcusim.graph import Layer
 from mcusim.layers.activation import LINEAR, Activation
+from mcusim.numbers.power_of_two import (
+    ACCUMULATOR_LIMIT,
+    Array,
+    Format,
+    encode,
+    format_for,
+    quantize_values,
+    rounding_term,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcusim.lower import Constant
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import Constant
+    from mcusim.line.quantize import Scheme
 
 BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
 LARGEST_SHIFT = 31  # of a 32-bit accumulator
@@ -59,7 +67,7 @@ class WeightedSum(Layer):
 
     def constants(self) -> tuple[Constant, ...]:
         """Kernel and bias as the C sees them."""
-        from mcusim.lower import Constant
+        from mcusim.line.lower import Constant
 
         return (
             Constant("kernel", "number_t", self.kernel, self.kernel_format),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.fixed_point import Array, Format
 from mcusim.graph import Layer, Shape
 from mcusim.layers.planes import Padding, check_channels_last, plane, shape_like
+from mcusim.numbers.power_of_two import Array, Format
 
 if TYPE_CHECKING:
-    from mcusim.from_keras import KerasLayer
-    from mcusim.lower import LayerCode
-    from mcusim.quantize import Scheme
+    from mcusim.line.lower import LayerCode
+    from mcusim.line.quantize import Scheme
+    from mcusim.models.keras import KerasLayer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +47,7 @@ class ZeroPadding(Layer):
         return replace(self, format=inputs[0])
 
     def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        from mcusim.lower import KernelCall, LayerCode
+        from mcusim.line.lower import KernelCall, LayerCode
 
         height, width, channels = plane(self.input_shape)
         rows, columns, _ = plane(self.shape)

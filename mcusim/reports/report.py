@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mcusim import errors
-from mcusim.errors import ConfigurationError, DataError
-from mcusim.measure import Measurements
+from mcusim.line.measure import Measurements
+from mcusim.system import errors
+from mcusim.system.errors import ConfigurationError, DataError
 
 FORMAT: Literal[1] = 1
 LARGEST_FILE_BYTES = 2**28

@@ -11,9 +11,9 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from mcusim.names import printable
 from mcusim.reports.figures import LEFT_ALIGNED, error_lines, failures, remarks, table
 from mcusim.reports.report import Report, Run
+from mcusim.system.names import printable
 
 NARROW_NAME = 16  # a model's name may wrap to this width
 GAP = 2  # between columns

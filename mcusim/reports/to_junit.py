@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
-from mcusim.names import printable
 from mcusim.reports.report import Report, Run
+from mcusim.system.names import printable
 
 # Of a run's keys those that are one value; tables within (`rom_bytes`) become `rom_bytes.total`.
 FIGURES = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import re
 
-from mcusim.names import printable
 from mcusim.reports.figures import LEFT_ALIGNED, error_lines, failures, remarks, table
 from mcusim.reports.report import Report
+from mcusim.system.names import printable
 
 
 def render(report: Report) -> str:

@@ -46,14 +46,14 @@ from robot.api import logger
 
 import mcusim
 from mcusim import pipeline
-from mcusim.budgets import figure
-from mcusim.errors import ConfigurationError, McusimError
-from mcusim.experiment import Unusable, parse_samples
-from mcusim.experiment_file import open_experiment
-from mcusim.names import file_name
+from mcusim.experiment.experiment import Unusable, parse_samples
+from mcusim.experiment.experiment_file import open_experiment
+from mcusim.line.budgets import figure
+from mcusim.line.watcher import Silent
 from mcusim.reports.report import Report, Run
 from mcusim.reports.to_markdown import render
-from mcusim.watcher import Silent
+from mcusim.system.errors import ConfigurationError, McusimError
+from mcusim.system.names import file_name
 
 ROBOT_LIBRARY_VERSION = mcusim.__version__
 ROBOT_LIBRARY_SCOPE = "GLOBAL"

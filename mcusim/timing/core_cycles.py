@@ -1,154 +1,217 @@
-"""Code + Counts -> cycles of the core alone: what every block costs behind the block that ran before it."""
+"""Instructions in the order of their execution -> cycles of each, on a Cortex-M4F without wait states.
+
+The core is in-order and single-issue. A cycle count is the time that passes until the next instruction could begin,
+so a stall belongs to the instruction that waits. A cost depends on what ran before and not on what follows.
+"""
 
 from __future__ import annotations
 
-import bisect
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-from elftools.elf.elffile import ELFFile
-
-from mcusim.timing.counts import ACCESS, FLASH, Block, Counts
-from mcusim.timing.decode import Instruction, decode
+from mcusim.timing.decode import Instruction
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
-from mcusim.timing.pipeline import Step, price
 
-_EXECUTABLE = 1
-_DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
-_CONTEXT = 16  # instructions before a block that its price is worked out behind
-
-
-class Code:
-    """Bytes of a firmware by address, and the instructions of its blocks."""
-
-    def __init__(self, pieces: Sequence[tuple[int, bytes]]) -> None:
-        self._pieces = sorted(pieces)
-        self._starts = [start for start, _ in self._pieces]
-        self._decoded: dict[tuple[int, int], tuple[Instruction, ...]] = {}
-
-    @classmethod
-    def of_elf(cls, path: Path) -> Code:
-        """The executable parts of a firmware, without what is copied to RAM."""
-        with path.open("rb") as file:
-            segments = [
-                s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_flags"] & _EXECUTABLE
-            ]
-            return cls(
-                [
-                    (int(s["p_vaddr"]), bytes(s.data()))
-                    for s in segments
-                    if s["p_filesz"] and s["p_vaddr"] == s["p_paddr"]
-                ]
-            )
-
-    @property
-    def pieces(self) -> list[tuple[int, bytes]]:
-        return list(self._pieces)
-
-    def bytes_of(self, start: int, end: int) -> bytes | None:
-        """None when that is not wholly inside one piece."""
-        at = bisect.bisect_right(self._starts, start) - 1
-        if at < 0:
-            return None
-        origin, data = self._pieces[at]
-        return data[start - origin : end - origin] if end <= origin + len(data) else None
-
-    def instructions(self, block: Block) -> tuple[Instruction, ...]:
-        """Empty for a block outside of the firmware."""
-        key = (block.start, block.end)
-        if key not in self._decoded:
-            data = self.bytes_of(*key) if block.instructions else None
-            self._decoded[key] = tuple(decode(data, block.start)) if data else ()
-        return self._decoded[key]
+_FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
+_AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase
 
 
 @dataclass(frozen=True)
-class CoreCycles:
-    """`edges`: for each edge the cycles of each instruction of the block it leads to, `edge_totals` their sums.
+class Step:
+    """One executed instruction.
 
-    `problems`: what could not be priced, and how often it ran.
+    `jumped`: it was reached by a taken branch, not by falling through. `bus`: over which its data goes.
     """
 
-    edges: tuple[tuple[int, ...], ...]
-    edge_totals: npt.NDArray[np.int64]
-    problems: Mapping[str, int]
+    instruction: Instruction
+    jumped: bool = False
+    bus: str = ""
 
 
-def core_cycles(code: Code, counts: Counts, parameters: CoreParameters = CORTEX_M4F) -> CoreCycles:
-    """Prices every edge of `counts` behind the blocks that most often led to it."""
-    context = _Contexts(code, counts)
-    priced = []
-    problems: Counter[str] = Counter()
-    totals = counts.edge_counts.sum(axis=0).tolist()
-    for edge, executed in zip(counts.edges, totals, strict=True):
-        before = context.steps(edge.source)
-        block = counts.blocks[edge.to]
-        steps = context.block_steps(edge.source, edge.to)
-        costs = price([*before, *steps], parameters)[len(before) :]
-        priced.append(tuple(costs))
-        problems.update(_problems(block, steps, int(executed), parameters))
-        if steps and steps[0].jumped and before and not before[-1].instruction.branch:
-            problems["exceptions and interrupts"] += int(executed)
-    edge_totals = np.array([sum(costs) for costs in priced], np.int64)
-    return CoreCycles(tuple(priced), edge_totals, dict(problems))
+class FetchQueue:
+    """Words of code on their way to the decoder (Arm KB ka8521: three words, aligned, decoupled from decoding).
+
+    A word is asked for as soon as the bus and one of the three places are free, and leaves when the decoder has taken
+    its last halfword. That alone gives the cycle that is lost for every three 32-bit instructions at odd halfwords
+    (Arm KA006138).
+    `late` are cycles by word (address / 4) that its memory takes longer.
+    """
+
+    def __init__(self, words: int, late: dict[int, int] | None = None) -> None:
+        self._words = words
+        self._late = late or {}
+        self._ready: dict[int, int] = {}
+        self._freed: dict[int, int] = {}
+        self._last, self._asked, self._start = -2, 0, 0
+        self._taken: set[int] = set()
+
+    def restart(self, word: int, time: int) -> None:
+        """A branch to `word` was taken; its address is on the bus at `time`."""
+        self._ready, self._freed, self._taken = {}, {}, set()
+        self._start, self._last, self._asked = word, word - 1, time - 1
+
+    def lose(self, time: int) -> None:
+        """The bus is taken in that cycle, by the target of a branch that was then not taken."""
+        self._taken.add(time)
+
+    def ready(self, word: int) -> int:
+        """The cycle in which `word` can be decoded."""
+        while self._last < word:
+            following = self._last + 1
+            asked = max(self._asked + 1, self._freed.get(following - self._words, -(1 << 30)) + 1)
+            while asked in self._taken:
+                asked += 1
+            late = self._late.get(following, 0)
+            self._ready[following] = asked + _AVAILABLE + late
+            self._last, self._asked = following, asked + late
+        return self._ready[word]
+
+    def free(self, word: int, time: int) -> None:
+        self._freed[word] = max(time, self._ready[word])
 
 
-def _problems(block: Block, steps: Sequence[Step], executed: int, parameters: CoreParameters) -> Counter[str]:
-    found: Counter[str] = Counter()
-    if not steps and block.instructions:
-        found["instructions outside of the firmware's code (in RAM, or written while running)"] += (
-            executed * block.instructions
+@dataclass
+class Core:
+    """State of the core between instructions. `execute` returns the cycles by which one moves the end forward."""
+
+    parameters: CoreParameters = CORTEX_M4F
+    late: dict[int, int] = field(default_factory=dict)
+    now: int = 0
+
+    def __post_init__(self) -> None:
+        self._queue = FetchQueue(self.parameters.queue_words, self.late)
+        self._before: Instruction | None = None
+        self._decoded = 0  # when the instruction before entered the decoder
+        self._began = 0  # when it began to execute
+        self._target_at = 0  # when the address of a taken branch is on the bus
+        self._fp_free = 0
+        self._fp_ready: dict[str, int] = {}
+        self._queue_started = False
+        self._bus = ""
+
+    def execute(self, step: Step) -> int:
+        before_now, insn = self.now, step.instruction
+        decoded = self._decode(step)
+        begin = max(self.now, decoded + 1)
+        other_bus, self._bus = step.bus != self._bus, step.bus
+        if self._hidden(insn):
+            self._decoded = decoded
+            self._before = insn if insn.kind != "it" else self._before
+            return self._passed(before_now, max(self.now, decoded))
+        began = self._begin(insn, begin, other_bus)
+        end = began + self._duration(insn, began)
+        if insn.branch:
+            self._leave(insn, decoded, began, end)
+        self._decoded, self._began, self._before = decoded, began, insn
+        return self._passed(before_now, end)
+
+    def _passed(self, before: int, end: int) -> int:
+        self.now = max(end, before)
+        return self.now - before
+
+    # ---- fetch and decode
+
+    def _decode(self, step: Step) -> int:
+        """When the instruction enters the decoder: its last halfword is there, and the one before has left."""
+        insn = step.instruction
+        first, last = insn.address >> 2, (insn.end - 1) >> 2
+        if step.jumped or not self._queue_started:
+            self._queue.restart(first, self._target_at)
+            self._queue_started = True
+            decoded = self._queue.ready(last)
+            free_first = self._queue.ready(first)
+        else:
+            decoded = max(self._queue.ready(last), self._began)
+            free_first = self._decoded + 1
+        if last != first:
+            self._queue.free(first, free_first)
+        if insn.end & 3 == 0:
+            self._queue.free(last, decoded)
+        return decoded
+
+    def _leave(self, insn: Instruction, decoded: int, began: int, end: int) -> None:
+        """The earliest address phase of the target: P cycles of refill after the branch (TRM table 3-1)."""
+        p = self.parameters
+        refill = {"direct": p.refill_direct, "indirect": p.refill_indirect}.get(insn.branch, p.refill_load)
+        self._target_at = end + refill - _AVAILABLE - 1
+        if insn.name in ("b", "cbz", "cbnz") and p.not_taken_fetch:
+            self._queue.lose(began - 1)
+
+    # ---- execute
+
+    def _hidden(self, insn: Instruction) -> bool:
+        """Instructions that take no cycle of their own."""
+        before, p = self._before, self.parameters
+        if insn.kind == "it":
+            return bool(p.fold_it and before is not None and before.size == 2 and not before.branch)
+        return bool(
+            insn.kind == "nop"
+            and p.nop_hidden
+            and before is not None
+            and (before.kind == "load" or _slow_store(before))
         )
-    for step in steps:
-        if step.instruction.kind == "unknown":
-            found[f"unknown instruction {step.instruction.text}"] += executed
-        elif step.instruction.kind == "divide":
-            found[_DIVISION.format(p=parameters)] += executed
-    return found
+
+    def _begin(self, insn: Instruction, earliest: int, other_bus: bool) -> int:
+        begin = earliest
+        before, p = self._before, self.parameters
+        if before is not None and (insn.loads or insn.stores):
+            if self._pairs(before, insn) and not (other_bus and self.parameters.pair_same_bus):
+                return max(earliest - 1, self._began + 1, self._decoded + 1)
+            if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
+                begin = max(begin, self.now + (p.address_after_load if before.loads else p.address_after_alu))
+            if before.kind == "store" and insn.loads:
+                begin = max(begin, self.now + p.load_after_store)
+        if insn.kind in _FP_KINDS:
+            begin = max(begin, self._fp_free)
+        begin = max(begin, *(self._fp_ready.get(name, 0) - (name in insn.addend) for name in insn.reads), begin)
+        return begin
+
+    def _pairs(self, before: Instruction, insn: Instruction) -> bool:
+        """The address phase of `insn` overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
+        if before.kind != "load" or insn.kind not in ("load", "store") or before.branch:
+            return False
+        if insn.stores and not self.parameters.store_hides_load:
+            return False
+        return not insn.address_reads & before.writes
+
+    def _duration(self, insn: Instruction, began: int) -> int:
+        p = self.parameters
+        if insn.kind in ("load_multiple", "store_multiple"):
+            return 1 + insn.words * p.transfer
+        if insn.kind == "store":
+            return p.store_register_offset if insn.register_offset else p.store
+        if insn.kind in _FP_KINDS:
+            return self._fp_duration(insn, began)
+        return {
+            "load": p.load + (p.literal_load if insn.literal else 0),
+            "divide": p.divide,
+            "table": p.table_branch + 1,
+            "system": p.system,
+            "barrier": p.barrier,
+            "unknown": p.unknown,
+        }.get(insn.kind, 1)
+
+    def _fp_duration(self, insn: Instruction, began: int) -> int:
+        p = self.parameters
+        busy = {"fp_mac": p.fp_mac, "fp_slow": p.fp_slow, "fp_move": p.fp_move, "fp_move_2": p.fp_move_2}.get(
+            insn.kind, 1
+        )
+        issue = {"fp_mac": p.fp_mac - p.mac_overlap, "fp_slow": 1}.get(insn.kind, busy)
+        self._fp_free = began + busy
+        if insn.kind in ("fp", "fp_mac", "fp_slow") and insn.name not in ("vmov", "vcmp", "vcmpe", "vmrs", "vmsr"):
+            for name in insn.writes:
+                self._fp_ready[name] = began + busy + p.fp_result
+        return issue
 
 
-class _Contexts:
-    """For each block the instructions that mostly ran before its end, the block included."""
-
-    def __init__(self, code: Code, counts: Counts) -> None:
-        self._code, self._counts = code, counts
-        self._likely: dict[int, int] = {}
-        self._outside = next(i for i, block in enumerate(counts.blocks) if not block.instructions)
-        most: dict[int, int] = {}
-        for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
-            if executed > most.get(edge.to, 0):
-                most[edge.to], self._likely[edge.to] = executed, edge.source
-        self._steps: dict[int, list[Step]] = {}
-        self._code_bus = _mostly_in_flash(counts)
-
-    def block_steps(self, source: int, to: int) -> list[Step]:
-        blocks = self._counts.blocks
-        jumped = blocks[source].end != blocks[to].start
-        return [
-            Step(insn, jumped and n == 0, "code" if insn.literal or insn.address in self._code_bus else "")
-            for n, insn in enumerate(self._code.instructions(blocks[to]))
-        ]
-
-    def steps(self, index: int) -> list[Step]:
-        """Up to and including block `index`."""
-        if index not in self._steps:
-            found: list[Step] = []
-            at = index
-            while len(found) < _CONTEXT and self._counts.blocks[at].instructions:
-                source = self._likely.get(at, self._outside)
-                found = self.block_steps(source, at) + found
-                at = source
-            self._steps[index] = found
-        return self._steps[index]
+def _slow_store(insn: Instruction) -> bool:
+    return insn.kind == "store" and insn.register_offset
 
 
-def _mostly_in_flash(counts: Counts) -> frozenset[int]:
-    """Addresses of the instructions whose data mostly lies in flash."""
-    totals = counts.event_counts.sum(axis=0).tolist()
-    accesses = {event.address: n for event, n in zip(counts.events, totals, strict=True) if event.kind == ACCESS}
-    in_flash = {event.address: n for event, n in zip(counts.events, totals, strict=True) if event.kind == FLASH}
-    return frozenset(address for address, n in in_flash.items() if 2 * n > accesses.get(address, 0))
+def price(
+    steps: Iterable[Step], parameters: CoreParameters = CORTEX_M4F, late: dict[int, int] | None = None
+) -> list[int]:
+    """Cycles of each of `steps`, which run one after another. `late`: see FetchQueue."""
+    core = Core(parameters, late or {})
+    core.now, core._target_at = 2, 0
+    return [core.execute(step) for step in steps]

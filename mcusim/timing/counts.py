@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.errors import EngineError
+from mcusim.system.errors import EngineError
 
 ACCESS, DATA_MISS, FETCH_MISS_NEXT, FETCH_MISS_JUMP, REGION, ODD, HALF, FLASH, DATA_HIT = range(9)
 _OF_BLOCK = (FETCH_MISS_NEXT, FETCH_MISS_JUMP)

@@ -10,9 +10,8 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Chip
-from mcusim.errors import ConfigurationError
-from mcusim.timing.core_cycles import Code, CoreCycles
+from mcusim.boards.board import Chip
+from mcusim.system.errors import ConfigurationError
 from mcusim.timing.counts import (
     ACCESS,
     DATA_HIT,
@@ -27,6 +26,7 @@ from mcusim.timing.counts import (
     Event,
 )
 from mcusim.timing.decode import Instruction
+from mcusim.timing.edge_cycles import Code, CoreCycles
 
 _SHORTEST_GRANULE = 2  # cycles that the code before a granule takes at least, where that is not known
 

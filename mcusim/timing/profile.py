@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board, Chip
-from mcusim.timing.core_cycles import CoreCycles, core_cycles
+from mcusim.boards.board import Board, Chip
+from mcusim.timing.edge_cycles import CoreCycles, core_cycles
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.recording import Recording

@@ -13,10 +13,10 @@ import numpy as np
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from mcusim.elf import read_elf
-from mcusim.errors import DataError
-from mcusim.timing.core_cycles import Code
+from mcusim.system.elf import read_elf
+from mcusim.system.errors import DataError
 from mcusim.timing.counts import Block, Counts, Edge, Event
+from mcusim.timing.edge_cycles import Code
 
 _FORMAT = 1
 

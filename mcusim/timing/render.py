@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcusim.boards import Board
+from mcusim.boards.board import Board
 from mcusim.timing.profile import HOW, Profile, energy_uwh
 from mcusim.timing.recording import Recording
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards import Board
-from mcusim.build import Firmware
+from mcusim.boards.board import Board
 from mcusim.engines.engine import Profiler, Progress
-from mcusim.measure import Cycles, Timing
+from mcusim.line.build import Firmware
+from mcusim.line.measure import Cycles, Timing
 from mcusim.timing.profile import HOW, Profile, energy_uwh, price_recording
 from mcusim.timing.recording import record, save
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcusim.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.training.keras_setup import import_keras, make_repeatable
 from mcusim.training.parameters import CnnParameters, MlpParameters, ResNetV1Parameters, read_parameters
 

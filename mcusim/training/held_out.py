@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mcusim.errors import ConfigurationError, DataError
+from mcusim.system.errors import ConfigurationError, DataError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes, whenever it was trained
 # What Keras after 3.6 writes into descriptions though it is unset; before, it refuses a model that has them.

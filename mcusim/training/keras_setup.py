@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mcusim.errors import MissingToolError
+from mcusim.system.errors import MissingToolError
 
 INSTALL = "pip install mcusim[train]"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Array, Normalization
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 from mcusim.training.keras_archive import make_portable
 from mcusim.training.normalization_file import save_normalization
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Normalization
-from mcusim.errors import DataError
+from mcusim.system.errors import DataError
 from mcusim.training.keras_archive import replace_entries
 
 ENTRY = "mcusim.json"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from mcusim.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, suggestion
 
 # A microcontroller holds nothing near these; they only keep a slip of the keyboard from filling the memory.
 LARGEST_WIDTH = 4096

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 
 OPTIMIZERS = ("sgd",)
 MOST_EPOCHS = 100_000

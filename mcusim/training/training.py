@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.datasets.dataset import Dataset, Floats, Labels, Normalization
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 from mcusim.training.architectures import build_model
 from mcusim.training.held_out import hold_out
 from mcusim.training.keras_setup import import_keras

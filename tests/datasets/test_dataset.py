@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets.dataset import Dataset, Normalization
-from mcusim.errors import DataError
+from mcusim.system.errors import DataError
 
 
 def test_z_score_of_each_channel() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import DATASETS, load_dataset
-from mcusim.errors import ConfigurationError, DataError, MissingToolError
+from mcusim.system.errors import ConfigurationError, DataError, MissingToolError
 
 
 def test_unknown_name_gets_a_suggestion() -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcusim.datasets import npz_file
-from mcusim.errors import DataError
+from mcusim.system.errors import DataError
 
 
 def arrays(**changes: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.cache import cache_folder
 from mcusim.datasets import uci_har
-from mcusim.errors import DataError
+from mcusim.system.cache import cache_folder
+from mcusim.system.errors import DataError
 from tests.server import Server
 from tests.server import server as server  # noqa: PLC0414  (a fixture)
 
@@ -129,7 +129,7 @@ def test_a_data_folder_without_this_set_leads_to_the_publisher(
 
 
 def test_without_a_network_it_says_what_to_do(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcusim.download.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("mcusim.system.download.FIRST_PAUSE_S", 0.0)
     monkeypatch.setenv("MCUSIM_UCI_HAR_URL", "http://127.0.0.1:9/no.zip")
     with pytest.raises(DataError, match="no connection") as caught:
         uci_har.load()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.boards import Board, load_board
+from mcusim.boards.board import Board, load_board
 from tests.tiny_library import BOARDS
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.build import Firmware
-from mcusim.elf import Symbol
-from mcusim.engines import renode_installation
+from mcusim.engines.renode import installation as renode_installation
+from mcusim.line.build import Firmware
+from mcusim.system.elf import Symbol
 from tests.tiny_library import INPUTS, OUTPUTS
 
 PROGRAM = """#!{python}

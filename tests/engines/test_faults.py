@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards import Board
-from mcusim.engines import qemu, renode
+from mcusim.boards.board import Board
 from mcusim.engines.engine import Engine
 from mcusim.engines.faults import Fault, describe_cause, parse_fault
-from mcusim.errors import EngineError
-from mcusim.sources import Sources
+from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.renode import engine as renode
+from mcusim.line.sources import Sources
+from mcusim.system.errors import EngineError
 from tests.tiny_library import build_library, library, samples
 
 ARM, RENODE = pytest.mark.arm, pytest.mark.renode

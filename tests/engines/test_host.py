@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards import Board
+from mcusim.boards.board import Board
 from mcusim.engines import ENGINES, host
-from mcusim.errors import EngineError, MissingToolError
+from mcusim.system.errors import EngineError, MissingToolError
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
 INT8 = np.dtype("int8")

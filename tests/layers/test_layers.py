@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mcusim.layers import BY_KERAS_NAME
-from mcusim.optimize import optimize
-from mcusim.quantize import quantize
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 

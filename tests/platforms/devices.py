@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from mcusim.assets import PLATFORMS
+from mcusim.system.assets import PLATFORMS
 from tests.platforms.repl import Entry, load
 
 

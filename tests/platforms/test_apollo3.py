@@ -7,8 +7,8 @@ import re
 import capstone
 import pytest
 
-from mcusim.assets import PLATFORMS
-from mcusim.boards import load_chip
+from mcusim.boards.board import load_chip
+from mcusim.system.assets import PLATFORMS
 from tests.platforms.devices import Device, chip
 
 ENTRIES = chip("apollo3")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.assets import PLATFORMS, RENODE_SCRIPTS
+from mcusim.system.assets import PLATFORMS, RENODE_SCRIPTS
 from tests.platforms.devices import Device, descriptions
 from tests.platforms.repl import load, parse
 

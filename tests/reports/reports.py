@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mcusim.build import RomBytes
-from mcusim.measure import Cycles, Instructions, LayerFigures, Mismatch, RamBytes
+from mcusim.line.build import RomBytes
+from mcusim.line.measure import Cycles, Instructions, LayerFigures, Mismatch, RamBytes
 from mcusim.reports.report import Check, Report, Run, RunError
 
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from mcusim.errors import ConfigurationError, DataError
 from mcusim.reports.report import Report, Run, RunError, write_text
+from mcusim.system.errors import ConfigurationError, DataError
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from mcusim import pipeline
-from mcusim.errors import EngineError
-from mcusim.experiment_file import open_experiment
-from mcusim.measure import Cycles
+from mcusim.experiment.experiment_file import open_experiment
+from mcusim.line.measure import Cycles
 from mcusim.reports.report import Check, Report, Run, RunError
+from mcusim.system.errors import EngineError
 from mcusim.testing import robot_library
 from tests.lines import FakeEngine, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards import load_board
-from mcusim.errors import ConfigurationError, DataError, EngineError
+from mcusim.boards.board import load_board
+from mcusim.system.errors import ConfigurationError, DataError, EngineError
 from mcusim.timing import counts as kinds
-from mcusim.timing.core_cycles import Code, core_cycles
 from mcusim.timing.counts import Block, Counts, Edge, Event, read_counts
+from mcusim.timing.edge_cycles import Code, core_cycles
 from mcusim.timing.memory import event_prices, wait_states
 from mcusim.timing.profile import energy_uwh, price_recording
 from mcusim.timing.recording import Function, Recording, load, save

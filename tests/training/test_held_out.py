@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets.dataset import Array
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 from mcusim.training.held_out import hold_out
 
 LABELS = np.repeat([0, 1, 2], [100, 50, 10])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.errors import ConfigurationError, DataError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.keras_archive import make_portable, replace_entries
 
 

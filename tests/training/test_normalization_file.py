@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.datasets import Normalization
-from mcusim.errors import ConfigurationError, DataError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training import load_normalization, load_record, save_normalization
 
 STATISTICS = Normalization((0.1, -2.0), (1.5, 3e-7))

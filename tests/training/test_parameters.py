@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.parameters import CnnParameters, MlpParameters, ResNetV1Parameters, read_parameters
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcusim.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError
 from mcusim.training import TrainingSettings
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import load_dataset
-from mcusim.from_keras import from_file
+from mcusim.models.keras import from_file
 from mcusim.training import load_normalization, load_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "uci_har"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import Dataset
-from mcusim.errors import ConfigurationError, MissingToolError
+from mcusim.system.errors import ConfigurationError, MissingToolError
 from mcusim.training import TrainedFiles, TrainingSettings, build_model, load_normalization, load_record, train
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import file_stem

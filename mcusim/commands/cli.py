@@ -1,0 +1,181 @@
+"""Arguments -> one call. The only place that prints errors and decides how the process ends.
+
+Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 model or data, 4 tool missing, 5 build, 6 engine, 7 budget broken,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+import mcusim
+from mcusim.commands import COMMANDS, Session
+from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
+from mcusim.system.names import printable
+
+INTERRUPTED, BROKEN_PIPE = 130, 141
+USAGE = ConfigurationError.exit_code
+
+
+class _Commands(click.Group):
+    """Commands in the order of the line, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mcusim.__version__, prog_name="mcusim")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """How will this neural network behave on that microcontroller?
+
+    Start with `mcusim run EXPERIMENT.toml`; `mcusim doctor` tells what is missing here.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The process `mcusim`."""
+    _prepare_process()
+    code = execute(list(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(code)
+
+
+def execute(arguments: list[str]) -> int:
+    """Run a command line; -> exit code. Nothing but SystemExit ever leaves it."""
+    session = Session()
+    try:
+        try:
+            with cli.make_context("mcusim", arguments, obj=session) as context:
+                code = cli.invoke(context)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else OK
+        finally:
+            session.close()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        return _complain(_usage_error(error))
+    except click.ClickException as error:
+        return _complain(ConfigurationError(error.format_message()))
+    except McusimError as error:
+        return _complain(error, session)
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted(session)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else Python complains when it flushes at the end
+        return BROKEN_PIPE
+    except OSError as error:
+        return _complain(_system_error(error))
+    except MemoryError:
+        return _complain(ConfigurationError("out of memory", hint="run fewer samples (--samples) or a smaller model"))
+    except Exception as error:
+        return _bug(error, session)
+
+
+def _prepare_process() -> None:
+    """What the terminal can encode is printed. SIGTERM (a cancelled CI job) ends like Ctrl-C: nothing is lost."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, lambda *_: _raise_interrupt())
+    if not os.environ.get("MCUSIM_DEBUG"):
+        warnings.simplefilter("ignore")  # of libraries; they are not for users
+
+
+def _raise_interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _complain(error: McusimError, session: Session | None = None) -> int:
+    """Print an error in its three lines; -> its exit code."""
+    if os.environ.get("MCUSIM_DEBUG"):
+        traceback.print_exc()
+    if type(error) is McusimError:  # a bare one is a bug, see errors.py
+        return _bug(error, session or Session())
+    parts = (("error", error.what), ("  in", error.where), ("  hint", error.hint))
+    for label, text in parts:
+        if text:
+            click.echo(f"{label}: {printable(text)}", err=True)
+    return error.exit_code
+
+
+def _usage_error(error: click.UsageError) -> ConfigurationError:
+    """click's errors in our form, with the nearest word that would have been right."""
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    context = error.ctx
+    where = context.command_path if context else "mcusim"
+    hint = f"{where} --help"
+    if isinstance(error, click.NoSuchOption) and context:
+        names = [
+            name for option in context.command.get_params(context) for name in option.opts if name.startswith("--")
+        ]
+        return ConfigurationError(
+            f"no such option {error.option_name!r}", where=where, hint=suggestion(error.option_name, names)
+        )
+    if message.startswith("no such command"):
+        name = message.split("'")[1] if "'" in message else ""
+        group = context.command if context and isinstance(context.command, click.Group) else cli
+        return ConfigurationError(f"no such command {name!r}", where=where, hint=suggestion(name, group.commands))
+    return ConfigurationError(message, where=where, hint=hint)
+
+
+def _system_error(error: OSError) -> ConfigurationError:
+    name = f" {str(error.filename)!r}" if error.filename else ""
+    hint = "choose a folder that can be written and has room: --out"
+    return ConfigurationError(f"the system refused{name}: {error.strerror or error}", hint=hint)
+
+
+def _interrupted(session: Session) -> int:
+    if os.environ.get("MCUSIM_DEBUG"):
+        traceback.print_exc()
+    kept = session.out / "report.json" if session.out else None
+    told = f": what was finished is in {kept}" if kept and session.finished_runs else ""
+    click.echo(f"interrupted{told}", err=True)
+    return INTERRUPTED
+
+
+def _bug(error: Exception, session: Session) -> int:
+    """One line for the user, everything for who repairs it."""
+    if os.environ.get("MCUSIM_DEBUG"):
+        traceback.print_exc()
+    text = "".join(traceback.format_exception(error))
+    path = _write_traceback(text, session.out)
+    reason = printable(f"{type(error).__name__}: {error}")[:200]
+    click.echo(f"bug: {reason}", err=True)
+    click.echo(f"  in: mcusim {mcusim.__version__}" + (f"; the traceback is in {path}" if path else ""), err=True)
+    click.echo("  hint: please report it with that file; MCUSIM_DEBUG=1 shows the traceback here", err=True)
+    return BUG
+
+
+def _write_traceback(text: str, out: Path | None) -> Path | None:
+    for folder in filter(None, (out, Path(tempfile.gettempdir()))):
+        try:
+            path = folder / "mcusim-bug.txt"
+            path.write_text(text, encoding="utf-8", errors="replace")
+            return path
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,193 @@
+"""This machine -> the Renode that is used here, and how it is driven: by pyrenode3 in a worker, or by Monitor script.
+
+MCUSIM_RENODE_DRIVER (`pyrenode3` or `monitor`) decides between them; else it is pyrenode3 where that can load Renode.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mcusim.system.cache import cache_folder
+from mcusim.system.command import Completed, run
+from mcusim.system.errors import ConfigurationError, MissingToolError
+
+TESTED = (1, 16, 1)
+OLDEST = (1, 16, 0)
+INSTALL_HINT = "mcusim engines install renode; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
+DRIVERS = ("pyrenode3", "monitor")
+_OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
+_START_S = 120.0  # a portable package unpacks itself when it is first started
+_ELF_MAGIC = b"\x7fELF"
+TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """`program` is started with a Monitor script, unless there is a `worker`: that of a pyrenode3 process.
+
+    `notes` are what a reader of the report should know.
+    """
+
+    program: Path | None
+    version: str
+    worker: Mapping[str, str] | None
+    notes: tuple[str, ...]
+
+
+def find_installation() -> Installation:
+    """Raises MissingToolError without a Renode that is new enough, ConfigurationError for an unknown driver."""
+    wanted = os.environ.get("MCUSIM_RENODE_DRIVER") or None
+    if wanted is not None and wanted not in DRIVERS:
+        raise ConfigurationError(f"unknown driver {wanted!r} in MCUSIM_RENODE_DRIVER", hint=" or ".join(DRIVERS))
+    program = find_program()
+    notes: list[str] = []
+    worker = None if wanted == "monitor" else _worker_environment(program, required=wanted == "pyrenode3")
+    answer = ""
+    if worker is not None:
+        answer, problem = ask_worker(tuple(sorted(worker.items())))
+        if problem and (wanted == "pyrenode3" or program is None):
+            hint = "check PYRENODE_RUNTIME, and PYRENODE_BIN or PYRENODE_BUILD_DIR; a build needs .NET on this machine"
+            raise MissingToolError(f"pyrenode3 cannot load Renode: {problem}", hint=hint)
+        if problem:
+            notes.append(f"driven by Monitor scripts, because pyrenode3 cannot load Renode: {problem}")
+            worker = None
+    if worker is None:
+        if program is None:
+            raise MissingToolError("Renode is not installed", where="RENODE_ROOT, PATH", hint=INSTALL_HINT)
+        answer = ask_program(program)
+    elif program is not None and not TOLD_VERSION.search(answer):
+        answer = ask_program(program)  # loaded, but without a number in its name
+    number = _check_version(answer, program)
+    if number[:3] != TESTED:
+        notes.append(f"Renode {'.'.join(map(str, number))}: mcusim was tested with {'.'.join(map(str, TESTED))}")
+    return Installation(program, ".".join(map(str, number)), worker, tuple(notes))
+
+
+def find_program() -> Path | None:
+    """The executable `renode`: in RENODE_ROOT, of PYRENODE_BIN or PYRENODE_BUILD_DIR, installed by mcusim, or in PATH.
+
+    Raises MissingToolError when RENODE_ROOT names a folder without one.
+    """
+    root = os.environ.get("RENODE_ROOT")
+    if root:
+        program = Path(root).absolute() / "renode"
+        if not _is_executable(program):
+            hint = "it is the folder of the unpacked package, with the program renode in it"
+            raise MissingToolError(f"there is no renode in RENODE_ROOT: {root!r}", where=str(program), hint=hint)
+        return program
+    build = os.environ.get("PYRENODE_BUILD_DIR")
+    candidates = [
+        os.environ.get("PYRENODE_BIN"),
+        os.path.join(build, "renode") if build else None,
+        *map(str, installed_programs()),
+        shutil.which("renode"),
+    ]
+    return next((Path(one).absolute() for one in candidates if one and _is_executable(one)), None)
+
+
+def _is_executable(path: str | Path) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def install_folder() -> Path:
+    """Where `mcusim engines install renode` puts it."""
+    return cache_folder() / "renode"
+
+
+def installed_programs() -> list[Path]:
+    return sorted(install_folder().glob("renode_*/renode"), reverse=True)
+
+
+def _worker_environment(program: Path | None, *, required: bool) -> dict[str, str] | None:
+    """What pyrenode3 has to be told beside the user's environment; None when it is not there or has nothing to load."""
+    missing = missing_packages()
+    if missing:
+        if required:
+            raise MissingToolError(f"the Python package {missing[0]!r} is not installed", hint=INSTALL_HINT)
+        return None
+    runtime = {} if os.environ.get("PYRENODE_RUNTIME") else {"PYRENODE_RUNTIME": "coreclr"}
+    if any(os.environ.get(name) for name in _OF_PYRENODE):
+        return runtime
+    if program is not None and _is_portable(program):
+        return {"PYRENODE_RUNTIME": "coreclr", "PYRENODE_BIN": str(program)}
+    if required:
+        raise MissingToolError("pyrenode3 does not know where Renode is", hint="set PYRENODE_BIN or PYRENODE_BUILD_DIR")
+    return None
+
+
+def missing_packages() -> list[str]:
+    """Python packages without which pyrenode3 does nothing."""
+    return [name for name in ("pyrenode3", "clr_loader") if importlib.util.find_spec(name) is None]
+
+
+def _is_portable(program: Path) -> bool:
+    """One file with .NET inside, which pyrenode3 can load; not a script that starts something else."""
+    with program.open("rb") as file:
+        return file.read(len(_ELF_MAGIC)) == _ELF_MAGIC
+
+
+@cache
+def ask_program(program: Path) -> str:
+    return start_program(program).stdout
+
+
+def start_program(program: Path) -> Completed:
+    """Lets it tell its version. Raises MissingToolError when it cannot be started, or does not end."""
+    return run([program, "--version"], timeout_s=_START_S, environment=surroundings(None))
+
+
+@cache
+def ask_worker(environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """What Renode says of its version when pyrenode3 has loaded it, or ("", why it could not)."""
+    surrounded = surroundings(None) | dict(environment)
+    command = [sys.executable, "-m", "mcusim.engines.renode.worker", "--version"]
+    try:
+        ended = run(command, timeout_s=_START_S, environment=surrounded)
+    except MissingToolError as error:
+        return "", error.what
+    if ended.returncode == 0:
+        return ended.stdout, ""
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    return "", lines[-1] if lines else f"exit code {ended.returncode}"
+
+
+def surroundings(private: Path | None) -> dict[str, str]:
+    """Environment of every Renode. `private`: a folder of its own for configuration, lock and temporary files."""
+    found = {"DOTNET_TieredPGO": "0", "TERM": "dumb", "MCUSIM_RENODE_LOCK": _lock_file()}
+    home = os.environ.get("HOME")
+    if not home or not os.access(home, os.W_OK):  # where a portable package unpacks itself, and .NET keeps its own
+        found["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = str(cache_folder() / "dotnet")
+    if private is not None:
+        found |= {"XDG_CONFIG_HOME": str(private / "config"), "TMPDIR": str(private / "tmp")}
+    return found
+
+
+def _lock_file() -> str:
+    """What workers hold while they load Renode; the null device will do where nothing can be written."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        (cache_folder() / "renode.lock").touch()
+        return str(cache_folder() / "renode.lock")
+    except OSError:
+        return os.devnull
+
+
+def _check_version(text: str, program: Path | None) -> tuple[int, ...]:
+    where = str(program) if program else "pyrenode3"
+    found = TOLD_VERSION.search(text)
+    if found is None:
+        said = " ".join(text.split())[:60]
+        raise MissingToolError(f"this is not a Renode: its --version says {said!r}", where=where, hint=INSTALL_HINT)
+    number = tuple(int(part) for part in found.groups())
+    if number < OLDEST:
+        have, oldest = ".".join(found.groups()), ".".join(map(str, OLDEST))
+        raise MissingToolError(f"Renode {have} is too old, {oldest} is needed", where=where, hint=INSTALL_HINT)
+    return number

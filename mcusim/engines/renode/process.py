@@ -1,0 +1,298 @@
+"""One Renode of a run: how it is started, and what it means when it ends or does not.
+
+The plug-in (renode_scripts/) does the work: it takes a job, a file, and leaves its results in another, whose last line
+carries the job's nonce. Renode's own exit codes say nothing, so no success is believed without that file.
+
+Monitor commands take paths badly that have a space, a quote or a semicolon: everything they name is reached through
+links in a folder whose own path is plain.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.boards.board import MemoryMap
+from mcusim.engines import shares as sharing
+from mcusim.engines.engine import Progress
+from mcusim.engines.faults import explain_fault, parse_fault
+from mcusim.engines.linked import MAILBOX
+from mcusim.engines.renode.installation import Installation, surroundings
+from mcusim.engines.shares import Share
+from mcusim.engines.source_lines import locate
+from mcusim.line.build import Firmware
+from mcusim.system.assets import RENODE_SCRIPTS
+from mcusim.system.command import start
+from mcusim.system.disk import full_disk_hint
+from mcusim.system.errors import EngineError
+from mcusim.system.names import printable
+
+PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs")
+PROFILER = ("mcusim_memory.cs", "mcusim_profile.cs")
+INSTRUCTIONS_PER_S = 100_000_000  # of virtual time: at 100 MIPS every tick of its clock is an instruction
+_PLAIN = re.compile(r"/[A-Za-z0-9_./-]*")
+_OUR_COMMAND = "There was an error executing command"
+_TROUBLE = re.compile(
+    rf"{_OUR_COMMAND}|Errors during compilation|No such command or device|Could not tokenize"
+    r"|Could not find file|Fatal error|Unhandled exception"
+)
+_PROMPT = re.compile(r"^\([\w -]*\) |^Renode is quitting")
+_LINES_SHOWN = 4
+_LONGEST_SHOWN = 300
+
+
+@contextmanager
+def plain_folder() -> Iterator[Path]:
+    """A new folder that any Monitor command can name, removed at the end. Raises EngineError when there can be none."""
+    places = (tempfile.gettempdir(), "/tmp", "/var/tmp", f"/run/user/{os.getuid()}", "/dev/shm")
+    for place in dict.fromkeys(place for place in places if _PLAIN.fullmatch(os.path.realpath(place))):
+        try:
+            made = tempfile.mkdtemp(prefix="mcusim-renode-", dir=os.path.realpath(place))
+        except OSError:
+            continue
+        try:
+            yield Path(made)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+        return
+    hint = "set TMPDIR to a folder that can be written and whose path has letters, digits, dots, - and _ only"
+    raise EngineError("there is no folder for temporary files that Renode can use", where=", ".join(places), hint=hint)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the plug-in says of a share. `result` is `done`, or a word for what happened instead, told in `detail`.
+
+    `run_us`: time of this machine from the start of the emulation to the last answer.
+    """
+
+    result: str
+    detail: str
+    samples: int
+    pc: int
+    address: int
+    instructions: int
+    stack_bytes: int
+    run_us: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """`cycles_per_instruction`: how fast DWT and SysTick count; None: as the platform says.
+
+    `cycles`: shall the firmware read its cycle counter? `profile`: options of the profiler, when that is wanted.
+    """
+
+    stall_s: float
+    cycles_per_instruction: float | None = None
+    cycles: bool = False
+    profile: Sequence[tuple[str, str]] | None = None
+
+
+@dataclass(frozen=True)
+class RenodeProcess:
+    """How the processes of a run are started, and why one ended. All but the share is the same for each."""
+
+    installation: Installation
+    firmware: Firmware
+    memory: MemoryMap
+    platform: Path
+    folder: Path
+    options: Options
+
+    def prepare(self) -> None:
+        """What all shares use: links to the scripts and the firmware, and the platform with its clocks."""
+        for name in (*PLUGIN, *PROFILER):
+            (self.folder / name).symlink_to(RENODE_SCRIPTS / name)
+        (self.folder / "firmware.elf").symlink_to(self.firmware.elf)
+        described = overlay(self.platform, self.options.cycles_per_instruction)
+        (self.folder / "board.repl").write_text(described, encoding="utf-8")
+
+    def run(self, shares: Sequence[Share], *, stall_s: float, progress: Progress | None) -> list[Outcome] | None:
+        """Starts a Renode for each share and waits. -> what the plug-in says of each, None after Ctrl-C.
+
+        Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
+        """
+        complete = sharing.run_shares(
+            shares, self.start, self.explain, self.explain_stall, stall_s=stall_s, progress=progress
+        )
+        return [self._result(share) for share in shares] if complete else None
+
+    def _result(self, share: Share) -> Outcome:
+        outcome = read_outcome(share)
+        if outcome is None or outcome.result != "done":  # Renode ends with 0 when a script fails
+            raise self.explain(share, 0)
+        return outcome
+
+    def start(self, share: Share) -> subprocess.Popen[bytes]:
+        own = self.folder / share.folder.name
+        for inner in ("config", "tmp"):
+            (own / inner).mkdir(parents=True)
+        (own / "share").symlink_to(share.folder)
+        (own / "job.txt").write_text(self.job(share, own / "share"), encoding="utf-8")
+        (own / "run.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
+        worker = self.installation.worker
+        with (share.folder / "engine.log").open("wb") as log:
+            return start(
+                self.command(own),
+                folder=own,
+                environment=surroundings(own) | dict(worker or {}),
+                stdout=log,
+                stderr=log,
+            )
+
+    def command(self, own: Path) -> list[str]:
+        script = str(own / "run.resc")
+        if self.installation.worker is not None:
+            return [sys.executable, "-m", "mcusim.engines.renode.worker", script, str(own / "share" / "renode.txt")]
+        # Without --console the Monitor listens on a TCP port. `quit` is reached when the script fails on its way.
+        return [str(self.installation.program), "--console", "--disable-gui", "--plain", script, "-e", "quit"]
+
+    def job(self, share: Share, folder: Path) -> str:
+        symbols = self.firmware.symbols
+        values = {
+            "input": folder / "input.bin",
+            "output": folder / "output.bin",
+            "counts": folder / "counts.bin",
+            "fault": folder / "fault.bin",
+            "result": folder / "renode.txt",
+            "input_bytes": self.firmware.input_bytes,
+            "output_bytes": self.firmware.output_bytes,
+            "mailbox": symbols[MAILBOX].address,
+            "stack_start": symbols["mcusim_stack_start"].address,
+            "stack_end": symbols["mcusim_stack_end"].address,
+            "cycles": int(self.options.cycles),
+            "stall_ms": max(1, round(self.options.stall_s * 1000)),
+            "parent": os.getpid(),
+            "nonce": share.nonce,
+            "exit": int(self.installation.worker is None),
+        }
+        return "".join(f"{name} {value}\n" for name, value in values.items())
+
+    def script(self, own: Path) -> list[str]:
+        """A Monitor script, which stops at its first line that fails."""
+        profiler = PROFILER if self.options.profile is not None else ()
+        lines = [f"include @{self.folder / name}" for name in (*PLUGIN, *profiler)]
+        lines += [
+            'mach create "board"',
+            f"machine LoadPlatformDescription @{self.folder / 'board.repl'}",
+            "machine AddMailbox",
+            "emulation SetGlobalAdvanceImmediately true",
+            'emulation SetGlobalQuantum "0.01"',
+            f"sysbus LoadELF @{self.folder / 'firmware.elf'}",
+            f"sysbus.cpu VectorTableOffset {self.memory.flash.origin:#010x}",
+        ]
+        if self.options.profile is None:
+            return [*lines, f'sysbus.mailbox Run "{own / "job.txt"}"']
+        options = "".join(f"{name} {value}\n" for name, value in [*self.options.profile, ("folder", own / "share")])
+        (own / "profile.txt").write_text(options, encoding="utf-8")
+        return [*lines, f'sysbus.mailbox RunProfiled "{own / "job.txt"}" "{own / "profile.txt"}"']
+
+    def explain(self, share: Share, code: int) -> EngineError:
+        """Why a process ended with `code`."""
+        outcome = read_outcome(share)
+        if outcome is not None and outcome.result != "done":
+            return self._explain_outcome(share, outcome)
+        sample, where = share.first + share.finished, str(share.folder)
+        if code < 0:
+            return EngineError(f"Renode was killed by {signal.Signals(-code).name} in sample {sample}", where=where)
+        hint = full_disk_hint(share.folder) or f"all that Renode said is in {share.folder / 'engine.log'}"
+        trouble = first_trouble(share.log)
+        if trouble is None:
+            what = f"Renode ended in sample {sample} without results, exit code {code}: {shortened(share.last_words)}"
+            return EngineError(what, where=where, hint=hint)
+        return EngineError(f"Renode cannot run this: {trouble}", where=f"{self.platform}, {where}", hint=hint)
+
+    def _explain_outcome(self, share: Share, outcome: Outcome) -> EngineError:
+        sample = share.first + outcome.samples
+        if outcome.result in ("error", "halted"):
+            return EngineError(
+                f"the run cannot go on in sample {sample}: {outcome.detail}",
+                where=f"{self.firmware.elf}, {share.folder}",
+                hint=full_disk_hint(share.folder) or "was it built by this version of mcusim, for this board?",
+            )
+        if outcome.result == "stall":
+            return EngineError(
+                f"no answer to sample {sample} within {self.options.stall_s:g} s",
+                where=f"{locate(self.firmware, outcome.pc)}, {share.folder}",
+                hint="the firmware hangs, or the model needs a longer limit",
+            )
+        try:
+            fault = parse_fault((share.folder / "fault.bin").read_bytes())
+        except OSError:
+            fault = None
+        if fault is None:
+            return EngineError(
+                f"the run ended in sample {sample}: {outcome.detail}",
+                where=f"{locate(self.firmware, outcome.pc)}, {share.folder}",
+                hint=full_disk_hint(share.folder),
+            )
+        told = None if outcome.result == "fault" else outcome.detail
+        return explain_fault(fault, self.firmware, self.memory, share.first, share.folder, told=told)
+
+    def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
+        """Not the firmware, which the plug-in watches: Renode itself does not get anywhere."""
+        return EngineError(
+            f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s",
+            where=str(share.folder),
+            hint=f"its last words are in {share.folder / 'engine.log'}: {share.last_words}",
+        )
+
+
+def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
+    """A platform description: that of the board, with DWT and SysTick going on as modelled unless that is None."""
+    quoted = str(platform).replace("\\", "\\\\").replace('"', '\\"')
+    text = f'using "{quoted}"\n'
+    if cycles_per_instruction is None:
+        return text
+    hertz = round(cycles_per_instruction * INSTRUCTIONS_PER_S)
+    clocks = {
+        "cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}",
+        "nvic": f"systickFrequency: {hertz}",
+        "dwt": f"frequency: {hertz}",
+    }
+    return text + "".join(f"\n{name}:\n    {value}\n" for name, value in clocks.items())
+
+
+def read_outcome(share: Share) -> Outcome | None:
+    """None when the plug-in left no results, or not all of them, or those of another run are there."""
+    try:
+        lines = (share.folder / "renode.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        values = dict(line.partition(" ")[::2] for line in lines)
+        if lines[-1] != f"end {share.nonce}":
+            return None
+        return Outcome(
+            values["outcome"],
+            values["detail"],
+            *(int(values[name]) for name in ("samples", "pc", "address", "instructions", "stack_bytes", "run_us")),
+        )
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def shortened(text: str) -> str:
+    """What a program wrote, as a part of a sentence."""
+    plain = printable(text)
+    return plain if len(plain) <= _LONGEST_SHOWN else plain[:_LONGEST_SHOWN] + ".."
+
+
+def first_trouble(log: str) -> str | None:
+    """The first complaint in what Renode wrote, in one line; a command of ours is shown when nothing else is told."""
+    lines = [line.strip() for line in log.splitlines() if line.strip(" \t\r^")]
+    at = next((at for at, line in enumerate(lines) if _TROUBLE.search(line)), None)
+    if at is None:
+        return None
+    told = [lines[at], *itertools.takewhile(lambda line: not _PROMPT.match(line), lines[at + 1 :][:_LINES_SHOWN])]
+    if len(told) > 1 and told[0].startswith(_OUR_COMMAND):
+        told = told[1:]
+    return shortened(" / ".join(told))

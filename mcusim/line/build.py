@@ -1,0 +1,224 @@
+"""Sources + Board -> Firmware: compiled, linked, and what its ELF says about ROM and RAM."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.boards.board import Board
+from mcusim.line.sources import Sources
+from mcusim.system.command import Completed, run
+from mcusim.system.disk import WRITE_HINT, full_disk_hint
+from mcusim.system.elf import ElfFile, Symbol, read_elf
+from mcusim.system.errors import BuildError
+from mcusim.system.toolchain import Toolchain, arm_toolchain, host_toolchain
+
+_MODEL, _SCRIPT = "model.c", "linker.ld"
+_ELF, _STAMP = "firmware.elf", "build.json"
+_IN_FLASH = (".vectors", ".model", ".weights", ".libraries", ".harness", ".data")  # .data: its initial values
+_IN_RAM = (".stack", ".data", ".bss")
+_LARGEST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class RomBytes:
+    """What flash holds: `weights` are the constant arrays of the model, `code` is everything else, padding included."""
+
+    code: int
+    weights: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A linked program. `flags` are those of the model's code; ROM and RAM are None for the host's program.
+
+    `sections` tells what ROM is made of: ``.model`` (code), ``.weights``, ``.libraries``, ``.harness``, ``.vectors``.
+    `ram_static_bytes` is all of RAM but the stack and the model's arena. A sample has `input_bytes` and `output_bytes`.
+    """
+
+    elf: Path
+    board: str
+    compiler: str
+    flags: tuple[str, ...]
+    elf_sha256: str
+    sections: Mapping[str, int]
+    symbols: Mapping[str, Symbol]
+    rom_bytes: RomBytes | None
+    ram_static_bytes: int | None
+    arena_bytes: int | None
+    input_bytes: int
+    output_bytes: int
+    host: bool
+
+
+def build(sources: Sources, board: Board, folder: Path, *, host: bool = False, sanitize: bool = False) -> Firmware:
+    """Compiles and links below `folder`; what was built from the same sources, compiler and flags is used again.
+
+    `host` builds for this machine, with `sanitize` so that undefined behaviour in a kernel ends the program.
+    The ELF is the same byte for byte wherever `folder` is. Raises MissingToolError without a compiler and BuildError
+    when it refuses, when the firmware does not fit the board (by how many bytes, and what is largest), or when
+    `folder` cannot be written.
+    """
+    toolchain = host_toolchain(sanitize=sanitize) if host else arm_toolchain(board)
+    target = "host" if host else board.name
+    goal = folder / f"{target}-{_key(sources, toolchain)[:16]}"
+    if not _is_built(goal):
+        _build_aside(sources, toolchain, board, goal)
+    return read_firmware(goal / _ELF, target, compiler=toolchain.version, flags=toolchain.flags, host=host)
+
+
+def _key(sources: Sources, toolchain: Toolchain) -> str:
+    parts = (sources.digest, toolchain.version, toolchain.flags, toolchain.harness_flags, toolchain.link_flags)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _is_built(goal: Path) -> bool:
+    """True when the ELF in `goal` is the one its stamp was written for: not cut short by a full disk, not edited."""
+    try:
+        stamp = json.loads((goal / _STAMP).read_text(encoding="utf-8"))
+        return bool(stamp["elf_sha256"] == hashlib.sha256((goal / _ELF).read_bytes()).hexdigest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _build_aside(sources: Sources, toolchain: Toolchain, board: Board, goal: Path) -> None:
+    """Builds in a folder of its own and renames it: two runs in one tree never see each other's half."""
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".build-", dir=goal.parent)).resolve()  # as compilers know it
+    except OSError as error:
+        raise _unwritable(goal.parent, error) from error
+    try:
+        _write(sources, aside, goal.parent)
+        objects = _compile(sources, toolchain, aside)
+        _link(objects, sources.files.get(_SCRIPT), toolchain, board, aside)
+        stamp = {"elf_sha256": hashlib.sha256((aside / _ELF).read_bytes()).hexdigest(), "compiler": toolchain.version}
+        (aside / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+        _move(aside, goal)
+    except OSError as error:
+        raise _unwritable(goal.parent, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write(sources: Sources, aside: Path, folder: Path) -> None:
+    try:
+        sources.write(aside)
+    except BuildError as error:
+        error.where = str(folder)  # the one that the user knows
+        raise
+
+
+def _move(aside: Path, goal: Path) -> None:
+    aside.chmod(0o755)  # mkdtemp made it private
+    if goal.exists() and not _is_built(goal):
+        shutil.rmtree(goal)
+    try:
+        aside.rename(goal)
+    except OSError:
+        if not _is_built(goal):  # else another run was faster, with the same bytes
+            raise
+
+
+def _unwritable(folder: Path, error: OSError) -> BuildError:
+    return BuildError(
+        f"cannot build in {folder.name!r}: {error.strerror}",
+        where=str(folder),
+        hint=WRITE_HINT,
+    )
+
+
+def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
+    """Object files of all C files, by name in `folder`."""
+    # No path of this machine may reach the ELF, or it would differ from one folder to the next.
+    flags = (*toolchain.flags, "-I.", f"-ffile-prefix-map={folder}=.")
+    objects = []
+    for name in sources.files:
+        if not name.endswith(".c"):
+            continue
+        objects.append(name[:-2].replace("/", "_") + ".o")
+        own_flags = () if name == _MODEL else toolchain.harness_flags
+        compiled = run([toolchain.gcc, *flags, *own_flags, "-c", name, "-o", objects[-1]], folder=folder)
+        if compiled.returncode != 0:
+            raise _refused(f"the compiler refused {name!r}", compiled, toolchain, folder)
+    return objects
+
+
+def _link(objects: list[str], script: str | None, toolchain: Toolchain, board: Board, folder: Path) -> None:
+    command = [toolchain.gcc, *toolchain.flags, *toolchain.link_flags, *objects, "-lm", "-o"]
+    linked = run([*command, _ELF, *(() if script is None else ("-T", _SCRIPT))], folder=folder)
+    if linked.returncode == 0:
+        return
+    if script and ("overflowed by" in linked.stderr or "will not fit in region" in linked.stderr):
+        # Once more with all the room there is, to learn what is needed and by what.
+        roomy = re.sub(r"^(\s*(?:flash|ram) .*LENGTH = )\d+", r"\g<1>128M", script, flags=re.MULTILINE)
+        (folder / "roomy.ld").write_text(roomy, encoding="utf-8")
+        if run([*command, "roomy.elf", "-T", "roomy.ld"], folder=folder).returncode == 0:
+            raise _too_big(read_elf(folder / "roomy.elf"), script, board)
+    raise _refused("the linker refused the firmware", linked, toolchain, folder)
+
+
+def _refused(what: str, completed: Completed, toolchain: Toolchain, folder: Path) -> BuildError:
+    lines = [line for line in completed.stderr.splitlines() if line.strip() and not line.startswith("collect2")]
+    lines = lines or [f"no message, exit code {completed.returncode}"]
+    first = next((line for line in lines if re.search("error|undefined reference|No space left", line)), lines[-1])
+    return BuildError(f"{what}: {first.strip()}", where=toolchain.version, hint=full_disk_hint(folder))
+
+
+def _too_big(elf: ElfFile, script: str, board: Board) -> BuildError:
+    there = dict(re.findall(r"^\s*(flash|ram) .*LENGTH = (\d+)", script, flags=re.MULTILINE))
+    ram_bytes = elf.symbols["mcusim_bss_end"].address - elf.symbols["mcusim_stack_start"].address
+    needs = (("flash", "flash", _IN_FLASH, _rom_bytes(elf).total), ("ram", "RAM", _IN_RAM, ram_bytes))
+    overflows, hints = [], []
+    for region, shown, sections, need in needs:
+        have = int(there[region])
+        if need > have:
+            overflows.append(f"{shown} by {need - have:,} bytes ({need:,} needed, {have:,} there)")
+            hints.append(f"largest in {shown}: {_largest(elf, sections)}")
+    what = "the firmware overflows " + " and ".join(overflows or ["the memory of the board"])
+    hint = "; ".join([*hints, "fewer filters or a narrower data type take less"])
+    return BuildError(what, where=f"board {board.name!r}", hint=hint)
+
+
+def _largest(elf: ElfFile, sections: tuple[str, ...]) -> str:
+    inside = [(symbol.size, name) for name, symbol in elf.symbols.items() if symbol.section in sections and symbol.size]
+    return ", ".join(f"{name} {size:,} bytes" for size, name in sorted(inside, reverse=True)[:_LARGEST_SHOWN])
+
+
+def read_firmware(
+    path: Path, board: str, *, compiler: str = "", flags: tuple[str, ...] = (), host: bool = False
+) -> Firmware:
+    """The Firmware that an ELF file of ours is. Raises BuildError when it is none."""
+    elf = read_elf(path)
+    if "mcusim_input" not in elf.symbols or "mcusim_output" not in elf.symbols:
+        raise BuildError(f"{path.name!r} was not built by mcusim: it has no mcusim_input", where=str(path))
+    arena = elf.symbols["arena"].size if "arena" in elf.symbols else 0
+    return Firmware(
+        elf=path.absolute(),
+        board=board,
+        compiler=compiler,
+        flags=flags,
+        elf_sha256=elf.sha256,
+        sections=elf.sections,
+        symbols=elf.symbols,
+        rom_bytes=None if host else _rom_bytes(elf),
+        ram_static_bytes=None if host else elf.sections.get(".data", 0) + elf.sections.get(".bss", 0) - arena,
+        arena_bytes=None if host else arena,
+        input_bytes=elf.symbols["mcusim_input"].size,
+        output_bytes=elf.symbols["mcusim_output"].size,
+        host=host,
+    )
+
+
+def _rom_bytes(elf: ElfFile) -> RomBytes:
+    start = elf.symbols["mcusim_vectors"].address  # what lies before is not the board's (MemoryMap.reset_at)
+    total = max(address + size for address, size in elf.loaded if address >= start) - start
+    weights = elf.sections.get(".weights", 0)
+    return RomBytes(code=total - weights, weights=weights, total=total)

@@ -1,0 +1,90 @@
+"""Trained model + board -> a folder for Renode scripts and Robot suites: images, samples, answers, platform, figures.
+
+docs/renode.md tells what each file holds. None of them needs mcusim to be used.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcusim.boards.board import Board
+from mcusim.engines.renode.process import overlay
+from mcusim.experiment.experiment import Case
+from mcusim.line.build import build
+from mcusim.line.emit_firmware import emit_console
+from mcusim.line.measure import Timing, accuracy, decide
+from mcusim.line.preflight import board_of
+from mcusim.numbers.power_of_two import Array
+from mcusim.pipeline import Line, QuantizedModel, evenly
+from mcusim.system.assets import RENODE_SCRIPTS
+from mcusim.system.errors import ConfigurationError
+
+FORMAT = 1  # of case.json, which may gain keys
+
+
+def export(line: Line, case: Case, shown: int) -> Path:
+    """Writes the folder of a case; -> its path. `shown`: samples in the firmware that prints to the board's console.
+
+    Cycles are those that the engine of `case` profiles. Raises ConfigurationError for one that cannot, and for a board
+    without a Renode platform or console.
+    """
+    board, folder = board_of(case), line.out / "export" / case.id
+    platform = _check(case, board)
+    model = line.ready(case)
+    timing = line.timing(case, model, line.firmware(case), board)
+    chosen = evenly(len(model.inputs), shown)
+    line.watcher.stage(f"exporting {case.label}")
+    what = f"the test set of {line.experiment.name}, run on {board.name}"
+    console = build(emit_console(model.library, board, model.inputs[chosen], what), board, line.out / case.id)
+    described = overlay(platform, timing.cycles_per_instruction if timing else None)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(line.firmware(replace(case, engine="renode")).elf, folder / "firmware.elf")
+    shutil.copyfile(console.elf, folder / "console.elf")
+    (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
+    (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
+    (folder / "board.repl").write_text(described, encoding="utf-8")
+    told = json.dumps(_told(case, board, model, timing, chosen), indent=2) + "\n"
+    (folder / "case.json").write_text(told, encoding="utf-8")
+    return folder
+
+
+def _check(case: Case, board: Board) -> Path:
+    if case.engine == "host":
+        raise ConfigurationError("engine 'host' knows no cycles", where=case.label, hint="--engine qemu, or renode")
+    if board.renode is None:
+        hint = "add [renode] with platform = .. to its file"
+        raise ConfigurationError(f"board {board.name!r} names no Renode platform", where=case.label, hint=hint)
+    return Path(board.renode.platform)
+
+
+def _told(case: Case, board: Board, model: QuantizedModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
+    assert board.console is not None  # emit_console has seen it
+    expected = model.expected
+    return {
+        "format": FORMAT,
+        "model": case.model.name,
+        "data_type": case.quantization.data_type,
+        "board": case.board_name,
+        "clock_hz": board.clock_hz,
+        "samples": len(model.inputs),
+        "input_bytes": model.inputs[0].nbytes,
+        "outputs": model.program.output_elements,
+        "number": model.graph.number_dtype.name,
+        "accuracy": accuracy(expected, model.origin.labels),
+        "labels": model.origin.labels.tolist(),
+        "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,
+        "cycles_per_instruction": round(timing.cycles_per_instruction, 6) if timing else None,
+        "console": {
+            "peripheral": f"sysbus.{board.console.uart}",
+            "samples": chosen.tolist(),
+            "classes": decide(expected[chosen]).tolist(),
+        },
+        "scripts": str(RENODE_SCRIPTS),
+    }

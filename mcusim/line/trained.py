@@ -1,0 +1,96 @@
+"""Model of an experiment + Dataset -> its `.keras` file: trained now, or before with the very same settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import mcusim
+from mcusim.datasets.dataset import Dataset
+from mcusim.experiment.experiment import Experiment, Model
+from mcusim.reports.report import write_text
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.names import file_name
+
+
+def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:
+    """The file in `folder` that training would give again, or None."""
+    stamp = _stamp_path(folder, model, repeat)
+    try:
+        values = json.loads(stamp.read_text(encoding="utf-8"))
+        path = folder / str(values["files"][model.keep]["name"])
+        same = values["settings"] == _settings(experiment, model, repeat, dataset)
+        return path if same and _sha256(path) == values["files"][model.keep]["sha256"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def train_model(
+    experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path, *, progress: bool
+) -> Path:
+    """Train and keep. After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too."""
+    from mcusim.training.training import train
+
+    assert model.architecture is not None
+    stamp = _stamp_path(folder, model, repeat)
+    try:
+        stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
+        files = train(
+            dataset,
+            model.architecture,
+            model.parameters,
+            model.training,
+            folder,
+            stamp.stem,
+            experiment.general.seed + repeat,
+            progress=progress,
+            normalize=experiment.dataset.normalize,
+        )
+        if not files.complete:
+            raise KeyboardInterrupt
+        kept = {"last": files.last, "best": files.best}
+        values = {
+            "settings": _settings(experiment, model, repeat, dataset),
+            "files": {keep: {"name": path.name, "sha256": _sha256(path)} for keep, path in kept.items()},
+        }
+        write_text(stamp, json.dumps(values, indent=1) + "\n")
+    except OSError as error:
+        hint = "choose another folder with --out, or make room there"
+        what = f"cannot write in {folder.name!r}: {error.strerror or error}"
+        raise ConfigurationError(what, where=str(folder), hint=hint) from None
+    return kept[model.keep]
+
+
+def _stamp_path(folder: Path, model: Model, repeat: int) -> Path:
+    """`+` is in no file name of a model: `m` repeated never meets a model that is called so."""
+    name = file_name(model.name)
+    return folder / (f"{name}+{repeat}.json" if repeat else f"{name}.json")
+
+
+def _settings(experiment: Experiment, model: Model, repeat: int, dataset: Dataset) -> dict[str, Any]:
+    """All that training depends on."""
+    values = {
+        "mcusim": mcusim.__version__,
+        "dataset": _digest(dataset),
+        "normalize": experiment.dataset.normalize,
+        "architecture": model.architecture,
+        "parameters": model.parameters,
+        "training": model.training.to_dict(),
+        "seed": experiment.general.seed + repeat,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
+
+
+def _digest(dataset: Dataset) -> str:
+    sha = hashlib.sha256(repr((dataset.name, dataset.classes, dataset.x_train.shape)).encode())
+    for array in (dataset.x_train, dataset.y_train, dataset.groups_train):
+        if array is not None:
+            sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

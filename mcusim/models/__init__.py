@@ -1,0 +1,1 @@
+"""Model file -> Graph, a module for each format."""

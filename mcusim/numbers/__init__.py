@@ -1,0 +1,1 @@
+"""How reals become integers, and sums become outputs."""

@@ -1,0 +1,1 @@
+"""What is not about networks: processes, files, the cache, downloads, TOML, ELF, names, errors."""

@@ -1,0 +1,11 @@
+"""Where the files that are not Python lie: next to the package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = _PACKAGE / "_assets"  # a wheel carries the root folders here (hatchling force-include)
+
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
+PLATFORMS, CODEGEN, RENODE_SCRIPTS = (ROOT / name for name in ("platforms", "codegen", "renode_scripts"))

@@ -1,0 +1,105 @@
+"""Other programs: found by name, started in their own session, awaited or stopped. The only module that starts any."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.system.errors import MissingToolError
+
+_TERMINATION_S = 3.0  # between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended. `returncode` is negative when a signal ended it."""
+
+    command: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def find(program: str, *, hint: str) -> str:
+    """Absolute path of `program` (a name to look for in PATH, or a path). Raises MissingToolError with `hint`."""
+    path = shutil.which(program)
+    if path is None:
+        raise MissingToolError(f"{program!r} is not installed", where="PATH", hint=hint)
+    return os.path.abspath(path)
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    folder: Path | None = None,
+    timeout_s: float = 600.0,
+    environment: Mapping[str, str] | None = None,
+) -> Completed:
+    """Runs a program to its end, without a terminal.
+
+    Messages are asked for in English, because some are read. A program that needs longer than `timeout_s`, or that
+    cannot be started, is a MissingToolError: it is not the tool it says it is.
+    """
+    words = tuple(str(word) for word in command)
+    try:
+        process = start(words, folder=folder, environment=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise MissingToolError(f"cannot start {words[0]!r}: {error.strerror}") from error
+    try:
+        stdout, stderr = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise MissingToolError(f"{words[0]!r} did not end within {timeout_s:.0f} s", where=" ".join(words)) from error
+    finally:
+        stop([process])
+    return Completed(words, process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+
+def start(
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | object = subprocess.DEVNULL,
+    stderr: int | object = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Starts a program in a session of its own: Ctrl-C reaches us alone, and we decide what becomes of it."""
+    return subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env={**os.environ, "LC_ALL": "C", **(environment or {})},
+        stdin=stdin,
+        stdout=stdout,  # type: ignore[arg-type]
+        stderr=stderr,  # type: ignore[arg-type]
+        start_new_session=True,
+    )
+
+
+def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Ends whatever of these still runs, with everything they started: asks, waits a moment, kills. Never raises."""
+    running = [process for process in processes if process.poll() is None]
+    try:
+        for process in running:
+            _signal_group(process, signal.SIGTERM)
+        for process in running:
+            try:
+                process.wait(_TERMINATION_S)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:  # also when a second Ctrl-C interrupts the waiting
+        for process in running:
+            if process.poll() is None:
+                _signal_group(process, signal.SIGKILL)
+                process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):  # ended in between
+        return

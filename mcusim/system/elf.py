@@ -1,0 +1,78 @@
+"""What an ELF file says: sections, symbols, what is loaded where, and the source line of an address."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from mcusim.system.errors import BuildError
+
+_KINDS = {"STT_FUNC": "function", "STT_OBJECT": "object", "STT_NOTYPE": "label"}
+_ALLOCATED = 0x2
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """`address` is that of the first byte (without the Thumb bit); `kind` is function, object or label."""
+
+    address: int
+    size: int
+    kind: str
+    section: str
+
+
+@dataclass(frozen=True)
+class ElfFile:
+    """`sections` that take memory: their bytes by name. `loaded`: the (address, bytes) that flashing writes."""
+
+    sections: Mapping[str, int]
+    symbols: Mapping[str, Symbol]
+    loaded: tuple[tuple[int, int], ...]
+    sha256: str
+
+
+def read_elf(path: Path) -> ElfFile:
+    """Reads an ELF file. Raises BuildError when it is none."""
+    try:
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            sections = {s.name: int(s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & _ALLOCATED}
+            segments = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
+            loaded = tuple((int(s["p_paddr"]), int(s["p_filesz"])) for s in segments)
+            return ElfFile(sections, _symbols(elf), loaded, hashlib.sha256(path.read_bytes()).hexdigest())
+    except (ELFError, OSError) as error:
+        raise BuildError(f"{path.name!r} is not a readable ELF file: {error}", where=str(path)) from error
+
+
+def _symbols(elf: ELFFile) -> dict[str, Symbol]:
+    """Named symbols of allocated sections. Where a name occurs twice (two files), the global one is meant."""
+    table = elf.get_section_by_name(".symtab")
+    found: dict[str, tuple[bool, Symbol]] = {}
+    if not isinstance(table, SymbolTableSection):
+        return {}
+    for entry in table.iter_symbols():
+        kind = _KINDS.get(entry["st_info"]["type"])
+        if not entry.name or entry.name.startswith("$") or kind is None or not isinstance(entry["st_shndx"], int):
+            continue
+        is_global = entry["st_info"]["bind"] == "STB_GLOBAL"
+        address = int(entry["st_value"])
+        if kind == "function" and elf["e_machine"] == "EM_ARM":
+            address &= ~1
+        section = elf.get_section(entry["st_shndx"]).name
+        if is_global or not found.get(entry.name, (False, None))[0]:
+            found[entry.name] = (is_global, Symbol(address, int(entry["st_size"]), kind, section))
+    return {name: symbol for name, (_, symbol) in sorted(found.items(), key=lambda item: item[1][1].address)}
+
+
+def read_code(path: Path, sections: tuple[str, ...]) -> tuple[tuple[int, bytes], ...]:
+    """(address, contents) of those of `sections` that the file has."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        found = (elf.get_section_by_name(name) for name in sections)
+        return tuple((int(s["sh_addr"]), bytes(s.data())) for s in found if s is not None)

@@ -1,0 +1,31 @@
+"""Work that several runs share is done once, and its failure is remembered as well as its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from mcusim.system.errors import McusimError
+
+Value = TypeVar("Value")
+
+
+class Once:
+    """A model that cannot be trained is not tried again for every board."""
+
+    def __init__(self) -> None:
+        self._done: dict[Hashable, Any] = {}
+        self._failed: dict[Hashable, McusimError] = {}
+
+    def do(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """`make()` the first time it is asked for `key`, the same value (or McusimError) ever after."""
+        if key in self._failed:
+            raise self._failed[key]
+        if key not in self._done:
+            try:
+                self._done[key] = make()
+            except McusimError as error:
+                self._failed[key] = error
+                raise
+        value: Value = self._done[key]
+        return value

@@ -1,0 +1,85 @@
+"""The compilers: where they are, what they are called, and the flags each part of a program is compiled with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mcusim.boards.board import Board
+from mcusim.system.command import find, run
+from mcusim.system.errors import MissingToolError
+
+ARM_GCC_HINT = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+HOST_GCC_HINT = "sudo apt-get install gcc libc6-dev"
+
+# -ffp-contract=off: floats give the same bits on host and board (and VMUL + VADD takes 2 cycles, VFMA 3).
+MODEL_FLAGS = (
+    "-std=gnu11",
+    "-O2",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
+# The harness is small rather than fast. Its start-up code must not become a call of memset: it paints its own stack.
+_HARNESS_FLAGS = ("-Os", "-ffreestanding", "-fno-tree-loop-distribute-patterns")
+_LINK_FLAGS = ("-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_SANITIZE_FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """`flags` are for the model's code; `harness_flags` follow them for the harness, `link_flags` for the linker."""
+
+    gcc: str
+    version: str
+    flags: tuple[str, ...]
+    harness_flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+
+
+def arm_toolchain(board: Board) -> Toolchain:
+    """The compiler for `board`. Raises MissingToolError when it, or its C library, is not installed."""
+    gcc = find_arm_tool("gcc")
+    if not Path(_print_file_name(gcc, "nano.specs")).is_absolute():
+        raise MissingToolError("the C library newlib-nano for Arm is not installed", where=gcc, hint=ARM_GCC_HINT)
+    chip = board.chip
+    machine = (f"-mcpu={chip.core}", "-mthumb", f"-mfpu={chip.fpu}", "-mfloat-abi=hard")
+    return Toolchain(gcc, version_line(gcc), (*machine, *MODEL_FLAGS), _HARNESS_FLAGS, _LINK_FLAGS)
+
+
+def host_toolchain(*, sanitize: bool = False) -> Toolchain:
+    """The compiler of this machine; with `sanitize`, undefined behaviour and stray accesses end the program."""
+    gcc = find_host_compiler()
+    sanitizers = _SANITIZE_FLAGS if sanitize else ()
+    return Toolchain(gcc, version_line(gcc), (*MODEL_FLAGS, *sanitizers), (), ())
+
+
+def find_arm_tool(name: str) -> str:
+    """Path of a GNU Arm tool (``gcc``, ``addr2line``). MCUSIM_ARM_GCC_PREFIX replaces ``arm-none-eabi-``."""
+    return find(os.environ.get("MCUSIM_ARM_GCC_PREFIX", "arm-none-eabi-") + name, hint=ARM_GCC_HINT)
+
+
+def find_host_compiler() -> str:
+    """Path of this machine's C compiler: MCUSIM_CC, else gcc."""
+    return find(os.environ.get("MCUSIM_CC", "gcc"), hint=HOST_GCC_HINT)
+
+
+@cache
+def version_line(program: str) -> str:
+    """First line of ``program --version``."""
+    lines = run([program, "--version"], timeout_s=20).stdout.splitlines()
+    if not lines:
+        raise MissingToolError(f"{program!r} does not answer --version")
+    return lines[0].strip()
+
+
+@cache
+def _print_file_name(gcc: str, name: str) -> str:
+    return run([gcc, f"-print-file-name={name}"], timeout_s=20).stdout.strip()

@@ -1,0 +1,292 @@
+"""The real Renode: outputs and counts as QEMU's, what can go wrong around it, and its cycle counter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from mcusim.boards.board import Board, load_board
+from mcusim.engines.engine import Execution
+from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.qemu import profile as qemu_profile
+from mcusim.engines.renode import engine as renode
+from mcusim.engines.renode import installation as renode_installation
+from mcusim.engines.renode import profile as renode_profile
+from mcusim.engines.renode.installation import DRIVERS
+from mcusim.line.build import Firmware, build, read_firmware
+from mcusim.line.emit_firmware import emit_console
+from mcusim.system.errors import BuildError, EngineError, MissingToolError
+from mcusim.timing.timing import time_firmware
+from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
+from tests.processes import running_in
+from tests.required import skip_or_fail
+from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
+
+pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("temporary")]
+INT8 = np.dtype("int8")
+
+
+def run(firmware: Firmware, board: Board, inputs: npt.NDArray[np.int8], folder: Path, **options: Any) -> Execution:
+    return renode.run(firmware, board, inputs, INT8, OUTPUTS, folder=folder, **{"jobs": 1, **options})
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Renode driven in one of the two ways; skipped where that is not installed."""
+    monkeypatch.setenv("MCUSIM_RENODE_DRIVER", request.param)
+    try:
+        renode_installation.find_installation()
+    except MissingToolError as error:
+        skip_or_fail(request.param, f"{error.what}: {error.hint}")
+    name: str = request.param
+    return name
+
+
+def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_path: Path) -> None:
+    inputs = samples(101)
+    seen: list[tuple[int, int]] = []
+    firmware = build_library(library(), board, build_folder, "renode")
+    execution = run(firmware, board, inputs, tmp_path, jobs=2, progress=lambda *at: seen.append(at))
+    assert np.array_equal(execution.outputs, expected(inputs)) and execution.outputs.dtype == INT8
+    assert execution.complete and np.array_equal(execution.indices, np.arange(101))
+    assert execution.instructions is not None and len(set(execution.instructions.tolist())) == 1
+    assert execution.total_instructions > int(execution.instructions.sum())
+    assert execution.stack_bytes is not None and 0 < execution.stack_bytes < 200
+    assert (execution.engine, execution.engine_version) == ("renode", renode.version())
+    assert seen[-1] == (101, 101) and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.arm
+def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    """Whatever might be counted wrong; and one job or three."""
+    inputs = samples(40)
+    emulators = [
+        engine.run(
+            build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, engine.NAME),
+            *(board, inputs, INT8, OUTPUTS),
+            folder=tmp_path,
+            jobs=jobs,
+        )
+        for engine, jobs in ((qemu, 1), (renode, 1), (renode, 3))
+    ]
+    for execution in emulators[1:]:
+        assert np.array_equal(execution.outputs, emulators[0].outputs)
+        assert execution.instructions is not None and emulators[0].instructions is not None
+        assert execution.instructions.tolist() == emulators[0].instructions.tolist()
+
+
+@pytest.mark.arm
+def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    inputs, folder = (
+        samples(12)[::2],
+        tmp_path,
+    )  # even ones have no thousand instructions without a branch, cut elsewhere
+    timings = []
+    for engine, profiler in ((qemu, qemu_profile.profile), (renode, renode_profile.profile)):
+        sources = library(MIXED_STATEMENT, MIXED_WORK)
+        firmware = build_library(sources, board, build_folder, engine.NAME)
+        counts = profiler(firmware, board, inputs, folder=folder, jobs=1)
+        timings.append((counts, time_firmware(firmware, board, inputs, folder, 2, None, profiler)))
+    (theirs, qemu_timing), (ours, timing) = timings
+    assert ours.instructions().tolist() == theirs.instructions().tolist()
+    assert timing.cycles.mean == pytest.approx(qemu_timing.cycles.mean, rel=1e-3)
+
+
+def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    """DWT_CYCCNT as firmware reads it around a call, once the overlay knows the modelled cycles per instruction."""
+    firmware = build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, "renode")
+    inputs = samples(5)
+    timing = time_firmware(firmware, board, inputs, tmp_path, 1, None, renode_profile.profile)
+    options = {"cycles_per_instruction": timing.cycles_per_instruction, "read_cycle_counter": True}
+    execution = run(firmware, board, inputs, tmp_path, **options)
+    assert execution.cycle_counter is not None
+    assert float(execution.cycle_counter.mean()) == pytest.approx(timing.cycles.mean, rel=0.01)
+
+
+# ---- What goes wrong ------------------------------------------------------------------------------------------------
+
+
+def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
+    with pytest.raises(EngineError) as caught:
+        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=2)
+    assert caught.value.what == "no answer to sample 5 within 2 s"
+    assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
+    assert _renodes() == []
+
+
+def test_an_access_to_nothing(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """Between the peripherals, where memory protection allows everything."""
+    statement = "if (input[0] == 3) { *(volatile int *)0x4FFF0000 = 1; }"
+    firmware = build_library(library(statement), nucleo, build_folder, "renode")
+    with pytest.raises(EngineError) as caught:
+        run(firmware, nucleo, samples(8), tmp_path)
+    assert caught.value.what == "the firmware faulted in sample 3: wrote to 0x4fff0000, where the chip has nothing"
+    assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
+
+
+def test_a_fault_that_nothing_can_handle(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """With FAULTMASK set, as in a fault handler."""
+    firmware = build_library(library('__asm__ volatile("cpsid f\\n udf #0");'), nucleo, build_folder, "renode")
+    with pytest.raises(EngineError) as caught:
+        run(firmware, nucleo, samples(1), tmp_path, stall_s=10)
+    assert caught.value.what == "the firmware faulted in sample 0: undefined instruction"
+    assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
+
+
+def test_firmware_of_the_other_board(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    edge = load_board("sparkfun_edge")
+    firmware = build_library(library(), edge, build_folder, "renode")
+    with pytest.raises(EngineError, match="was linked for flash at 0x0000C000 and RAM at 0x10000000"):
+        run(firmware, nucleo, samples(1), tmp_path)
+
+
+def test_firmware_that_is_damaged(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """Cut short: no ELF reader takes it. With other bytes inside: no vectors, so the core does not start."""
+    whole = build_library(library(), nucleo, build_folder, "renode").elf.read_bytes()
+    short = tmp_path / "short.elf"
+    short.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BuildError, match="not a readable ELF"):
+        read_firmware(short, nucleo.name)
+    bad = tmp_path / "bad.elf"
+    vectors = whole.index((0x20001000).to_bytes(4, "little"))
+    bad.write_bytes(whole[:vectors] + bytes(8) + whole[vectors + 8 :])
+    with pytest.raises(EngineError, match=r"cannot go on in sample 0: the core did not start"):
+        run(read_firmware(bad, nucleo.name), nucleo, samples(1), tmp_path)
+
+
+def test_a_platform_that_was_edited_wrong(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    assert nucleo.renode is not None
+    platform = tmp_path / 'my "board".repl'
+    platform.write_text(f'using "{nucleo.renode.platform}"\n\nled: Miscellaneous.Lamp @ gpiob 13\n')
+    board = nucleo.model_copy(update={"renode": nucleo.renode.model_copy(update={"platform": str(platform)})})
+    firmware = build_library(library(), board, build_folder, "renode")
+    with pytest.raises(EngineError) as caught:
+        run(firmware, board, samples(1), tmp_path)
+    assert "Miscellaneous.Lamp" in caught.value.what and str(platform) in (caught.value.where or "")
+
+
+@pytest.mark.parametrize("name", ["a 'b' \"c\";{d} größe ✓", "new\nline"])
+def test_folders_may_have_any_name(name: str, driver: str, nucleo: Board, tmp_path: Path) -> None:
+    firmware = build_library(library(), nucleo, tmp_path / name, "renode")
+    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path / name).outputs, expected(samples(3)))
+
+
+def test_an_unwritable_home(
+    driver: str, nucleo: Board, build_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    firmware = build_library(library(), nucleo, build_folder, "renode")
+    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).outputs, expected(samples(3)))
+
+
+# ---- Processes ------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
+
+    def press_when_nothing_moves(done: int, total: int) -> None:
+        if done == 5 + 8:  # the first job hangs in sample 5, the second finishes its eight
+            os.kill(os.getpid(), signal.SIGINT)
+
+    inputs = samples(16)
+    inputs[8:, 0] = 1
+    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=100, progress=press_when_nothing_moves)
+    assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
+    assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
+    assert _renodes() == [] and list(tmp_path.iterdir()) == []
+
+
+def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
+    seen: list[set[int]] = []
+
+    def look(done: int, total: int) -> None:
+        seen.append(_listening(_renodes()))
+
+    with pytest.raises(EngineError, match="no answer"):
+        run(firmware, nucleo, samples(8), tmp_path, stall_s=2, progress=look)
+    assert seen and set.union(*seen) == set()
+
+
+def _listening(processes: list[int]) -> set[int]:
+    """TCP ports on which one of them listens."""
+    inodes = set()
+    for process in processes:
+        try:
+            inodes |= {os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()}
+        except OSError:
+            continue
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+
+
+def _renodes() -> list[int]:
+    """Those of any run of mcusim."""
+    return running_in(lambda working: "mcusim-renode-" in working)
+
+
+def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path
+import numpy as np
+from mcusim.boards.board import load_board
+from mcusim.engines.renode import engine as renode
+from tests.tiny_library import build_library, library, samples
+board = load_board("nucleo_l452re_p")
+firmware = build_library(library({HANGS_IN_5!r}), board, Path({str(build_folder)!r}), "renode")
+renode.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tmp_path)!r}), jobs=1)
+"""
+    (tmp_path / "temporary").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    try:
+        _wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
+    finally:
+        parent.kill()
+        parent.wait()
+    _wait_for(lambda: _renodes() == [])
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    results: dict[int, bool] = {}
+    firmware = build_library(library("output[0] = 1;"), nucleo, build_folder, "renode")
+
+    def one(count: int) -> None:
+        execution = run(firmware, nucleo, samples(count), tmp_path / "runs")
+        results[count] = np.array_equal(execution.outputs, expected(samples(count)))
+
+    threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {50: True, 60: True}
+
+
+def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:
+    """Robot suites run it; here only that its model is the same object as that of every engine."""
+    console = build(emit_console(library(), board, samples(3), "tiny */ model"), board, tmp_path)
+    others = [build_library(library(), board, tmp_path, engine) for engine in ("qemu", "renode")]
+    objects = {firmware.elf.with_name("model.o").read_bytes() for firmware in (console, *others)}
+    assert len(objects) == 1

@@ -1,0 +1,205 @@
+"""Renode's control without Renode: a stand-in that succeeds, fails, hangs, prints rubbish or dies half-way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim.boards.board import Board
+from mcusim.engines.engine import Execution
+from mcusim.engines.renode import engine as renode
+from mcusim.engines.renode import process as renode_process
+from mcusim.engines.renode import profile as renode_profile
+from mcusim.engines.renode.process import first_trouble, overlay, plain_folder
+from mcusim.system.errors import EngineError, MissingToolError
+from tests.engines.renode_stand_in import WORKS, firmware, given, install
+from tests.tiny_library import INPUTS, OUTPUTS
+
+pytestmark = pytest.mark.usefixtures("temporary")
+INT8 = np.dtype("int8")
+
+
+def run(board: Board, folder: Path, inputs: np.ndarray | None = None, **options: Any) -> Execution:
+    inputs = given(9) if inputs is None else inputs
+    made = firmware(folder)
+    return renode.run(made, board, inputs, INT8, OUTPUTS, folder=folder / "run", **{"jobs": 2, **options})
+
+
+def fails(board: Board, folder: Path, **options: Any) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        run(board, folder, **options)
+    return caught.value
+
+
+def test_a_run_that_goes_well(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, WORKS, monkeypatch)
+    seen: list[tuple[int, int]] = []
+    execution = run(nucleo, tmp_path, progress=lambda *at: seen.append(at), read_cycle_counter=True)
+    assert execution.complete and np.array_equal(execution.outputs, given(9)[:, :OUTPUTS])
+    assert execution.instructions is not None and execution.instructions.tolist() == [
+        100,
+        101,
+        102,
+        103,
+        100,
+        101,
+        102,
+        103,
+        104,
+    ]
+    assert execution.cycle_counter is not None and set(execution.cycle_counter.tolist()) == {150}
+    assert execution.total_instructions == 2 * 12345 and execution.stack_bytes == 48
+    assert (execution.engine, execution.engine_version, execution.notes) == ("renode", "1.16.1", ())
+    assert seen[-1] == (9, 9)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+FAILURES = {  # behaviour, words of the error
+    "nothing": ("pass", "without results, exit code 0"),
+    "exit code": ("sys.exit(3)", "without results, exit code 3"),
+    "rubbish": (r"sys.stdout.buffer.write(b'\xff\x00\x1b[2J' * 1000); sys.exit(1)", "without results, exit code 1"),
+    "another run's results": ("answer(count); results(nonce='0123')", "without results, exit code 0"),
+    "results cut short": ("answer(count); results(end=False)", "without results, exit code 0"),
+    "outputs cut short": ("answer(count - 1); results()", "answered"),
+    "killed": ("answer(1); os.kill(os.getpid(), signal.SIGKILL)", "Renode was killed by SIGKILL in sample"),
+    "crash": ("os.abort()", "Renode was killed by SIGABRT"),
+    "script": (
+        "print(\"There was an error executing command 'x'\\nError E04: no such type\\n(board) quit\")",
+        "no such type",
+    ),
+    "plug-in": (
+        "print('Errors during compilation or loading:\\nx.cs(1,15): error CS1519'); sys.exit(1)",
+        "error CS1519",
+    ),
+    "stall": ("answer(2); results('stall', 'no answer', 2); sys.exit(20)", "no answer to sample 2 within 60 s"),
+    "no mailbox": ("results('error', 'there is no mailbox at 0x20', 0); sys.exit(20)", "there is no mailbox at 0x20"),
+    "access": ("answer(3); results('access', 'read 0x40, where the chip has nothing', 3); sys.exit(20)", "read 0x40"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_told(name: str, nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    behaviour, words = FAILURES[name]
+    install(tmp_path, behaviour, monkeypatch)
+    error = fails(nucleo, tmp_path, jobs=1)
+    assert any(word in error.what for word in words.split("|")), error.what
+    assert error.where and "Traceback" not in error.what and "\x1b" not in error.what
+    assert list((tmp_path / "run").glob("run-*/0/engine.log"))  # evidence stays
+
+
+def test_a_hang_of_renode_itself(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "answer(3); time.sleep(1000)", monkeypatch)
+    monkeypatch.setattr(renode, "START_S", 0.5)
+    began = time.monotonic()
+    error = fails(nucleo, tmp_path, jobs=1, stall_s=0.1)
+    assert error.what == "Renode itself gave no answer to sample 3 within 0.6 s" and time.monotonic() - began < 8
+
+
+def test_ctrl_c_keeps_what_is_finished(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "answer(3); time.sleep(1000)", monkeypatch)
+
+    def press(done: int, total: int) -> None:
+        if done == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    execution = run(nucleo, tmp_path, progress=press)
+    assert not execution.complete and execution.indices.tolist() == [0, 1, 2, 4, 5, 6]
+    assert execution.stack_bytes is None
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'say "hi"', "a;b", "größe ✓", "new\nline", "@x", "$y"])
+def test_folders_may_have_any_name(name: str, nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "assert set(script) <= set(map(chr, range(10, 127))), script\n" + WORKS, monkeypatch)
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))  # then another place for links is found
+    assert run(nucleo, tmp_path / name).complete
+
+
+def test_the_script_that_renode_gets(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, f"open({str(tmp_path / 'seen')!r}, 'w').write(script)\n" + WORKS, monkeypatch)
+    run(nucleo, tmp_path, jobs=1, cycles_per_instruction=1.37)
+    lines = (tmp_path / "seen").read_text().splitlines()
+    folder = lines[0].removeprefix("include @").removesuffix("/mcusim_mailbox.cs")
+    assert [line.replace(folder, "L") for line in lines] == [
+        "include @L/mcusim_mailbox.cs",
+        "include @L/mcusim_job.cs",
+        'mach create "board"',
+        "machine LoadPlatformDescription @L/board.repl",
+        "machine AddMailbox",
+        "emulation SetGlobalAdvanceImmediately true",
+        'emulation SetGlobalQuantum "0.01"',
+        "sysbus LoadELF @L/firmware.elf",
+        "sysbus.cpu VectorTableOffset 0x08000000",
+        'sysbus.mailbox Run "L/0/job.txt"',
+    ]
+
+
+def test_overlay() -> None:
+    assert overlay(Path('/a "b"/c.repl'), None) == 'using "/a \\"b\\"/c.repl"\n'
+    assert overlay(Path("/c.repl"), 1.37) == (
+        'using "/c.repl"\n\ncpu:\n    PerformanceInMips: 100\n\nnvic:\n    systickFrequency: 137000000\n'
+        "\ndwt:\n    frequency: 137000000\n"
+    )
+
+
+def test_nowhere_to_put_links(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, WORKS, monkeypatch)
+    monkeypatch.setattr(renode_process.tempfile, "mkdtemp", lambda **_: (_ for _ in ()).throw(PermissionError()))
+    with pytest.raises(EngineError, match="no folder for temporary files") as caught, plain_folder():
+        pass
+    assert caught.value.hint and "TMPDIR" in caught.value.hint
+
+
+def test_a_platform_is_needed(nucleo: Board, tmp_path: Path) -> None:
+    error = fails(nucleo.model_copy(update={"renode": None}), tmp_path)
+    assert error.what == "board 'nucleo_l452re_p' names no Renode platform" and error.hint
+
+
+def test_another_firmware(nucleo: Board, tmp_path: Path) -> None:
+    made = firmware(tmp_path)
+    moved = replace(made, symbols=made.symbols | {"mcusim_vectors": replace(made.symbols["cnn"], address=0xC000)})
+    without = replace(made, symbols={name: s for name, s in made.symbols.items() if name != "mcusim_mailbox"})
+    for wrong, words in (
+        (moved, "was linked for flash at 0x0000C000"),
+        (without, "has no mailbox for samples"),
+        (replace(made, symbols={}), "was linked for flash at 0x00000000"),
+        (replace(made, host=True), "is for the host engine"),
+    ):
+        with pytest.raises(EngineError, match=words):
+            renode.run(wrong, nucleo, given(2), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+
+
+def test_samples_of_another_size(nucleo: Board, tmp_path: Path) -> None:
+    error = fails(nucleo, tmp_path, inputs=np.zeros((2, INPUTS + 1), np.int8))
+    assert error.what == f"inputs have {INPUTS + 1} bytes a sample, the firmware was built for {INPUTS}"
+
+
+def test_a_profile_needs_its_files(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, WORKS, monkeypatch)
+    with pytest.raises(EngineError, match="the profile is not readable"):
+        renode_profile.profile(firmware(tmp_path), nucleo, given(2), folder=tmp_path / "run", jobs=1)
+
+
+def test_no_renode(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RENODE_ROOT", "PYRENODE_BIN", "PYRENODE_BUILD_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path))
+    with pytest.raises(MissingToolError, match="Renode is not installed"):
+        run(nucleo, tmp_path)
+    assert not list(tmp_path.glob("run/*"))
+
+
+def test_the_first_trouble_of_a_log() -> None:
+    log = "13:00 [INFO] fine\nThere was an error executing command 'a'\nmore\nand more\n(board) quit\nlater"
+    assert first_trouble(log) == "more / and more"
+    assert first_trouble("There was an error executing command 'a'\n") == "There was an error executing command 'a'"
+    assert first_trouble("Fatal error: x\n  at y\n^^^^\nz") == "Fatal error: x / at y / z"
+    assert first_trouble("all is well") is None

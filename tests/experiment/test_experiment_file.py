@@ -1,0 +1,278 @@
+"""Experiment files: what they say, and every mistake named with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from mcusim.experiment.experiment import (
+    DatasetChoice,
+    Expect,
+    ExpectFor,
+    Experiment,
+    General,
+    Model,
+    Quantization,
+    Table,
+    Target,
+)
+from mcusim.experiment.experiment_file import ARRAYS, TABLES, read_experiment
+from mcusim.system.errors import ConfigurationError, McusimError, ModelError
+from mcusim.training.settings import TrainingSettings
+
+ROOT = Path(__file__).parents[2]
+SMALL = """\
+[dataset]
+name = "digits"
+
+[[model]]
+name = "cnn"
+architecture = "cnn"
+
+[target]
+boards = ["nucleo_l452re_p"]
+"""
+
+Read = Callable[[str], Experiment]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def read_text(text: str) -> Experiment:
+        path = tmp_path / "test.toml"
+        path.write_text(text, encoding="utf-8")
+        return read_experiment(path)
+
+    return read_text
+
+
+def test_defaults(read: Read) -> None:
+    experiment = read(SMALL)
+    assert experiment.name == "test"
+    assert [entry.label for entry in experiment.quantizations] == ["float32"]
+    assert experiment.models[0].training == TrainingSettings()
+    assert experiment.target.samples == "all" and experiment.target.engine == "qemu"
+
+
+def test_a_file_called_experiment_is_named_after_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "gestures" / "experiment.toml"
+    path.parent.mkdir()
+    path.write_text(SMALL)
+    assert read_experiment(path).name == "gestures"
+
+
+def test_template_and_training_are_merged_key_by_key(read: Read) -> None:
+    experiment = read(
+        """
+        [dataset]
+        name = "digits"
+        [training]
+        epochs = 7
+        momentum = 0.5
+        [model_template]
+        architecture = "resnetv1"
+        parameters = { filters = 16, kernel_size = 5 }
+        training = { momentum = 0.6 }
+        [[model]]
+        name = "a"
+        [[model]]
+        name = "b"
+        parameters = { filters = 80 }
+        training = { epochs = 9 }
+        """
+    )
+    a, b = experiment.models
+    assert a.parameters == {"filters": 16, "kernel_size": 5} and b.parameters == {"filters": 80, "kernel_size": 5}
+    assert (a.training.epochs, a.training.momentum) == (7, 0.6)
+    assert (b.training.epochs, b.training.momentum) == (9, 0.6)
+
+
+def test_a_model_file_is_relative_to_the_experiment_and_takes_no_template(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"")
+    experiment = read(
+        SMALL.replace('architecture = "cnn"', 'file = "m.keras"')
+        + '[model_template]\narchitecture = "mlp"\nkeep = "best"\nparameters = { units = [3] }\n'
+    )
+    model = experiment.models[0]
+    assert model.file == tmp_path / "m.keras" and model.architecture is None and model.keep == "best"
+
+
+def test_quantizations(read: Read) -> None:
+    experiment = read(
+        SMALL
+        + """
+        [[quantization]]
+        data_type = "int16"
+        scheme = "per-network"
+        format = "Q7.9"
+        rounding = "floor"
+        [[quantization]]
+        data_type = "int9"
+        calibration_samples = 20
+        """
+    )
+    first, second = experiment.quantizations
+    assert (first.fraction, first.label) == (9, "int16 Q7.9 floor")
+    assert (second.fraction, second.label) == (None, "int9 calibration 20")
+
+
+ADDED = [  # appended to SMALL: text, what the error says, its hint
+    ("[targets]\n", "unknown table or key 'targets'", "did you mean 'target'?"),
+    ("[experiment]\nsede = 1\n", "unknown key 'sede'", "did you mean 'seed'?"),
+    ('[experiment]\nseed = "1"\n', "'seed' is '1'", "should be a valid integer"),
+    ("[experiment]\nseed = -1\n", "'seed' is -1", "greater than or equal to 0"),
+    ('[experiment]\nname = ""\n', "'name' is ''", "at least 1 character"),
+    ("[experiment]\nrepeats = 0\n", "'repeats' is 0", "greater than or equal to 1"),
+    ("[training]\nepoch = 3\n", "unknown key 'epoch'", "did you mean 'epochs'?"),
+    ("[training]\nepochs = 0\n", "'epochs' is 0", "whole number from 1"),
+    ("[training]\nlearning_rate = nan\n", "'learning_rate' is nan", "a number"),
+    ('[[quantization]]\ndata_type = "int17"\n', "unknown data type 'int17'", "did you mean 'int"),
+    ('[[quantization]]\nscheme = "per-layer"\n', "key 'data_type' is missing", "add data_type"),
+    ('[[quantization]]\ndata_type = "int8"\nscheme = "perlayer"\n', "unknown quantization scheme", "per-layer"),
+    ('[[quantization]]\ndata_type = "int8"\nscheme = "per-network"\n', "needs a format", "format = 'Q4.4'"),
+    ('[[quantization]]\ndata_type = "int8"\nscheme = "per-network"\nformat = "Q7.9"\n', "has 16 bits, int8 has 8", ""),
+    ('[[quantization]]\ndata_type = "int8"\nscheme = "per-network"\nformat = "7.9"\n', "no fixed-point format", "Qm.n"),
+    ('[[quantization]]\ndata_type = "int8"\nformat = "Q4.4"\n', "takes no format", "per-network"),
+    ('[[quantization]]\ndata_type = "float32"\nrounding = "floor"\n', "float32 is not quantized", "remove it"),
+    ('[[quantization]]\ndata_type = "int8"\nrounding = "up"\n', "'rounding' is 'up'", "'nearest' or 'floor'"),
+    ('[[quantization]]\ndata_type = "int8"\n[[quantization]]\ndata_type = "int8"\n', "int8 is there twice", "remove"),
+    ('[[model]]\nname = "cnn"\narchitecture = "mlp"\n', "there are two models 'cnn'", "a name of its own"),
+    ('[[model]]\nname = "x"\n', "needs either 'architecture' or 'file'", "architecture ="),
+    ('[[model]]\nname = "x"\narchitecture = "cmn"\n', "unknown architecture 'cmn'", "did you mean 'cnn'?"),
+    (
+        '[[model]]\nname = "x"\narchitecture = "cnn"\nparameters = { filter = 3 }\n',
+        "'filter'",
+        "did you mean 'filters'?",
+    ),
+    ('[[model]]\nname = "x"\narchitecture = "cnn"\nparameters = 3\n', "'parameters' is no table", "parameters = {"),
+    ('[[model]]\nname = "x"\narchitecture = "cnn"\nkeep = "first"\n', "'keep' is 'first'", "'last' or 'best'"),
+    ("[expect]\naccuracy_min = 91.5\n", "'accuracy_min' is 91.5", "a share from 0 to 1"),
+    ("[expect]\nrom_bytes_max = 1.5\n", "'rom_bytes_max' is 1.5", "valid integer"),
+    ("[expect]\nlatency_ms_max = inf\n", "'latency_ms_max' is inf", "finite"),
+    ("[expect]\naccuracy = 0.9\n", "unknown key 'accuracy'", "did you mean 'accuracy_min'?"),
+    ('[[expect_for]]\nmodel = "cmn"\n', "no model 'cmn'", "did you mean 'cnn'?"),
+    ('[[expect_for]]\nmodle = "cnn"\n', "unknown key 'modle'", "did you mean 'model'?"),
+    ("[model_template]\nname = 3\n[[quantization]]\ndata_type = 8\n", "'data_type' is 8", "string"),
+]
+
+
+@pytest.mark.parametrize(("added", "what", "hint"), ADDED)
+def test_mistakes_are_named_with_file_and_line(read: Read, tmp_path: Path, added: str, what: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(SMALL + added)
+    assert what in caught.value.what
+    assert hint in (caught.value.hint or "")
+    place = re.match(re.escape(str(tmp_path / "test.toml")) + r":(\d+)", caught.value.where or "")
+    assert place, caught.value.where
+    assert int(place[1]) > SMALL.count("\n"), "the line of what was added"
+
+
+CHANGED = [  # in SMALL: old text, new text, what the error says, hint
+    ('name = "digits"', 'name = "digit"', "unknown data set 'digit'", "did you mean 'digits'?"),
+    ('name = "digits"', "", "needs either 'name' or 'file'", "name = 'digits'"),
+    ('name = "digits"', 'name = "digits"\nfile = "x.npz"', "needs either 'name' or 'file'", ""),
+    ('name = "digits"', 'name = "digits"\nnormalize = "zscore"', "'normalize' is 'zscore'", "'z-score' or 'none'"),
+    ('["nucleo_l452re_p"]', '["nucleo_l452re"]', "unknown board 'nucleo_l452re'", "did you mean 'nucleo_l452re_p'?"),
+    ('["nucleo_l452re_p"]', '"nucleo_l452re_p"', "'boards' is 'nucleo_l452re_p'", "a list of names"),
+    ('["nucleo_l452re_p"]', '["sparkfun_edge", "sparkfun_edge"]', "a board is there twice", "remove one"),
+    ("boards =", 'engine = "qmeu"\nboards =', "unknown engine 'qmeu'", "did you mean 'qemu'?"),
+    ("boards =", "samples = 0\nboards =", "'samples' is 0", '"all" or a whole number'),
+    ("boards =", "jobs = 0\nboards =", "'jobs' is 0", "one for each core"),
+    ("boards =", "stall_s = -1\nboards =", "'stall_s' is -1", "greater than 0"),
+    ("[[model]]", "[model]", "'model' is no list of tables", "[[model]]"),
+    ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "docs/experiment.md"),
+    ('[dataset]\nname = "digits"', "", "the experiment has no [dataset]", "[dataset]"),
+    ("[dataset]", "[[dataset]]", "'dataset' is no table", "[dataset]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "what", "hint"), CHANGED)
+def test_mistakes_in_a_good_file(read: Read, tmp_path: Path, old: str, new: str, what: str, hint: str) -> None:
+    assert old in SMALL
+    with pytest.raises(ConfigurationError) as caught:
+        read(SMALL.replace(old, new, 1))
+    assert what in caught.value.what and hint in (caught.value.hint or "")
+    assert str(tmp_path / "test.toml") in (caught.value.where or "")
+
+
+def test_a_model_file_that_is_not_there(read: Read) -> None:
+    with pytest.raises(ModelError, match=r"no model file 'none\.keras'") as caught:
+        read(SMALL.replace('architecture = "cnn"', 'file = "none.keras"'))
+    assert caught.value.exit_code == 3
+
+
+def test_training_of_a_model_file_is_refused(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="'training' has no use"):
+        read(SMALL.replace('architecture = "cnn"', 'file = "m.keras"\ntraining = { epochs = 3 }'))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("examples/*/*.toml")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_every_example_is_an_experiment(path: Path) -> None:
+    try:
+        experiment = read_experiment(path)
+    except McusimError as error:  # pragma: no cover
+        pytest.fail(str(error))
+    assert list(experiment.cases())
+
+
+# -- docs/experiment.md ------------------------------------------------------------------------------------------------
+
+DOCUMENTED: dict[str, set[str]] = {
+    "[experiment]": set(General.model_fields),
+    "[dataset]": set(DatasetChoice.model_fields),
+    "[training]": {field.name for field in fields(TrainingSettings)},
+    "[model_template], [[model]]": set(Model.model_fields),
+    "[[quantization]]": set(Quantization.model_fields),
+    "[target]": set(Target.model_fields),
+    "[expect], [[expect_for]]": set(Expect.model_fields),
+}
+
+
+def sections() -> dict[str, str]:
+    text = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("section", DOCUMENTED)
+def test_docs_name_every_key_and_no_other(section: str) -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", sections()[section], re.MULTILINE)) == DOCUMENTED[section]
+
+
+def test_docs_have_a_section_for_every_table() -> None:
+    assert set(re.findall(r"\[+(\w+)\]+", " ".join(sections()))) == {*TABLES, *ARRAYS}
+
+
+def defaults(kind: type[Table]) -> dict[str, object]:
+    return {name: field.default for name, field in kind.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("[experiment]", defaults(General)),
+        ("[dataset]", defaults(DatasetChoice)),
+        ("[training]", {field.name: field.default for field in fields(TrainingSettings)}),
+        ("[[quantization]]", defaults(Quantization)),
+        ("[target]", defaults(Target)),
+    ],
+)
+def test_docs_give_the_defaults(section: str, values: dict[str, object]) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", sections()[section], re.MULTILINE))
+    for name, default in values.items():
+        shown = rows[name].strip(' `"')
+        if isinstance(default, float):
+            assert float(shown) == default, name
+        elif isinstance(default, (str, int)):
+            assert shown == str(default), name
+
+
+def test_expect_for_has_the_keys_of_expect() -> None:
+    assert set(ExpectFor.model_fields) - set(Expect.model_fields) == {"model", "data_type", "board"}

@@ -1,0 +1,71 @@
+"""Budgets: kept, broken, and never passed in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcusim.experiment.experiment import Expect
+from mcusim.line.budgets import check
+from mcusim.line.build import RomBytes
+from mcusim.line.measure import Cycles, RamBytes
+from mcusim.reports.report import Run, RunError
+
+
+def run(**figures: object) -> Run:
+    return Run(id="r", model="m", data_type="int8", board="b", engine="qemu", **{"complete": True, **figures})  # type: ignore[arg-type]
+
+
+FIGURES = [  # limit, figures that keep it, figures that break it
+    ("accuracy_min", 0.9, {"accuracy": 0.9}, {"accuracy": 0.8999}),
+    (
+        "accuracy_drop_max",
+        0.002,
+        {"accuracy": 0.948, "accuracy_float": 0.95},
+        {"accuracy": 0.947, "accuracy_float": 0.95},
+    ),
+    ("mismatches_max", 0, {"mismatches": 0}, {"mismatches": 1}),
+    (
+        "cycles_max",
+        100,
+        {"cycles": Cycles(100.0, 9, 191, 2, "modelled")},
+        {"cycles": Cycles(100.1, 90, 111, 2, "modelled")},
+    ),
+    ("latency_ms_max", 5.0, {"latency_ms": 5.0}, {"latency_ms": 5.1}),
+    ("rom_bytes_max", 15, {"rom_bytes": RomBytes(10, 5, 15)}, {"rom_bytes": RomBytes(10, 6, 16)}),
+    ("ram_bytes_max", 9, {"ram_bytes": RamBytes(2, 3, 4, 9)}, {"ram_bytes": RamBytes(2, 4, 4, 10)}),
+    ("energy_uwh_max", 0.1, {"energy_uwh": 0.1}, {"energy_uwh": 0.11}),
+]
+
+
+def test_every_budget_is_tested_here() -> None:
+    assert {entry[0] for entry in FIGURES} == set(Expect.model_fields)
+
+
+@pytest.mark.parametrize(("name", "limit", "good", "bad"), FIGURES)
+def test_kept_and_broken(name: str, limit: float, good: dict[str, object], bad: dict[str, object]) -> None:
+    [kept] = check(run(**good), {name: limit})
+    assert kept.passed and kept.reason is None
+    [broken] = check(run(**bad), {name: limit})
+    assert not broken.passed and broken.value is not None and "should be" in str(broken)
+
+
+@pytest.mark.parametrize(("name", "limit"), [(entry[0], entry[1]) for entry in FIGURES])
+def test_a_figure_that_is_not_there_breaks_its_budget(name: str, limit: float) -> None:
+    [broken] = check(run(), {name: limit})
+    assert not broken.passed and broken.value is None
+    assert broken.reason is not None and broken.reason.startswith("this run has no ")
+    assert broken.reason in str(broken)
+
+
+def test_a_part_of_the_samples_proves_nothing() -> None:
+    [broken] = check(run(accuracy=1.0, complete=False, samples=7), {"accuracy_min": 0.5})
+    assert not broken.passed and broken.value == 1.0 and broken.reason == "only 7 samples were run"
+
+
+def test_a_failed_run_breaks_its_budgets() -> None:
+    [broken] = check(run(complete=False, error=RunError("EngineError", "it hangs")), {"accuracy_min": 0.5})
+    assert not broken.passed and broken.reason == "the run failed: it hangs"
+
+
+def test_no_budget_no_check() -> None:
+    assert check(run(), {}) == ()

@@ -1,0 +1,200 @@
+"""Build: reproducible, cached, honest about ROM and RAM, and clear when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mcusim.boards.board import Board, load_board
+from mcusim.line.build import Firmware, build, read_firmware
+from mcusim.line.emit_firmware import emit_for
+from mcusim.line.sources import Sources
+from mcusim.system.errors import BuildError, MissingToolError
+from mcusim.system.toolchain import find_arm_tool
+from tests.small_disk import leave_free, small_disk
+from tests.tiny_library import BOARDS, build_library, library
+
+pytestmark = pytest.mark.arm
+
+
+@pytest.fixture(params=BOARDS)
+def board(request: pytest.FixtureRequest) -> Board:
+    return load_board(request.param)
+
+
+@pytest.fixture
+def nucleo() -> Board:
+    return load_board("nucleo_l452re_p")
+
+
+def test_the_same_bytes_in_any_folder(board: Board, tmp_path: Path) -> None:
+    for host in (False, True):
+        sources = emit_for("host" if host else "qemu", library(), board)
+        one = build(sources, board, tmp_path / "one", host=host)
+        other = build(sources, board, tmp_path / "a much longer, 'other' folder" / "deep", host=host)
+        assert one.elf.read_bytes() == other.elf.read_bytes() and one.elf_sha256 == other.elf_sha256
+        assert str(tmp_path).encode() not in one.elf.read_bytes()
+
+
+def test_relative_folders_and_links(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = build_library(library(), nucleo, tmp_path / "plain", "qemu")
+    (tmp_path / "link").symlink_to(tmp_path / "plain", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain" / plain.elf.parent.name).rename(tmp_path / "away")
+    for folder in (Path("relative"), Path("link/deeper"), Path()):
+        other = build_library(library(), nucleo, folder, "qemu")
+        assert other.elf.is_absolute() and other.elf.read_bytes() == (tmp_path / "away/firmware.elf").read_bytes()
+
+
+def test_the_model_is_the_same_object_at_the_same_place(tmp_path: Path) -> None:
+    """On both boards, on silicon and in an emulator; and always right after the vectors."""
+    firmwares = []
+    for name in BOARDS:
+        board = load_board(name)
+        for engine in ("qemu", "board"):
+            firmwares.append((board, build_library(library(), board, tmp_path / engine, engine)))
+    assert len({(firmware.elf.parent / "model.o").read_bytes() for _, firmware in firmwares}) == 1
+    for board, firmware in firmwares:
+        assert firmware.symbols["cnn"].address == board.memory.flash.origin + 64
+        assert firmware.symbols["mcusim_stack_start"].address % 0x10000000 == 0  # the bottom of RAM
+
+
+def test_built_once(nucleo: Board, tmp_path: Path) -> None:
+    first = build_library(library(), nucleo, tmp_path, "qemu")
+    stamp = first.elf.stat().st_mtime_ns
+    again = build_library(library(), nucleo, tmp_path, "qemu")
+    assert again == first and again.elf.stat().st_mtime_ns == stamp
+    assert [path.name for path in tmp_path.iterdir()] == [first.elf.parent.name]
+    assert build_library(library("output[0] = 1;"), nucleo, tmp_path, "qemu").elf != first.elf
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove", "stamp"])
+def test_a_damaged_build_is_not_used(damage: str, nucleo: Board, tmp_path: Path) -> None:
+    first = build_library(library(), nucleo, tmp_path, "qemu")
+    content = first.elf.read_bytes()
+    if damage == "truncate":
+        first.elf.write_bytes(content[:100])
+    elif damage == "remove":
+        first.elf.unlink()
+    else:
+        (first.elf.parent / "build.json").write_text("{}")
+    assert build_library(library(), nucleo, tmp_path, "qemu").elf.read_bytes() == content
+
+
+def flashed_bytes(firmware: Firmware) -> int:
+    """What a programmer writes: the image that objcopy makes."""
+    image = firmware.elf.with_suffix(".bin")
+    command = [find_arm_tool("objcopy"), "-O", "binary", "--remove-section", ".reset", str(firmware.elf), str(image)]
+    subprocess.run(command, check=True)
+    return image.stat().st_size
+
+
+@pytest.mark.parametrize("engine", ["qemu", "board"])
+def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
+    initialized = "static volatile int32_t counters[3] = {1, 2, 3};"
+    firmware = build_library(library("counters[0]++;", initialized), board, tmp_path, engine)
+    rom = firmware.rom_bytes
+    assert rom is not None
+    assert rom.weights == 4 * 16 and rom.code + rom.weights == rom.total
+    assert rom.total == flashed_bytes(firmware)  # initial values of .data and padding included
+    assert firmware.arena_bytes == 4 * 4
+    assert firmware.ram_static_bytes == firmware.sections[".data"] + firmware.sections[".bss"] - 4 * 4
+    of_harness = 4 if engine == "qemu" else 4 + 64  # where the cycle counter is, and the mailbox
+    assert firmware.sections[".data"] == 12 + of_harness and firmware.sections[".stack"] == 4096
+    assert (firmware.input_bytes, firmware.output_bytes) == (16, 4)
+    assert firmware.sections[".harness"] < 1100  # what a user pays for being told what went wrong
+
+
+def test_host_program_claims_no_rom(nucleo: Board, tmp_path: Path) -> None:
+    firmware = build_library(library(), nucleo, tmp_path, "host")
+    assert firmware.host and firmware.board == "host"
+    assert firmware.rom_bytes is None and firmware.ram_static_bytes is None and firmware.arena_bytes is None
+
+
+def too_big(flash: int, ram: int) -> Sources:
+    declarations = f"static const number_t dense_9_kernel[{flash}] = {{1}};\nstatic number_t workspace[{ram}];"
+    return library("output[1] = workspace[input[0] & 1] += dense_9_kernel[input[0] & 3];", declarations)
+
+
+def test_too_much_flash(board: Board, tmp_path: Path) -> None:
+    size = board.memory.flash.size_bytes
+    with pytest.raises(BuildError) as caught:
+        build_library(too_big(size, 1), board, tmp_path, "qemu")
+    assert caught.value.what.startswith("the firmware overflows flash by 1,")
+    assert f"{size:,} there" in caught.value.what and "RAM" not in caught.value.what
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(f"largest in flash: dense_9_kernel {size:,} bytes, ")
+
+
+def test_too_much_of_everything(board: Board, tmp_path: Path) -> None:
+    with pytest.raises(BuildError) as caught:
+        build_library(too_big(3 << 20, 5 << 20), board, tmp_path, "qemu")
+    assert "overflows flash by 2," in caught.value.what and " and RAM by " in caught.value.what
+    assert caught.value.hint is not None and f"workspace {5 << 20:,} bytes" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exact_fit(nucleo: Board, tmp_path: Path) -> None:
+    """What just fits does; a byte and a word of alignment more are said to be too much."""
+    small = build_library(too_big(4, 8), nucleo, tmp_path, "qemu")
+    free = nucleo.memory.ram.end - small.symbols["mcusim_bss_end"].address
+    build_library(too_big(4, 8 + free - 4), nucleo, tmp_path, "qemu")
+    with pytest.raises(BuildError, match=r"overflows RAM by [48] bytes"):
+        build_library(too_big(4, 8 + free + 1), nucleo, tmp_path, "qemu")
+
+
+def test_full_disk(nucleo: Board, tmp_path: Path) -> None:
+    """Whatever does not fit any more, sources, objects or the ELF: an error that says so, and nothing left behind."""
+    seen = set()
+    with small_disk(tmp_path) as disk:
+        for free_pages in (0, 2, 8, 16, 20, 24, 30, 120):
+            leave_free(disk, free_pages)
+            try:
+                build_library(library(), nucleo, disk / "build", "qemu")
+            except BuildError as error:
+                seen.add(error.what.partition(" ")[0])
+                assert error.hint is not None and "make room" in error.hint
+                assert error.where is not None and ".build-" not in error.where
+                assert list(disk.glob("build/*")) == []
+            else:
+                seen.add("built")
+    assert {"cannot", "the", "built"} <= seen
+
+
+def test_compiler_errors_are_shown(nucleo: Board, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"the compiler refused 'model.c': model.c:\d+:\d+: error: 'nonsense' undecl"):
+        build_library(library("nonsense = 1;"), nucleo, tmp_path, "qemu")
+    with pytest.raises(BuildError, match=r"the linker refused the firmware: .*undefined reference to .elsewhere"):
+        build_library(library("elsewhere();", "void elsewhere(void);"), nucleo, tmp_path, "qemu")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_compiler(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCUSIM_ARM_GCC_PREFIX", "/nowhere/arm-")
+    with pytest.raises(MissingToolError) as caught:
+        build_library(library(), nucleo, tmp_path, "qemu")
+    assert "'/nowhere/arm-gcc'" in caught.value.what
+    assert caught.value.hint == "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    monkeypatch.setenv("MCUSIM_CC", "no-such-compiler")
+    with pytest.raises(MissingToolError, match="no-such-compiler"):
+        build_library(library(), nucleo, tmp_path, "host")
+
+
+def test_missing_newlib(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "arm-gcc").write_text('#!/bin/sh\n[ "$1" = --version ] && echo "gcc 12" || echo nano.specs\n')
+    (tmp_path / "arm-gcc").chmod(0o755)
+    monkeypatch.setenv("MCUSIM_ARM_GCC_PREFIX", str(tmp_path / "arm-"))
+    with pytest.raises(MissingToolError, match="newlib-nano for Arm is not installed"):
+        build_library(library(), nucleo, tmp_path, "qemu")
+
+
+def test_not_our_elf(tmp_path: Path, nucleo: Board) -> None:
+    (tmp_path / "text").write_text("text")
+    (tmp_path / "cut").write_bytes(build_library(library(), nucleo, tmp_path, "qemu").elf.read_bytes()[:300])
+    for path in (tmp_path / "text", tmp_path / "cut", tmp_path / "nothing", tmp_path):
+        with pytest.raises(BuildError, match="is not a readable ELF file"):
+            read_firmware(path, "x")
+    with pytest.raises(BuildError, match="was not built by mcusim"):
+        read_firmware(Path("/bin/true"), "x")

@@ -1,0 +1,109 @@
+"""Generated C: reads well (golden), compiles without a warning, holds no name that a user chose."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import c_names, lower
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from tests.compiled import MAIN, WARNINGS
+from tests.graphs import Builder
+
+Golden = Callable[[str, str], None]
+
+
+def small_network(name: str = "small") -> Graph:
+    builder = Builder((8, 2), seed=3)
+    start = builder.conv(2, 3, padding="same", activation="relu6")
+    end = builder.depthwise(3, padding="same")
+    builder.add("Add", start, end)
+    builder.add("Concatenate", start, builder.last.name)
+    builder.add("AveragePooling1D")
+    builder.add("Flatten")
+    builder.dense(3)
+    return optimize(builder.graph(name))
+
+
+def samples() -> np.ndarray:
+    return Builder((8, 2)).samples(16)
+
+
+@pytest.mark.parametrize("data_type", ["float32", "int8", "int16"])
+def test_golden_c(golden: Golden, data_type: str) -> None:
+    sources = emit_library(lower(quantize(small_network(), samples(), data_type)), mean=[0.5, 0], deviation=[1, 2.25])
+    for name in ("model.c", "model.h", "weights.h", "number_config.h"):
+        golden(f"{data_type}/{name}", sources.files[name])
+
+
+def test_only_the_kernels_in_use_are_packed() -> None:
+    names = set(emit_library(lower(small_network())).files)
+    kernels = {"nn_add.h", "nn_average_pooling.h", "nn_concatenate.h", "nn_convolution.h", "nn_dense.h", "nn_window.h"}
+    assert names == {"model.c", "model.h", "weights.h", "number.h", "number_config.h"} | kernels
+
+
+def test_same_input_same_bytes() -> None:
+    digests = {emit_library(lower(quantize(small_network(), samples(), "int8"))).digest for _ in range(2)}
+    assert len(digests) == 1
+
+
+HOSTILE = [
+    "int",
+    'a b"c',
+    "*/ #error",
+    "../../etc/passwd",
+    "naïve λ",
+    "\n#include <evil>",
+    "x" * 5000,
+    "",
+    "9lives",
+    "%s\\",
+]
+
+
+def test_hostile_names_never_reach_c() -> None:
+    names = c_names([*HOSTILE, "a-b", "a_b", "A B"])
+    assert len(set(names.values())) == len(names)
+    assert all(re.fullmatch(r"layer_[a-z0-9_]{1,44}", name) for name in names.values())
+    for hostile in HOSTILE:
+        builder = Builder((4,), seed=1)
+        builder.dense(2)
+        graph = Graph((builder.layers[0], builder.layers[1]), hostile)
+        files = emit_library(lower(quantize(graph, builder.samples(), "int8"))).files
+        assert "evil" not in re.sub(r"/\*.*?\*/", "", files["model.c"], flags=re.DOTALL)
+        assert all(line.isascii() for line in files["model.c"].splitlines())
+
+
+@pytest.mark.parametrize("data_type", ["float32", "int8", "int16", "int9"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])
+def test_it_compiles_without_a_warning(tmp_path: Path, compiler: str, data_type: str) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(
+            f"{compiler} is not installed: apt-get install {compiler.replace('arm-none-eabi-gcc', 'gcc-arm-none-eabi')}"
+        )
+    emit_library(lower(quantize(small_network(), samples(), data_type))).write(tmp_path)
+    (tmp_path / "main.c").write_text(MAIN)
+    for optimization in ("-Os", "-O3"):
+        flags = ["-std=gnu11", optimization, *WARNINGS, "-Wshadow", "-Wstrict-prototypes"]
+        done = subprocess.run(
+            [compiler, *flags, "-c", "model.c", "main.c"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-(2**31), "(-2147483647LL - 1)"), (2**40, "1099511627776LL"), (0.1, "0.100000001f")]
+)
+def test_numbers_are_c_literals(value: float, text: str) -> None:
+    from mcusim.line.emit import _number
+
+    assert _number(float(np.float32(value)) if isinstance(value, float) else value) == text

@@ -1,0 +1,103 @@
+"""What `mcusim export` writes is complete, and true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim.boards.board import load_board
+from mcusim.commands import cli
+from mcusim.engines.qemu import engine as qemu
+from mcusim.line.build import read_firmware
+
+ROOT = Path(__file__).parents[2]
+DIGITS = str(ROOT / "examples" / "digits")
+BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
+pytestmark = [pytest.mark.train, pytest.mark.arm]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits")
+    choice = ["--data-type", "int8", "--data-type", "float32", "--samples", "40", "--shown", "4"]
+    assert cli.execute(["export", DIGITS, *choice, "--out", str(folder)]) == 0
+    return folder
+
+
+def told(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    return values
+
+
+@pytest.mark.parametrize("data_type", ["int8", "float32"])
+@pytest.mark.parametrize("board", BOARDS)
+def test_files_and_figures(board: str, data_type: str, out: Path) -> None:
+    folder = out / "export" / f"cnn-{data_type}-{board}"
+    files = {"board.repl", "case.json", "console.elf", "expected.bin", "firmware.elf", "input.bin"}
+    assert {path.name for path in folder.iterdir()} == files
+    case = told(folder)
+    assert (case["board"], case["data_type"], case["samples"], case["number"]) == (board, data_type, 40, data_type)
+    assert (folder / "input.bin").stat().st_size == 40 * case["input_bytes"]
+    expected = np.fromfile(folder / "expected.bin", dtype=case["number"]).reshape(40, case["outputs"])
+    decided = expected.argmax(axis=1)
+    assert case["console"]["classes"] == decided[case["console"]["samples"]].tolist()
+    assert len(case["console"]["samples"]) == 4
+    assert case["accuracy"] == np.mean(decided == case["labels"]) > 0.9
+    hertz = round(case["cycles_per_instruction"] * 100e6)
+    platform = (folder / "board.repl").read_text()
+    assert f"platforms/boards/{board}.repl" in platform
+    assert abs(int(platform.split("systickFrequency: ")[1].split()[0]) - hertz) <= 50
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_both_images_are_for_the_board_itself(board: str, out: Path) -> None:
+    folder = out / "export" / f"cnn-int8-{board}"
+    origin = load_board(board).memory.flash.origin
+    for name, has_mailbox in (("firmware.elf", True), ("console.elf", False)):
+        symbols = read_firmware(folder / name, board).symbols
+        assert symbols["mcusim_vectors"].address == origin
+        assert ("mcusim_mailbox" in symbols) == has_mailbox
+
+
+def test_expected_answers_are_those_of_the_firmware(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the same model in QEMU."""
+    folder = out / "export" / "cnn-int8-nucleo_l452re_p"
+    assert cli.execute(["build", DIGITS, "--data-type", "int8", "--board", BOARDS[0], "--out", str(out)]) == 0
+    elf = Path(capsys.readouterr().out.splitlines()[-1].strip())
+    case = told(folder)
+    inputs = np.fromfile(folder / "input.bin", dtype=np.int8).reshape(40, -1)
+    execution = qemu.run(
+        read_firmware(elf, BOARDS[0]),
+        load_board(BOARDS[0]),
+        inputs,
+        np.dtype(np.int8),
+        case["outputs"],
+        folder=tmp_path,
+        jobs=1,
+    )
+    assert execution.outputs.tobytes() == (folder / "expected.bin").read_bytes()
+
+
+def test_again_is_the_same_byte_for_byte(out: Path) -> None:
+    folder = out / "export" / "cnn-int8-nucleo_l452re_p"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    choice = ["--data-type", "int8", "--board", BOARDS[0], "--samples", "40", "--shown", "4"]
+    assert cli.execute(["export", DIGITS, *choice, "--out", str(out)]) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_cannot_be_exported(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["export", DIGITS, "--engine", "host", "--out", str(out)]) == 2
+    assert "engine 'host' knows no cycles" in capsys.readouterr().err
+    board = tmp_path / "mine.toml"
+    text = (ROOT / "platforms" / "boards" / "nucleo_l452re_p.toml").read_text(encoding="utf-8")
+    board.write_text(re.sub(r"\[renode\]\n.*\n", "", text), encoding="utf-8")
+    assert cli.execute(["export", DIGITS, "--board", str(board), "--out", str(out)]) == 2
+    assert "board 'mine' names no Renode platform" in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""What fuses, and what must not."""
+
+from __future__ import annotations
+
+from mcusim.line.optimize import optimize
+from tests.graphs import Builder
+
+
+def kinds(builder: Builder) -> list[str]:
+    return [layer.kind for layer in optimize(builder.graph())][1:]
+
+
+def test_relu_joins_the_layer_before_it() -> None:
+    builder = Builder((8, 3))
+    builder.conv(4, activation="relu6")
+    builder.add("MaxPooling1D")
+    builder.add("ReLU")
+    assert kinds(builder) == ["Conv1D", "MaxPooling1D"]
+
+
+def test_a_layer_that_two_read_keeps_its_sum() -> None:
+    builder = Builder((8, 3))
+    start = builder.conv(3, padding="same")
+    relu = builder.add("ReLU")
+    builder.add("Add", start, relu)
+    assert kinds(builder) == ["Conv1D", "ReLU", "Add"]
+
+
+def test_normalization_after_relu_stays() -> None:
+    builder = Builder((8, 3))
+    builder.conv(3, activation="relu")
+    builder.normalization()
+    assert kinds(builder) == ["Conv1D", "BatchNormalization"]
+
+
+def test_normalization_joins_convolution_and_dense_before_their_relu() -> None:
+    builder = Builder((8, 3))
+    builder.conv(3)
+    builder.normalization()
+    builder.add("ReLU")
+    builder.add("Flatten")
+    builder.dense(4)
+    builder.normalization()
+    assert kinds(builder) == ["Conv1D", "Reshape", "Dense"]
+
+
+def test_padding_joins_convolutions_but_not_pooling() -> None:
+    builder = Builder((8, 3))
+    builder.add("ZeroPadding1D", padding=1)
+    builder.conv(3)
+    builder.add("ZeroPadding1D", padding=1)
+    builder.add("MaxPooling1D")
+    assert kinds(builder) == ["Conv1D", "ZeroPadding1D", "MaxPooling1D"]
+
+
+def test_only_the_softmax_at_the_output_is_dropped() -> None:
+    builder = Builder((8, 3))
+    builder.add("Softmax")
+    builder.conv(3, activation="softmax")
+    graph = optimize(builder.graph())
+    assert [layer.kind for layer in graph][1:] == ["Softmax", "Conv1D"]
+    assert "dropped the softmax" in graph.notes[0]
+
+
+def test_nothing_to_fuse_with_the_input() -> None:
+    builder = Builder((8, 3))
+    builder.add("ReLU")
+    assert kinds(builder) == ["ReLU"]

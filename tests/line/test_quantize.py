@@ -1,0 +1,89 @@
+"""Scales, proofs and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import calibration_subset, quantize
+from mcusim.numbers.power_of_two import Format, decode
+from mcusim.system.errors import ConfigurationError, DataError
+from tests.graphs import Builder
+
+
+def network(spread: float = 1.0) -> tuple[Graph, Builder]:
+    builder = Builder((24, 6), spread=spread)
+    builder.conv(8, 3, padding="same", activation="relu")
+    start = builder.last.name
+    builder.conv(8, 3, padding="same")
+    builder.add("Add", start, builder.last.name)
+    builder.add("ReLU")
+    builder.add("GlobalMaxPooling1D")
+    builder.dense(5)
+    return optimize(builder.graph()), builder
+
+
+@pytest.mark.parametrize(("data_type", "tolerance"), [("int16", 2e-3), ("int12", 3e-2), ("int9", 0.3), ("int8", 0.6)])
+def test_the_error_shrinks_with_the_width(data_type: str, tolerance: float) -> None:
+    graph, builder = network()
+    x = builder.samples(64)
+    quantized = quantize(graph, x, data_type)
+    assert quantized.output.format is not None
+    error = np.abs(decode(quantized.run(x), quantized.output.format) - graph.run(x)).max()
+    assert error < tolerance
+    assert quantized.data_type == data_type and quantized.scheme == "per-layer"
+
+
+def test_nearest_is_closer_than_floor() -> None:
+    graph, builder = network()
+    x, errors = builder.samples(64), {}
+    for rounding in ("nearest", "floor"):
+        quantized = quantize(graph, x, "int8", rounding=rounding)
+        assert quantized.output.format is not None
+        errors[rounding] = np.abs(decode(quantized.run(x), quantized.output.format) - graph.run(x)).mean()
+    assert errors["nearest"] < errors["floor"]
+
+
+def test_per_network_uses_one_format_and_needs_no_samples() -> None:
+    graph, _ = network()
+    quantized = quantize(graph, np.empty((0, 24, 6)), "int16", scheme="per-network", fraction=9)
+    assert {layer.format for layer in quantized} == {Format(16, 9)}
+    assert quantized.scheme == "Q7.9"
+
+
+def test_a_given_format_that_could_overflow_gets_wide_accumulators() -> None:
+    graph, builder = network(spread=1000.0)
+    quantized = quantize(graph, builder.samples(4), "int16", scheme="per-network", fraction=12)
+    assert quantized.accumulator_peak > 2**31
+    assert quantize(graph, builder.samples(4), "int16").accumulator_peak < 2**31
+
+
+def test_float32_is_left_alone() -> None:
+    graph, builder = network()
+    assert quantize(graph, builder.samples(1), "float32") is graph
+
+
+def test_calibration_takes_evenly_spaced_samples() -> None:
+    x = np.arange(7352)
+    subset = calibration_subset(x, 1000)
+    assert len(subset) <= 1000 and subset[0] == 0 and set(np.diff(subset)) == {8}
+    assert len(calibration_subset(x[:10], 1000)) == 10
+
+
+def test_refusals() -> None:
+    graph, builder = network()
+    x = builder.samples(2)
+    with pytest.raises(ConfigurationError, match="unknown data type 'int17'"):
+        quantize(graph, x, "int17")
+    with pytest.raises(ConfigurationError, match="did you mean 'per-layer'"):
+        quantize(graph, x, "int8", scheme="per_layer")
+    with pytest.raises(ConfigurationError, match="needs a format"):
+        quantize(graph, x, "int8", scheme="per-network", fraction=8)
+    with pytest.raises(DataError, match="calibration"):
+        quantize(graph, x[:0], "int8")
+    with pytest.raises(DataError, match="do not fit the model"):
+        quantize(graph, np.zeros((4, 24, 5)), "int8")
+    with pytest.raises(DataError, match="sample 3 holds NaN"):
+        quantize(graph, np.full((4, 24, 6), np.where(np.arange(4) == 3, np.nan, 0)[:, None, None]), "int8")

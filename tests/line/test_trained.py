@@ -1,0 +1,143 @@
+"""A training is used again only when it would give the same again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcusim.datasets.dataset import Dataset
+from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model
+from mcusim.line import trained
+from mcusim.system.errors import ConfigurationError
+from mcusim.training.settings import TrainingSettings
+from mcusim.training.training import TrainedFiles
+from tests.lines import dataset, experiment
+
+MODEL = Model(name="net 1", architecture="mlp", parameters={"units": [3]})
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Arguments of every training; a training writes the number of it."""
+    seen: list[dict[str, Any]] = []
+
+    def train(
+        data: Dataset,
+        architecture: str,
+        parameters: Any,
+        settings: Any,
+        folder: Path,
+        name: str,
+        seed: int,
+        **rest: Any,
+    ) -> TrainedFiles:
+        seen.append({"name": name, "seed": seed, **rest})
+        folder.mkdir(parents=True, exist_ok=True)
+        files = TrainedFiles(
+            folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, rest.get("progress") is not None
+        )
+        files.best.write_text(f"best {len(seen)}")
+        files.last.write_text(f"last {len(seen)}")
+        return files
+
+    monkeypatch.setattr("mcusim.training.training.train", train)
+    return seen
+
+
+def train(chosen: Experiment, folder: Path, model: Model = MODEL, repeat: int = 0, data: Dataset | None = None) -> Path:
+    return trained.train_model(chosen, model, repeat, data or dataset(), folder, progress=False)
+
+
+def test_the_same_settings_are_the_same_training(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
+    chosen = experiment(tmp_path)
+    assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) is None
+    path = train(chosen, tmp_path)
+    assert path.read_text() == "last 1"
+    assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) == path
+
+
+def test_the_best_epoch_when_asked_for(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
+    train(experiment(tmp_path), tmp_path)
+    best = MODEL.model_copy(update={"keep": "best"})
+    kept = trained.trained_before(experiment(tmp_path), best, 0, dataset(), tmp_path)
+    assert kept and kept.read_text() == "best 1", "both files are there: choosing the other needs no training"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"parameters": {"units": [4]}}},
+        {"model": {"architecture": "cnn"}},
+        {"model": {"training": TrainingSettings(epochs=31)}},
+        {"general": General(name="test", seed=1)},
+        {"dataset": DatasetChoice(name="digits", normalize="z-score")},
+        {"data": True},
+        {"version": "9.9"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_changes_the_result_needs_a_new_training(
+    trainings: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    train(experiment(tmp_path), tmp_path)
+    model = MODEL.model_copy(update=change.pop("model", {}))
+    data = dataset()
+    if change.pop("data", False):
+        data = dataclasses.replace(data, x_train=data.x_train + 1)
+    if version := change.pop("version", None):
+        monkeypatch.setattr("mcusim.__version__", version)
+    assert trained.trained_before(experiment(tmp_path, **change), model, 0, data, tmp_path) is None
+
+
+def test_repeats_are_apart_and_have_seeds_of_their_own(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
+    chosen = experiment(tmp_path, general=General(name="test", seed=10))
+    paths = [train(chosen, tmp_path, Model(name="m", architecture="mlp"), repeat) for repeat in range(3)]
+    train(chosen, tmp_path, Model(name="m-1", architecture="mlp"))
+    assert len(set(paths)) == 3 and [path.read_text() for path in paths] == ["last 1", "last 2", "last 3"]
+    assert [call["seed"] for call in trainings] == [10, 11, 12, 10]
+
+
+@pytest.mark.parametrize("damage", ["edited", "deleted", "stamp"])
+def test_files_that_are_not_what_was_trained_are_not_used(
+    trainings: list[dict[str, Any]], tmp_path: Path, damage: str
+) -> None:
+    path = train(experiment(tmp_path), tmp_path)
+    [stamp] = tmp_path.glob("net_1*.json")
+    if damage == "edited":
+        path.write_text("something else")
+    elif damage == "deleted":
+        path.unlink()
+    else:
+        stamp.write_text("[]")
+    assert trained.trained_before(experiment(tmp_path), MODEL, 0, dataset(), tmp_path) is None
+
+
+def test_an_interrupted_training_is_not_used(
+    trainings: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(experiment(tmp_path), tmp_path)
+    files = TrainedFiles(tmp_path / "b", tmp_path / "l", (), 0, False)
+    monkeypatch.setattr("mcusim.training.training.train", lambda *_, **__: files)
+    with pytest.raises(KeyboardInterrupt):
+        train(experiment(tmp_path), tmp_path)
+    assert trained.trained_before(experiment(tmp_path), MODEL, 0, dataset(), tmp_path) is None
+
+
+def test_a_full_disk_is_an_error_with_advice(
+    trainings: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trained, "write_text", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        train(experiment(tmp_path), tmp_path)
+
+
+def test_names_stay_in_the_folder(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    path = train(experiment(tmp_path), folder, Model(name="../../evil\x00", architecture="mlp"))
+    assert path.parent == folder and {entry.parent for entry in folder.rglob("*")} == {folder}

@@ -1,0 +1,173 @@
+"""Keras is the reference: every supported layer gives its numbers, every other one a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim.line.optimize import optimize
+from mcusim.models.keras import from_file, from_keras
+from mcusim.system.errors import ModelError
+
+pytestmark = pytest.mark.train
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
+L = keras.layers
+
+
+def randomize(model: Any, seed: int = 0) -> Any:
+    """Weights of an ordinary size everywhere, moving variances positive."""
+    random = np.random.default_rng(seed)
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if hasattr(layer, "layers"):
+            continue
+        arrays = [random.normal(size=array.shape) * 0.4 for array in layer.get_weights()]
+        if type(layer).__name__ == "BatchNormalization":
+            arrays[-1] = np.abs(arrays[-1]) + 0.1
+        layer.set_weights(arrays)
+    return model
+
+
+def check_equal(model: Any) -> None:
+    """The Graph, fused and not, computes what Keras computes."""
+    randomize(model)
+    x = np.random.default_rng(1).normal(size=(5, *model.input_shape[1:])).astype(np.float32)
+    expected = np.asarray(model(x, training=False)).reshape(5, -1)
+    graph = from_keras(model)
+    np.testing.assert_allclose(graph.run(x), expected, rtol=1e-4, atol=1e-4)
+    fused = optimize(graph)
+    if not any("softmax" in note for note in fused.notes):
+        np.testing.assert_allclose(fused.run(x), expected, rtol=1e-4, atol=1e-4)
+    assert (fused.run(x).argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+ONE_D: list[Callable[[], Any]] = [
+    lambda: L.Conv1D(5, 3),
+    lambda: L.Conv1D(5, 4, strides=2, padding="same", activation="relu"),
+    lambda: L.Conv1D(5, 3, padding="causal", use_bias=False),
+    lambda: L.Conv1D(6, 3, groups=3),
+    lambda: L.DepthwiseConv1D(3, depth_multiplier=2, padding="same"),
+    lambda: L.SeparableConv1D(4, 3, activation="relu6"),
+    lambda: L.MaxPooling1D(3, strides=2, padding="same"),
+    lambda: L.AveragePooling1D(3, strides=2, padding="same"),
+    lambda: L.AveragePooling1D(2),
+    L.GlobalMaxPooling1D,
+    lambda: L.GlobalAveragePooling1D(keepdims=True),
+    lambda: L.BatchNormalization(scale=False),
+    lambda: L.BatchNormalization(center=False, epsilon=0.1),
+    lambda: L.ZeroPadding1D((1, 3)),
+    lambda: L.Dense(4, activation="relu"),
+    lambda: L.Dropout(0.5),
+    L.Flatten,
+    lambda: L.Reshape((-1, 3)),
+    lambda: L.Rescaling(0.5, offset=-1.0),
+    lambda: L.ReLU(max_value=0.7),
+    lambda: L.Activation("relu6"),
+    L.Softmax,
+]
+TWO_D: list[Callable[[], Any]] = [
+    lambda: L.Conv2D(5, (3, 2), strides=(2, 1), padding="same"),
+    lambda: L.Conv2D(6, 3, groups=3, activation="relu"),
+    lambda: L.DepthwiseConv2D((3, 3), strides=2, padding="same", depth_multiplier=2, activation="relu"),
+    lambda: L.SeparableConv2D(4, 3, strides=2, padding="same", depth_multiplier=2),
+    lambda: L.MaxPooling2D((3, 2), padding="same"),
+    lambda: L.AveragePooling2D((2, 3), strides=(1, 2), padding="same"),
+    lambda: L.GlobalMaxPooling2D(keepdims=True),
+    L.GlobalAveragePooling2D,
+    lambda: L.ZeroPadding2D(((1, 0), (2, 3))),
+    L.BatchNormalization,
+    L.Flatten,
+]
+
+
+@pytest.mark.parametrize("make", ONE_D)
+def test_a_1d_layer_equals_keras(make: Callable[[], Any]) -> None:
+    check_equal(keras.Sequential([keras.Input((11, 3)), make(), L.Flatten()]))
+    check_equal(keras.Sequential([keras.Input((12, 6)), L.Conv1D(6, 3), make(), L.ReLU(), L.Flatten(), L.Dense(4)]))
+
+
+@pytest.mark.parametrize("make", TWO_D)
+def test_a_2d_layer_equals_keras(make: Callable[[], Any]) -> None:
+    check_equal(keras.Sequential([keras.Input((9, 8, 6)), make(), L.Flatten()]))
+    check_equal(keras.Sequential([keras.Input((9, 8, 3)), L.Conv2D(6, 2), make(), L.ReLU(), L.Flatten(), L.Dense(3)]))
+
+
+def test_branches_shared_layers_and_nested_models() -> None:
+    entry = keras.Input((16, 4))
+    shared = L.Conv1D(4, 3, padding="same", name="shared")
+    inner = keras.Sequential([keras.Input((16, 4)), L.Conv1D(4, 1), L.BatchNormalization(), L.ReLU()], name="inner")
+    a = shared(entry)
+    b = shared(L.ReLU()(a))
+    c = inner(a)
+    joined = L.Concatenate()([L.Add()([a, b, c]), entry, c])
+    out = L.Dense(3, activation="softmax")(L.GlobalAveragePooling1D()(joined))
+    check_equal(keras.Model(entry, out))
+
+
+def test_padding_and_normalization_fold_into_the_convolution() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((9, 9, 2)),
+            L.ZeroPadding2D(1),
+            L.Conv2D(3, 3, strides=2),
+            L.BatchNormalization(),
+            L.ReLU(),
+            L.Flatten(),
+        ]
+    )
+    check_equal(model)
+    assert [layer.kind for layer in optimize(from_keras(model))] == ["Input", "Conv2D", "Reshape"]
+
+
+def test_files_give_the_same_graph(tmp_path: Path) -> None:
+    model = randomize(
+        keras.Sequential([keras.Input((8, 2)), L.Conv1D(3, 3, activation="relu"), L.Flatten(), L.Dense(2)])
+    )
+    x = np.random.default_rng(1).normal(size=(3, 8, 2)).astype(np.float32)
+    for name in ("model.keras", "legacy.h5"):
+        model.save(tmp_path / name)
+        np.testing.assert_array_equal(from_file(tmp_path / name).run(x), from_keras(model).run(x))
+
+
+REFUSED: list[tuple[Callable[[], Any], str]] = [
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.LSTM(3)]), "layer 'lstm.*' \\(LSTM\\) has no kernel"),
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.Conv1D(3, 3, dilation_rate=2)]), "dilation"),
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.Dense(3, activation="tanh")]), "'tanh' has no kernel"),
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.ReLU(negative_slope=0.1)]), "negative slope"),
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.Softmax(axis=1)]), "axis 1"),
+    (lambda: keras.Sequential([keras.Input((8, 2)), L.BatchNormalization(axis=1)]), "axis 1"),
+    (lambda: keras.Sequential([keras.Input((None, 2)), L.GlobalMaxPooling1D()]), "input has shape"),
+    (lambda: keras.Sequential([L.Dense(3)]), "0 inputs"),
+    (lambda: keras.Sequential([keras.Input((4,)), L.Dropout(0.5)]), "computes nothing"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSED)
+def test_what_has_no_kernel_is_named(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        from_keras(make())
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinite_weights_are_refused(bad: float) -> None:
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="head")])
+    model.layers[-1].set_weights([np.full((4, 3), bad), np.zeros(3)])
+    with pytest.raises(ModelError, match="'head' \\(Dense\\) holds NaN"):
+        from_keras(model)
+
+
+def test_a_negative_variance_is_refused() -> None:
+    model = keras.Sequential([keras.Input((4,)), L.BatchNormalization(name="norm")])
+    model.layers[-1].set_weights([np.ones(4), np.zeros(4), np.zeros(4), np.full(4, -1.0)])
+    with pytest.raises(ModelError, match="'norm' \\(BatchNormalization\\) has a negative variance"):
+        from_keras(model)
+
+
+def test_two_outputs_are_refused() -> None:
+    entry = keras.Input((4,))
+    with pytest.raises(ModelError, match="2 outputs"):
+        from_keras(keras.Model(entry, [L.Dense(1)(entry), L.Dense(2)(entry)]))

@@ -1,0 +1,146 @@
+"""fixed_point.py and codegen/kernels/number.h say the same, over their whole range."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.layers.activation import Activation
+from mcusim.numbers.power_of_two import (
+    Array,
+    Format,
+    average,
+    clamp,
+    decode,
+    encode,
+    exponential,
+    format_for,
+    parse_format,
+    rounding_term,
+    shift_left,
+)
+from mcusim.system.assets import CODEGEN
+from mcusim.system.errors import ConfigurationError
+
+
+def compiled(folder: Path, bits: int, body: str, data: bytes = b"") -> bytes:
+    """What a C program with number.h writes to its standard output."""
+    (folder / "number_config.h").write_text(f"#define NN_NUMBER_BITS {bits}\n#define NN_ACCUMULATOR_BITS 32\n")
+    (folder / "main.c").write_text(
+        f'#include <stdio.h>\n#include "number.h"\nint main(void)\n{{\n{body}\nreturn 0;\n}}\n'
+    )
+    include = [f"-I{folder}", f"-I{CODEGEN / 'kernels'}"]
+    flags = ["-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fsanitize=undefined"]
+    subprocess.run(["gcc", *flags, *include, folder / "main.c", "-o", folder / "main"], check=True)
+    return subprocess.run([folder / "main"], input=data, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("bits", [4, 8, 9, 16])
+def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int) -> None:
+    sums = np.unique(
+        np.concatenate(
+            [np.arange(-70000, 70000, 7), *(np.array([-1, 0, 1]) + sign * 2**k for k in range(31) for sign in (-1, 1))]
+        )
+    ).clip(-(2**31), 2**31 - 1)
+    fmt = Format(bits, 2)
+    ceiling = Activation(relu=True, ceiling=1.5)
+    body = f"""
+    int32_t sum;
+    while (fread(&sum, sizeof sum, 1, stdin) == 1) {{
+        for (int shift = 0; shift < 32; shift++) {{
+            const number_t all[] = {{nn_finish(sum, shift, NN_LINEAR, 0), nn_finish(sum, shift, NN_RELU, 0),
+                                     nn_finish(sum, shift, NN_RELU_CEILING, {ceiling.ceiling_number(fmt)})}};
+            fwrite(all, sizeof all, 1, stdout);
+        }}
+    }}"""
+    got = np.frombuffer(compiled(tmp_path, bits, body, sums.astype(np.int32).tobytes()), fmt.dtype).reshape(-1, 32, 3)
+    for shift in range(32):
+        for column, activation in enumerate((Activation(), Activation(relu=True), ceiling)):
+            np.testing.assert_array_equal(got[:, shift, column], activation.finish(sums, shift, fmt))
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+def test_average_agrees(tmp_path: Path, rounding: str) -> None:
+    sums, counts = np.meshgrid(np.arange(-3000, 3000), np.arange(1, 40), indexing="ij")
+    body = f"""
+    for (int sum = -3000; sum < 3000; sum++) {{
+        for (int count = 1; count < 40; count++) {{
+            const int32_t mean = nn_average(sum, count, {int(rounding == "nearest")});
+            fwrite(&mean, sizeof mean, 1, stdout);
+        }}
+    }}"""
+    got = np.frombuffer(compiled(tmp_path, 16, body), np.int32).reshape(sums.shape)
+    np.testing.assert_array_equal(got, average(sums, counts, rounding))  # type: ignore[arg-type]
+    half = 0.5 if rounding == "nearest" else 0.0
+    np.testing.assert_array_equal(got, np.floor(sums / counts + half + 1e-12))
+
+
+def test_shift_agrees(tmp_path: Path) -> None:
+    body = """
+    for (int x = -32768; x < 32768; x += 3) {
+        for (int shift = -31; shift <= 15; shift++) {
+            const int32_t y = nn_shift(x, shift);
+            fwrite(&y, sizeof y, 1, stdout);
+        }
+    }"""
+    x = np.arange(-32768, 32768, 3)
+    got = np.frombuffer(compiled(tmp_path, 16, body), np.int32).reshape(len(x), -1)
+    expected = np.stack([shift_left(x, shift) for shift in range(-31, 16)], axis=1)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_the_exponential_gives_the_same_bits_and_is_accurate(tmp_path: Path) -> None:
+    x = -np.concatenate([np.linspace(0, 90, 100_001), np.logspace(-30, 3, 1000), [0.0, 87.0]]).astype(np.float32)
+    body = """
+    float x;
+    while (fread(&x, sizeof x, 1, stdin) == 1) {
+        const float y = nn_exponential(x);
+        fwrite(&y, sizeof y, 1, stdout);
+    }"""
+    got = np.frombuffer(compiled(tmp_path, 0, body, x.tobytes()), np.float32)
+    np.testing.assert_array_equal(got, exponential(x))
+    inside = x > -80
+    np.testing.assert_allclose(got[inside], np.exp(x[inside].astype(np.float64)), rtol=1e-5)
+    assert exponential(np.zeros(1, np.float32))[0] == pytest.approx(1, abs=2e-7)
+
+
+@pytest.mark.parametrize(
+    ("peak", "bits", "fraction"),
+    [(1.0, 8, 6), (0.99, 8, 7), (1.99, 8, 6), (2.0, 8, 5), (0.24, 8, 9), (60.0, 16, 9), (300.0, 8, -2), (0.0, 8, 7)],
+)
+def test_formats_follow_section_4_1_4(peak: float, bits: int, fraction: int) -> None:
+    assert format_for(peak, bits) == Format(bits, fraction)
+    if peak:
+        assert peak * 2.0**fraction <= 2 ** (bits - 1)
+        assert peak * 2.0**fraction >= 2 ** (bits - 3)
+
+
+def test_encode_rounds_and_saturates() -> None:
+    x = np.array([0.5, -0.5, 0.49, 1.5, -1.5, 200.0, -200.0])
+    fmt = Format(8, 0)
+    np.testing.assert_array_equal(encode(x, fmt, "nearest"), [1, 0, 0, 2, -1, 127, -128])
+    np.testing.assert_array_equal(encode(x, fmt, "floor"), [0, -1, 0, 1, -2, 127, -128])
+    assert encode(x, fmt).dtype == np.int8
+    np.testing.assert_array_equal(
+        encode(decode(np.arange(-128, 128), Format(8, 5)), Format(8, 5)), np.arange(-128, 128)
+    )
+    np.testing.assert_array_equal(clamp(np.array([300, -300]), Format(9, 3)), [255, -256])
+
+
+def test_the_rounding_term_is_half_of_the_last_place() -> None:
+    x: Array = np.arange(-1000, 1000)
+    for shift in range(1, 8):
+        rounded = shift_left(x + rounding_term(shift, "nearest"), -shift)
+        np.testing.assert_array_equal(rounded, np.floor(x / 2**shift + 0.5))
+    assert rounding_term(0, "nearest") == rounding_term(5, "floor") == 0
+
+
+def test_format_names() -> None:
+    assert parse_format("Q7.9") == Format(16, 9)
+    assert str(Format(16, 9)) == "Q7.9"
+    for bad in ("Q0.8", "7.9", "Q20.9", "Q1.1", "", "Q7.9; rm"):
+        with pytest.raises(ConfigurationError, match="no fixed-point format"):
+            parse_format(bad)

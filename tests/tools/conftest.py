@@ -1,0 +1,6 @@
+"""The fixtures of engines: what is measured here runs in them."""
+
+from __future__ import annotations
+
+from tests.engines.conftest import build_folder as build_folder
+from tests.engines.conftest import nucleo as nucleo

@@ -1,0 +1,1 @@
+"""Benches and comparisons for us: not in the wheel."""

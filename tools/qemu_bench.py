@@ -1,0 +1,138 @@
+"""Firmware -> what the engine costs: the same ELF in plain QEMU and in the qemu engine, in turns, in one run.
+
+python -m tools.qemu_bench build/nucleo_l452re_p-0123456789abcdef/firmware.elf nucleo_l452re_p --samples 2947
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.boards.board import Board, load_board
+from mcusim.engines import shares as sharing
+from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.qemu.plugin import build_plugin, probe
+from mcusim.engines.qemu.process import QemuProcess, plain_command
+from mcusim.engines.qemu.profile import ProfiledProcess, replay_options
+from mcusim.engines.shares import Share
+from mcusim.line.build import Firmware, read_firmware
+from mcusim.system.command import start
+from mcusim.system.errors import EngineError, McusimError
+
+PLUGINS = ("count", "profile", "replay")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = parser_of("qemu")
+    parser.add_argument("--plugin", choices=PLUGINS, default="count", help="what to compare (%(default)s)")
+    return run(compare, parser.parse_args(arguments))
+
+
+def parser_of(engine: str) -> argparse.ArgumentParser:
+    """What the benches of both emulators take."""
+    parser = argparse.ArgumentParser(description=f"Speed of engine {engine} beside that of the plain emulator.")
+    parser.add_argument("elf", type=Path)
+    parser.add_argument("board_name", metavar="board")
+    parser.add_argument("--samples", type=int, default=200, help="random ones are made (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="each runs both once (%(default)s)")
+    return parser
+
+
+def run(bench: Callable[..., None], options: argparse.Namespace) -> int:
+    """-> exit code."""
+    try:
+        bench(**vars(options))
+    except McusimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def random_inputs(samples: int, firmware: Firmware) -> npt.NDArray[np.int8]:
+    """(samples, bytes of one)"""
+    return np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
+
+
+def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, plugin: str = "count") -> None:
+    """Prints both speeds of each round, and their ratio."""
+    board, firmware = load_board(board_name), read_firmware(elf, board_name)
+    if board.qemu is None:
+        raise EngineError(f"board {board.name!r} names no QEMU machine")
+    machine, found = board.qemu.machine, qemu.find_qemu()
+    run = _process(found, plugin, firmware, board, machine)
+    inputs = random_inputs(samples, firmware)
+
+    def start_plain(share: Share) -> subprocess.Popen[bytes]:
+        command = plain_command(found, machine, firmware.elf, share.nonce)
+        with (share.folder / "engine.log").open("wb") as log:
+            return start(command, folder=share.folder, stdout=log, stderr=log)
+
+    def timed(starter: Callable[[Share], subprocess.Popen[bytes]]) -> _Time:
+        with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder:
+            shares = sharing.lay_out(inputs, firmware.output_bytes, Path(folder), jobs)
+            began, cpu_began = time.monotonic(), _children_cpu_s()
+            if not sharing.run_shares(shares, starter, run.explain, run.explain_stall, stall_s=600, progress=None):
+                raise KeyboardInterrupt
+            wall_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu_began
+            counted = starter is start_engine
+            return _Time(
+                wall_s, cpu_s, sum(qemu.read_summary(share, complete=counted).instructions for share in shares)
+            )
+
+    start_engine = run.start
+    print(f"QEMU {qemu.version()}, {machine}, {samples} samples, {jobs} processes")
+    speed_columns = f"{'plain s':>9} {'engine s':>9} {'plain MIPS':>11} {'engine MIPS':>12}"
+    print(f"{'round':>5} {speed_columns} {'ratio':>7} {'ratio of processor time':>24}")
+    ratios = []
+    for number in range(1, rounds + 1):
+        order = (start_plain, start_engine) if number % 2 else (start_engine, start_plain)
+        times = {starter: timed(starter) for starter in order}
+        plain, engine = times[start_plain], times[start_engine]
+        mips = [engine.instructions / wall_s / 1e6 for wall_s in (plain.wall_s, engine.wall_s)]
+        ratios.append((plain.wall_s / engine.wall_s, plain.cpu_s / engine.cpu_s))
+        speeds = (
+            f"{mips[0]:>11.0f} {mips[1]:>12.0f}" if engine.instructions else f"{'':>24}"
+        )  # the profiler has no total
+        seconds = f"{plain.wall_s:>9.2f} {engine.wall_s:>9.2f}"
+        print(f"{number:>5} {seconds} {speeds} {ratios[-1][0]:>7.1%} {ratios[-1][1]:>24.1%}", flush=True)
+    medians = [statistics.median(column) for column in zip(*ratios, strict=True)]
+    print(f"median ratio {medians[0]:.1%}, of processor time {medians[1]:.1%}")
+
+
+def _process(found: str, plugin: str, firmware: Firmware, board: Board, machine: str) -> QemuProcess:
+    """QEMU with the counting plugin, or with the profiler: the core's edges only, or with memory replayed."""
+    built = build_plugin("count" if plugin == "count" else "profile")
+    can, memory = probe(found, built), board.memory_for("qemu")
+    if plugin == "count":
+        return QemuProcess(found, built, can, firmware, machine, memory)
+    options = replay_options(board) if plugin == "replay" else ()
+    return ProfiledProcess(found, built, can, firmware, machine, memory, options)
+
+
+@dataclass(frozen=True)
+class _Time:
+    wall_s: float
+    cpu_s: float  # does not suffer from other programs that run meanwhile
+    instructions: int
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    sys.exit(main())
