@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from mcusim import pipeline
+from mcusim import case
 from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
-from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.engine import Engine, Execution, Progress
 from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
+from mcusim.front import Source
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
@@ -26,10 +27,21 @@ from tests.graphs import Builder
 SAMPLES, CLASSES = 40, 3
 
 
+class RememberedGraph(Graph):
+    """A Graph that leaves its answers where FakeEngine finds them: outputs by the bytes of the samples."""
+
+    answers: ClassVar[dict[bytes, Array]] = {}
+
+    def run(self, x: Array) -> Array:
+        outputs = super().run(x)
+        self.answers[self.encode(x).tobytes()] = outputs
+        return outputs
+
+
 def graph(name: str = "model") -> Graph:
     builder = Builder((4,), seed=1)
     builder.add("Dense", units=CLASSES, arrays=(builder.weights(4, CLASSES, fan_in=4), np.zeros(CLASSES, np.float32)))
-    return builder.graph(name)
+    return RememberedGraph(**vars(builder.graph(name)))
 
 
 def dataset() -> Dataset:
@@ -41,11 +53,11 @@ def dataset() -> Dataset:
 
 @dataclass
 class FakeEngine:
-    """Answers what `answers` (model's C digest -> outputs) holds; `trouble` is called before each run."""
+    """Answers what the model computes, changed by `answer`; `trouble` is called before each run."""
 
     NAME: str = "host"
     MEASURES: frozenset[str] = frozenset({"outputs"})
-    answers: dict[str, Array] = field(default_factory=dict)
+    answer: Callable[[Array], Array] = lambda outputs: outputs
     trouble: Callable[[int], None] = lambda number: None
     finished: int | None = None
     absent: MissingToolError | None = None
@@ -77,7 +89,7 @@ class FakeEngine:
         if progress:
             progress(count, len(inputs))
         return Execution(
-            outputs=self.answers[firmware.elf_sha256][:count].astype(output_dtype),
+            outputs=self.answer(RememberedGraph.answers[inputs.tobytes()])[:count],
             indices=np.arange(count),
             instructions=None,
             total_instructions=0,
@@ -91,32 +103,37 @@ class FakeEngine:
         )
 
 
+def make_firmware(engine: str, library: Sources, board: Board, folder: Path) -> Firmware:
+    none = (None, None, None)
+    return Firmware(folder / "x.elf", "host", "cc 1", ("-O2",), library.digest, {}, {}, *none, 4, 3, engine == "host")
+
+
+@dataclass
+class FakeStages:
+    """Stands in for everything slow. Models are files that hold nothing; every one is `graph()`."""
+
+    engine: FakeEngine
+    load_dataset: Callable[[str, Path], Dataset] = lambda name, base: dataset()
+    read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name), None)
+    make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        return {"host": self.engine}
+
+
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
-    """Stand-ins for everything slow. Models are files that hold nothing; every one is `graph()`."""
-    fake = FakeEngine()
-
-    def build(sources: Sources, board: Board, folder: Path, *, host: bool = False) -> Firmware:
-        return Firmware(
-            folder / "x.elf", "host", "cc 1", ("-O2",), sources.digest, {}, {}, None, None, None, 4, 3, host
-        )
-
-    ready = pipeline.Line.ready
-
-    def remember(line: pipeline.Line, case: Any) -> pipeline.QuantizedModel:
-        model = ready(line, case)
-        fake.answers[model.library.digest] = model.expected
-        return model
-
-    monkeypatch.setitem(ENGINES, "host", fake)  # type: ignore[misc]
-    monkeypatch.setattr(pipeline, "build", build)
-    monkeypatch.setattr(pipeline, "emit_for", lambda engine, library, board: library)
-    monkeypatch.setattr(pipeline.Line, "ready", remember)
-    monkeypatch.setattr(pipeline, "load_keras", lambda path: path)
-    monkeypatch.setattr(pipeline, "from_keras", lambda model, name, where: graph(name))
-    monkeypatch.setattr(pipeline, "load_dataset", lambda name, base: dataset())
+def stages(monkeypatch: pytest.MonkeyPatch) -> FakeStages:
+    fake = FakeStages(FakeEngine())
+    monkeypatch.setattr(case, "STAGES", fake)
     monkeypatch.setattr("mcusim.system.toolchain.host_toolchain", lambda: None)
+    monkeypatch.setitem(ENGINES, "host", fake.engine)  # type: ignore[misc]
     return fake
+
+
+@pytest.fixture
+def engine(stages: FakeStages) -> FakeEngine:
+    return stages.engine
 
 
 def experiment(folder: Path, *names: str, **changes: Any) -> Experiment:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mcusim import pipeline
+from mcusim.case import Bench, Setting, evenly, ready_model
+from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
+from mcusim.front import Source
 from mcusim.line.watcher import Silent
-from mcusim.pipeline import evenly, run
+from mcusim.pipeline import run
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
-from tests.lines import SAMPLES, FakeEngine, dataset, experiment
+from tests.lines import SAMPLES, FakeEngine, FakeStages, dataset, experiment, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
+from tests.lines import stages as stages  # noqa: PLC0414
 
 
 class Listener(Silent):
@@ -101,30 +105,25 @@ def test_the_exit_code_is_that_of_the_first_error(engine: FakeEngine, tmp_path: 
     assert run(experiment(tmp_path), tmp_path / "out", Silent()).exit_code == 5
 
 
-def test_a_broken_model_fails_its_own_runs_and_is_read_once(
-    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_model_fails_its_own_runs_and_is_read_once(stages: FakeStages, tmp_path: Path) -> None:
     read: list[Path] = []
 
-    def load(path: Path) -> Path:
+    def load(path: Path, name: str) -> Source:
         read.append(path)
         if path.stem == "bad":
             raise ModelError("this is no model", where=str(path))
-        return path
+        return Source(graph(name), None)
 
-    monkeypatch.setattr(pipeline, "load_keras", load)
+    stages.read_model = load
     report = run(experiment(tmp_path, "bad", "good"), tmp_path / "out", Silent())
     assert [bool(entry.error) for entry in report.runs] == [True, True, False, False]
     assert len(read) == 2 and report.exit_code == 3
 
 
-def test_a_model_that_does_not_fit_the_data_is_told_before_it_is_built(
-    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wrong = dataset()
-    monkeypatch.setattr(pipeline, "load_dataset", lambda *_: type(wrong)(**{**vars(wrong), "classes": ("a", "b")}))
+def test_a_model_that_does_not_fit_the_data_is_told_before_it_is_built(stages: FakeStages, tmp_path: Path) -> None:
+    stages.load_dataset = lambda *_: replace(dataset(), classes=("a", "b"))
     report = run(experiment(tmp_path), tmp_path / "out", Silent())
-    assert report.runs[0].error and "has 2 classes" in report.runs[0].error.message and engine.runs == 0
+    assert report.runs[0].error and "has 2 classes" in report.runs[0].error.message and stages.engine.runs == 0
 
 
 def test_ctrl_c_in_the_engine_keeps_what_it_had(engine: FakeEngine, tmp_path: Path) -> None:
@@ -166,13 +165,11 @@ def test_an_unknown_board_is_told_before_anything_takes_long(engine: FakeEngine,
     assert listener.stages == []
 
 
-def test_a_data_set_that_cannot_be_had_concerns_every_run(
-    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def load(*_: object) -> None:
+def test_a_data_set_that_cannot_be_had_concerns_every_run(stages: FakeStages, tmp_path: Path) -> None:
+    def load(*_: object) -> Dataset:
         raise DataError("no network")
 
-    monkeypatch.setattr(pipeline, "load_dataset", load)
+    stages.load_dataset = load
     with pytest.raises(DataError, match="no network"):
         run(experiment(tmp_path), tmp_path / "out", Silent())
     assert not (tmp_path / "out" / "report.json").exists()
@@ -196,10 +193,7 @@ def test_an_earlier_report_stays_until_there_is_something_new(engine: FakeEngine
 
 
 def test_mismatches_break_a_budget(engine: FakeEngine, tmp_path: Path) -> None:
-    def lie(_: int) -> None:
-        engine.answers = {key: value[::-1].copy() for key, value in engine.answers.items()}
-
-    engine.trouble = lie
+    engine.answer = lambda outputs: outputs[::-1].copy()
     chosen = experiment(tmp_path, quantizations=(Quantization(data_type="int8"),), expect=Expect(mismatches_max=0))
     report = run(chosen, tmp_path / "out", Silent())
     [wrong] = report.runs
@@ -217,8 +211,8 @@ def test_models_that_were_not_trained_are_refused_without_training(engine: FakeE
 def test_normalization_is_fitted_when_the_model_has_none(engine: FakeEngine, tmp_path: Path) -> None:
     def header(normalize: str) -> str:
         chosen: Experiment = experiment(tmp_path, dataset=DatasetChoice(name="digits", normalize=normalize))
-        line = pipeline.Line(chosen, tmp_path, Silent())
-        return line.ready(next(chosen.cases())).library.files["model.h"]
+        model = ready_model(Setting(chosen, tmp_path), next(chosen.cases()), Bench(Silent()))
+        return model.generated.library.files["model.h"]
 
     assert header("z-score") != header("none")
 

@@ -130,6 +130,7 @@ def test_nothing_imports_what_is_above_it(path: Path) -> None:
             continue
         allowed = {
             "pipeline": {"line.preflight"},
+            "case": {"line.preflight"},
             "line.export": {"pipeline", "line.preflight"},
             "commands": {"line.export", "pipeline", "line.preflight", "line.library"},
             "__main__": {"commands"},

@@ -61,15 +61,15 @@ def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sourc
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> int:
+    from mcusim.case import Bench, Setting, ready_model
     from mcusim.commands.terminal import Terminal
     from mcusim.line.preflight import check_out
-    from mcusim.pipeline import Line
 
     experiment, out = options.open_experiment(path, session, out, engine="host", **choices)
     check_out(out)
-    line = Line(experiment, out, Terminal(session), may_train=False)
+    setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
     for case in experiment.cases():
-        library = line.ready(case).library
+        library = ready_model(setting, case, bench).generated.library
         session.close()
         _write(library, out / "library" / case.id.removesuffix("-host"))
     return OK

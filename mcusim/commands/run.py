@@ -48,17 +48,17 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
+    from mcusim.case import Bench, Setting, float_model, model_file
     from mcusim.commands.terminal import Terminal
     from mcusim.line.measure import accuracy
     from mcusim.line.preflight import check_out
-    from mcusim.pipeline import Line
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_out(out)
-    line = Line(chosen, out, Terminal(session))
+    setting, bench = Setting(chosen, out), Bench(Terminal(session))
     for model, repeat in chosen.trainings():
-        path = line.model_file(model, repeat, again=True)
-        trained = line.float_model(model, repeat)
+        path = model_file(setting, model, repeat, bench, again=True)
+        trained = float_model(setting, model, repeat, bench)
         share = accuracy(trained.outputs, trained.labels)
         session.close()
         click.echo(
@@ -72,16 +72,16 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 @click.pass_obj
 def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
     """Build firmware of trained models."""
+    from mcusim.case import Bench, Setting, firmware_of
     from mcusim.commands.terminal import Terminal
     from mcusim.line.preflight import check_build, check_out
-    from mcusim.pipeline import Line
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_build(chosen)
     check_out(out)
-    line = Line(chosen, out, Terminal(session), may_train=False)
+    setting, bench = Setting(chosen, out, may_train=False), Bench(Terminal(session))
     for case in chosen.cases():
-        firmware = line.firmware(case)
+        firmware = firmware_of(setting, case, bench)
         session.close()
         rom = firmware.rom_bytes
         size = f"ROM {rom.total:,} bytes (code {rom.code:,}, weights {rom.weights:,})" if rom else "for this machine"

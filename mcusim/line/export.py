@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.boards.board import Board
+from mcusim.case import Bench, ReadyModel, Setting, evenly, firmware_of, ready_model, timing_of
 from mcusim.engines.renode.process import overlay
 from mcusim.experiment.experiment import Case
 from mcusim.line.build import build
@@ -21,31 +22,31 @@ from mcusim.line.emit_firmware import emit_console
 from mcusim.line.measure import Timing, accuracy, decide
 from mcusim.line.preflight import board_of
 from mcusim.numbers.power_of_two import Array
-from mcusim.pipeline import Line, QuantizedModel, evenly
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
 
 FORMAT = 1  # of case.json, which may gain keys
 
 
-def export(line: Line, case: Case, shown: int) -> Path:
+def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     """Writes the folder of a case; -> its path. `shown`: samples in the firmware that prints to the board's console.
 
     Cycles are those that the engine of `case` profiles. Raises ConfigurationError for one that cannot, and for a board
     without a Renode platform or console.
     """
-    board, folder = board_of(case), line.out / "export" / case.id
+    board, folder = board_of(case), setting.out / "export" / case.id
     platform = _check(case, board)
-    model = line.ready(case)
-    timing = line.timing(case, model, line.firmware(case), board)
+    model = ready_model(setting, case, bench)
+    timing = timing_of(setting, case, bench)
     chosen = evenly(len(model.inputs), shown)
-    line.watcher.stage(f"exporting {case.label}")
-    what = f"the test set of {line.experiment.name}, run on {board.name}"
-    console = build(emit_console(model.library, board, model.inputs[chosen], what), board, line.out / case.id)
+    bench.watcher.stage(f"exporting {case.label}")
+    what = f"the test set of {setting.experiment.name}, run on {board.name}"
+    sources = emit_console(model.generated.library, board, model.inputs[chosen], what)
+    console = build(sources, board, setting.out / case.id)
     described = overlay(platform, timing.cycles_per_instruction if timing else None)
 
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(line.firmware(replace(case, engine="renode")).elf, folder / "firmware.elf")
+    shutil.copyfile(firmware_of(setting, replace(case, engine="renode"), bench).elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
     (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
@@ -64,7 +65,7 @@ def _check(case: Case, board: Board) -> Path:
     return Path(board.renode.platform)
 
 
-def _told(case: Case, board: Board, model: QuantizedModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
+def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
     assert board.console is not None  # emit_console has seen it
     expected = model.expected
     return {
@@ -75,8 +76,8 @@ def _told(case: Case, board: Board, model: QuantizedModel, timing: Timing | None
         "clock_hz": board.clock_hz,
         "samples": len(model.inputs),
         "input_bytes": model.inputs[0].nbytes,
-        "outputs": model.program.output_elements,
-        "number": model.graph.number_dtype.name,
+        "outputs": model.generated.program.output_elements,
+        "number": model.generated.graph.number_dtype.name,
         "accuracy": accuracy(expected, model.origin.labels),
         "labels": model.origin.labels.tolist(),
         "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,

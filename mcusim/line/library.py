@@ -10,40 +10,24 @@ from pydantic import ValidationError
 
 from mcusim.datasets.npz_file import read_arrays, samples
 from mcusim.experiment.experiment import Quantization, Unusable
-from mcusim.line.emit import emit_library
-from mcusim.line.lower import lower
-from mcusim.line.optimize import optimize
-from mcusim.line.quantize import SCHEMES, calibration_subset, quantize
+from mcusim.front import generate, read_model
+from mcusim.line.quantize import SCHEMES
 from mcusim.line.sources import Sources
-from mcusim.models.keras import from_file
 from mcusim.numbers.power_of_two import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
-from mcusim.training.normalization_file import load_normalization
 
 CALIBRATION_ARRAYS = ("x_train", "x")
 
 
 def library_of_model(path: Path, calibration: Path | None, **words: str) -> Sources:
-    """The C library of a `.keras` or `.h5` file. `words` are those of [[quantization]].
+    """The C library of a model file. `words` are those of [[quantization]].
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train` or `x`; the model's normalization is applied.
     """
     chosen = _quantization(words)
-    graph = optimize(from_file(path))
-    normalization = load_normalization(path)
-    x = np.zeros((0, *graph.input_shape), np.float32) if calibration is None else _samples(calibration)
-    if normalization is not None and len(x):
-        x = normalization.apply(x)
-    quantized = quantize(
-        graph,
-        calibration_subset(x, chosen.calibration_samples),
-        chosen.data_type,
-        scheme=chosen.scheme,
-        fraction=chosen.fraction,
-        rounding=chosen.rounding,
-    )
-    mean, deviation = (normalization.mean, normalization.std) if normalization else ((), ())
-    return emit_library(lower(quantized), mean=mean, deviation=deviation)
+    source = read_model(path)
+    x = np.zeros((0, *source.graph.input_shape), np.float32) if calibration is None else _samples(calibration)
+    return generate(source, x, chosen).library
 
 
 def _quantization(words: dict[str, Any]) -> Quantization:

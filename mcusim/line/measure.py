@@ -184,24 +184,6 @@ def _layer(step: Step, timing: Timing | None) -> LayerFigures:
     return LayerFigures(step.name, step.kind, step.macs, round(cycles, 1), per_mac, share)
 
 
-def compare_executions(one: Execution, other: Execution, positions: Array) -> str | None:
-    """How two engines differ that were given the same samples: any bit of an output, any instruction of the model.
-
-    None when they do not. `positions` are the samples' indices in the test set.
-    """
-    both, in_one, in_other = np.intersect1d(one.indices, other.indices, return_indices=True)
-    found = []
-    wrong = one.outputs[in_one].view(np.uint8) != other.outputs[in_other].view(np.uint8)
-    found += _told("outputs", wrong.any(axis=1), positions[both])
-    if one.instructions is not None and other.instructions is not None:
-        found += _told("instructions", one.instructions[in_one] != other.instructions[in_other], positions[both])
-    return f"{other.engine} and {one.engine} differ in {' and '.join(found)}" if found else None
-
-
-def _told(what: str, wrong: Array, samples: Array) -> list[str]:
-    return [f"the {what} of {wrong.sum()} samples, first of sample {samples[wrong][0]}"] if wrong.any() else []
-
-
 def compare(outputs: Array, expected: Array, program: Program) -> tuple[Array, float | None]:
     """Which samples are wrong (N,), and the largest difference of any output in real units, None when not finite.
 

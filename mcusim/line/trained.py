@@ -10,9 +10,35 @@ from typing import Any
 import mcusim
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment, Model
+from mcusim.line.watcher import Watcher
 from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
+
+
+def trained_model(
+    experiment: Experiment,
+    model: Model,
+    repeat: int,
+    dataset: Dataset,
+    folder: Path,
+    watcher: Watcher,
+    *,
+    may_train: bool,
+    again: bool = False,
+) -> Path:
+    """The file in `folder`, trained now unless it was before, or `again`. ConfigurationError when it may not be."""
+    before = None if again else trained_before(experiment, model, repeat, dataset, folder)
+    if before:
+        return before
+    if not may_train:
+        raise ConfigurationError(
+            f"model {model.name!r} has not been trained with the settings of this experiment",
+            where=str(folder),
+            hint=f"mcusim train {experiment.path} --out {folder.parent}",
+        )
+    watcher.training(f"training {model.name}" + (f" #{repeat}" if repeat else ""))
+    return train_model(experiment, model, repeat, dataset, folder, progress=watcher.interactive)
 
 
 def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from mcusim import pipeline
 from mcusim.commands import COMMANDS, cli
+from mcusim.datasets import Dataset
+from mcusim.front import Source
 from mcusim.reports.report import Report
 from mcusim.system.errors import EngineError, MissingToolError, ModelError
-from tests.lines import FakeEngine, graph
+from tests.lines import FakeEngine, FakeStages, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
+from tests.lines import stages as stages  # noqa: PLC0414
 from tests.reports.reports import full_report
 
 ROOT = Path(__file__).parents[2]
@@ -237,12 +239,12 @@ def test_a_missing_tool(engine: FakeEngine, path: Path, capsys: pytest.CaptureFi
 
 
 def test_control_characters_of_names_never_reach_the_terminal(
-    engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stages: FakeStages, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def load(_: Path) -> None:
+    def load(*_: object) -> Source:
         raise ModelError("bad \x1b[31mlayer\n\x07", where="\x1b]0;x\x07", hint="\u202e")
 
-    monkeypatch.setattr(pipeline, "load_keras", load)
+    stages.read_model = load
     path.write_text(EXPERIMENT.replace('name = "a"', 'name = "\\u001b[31m[bold]"'))
     assert cli.execute(["run", "test.toml", "--out", "out"]) == 3
     out, err = capsys.readouterr()
@@ -257,12 +259,12 @@ def test_ctrl_c(engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_ctrl_c_before_anything_was_finished(
-    engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stages: FakeStages, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def load(*_: object) -> None:
+    def load(*_: object) -> Dataset:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "load_dataset", load)
+    stages.load_dataset = load
     assert cli.execute(["run", "test.toml", "--out", "out"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
@@ -355,10 +357,11 @@ def test_a_terminal_that_knows_no_unicode(path: Path) -> None:
 
 def test_sigterm_ends_like_ctrl_c(path: Path) -> None:
     code = """
-import time
-from mcusim import pipeline
+import dataclasses, time
+from mcusim import case
 from mcusim.commands import cli
-pipeline.load_dataset = lambda *_: (print("go", flush=True), time.sleep(60))
+load = lambda *_: (print("go", flush=True), time.sleep(60))
+case.STAGES = dataclasses.replace(case.STAGES, load_dataset=load)
 cli.main()
 """
     process = subprocess.Popen(
@@ -389,8 +392,7 @@ def test_generate_writes_a_library_for_each_quantization(engine: FakeEngine, pat
 
 
 def test_generate_from_a_model_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcusim.line.library.from_file", lambda file: graph(file.stem))
-    monkeypatch.setattr("mcusim.line.library.load_normalization", lambda file: None)
+    monkeypatch.setattr("mcusim.line.library.read_model", lambda file: Source(graph(file.stem), None))
     arguments = ["generate", "a.keras", "--data-type", "int16", "--scheme", "per-network", "--format", "Q7.9"]
     assert cli.execute([*arguments, "--out", "lib"]) == 0
     assert Path("lib/model.c").is_file()

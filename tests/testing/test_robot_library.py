@@ -19,6 +19,7 @@ from mcusim.system.errors import EngineError
 from mcusim.testing import robot_library
 from tests.lines import FakeEngine, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
+from tests.lines import stages as stages  # noqa: PLC0414
 from tests.reports.reports import good_run
 
 ROOT = Path(__file__).parents[2]

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-from tests.engines.conftest import build_folder as build_folder
-from tests.engines.conftest import nucleo as nucleo
+from tests.engines.conftest import build_folder, nucleo
+
+__all__ = ["build_folder", "nucleo"]

@@ -1,0 +1,1 @@
+"""What runs: an image, where its samples go in, where its answers come out."""

@@ -1,0 +1,35 @@
+"""A case is a value, and its run a function of it: whatever ran before, and in whichever process."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+
+from mcusim.case import Bench, Outcome, Setting, run_case
+from mcusim.experiment.experiment import Case
+from mcusim.line.watcher import Silent
+from tests.lines import FakeStages, experiment
+from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)
+
+
+def outcomes(setting: Setting, cases: Iterable[Case], bench: Bench) -> list[Outcome]:
+    return [run_case(setting, case, bench) for case in cases]
+
+
+def test_the_order_of_cases_changes_nothing(stages: FakeStages, tmp_path: Path) -> None:
+    setting = Setting(experiment(tmp_path, "a", "b"), tmp_path / "out")
+    cases = list(setting.experiment.cases())
+    forward = outcomes(setting, cases, Bench(Silent()))
+    backward = outcomes(setting, reversed(cases), Bench(Silent()))
+    alone = [outcomes(setting, [case], Bench(Silent()))[0] for case in cases]
+    assert [one.run for one in forward] == [one.run for one in reversed(backward)] == [one.run for one in alone]
+
+
+def test_what_goes_to_another_process_and_comes_back_is_a_value(stages: FakeStages, tmp_path: Path) -> None:
+    setting = Setting(experiment(tmp_path, "a"), tmp_path / "out")
+    case = next(setting.experiment.cases())
+    setting_there, case_there = pickle.loads(pickle.dumps((setting, case)))
+    assert (setting_there, case_there) == (setting, case)
+    back = pickle.loads(pickle.dumps(run_case(setting_there, case_there, Bench(Silent()))))
+    assert back.run == run_case(setting, case, Bench(Silent())).run
