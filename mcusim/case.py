@@ -18,15 +18,16 @@ from mcusim.datasets import Dataset, Normalization, load_dataset
 from mcusim.engines import ENGINES, PROFILERS
 from mcusim.engines.engine import Engine, Execution
 from mcusim.experiment.experiment import Case, Experiment, Model
-from mcusim.front import Generated, Source, generate, read_model
+from mcusim.front import Generated, generate, read_model
 from mcusim.line.build import Firmware
 from mcusim.line.measure import Timing, accuracy, check_fits, measure
 from mcusim.line.preflight import board_of
 from mcusim.line.sources import Sources
 from mcusim.line.trained import trained_model
 from mcusim.line.watcher import Watcher
-from mcusim.numbers.power_of_two import Array
+from mcusim.models.source import Source
 from mcusim.reports.report import Run, RunError
+from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
 from mcusim.timing.timing import time_firmware
@@ -116,8 +117,8 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         firmware,
         board,
         model.inputs,
-        graph.number_dtype,
-        program.output_elements,
+        program.outputs[0].dtype,
+        program.outputs[0].elements,
         folder=setting.out / case.id,
         jobs=setting.jobs,
         stall_s=setting.experiment.target.stall_s,
@@ -171,8 +172,8 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         bench.watcher.stage(f"reading {model.name}")
         source = bench.stages.read_model(path, model.name)
         check_fits(source.graph, dataset)
-        if source.normalization is None and setting.experiment.dataset.normalize == "z-score":
-            source = replace(source, normalization=Normalization.fit(dataset.x_train))
+        if not source.normalizations and setting.experiment.dataset.normalize == "z-score":
+            source = replace(source, normalizations={"": Normalization.fit(dataset.x_train)})
         positions = evenly(len(dataset.x_test), setting.experiment.target.samples)
         x, labels = source.normalized(dataset.x_test[positions]), dataset.y_test[positions]
         return FloatModel(source, x, labels, positions, source.graph.run(x))

@@ -5,20 +5,22 @@ The only way there, for `run`, `generate`, `export` and the tools: what is gener
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from mcusim.datasets.dataset import Normalization
+from mcusim import models
 from mcusim.graph import Graph
-from mcusim.line.emit import emit_library
-from mcusim.line.lower import Program, lower
+from mcusim.kernels.choice import KernelChoice
+from mcusim.line.emit import Statistics, emit_library
+from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import calibration_subset, quantize
 from mcusim.line.sources import Sources
-from mcusim.models.keras import from_keras, load_keras
-from mcusim.numbers.power_of_two import Array, Rounding
-from mcusim.training.normalization_file import load_normalization
+from mcusim.models.source import Source
+from mcusim.numbers.numbers import Rounding
+from mcusim.program import Program
+from mcusim.system.arrays import Array
 
 
 class Chosen(Protocol):
@@ -37,19 +39,6 @@ class Chosen(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a model file holds: float32 layers, and how samples are normalized for them (None: not at all, as far as it
-    knows)."""
-
-    graph: Graph
-    normalization: Normalization | None
-
-    def normalized(self, x: Array) -> Array:
-        """Samples (N, *input_shape) as the model takes them."""
-        return x if self.normalization is None else self.normalization.apply(x)
-
-
-@dataclass(frozen=True)
 class Generated:
     """A model as C: the graph that tells what it computes, the program, and its text."""
 
@@ -60,12 +49,20 @@ class Generated:
 
 def read_model(path: Path, name: str | None = None) -> Source:
     """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it."""
-    graph = optimize(from_keras(load_keras(path), name or path.stem, where=str(path)))
-    return Source(graph, load_normalization(path))
+    return optimized(models.read_model(path, name or path.stem))
 
 
-def generate(source: Source, calibration: Array, chosen: Chosen) -> Generated:
-    """`calibration`: raw training samples (N, *input_shape), of which as many as `chosen` says choose the scales."""
+def optimized(source: Source) -> Source:
+    return replace(source, graph=optimize(source.graph))
+
+
+def generate(
+    source: Source, calibration: Array, chosen: Chosen, core: str | None = None, kernels: KernelChoice | None = None
+) -> Generated:
+    """`calibration`: raw training samples, of which as many as `chosen` says choose the scales.
+
+    `core`: of the chip, `kernels`: those that may run; see `lower`.
+    """
     graph = quantize(
         source.graph,
         source.normalized(calibration_subset(calibration, chosen.calibration_samples)),
@@ -74,7 +71,6 @@ def generate(source: Source, calibration: Array, chosen: Chosen) -> Generated:
         fraction=chosen.fraction,
         rounding=chosen.rounding,
     )
-    program = lower(graph)
-    statistics = source.normalization
-    mean, deviation = (statistics.mean, statistics.std) if statistics else ((), ())
-    return Generated(graph, program, emit_library(program, mean=mean, deviation=deviation))
+    program = lower(graph, core, kernels)
+    statistics = {name: Statistics(one.mean, one.std) for name, one in source.normalizations.items()}
+    return Generated(graph, program, emit_library(program, statistics))

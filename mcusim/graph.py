@@ -1,29 +1,29 @@
-"""The intermediate representation: layers in the order they run. Knows no particular layer.
+"""The intermediate representation: layers in the order they run. Knows no particular layer, kernel or framework.
 
-A Graph has two states and one type. Fresh from Keras its layers hold float32 weights; after `quantize` they hold
-integers, and every tensor has a `Format`. `run` interprets either: the result of a quantized Graph is, bit for bit,
-what the generated C computes on a board.
+A Graph has two states and one type. Fresh from a model file its layers hold float32 weights; after `quantize` they hold
+integers, and every tensor has its own `Numbers`. `run` interprets either: the result of a quantized Graph is, bit for
+bit, what the generated C computes on a board.
 
-    Graph     layers (topological order), name
-    Layer     name, inputs (names of layers), shape (of its output, without the batch), format (None while float32)
+    Graph     layers (topological order), name, outputs
+    Layer     name, inputs (names of layers), shape (of its output, without the batch), numbers (None while float32)
+
+A sample is a record of all inputs in order, an answer one of all outputs. With one input a batch of samples is a plain
+array (N, *shape), with several a structured one (N,) whose fields are called like the inputs; outputs likewise, flat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mcusim.numbers.power_of_two import Array, Format, Rounding, encode
+from mcusim.numbers.numbers import Numbers, Range, Rounding, Scheme
+from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
-
-if TYPE_CHECKING:
-    from mcusim.line.lower import LayerCode
-    from mcusim.line.quantize import Scheme
-    from mcusim.models.keras import KerasLayer
+from mcusim.system.records import fields_of
 
 Shape = tuple[int, ...]
 CHUNK_BYTES = 2**25  # memory for the largest intermediate array while interpreting
@@ -36,27 +36,18 @@ class Layer:
     name: str
     inputs: tuple[str, ...]
     shape: Shape
-    format: Format | None = None
+    numbers: Numbers | None = None
 
-    KERAS: ClassVar[tuple[str, ...]] = ()
+    INPUT: ClassVar[bool] = False  # written by the caller of `cnn()`
     VIEW: ClassVar[bool] = False  # the output is the input's memory, seen with another shape
     IN_PLACE: ClassVar[bool] = False  # the output may overwrite an input of the same size
 
-    @classmethod
-    def from_keras(cls, keras: KerasLayer) -> list[Layer]:
-        """The layers that a Keras layer stands for, the last one being its output. Raises ModelError."""
-        raise NotImplementedError
-
     def run(self, *inputs: Array) -> Array:
-        """Output for a batch: float32 before quantization, integers of `format` after."""
+        """Output for a batch: float32 before quantization, integers of `numbers` after."""
         raise NotImplementedError
 
-    def quantize(self, scheme: Scheme, inputs: tuple[Format, ...], peak: float) -> Layer:
-        """The same layer on integers. `peak` is the largest magnitude of its output on the calibration samples."""
-        raise NotImplementedError
-
-    def lower(self, inputs: tuple[Layer, ...]) -> LayerCode:
-        """The layer as kernel calls and constant arrays."""
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
+        """The same layer on integers. `values` are those of its output on the calibration samples."""
         raise NotImplementedError
 
     @property
@@ -66,6 +57,14 @@ class Layer:
     @property
     def elements(self) -> int:
         return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32) if self.numbers is None else self.numbers.dtype
+
+    @property
+    def output_bytes(self) -> int:
+        return self.elements * self.dtype.itemsize
 
     @property
     def macs(self) -> int:
@@ -88,9 +87,17 @@ class Layer:
         return 16 * self.elements
 
 
+@dataclass(frozen=True)
+class Output:
+    """An output of the model: what users call it, and the layer that computes it."""
+
+    name: str
+    layer: str
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Layers in an order in which they can run; the first is the Input, the last one the output."""
+    """Layers in an order in which they can run, inputs first. Without `outputs` the last layer is the only one."""
 
     layers: tuple[Layer, ...]
     name: str = "model"
@@ -98,6 +105,11 @@ class Graph:
     scheme: str = ""
     rounding: Rounding = "nearest"
     notes: tuple[str, ...] = field(default=())
+    outputs: tuple[Output, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.outputs:
+            object.__setattr__(self, "outputs", (Output("output", self.layers[-1].name),))
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -115,13 +127,26 @@ class Graph:
     def consumers(self, name: str) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if name in layer.inputs)
 
+    @cached_property
+    def inputs(self) -> tuple[Layer, ...]:
+        return tuple(layer for layer in self.layers if layer.INPUT)
+
+    @cached_property
+    def ends(self) -> tuple[Layer, ...]:
+        """The layers of `outputs`."""
+        return tuple(self[output.layer] for output in self.outputs)
+
     @property
     def input(self) -> Layer:
-        return self.layers[0]
+        """The only input."""
+        (only,) = self.inputs
+        return only
 
     @property
     def output(self) -> Layer:
-        return self.layers[-1]
+        """The only output."""
+        (only,) = self.ends
+        return only
 
     @property
     def input_shape(self) -> Shape:
@@ -132,10 +157,15 @@ class Graph:
         return self.output.shape
 
     @property
-    def number_dtype(self) -> np.dtype[Any]:
-        """Type of the numbers that the generated C reads and writes."""
-        fmt = self.input.format
-        return np.dtype(np.float32) if fmt is None else fmt.dtype
+    def sample_dtype(self) -> np.dtype[Any]:
+        """A sample as the firmware reads it, laid out as C does."""
+        return record([(layer.name, layer.dtype, layer.shape) for layer in self.inputs])
+
+    @property
+    def answer_dtype(self) -> np.dtype[Any]:
+        """What the firmware answers, likewise; outputs are flat."""
+        named = zip(self.outputs, self.ends, strict=True)
+        return record([(output.name, layer.dtype, (layer.elements,)) for output, layer in named])
 
     @property
     def macs(self) -> int:
@@ -150,45 +180,74 @@ class Graph:
         return max(layer.accumulator_peak for layer in self.layers)
 
     def encode(self, x: Array) -> Array:
-        """Real inputs (samples, *input_shape) -> the numbers that the firmware reads.
+        """Real samples -> the numbers that the firmware reads, of `sample_dtype`.
 
-        Raises DataError for a wrong shape, NaN or infinity.
+        Raises DataError for a wrong shape, a missing input, NaN or infinity.
         """
-        x = np.asarray(x, np.float32)
-        if x.shape[1:] != self.input_shape:
+        if len(self.inputs) == 1:
+            return self._encoded(self.input, np.asarray(x))
+        self._check_names(x)
+        samples = np.zeros(len(x), self.sample_dtype)
+        for layer in self.inputs:
+            samples[layer.name] = self._encoded(layer, x[layer.name])
+        return samples
+
+    def _check_names(self, x: Array) -> None:
+        wanted = sorted(layer.name for layer in self.inputs)
+        if sorted(x.dtype.names or ()) != wanted:
+            have = "one array" if x.dtype.names is None else ", ".join(sorted(x.dtype.names))
             raise DataError(
-                f"samples of shape {x.shape[1:]} do not fit the model {self.name!r}, which takes {self.input_shape}",
+                f"model {self.name!r} has the inputs {', '.join(wanted)}, the samples {have}",
+                hint=f"give an array for each: {', '.join(f'x_train_{name}' for name in wanted)}, ..",
+            )
+
+    def _encoded(self, layer: Layer, x: Array) -> Array:
+        x = np.asarray(x, np.float32)
+        if x.shape[1:] != layer.shape:
+            which = f"the model {self.name!r}" if len(self.inputs) == 1 else f"input {layer.name!r} of {self.name!r}"
+            raise DataError(
+                f"samples of shape {x.shape[1:]} do not fit {which}, which takes {layer.shape}",
                 hint="check the data set and its normalization, or choose the model trained for it",
             )
         if not np.isfinite(x).all():
             index = int(np.argwhere(~np.isfinite(x))[0][0])
             raise DataError(f"sample {index} holds NaN or infinity", hint="clean the data set")
-        fmt = self.input.format
-        return x if fmt is None else encode(x, fmt, self.rounding)
+        return x if layer.numbers is None else layer.numbers.encode(x, self.rounding)
 
     def run(self, x: Array) -> Array:
-        """Real inputs (samples, *input_shape) -> outputs (samples, elements): float32, or integers once quantized."""
+        """Real samples -> answers of `answer_dtype`: of one output (N, elements), float32 or integers."""
         numbers = self.encode(x)
-        out = np.zeros((len(numbers), self.output.elements), self.number_dtype)
+        answers = np.zeros(len(numbers), self.answer_dtype)
         for start, values in self._chunks(numbers):
-            part = values[self.output.name]
-            out[start : start + len(part)] = part.reshape(len(part), -1)
-        return out
+            for column, layer in zip(fields_of(answers).values(), self.ends, strict=True):
+                part = values[layer.name]
+                column[start : start + len(part)] = part.reshape(len(part), -1)
+        return answers
 
-    def peaks(self, x: Array) -> dict[str, float]:
-        """Largest magnitude of each layer's output over the samples: what calibration needs."""
-        peaks = dict.fromkeys(self._by_name, 0.0)
+    def ranges(self, x: Array) -> dict[str, Range]:
+        """Of each layer's output over the samples: what calibration needs."""
+        ranges = dict.fromkeys(self._by_name, Range())
         for _, values in self._chunks(self.encode(x)):
             for name, value in values.items():
-                peaks[name] = max(peaks[name], float(np.abs(value).max(initial=0.0)))
-        return peaks
+                ranges[name] = ranges[name].widened(value)
+        return ranges
 
     def _chunks(self, numbers: Array) -> Iterator[tuple[int, dict[str, Array]]]:
         """Values of all layers for a few samples at a time, so that memory stays bounded."""
         size = max(1, CHUNK_BYTES // max(layer.run_bytes for layer in self.layers))
+        columns = list(zip(self.inputs, fields_of(numbers).values(), strict=True))
         for start in range(0, len(numbers), size):
-            values = {self.input.name: numbers[start : start + size]}
+            values = {layer.name: column[start : start + size] for layer, column in columns}
             with np.errstate(over="ignore", invalid="ignore"):
-                for layer in self.layers[1:]:
-                    values[layer.name] = layer.run(*(values[name] for name in layer.inputs))
+                for layer in self.layers:
+                    if not layer.INPUT:
+                        values[layer.name] = layer.run(*(values[name] for name in layer.inputs))
             yield start, values
+
+
+def record(members: Sequence[tuple[str, np.dtype[Any], Shape]]) -> np.dtype[Any]:
+    """Arrays (name, type, shape) side by side, as C lays out a struct; an only one is no struct."""
+    if len(members) == 1:
+        _, dtype, shape = members[0]
+        return np.dtype((dtype, shape))
+    return np.dtype([(name, dtype, shape) for name, dtype, shape in members], align=True)

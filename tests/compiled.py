@@ -12,17 +12,30 @@ import numpy as np
 from mcusim.graph import Graph
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
-from mcusim.numbers.power_of_two import Array
+from mcusim.system.arrays import Array
 
 MAIN = r"""
 #include <stdio.h>
 #include "model.h"
 int main(void)
 {
-    static number_t input[MODEL_INPUT_ELEMENTS], output[MODEL_OUTPUT_ELEMENTS];
-    while (fread(input, sizeof input, 1, stdin) == 1) {
-        cnn(input, output);
-        fwrite(output, sizeof output, 1, stdout);
+#ifdef MODEL_RECORDS
+    static model_input_t input;
+    static model_output_t output;
+#define INPUT &input
+#define OUTPUT &output
+#else
+#ifndef MODEL_OUTPUT_TYPE
+#define MODEL_OUTPUT_TYPE number_t
+#endif
+    static number_t input[MODEL_INPUT_ELEMENTS];
+    static MODEL_OUTPUT_TYPE output[MODEL_OUTPUT_ELEMENTS];
+#define INPUT input
+#define OUTPUT output
+#endif
+    while (fread(INPUT, sizeof input, 1, stdin) == 1) {
+        cnn(INPUT, OUTPUT);
+        fwrite(OUTPUT, sizeof output, 1, stdout);
     }
     return 0;
 }
@@ -37,11 +50,12 @@ def run_compiled(graph: Graph, x: Array, *, sanitize: str = "undefined,address")
     assert compiler, "the tests need a host C compiler: apt-get install gcc"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        emit_library(lower(graph)).write(folder)
+        library = emit_library(lower(graph))
+        library.write(folder)
         (folder / "main.c").write_text(MAIN)
         flags = ["-O1", "-std=gnu11", "-ffp-contract=off", *WARNINGS[:3], *sanitizers]
         built = subprocess.run(
-            [compiler, *flags, "model.c", "main.c", "-o", "model"],
+            [compiler, *flags, *(name for name in library.files if name.endswith(".c")), "main.c", "-o", "model"],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -51,4 +65,4 @@ def run_compiled(graph: Graph, x: Array, *, sanitize: str = "undefined,address")
         numbers = graph.encode(x)
         done = subprocess.run([folder / "model"], input=numbers.tobytes(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
-    return np.frombuffer(done.stdout, graph.number_dtype).reshape(len(x), graph.output.elements)
+    return np.frombuffer(done.stdout, graph.answer_dtype)

@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Layer, Shape
-from mcusim.layers import BY_KERAS_NAME
 from mcusim.layers.input import Input
-from mcusim.models.keras import KerasLayer, make_activation
-from mcusim.numbers.power_of_two import Array
+from mcusim.models.keras_layer import KerasLayer
+from mcusim.models.keras_layers import CONVERTERS
+from mcusim.system.arrays import Array
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Conv": {"strides": 1, "padding": "valid", "use_bias": True, "activation": "linear"},
@@ -52,10 +52,7 @@ class Builder:
         name = f"{kind.lower()}_{len(self.layers)}"
         shapes = tuple(self.layer(source).shape for source in sources)
         view = KerasLayer(name, kind, {**defaults, **config}, arrays, sources, shapes)
-        if kind == "Activation":
-            made = make_activation(view, config["activation"], name, sources, shapes[0])
-        else:
-            made = BY_KERAS_NAME[kind].from_keras(view)
+        made = CONVERTERS[kind](view)
         self.layers.extend(made)
         return self.last.name
 

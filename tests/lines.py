@@ -16,11 +16,11 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Engine, Execution, Progress
 from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
-from mcusim.front import Source
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
-from mcusim.numbers.power_of_two import Array
+from mcusim.models.source import Source
+from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
 from tests.graphs import Builder
 
@@ -114,7 +114,7 @@ class FakeStages:
 
     engine: FakeEngine
     load_dataset: Callable[[str, Path], Dataset] = lambda name, base: dataset()
-    read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name), None)
+    read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name))
     make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
 
     @property

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph
-from mcusim.line.arena import plan
+from mcusim.graph import Graph, Output
+from mcusim.layers.input import Input
+from mcusim.line.arena import Plan, plan
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from mcusim.numbers.power_of_two import Array
+from mcusim.program import Place
+from mcusim.system.arrays import Array
+from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder, builders
 
@@ -58,7 +64,7 @@ def test_floats_agree_on_any_graph(builder: Builder, fused: bool) -> None:
     x = builder.samples(8)
     expected = graph.run(x)
     compiled = run_compiled(graph, x)
-    scale = max(*graph.peaks(x).values(), 1e-30)
+    scale = max(*(values.peak for values in graph.ranges(x).values()), 1e-30)
     np.testing.assert_allclose(compiled, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
@@ -69,33 +75,47 @@ def test_optimizing_changes_no_result(builder: Builder) -> None:
     fused = optimize(graph)
     x = builder.samples(4)
     if len(fused.layers) < len(graph.layers) and "softmax" not in "".join(fused.notes):
-        scale = max(*graph.peaks(x).values(), 1e-30)
+        scale = max(*(values.peak for values in graph.ranges(x).values()), 1e-30)
         np.testing.assert_allclose(fused.run(x), graph.run(x), rtol=1e-3, atol=1e-4 * scale)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(builders(), st.sampled_from([1, 2, 4]))
-def test_no_two_live_buffers_overlap(builder: Builder, number_bytes: int) -> None:
-    graph = builder.graph()
-    planned = plan(graph, number_bytes)
-    assert (
-        planned.lower_bound_elements <= planned.elements <= max(planned.buffers_elements, planned.lower_bound_elements)
-    )
+@given(builders(), st.sampled_from(["float32", "int16", "int8"]), st.integers(0, 3))
+def test_no_two_live_buffers_overlap(builder: Builder, data_type: str, scratch_every: int) -> None:
+    graph = quantize(builder.graph(), builder.samples(2), data_type)
+    scratch = {layer.name: 4 * index for index, layer in enumerate(graph) if scratch_every and index % scratch_every}
+    planned = plan(graph, scratch)
+    assert planned.lower_bound_bytes <= planned.arena_bytes <= max(planned.buffers_bytes, planned.lower_bound_bytes)
     for index, layer in enumerate(graph.layers):
         for other in graph.layers[:index]:
             _check_apart(graph, index, layer.name, other.name, planned.places)
+        _check_scratch(graph, index, planned, scratch.get(layer.name, 0))
 
 
-def _check_apart(graph: Graph, index: int, name: str, other: str, places: dict[str, tuple[str, int]]) -> None:
+def _check_apart(graph: Graph, index: int, name: str, other: str, places: Mapping[str, Place]) -> None:
     """When layer `index` writes its output, it may not write over what is still to be read."""
-    region, offset = places[name]
-    if places[other][0] != region or graph[name].VIEW:
+    mine, others = places[name], places[other]
+    if others.region != mine.region or graph[name].VIEW:
         return
     later = any(other in layer.inputs for layer in graph.layers[index + 1 :])
     now = other in graph[name].inputs and not graph[name].IN_PLACE
-    start, end = places[other][1], places[other][1] + graph[other].elements
+    start, end = others.offset_bytes, others.offset_bytes + graph[other].output_bytes
     if later or now:
-        assert offset + graph[name].elements <= start or end <= offset or graph[other].VIEW, (name, other)
+        before = mine.offset_bytes + graph[name].output_bytes <= start
+        assert before or end <= mine.offset_bytes or graph[other].VIEW, (name, other)
+
+
+def _check_scratch(graph: Graph, index: int, planned: Plan, size: int) -> None:
+    """Scratch of a step lies beside its inputs, its output, and all that is read later."""
+    layer = graph.layers[index]
+    if not size:
+        return
+    start = planned.scratch[layer.name].offset_bytes
+    alive = {layer.name, *layer.inputs, *(name for later in graph.layers[index + 1 :] for name in later.inputs)}
+    for other in graph.layers[: index + 1]:
+        place = planned.places[other.name]
+        if other.name in alive and place.region == "arena":
+            assert start + size <= place.offset_bytes or place.offset_bytes + other.output_bytes <= start, other.name
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16"])
@@ -110,3 +130,66 @@ def test_the_proof_of_the_accumulator_holds_for_the_worst_input(data_type: str) 
     signs = np.sign(conv.kernel[0].sum(axis=0))  # type: ignore[attr-defined]
     worst = np.full((2, 16, 8), 1e9, np.float32) * np.array([1, -1]).reshape(2, 1, 1) * signs[0].mean()
     np.testing.assert_array_equal(run_compiled(graph, worst), graph.run(worst))
+
+
+@EXAMPLES
+@given(builders(), st.sampled_from(["int8", "int16", "int9"]), st.randoms(use_true_random=False))
+def test_layers_of_several_widths_are_bit_exact(builder: Builder, data_type: str, random: Random) -> None:
+    graph = optimize(builder.graph())
+    others = [name for name in ("int8", "int16", "int12") if name != data_type]
+    chosen = random.sample(graph.layers, k=random.randint(1, len(graph.layers)))
+    widths = {layer.name: random.choice(others) for layer in chosen}
+    x = extreme_samples(builder)
+    quantized = quantize(graph, x[:8], data_type, layers=widths)
+    assert len({layer.dtype for layer in quantized} | {layer.numbers for layer in quantized}) > 1
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+
+
+def several(seed: int = 3) -> tuple[Graph, Array]:
+    """Two inputs, three outputs: one of them read again, one a view of it. And samples."""
+    builder = Builder((12, 2), seed=seed)
+    sound = builder.last.name
+    builder.layers.append(Input(name="image*/", inputs=(), shape=(5, 5, 3)))
+    image = builder.conv(4, 3, "image*/", activation="relu")
+    pooled = builder.add("GlobalMaxPooling2D")
+    heard = builder.add("GlobalAveragePooling1D", builder.conv(5, 3, sound))
+    joined = builder.add("Concatenate", pooled, heard)
+    gesture = builder.dense(3)
+    builder.add("Softmax")
+    soft = builder.last.name
+    flat = builder.add("Reshape", joined, target_shape=(3, 3))
+    outputs = (Output("gesture", gesture), Output("soft", soft), Output("flat", flat), Output("again", image))
+    graph = Graph(tuple(builder.layers), "several", outputs=outputs)
+    x = {layer.name: builder.random.normal(size=(9, *layer.shape)).astype(np.float32) for layer in graph.inputs}
+    return graph, records_of(x)
+
+
+@pytest.mark.parametrize("data_type", ["int8", "int16"])
+@pytest.mark.parametrize(
+    "widths", [{}, {"image*/": "int16"}, {"input": "int12", "dense_7": "int16", "dense_8": "int16"}]
+)
+def test_several_inputs_and_outputs_are_bit_exact(data_type: str, widths: dict[str, str]) -> None:
+    graph, x = several()
+    assert all(name in [layer.name for layer in graph] for name in widths) or "dense_8" in widths
+    widths = {name: width for name, width in widths.items() if name in [layer.name for layer in graph]}
+    quantized = quantize(graph, x, data_type, layers=widths)
+    answers = run_compiled(quantized, x)
+    np.testing.assert_array_equal(answers, quantized.run(x))
+    assert answers.dtype.names == ("gesture", "soft", "flat", "again")
+
+
+def test_several_inputs_and_outputs_in_float() -> None:
+    graph, x = several()
+    answers, expected = run_compiled(graph, x), graph.run(x)
+    for name in expected.dtype.names:
+        np.testing.assert_allclose(answers[name], expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_an_output_of_another_width_than_the_input() -> None:
+    builder = Builder((6,))
+    last = builder.dense(4)
+    graph = quantize(builder.graph(), builder.samples(), "int8", layers={last: "int16"})
+    x = builder.samples()
+    answers = run_compiled(graph, x)
+    assert answers.dtype == np.int16 and graph.encode(x).dtype == np.int8
+    np.testing.assert_array_equal(answers, graph.run(x))

@@ -19,7 +19,7 @@ from mcusim.line.emit_firmware import emit_for
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from mcusim.numbers.power_of_two import Array
+from mcusim.system.arrays import Array
 from tests.graphs import Builder
 from tests.layers.test_layers import CASES
 
@@ -48,7 +48,7 @@ def run_on(engine: ModuleType, board_name: str, graph: Graph, x: Array, folder: 
     firmware = build(sources, board, folder / "build", host=engine is host)
     inputs = graph.encode(x)
     execution = engine.run(
-        firmware, board, inputs, graph.number_dtype, graph.output.elements, folder=folder / "run", jobs=2
+        firmware, board, inputs, graph.output.dtype, graph.output.elements, folder=folder / "run", jobs=2
     )
     assert isinstance(execution, Execution) and execution.complete
     return execution
@@ -84,5 +84,5 @@ def test_wide_accumulators_on_a_board(tmp_path: Path) -> None:
     builder.dense(4)
     x = builder.samples(12, scale=8.0)
     graph = quantize(builder.graph(), x, "int16", scheme="per-network", fraction=9)
-    assert lower(graph).accumulator_bits == 64
+    assert lower(graph).unit.accumulator_bits == 64
     np.testing.assert_array_equal(run_on(qemu, BOARDS[0], graph, x, tmp_path).outputs, graph.run(x))

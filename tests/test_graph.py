@@ -24,8 +24,8 @@ def test_facts() -> None:
     assert (graph.input_shape, graph.output_shape) == ((12, 3), (5,))
     assert graph.parameters == 3 * 3 * 4 + 4 + 48 * 5 + 5
     assert graph.macs == 12 * 3 * 3 * 4 + 48 * 5
-    assert graph.number_dtype == np.float32
-    assert quantize(graph, builder().samples(), "int9").number_dtype == np.int16
+    assert graph.sample_dtype == np.dtype((np.float32, (12, 3)))
+    assert quantize(graph, builder().samples(), "int9").answer_dtype == np.dtype((np.int16, (5,)))
 
 
 def test_results_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,12 +40,13 @@ def test_an_empty_batch_gives_an_empty_result() -> None:
     assert builder().graph().run(np.empty((0, 12, 3))).shape == (0, 5)
 
 
-def test_peaks_are_the_largest_magnitudes() -> None:
+def test_ranges_reach_from_the_smallest_to_the_largest() -> None:
     made = builder()
     graph, x = made.graph(), made.samples(20)
-    peaks = graph.peaks(x)
-    assert peaks["input"] == np.abs(x).max()
-    assert peaks[graph.output.name] == pytest.approx(np.abs(graph.run(x)).max())
+    ranges, answers = graph.ranges(x), graph.run(x)
+    assert (ranges["input"].low, ranges["input"].high) == (x.min(), x.max())
+    assert ranges[graph.output.name].peak == pytest.approx(np.abs(answers).max())
+    assert ranges[graph.layers[2].name].low == 0, "behind a ReLU"
 
 
 def test_wrong_samples_are_refused() -> None:

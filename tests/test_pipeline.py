@@ -14,8 +14,8 @@ import pytest
 from mcusim.case import Bench, Setting, evenly, ready_model
 from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
-from mcusim.front import Source
 from mcusim.line.watcher import Silent
+from mcusim.models.source import Source
 from mcusim.pipeline import run
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
@@ -112,7 +112,7 @@ def test_a_broken_model_fails_its_own_runs_and_is_read_once(stages: FakeStages, 
         read.append(path)
         if path.stem == "bad":
             raise ModelError("this is no model", where=str(path))
-        return Source(graph(name), None)
+        return Source(graph(name))
 
     stages.read_model = load
     report = run(experiment(tmp_path, "bad", "good"), tmp_path / "out", Silent())

@@ -10,9 +10,8 @@ typedef struct {
     int output_height, output_width;
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
-    int nearest; /* 0: integers round down */
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_AVERAGING
+    NN_LIMIT
 } nn_average_pooling_t;
 
 NN_KERNEL void NN_NAME(average_pooling)(const number_t *restrict input, number_t *restrict output,
@@ -30,7 +29,7 @@ NN_KERNEL void NN_NAME(average_pooling)(const number_t *restrict input, number_t
                         sum += input[(row * p.input_width + column) * p.input_channels + channel];
                     }
                 }
-                *output++ = nn_finish(nn_average(sum, count, p.nearest), 0, p.activation, p.ceiling);
+                *output++ = nn_limit(nn_average(sum, count, p), p);
             }
         }
     }

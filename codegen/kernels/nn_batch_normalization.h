@@ -6,9 +6,7 @@
 
 typedef struct {
     int rows, channels;
-    int shift; /* from the scale of the products to the output's */
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_FINISH
 } nn_batch_normalization_t;
 
 NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *output, const number_t *kernel,
@@ -17,7 +15,7 @@ NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *out
     for (int row = 0; row < p.rows; row++) {
         for (int channel = 0; channel < p.channels; channel++) {
             const accumulator_t sum = (accumulator_t)kernel[channel] * *input++ + bias[channel];
-            *output++ = nn_finish(sum, p.shift, p.activation, p.ceiling);
+            *output++ = nn_finish(sum, channel, p);
         }
     }
 }

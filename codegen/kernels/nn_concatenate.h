@@ -7,15 +7,15 @@
 typedef struct {
     int rows, channels;
     int output_channels, offset;
-    int shift, rounding; /* to the output's scale, to the right */
+    NN_CONVERSION
 } nn_concatenate_t;
 
 NN_KERNEL void NN_NAME(concatenate)(const number_t *restrict input, number_t *restrict output, const nn_concatenate_t p)
 {
     for (int row = 0; row < p.rows; row++) {
         for (int channel = 0; channel < p.channels; channel++) {
-            const accumulator_t sum = (accumulator_t)*input++ + (accumulator_t)p.rounding;
-            output[row * p.output_channels + p.offset + channel] = nn_finish(sum, p.shift, NN_LINEAR, 0);
+            output[row * p.output_channels + p.offset + channel] = nn_convert(*input, p);
+            input++;
         }
     }
 }

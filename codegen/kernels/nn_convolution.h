@@ -11,9 +11,7 @@ typedef struct {
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
     int groups;
-    int shift; /* from the scale of the sums to the output's */
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_FINISH
 } nn_convolution_t;
 
 /* Sum of products of one filter with the taps of one output position that lie inside the plane. */
@@ -42,7 +40,7 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
     return sum;
 }
 
-/* kernel: filters x window x channels of a group; bias: at the scale of the sums, rounding term included */
+/* kernel: filters x window x channels of a group; bias: at the scale of the sums */
 NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *restrict output, const number_t *kernel,
                                     const accumulator_t *bias, const nn_convolution_t p)
 {
@@ -56,7 +54,7 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *re
                 const accumulator_t sum =
                     NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],
                                              rows, columns, channels, p);
-                *output++ = nn_finish(sum, p.shift, p.activation, p.ceiling);
+                *output++ = nn_finish(sum, filter, p);
             }
         }
     }

@@ -6,12 +6,10 @@
 
 typedef struct {
     int inputs, units;
-    int shift; /* from the scale of the sums to the output's */
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_FINISH
 } nn_dense_t;
 
-/* kernel: units x inputs; bias: at the scale of the sums, rounding term included */
+/* kernel: units x inputs; bias: at the scale of the sums */
 NN_KERNEL void NN_NAME(dense)(const number_t *restrict input, number_t *restrict output, const number_t *kernel,
                               const accumulator_t *bias, const nn_dense_t p)
 {
@@ -21,7 +19,7 @@ NN_KERNEL void NN_NAME(dense)(const number_t *restrict input, number_t *restrict
         for (int i = 0; i < p.inputs; i++) {
             sum += (accumulator_t)weights[i] * input[i];
         }
-        output[unit] = nn_finish(sum, p.shift, p.activation, p.ceiling);
+        output[unit] = nn_finish(sum, unit, p);
     }
 }
 

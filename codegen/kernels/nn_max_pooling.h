@@ -10,8 +10,7 @@ typedef struct {
     int output_height, output_width;
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_LIMIT
 } nn_max_pooling_t;
 
 NN_KERNEL void NN_NAME(max_pooling)(const number_t *restrict input, number_t *restrict output, const nn_max_pooling_t p)
@@ -29,7 +28,7 @@ NN_KERNEL void NN_NAME(max_pooling)(const number_t *restrict input, number_t *re
                         best = number > best ? number : best;
                     }
                 }
-                *output++ = nn_finish(best, 0, p.activation, p.ceiling);
+                *output++ = nn_limit(best, p);
             }
         }
     }

@@ -6,8 +6,7 @@
 
 typedef struct {
     int elements;
-    nn_activation_t activation;
-    number_t ceiling;
+    NN_LIMIT
 } nn_relu_t;
 
 NN_KERNEL void NN_NAME(relu)(const number_t *input, number_t *output, const nn_relu_t p)

@@ -37,7 +37,9 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     type of a model file needs --calibration, or --scheme per-network with a --format.
     """
     model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
-    if source.suffix in (".keras", ".h5"):
+    from mcusim.models import is_model
+
+    if is_model(source):
         if out is None:
             raise ConfigurationError("a folder is needed", where="mcusim generate", hint="--out lib/")
         if choices["models"]:

@@ -35,11 +35,10 @@ def datasets() -> int:
 @click.command()
 def layers() -> int:
     """Keras layers and activations that have a kernel."""
-    from mcusim.layers import IDENTITIES, KERAS_NAMES
-    from mcusim.layers.activation import BY_NAME
+    from mcusim.models.keras_layers import ACTIVATIONS, IDENTITIES, KERAS_NAMES
 
     rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
-    rows = [(name, ", ".join([*BY_NAME, "softmax"]) if name == "Activation" else note) for name, note in rows]
+    rows = [(name, ", ".join([*ACTIVATIONS, "softmax"]) if name == "Activation" else note) for name, note in rows]
     return print_table(("layer", ""), rows)
 
 

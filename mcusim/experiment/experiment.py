@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, SCHEMES
+from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
+from mcusim.numbers import SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name

@@ -47,9 +47,11 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
 
     Raises ConfigurationError for what cannot be chosen, and as `read_experiment`.
     """
+    from mcusim.models import is_model
+
     if path.is_dir():
         path = path / "experiment.toml"
-    if path.suffix in (".keras", ".h5"):
+    if is_model(path):
         hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
         raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
     engine = choices.get("engine")

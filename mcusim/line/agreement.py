@@ -9,8 +9,8 @@ import numpy as np
 
 from mcusim.case import Outcome
 from mcusim.engines.engine import Execution
-from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import Run, RunError
+from mcusim.system.arrays import Array
 from mcusim.system.errors import EngineError
 
 

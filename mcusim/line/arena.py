@@ -1,149 +1,171 @@
-"""A place in one arena for every tensor, by lifetime and size.
+"""Requests for memory -> a place in one arena for each, by lifetime and size.
 
-A tensor lives from the step that writes it to the last step that reads it. Tensors that share their memory (a view, or
-the output of a layer that may work in place on a dying input) are one buffer. Buffers that live at the same time may
-not overlap; the largest set of them is the lower bound of any arena.
+A tensor lives from the step that writes it to the last step that reads it, a scratch buffer during its step, and what
+has to outlast an inference (the state of a recurrent layer) from the first step to the last. Tensors that share their
+memory (a view, or the output of a layer that may work in place on a dying input) are one request. What lives at the
+same time may not overlap; the largest sum of it is the lower bound of any arena. A constant tensor lies in flash and
+asks for nothing.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcusim.graph import Graph, Layer
+from mcusim.program import Place
 
 ALIGNMENT_BYTES = 4
 SHUFFLES = 500  # tried, in a fixed order, when no rule reaches the lower bound
 
 
 @dataclass
-class Buffer:
-    """Memory of one or more tensors. Sizes in numbers; steps are indices into the graph."""
+class Request:
+    """Memory of one or more tensors, alive from step `first` to step `last`: indices into the graph."""
 
     names: list[str]
-    size: int
+    size_bytes: int
     first: int
     last: int
-    offset: int = 0
+    offset_bytes: int = 0
 
-    def meets(self, other: Buffer) -> bool:
+    def meets(self, other: Request) -> bool:
         """Do both live during some step?"""
         return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`places`: region and offset of each layer's output. Sizes in numbers."""
+    """`places` of each layer's output, `scratch` of the layers that need any."""
 
-    places: dict[str, tuple[str, int]]
-    elements: int
-    lower_bound_elements: int
-    buffers_elements: int
-
-
-def plan(graph: Graph, number_bytes: int) -> Plan:
-    """Place the outputs of all layers of a graph whose numbers take `number_bytes` each."""
-    align = max(1, ALIGNMENT_BYTES // number_bytes)
-    regions = _caller_regions(graph)
-    buffers = _buffers(graph, regions, align)
-    best = _place(buffers, align)
-    places = {name: (region, 0) for name, region in regions.items()}
-    places |= {name: ("arena", buffer.offset) for buffer in buffers for name in buffer.names}
-    steps = range(len(graph.layers))
-    alive = [sum(buffer.size for buffer in buffers if buffer.first <= step <= buffer.last) for step in steps]
-    separate = sum(_aligned(layer.elements, align) for layer in graph.layers if layer.name not in regions)
-    return Plan(places, best, max(alive, default=0), separate)
+    places: Mapping[str, Place]
+    scratch: Mapping[str, Place]
+    arena_bytes: int
+    lower_bound_bytes: int
+    buffers_bytes: int
 
 
-def _caller_regions(graph: Graph) -> dict[str, str]:
-    """Tensors that lie in the caller's arrays: the input and views of it, the output and what it is a view of."""
-    regions = {graph.input.name: "input"}
+def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
+    """Place the outputs of all layers, and the scratch that some of them (by name) need while they run."""
+    places = _callers_places(graph)
+    tensors = _tensors(graph, places)
+    steps = {layer.name: index for index, layer in enumerate(graph.layers)}
+    scratch = {
+        name: Request([], _aligned(size), steps[name], steps[name])
+        for name, size in (scratch_bytes or {}).items()
+        if size
+    }
+    requests = [*tensors, *scratch.values()]
+    size = place(requests)
+    in_arena = {name: Place("arena", request.offset_bytes) for request in tensors for name in request.names}
+    separate = sum(_aligned(layer.output_bytes) for layer in graph if layer.name not in places)
+    return Plan(
+        places | in_arena,
+        {name: Place("arena", request.offset_bytes) for name, request in scratch.items()},
+        size,
+        lower_bound_bytes(requests),
+        separate + sum(request.size_bytes for request in scratch.values()),
+    )
+
+
+def lower_bound_bytes(requests: list[Request]) -> int:
+    """The largest sum of what lives at the same time."""
+    steps = range(max((request.last for request in requests), default=-1) + 1)
+    return max((sum(r.size_bytes for r in requests if r.first <= step <= r.last) for step in steps), default=0)
+
+
+def _callers_places(graph: Graph) -> dict[str, Place]:
+    """Tensors that lie in the caller's arrays: inputs and views of them, outputs and what they are views of."""
+    places = {layer.name: Place("input", name=layer.name) for layer in graph.inputs}
     for layer in graph.layers:
-        if layer.VIEW and regions.get(layer.inputs[0]) == "input":
-            regions[layer.name] = "input"
-    layer = graph.output
-    while regions.get(layer.name) is None:
-        regions[layer.name] = "output"
-        layer = graph[layer.inputs[0]] if layer.VIEW else layer
-    regions[graph.output.name] = "output"
-    # Views of a tensor in the output lie there too.
+        if layer.VIEW and layer.inputs[0] in places:
+            places[layer.name] = places[layer.inputs[0]]
+    for output, end in zip(graph.outputs, graph.ends, strict=True):
+        layer, place = end, Place("output", name=output.name)
+        while layer.name not in places and (layer is end or layer not in graph.ends):
+            places[layer.name] = place
+            layer = graph[layer.inputs[0]] if layer.VIEW else layer
+        if places[end.name].region == "input":
+            places[end.name] = place
+    # Views of a tensor in an output lie there too.
     for layer in graph.layers:
-        if layer.VIEW and regions.get(layer.inputs[0]) == "output":
-            regions[layer.name] = "output"
-    return regions
+        if layer.VIEW and layer.name not in places and layer.inputs[0] in places:
+            places[layer.name] = places[layer.inputs[0]]
+    return places
 
 
-def _buffers(graph: Graph, regions: dict[str, str], align: int) -> list[Buffer]:
-    """Buffers of the arena, tensors that share memory merged."""
+def _tensors(graph: Graph, places: Mapping[str, Place]) -> list[Request]:
+    """Requests of the arena, tensors that share memory merged."""
     last_read = {name: index for index, layer in enumerate(graph.layers) for name in layer.inputs}
-    home: dict[str, Buffer] = {}
-    buffers: list[Buffer] = []
+    home: dict[str, Request] = {}
+    requests: list[Request] = []
     for index, layer in enumerate(graph.layers):
-        if layer.name in regions:
+        if layer.name in places:
             continue
         end = last_read.get(layer.name, index)
         shared = _shared(graph, layer, index, home)
         if shared is None:
-            shared = Buffer([], _aligned(layer.elements, align), index, end)
-            buffers.append(shared)
+            shared = Request([], _aligned(layer.output_bytes), index, end)
+            requests.append(shared)
         shared.names.append(layer.name)
         shared.last = max(shared.last, end)
         home[layer.name] = shared
-    return buffers
+    return requests
 
 
-def _shared(graph: Graph, layer: Layer, index: int, home: dict[str, Buffer]) -> Buffer | None:
-    """The buffer of an input that the layer's output can be written over, if any."""
+def _shared(graph: Graph, layer: Layer, index: int, home: Mapping[str, Request]) -> Request | None:
+    """The request of an input that the layer's output can be written over, if any."""
     if layer.VIEW:
         return home.get(layer.inputs[0])
     for name in layer.inputs if layer.IN_PLACE else ():
-        buffer = home.get(name)
-        if buffer and graph[name].elements == layer.elements and _dies(graph, buffer, index):
-            return buffer
+        request = home.get(name)
+        if request and graph[name].output_bytes == layer.output_bytes and _dies(graph, request, index):
+            return request
     return None
 
 
-def _dies(graph: Graph, buffer: Buffer, index: int) -> bool:
-    """Does nobody read any tensor of the buffer after step `index`?"""
-    return not any(name in buffer.names for layer in graph.layers[index + 1 :] for name in layer.inputs)
+def _dies(graph: Graph, request: Request, index: int) -> bool:
+    """Does nobody read any tensor of the request after step `index`?"""
+    return not any(name in request.names for layer in graph.layers[index + 1 :] for name in layer.inputs)
 
 
-def _aligned(elements: int, align: int) -> int:
-    return -(-elements // align) * align
+def _aligned(size_bytes: int) -> int:
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _place(buffers: list[Buffer], align: int) -> int:
-    """Offsets for all buffers; -> size of the arena. The best of a few rules, then of shuffles with a fixed seed."""
-    bound = max((sum(b.size for b in buffers if b.meets(a) and b.first <= a.first) for a in buffers), default=0)
+def place(requests: list[Request]) -> int:
+    """Offsets for all requests; -> bytes of the arena. The best of a few rules, then of shuffles with a fixed seed."""
+    bound = max((sum(b.size_bytes for b in requests if b.meets(a) and b.first <= a.first) for a in requests), default=0)
     orders = [
-        sorted(buffers, key=lambda b: (-b.size, b.first)),
-        sorted(buffers, key=lambda b: (-b.size * (b.last - b.first + 1), b.first)),
-        sorted(buffers, key=lambda b: (b.first - b.last, -b.size)),
-        list(buffers),
+        sorted(requests, key=lambda b: (-b.size_bytes, b.first)),
+        sorted(requests, key=lambda b: (-b.size_bytes * (b.last - b.first + 1), b.first)),
+        sorted(requests, key=lambda b: (b.first - b.last, -b.size_bytes)),
+        list(requests),
     ]
     generator = random.Random(0)
-    best_size, best_offsets = None, [0] * len(buffers)
+    best_size, best_offsets = None, [0] * len(requests)
     for attempt in range(len(orders) + SHUFFLES):
-        order = orders[attempt] if attempt < len(orders) else generator.sample(buffers, len(buffers))
+        order = orders[attempt] if attempt < len(orders) else generator.sample(requests, len(requests))
         size = _first_fit(order)
         if best_size is None or size < best_size:
-            best_size, best_offsets = size, [buffer.offset for buffer in buffers]
+            best_size, best_offsets = size, [request.offset_bytes for request in requests]
         if best_size <= bound:
             break
-    for buffer, offset in zip(buffers, best_offsets, strict=True):
-        buffer.offset = offset
+    for request, offset in zip(requests, best_offsets, strict=True):
+        request.offset_bytes = offset
     return best_size or 0
 
 
-def _first_fit(order: list[Buffer]) -> int:
-    """Give each buffer in turn the lowest offset that is free during its life; -> size of the arena."""
-    placed: list[Buffer] = []
-    for buffer in order:
+def _first_fit(order: list[Request]) -> int:
+    """Give each request in turn the lowest offset that is free during its life; -> bytes of the arena."""
+    placed: list[Request] = []
+    for request in order:
         offset = 0
-        for other in sorted((b for b in placed if b.meets(buffer)), key=lambda b: b.offset):
-            if offset + buffer.size <= other.offset:
+        for other in sorted((b for b in placed if b.meets(request)), key=lambda b: b.offset_bytes):
+            if offset + request.size_bytes <= other.offset_bytes:
                 break
-            offset = max(offset, other.offset + other.size)
-        buffer.offset = offset
-        placed.append(buffer)
-    return max((buffer.offset + buffer.size for buffer in order), default=0)
+            offset = max(offset, other.offset_bytes + other.size_bytes)
+        request.offset_bytes = offset
+        placed.append(request)
+    return max((request.offset_bytes + request.size_bytes for request in order), default=0)

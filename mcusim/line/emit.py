@@ -4,41 +4,219 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.line.lower import Constant, KernelCall, Place, Program, Step
+from mcusim.line.c_text import c_names, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
-from mcusim.numbers.power_of_two import Array
+from mcusim.program import Constant, KernelCall, Place, Program, Step, Tensor, Unit
 from mcusim.system.assets import CODEGEN
 
-LINE_WIDTH = 116
-INCLUDE = re.compile(r'^#include "(nn_\w+\.h)"', re.MULTILINE)
+INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
+FOLDERS = ("kernels", "numbers")
 
 
-def emit_library(program: Program, *, mean: Sequence[float] = (), deviation: Sequence[float] = ()) -> Sources:
+@dataclass(frozen=True)
+class Statistics:
+    """z-score of one input for each channel, written into model.h."""
+
+    mean: Sequence[float] = ()
+    deviation: Sequence[float] = ()
+
+
+def emit_library(program: Program, statistics: Mapping[str, Statistics] | None = None) -> Sources:
     """Everything that a C project needs to call `cnn()`: model.c, its headers and the kernels it uses.
 
-    `mean`, `deviation`: z-score of the training set for each channel, written into model.h when given.
+    `statistics`: of the training set, by input, "" for an only one.
     """
-    title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
-    kernels = _kernel_headers(program)
-    files = {
-        "model.c": _render("model.c.j2", title=title, headers=_direct(program), **_model(program)),
-        "model.h": _render("model.h.j2", title=title, **_header(program, mean, deviation)),
-        "weights.h": _render("weights.h.j2", title=f"Weights of {title}", arrays=_arrays(program)),
-        "number_config.h": _render(
-            "number_config.h.j2",
-            data_type=program.data_type,
-            number_bits=program.number_bits,
-            accumulator_bits=program.accumulator_bits,
-        ),
-        **kernels,
-    }
-    return Sources(files)
+    return Sources(_Library(program, statistics or {}).files())
+
+
+class _Library:
+    """The texts of one program. With one input, one output and one width they are what they always were."""
+
+    def __init__(self, program: Program, statistics: Mapping[str, Statistics]) -> None:
+        self.program, self.statistics = program, statistics
+        self.title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
+        self.inputs = c_names((tensor.name for tensor in program.inputs), "x")
+        self.outputs = c_names((tensor.name for tensor in program.outputs), "y")
+        self.is_record = len(program.inputs) > 1 or len(program.outputs) > 1
+
+    def files(self) -> dict[str, str]:
+        return {
+            **self._headers(),
+            **{name: text for step in self.program.steps for name, text in step.code.files.items()},
+            "model.h": _render("model.h.j2", title=self.title, **self._model_h()),
+            "number_config.h": self._config(self.program.unit),
+            **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
+        }
+
+    # -- one unit ------------------------------------------------------------------------------------------------------
+
+    def _unit(self, unit: Unit) -> dict[str, str]:
+        """model.c and weights.h, or model_int16.c and weights_int16.h."""
+        suffix = "" if unit is self.program.unit else f"_{unit.name}"
+        steps = [step for step in self.program.steps if step.unit == unit.name]
+        arrays = [self._array(step, constant) for step in steps for constant in step.code.constants]
+        values = {
+            "title": self.title,
+            "headers": sorted({f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}),
+            "weights": f"weights{suffix}.h",
+            "layers": [self._layer(unit, step) for step in steps],
+        }
+        if suffix:
+            source = _render("model_unit.c.j2", unit=unit, config=self._config(unit), **values)
+        else:
+            source = _render("model.c.j2", **values, **self._main())
+        weights = _render("weights.h.j2", title=f"Weights of {self.title}", arrays=arrays)
+        return {f"model{suffix}.c": source, f"weights{suffix}.h": weights}
+
+    def _main(self) -> dict[str, Any]:
+        """The rest of model.c: the arena, what other units define, and cnn()."""
+        program = self.program
+        others = [step for step in program.steps if step.unit != program.unit.name]
+        return {
+            "arena": self._arena(),
+            "elsewhere": [self._signature(program.unit, step, outside=True) for step in others],
+            "signature": self._cnn(),
+            "body": [self._call(step) for step in program.steps],
+        }
+
+    def _arena(self) -> str:
+        """As numbers where all that lies in it is of one type, else as bytes."""
+        size = self.program.arena_bytes
+        if not size:
+            return ""
+        count = f"{size}" if self._arena_is_bytes else f"{size // self._number_bytes}"
+        return f"{'uint8_t' if self._arena_is_bytes else 'number_t'} arena[{count}]"
+
+    @property
+    def _number_bytes(self) -> int:
+        return {"float32": 4, "int16": 2, "int8": 1}[self.program.unit.storage]
+
+    @property
+    def _arena_is_bytes(self) -> bool:
+        return len(self.program.units) > 1 or any(step.scratch for step in self.program.steps)
+
+    def _layer(self, unit: Unit, step: Step) -> dict[str, Any]:
+        shapes = " + ".join(map(_shape, step.input_shapes))
+        facts = [f"{step.kind} {shapes} -> {_shape(step.shape)}"]
+        facts += [f"{step.macs} MACs"] if step.macs else []
+        facts += [str(step.numbers)] if step.numbers else []
+        return {
+            "comment": f"{plain_comment(step.name)}: {', '.join(facts)}",
+            "signature": self._signature(unit, step),
+            "calls": [_kernel_call(unit, step, call) for call in step.code.calls],
+        }
+
+    def _signature(self, unit: Unit, step: Step, *, outside: bool = False) -> str:
+        """Types are those of `unit` where it has a name for them."""
+        own = "" if outside else "number_t"
+        source = own if own and {_ctype(dtype) for dtype in step.dtypes} == {_storage_ctype(unit)} else ""
+        kind = source or _ctype(step.dtypes[0])
+        inputs = f"const {kind} *input" if len(step.sources) == 1 else f"const {kind} *const *inputs"
+        sink = own or _ctype(np.dtype(np.float32) if step.numbers is None else step.numbers.dtype)
+        scratch = ", void *scratch" if step.scratch else ""
+        return f"void {step.function}({inputs}, {sink} *output{scratch})"
+
+    def _call(self, step: Step) -> str:
+        """The line of `cnn()` that runs a layer."""
+        kinds = [_ctype(dtype) for dtype in step.dtypes]
+        sources = [self._place(place, kind) for place, kind in zip(step.sources, kinds, strict=True)]
+        kind = "number_t" if not self._arena_is_bytes else kinds[0]
+        argument = sources[0] if len(sources) == 1 else f"(const {kind} *const[]){{{', '.join(sources)}}}"
+        sink = self._place(step.sink, _ctype(np.dtype(np.float32) if step.numbers is None else step.numbers.dtype))
+        scratch = f", arena + {step.scratch.offset_bytes}" if step.scratch else ""
+        return f"{step.function}({argument}, {sink}{scratch});"
+
+    def _place(self, place: Place, ctype: str) -> str:
+        if place.region == "arena" and self._arena_is_bytes:
+            return f"({ctype} *)(arena + {place.offset_bytes})"
+        if place.region == "arena":
+            return f"arena + {place.offset_bytes // self._number_bytes}"
+        if not self.is_record:
+            return place.region
+        members = self.inputs if place.region == "input" else self.outputs
+        return f"{place.region}->{members[place.name]}"
+
+    def _array(self, step: Step, constant: Constant) -> Mapping[str, Any]:
+        shape = _shape(constant.values.shape)
+        return {
+            "comment": f"{plain_comment(step.name)} {constant.role}: {shape}"
+            + (f", {constant.numbers}" if constant.numbers else ""),
+            "ctype": constant.ctype,
+            "name": f"{step.function}_{constant.role}",
+            "count": constant.values.size,
+            "lines": number_lines(constant.values),
+        }
+
+    # -- model.h -------------------------------------------------------------------------------------------------------
+
+    def _cnn(self) -> str:
+        if self.is_record:
+            return "void cnn(const model_input_t *input, model_output_t *output)"
+        output = self._number_type(self.program.outputs[0])
+        return f"void cnn(const number_t input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS])"
+
+    def _number_type(self, tensor: Tensor) -> str:
+        return "number_t" if _ctype(tensor.dtype) == _storage_ctype(self.program.unit) else _ctype(tensor.dtype)
+
+    def _model_h(self) -> dict[str, Any]:
+        values: dict[str, Any] = {"signature": self._cnn(), "is_record": self.is_record}
+        if self.is_record:
+            inputs = [self._member(tensor, self.inputs[tensor.name], "INPUT") for tensor in self.program.inputs]
+            outputs = [self._member(tensor, self.outputs[tensor.name], "OUTPUT") for tensor in self.program.outputs]
+            return {**values, "inputs": inputs, "outputs": outputs}
+        return {
+            **values,
+            "input": self._member(self.program.inputs[0], "", "INPUT"),
+            "output": self._member(self.program.outputs[0], "", "OUTPUT"),
+        }
+
+    def _member(self, tensor: Tensor, member: str, role: str) -> dict[str, Any]:
+        """What model.h says of an input or output; its macros are `MODEL_INPUT_..`, or `MODEL_X_AUDIO_..`."""
+        macro = f"MODEL_{member.upper()}" if member else f"MODEL_{role}"
+        own = self.statistics.get(tensor.name if member else "") if role == "INPUT" else None
+        return {
+            "name": member,
+            "ctype": self._number_type(tensor),
+            "shape": _shape(tensor.shape),
+            "macro": macro,
+            "scale_macro": f"{macro}_SCALE_FACTOR" if member else f"{role}_SCALE_FACTOR",
+            "dimensions": _dimensions(tensor.shape, macro) if role == "INPUT" else [],
+            "elements": tensor.elements,
+            "scale_factor": tensor.numbers.scale_factor if tensor.numbers else 0,
+            "mean": _vector(own.mean) if own else "",
+            "deviation": _vector(own.deviation) if own else "",
+        }
+
+    # -- what is copied ------------------------------------------------------------------------------------------------
+
+    def _config(self, unit: Unit) -> str:
+        data_type = self.program.data_type if unit is self.program.unit else unit.name
+        return _render("number_config.h.j2", data_type=data_type, unit=unit)
+
+    def _headers(self) -> dict[str, str]:
+        """Texts of number.h, the kernels and what they include."""
+        texts: dict[str, str] = {}
+        called = {f"nn_{call.kernel}.h" for step in self.program.steps for call in step.code.calls}
+        waiting = ["number.h", *sorted(called), *(unit.header for unit in self.program.units)]
+        generated = {"number_config.h", *(name for step in self.program.steps for name in step.code.files)}
+        while waiting:
+            name = waiting.pop()
+            if name not in texts and name not in generated:
+                texts[name] = _source(name)
+                waiting.extend(INCLUDE.findall(texts[name]))
+        return texts
+
+
+def _source(name: str) -> str:
+    path = next(CODEGEN / folder / name for folder in FOLDERS if (CODEGEN / folder / name).is_file())
+    return path.read_text(encoding="utf-8")
 
 
 def _render(template: str, **values: Any) -> str:
@@ -52,145 +230,36 @@ def _render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def plain_comment(text: str) -> str:
-    """A user's name inside a C comment: plain characters only."""
-    return re.sub(r"[^A-Za-z0-9_.,+ -]", "?", text)[:80]
-
-
-def _direct(program: Program) -> list[str]:
-    """Headers of the kernels that the program calls."""
-    return sorted({f"nn_{call.kernel}.h" for step in program.steps for call in step.code.calls})
-
-
-def _kernel_headers(program: Program) -> dict[str, str]:
-    """Texts of number.h, the kernels and what they include."""
-    texts: dict[str, str] = {}
-    waiting = ["number.h", *_direct(program)]
-    while waiting:
-        name = waiting.pop()
-        if name not in texts:
-            texts[name] = (CODEGEN / "kernels" / name).read_text(encoding="utf-8")
-            waiting.extend(INCLUDE.findall(texts[name]))
-    return dict(sorted(texts.items()))
-
-
-def _model(program: Program) -> dict[str, Any]:
-    return {
-        "arena_elements": program.arena_elements,
-        "layers": [_layer(program, step) for step in program.steps],
-        "body": [_call(step) for step in program.steps],
-    }
-
-
-def _layer(program: Program, step: Step) -> dict[str, Any]:
-    shapes = " + ".join(map(_shape, step.input_shapes))
-    facts = [f"{step.kind} {shapes} -> {_shape(step.shape)}"]
-    facts += [f"{step.macs} MACs"] if step.macs else []
-    facts += [str(step.format)] if step.format else []
-    source = "const number_t *input" if len(step.sources) == 1 else "const number_t *const *inputs"
-    return {
-        "comment": f"{plain_comment(step.name)}: {', '.join(facts)}",
-        "function": step.function,
-        "input": source,
-        "calls": [_kernel_call(program, step, call) for call in step.code.calls],
-    }
-
-
-def _kernel_call(program: Program, step: Step, call: KernelCall) -> dict[str, Any]:
+def _kernel_call(unit: Unit, step: Step, call: KernelCall) -> dict[str, Any]:
     roles = {constant.role for constant in step.code.constants}
-    arguments = [f"{step.function}_{name}" if name in roles else name for name in call.arguments]
+
+    def named(value: Any) -> str:
+        return f"{step.function}_{value}" if isinstance(value, str) and value in roles else literal(value)
+
     return {
-        "function": f"nn_{call.kernel}_{program.storage}",
-        "arguments": ", ".join(arguments),
+        "function": f"nn_{call.kernel}_{unit.storage}",
+        "arguments": ", ".join(map(named, call.arguments)),
         "type": f"nn_{call.kernel}_t",
-        "fields": [f".{name} = {_literal(value)}" for name, value in call.parameters.items()],
+        "fields": [f".{name} = {named(value)}" for name, value in call.parameters.items()],
     }
 
 
-def _call(step: Step) -> str:
-    """The line of `cnn()` that runs a layer."""
-    sources = [_place(source) for source in step.sources]
-    argument = sources[0] if len(sources) == 1 else f"(const number_t *const[]){{{', '.join(sources)}}}"
-    return f"{step.function}({argument}, {_place(step.sink)});"
+def _ctype(dtype: np.dtype[Any]) -> str:
+    return "float" if dtype == np.float32 else f"{dtype.name}_t"
 
 
-def _place(place: Place) -> str:
-    return place.region if place.region != "arena" else f"arena + {place.offset}"
+def _storage_ctype(unit: Unit) -> str:
+    return "float" if unit.storage == "float32" else f"{unit.storage}_t"
 
 
 def _shape(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
-def _literal(value: Any) -> str:
-    if isinstance(value, (float, np.floating)):
-        return _float(float(value))
-    if isinstance(value, tuple):
-        return "{" + ", ".join(map(str, value)) + "}"
-    return str(value)
-
-
-def _float(value: float) -> str:
-    """Nine digits bring back every float32 exactly."""
-    text = f"{value:.9g}"
-    return text + ("f" if any(mark in text for mark in ".en") else ".0f")
-
-
-def _header(program: Program, mean: Sequence[float], deviation: Sequence[float]) -> dict[str, Any]:
-    return {
-        "dimensions": _dimensions(program.input_shape),
-        "input_elements": program.input_elements,
-        "output_elements": program.output_elements,
-        "input_fraction": program.input_format.fraction if program.input_format else 0,
-        "output_fraction": program.output_format.fraction if program.output_format else 0,
-        "mean": _vector(mean),
-        "deviation": _vector(deviation),
-    }
-
-
 def _vector(values: Sequence[float]) -> str:
-    return "{" + ", ".join(_float(float(value)) for value in values) + "}" if len(values) else ""
+    return "{" + ", ".join(floating(float(value)) for value in values) + "}" if len(values) else ""
 
 
-def _dimensions(shape: Shape) -> list[tuple[str, int]]:
+def _dimensions(shape: Shape, macro: str) -> list[tuple[str, int]]:
     names = {1: ("CHANNELS",), 2: ("SAMPLES", "CHANNELS"), 3: ("HEIGHT", "WIDTH", "CHANNELS")}[len(shape)]
-    return [(f"MODEL_INPUT_{name}", size) for name, size in zip(names, shape, strict=True)]
-
-
-def _arrays(program: Program) -> list[Mapping[str, Any]]:
-    return [_array(step, constant) for step in program.steps for constant in step.code.constants]
-
-
-def _array(step: Step, constant: Constant) -> Mapping[str, Any]:
-    shape = _shape(constant.values.shape)
-    return {
-        "comment": f"{plain_comment(step.name)} {constant.role}: {shape}"
-        + (f", {constant.format}" if constant.format else ""),
-        "ctype": constant.ctype,
-        "name": f"{step.function}_{constant.role}",
-        "count": constant.values.size,
-        "lines": number_lines(constant.values),
-    }
-
-
-def number_lines(values: Array) -> list[str]:
-    """The numbers of an array as lines of a C initializer."""
-    return _lines([_number(value) for value in values.reshape(-1).tolist()])
-
-
-def _number(value: float | int) -> str:
-    if isinstance(value, float):
-        return _float(value)
-    # -2147483648 and below are no literals in C: the sign is an operator.
-    return str(value) if -(2**31) < value < 2**31 else f"({value + 1}LL - 1)" if value < 0 else f"{value}LL"
-
-
-def _lines(numbers: list[str]) -> list[str]:
-    """Numbers with commas, filled into lines."""
-    lines, line = [], ""
-    for number in numbers:
-        if line and len(line) + len(number) + 2 > LINE_WIDTH:
-            lines.append(line)
-            line = ""
-        line += f"{' ' if line else ''}{number},"
-    return [*lines, line] if line else lines
+    return [(f"{macro}_{name}", size) for name, size in zip(names, shape, strict=True)]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import jinja2
 
 from mcusim.boards.board import Board, MemoryMap, Region
-from mcusim.line.emit import number_lines, plain_comment
+from mcusim.line.c_text import number_lines, plain_comment
 from mcusim.line.sources import Sources
-from mcusim.numbers.power_of_two import Array
+from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
 from mcusim.system.errors import ConfigurationError
 

@@ -21,7 +21,7 @@ from mcusim.line.build import build
 from mcusim.line.emit_firmware import emit_console
 from mcusim.line.measure import Timing, accuracy, decide
 from mcusim.line.preflight import board_of
-from mcusim.numbers.power_of_two import Array
+from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
 
@@ -76,8 +76,8 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         "clock_hz": board.clock_hz,
         "samples": len(model.inputs),
         "input_bytes": model.inputs[0].nbytes,
-        "outputs": model.generated.program.output_elements,
-        "number": model.generated.graph.number_dtype.name,
+        "outputs": model.generated.program.outputs[0].elements,
+        "number": model.generated.program.outputs[0].dtype.name,
         "accuracy": accuracy(expected, model.origin.labels),
         "labels": model.origin.labels.tolist(),
         "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from mcusim.datasets.npz_file import read_arrays, samples
 from mcusim.experiment.experiment import Quantization, Unusable
 from mcusim.front import generate, read_model
-from mcusim.line.quantize import SCHEMES
 from mcusim.line.sources import Sources
-from mcusim.numbers.power_of_two import Array
+from mcusim.numbers import SCHEMES
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
 CALIBRATION_ARRAYS = ("x_train", "x")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcusim.line.build import RomBytes
-from mcusim.numbers.power_of_two import Array, decode
+from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcusim.engines.engine import Execution
     from mcusim.graph import Graph
     from mcusim.line.build import Firmware
-    from mcusim.line.lower import Program, Step
+    from mcusim.program import Program, Step
 
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
 
@@ -166,7 +166,7 @@ def measure(
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
         arena_buffers_bytes=program.buffers_bytes,
-        layers=tuple(_layer(step, timing) for step in program.layers),
+        layers=tuple(_layer(step, timing) for step in program.steps),
         cycles=timing.cycles if timing else None,
         latency_ms=timing.latency_ms if timing else None,
         energy_uwh=timing.energy_uwh if timing else None,
@@ -202,8 +202,9 @@ def compare(outputs: Array, expected: Array, program: Program) -> tuple[Array, f
 
 
 def _real(numbers: Array, program: Program) -> Array:
-    assert program.output_format is not None
-    return decode(numbers, program.output_format).astype(np.float64)
+    numbers_type = program.outputs[0].numbers
+    assert numbers_type is not None
+    return numbers_type.decode(numbers).astype(np.float64)
 
 
 def _first(wrong: Array, outputs: Array, expected: Array, positions: Array) -> Mismatch | None:

@@ -12,15 +12,16 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers.activation import LINEAR, ReLU
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.pooling import Pooling
+from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.numbers.numbers import LINEAR
 
 Merge = Callable[[Layer, Layer], "Layer | None"]
 
@@ -34,10 +35,17 @@ def optimize(graph: Graph) -> Graph:
 
 
 def drop_softmax(graph: Graph) -> Graph:
-    """Without the Softmax at the output, which changes no decision; softmax elsewhere stays."""
-    layers = graph.layers
-    if isinstance(graph.output, Softmax) and len(layers) > 2 and graph.output.inputs == (layers[-2].name,):
-        return replace(graph, layers=layers[:-1], notes=(*graph.notes, f"dropped the softmax {graph.output.name!r}"))
+    """Without the Softmax at an output, which changes no decision; softmax elsewhere stays."""
+    for number, (output, end) in enumerate(zip(graph.outputs, graph.ends, strict=True)):
+        if isinstance(end, Softmax) and not graph.consumers(end.name) and not graph[end.inputs[0]].INPUT:
+            outputs = list(graph.outputs)
+            outputs[number] = replace(output, layer=end.inputs[0])
+            graph = replace(
+                graph,
+                layers=tuple(layer for layer in graph if layer is not end),
+                outputs=tuple(outputs),
+                notes=(*graph.notes, f"dropped the softmax {end.name!r}"),
+            )
     return graph
 
 
@@ -47,20 +55,28 @@ def merge_pairs(graph: Graph, merge: Merge) -> Graph:
         if len(second.inputs) != 1:
             continue
         first = graph[second.inputs[0]]
-        merged = merge(first, second) if len(graph.consumers(first.name)) == 1 and first is not graph.input else None
+        merged = merge(first, second) if _only_one_reads(graph, first) else None
         if merged is not None:
             return merge_pairs(_replaced(graph, first, second, merged), merge)
     return graph
 
 
+def _only_one_reads(graph: Graph, layer: Layer) -> bool:
+    return len(graph.consumers(layer.name)) == 1 and not layer.INPUT and layer not in graph.ends
+
+
 def _replaced(graph: Graph, first: Layer, second: Layer, merged: Layer) -> Graph:
     """The graph with `merged` where `second` was and `first` gone; readers of `second` read `merged`."""
+
+    def renamed(name: str) -> str:
+        return merged.name if name == second.name else name
+
     layers = [merged if layer is second else layer for layer in graph.layers if layer is not first]
-    renamed = [
-        replace(layer, inputs=tuple(merged.name if name == second.name else name for name in layer.inputs))
-        for layer in layers
-    ]
-    return replace(graph, layers=tuple(renamed))
+    return replace(
+        graph,
+        layers=tuple(replace(layer, inputs=tuple(map(renamed, layer.inputs))) for layer in layers),
+        outputs=tuple(replace(output, layer=renamed(output.layer)) for output in graph.outputs),
+    )
 
 
 def merge_padding(first: Layer, second: Layer) -> Layer | None:

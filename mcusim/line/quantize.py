@@ -1,39 +1,21 @@
-"""Graph + calibration samples -> quantized Graph.
-
-Fixed point with power-of-two scales after section 4.1 of the MicroAI paper. `per-network`: one format for every tensor
-(the paper's Q7.9). `per-layer`: each output gets the format that fits its largest magnitude on the calibration samples,
-each weight array the format that fits its largest weight. Sums are exact: a layer whose 32-bit accumulator could
-overflow for some input gets fewer fraction bits in its weights, or, where the format is given, 64-bit accumulators.
-"""
+"""Graph + calibration samples -> quantized Graph. The arithmetic is that of a number system (mcusim/numbers/)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from mcusim.graph import Graph
-from mcusim.numbers.power_of_two import MAXIMUM_BITS, MINIMUM_BITS, Array, Format, Rounding, format_for
+from mcusim.graph import Graph, Layer
+from mcusim.layers.convert import Convert
+from mcusim.numbers import NUMBERS, SCHEMES
+from mcusim.numbers.numbers import Numbers, Range, Rounding, Scheme
+from mcusim.numbers.power_of_two import MAXIMUM_BITS, MINIMUM_BITS
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
 INTEGER_TYPES = {f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)}
 DATA_TYPES = ("float32", *INTEGER_TYPES)
-SCHEMES = ("per-layer", "per-network")
 CALIBRATION_SAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How scales are chosen. `fraction` is None per layer, else the fraction bits of the whole network."""
-
-    bits: int
-    fraction: int | None
-    rounding: Rounding
-
-    def format(self, peak: float) -> Format:
-        """Format of a tensor whose magnitude reaches `peak`."""
-        return format_for(peak, self.bits) if self.fraction is None else Format(self.bits, self.fraction)
-
-    def __str__(self) -> str:
-        return "per-layer" if self.fraction is None else str(Format(self.bits, self.fraction))
 
 
 def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme:
@@ -42,15 +24,8 @@ def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rou
         raise ConfigurationError(f"unknown data type {data_type!r}", hint=suggestion(data_type, DATA_TYPES))
     if scheme not in SCHEMES:
         raise ConfigurationError(f"unknown quantization scheme {scheme!r}", hint=suggestion(scheme, SCHEMES))
-    bits = INTEGER_TYPES[data_type]
-    if scheme == "per-layer":
-        return Scheme(bits, None, rounding)
-    if fraction is None or not 0 <= fraction < bits:
-        raise ConfigurationError(
-            f"scheme 'per-network' of {data_type} needs a format with 0 to {bits - 1} fraction bits, not {fraction}",
-            hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'",
-        )
-    return Scheme(bits, fraction, rounding)
+    system = next(system for system in NUMBERS if scheme in system.SCHEMES)
+    return system.make_scheme(INTEGER_TYPES[data_type], scheme, fraction, rounding)
 
 
 def calibration_subset(x: Array, count: int = CALIBRATION_SAMPLES) -> Array:
@@ -66,22 +41,44 @@ def quantize(
     scheme: str = "per-layer",
     fraction: int | None = None,
     rounding: Rounding = "nearest",
+    layers: Mapping[str, str] | None = None,
 ) -> Graph:
-    """Graph on integers. `samples`: (n, *input_shape) real inputs for calibration; per network none are needed."""
+    """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
+
+    `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
+    """
     if data_type == "float32":
         return graph
     chosen = make_scheme(data_type, scheme, fraction, rounding)
-    if len(samples) == 0 and chosen.fraction is None:
+    others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
+    if len(samples) == 0 and chosen.needs_ranges:
         raise DataError(
             f"{data_type} per layer needs calibration samples",
             hint="give training samples (--calibration data.npz), or use scheme 'per-network' with a format",
         )
-    peaks = graph.peaks(samples) if chosen.fraction is None else dict.fromkeys((layer.name for layer in graph), 0.0)
-    done: dict[str, Format] = {}
-    layers = []
+    ranges = graph.ranges(samples) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
+    quantized: dict[str, Layer] = {}
     for layer in graph:
-        quantized = layer.quantize(chosen, tuple(done[name] for name in layer.inputs), peaks[layer.name])
-        assert quantized.format is not None
-        done[layer.name] = quantized.format
-        layers.append(quantized)
-    return replace(graph, layers=tuple(layers), data_type=data_type, scheme=str(chosen), rounding=rounding)
+        own = others.get(layer.name, chosen)
+        inputs = [_converted(quantized, name, own, ranges[name]) for name in layer.inputs]
+        entries = tuple(_numbers(quantized[name]) for name in inputs)
+        made = layer.quantize(own, entries, ranges[layer.name])
+        quantized[layer.name] = replace(made, inputs=tuple(inputs))
+    return replace(graph, layers=tuple(quantized.values()), data_type=data_type, scheme=str(chosen), rounding=rounding)
+
+
+def _converted(quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:
+    """The tensor `name` in numbers as wide as those of `scheme`, converted when it is not."""
+    source = quantized[name]
+    if _numbers(source).bits == scheme.bits:
+        return name
+    converted = f"{name}_as_int{scheme.bits}"
+    if converted not in quantized:
+        convert = Convert(name=converted, inputs=(name,), shape=source.shape)
+        quantized[converted] = convert.quantize(scheme, (_numbers(source),), values)
+    return converted
+
+
+def _numbers(layer: Layer) -> Numbers:
+    assert layer.numbers is not None
+    return layer.numbers

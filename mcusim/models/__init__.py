@@ -1,1 +1,45 @@
-"""Model file -> Graph, a module for each format."""
+"""Model file -> Source: a module for each format, listed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from mcusim.models import keras
+from mcusim.models.source import Source
+from mcusim.system.errors import MissingToolError, ModelError
+
+
+class ModelFormat(Protocol):
+    """What a module of this package is. `SUFFIXES` tell its files."""
+
+    NAME: str
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...
+
+    def missing(self) -> MissingToolError | None:
+        """Why such files cannot be read here, or None."""
+
+    def read(self, path: Path, name: str) -> Source:
+        """The graph is called `name`. Raises ModelError whatever is wrong with the file."""
+
+
+MODELS: tuple[ModelFormat, ...] = (keras,)
+SUFFIXES = tuple(suffix for model_format in MODELS for suffix in model_format.SUFFIXES)
+
+
+def is_model(path: Path) -> bool:
+    """By its name."""
+    return path.suffix in SUFFIXES
+
+
+def read_model(path: Path, name: str) -> Source:
+    """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it."""
+    if not path.is_file():
+        raise ModelError(f"there is no model file {path.name!r}", where=str(path), hint="check the path")
+    for model_format in MODELS:
+        if path.suffix in model_format.SUFFIXES:
+            return model_format.read(path, name)
+    hint = f"known are {', '.join(SUFFIXES)}"
+    raise ModelError(f"{path.name!r} is no model of a known format", where=str(path), hint=hint)

@@ -1,4 +1,4 @@
-"""Keras model -> Graph.
+"""Keras model -> Source.
 
 A `.keras` or `.h5` file is hostile until proved otherwise: `keras_file.check` reads its description first and lets
 Keras build nothing but layers that mcusim knows. This module and `training/` are the only ones that import Keras.
@@ -13,76 +13,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcusim.graph import Graph, Layer, Shape
-from mcusim.layers import BY_KERAS_NAME, IDENTITIES
-from mcusim.layers.activation import BY_NAME, LINEAR, ReLU
+from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.input import Input
-from mcusim.layers.softmax import Softmax
+from mcusim.layers.reshape import Reshape
 from mcusim.models import keras_file
-from mcusim.numbers.power_of_two import Array
-from mcusim.system.errors import ModelError
+from mcusim.models.keras_layer import KerasLayer
+from mcusim.models.keras_layers import CONVERTERS, IDENTITIES
+from mcusim.models.source import Source
+from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.training.keras_setup import import_keras
+from mcusim.training.normalization_file import load_normalization
 
 if TYPE_CHECKING:
     import keras
 
+NAME = "keras"
+SUFFIXES = (".keras", ".h5", ".hdf5")
+
 MAXIMUM_NESTING = 8
 
 
-@dataclass(frozen=True)
-class KerasLayer:
-    """What a layer's `from_keras` may see of its Keras layer, at one place of the model where it is called."""
-
-    name: str
-    kind: str
-    config: Mapping[str, Any]
-    arrays: tuple[Array, ...]
-    inputs: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-
-    @property
-    def weight_count(self) -> int:
-        return len(self.arrays)
-
-    def weight(self, index: int) -> Array:
-        """A trained array as float32. Raises ModelError when it is absent, NaN or infinite."""
-        if index >= len(self.arrays):
-            raise ModelError(
-                f"layer {self.name!r} ({self.kind}) has no weights", hint="save the model after building it"
-            )
-        array = np.asarray(self.arrays[index], np.float32)
-        if not np.isfinite(array).all():
-            raise ModelError(
-                f"layer {self.name!r} ({self.kind}) holds NaN or infinite weights",
-                hint="train again with a lower learning rate",
-            )
-        return array
-
-    def activation(self, layer: Layer) -> list[Layer]:
-        """The `activation=...` of a Keras layer as a layer of its own, to be fused by `optimize`."""
-        name = self.config.get("activation") or "linear"
-        return make_activation(self, name, f"{layer.name}_{name}", (layer.name,), layer.shape)
+def missing() -> MissingToolError | None:
+    """Why such files cannot be read here, or None."""
+    try:
+        import_keras()
+    except MissingToolError as error:
+        return error
+    return None
 
 
-def make_activation(
-    keras: KerasLayer, activation: Any, name: str, inputs: tuple[str, ...], shape: Shape
-) -> list[Layer]:
-    """The layer for an activation's name; none for `linear`."""
-    if isinstance(activation, str) and activation == "softmax":
-        return [Softmax(name=name, inputs=inputs, shape=shape)]
-    if not isinstance(activation, str) or activation not in BY_NAME:
-        raise ModelError(
-            f"layer {keras.name!r} ({keras.kind}): activation {activation!r} has no kernel",
-            hint="supported activations: " + ", ".join([*BY_NAME, "softmax"]),
-        )
-    if BY_NAME[activation] == LINEAR:
-        return []
-    return [ReLU(name=name, inputs=inputs, shape=shape, activation=BY_NAME[activation])]
-
-
-def from_file(path: Path) -> Graph:
-    """A `.keras` or `.h5` file -> Graph named after the file. Raises ModelError whatever is wrong with it."""
-    return from_keras(load_keras(path), path.stem, where=str(path))
+def read(path: Path, name: str) -> Source:
+    """A `.keras` or `.h5` file; the graph is called `name`. Raises ModelError whatever is wrong with it."""
+    graph = from_keras(load_keras(path), name, where=str(path))
+    normalization = load_normalization(path)
+    return Source(graph, {} if normalization is None else {"": normalization})
 
 
 def load_keras(path: Path) -> keras.Model:
@@ -105,15 +69,16 @@ def load_keras(path: Path) -> keras.Model:
 
 
 def from_keras(model: Any, name: str = "model", *, where: str | None = None) -> Graph:
-    """A built Keras model (Sequential or Functional, one input, one output) -> float32 Graph."""
+    """A built Keras model (Sequential or Functional) -> float32 Graph. Inputs and outputs are called as in Keras."""
     try:
         builder = _Builder([], {})
-        tensor = _input(model, builder)
-        output = _convert(model, [tensor], builder, "")
-        layers = _reachable(builder.layers, output)
+        tensors = _inputs(model, builder)
+        ends = _distinct(_convert(model, tensors, builder, ""), builder)
+        layers = _reachable(builder.layers, ends)
     except ModelError as error:
         raise ModelError(error.what, where=error.where or where, hint=error.hint) from None
-    return Graph(tuple(layers), name)
+    named = zip(_output_names(model, len(ends)), ends, strict=True)
+    return Graph(tuple(layers), name, outputs=tuple(Output(*pair) for pair in named))
 
 
 @dataclass
@@ -131,41 +96,56 @@ class _Builder:
         return next(layer.shape for layer in self.layers if layer.name == name)
 
 
-def _input(model: Any, builder: _Builder) -> str:
+def _inputs(model: Any, builder: _Builder) -> list[str]:
     inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
-    if len(inputs) != 1 or len(outputs) != 1:
+    if not inputs or not outputs:
         raise ModelError(
             f"the model has {len(inputs)} inputs and {len(outputs)} outputs",
-            hint="use a built Sequential or Functional model with one input and one output",
+            hint="use a Sequential or Functional model that was built",
         )
-    shape = tuple(inputs[0].shape[1:])
+    names = ["input"] if len(inputs) == 1 else [tensor.name for tensor in inputs]
+    return [_input(tensor, name, builder) for tensor, name in zip(inputs, names, strict=True)]
+
+
+def _input(tensor: Any, name: str, builder: _Builder) -> str:
+    shape = tuple(tensor.shape[1:])
     if not 1 <= len(shape) <= 3 or None in shape or min(shape) < 1:
         raise ModelError(
             f"the model's input has shape {shape}", hint="use one to three fixed axes, for example Input((128, 9))"
         )
-    name = builder.unique("input")
+    name = builder.unique(name)
     builder.layers.append(Input(name=name, inputs=(), shape=tuple(map(int, shape))))
     return name
 
 
-def _convert(model: Any, tensors: list[str], builder: _Builder, prefix: str, depth: int = 0) -> str:
-    """Append the layers of a model called on these tensors; -> the name of its output."""
+def _output_names(model: Any, count: int) -> list[str]:
+    """Keras calls an output like the layer that computes it."""
+    if count == 1:
+        return ["output"]
+    unique = _Builder([], {})
+    return [unique.unique(str(end[0])) for end in _ends(model)]
+
+
+Tensor = tuple[str, int, int]  # layer, which of its calls, which of its outputs
+
+
+def _convert(model: Any, tensors: list[str], builder: _Builder, prefix: str, depth: int = 0) -> list[str]:
+    """Append the layers of a model called on these tensors; -> the names of its outputs."""
     if depth > MAXIMUM_NESTING:
         raise ModelError("models are nested too deeply", hint="flatten the model")
-    outputs: dict[tuple[str, int], str] = {}
-    last, given = tensors[0], iter(tensors)
+    made: dict[Tensor, str] = {tensor: name for tensor, name in zip(_starts(model), tensors, strict=False)}
+    last = tensors
     for layer, node, sources in _calls(model):
         if type(layer).__name__ == "InputLayer":
-            outputs[layer.name, node] = next(given)
             continue
-        arguments = [last] if sources is None else [outputs[source] for source in sources]
+        arguments = last if sources is None else [made[source] for source in sources]
         if hasattr(layer, "layers"):
             last = _convert(layer, arguments, builder, f"{prefix}{layer.name}_", depth + 1)
         else:
-            last = _append(layer, arguments, builder, prefix)
-        outputs[layer.name, node] = last
-    end = _output(model)
-    return last if end is None else outputs[end]
+            last = [_append(layer, arguments, builder, prefix)]
+        made |= {(layer.name, node, index): name for index, name in enumerate(last)}
+    ends = _ends(model)
+    return [made[end] for end in ends] if ends else last
 
 
 def _append(layer: Any, inputs: list[str], builder: _Builder, prefix: str) -> str:
@@ -176,22 +156,18 @@ def _append(layer: Any, inputs: list[str], builder: _Builder, prefix: str) -> st
     shapes = tuple(builder.shape(name) for name in inputs)
     name = builder.unique(prefix + layer.name)
     arrays = tuple(np.asarray(array) for array in layer.get_weights()) if hasattr(layer, "get_weights") else ()
-    view = KerasLayer(name, kind, config, arrays, tuple(inputs), shapes)
-    if kind == "Activation":
-        layers = make_activation(view, config["activation"], name, tuple(inputs), shapes[0])
-    elif kind in BY_KERAS_NAME:
-        layers = BY_KERAS_NAME[kind].from_keras(view)
-    else:
+    if kind not in CONVERTERS:
         raise keras_file.no_kernel(name, kind)
+    layers = CONVERTERS[kind](KerasLayer(name, kind, config, arrays, tuple(inputs), shapes))
     builder.layers.extend(layers)
     return layers[-1].name if layers else inputs[0]
 
 
-Call = tuple[Any, int, "list[tuple[str, int]] | None"]
+Call = tuple[Any, int, "list[Tensor] | None"]
 
 
 def _calls(model: Any) -> Iterator[Call]:
-    """(layer, which of its calls, the calls it reads) in running order; None in a Sequential: reads the one before."""
+    """(layer, which of its calls, tensors it reads) in running order; None in a Sequential: reads the one before."""
     config = model.get_config()
     described = config.get("layers", [])
     if "input_layers" not in config:  # Sequential
@@ -204,7 +180,7 @@ def _calls(model: Any) -> Iterator[Call]:
     ]
     done: set[tuple[str, int]] = set()
     while waiting:
-        ready = [call for call in waiting if all(source in done for source in call[2])]
+        ready = [call for call in waiting if all(source[:2] in done for source in call[2])]
         if not ready:
             raise ModelError(f"layer {waiting[0][0].name!r} reads what nothing writes", hint="save the model again")
         yield ready[0]
@@ -212,37 +188,68 @@ def _calls(model: Any) -> Iterator[Call]:
         waiting.remove(ready[0])
 
 
-def _sources(node: Any) -> list[tuple[str, int]]:
-    """(layer, call) of each tensor that a call reads, in order of its arguments."""
+def _sources(node: Any) -> list[Tensor]:
+    """The tensors that a call reads, in order of its arguments."""
     if isinstance(node, Mapping):
         if "keras_history" in node:
-            name, index = node["keras_history"][:2]
-            return [(str(name), int(index))]
+            name, call, index = node["keras_history"]
+            return [(str(name), int(call), int(index))]
         return [source for value in node.values() for source in _sources(value)]
     if isinstance(node, (list, tuple)):
         return [source for value in node for source in _sources(value)]
     return []
 
 
-def _output(model: Any) -> tuple[str, int] | None:
-    """(layer, call) of a Functional model's output."""
-    ends = model.get_config().get("output_layers")
-    if not ends:
-        return None
-    end = ends if isinstance(ends[0], str) else ends[0]
-    return str(end[0]), int(end[1])
+def _starts(model: Any) -> list[Tensor]:
+    return _tensors(model.get_config().get("input_layers"))
 
 
-def _reachable(layers: list[Layer], output: str) -> list[Layer]:
-    """The layers that the output needs, the output last."""
+def _ends(model: Any) -> list[Tensor]:
+    """The outputs of a Functional model; a Sequential tells none."""
+    return _tensors(model.get_config().get("output_layers"))
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """Keras' [name, call, index], a list of those, or a dict of either."""
+    if isinstance(value, Mapping):
+        return [tensor for item in value.values() for tensor in _tensors(item)]
+    if not value:
+        return []
+    if isinstance(value[0], str):
+        name, call, index = value
+        return [(name, int(call), int(index))]
+    return [tensor for item in value for tensor in _tensors(item)]
+
+
+def _distinct(ends: list[str], builder: _Builder) -> list[str]:
+    """Each output is a tensor of its own: one that is there twice, or is an input, is seen through a Reshape."""
+    if len(ends) == 1:
+        return ends
+    taken = {layer.name for layer in builder.layers if layer.INPUT}
+    distinct = []
+    for end in ends:
+        if end in taken:
+            shape, name = builder.shape(end), builder.unique(f"{end}_output")
+            builder.layers.append(Reshape(name=name, inputs=(end,), shape=shape))
+            end = name
+        taken.add(end)
+        distinct.append(end)
+    return distinct
+
+
+def _reachable(layers: list[Layer], ends: list[str]) -> list[Layer]:
+    """The layers that the outputs need; an only output comes last."""
     by_name = {layer.name: layer for layer in layers}
-    needed, waiting = {layers[0].name}, [output]
+    needed = {layer.name for layer in layers if layer.INPUT}
+    if set(ends) <= needed:
+        raise ModelError("the model computes nothing", hint="add a layer")
+    waiting = list(ends)
     while waiting:
         name = waiting.pop()
         if name not in needed:
             needed.add(name)
             waiting.extend(by_name[name].inputs)
-    kept = [layer for layer in layers if layer.name in needed and layer.name != output]
-    if output == layers[0].name:
-        raise ModelError("the model computes nothing", hint="add a layer")
-    return [*kept, by_name[output]]
+    kept = [layer for layer in layers if layer.name in needed]
+    if len(ends) > 1:
+        return kept
+    return [*(layer for layer in kept if layer.name != ends[0]), by_name[ends[0]]]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mcusim.layers import KERAS_NAMES
+from mcusim.models.keras_layers import KERAS_NAMES
 from mcusim.system.errors import ModelError, suggestion
 
 LARGEST_DESCRIPTION_BYTES = 16 * 2**20
@@ -29,8 +29,6 @@ PLAIN_CLASSES = ("DTypePolicy", "__keras_tensor__", "__tensor__", "__tuple__", "
 def check(path: Path) -> None:
     """Raise ModelError unless the file describes a model of known layers with weights of believable size."""
     try:
-        if not path.is_file():
-            raise ModelError(f"there is no model file {path.name!r}", hint="check the path")
         is_zip = zipfile.is_zipfile(path)
         description, sizes = _read_keras(path) if is_zip else _read_h5(path)
         _check_description(description, sizes)

@@ -1,1 +1,24 @@
-"""How reals become integers, and sums become outputs."""
+"""How reals become integers, and sums become outputs: a module for each number system, listed here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mcusim.numbers import power_of_two
+from mcusim.numbers.numbers import Rounding, Scheme
+
+
+class NumberSystem(Protocol):
+    """What a module of this package is: see `numbers.py`."""
+
+    NAME: str
+    HEADER: str
+
+    @property
+    def SCHEMES(self) -> tuple[str, ...]: ...
+
+    def make_scheme(self, bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme: ...
+
+
+NUMBERS: tuple[NumberSystem, ...] = (power_of_two,)
+SCHEMES = tuple(word for system in NUMBERS for word in system.SCHEMES)

@@ -1,27 +1,36 @@
-"""Integer arithmetic of the generated C, in NumPy: the twin of `codegen/kernels/number.h`.
+"""Fixed point with power-of-two scales (section 4.1 of the MicroAI paper): `q` stands for `q * 2**-fraction`.
 
-Numbers are signed fixed point with a power-of-two scale (section 4.1 of the MicroAI paper): an integer `q` stands for
-`q * 2**-fraction`. Whatever is rounded, shifted or saturated on the board is rounded, shifted or saturated here, and
-`tests/test_fixed_point.py` holds the two against each other over their whole range.
+`per-network`: one format for every tensor (the paper's Q7.9). `per-layer`: each output gets the format that fits its
+largest magnitude on the calibration samples, each weight array the format that fits its largest weight. Sums are exact:
+a layer whose 32-bit accumulator could overflow for some input gets fewer fraction bits in its weights, or, where the
+format is given, 64-bit accumulators.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
+from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 
-Array = NDArray[Any]
-Rounding = Literal["nearest", "floor"]
+NAME = "power-of-two"
+SCHEMES = ("per-layer", "per-network")
+HEADER = "power_of_two.h"
 
 MINIMUM_BITS, MAXIMUM_BITS = 4, 16
-ACCUMULATOR_LIMIT = 2**31 - 1  # a 32-bit accumulator holds at most this
+BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
+LARGEST_SHIFT = 31  # of a 32-bit accumulator
+SOFTMAX_ONE = 2**15  # 1.0 in the tables of the exponential
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,20 @@ class Format:
     def dtype(self) -> np.dtype[Any]:
         """Smallest integer type that stores the format."""
         return np.dtype(np.int8 if self.bits <= 8 else np.int16)
+
+    @property
+    def header(self) -> str:
+        return HEADER
+
+    @property
+    def scale_factor(self) -> int:
+        return self.fraction
+
+    def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
+        return encode(x, self, rounding)
+
+    def decode(self, q: Array) -> Array:
+        return decode(q, self)
 
     def __str__(self) -> str:
         return f"Q{self.bits - self.fraction}.{self.fraction}"
@@ -73,55 +96,219 @@ def encode(x: Array, fmt: Format, rounding: Rounding = "nearest") -> Array:
     return quantize_values(x, fmt, rounding).astype(fmt.dtype)
 
 
-def quantize_values(x: Array, fmt: Format, rounding: Rounding) -> NDArray[np.int64]:
+def quantize_values(x: Array, fmt: Format, rounding: Rounding) -> npt.NDArray[np.int64]:
     """As `encode`, in 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
     scaled = np.ldexp(np.asarray(x, np.float64), fmt.fraction)
     rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
     return np.clip(rounded, float(fmt.minimum), float(fmt.maximum)).astype(np.int64)
 
 
-def decode(q: Array, fmt: Format) -> NDArray[np.float32]:
+def decode(q: Array, fmt: Format) -> npt.NDArray[np.float32]:
     """Integers of the format -> real numbers."""
     return np.ldexp(np.asarray(q, np.float64), -fmt.fraction).astype(np.float32)
 
 
-def rounding_term(shift: int, rounding: Rounding) -> int:
-    """What to add before an arithmetic right shift: half of the last place for `nearest`, nothing for `floor`."""
-    return 1 << (shift - 1) if rounding == "nearest" and shift > 0 else 0
+@dataclass(frozen=True)
+class Shift:
+    """The Rescale of a power of two: a shift to the right. Sums come with their rounding term."""
+
+    shift: int
+    numbers: Format
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        return MappingProxyType({})
+
+    def apply(self, total: Array, activation: Activation) -> Array:
+        return activation.limit(shift_left(total, -self.shift), self.numbers)
+
+    def fields(self, activation: Activation) -> Fields:
+        return {**_unless_zero(shift=self.shift), **activation.fields(self.numbers)}
 
 
-def clamp(x: Array, fmt: Format) -> Array:
-    """Saturate to the format: `clamp_to_number_t` in number.h."""
-    return np.clip(x, fmt.minimum, fmt.maximum).astype(fmt.dtype)
+@dataclass(frozen=True)
+class ShiftedAddition:
+    """Inputs are brought to the finest of their scales that 32 bits can hold (section 5.8 of the paper)."""
+
+    shifts: tuple[int, ...]  # of each input, to the left
+    rounding: int  # added to the sum
+    rescale: Shift
+    accumulator_peak: int
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.rescale.numbers
+
+    def apply(self, inputs: tuple[Array, ...], activation: Activation) -> Array:
+        total = sum(shift_left(x, shift) for x, shift in zip(inputs, self.shifts, strict=True))
+        return self.rescale.apply(np.asarray(total) + self.rounding, activation)
+
+    def fields(self, activation: Activation) -> Fields:
+        return {
+            **({"shifts": self.shifts} if any(self.shifts) else {}),
+            **_unless_zero(shift=self.rescale.shift, rounding=self.rounding),
+            **activation.fields(self.numbers),
+        }
 
 
-def shift_left(x: Array, shift: int) -> Array:
-    """`x << shift`, or an arithmetic shift to the right (floor) when `shift` is negative: `nn_shift` in number.h."""
-    wide = np.asarray(x, np.int64)
-    return wide << shift if shift >= 0 else wide >> -shift
+@dataclass(frozen=True)
+class ShiftConversion:
+    """`shift` is to the right; a negative one makes the scale finer."""
+
+    shift: int
+    rounding: int
+    numbers: Format
+
+    def apply(self, x: Array) -> Array:
+        return LINEAR.limit(shift_left(x.astype(np.int64) + self.rounding, -self.shift), self.numbers)
+
+    def fields(self) -> Fields:
+        return _unless_zero(shift=self.shift, rounding=self.rounding)
 
 
-def average(total: Array, count: Array, rounding: Rounding) -> Array:
-    """Integer mean: floor(total / count), or to the nearest with halves up: `nn_average` in number.h."""
-    total = np.asarray(total, np.int64)
-    return (total + (count // 2 if rounding == "nearest" else 0)) // count
+@dataclass(frozen=True)
+class RoundedAveraging:
+    rounding: Rounding
+    numbers: Format
+
+    def apply(self, total: Array, count: Array) -> Array:
+        return average(total, count, self.rounding)
+
+    def fields(self) -> Fields:
+        return {"nearest": 1} if self.rounding == "nearest" else {}
 
 
-def exponential(x: Array) -> Array:
-    """e**x for x <= 0 in float32, operation by operation as `nn_exponential` in number.h: both give the same bits.
+@dataclass(frozen=True)
+class TableSoftmax:
+    """e**-d is the product of two table entries, for the high and the low byte of the distance d to the largest input.
 
-    2**(x log2 e) is split into an integer power and a fraction in [0, 1); the fraction's polynomial is the Taylor
-    series of 2**f around 1/2, degree 6 (its relative error is below 2e-7). Below e**-87 the result is 0.
+    In units of 2**-15; quotients are rounded down.
     """
-    f32 = np.float32
-    scaled = np.maximum(np.asarray(x, f32), f32(-87.0)) * f32(1.44269504)
-    whole = np.floor(scaled)
-    fraction = (scaled - whole) - f32(0.5)
-    result = np.full_like(fraction, f32(EXPONENTIAL_TERMS[-1]))
-    for term in EXPONENTIAL_TERMS[-2::-1]:
-        result = result * fraction + f32(term)
-    result = np.ldexp(result, whole.astype(np.int32)).astype(f32)
-    return np.asarray(np.where(np.asarray(x, f32) < f32(-87.0), f32(0.0), result))
+
+    entry: Format
+    numbers: Format
+
+    @property
+    def tables(self) -> Mapping[str, Array]:
+        """e**-(256 h 2**-fraction) and e**-(l 2**-fraction) for h, l = 0..255, times 2**15."""
+        low = np.ldexp(np.arange(256.0), -self.entry.fraction)
+        exponents = {"high": low * 256, "low": low}
+        return {
+            role: np.rint(np.exp(-np.minimum(d, 700.0)) * SOFTMAX_ONE).astype(np.int64) for role, d in exponents.items()
+        }
+
+    def apply(self, x: Array) -> Array:
+        tables = self.tables
+        distance = x.max(axis=-1, keepdims=True).astype(np.int64) - x
+        powers = (tables["high"][distance >> 8] * tables["low"][distance & 255]) >> 15
+        return LINEAR.limit((powers << self.numbers.fraction) // powers.sum(axis=-1, keepdims=True), self.numbers)
+
+    def fields(self) -> Fields:
+        return {"fraction": self.numbers.fraction}
 
 
-EXPONENTIAL_TERMS = tuple(math.sqrt(2) * math.log(2) ** k / math.factorial(k) for k in range(7))
+@dataclass(frozen=True)
+class PowerOfTwoScheme:
+    """`fraction` is None per layer, else the fraction bits of the whole network."""
+
+    bits: int
+    fraction: int | None
+    rounding: Rounding
+
+    def __str__(self) -> str:
+        return "per-layer" if self.fraction is None else str(Format(self.bits, self.fraction))
+
+    @property
+    def needs_ranges(self) -> bool:
+        return self.fraction is None
+
+    def numbers_for(self, values: Range) -> Format:
+        return format_for(values.peak, self.bits) if self.fraction is None else Format(self.bits, self.fraction)
+
+    def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum:
+        """A sum starts from its bias, at the scale of the accumulator (input fraction + weight fraction).
+
+        The rounding of the final shift is in it already, so that rounding costs nothing on the board.
+        """
+        out, have = self.numbers_for(values), _format(entry)
+        if self.fraction is not None:
+            return self._sum(kernel, bias, have, out, self.fraction)
+        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits).fraction
+        fraction = min(widest, LARGEST_SHIFT + out.fraction - have.fraction)
+        while True:
+            # Fewer fraction bits in the output where the sum has no more; fewer in the weights until the proof holds.
+            fitted = Format(out.bits, min(out.fraction, have.fraction + fraction))
+            made = self._sum(kernel, bias, have, fitted, fraction)
+            if made.accumulator_peak <= ACCUMULATOR_LIMIT:
+                return made
+            fraction -= 1
+
+    def _sum(self, kernel: Array, bias: Array, entry: Format, out: Format, fraction: int) -> QuantizedSum:
+        """With weights of the given fraction, and the bound of the accumulator for the worst input."""
+        kernel_format = Format(self.bits, fraction)
+        stored = encode(kernel, kernel_format, self.rounding)
+        shift = entry.fraction + fraction - out.fraction
+        rounding = rounding_term(shift, self.rounding)
+        start = quantize_values(bias, Format(BIAS_BITS, entry.fraction + fraction), self.rounding)
+        rows = np.abs(stored.reshape(len(stored), -1).astype(np.int64)).sum(axis=1)
+        peak = int((rows * -entry.minimum + np.abs(start)).max(initial=0)) + rounding
+        return QuantizedSum(stored, start + rounding, kernel_format, out, Shift(shift, out), peak)
+
+    def addition(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedAddition:
+        out, inputs = self.numbers_for(values), tuple(map(_format, entries))
+        finest = min(max(fmt.fraction for fmt in inputs), out.fraction + LARGEST_SHIFT)
+        while _peak_sum(inputs, finest) > ACCUMULATOR_LIMIT // 2:  # the other half is head-room for the rounding term
+            finest -= 1
+        out = Format(out.bits, min(out.fraction, finest))
+        shift = finest - out.fraction
+        rounding = rounding_term(shift, self.rounding)
+        return ShiftedAddition(
+            shifts=tuple(max(finest - fmt.fraction, -LARGEST_SHIFT) for fmt in inputs),
+            rounding=rounding,
+            rescale=Shift(shift, out),
+            accumulator_peak=_peak_sum(inputs, finest) + rounding,
+        )
+
+    def joined(self, entries: tuple[Numbers, ...]) -> Format:
+        """The coarsest of their scales."""
+        return Format(self.bits, min(_format(entry).fraction for entry in entries))
+
+    def conversion(self, entry: Numbers, to: Numbers) -> ShiftConversion:
+        shift = _format(entry).fraction - _format(to).fraction
+        shift = max(min(shift, LARGEST_SHIFT - 2), entry.bits - LARGEST_SHIFT)  # beyond, everything saturates or is 0
+        return ShiftConversion(shift, rounding_term(shift, self.rounding), _format(to))
+
+    def averaging(self, entry: Numbers) -> RoundedAveraging:
+        return RoundedAveraging(self.rounding, _format(entry))
+
+    def softmax(self, entry: Numbers) -> TableSoftmax:
+        out = Format(self.bits, self.bits - 1) if self.fraction is None else Format(self.bits, self.fraction)
+        return TableSoftmax(_format(entry), out)
+
+
+def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> PowerOfTwoScheme:
+    """Raises ConfigurationError for a format that is missing or has no such width."""
+    if scheme == "per-layer":
+        return PowerOfTwoScheme(bits, None, rounding)
+    if fraction is None or not 0 <= fraction < bits:
+        raise ConfigurationError(
+            f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}",
+            hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'",
+        )
+    return PowerOfTwoScheme(bits, fraction, rounding)
+
+
+def _format(numbers: Numbers) -> Format:
+    """A graph is quantized by one number system, so its tensors have no other."""
+    assert isinstance(numbers, Format)
+    return numbers
+
+
+def _peak_sum(inputs: tuple[Format, ...], finest: int) -> int:
+    """Largest magnitude of the sum when all inputs are brought to `finest` fraction bits."""
+    return sum(-fmt.minimum << max(finest - fmt.fraction, 0) for fmt in inputs)
+
+
+def _unless_zero(**values: int) -> Fields:
+    """What is 0 stays unsaid in C."""
+    return {name: value for name, value in values.items() if value}

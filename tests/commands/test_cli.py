@@ -15,7 +15,7 @@ import pytest
 
 from mcusim.commands import COMMANDS, cli
 from mcusim.datasets import Dataset
-from mcusim.front import Source
+from mcusim.models.source import Source
 from mcusim.reports.report import Report
 from mcusim.system.errors import EngineError, MissingToolError, ModelError
 from tests.lines import FakeEngine, FakeStages, graph
@@ -392,7 +392,7 @@ def test_generate_writes_a_library_for_each_quantization(engine: FakeEngine, pat
 
 
 def test_generate_from_a_model_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcusim.line.library.read_model", lambda file: Source(graph(file.stem), None))
+    monkeypatch.setattr("mcusim.line.library.read_model", lambda file: Source(graph(file.stem)))
     arguments = ["generate", "a.keras", "--data-type", "int16", "--scheme", "per-network", "--format", "Q7.9"]
     assert cli.execute([*arguments, "--out", "lib"]) == 0
     assert Path("lib/model.c").is_file()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.line.arena import plan
+from mcusim.line.arena import Request, lower_bound_bytes, place, plan
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -33,11 +33,11 @@ def residual_network(filters: int) -> Builder:
 def test_the_papers_network_needs_no_more_than_the_lower_bound() -> None:
     for filters in (16, 80):
         graph = optimize(residual_network(filters).graph())
-        planned = plan(graph, 1)
+        planned = plan(graph)
         # The block's input, the shortcut's convolution and the main path's output live at the same time.
-        assert planned.lower_bound_elements == (128 + 128 + 64) * filters
-        assert planned.elements == planned.lower_bound_elements
-        assert planned.buffers_elements > 2 * planned.elements
+        assert planned.lower_bound_bytes == (128 + 128 + 64) * filters * 4
+        assert planned.arena_bytes == planned.lower_bound_bytes
+        assert planned.buffers_bytes > 2 * planned.arena_bytes
 
 
 def test_macs_and_parameters_of_the_paper() -> None:
@@ -53,8 +53,8 @@ def test_an_addition_works_in_place_and_a_view_costs_nothing() -> None:
     builder.add("Add", start, end)
     builder.add("Flatten")
     builder.dense(2)
-    planned = plan(builder.graph(), 4)
-    assert planned.elements == 32
+    planned = plan(builder.graph())
+    assert planned.arena_bytes == 128
     places = planned.places
     assert places["add_3"] in (places[start], places[end])
     assert places["flatten_4"] == places["add_3"]
@@ -65,7 +65,7 @@ def test_a_view_of_the_input_at_the_output_is_copied() -> None:
     builder.add("Flatten")
     program = lower(quantize(builder.graph(), builder.samples(), "int8"))
     assert [call.kernel for step in program.steps for call in step.code.calls] == ["copy"]
-    assert program.arena_elements == 0
+    assert program.arena_bytes == 0
 
 
 def test_buffers_start_at_multiples_of_four_bytes() -> None:
@@ -75,5 +75,35 @@ def test_buffers_start_at_multiples_of_four_bytes() -> None:
         builder.conv(3, 1, start)
         builder.add("Concatenate", start, builder.last.name)
     builder.dense(1)
-    for size in (1, 2, 4):
-        assert all(offset * size % 4 == 0 for _, offset in plan(builder.graph(), size).places.values())
+    for data_type in ("int8", "int16", "float32"):
+        graph = quantize(builder.graph(), builder.samples(), data_type)
+        assert all(place.offset_bytes % 4 == 0 for place in plan(graph).places.values())
+
+
+def test_scratch_lives_for_one_step() -> None:
+    builder = Builder((4, 4))
+    first, second = builder.conv(4, 1), builder.conv(4, 1)
+    builder.dense(2)
+    assert plan(builder.graph(), {first: 1000, second: 1000}).arena_bytes == 1000 + 2 * 64
+    assert plan(builder.graph(), {first: 3}).scratch[first].region == "arena"
+
+
+def test_what_outlasts_an_inference_is_never_shared() -> None:
+    """State of a recurrent layer, once there is one."""
+    state = Request(["state"], 100, 0, 5)
+    tensors = [Request([str(step)], 40, step, step + 1) for step in range(5)]
+    assert place([*tensors, state]) == lower_bound_bytes([*tensors, state]) == 180
+    assert all(
+        one.offset_bytes + 40 <= state.offset_bytes or state.offset_bytes + 100 <= one.offset_bytes for one in tensors
+    )
+
+
+def test_sizes_are_bytes_of_each_tensors_own_type() -> None:
+    builder = Builder((16, 3))
+    builder.conv(8, 3, padding="same")
+    wide = builder.conv(8, 3, padding="same")
+    builder.dense(4)
+    graph = builder.graph()
+    mixed = quantize(graph, builder.samples(), "int8", layers={wide: "int16"})
+    assert plan(quantize(graph, builder.samples(), "int8")).arena_bytes == 128 + 128
+    assert plan(mixed).arena_bytes == 256 + 256, "the converted input beside the output, both int16"

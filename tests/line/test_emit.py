@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph
-from mcusim.line.emit import emit_library
-from mcusim.line.lower import c_names, lower
+from mcusim.line.c_text import c_names
+from mcusim.line.emit import Statistics, emit_library
+from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from tests.compiled import MAIN, WARNINGS
@@ -40,7 +41,9 @@ def samples() -> np.ndarray:
 
 @pytest.mark.parametrize("data_type", ["float32", "int8", "int16"])
 def test_golden_c(golden: Golden, data_type: str) -> None:
-    sources = emit_library(lower(quantize(small_network(), samples(), data_type)), mean=[0.5, 0], deviation=[1, 2.25])
+    sources = emit_library(
+        lower(quantize(small_network(), samples(), data_type)), {"": Statistics([0.5, 0], [1, 2.25])}
+    )
     for name in ("model.c", "model.h", "weights.h", "number_config.h"):
         golden(f"{data_type}/{name}", sources.files[name])
 
@@ -48,7 +51,10 @@ def test_golden_c(golden: Golden, data_type: str) -> None:
 def test_only_the_kernels_in_use_are_packed() -> None:
     names = set(emit_library(lower(small_network())).files)
     kernels = {"nn_add.h", "nn_average_pooling.h", "nn_concatenate.h", "nn_convolution.h", "nn_dense.h", "nn_window.h"}
-    assert names == {"model.c", "model.h", "weights.h", "number.h", "number_config.h"} | kernels
+    assert (
+        names
+        == {"model.c", "model.h", "weights.h", "number.h", "number_config.h", "float32.h", "power_of_two.h"} | kernels
+    )
 
 
 def test_same_input_same_bytes() -> None:
@@ -104,6 +110,6 @@ def test_it_compiles_without_a_warning(tmp_path: Path, compiler: str, data_type:
     ("value", "text"), [(-(2**31), "(-2147483647LL - 1)"), (2**40, "1099511627776LL"), (0.1, "0.100000001f")]
 )
 def test_numbers_are_c_literals(value: float, text: str) -> None:
-    from mcusim.line.emit import _number
+    from mcusim.line.c_text import number
 
-    assert _number(float(np.float32(value)) if isinstance(value, float) else value) == text
+    assert number(float(np.float32(value)) if isinstance(value, float) else value) == text

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.front import Source
 from mcusim.line import library
 from mcusim.line.library import library_of_model
+from mcusim.models.source import Source
 from mcusim.system.errors import ConfigurationError, DataError
 from tests.lines import graph
 
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(library, "read_model", lambda path: Source(graph(path.stem), None))
+    monkeypatch.setattr(library, "read_model", lambda path: Source(graph(path.stem)))
     return tmp_path / "mine.keras"
 
 

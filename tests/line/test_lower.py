@@ -23,14 +23,18 @@ def test_sizes(data_type: str, number: int, accumulator: int) -> None:
     program = lower(quantize(builder.graph(), builder.samples(), data_type))
     kernels, biases = 3 * 2 * 4 + 24 * 3, 4 + 3
     tables = 0 if data_type == "float32" else 2 * 2 * 256
-    assert program.weights_bytes == kernels * number + biases * accumulator + tables
-    assert (program.input_elements, program.output_elements) == (16, 3)
+    sizes = {"number_t": number, "accumulator_t": accumulator, "uint16_t": 2}
+    constants = [constant for step in program.steps for constant in step.code.constants]
+    assert (
+        sum(sizes[one.ctype] * one.values.size for one in constants) == kernels * number + biases * accumulator + tables
+    )
+    assert (program.inputs[0].elements, program.outputs[0].elements) == (16, 3)
     assert program.arena_bytes >= program.arena_lower_bound_bytes
-    assert program.storage == data_type
+    assert program.unit.storage == data_type and len(program.units) == 1
 
 
 def test_views_are_no_steps_and_every_step_has_a_name_and_macs() -> None:
-    steps = lower(network().graph()).layers
+    steps = lower(network().graph()).steps
     assert [step.kind for step in steps] == ["Conv1D", "Dense", "Softmax"]
     assert [step.macs for step in steps] == [6 * 3 * 2 * 4, 24 * 3, 0]
     assert all(step.function.startswith("layer_") for step in steps)
@@ -40,5 +44,5 @@ def test_views_are_no_steps_and_every_step_has_a_name_and_macs() -> None:
 def test_accumulators_are_as_wide_as_the_proof_asks() -> None:
     builder = network(spread=500.0)
     given = {"scheme": "per-network", "fraction": 12}
-    assert lower(quantize(builder.graph(), builder.samples(), "int16", **given)).accumulator_bits == 64  # type: ignore[arg-type]
-    assert lower(quantize(builder.graph(), builder.samples(), "int16")).accumulator_bits == 32
+    assert lower(quantize(builder.graph(), builder.samples(), "int16", **given)).unit.accumulator_bits == 64  # type: ignore[arg-type]
+    assert lower(quantize(builder.graph(), builder.samples(), "int16")).unit.accumulator_bits == 32

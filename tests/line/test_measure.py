@@ -12,7 +12,7 @@ from mcusim.boards.board import load_board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines.engine import Execution
 from mcusim.line.build import Firmware, RomBytes
-from mcusim.line.lower import Program, lower
+from mcusim.line.lower import lower
 from mcusim.line.measure import (
     Cycles,
     Instructions,
@@ -26,6 +26,7 @@ from mcusim.line.measure import (
     measure,
 )
 from mcusim.line.quantize import quantize
+from mcusim.program import Program
 from mcusim.system.errors import DataError
 from tests.graphs import Builder
 
@@ -99,7 +100,7 @@ def test_the_first_mismatch_is_named_by_its_place_in_the_test_set() -> None:
     found = measure(execution(OUTPUTS), LABELS, program(), firmware(), expected, POSITIONS)
     assert found.mismatches == 2
     assert found.first_mismatch == Mismatch(sample=10, output=2, expected=4, got=5)
-    assert found.output_difference_max == 101 * 2.0 ** -program().output_format.fraction  # type: ignore[union-attr]
+    assert found.output_difference_max == 101 * 2.0 ** -program().outputs[0].numbers.fraction  # type: ignore[union-attr]
 
 
 def test_floats_may_round_differently_but_must_decide_the_same() -> None:
@@ -170,7 +171,7 @@ def test_a_model_that_does_not_fit_the_data() -> None:
 
 def test_time_is_shared_out_among_the_layers() -> None:
     timing = Timing(
-        Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().layers[0].function: 150.0, "cnn": 200.0}, 1.5
+        Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().steps[0].function: 150.0, "cnn": 200.0}, 1.5
     )
     found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
     assert found.cycles == timing.cycles

@@ -8,7 +8,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import calibration_subset, quantize
-from mcusim.numbers.power_of_two import Format, decode
+from mcusim.numbers.power_of_two import Format
 from mcusim.system.errors import ConfigurationError, DataError
 from tests.graphs import Builder
 
@@ -30,8 +30,8 @@ def test_the_error_shrinks_with_the_width(data_type: str, tolerance: float) -> N
     graph, builder = network()
     x = builder.samples(64)
     quantized = quantize(graph, x, data_type)
-    assert quantized.output.format is not None
-    error = np.abs(decode(quantized.run(x), quantized.output.format) - graph.run(x)).max()
+    assert quantized.output.numbers is not None
+    error = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).max()
     assert error < tolerance
     assert quantized.data_type == data_type and quantized.scheme == "per-layer"
 
@@ -41,15 +41,15 @@ def test_nearest_is_closer_than_floor() -> None:
     x, errors = builder.samples(64), {}
     for rounding in ("nearest", "floor"):
         quantized = quantize(graph, x, "int8", rounding=rounding)
-        assert quantized.output.format is not None
-        errors[rounding] = np.abs(decode(quantized.run(x), quantized.output.format) - graph.run(x)).mean()
+        assert quantized.output.numbers is not None
+        errors[rounding] = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).mean()
     assert errors["nearest"] < errors["floor"]
 
 
 def test_per_network_uses_one_format_and_needs_no_samples() -> None:
     graph, _ = network()
     quantized = quantize(graph, np.empty((0, 24, 6)), "int16", scheme="per-network", fraction=9)
-    assert {layer.format for layer in quantized} == {Format(16, 9)}
+    assert {layer.numbers for layer in quantized} == {Format(16, 9)}
     assert quantized.scheme == "Q7.9"
 
 

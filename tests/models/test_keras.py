@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mcusim.line.optimize import optimize
-from mcusim.models.keras import from_file, from_keras
+from mcusim.models import read_model
+from mcusim.models.keras import from_keras
 from mcusim.system.errors import ModelError
+from mcusim.system.records import records_of
 
 pytestmark = pytest.mark.train
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
@@ -129,7 +131,7 @@ def test_files_give_the_same_graph(tmp_path: Path) -> None:
     x = np.random.default_rng(1).normal(size=(3, 8, 2)).astype(np.float32)
     for name in ("model.keras", "legacy.h5"):
         model.save(tmp_path / name)
-        np.testing.assert_array_equal(from_file(tmp_path / name).run(x), from_keras(model).run(x))
+        np.testing.assert_array_equal(read_model(tmp_path / name, "model").graph.run(x), from_keras(model).run(x))
 
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
@@ -167,7 +169,34 @@ def test_a_negative_variance_is_refused() -> None:
         from_keras(model)
 
 
-def test_two_outputs_are_refused() -> None:
-    entry = keras.Input((4,))
-    with pytest.raises(ModelError, match="2 outputs"):
-        from_keras(keras.Model(entry, [L.Dense(1)(entry), L.Dense(2)(entry)]))
+def several() -> Any:
+    """Two inputs in an order of their own, three outputs: a tensor twice, and an input as it is."""
+    sound, image = keras.Input((12, 2), name="sound"), keras.Input((4, 4, 3), name="image")
+    x = L.Flatten()(L.Conv1D(3, 3, activation="relu")(sound))
+    y = L.GlobalAveragePooling2D()(L.Conv2D(4, 2)(image))
+    joined = L.Concatenate()([y, x])
+    gesture = L.Dense(3, name="gesture")(joined)
+    user = L.Dense(2, activation="relu", name="user")(joined)
+    return keras.Model([image, sound], [gesture, user, gesture, L.Reshape((24,), name="heard")(sound)])
+
+
+def test_several_inputs_and_outputs() -> None:
+    model = randomize(several())
+    graph = from_keras(model)
+    assert [layer.name for layer in graph.inputs] == ["image", "sound"]
+    assert [output.name for output in graph.outputs] == ["gesture", "user", "gesture_2", "heard"]
+    random = np.random.default_rng(1)
+    image, sound = (random.normal(size=(5, *shape)).astype(np.float32) for shape in ((4, 4, 3), (12, 2)))
+    x = records_of({"image": image, "sound": sound})
+    for one in (graph, optimize(graph)):
+        answers = one.run(x)
+        for name, expected in zip(answers.dtype.names, model([image, sound], training=False), strict=True):
+            np.testing.assert_allclose(answers[name], np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_a_nested_model_of_several_outputs() -> None:
+    entry = keras.Input((8,))
+    inner_entry = keras.Input((8,))
+    inner = keras.Model(inner_entry, [L.Dense(3)(inner_entry), L.Dense(5)(inner_entry)])
+    first, second = inner(entry)
+    check_equal(keras.Model(entry, L.Concatenate()([second, first])))

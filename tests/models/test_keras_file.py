@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mcusim.models.keras import from_file
+from mcusim.models import read_model
 from mcusim.system.errors import ModelError
 
 pytestmark = pytest.mark.train
@@ -48,18 +48,18 @@ def layer(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_a_good_file_is_read(model_file: Path) -> None:
-    assert from_file(model_file).parameters == 3 * 2 * 3 + 3 + 18 * 2 + 2
+    assert read_model(model_file, "model").graph.parameters == 3 * 2 * 3 + 3 + 18 * 2 + 2
 
 
 def test_no_file_and_no_model(tmp_path: Path) -> None:
     for name, data in {"text.keras": b"hello", "empty.h5": b"", "zip.keras": b"PK\x05\x06" + bytes(18)}.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ModelError, match="no readable Keras model") as caught:
-            from_file(tmp_path / name)
+            read_model(tmp_path / name, "model")
         assert name in str(caught.value)
     for missing in (tmp_path / "missing.keras", tmp_path):
         with pytest.raises(ModelError, match="there is no model file"):
-            from_file(missing)
+            read_model(missing, "model")
 
 
 def test_every_truncation_is_an_error(model_file: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_every_truncation_is_an_error(model_file: Path, tmp_path: Path) -> None:
         short = tmp_path / "short.keras"
         short.write_bytes(data[:size])
         with pytest.raises(ModelError):
-            from_file(short)
+            read_model(short, "model")
 
 
 def test_flipped_bytes_never_escape_as_another_exception(model_file: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_flipped_bytes_never_escape_as_another_exception(model_file: Path, tmp_p
         path = tmp_path / "damaged.keras"
         path.write_bytes(damaged)
         with contextlib.suppress(ModelError):
-            from_file(path)
+            read_model(path, "model")
 
 
 @pytest.mark.parametrize("name", ["lambda.keras", "lambda.h5"])
@@ -89,7 +89,7 @@ def test_a_lambda_does_not_run(tmp_path: Path, name: str) -> None:
     model = keras.Sequential([keras.Input((4,)), L.Lambda(lambda x: x * 2, name="evil"), L.Dense(1)])
     model.save(tmp_path / name)
     with pytest.raises(ModelError, match="'evil' \\(Lambda\\) has no kernel"):
-        from_file(tmp_path / name)
+        read_model(tmp_path / name, "model")
 
 
 def _foreign(config: dict[str, Any]) -> None:
@@ -137,5 +137,5 @@ def test_a_hostile_description_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError):
-        from_file(rewrite(model_file, change))
+        read_model(rewrite(model_file, change), "model")
     assert not (tmp_path / "it_ran").exists()

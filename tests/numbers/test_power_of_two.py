@@ -1,4 +1,4 @@
-"""fixed_point.py and codegen/kernels/number.h say the same, over their whole range."""
+"""Number systems and their C twins in codegen/numbers say the same, over their whole range."""
 
 from __future__ import annotations
 
@@ -8,20 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.layers.activation import Activation
-from mcusim.numbers.power_of_two import (
-    Array,
-    Format,
-    average,
-    clamp,
-    decode,
-    encode,
-    exponential,
-    format_for,
-    parse_format,
-    rounding_term,
-    shift_left,
-)
+from mcusim.numbers.integers import average, exponential, rounding_term, shift_left
+from mcusim.numbers.numbers import LINEAR, RELU, Activation, Range, Rounding
+from mcusim.numbers.power_of_two import Format, PowerOfTwoScheme, Shift, decode, encode, format_for, parse_format
+from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
 from mcusim.system.errors import ConfigurationError
 
@@ -32,7 +22,7 @@ def compiled(folder: Path, bits: int, body: str, data: bytes = b"") -> bytes:
     (folder / "main.c").write_text(
         f'#include <stdio.h>\n#include "number.h"\nint main(void)\n{{\n{body}\nreturn 0;\n}}\n'
     )
-    include = [f"-I{folder}", f"-I{CODEGEN / 'kernels'}"]
+    include = [f"-I{folder}", f"-I{CODEGEN / 'numbers'}"]
     flags = ["-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fsanitize=undefined"]
     subprocess.run(["gcc", *flags, *include, folder / "main.c", "-o", folder / "main"], check=True)
     return subprocess.run([folder / "main"], input=data, check=True, capture_output=True).stdout
@@ -48,18 +38,20 @@ def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int)
     fmt = Format(bits, 2)
     ceiling = Activation(relu=True, ceiling=1.5)
     body = f"""
+    typedef struct {{ NN_FINISH }} finish_t;
     int32_t sum;
     while (fread(&sum, sizeof sum, 1, stdin) == 1) {{
         for (int shift = 0; shift < 32; shift++) {{
-            const number_t all[] = {{nn_finish(sum, shift, NN_LINEAR, 0), nn_finish(sum, shift, NN_RELU, 0),
-                                     nn_finish(sum, shift, NN_RELU_CEILING, {ceiling.ceiling_number(fmt)})}};
+            const finish_t linear = {{shift, NN_LINEAR, 0}}, relu = {{shift, NN_RELU, 0}},
+                           ceiling = {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}}};
+            const number_t all[] = {{nn_finish(sum, 0, linear), nn_finish(sum, 0, relu), nn_finish(sum, 0, ceiling)}};
             fwrite(all, sizeof all, 1, stdout);
         }}
     }}"""
     got = np.frombuffer(compiled(tmp_path, bits, body, sums.astype(np.int32).tobytes()), fmt.dtype).reshape(-1, 32, 3)
     for shift in range(32):
-        for column, activation in enumerate((Activation(), Activation(relu=True), ceiling)):
-            np.testing.assert_array_equal(got[:, shift, column], activation.finish(sums, shift, fmt))
+        for column, activation in enumerate((LINEAR, RELU, ceiling)):
+            np.testing.assert_array_equal(got[:, shift, column], Shift(shift, fmt).apply(sums, activation))
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "floor"])
@@ -68,7 +60,7 @@ def test_average_agrees(tmp_path: Path, rounding: str) -> None:
     body = f"""
     for (int sum = -3000; sum < 3000; sum++) {{
         for (int count = 1; count < 40; count++) {{
-            const int32_t mean = nn_average(sum, count, {int(rounding == "nearest")});
+            const int32_t mean = nn_mean(sum, count, {int(rounding == "nearest")});
             fwrite(&mean, sizeof mean, 1, stdout);
         }}
     }}"""
@@ -127,7 +119,7 @@ def test_encode_rounds_and_saturates() -> None:
     np.testing.assert_array_equal(
         encode(decode(np.arange(-128, 128), Format(8, 5)), Format(8, 5)), np.arange(-128, 128)
     )
-    np.testing.assert_array_equal(clamp(np.array([300, -300]), Format(9, 3)), [255, -256])
+    np.testing.assert_array_equal(LINEAR.limit(np.array([300, -300]), Format(9, 3)), [255, -256])
 
 
 def test_the_rounding_term_is_half_of_the_last_place() -> None:
@@ -144,3 +136,28 @@ def test_format_names() -> None:
     for bad in ("Q0.8", "7.9", "Q20.9", "Q1.1", "", "Q7.9; rm"):
         with pytest.raises(ConfigurationError, match="no fixed-point format"):
             parse_format(bad)
+
+
+@pytest.mark.parametrize("shift", [-15, -8, -1, 0, 1, 7, 29])
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+def test_conversion_agrees(tmp_path: Path, shift: int, rounding: Rounding) -> None:
+    to = Format(8, 0)
+    conversion = PowerOfTwoScheme(16, None, rounding).conversion(Format(16, shift), to)
+    assert (conversion.shift, conversion.numbers) == (shift, to)
+    body = f"""
+    typedef struct {{ NN_CONVERSION }} conversion_t;
+    const conversion_t p = {{{conversion.shift}, {conversion.rounding}}};
+    for (int x = -32768; x < 32768; x++) {{
+        const number_t y = nn_convert((int16_t)x, p);
+        fwrite(&y, sizeof y, 1, stdout);
+    }}"""
+    x: Array = np.arange(-32768, 32768).astype(np.int16)
+    np.testing.assert_array_equal(np.frombuffer(compiled(tmp_path, 8, body), np.int8), conversion.apply(x))
+    exact = np.clip(np.floor(x / 2.0**shift + (0.5 if rounding == "nearest" and shift > 0 else 0)), -128, 127)
+    np.testing.assert_array_equal(conversion.apply(x), exact)
+
+
+def test_a_range_is_widened_by_what_it_sees() -> None:
+    seen = Range().widened(np.array([0.5, 2.0])).widened(np.array([-3.0, 1.0])).widened(np.array([np.nan]))
+    assert (seen.low, seen.high, seen.peak) == (-3.0, 2.0, 3.0)
+    assert Range().widened(np.empty(0)) == Range(0.0, 0.0)

@@ -1,0 +1,105 @@
+/* The numbers of a model: their types, and what all number systems share.
+ *
+ * NN_NUMBER_BITS (0 for float, else 4 to 16) and NN_ACCUMULATOR_BITS (32 or 64) come from number_config.h, or from a
+ * file whose layers are of another width. Shifts to the right round down: GCC and clang define them as arithmetic.
+ *
+ * A number system is a header that says the same things in its own way (mcusim/numbers/ has its twin):
+ *
+ *     NN_FINISH      nn_finish(sum, channel, p)       a sum, its bias included, becomes an output
+ *     NN_ADDITION    nn_first_addend(x, p), nn_addend(x, input, p)     inputs of several scales become one sum
+ *     NN_CONVERSION  nn_convert(x, p)                 a stored number becomes one of another scale
+ *     NN_AVERAGING   nn_average(sum, count, p)
+ *
+ * The capitals are members of a kernel's parameters `p` (with their semicolons), and what stands beside them reads these.
+ */
+#ifndef NUMBER_H
+#define NUMBER_H
+
+#include <stdint.h>
+
+#ifndef NN_NUMBER_BITS
+#include "number_config.h"
+#endif
+
+#if NN_NUMBER_BITS == 0
+typedef float number_t;
+typedef float long_number_t;
+typedef float accumulator_t;
+#define NN_NAME(kernel) nn_##kernel##_float32
+#else
+#if NN_NUMBER_BITS <= 8
+typedef int8_t number_t;
+#define NN_NAME(kernel) nn_##kernel##_int8
+#else
+typedef int16_t number_t;
+#define NN_NAME(kernel) nn_##kernel##_int16
+#endif
+#define NUMBER_MAX ((1 << (NN_NUMBER_BITS - 1)) - 1)
+#define NUMBER_MIN (-NUMBER_MAX - 1)
+typedef int32_t long_number_t;
+#if NN_ACCUMULATOR_BITS == 64
+typedef int64_t accumulator_t; /* mcusim found an input for which 32 bits would overflow */
+#else
+typedef int32_t accumulator_t; /* mcusim proved that no input overflows it */
+#endif
+#endif
+
+/* A kernel has every shape as a constant and is compiled anew for each layer. A layer stays one function under its own
+ * name (GCC would clone it for its arguments), so that profiles can tell layers apart. */
+#define NN_KERNEL static inline __attribute__((always_inline))
+#ifdef __clang__
+#define NN_SHARED_LAYER __attribute__((noinline))
+#else
+#define NN_SHARED_LAYER __attribute__((noinline, noclone))
+#endif
+#define NN_LAYER static NN_SHARED_LAYER
+#define NN_ALIGNED __attribute__((aligned(4)))
+#ifdef __arm__
+#define NN_WEIGHTS __attribute__((section(".rodata.weights")))
+#else
+#define NN_WEIGHTS
+#endif
+
+typedef enum { NN_LINEAR, NN_RELU, NN_RELU_CEILING } nn_activation_t;
+
+/* Saturate to the range of the data type. */
+static inline number_t clamp_to_number_t(accumulator_t x)
+{
+#if NN_NUMBER_BITS != 0
+    if (x > NUMBER_MAX) {
+        return NUMBER_MAX;
+    }
+    if (x < NUMBER_MIN) {
+        return NUMBER_MIN;
+    }
+#endif
+    return (number_t)x;
+}
+
+static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, number_t ceiling)
+{
+    if (activation != NN_LINEAR && x < 0) {
+        x = 0;
+    }
+    if (activation == NN_RELU_CEILING && x > ceiling) {
+        x = ceiling;
+    }
+    return x;
+}
+
+/* What happens to a number before it is stored: a part of a kernel's parameters. */
+#define NN_LIMIT                \
+    nn_activation_t activation; \
+    number_t ceiling;
+#define nn_limit(x, p) clamp_to_number_t(nn_activate((x), (p).activation, (p).ceiling))
+
+/* How sums become outputs: the number system of the model. */
+#if NN_NUMBER_BITS == 0
+#include "float32.h"
+#elif defined(NN_NUMBERS)
+#include NN_NUMBERS
+#else
+#include "power_of_two.h"
+#endif
+
+#endif

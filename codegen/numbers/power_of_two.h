@@ -1,0 +1,43 @@
+/* Fixed point: an integer q stands for q * 2^-fraction. The twin of mcusim/numbers/power_of_two.py; included by number.h. */
+#ifndef NN_POWER_OF_TWO_H
+#define NN_POWER_OF_TWO_H
+
+/* The sum has its rounding term already: it lies in the bias. */
+#define NN_FINISH                                                         \
+    int shift; /* from the scale of the sums to the output's, to the right */ \
+    NN_LIMIT
+#define nn_finish(sum, channel, p) nn_limit((sum) >> (p).shift, p)
+
+#define NN_ADDENDS_MAX 16
+#define NN_ADDITION                                                              \
+    int shifts[NN_ADDENDS_MAX]; /* of each input to the scale of the sum, to the left */ \
+    int rounding;                                                                \
+    NN_FINISH
+#define nn_first_addend(x, p) ((p).rounding + nn_shift((x), (p).shifts[0]))
+#define nn_addend(x, input, p) nn_shift((x), (p).shifts[input])
+
+#define NN_CONVERSION                                           \
+    int shift; /* to the other scale, to the right; negative: left */ \
+    int rounding;
+#define nn_convert(x, p) clamp_to_number_t(nn_shift((accumulator_t)(x) + (p).rounding, -(p).shift))
+
+#define NN_AVERAGING int nearest; /* 0: round down */
+#define nn_average(sum, count, p) nn_mean((sum), (count), (p).nearest)
+
+/* Shift to the left, or to the right (rounding down) by a negative count. */
+static inline accumulator_t nn_shift(accumulator_t x, int shift)
+{
+    return shift >= 0 ? x * ((accumulator_t)1 << shift) : x >> -shift;
+}
+
+/* Mean, rounded down, or to the nearest with halves up. */
+static inline accumulator_t nn_mean(accumulator_t sum, int count, int nearest)
+{
+    if (nearest) {
+        sum += count / 2;
+    }
+    const accumulator_t quotient = sum / count; /* towards zero */
+    return quotient - (sum % count < 0);
+}
+
+#endif

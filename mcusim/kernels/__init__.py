@@ -1,0 +1,8 @@
+"""Which C or assembly runs a layer: a module for each kernel, listed here."""
+
+from __future__ import annotations
+
+from mcusim.kernels import plain
+from mcusim.kernels.kernel import Kernel
+
+KERNELS: tuple[Kernel, ...] = (plain,)

@@ -1,0 +1,49 @@
+"""Layer + core + what the experiment allows -> the kernel that runs it: the cheapest that fits."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mcusim.graph import Graph, Layer
+from mcusim.kernels import KERNELS
+from mcusim.kernels.kernel import Inputs, Kernel
+from mcusim.system.errors import ConfigurationError, suggestion
+
+WHERE = "[target] kernels"
+
+
+class KernelChoice(Protocol):
+    """Which kernels may run: `layers` names some for single layers."""
+
+    @property
+    def layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]: ...
+
+    def for_layer(self, layer: str) -> tuple[str, ...]:
+        """Names; none for any."""
+
+
+def choose(layer: Layer, inputs: Inputs, core: str | None, choice: KernelChoice | None = None) -> Kernel:
+    """Raises ConfigurationError when a kernel was named for this very layer, and none of those fits: why not.
+
+    Where those that were named for all layers do not fit, any other may run.
+    """
+    named = choice.for_layer(layer.name) if choice else ()
+    allowed = [kernel for kernel in KERNELS if not named or kernel.NAME in named]
+    reasons = {kernel.NAME: kernel.fits(layer, inputs, core) for kernel in KERNELS}
+    fitting = [kernel for kernel in allowed if reasons[kernel.NAME] is None]
+    if not fitting and not (choice and layer.name in dict(choice.layers)):
+        fitting = [kernel for kernel in KERNELS if reasons[kernel.NAME] is None]
+    if not fitting:
+        why = "; ".join(f"{kernel.NAME}: {reasons[kernel.NAME]}" for kernel in allowed)
+        hint = "name another, or none: mcusim kernels lists them"
+        raise ConfigurationError(f"no kernel runs layer {layer.name!r} ({why})", where=WHERE, hint=hint)
+    return min(fitting, key=lambda kernel: kernel.cost(layer, inputs))
+
+
+def check_layers(choice: KernelChoice, graph: Graph) -> None:
+    """Raises ConfigurationError for a layer that the model does not have."""
+    names = [layer.name for layer in graph]
+    for layer, _ in choice.layers:
+        if layer not in names:
+            what = f"model {graph.name!r} has no layer {layer!r}"
+            raise ConfigurationError(what, where=WHERE, hint=suggestion(layer, names))

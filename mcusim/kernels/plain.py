@@ -1,0 +1,186 @@
+"""Ordinary C, every shape a constant: the reference, the fallback for any core, and enough for small layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcusim.graph import Layer
+from mcusim.kernels.kernel import Inputs
+from mcusim.layers.add import Add
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.planes import plane, shape_like
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.relu import ReLU
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.softmax import Softmax
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.program import Constant, KernelCall, LayerCode
+
+NAME = "plain"
+SUMMARY = "plain C for any core, every layer and every data type"
+SOURCES = (
+    *("nn_add.h", "nn_average_pooling.h", "nn_batch_normalization.h", "nn_concatenate.h", "nn_convert.h"),
+    *("nn_convolution.h", "nn_copy.h", "nn_dense.h", "nn_max_pooling.h", "nn_relu.h", "nn_softmax.h", "nn_window.h"),
+    "nn_zero_padding.h",
+)
+
+# Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
+CYCLES_PER_MAC = 8.0
+CYCLES_PER_ELEMENT = 20.0
+
+Fields = dict[str, Any]
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    return None if type(layer) in _CODE else f"there is no plain C for {layer.kind}"
+
+
+def cost(layer: Layer, inputs: Inputs) -> float:
+    return CYCLES_PER_MAC * layer.macs + CYCLES_PER_ELEMENT * layer.elements
+
+
+def code(layer: Layer, inputs: Inputs) -> LayerCode:
+    return _CODE[type(layer)](layer, inputs)
+
+
+def _one(kernel: str, parameters: Fields, *, arguments: tuple[str, ...] = ("input", "output")) -> LayerCode:
+    return LayerCode((KernelCall(kernel, arguments, parameters),))
+
+
+def _add(layer: Add, inputs: Inputs) -> LayerCode:
+    own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
+    fields = {"elements": layer.elements, "inputs": len(inputs), **own}
+    return _one("add", fields, arguments=("inputs", "output"))
+
+
+def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> LayerCode:
+    channels = layer.shape[-1]
+    return _sum(layer, "batch_normalization", {"rows": layer.elements // channels, "channels": channels})
+
+
+def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
+    calls, offset, channels = [], 0, layer.shape[-1]
+    for index, part in enumerate(inputs):
+        fields: Fields = {"rows": layer.elements // channels, "channels": part.shape[-1]}
+        fields |= {"output_channels": channels, "offset": offset}
+        fields |= layer.conversions[index].fields() if layer.conversions else {}
+        calls.append(KernelCall("concatenate", (f"inputs[{index}]", "output"), fields))
+        offset += part.shape[-1]
+    return LayerCode(tuple(calls))
+
+
+def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
+    assert layer.conversion is not None  # only quantize() makes one
+    wide = {"wide": 1} if inputs[0].dtype.itemsize > 1 else {}
+    return _one("convert", {"elements": layer.elements, **wide, **layer.conversion.fields()})
+
+
+def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
+    window = _window(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
+    return _sum(layer, "convolution", {**window, "groups": layer.groups})
+
+
+def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
+    units, elements = layer.kernel.shape
+    return _sum(layer, "dense", {"inputs": elements, "units": units})
+
+
+def _max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
+    return _one("max_pooling", {**_pooling_window(layer), **layer.activation.fields(layer.numbers)})
+
+
+def _average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
+    rounding = {} if layer.averaging is None else layer.averaging.fields()
+    fields = {**_pooling_window(layer), **layer.activation.fields(layer.numbers), **rounding}
+    return _one("average_pooling", fields)
+
+
+def _relu(layer: ReLU, inputs: Inputs) -> LayerCode:
+    return _one("relu", {"elements": layer.elements, **layer.activation.fields(layer.numbers)})
+
+
+def _reshape(layer: Reshape, inputs: Inputs) -> LayerCode:
+    return _one("copy", {"elements": layer.elements})
+
+
+def _softmax(layer: Softmax, inputs: Inputs) -> LayerCode:
+    fields: Fields = {"rows": layer.elements // layer.shape[-1], "channels": layer.shape[-1]}
+    if layer.softmaxing is None:
+        return _one("softmax", fields)
+    tables = layer.softmaxing.tables
+    call = KernelCall("softmax", ("input", "output", *tables), {**fields, **layer.softmaxing.fields()})
+    return LayerCode((call,), tuple(Constant(role, "uint16_t", values) for role, values in tables.items()))
+
+
+def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
+    height, width, channels = plane(layer.input_shape)
+    rows, columns, _ = plane(layer.shape)
+    fields = {"input_height": height, "input_width": width, "channels": channels}
+    fields |= {"output_height": rows, "output_width": columns}
+    offsets = {"padding_top": layer.padding[0][0], "padding_left": layer.padding[1][0]}
+    return _one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
+
+
+def _sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
+    """Kernel and bias as they are, and what turns a sum into an output."""
+    if layer.rescale is None:
+        finish, factors = layer.activation.fields(None), {}
+    else:
+        finish, factors = layer.rescale.fields(layer.activation), dict(layer.rescale.constants)
+    constants = (
+        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
+        Constant("bias", "accumulator_t", layer.bias),
+        *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
+    )
+    call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish})
+    return LayerCode((call,), constants)
+
+
+def _pooling_window(layer: Pooling) -> Fields:
+    output = shape_like(len(layer.input_shape) - 1, *layer.output_plane, layer.shape[-1])
+    fields = _window(layer.input_shape, output, layer.size, layer.strides, layer.padding)
+    del fields["output_channels"]  # as many as the input has
+    return fields
+
+
+def _window(shape: Any, output: Any, size: Any, strides: Any, padding: Any) -> Fields:
+    """Fields that every sliding kernel's parameter struct begins with; what is 0 stays unsaid."""
+    height, width, channels = plane(shape)
+    rows, columns, filters = plane(output)
+    fields = {
+        "input_height": height,
+        "input_width": width,
+        "input_channels": channels,
+        "output_height": rows,
+        "output_width": columns,
+        "output_channels": filters,
+        "window_height": size[0],
+        "window_width": size[1],
+        "stride_height": strides[0],
+        "stride_width": strides[1],
+        "padding_top": padding[0][0],
+        "padding_left": padding[1][0],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+_CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
+    Add: _add,
+    AveragePooling: _average_pooling,
+    BatchNormalization: _batch_normalization,
+    Concatenate: _concatenate,
+    Convert: _convert,
+    Convolution: _convolution,
+    Dense: _dense,
+    MaxPooling: _max_pooling,
+    ReLU: _relu,
+    Reshape: _reshape,
+    Softmax: _softmax,
+    ZeroPadding: _zero_padding,
+}

@@ -1,0 +1,23 @@
+"""Convert: the same tensor in other numbers, where layers of one width meet those of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mcusim.graph import Layer
+from mcusim.numbers.numbers import Conversion, Numbers, Range, Scheme
+from mcusim.system.arrays import Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Convert(Layer):
+    """Any shape. No model file has it: `quantize` puts it between layers."""
+
+    conversion: Conversion | None = None
+
+    def run(self, *inputs: Array) -> Array:
+        return inputs[0] if self.conversion is None else self.conversion.apply(inputs[0])
+
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
+        conversion = scheme.conversion(inputs[0], scheme.numbers_for(values))
+        return replace(self, numbers=conversion.numbers, conversion=conversion)

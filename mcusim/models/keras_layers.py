@@ -1,0 +1,157 @@
+"""Keras layer -> layers of a Graph, a function for each kind: the table of what can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer, Shape
+from mcusim.layers.add import Add
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.relu import ReLU
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.softmax import Softmax
+from mcusim.models import keras_windows
+from mcusim.models.keras_layer import KerasLayer
+from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.system.arrays import Array
+
+Converter = Callable[[KerasLayer], list[Layer]]  # the last of the layers is the output
+
+ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "relu6": Activation(relu=True, ceiling=6.0)}
+# Nothing at inference.
+IDENTITIES = (
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "ActivityRegularization",
+)
+
+
+def activation_layers(
+    keras: KerasLayer, activation: Any, name: str, inputs: tuple[str, ...], shape: Shape
+) -> list[Layer]:
+    """The layer for an activation's name; none for `linear`."""
+    if isinstance(activation, str) and activation == "softmax":
+        return [Softmax(name=name, inputs=inputs, shape=shape)]
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        hint = "supported activations: " + ", ".join([*ACTIVATIONS, "softmax"])
+        raise keras.wrong(f"activation {activation!r} has no kernel", hint)
+    if ACTIVATIONS[activation] == LINEAR:
+        return []
+    return [ReLU(name=name, inputs=inputs, shape=shape, activation=ACTIVATIONS[activation])]
+
+
+def _activated(convert: Callable[[KerasLayer], list[Layer]]) -> Converter:
+    """With the `activation=...` of a Keras layer as a layer of its own, to be fused by `optimize`."""
+
+    def converted(keras: KerasLayer) -> list[Layer]:
+        layers = convert(keras)
+        end, name = layers[-1], keras.config.get("activation") or "linear"
+        return [*layers, *activation_layers(keras, name, f"{end.name}_{name}", (end.name,), end.shape)]
+
+    return converted
+
+
+def _activation(keras: KerasLayer) -> list[Layer]:
+    return activation_layers(keras, keras.config["activation"], keras.name, keras.inputs, keras.shape)
+
+
+def _relu(keras: KerasLayer) -> list[Layer]:
+    slope = keras.config.get("negative_slope", keras.config.get("alpha", 0.0)) or 0.0
+    if slope or keras.config.get("threshold"):
+        hint = "use ReLU with negative_slope=0 and threshold=0"
+        raise keras.wrong("a negative slope or threshold is not supported", hint)
+    ceiling = keras.config.get("max_value")
+    if ceiling is not None and not 0 < ceiling < float("inf"):
+        raise keras.wrong(f"max_value is {ceiling}", "use a positive ceiling")
+    activation = Activation(relu=True, ceiling=None if ceiling is None else float(ceiling))
+    return [ReLU(name=keras.name, inputs=keras.inputs, shape=keras.shape, activation=activation)]
+
+
+def _softmax(keras: KerasLayer) -> list[Layer]:
+    axis = keras.config.get("axis", -1)
+    if axis not in (-1, len(keras.shape)):
+        raise keras.refused(f"works on axis {axis}", "use the last axis")
+    return [Softmax(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
+
+
+def _add(keras: KerasLayer) -> list[Layer]:
+    if len(keras.inputs) < 2 or len(set(keras.shapes)) > 1:
+        shapes = ", ".join(map(str, keras.shapes))
+        raise keras.refused(f"joins shapes {shapes}", "give it two or more inputs of one shape (no broadcasting)")
+    return [Add(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
+
+
+def _concatenate(keras: KerasLayer) -> list[Layer]:
+    shapes, axis = keras.shapes, keras.config.get("axis", -1)
+    if axis not in (-1, len(shapes[0])) or len({shape[:-1] for shape in shapes}) > 1:
+        joined = ", ".join(map(str, shapes))
+        raise keras.refused(f"joins {joined} along axis {axis}", "concatenate along the last axis (channels last)")
+    channels = sum(shape[-1] for shape in shapes)
+    return [Concatenate(name=keras.name, inputs=keras.inputs, shape=(*shapes[0][:-1], channels))]
+
+
+def _reshape(keras: KerasLayer) -> list[Layer]:
+    keras_windows.check_channels_last(keras)
+    elements = int(np.prod(keras.shape))
+    shape = [elements] if keras.kind == "Flatten" else [int(size) for size in keras.config["target_shape"]]
+    if shape.count(-1) == 1:
+        shape[shape.index(-1)] = elements // max(1, -int(np.prod(shape)))
+    if int(np.prod(shape)) != elements or not 1 <= len(shape) <= 3:
+        hint = "use one to three axes and the same number of elements"
+        raise keras.refused(f"turns {keras.shape} into {tuple(shape)}", hint)
+    return [Reshape(name=keras.name, inputs=keras.inputs, shape=tuple(shape))]
+
+
+def _batch_normalization(keras: KerasLayer) -> list[Layer]:
+    """w = gamma / sqrt(variance + epsilon), b = beta - mean w (section 5.7 of the MicroAI paper)."""
+    axis = keras.config["axis"]
+    axis = axis[0] if isinstance(axis, (list, tuple)) else axis
+    if axis not in (-1, len(keras.shape)):
+        raise keras.refused(f"works on axis {axis}", "use the last axis (channels last)")
+    arrays = [keras.weight(i).astype(np.float64) for i in range(len(keras.arrays))]
+    gamma = arrays.pop(0) if keras.config["scale"] else 1.0
+    beta = arrays.pop(0) if keras.config["center"] else 0.0
+    mean, variance = arrays
+    if (variance + keras.config["epsilon"] <= 0).any():
+        raise keras.refused("has a negative variance", "train it again")
+    scale = gamma / np.sqrt(variance + keras.config["epsilon"])
+    return _scaled(keras, scale.astype(np.float32), (beta - mean * scale).astype(np.float32))
+
+
+def _rescaling(keras: KerasLayer) -> list[Layer]:
+    channels = keras.shape[-1]
+    try:
+        scale, offset = (np.asarray(keras.config[key], np.float32) for key in ("scale", "offset"))
+        return _scaled(keras, np.broadcast_to(scale, channels).copy(), np.broadcast_to(offset, channels).copy())
+    except (TypeError, ValueError):
+        hint = "use one number, or one for each channel"
+        raise keras.wrong(f"scale and offset do not fit {channels} channels", hint) from None
+
+
+def _scaled(keras: KerasLayer, scale: Array, offset: Array) -> list[Layer]:
+    return [BatchNormalization(name=keras.name, inputs=keras.inputs, shape=keras.shape, kernel=scale, bias=offset)]
+
+
+CONVERTERS: Mapping[str, Converter] = {
+    "Activation": _activation,
+    "Add": _add,
+    "BatchNormalization": _batch_normalization,
+    "Concatenate": _concatenate,
+    "Dense": _activated(keras_windows.dense),
+    "Flatten": _reshape,
+    "ReLU": _relu,
+    "Rescaling": _rescaling,
+    "Reshape": _reshape,
+    "Softmax": _softmax,
+    **{name: _activated(convert) for name, convert in keras_windows.CONVOLUTIONS.items()},
+    **keras_windows.POOLINGS,
+    **keras_windows.PADDINGS,
+}
+KERAS_NAMES = tuple(sorted({*CONVERTERS, *IDENTITIES, "InputLayer"}))

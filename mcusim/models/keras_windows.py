@@ -1,0 +1,182 @@
+"""Keras' convolutions, dense layers, poolings and paddings -> layers of a Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer, Shape
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, same_padding, shape_like
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.models.keras_layer import KerasLayer
+from mcusim.system.arrays import Array
+
+
+def check_channels_last(keras: KerasLayer) -> None:
+    if keras.config.get("data_format", "channels_last") not in (None, "channels_last"):
+        raise keras.refused("is channels first", "train with data_format='channels_last'")
+
+
+def _pair(value: Any, rank: int) -> Pair:
+    """A Keras size (int or sequence) for 1D or 2D -> (vertical, horizontal)."""
+    sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    return (1, int(sizes[0])) if rank == 1 else (int(sizes[0]), int(sizes[1]))
+
+
+def _padding(keras: KerasLayer, size: Pair, strides: Pair) -> Padding:
+    """Keras' `valid`, `same` or `causal` as explicit counts."""
+    mode = keras.config["padding"]
+    if mode == "valid":
+        return NO_PADDING
+    if mode == "causal" and keras.rank == 1:
+        return ((0, 0), (size[1] - 1, 0))
+    if mode != "same":
+        raise keras.wrong(f"unknown padding {mode!r}", "use 'same' or 'valid'")
+    return same_padding(keras.shape, size, strides)
+
+
+def _output_plane(keras: KerasLayer, size: Pair, strides: Pair, padding: Padding) -> Pair:
+    found = output_plane(keras.shape, size, strides, padding)
+    if found is None:
+        why = f"a window of {size} with strides {strides} does not fit {keras.shape}"
+        raise keras.wrong(why, "use a smaller window, or padding 'same'")
+    return found
+
+
+# -- sums --------------------------------------------------------------------------------------------------------------
+
+
+def _bias(keras: KerasLayer, index: int, outputs: int) -> dict[str, Any]:
+    has_bias = bool(keras.config["use_bias"])
+    return {"bias": keras.weight(index) if has_bias else np.zeros(outputs, np.float32), "has_bias": has_bias}
+
+
+def dense(keras: KerasLayer) -> list[Layer]:
+    kernel = keras.weight(0).T
+    given: dict[str, Any] = {"name": keras.name, "inputs": keras.inputs, **_bias(keras, 1, len(kernel))}
+    if len(keras.shape) == 1:
+        return [Dense(**given, shape=(len(kernel),), kernel=kernel)]
+    return [_pointwise(given, keras.shape, kernel)]
+
+
+def _pointwise(given: Mapping[str, Any], shape: Shape, kernel: Array) -> Convolution:
+    """A sum over the last axis alone; kernel (filters, channels)."""
+    window = kernel.reshape(len(kernel), 1, 1, -1)
+    return Convolution(**given, shape=(*shape[:-1], len(kernel)), input_shape=shape, kernel=window)
+
+
+def _spatial(keras: KerasLayer) -> Array:
+    """Keras' first kernel (rows, columns, channels / groups, filters); 1D is a plane of height 1."""
+    check_channels_last(keras)
+    dilation = keras.config.get("dilation_rate", 1)
+    if any(rate != 1 for rate in (dilation if isinstance(dilation, (list, tuple)) else [dilation])):
+        raise keras.wrong(f"dilation {dilation} is not supported", "use dilation_rate=1")
+    kernel = keras.weight(0)
+    return kernel.reshape(1, *kernel.shape) if keras.rank == 1 else kernel
+
+
+def _convolution(keras: KerasLayer) -> list[Layer]:
+    spatial = _spatial(keras)
+    given = {"name": keras.name, **_bias(keras, 1, spatial.shape[3])}
+    return [_sliding(keras, given, spatial, int(keras.config.get("groups", 1)))]
+
+
+def _depthwise(keras: KerasLayer) -> list[Layer]:
+    spatial = _spatial(keras)
+    flat = _depthwise_kernel(spatial)
+    return [_sliding(keras, {"name": keras.name, **_bias(keras, 1, flat.shape[3])}, flat, spatial.shape[2])]
+
+
+def _separable(keras: KerasLayer) -> list[Layer]:
+    """A depthwise convolution without bias, then a 1x1 one."""
+    spatial = _spatial(keras)
+    flat, name = _depthwise_kernel(spatial), f"{keras.name}_depthwise"
+    none = {"bias": np.zeros(flat.shape[3], np.float32), "has_bias": False}
+    depthwise = _sliding(keras, {"name": name, **none}, flat, spatial.shape[2])
+    point = keras.weight(1)
+    kernel = np.ascontiguousarray(point.reshape(-1, point.shape[-1]).T)
+    given = {"name": keras.name, "inputs": (name,), **_bias(keras, 2, len(kernel))}
+    return [depthwise, _pointwise(given, depthwise.shape, kernel)]
+
+
+def _depthwise_kernel(spatial: Array) -> Array:
+    """Keras' (rows, columns, channels, multiplier) -> (rows, columns, 1, channels * multiplier)."""
+    rows, columns, channels, multiplier = spatial.shape
+    return spatial.reshape(rows, columns, 1, channels * multiplier)
+
+
+def _sliding(keras: KerasLayer, given: Mapping[str, Any], spatial: Array, groups: int) -> Convolution:
+    """A convolution from a kernel (rows, columns, channels / groups, filters)."""
+    size, strides = (spatial.shape[0], spatial.shape[1]), _pair(keras.config["strides"], keras.rank)
+    padding = _padding(keras, size, strides)
+    return Convolution(
+        **given,
+        inputs=keras.inputs,
+        shape=shape_like(keras.rank, *_output_plane(keras, size, strides, padding), spatial.shape[3]),
+        input_shape=keras.shape,
+        kernel=np.ascontiguousarray(spatial.transpose(3, 0, 1, 2)),
+        strides=strides,
+        padding=padding,
+        groups=groups,
+    )
+
+
+# -- windows without weights -------------------------------------------------------------------------------------------
+
+
+def _pooling(kind: type[Pooling], keras: KerasLayer) -> list[Layer]:
+    check_channels_last(keras)
+    is_global = keras.kind.startswith("Global")
+    if is_global:
+        size = strides = plane(keras.shape)[:2]
+        padding = NO_PADDING
+    else:
+        size = _pair(keras.config["pool_size"], keras.rank)
+        strides = _pair(keras.config["strides"] or keras.config["pool_size"], keras.rank)
+        padding = _padding(keras, size, strides)
+    shape = shape_like(keras.rank, *_output_plane(keras, size, strides, padding), keras.shape[-1])
+    if is_global and not keras.config.get("keepdims"):
+        shape = (keras.shape[-1],)
+    window: dict[str, Any] = {"input_shape": keras.shape, "size": size, "strides": strides, "padding": padding}
+    return [kind(name=keras.name, inputs=keras.inputs, shape=shape, **window)]
+
+
+def _zero_padding(keras: KerasLayer) -> list[Layer]:
+    check_channels_last(keras)
+    padding = _ends(keras.config["padding"], keras.rank)
+    height, width, channels = plane(keras.shape)
+    shape = shape_like(keras.rank, height + sum(padding[0]), width + sum(padding[1]), channels)
+    return [ZeroPadding(name=keras.name, inputs=keras.inputs, shape=shape, input_shape=keras.shape, padding=padding)]
+
+
+def _ends(padding: Any, rank: int) -> Padding:
+    """Keras' int, (a, b) or ((top, bottom), (left, right))."""
+    if rank == 1:
+        ends = (padding, padding) if isinstance(padding, int) else tuple(padding)
+        return ((0, 0), (int(ends[0]), int(ends[1])))
+    if isinstance(padding, int):
+        return ((padding, padding), (padding, padding))
+    vertical, horizontal = ((side, side) if isinstance(side, int) else tuple(side) for side in padding)
+    return ((int(vertical[0]), int(vertical[1])), (int(horizontal[0]), int(horizontal[1])))
+
+
+Converters = Mapping[str, Callable[[KerasLayer], list[Layer]]]
+RANKS = ("1D", "2D")
+CONVOLUTIONS: Converters = {
+    f"{name}{rank}": convert
+    for name, convert in (("Conv", _convolution), ("DepthwiseConv", _depthwise), ("SeparableConv", _separable))
+    for rank in RANKS
+}
+POOLINGS: Converters = {
+    f"{place}{name}{rank}": partial(_pooling, kind)
+    for name, kind in (("MaxPooling", MaxPooling), ("AveragePooling", AveragePooling))
+    for place in ("", "Global")
+    for rank in RANKS
+}
+PADDINGS: Converters = {f"ZeroPadding{rank}": _zero_padding for rank in RANKS}

@@ -1,0 +1,204 @@
+"""What a number system is: how real tensors become integers, and sums of products become outputs.
+
+A layer knows none of its arithmetic. It asks a `Scheme` for what it needs when it is quantized, keeps it, and lets it
+compute; a kernel is given its fields and constants, and its C twin (`codegen/numbers/`) does the same on the board, bit
+for bit. A member of the family is a module:
+
+    NAME      as people say it
+    SCHEMES   the words of [[quantization]] `scheme` that it understands
+    HEADER    its C twin
+    make_scheme(bits, scheme, fraction, rounding) -> Scheme
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from mcusim.system.arrays import Array
+
+Rounding = Literal["nearest", "floor"]
+Fields = dict[str, Any]  # of a kernel's parameter struct
+
+
+@dataclass(frozen=True)
+class Range:
+    """Reals from `low` (at most 0) to `high` (at least 0)."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def peak(self) -> float:
+        """Largest magnitude."""
+        return max(-self.low, self.high)
+
+    def widened(self, x: Array) -> Range:
+        """NaN widens nothing."""
+        return Range(min(self.low, float(x.min(initial=0.0))), max(self.high, float(x.max(initial=0.0))))
+
+
+class Numbers(Protocol):
+    """The number type of one tensor: integers from `minimum` to `maximum`, and the reals they stand for.
+
+    Its text names it in generated C and in reports.
+    """
+
+    @property
+    def bits(self) -> int: ...
+    @property
+    def minimum(self) -> int: ...
+    @property
+    def maximum(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type that stores it."""
+
+    @property
+    def header(self) -> str:
+        """C twin of its number system."""
+
+    @property
+    def scale_factor(self) -> int:
+        """INPUT_SCALE_FACTOR and OUTPUT_SCALE_FACTOR of model.h."""
+
+    def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
+        """Reals -> stored integers, rounded and saturated."""
+
+    def decode(self, q: Array) -> Array:
+        """Stored integers -> reals, float32."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What happens to a sum before it is stored: nothing, max(0, x), or min(max(0, x), ceiling). `nn_limit` in C."""
+
+    relu: bool = False
+    ceiling: float | None = None
+
+    def apply(self, x: Array) -> Array:
+        """Of real numbers, float32."""
+        if self.relu:
+            x = np.maximum(x, np.float32(0))
+        return x if self.ceiling is None else np.minimum(x, np.float32(self.ceiling))
+
+    def limit(self, x: Array, numbers: Numbers) -> Array:
+        """Of integers at the scale of `numbers`, saturated and stored."""
+        if self.relu:
+            x = np.maximum(x, _integer(0.0, numbers))
+        if self.ceiling is not None:
+            x = np.minimum(x, _integer(self.ceiling, numbers))
+        return np.clip(x, numbers.minimum, numbers.maximum).astype(numbers.dtype)
+
+    def fields(self, numbers: Numbers | None) -> Fields:
+        """`numbers` is None for float32."""
+        if not self.relu:
+            return {"activation": "NN_LINEAR"}
+        if self.ceiling is None:
+            return {"activation": "NN_RELU"}
+        ceiling = np.float32(self.ceiling) if numbers is None else _integer(self.ceiling, numbers)
+        return {"activation": "NN_RELU_CEILING", "ceiling": ceiling}
+
+
+LINEAR, RELU = Activation(), Activation(relu=True)
+
+
+def _integer(real: float, numbers: Numbers) -> int:
+    return int(numbers.encode(np.array(real)))
+
+
+class Rescale(Protocol):
+    """How a sum becomes a stored number: scale, activation, saturation. `nn_finish` in C."""
+
+    def apply(self, total: Array, activation: Activation) -> Array:
+        """Sums (..., channels), their bias included."""
+
+    def fields(self, activation: Activation) -> Fields: ...
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """Arrays by role that lie in flash, where every channel has its own factor."""
+
+
+@dataclass(frozen=True)
+class QuantizedSum:
+    """A weighted sum on integers: `kernel` (outputs, ...), `bias` (outputs,) at the scale of the sums.
+
+    `numbers`: of the output. `accumulator_peak`: proved bound of any intermediate sum's magnitude.
+    """
+
+    kernel: Array
+    bias: Array
+    kernel_numbers: Numbers
+    numbers: Numbers
+    rescale: Rescale
+    accumulator_peak: int
+
+
+class Addition(Protocol):
+    """Tensors of several scales -> their sum."""
+
+    @property
+    def numbers(self) -> Numbers: ...
+    @property
+    def accumulator_peak(self) -> int: ...
+    def apply(self, inputs: tuple[Array, ...], activation: Activation) -> Array: ...
+    def fields(self, activation: Activation) -> Fields: ...
+
+
+class Conversion(Protocol):
+    """Stored numbers -> stored numbers of another type. `nn_convert` in C."""
+
+    @property
+    def numbers(self) -> Numbers: ...
+    def apply(self, x: Array) -> Array: ...
+    def fields(self) -> Fields: ...
+
+
+class Averaging(Protocol):
+    """Sums and counts -> means, of the input's type. `nn_average` in C."""
+
+    @property
+    def numbers(self) -> Numbers: ...
+    def apply(self, total: Array, count: Array) -> Array:
+        """Not yet saturated."""
+
+    def fields(self) -> Fields: ...
+
+
+class Softmaxing(Protocol):
+    """Stored numbers (..., channels) -> their softmax."""
+
+    @property
+    def numbers(self) -> Numbers: ...
+    def apply(self, x: Array) -> Array: ...
+    def fields(self) -> Fields: ...
+
+    @property
+    def tables(self) -> Mapping[str, Array]:
+        """uint16 by role."""
+
+
+class Scheme(Protocol):
+    """How scales are chosen. Its text is the `scheme` of a Graph."""
+
+    @property
+    def bits(self) -> int: ...
+    @property
+    def rounding(self) -> Rounding: ...
+    @property
+    def needs_ranges(self) -> bool:
+        """False where the scales are given, so that no samples are needed."""
+
+    def numbers_for(self, values: Range) -> Numbers: ...
+    def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum: ...
+    def addition(self, entries: tuple[Numbers, ...], values: Range) -> Addition: ...
+    def joined(self, entries: tuple[Numbers, ...]) -> Numbers:
+        """One type for tensors that become one: nothing saturates."""
+
+    def conversion(self, entry: Numbers, to: Numbers) -> Conversion: ...
+    def averaging(self, entry: Numbers) -> Averaging: ...
+    def softmax(self, entry: Numbers) -> Softmaxing: ...

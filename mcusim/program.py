@@ -1,0 +1,154 @@
+"""A model as C, not yet as text: kernel calls, constant arrays, and a place in memory for each tensor. Types only.
+
+Program   inputs, outputs, units, steps, the arena
+Unit      the layers whose numbers have one width: one C file, since a C type has one name
+Step      one layer in running order: the kernel that was chosen for it, and where its tensors lie
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Shape, record
+from mcusim.numbers.numbers import Numbers
+from mcusim.system.arrays import Array
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array in flash, as it lies there. `role` completes its name: `<layer's function>_<role>`.
+
+    `ctype`: `number_t` and `accumulator_t` are those of the layer's unit.
+    """
+
+    role: str
+    ctype: str
+    values: Array
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """`nn_<kernel>_<type>(arguments, (nn_<kernel>_t){parameters})`, from `nn_<kernel>.h`.
+
+    Arguments are `input`, `inputs[i]`, `output`, `scratch` or roles of constants, which parameters may name too.
+    """
+
+    kernel: str
+    arguments: tuple[str, ...]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LayerCode:
+    """What a layer does, as C sees it. `scratch_bytes`: memory that its calls need while they run.
+
+    `files`: more sources by name, such as assembly that was generated for this layer.
+    """
+
+    calls: tuple[KernelCall, ...]
+    constants: tuple[Constant, ...] = ()
+    scratch_bytes: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor lies: the caller's `input` or `output` of that `name`, or the `arena` from `offset_bytes` on."""
+
+    region: str
+    offset_bytes: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of the model."""
+
+    name: str
+    shape: Shape
+    numbers: Numbers | None
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32) if self.numbers is None else self.numbers.dtype
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Numbers of one width. `number_bits` is 0 for float32; `header` is the C twin of the number system.
+
+    The first unit is that of the model's input, and `model.c`; another is `model_<name>.c`.
+    """
+
+    name: str
+    number_bits: int
+    accumulator_bits: int
+    header: str
+
+    @property
+    def storage(self) -> str:
+        """float32, int8 or int16: what is behind `number_t`."""
+        return "float32" if self.number_bits == 0 else "int8" if self.number_bits <= 8 else "int16"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of the program. `kernel` is the name of what runs it, `unit` that of its Unit.
+
+    `dtypes` are those of its inputs; `scratch` is None when it needs none.
+    """
+
+    name: str
+    kind: str
+    kernel: str
+    function: str
+    unit: str
+    macs: int
+    input_shapes: tuple[Shape, ...]
+    dtypes: tuple[np.dtype[Any], ...]
+    shape: Shape
+    numbers: Numbers | None
+    code: LayerCode
+    sources: tuple[Place, ...]
+    sink: Place
+    scratch: Place | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model ready to be written as C."""
+
+    name: str
+    data_type: str
+    scheme: str
+    units: tuple[Unit, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    steps: tuple[Step, ...]
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    buffers_bytes: int
+
+    @property
+    def unit(self) -> Unit:
+        """Of `model.c`."""
+        return self.units[0]
+
+    @property
+    def sample_dtype(self) -> np.dtype[Any]:
+        """A sample as the firmware reads it: all inputs, as C lays them out."""
+        return record([(tensor.name, tensor.dtype, tensor.shape) for tensor in self.inputs])
+
+    @property
+    def answer_dtype(self) -> np.dtype[Any]:
+        """All outputs, likewise, each of them flat."""
+        return record([(tensor.name, tensor.dtype, (tensor.elements,)) for tensor in self.outputs])
