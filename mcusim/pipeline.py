@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-import mcusim
 from mcusim.boards.board import Board
 from mcusim.datasets import Normalization, load_dataset
 from mcusim.engines import ENGINES, PROFILERS
@@ -34,6 +33,7 @@ from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import FORMAT, Report, Run, RunError
 from mcusim.system.errors import ConfigurationError, EngineError, McusimError
 from mcusim.system.once import Once
+from mcusim.system.version import VERSION
 from mcusim.timing.timing import time_firmware
 from mcusim.training.normalization_file import load_normalization
 
@@ -72,7 +72,7 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
     check_line(experiment)
     check_out(out)
     line = Line(experiment, out, watcher, may_train=may_train)
-    report = Report(FORMAT, mcusim.__version__, experiment.name, started, 0.0, False)
+    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
     cases = list(experiment.cases())
     for number, case in enumerate(cases, start=1):
         result = line.attempt(case)

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mcusim
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment, Model
 from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
+from mcusim.system.version import VERSION
 
 
 def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:
@@ -72,7 +72,7 @@ def _stamp_path(folder: Path, model: Model, repeat: int) -> Path:
 def _settings(experiment: Experiment, model: Model, repeat: int, dataset: Dataset) -> dict[str, Any]:
     """All that training depends on."""
     values = {
-        "mcusim": mcusim.__version__,
+        "mcusim": VERSION,
         "dataset": _digest(dataset),
         "normalize": experiment.dataset.normalize,
         "architecture": model.architecture,

@@ -88,7 +88,7 @@ def test_whatever_changes_the_result_needs_a_new_training(
     if change.pop("data", False):
         data = dataclasses.replace(data, x_train=data.x_train + 1)
     if version := change.pop("version", None):
-        monkeypatch.setattr("mcusim.__version__", version)
+        monkeypatch.setattr(trained, "VERSION", version)
     assert trained.trained_before(experiment(tmp_path, **change), model, 0, data, tmp_path) is None
 
 
