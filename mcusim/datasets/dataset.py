@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import DataError
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

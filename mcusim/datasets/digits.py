@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.datasets.dataset import Dataset, Labels
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Labels
 from mcusim.system.errors import MissingToolError
 
 SUMMARY = "handwritten digits, 8 x 8 x 1, 10 classes, 1,437 + 360 samples, bundled with scikit-learn"

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Array, Dataset, Floats, Labels
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import DataError, suggestion
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from mcusim.datasets import npz_file
-from mcusim.datasets.dataset import Array, Dataset
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Array
 from mcusim.system.download import download
 from mcusim.system.errors import DataError
 

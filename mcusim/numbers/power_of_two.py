@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mcusim.system.arrays import Array as Array  # noqa: PLC0414  (layers and stages import it from here)
 from mcusim.system.errors import ConfigurationError
 
-Array = NDArray[Any]
 Rounding = Literal["nearest", "floor"]
 
 MINIMUM_BITS, MAXIMUM_BITS = 4, 16

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Dataset, Floats, Labels, Normalization
+from mcusim.datasets.dataset import Dataset, Normalization
+from mcusim.system.arrays import Floats, Labels
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.architectures import build_model
 from mcusim.training.held_out import hold_out
