@@ -100,7 +100,8 @@ class Line:
         self.before: tuple[object, Execution] | None = None
         self.jobs = experiment.target.jobs or len(os.sched_getaffinity(0))
         self.once = Once()
-        self.dataset = load_dataset(experiment.dataset.name or experiment.dataset.file or "", experiment.path.parent)
+        chosen = experiment.dataset.name or experiment.dataset.file or ""
+        self.dataset = load_dataset(chosen, experiment.path.parent, watcher.downloading)
 
     def model_file(self, model: Model, repeat: int, *, again: bool = False) -> Path:
         """Model -> the file that holds it, trained."""
@@ -117,7 +118,7 @@ class Line:
                 hint=f"mcusim train {self.experiment.path} --out {self.out}",
             )
         self.watcher.training(f"training {model.name}" + (f" #{repeat}" if repeat else ""))
-        return train_model(self.experiment, model, repeat, self.dataset, folder, progress=self.watcher.interactive)
+        return train_model(self.experiment, model, repeat, self.dataset, folder, self.watcher.learning)
 
     def float_model(self, model: Model, repeat: int) -> FloatModel:
         """File -> Graph, and what it makes of the test samples."""

@@ -114,7 +114,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
     monkeypatch.setattr(pipeline.Line, "ready", remember)
     monkeypatch.setattr(pipeline, "load_keras", lambda path: path)
     monkeypatch.setattr(pipeline, "from_keras", lambda model, name, where: graph(name))
-    monkeypatch.setattr(pipeline, "load_dataset", lambda name, base: dataset())
+    monkeypatch.setattr(pipeline, "load_dataset", lambda *_: dataset())
     monkeypatch.setattr("mcusim.system.toolchain.host_toolchain", lambda: None)
     return fake
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment, Model
@@ -13,6 +14,9 @@ from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
+
+if TYPE_CHECKING:
+    from mcusim.training.training import TrainingProgress
 
 
 def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:
@@ -28,9 +32,17 @@ def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: D
 
 
 def train_model(
-    experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path, *, progress: bool
+    experiment: Experiment,
+    model: Model,
+    repeat: int,
+    dataset: Dataset,
+    folder: Path,
+    progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Path:
-    """Train and keep. After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too."""
+    """Train and keep, telling `progress` after every batch.
+
+    After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
+    """
     from mcusim.training.training import train
 
     assert model.architecture is not None
@@ -45,7 +57,7 @@ def train_model(
             folder,
             stamp.stem,
             experiment.general.seed + repeat,
-            progress=progress,
+            progress,
             normalize=experiment.dataset.normalize,
         )
         if not files.complete:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.datasets import uci_har
+from mcusim.datasets import load_dataset, uci_har
 from mcusim.system.cache import cache_folder
 from mcusim.system.errors import DataError
 from tests.server import Server
@@ -109,7 +109,9 @@ def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch)
     server.content = wrapped(files)
     monkeypatch.setattr(uci_har, "ARCHIVE_SHA256", hashlib.sha256(server.content).hexdigest())
     monkeypatch.setenv("MCUSIM_UCI_HAR_URL", server.url)
-    assert_is_small_set()
+    told: list[tuple[int, int]] = []
+    load_dataset("uci_har", progress=lambda *at: told.append(at))
+    assert told[-1] == (len(server.content), len(server.content))
     assert_is_small_set()
     assert len(server.ranges) == 1, "the second time comes from the cache"
     assert (cache_folder() / uci_har.ARCHIVE).is_file()
