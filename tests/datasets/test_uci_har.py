@@ -66,7 +66,7 @@ def assert_is_small_set() -> None:
     np.testing.assert_array_equal(dataset.x_train[:, 77, :], expected)
     assert dataset.y_train.tolist() == [0, 0, 1, 2, 3, 4, 5] and dataset.y_train.dtype == np.int64
     assert dataset.groups_train is not None and set(dataset.groups_train) == {1}
-    assert dataset.classes[0] == "walking" and dataset.classes[5] == "laying"
+    assert dataset.classes_of()[0] == "walking" and dataset.classes_of()[5] == "laying"
 
 
 def test_extracted_folder(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
