@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mcusim.system.version import VERSION
+
 if TYPE_CHECKING:
     from mcusim.boards.board import load_board
     from mcusim.experiment.experiment_file import read_experiment
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from mcusim.reports.report import Report
     from mcusim.system.errors import McusimError
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["McusimError", "Report", "Silent", "Watcher", "load_board", "read_experiment", "run"]
 
 _HOMES = {

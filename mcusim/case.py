@@ -30,6 +30,7 @@ from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
+from mcusim.system.progress import Progress
 from mcusim.timing.timing import time_firmware
 from mcusim.workloads.generated import make_firmware
 
@@ -51,7 +52,7 @@ class Setting:
 class Stages:
     """The stages that leave this process: for tests, others may stand in."""
 
-    load_dataset: Callable[[str, Path], Dataset] = load_dataset
+    load_dataset: Callable[[str, Path, Progress | None], Dataset] = load_dataset
     read_model: Callable[[Path, str], Source] = read_model
     make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
     engines: Mapping[str, Engine] = field(default_factory=lambda: ENGINES)
@@ -149,7 +150,7 @@ def dataset_of(setting: Setting, bench: Bench) -> Dataset:
 
     def load() -> Dataset:
         bench.watcher.stage(f"data set {name}")
-        return bench.stages.load_dataset(name, experiment.path.parent)
+        return bench.stages.load_dataset(name, experiment.path.parent, bench.watcher.downloading)
 
     return bench.once.do("data set", load)
 

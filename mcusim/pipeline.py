@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import mcusim
 from mcusim.case import Bench, Outcome, Setting, dataset_of, run_case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line import budgets
@@ -20,6 +19,7 @@ from mcusim.line.agreement import agreed
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import FORMAT, Report
+from mcusim.system.version import VERSION
 
 
 def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> Report:
@@ -33,7 +33,7 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
     check_out(out)
     setting, bench = Setting(experiment, out, may_train), Bench(watcher)
     dataset_of(setting, bench)
-    report = Report(FORMAT, mcusim.__version__, experiment.name, started, 0.0, False)
+    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
     cases, outcomes = list(experiment.cases()), list[Outcome]()
     for number, case in enumerate(cases, start=1):
         outcomes.append(run_case(setting, case, bench))

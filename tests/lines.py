@@ -14,7 +14,7 @@ from mcusim import case
 from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
-from mcusim.engines.engine import Engine, Execution, Progress
+from mcusim.engines.engine import Engine, Execution
 from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
@@ -22,6 +22,7 @@ from mcusim.line.sources import Sources
 from mcusim.models.source import Source
 from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
+from mcusim.system.progress import Progress
 from tests.graphs import Builder
 
 SAMPLES, CLASSES = 40, 3
@@ -113,7 +114,7 @@ class FakeStages:
     """Stands in for everything slow. Models are files that hold nothing; every one is `graph()`."""
 
     engine: FakeEngine
-    load_dataset: Callable[[str, Path], Dataset] = lambda name, base: dataset()
+    load_dataset: Callable[[str, Path, Progress | None], Dataset] = lambda *_: dataset()
     read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name))
     make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
 

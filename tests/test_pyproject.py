@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+import mcusim
 from mcusim.system import assets
 from mcusim.system.toml_file import read_toml
+from mcusim.system.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -68,6 +70,11 @@ def test_the_wheel_carries_every_folder_that_the_package_reads() -> None:
     folders = [value for value in vars(assets).values() if isinstance(value, Path) and value.parent == assets.ROOT]
     names = {folder.name for folder in folders if folder.is_dir() and folder.name != "mcusim"}
     assert names and carried == {name: f"mcusim/_assets/{name}" for name in names}
+
+
+def test_the_version_is_read_from_the_module_that_holds_it() -> None:
+    module = ROOT / PROJECT["tool"]["hatch"]["version"]["path"]
+    assert f'\nVERSION = "{VERSION}"\n' in module.read_text(encoding="utf-8") and mcusim.__version__ == VERSION
 
 
 def test_versions_of_python_agree() -> None:

@@ -18,10 +18,10 @@ from typing import NoReturn
 
 import click
 
-import mcusim
 from mcusim.commands import COMMANDS, Session
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
 from mcusim.system.names import printable
+from mcusim.system.version import VERSION
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 USAGE = ConfigurationError.exit_code
@@ -35,7 +35,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(mcusim.__version__, prog_name="mcusim")
+@click.version_option(VERSION, prog_name="mcusim")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """How will this neural network behave on that microcontroller?
@@ -165,7 +165,7 @@ def _bug(error: Exception, session: Session) -> int:
     path = _write_traceback(text, session.out)
     reason = printable(f"{type(error).__name__}: {error}")[:200]
     click.echo(f"bug: {reason}", err=True)
-    click.echo(f"  in: mcusim {mcusim.__version__}" + (f"; the traceback is in {path}" if path else ""), err=True)
+    click.echo(f"  in: mcusim {VERSION}" + (f"; the traceback is in {path}" if path else ""), err=True)
     click.echo("  hint: please report it with that file; MCUSIM_DEBUG=1 shows the traceback here", err=True)
     return BUG
 

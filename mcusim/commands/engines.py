@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mcusim.commands.inventory import print_table
+from mcusim.commands.session import Session
 from mcusim.system.errors import OK, ConfigurationError, McusimError, MissingToolError, suggestion
 from mcusim.system.names import printable
 
@@ -30,7 +31,8 @@ def engines(context: click.Context) -> int:
 @engines.command()
 @click.argument("engine", metavar="ENGINE")
 @click.option("--force", is_flag=True, help="Again, also when it is there.")
-def install(engine: str, force: bool) -> int:
+@click.pass_obj
+def install(session: Session, /, engine: str, force: bool) -> int:
     """Fetch an engine that no package manager has: renode.
 
     It goes into mcusim's cache folder, and pyrenode3 into the Python that runs mcusim.
@@ -41,7 +43,7 @@ def install(engine: str, force: bool) -> int:
         hint = suggestion(engine, ENGINES)
         raise ConfigurationError(f"unknown engine {engine!r}", where="mcusim engines install", hint=hint)
     if engine == "renode":
-        return _install_renode(force)
+        return _install_renode(session, force)
     problem = ENGINES[engine].missing()
     if problem is not None:
         raise problem  # its hint is the command of a package manager
@@ -49,10 +51,14 @@ def install(engine: str, force: bool) -> int:
     return OK
 
 
-def _install_renode(force: bool) -> int:
+def _install_renode(session: Session, force: bool) -> int:
+    from mcusim.commands.terminal import Terminal
     from mcusim.engines.renode.download import install_renode
 
-    renode = install_renode(force=force)
+    watcher = Terminal(session)
+    watcher.stage("Renode")
+    renode = install_renode(force=force, progress=watcher.downloading)
+    session.close()
     state = "installed in" if renode.fresh else "is there already:"
     click.echo(printable(f"Renode {renode.version} {state} {renode.program.parent}"))
     _install_pyrenode3(force)

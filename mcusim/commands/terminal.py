@@ -7,7 +7,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.status import Status
 from rich.text import Text
 
@@ -16,6 +28,7 @@ from mcusim.system.names import printable
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Run
+    from mcusim.training.training import TrainingProgress
 
 LOG_WIDTH = 120  # where there is no terminal to ask
 
@@ -34,30 +47,34 @@ class Terminal:
         self._session = session
         self._live: Status | Progress | None = None
         self._stage = ""
+        self._told_of_download = False
         session.closers.append(self._end)
 
     def stage(self, text: str) -> None:
-        self._end()
-        self._stage = printable(text)
+        self._begin(text)
         if self.interactive:
             self._live = Status(Text(self._stage), console=self.console)
             self._live.start()
 
+    def downloading(self, done_bytes: int, total_bytes: int) -> None:
+        if self.interactive:
+            columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self._move(columns, done_bytes, total_bytes, stays=True)
+        elif not self._told_of_download:
+            self._told_of_download = True
+            self._line(f"{self._stage}: downloading" + (f" {decimal(total_bytes)}" if total_bytes else ""))
+
     def training(self, text: str) -> None:
-        self._end()
-        self._stage = printable(text)
+        self._begin(text)
         if not self.interactive:
             self._line(self._stage)
 
+    def learning(self, progress: TrainingProgress) -> None:
+        columns = (TextColumn("{task.fields[state]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
+        self._move(columns, progress.batches, progress.all_batches, stays=True, state=_state(progress))
+
     def progress(self, done: int, total: int) -> None:
-        if not self.interactive:
-            return
-        if not isinstance(self._live, Progress):
-            self._end()
-            self._live = _bar(self.console)
-            self._live.start()
-            self._live.add_task(self._stage, total=total)
-        self._live.update(self._live.task_ids[0], completed=done)
+        self._move((MofNCompleteColumn(), _Rate(), TimeRemainingColumn()), done, total)
 
     def finished(self, run: Run, number: int, total: int) -> None:
         self._end()
@@ -69,6 +86,25 @@ class Terminal:
         accuracy = f"accuracy {run.accuracy:.2%}, " if run.accuracy is not None else ""
         speed = f", {run.samples / run.wall_s:,.0f} samples/s" if run.wall_s else ""
         self._line(f"{place}: {accuracy}{run.samples:,} samples, {run.mismatches} mismatches{speed}")
+
+    def _begin(self, text: str) -> None:
+        self._end()
+        self._stage = printable(text)
+        self._told_of_download = False
+
+    def _move(
+        self, columns: tuple[ProgressColumn, ...], done: int, total: int, *, stays: bool = False, state: str = ""
+    ) -> None:
+        """The bar of this stage, drawn when it moves first. One that `stays` is left on the terminal at its end."""
+        if not self.interactive:
+            return
+        if not isinstance(self._live, Progress):
+            self._end()
+            name = TextColumn("{task.description}", markup=False)
+            self._live = Progress(name, BarColumn(24), *columns, console=self.console, transient=not stays)
+            self._live.add_task(self._stage, total=total or None, completed=done, state=state)
+            self._live.start()
+        self._live.update(self._live.task_ids[0], completed=done, state=state)
 
     def _line(self, text: str) -> None:
         self.console.print(Text(printable(text)), soft_wrap=True)
@@ -85,13 +121,10 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f} samples/s" if speed else "")
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
+def _state(progress: TrainingProgress) -> str:
+    epoch = f"epoch {progress.epochs}/{progress.all_epochs}"
+    if progress.last is None:
+        return epoch
+    judged = progress.last.validation_accuracy
+    validation = "" if judged is None else f"  validation {judged:.2%}"
+    return f"{epoch}  loss {progress.last.loss:.4f}  accuracy {progress.last.accuracy:.2%}{validation}"

@@ -9,6 +9,7 @@ from typing import Protocol
 from mcusim.datasets import digits, npz_file, uci_har
 from mcusim.datasets.dataset import Dataset, Normalization
 from mcusim.system.errors import ConfigurationError, suggestion
+from mcusim.system.progress import Progress
 
 __all__ = ["DATASETS", "Dataset", "Normalization", "load_dataset"]
 
@@ -18,19 +19,21 @@ class Publisher(Protocol):
 
     SUMMARY: str
 
-    def load(self) -> Dataset: ...
+    def load(self, progress: Progress | None) -> Dataset:
+        """`progress` is for `download`. DataError when the data cannot be had."""
 
 
 DATASETS: Mapping[str, Publisher] = {"digits": digits, "uci_har": uci_har}
 
 
-def load_dataset(name_or_file: str, base: Path | None = None) -> Dataset:
+def load_dataset(name_or_file: str, base: Path | None = None, progress: Progress | None = None) -> Dataset:
     """The data set of that name, or the user's `.npz` file, relative to `base` (default: working directory).
 
-    ConfigurationError for an unknown name, DataError when the data cannot be had or used.
+    `progress` is told the bytes of a download. ConfigurationError for an unknown name, DataError when the data cannot
+    be had or used.
     """
     if name_or_file in DATASETS:
-        return DATASETS[name_or_file].load()
+        return DATASETS[name_or_file].load(progress)
     if name_or_file.endswith(".npz") or "/" in name_or_file:
         return npz_file.load((base or Path.cwd()) / name_or_file)
     raise ConfigurationError(

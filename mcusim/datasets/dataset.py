@@ -8,35 +8,63 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mcusim.system.arrays import Array, Floats
 from mcusim.system.errors import DataError
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+from mcusim.system.records import fields_of, records_of
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples (N, *shape) float32, labels (N,) int64 as indices into `classes`; the split is the publisher's.
+    """N samples and their labels, as indices into `classes`; the split is the publisher's.
+
+    Of one input `x` is (N, *shape) float32, of one output `y` is (N,) int64. Of several they are records, see
+    `records.py`: `x["audio"]` is (N, *shape), and `len(x)` and `x[positions]` are the same for both. `classes` of
+    several outputs are told by name.
 
     `groups_train` (N,) names the source of each training sample (a person, a track): samples of one group are so alike
     that a validation set must hold out whole groups. None when samples are independent.
     """
 
     name: str
-    x_train: Floats
-    y_train: Labels
-    x_test: Floats
-    y_test: Labels
-    classes: tuple[str, ...]
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+    classes: tuple[str, ...] | Mapping[str, tuple[str, ...]]
     groups_train: Array | None = None
 
     @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample for each input, channels last; an only one is called ""."""
+        return {name: tuple(x.shape[1:]) for name, x in fields_of(self.x_train).items()}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What there are labels for; an only one is called ""."""
+        return tuple(fields_of(self.y_train))
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one sample, channels last."""
-        return tuple(self.x_train.shape[1:])
+        """Shape of one sample of the only input. DataError when there are several."""
+        if len(self.inputs) > 1:
+            raise DataError(
+                f"data set {self.name!r} has {len(self.inputs)} inputs: {', '.join(self.inputs)}",
+                hint="use a data set of one input",
+            )
+        return self.inputs[""]
+
+    def classes_of(self, output: str | None = None) -> tuple[str, ...]:
+        """Class names of an output; None or "" for the only one. DataError when there is none of that name."""
+        classes = self.classes if isinstance(self.classes, Mapping) else {"": self.classes}
+        if (output or "") in classes:
+            return classes[output or ""]
+        wanted = f"output {output!r}" if output else "an only output"
+        named = ", ".join(repr(name) for name in classes if name)
+        raise DataError(
+            f"data set {self.name!r} has no labels for {wanted}",
+            hint=f"it has labels for {named or 'one output without a name'}",
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +107,23 @@ class Normalization:
         if not usable:
             raise DataError("the stored normalization holds impossible numbers", hint="train the model again")
         return cls(mean, std)
+
+
+def fit_each(x_train: Array) -> dict[str, Normalization]:
+    """Samples (plain or records) -> statistics of each input; an only one is called ""."""
+    return {name: Normalization.fit(x) for name, x in fields_of(x_train).items()}
+
+
+def apply_each(x: Array, normalizations: Mapping[str, Normalization]) -> Array:
+    """Samples -> the same shape, each input by its own statistics. DataError when these are of other inputs."""
+    fields = fields_of(x)
+    if set(fields) != set(normalizations):
+        told = [", ".join(map(repr, names)) for names in (normalizations, fields)]
+        raise DataError(
+            f"the model was normalized for inputs {told[0]}, the samples have {told[1]}",
+            hint="use the data set that the model was trained on",
+        )
+    return records_of({name: normalizations[name].apply(values) for name, values in fields.items()})
 
 
 def _floats(values: Array) -> tuple[float, ...]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.datasets.dataset import Dataset, Labels
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Labels
 from mcusim.system.errors import MissingToolError
+from mcusim.system.progress import Progress
 
 SUMMARY = "handwritten digits, 8 x 8 x 1, 10 classes, 1,437 + 360 samples, bundled with scikit-learn"
 TEST_SAMPLES = 360
 SEED = 1797
 
 
-def load() -> Dataset:
+def load(progress: Progress | None = None) -> Dataset:
     """Samples (N, 8, 8, 1) with values 0..16; 1,437 to train and 360 to test, the same ones on every machine."""
     try:
         from sklearn.datasets import load_digits

@@ -4,6 +4,9 @@
 - y_train, y_test: (N,) integers from 0
 - classes, optional: names, one for each label
 - groups_train, optional: (N,) who or what each training sample comes from
+
+Several inputs are x_train_<name> and x_test_<name>; several outputs y_train_<name>, y_test_<name> and, optional,
+classes_<name>. They are sorted by name: the order of the arrays in a file is an accident.
 """
 
 from __future__ import annotations
@@ -11,17 +14,19 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Array, Dataset, Floats, Labels
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import DataError, suggestion
+from mcusim.system.records import records_of
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
-OPTIONAL = ("classes", "groups_train")
 LARGEST_FILE_BYTES = 8 * 2**30
 LARGEST_SAMPLE_RANK = 3
 MOST_CLASSES = 1000
@@ -31,13 +36,28 @@ LONGEST_REASON = 200
 def load(path: Path) -> Dataset:
     """DataError says what is wrong with which array, and one thing to do."""
     try:
-        return _dataset(path.stem, read_arrays(path, REQUIRED, OPTIONAL))
+        with _opened(path) as archive:
+            present = sorted(_entries(archive))
+        inputs, outputs = _names(present, "x", "input"), _names(present, "y", "output")
+        required = [_key(array, name) for array in REQUIRED for name in (inputs if array[0] == "x" else outputs)]
+        classes = [_key("classes", name) for name in outputs]
+        _demand_known_classes(present, classes)
+        return _dataset(path.stem, read_arrays(path, required, [*classes, "groups_train"]), inputs, outputs)
     except DataError as error:
         raise DataError(error.what, where=error.where or str(path), hint=error.hint) from None
 
 
-def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Array]:
+def read_arrays(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
     """The named arrays of an `.npz`, as they are. DataError when one is missing, pickled, damaged or absurdly large."""
+    with _opened(path) as archive:
+        present = _entries(archive)
+        _demand_keys(present, required)
+        return {name: _read_array(archive, present[name], name) for name in (*required, *optional) if name in present}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """DataError for a file that is none, and for all that reading it may bring to light."""
     if not path.is_file():
         near = suggestion(path.name, [file.name for file in path.parent.glob("*.npz")] or ["none in this folder"])
         raise DataError(f"there is no data file {path.name!r}", where=str(path.parent), hint=near)
@@ -45,10 +65,7 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
         raise DataError(f"{path.name!r} is no .npz file", hint="write it with numpy.savez_compressed()")
     try:
         with zipfile.ZipFile(path) as archive:
-            present = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            _demand_keys(present, required)
-            wanted = [name for name in (*required, *optional) if name in present]
-            return {name: _read_array(archive, present[name], name) for name in wanted}
+            yield archive
     except MemoryError:
         raise DataError("the arrays do not fit into memory", hint="store fewer samples, or a smaller type") from None
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -57,7 +74,39 @@ def read_arrays(path: Path, required: tuple[str, ...], optional: tuple[str, ...]
         raise DataError(f"{path.name!r} is damaged: {reason}", hint=hint) from None
 
 
-def _demand_keys(present: Mapping[str, str], required: tuple[str, ...]) -> None:
+def _entries(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Name of each array, and that of its file in the archive."""
+    return {name.removesuffix(".npy"): name for name in archive.namelist()}
+
+
+def _key(array: str, name: str) -> str:
+    return f"{array}_{name}" if name else array
+
+
+def _names(present: Iterable[str], letter: str, what: str) -> tuple[str, ...]:
+    """What the inputs (`x`) or outputs (`y`) are called, sorted; "" for an only one without a name."""
+    plain = [key for key in present if key in (f"{letter}_train", f"{letter}_test")]
+    named = [key for key in present if key.startswith((f"{letter}_train_", f"{letter}_test_"))]
+    if plain and named:
+        raise DataError(
+            f"the file has {plain[0]!r} and {named[0]!r}",
+            hint=f"name every {what}, as in {letter}_train_<name>, or store an only one without a name",
+        )
+    names = {key.split("_", 2)[2]: key for key in named}
+    for name, key in names.items():
+        if not _is_printable(name):
+            raise DataError(f"array {key!r} has no name that can be printed", hint=f"give the {what} a plain name")
+    return tuple(sorted(names)) or ("",)
+
+
+def _demand_known_classes(present: Iterable[str], known: Sequence[str]) -> None:
+    """Names of classes that are silently those of no output would be missed in every report."""
+    for key in present:
+        if known != ["classes"] and key not in known and (key == "classes" or key.startswith("classes_")):
+            raise DataError(f"array {key!r} is for no output of this file", hint=suggestion(key, known))
+
+
+def _demand_keys(present: Mapping[str, str], required: Sequence[str]) -> None:
     for name in required:
         if name not in present:
             hint = suggestion(name, present) if present else "it is empty"
@@ -87,28 +136,58 @@ def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _dataset(name: str, arrays: Mapping[str, Array]) -> Dataset:
-    x_train, x_test = samples(arrays["x_train"], "x_train"), samples(arrays["x_test"], "x_test")
-    if x_train.shape[1:] != x_test.shape[1:]:
+def _dataset(name: str, arrays: Mapping[str, Array], inputs: Sequence[str], outputs: Sequence[str]) -> Dataset:
+    of_train, of_test = _samples_of(arrays, "x_train", inputs), _samples_of(arrays, "x_test", inputs)
+    for each in inputs:
+        _demand_one_shape(of_train[each], of_test[each], each)
+    x_train, x_test = _together(of_train, "x_train"), _together(of_test, "x_test")
+    y_train = _labels_of(arrays, "y_train", outputs, len(x_train))
+    y_test = _labels_of(arrays, "y_test", outputs, len(x_test))
+    classes = {each: _classes_of(arrays, each, y_train[each], y_test[each]) for each in outputs}
+    groups = arrays.get("groups_train")
+    if groups is not None and groups.shape != (len(x_train),):
         raise DataError(
-            f"samples of 'x_train' have shape {x_train.shape[1:]}, those of 'x_test' {x_test.shape[1:]}",
+            f"'groups_train' has shape {groups.shape}, not {(len(x_train),)}", hint="give one for each sample"
+        )
+    told = classes if len(outputs) > 1 else classes[outputs[0]]
+    return Dataset(name, x_train, records_of(y_train), x_test, records_of(y_test), told, groups)
+
+
+def _samples_of(arrays: Mapping[str, Array], array: str, inputs: Sequence[str]) -> dict[str, Floats]:
+    return {each: samples(arrays[_key(array, each)], _key(array, each)) for each in inputs}
+
+
+def _demand_one_shape(train: Floats, test: Floats, name: str) -> None:
+    if train.shape[1:] != test.shape[1:]:
+        keys = _key("x_train", name), _key("x_test", name)
+        raise DataError(
+            f"samples of {keys[0]!r} have shape {train.shape[1:]}, those of {keys[1]!r} {test.shape[1:]}",
             hint="prepare both in the same way",
         )
-    y_train = labels(arrays["y_train"], len(x_train), "y_train")
-    y_test = labels(arrays["y_test"], len(x_test), "y_test")
-    classes = _classes(arrays.get("classes"), y_train)
-    for key, y in (("y_train", y_train), ("y_test", y_test)):
+
+
+def _together(fields: Mapping[str, Floats], array: str) -> Array:
+    try:
+        return records_of(fields)
+    except DataError as error:
+        raise DataError(f"arrays '{array}_..': {error.what}", hint=error.hint) from None
+
+
+def _labels_of(arrays: Mapping[str, Array], array: str, outputs: Sequence[str], count: int) -> dict[str, Labels]:
+    return {each: labels(arrays[_key(array, each)], count, _key(array, each)) for each in outputs}
+
+
+def _classes_of(arrays: Mapping[str, Array], output: str, y_train: Labels, y_test: Labels) -> tuple[str, ...]:
+    key = _key("classes", output)
+    classes = _classes(arrays.get(key), y_train, key)
+    for array, y in (("y_train", y_train), ("y_test", y_test)):
         if y.max() >= len(classes):
             raise DataError(
-                f"{key!r} holds label {y.max()}, there are {len(classes)} classes (labels 0 to {len(classes) - 1})",
-                hint="number the labels from 0, and name all classes in an array 'classes'",
+                f"{_key(array, output)!r} holds label {y.max()}, there are {len(classes)} classes "
+                f"(labels 0 to {len(classes) - 1})",
+                hint=f"number the labels from 0, and name all classes in an array {key!r}",
             )
-    groups = arrays.get("groups_train")
-    if groups is not None and groups.shape != y_train.shape:
-        raise DataError(
-            f"'groups_train' has shape {groups.shape}, not {y_train.shape}", hint="give one for each sample"
-        )
-    return Dataset(name, x_train, y_train, x_test, y_test, classes, groups)
+    return classes
 
 
 def samples(x: Array, name: str) -> Floats:
@@ -152,16 +231,14 @@ def labels(y: Array, count: int, name: str) -> Labels:
     return y.astype(np.int64)
 
 
-def _classes(names: Array | None, y_train: Labels) -> tuple[str, ...]:
+def _classes(names: Array | None, y_train: Labels, key: str) -> tuple[str, ...]:
     """Given names, or the labels themselves up to the largest of the training set."""
     if names is None:
         found = tuple(str(label) for label in range(int(y_train.max()) + 1))
     elif names.ndim == 1 and names.dtype.kind == "U":
         found = tuple(str(name) for name in names)
     else:
-        raise DataError(
-            f"array 'classes' has type {names.dtype} and shape {names.shape}", hint="give a list of strings"
-        )
+        raise DataError(f"array {key!r} has type {names.dtype} and shape {names.shape}", hint="give a list of strings")
     if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not all(map(_is_printable, found)):
         raise DataError(
             f"{len(found)} classes: {', '.join(map(repr, found[:5]))}", hint="give 2 or more, all different"

@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from mcusim.datasets import npz_file
-from mcusim.datasets.dataset import Array, Dataset
+from mcusim.datasets.dataset import Dataset
+from mcusim.system.arrays import Array
 from mcusim.system.download import download
 from mcusim.system.errors import DataError
+from mcusim.system.progress import Progress
 
 SUMMARY = "human activity from a phone's motion sensors, 128 x 9, 6 classes, 7,352 + 2,947 samples, downloaded (58 MiB)"
 CLASSES = ("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying")
@@ -44,12 +46,12 @@ Arrays = dict[str, Array]
 ReadFile = Callable[[str], bytes]
 
 
-def load() -> Dataset:
+def load(progress: Progress | None = None) -> Dataset:
     """Samples (N, 128, 9): total acceleration xyz (g), angular velocity xyz (rad/s), body acceleration xyz (g).
 
     `groups_train` is the person. DataError when the data cannot be had or is not this data set.
     """
-    arrays = _from_data_dir() or _from_publisher()
+    arrays = _from_data_dir() or _from_publisher(progress)
     y_train, y_test = arrays["y_train"].astype(np.int64), arrays["y_test"].astype(np.int64)
     return Dataset(
         "uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, arrays.get("subject_train")
@@ -74,9 +76,9 @@ def _from_data_dir() -> Arrays | None:
     return None
 
 
-def _from_publisher() -> Arrays:
+def _from_publisher(progress: Progress | None) -> Arrays:
     url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
-    return _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT))
+    return _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
 
 
 def _verified(path: Path, sha256: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +12,8 @@ import numpy.typing as npt
 from mcusim.boards.board import Board
 from mcusim.line.build import Firmware
 from mcusim.system.errors import MissingToolError
+from mcusim.system.progress import Progress as Progress  # noqa: PLC0414  (engines import it from here)
 from mcusim.timing.counts import Counts
-
-Progress = Callable[[int, int], None]  # (samples done, samples in total), about five times a second
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,8 @@ class Engine(Protocol):
         """Runs all of `inputs` (samples, ...), raw numbers of the firmware, in `jobs` processes below `folder`.
 
         `cycles_per_instruction`: how fast the cycle counter and SysTick go on, where an engine emulates them.
+
+        `progress` is told the samples done, about five times a second.
 
         Outputs and counts are the same for any number of jobs. Ctrl-C ends the processes and gives what is finished.
         Raises EngineError when the firmware faults, answers nothing for `stall_s` seconds or ends without its last

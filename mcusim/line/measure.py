@@ -119,8 +119,9 @@ def check_fits(graph: Graph, dataset: Dataset) -> None:
     if graph.input_shape != dataset.shape:
         have = f"samples of data set {dataset.name!r} have shape {dataset.shape}"
         raise DataError(f"{have}, model {graph.name!r} takes {graph.input_shape}", hint=hint)
-    if graph.output.elements != len(dataset.classes):
-        have = f"data set {dataset.name!r} has {len(dataset.classes)} classes"
+    classes = len(dataset.classes_of())
+    if graph.output.elements != classes:
+        have = f"data set {dataset.name!r} has {classes} classes"
         raise DataError(f"{have}, model {graph.name!r} tells {graph.output.elements} apart", hint=hint)
 
 

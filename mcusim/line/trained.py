@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mcusim
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment, Model
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
+from mcusim.system.version import VERSION
+
+if TYPE_CHECKING:
+    from mcusim.training.training import TrainingProgress
 
 
 def trained_model(
@@ -38,7 +42,7 @@ def trained_model(
             hint=f"mcusim train {experiment.path} --out {folder.parent}",
         )
     watcher.training(f"training {model.name}" + (f" #{repeat}" if repeat else ""))
-    return train_model(experiment, model, repeat, dataset, folder, progress=watcher.interactive)
+    return train_model(experiment, model, repeat, dataset, folder, progress=watcher.learning)
 
 
 def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:
@@ -54,9 +58,17 @@ def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: D
 
 
 def train_model(
-    experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path, *, progress: bool
+    experiment: Experiment,
+    model: Model,
+    repeat: int,
+    dataset: Dataset,
+    folder: Path,
+    progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Path:
-    """Train and keep. After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too."""
+    """Train and keep, telling `progress` after every batch.
+
+    After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
+    """
     from mcusim.training.training import train
 
     assert model.architecture is not None
@@ -71,7 +83,7 @@ def train_model(
             folder,
             stamp.stem,
             experiment.general.seed + repeat,
-            progress=progress,
+            progress,
             normalize=experiment.dataset.normalize,
         )
         if not files.complete:
@@ -98,7 +110,7 @@ def _stamp_path(folder: Path, model: Model, repeat: int) -> Path:
 def _settings(experiment: Experiment, model: Model, repeat: int, dataset: Dataset) -> dict[str, Any]:
     """All that training depends on."""
     values = {
-        "mcusim": mcusim.__version__,
+        "mcusim": VERSION,
         "dataset": _digest(dataset),
         "normalize": experiment.dataset.normalize,
         "architecture": model.architecture,

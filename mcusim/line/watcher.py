@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Run
+    from mcusim.training.training import TrainingProgress
 
 
 class Watcher(Protocol):
-    """`interactive`: may progress bars be drawn?"""
-
-    @property
-    def interactive(self) -> bool: ...
+    """Inherit from `Silent` to hear some of it: a later version may tell more."""
 
     def stage(self, text: str) -> None:
         """Something begins that may take a while."""
 
+    def downloading(self, done_bytes: int, total_bytes: int) -> None:
+        """How far a file is that the stage fetches. A total of 0: the server does not tell."""
+
     def training(self, text: str) -> None:
-        """A training begins, which shows its own progress when `interactive`."""
+        """A training begins."""
+
+    def learning(self, progress: TrainingProgress) -> None:
+        """How far it is, after every batch."""
 
     def progress(self, done: int, total: int) -> None:
         """Samples done by the engine."""
@@ -30,11 +34,13 @@ class Watcher(Protocol):
 class Silent:
     """Nobody."""
 
-    interactive = False
-
     def stage(self, text: str) -> None: ...
 
+    def downloading(self, done_bytes: int, total_bytes: int) -> None: ...
+
     def training(self, text: str) -> None: ...
+
+    def learning(self, progress: TrainingProgress) -> None: ...
 
     def progress(self, done: int, total: int) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Address + checksum -> file in the cache folder: resumed, retried, verified, with a progress bar."""
+"""Address + checksum -> file in the cache folder: resumed, retried, verified."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
 from mcusim.system.cache import cache_folder, locked
 from mcusim.system.errors import DataError, McusimError, MissingToolError
+from mcusim.system.progress import Progress
 
 if TYPE_CHECKING:
     import requests
@@ -24,18 +22,26 @@ PIECE_BYTES = 2**14  # what a broken connection loses at most
 
 
 def download(
-    url: str, sha256: str, name: str, size: int | None, hint: str, kind: type[McusimError] = DataError
+    url: str,
+    sha256: str,
+    name: str,
+    size: int | None,
+    hint: str,
+    kind: type[McusimError] = DataError,
+    *,
+    progress: Progress | None = None,
 ) -> Path:
     """`cache_folder()/name`, fetched unless it is there already and whole.
 
-    A download that breaks off goes on where it stopped, also in a later run. `size` in bytes is for the progress bar of
-    a server that does not tell. An error of `kind` with `hint` when the file cannot be had or is not the expected one.
+    A download that breaks off goes on where it stopped, also in a later run. `progress` is told the bytes, and `size`
+    in bytes when the server does not tell it. An error of `kind` with `hint` when the file cannot be had or is not the
+    expected one.
     """
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / f".{name}.lock"):
-            return Path(_retrieve(url, sha256, name, folder, _Resumable(folder / f"{name}.part", size)))
+            return Path(_retrieve(url, sha256, name, folder, _Resumable(folder / f"{name}.part", size, progress)))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = f"make room in {folder}, or name another folder in MCUSIM_CACHE_DIR"
@@ -62,9 +68,10 @@ def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resum
 class _Resumable:
     """A pooch downloader: continues a `.part` file, tries again after a broken connection."""
 
-    def __init__(self, part: Path, size: int | None) -> None:
+    def __init__(self, part: Path, size: int | None, progress: Progress | None) -> None:
         self._part = part
         self._size = size
+        self._progress = progress
         self.resumed = False
 
     def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
@@ -102,19 +109,19 @@ class _Resumable:
 
         told = answer.headers.get("Content-Length", "")
         total = have + int(told) if told.isdecimal() else self._size
-        columns = (TextColumn("download"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with (
-            self._part.open("r+b" if have else "wb") as file,
-            Progress(*columns, console=Console(stderr=True)) as bar,
-        ):
+        with self._part.open("r+b" if have else "wb") as file:
             file.seek(have)
-            task = bar.add_task("", total=total, completed=have)
+            self._tell(have, total)
             for piece in answer.iter_content(PIECE_BYTES):
                 file.write(piece)
-                bar.advance(task, len(piece))
+                self._tell(file.tell(), total)
             file.truncate()
             if told.isdecimal() and file.tell() < have + int(told):
                 raise requests.ConnectionError("the connection ended early")
+
+    def _tell(self, have: int, total: int | None) -> None:
+        if self._progress:
+            self._progress(have, total or 0)
 
 
 def _reason(error: OSError) -> str:

@@ -44,7 +44,6 @@ from typing import Any
 
 from robot.api import logger
 
-import mcusim
 from mcusim import pipeline
 from mcusim.experiment.experiment import Unusable, parse_samples
 from mcusim.experiment.experiment_file import open_experiment
@@ -54,8 +53,9 @@ from mcusim.reports.report import Report, Run
 from mcusim.reports.to_markdown import render
 from mcusim.system.errors import ConfigurationError, McusimError
 from mcusim.system.names import file_name
+from mcusim.system.version import VERSION
 
-ROBOT_LIBRARY_VERSION = mcusim.__version__
+ROBOT_LIBRARY_VERSION = VERSION
 ROBOT_LIBRARY_SCOPE = "GLOBAL"
 
 __all__ = [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 
-Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
 
 

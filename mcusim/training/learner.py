@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Array, Floats
+from mcusim.system.arrays import Array, Floats
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.mixup import mixup
 from mcusim.training.settings import TrainingSettings

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from mcusim.system.arrays import Array
 
 
 def mixup(x: Array, y: Array, alpha: float, random: np.random.Generator) -> tuple[Array, Array]:

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mcusim.datasets.dataset import Array, Normalization
+from mcusim.datasets.dataset import Normalization
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.keras_archive import make_portable
 from mcusim.training.normalization_file import save_normalization
@@ -85,5 +86,6 @@ class ModelFiles:
 
 def file_stem(name: str) -> str:
     """A model's name as a file name. A name that had to be changed gets its checksum: two never share a file."""
+    # Not `names.file_name`, which does the same with another checksum: users have files with these names.
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")[:LONGEST_NAME]
     return name if name and plain == name else f"{plain or 'model'}_{zlib.crc32(name.encode('utf-8', 'replace')):08x}"

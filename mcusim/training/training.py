@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Dataset, Floats, Labels, Normalization
-from mcusim.system.errors import ConfigurationError
+from mcusim.datasets.dataset import Dataset, Normalization
+from mcusim.system.arrays import Floats, Labels
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
 from mcusim.training.held_out import hold_out
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import ModelFiles
-from mcusim.training.progress import EpochBar
 from mcusim.training.settings import TrainingSettings
 
 NORMALIZATIONS = ("z-score", "none")
@@ -31,6 +31,17 @@ class Epoch:
     accuracy: float
     validation_accuracy: float | None
     learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Batches done of those of all epochs; epochs finished, and the figures of the last of them, None before it is."""
+
+    batches: int
+    all_batches: int
+    epochs: int
+    all_epochs: int
+    last: Epoch | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ def train(
     folder: Path,
     name: str,
     seed: int,
-    progress: bool = True,
+    progress: Callable[[TrainingProgress], None] | None = None,
     *,
     normalize: str = "z-score",
 ) -> TrainedFiles:
@@ -67,39 +78,68 @@ def train(
     Best is the highest validation accuracy, or the lowest training loss when nothing is held out. Both files keep the
     normalization (statistics of the samples learned from) and no optimizer. The same seed gives the same weights on the
     same machine with the same versions. Ctrl-C ends training early: the files hold the finished epochs (before the
-    first is finished there is nothing to keep, and KeyboardInterrupt goes on). ConfigurationError for settings that do
-    not fit or a loss that diverges, MissingToolError without TensorFlow.
+    first is finished there is nothing to keep, and KeyboardInterrupt goes on). `progress` is told after every batch.
+    ConfigurationError for settings that do not fit or a loss that diverges, DataError for a data set of several inputs
+    or outputs, MissingToolError without TensorFlow.
     """
+    _demand_one_of_each(dataset)
     if normalize not in NORMALIZATIONS:
         raise ConfigurationError(f"'normalize' is {normalize!r}", where="[dataset]", hint="give 'z-score' or 'none'")
     random = np.random.default_rng(seed)
     learned, validated = hold_out(dataset.y_train, dataset.groups_train, settings.validation, random)
-    model = build_model(architecture, parameters, dataset.shape, len(dataset.classes), seed=seed)
+    model = build_model(architecture, parameters, dataset.shape, len(dataset.classes_of()), seed=seed)
     statistics = Normalization.fit(dataset.x_train[learned]) if normalize == "z-score" else None
     x = statistics.apply(dataset.x_train) if statistics else dataset.x_train
     files = ModelFiles(folder, name, statistics, _record(dataset, architecture, parameters, settings, seed))
-    learner = Learner(model, len(dataset.classes), settings, random)
-    batches = math.ceil(len(learned) / settings.batch_size)
-    with EpochBar(name, settings.epochs, batches, shown=progress) as bar:
-        fit, held_out = (_Samples(x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
-        return _run_epochs(learner, fit, held_out, settings, files, bar)
+    learner = Learner(model, len(dataset.classes_of()), settings, random)
+    course = _Course(math.ceil(len(learned) / settings.batch_size) * settings.epochs, settings.epochs, progress)
+    fit, held_out = (_Samples(x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
+    return _run_epochs(learner, fit, held_out, settings, files, course)
+
+
+def _demand_one_of_each(dataset: Dataset) -> None:
+    if len(dataset.inputs) > 1 or len(dataset.outputs) > 1:
+        raise DataError(
+            f"data set {dataset.name!r} has {len(dataset.inputs)} inputs and {len(dataset.outputs)} outputs, "
+            "mcusim trains models of one and one",
+            hint="train the model elsewhere, and name its file in [[model]]",
+        )
+
+
+class _Course:
+    """Counts batches and epochs for whoever is told of them, first of all that none is done."""
+
+    def __init__(self, batches: int, epochs: int, listener: Callable[[TrainingProgress], None] | None) -> None:
+        self._listener = listener
+        self._reach(TrainingProgress(0, batches, 0, epochs, None))
+
+    def step(self) -> None:
+        self._reach(replace(self._now, batches=self._now.batches + 1))
+
+    def finish(self, epoch: Epoch) -> None:
+        self._reach(replace(self._now, epochs=self._now.epochs + 1, last=epoch))
+
+    def _reach(self, now: TrainingProgress) -> None:
+        self._now = now
+        if self._listener:
+            self._listener(now)
 
 
 def _run_epochs(
-    learner: Learner, fit: _Samples, held_out: _Samples, settings: TrainingSettings, files: ModelFiles, bar: EpochBar
+    learner: Learner, fit: _Samples, held_out: _Samples, settings: TrainingSettings, files: ModelFiles, course: _Course
 ) -> TrainedFiles:
     history: list[Epoch] = []
     best = 0
     try:
         for number in range(settings.epochs):
             rate = settings.rate(number)
-            loss, accuracy = learner.learn(fit.x, fit.y, rate, bar.step)
+            loss, accuracy = learner.learn(fit.x, fit.y, rate, course.step)
             _demand_finite(loss, number, settings)
             epoch = Epoch(loss, accuracy, learner.accuracy(held_out.x, held_out.y), rate)
             history.append(epoch)
             best = number if _score(epoch) >= _score(history[best]) else best
             files.keep(learner.model, is_best=best == number)
-            bar.finish(loss, accuracy, epoch.validation_accuracy)
+            course.finish(epoch)
     except KeyboardInterrupt:
         if not history:
             raise
@@ -131,7 +171,7 @@ def _record(
 
     return {
         "dataset": dataset.name,
-        "classes": list(dataset.classes),
+        "classes": list(dataset.classes_of()),
         "architecture": architecture,
         "parameters": {key: value for key, value in parameters.items()},
         "training": settings.to_dict(),

@@ -1,4 +1,4 @@
-"""Normalization: learned over all but the last axis, kept as plain numbers."""
+"""What a data set is made of. Normalization: learned over all but the last axis, kept as plain numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from mcusim.datasets.dataset import Dataset, Normalization
+from mcusim.datasets.dataset import Dataset, Normalization, apply_each, fit_each
 from mcusim.system.errors import DataError
+from mcusim.system.records import records_of
 
 
 def test_z_score_of_each_channel() -> None:
@@ -68,6 +69,60 @@ def test_other_number_of_channels_is_refused() -> None:
         Normalization((0.0, 0.0), (1.0, 1.0)).apply(np.zeros((1, 3), np.float32))
 
 
-def test_shape_of_one_sample() -> None:
+def test_one_input_and_one_output_have_no_names() -> None:
     x, y = np.zeros((2, 8, 9), np.float32), np.zeros(2, np.int64)
-    assert Dataset("d", x, y, x, y, ("a", "b")).shape == (8, 9)
+    dataset = Dataset("d", x, y, x, y, ("a", "b"))
+    assert dataset.shape == (8, 9) and dataset.inputs == {"": (8, 9)} and dataset.outputs == ("",)
+    assert dataset.classes_of() == dataset.classes_of("") == ("a", "b")
+    with pytest.raises(DataError, match="'d' has no labels for output 'who'") as caught:
+        dataset.classes_of("who")
+    assert caught.value.hint == "it has labels for one output without a name"
+
+
+def several() -> Dataset:
+    """Two inputs, of very different size, and two outputs."""
+    random = np.random.default_rng(3)
+    sound, motion = random.normal(50, 2, (6, 8, 1)), random.normal(-1, 0.1, (6, 3))
+    x = records_of({"sound": sound.astype(np.float32), "motion": motion.astype(np.float32)})
+    y = records_of({"who": np.arange(6) % 3, "what": np.arange(6) % 2})
+    return Dataset("both", x, y, x[:2], y[:2], {"who": ("a", "b", "c"), "what": ("sits", "stands")})
+
+
+def test_several_inputs_and_outputs_are_told_by_name() -> None:
+    dataset = several()
+    assert dataset.inputs == {"sound": (8, 1), "motion": (3,)} and list(dataset.inputs) == ["sound", "motion"]
+    assert dataset.outputs == ("who", "what") and dataset.classes_of("what") == ("sits", "stands")
+    with pytest.raises(DataError, match="'both' has 2 inputs: sound, motion"):
+        _ = dataset.shape
+
+
+@pytest.mark.parametrize(("output", "told"), [("where", "output 'where'"), (None, "an only output"), ("", "an only")])
+def test_labels_that_are_not_there(output: str | None, told: str) -> None:
+    with pytest.raises(DataError, match=f"'both' has no labels for {told}") as caught:
+        several().classes_of(output)
+    assert caught.value.hint == "it has labels for 'who', 'what'"
+
+
+def test_each_input_has_its_own_statistics() -> None:
+    x = several().x_train
+    statistics = fit_each(x)
+    assert statistics == {name: Normalization.fit(x[name]) for name in ("sound", "motion")}
+    z = apply_each(x, statistics)
+    assert z.dtype == x.dtype and z.shape == x.shape
+    for name, of_one in statistics.items():
+        np.testing.assert_array_equal(z[name], of_one.apply(x[name]))
+
+
+def test_an_only_input_is_normalized_in_the_same_way() -> None:
+    x = several().x_train["sound"]
+    statistics = fit_each(x)
+    assert statistics == {"": Normalization.fit(x)}
+    np.testing.assert_array_equal(apply_each(x, statistics), Normalization.fit(x).apply(x))
+
+
+def test_statistics_of_other_inputs_are_refused() -> None:
+    x = several().x_train
+    statistics = fit_each(x)
+    del statistics["sound"]
+    with pytest.raises(DataError, match="normalized for inputs 'motion', the samples have 'sound', 'motion'"):
+        apply_each(x, statistics)

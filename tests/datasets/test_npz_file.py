@@ -121,6 +121,102 @@ def test_a_misspelled_array_gets_a_suggestion(file: Path) -> None:
         npz_file.load(file)
 
 
+def several(**changes: Any) -> dict[str, Any]:
+    """Two inputs and two outputs, in an order that is not that of their names."""
+    plain = arrays()
+    whole = {
+        "x_test_sound": plain["x_test"],
+        "x_train_sound": plain["x_train"],
+        "x_train_motion": np.arange(18).reshape(6, 3),
+        "x_test_motion": np.arange(9).reshape(3, 3),
+        "y_train_who": plain["y_train"],
+        "y_test_who": plain["y_test"],
+        "y_train_act": np.array([0, 1, 0, 1, 0, 1]),
+        "y_test_act": np.array([0, 0, 1]),
+        "classes_act": np.array(["sits", "stands"]),
+    }
+    return {name: value for name, value in {**whole, **changes}.items() if value is not None}
+
+
+def test_several_inputs_and_outputs_are_sorted_by_name(file: Path) -> None:
+    np.savez(file, **several(groups_train=np.arange(6)))
+    dataset = npz_file.load(file)
+    assert dataset.inputs == {"motion": (3,), "sound": (8, 2)} and list(dataset.inputs) == ["motion", "sound"]
+    assert dataset.outputs == ("act", "who")
+    assert dataset.classes == {"act": ("sits", "stands"), "who": ("0", "1", "2")}
+    assert len(dataset.x_train) == 6 and len(dataset.x_test) == 3 and dataset.groups_train is not None
+    for name, part in (("x_train", dataset.x_train), ("x_test", dataset.x_test)):
+        assert part.dtype["motion"].base == np.float32
+        for field in ("motion", "sound"):
+            np.testing.assert_array_equal(part[field], several()[f"{name}_{field}"])
+    assert dataset.y_test["who"].dtype == np.int64 and dataset.y_test["who"].tolist() == [2, 1, 0]
+    assert dataset.y_train["act"].tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_several_inputs_of_one_output(file: Path) -> None:
+    outputs = {name: None for name in several() if name.startswith(("y_", "classes_"))}
+    plain = {name: arrays()[name] for name in ("y_train", "y_test")}
+    np.savez(file, **several(**outputs, **plain, classes=np.array(["a", "b", "c"])))
+    dataset = npz_file.load(file)
+    assert len(dataset.inputs) == 2 and dataset.outputs == ("",) and dataset.classes == ("a", "b", "c")
+    np.testing.assert_array_equal(dataset.y_test, plain["y_test"])
+
+
+def test_an_only_input_needs_no_name_but_may_have_one(file: Path) -> None:
+    named = {f"{name}_a_b" if name[1] == "_" else name: values for name, values in arrays().items()}
+    np.savez(file, **named, classes_a_b=np.array(["k", "l", "m"]))
+    dataset = npz_file.load(file)
+    assert dataset.inputs == {"": (8, 2)} and dataset.outputs == ("",) and dataset.classes == ("k", "l", "m")
+    np.testing.assert_array_equal(dataset.x_test, arrays()["x_test"])
+
+
+SEVERAL_REFUSED = {
+    "with and without a name": ({"x_test": np.ones((3, 2))}, "the file has 'x_test' and 'x_test_motion'"),
+    "labels with and without a name": ({"y_train": np.zeros(6, int)}, "the file has 'y_train' and 'y_test_act'"),
+    "input only in train": ({"x_test_sound": None}, "no array 'x_test_sound'"),
+    "input only in test": ({"x_train_motion": None}, "no array 'x_train_motion'"),
+    "output only in train": ({"y_test_who": None}, "no array 'y_test_who'"),
+    "no name": ({"x_train_": np.ones((6, 2))}, "array 'x_train_' has no name that can be printed"),
+    "unprintable name": ({"y_test_\x1b[31m": np.zeros(3, int)}, "no name that can be printed"),
+    "other shape": (
+        {"x_test_motion": np.ones((3, 4))},
+        r"'x_train_motion' have shape \(3,\), those of 'x_test_motion'",
+    ),
+    "fewer samples of one": (
+        {"x_train_sound": np.ones((5, 8, 2))},
+        r"arrays 'x_train_\.\.': there are 5 samples of 'sound' and 6 of 'motion'",
+    ),
+    "one sample of one": ({"x_test_sound": np.ones((1, 8, 2))}, "there are 1 samples of 'sound' and 3 of 'motion'"),
+    "NaN": ({"x_test_sound": nan}, "'x_test_sound' holds NaN"),
+    "fewer labels of one": ({"y_train_act": np.array([0, 1])}, r"'y_train_act' has shape \(2,\) for 6 samples"),
+    "beyond its classes": ({"y_test_act": np.array([0, 1, 2])}, "'y_test_act' holds label 2, there are 2 classes"),
+    "classes without a name": ({"classes": np.array(["a", "b", "c"])}, "'classes' is for no output"),
+    "classes of no output": ({"classes_whom": np.array(["a", "b", "c"])}, "'classes_whom' is for no output"),
+    "classes as numbers": ({"classes_act": np.arange(2)}, "'classes_act' has type int64"),
+    "groups of another length": ({"groups_train": np.arange(5)}, r"'groups_train' has shape \(5,\)"),
+    "pickled objects": (
+        {"x_train_sound": np.array([{}, []] * 3, dtype=object)},
+        r"'x_train_sound' holds Python objects \(pickle\)",
+    ),
+    "records": ({"x_train_sound": np.zeros(6, [("a", "f4")])}, r"'x_train_sound' has type \[\('a', '<f4'\)\]"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), SEVERAL_REFUSED.values(), ids=SEVERAL_REFUSED.keys())
+def test_several_refused_with_a_reason_a_place_and_a_hint(file: Path, changes: dict[str, Any], message: str) -> None:
+    np.savez(file, **several(**changes))
+    with pytest.raises(DataError, match=message) as caught:
+        npz_file.load(file)
+    assert caught.value.where and "data.npz" in caught.value.where
+    assert caught.value.hint
+
+
+def test_classes_of_no_output_get_a_suggestion(file: Path) -> None:
+    np.savez(file, **several(classes_whom=np.array(["a", "b", "c"])))
+    with pytest.raises(DataError, match="did you mean 'classes_who'"):
+        npz_file.load(file)
+
+
 def test_nothing_is_unpickled(file: Path, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
@@ -167,7 +263,7 @@ def test_a_header_that_claims_a_terabyte(file: Path) -> None:
 def test_damage_anywhere_is_a_data_error_or_harmless(tmp_path: Path, data: st.DataObject) -> None:
     """Never a traceback of NumPy or zipfile, wherever bytes are cut off or changed."""
     whole = io.BytesIO()
-    np.savez_compressed(whole, **arrays())
+    np.savez_compressed(whole, **data.draw(st.sampled_from([arrays(), several()])))
     content = bytearray(whole.getvalue())
     if data.draw(st.booleans()):
         del content[data.draw(st.integers(0, len(content) - 1)) :]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.datasets import uci_har
+from mcusim.datasets import load_dataset, uci_har
 from mcusim.system.cache import cache_folder
 from mcusim.system.errors import DataError
 from tests.server import Server
@@ -66,7 +66,7 @@ def assert_is_small_set() -> None:
     np.testing.assert_array_equal(dataset.x_train[:, 77, :], expected)
     assert dataset.y_train.tolist() == [0, 0, 1, 2, 3, 4, 5] and dataset.y_train.dtype == np.int64
     assert dataset.groups_train is not None and set(dataset.groups_train) == {1}
-    assert dataset.classes[0] == "walking" and dataset.classes[5] == "laying"
+    assert dataset.classes_of()[0] == "walking" and dataset.classes_of()[5] == "laying"
 
 
 def test_extracted_folder(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,9 @@ def test_download(files: Files, server: Server, monkeypatch: pytest.MonkeyPatch)
     server.content = wrapped(files)
     monkeypatch.setattr(uci_har, "ARCHIVE_SHA256", hashlib.sha256(server.content).hexdigest())
     monkeypatch.setenv("MCUSIM_UCI_HAR_URL", server.url)
-    assert_is_small_set()
+    told: list[tuple[int, int]] = []
+    load_dataset("uci_har", progress=lambda *at: told.append(at))
+    assert told[-1] == (len(server.content), len(server.content))
     assert_is_small_set()
     assert len(server.ranges) == 1, "the second time comes from the cache"
     assert (cache_folder() / uci_har.ARCHIVE).is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,10 @@ def test_a_model_that_does_not_fit_the_data() -> None:
         check_fits(graph, dataset((5,), 3))
     with pytest.raises(DataError, match="has 6 classes, model 'model' tells 3 apart"):
         check_fits(graph, dataset((4,), 6))
+    one = dataset((4,), 3)
+    several = replace(one, classes={name: one.classes_of() for name in "abc"})
+    with pytest.raises(DataError, match="no labels for an only output"):
+        check_fits(graph, several)
 
 
 def test_time_is_shared_out_among_the_layers() -> None:

@@ -32,13 +32,12 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         folder: Path,
         name: str,
         seed: int,
+        progress: Any,
         **rest: Any,
     ) -> TrainedFiles:
-        seen.append({"name": name, "seed": seed, **rest})
+        seen.append({"name": name, "seed": seed, "progress": progress, **rest})
         folder.mkdir(parents=True, exist_ok=True)
-        files = TrainedFiles(
-            folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, rest.get("progress") is not None
-        )
+        files = TrainedFiles(folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, True)
         files.best.write_text(f"best {len(seen)}")
         files.last.write_text(f"last {len(seen)}")
         return files
@@ -48,14 +47,18 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def train(chosen: Experiment, folder: Path, model: Model = MODEL, repeat: int = 0, data: Dataset | None = None) -> Path:
-    return trained.train_model(chosen, model, repeat, data or dataset(), folder, progress=False)
+    return trained.train_model(chosen, model, repeat, data or dataset(), folder, listen)
+
+
+def listen(_: object) -> None:
+    """Who is told how far a training is."""
 
 
 def test_the_same_settings_are_the_same_training(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
     chosen = experiment(tmp_path)
     assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) is None
     path = train(chosen, tmp_path)
-    assert path.read_text() == "last 1"
+    assert path.read_text() == "last 1" and trainings[0]["progress"] is listen
     assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) == path
 
 
@@ -88,7 +91,7 @@ def test_whatever_changes_the_result_needs_a_new_training(
     if change.pop("data", False):
         data = dataclasses.replace(data, x_train=data.x_train + 1)
     if version := change.pop("version", None):
-        monkeypatch.setattr("mcusim.__version__", version)
+        monkeypatch.setattr(trained, "VERSION", version)
     assert trained.trained_before(experiment(tmp_path, **change), model, 0, data, tmp_path) is None
 
 

@@ -37,6 +37,24 @@ def test_a_file_is_fetched_once(server: Server, cache: Path) -> None:
     assert not (cache / "data.zip.part").exists()
 
 
+def test_the_bytes_are_told(server: Server) -> None:
+    told: list[tuple[int, int]] = []
+    server.cut = [100_000]
+    download(server.url, SHA256, "data.zip", None, "", progress=lambda *at: told.append(at))
+    assert {total for _, total in told} == {len(CONTENT)}, "also of one that is continued"
+    done = [done for done, _ in told]
+    assert done[0] == 0 and done[-1] == len(CONTENT) and done == sorted(done)
+    assert len(done) > len(set(done)), "it starts again from what was there"
+
+
+def test_a_total_that_the_server_does_not_tell(server: Server, cache: Path) -> None:
+    server.tells_length = False
+    for size, total in ((None, 0), (len(CONTENT), len(CONTENT))):
+        told: list[tuple[int, int]] = []
+        download(server.url, SHA256, f"{total}.zip", size, "", progress=lambda *at, told=told: told.append(at))
+        assert told[-1] == (len(CONTENT), total)
+
+
 def test_a_broken_connection_goes_on_where_it_stopped(server: Server) -> None:
     server.cut = [100_000, 50_000]
     assert fetch(server) == CONTENT

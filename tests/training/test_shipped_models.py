@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import load_dataset
-from mcusim.models.keras import from_file
+from mcusim.models import read_model
 from mcusim.training import load_normalization, load_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "uci_har"
@@ -21,7 +21,7 @@ REAL = os.environ.get("MCUSIM_DATA_DIR", "")
 @pytest.mark.train
 @pytest.mark.parametrize("name", SHIPPED)
 def test_size_normalization_and_history(name: str) -> None:
-    graph = from_file(EXAMPLE / name)
+    graph = read_model(EXAMPLE / name, name).graph
     assert (graph.parameters, graph.macs) == SHIPPED[name]
     normalization = load_normalization(EXAMPLE / name)
     assert normalization is not None and len(normalization.mean) == 9
@@ -48,6 +48,6 @@ def test_accuracy_on_all_test_samples(name: str, accuracy: float) -> None:
     normalization = load_normalization(EXAMPLE / name)
     assert normalization is not None
     x = normalization.apply(dataset.x_test)
-    graph = from_file(EXAMPLE / name)
+    graph = read_model(EXAMPLE / name, name).graph
     answers = np.concatenate([np.argmax(graph.run(part), axis=1) for part in np.array_split(x, 10)])
     assert abs(np.mean(answers == dataset.y_test) - accuracy) < 0.0005

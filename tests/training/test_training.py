@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -14,8 +15,17 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import Dataset
-from mcusim.system.errors import ConfigurationError, MissingToolError
-from mcusim.training import TrainedFiles, TrainingSettings, build_model, load_normalization, load_record, train
+from mcusim.system.errors import ConfigurationError, DataError, MissingToolError
+from mcusim.system.records import records_of
+from mcusim.training import (
+    TrainedFiles,
+    TrainingProgress,
+    TrainingSettings,
+    build_model,
+    load_normalization,
+    load_record,
+    train,
+)
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import file_stem
 
@@ -36,7 +46,7 @@ def learn(
     folder: Path, settings: TrainingSettings = SHORT, *, name: str = "net", seed: int = 1, **more: Any
 ) -> TrainedFiles:
     dataset = more.pop("dataset", None) or blobs()
-    return train(dataset, "cnn", {"filters": [4]}, settings, folder, name, seed, progress=False, **more)
+    return train(dataset, "cnn", {"filters": [4]}, settings, folder, name, seed, **more)
 
 
 def load(path: Path) -> Any:
@@ -227,7 +237,7 @@ def test_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_importing_stays_fast_and_training_quiet(tmp_path: Path) -> None:
-    """No TensorFlow until it is needed; with progress off nothing is printed, TensorFlow's own notes included."""
+    """No TensorFlow until it is needed; nothing is printed, TensorFlow's own notes included."""
     script = """
 import sys
 from pathlib import Path
@@ -236,13 +246,32 @@ from mcusim.datasets import Dataset
 from mcusim.training import TrainingSettings, train
 assert not {"tensorflow", "keras", "sklearn", "pooch"} & set(sys.modules)
 x, y = np.random.default_rng(0).normal(size=(8, 4)).astype("f"), np.arange(8) % 2
-train(Dataset("d", x, y, x, y, ("a", "b")), "mlp", {}, TrainingSettings(epochs=1), Path(sys.argv[1]), "m", 0, False)
+train(Dataset("d", x, y, x, y, ("a", "b")), "mlp", {}, TrainingSettings(epochs=1), Path(sys.argv[1]), "m", 0)
 """
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_bar_tells_epoch_loss_and_accuracy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    train(blobs(), "mlp", {}, SHORT, tmp_path, "[bold]net", 0, progress=True)
-    shown = capfd.readouterr().err
-    assert "epoch 3/3" in shown and "loss" in shown and "accuracy" in shown and "[bold]net" in shown
+def test_it_tells_after_every_batch_how_far_it_is(tmp_path: Path) -> None:
+    told: list[TrainingProgress] = []
+    settings = TrainingSettings(epochs=2, batch_size=25, validation=0.3)
+    files = learn(tmp_path, settings, dataset=blobs(groups=True), progress=told.append)
+    batches = 2  # of 42 samples
+    assert [at.batches for at in told] == [0, 1, 2, 2, 3, 4, 4], "once more when an epoch has its figures"
+    assert [at.epochs for at in told] == [0, 0, 0, 1, 1, 1, 2]
+    assert {(at.all_batches, at.all_epochs) for at in told} == {(2 * batches, 2)}
+    assert [at.last for at in told] == [None] * 3 + [files.history[0]] * 3 + [files.history[1]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"x_train": records_of({"a": blobs().x_train, "b": blobs().x_train})}, "2 inputs and 1 outputs"),
+        ({"y_train": records_of({"a": blobs().y_train, "b": blobs().y_train})}, "1 inputs and 2 outputs"),
+    ],
+    ids=["inputs", "outputs"],
+)
+def test_several_inputs_or_outputs_are_not_trained_here(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=f"data set 'blobs' has {told}") as caught:
+        learn(tmp_path, dataset=dataclasses.replace(blobs(), **changes))
+    assert caught.value.hint and not list(tmp_path.iterdir())

@@ -20,6 +20,7 @@ from mcusim.system.cache import locked
 from mcusim.system.command import run
 from mcusim.system.download import download
 from mcusim.system.errors import MissingToolError
+from mcusim.system.progress import Progress
 
 VERSION = "1.16.1"
 FOLDER = f"renode_{VERSION}-dotnet_portable"  # at the top of the package, and what installed_programs() looks for
@@ -52,7 +53,7 @@ class Installed:
     fresh: bool  # False: it was there already
 
 
-def install_renode(*, force: bool = False) -> Installed:
+def install_renode(*, force: bool = False, progress: Progress | None = None) -> Installed:
     """Fetches and unpacks Renode unless it is there, or again with `force`; asks it for its version.
 
     Raises MissingToolError where no package is for this machine, or it cannot be had, has no room, or does not start.
@@ -67,7 +68,7 @@ def install_renode(*, force: bool = False) -> Installed:
             with locked(folder / ".lock"):
                 fresh = force or not program.is_file()  # another run may have been first
                 if fresh:
-                    _unpack(_fetch(name, sha256), folder)
+                    _unpack(_fetch(name, sha256, progress), folder)
         except OSError as error:
             what = f"cannot install Renode: {error.strerror or error}"
             hint = "make room there, or name another folder in MCUSIM_CACHE_DIR"
@@ -85,9 +86,10 @@ def _package() -> tuple[str, str]:
     return found
 
 
-def _fetch(name: str, sha256: str) -> Path:
+def _fetch(name: str, sha256: str, progress: Progress | None) -> Path:
     base = os.environ.get("MCUSIM_RENODE_URL") or PUBLISHER
-    return download(f"{base.rstrip('/')}/{name}", sha256, name, None, OTHER_WAYS, MissingToolError)
+    url = f"{base.rstrip('/')}/{name}"
+    return download(url, sha256, name, None, OTHER_WAYS, MissingToolError, progress=progress)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
