@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Board
+from mcusim.engines.counts import Counts
 from mcusim.line.build import Firmware
 from mcusim.system.errors import MissingToolError
-from mcusim.timing.counts import Counts
 
 Progress = Callable[[int, int], None]  # (samples done, samples in total), about five times a second
 

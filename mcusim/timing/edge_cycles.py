@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from elftools.elf.elffile import ELFFile
 
+from mcusim.engines.counts import ACCESS, FLASH, Block, Counts
 from mcusim.timing.core_cycles import Step, price
-from mcusim.timing.counts import ACCESS, FLASH, Block, Counts
 from mcusim.timing.decode import Instruction, decode
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 

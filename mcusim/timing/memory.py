@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Chip
-from mcusim.system.errors import ConfigurationError
-from mcusim.timing.counts import (
+from mcusim.engines.counts import (
     ACCESS,
     DATA_HIT,
     DATA_MISS,
@@ -25,6 +24,7 @@ from mcusim.timing.counts import (
     Counts,
     Event,
 )
+from mcusim.system.errors import ConfigurationError
 from mcusim.timing.decode import Instruction
 from mcusim.timing.edge_cycles import Code, CoreCycles
 

@@ -13,9 +13,9 @@ import numpy as np
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcusim.engines.counts import Block, Counts, Edge, Event
 from mcusim.system.elf import read_elf
 from mcusim.system.errors import DataError
-from mcusim.timing.counts import Block, Counts, Edge, Event
 from mcusim.timing.edge_cycles import Code
 
 _FORMAT = 1

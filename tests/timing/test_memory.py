@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import load_board
+from mcusim.engines import counts as kinds
+from mcusim.engines.counts import Block, Counts, Edge, Event, read_counts
 from mcusim.system.errors import ConfigurationError, DataError, EngineError
-from mcusim.timing import counts as kinds
-from mcusim.timing.counts import Block, Counts, Edge, Event, read_counts
 from mcusim.timing.edge_cycles import Code, core_cycles
 from mcusim.timing.memory import event_prices, wait_states
 from mcusim.timing.profile import energy_uwh, price_recording

@@ -9,12 +9,12 @@ import pytest
 
 from mcusim.boards.board import Board, load_board
 from mcusim.engines import shares
+from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu import plugin
 from mcusim.engines.qemu import profile as qemu_profile
 from mcusim.engines.qemu.process import QemuProcess
 from mcusim.system.errors import ConfigurationError, EngineError
-from mcusim.timing.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.timing.profile import price_recording
 from mcusim.timing.recording import load, record, save
 from tests.engines.qemu.test_engine import INT8, MIXED_STATEMENT, MIXED_WORK
