@@ -22,7 +22,7 @@ from mcusim.line.build import Firmware, build
 from mcusim.line.emit import emit_library
 from mcusim.line.emit_firmware import emit_for
 from mcusim.line.lower import Program, lower
-from mcusim.line.measure import Timing, accuracy, check_fits, compare_executions, measure
+from mcusim.line.measure import accuracy, check_fits, compare_executions, measure
 from mcusim.line.optimize import optimize
 from mcusim.line.preflight import board_of, check_line, check_out
 from mcusim.line.quantize import calibration_subset, quantize
@@ -34,7 +34,9 @@ from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import FORMAT, Report, Run, RunError
 from mcusim.system.errors import ConfigurationError, EngineError, McusimError
 from mcusim.system.once import Once
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.timing.time_counts import time_counts
+from mcusim.timing.timing import Timing
 from mcusim.training.normalization_file import load_normalization
 
 
@@ -208,8 +210,9 @@ class Line:
         if case.engine not in PROFILERS or board.chip.timing is None or not len(samples):
             return None
         self.watcher.stage(f"timing {case.label}")
-        inputs, folder, profiler = model.inputs[samples], self.out / case.id, PROFILERS[case.engine]
-        return time_firmware(firmware, board, inputs, folder, self.jobs, self.watcher.progress, profiler)
+        inputs, folder, profile = model.inputs[samples], self.out / case.id, PROFILERS[case.engine]
+        counts = profile(firmware, board, inputs, folder=folder, jobs=self.jobs, progress=self.watcher.progress)
+        return time_counts(counts, firmware.elf, board, folder, CORTEX_M4F)
 
     def attempt(self, case: Case) -> Run:
         """A Run in any case: of figures, or of the error."""

@@ -16,8 +16,9 @@ from elftools.elf.elffile import ELFFile
 from mcusim.engines.counts import Block, Counts, Edge, Event
 from mcusim.system.elf import read_elf
 from mcusim.system.errors import DataError
-from mcusim.timing.edge_cycles import Code
+from mcusim.timing.code import Code
 
+RECORDING = "profile.json"  # its name in the folder of a run
 _FORMAT = 1
 
 

@@ -14,11 +14,9 @@ from mcusim.engines.engine import Execution
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import Program, lower
 from mcusim.line.measure import (
-    Cycles,
     Instructions,
     Mismatch,
     RamBytes,
-    Timing,
     accuracy,
     check_fits,
     compare,
@@ -27,6 +25,7 @@ from mcusim.line.measure import (
 )
 from mcusim.line.quantize import quantize
 from mcusim.system.errors import DataError
+from mcusim.timing.timing import Cycles, Timing
 from tests.graphs import Builder
 
 BOARD = load_board("nucleo_l452re_p")

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from mcusim.timing.core_cycles import Step, price
+from mcusim.timing.core_cycles import Step, core_cycles
 from mcusim.timing.decode import decode
 from mcusim.timing.parameters import CORTEX_M4F, FREE, CoreParameters
 
@@ -21,10 +21,10 @@ VMOV_CORE = "10ee100a"  # vmov r0, s0
 
 
 def cycles(*codes: str, address: int = 0x1000, parameters: CoreParameters = CORTEX_M4F) -> list[int]:
-    """Of each instruction, the pipeline full before the first."""
+    """Of each instruction, the fetch queue full before the first."""
     lead = "00bf" * 8
     steps = [Step(insn, n == 0) for n, insn in enumerate(decode(bytes.fromhex(lead + "".join(codes)), address))]
-    return price(steps, parameters)[8:]
+    return core_cycles(steps, parameters)[8:]
 
 
 def test_ordinary_instructions_take_one() -> None:
@@ -51,10 +51,10 @@ def test_an_address_from_the_instruction_before_waits() -> None:
 
 
 def test_loads_over_different_buses_do_not_pair() -> None:
-    """jnk0le, STM32F407: loads pipeline only while all go to the same memory block."""
+    """jnk0le, STM32F407: loads pair only while all go to the same memory block."""
     loads = decode(bytes.fromhex(NOP * 8 + LDR_0_1 + LDR_2_3), 0x1000)
     steps = [Step(insn, n == 0, "code" if n == 9 else "") for n, insn in enumerate(loads)]
-    assert price(steps)[8:] == [2, 2]
+    assert core_cycles(steps, CORTEX_M4F)[8:] == [2, 2]
 
 
 def test_stores() -> None:
@@ -93,10 +93,10 @@ def _loop(codes: str, turns: int, address: int = 0x1000) -> int:
     """Cycles of one turn of a loop whose last instruction branches to its first."""
     instructions = decode(bytes.fromhex(codes), address)
     steps = [Step(insn, n == 0) for _ in range(turns) for n, insn in enumerate(instructions)]
-    return sum(price(steps)[-len(instructions) :])
+    return sum(core_cycles(steps, CORTEX_M4F)[-len(instructions) :])
 
 
-def test_taken_branch_refills_the_pipeline() -> None:
+def test_a_taken_branch_refills() -> None:
     """TRM: 1 + P. SUBS, BNE take 3 a turn (AmbiqSuite, boot ROM); one more for an unaligned wide target."""
     assert _loop("0138fdd1", 4) == 3  # subs r0, #1; bne
     assert _loop("0138fdd1", 4, 0x1002) == 3
@@ -108,7 +108,8 @@ def _after_branch(code: str) -> int:
     """Cycles that a one-cycle instruction takes at the target of `code`."""
     source = decode(bytes.fromhex(NOP * 8 + code), 0x1000)
     target = decode(bytes.fromhex(ADD), 0x2000)
-    return price([*(Step(insn, n == 0) for n, insn in enumerate(source)), Step(target[0], True)])[-1]
+    steps = [*(Step(insn, n == 0) for n, insn in enumerate(source)), Step(target[0], True)]
+    return core_cycles(steps, CORTEX_M4F)[-1]
 
 
 def test_refill_by_kind_of_branch() -> None:
@@ -127,7 +128,7 @@ def test_fp_result_is_late_by_one() -> None:
 
 
 def test_multiply_accumulate_overlaps_integers() -> None:
-    """TRM table 7-1: 3; GCC's pipeline description: integer instructions overlap two of them."""
+    """TRM table 7-1: 3; GCC's description of the core: integer instructions overlap two of them."""
     assert sum(cycles(VMLA, VMUL_OTHER)) == 4
     assert sum(cycles(VMLA, ADD, ADD, VMUL_OTHER)) == 4
 

@@ -11,8 +11,10 @@ from mcusim.boards.board import load_board
 from mcusim.engines import counts as kinds
 from mcusim.engines.counts import Block, Counts, Edge, Event, read_counts
 from mcusim.system.errors import ConfigurationError, DataError, EngineError
-from mcusim.timing.edge_cycles import Code, core_cycles
+from mcusim.timing.code import Code
+from mcusim.timing.edge_cycles import edge_cycles
 from mcusim.timing.memory import event_prices, wait_states
+from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import energy_uwh, price_recording
 from mcusim.timing.recording import Function, Recording, load, save
 
@@ -36,7 +38,9 @@ def counts(*events: tuple[int, int, int, int], blocks: tuple[Block, ...] = ()) -
 
 def prices(board: str, clock_hz: int, *events: tuple[int, int, int, int]) -> list[float]:
     found = counts(*events)
-    prices: list[float] = event_prices(CODE, found, core_cycles(CODE, found), load_board(board).chip, clock_hz).tolist()
+    prices: list[float] = event_prices(
+        CODE, found, edge_cycles(CODE, found, CORTEX_M4F), load_board(board).chip, clock_hz
+    ).tolist()
     return prices
 
 
@@ -89,12 +93,12 @@ def recording() -> Recording:
 
 def test_a_recording_is_priced_for_any_clock(tmp_path: Path) -> None:
     chip = load_board("nucleo_l452re_p").chip
-    slow, fast = (price_recording(recording(), chip, clock) for clock in (16_000_000, 80_000_000))
+    slow, fast = (price_recording(recording(), chip, clock, CORTEX_M4F) for clock in (16_000_000, 80_000_000))
     assert fast.mean == slow.mean + 5 * 3
     assert fast.latency_ms == pytest.approx(fast.mean / 80e6 * 1e3)
     assert fast.by_function == {"cnn": fast.mean} and fast.by_line == {("model.c", 7): fast.mean}
     save(recording(), tmp_path / "profile.json")
-    assert price_recording(load(tmp_path / "profile.json"), chip, 80_000_000).mean == fast.mean
+    assert price_recording(load(tmp_path / "profile.json"), chip, 80_000_000, CORTEX_M4F).mean == fast.mean
 
 
 def test_energy_is_that_of_the_paper() -> None:
@@ -105,20 +109,23 @@ def test_energy_is_that_of_the_paper() -> None:
 
 def test_what_cannot_be_priced_is_named() -> None:
     unknown = Code([(START, bytes.fromhex("fede" + "b0fbf1f0" + "00bf" * 5))])  # udf; udiv r0, r0, r1
-    problems = core_cycles(unknown, counts()).problems
+    problems = edge_cycles(unknown, counts(), CORTEX_M4F).problems
     assert any("unknown instruction" in name and times == 10 for name, times in problems.items())
     assert any("divisions" in name and times == 10 for name, times in problems.items())
-    assert any("outside" in name and times == 80 for name, times in core_cycles(Code([]), counts()).problems.items())
+    assert any(
+        "outside" in name and times == 80
+        for name, times in edge_cycles(Code([]), counts(), CORTEX_M4F).problems.items()
+    )
 
 
 def test_a_jump_that_no_branch_made_is_an_exception_or_interrupt() -> None:
     blocks = (Block(START, START + 8, 4), Block(START + 12, START + 16, 2), OUTSIDE)
     jumped = Counts(blocks, (Edge(2, 0), Edge(0, 1)), np.array([[10, 3]], np.uint64), (), np.zeros((1, 0), np.uint64))
-    assert core_cycles(CODE, jumped).problems == {"exceptions and interrupts": 3}
+    assert edge_cycles(CODE, jumped, CORTEX_M4F).problems == {"exceptions and interrupts": 3}
     straight = Counts(
         (blocks[0], Block(START + 8, START + 16, 4), OUTSIDE), jumped.edges, jumped.edge_counts, (), jumped.event_counts
     )
-    assert core_cycles(CODE, straight).problems == {}
+    assert edge_cycles(CODE, straight, CORTEX_M4F).problems == {}
 
 
 def test_broken_files_are_said_to_be_so(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from mcusim.engines.renode.installation import DRIVERS
 from mcusim.line.build import Firmware, build, read_firmware
 from mcusim.line.emit_firmware import emit_console
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.timing.time_counts import time_counts
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
 from tests.processes import running_in
 from tests.required import skip_or_fail
@@ -88,16 +89,13 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.arm
 def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
-    inputs, folder = (
-        samples(12)[::2],
-        tmp_path,
-    )  # even ones have no thousand instructions without a branch, cut elsewhere
+    inputs = samples(12)[::2]  # even ones have no thousand instructions without a branch, cut elsewhere
     timings = []
     for engine, profiler in ((qemu, qemu_profile.profile), (renode, renode_profile.profile)):
         sources = library(MIXED_STATEMENT, MIXED_WORK)
         firmware = build_library(sources, board, build_folder, engine.NAME)
-        counts = profiler(firmware, board, inputs, folder=folder, jobs=1)
-        timings.append((counts, time_firmware(firmware, board, inputs, folder, 2, None, profiler)))
+        counts = profiler(firmware, board, inputs, folder=tmp_path, jobs=2)
+        timings.append((counts, time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)))
     (theirs, qemu_timing), (ours, timing) = timings
     assert ours.instructions().tolist() == theirs.instructions().tolist()
     assert timing.cycles.mean == pytest.approx(qemu_timing.cycles.mean, rel=1e-3)
@@ -107,7 +105,8 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
     """DWT_CYCCNT as firmware reads it around a call, once the overlay knows the modelled cycles per instruction."""
     firmware = build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, "renode")
     inputs = samples(5)
-    timing = time_firmware(firmware, board, inputs, tmp_path, 1, None, renode_profile.profile)
+    counts = renode_profile.profile(firmware, board, inputs, folder=tmp_path, jobs=1)
+    timing = time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)
     options = {"cycles_per_instruction": timing.cycles_per_instruction, "read_cycle_counter": True}
     execution = run(firmware, board, inputs, tmp_path, **options)
     assert execution.cycle_counter is not None

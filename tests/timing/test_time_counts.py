@@ -7,7 +7,7 @@ import pytest
 
 from mcusim.boards.board import load_board
 from mcusim.timing.profile import Profile, energy_uwh
-from mcusim.timing.timing import to_timing
+from mcusim.timing.time_counts import to_timing
 
 BOARD = load_board("nucleo_l452re_p")
 
