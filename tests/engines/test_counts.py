@@ -76,9 +76,7 @@ def test_blocks_have_other_numbers_in_every_process(tmp_path: Path) -> None:
 
 def test_samples_come_in_the_order_of_the_folders(tmp_path: Path) -> None:
     folders = [write(tmp_path / str(n), (OUTSIDE, ENTRY), [(((0, 1, n),), ())]) for n in (5, 3, 4)]
-    assert [edges_of(read_counts(folders), sample) for sample in range(3)] == [
-        {(OUTSIDE, ENTRY): n} for n in (5, 3, 4)
-    ]
+    assert [edges_of(read_counts(folders), sample) for sample in range(3)] == [{(OUTSIDE, ENTRY): n} for n in (5, 3, 4)]
 
 
 def test_counts_of_cutting_samples_otherwise_are_the_same(tmp_path: Path) -> None:
