@@ -137,7 +137,7 @@ def _by_function(
     for edge, times in zip(counts.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
         source, to = counts.blocks[edge.source], counts.blocks[edge.to]
         caller, callee = recording.function_at(source.start), recording.function_at(to.start)
-        if not source.instructions or caller == callee:
+        if not (source.instructions and to.instructions) or caller == callee:
             continue
         last = code.instructions(source)[-1:]
         if to.start in starts or (last and last[0].branch in ("", "direct")):  # else it returns

@@ -35,7 +35,7 @@ class Program:
         return Block(START + first, START + end, len(decode(data, START + first)))
 
     def counts(self, *traces: str, events: Sequence[tuple[int, int, int, Sequence[int]]] = ()) -> Counts:
-        """One sample a trace, the names of its blocks in order. `events`: kind, block, address, count in each sample."""
+        """One sample a trace: names of blocks in order. `events`: kind, block, address, count in each sample."""
         blocks = (*(self.block(name) for name in self.places), OUTSIDE)
         numbers = {name: number for number, name in enumerate([*self.places, "outside"])}
         ran = [Counter(pairwise(["outside", *trace.split(), "outside"])) for trace in traces]

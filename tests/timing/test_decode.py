@@ -1,4 +1,4 @@
-"""Facts about instructions. Every row stands with the bytes that Armv7-M gives it, and the assembler is asked about them."""
+"""Facts about instructions. Each stands with its bytes in Armv7-M, and the assembler is asked about them."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_the_addend_of_an_accumulation_is_also_read() -> None:
 
 
 def test_an_it_block() -> None:
-    """ITE NE; ADDNE r0, r1; SUBEQ r0, r0, r1; ADD r0, r1: conditions are those of the IT instruction, and end with it."""
+    """ITE NE; ADDNE r0, r1; SUBEQ r0, r0, r1; ADD r0, r1: conditions are those of the IT, and end with it."""
     found = decode(bytes.fromhex("14bf" + "0844" + "401a" + "0844"), 0x1000)
     assert [instruction.kind for instruction in found] == ["it", "alu", "alu", "alu"]
     assert [instruction.conditional for instruction in found] == [False, True, True, False]
