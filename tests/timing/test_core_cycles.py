@@ -89,6 +89,13 @@ def test_three_wide_instructions_at_odd_halfwords_lose_a_cycle() -> None:
     assert sum(cycles(NOP, *[MOV_W] * 12)) in (16, 17)
 
 
+def test_a_branch_that_is_not_taken_loses_a_fetch() -> None:
+    """jnk0le: it can take 2, where the code behind it needs every fetch."""
+    wide = [MOV_W] * 8
+    assert sum(cycles("00b1", *wide)) == sum(cycles(NOP, *wide)) + 1  # cbz r0, aligned; what follows is not
+    assert sum(cycles(NOP, "00b1", *wide)) == sum(cycles(NOP, NOP, *wide))
+
+
 def _loop(codes: str, turns: int, address: int = 0x1000) -> int:
     """Cycles of one turn of a loop whose last instruction branches to its first."""
     instructions = decode(bytes.fromhex(codes), address)
@@ -155,8 +162,28 @@ def test_division_is_within_the_manuals_bounds() -> None:
     assert CORTEX_M4F.divide_low <= cycles("b0fbf1f0")[0] <= CORTEX_M4F.divide_high  # udiv r0, r0, r1
 
 
+# What each free parameter has a say in; the code behind a branch is at its target.
+BEFORE = ADD + LDR_0_1 + LDR_2_0 + STR_0_1 + LDR_2_3 + STR_4_5 + ADD + LDR_0_1 + NOP + MOV_1_2 + LDR_0_1
+BEFORE += "0048" + ADD + "08bf0844" + VMLA + ADD + ADD + VMUL_OTHER  # ldr =; it eq; addeq
+BEFORE += ADD * 4 + VMOV_CORE + ADD * 4 + ("00b1" + MOV_W) * 8  # cbz, not taken
+BRANCHES = ("00f000b8", "7047", "10bd")  # b.w; bx lr; pop {r4, pc}
+
+
+def _everything(parameters: CoreParameters) -> int:
+    codes = [NOP * 8 + BEFORE + BRANCHES[0], BRANCHES[1], BRANCHES[2], ADD]
+    steps = [
+        Step(insn, n == 0, "code" if insn.literal else "")
+        for number, code in enumerate(codes)
+        for n, insn in enumerate(decode(bytes.fromhex(code), 0x1000 * (number + 1)))
+    ]
+    return sum(core_cycles(steps, parameters))
+
+
 @pytest.mark.parametrize("name", sorted(FREE))
 def test_free_parameters_are_within_their_bounds_and_matter(name: str) -> None:
     bound, value = FREE[name], getattr(CORTEX_M4F, name)
     assert bound.low <= value <= bound.high and bound.source
-    assert dataclasses.replace(CORTEX_M4F, **{name: bound.high}) is not None
+    low, high = (
+        _everything(dataclasses.replace(CORTEX_M4F, **{name: type(value)(end)})) for end in (bound.low, bound.high)
+    )
+    assert low != high
