@@ -93,12 +93,12 @@ SKIPPING = Program("04bf" + "0868" + "91e80c00" + "7047", {"all": (0, 10)})
 def test_a_load_that_its_condition_skipped_takes_one_cycle() -> None:
     """TRM table 3-1. How often it was executed are its accesses, by its words; for each sample on its own."""
     load, multiple = START + 2, START + 4
-    events = ((kinds.ACCESS, 0, load, (4, 0, 1)), (kinds.ACCESS, 0, multiple, (8, 2, 2)))
+    events = ((kinds.ACCESS, 0, load, (4, 0, 1)), (kinds.ACCESS, 0, multiple, (4, 2, 2)))
     counts = SKIPPING.counts("all all all all", "all", "all", events=events)
     core = edge_cycles(SKIPPING.code, counts, CORTEX_M4F)
     saved = skipped_savings(SKIPPING.code, counts, core)
     assert set(saved) == {load, multiple}
-    assert saved[load].tolist() == [0, 2 - 1, 0] and saved[multiple].tolist() == [0, 0, 0]
+    assert saved[load].tolist() == [0, 2 - 1, 0] and saved[multiple].tolist() == [2 * (3 - 1), 0, 0]
 
 
 def test_what_was_always_skipped_is_saved_wholly() -> None:

@@ -90,6 +90,13 @@ def test_a_dearer_refill_is_the_branchs() -> None:
     assert {at: cycles for at, cycles in more.items() if cycles} == {2: 2, 12: 2 * 2}  # BL once, BNE twice
 
 
+def test_only_the_refill_is_the_branchs() -> None:
+    """LDR, to which it leads, takes 2 of its own."""
+    program = Program("0268" + "0438" + "fcd1" + "7047", {"loop": (0, 6), "return": (6, 8)})  # ldr; subs r0, #4; bne
+    cycles = priced(recording(program, {"cnn": (0, 8)}, "loop loop loop return")).by_address
+    assert cycles[START] == 3 * 2 + 1 and cycles[START + 4] == 3 * 1 + 2 * CORTEX_M4F.refill_direct
+
+
 def test_a_skipped_load_is_saved_where_it_stands() -> None:
     skipping = Program("08bf" + "0868" + "7047", {"all": (0, 6)})  # it eq; ldreq r0, [r1]; bx lr
     profile = priced(recording(skipping, {"cnn": (0, 6)}, "all", "all"))

@@ -171,31 +171,40 @@ last:
 """
 
 
-@pytest.fixture(scope="module")
-def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`first` at FLASH (6 bytes and 2 of nobody), `hand` at 8 (6 bytes), `last` at 14 (2 bytes)."""
+BARE = ".thumb\n.type bare, %function\nbare: bx lr\nnop\n"  # of a library that was built without -g
+
+
+@pytest.fixture(scope="module", params=[4, 5], ids=["DWARF 4", "DWARF 5"])
+def elf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`first` at FLASH (6 bytes and 2 of nobody), `hand` at 8 (6 bytes), `last` at 14 (2), `bare` at 16 (4)."""
     folder = tmp_path_factory.mktemp("elf")
     (folder / "a.s").write_text(PROGRAM)
-    options = ["-nostdlib", "-mcpu=cortex-m4", "-mthumb", f"-Wl,-Ttext={FLASH:#x}", "-Wl,-e,first"]
-    subprocess.run([find_arm_tool("gcc"), *options, "a.s", "-o", "a.elf"], cwd=folder, check=True)
+    (folder / "b.s").write_text(BARE)
+    target = ["-mcpu=cortex-m4", "-mthumb"]
+    for name, debugging in (("a", [f"-gdwarf-{request.param}"]), ("b", [])):
+        command = [find_arm_tool("gcc"), *target, *debugging, "-c", f"{name}.s"]
+        subprocess.run(command, cwd=folder, check=True)
+    link = ["-nostdlib", f"-Wl,-Ttext={FLASH:#x}", "-Wl,-e,first", "a.o", "b.o", "-o", "a.elf"]
+    subprocess.run([find_arm_tool("gcc"), *target, *link], cwd=folder, check=True)
     return folder / "a.elf"
 
 
 @pytest.mark.arm
 def test_functions_without_a_size_end_where_the_next_begins(elf: Path) -> None:
     recording = record(counts(Block(FLASH, FLASH + 6, 3)), elf, "nucleo_l452re_p")
-    assert [function.name for function in recording.functions] == ["first", "hand", "last"]
-    found = [recording.function_at(FLASH + at) for at in (0, 4, 6, 8, 12, 14)]
-    assert found == ["first", "first", "?", "hand", "hand", "last"]
+    assert [function.name for function in recording.functions] == ["first", "hand", "last", "bare"]
+    found = [recording.function_at(FLASH + at) for at in (0, 4, 6, 8, 12, 14, 16, 1000)]
+    assert found == ["first", "first", "?", "hand", "hand", "last", "bare", "bare"]
     assert recording.board == "nucleo_l452re_p"
 
 
 @pytest.mark.arm
 def test_lines_of_what_was_executed(elf: Path) -> None:
-    recording = record(counts(Block(FLASH, FLASH + 16, 8)), elf, "nucleo_l452re_p")
-    found = [recording.line_at(FLASH + at) for at in (0, 2, 4, 6, 8, 14)]
+    recording = record(counts(Block(FLASH, FLASH + 20, 10)), elf, "nucleo_l452re_p")
+    found = [recording.line_at(FLASH + at) for at in (0, 2, 4, 6, 8, 14, 16, 18)]
     first, second = "first.c", "second.h"
-    assert found == [(first, 10), (second, 7), (first, 11), (first, 11), (first, 20), (first, 30)]
+    lines = [(first, 10), (second, 7), (first, 11), (first, 11), (first, 20), (first, 30)]
+    assert found == [*lines, None, None]  # and not line 30 for what follows the last line
     short = record(counts(Block(FLASH, FLASH + 4, 2)), elf, "nucleo_l452re_p")
     assert {line for _, _, line in short.lines} == {10, 7}
 
@@ -217,7 +226,7 @@ def test_neighbouring_blocks_become_one_piece(elf: Path) -> None:
 
 @pytest.mark.arm
 def test_code_outside_of_the_firmware_is_not_made_up(elf: Path) -> None:
-    ram, beyond = Block(0x20000000, 0x20000004, 2), Block(FLASH + 14, FLASH + 20, 3)
+    ram, beyond = Block(0x20000000, 0x20000004, 2), Block(FLASH + 18, FLASH + 24, 3)
     recording = record(counts(ram, beyond), elf, "nucleo_l452re_p")
     assert recording.code.pieces == [] and recording.counts.blocks[:2] == (ram, beyond)
     assert recording.code.instructions(ram) == () == recording.code.instructions(beyond)
