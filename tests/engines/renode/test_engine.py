@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ from mcusim.system.errors import BuildError, EngineError, MissingToolError
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.time_counts import time_counts
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
-from tests.processes import running_in
+from tests.processes import HANG_S, running_in, wait_for
 from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
@@ -119,8 +117,8 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
 def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
     with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=2)
-    assert caught.value.what == "no answer to sample 5 within 2 s"
+        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=10)
+    assert caught.value.what == "no answer to sample 5 within 10 s"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
     assert _renodes() == []
 
@@ -139,7 +137,7 @@ def test_a_fault_that_nothing_can_handle(nucleo: Board, build_folder: Path, tmp_
     """With FAULTMASK set, as in a fault handler."""
     firmware = build_library(library('__asm__ volatile("cpsid f\\n udf #0");'), nucleo, build_folder, "renode")
     with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(1), tmp_path, stall_s=10)
+        run(firmware, nucleo, samples(1), tmp_path)
     assert caught.value.what == "the firmware faulted in sample 0: undefined instruction"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
 
@@ -203,7 +201,7 @@ def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder:
 
     inputs = samples(16)
     inputs[8:, 0] = 1
-    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=100, progress=press_when_nothing_moves)
+    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
     assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
     assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
     assert _renodes() == [] and list(tmp_path.iterdir()) == []
@@ -253,18 +251,11 @@ renode.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tm
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
     try:
-        _wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
+        wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
     finally:
         parent.kill()
         parent.wait()
-    _wait_for(lambda: _renodes() == [])
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: _renodes() == [])
 
 
 def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
