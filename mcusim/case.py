@@ -20,7 +20,7 @@ from mcusim.engines.engine import Engine, Execution
 from mcusim.experiment.experiment import Case, Experiment, Model
 from mcusim.front import Generated, generate, read_model
 from mcusim.line.build import Firmware
-from mcusim.line.measure import Timing, accuracy, check_fits, measure
+from mcusim.line.measure import accuracy, check_fits, measure
 from mcusim.line.preflight import board_of
 from mcusim.line.sources import Sources
 from mcusim.line.trained import trained_model
@@ -31,7 +31,9 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
 from mcusim.system.progress import Progress
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.timing.time_counts import time_counts
+from mcusim.timing.timing import Timing
 from mcusim.workloads.generated import make_firmware
 
 
@@ -211,8 +213,9 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
         return None
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
-    folder, profiler = setting.out / case.id, PROFILERS[case.engine]
-    return time_firmware(firmware, board, inputs[samples], folder, setting.jobs, bench.watcher.progress, profiler)
+    folder, profile, progress = setting.out / case.id, PROFILERS[case.engine], bench.watcher.progress
+    counts = profile(firmware, board, inputs[samples], folder=folder, jobs=setting.jobs, progress=progress)
+    return time_counts(counts, firmware.elf, board, folder, CORTEX_M4F)
 
 
 def _identity(case: Case) -> Run:

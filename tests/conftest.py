@@ -8,11 +8,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mcusim.system.errors import McusimError
 from tests.required import skip_or_fail
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# A busy machine may take any time for an example.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,10 +1,13 @@
-"""What else runs on this machine, as tests see it."""
+"""What else runs on this machine, as tests see it, and waiting for it."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+HANG_S = 300.0  # so long nothing takes on the busiest machine: it hangs. No measure of speed
 
 
 def running_in(matches: Callable[[str], bool]) -> list[int]:
@@ -17,3 +20,11 @@ def running_in(matches: Callable[[str], bool]) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Until it holds. Gives up after HANG_S."""
+    end = time.monotonic() + HANG_S
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)

@@ -178,6 +178,13 @@ def test_rooms_do_not_know_each_other(path: Path) -> None:
         assert short(module) not in forbidden, f"{name_of(path)} imports {module}"
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "timing").glob("*.py")), ids=name_of)
+def test_timing_knows_of_an_engine_only_what_it_counted(path: Path) -> None:
+    for module, _ in imports_of(path):
+        if module.startswith(("mcusim.engines", "mcusim.line", "mcusim.pipeline")):
+            assert module == "mcusim.engines.counts"
+
+
 STARTS_PROGRAMS = r"subprocess\.(run|Popen|call|check_\w+)|os\.(system|popen|exec\w*|spawn\w*)"
 PRINTS = r"print|input|exit|click\.echo|sys\.exit|os\._exit"
 

@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML  # comes with check-jsonschema
 
 from mcusim.engines.renode import download as renode_download
+from tests.processes import HANG_S
 from tests.required import skip_or_fail
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def steps(path: Path) -> Iterator[dict[str, Any]]:
 
 def run(*command: str | Path) -> None:
     """Fails with what the program says, unless it says that all is well."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -139,7 +140,7 @@ def test_steps_of_ci_run_are_all_run_somewhere() -> None:
 
 
 def test_ci_run_refuses_unknown_steps() -> None:
-    done = subprocess.run([ROOT / ".ci" / "run", "test"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([ROOT / ".ci" / "run", "test"], capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 2 and done.stderr.startswith("unknown step: test ")
 
 

@@ -28,7 +28,8 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.models.keras import from_keras
 from mcusim.system.errors import McusimError
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.timing.time_counts import time_counts
 
 FILTERS = (16, 24, 32, 40, 48, 64, 80)
 BOARDS = {"nucleo_l452re_p": "NucleoL452REP", "sparkfun_edge": "SparkFunEdge"}
@@ -83,9 +84,11 @@ def _network(filters: int) -> Graph:
 
 def _time(graph: Graph, board_name: str, x: np.ndarray) -> tuple[float, float]:
     board = load_board(board_name)
-    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as folder:
-        firmware = build(emit_for("qemu", emit_library(lower(graph)), board), board, Path(folder))
-        timing = time_firmware(firmware, board, graph.encode(x[:SAMPLES]), Path(folder), 1, None, PROFILERS["qemu"])
+    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as name:
+        folder = Path(name)
+        firmware = build(emit_for("qemu", emit_library(lower(graph)), board), board, folder)
+        counts = PROFILERS["qemu"](firmware, board, graph.encode(x[:SAMPLES]), folder=folder, jobs=1)
+        timing = time_counts(counts, firmware.elf, board, folder, CORTEX_M4F)
     return timing.latency_ms, timing.cycles.mean / graph.macs
 
 

@@ -82,12 +82,13 @@ def profile(
     from mcusim.boards.board import load_board
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
+    from mcusim.timing.parameters import CORTEX_M4F
 
     found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
     for title, recording in found:
         where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
         chip = _with_wait_states(where.chip, wait_states)
-        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz)
+        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, CORTEX_M4F)
         click.echo(title)
         click.echo(render.to_text(priced, where, rows=rows))
     if disassembly or stacks:
@@ -133,8 +134,7 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[tuple[str, Recording]]:
     """The recordings that a run left beside its report."""
     from mcusim.reports.report import Report
-    from mcusim.timing.recording import load
-    from mcusim.timing.timing import RECORDING
+    from mcusim.timing.recording import RECORDING, load
 
     file = path / "report.json" if path.is_dir() else path
     report = Report.read(file)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Board
+from mcusim.engines.counts import Counts
 from mcusim.line.build import Firmware
 from mcusim.system.errors import MissingToolError
 from mcusim.system.progress import Progress as Progress  # noqa: PLC0414  (engines import it from here)
-from mcusim.timing.counts import Counts
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from mcusim.line.build import RomBytes
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
+from mcusim.timing.timing import Cycles, Timing
 
 if TYPE_CHECKING:
     from mcusim.datasets.dataset import Dataset
@@ -32,17 +32,6 @@ class Instructions:
     mean: float
     min: int
     max: int
-
-
-@dataclass(frozen=True)
-class Cycles:
-    """CPU cycles for one sample, over `samples` of them. `how`: modelled, measured (on silicon) or counted."""
-
-    mean: float
-    min: int
-    max: int
-    samples: int
-    how: str
 
 
 @dataclass(frozen=True)
@@ -75,17 +64,6 @@ class LayerFigures:
     cycles: float | None = None
     cycles_per_mac: float | None = None
     share: float | None = None
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What a run takes in time: of one sample, and of each function of the model with those that it calls."""
-
-    cycles: Cycles
-    latency_ms: float
-    energy_uwh: float
-    function_cycles: Mapping[str, float]
-    cycles_per_instruction: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ so a stall belongs to the instruction that waits. A cost depends on what ran bef
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mcusim.timing.decode import Instruction
-from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
+from mcusim.timing.parameters import CoreParameters
 
 _FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
 _AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase
@@ -34,21 +34,19 @@ class FetchQueue:
     A word is asked for as soon as the bus and one of the three places are free, and leaves when the decoder has taken
     its last halfword. That alone gives the cycle that is lost for every three 32-bit instructions at odd halfwords
     (Arm KA006138).
-    `late` are cycles by word (address / 4) that its memory takes longer.
     """
 
-    def __init__(self, words: int, late: dict[int, int] | None = None) -> None:
+    def __init__(self, words: int) -> None:
         self._words = words
-        self._late = late or {}
         self._ready: dict[int, int] = {}
         self._freed: dict[int, int] = {}
-        self._last, self._asked, self._start = -2, 0, 0
+        self._last, self._asked = -2, 0
         self._taken: set[int] = set()
 
     def restart(self, word: int, time: int) -> None:
         """A branch to `word` was taken; its address is on the bus at `time`."""
         self._ready, self._freed, self._taken = {}, {}, set()
-        self._start, self._last, self._asked = word, word - 1, time - 1
+        self._last, self._asked = word - 1, time - 1
 
     def lose(self, time: int) -> None:
         """The bus is taken in that cycle, by the target of a branch that was then not taken."""
@@ -61,9 +59,8 @@ class FetchQueue:
             asked = max(self._asked + 1, self._freed.get(following - self._words, -(1 << 30)) + 1)
             while asked in self._taken:
                 asked += 1
-            late = self._late.get(following, 0)
-            self._ready[following] = asked + _AVAILABLE + late
-            self._last, self._asked = following, asked + late
+            self._ready[following] = asked + _AVAILABLE
+            self._last, self._asked = following, asked
         return self._ready[word]
 
     def free(self, word: int, time: int) -> None:
@@ -74,12 +71,11 @@ class FetchQueue:
 class Core:
     """State of the core between instructions. `execute` returns the cycles by which one moves the end forward."""
 
-    parameters: CoreParameters = CORTEX_M4F
-    late: dict[int, int] = field(default_factory=dict)
+    parameters: CoreParameters
     now: int = 0
 
     def __post_init__(self) -> None:
-        self._queue = FetchQueue(self.parameters.queue_words, self.late)
+        self._queue = FetchQueue(self.parameters.queue_words)
         self._before: Instruction | None = None
         self._decoded = 0  # when the instruction before entered the decoder
         self._began = 0  # when it began to execute
@@ -101,7 +97,7 @@ class Core:
         began = self._begin(insn, begin, other_bus)
         end = began + self._duration(insn, began)
         if insn.branch:
-            self._leave(insn, decoded, began, end)
+            self._leave(insn, began, end)
         self._decoded, self._began, self._before = decoded, began, insn
         return self._passed(before_now, end)
 
@@ -129,7 +125,7 @@ class Core:
             self._queue.free(last, decoded)
         return decoded
 
-    def _leave(self, insn: Instruction, decoded: int, began: int, end: int) -> None:
+    def _leave(self, insn: Instruction, began: int, end: int) -> None:
         """The earliest address phase of the target: P cycles of refill after the branch (TRM table 3-1)."""
         p = self.parameters
         refill = {"direct": p.refill_direct, "indirect": p.refill_indirect}.get(insn.branch, p.refill_load)
@@ -208,10 +204,7 @@ def _slow_store(insn: Instruction) -> bool:
     return insn.kind == "store" and insn.register_offset
 
 
-def price(
-    steps: Iterable[Step], parameters: CoreParameters = CORTEX_M4F, late: dict[int, int] | None = None
-) -> list[int]:
-    """Cycles of each of `steps`, which run one after another. `late`: see FetchQueue."""
-    core = Core(parameters, late or {})
-    core.now, core._target_at = 2, 0
+def core_cycles(steps: Iterable[Step], parameters: CoreParameters) -> list[int]:
+    """Cycles of each of `steps`, which run one after another. The first one's word is there when they begin."""
+    core = Core(parameters, now=_AVAILABLE)
     return [core.execute(step) for step in steps]

@@ -121,8 +121,11 @@ def decode(code: bytes, address: int) -> list[Instruction]:
 
 
 def width(code: bytes, offset: int) -> int:
-    """Bytes of the instruction at `offset`: its first five bits tell (Armv7-M Architecture Reference Manual, A5.1)."""
-    return 4 if code[offset + 1] >> 3 >= 0x1D else 2
+    """Bytes of the instruction at `offset`: its first five bits tell (Armv7-M Architecture Reference Manual, A5.1).
+
+    Of a single byte, which damaged code can end with, nothing is known: 2.
+    """
+    return 4 if offset + 1 < len(code) and code[offset + 1] >> 3 >= 0x1D else 2
 
 
 def _facts(insn: capstone.CsInsn) -> Instruction:

@@ -1,100 +1,51 @@
-"""Code + Counts -> cycles of the core alone: what every block costs behind the block that ran before it."""
+"""Code + Counts -> EdgeCycles of the core alone: what every block costs behind the block that ran before it."""
 
 from __future__ import annotations
 
-import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from elftools.elf.elffile import ELFFile
 
-from mcusim.timing.core_cycles import Step, price
-from mcusim.timing.counts import ACCESS, FLASH, Block, Counts
-from mcusim.timing.decode import Instruction, decode
-from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
+from mcusim.engines.counts import ACCESS, FLASH, Block, Counts
+from mcusim.timing.code import Code
+from mcusim.timing.core_cycles import Step, core_cycles
+from mcusim.timing.parameters import CoreParameters
 
-_EXECUTABLE = 1
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
-class Code:
-    """Bytes of a firmware by address, and the instructions of its blocks."""
-
-    def __init__(self, pieces: Sequence[tuple[int, bytes]]) -> None:
-        self._pieces = sorted(pieces)
-        self._starts = [start for start, _ in self._pieces]
-        self._decoded: dict[tuple[int, int], tuple[Instruction, ...]] = {}
-
-    @classmethod
-    def of_elf(cls, path: Path) -> Code:
-        """The executable parts of a firmware, without what is copied to RAM."""
-        with path.open("rb") as file:
-            segments = [
-                s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_flags"] & _EXECUTABLE
-            ]
-            return cls(
-                [
-                    (int(s["p_vaddr"]), bytes(s.data()))
-                    for s in segments
-                    if s["p_filesz"] and s["p_vaddr"] == s["p_paddr"]
-                ]
-            )
-
-    @property
-    def pieces(self) -> list[tuple[int, bytes]]:
-        return list(self._pieces)
-
-    def bytes_of(self, start: int, end: int) -> bytes | None:
-        """None when that is not wholly inside one piece."""
-        at = bisect.bisect_right(self._starts, start) - 1
-        if at < 0:
-            return None
-        origin, data = self._pieces[at]
-        return data[start - origin : end - origin] if end <= origin + len(data) else None
-
-    def instructions(self, block: Block) -> tuple[Instruction, ...]:
-        """Empty for a block outside of the firmware."""
-        key = (block.start, block.end)
-        if key not in self._decoded:
-            data = self.bytes_of(*key) if block.instructions else None
-            self._decoded[key] = tuple(decode(data, block.start)) if data else ()
-        return self._decoded[key]
-
-
 @dataclass(frozen=True)
-class CoreCycles:
-    """`edges`: for each edge the cycles of each instruction of the block it leads to, `edge_totals` their sums.
+class EdgeCycles:
+    """`edges`: for each edge the cycles of each instruction of the block it leads to, `totals` their sums.
 
     `problems`: what could not be priced, and how often it ran.
     """
 
     edges: tuple[tuple[int, ...], ...]
-    edge_totals: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.int64]
     problems: Mapping[str, int]
 
 
-def core_cycles(code: Code, counts: Counts, parameters: CoreParameters = CORTEX_M4F) -> CoreCycles:
+def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeCycles:
     """Prices every edge of `counts` behind the blocks that most often led to it."""
     context = _Contexts(code, counts)
     priced = []
     problems: Counter[str] = Counter()
-    totals = counts.edge_counts.sum(axis=0).tolist()
-    for edge, executed in zip(counts.edges, totals, strict=True):
+    for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
         before = context.steps(edge.source)
         block = counts.blocks[edge.to]
         steps = context.block_steps(edge.source, edge.to)
-        costs = price([*before, *steps], parameters)[len(before) :]
+        costs = core_cycles([*before, *steps], parameters)[len(before) :]
         priced.append(tuple(costs))
         problems.update(_problems(block, steps, int(executed), parameters))
         if steps and steps[0].jumped and before and not before[-1].instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
-    edge_totals = np.array([sum(costs) for costs in priced], np.int64)
-    return CoreCycles(tuple(priced), edge_totals, dict(problems))
+    totals = np.array([sum(costs) for costs in priced], np.int64)
+    return EdgeCycles(tuple(priced), totals, dict(problems))
 
 
 def _problems(block: Block, steps: Sequence[Step], executed: int, parameters: CoreParameters) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Counts + core cycles + chip + clock -> what each event costs: flash not in a buffer, slow RAM, unaligned loads.
+"""Counts + EdgeCycles + chip + clock -> what each event costs: flash not in a buffer, slow RAM, unaligned loads.
 
 Events do not depend on the clock, only their prices do: a profile is priced again for another clock without a run.
 """
@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Chip
-from mcusim.system.errors import ConfigurationError
-from mcusim.timing.counts import (
+from mcusim.engines.counts import (
     ACCESS,
     DATA_HIT,
     DATA_MISS,
@@ -25,8 +24,10 @@ from mcusim.timing.counts import (
     Counts,
     Event,
 )
+from mcusim.system.errors import ConfigurationError
+from mcusim.timing.code import Code
 from mcusim.timing.decode import Instruction
-from mcusim.timing.edge_cycles import Code, CoreCycles
+from mcusim.timing.edge_cycles import EdgeCycles
 
 _SHORTEST_GRANULE = 2  # cycles that the code before a granule takes at least, where that is not known
 
@@ -46,7 +47,7 @@ def wait_states(chip: Chip, clock_hz: int) -> int:
     return states
 
 
-def event_prices(code: Code, counts: Counts, core: CoreCycles, chip: Chip, clock_hz: int) -> Prices:
+def event_prices(code: Code, counts: Counts, core: EdgeCycles, chip: Chip, clock_hz: int) -> Prices:
     """Cycles of one occurrence of each of `counts.events`."""
     states = wait_states(chip, clock_hz)
     assert chip.timing is not None
@@ -84,9 +85,8 @@ def _unaligned(kind: int, insn: Instruction) -> int:
 class _BlockTimes:
     """Mean cycles of the core in each granule of each block."""
 
-    def __init__(self, code: Code, counts: Counts, core: CoreCycles, granule_bytes: int) -> None:
+    def __init__(self, code: Code, counts: Counts, core: EdgeCycles, granule_bytes: int) -> None:
         self._granule = granule_bytes
-        self._blocks = counts.blocks
         self._sums: dict[tuple[int, int], float] = defaultdict(float)
         executed: dict[int, int] = defaultdict(int)
         for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
@@ -114,7 +114,7 @@ def address_of(event: Event, counts: Counts, granule_bytes: int) -> int:
     return event.address
 
 
-def skipped_savings(code: Code, counts: Counts, core: CoreCycles) -> dict[int, npt.NDArray[np.float64]]:
+def skipped_savings(code: Code, counts: Counts, core: EdgeCycles) -> dict[int, npt.NDArray[np.float64]]:
     """Cycles (samples,) by address that conditional loads and stores did not take.
 
     Where the condition is false they take 1 (TRM table 3-1).
@@ -124,18 +124,20 @@ def skipped_savings(code: Code, counts: Counts, core: CoreCycles) -> dict[int, n
         for i, event in enumerate(counts.events)
         if event.kind == ACCESS
     }
-    saved: dict[int, npt.NDArray[np.float64]] = {}
+    none = np.zeros(counts.samples)
+    words: dict[int, int] = {}
+    at_most: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
+    executed: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
     for column, (edge, costs) in enumerate(zip(counts.edges, core.edges, strict=True)):
+        times = counts.edge_counts[:, column].astype(np.float64)
         for insn, cost in zip(code.instructions(counts.blocks[edge.to]), costs, strict=True):
             if insn.conditional and insn.words:
-                times = counts.edge_counts[:, column].astype(np.float64)
-                saved[insn.address] = saved.get(insn.address, np.zeros(counts.samples)) + times * max(0, cost - 1)
-                saved.setdefault(-insn.address, np.zeros(counts.samples))
-                saved[-insn.address] += times
-    found = {}
-    for address in [a for a in saved if a > 0]:
-        insn = next(i for b in counts.blocks for i in code.instructions(b) if i.address == address)
-        executed = np.maximum(saved[-address], 1)
-        done = np.minimum(accesses.get(address, np.zeros(counts.samples)) / insn.words, executed)
-        found[address] = saved[address] * (1 - done / executed)
-    return found
+                words[insn.address] = insn.words
+                at_most[insn.address] += times * max(0, cost - 1)
+                executed[insn.address] += times
+    saved = {}
+    for address, moved in words.items():
+        reached = np.maximum(executed[address], 1)
+        done = np.minimum(accesses.get(address, none) / moved, reached)
+        saved[address] = at_most[address] * (1 - done / reached)
+    return saved

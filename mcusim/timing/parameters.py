@@ -23,7 +23,7 @@ class CoreParameters:
 
     load: int = 2  # TRM: LDR 2, one less behind another load (pairing)
     store: int = 1  # TRM 3.3.2: STR with immediate offset is always one
-    store_register_offset: int = 2  # TRM 3.3.2: nothing pipelines behind it
+    store_register_offset: int = 2  # TRM 3.3.2: nothing pairs behind it
     transfer: int = 1  # TRM: LDM, STM, LDRD, STRD take 1 + N
     divide: int = 6  # TRM: 2..12 by the operands, which a profile does not know
     divide_low: int = 2
@@ -65,13 +65,13 @@ FREE = {
     ),
     "refill_load": Free(2, 3, "TRM 3.3.2: LDR PC takes at least 5, TBB at least 6"),
     "address_after_alu": Free(0, 1, "TRM 3.3.2, and measured by jnk0le: an address has to be there one cycle early"),
-    "address_after_load": Free(0, 1, "as address_after_alu; GCC's pipeline description says 0"),
+    "address_after_load": Free(0, 1, "as address_after_alu; GCC's description of the core says 0"),
     "load_after_store": Free(0, 1, "measured by jnk0le: a load right behind a store adds one cycle"),
     "store_hides_load": Free(
         0, 1, "measured by jnk0le: load and store run at one a cycle; TRM 3.3.2 says 3 for the pair"
     ),
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
-    "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pipeline only while all go to the same memory"),
+    "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
     "not_taken_fetch": Free(
         0, 1, "measured by jnk0le: a branch not taken can take 2; its target took the fetch of a cycle"
     ),

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Board, Chip
-from mcusim.timing.edge_cycles import CoreCycles, core_cycles
+from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
-from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
+from mcusim.timing.parameters import CoreParameters
 from mcusim.timing.recording import Recording
 
 HOW = "modelled"
@@ -62,18 +62,16 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
     return cycles / clock * current_a * board.supply_v / 3600 * 1e6
 
 
-def price_recording(
-    recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters = CORTEX_M4F
-) -> Profile:
+def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
     """What the recorded execution takes on `chip` at `clock_hz`.
 
     Raises ConfigurationError when the chip does not run at that clock.
     """
     counts, code = recording.counts, recording.code
-    core = core_cycles(code, counts, parameters)
+    core = edge_cycles(code, counts, parameters)
     prices = event_prices(code, counts, core, chip, clock_hz)
     saved = skipped_savings(code, counts, core)
-    of_core = counts.edge_counts.astype(np.float64) @ core.edge_totals
+    of_core = counts.edge_counts.astype(np.float64) @ core.totals
     of_core = of_core - sum(saved.values(), np.zeros(counts.samples))
     cycles = of_core + counts.event_counts.astype(np.float64) @ prices
     by_address, executed = _by_address(recording, core, parameters)
@@ -101,9 +99,9 @@ def price_recording(
 
 
 def _by_address(
-    recording: Recording, core: CoreCycles, parameters: CoreParameters
+    recording: Recording, core: EdgeCycles, parameters: CoreParameters
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """A branch takes the cycles of refilling the pipeline, which the model charges to its target."""
+    """A branch takes the cycles of its refill, which the model charges to its target."""
     counts, code = recording.counts, recording.code
     cycles: dict[int, float] = defaultdict(float)
     executed: dict[int, float] = defaultdict(float)
@@ -139,7 +137,7 @@ def _by_function(
     for edge, times in zip(counts.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
         source, to = counts.blocks[edge.source], counts.blocks[edge.to]
         caller, callee = recording.function_at(source.start), recording.function_at(to.start)
-        if not source.instructions or caller == callee:
+        if not (source.instructions and to.instructions) or caller == callee:
             continue
         last = code.instructions(source)[-1:]
         if to.start in starts or (last and last[0].branch in ("", "direct")):  # else it returns

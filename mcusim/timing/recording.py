@@ -13,11 +13,12 @@ import numpy as np
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcusim.engines.counts import Block, Counts, Edge, Event
 from mcusim.system.elf import read_elf
 from mcusim.system.errors import DataError
-from mcusim.timing.counts import Block, Counts, Edge, Event
-from mcusim.timing.edge_cycles import Code
+from mcusim.timing.code import Code
 
+RECORDING = "profile.json"  # its name in the folder of a run
 _FORMAT = 1
 
 
@@ -138,26 +139,29 @@ def load(path: Path) -> Recording:
                 f"{path.name!r} is a profile of format {document['format']!r}, not {_FORMAT}", where=str(path)
             )
         return _recording(document)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(
             f"{path.name!r} is not a profile: {error}", where=str(path), hint="make one with mcusim profile"
         ) from error
 
 
 def _recording(document: dict) -> Recording:  # type: ignore[type-arg]
-    edges, events = document["edges"], document["events"]
+    blocks = tuple(Block(*map(int, row)) for row in document["blocks"])
+    edges = tuple(Edge(*map(int, row)) for row in document["edges"])
+    events = tuple(Event(*map(int, row)) for row in document["events"])
+    if any(not 0 <= at < len(blocks) for edge in edges for at in (edge.source, edge.to)):
+        raise ValueError("an edge of it names a block that it does not have")
     samples = len(document["edge_counts"])
-    counts = Counts(
-        blocks=tuple(Block(*row) for row in document["blocks"]),
-        edges=tuple(Edge(*row) for row in edges),
-        edge_counts=np.array(document["edge_counts"], np.uint64).reshape(samples, len(edges)),
-        events=tuple(Event(*row) for row in events),
-        event_counts=np.array(document["event_counts"], np.uint64).reshape(samples, len(events)),
-    )
     return Recording(
         board=str(document["board"]),
-        counts=counts,
-        code=Code([(start, base64.b64decode(data)) for start, data in document["code"]]),
-        functions=tuple(Function(*row) for row in document["functions"]),
-        lines=tuple((int(a), str(n), int(line)) for a, n, line in document["lines"]),
+        counts=Counts(
+            blocks=blocks,
+            edges=edges,
+            edge_counts=np.array(document["edge_counts"], np.uint64).reshape(samples, len(edges)),
+            events=events,
+            event_counts=np.array(document["event_counts"], np.uint64).reshape(samples, len(events)),
+        ),
+        code=Code([(int(start), base64.b64decode(data, validate=True)) for start, data in document["code"]]),
+        functions=tuple(Function(str(name), int(start), int(end)) for name, start, end in document["functions"]),
+        lines=tuple((int(address), str(name), int(line)) for address, name, line in document["lines"]),
     )

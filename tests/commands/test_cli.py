@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from mcusim.system.errors import EngineError, MissingToolError, ModelError
 from tests.lines import FakeEngine, FakeStages, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
+from tests.processes import HANG_S
 from tests.reports.reports import full_report
 
 ROOT = Path(__file__).parents[2]
-SLOW_FACTOR = 6  # machines are slower than a developer's; 0.5 s is the goal
 EXPERIMENT = """\
 [dataset]
 name = "digits"
@@ -54,19 +53,30 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def mcusim(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    options["env"] = {**os.environ, "PYTHONPATH": str(ROOT), **options.get("env", {})}
     command = [sys.executable, "-m", "mcusim", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=False, **options)
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=HANG_S, check=False)
 
 
 # -- quick, and light --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["boards"], ["--version"], ["run", "--help"]])
-def test_quick_commands_are_quick(arguments: list[str]) -> None:
-    began = time.monotonic()
-    assert mcusim(*arguments).returncode == 0
-    assert time.monotonic() - began < 0.5 * SLOW_FACTOR
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_loads_no_package_but_click(arguments: list[str]) -> None:
+    """What takes time is importing: counted, because a clock says more of the machine."""
+    code = f"""
+import sys
+before = set(sys.modules)
+from mcusim.commands import cli
+assert cli.execute({arguments!r}) == 0
+print("loaded:", *sorted({{name.partition(".")[0] for name in set(sys.modules) - before}} - sys.stdlib_module_names))
+"""
+    assert python(code).stdout.splitlines()[-1] == "loaded: click mcusim"
 
 
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "h5py", "pooch")
@@ -80,18 +90,8 @@ from mcusim.commands import cli
 assert cli.execute([{command!r}]) == 0
 print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
-    )
+    done = python(code)
     assert done.stdout.splitlines()[-1] == "loaded:", done.stderr
-
-
-def test_help_imports_no_numpy() -> None:
-    code = "import sys; from mcusim.commands import cli; cli.execute(['--help']); sys.exit('numpy' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False).returncode
-        == 0
-    )
 
 
 # -- help --------------------------------------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ def test_sigterm_ends_like_ctrl_c(path: Path) -> None:
 import dataclasses, time
 from mcusim import case
 from mcusim.commands import cli
-load = lambda *_: (print("go", flush=True), time.sleep(60))
+load = lambda *_: (print("go", flush=True), time.sleep(1000))
 case.STAGES = dataclasses.replace(case.STAGES, load_dataset=load)
 cli.main()
 """
@@ -374,7 +374,7 @@ cli.main()
     )
     assert process.stdout and process.stdout.readline() == "go\n"
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30)[1] == "interrupted\n" and process.returncode == 130
+    assert process.communicate(timeout=HANG_S)[1] == "interrupted\n" and process.returncode == 130
 
 
 # -- stages ------------------------------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_a_header_that_claims_a_terabyte(file: Path) -> None:
         npz_file.load(file)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_damage_anywhere_is_a_data_error_or_harmless(tmp_path: Path, data: st.DataObject) -> None:
     """Never a traceback of NumPy or zipfile, wherever bytes are cut off or changed."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mcusim.boards.board import Board, load_board
-from tests.tiny_library import BOARDS
+from mcusim.engines import shares
+from tests.processes import running_in
+from tests.tiny_library import BOARDS, OUTPUTS
 
 
 @pytest.fixture(params=BOARDS)
@@ -42,3 +46,30 @@ def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def no_time_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`no_time_before(n)`: for who watches a run in tmp_path the clock stands still until n samples are answered and
+    at most one process is left, so that on a busy machine nothing but that process stalls.
+    """
+
+    def install(samples: int) -> None:
+        began: list[float] = []
+
+        def monotonic() -> float:
+            if not began and _answered(tmp_path) >= samples and len(_left_in(tmp_path)) <= 1:
+                began.append(time.monotonic())
+            return time.monotonic() - began[0] if began else 0.0
+
+        monkeypatch.setattr(shares, "time", SimpleNamespace(monotonic=monotonic, sleep=time.sleep))
+
+    return install
+
+
+def _answered(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("output.bin")) // OUTPUTS
+
+
+def _left_in(folder: Path) -> list[int]:
+    return running_in(lambda working: Path(working).is_relative_to(folder))

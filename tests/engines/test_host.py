@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,15 +61,22 @@ def test_sanitizers_end_the_run(statement: str, words: str, nucleo: Board, build
         ("if (input[0] == 5) __builtin_trap();", "failed in sample 5: killed by SIG"),
         ("if (input[0] == 5) exit(3);", "failed in sample 5: exit code 3"),
         ("if (input[0] == 5) exit(0);", "is incomplete"),
-        ('if (input[0] == 5) for (;;) { __asm__ volatile(""); }', "no answer to sample 5 within 0.5 s"),
     ],
 )
 def test_failures(statement: str, words: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(statement, "#include <stdlib.h>"), nucleo, build_folder, "host")
     with pytest.raises(EngineError) as caught:
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2, stall_s=0.5)
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2)
     assert words in caught.value.what
     assert not list(tmp_path.rglob("core*"))
+
+
+def test_a_hang(nucleo: Board, build_folder: Path, tmp_path: Path, no_time_before: Callable[[int], None]) -> None:
+    hang = 'if (input[0] == 5) for (;;) { __asm__ volatile(""); }'
+    firmware = build_library(library(hang), nucleo, build_folder, "host")
+    no_time_before(5)
+    with pytest.raises(EngineError, match=r"^no answer to sample 5 within 0\.5 s"):
+        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2, stall_s=0.5)
 
 
 def test_ctrl_c(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from mcusim.experiment.experiment import Expect
 from mcusim.line.budgets import check
 from mcusim.line.build import RomBytes
-from mcusim.line.measure import Cycles, RamBytes
+from mcusim.line.measure import RamBytes
 from mcusim.reports.report import Run, RunError
+from mcusim.timing.timing import Cycles
 
 
 def run(**figures: object) -> Run:

@@ -15,11 +15,9 @@ from mcusim.engines.engine import Execution
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import lower
 from mcusim.line.measure import (
-    Cycles,
     Instructions,
     Mismatch,
     RamBytes,
-    Timing,
     accuracy,
     check_fits,
     compare,
@@ -29,6 +27,7 @@ from mcusim.line.measure import (
 from mcusim.line.quantize import quantize
 from mcusim.program import Program
 from mcusim.system.errors import DataError
+from mcusim.timing.timing import Cycles, Timing
 from tests.graphs import Builder
 
 BOARD = load_board("nucleo_l452re_p")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mcusim.line.build import RomBytes
-from mcusim.line.measure import Cycles, Instructions, LayerFigures, Mismatch, RamBytes
+from mcusim.line.measure import Instructions, LayerFigures, Mismatch, RamBytes
 from mcusim.reports.report import Check, Report, Run, RunError
+from mcusim.timing.timing import Cycles
 
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mcusim.system.command import find, run, start, stop
 from mcusim.system.errors import MissingToolError
+from tests.processes import running_in, wait_for
 
 
 def test_run(tmp_path: Path) -> None:
@@ -22,12 +22,13 @@ def test_bytes_that_are_no_text() -> None:
     assert run(["printf", r"\377a"]).stdout == "\ufffda"
 
 
-def test_a_program_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended with what it started, and nobody waits for that to end by itself."""
     monkeypatch.setattr("mcusim.system.command._TERMINATION_S", 0.2)
-    began = time.monotonic()
     with pytest.raises(MissingToolError, match="did not end within 0 s"):
-        run(["sh", "-c", "trap '' TERM; sleep 60 & wait"], timeout_s=0.2)
-    assert time.monotonic() - began < 5
+        run(["sh", "-c", "trap '' TERM; (sleep 60; touch ended) & wait"], folder=tmp_path, timeout_s=0.2)
+    wait_for(lambda: not running_in(lambda working: Path(working) == tmp_path))
+    assert not (tmp_path / "ended").exists()
 
 
 def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
@@ -51,17 +52,12 @@ def test_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
-    process = start(["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/child; wait"])
-    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text().strip():
-        time.sleep(0.01)
+    process = start(["sh", "-c", f"sleep 100000 & echo $! > {tmp_path}/child; wait"])
+    wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip())
     child = int((tmp_path / "child").read_text())
     stop([process])
     assert process.poll() is not None
-    for _ in range(200):
-        if not _alive(child):
-            return
-        time.sleep(0.01)
-    raise AssertionError("the child is still there")
+    wait_for(lambda: not _alive(child))
 
 
 def _alive(pid: int) -> bool:

@@ -13,10 +13,10 @@ import pytest
 
 from mcusim import pipeline
 from mcusim.experiment.experiment_file import open_experiment
-from mcusim.line.measure import Cycles
 from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.system.errors import EngineError
 from mcusim.testing import robot_library
+from mcusim.timing.timing import Cycles
 from tests.lines import FakeEngine, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414

@@ -9,12 +9,13 @@ import pytest
 
 from mcusim.boards.board import Board, load_board
 from mcusim.engines import shares
+from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu import plugin
 from mcusim.engines.qemu import profile as qemu_profile
 from mcusim.engines.qemu.process import QemuProcess
 from mcusim.system.errors import ConfigurationError, EngineError
-from mcusim.timing.counts import ACCESS, FLASH, REGION, Counts
+from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import price_recording
 from mcusim.timing.recording import load, record, save
 from tests.engines.qemu.test_engine import INT8, MIXED_STATEMENT, MIXED_WORK
@@ -67,7 +68,7 @@ def test_counts_equal_a_callback_for_each_instruction(
 
 def _cycles(counts: Counts, elf: Path, board: Board) -> list[float]:
     recording = record(counts, elf, board.name)
-    cycles: list[float] = price_recording(recording, board.chip, board.clock_hz).cycles.tolist()
+    cycles: list[float] = price_recording(recording, board.chip, board.clock_hz, CORTEX_M4F).cycles.tolist()
     return cycles
 
 
@@ -86,14 +87,14 @@ def test_profile_says_where_and_survives_its_file(board: Board, build_folder: Pa
     recording = record(
         qemu_profile.profile(firmware, board, samples(3), folder=tmp_path, jobs=1), firmware.elf, board.name
     )
-    profile = price_recording(recording, board.chip, board.clock_hz)
+    profile = price_recording(recording, board.chip, board.clock_hz, CORTEX_M4F)
     assert {"cnn", "branches", "recurse", "straight"} <= set(profile.by_function)
     assert sum(profile.by_function.values()) == pytest.approx(profile.mean)
     assert profile.inclusive["cnn"] == pytest.approx(profile.mean, rel=0.02)
     assert any(file == "model.c" for file, _ in profile.by_line)
     assert not any("unknown" in problem or "outside" in problem for problem in profile.problems)
     save(recording, tmp_path / "profile.json")
-    again = price_recording(load(tmp_path / "profile.json"), board.chip, board.clock_hz)
+    again = price_recording(load(tmp_path / "profile.json"), board.chip, board.clock_hz, CORTEX_M4F)
     assert again.cycles.tolist() == profile.cycles.tolist() and again.by_address == profile.by_address
 
 

@@ -12,7 +12,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from mcusim.engines.renode import installation as renode_installation
 from mcusim.engines.renode.download import FOLDER, OTHER_WAYS, PYRENODE, install_pyrenode3, install_renode
 from mcusim.system import download
 from mcusim.system.errors import MissingToolError
+from tests.processes import HANG_S, wait_for
 from tests.server import CONTENT, Server
 from tests.server import server as server  # noqa: PLC0414  (a fixture)
 from tests.small_disk import leave_free, small_disk
@@ -481,7 +481,7 @@ def test_a_failure_is_exit_code_4(
 
 
 def test_ctrl_c_during_the_download(server: Server, publish: Publish, cache: Path) -> None:
-    server.cut, server.stalls_s = [200_000], 30.0
+    server.cut, server.stalls_s = [200_000], HANG_S
     process = subprocess.Popen(
         [sys.executable, "-m", "mcusim", "engines", "install", "renode"],
         stdout=subprocess.PIPE,
@@ -489,13 +489,9 @@ def test_ctrl_c_during_the_download(server: Server, publish: Publish, cache: Pat
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    deadline = time.monotonic() + 30
-    parts = []
-    while time.monotonic() < deadline and not (parts and parts[0].stat().st_size > 100_000):
-        time.sleep(0.05)
-        parts = list(cache.glob("*.part"))
+    wait_for(lambda: any(part.stat().st_size > 100_000 for part in cache.glob("*.part")))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130 and out == "" and err.splitlines()[-1] == "interrupted"
     [part] = cache.glob("*.part")
     part.rename(cache / "renode.tar.gz.part")  # the real name, in that process

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,10 @@ from mcusim.engines.renode.installation import DRIVERS
 from mcusim.line.build import Firmware, build, read_firmware
 from mcusim.line.emit_firmware import emit_console
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.timing.time_counts import time_counts
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
-from tests.processes import running_in
+from tests.processes import HANG_S, running_in, wait_for
 from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
@@ -88,16 +87,13 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.arm
 def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
-    inputs, folder = (
-        samples(12)[::2],
-        tmp_path,
-    )  # even ones have no thousand instructions without a branch, cut elsewhere
+    inputs = samples(12)[::2]  # even ones have no thousand instructions without a branch, cut elsewhere
     timings = []
     for engine, profiler in ((qemu, qemu_profile.profile), (renode, renode_profile.profile)):
         sources = library(MIXED_STATEMENT, MIXED_WORK)
         firmware = build_library(sources, board, build_folder, engine.NAME)
-        counts = profiler(firmware, board, inputs, folder=folder, jobs=1)
-        timings.append((counts, time_firmware(firmware, board, inputs, folder, 2, None, profiler)))
+        counts = profiler(firmware, board, inputs, folder=tmp_path, jobs=2)
+        timings.append((counts, time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)))
     (theirs, qemu_timing), (ours, timing) = timings
     assert ours.instructions().tolist() == theirs.instructions().tolist()
     assert timing.cycles.mean == pytest.approx(qemu_timing.cycles.mean, rel=1e-3)
@@ -107,7 +103,8 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
     """DWT_CYCCNT as firmware reads it around a call, once the overlay knows the modelled cycles per instruction."""
     firmware = build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, "renode")
     inputs = samples(5)
-    timing = time_firmware(firmware, board, inputs, tmp_path, 1, None, renode_profile.profile)
+    counts = renode_profile.profile(firmware, board, inputs, folder=tmp_path, jobs=1)
+    timing = time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)
     options = {"cycles_per_instruction": timing.cycles_per_instruction, "read_cycle_counter": True}
     execution = run(firmware, board, inputs, tmp_path, **options)
     assert execution.cycle_counter is not None
@@ -120,8 +117,8 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
 def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
     with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=2)
-    assert caught.value.what == "no answer to sample 5 within 2 s"
+        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=10)
+    assert caught.value.what == "no answer to sample 5 within 10 s"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
     assert _renodes() == []
 
@@ -140,7 +137,7 @@ def test_a_fault_that_nothing_can_handle(nucleo: Board, build_folder: Path, tmp_
     """With FAULTMASK set, as in a fault handler."""
     firmware = build_library(library('__asm__ volatile("cpsid f\\n udf #0");'), nucleo, build_folder, "renode")
     with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(1), tmp_path, stall_s=10)
+        run(firmware, nucleo, samples(1), tmp_path)
     assert caught.value.what == "the firmware faulted in sample 0: undefined instruction"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
 
@@ -204,7 +201,7 @@ def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder:
 
     inputs = samples(16)
     inputs[8:, 0] = 1
-    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=100, progress=press_when_nothing_moves)
+    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
     assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
     assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
     assert _renodes() == [] and list(tmp_path.iterdir()) == []
@@ -254,18 +251,11 @@ renode.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tm
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
     try:
-        _wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
+        wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
     finally:
         parent.kill()
         parent.wait()
-    _wait_for(lambda: _renodes() == [])
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: _renodes() == [])
 
 
 def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:

@@ -108,10 +108,10 @@ def test_versions_with_a_note(version: str, tmp_path: Path) -> None:
 
 
 def test_a_program_that_hangs_or_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renode_installation, "_START_S", 0.3)
     path = program(tmp_path / "bin")
     path.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(100)\n")
-    with pytest.raises(MissingToolError, match=r"did not end within 0 s"):
+    with monkeypatch.context() as patch, pytest.raises(MissingToolError, match=r"did not end within 0 s"):
+        patch.setattr(renode_installation, "_START_S", 0.3)
         find_installation()
     path.write_text("#!/bin/sh\nkill -9 $$\n")
     with pytest.raises(MissingToolError, match="this is not a Renode"):

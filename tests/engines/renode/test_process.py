@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,14 @@ def test_a_failure_is_told(name: str, nucleo: Board, tmp_path: Path, monkeypatch
     assert list((tmp_path / "run").glob("run-*/0/engine.log"))  # evidence stays
 
 
-def test_a_hang_of_renode_itself(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hang_of_renode_itself(
+    nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_time_before: Callable[[int], None]
+) -> None:
     install(tmp_path, "answer(3); time.sleep(1000)", monkeypatch)
     monkeypatch.setattr(renode, "START_S", 0.5)
-    began = time.monotonic()
+    no_time_before(3)
     error = fails(nucleo, tmp_path, jobs=1, stall_s=0.1)
-    assert error.what == "Renode itself gave no answer to sample 3 within 0.6 s" and time.monotonic() - began < 8
+    assert error.what == "Renode itself gave no answer to sample 3 within 0.6 s"
 
 
 def test_ctrl_c_keeps_what_is_finished(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,8 @@ def read_counts(folders: Sequence[Path]) -> Counts:
     samples: list[_Sample] = []
     for folder in folders:
         try:
-            numbers = np.fromfile(folder / "samples.bin", np.uint64).tolist()
-            records = np.fromfile(folder / "blocks.bin", np.uint32).reshape(-1, 4).tolist()
+            numbers = np.frombuffer((folder / "samples.bin").read_bytes(), np.uint64).tolist()
+            records = np.frombuffer((folder / "blocks.bin").read_bytes(), np.uint32).reshape(-1, 4).tolist()
             blocks = [Block(start, end, instructions) for start, end, _, instructions in records]
             samples.extend(_split(numbers, blocks))
         except (OSError, ValueError, IndexError) as error:

@@ -1,0 +1,66 @@
+"""Small programs in machine code and traces of their blocks: what an engine would count, countable by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from mcusim.engines.counts import Block, Counts, Edge, Event
+from mcusim.timing.code import Code
+from mcusim.timing.core_cycles import Step
+from mcusim.timing.decode import decode
+
+START = 0x08000100
+OUTSIDE = Block(0xFFFFFFFF, 0xFFFFFFFF, 0)
+
+
+@dataclass(frozen=True)
+class Program:
+    """`machine_code` in hexadecimal, at START. `places` of blocks: first byte and end, from START on."""
+
+    machine_code: str
+    places: Mapping[str, tuple[int, int]]
+
+    @property
+    def code(self) -> Code:
+        return Code([(START, bytes.fromhex(self.machine_code))])
+
+    def block(self, name: str) -> Block:
+        first, end = self.places[name]
+        data = bytes.fromhex(self.machine_code)[first:end]
+        return Block(START + first, START + end, len(decode(data, START + first)))
+
+    def counts(self, *traces: str, events: Sequence[tuple[int, int, int, Sequence[int]]] = ()) -> Counts:
+        """One sample a trace: names of blocks in order. `events`: kind, block, address, count in each sample."""
+        blocks = (*(self.block(name) for name in self.places), OUTSIDE)
+        numbers = {name: number for number, name in enumerate([*self.places, "outside"])}
+        ran = [Counter(pairwise(["outside", *trace.split(), "outside"])) for trace in traces]
+        pairs = sorted({pair for counter in ran for pair in counter})
+        return Counts(
+            blocks=blocks,
+            edges=tuple(Edge(numbers[source], numbers[to]) for source, to in pairs),
+            edge_counts=np.array([[counter[pair] for pair in pairs] for counter in ran], np.uint64),
+            events=tuple(Event(kind, block, address) for kind, block, address, _ in events),
+            event_counts=np.array([times for *_, times in events], np.uint64).reshape(len(events), len(traces)).T,
+        )
+
+    def steps(self, trace: str) -> list[Step]:
+        """Every instruction that a trace executes, in order."""
+        steps: list[Step] = []
+        for before, name in pairwise(["outside", *trace.split()]):
+            jumped = before == "outside" or self.places[before][1] != self.places[name][0]
+            instructions = self.code.instructions(self.block(name))
+            steps += [Step(insn, jumped and n == 0) for n, insn in enumerate(instructions)]
+        return steps
+
+
+# cnn:   push {r4, lr}; bl inner; pop {r4, pc}
+# inner: adds r0, #1; subs r1, #1; bne inner; bx lr
+CALL = Program(
+    "10b5" + "00f001f8" + "10bd" + "0130" + "0139" + "fcd1" + "7047",
+    {"enter": (0, 6), "leave": (6, 8), "loop": (8, 14), "return": (14, 16)},
+)
