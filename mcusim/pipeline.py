@@ -15,7 +15,9 @@ from mcusim.boards.board import Board
 from mcusim.datasets import Normalization, load_dataset
 from mcusim.engines import ENGINES, PROFILERS
 from mcusim.engines.engine import Execution
-from mcusim.experiment.experiment import Case, Experiment, Model, Quantization
+from mcusim.experiment.case import Case
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import Model, Quantization
 from mcusim.graph import Graph
 from mcusim.line import budgets
 from mcusim.line.build import Firmware, build

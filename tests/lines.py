@@ -15,7 +15,8 @@ from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Execution, Progress
-from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
@@ -44,6 +45,7 @@ class FakeEngine:
     """Answers what `answers` (model's C digest -> outputs) holds; `trouble` is called before each run."""
 
     NAME: str = "host"
+    NEEDS_BOARD: bool = False
     MEASURES: frozenset[str] = frozenset({"outputs"})
     answers: dict[str, Array] = field(default_factory=dict)
     trouble: Callable[[int], None] = lambda number: None

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines import host
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu

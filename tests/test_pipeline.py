@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mcusim import pipeline
-from mcusim.experiment.experiment import DatasetChoice, Expect, Experiment, Model, Quantization, Target
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, Expect, Model, Quantization, Target
 from mcusim.line.watcher import Silent
 from mcusim.pipeline import evenly, run
 from mcusim.reports.report import Report, Run

@@ -24,7 +24,6 @@ from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, sugge
 from mcusim.system.names import printable
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-USAGE = ConfigurationError.exit_code
 
 
 class _Commands(click.Group):

@@ -23,6 +23,7 @@ from mcusim.system.toolchain import find_host_compiler, version_line
 
 NAME = "host"
 MEASURES = frozenset({"outputs"})
+NEEDS_BOARD = False
 
 
 def missing() -> MissingToolError | None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from mcusim.datasets.npz_file import read_arrays, samples
-from mcusim.experiment.experiment import Quantization, Unusable
+from mcusim.experiment.tables import Quantization
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import SCHEMES, calibration_subset, quantize
+from mcusim.line.quantize import calibration_subset, quantize
 from mcusim.line.sources import Sources
 from mcusim.models.keras import from_file
 from mcusim.numbers.power_of_two import Array
-from mcusim.system.errors import ConfigurationError, DataError, suggestion
+from mcusim.system.errors import DataError
+from mcusim.system.validation import COMMAND_LINE, validate
 from mcusim.training.normalization_file import load_normalization
 
 CALIBRATION_ARRAYS = ("x_train", "x")
@@ -28,7 +27,7 @@ def library_of_model(path: Path, calibration: Path | None, **words: str) -> Sour
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train` or `x`; the model's normalization is applied.
     """
-    chosen = _quantization(words)
+    chosen = validate(Quantization, words, COMMAND_LINE)
     graph = optimize(from_file(path))
     normalization = load_normalization(path)
     x = np.zeros((0, *graph.input_shape), np.float32) if calibration is None else _samples(calibration)
@@ -44,21 +43,6 @@ def library_of_model(path: Path, calibration: Path | None, **words: str) -> Sour
     )
     mean, deviation = (normalization.mean, normalization.std) if normalization else ((), ())
     return emit_library(lower(quantized), mean=mean, deviation=deviation)
-
-
-def _quantization(words: dict[str, Any]) -> Quantization:
-    try:
-        return Quantization.model_validate(words)
-    except ValidationError as error:
-        first = error.errors()[0]
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, Unusable):
-            raise ConfigurationError(str(cause), hint=cause.hint) from None
-        name = first["loc"][0]
-        known = SCHEMES if name == "scheme" else ("nearest", "floor")
-        raise ConfigurationError(
-            f"--{name} is {first['input']!r}", hint=suggestion(str(first["input"]), known)
-        ) from None
 
 
 def _samples(path: Path) -> Array:

@@ -9,7 +9,8 @@ from typing import Any
 
 import mcusim
 from mcusim.datasets.dataset import Dataset
-from mcusim.experiment.experiment import Experiment, Model
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import Model
 from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name

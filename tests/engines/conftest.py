@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from tests.tiny_library import BOARDS
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.line.build import Firmware, build, read_firmware
 from mcusim.line.emit_firmware import emit_for
 from mcusim.line.sources import Sources

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.commands import cli
 from mcusim.engines.qemu import engine as qemu
 from mcusim.line.build import read_firmware

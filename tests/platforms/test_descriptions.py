@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.boards.board import Board, Chip, Region, board_names, load_board, load_chip
+from mcusim.boards.board import Board
+from mcusim.boards.chip import Chip, Region
+from mcusim.boards.load import board_names, load_board, load_chip
 from mcusim.system.assets import PLATFORMS, RENODE_SCRIPTS
 from tests.platforms.devices import board, chip, descriptions
 from tests.platforms.repl import Entry, New, Range, Registration

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.system.errors import ConfigurationError, DataError, EngineError
 from mcusim.timing import counts as kinds
 from mcusim.timing.counts import Block, Counts, Edge, Event, read_counts

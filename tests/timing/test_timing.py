@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.timing.profile import Profile, energy_uwh
 from mcusim.timing.timing import to_timing
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu import profile as qemu_profile
@@ -243,7 +244,7 @@ def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: 
     script = f"""
 from pathlib import Path
 import numpy as np
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines.renode import engine as renode
 from tests.tiny_library import build_library, library, samples
 board = load_board("nucleo_l452re_p")

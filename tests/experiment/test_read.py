@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from mcusim.experiment.experiment import (
-    DatasetChoice,
-    Expect,
-    ExpectFor,
-    Experiment,
-    General,
-    Model,
-    Quantization,
-    Table,
-    Target,
-)
-from mcusim.experiment.experiment_file import ARRAYS, TABLES, read_experiment
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.system.errors import ConfigurationError, McusimError, ModelError
+from mcusim.system.validation import Table
 from mcusim.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +174,7 @@ CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ("boards =", "samples = 0\nboards =", "'samples' is 0", '"all" or a whole number'),
     ("boards =", "jobs = 0\nboards =", "'jobs' is 0", "one for each core"),
     ("boards =", "stall_s = -1\nboards =", "'stall_s' is -1", "greater than 0"),
+    ("boards =", 'engine = "host,qemu"\nboards =', "engine 'host' runs on no board", "compare emulators"),
     ("[[model]]", "[model]", "'model' is no list of tables", "[[model]]"),
     ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "docs/experiment.md"),
     ('[dataset]\nname = "digits"', "", "the experiment has no [dataset]", "[dataset]"),
@@ -227,7 +219,7 @@ def test_every_example_is_an_experiment(path: Path) -> None:
 DOCUMENTED: dict[str, set[str]] = {
     "[experiment]": set(General.model_fields),
     "[dataset]": set(DatasetChoice.model_fields),
-    "[training]": {field.name for field in fields(TrainingSettings)},
+    "[training]": set(TrainingSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": set(Quantization.model_fields),
     "[target]": set(Target.model_fields),
@@ -259,7 +251,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
     [
         ("[experiment]", defaults(General)),
         ("[dataset]", defaults(DatasetChoice)),
-        ("[training]", {field.name: field.default for field in fields(TrainingSettings)}),
+        ("[training]", defaults(TrainingSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[target]", defaults(Target)),
     ],
