@@ -8,6 +8,7 @@ from typing import Any
 
 from mcusim.experiment.engine_choice import check_engines
 from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.system.errors import ConfigurationError, ModelError, suggestion
 from mcusim.system.toml_file import read_toml
@@ -168,6 +169,8 @@ class _Reader:
         target = validate(Target, self._table("target"), here)
         with here.at("engine").located():
             check_engines(target.engine)
+        with here.at("kernels").located():
+            check_kernels(target.kernels, kernel_names())
         boards = tuple(self._board(name, here.at("boards")) for name in target.boards)
         if len(set(boards)) < len(boards):
             raise here.at("boards").error("a board is there twice", "remove one")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mcusim.experiment.engine_choice import split_engines
+from mcusim.experiment.kernel_choice import KERNELS, KernelChoice, read_choice
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.system.errors import ConfigurationError
@@ -120,6 +121,7 @@ class Target(Table):
         default=None, description="a whole number from 1; leave it out for one for each core"
     )
     stall_s: Positive = 60.0
+    kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(default=KernelChoice(), description=KERNELS)
 
     @property
     def engines(self) -> tuple[str, ...]:
