@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
 from mcusim.system.validation import Table, Unusable
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 
 class Data(Table):
     """A table of a chip's or board's file, told in the checker's own words: data sheets give the numbers, not we."""
 
     @classmethod
-    def refusal(cls, key: str, spelled: str, value: Any, found: ErrorDetails) -> Unusable:
+    def refusal(cls, key: str, spelled: str, value: Any, found: Mapping[str, Any]) -> Unusable:
         message = found["msg"][:1].lower() + found["msg"][1:]
         shown = "" if isinstance(found["input"], (dict, BaseModel)) else f" (it is {found['input']!r})"
         return Unusable(message + shown)

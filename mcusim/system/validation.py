@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.toml_file import KeyPath, describe, line_of
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 LONGEST_NAME = 100
 LONGEST_SHOWN = 60
@@ -44,7 +41,7 @@ class Table(BaseModel):
     UNKNOWN_KEY: ClassVar[str] = "unknown key {!r}"
 
     @classmethod
-    def refusal(cls, key: str, spelled: str, value: Any, found: ErrorDetails) -> Unusable:
+    def refusal(cls, key: str, spelled: str, value: Any, found: Mapping[str, Any]) -> Unusable:
         """What is said of a `value` that pydantic refused in the words of `found`."""
         wanted = _wanted(cls, key)
         hint = f"give {wanted}" if wanted else found["msg"].removeprefix("Input ")
@@ -126,7 +123,7 @@ def known(name: str, names: Iterable[str], what: str) -> str:
 
 
 def _told(
-    kind: type[Table], found: ErrorDetails, table: Mapping[str, Any], place: Place, given: Iterable[str]
+    kind: type[Table], found: Mapping[str, Any], table: Mapping[str, Any], place: Place, given: Iterable[str]
 ) -> ConfigurationError:
     keys = _written(found["loc"], table)
     if found["type"] == "missing":

@@ -1,4 +1,4 @@
-"""Boards, and one folder in which everything is built."""
+"""A board, and one folder in which everything is built."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ import pytest
 
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
-from tests.tiny_library import BOARDS
-
-
-@pytest.fixture(params=BOARDS)
-def board(request: pytest.FixtureRequest) -> Board:
-    return load_board(request.param)
 
 
 @pytest.fixture

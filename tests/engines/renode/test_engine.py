@@ -30,6 +30,7 @@ from mcusim.line.emit_firmware import emit_console
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
 from mcusim.timing.timing import time_firmware
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
+from tests.every_board import board_with
 from tests.processes import running_in
 from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
@@ -71,6 +72,7 @@ def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_p
 @pytest.mark.arm
 def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
     """Whatever might be counted wrong; and one job or three."""
+    board = board_with(board.name, "qemu")
     inputs = samples(40)
     emulators = [
         engine.run(
@@ -89,6 +91,7 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.arm
 def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    board = board_with(board.name, "qemu")
     inputs, folder = (
         samples(12)[::2],
         tmp_path,
@@ -287,6 +290,7 @@ def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_pa
 
 def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:
     """Robot suites run it; here only that its model is the same object as that of every engine."""
+    board = board_with(board.name, "console")
     console = build(emit_console(library(), board, samples(3), "tiny */ model"), board, tmp_path)
     others = [build_library(library(), board, tmp_path, engine) for engine in ("qemu", "renode")]
     objects = {firmware.elf.with_name("model.o").read_bytes() for firmware in (console, *others)}
