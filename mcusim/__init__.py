@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mcusim.system.version import VERSION
 
 if TYPE_CHECKING:
-    from mcusim.boards.board import load_board
-    from mcusim.experiment.experiment_file import read_experiment
+    from mcusim.boards.load import load_board
+    from mcusim.experiment.read import read_experiment
     from mcusim.line.watcher import Silent, Watcher
     from mcusim.pipeline import run
     from mcusim.reports.report import Report
@@ -26,8 +26,8 @@ _HOMES = {
     "Report": "mcusim.reports.report",
     "Silent": "mcusim.line.watcher",
     "Watcher": "mcusim.line.watcher",
-    "load_board": "mcusim.boards.board",
-    "read_experiment": "mcusim.experiment.experiment_file",
+    "load_board": "mcusim.boards.load",
+    "read_experiment": "mcusim.experiment.read",
     "run": "mcusim.pipeline",
 }
 

@@ -17,7 +17,9 @@ from mcusim.boards.board import Board
 from mcusim.datasets import Dataset, Normalization, load_dataset
 from mcusim.engines import ENGINES, PROFILERS
 from mcusim.engines.engine import Engine, Execution
-from mcusim.experiment.experiment import Case, Experiment, Model
+from mcusim.experiment.case import Case
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import Model
 from mcusim.front import Generated, generate, read_model
 from mcusim.line.build import Firmware
 from mcusim.line.measure import accuracy, check_fits, measure

@@ -66,7 +66,7 @@ def missing_renode() -> str | None:
 
 @cache
 def _missing_compiler() -> str | None:
-    from mcusim.boards.board import board_names, load_board
+    from mcusim.boards.load import board_names, load_board
     from mcusim.system.errors import MissingToolError
     from mcusim.system.toolchain import arm_toolchain
 

@@ -15,7 +15,8 @@ from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Engine, Execution
-from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model, Quantization, Target
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
@@ -57,6 +58,7 @@ class FakeEngine:
     """Answers what the model computes, changed by `answer`; `trouble` is called before each run."""
 
     NAME: str = "host"
+    NEEDS_BOARD: bool = False
     MEASURES: frozenset[str] = frozenset({"outputs"})
     answer: Callable[[Array], Array] = lambda outputs: outputs
     trouble: Callable[[int], None] = lambda number: None

@@ -1,4 +1,4 @@
-"""The same promise on the emulated boards: one model that holds every layer, every data type, both boards."""
+"""The same promise on the emulated boards: one model that holds every layer, every data type, every board."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import board_names, load_board
 from mcusim.engines import host
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
@@ -20,11 +21,11 @@ from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
+from tests.every_board import board_with
 from tests.graphs import Builder
 from tests.layers.test_layers import CASES
 
 SHAPES = {1: (72,), 2: (24, 3), 3: (6, 4, 3)}  # one input, seen as a vector, a series and an image
-BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
 
 
 def zoo() -> Builder:
@@ -42,8 +43,12 @@ def zoo() -> Builder:
     return builder
 
 
-def run_on(engine: ModuleType, board_name: str, graph: Graph, x: Array, folder: Path) -> Execution:
-    board = load_board(board_name)
+@pytest.fixture(params=board_names())
+def board(request: pytest.FixtureRequest) -> Board:
+    return board_with(request.param, "qemu")
+
+
+def run_on(engine: ModuleType, board: Board, graph: Graph, x: Array, folder: Path) -> Execution:
     sources = emit_for(engine.NAME, emit_library(lower(graph)), board)
     firmware = build(sources, board, folder / "build", host=engine is host)
     inputs = graph.encode(x)
@@ -55,9 +60,8 @@ def run_on(engine: ModuleType, board_name: str, graph: Graph, x: Array, folder: 
 
 
 @pytest.mark.arm
-@pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("data_type", ["int8", "int16", "int9"])
-def test_integers_on_both_boards(tmp_path: Path, data_type: str, board: str) -> None:
+def test_integers_on_every_board(tmp_path: Path, data_type: str, board: Board) -> None:
     builder = zoo()
     x = builder.samples(24)
     x[16:] *= 1000
@@ -66,8 +70,7 @@ def test_integers_on_both_boards(tmp_path: Path, data_type: str, board: str) -> 
 
 
 @pytest.mark.arm
-@pytest.mark.parametrize("board", BOARDS)
-def test_float32_gives_the_bits_of_the_host(tmp_path: Path, board: str) -> None:
+def test_float32_gives_the_bits_of_the_host(tmp_path: Path, board: Board) -> None:
     builder = zoo()
     graph, x = optimize(builder.graph()), builder.samples(24)
     on_board = run_on(qemu, board, graph, x, tmp_path / "board").outputs
@@ -85,4 +88,4 @@ def test_wide_accumulators_on_a_board(tmp_path: Path) -> None:
     x = builder.samples(12, scale=8.0)
     graph = quantize(builder.graph(), x, "int16", scheme="per-network", fraction=9)
     assert lower(graph).unit.accumulator_bits == 64
-    np.testing.assert_array_equal(run_on(qemu, BOARDS[0], graph, x, tmp_path).outputs, graph.run(x))
+    np.testing.assert_array_equal(run_on(qemu, load_board("nucleo_l452re_p"), graph, x, tmp_path).outputs, graph.run(x))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mcusim.case import Bench, Outcome, Setting, run_case
-from mcusim.experiment.experiment import Case
+from mcusim.experiment.case import Case
 from mcusim.line.watcher import Silent
 from tests.lines import FakeStages, experiment
 from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)

@@ -13,7 +13,6 @@ from mcusim.line.emit_firmware import emit_for
 from mcusim.line.sources import Sources
 
 INPUTS, OUTPUTS = 16, 4
-BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
 
 _NUMBER_H = "#include <stdint.h>\ntypedef int8_t number_t;\n"
 _MODEL_H = f"""\

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines import PROFILERS
 from mcusim.graph import Graph
 from mcusim.line.build import build

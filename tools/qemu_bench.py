@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines import shares as sharing
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu.plugin import build_plugin, probe

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines import shares as sharing
 from mcusim.engines.renode.engine import platform_for
 from mcusim.engines.renode.installation import find_installation

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mcusim.boards.board import load_chip
+from mcusim.boards.load import load_chip
 from mcusim.system.errors import DataError, McusimError
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.profile import Profile, price_recording

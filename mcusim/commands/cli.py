@@ -24,7 +24,6 @@ from mcusim.system.names import printable
 from mcusim.system.version import VERSION
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-USAGE = ConfigurationError.exit_code
 
 
 class _Commands(click.Group):

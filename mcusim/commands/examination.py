@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.system.errors import McusimError
 
 

@@ -12,7 +12,7 @@ from mcusim.system.errors import OK
 @click.command()
 def boards() -> int:
     """Boards that come with mcusim."""
-    from mcusim.boards.board import board_names, load_board
+    from mcusim.boards.load import board_names, load_board
 
     rows = []
     for board in map(load_board, board_names()):

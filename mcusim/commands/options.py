@@ -18,7 +18,8 @@ LARGEST_SEED = 2**31
 
 
 def samples(value: str) -> int | str:
-    from mcusim.experiment.experiment import Unusable, parse_samples
+    from mcusim.experiment.tables import parse_samples
+    from mcusim.system.validation import Unusable
 
     try:
         return parse_samples(value)
@@ -68,9 +69,9 @@ run_options = decorated(
 
 def open_experiment(path: Path, session: Session, out: Path | None, **choices: Any) -> tuple[Experiment, Path]:
     """The experiment as the command line changes it, and the folder for its results."""
-    from mcusim.experiment import experiment_file
+    from mcusim.experiment import read
     from mcusim.system.names import file_name
 
-    experiment = experiment_file.open_experiment(path, **choices)
+    experiment = read.open_experiment(path, **choices)
     session.out = out or Path("build") / file_name(experiment.name)
     return experiment, session.out

@@ -11,7 +11,8 @@ import click
 from mcusim.system.errors import OK, ConfigurationError
 
 if TYPE_CHECKING:
-    from mcusim.boards.board import Board, Chip
+    from mcusim.boards.board import Board
+    from mcusim.boards.chip import Chip
     from mcusim.timing.recording import Recording
 
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -79,7 +80,7 @@ def profile(
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
     be any firmware for a board of mcusim: it runs in QEMU, and the calls of one function are measured.
     """
-    from mcusim.boards.board import load_board
+    from mcusim.boards.load import load_board
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
     from mcusim.timing.parameters import CORTEX_M4F
@@ -108,7 +109,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def _board_of(recording: Recording, name: str | None) -> Board:
-    from mcusim.boards.board import load_board
+    from mcusim.boards.load import load_board
 
     return load_board(name or recording.board)
 
@@ -117,7 +118,7 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
     """The ELF file, run now."""
     import tempfile
 
-    from mcusim.boards.board import load_board
+    from mcusim.boards.load import load_board
     from mcusim.engines.qemu.profile import profile_elf
     from mcusim.timing.recording import record
 

@@ -13,16 +13,18 @@ import numpy.typing as npt
 
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.engine import Execution
 from mcusim.engines.exit_codes import explain_exit_code
 from mcusim.engines.shares import Share
 from mcusim.line.build import Firmware
 from mcusim.system.command import start
 from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.system.progress import Progress
 from mcusim.system.toolchain import find_host_compiler, version_line
 
 NAME = "host"
 MEASURES = frozenset({"outputs"})
+NEEDS_BOARD = False
 
 
 def missing() -> MissingToolError | None:

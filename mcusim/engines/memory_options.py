@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcusim.boards.board import Board, Cache
+from mcusim.boards.board import Board
+from mcusim.boards.chip import Cache
 
 
 def memory_options(board: Board, engine: str) -> tuple[tuple[str, str], ...]:

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.engine import Progress
 from mcusim.line.build import Firmware
 from mcusim.system.command import stop
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.errors import EngineError
+from mcusim.system.progress import Progress
 
 _PROGRESS_S = 0.2
 _POLL_S = 0.02

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from mcusim.boards.board import Board, MemoryMap, Region
+from mcusim.boards.board import Board, MemoryMap
+from mcusim.boards.chip import Region
 from mcusim.line.c_text import number_lines, plain_comment
 from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array

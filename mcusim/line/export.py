@@ -16,7 +16,7 @@ import numpy as np
 from mcusim.boards.board import Board
 from mcusim.case import Bench, ReadyModel, Setting, evenly, firmware_of, ready_model, timing_of
 from mcusim.engines.renode.process import overlay
-from mcusim.experiment.experiment import Case
+from mcusim.experiment.case import Case
 from mcusim.line.build import build
 from mcusim.line.emit_firmware import emit_console
 from mcusim.line.measure import accuracy, decide

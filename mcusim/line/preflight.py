@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcusim.boards.board import Board, board_names, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import board_names, load_board
 from mcusim.engines import ENGINES
-from mcusim.experiment.experiment import Case, Experiment
+from mcusim.experiment.case import Case
+from mcusim.experiment.experiment import Experiment
 from mcusim.system import toolchain
 from mcusim.system.errors import MissingToolError
 
@@ -27,7 +29,7 @@ def check_line(experiment: Experiment) -> None:
 def check_build(experiment: Experiment) -> None:
     """For a line that ends at the firmware."""
     boards = {case.board: board_of(case) for case in experiment.cases()}
-    if experiment.engines == ("host",):
+    if experiment.boards == (None,):
         toolchain.host_toolchain()
         return
     for board in boards.values():
@@ -43,5 +45,5 @@ def check_out(out: Path) -> None:
 
 
 def board_of(case: Case) -> Board:
-    """The host engine takes no board, and gets any."""
-    return load_board(board_names()[0] if case.engine == "host" else case.board)
+    """What a case without a board runs does not depend on one, and gets any."""
+    return load_board(case.board or board_names()[0])

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.experiment.experiment import Experiment, Model
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import Model
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError

@@ -45,14 +45,15 @@ from typing import Any
 from robot.api import logger
 
 from mcusim import pipeline
-from mcusim.experiment.experiment import Unusable, parse_samples
-from mcusim.experiment.experiment_file import open_experiment
+from mcusim.experiment.read import open_experiment
+from mcusim.experiment.tables import parse_samples
 from mcusim.line.budgets import figure
 from mcusim.line.watcher import Silent
 from mcusim.reports.report import Report, Run
 from mcusim.reports.to_markdown import render
-from mcusim.system.errors import ConfigurationError, McusimError
+from mcusim.system.errors import McusimError
 from mcusim.system.names import file_name
+from mcusim.system.validation import Place
 from mcusim.system.version import VERSION
 
 ROBOT_LIBRARY_VERSION = VERSION
@@ -287,10 +288,8 @@ def _one(value: str | None) -> tuple[str, ...]:
 
 
 def _samples(text: str | None) -> int | str | None:
-    try:
+    with Place("samples").located():
         return None if text is None else parse_samples(str(text))
-    except Unusable as error:
-        raise ConfigurationError(str(error), where="samples") from None
 
 
 def _told(what: str, where: str | None, hint: str | None) -> str:

@@ -10,7 +10,7 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.board import Chip
+from mcusim.boards.chip import Chip
 from mcusim.engines.counts import (
     ACCESS,
     DATA_HIT,

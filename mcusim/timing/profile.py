@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.board import Board, Chip
+from mcusim.boards.board import Board
+from mcusim.boards.chip import Chip
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
 from mcusim.timing.parameters import CoreParameters

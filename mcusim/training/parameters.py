@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from mcusim.system.errors import ConfigurationError, suggestion
+from pydantic import BeforeValidator, Field
+
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.validation import Place, Table, validate
 
 # A microcontroller holds nothing near these; they only keep a slip of the keyboard from filling the memory.
 LARGEST_WIDTH = 4096
 MOST_LAYERS = 64
-GLOBAL_POOLS = ("none", "max", "average")
 
 
-@dataclass(frozen=True)
-class MlpParameters:
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    """One number is a list of one."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+Size = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
+Sizes = Annotated[
+    tuple[Size, ...],
+    BeforeValidator(_as_tuple),
+    Field(
+        max_length=MOST_LAYERS,
+        description=f"a whole number from 1 to {LARGEST_WIDTH}, or a list of up to {MOST_LAYERS}",
+    ),
+]
+SomeSizes = Annotated[Sizes, Field(min_length=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
+Switch = Annotated[bool, Field(description="true or false")]
+GlobalPool = Literal["none", "max", "average"]
+
+
+class _Parameters(Table):
+    UNKNOWN_KEY: ClassVar[str] = "there is no parameter {!r}"
+
+
+class MlpParameters(_Parameters):
     """Hidden layers of `units` each; dropout (training only) after each."""
 
-    units: tuple[int, ...] = (64,)
-    batch_norm: bool = False
-    dropout: float = 0.0
+    units: Sizes = (64,)
+    batch_norm: Switch = False
+    dropout: Dropout = 0.0
 
 
-@dataclass(frozen=True)
-class CnnParameters:
+class CnnParameters(_Parameters):
     """One convolution a stage. `kernel_size` and `pool_size` are one number or one a stage; pool 1 is none."""
 
-    filters: tuple[int, ...] = (16, 32)
-    kernel_size: tuple[int, ...] = (3,)
-    pool_size: tuple[int, ...] = (2,)
-    units: tuple[int, ...] = ()
-    global_pool: str = "none"
-    batch_norm: bool = False
-    dropout: float = 0.0
+    filters: SomeSizes = (16, 32)
+    kernel_size: SomeSizes = (3,)
+    pool_size: SomeSizes = (2,)
+    units: Sizes = ()
+    global_pool: GlobalPool = "none"
+    batch_norm: Switch = False
+    dropout: Dropout = 0.0
 
     @property
     def stages(self) -> tuple[tuple[int, int, int], ...]:
@@ -43,20 +66,19 @@ class CnnParameters:
         return tuple(zip(self.filters, sizes, _for_each(self.pool_size, count, "pool_size", "each"), strict=True))
 
 
-@dataclass(frozen=True)
-class ResNetV1Parameters:
+class ResNetV1Parameters(_Parameters):
     """First convolution, then `blocks[i]` residual blocks for stage i.
 
     `filters`, `kernel_size` and `strides` are one number for all or one for the first convolution and one for each
     stage. A stride is a max-pool: it follows the convolution (first one, or first of the stage).
     """
 
-    filters: tuple[int, ...] = (16,)
-    kernel_size: tuple[int, ...] = (3,)
-    strides: tuple[int, ...] = (1, 2)
-    blocks: tuple[int, ...] = (2,)
-    global_pool: str = "max"
-    batch_norm: bool = False
+    filters: SomeSizes = (16,)
+    kernel_size: SomeSizes = (3,)
+    strides: SomeSizes = (1, 2)
+    blocks: SomeSizes = (2,)
+    global_pool: GlobalPool = "max"
+    batch_norm: Switch = False
 
     @property
     def stages(self) -> tuple[tuple[int, int, int], ...]:
@@ -73,38 +95,7 @@ Parameters = TypeVar("Parameters", MlpParameters, CnnParameters, ResNetV1Paramet
 
 def read_parameters(kind: type[Parameters], given: Mapping[str, Any], architecture: str) -> Parameters:
     """Checked parameters, defaults for what is not given. ConfigurationError names the wrong one."""
-    where = f"parameters of architecture {architecture!r}"
-    known = {field.name: str(field.type) for field in fields(kind)}
-    checked: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in known:
-            raise ConfigurationError(f"there is no parameter {name!r}", where=where, hint=suggestion(name, known))
-        checked[name] = _checked(name, value, known[name], where)
-    return kind(**checked)
-
-
-def _checked(name: str, value: Any, kind: str, where: str) -> Any:
-    if kind == "bool":
-        return _expect(isinstance(value, bool), name, value, "true or false", where)
-    if kind == "float":
-        is_share = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
-        return float(_expect(is_share, name, value, "a number from 0 to below 1", where))
-    if kind == "str":
-        return _expect(value in GLOBAL_POOLS, name, value, "one of " + ", ".join(GLOBAL_POOLS), where)
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    usable = len(values) <= MOST_LAYERS and all(_is_size(size) for size in values) and (len(values) or name == "units")
-    _expect(usable, name, value, f"a whole number from 1 to {LARGEST_WIDTH}, or a list of up to {MOST_LAYERS}", where)
-    return tuple(values)
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_WIDTH
-
-
-def _expect(usable: object, name: str, value: Any, wanted: str, where: str) -> Any:
-    if not usable:
-        raise ConfigurationError(f"{name!r} is {value!r}", where=where, hint=f"give {wanted}")
-    return value
+    return validate(kind, given, Place(f"parameters of architecture {architecture!r}"))
 
 
 def _for_each(values: tuple[int, ...], count: int, name: str, what: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Boards, and one folder in which everything is built."""
+"""A board, and one folder in which everything is built."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines import shares
 from tests.processes import running_in
-from tests.tiny_library import BOARDS, OUTPUTS
-
-
-@pytest.fixture(params=BOARDS)
-def board(request: pytest.FixtureRequest) -> Board:
-    return load_board(request.param)
+from tests.tiny_library import OUTPUTS
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
+from mcusim.boards.load import board_names
 from mcusim.engines.engine import Engine
 from mcusim.engines.faults import Fault, describe_cause, parse_fault
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
 from mcusim.line.sources import Sources
 from mcusim.system.errors import EngineError
+from tests.every_board import board_with
 from tests.tiny_library import build_library, library, samples
 
 ARM, RENODE = pytest.mark.arm, pytest.mark.renode
@@ -93,10 +95,12 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("board_name", board_names())
 @pytest.mark.parametrize(("engine", "name"), CASES)
 def test_fault_is_named_with_sample_and_line(
-    engine: Engine, name: str, board: Board, build_folder: Path, tmp_path: Path
+    engine: Engine, name: str, board_name: str, build_folder: Path, tmp_path: Path
 ) -> None:
+    board = board_with(board_name, engine.NAME)
     _, cause, place = FAULTS[name]
     if engine is renode:
         cause, place = IN_RENODE.get(name, (cause, place))

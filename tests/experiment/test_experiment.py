@@ -6,16 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.experiment.experiment import (
-    DatasetChoice,
-    Expect,
-    ExpectFor,
-    Experiment,
-    General,
-    Model,
-    Quantization,
-    Target,
-)
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.system.errors import ConfigurationError
 
 
@@ -59,7 +51,17 @@ def test_ids_are_unique_file_names_whatever_the_names() -> None:
 
 def test_the_host_engine_takes_no_board() -> None:
     on_host = experiment(target=Target(engine="host"))
-    assert {case.board for case in on_host.cases()} == {"host"}
+    assert on_host.boards == (None,) and {case.board for case in on_host.cases()} == {None}
+    first = next(on_host.cases())
+    assert (first.id, first.board_name, first.label) == ("a-float32-host", "host", "a, float32, host in host")
+
+
+def test_a_case_has_all_that_it_needs() -> None:
+    chosen = experiment(general=General(name="test", seed=7, repeats=2), target=Target(boards=("b",), samples=3))
+    cases = list(chosen.cases())
+    assert [case.seed for case in cases] == [7, 7, 8, 8] * 2
+    assert {case.folder for case in cases} == {Path("/x")}
+    assert all(case.target == chosen.target and case.dataset == chosen.dataset for case in cases)
 
 
 def test_other_engines_need_a_board() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from mcusim.case import Outcome
 from mcusim.engines.engine import Execution
-from mcusim.experiment.experiment import Case, Model, Quantization
+from mcusim.experiment.case import Case
+from mcusim.experiment.tables import Model, Quantization
 from mcusim.line.agreement import agreed, compare
 from mcusim.reports.report import Run
 

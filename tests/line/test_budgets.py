@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcusim.experiment.experiment import Expect
+from mcusim.experiment.tables import Expect
 from mcusim.line.budgets import check
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes

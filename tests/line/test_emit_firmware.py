@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcusim.boards.board import MemoryMap, Region, board_names, load_board
+from mcusim.boards.board import MemoryMap
+from mcusim.boards.chip import Region
+from mcusim.boards.load import board_names, load_board
 from mcusim.line.emit_firmware import MpuRegion, emit_firmware, emit_for, emit_host, memory_protection
 from mcusim.line.sources import Sources
 from mcusim.system.errors import ConfigurationError

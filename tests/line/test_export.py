@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.commands import cli
 from mcusim.engines.qemu import engine as qemu
+from mcusim.experiment.read import read_experiment
 from mcusim.line.build import read_firmware
 
 ROOT = Path(__file__).parents[2]
 DIGITS = str(ROOT / "examples" / "digits")
-BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
+BOARDS = read_experiment(Path(DIGITS) / "experiment.toml").target.boards
 pytestmark = [pytest.mark.train, pytest.mark.arm]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines.engine import Execution
 from mcusim.line.build import Firmware, RomBytes

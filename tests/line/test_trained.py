@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.experiment.experiment import DatasetChoice, Experiment, General, Model
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, General, Model
 from mcusim.line import trained
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.settings import TrainingSettings

@@ -141,9 +141,5 @@ def chip(name: str) -> dict[str, Entry]:
     return load(PLATFORMS / "chips" / f"{name}.repl")
 
 
-def board(name: str) -> dict[str, Entry]:
-    return load(PLATFORMS / "boards" / f"{name}.repl")
-
-
 def descriptions() -> list[Path]:
     return sorted(PLATFORMS.rglob("*.repl"))

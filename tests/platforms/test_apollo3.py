@@ -7,7 +7,7 @@ import re
 import capstone
 import pytest
 
-from mcusim.boards.board import load_chip
+from mcusim.boards.load import load_chip
 from mcusim.system.assets import PLATFORMS
 from tests.platforms.devices import Device, chip
 

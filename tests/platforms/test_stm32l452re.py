@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcusim.boards.board import load_chip
+from mcusim.boards.load import load_chip
 from tests.platforms.devices import Device, Machine, chip
 
 ENTRIES = chip("stm32l452re")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mcusim import pipeline
-from mcusim.experiment.experiment_file import open_experiment
+from mcusim.experiment.read import open_experiment
 from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.system.errors import EngineError
 from mcusim.testing import robot_library

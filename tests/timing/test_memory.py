@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines import counts as kinds
 from mcusim.engines.counts import Event
 from mcusim.system.errors import ConfigurationError

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines.counts import DATA_MISS, FETCH_MISS_NEXT
 from mcusim.system.errors import ConfigurationError
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters

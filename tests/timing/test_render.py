@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.timing.profile import Profile
 from mcusim.timing.recording import Function, Recording
 from mcusim.timing.render import to_collapsed_stacks, to_disassembly, to_text

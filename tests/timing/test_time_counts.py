@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.system.errors import DataError
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.timing.parameters import CORTEX_M4F

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcusim.datasets.dataset import Array
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.held_out import hold_out
 

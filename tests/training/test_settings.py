@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.validation import Place, validate
 from mcusim.training import TrainingSettings
 
 
@@ -60,9 +61,12 @@ def test_edges_of_the_ranges_are_allowed() -> None:
         {"milestones": [20, 10]},
         {"milestones": [10, 10]},
         {"milestones": [1.5]},
+        {"milestones": [2.0]},
+        {"milestones": [True]},
+        {"learning_rate": 10**400},
     ],
 )
 def test_out_of_range(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"'{next(iter(values))}' is ") as caught:
-        TrainingSettings(**values)
+        validate(TrainingSettings, values, Place("[training]"))
     assert caught.value.hint and caught.value.where == "[training]"

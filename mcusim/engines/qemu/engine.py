@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.engine import Execution
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.qemu.plugin import Capabilities, build_plugin, probe
 from mcusim.engines.qemu.process import QemuProcess
@@ -23,6 +23,7 @@ from mcusim.line.build import Firmware
 from mcusim.system.command import find
 from mcusim.system.command import run as run_command
 from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.system.progress import Progress
 
 NAME = "qemu"
 MEASURES = frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"})

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Progress
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu.plugin import build_plugin, escape, probe
@@ -26,6 +25,7 @@ from mcusim.line.build import Firmware
 from mcusim.system.command import run as run_command
 from mcusim.system.elf import read_elf
 from mcusim.system.errors import ConfigurationError, EngineError, MissingToolError, suggestion
+from mcusim.system.progress import Progress
 
 
 @dataclass(frozen=True)

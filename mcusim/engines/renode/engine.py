@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution, Progress
+from mcusim.engines.engine import Execution
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.renode.installation import Installation, find_installation
 from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.engines.shares import Share
 from mcusim.line.build import Firmware
 from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.system.progress import Progress
 
 NAME = "renode"
 MEASURES = frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"})

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from mcusim.boards.board import MemoryMap
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Progress
 from mcusim.engines.faults import explain_fault, parse_fault
 from mcusim.engines.linked import MAILBOX
 from mcusim.engines.renode.installation import Installation, surroundings
@@ -36,6 +35,7 @@ from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
 from mcusim.system.names import printable
+from mcusim.system.progress import Progress
 
 PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs")
 PROFILER = ("mcusim_memory.cs", "mcusim_profile.cs")

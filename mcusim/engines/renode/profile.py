@@ -10,12 +10,12 @@ import numpy.typing as npt
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Progress
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.renode import engine as renode
 from mcusim.engines.renode.process import Options
 from mcusim.line.build import Firmware
 from mcusim.system.errors import EngineError
+from mcusim.system.progress import Progress
 
 
 def profile(

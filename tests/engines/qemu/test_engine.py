@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines import shares
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
@@ -209,7 +210,7 @@ def test_no_orphan_when_we_are_killed(nucleo: Board, build_folder: Path, tmp_pat
     script = f"""
 from pathlib import Path
 import numpy as np
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines.qemu import engine as qemu
 from tests.tiny_library import build_library, library, samples
 board = load_board("nucleo_l452re_p")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines import shares
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.engines.qemu import engine as qemu

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mcusim.boards.board import Board, load_board
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu import profile as qemu_profile
@@ -28,6 +29,7 @@ from mcusim.system.errors import BuildError, EngineError, MissingToolError
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.time_counts import time_counts
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
+from tests.every_board import board_with
 from tests.processes import HANG_S, running_in, wait_for
 from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
@@ -69,6 +71,7 @@ def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_p
 @pytest.mark.arm
 def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
     """Whatever might be counted wrong; and one job or three."""
+    board = board_with(board.name, "qemu")
     inputs = samples(40)
     emulators = [
         engine.run(
@@ -87,6 +90,7 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.arm
 def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    board = board_with(board.name, "qemu")
     inputs = samples(12)[::2]  # even ones have no thousand instructions without a branch, cut elsewhere
     timings = []
     for engine, profiler in ((qemu, qemu_profile.profile), (renode, renode_profile.profile)):
@@ -240,7 +244,7 @@ def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: 
     script = f"""
 from pathlib import Path
 import numpy as np
-from mcusim.boards.board import load_board
+from mcusim.boards.load import load_board
 from mcusim.engines.renode import engine as renode
 from tests.tiny_library import build_library, library, samples
 board = load_board("nucleo_l452re_p")
@@ -276,6 +280,7 @@ def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_pa
 
 def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:
     """Robot suites run it; here only that its model is the same object as that of every engine."""
+    board = board_with(board.name, "console")
     console = build(emit_console(library(), board, samples(3), "tiny */ model"), board, tmp_path)
     others = [build_library(library(), board, tmp_path, engine) for engine in ("qemu", "renode")]
     objects = {firmware.elf.with_name("model.o").read_bytes() for firmware in (console, *others)}

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from mcusim.experiment.experiment import (
-    DatasetChoice,
-    Expect,
-    ExpectFor,
-    Experiment,
-    General,
-    Model,
-    Quantization,
-    Table,
-    Target,
-)
-from mcusim.experiment.experiment_file import ARRAYS, TABLES, read_experiment
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.kernel_choice import KernelChoice, read_choice
+from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.system.errors import ConfigurationError, McusimError, ModelError
+from mcusim.system.validation import Table
 from mcusim.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +175,10 @@ CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ("boards =", "samples = 0\nboards =", "'samples' is 0", '"all" or a whole number'),
     ("boards =", "jobs = 0\nboards =", "'jobs' is 0", "one for each core"),
     ("boards =", "stall_s = -1\nboards =", "'stall_s' is -1", "greater than 0"),
+    ("boards =", 'engine = "host,qemu"\nboards =', "engine 'host' runs on no board", "compare emulators"),
+    ("boards =", 'kernels = "plane"\nboards =', "unknown kernel 'plane'", "did you mean 'plain'?"),
+    ("boards =", "kernels = 3\nboards =", "'kernels' is 3", "a name, a list of names"),
+    ("boards =", 'kernels = { conv1 = ["plain", "x"] }\nboards =', "unknown kernel 'x'", "plain"),
     ("[[model]]", "[model]", "'model' is no list of tables", "[[model]]"),
     ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "docs/experiment.md"),
     ('[dataset]\nname = "digits"', "", "the experiment has no [dataset]", "[dataset]"),
@@ -197,6 +193,23 @@ def test_mistakes_in_a_good_file(read: Read, tmp_path: Path, old: str, new: str,
         read(SMALL.replace(old, new, 1))
     assert what in caught.value.what and hint in (caught.value.hint or "")
     assert str(tmp_path / "test.toml") in (caught.value.where or "")
+
+
+@pytest.mark.parametrize(
+    ("written", "choice"),
+    [
+        ("", KernelChoice()),
+        ('kernels = "auto"', KernelChoice()),
+        ('kernels = ["plain"]', KernelChoice(default=("plain",))),
+        ('kernels = { conv1 = "plain" }', KernelChoice(layers=(("conv1", ("plain",)),))),
+        (
+            '[target.kernels]\ndefault = "plain"\nconv1 = "auto"',
+            KernelChoice(default=("plain",), layers=(("conv1", ()),)),
+        ),
+    ],
+)
+def test_kernels(read: Read, written: str, choice: KernelChoice) -> None:
+    assert read(SMALL + written).target.kernels == choice
 
 
 def test_a_model_file_that_is_not_there(read: Read) -> None:
@@ -227,7 +240,7 @@ def test_every_example_is_an_experiment(path: Path) -> None:
 DOCUMENTED: dict[str, set[str]] = {
     "[experiment]": set(General.model_fields),
     "[dataset]": set(DatasetChoice.model_fields),
-    "[training]": {field.name for field in fields(TrainingSettings)},
+    "[training]": set(TrainingSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": set(Quantization.model_fields),
     "[target]": set(Target.model_fields),
@@ -259,7 +272,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
     [
         ("[experiment]", defaults(General)),
         ("[dataset]", defaults(DatasetChoice)),
-        ("[training]", {field.name: field.default for field in fields(TrainingSettings)}),
+        ("[training]", defaults(TrainingSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[target]", defaults(Target)),
     ],
@@ -270,6 +283,8 @@ def test_docs_give_the_defaults(section: str, values: dict[str, object]) -> None
         shown = rows[name].strip(' `"')
         if isinstance(default, float):
             assert float(shown) == default, name
+        elif isinstance(default, KernelChoice):
+            assert shown == "auto" and read_choice(shown) == default.model_dump()
         elif isinstance(default, (str, int)):
             assert shown == str(default), name
 

@@ -1,0 +1,163 @@
+"""What the silicon has: memory, peripherals, clocks, and how long its memory takes. `load.py` reads one from TOML."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from mcusim.system.validation import Table, Unusable
+
+
+class Data(Table):
+    """A table of a chip's or board's file, told in the checker's own words: data sheets give the numbers, not we."""
+
+    @classmethod
+    def refusal(cls, key: str, spelled: str, value: Any, found: Mapping[str, Any]) -> Unusable:
+        message = found["msg"][:1].lower() + found["msg"][1:]
+        shown = "" if isinstance(found["input"], (dict, BaseModel)) else f" (it is {found['input']!r})"
+        return Unusable(message + shown)
+
+
+class Region(Data):
+    """Addresses from `origin` up to, not including, `end`."""
+
+    origin: int = Field(ge=0, lt=1 << 32)
+    size_bytes: int = Field(gt=0, le=1 << 32)
+
+    @property
+    def end(self) -> int:
+        return self.origin + self.size_bytes
+
+    @model_validator(mode="after")
+    def _in_address_space(self) -> Region:
+        if self.end > 1 << 32:
+            raise ValueError(f"{self} ends beyond the 32-bit address space")
+        return self
+
+    def contains(self, other: Region) -> bool:
+        return self.origin <= other.origin and other.end <= self.end
+
+    def overlaps(self, other: Region) -> bool:
+        return self.origin < other.end and other.origin < self.end
+
+    def __str__(self) -> str:
+        return f"0x{self.origin:08X}..0x{self.end - 1:08X}"
+
+
+class ChipRegion(Region):
+    """Memory of the chip. An alias shows the same bytes as region `alias_of`, at other addresses."""
+
+    kind: Literal["flash", "ram", "rom", "information"]
+    alias_of: str | None = Field(default=None, min_length=1)
+
+
+class Peripheral(Region):
+    """Registers, and the interrupts they can raise: CMSIS numbers."""
+
+    interrupts: list[int] = Field(default=[], strict=False)
+
+
+class Clocks(Data):
+    """The core's clock right after a reset, and the highest it may have."""
+
+    reset_hz: int = Field(gt=0)
+    core_hz_max: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _reset_is_allowed(self) -> Clocks:
+        if self.reset_hz > self.core_hz_max:
+            raise ValueError(f"reset_hz ({self.reset_hz}) is more than core_hz_max ({self.core_hz_max})")
+        return self
+
+
+class Cache(Data):
+    """`granule_bytes` are what a miss brings in, of a line of `line_bytes`; the last one stays in a buffer in front."""
+
+    sets: int = Field(ge=1)
+    ways: int = Field(ge=1)
+    line_bytes: int = Field(ge=4, le=256)
+    granule_bytes: int = Field(ge=4, le=256)
+    least_recently_used: bool = True
+
+
+class RamTiming(Region):
+    """RAM that the core waits for. What no such entry names has none."""
+
+    wait_states: int = Field(ge=0)
+
+
+class MemoryTiming(Data):
+    """How long flash and RAM take. `wait_states_up_to_hz[n]` is the highest clock for n wait states.
+
+    A chip whose wait states do not follow the clock names `wait_states`. Without `data_cache` the instruction cache
+    serves both.
+    `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md.
+    """
+
+    wait_states_up_to_hz: list[int] = Field(default=[], strict=False)
+    wait_states: int | None = Field(default=None, ge=0)
+    prefetch: bool
+    instruction_cache: Cache
+    data_cache: Cache | None = None
+    data_hit_cycles: int = Field(default=0, ge=0, le=2)
+    data_miss_extra: int = Field(default=0, ge=-1, le=3)
+    ram: list[RamTiming] = Field(default=[], strict=False)
+
+    @model_validator(mode="after")
+    def _wait_states_are_known(self) -> MemoryTiming:
+        if (self.wait_states is None) == (not self.wait_states_up_to_hz):
+            raise ValueError("timing needs either wait_states or wait_states_up_to_hz")
+        if self.wait_states_up_to_hz != sorted(self.wait_states_up_to_hz):
+            raise ValueError("wait_states_up_to_hz does not ascend")
+        return self
+
+    def wait_states_at(self, clock_hz: int) -> int | None:
+        """None when the flash cannot be read at that clock."""
+        if self.wait_states is not None:
+            return self.wait_states
+        return next((states for states, highest in enumerate(self.wait_states_up_to_hz) if clock_hz <= highest), None)
+
+
+class Chip(Data):
+    """What the silicon has. `name` is the stem of its file."""
+
+    name: str
+    title: str
+    core: Literal["cortex-m4"]
+    fpu: Literal["fpv4-sp-d16"]
+    interrupts: int = Field(ge=0, le=240)
+    priority_bits: int = Field(ge=3, le=8)
+    clocks: Clocks | None = None
+    memory: dict[str, ChipRegion]
+    peripherals: dict[str, Peripheral] = Field(default={})
+    timing: MemoryTiming | None = None
+
+    @model_validator(mode="after")
+    def _regions_are_apart(self) -> Chip:
+        regions: list[tuple[str, Region]] = [(f"memory {name!r}", region) for name, region in self.memory.items()]
+        regions += [(f"peripheral {name!r}", region) for name, region in self.peripherals.items()]
+        for (name, region), (other_name, other) in itertools.combinations(regions, 2):
+            if region.overlaps(other):
+                raise ValueError(f"{name} ({region}) overlaps {other_name} ({other})")
+        return self
+
+    @model_validator(mode="after")
+    def _aliases_show_something(self) -> Chip:
+        for name, region in self.memory.items():
+            original = self.memory.get(region.alias_of or name)
+            if original is None or (region.alias_of and original.alias_of):
+                raise ValueError(f"memory {name!r} is an alias of {region.alias_of!r}, which is no region of its own")
+            if (region.kind, region.size_bytes) != (original.kind, original.size_bytes):
+                raise ValueError(f"memory {name!r} has another kind or size than {region.alias_of!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _interrupts_exist(self) -> Chip:
+        for name, peripheral in self.peripherals.items():
+            wrong = [number for number in peripheral.interrupts if not 0 <= number < self.interrupts]
+            if wrong:
+                raise ValueError(f"peripheral {name!r} has interrupt {wrong[0]}, the chip {self.interrupts}")
+        return self

@@ -1,0 +1,44 @@
+"""One run to come, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.experiment.tables import DatasetChoice, Model, Quantization, Target
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run to come: a model (its `repeat`-th training), quantized, on a board, in an engine.
+
+    It can be sent to another process: all that a run depends on is here, but for the files it names. `id` is unique in
+    an experiment and a file name. `board` is a name or a file, None for an engine that needs none. `seed` is that of
+    this training. `folder`: where the experiment file lies, and what its data set is relative to.
+    """
+
+    id: str
+    model: Model
+    repeat: int
+    quantization: Quantization
+    board: str | None
+    engine: str
+    dataset: DatasetChoice
+    target: Target
+    seed: int
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        repeat = f" #{self.repeat}" if self.repeat else ""
+        return f"{self.model.name}{repeat}, {self.quantization.label}, {self.board_name} in {self.engine}"
+
+    @property
+    def work(self) -> tuple[str, int, Quantization, str | None]:
+        """All but the engine: every engine should come to the same."""
+        return self.model.name, self.repeat, self.quantization, self.board
+
+    @property
+    def board_name(self) -> str:
+        """A board is named by its file; without one, a run is named by its engine."""
+        return self.engine if self.board is None else Path(self.board).stem

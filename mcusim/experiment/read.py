@@ -1,0 +1,213 @@
+"""experiment.toml -> Experiment. Every mistake is named with its key, file and line, before anything takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcusim.experiment.engine_choice import check_engines
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.kernel_choice import check_kernels, kernel_names
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.system.errors import ConfigurationError, ModelError, suggestion
+from mcusim.system.toml_file import read_toml
+from mcusim.system.validation import Place, validate
+from mcusim.training.settings import TrainingSettings
+
+TABLES = ("experiment", "dataset", "training", "model_template", "target", "expect")
+ARRAYS = ("model", "quantization", "expect_for")
+MOST_ENTRIES = 1000
+ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a TOML file. Raises ConfigurationError, or ModelError when a model file is not there."""
+    tables, text = read_toml(path)
+    return _Reader(path, tables, text).read()
+
+
+def open_experiment(path: Path, **choices: Any) -> Experiment:
+    """The experiment in a file, or in the folder's ``experiment.toml``, changed by what `with_options` takes.
+
+    Raises ConfigurationError for what cannot be chosen, and as `read_experiment`.
+    """
+    from mcusim.models import is_model
+
+    if path.is_dir():
+        path = path / "experiment.toml"
+    if is_model(path):
+        hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
+        raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
+    engine = choices.get("engine")
+    if engine is not None:
+        with Place("engine").located():
+            check_engines(engine)
+    return read_experiment(path).with_options(**choices)
+
+
+class _Reader:
+    """One experiment file: its tables, and the place to name where one is wrong."""
+
+    def __init__(self, path: Path, tables: dict[str, Any], text: str) -> None:
+        self.folder, self.tables, self.place = path.absolute().parent, tables, Place(str(path), text)
+        self.path = path
+
+    def read(self) -> Experiment:
+        self._check_top()
+        models = tuple(self._model(index, table) for index, table in enumerate(self._array("model")))
+        if not models:
+            raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
+        self._check_names([model.name for model in models])
+        return Experiment(
+            path=self.path.absolute(),
+            general=self._general(),
+            dataset=self._dataset(),
+            models=models,
+            quantizations=self._quantizations(),
+            target=self._target(),
+            expect=validate(Expect, self._table("expect"), self.place.at("expect")),
+            expect_for=self._expect_for(models),
+        )
+
+    def _table(self, name: str) -> dict[str, Any]:
+        return dict(self.tables.get(name, {}))
+
+    def _array(self, name: str) -> list[dict[str, Any]]:
+        return list(self.tables.get(name, []))
+
+    def _check_top(self) -> None:
+        for name, value in self.tables.items():
+            here = self.place.at(name)
+            if name not in (*TABLES, *ARRAYS):
+                raise here.error(f"unknown table or key {name!r}", suggestion(name, (*TABLES, *ARRAYS)))
+            if name in TABLES and not isinstance(value, dict):
+                raise here.error(f"{name!r} is no table", f"write it as [{name}]")
+            is_array = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+            if name in ARRAYS and not is_array:
+                raise here.error(f"{name!r} is no list of tables", f"write it as [[{name}]]")
+            if name in ARRAYS and len(value) > MOST_ENTRIES:
+                raise here.error(f"there are {len(value)} [[{name}]]", f"at most {MOST_ENTRIES}")
+
+    def _general(self) -> General:
+        stem = self.path.stem if self.path.stem != "experiment" else self.folder.name
+        table = {"name": stem or "experiment", **self._table("experiment")}
+        return validate(General, table, self.place.at("experiment"))
+
+    def _dataset(self) -> DatasetChoice:
+        from mcusim.datasets import DATASETS
+
+        if "dataset" not in self.tables:
+            raise self.place.error("the experiment has no [dataset]", "[dataset] with name = 'digits'")
+        here = self.place.at("dataset")
+        choice = validate(DatasetChoice, self._table("dataset"), here)
+        if choice.name is not None and choice.name not in DATASETS:
+            raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
+        return choice
+
+    def _model(self, index: int, own: dict[str, Any]) -> Model:
+        """A [[model]] over the [model_template] over the [training] table."""
+        here = self.place.at("model", index)
+        template = self._table("model_template")
+        if "file" in own:  # a trained model has no architecture: what the template says of training is not for it
+            template = {
+                key: value for key, value in template.items() if key not in ("architecture", "parameters", "training")
+            }
+        _check_inner(own, here)
+        _check_inner(template, self.place.at("model_template"))
+        merged = {**template, **own}
+        merged["parameters"] = {**template.get("parameters", {}), **own.get("parameters", {})}
+        merged["training"] = self._settings(template.get("training", {}), own.get("training", {}), here)
+        if isinstance(merged.get("file"), str):
+            merged["file"] = self._model_file(merged["file"], here.at("file"))
+        model = validate(Model, merged, here)
+        self._check_architecture(model, own, here)
+        return model
+
+    def _settings(self, template: dict[str, Any], own: dict[str, Any], model: Place) -> TrainingSettings:
+        """[training], then the template's, then the model's own: each checked alone, to name the one that is wrong."""
+        tables = {self.place: self._table("training"), self.place.at("model_template"): template, model: own}
+        merged: dict[str, Any] = {}
+        for parent, table in tables.items():
+            validate(TrainingSettings, table, parent.at("training"))
+            merged |= table
+        return TrainingSettings(**merged)
+
+    def _model_file(self, name: str, here: Place) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise ModelError(f"there is no model file {name!r}", where=str(here), hint=f"looked for {path}")
+        return path
+
+    def _check_architecture(self, model: Model, own: Mapping[str, Any], here: Place) -> None:
+        from mcusim.training.architectures import ARCHITECTURES
+
+        if model.architecture is None:
+            for key in ("parameters", "training"):
+                if key in own:
+                    raise here.at(key).error(f"model {model.name!r} comes from a file: {key!r} has no use", "remove it")
+            return
+        if model.architecture not in ARCHITECTURES:
+            hint = suggestion(model.architecture, ARCHITECTURES)
+            raise here.at("architecture").error(f"unknown architecture {model.architecture!r}", hint)
+        try:
+            ARCHITECTURES[model.architecture](model.parameters, ANY_SHAPE)
+        except ConfigurationError as error:
+            raise here.at("parameters").error(error.what, error.hint) from None
+
+    def _quantizations(self) -> tuple[Quantization, ...]:
+        tables = self._array("quantization") or [{"data_type": "float32"}]
+        chosen: list[Quantization] = []
+        for index, table in enumerate(tables):
+            here = self.place.at("quantization", index)
+            entry = validate(Quantization, table, here)
+            if entry in chosen:
+                raise here.error(f"{entry.label} is there twice", "remove one")
+            chosen.append(entry)
+        return tuple(chosen)
+
+    def _target(self) -> Target:
+        here = self.place.at("target")
+        target = validate(Target, self._table("target"), here)
+        with here.at("engine").located():
+            check_engines(target.engine)
+        with here.at("kernels").located():
+            check_kernels(target.kernels, kernel_names())
+        boards = tuple(self._board(name, here.at("boards")) for name in target.boards)
+        if len(set(boards)) < len(boards):
+            raise here.at("boards").error("a board is there twice", "remove one")
+        return target.model_copy(update={"boards": boards})
+
+    def _board(self, name: str, here: Place) -> str:
+        """A board's name; its file's path as seen from the experiment file."""
+        from mcusim.boards.load import board_names
+
+        if name.endswith(".toml") or "/" in name:
+            return str(self.folder / name)
+        if name not in board_names():
+            raise here.error(f"unknown board {name!r}", suggestion(name, board_names()))
+        return name
+
+    def _expect_for(self, models: Sequence[Model]) -> tuple[ExpectFor, ...]:
+        entries = []
+        names = [model.name for model in models]
+        for index, table in enumerate(self._array("expect_for")):
+            here = self.place.at("expect_for", index)
+            entry = validate(ExpectFor, table, here)
+            if entry.model is not None and entry.model not in names:
+                raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))
+            entries.append(entry)
+        return tuple(entries)
+
+    def _check_names(self, names: list[str]) -> None:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                here = self.place.at("model", index, "name")
+                raise here.error(f"there are two models {name!r}", "give each a name of its own")
+
+
+def _check_inner(table: Mapping[str, Any], here: Place) -> None:
+    """`parameters` and `training` are merged before they are checked, and so have to be tables."""
+    for key in ("parameters", "training"):
+        if not isinstance(table.get(key, {}), dict):
+            raise here.at(key).error(f"{key!r} is no table", f"{key} = {{ ... }}")

@@ -1,0 +1,183 @@
+"""The tables of an experiment file. Every one is frozen and strict; `docs/experiment.md` explains each key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from mcusim.experiment.engine_choice import split_engines
+from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
+from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
+from mcusim.numbers import SCHEMES
+from mcusim.numbers.power_of_two import Format, parse_format
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
+from mcusim.training.settings import TrainingSettings
+
+LARGEST_SEED = 2**31
+
+
+class General(Table):
+    """[experiment]"""
+
+    name: Name
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+    repeats: int = Field(default=1, ge=1, le=1000)
+
+
+class DatasetChoice(Table):
+    """[dataset]: the name of a data set that comes with mcusim, or a file."""
+
+    name: Name | None = None
+    file: Name | None = None
+    normalize: Literal["z-score", "none"] = "z-score"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> DatasetChoice:
+        if (self.name is None) == (self.file is None):
+            raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
+        return self
+
+
+class Model(Table):
+    """[[model]]: an architecture to train, or a file with a trained model."""
+
+    name: Name
+    file: Path | None = None
+    architecture: Name | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    keep: Literal["last", "best"] = "last"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Model:
+        if (self.file is None) == (self.architecture is None):
+            raise Unusable(
+                f"model {self.name!r} needs either 'architecture' or 'file'",
+                "architecture = 'resnetv1' to train one, or file = 'model.keras'",
+            )
+        return self
+
+
+class Quantization(Table):
+    """[[quantization]]: a data type and how its scales are chosen."""
+
+    data_type: str
+    scheme: str = "per-layer"
+    format: str | None = None
+    rounding: Literal["nearest", "floor"] = "nearest"
+    calibration_samples: Count = 1000
+
+    @field_validator("data_type")
+    @classmethod
+    def _known_type(cls, name: str) -> str:
+        return known(name, DATA_TYPES, "data type")
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, name: str) -> str:
+        return known(name, SCHEMES, "quantization scheme")
+
+    @model_validator(mode="after")
+    def _format_fits(self) -> Quantization:
+        if self.data_type == "float32":
+            extra = sorted(self.model_fields_set - {"data_type"})
+            if extra:
+                raise Unusable(
+                    f"float32 is not quantized: {extra[0]!r} has no use", "remove it, or choose an integer type"
+                )
+        elif self.scheme == "per-network":
+            _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
+        elif self.format is not None:
+            raise Unusable(
+                f"{self.data_type} {self.scheme} takes no format", "add scheme = 'per-network', or remove it"
+            )
+        return self
+
+    @property
+    def fraction(self) -> int | None:
+        """Fraction bits of the whole network; None per layer."""
+        return None if self.format is None else _parsed(self.format).fraction
+
+    @property
+    def label(self) -> str:
+        """`int16 Q7.9 floor`: the data type, and what differs from the default."""
+        rounding = self.rounding if self.rounding != "nearest" else ""
+        samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
+        return " ".join(filter(None, (self.data_type, self.format, rounding, samples)))
+
+
+class Target(Table):
+    """[target]: where the firmware runs, and on how many test samples."""
+
+    boards: tuple[Name, ...] = Field(
+        default=(), strict=False, description='a list of names, for example ["nucleo_l452re_p"]'
+    )
+    engine: str = "qemu"
+    samples: Literal["all"] | Count = Field(default="all", description='"all" or a whole number from 1')
+    timing_samples: int = Field(default=50, ge=0, le=2**31)
+    jobs: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="a whole number from 1; leave it out for one for each core"
+    )
+    stall_s: Positive = 60.0
+    kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(default=KernelChoice(), description=WANTED)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        return split_engines(self.engine)
+
+
+class Expect(Table):
+    """[expect]: budgets. A broken one makes `mcusim run` end with exit code 7."""
+
+    accuracy_min: Share | None = Field(default=None, description="a share from 0 to 1, for example 0.915")
+    accuracy_drop_max: Share | None = Field(default=None, description="a share from 0 to 1, for example 0.002")
+    mismatches_max: Limit | None = None
+    cycles_max: Positive | None = None
+    latency_ms_max: Positive | None = None
+    rom_bytes_max: Limit | None = None
+    ram_bytes_max: Limit | None = None
+    energy_uwh_max: Positive | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in Expect.model_fields if getattr(self, name) is not None}
+
+
+class ExpectFor(Expect):
+    """[[expect_for]]: budgets of some runs, in place of those of [expect]."""
+
+    model: Name | None = None
+    data_type: Name | None = None
+    board: Name | None = None
+
+    def concerns(self, model: str, data_type: str, board: str) -> bool:
+        """`board`: a name."""
+        wanted = (self.model, self.data_type, self.board)
+        return all(want in (None, have) for want, have in zip(wanted, (model, data_type, board), strict=True))
+
+
+def parse_samples(text: str) -> int | str:
+    """`all` or a number from 1, as people type it. Raises Unusable for anything else."""
+    if text == "all":
+        return text
+    if text.isdecimal() and 1 <= int(text) < 2**31:
+        return int(text)
+    raise Unusable(f"{text!r} is neither 'all' nor a number from 1", "for example 100")
+
+
+def _parsed(text: str) -> Format:
+    try:
+        return parse_format(text)
+    except ConfigurationError as error:
+        raise Unusable(error.what, error.hint or "") from None
+
+
+def _check_format(text: str | None, bits: int, data_type: str) -> None:
+    example = f"for example format = 'Q{bits - bits // 2}.{bits // 2}'"
+    if text is None:
+        raise Unusable(f"{data_type} per-network needs a format", example)
+    if _parsed(text).bits != bits:
+        raise Unusable(f"format {text!r} has {_parsed(text).bits} bits, {data_type} has {bits}", example)

@@ -1,0 +1,201 @@
+"""Boards: the ones that come with mcusim are right, and a user's own file is either right or explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcusim.boards.load import board_names, load_board
+from mcusim.system.assets import PLATFORMS
+from mcusim.system.errors import ConfigurationError
+
+BOARD = """\
+title = "Mine"
+chip = "stm32l452re"
+clock_hz = 48_000_000
+supply_v = 3.3
+current_a = 1e-3
+
+[memory]
+flash = { origin = 0x0800_0000, size_bytes = 524_288 }
+ram = { origin = 0x2000_0000, size_bytes = 131_072 }
+"""
+CHIP = """\
+title = "Chip"
+core = "cortex-m4"
+fpu = "fpv4-sp-d16"
+interrupts = 10
+priority_bits = 4
+
+[memory.flash]
+kind = "flash"
+origin = 0x0800_0000
+size_bytes = 524_288
+
+[memory.sram]
+kind = "ram"
+origin = 0x2000_0000
+size_bytes = 131_072
+"""
+
+
+def test_every_file_of_the_tree_loads() -> None:
+    assert set(board_names()) >= {"nucleo_l452re_p", "sparkfun_edge"}
+    boards = [load_board(name) for name in board_names()]
+    used = {board.chip.name for board in boards}
+    assert used <= {path.stem for path in (PLATFORMS / "chips").glob("*.toml")}
+
+
+def test_figures_of_the_paper() -> None:
+    """Table 3 of MicroAI: both at 48 MHz and 3.3 V."""
+    nucleo, edge = load_board("nucleo_l452re_p"), load_board("sparkfun_edge")
+    for board, current_a, flash_kib, ram_kib in ((nucleo, 4.80e-3, 512, 128), (edge, 0.82e-3, 1024, 384)):
+        assert (board.clock_hz, board.supply_v, board.current_a) == (48_000_000, 3.3, current_a)
+        assert board.chip.memory["flash"].size_bytes == flash_kib * 1024
+        assert board.memory.ram.size_bytes == ram_kib * 1024 and board.memory.stack_bytes == 4096
+    assert edge.memory.flash.origin == 0xC000  # after the boot loader
+
+
+def write(folder: Path, text: str = BOARD, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_board_of_the_user(tmp_path: Path) -> None:
+    board = load_board(write(tmp_path))
+    assert (board.name, board.chip.title, board.qemu) == ("mine", "STM32L452RE", None)
+    assert load_board(str(tmp_path / "mine.toml")) == board
+    write(tmp_path, CHIP, "own.toml")
+    own = load_board(write(tmp_path, BOARD.replace("stm32l452re", "own.toml")))
+    assert own.chip.name == "own"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("nucleo", "did you mean"), ("nucleo_l452re", "did you mean 'nucleo_l452re_p'?"), ("", "known:")]
+)
+def test_unknown_board(name: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(name)
+    assert repr(name) in caught.value.what
+    assert caught.value.hint is not None and ("nucleo_l452re_p" in caught.value.hint or hint in caught.value.hint)
+
+
+# What is changed in the file above, and words of the error.
+MISTAKES = {
+    "unknown key": ("supply_v", "suply_v", "unknown key 'suply_v'"),
+    "unknown key in a table": ("ram =", "rem =", "unknown key 'rem'"),
+    "unknown key inside": ("size_bytes = 131_072", "size_byte = 131_072", "unknown key 'size_byte'"),
+    "missing key": ("clock_hz = 48_000_000\n", "", "key 'clock_hz' is missing"),
+    "missing table": (BOARD[BOARD.index("[memory]") :], "", "key 'memory' is missing"),
+    "no chip": ('chip = "stm32l452re"\n', "", "names no chip"),
+    "chip of a wrong type": ('"stm32l452re"', "3", "names no chip"),
+    "unknown chip": ("stm32l452re", "stm32l452", "unknown chip 'stm32l452'"),
+    "missing chip file": ("stm32l452re", "no/such.toml", "cannot read 'such.toml'"),
+    "wrong type": ("48_000_000", '"48 MHz"', "it is '48 MHz'"),
+    "float for an integer": ("48_000_000", "48e6", "48000000.0"),
+    "negative": ("3.3", "-3.3", "greater than 0"),
+    "not a number": ("3.3", "nan", "finite"),
+    "zero clock": ("48_000_000", "0", "greater than 0"),
+    "flash where ram is": ("0x0800_0000", "0x2000_0000", "flash (0x20000000..0x2007FFFF) overlaps ram"),
+    "flash too large": ("524_288", "1_048_576", "does not lie in any flash of chip 'stm32l452re'"),
+    "ram elsewhere": ("0x2000_0000", "0x3000_0000", "does not lie in any ram"),
+    "beyond 32 bits": ("0x2000_0000", "0xFFFF_FC00", "ends beyond"),
+    "odd size": ("131_072", "131_071", "multiple of 1024"),
+    "stack takes all": ("131_072 }", "131_072 }\nstack_bytes = 131_072", "leaves nothing of ram"),
+    "tiny stack": ("131_072 }", "131_072 }\nstack_bytes = 64", "greater than or equal to 256"),
+    "uneven stack": ("131_072 }", "131_072 }\nstack_bytes = 1001", "multiple of 8"),
+    "reset inside flash": ("131_072 }", "131_072 }\nreset_at = 0x0800_0100", "lies in flash"),
+    "qemu without machine": ("[memory]", "[qemu]\n[memory]", "key 'machine' is missing"),
+    "qemu with a trick": ("[memory]", '[qemu]\nmachine = "x,y"\n[memory]', "it is 'x,y'"),
+    "qemu with a bad map": (
+        "[memory]",
+        '[qemu]\nmachine = "x"\nram = { origin = 0x0800_0000, size_bytes = 1024 }\n[memory]',
+        "overlaps",
+    ),
+    "not TOML": ("[memory]", "[memory", "is not TOML"),
+    "named inside": ("title", 'name = "x"\ntitle', "unknown key 'name'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_explained(mistake: str, tmp_path: Path) -> None:
+    old, new, words = MISTAKES[mistake]
+    assert old in BOARD
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(write(tmp_path, BOARD.replace(old, new)))
+    assert words in str(caught.value)
+    assert caught.value.where is not None and str(tmp_path) in caught.value.where
+
+
+def test_suggestions_and_lines(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(write(tmp_path, BOARD.replace("current_a", "curent_a")))
+    assert caught.value.hint == "did you mean 'current_a'?"
+    assert caught.value.where == f"{tmp_path}/mine.toml:5, curent_a"
+
+
+def test_overlapping_chip_regions(tmp_path: Path) -> None:
+    write(tmp_path, CHIP.replace("0x2000_0000", "0x0804_0000"), "own.toml")
+    with pytest.raises(ConfigurationError, match=r"memory 'flash' \(.*\) overlaps memory 'sram'"):
+        load_board(write(tmp_path, BOARD.replace("stm32l452re", "own.toml")))
+
+
+ALIAS = """
+[memory.again]
+kind = "ram"
+origin = 0x1000_0000
+size_bytes = 131_072
+alias_of = "sram"
+"""
+PERIPHERALS = """
+[peripherals]
+uart = { origin = 0x4000_0000, size_bytes = 1024, interrupts = [9] }
+"""
+
+# What is added to the chip, what is changed there, and words of the error.
+CHIP_MISTAKES = {
+    "an alias of nothing": (ALIAS, '"sram"', '"dram"', "alias of 'dram', which is no region of its own"),
+    "an alias of another kind": (ALIAS, '"ram"\norigin = 0x1', '"flash"\norigin = 0x1', "another kind or size"),
+    "an alias of another size": (ALIAS, "131_072\nalias", "1024\nalias", "another kind or size"),
+    "an alias of itself": (ALIAS, 'alias_of = "sram"', 'alias_of = "again"', "which is no region of its own"),
+    "a kind that is none": (ALIAS, '"ram"\norigin = 0x1', '"eeprom"\norigin = 0x1', "it is 'eeprom'"),
+    "registers over memory": (PERIPHERALS, "0x4000_0000", "0x2000_0000", "overlaps peripheral 'uart'"),
+    "an interrupt too many": (PERIPHERALS, "[9]", "[9, 10]", "peripheral 'uart' has interrupt 10, the chip 10"),
+    "clocks turned round": (
+        "\n[clocks]\nreset_hz = 4_000_000\ncore_hz_max = 80_000_000\n",
+        "4_000_000",
+        "96_000_000",
+        "reset_hz (96000000) is more than core_hz_max",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", CHIP_MISTAKES)
+def test_mistakes_in_a_chip(mistake: str, tmp_path: Path) -> None:
+    added, old, new, words = CHIP_MISTAKES[mistake]
+    assert old in added
+    board = write(tmp_path, BOARD.replace("stm32l452re", "own.toml"))
+    write(tmp_path, CHIP + added, "own.toml")
+    assert load_board(board).chip.name == "own"
+    write(tmp_path, CHIP + added.replace(old, new), "own.toml")
+    with pytest.raises(ConfigurationError) as caught:
+        load_board(board)
+    assert words in str(caught.value)
+
+
+def test_firmware_does_not_lie_in_an_alias(tmp_path: Path) -> None:
+    """There the linker would see one memory as two."""
+    write(tmp_path, CHIP + ALIAS, "own.toml")
+    board = BOARD.replace("stm32l452re", "own.toml").replace("0x2000_0000", "0x1000_0000")
+    with pytest.raises(ConfigurationError, match="does not lie in any ram"):
+        load_board(write(tmp_path, board))
+
+
+def test_not_a_file(tmp_path: Path) -> None:
+    for name in ("nothing.toml", "folder.toml", "bytes.toml"):
+        (tmp_path / "folder.toml").mkdir(exist_ok=True)
+        (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigurationError):
+            load_board(tmp_path / name)
