@@ -20,7 +20,7 @@ from mcusim.engines.engine import Engine, Execution
 from mcusim.experiment.experiment import Case, Experiment, Model
 from mcusim.front import Generated, Source, generate, read_model
 from mcusim.line.build import Firmware
-from mcusim.line.measure import Timing, accuracy, check_fits, measure
+from mcusim.line.measure import Timing, check_fits, measure
 from mcusim.line.preflight import board_of
 from mcusim.line.sources import Sources
 from mcusim.line.trained import trained_model
@@ -29,6 +29,7 @@ from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
+from mcusim.tasks.classification import accuracy
 from mcusim.timing.timing import time_firmware
 from mcusim.workloads.generated import make_firmware
 

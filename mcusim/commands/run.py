@@ -50,8 +50,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     """
     from mcusim.case import Bench, Setting, float_model, model_file
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.measure import accuracy
     from mcusim.line.preflight import check_out
+    from mcusim.tasks.classification import accuracy
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_out(out)

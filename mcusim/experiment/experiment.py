@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
+from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name
 from mcusim.training.settings import TrainingSettings
@@ -146,17 +147,13 @@ class Target(Table):
         return split_engines(self.engine)
 
 
-class Expect(Table):
-    """[expect]: budgets. A broken one makes `mcusim run` end with exit code 7."""
+_LIMITS: dict[str, Any] = {"share": Share, "positive": Positive, "whole": Limit}
+_BUDGETS: dict[str, Any] = {name: (_LIMITS[budget.limit] | None, None) for name, (budget, _) in BUDGETS.items()}
+_Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)
 
-    accuracy_min: Share | None = None
-    accuracy_drop_max: Share | None = None
-    mismatches_max: Limit | None = None
-    cycles_max: Positive | None = None
-    latency_ms_max: Positive | None = None
-    rom_bytes_max: Limit | None = None
-    ram_bytes_max: Limit | None = None
-    energy_uwh_max: Positive | None = None
+
+class Expect(_Budgets):  # type: ignore[misc]
+    """[expect]: budgets, a field for each of `figures.py`. A broken one makes `mcusim run` end with exit code 7."""
 
     @property
     def limits(self) -> dict[str, float]:

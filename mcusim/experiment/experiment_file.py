@@ -23,6 +23,7 @@ from mcusim.experiment.experiment import (
     Unusable,
     check_engines,
 )
+from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, ModelError, suggestion
 from mcusim.system.toml_file import KeyPath, describe, line_of, read_toml
 from mcusim.training.settings import TrainingSettings
@@ -277,8 +278,7 @@ def _shown(value: Any) -> str:
 
 # What a value should be, where the checker's own words do not say it in the words of the file.
 _WANTED = {
-    "accuracy_min": "a share from 0 to 1, for example 0.915",
-    "accuracy_drop_max": "a share from 0 to 1, for example 0.002",
+    **{name: budget.wanted for name, (budget, _) in BUDGETS.items() if budget.wanted},
     "samples": '"all" or a whole number from 1',
     "boards": 'a list of names, for example ["nucleo_l452re_p"]',
     "jobs": "a whole number from 1; leave it out for one for each core",

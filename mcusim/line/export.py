@@ -19,11 +19,12 @@ from mcusim.engines.renode.process import overlay
 from mcusim.experiment.experiment import Case
 from mcusim.line.build import build
 from mcusim.line.emit_firmware import emit_console
-from mcusim.line.measure import Timing, accuracy, decide
+from mcusim.line.measure import Timing
 from mcusim.line.preflight import board_of
 from mcusim.numbers.power_of_two import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
+from mcusim.tasks.classification import accuracy, decide
 
 FORMAT = 1  # of case.json, which may gain keys
 

@@ -1,33 +1,36 @@
-"""Run -> the cells of a table for people: the same figures in the console and in Markdown."""
+"""Report -> the table, errors and remarks that people read: the same ones in the console and in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mcusim.reports.figures import COLUMNS, OF_TASKS
 from mcusim.reports.report import Report, Run, RunError
+from mcusim.tasks.figure import Figure
 
-# The last two columns are there when a run has them.
-HEADINGS = (
-    "model",
-    "type",
-    "board",
-    "accuracy %",
-    "float %",
-    "mismatches",
-    "ROM KiB",
-    "RAM KiB",
-    "instructions",
-    "latency ms",
-    "energy uWh",
-)
-LEFT_ALIGNED = 3
+NAMES = ("model", "type", "board")  # columns that tell which run it is
 
 
 def table(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Headings and rows, names as users gave them. Columns of which no run knows anything are left out."""
-    rows = [_cells(run) for run in report.runs]
-    known = [i for i in range(len(HEADINGS)) if i < LEFT_ALIGNED + 1 or any(row[i] for row in rows)]
-    return tuple(HEADINGS[i] for i in known), [tuple(row[i] for i in known) for row in rows]
+    columns = _columns(report)
+    rows = [(*_names(run), *(_cell(run, figure, columns[0]) for figure in columns)) for run in report.runs]
+    return (*NAMES, *(figure.heading for figure in columns)), rows
+
+
+def _columns(report: Report) -> tuple[Figure, ...]:
+    """The first is there in any case: what went wrong is told in it."""
+    known = tuple(figure for figure in COLUMNS if any(figure.cell(run) for run in report.runs))
+    scores = tuple(figure for figure in known if figure in OF_TASKS)
+    return known if scores else (COLUMNS[0], *known)
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    return run.model_label, run.type_label, run.board_label
+
+
+def _cell(run: Run, figure: Figure, first: Figure) -> str:
+    return "failed" if run.error and figure is first else figure.cell(run)
 
 
 def failures(report: Report) -> dict[RunError, list[Run]]:
@@ -75,30 +78,6 @@ def _notes(report: Report) -> list[str]:
         f"note: {note}" if len(where) == len(every) else f"note ({', '.join(where)}): {note}"
         for note, where in boards.items()
     ]
-
-
-def _cells(run: Run) -> tuple[str, ...]:
-    return (
-        run.model_label,
-        run.type_label,
-        run.board_label,
-        "failed" if run.error else _percent(run.accuracy),
-        _percent(run.accuracy_float),
-        "" if run.mismatches is None else f"{run.mismatches:,}",
-        _kib(run.rom_bytes.total if run.rom_bytes else None),
-        _kib(run.ram_bytes.total if run.ram_bytes else None),
-        f"{run.instructions.mean:,.0f}" if run.instructions else "",
-        f"{run.latency_ms:,.2f}" if run.latency_ms is not None else "",
-        f"{run.energy_uwh:,.4f}" if run.energy_uwh is not None else "",
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f}"
-
-
-def _kib(size: int | None) -> str:
-    return "" if size is None else f"{size / 1024:,.1f}"
 
 
 def _number(value: int | float | None) -> str:

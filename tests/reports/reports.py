@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mcusim.line.build import RomBytes
-from mcusim.line.measure import Cycles, Instructions, LayerFigures, Mismatch, RamBytes
+from mcusim.line.measure import Cycles, Instructions, LayerFigures, RamBytes
+from mcusim.line.score import Mismatch
 from mcusim.reports.report import Check, Report, Run, RunError
 
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'
@@ -28,6 +29,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
         macs=333_920,
         samples=2947,
         complete=True,
+        task="classification",
         accuracy=0.927383780115372,
         accuracy_float=0.93,
         mismatches=0,
