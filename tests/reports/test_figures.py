@@ -55,8 +55,8 @@ def test_what_nobody_knows_is_no_figure() -> None:
 
 
 def test_a_number_of_a_task_is_found_by_its_name() -> None:
-    error = Figure("scores.mae", "mean absolute error", better="lower")
-    assert error.value(replace(good_run(), scores={"mae": 0.25})) == 0.25
+    error = Figure("scores.far_off", "made up", better="lower")
+    assert error.value(replace(good_run(), scores={"far_off": 0.25})) == 0.25
     assert error.value(good_run()) is None, "of another task"
 
 
@@ -79,16 +79,16 @@ def test_figures_can_be_properties_of_a_test_case() -> None:
 
 # -- the table ---------------------------------------------------------------------------------------------------------
 
-ERROR = Figure("scores.mae", "mean absolute error", heading="MAE", show=lambda value: f"{value:.3f}", better="lower")
+ERROR = Figure("scores.far_off", "made up", heading="far off", show=lambda value: f"{value:.3f}", better="lower")
 
 
 def test_the_table_of_another_task_has_its_figures_and_no_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "COLUMNS", (COLUMNS[0], ERROR, *COLUMNS[1:]))
     monkeypatch.setattr(table, "OF_TASKS", (*OF_TASKS, ERROR))
-    run = replace(good_run(), accuracy=None, accuracy_float=None, confusion=None, scores={"mae": 0.25})
+    run = replace(good_run(), accuracy=None, accuracy_float=None, confusion=None, scores={"far_off": 0.25})
     failed = full_report().runs[-1]
     headings, rows = table.table(replace(full_report(), runs=(run, failed), checks=()))
-    assert headings[3:5] == ("MAE", "mismatches")
+    assert headings[3:5] == ("far off", "mismatches")
     assert [row[3] for row in rows] == ["0.250", "failed"]
 
 
