@@ -168,7 +168,7 @@ ONLY = {  # room: rooms that it may never import; `line.*` is every stage
     "boards": {"graph", "line.lower", "line.build", "engines", "reports", "line.emit"},
     "line.build": {"graph", "line.lower", "line.quantize", "engines", "reports", "layers"},
     "datasets": {"training", "graph", "engines", "reports", "boards"},
-    "tasks": {"reports", "engines", "graph", "models", "training", "boards", "experiment", "line.measure", "line.score"},
+    "tasks": {"reports", "engines", "graph", "models", "training", "boards", "line.measure", "line.score"},
 }
 
 
