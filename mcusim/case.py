@@ -22,7 +22,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
 from mcusim.front import Generated, generate, read_model
 from mcusim.line.build import Firmware
-from mcusim.line.measure import accuracy, check_fits, measure
+from mcusim.line.measure import check_fits, measure
 from mcusim.line.preflight import board_of
 from mcusim.line.sources import Sources
 from mcusim.line.trained import trained_model
@@ -33,6 +33,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
 from mcusim.system.progress import Progress
+from mcusim.tasks.classification import accuracy
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing

@@ -17,7 +17,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 # The line, in order. Each may import what comes before it for its types only.
 STAGES = (
     *("experiment/read", "models/keras", "line/optimize", "line/quantize", "line/lower", "line/emit"),
-    *("line/emit_firmware", "line/build", "line/measure", "line/budgets", "pipeline"),
+    *("line/emit_firmware", "line/build", "line/score", "line/measure", "line/budgets", "pipeline"),
     *("line/trained", "line/library", "line/export"),
 )
 TOP = ("__main__", "commands", "line.export", "pipeline", "line.preflight", "line.library", "testing")
@@ -168,6 +168,7 @@ ONLY = {  # room: rooms that it may never import; `line.*` is every stage
     "boards": {"graph", "line.lower", "line.build", "engines", "reports", "line.emit"},
     "line.build": {"graph", "line.lower", "line.quantize", "engines", "reports", "layers"},
     "datasets": {"training", "graph", "engines", "reports", "boards"},
+    "tasks": {"reports", "engines", "graph", "models", "training", "boards", "line.measure", "line.score"},
 }
 
 

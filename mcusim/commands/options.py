@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mcusim.commands.session import Session
+from mcusim.reports import FORMATS
 
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
@@ -46,8 +47,6 @@ samples_option = click.option(
     "--samples", type=samples, metavar="N|all", help="Test samples to run, from all over the test set."
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
-junit_option = click.option("--junit", type=click.Path(path_type=Path), metavar="F", help="Write JUnit XML.")
-markdown_option = click.option("--markdown", type=click.Path(path_type=Path), metavar="F", help="Write Markdown.")
 
 
 def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -61,9 +60,15 @@ def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], 
     return apply
 
 
+report_options = decorated(
+    *(
+        click.option(f"--{name}", type=click.Path(path_type=Path), metavar="F", help=f"Write {words}.")
+        for name, words in FORMATS.items()
+    )
+)
 choice_options = decorated(experiment_argument, out_option, model_option, type_option)
 run_options = decorated(
-    choice_options, board_option, engine_option, samples_option, jobs_option, seed_option, junit_option, markdown_option
+    choice_options, board_option, engine_option, samples_option, jobs_option, seed_option, report_options
 )
 
 

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN.json")
-@options.junit_option
-@options.markdown_option
+@options.report_options
 @click.option("--console", "to_console", is_flag=True, help="Print the table [when nothing else is asked for].")
-def report(run: Path, junit: Path | None, markdown: Path | None, to_console: bool) -> int:
+def report(run: Path, to_console: bool, **files: Path | None) -> int:
     """Show a report again, or convert it.
 
     RUN.json is the report.json of a run, or its folder. A file named `-` is standard output.
@@ -30,20 +29,20 @@ def report(run: Path, junit: Path | None, markdown: Path | None, to_console: boo
     from mcusim.reports.to_console import show
 
     loaded = Report.read(run / "report.json" if run.is_dir() else run)
-    if to_console or not (junit or markdown):
+    if to_console or not any(files.values()):
         show(loaded, output())
-    write(loaded, {"junit": junit, "markdown": markdown})
+    write(loaded, files)
     return OK
 
 
 def write(report: Report, files: Mapping[str, Path | None]) -> None:
     """Write the formats that have a file. Raises OSError."""
-    from mcusim.reports import FORMATS
+    from mcusim.reports import render
     from mcusim.reports.report import write_text
 
     for name, path in files.items():
         if path == Path("-"):
-            click.echo(FORMATS[name](report))
+            click.echo(render(report, name))
         elif path:
-            write_text(path, FORMATS[name](report))
+            write_text(path, render(report, name))
             click.echo(f"{name}: {path}")

@@ -50,8 +50,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     """
     from mcusim.case import Bench, Setting, float_model, model_file
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.measure import accuracy
     from mcusim.line.preflight import check_out
+    from mcusim.tasks.classification import accuracy
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_out(out)
@@ -91,36 +91,29 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
     return OK
 
 
-def _run(
-    session: Session,
-    experiment: Path,
-    out: Path | None,
-    junit: Path | None,
-    markdown: Path | None,
-    *,
-    may_train: bool,
-    **choices: Any,
-) -> int:
+def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
     from mcusim.commands.report import write
     from mcusim.commands.terminal import Terminal, output
+    from mcusim.reports import FORMATS
     from mcusim.reports.to_console import show
 
+    files = {name: choices.pop(name) for name in FORMATS}
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     report = pipeline.run(chosen, out, Terminal(session), may_train=may_train)
     session.close()
     show(report, output())
     click.echo(f"report: {out / 'report.json'}")
-    write(report, {"junit": junit, "markdown": markdown})
+    write(report, files)
     _summarize(report)
     return report.exit_code
 
 
 def _summarize(report: Report) -> None:
     """GitHub shows what is appended to this file on the page of the job."""
-    from mcusim.reports import FORMATS
+    from mcusim.reports import render
 
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as file:
-            file.write(FORMATS["markdown"](report) + "\n")
+            file.write(render(report, "markdown") + "\n")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
 from mcusim.numbers import SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
+from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
 from mcusim.training.settings import TrainingSettings
@@ -129,17 +130,16 @@ class Target(Table):
         return split_engines(self.engine)
 
 
-class Expect(Table):
-    """[expect]: budgets. A broken one makes `mcusim run` end with exit code 7."""
+_LIMITS: dict[str, Any] = {"share": Share, "positive": Positive, "whole": Limit}
+_BUDGETS: dict[str, Any] = {
+    name: (_LIMITS[budget.limit] | None, Field(default=None, description=budget.wanted or None))
+    for name, (budget, _) in BUDGETS.items()
+}
+_Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)
 
-    accuracy_min: Share | None = Field(default=None, description="a share from 0 to 1, for example 0.915")
-    accuracy_drop_max: Share | None = Field(default=None, description="a share from 0 to 1, for example 0.002")
-    mismatches_max: Limit | None = None
-    cycles_max: Positive | None = None
-    latency_ms_max: Positive | None = None
-    rom_bytes_max: Limit | None = None
-    ram_bytes_max: Limit | None = None
-    energy_uwh_max: Positive | None = None
+
+class Expect(_Budgets):  # type: ignore[misc]
+    """[expect]: budgets, a field for each of `figures.py`. A broken one makes `mcusim run` end with exit code 7."""
 
     @property
     def limits(self) -> dict[str, float]:

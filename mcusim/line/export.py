@@ -19,11 +19,11 @@ from mcusim.engines.renode.process import overlay
 from mcusim.experiment.case import Case
 from mcusim.line.build import build
 from mcusim.line.emit_firmware import emit_console
-from mcusim.line.measure import accuracy, decide
 from mcusim.line.preflight import board_of
 from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
+from mcusim.tasks.classification import accuracy, decide
 from mcusim.timing.timing import Timing
 
 FORMAT = 1  # of case.json, which may gain keys

@@ -1,18 +1,18 @@
-"""Execution + labels + Program + Firmware -> Measurements: what the outputs and counts of a run are worth.
-
-`expected` is `Graph.run()` of the same samples: the firmware should have computed exactly that.
-"""
+"""Execution + labels + Program + Firmware -> Measurements: what the outputs and counts of a run are worth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcusim.line.build import RomBytes
+from mcusim.line.score import Scored, Wanted, score
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
+from mcusim.tasks import classification
+from mcusim.tasks.task import Task
 from mcusim.timing.timing import Cycles, Timing
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mcusim.graph import Graph
     from mcusim.line.build import Firmware
     from mcusim.program import Program, Step
-
-LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
 
 
 @dataclass(frozen=True)
@@ -45,38 +43,24 @@ class RamBytes:
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """The first output that is not the expected one. Integers are the raw numbers; None stands for NaN or infinity."""
-
-    sample: int
-    output: int
-    expected: int | float | None
-    got: int | float | None
-
-
-@dataclass(frozen=True)
 class LayerFigures:
     """One layer of the program. Cycles are None until somebody counts them."""
 
     name: str
     kind: str
     macs: int
+    kernel: str = "plain"
     cycles: float | None = None
     cycles_per_mac: float | None = None
     share: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurements:
+class Measurements(Scored):
     """Figures of one run; None where the engine cannot know. docs/report.md tells unit and origin of each."""
 
     samples: int = 0
     complete: bool = False
-    accuracy: float | None = None
-    mismatches: int | None = None
-    first_mismatch: Mismatch | None = None
-    output_difference_max: float | None = None
-    confusion: tuple[tuple[int, ...], ...] | None = None
     instructions: Instructions | None = None
     cycles: Cycles | None = None
     latency_ms: float | None = None
@@ -91,27 +75,13 @@ class Measurements:
     emulated_mips: float | None = None
 
 
-def check_fits(graph: Graph, dataset: Dataset) -> None:
-    """DataError when the model takes other samples, or tells other classes apart, than the data set has."""
-    hint = "check the data set, or choose the model that was trained on it"
+def check_fits(graph: Graph, dataset: Dataset, task: Task = classification) -> None:
+    """DataError when the model takes other samples than the data set has, or answers otherwise than the task asks."""
     if graph.input_shape != dataset.shape:
         have = f"samples of data set {dataset.name!r} have shape {dataset.shape}"
+        hint = "check the data set, or choose the model that was trained on it"
         raise DataError(f"{have}, model {graph.name!r} takes {graph.input_shape}", hint=hint)
-    classes = len(dataset.classes_of())
-    if graph.output.elements != classes:
-        have = f"data set {dataset.name!r} has {classes} classes"
-        raise DataError(f"{have}, model {graph.name!r} tells {graph.output.elements} apart", hint=hint)
-
-
-def accuracy(outputs: Array, labels: Array) -> float:
-    """Share of samples whose largest output is that of the label; of equal outputs the first counts."""
-    return float(np.mean(decide(outputs) == labels)) if len(labels) else 0.0
-
-
-def decide(outputs: Array) -> Array:
-    """Class of each sample (N, outputs) -> (N,). NaN never wins."""
-    decided: Array = np.argmax(np.where(np.isnan(outputs), -np.inf, outputs), axis=1)
-    return decided
+    task.check(graph.output.elements, dataset, graph.name)
 
 
 def measure(
@@ -122,6 +92,7 @@ def measure(
     expected: Array,
     positions: Array,
     timing: Timing | None = None,
+    task: Task = classification,
 ) -> Measurements:
     """All figures of a run.
 
@@ -129,16 +100,13 @@ def measure(
     `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing` is None where
     nobody knows time.
     """
-    outputs, indices = execution.outputs, execution.indices
-    wrong, distance = compare(outputs, expected[indices], program)
+    finished = execution.indices
+    wanted = Wanted(task, expected[finished], labels[finished], program.outputs[0].numbers)
+    scored = score({"": execution.outputs}, {"": wanted}, positions[finished])
     return Measurements(
-        samples=len(outputs),
+        **vars(scored),
+        samples=len(finished),
         complete=execution.complete,
-        accuracy=accuracy(outputs, labels[indices]) if len(outputs) else None,
-        mismatches=int(wrong.sum()),
-        first_mismatch=_first(wrong, outputs, expected[indices], positions[indices]),
-        output_difference_max=distance,
-        confusion=_confusion(decide(outputs), labels[indices], outputs.shape[1]),
         instructions=_instructions(execution.instructions),
         rom_bytes=firmware.rom_bytes,
         ram_bytes=_ram(execution, firmware),
@@ -157,63 +125,10 @@ def measure(
 def _layer(step: Step, timing: Timing | None) -> LayerFigures:
     cycles = timing.function_cycles.get(step.function) if timing else None
     if timing is None or cycles is None:
-        return LayerFigures(step.name, step.kind, step.macs)
+        return LayerFigures(step.name, step.kind, step.macs, step.kernel)
     per_mac = round(cycles / step.macs, 4) if step.macs else None
     share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
-    return LayerFigures(step.name, step.kind, step.macs, round(cycles, 1), per_mac, share)
-
-
-def compare(outputs: Array, expected: Array, program: Program) -> tuple[Array, float | None]:
-    """Which samples are wrong (N,), and the largest difference of any output in real units, None when not finite.
-
-    Integers are wrong when any element differs. Floats are wrong when another class is decided, or when an output is
-    not finite where a finite one was expected: both sides round on their own.
-    """
-    if outputs.dtype.kind != "f":
-        difference = _real(outputs, program) - _real(expected, program)
-        return (outputs != expected).any(axis=1), float(np.abs(difference).max(initial=0.0))
-    broken = np.isfinite(outputs) != np.isfinite(expected)
-    wrong = (decide(outputs) != decide(expected)) | broken.any(axis=1)
-    if broken.any() or not np.isfinite(expected).all():
-        return wrong, None
-    difference = outputs.astype(np.float64) - expected.astype(np.float64)
-    return wrong, float(np.abs(difference).max(initial=0.0))
-
-
-def _real(numbers: Array, program: Program) -> Array:
-    numbers_type = program.outputs[0].numbers
-    assert numbers_type is not None
-    return numbers_type.decode(numbers).astype(np.float64)
-
-
-def _first(wrong: Array, outputs: Array, expected: Array, positions: Array) -> Mismatch | None:
-    """Of the first wrong sample, the output that is furthest off (integers: the first that differs)."""
-    if not wrong.any():
-        return None
-    row = int(np.argmax(wrong))
-    got, want = outputs[row], expected[row]
-    if outputs.dtype.kind != "f":
-        column = int(np.argmax(got != want))
-    else:
-        with np.errstate(invalid="ignore"):
-            off = np.abs(got.astype(np.float64) - want)
-        column = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-    return Mismatch(int(positions[row]), column, _plain(want[column]), _plain(got[column]))
-
-
-def _plain(number: Any) -> int | float | None:
-    """A number as JSON has it."""
-    value: int | float = number.item()
-    return value if np.isfinite(value) else None
-
-
-def _confusion(decided: Array, labels: Array, classes: int) -> tuple[tuple[int, ...], ...] | None:
-    """Rows: the label. Columns: what was decided."""
-    if classes > LARGEST_CONFUSION:
-        return None
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (labels, decided), 1)
-    return tuple(tuple(row) for row in matrix.tolist())
+    return LayerFigures(step.name, step.kind, step.macs, step.kernel, round(cycles, 1), per_mac, share)
 
 
 def _instructions(counts: Array | None) -> Instructions | None:

@@ -1,11 +1,19 @@
-"""Report -> text, one format each: a module with `render(report) -> str`."""
+"""Report -> text, one format each: a module `to_<format>` with `render(report) -> str`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from mcusim.reports.report import Report
-from mcusim.reports.to_junit import render as to_junit
-from mcusim.reports.to_markdown import render as to_markdown
+if TYPE_CHECKING:
+    from mcusim.reports.report import Report
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {"junit": to_junit, "markdown": to_markdown}
+# What each option of `mcusim run` and `mcusim report` writes. The modules are loaded late: `--help` names all of them.
+FORMATS: Mapping[str, str] = {"junit": "JUnit XML", "markdown": "Markdown"}
+
+
+def render(report: Report, name: str) -> str:
+    """The report in the format of that name."""
+    text: str = import_module(f"mcusim.reports.to_{name}").render(report)
+    return text

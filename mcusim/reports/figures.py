@@ -1,106 +1,256 @@
-"""Run -> the cells of a table for people: the same figures in the console and in Markdown."""
+"""Run -> figures: one row for each number, read by whoever shows, limits or documents it.
+
+Tables for people, JUnit properties, the keys of report.json, budgets with `Expect`, keywords of Robot Framework and
+the tables of docs/report.md and docs/experiment.md follow from these rows. A number of a task has its row in the task's
+module. (The module lies here because the root of mcusim/ shows the line and the families only.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from mcusim.reports.report import Report, Run, RunError
+from mcusim.tasks import TASKS
+from mcusim.tasks.figure import Budget, Figure, Row
 
-# The last two columns are there when a run has them.
-HEADINGS = (
-    "model",
-    "type",
-    "board",
-    "accuracy %",
-    "float %",
-    "mismatches",
-    "ROM KiB",
-    "RAM KiB",
-    "instructions",
-    "latency ms",
-    "energy uWh",
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.1f}"
+
+
+WHO_RAN = (
+    Row("id", "unique in the report; name of the run's folder in `--out`, where its sources and firmware lie"),
+    Row("model", "name in the experiment file"),
+    Row("repeat", "0 for the first training, 1 for the one with seed + 1, .."),
+    Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
+    Row(
+        "scheme",
+        "`per-layer`, or the format of the whole network such as `Q7.9`; empty for float32",
+        junit=True,
+    ),
+    Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
+    Row(
+        "calibration_samples",
+        "training samples, at most, that chose the scales; null for float32",
+        unit="samples",
+    ),
+    Row("kernels", "family of kernels: `plain`, portable C", junit=True),
+    Row("board", "board; `host` when it ran on the build machine"),
+    Row("engine", "what executed the firmware", junit=True),
+    Row("engine_version", "its version, as it tells it", junit=True),
+    Row("compiler", "first line of the compiler's `--version`", junit=True),
+    Row("flags", "flags that the model's code was compiled with"),
+    Row("elf_sha256", "digest of the firmware that ran", junit=True),
+    Row("clock_hz", "clock of the board; null for `host`", unit="Hz", junit=True),
 )
-LEFT_ALIGNED = 3
 
+OF_TASKS: tuple[Row, ...] = tuple(dict.fromkeys(row for task in TASKS for row in task.FIGURES))
 
-def table(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings and rows, names as users gave them. Columns of which no run knows anything are left out."""
-    rows = [_cells(run) for run in report.runs]
-    known = [i for i in range(len(HEADINGS)) if i < LEFT_ALIGNED + 1 or any(row[i] for row in rows)]
-    return tuple(HEADINGS[i] for i in known), [tuple(row[i] for i in known) for row in rows]
+# Numbers of the tasks come first, what explains them last.
+SCORES = (
+    Figure("parameters", "trained numbers of the model after optimization"),
+    Figure("macs", "multiply-accumulates for one sample, taps on padding included; from shapes"),
+    Figure("samples", "test samples that were run", unit="samples"),
+    Row("complete", "false when the run was interrupted, or failed"),
+    Row("task", f"what the outputs are scored as: {', '.join(f'`{task.NAME}`' for task in TASKS)}"),
+    Row("scores", "numbers of the task that have no key of their own, by name; of several outputs the worst"),
+    *(row for row in OF_TASKS if isinstance(row, Figure)),
+    Figure(
+        "mismatches",
+        "integers: any output differs from what the quantized model computes in NumPy. float32: another class is "
+        "decided, or an output is not finite although it should be",
+        unit="samples",
+        word="mismatches",
+        heading="mismatches",
+        show=_count,
+        better="lower",
+        budget=Budget(
+            "mismatches_max",
+            "whole",
+            lacks="comparison with the expected outputs",
+            doc="samples whose outputs are not those of the model: 0",
+        ),
+    ),
+    Row("first_mismatch", "the first of them; null when there is none"),
+    Row("first_mismatch.sample", "its index in the test set"),
+    Row("first_mismatch.output", "index of the first output that differs (float32: that differs most)"),
+    Row("first_mismatch.expected", "what it should be: raw integers, or a float; null when not finite"),
+    Row("first_mismatch.got", "what the firmware answered, likewise"),
+    Figure(
+        "output_difference_max",
+        "largest absolute difference of any output in real units; null when one is not finite",
+        better="lower",
+    ),
+    *(row for row in OF_TASKS if not isinstance(row, Figure)),
+    Row(
+        "outputs",
+        "of a model with several outputs, each of them (`first_mismatch.output` counts through all); empty for one",
+    ),
+    Row("outputs[].name", "name of the output's layer"),
+    Row("outputs[].task", "as `task`"),
+    Row("outputs[].accuracy", "as `accuracy`, which is the worst of them", unit="share"),
+    Row("outputs[].scores", "as `scores`"),
+    Row("outputs[].mismatches", "as `mismatches`, in this output", unit="samples"),
+    Row("outputs[].output_difference_max", "as `output_difference_max`, in this output"),
+    Row("outputs[].confusion", "as `confusion`, which is null for several outputs", unit="samples"),
+)
 
+TIME = (
+    Row(
+        "instructions",
+        "for one sample, from the first instruction of `cnn()` to its return; counted, exact",
+        unit="instructions",
+    ),
+    Figure(
+        "instructions.mean",
+        "over the samples",
+        unit="instructions",
+        heading="instructions",
+        show=_count,
+        better="lower",
+    ),
+    Figure("instructions.min", "", unit="instructions", better="lower"),
+    Figure("instructions.max", "", unit="instructions", better="lower"),
+    Row(
+        "cycles",
+        "of `cnn()`, modelled from executed instructions (docs/timing.md); "
+        "null where the engine or the chip gives none",
+        unit="cycles",
+    ),
+    Figure(
+        "cycles.mean",
+        "for one sample",
+        unit="cycles",
+        word="cycles",
+        better="lower",
+        budget=Budget("cycles_max", "positive", lacks="cycles", doc="cycles for one sample, in the mean"),
+    ),
+    Figure("cycles.min", "", unit="cycles", better="lower"),
+    Figure("cycles.max", "", unit="cycles", better="lower"),
+    Figure("cycles.samples", "that were timed", unit="samples"),
+    Row("cycles.how", "`modelled`, `measured` (on silicon) or `counted`", junit=True),
+    Figure(
+        "latency_ms",
+        "`cycles.mean` at `clock_hz`; null without cycles",
+        unit="ms",
+        word="latency",
+        heading="latency ms",
+        show=lambda value: f"{value:,.2f}",
+        better="lower",
+        budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
+    ),
+)
 
-def failures(report: Report) -> dict[RunError, list[Run]]:
-    """Each error once, with the runs that it ended."""
-    found: dict[RunError, list[Run]] = {}
-    for run in report.runs:
-        if run.error:
-            found.setdefault(run.error, []).append(run)
-    return found
+ENERGY = (
+    Figure(
+        "energy_uwh",
+        "`latency_ms` at the board's supply voltage and current; null without cycles",
+        unit="uWh",
+        word="energy",
+        heading="energy uWh",
+        show=lambda value: f"{value:,.4f}",
+        better="lower",
+        budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
+    ),
+)
 
+SIZE = (
+    Row("rom_bytes", "flash that the firmware takes, read from its ELF; null for `host`", unit="bytes"),
+    Figure(
+        "rom_bytes.code",
+        "everything but weights: model, harness, start-up, initial values",
+        unit="bytes",
+        better="lower",
+    ),
+    Figure("rom_bytes.weights", "constant arrays of the model", unit="bytes", better="lower"),
+    Figure(
+        "rom_bytes.total",
+        "their sum",
+        unit="bytes",
+        word="ROM",
+        heading="ROM KiB",
+        show=_kib,
+        better="lower",
+        budget=Budget("rom_bytes_max", "whole", lacks="ROM size", doc="bytes of flash"),
+    ),
+    Row("ram_bytes", "RAM that the firmware uses; null for `host`", unit="bytes"),
+    Figure("ram_bytes.arena", "buffers of the model, read from the ELF", unit="bytes", better="lower"),
+    Figure(
+        "ram_bytes.static",
+        "all other variables, input and output of the model among them; read from the ELF",
+        unit="bytes",
+        better="lower",
+    ),
+    Figure(
+        "ram_bytes.stack",
+        "deepest use of the stack over all samples: it was painted before; null when interrupted",
+        unit="bytes",
+        better="lower",
+    ),
+    Figure(
+        "ram_bytes.total",
+        "their sum; null without a stack",
+        unit="bytes",
+        word="RAM",
+        heading="RAM KiB",
+        show=_kib,
+        better="lower",
+        budget=Budget("ram_bytes_max", "whole", lacks="RAM size", doc="bytes of RAM: arena, other variables and stack"),
+    ),
+    Figure("arena_bytes", "arena as planned", unit="bytes", better="lower"),
+    Figure(
+        "arena_lower_bound_bytes",
+        "the largest sum of buffers alive at the same time: no plan can do with less",
+        unit="bytes",
+    ),
+    Figure("arena_buffers_bytes", "what the buffers would take side by side", unit="bytes"),
+)
 
-def error_lines(error: RunError, runs: Sequence[Run]) -> list[str]:
-    """The error as the command line prints one, and where it happened."""
-    lines = [f"error: {error.message}"]
-    lines += [f"  in: {error.where}"] if error.where else []
-    lines += [f"  hint: {error.hint}"] if error.hint else []
-    return [*lines, f"  failed: {'; '.join(run.label for run in runs)}"]
+INSIDE = (
+    Row("layers", "the layers of the program, in running order"),
+    Row("layers[].name", "name in the Keras model"),
+    Row("layers[].kind", "kind after optimization"),
+    Row("layers[].macs", "as `macs`"),
+    Row("layers[].kernel", "kernel that ran it: `plain`, portable C"),
+    Row(
+        "layers[].cycles",
+        "of the layer's function and what it calls, mean over the timed samples; null as `cycles`",
+        unit="cycles",
+    ),
+    Row("layers[].cycles_per_mac", "`layers[].cycles` over `layers[].macs`; null without either", unit="cycles"),
+    Row("layers[].share", "of `cycles.mean`; null likewise", unit="share"),
+    Row("wall_s", "time that the engine took", unit="s"),
+    Figure(
+        "emulated_mips",
+        "executed instructions, harness included, over `wall_s`; null for `host`",
+        unit="10^6/s",
+    ),
+    Row("notes", "what a reader should know, such as a memory map that is not the board's"),
+    Row(
+        "error",
+        "why the run has no figures, or why they are not to be trusted: another engine found others; else null",
+    ),
+    Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
+    Row("error.message", "what is wrong"),
+    Row("error.where", "where"),
+    Row("error.hint", "one thing to do"),
+)
 
+ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *ENERGY, *SIZE, *INSIDE)
+FIGURES: Mapping[str, Figure] = {row.key: row for row in ROWS if isinstance(row, Figure)}
 
-def remarks(report: Report) -> list[str]:
-    """What a reader should know beside table and errors: interruptions, mismatches, notes."""
-    lines = []
-    for run in report.runs:
-        if not run.complete and not run.error:
-            lines.append(f"interrupted: {run.label} after {run.samples:,} samples")
-        if run.first_mismatch:
-            first = run.first_mismatch
-            lines.append(
-                f"first mismatch: {run.label}: sample {first.sample}, output {first.output}: "
-                f"expected {_number(first.expected)}, got {_number(first.got)}"
-            )
-    if not report.complete:
-        lines.append("not complete: the experiment was interrupted, or is still running")
-    return lines + _notes(report)
+# The keys of a run in the order of the file: who ran, what came out, how big, how it went.
+RUN_KEYS: tuple[str, ...] = tuple(dict.fromkeys(row.place for row in ROWS if not (isinstance(row, Figure) and row.of)))
+PROPERTIES: tuple[Row, ...] = tuple(row for row in ROWS if row.junit)
 
-
-def _notes(report: Report) -> list[str]:
-    """Each note once, with the boards it is true for."""
-    boards: dict[str, dict[str, None]] = {}
-    for run in report.runs:
-        for note in run.notes:
-            boards.setdefault(note, {})[run.board] = None
-    every = {run.board for run in report.runs}
-    return [
-        f"note: {note}" if len(where) == len(every) else f"note ({', '.join(where)}): {note}"
-        for note, where in boards.items()
-    ]
-
-
-def _cells(run: Run) -> tuple[str, ...]:
-    return (
-        run.model_label,
-        run.type_label,
-        run.board_label,
-        "failed" if run.error else _percent(run.accuracy),
-        _percent(run.accuracy_float),
-        "" if run.mismatches is None else f"{run.mismatches:,}",
-        _kib(run.rom_bytes.total if run.rom_bytes else None),
-        _kib(run.ram_bytes.total if run.ram_bytes else None),
-        f"{run.instructions.mean:,.0f}" if run.instructions else "",
-        f"{run.latency_ms:,.2f}" if run.latency_ms is not None else "",
-        f"{run.energy_uwh:,.4f}" if run.energy_uwh is not None else "",
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f}"
-
-
-def _kib(size: int | None) -> str:
-    return "" if size is None else f"{size / 1024:,.1f}"
-
-
-def _number(value: int | float | None) -> str:
-    """Nine digits tell two float32 apart."""
-    return "NaN or infinity" if value is None else str(value) if isinstance(value, int) else f"{value:.9g}"
+# People read how good and how big before how fast.
+_FOR_PEOPLE: tuple[Row, ...] = (*SCORES, *SIZE, *TIME, *ENERGY)
+COLUMNS: tuple[Figure, ...] = tuple(row for row in _FOR_PEOPLE if isinstance(row, Figure) and row.heading)
+BUDGETS: Mapping[str, tuple[Budget, Figure]] = {
+    row.budget.name: (row.budget, row)
+    for row in (*SCORES, *TIME, *SIZE, *ENERGY)
+    if isinstance(row, Figure) and row.budget
+}

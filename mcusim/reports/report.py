@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcusim.line.measure import Measurements
+from mcusim.reports.figures import RUN_KEYS
 from mcusim.system import errors
 from mcusim.system.errors import ConfigurationError, DataError
 
@@ -211,21 +212,9 @@ def _umask() -> int:
     return mask
 
 
-# The order of keys in the file: who ran, what came out, how big, how it went.
-_RUN_KEYS = (
-    *("id", "model", "repeat", "data_type", "scheme", "rounding", "calibration_samples", "kernels"),
-    *("board", "engine", "engine_version", "compiler", "flags", "elf_sha256", "clock_hz"),
-    *("parameters", "macs", "samples", "complete"),
-    *("accuracy", "accuracy_float", "mismatches", "first_mismatch", "output_difference_max", "confusion"),
-    *("instructions", "cycles", "latency_ms", "energy_uwh"),
-    *("rom_bytes", "ram_bytes", "arena_bytes", "arena_lower_bound_bytes", "arena_buffers_bytes"),
-    *("layers", "wall_s", "emulated_mips", "notes", "error"),
-)
-
-
 def _ordered(report: Report) -> dict[str, Any]:
     values = dataclasses.asdict(report)
-    values["runs"] = [{key: run[key] for key in _RUN_KEYS} for run in values["runs"]]
+    values["runs"] = [{key: run[key] for key in RUN_KEYS} for run in values["runs"]]
     return values
 
 

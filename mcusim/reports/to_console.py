@@ -11,8 +11,8 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from mcusim.reports.figures import LEFT_ALIGNED, error_lines, failures, remarks, table
 from mcusim.reports.report import Report, Run
+from mcusim.reports.table import NAMES, error_lines, failures, remarks, table
 from mcusim.system.names import printable
 
 NARROW_NAME = 16  # a model's name may wrap to this width
@@ -49,7 +49,7 @@ def _grid(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
     grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for index, heading in enumerate(headings):
         # Headings of two lines: narrow columns leave room for names, and only a model's may wrap.
-        justify: JustifyMethod = "left" if index < LEFT_ALIGNED else "right"
+        justify: JustifyMethod = "left" if index < len(NAMES) else "right"
         grid.add_column(Text(_stacked(heading)), justify=justify, overflow="fold", no_wrap=index > 0)
     for row in rows:
         grid.add_row(*row)
@@ -71,9 +71,9 @@ def _width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 def _print_list(console: Console, headings: Sequence[str], row: Sequence[Text]) -> None:
     """A run as text that wraps, where the table is too wide for the terminal."""
     style = row[0].style
-    console.print(Text(", ").join(row[:LEFT_ALIGNED]))
+    console.print(Text(", ").join(row[: len(NAMES)]))
     figures = []
-    for heading, cell in zip(headings[LEFT_ALIGNED:], row[LEFT_ALIGNED:], strict=True):
+    for heading, cell in zip(headings[len(NAMES) :], row[len(NAMES) :], strict=True):
         word, _, unit = heading.partition(" ")
         if cell.plain:
             figures.append(" ".join(filter(None, (word, cell.plain, unit if cell.plain[0].isdigit() else ""))))

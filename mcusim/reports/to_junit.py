@@ -10,16 +10,9 @@ from xml.etree import ElementTree
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
+from mcusim.reports.figures import PROPERTIES
 from mcusim.reports.report import Report, Run
 from mcusim.system.names import printable
-
-# Of a run's keys those that are one value; tables within (`rom_bytes`) become `rom_bytes.total`.
-FIGURES = (
-    *("data_type", "scheme", "rounding", "kernels", "engine", "engine_version", "compiler", "elf_sha256", "clock_hz"),
-    *("parameters", "macs", "samples", "accuracy", "accuracy_float", "mismatches", "output_difference_max"),
-    *("instructions", "cycles", "latency_ms", "energy_uwh", "rom_bytes", "ram_bytes"),
-    *("arena_bytes", "arena_lower_bound_bytes", "arena_buffers_bytes", "emulated_mips"),
-)
 
 
 def render(report: Report) -> str:
@@ -75,11 +68,5 @@ def _unfinished(report: Report) -> Any:
 
 
 def _properties(run: Run) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name in FIGURES:
-        value = getattr(run, name)
-        inner = vars(value) if hasattr(value, "__dataclass_fields__") else None
-        for key, figure in {f"{name}.{k}": v for k, v in inner.items()}.items() if inner else [(name, value)]:
-            if figure not in (None, ""):
-                flat[key] = printable(str(figure))
-    return flat
+    values = {row.key: row.value(run) for row in PROPERTIES}
+    return {key: printable(str(value)) for key, value in values.items() if value not in (None, "")}

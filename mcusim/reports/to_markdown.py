@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from mcusim.reports.figures import LEFT_ALIGNED, error_lines, failures, remarks, table
 from mcusim.reports.report import Report
+from mcusim.reports.table import NAMES, error_lines, failures, remarks, table
 from mcusim.system.names import printable
 
 
@@ -14,7 +14,7 @@ def render(report: Report) -> str:
     headings, rows = table(report)
     lines = [f"### mcusim: {escape(report.experiment)}", ""]
     if rows:
-        rule = ["---" if index < LEFT_ALIGNED else "---:" for index in range(len(headings))]
+        rule = ["---" if index < len(NAMES) else "---:" for index in range(len(headings))]
         lines += [_row(headings), _row(rule), *(_row([escape(cell) for cell in row]) for row in rows), ""]
     for error, runs in failures(report).items():
         first, *more = error_lines(error, runs)

@@ -34,11 +34,17 @@ A limit without a unit is in the unit of the report: ms, bytes, uWh, cycles. Oth
 = Limits of the experiment file =
 
 `Budgets Should Be Kept` holds the runs against ``[expect]`` of the file.
+
+= Other figures =
+
+`Figure Should Be At Most` and `Figure Should Be At Least` take any number of the report by its name.
 """
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +53,16 @@ from robot.api import logger
 from mcusim import pipeline
 from mcusim.experiment.read import open_experiment
 from mcusim.experiment.tables import parse_samples
-from mcusim.line.budgets import figure
+from mcusim.line.budgets import known
 from mcusim.line.watcher import Silent
+from mcusim.reports.figures import FIGURES
 from mcusim.reports.report import Report, Run
 from mcusim.reports.to_markdown import render
-from mcusim.system.errors import McusimError
+from mcusim.system.errors import McusimError, suggestion
 from mcusim.system.names import file_name
 from mcusim.system.validation import Place
 from mcusim.system.version import VERSION
+from mcusim.tasks.figure import Figure
 
 ROBOT_LIBRARY_VERSION = VERSION
 ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -65,6 +73,8 @@ __all__ = [
     "budgets_should_be_kept",
     "cycles_should_be_below",
     "energy_should_be_below",
+    "figure_should_be_at_least",
+    "figure_should_be_at_most",
     "get_figure",
     "latency_should_be_below",
     "load_report",
@@ -80,6 +90,7 @@ _UNITS = {
     "uWh": {"nWh": 1e-3, "uWh": 1.0, "mWh": 1e3},
     "cycles": {"cycles": 1.0, "kcycles": 1e3, "Mcycles": 1e6},
 }
+_RELATIONS: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 _PLACES = ("model", "data_type", "board", "engine")
 
 
@@ -162,42 +173,52 @@ def budgets_should_be_kept() -> None:
 
 def accuracy_should_be_at_least(share: float, **which: str) -> None:
     """Of the test samples that were run, at least this share was classified as labelled: ``0.95``."""
-    _hold(("accuracy_min", "accuracy", ""), share, which, lowest=True)
+    _hold("accuracy", share, which, ">=")
 
 
 def accuracy_drop_should_be_at_most(share: float, **which: str) -> None:
     """Quantization cost at most this share of the accuracy of the float model: ``0.01`` is one percentage point."""
-    _hold(("accuracy_drop_max", "accuracy drop", ""), share, which)
+    _hold("accuracy_drop", share, which, "<=")
 
 
 def mismatches_should_be_at_most(samples: int, **which: str) -> None:
     """At most so many samples are answered otherwise than the model's reference in Python does. ``0``: it is exact."""
-    _hold(("mismatches_max", "mismatches", "samples"), samples, which)
+    _hold("mismatches", samples, which, "<=")
 
 
 def latency_should_be_below(limit: str, **which: str) -> None:
     """One inference takes less: ``30 ms``, ``800 us``, or a number of ms."""
-    _hold(("latency_ms_max", "latency", "ms"), _number(limit, "ms"), which, strict=True)
+    _hold("latency_ms", limit, which, "<")
 
 
 def cycles_should_be_below(limit: str, **which: str) -> None:
     """One inference takes fewer cycles of the core, in the mean: ``1500000``, ``1.5 Mcycles``."""
-    _hold(("cycles_max", "cycles", "cycles"), _number(limit, "cycles"), which, strict=True)
+    _hold("cycles.mean", limit, which, "<")
 
 
 def energy_should_be_below(limit: str, **which: str) -> None:
     """One inference takes less energy: ``0.2 uWh``, ``80 nWh``, or a number of uWh."""
-    _hold(("energy_uwh_max", "energy", "uWh"), _number(limit, "uWh"), which, strict=True)
+    _hold("energy_uwh", limit, which, "<")
 
 
 def rom_should_be_below(limit: str, **which: str) -> None:
     """The firmware takes less flash: ``64 KiB``, or a number of bytes."""
-    _hold(("rom_bytes_max", "ROM", "bytes"), _number(limit, "bytes"), which, strict=True)
+    _hold("rom_bytes.total", limit, which, "<")
 
 
 def ram_should_be_below(limit: str, **which: str) -> None:
     """Arena, other variables and the deepest use of the stack take less RAM: ``16 KiB``, or a number of bytes."""
-    _hold(("ram_bytes_max", "RAM", "bytes"), _number(limit, "bytes"), which, strict=True)
+    _hold("ram_bytes.total", limit, which, "<")
+
+
+def figure_should_be_at_most(name: str, limit: str, **which: str) -> None:
+    """Any number of the report, named as in it, is not above a limit: ``rom_bytes.weights    8 KiB``."""
+    _hold(name, limit, which, "<=")
+
+
+def figure_should_be_at_least(name: str, limit: str, **which: str) -> None:
+    """Any number of the report, named as in it, is not below a limit: ``accuracy_float    0.93``."""
+    _hold(name, limit, which, ">=")
 
 
 def get_figure(name: str, **which: str) -> Any:
@@ -211,32 +232,34 @@ def get_figure(name: str, **which: str) -> Any:
         raise AssertionError(f"{len(runs)} runs have a figure {name!r}, choose one by {', '.join(_PLACES)}: {told}")
     value: Any = runs[0]
     for part in name.split("."):
-        if part.startswith("_") or not hasattr(value, part):
+        named = isinstance(value, Mapping)
+        if part.startswith("_") or not (part in value if named else hasattr(value, part)):
             raise AssertionError(f"{runs[0].label} has no figure {name!r}")
-        value = getattr(value, part)
+        value = value[part] if named else getattr(value, part)
     return value
 
 
-def _hold(
-    what: tuple[str, str, str], limit: float, which: dict[str, str], *, lowest: bool = False, strict: bool = False
-) -> None:
-    """Holds the chosen runs against a limit. `what`: name of the budget, word and unit for people."""
-    budget, word, unit = what
-    relation = ">=" if lowest else "<" if strict else "<="
-    wrong = []
-    for run in _runs(which):
-        value = figure(run, budget)
-        reason = None if run.complete else f"only {run.samples} samples were run"
-        if value is None:
-            wrong.append(f"{run.label}: nobody knows {word} (engine {run.engine!r})")
-            continue
-        kept = value >= limit if lowest else value < limit if strict else value <= limit
-        seen = f"{run.label}: {word} {_shown(value)}"
-        logger.info(f"{seen} {unit}")
-        if reason or not kept:
-            wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip()
-            wrong.append(wanted + (f", but {reason}" if reason else ""))
-    _demand(wrong)
+def _hold(name: str, limit: float | str, which: dict[str, str], relation: str) -> None:
+    """Holds the chosen runs against a limit of the figure with that key."""
+    if name not in FIGURES:
+        raise AssertionError(f"no report has a figure {name!r}: {suggestion(name, FIGURES)}")
+    figure = FIGURES[name]
+    unit = "" if figure.unit == "share" else figure.unit
+    number = limit if isinstance(limit, (int, float)) else _number(limit, unit)
+    _demand([reason for run in _runs(which) if (reason := _broken(run, figure, number, unit, relation))])
+
+
+def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str) -> str | None:
+    """Why the run does not keep the limit, or None."""
+    word, value = figure.word or figure.key, known(run, figure)
+    if value is None:
+        return f"{run.label}: nobody knows {word} (engine {run.engine!r})"
+    seen = f"{run.label}: {word} {_shown(value)}"
+    logger.info(f"{seen} {unit}")
+    if run.complete and _RELATIONS[relation](value, limit):
+        return None
+    wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip()
+    return wanted if run.complete else f"{wanted}, but only {run.samples} samples were run"
 
 
 def _shown(number: float) -> str:
@@ -277,9 +300,10 @@ def _runs(which: dict[str, str]) -> list[Run]:
 def _number(limit: str, unit: str) -> float:
     """`1.5 KiB` -> 1536, in `unit`."""
     match = re.fullmatch(r"\s*([0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*", str(limit))
-    factors = _UNITS[unit]
+    factors = _UNITS.get(unit, {unit: 1.0})
     if match is None or (match[2] or unit) not in factors:
-        raise AssertionError(f"{limit!r} is no limit in {unit}: a number and one of {', '.join(factors)}")
+        wanted = f" in {unit}: a number and one of {', '.join(factors)}" if unit else ": give a number"
+        raise AssertionError(f"{limit!r} is no limit{wanted}")
     return float(match[1]) * factors[match[2] or unit]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mcusim.line.build import RomBytes
-from mcusim.line.measure import Instructions, LayerFigures, Mismatch, RamBytes
+from mcusim.line.measure import Instructions, LayerFigures, RamBytes
+from mcusim.line.score import Mismatch
 from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.timing.timing import Cycles
 
@@ -29,6 +30,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
         macs=333_920,
         samples=2947,
         complete=True,
+        task="classification",
         accuracy=0.927383780115372,
         accuracy_float=0.93,
         mismatches=0,

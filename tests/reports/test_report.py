@@ -166,7 +166,8 @@ def test_docs_name_every_key_and_no_other() -> None:
     for title, body in zip(parts[1::2], parts[2::2], strict=True):
         prefix = match[0] + "." if (match := re.match(r"`(runs|checks)\[\]", title)) else ""
         documented |= {prefix.lstrip("`") + key for key in re.findall(r"^\| `([\w\[\].]+)` \|", body, re.MULTILINE)}
-    assert documented == keys_of(Report)
+    of_tasks = {key for key in documented if key.startswith("runs[].scores.")}
+    assert documented - of_tasks == keys_of(Report)
 
 
 def test_the_file_has_every_key_of_a_run() -> None:

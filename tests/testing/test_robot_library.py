@@ -66,6 +66,35 @@ def test_a_limit_is_kept_or_broken(keep: Callable[..., None], keyword: Any, good
         keyword(bad)
 
 
+def test_any_figure_has_a_limit(keep: Callable[..., None]) -> None:
+    keep(timed("int8", scores={"mae": 0.25}))
+    robot_library.figure_should_be_at_most("rom_bytes.weights", "4 kB", board="nucleo_l452re_p")
+    robot_library.figure_should_be_at_least("accuracy_float", "0.93")
+    with pytest.raises(AssertionError, match=r"cnn, int8, .*: rom_bytes.weights 4,000 should be <= 3,072 bytes"):
+        robot_library.figure_should_be_at_most("rom_bytes.weights", "3 KiB")
+    with pytest.raises(AssertionError, match=r"accuracy_float 0.93 should be >= 0.94$"):
+        robot_library.figure_should_be_at_least("accuracy_float", "0.94")
+    keep(good_run())
+    with pytest.raises(AssertionError, match=r"nobody knows cycles\.samples \(engine 'qemu'\)"):
+        robot_library.figure_should_be_at_least("cycles.samples", "50")
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "words"),
+    [
+        ("acuracy", "1", "no report has a figure 'acuracy': did you mean 'accuracy'?"),
+        ("compiler", "1", "no report has a figure 'compiler'"),
+        ("accuracy", "high", "'high' is no limit: give a number"),
+        ("samples", "1 KiB", "'1 KiB' is no limit in samples: a number and one of samples"),
+    ],
+)
+def test_a_figure_or_limit_that_is_none(keep: Callable[..., None], name: str, limit: str, words: str) -> None:
+    keep(timed("int8"))
+    with pytest.raises(AssertionError) as caught:
+        robot_library.figure_should_be_at_most(name, limit)
+    assert str(caught.value).startswith(words)
+
+
 def test_mismatches(keep: Callable[..., None]) -> None:
     keep(timed("int8", mismatches=1))
     robot_library.mismatches_should_be_at_most(1)
@@ -125,9 +154,11 @@ def test_a_figure_by_its_name(keep: Callable[..., None]) -> None:
     keep(timed("int8"), timed("int16", accuracy=0.5))
     assert robot_library.get_figure("accuracy", data_type="int16") == 0.5
     assert robot_library.get_figure("rom_bytes.weights", data_type="int8") == 4000
+    keep(timed("int8", scores={"mae": 0.25}), timed("int16", accuracy=0.5))
+    assert robot_library.get_figure("scores.mae", data_type="int8") == 0.25
     with pytest.raises(AssertionError, match="2 runs have a figure 'accuracy', choose one by model, data_type"):
         robot_library.get_figure("accuracy")
-    for name in ("acuracy", "cycles.median", "__class__", "cycles._x"):
+    for name in ("acuracy", "cycles.median", "__class__", "cycles._x", "scores.rmse"):
         with pytest.raises(AssertionError, match="has no figure"):
             robot_library.get_figure(name, data_type="int8")
 

@@ -1,0 +1,163 @@
+"""Answers + what was wanted -> Scored: what the outputs of a run are worth. Each is scored by its task.
+
+What was wanted is `Graph.run()` of the same samples, which the firmware should have computed exactly, and the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mcusim.numbers.numbers import Numbers
+from mcusim.system.arrays import Array
+from mcusim.tasks.figure import Figure
+from mcusim.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Of one output and N samples: `expected` (N, elements), raw integers of `numbers` or floats, and `labels` (N,)."""
+
+    task: Task
+    expected: Array
+    labels: Array
+    numbers: Numbers | None
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first output that is not the expected one. Integers are the raw numbers; None stands for NaN or infinity.
+
+    `output` counts the elements of all outputs, in their order.
+    """
+
+    sample: int
+    output: int
+    expected: int | float | None
+    got: int | float | None
+
+
+@dataclass(frozen=True)
+class OutputFigures:
+    """One output. As the figures of the same names in Scored."""
+
+    name: str
+    task: str
+    accuracy: float | None
+    scores: Mapping[str, float | None]
+    mismatches: int
+    output_difference_max: float | None
+    confusion: tuple[tuple[int, ...], ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """Of all outputs. Where there are several, `outputs` has each, and the scores are the worst of them."""
+
+    task: str | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    accuracy: float | None = None
+    mismatches: int | None = None
+    first_mismatch: Mismatch | None = None
+    output_difference_max: float | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    outputs: tuple[OutputFigures, ...] = ()
+
+
+def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions: Array) -> Scored:
+    """`answers`: (N, elements) of each output by name, in the order of the answer; at least one.
+
+    `positions` (N,) are the samples' indices in the test set.
+    """
+    compared = {name: compare(outputs, wanted[name]) for name, outputs in answers.items()}
+    wrong = {name: entry for name, (entry, _) in compared.items()}
+    figures = tuple(_figures(name, outputs, wanted[name], *compared[name]) for name, outputs in answers.items())
+    several = len(figures) > 1
+    return Scored(
+        task=", ".join(dict.fromkeys(output.task for output in figures)),
+        scores=_worst_scores(figures, wanted) if several else figures[0].scores,
+        accuracy=_worst([output.accuracy for output in figures if output.accuracy is not None], higher_is_better=True),
+        mismatches=int(np.any(list(wrong.values()), axis=0).sum()),
+        first_mismatch=_first(wrong, answers, wanted, positions),
+        output_difference_max=_worst([output.output_difference_max for output in figures], higher_is_better=False),
+        confusion=None if several else figures[0].confusion,
+        outputs=figures if several else (),
+    )
+
+
+def _figures(name: str, outputs: Array, wanted: Wanted, wrong: Array, distance: float | None) -> OutputFigures:
+    real = outputs if wanted.numbers is None else wanted.numbers.decode(outputs)
+    scores = wanted.task.score(real, wanted.labels)
+    return OutputFigures(
+        name=name,
+        task=wanted.task.NAME,
+        accuracy=scores.accuracy,
+        scores={key: _finite(number) for key, number in scores.numbers.items()},
+        mismatches=int(wrong.sum()),
+        output_difference_max=distance,
+        confusion=scores.confusion,
+    )
+
+
+def _worst(values: Sequence[float | None], *, higher_is_better: bool) -> float | None:
+    """None when one of them is not known, or there is none."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    return min(known) if higher_is_better else max(known)
+
+
+def _worst_scores(figures: Sequence[OutputFigures], wanted: Mapping[str, Wanted]) -> dict[str, float | None]:
+    rows = [row for entry in wanted.values() for row in entry.task.FIGURES]
+    rising = {row.key for row in rows if isinstance(row, Figure) and row.better == "higher"}
+    gathered: dict[str, list[float | None]] = {}
+    for output in figures:
+        for name, number in output.scores.items():
+            gathered.setdefault(name, []).append(number)
+    return {name: _worst(values, higher_is_better=f"scores.{name}" in rising) for name, values in gathered.items()}
+
+
+def compare(outputs: Array, wanted: Wanted) -> tuple[Array, float | None]:
+    """Which samples are wrong (N,), and the largest difference of any element in real units, None when not finite.
+
+    Integers are wrong when any element differs. Floats are wrong when their task says that they differ, or when one is
+    not finite where a finite one was expected: both sides round on their own.
+    """
+    expected = wanted.expected
+    if wanted.numbers is not None:
+        difference = wanted.numbers.decode(outputs).astype(np.float64) - wanted.numbers.decode(expected)
+        return (outputs != expected).any(axis=1), float(np.abs(difference).max(initial=0.0))
+    broken = np.isfinite(outputs) != np.isfinite(expected)
+    wrong = wanted.task.differs(outputs, expected) | broken.any(axis=1)
+    if broken.any() or not np.isfinite(expected).all():
+        return wrong, None
+    difference = outputs.astype(np.float64) - expected.astype(np.float64)
+    return wrong, float(np.abs(difference).max(initial=0.0))
+
+
+def _first(
+    wrong: Mapping[str, Array], answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions: Array
+) -> Mismatch | None:
+    """Of the first wrong sample, the element that is furthest off (integers: the first that differs)."""
+    places = [(int(np.argmax(entry)), order) for order, entry in enumerate(wrong.values()) if entry.any()]
+    if not places:
+        return None
+    row, order = min(places)
+    names = list(answers)
+    before = sum(answers[name].shape[1] for name in names[:order])
+    got, want = answers[names[order]][row], wanted[names[order]].expected[row]
+    if wanted[names[order]].numbers is not None:
+        column = int(np.argmax(got != want))
+    else:
+        with np.errstate(invalid="ignore"):
+            off = np.abs(got.astype(np.float64) - want)
+        column = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+    return Mismatch(int(positions[row]), before + column, _finite(want[column].item()), _finite(got[column].item()))
+
+
+def _finite(number: Any) -> Any:
+    """A number as JSON has it."""
+    return number if np.isfinite(number) else None

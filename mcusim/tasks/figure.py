@@ -1,0 +1,85 @@
+"""What a figure is: a number of a run, with all that tables, reports, budgets and docs say about it.
+
+`mcusim/reports/figures.py` has one row for each. This module knows no Run, so that tasks may bring rows of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Value = int | float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key of a run in report.json. `key` is dotted for what lies inside another, `layers[].name` in a list.
+
+    `doc` tells what it is and how it was obtained, in docs/report.md; `junit` makes it a property of the test case.
+    """
+
+    key: str
+    doc: str
+    unit: str = ""
+    junit: bool = False
+
+    @property
+    def place(self) -> str:
+        """The key of the run that it is, or is in: `rom_bytes` of `rom_bytes.total`."""
+        return self.key.partition(".")[0].removesuffix("[]")
+
+    def value(self, run: Any) -> Any:
+        """What a Run has under this key; None when it, or what it lies in, is not there."""
+        found = run
+        for part in self.key.split("."):
+            if found is not None:
+                found = found.get(part) if isinstance(found, Mapping) else getattr(found, part)
+        return found
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A key of [expect]. `limit`: a share from 0 to 1, a positive number, or a whole one from 0.
+
+    `lacks` completes "this run has no ..", `doc` is the line of docs/experiment.md, `wanted` a hint for limits that
+    cannot be.
+    """
+
+    name: str
+    limit: Literal["share", "positive", "whole"]
+    lacks: str
+    doc: str
+    wanted: str = ""
+
+
+@dataclass(frozen=True)
+class Figure(Row):
+    """A Row that is a number. `word` names it in sentences.
+
+    With a `heading` it is a column of tables, whose cells `show` writes. `of` computes from a Run what no key holds;
+    such a figure is no row of the report.
+    """
+
+    junit: bool = True
+    word: str = ""
+    heading: str = ""
+    show: Callable[[Any], str] = str
+    better: Literal["higher", "lower"] | None = None
+    budget: Budget | None = None
+    of: Callable[[Any], Value] | None = None
+
+    def value(self, run: Any) -> Any:
+        return super().value(run) if self.of is None else self.of(run)
+
+    def cell(self, run: Any) -> str:
+        """For a table; empty when nobody knows."""
+        value = self.value(run)
+        return "" if value is None else self.show(value)
+
+    def keeps(self, value: float, limit: float) -> bool:
+        return value >= limit if self.better == "higher" else value <= limit
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f}"

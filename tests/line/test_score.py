@@ -1,0 +1,119 @@
+"""What outputs are worth: each scored by its task, and together what a gate should look at."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from mcusim.line.score import Mismatch, Wanted, compare, score
+from mcusim.numbers.power_of_two import Format
+from mcusim.system.arrays import Array
+from mcusim.tasks import classification
+from mcusim.tasks.figure import Figure
+from mcusim.tasks.task import Scores, Task
+
+POSITIONS = np.array([0, 10, 20])
+Q4_4 = Format(8, 4)
+
+
+def errors(outputs: Array, labels: Array) -> Scores:
+    """Mean and largest error of numbers whose label is another number, and a score that is better the higher it is."""
+    off = np.abs(outputs[:, 0] - labels)
+    return Scores(numbers={"mae": float(off.mean()), "worst": float(off.max()), "r2": float(1 - off.mean())})
+
+
+REGRESSION = cast(
+    Task,
+    SimpleNamespace(
+        NAME="regression",
+        FIGURES=(Figure("scores.mae", "", better="lower"), Figure("scores.r2", "", better="higher")),
+        score=errors,
+        differs=lambda outputs, expected: np.abs(outputs - expected).max(axis=1) > 0.1,
+    ),
+)
+
+
+def classes(expected: Any, labels: Any, fmt: Format | None = None) -> Wanted:
+    return Wanted(classification, np.array(expected), np.array(labels), fmt)
+
+
+def test_floats_may_round_differently_but_must_decide_the_same() -> None:
+    expected = np.array([[0.1, 0.9], [0.6, 0.4]], np.float32)
+    outputs = expected + np.float32(1e-6)
+    wrong, distance = compare(outputs, classes(expected, [1, 0]))
+    assert not wrong.any() and distance == pytest.approx(1e-6, rel=0.1)
+    outputs[1] = [0.4, 0.45]
+    found = score({"": outputs}, {"": classes(expected, [1, 0])}, np.array([3, 4]))
+    assert found.mismatches == 1 and found.first_mismatch is not None
+    assert (found.first_mismatch.sample, found.first_mismatch.output) == (4, 0)
+    assert found.first_mismatch.got == pytest.approx(0.4) and found.first_mismatch.expected == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("rubbish", [np.nan, np.inf])
+def test_outputs_that_are_no_numbers_are_mismatches_and_never_reach_the_report(rubbish: float) -> None:
+    expected = np.array([[0.1, 0.9]], np.float32)
+    outputs = np.array([[rubbish, 0.9]], np.float32)
+    found = score({"": outputs}, {"": classes(expected, [1])}, np.array([0]))
+    assert found.mismatches == 1 and found.output_difference_max is None
+    assert found.first_mismatch is not None
+    assert found.first_mismatch.output == 0 and found.first_mismatch.got is None
+
+
+def test_a_task_gets_real_numbers_and_its_scores_are_named() -> None:
+    outputs = np.array([[16], [8], [-24]], np.int8)
+    wanted = Wanted(REGRESSION, outputs, np.array([1.0, 0.75, -1.0]), Q4_4)
+    found = score({"": outputs}, {"": wanted}, POSITIONS)
+    assert found.scores == {"mae": 0.25, "worst": 0.5, "r2": 0.75}
+    assert (found.task, found.accuracy, found.confusion, found.mismatches) == ("regression", None, None, 0)
+
+
+def test_a_score_that_is_no_number_is_none() -> None:
+    outputs = np.array([[np.nan]], np.float32)
+    found = score({"": outputs}, {"": Wanted(REGRESSION, outputs, np.array([1.0]), None)}, POSITIONS[:1])
+    assert found.scores == {"mae": None, "worst": None, "r2": None}
+
+
+def test_floats_differ_as_their_task_says() -> None:
+    expected = np.array([[1.0], [2.0]], np.float32)
+    wrong, _ = compare(expected + np.float32([[0.05], [0.2]]), Wanted(REGRESSION, expected, np.zeros(2), None))
+    assert wrong.tolist() == [False, True]
+
+
+KIND = np.array([[9, 1], [0, 5], [1, 2]], np.int8)
+PLACE = np.array([[0.1, 0.9, 0.0], [0.6, 0.4, 0.0], [0.0, 0.1, 0.9]], np.float32)
+
+
+def test_of_several_outputs_each_is_told_and_the_worst_is_the_runs() -> None:
+    wrong_place = PLACE.copy()
+    wrong_place[2] = [0.0, 0.9, 0.5]
+    wanted = {"kind": classes(KIND, [0, 1, 1], Q4_4), "place": classes(PLACE, [1, 0, 2])}
+    found = score({"kind": KIND, "place": wrong_place}, wanted, POSITIONS)
+    kind, place = found.outputs
+    assert (kind.name, kind.accuracy, kind.mismatches, kind.output_difference_max) == ("kind", 1.0, 0, 0.0)
+    assert (place.name, place.accuracy, place.mismatches) == ("place", pytest.approx(2 / 3), 1)
+    assert place.confusion == ((1, 0, 0), (0, 1, 0), (0, 1, 0))
+    assert found.accuracy == place.accuracy and found.mismatches == 1 and found.confusion is None
+    assert found.output_difference_max == place.output_difference_max == pytest.approx(0.8)
+    assert found.task == "classification" and found.scores == {}
+    assert found.first_mismatch is not None
+    assert (found.first_mismatch.sample, found.first_mismatch.output) == (20, 2 + 1), "counted through all outputs"
+
+
+def test_a_sample_that_is_wrong_in_two_outputs_is_one_mismatch() -> None:
+    wanted = {"kind": classes(KIND, [0, 1, 1], Q4_4), "place": classes(PLACE, [1, 0, 2])}
+    found = score({"kind": KIND[::-1], "place": PLACE[::-1]}, wanted, POSITIONS)
+    assert [output.mismatches for output in found.outputs] == [2, 2] and found.mismatches == 2
+    assert found.first_mismatch == Mismatch(0, 0, 9, 1), "of the first output that is wrong"
+
+
+def test_the_worst_of_a_score_is_what_its_row_says() -> None:
+    near, far = np.array([[16], [16]], np.int8), np.array([[24], [16]], np.int8)
+    labels = np.array([1.0, 1.0])
+    wanted = {"near": Wanted(REGRESSION, near, labels, Q4_4), "far": Wanted(REGRESSION, far, labels, Q4_4)}
+    wanted |= {"kind": classes(KIND[:2], [0, 1], Q4_4)}
+    found = score({"far": far, "near": near, "kind": KIND[:2]}, wanted, POSITIONS[:2])
+    assert found.scores == {"mae": 0.25, "worst": 0.5, "r2": 0.75}
+    assert found.accuracy == 1.0 and found.task == "regression, classification"
