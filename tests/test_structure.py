@@ -87,36 +87,18 @@ def test_the_first_line_of_a_stage_is_its_arrow(stage: str) -> None:
 
 
 def test_imports_have_no_circles() -> None:
-    """Imports at the top of modules; one inside a function happens later, and may point back."""
-    graph: dict[str, set[str]] = {}
-    for path in MODULES:
-        tree = tree_of(path)
-        top = ast.Module([node for node in tree.body if not _is_type_checking(node)], [])
-        graph[name_of(path)] = {module for module, _ in _direct(top)}
+    """Of all imports: at the top, for types only, and inside of functions."""
+    graph = {name_of(path): {module for module, _ in imports_of(path)} for path in MODULES}
     done: set[str] = set()
     for module in graph:
         _demand_no_circle(module, graph, [], done)
 
 
-def _is_type_checking(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-
-
-def _direct(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield (inner, "") if inner in NAMES else (node.module, alias.name)
-        elif isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
-
-
 def _demand_no_circle(module: str, graph: dict[str, set[str]], path: list[str], done: set[str]) -> None:
     assert module not in path, " -> ".join([*path, module])
-    if module in done or module == "mcusim":
+    if module in done:
         return
-    for other in sorted(graph.get(module, ())):
+    for other in sorted(graph.get(module, set()) - {module}):
         _demand_no_circle(other, graph, [*path, module], done)
     done.add(module)
 

@@ -1,4 +1,4 @@
-"""boards, datasets, layers: what there is."""
+"""boards, datasets, layers, kernels: what there is."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ def layers() -> int:
     rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
     rows = [(name, ", ".join([*ACTIVATIONS, "softmax"]) if name == "Activation" else note) for name, note in rows]
     return print_table(("layer", ""), rows)
+
+
+@click.command()
+def kernels() -> int:
+    """What can run a layer: names for `[target] kernels`."""
+    from mcusim.kernels import KERNELS
+
+    return print_table(("kernel", "what it is"), [(kernel.NAME, kernel.SUMMARY) for kernel in KERNELS])
 
 
 def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:

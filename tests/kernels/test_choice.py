@@ -1,0 +1,96 @@
+"""Which kernel runs a layer: the cheapest of those that may and can."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcusim.experiment.kernel_choice import KernelChoice
+from mcusim.graph import Graph, Layer
+from mcusim.kernels import KERNELS, choice, plain
+from mcusim.kernels.kernel import Inputs
+from mcusim.layers import LAYERS
+from mcusim.line.lower import lower
+from mcusim.line.quantize import quantize
+from mcusim.program import LayerCode
+from mcusim.system.errors import ConfigurationError
+from tests.graphs import Builder
+
+
+class Half:
+    """Half the price of plain C, for dense layers on one core."""
+
+    NAME = "half"
+    SUMMARY = "a stand-in"
+    SOURCES = ()
+    SCRATCH_BYTES = 10
+
+    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+        if core != "cortex-m4":
+            return "it needs a Cortex-M4"
+        return None if layer.kind == "Dense" else "it is for dense layers"
+
+    def cost(self, layer: Layer, inputs: Inputs) -> float:
+        return plain.cost(layer, inputs) / 2
+
+    def code(self, layer: Layer, inputs: Inputs) -> LayerCode:
+        made = plain.code(layer, inputs)
+        return LayerCode(made.calls, made.constants, self.SCRATCH_BYTES, {"half.S": "/* assembly */\n"})
+
+
+@pytest.fixture(autouse=True)
+def two_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "KERNELS", (*KERNELS, Half()))
+
+
+def network() -> Graph:
+    builder = Builder((8, 2))
+    builder.conv(4, 3)
+    builder.add("Flatten")
+    builder.dense(16)
+    builder.dense(3)
+    return quantize(builder.graph(), builder.samples(), "int8")
+
+
+def kernels(core: str | None, chosen: KernelChoice | None = None) -> list[str]:
+    return [step.kernel for step in lower(network(), core, chosen).steps]
+
+
+def test_the_cheapest_that_fits_runs() -> None:
+    assert kernels("cortex-m4") == ["plain", "half", "half"]
+    assert kernels("cortex-m33") == kernels(None) == ["plain"] * 3
+
+
+def test_the_experiment_chooses_for_all_layers_or_for_one() -> None:
+    assert kernels("cortex-m4", KernelChoice(default=("plain",))) == ["plain"] * 3
+    one = KernelChoice(layers=(("dense_3", ("plain",)),))
+    assert kernels("cortex-m4", one) == ["plain", "plain", "half"]
+
+
+def test_a_name_for_all_layers_steps_back_where_it_does_not_fit() -> None:
+    assert kernels("cortex-m4", KernelChoice(default=("half",))) == ["plain", "half", "half"]
+
+
+def test_a_name_for_one_layer_has_to_fit() -> None:
+    forced = KernelChoice(layers=(("conv1d_1", ("half",)),))
+    with pytest.raises(ConfigurationError, match=r"no kernel runs layer .conv1d_1. \(half: it is for dense layers\)"):
+        kernels("cortex-m4", forced)
+    with pytest.raises(ConfigurationError, match="half: it needs a Cortex-M4"):
+        kernels(None, forced)
+
+
+def test_a_layer_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="has no layer 'dens_3'") as caught:
+        kernels(None, KernelChoice(layers=(("dens_3", ("plain",)),)))
+    assert caught.value.hint == "did you mean 'dense_3'?"
+
+
+def test_scratch_lies_in_the_arena_and_more_files_in_the_library() -> None:
+    program = lower(network(), "cortex-m4")
+    first, second = program.steps[1:]
+    assert first.scratch is not None and second.scratch is not None and program.steps[0].scratch is None
+    assert program.arena_bytes == program.arena_lower_bound_bytes == 24 + 16 + 12
+    assert program.buffers_bytes == 24 + 24 + 16 + 12 + 12, "the flattened tensor on its own, too"
+
+
+def test_plain_c_runs_every_layer_but_inputs() -> None:
+    assert {layer for layer in LAYERS if not layer.INPUT} == set(plain._CODE)
