@@ -7,30 +7,30 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from mcusim.boards.board import Board
-from mcusim.datasets import Dataset, Normalization, load_dataset
-from mcusim.engines import ENGINES, PROFILERS
-from mcusim.engines.engine import Engine, Execution
+from mcusim.cores import core_of
+from mcusim.datasets import Dataset, Normalization
+from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.experiment import Case, Experiment, Model
-from mcusim.front import Generated, Source, generate, read_model
+from mcusim.front import Generated, Source, generate
 from mcusim.line.build import Firmware
 from mcusim.line.measure import Timing, accuracy, check_fits, measure
 from mcusim.line.preflight import board_of
-from mcusim.line.sources import Sources
+from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import trained_model
 from mcusim.line.watcher import Watcher
 from mcusim.numbers.power_of_two import Array
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
-from mcusim.timing.timing import time_firmware
-from mcusim.workloads.generated import make_firmware
+from mcusim.timing.timing import time_counts
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,29 @@ class Setting:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
 
 
-@dataclass(frozen=True)
-class Stages:
-    """The stages that leave this process: for tests, others may stand in."""
-
-    load_dataset: Callable[[str, Path], Dataset] = load_dataset
-    read_model: Callable[[Path, str], Source] = read_model
-    make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
-    engines: Mapping[str, Engine] = field(default_factory=lambda: ENGINES)
-
-
-STAGES = Stages()
-
-
 class Bench:
-    """What a process keeps from one case to the next."""
+    """What a process keeps from one case to the next. A context, that ends with what was opened in it."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self.watcher, self.stages = watcher, STAGES
+    def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
+        self.watcher, self.stages = watcher, stages or STAGES
         self.once = Once()
+        self._open: dict[str, Ready] = {}
+        self._ends = ExitStack()
+
+    def engine(self, name: str, jobs: int) -> Ready:
+        """The engine of that name, opened when it is first asked for."""
+        if name not in self._open:
+            self._open[name] = self._ends.enter_context(self.stages.engines[name].open(jobs))
+        return self._open[name]
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        self._ends.close()
 
 
 @dataclass(frozen=True)
@@ -108,23 +112,23 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
-    model, firmware, board = ready_model(setting, case, bench), firmware_of(setting, case, bench), board_of(case)
+    model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
+    _, board = place_of(case, bench)
     timing = timing_of(setting, case, bench)
     bench.watcher.stage(f"running {case.label}")
-    execution = bench.stages.engines[case.engine].run(
-        firmware,
+    job = Job(
+        firmware.image,
+        records(model.inputs),
+        setting.out / case.id,
         board,
-        model.inputs,
-        graph.number_dtype,
-        program.output_elements,
-        folder=setting.out / case.id,
-        jobs=setting.jobs,
         stall_s=setting.experiment.target.stall_s,
         progress=bench.watcher.progress,
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
-    figures = measure(execution, origin.labels, program, firmware, model.expected, origin.positions, timing)
+    execution = bench.engine(case.engine, setting.jobs).run(job)
+    outputs = execution.answers.view(graph.number_dtype)
+    figures = measure(execution, outputs, origin.labels, program, firmware, model.expected, origin.positions, timing)
     run = replace(
         _identity(case),
         **vars(figures),
@@ -132,7 +136,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         compiler=firmware.compiler,
         flags=firmware.flags,
         elf_sha256=firmware.elf_sha256,
-        clock_hz=None if case.engine == "host" else board.clock_hz,
+        clock_hz=board.clock_hz if board else None,
         parameters=graph.parameters,
         macs=graph.macs,
         accuracy_float=accuracy(origin.outputs, origin.labels),
@@ -194,23 +198,33 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     return bench.once.do(("c", case.model.name, case.repeat, case.quantization), make)
 
 
+def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:
+    """What its engine can do, and the board if that needs one."""
+    facts = bench.stages.engines[case.engine].FACTS
+    return facts, board_of(case, facts)
+
+
 def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
     """Sources -> Firmware."""
-    library, board = ready_model(setting, case, bench).generated.library, board_of(case)
+    library = ready_model(setting, case, bench).generated.library
     bench.watcher.stage(f"building {case.label}")
-    return bench.stages.make_firmware(case.engine, library, board, setting.out / case.id)
+    return bench.stages.make_firmware(library, *place_of(case, bench), setting.out / case.id)
 
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
-    board, inputs = board_of(case), ready_model(setting, case, bench).inputs
+    inputs, (facts, board) = ready_model(setting, case, bench).inputs, place_of(case, bench)
     samples = evenly(len(inputs), setting.experiment.target.timing_samples)
-    if case.engine not in PROFILERS or board.chip.timing is None or not len(samples):
+    if not facts.profiles or board is None or board.chip.timing is None or not len(samples):
+        return None
+    parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
+    if parameters is None:
         return None
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
-    folder, profiler = setting.out / case.id, PROFILERS[case.engine]
-    return time_firmware(firmware, board, inputs[samples], folder, setting.jobs, bench.watcher.progress, profiler)
+    job = Job(firmware.image, records(inputs[samples]), folder, board, progress=bench.watcher.progress, profile=True)
+    counts = bench.engine(case.engine, setting.jobs).run(job).counts
+    return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
 
 
 def _identity(case: Case) -> Run:

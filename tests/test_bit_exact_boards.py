@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from mcusim.boards.board import load_board
 from mcusim.engines import host
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Engine
 from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
-from mcusim.line.build import build
 from mcusim.line.emit import emit_library
-from mcusim.line.emit_firmware import emit_for
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.numbers.power_of_two import Array
+from mcusim.workloads.generated import make_firmware
 from tests.graphs import Builder
+from tests.jobs import run
 from tests.layers.test_layers import CASES
 
 SHAPES = {1: (72,), 2: (24, 3), 3: (6, 4, 3)}  # one input, seen as a vector, a series and an image
@@ -42,16 +41,13 @@ def zoo() -> Builder:
     return builder
 
 
-def run_on(engine: ModuleType, board_name: str, graph: Graph, x: Array, folder: Path) -> Execution:
+def run_on(engine: Engine, board_name: str, graph: Graph, x: Array, folder: Path) -> Array:
     board = load_board(board_name)
-    sources = emit_for(engine.NAME, emit_library(lower(graph)), board)
-    firmware = build(sources, board, folder / "build", host=engine is host)
-    inputs = graph.encode(x)
-    execution = engine.run(
-        firmware, board, inputs, graph.number_dtype, graph.output.elements, folder=folder / "run", jobs=2
-    )
-    assert isinstance(execution, Execution) and execution.complete
-    return execution
+    firmware = make_firmware(emit_library(lower(graph)), engine.FACTS, board, folder / "build")
+    execution = run(engine, firmware, board, graph.encode(x), folder / "run", jobs=2)
+    assert execution.complete
+    outputs: Array = execution.answers.view(graph.number_dtype)
+    return outputs
 
 
 @pytest.mark.arm
@@ -62,7 +58,7 @@ def test_integers_on_both_boards(tmp_path: Path, data_type: str, board: str) -> 
     x = builder.samples(24)
     x[16:] *= 1000
     graph = quantize(optimize(builder.graph()), x[:16], data_type)
-    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path).outputs, graph.run(x))
+    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))
 
 
 @pytest.mark.arm
@@ -70,8 +66,8 @@ def test_integers_on_both_boards(tmp_path: Path, data_type: str, board: str) -> 
 def test_float32_gives_the_bits_of_the_host(tmp_path: Path, board: str) -> None:
     builder = zoo()
     graph, x = optimize(builder.graph()), builder.samples(24)
-    on_board = run_on(qemu, board, graph, x, tmp_path / "board").outputs
-    on_host = run_on(host, board, graph, x, tmp_path / "host").outputs
+    on_board = run_on(qemu, board, graph, x, tmp_path / "board")
+    on_host = run_on(host, board, graph, x, tmp_path / "host")
     np.testing.assert_array_equal(on_board, on_host)
     np.testing.assert_allclose(on_board, graph.run(x), rtol=1e-3, atol=1e-4)
 
@@ -85,4 +81,4 @@ def test_wide_accumulators_on_a_board(tmp_path: Path) -> None:
     x = builder.samples(12, scale=8.0)
     graph = quantize(builder.graph(), x, "int16", scheme="per-network", fraction=9)
     assert lower(graph).accumulator_bits == 64
-    np.testing.assert_array_equal(run_on(qemu, BOARDS[0], graph, x, tmp_path).outputs, graph.run(x))
+    np.testing.assert_array_equal(run_on(qemu, BOARDS[0], graph, x, tmp_path), graph.run(x))

@@ -17,7 +17,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 # The line, in order. Each may import what comes before it for its types only.
 STAGES = (
     *("experiment/experiment_file", "models/keras", "line/optimize", "line/quantize", "line/lower", "line/emit"),
-    *("line/emit_firmware", "line/build", "line/measure", "line/budgets", "pipeline"),
+    *("workloads/generated", "line/build", "line/measure", "line/budgets", "pipeline"),
     *("line/trained", "line/library", "line/export"),
 )
 TOP = ("__main__", "commands", "line.export", "pipeline", "line.preflight", "line.library", "testing")

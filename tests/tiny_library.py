@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Board
-from mcusim.line.build import Firmware, build
-from mcusim.line.emit_firmware import emit_for
+from mcusim.engines import ENGINES
+from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
+from mcusim.workloads.generated import make_firmware
 
 INPUTS, OUTPUTS = 16, 4
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -68,4 +69,5 @@ def samples(count: int) -> npt.NDArray[np.int8]:
 
 
 def build_library(sources: Sources, board: Board, folder: Path, engine: str, *, sanitize: bool = False) -> Firmware:
-    return build(emit_for(engine, sources, board), board, folder, host=engine == "host", sanitize=sanitize)
+    """As `engine` runs it."""
+    return make_firmware(sources, ENGINES[engine].FACTS, board, folder, sanitize=sanitize)

@@ -18,17 +18,18 @@ from pathlib import Path
 import numpy as np
 
 from mcusim.boards.board import load_board
-from mcusim.engines import PROFILERS
+from mcusim.cores.cortex_m4f import TIMING
+from mcusim.engines.engine import Job, records
+from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
-from mcusim.line.build import build
 from mcusim.line.emit import emit_library
-from mcusim.line.emit_firmware import emit_for
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.models.keras import from_keras
 from mcusim.system.errors import McusimError
-from mcusim.timing.timing import time_firmware
+from mcusim.timing.timing import time_counts
+from mcusim.workloads.generated import make_firmware
 
 FILTERS = (16, 24, 32, 40, 48, 64, 80)
 BOARDS = {"nucleo_l452re_p": "NucleoL452REP", "sparkfun_edge": "SparkFunEdge"}
@@ -83,9 +84,13 @@ def _network(filters: int) -> Graph:
 
 def _time(graph: Graph, board_name: str, x: np.ndarray) -> tuple[float, float]:
     board = load_board(board_name)
-    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as folder:
-        firmware = build(emit_for("qemu", emit_library(lower(graph)), board), board, Path(folder))
-        timing = time_firmware(firmware, board, graph.encode(x[:SAMPLES]), Path(folder), 1, None, PROFILERS["qemu"])
+    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as name, qemu.open(1) as ready:
+        folder = Path(name)
+        firmware = make_firmware(emit_library(lower(graph)), qemu.FACTS, board, folder)
+        samples = records(graph.encode(x[:SAMPLES]))
+        counts = ready.run(Job(firmware.image, samples, folder, board, profile=True)).counts
+        assert counts is not None and TIMING is not None
+        timing = time_counts(counts, firmware.elf, board, folder, TIMING)
     return timing.latency_ms, timing.cycles.mean / graph.macs
 
 

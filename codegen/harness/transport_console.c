@@ -7,6 +7,7 @@
  *     done: 120 bytes of stack
  */
 #include "board.h"
+#include "fault.h"
 #include "harness.h"
 #include "samples.h"
 #include "transport.h"

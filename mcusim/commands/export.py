@@ -41,11 +41,12 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile
-    check_line(chosen)
-    check_out(out)
-    setting, bench = Setting(chosen, out), Bench(Terminal(session))
-    for case in chosen.cases():
-        folder = export_case(setting, case, bench, shown)
-        session.close()
-        click.echo(str(folder))
+    setting = Setting(chosen, out)
+    with Bench(Terminal(session)) as bench:
+        check_line(chosen, bench.stages)
+        check_out(out)
+        for case in chosen.cases():
+            folder = export_case(setting, case, bench, shown)
+            session.close()
+            click.echo(str(folder))
     return OK

@@ -77,9 +77,9 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
     from mcusim.line.preflight import check_build, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
-    check_build(chosen)
-    check_out(out)
     setting, bench = Setting(chosen, out, may_train=False), Bench(Terminal(session))
+    check_build(chosen, bench.stages)
+    check_out(out)
     for case in chosen.cases():
         firmware = firmware_of(setting, case, bench)
         session.close()

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcusim.boards.board import Board
-from mcusim.case import Bench, ReadyModel, Setting, evenly, firmware_of, ready_model, timing_of
+from mcusim.case import Bench, ReadyModel, Setting, evenly, place_of, ready_model, timing_of
+from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.engines.renode.process import overlay
 from mcusim.experiment.experiment import Case
-from mcusim.line.build import build
-from mcusim.line.emit_firmware import emit_console
 from mcusim.line.measure import Timing, accuracy, decide
-from mcusim.line.preflight import board_of
 from mcusim.numbers.power_of_two import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
+from mcusim.workloads.generated import make_console
 
 FORMAT = 1  # of case.json, which may gain keys
 
@@ -34,19 +32,20 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     Cycles are those that the engine of `case` profiles. Raises ConfigurationError for one that cannot, and for a board
     without a Renode platform or console.
     """
-    board, folder = board_of(case), setting.out / "export" / case.id
-    platform = _check(case, board)
+    folder = setting.out / "export" / case.id
+    board, platform = _check(case, bench)
     model = ready_model(setting, case, bench)
     timing = timing_of(setting, case, bench)
     chosen = evenly(len(model.inputs), shown)
     bench.watcher.stage(f"exporting {case.label}")
     what = f"the test set of {setting.experiment.name}, run on {board.name}"
-    sources = emit_console(model.generated.library, board, model.inputs[chosen], what)
-    console = build(sources, board, setting.out / case.id)
+    library, built = model.generated.library, setting.out / case.id
+    console = make_console(library, board, model.inputs[chosen], what, built)
+    firmware = bench.stages.make_firmware(library, RENODE, board, built)
     described = overlay(platform, timing.cycles_per_instruction if timing else None)
 
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(firmware_of(setting, replace(case, engine="renode"), bench).elf, folder / "firmware.elf")
+    shutil.copyfile(firmware.elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
     (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
@@ -56,13 +55,17 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     return folder
 
 
-def _check(case: Case, board: Board) -> Path:
-    if case.engine == "host":
-        raise ConfigurationError("engine 'host' knows no cycles", where=case.label, hint="--engine qemu, or renode")
+def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
+    """Board and platform of a case that can be exported."""
+    facts, board = place_of(case, bench)
+    if board is None or not facts.profiles:
+        able = [name for name, engine in bench.stages.engines.items() if engine.FACTS.profiles]
+        hint = f"--engine {', or '.join(able)}"
+        raise ConfigurationError(f"engine {facts.name!r} knows no cycles", where=case.label, hint=hint)
     if board.renode is None:
         hint = "add [renode] with platform = .. to its file"
         raise ConfigurationError(f"board {board.name!r} names no Renode platform", where=case.label, hint=hint)
-    return Path(board.renode.platform)
+    return board, Path(board.renode.platform)
 
 
 def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:

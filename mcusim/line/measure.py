@@ -137,6 +137,7 @@ def decide(outputs: Array) -> Array:
 
 def measure(
     execution: Execution,
+    outputs: Array,
     labels: Array,
     program: Program,
     firmware: Firmware,
@@ -146,11 +147,12 @@ def measure(
 ) -> Measurements:
     """All figures of a run.
 
+    `outputs` (finished samples, outputs) are the answers of `execution` as numbers.
     `labels` (N,), `expected` (N, outputs) and `positions` (N,) belong to the N samples that the engine was given;
     `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing` is None where
     nobody knows time.
     """
-    outputs, indices = execution.outputs, execution.indices
+    indices = execution.indices
     wrong, distance = compare(outputs, expected[indices], program)
     return Measurements(
         samples=len(outputs),

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcusim.boards.board import Board, board_names, load_board
-from mcusim.engines import ENGINES
+from mcusim.boards.board import Board, load_board
+from mcusim.engines.engine import Facts
 from mcusim.experiment.experiment import Case, Experiment
-from mcusim.system import toolchain
+from mcusim.line.stages import Stages
 from mcusim.system.errors import MissingToolError
 
 
-def check_line(experiment: Experiment) -> None:
+def check_line(experiment: Experiment, stages: Stages) -> None:
     """For the whole line. Raises MissingToolError, or ConfigurationError for a board."""
+    engines = [stages.engines[name] for name in experiment.engines]
     try:
-        check_build(experiment)
-        for engine in experiment.engines:
-            missing = ENGINES[engine].missing()
+        check_build(experiment, stages)
+        for engine in engines:
+            missing = engine.missing()
             if missing:
                 raise missing
     except MissingToolError as error:
-        instead = "" if experiment.engines == ("host",) else "; or run on this machine: --engine host"
+        without_board = (name for name, engine in stages.engines.items() if not engine.FACTS.needs_board)
+        another = next(without_board, None) if all(engine.FACTS.needs_board for engine in engines) else None
+        instead = f"; or run on this machine: --engine {another}" if another else ""
         raise MissingToolError(error.what, where=error.where, hint=f"{error.hint or 'install it'}{instead}") from None
 
 
-def check_build(experiment: Experiment) -> None:
+def check_build(experiment: Experiment, stages: Stages) -> None:
     """For a line that ends at the firmware."""
-    boards = {case.board: board_of(case) for case in experiment.cases()}
-    if experiment.engines == ("host",):
-        toolchain.host_toolchain()
-        return
-    for board in boards.values():
-        toolchain.arm_toolchain(board)
+    for facts, board in {_place(case, stages) for case in experiment.cases()}:
+        stages.check_tools(facts, None if board is None else load_board(board))
 
 
 def check_out(out: Path) -> None:
@@ -42,6 +41,11 @@ def check_out(out: Path) -> None:
     probe.unlink()
 
 
-def board_of(case: Case) -> Board:
-    """The host engine takes no board, and gets any."""
-    return load_board(board_names()[0] if case.engine == "host" else case.board)
+def board_of(case: Case, facts: Facts) -> Board | None:
+    """The board of a case; None where its engine needs none."""
+    return load_board(case.board) if facts.needs_board else None
+
+
+def _place(case: Case, stages: Stages) -> tuple[Facts, str | None]:
+    facts = stages.engines[case.engine].FACTS
+    return facts, case.board if facts.needs_board else None

@@ -1,40 +1,30 @@
-"""Firmware + a few samples -> Timing: profiled in an engine, priced for the board."""
+"""Counts + ELF file -> Timing: recorded for `mcusim profile`, priced for the board."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mcusim.boards.board import Board
-from mcusim.engines.engine import Profiler, Progress
-from mcusim.line.build import Firmware
 from mcusim.line.measure import Cycles, Timing
+from mcusim.timing.counts import Counts
+from mcusim.timing.parameters import CoreParameters
 from mcusim.timing.profile import HOW, Profile, energy_uwh, price_recording
 from mcusim.timing.recording import record, save
 
 RECORDING = "profile.json"
 
 
-def time_firmware(
-    firmware: Firmware,
-    board: Board,
-    inputs: npt.NDArray[np.generic],
-    folder: Path,
-    jobs: int,
-    progress: Progress | None,
-    profiler: Profiler,
-) -> Timing:
-    """Cycles of each of `inputs` at the board's clock. The recording stays in `folder`, for `mcusim profile`.
+def time_counts(counts: Counts, elf: Path, board: Board, folder: Path, parameters: CoreParameters) -> Timing:
+    """What the counted samples of `elf` take at the board's clock. The recording stays in `folder`.
 
-    Raises EngineError as the engine of `profiler` does, KeyboardInterrupt after Ctrl-C.
+    Raises DataError for a file that is no ELF, ConfigurationError when the chip does not run at that clock.
     """
-    counts = profiler(firmware, board, inputs, folder=folder, jobs=jobs, progress=progress)
-    recording = record(counts, firmware.elf, board.name)
+    recording = record(counts, elf, board.name)
     save(recording, folder / RECORDING)
     instructions = float(counts.instructions().mean())
-    return to_timing(price_recording(recording, board.chip, board.clock_hz), board, instructions)
+    return to_timing(price_recording(recording, board.chip, board.clock_hz, parameters), board, instructions)
 
 
 def to_timing(priced: Profile, board: Board, instructions: float) -> Timing:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcusim.case import Outcome
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, records
 from mcusim.experiment.experiment import Case, Model, Quantization
 from mcusim.line.agreement import agreed, compare
 from mcusim.reports.report import Run
@@ -20,7 +20,7 @@ POSITIONS = np.array([0, 10, 20])
 
 def execution(engine: str, outputs: np.ndarray = OUTPUTS, counts: list[int] | None = None) -> Execution:
     return Execution(
-        outputs=outputs,
+        answers=records(outputs),
         indices=np.arange(len(outputs)),
         instructions=None if counts is None else np.array(counts, np.uint64),
         total_instructions=0,

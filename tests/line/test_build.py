@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.boards.board import Board, load_board
-from mcusim.line.build import Firmware, build, read_firmware
-from mcusim.line.emit_firmware import emit_for
+from mcusim.line.build import Firmware, read_firmware
 from mcusim.line.sources import Sources
 from mcusim.system.errors import BuildError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool
@@ -30,10 +29,9 @@ def nucleo() -> Board:
 
 
 def test_the_same_bytes_in_any_folder(board: Board, tmp_path: Path) -> None:
-    for host in (False, True):
-        sources = emit_for("host" if host else "qemu", library(), board)
-        one = build(sources, board, tmp_path / "one", host=host)
-        other = build(sources, board, tmp_path / "a much longer, 'other' folder" / "deep", host=host)
+    for engine in ("qemu", "host"):
+        one = build_library(library(), board, tmp_path / "one", engine)
+        other = build_library(library(), board, tmp_path / "a much longer, 'other' folder" / "deep", engine)
         assert one.elf.read_bytes() == other.elf.read_bytes() and one.elf_sha256 == other.elf_sha256
         assert str(tmp_path).encode() not in one.elf.read_bytes()
 
@@ -53,12 +51,12 @@ def test_the_model_is_the_same_object_at_the_same_place(tmp_path: Path) -> None:
     firmwares = []
     for name in BOARDS:
         board = load_board(name)
-        for engine in ("qemu", "board"):
+        for engine in ("qemu", "renode"):
             firmwares.append((board, build_library(library(), board, tmp_path / engine, engine)))
     assert len({(firmware.elf.parent / "model.o").read_bytes() for _, firmware in firmwares}) == 1
     for board, firmware in firmwares:
-        assert firmware.symbols["cnn"].address == board.memory.flash.origin + 64
-        assert firmware.symbols["mcusim_stack_start"].address % 0x10000000 == 0  # the bottom of RAM
+        assert firmware.image.symbols["cnn"].address == board.memory.flash.origin + 64
+        assert firmware.image.symbols["mcusim_stack_start"].address % 0x10000000 == 0  # the bottom of RAM
 
 
 def test_built_once(nucleo: Board, tmp_path: Path) -> None:
@@ -91,7 +89,7 @@ def flashed_bytes(firmware: Firmware) -> int:
     return image.stat().st_size
 
 
-@pytest.mark.parametrize("engine", ["qemu", "board"])
+@pytest.mark.parametrize("engine", ["qemu", "renode"])
 def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
     initialized = "static volatile int32_t counters[3] = {1, 2, 3};"
     firmware = build_library(library("counters[0]++;", initialized), board, tmp_path, engine)
@@ -100,16 +98,16 @@ def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
     assert rom.weights == 4 * 16 and rom.code + rom.weights == rom.total
     assert rom.total == flashed_bytes(firmware)  # initial values of .data and padding included
     assert firmware.arena_bytes == 4 * 4
-    assert firmware.ram_static_bytes == firmware.sections[".data"] + firmware.sections[".bss"] - 4 * 4
+    assert firmware.ram_static_bytes == firmware.image.sections[".data"] + firmware.image.sections[".bss"] - 4 * 4
     of_harness = 4 if engine == "qemu" else 4 + 64  # where the cycle counter is, and the mailbox
-    assert firmware.sections[".data"] == 12 + of_harness and firmware.sections[".stack"] == 4096
-    assert (firmware.input_bytes, firmware.output_bytes) == (16, 4)
-    assert firmware.sections[".harness"] < 1100  # what a user pays for being told what went wrong
+    assert firmware.image.sections[".data"] == 12 + of_harness and firmware.image.sections[".stack"] == 4096
+    assert (firmware.image.input_bytes, firmware.image.output_bytes) == (16, 4)
+    assert firmware.image.sections[".harness"] < 1100  # what a user pays for being told what went wrong
 
 
 def test_host_program_claims_no_rom(nucleo: Board, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, tmp_path, "host")
-    assert firmware.host and firmware.board == "host"
+    assert firmware.image.native and firmware.image.board is None
     assert firmware.rom_bytes is None and firmware.ram_static_bytes is None and firmware.arena_bytes is None
 
 
@@ -139,7 +137,7 @@ def test_too_much_of_everything(board: Board, tmp_path: Path) -> None:
 def test_exact_fit(nucleo: Board, tmp_path: Path) -> None:
     """What just fits does; a byte and a word of alignment more are said to be too much."""
     small = build_library(too_big(4, 8), nucleo, tmp_path, "qemu")
-    free = nucleo.memory.ram.end - small.symbols["mcusim_bss_end"].address
+    free = nucleo.memory.ram.end - small.image.symbols["mcusim_bss_end"].address
     build_library(too_big(4, 8 + free - 4), nucleo, tmp_path, "qemu")
     with pytest.raises(BuildError, match=r"overflows RAM by [48] bytes"):
         build_library(too_big(4, 8 + free + 1), nucleo, tmp_path, "qemu")

@@ -10,7 +10,7 @@ import pytest
 
 from mcusim.boards.board import load_board
 from mcusim.datasets.dataset import Dataset
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, records
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import Program, lower
 from mcusim.line.measure import (
@@ -27,6 +27,7 @@ from mcusim.line.measure import (
 )
 from mcusim.line.quantize import quantize
 from mcusim.system.errors import DataError
+from mcusim.system.image import Image
 from tests.graphs import Builder
 
 BOARD = load_board("nucleo_l452re_p")
@@ -41,25 +42,19 @@ def program(data_type: str = "int8") -> Program:
 
 def firmware(*, host: bool = False) -> Firmware:
     return Firmware(
-        elf=Path("x.elf"),
-        board=BOARD.name,
+        image=Image(Path("x.elf"), None if host else BOARD.name, 0, None, 4, 3, {}, {}),
         compiler="gcc",
         flags=(),
         elf_sha256="0" * 64,
-        sections={},
-        symbols={},
         rom_bytes=None if host else RomBytes(10, 5, 15),
         ram_static_bytes=None if host else 100,
         arena_bytes=None if host else 40,
-        input_bytes=4,
-        output_bytes=3,
-        host=host,
     )
 
 
 def execution(outputs: Any, **changes: Any) -> Execution:
     values: dict[str, Any] = {
-        "outputs": outputs,
+        "answers": records(outputs),
         "indices": np.arange(len(outputs)),
         "instructions": np.arange(len(outputs), dtype=np.uint64) + 7,
         "total_instructions": 100,
@@ -80,7 +75,7 @@ POSITIONS = np.array([0, 10, 20])
 
 
 def test_figures_of_a_good_run() -> None:
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measure(execution(OUTPUTS), OUTPUTS, LABELS, program(), firmware(), OUTPUTS, POSITIONS)
     assert found.accuracy == pytest.approx(2 / 3), "of equal outputs the first counts"
     assert found.mismatches == 0 and found.first_mismatch is None and found.output_difference_max == 0.0
     assert found.confusion == ((1, 0, 0), (0, 0, 0), (0, 1, 1))
@@ -96,7 +91,7 @@ def test_the_first_mismatch_is_named_by_its_place_in_the_test_set() -> None:
     expected = OUTPUTS.copy()
     expected[1, 2] = 4
     expected[2, 0] = -100
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), expected, POSITIONS)
+    found = measure(execution(OUTPUTS), OUTPUTS, LABELS, program(), firmware(), expected, POSITIONS)
     assert found.mismatches == 2
     assert found.first_mismatch == Mismatch(sample=10, output=2, expected=4, got=5)
     assert found.output_difference_max == 101 * 2.0 ** -program().output_format.fraction  # type: ignore[union-attr]
@@ -108,7 +103,9 @@ def test_floats_may_round_differently_but_must_decide_the_same() -> None:
     wrong, distance = compare(outputs, expected, program("float32"))
     assert not wrong.any() and distance == pytest.approx(1e-6, rel=0.1)
     outputs[1] = [0.4, 0.45]
-    found = measure(execution(outputs), np.array([1, 0]), program("float32"), firmware(), expected, np.array([3, 4]))
+    found = measure(
+        execution(outputs), outputs, np.array([1, 0]), program("float32"), firmware(), expected, np.array([3, 4])
+    )
     assert found.mismatches == 1 and found.first_mismatch is not None
     assert (found.first_mismatch.sample, found.first_mismatch.output) == (4, 0)
     assert found.first_mismatch.got == pytest.approx(0.4) and found.first_mismatch.expected == pytest.approx(0.6)
@@ -118,7 +115,7 @@ def test_floats_may_round_differently_but_must_decide_the_same() -> None:
 def test_outputs_that_are_no_numbers_are_mismatches_and_never_reach_the_report(rubbish: float) -> None:
     expected = np.array([[0.1, 0.9]], np.float32)
     outputs = np.array([[rubbish, 0.9]], np.float32)
-    found = measure(execution(outputs), np.array([1]), program("float32"), firmware(), expected, np.array([0]))
+    found = measure(execution(outputs), outputs, np.array([1]), program("float32"), firmware(), expected, np.array([0]))
     assert found.mismatches == 1 and found.output_difference_max is None
     assert found.first_mismatch is not None
     assert found.first_mismatch.output == 0 and found.first_mismatch.got is None
@@ -130,20 +127,20 @@ def test_nan_never_decides() -> None:
 
 def test_an_interrupted_run_counts_what_was_finished() -> None:
     partial = execution(OUTPUTS[[0, 2]], indices=np.array([0, 2]), complete=False, stack_bytes=None)
-    found = measure(partial, LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measure(partial, OUTPUTS[[0, 2]], LABELS, program(), firmware(), OUTPUTS, POSITIONS)
     assert (found.samples, found.complete, found.accuracy, found.mismatches) == (2, False, 1.0, 0)
     assert found.ram_bytes == RamBytes(40, 100, None, None)
 
 
 def test_a_run_interrupted_before_its_first_sample() -> None:
     nothing = execution(OUTPUTS[:0], indices=np.arange(0), complete=False)
-    found = measure(nothing, LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measure(nothing, OUTPUTS[:0], LABELS, program(), firmware(), OUTPUTS, POSITIONS)
     assert (found.samples, found.accuracy, found.mismatches, found.instructions) == (0, None, 0, None)
 
 
 def test_the_host_claims_nothing_about_a_board() -> None:
     on_host = execution(OUTPUTS, instructions=None, stack_bytes=None, emulated_mips=None)
-    found = measure(on_host, LABELS, program(), firmware(host=True), OUTPUTS, POSITIONS)
+    found = measure(on_host, OUTPUTS, LABELS, program(), firmware(host=True), OUTPUTS, POSITIONS)
     assert found.rom_bytes is None and found.ram_bytes is None and found.instructions is None
     assert found.arena_bytes is not None, "the plan is the same on every engine"
 
@@ -172,7 +169,7 @@ def test_time_is_shared_out_among_the_layers() -> None:
     timing = Timing(
         Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().layers[0].function: 150.0, "cnn": 200.0}, 1.5
     )
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
+    found = measure(execution(OUTPUTS), OUTPUTS, LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
     assert found.cycles == timing.cycles
     assert (found.latency_ms, found.energy_uwh) == (0.25, 0.001)
     (layer,) = found.layers
@@ -181,5 +178,5 @@ def test_time_is_shared_out_among_the_layers() -> None:
 
 def test_a_layer_without_cycles_has_none() -> None:
     timing = Timing(Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {}, 1.5)
-    (layer,) = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing).layers
+    (layer,) = measure(execution(OUTPUTS), OUTPUTS, LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing).layers
     assert (layer.cycles, layer.cycles_per_mac, layer.share) == (None, None, None)

@@ -1,8 +1,5 @@
 /* cnn() between two addresses that an engine can watch. */
 #include "harness.h"
-
-#if defined(__arm__)
-
 #include "mailbox.h"
 
 uint32_t mcusim_model_cycles, mcusim_cycle_counter = DWT_CYCCNT;
@@ -39,14 +36,3 @@ __attribute__((naked)) void mcusim_infer(const number_t *input, number_t *output
     (void)input;
     (void)output;
 }
-
-#else
-
-uint32_t mcusim_model_cycles, mcusim_cycle_counter;
-
-void mcusim_infer(const number_t *input, number_t *output)
-{
-    cnn(input, output);
-}
-
-#endif
