@@ -29,7 +29,7 @@ def check_line(experiment: Experiment, stages: Stages) -> None:
 
 def check_build(experiment: Experiment, stages: Stages) -> None:
     """For a line that ends at the firmware."""
-    for facts, board in {_place(case, stages) for case in experiment.cases()}:
+    for facts, board in dict.fromkeys(_place(case, stages) for case in experiment.cases()):
         stages.check_tools(facts, None if board is None else load_board(board))
 
 

@@ -48,16 +48,31 @@ def make_firmware(
 
 def target_for(facts: Facts, board: Board | None, *, sanitize: bool = False) -> Target:
     """Raises MissingToolError without the compiler, ConfigurationError for a core that nobody knows."""
-    if facts.memory_map is None or board is None:
+    place = _place(facts, board)
+    if place is None:
         return Target(host_toolchain(sanitize=sanitize), None)
-    return Target(core_of(board.chip).toolchain(), board.name)
+    return _target(place[0])
 
 
 def emit_firmware(library: Sources, facts: Facts, board: Board | None) -> Sources:
     """`library` (the model's C) with everything around it that makes it a program."""
-    if facts.memory_map is None or board is None:
+    place = _place(facts, board)
+    if place is None:
         return library.merged(_harness(_NATIVE, facts.transport))
-    return _on_board(library, board, facts.memory_map(board), facts.transport, registers=facts.has_registers)
+    return _on_board(library, *place, facts.transport, registers=facts.has_registers)
+
+
+def _place(facts: Facts, board: Board | None) -> tuple[Board, MemoryMap] | None:
+    """Where on which board; None: on this machine."""
+    if facts.memory_map is None:
+        return None
+    if board is None:
+        raise ConfigurationError(f"engine {facts.name!r} needs a board", hint="mcusim boards lists them")
+    return board, facts.memory_map(board)
+
+
+def _target(board: Board) -> Target:
+    return Target(core_of(board.chip).toolchain(), board.name)
 
 
 def emit_console(library: Sources, board: Board, samples: Array, what: str) -> Sources:
@@ -74,8 +89,7 @@ def emit_console(library: Sources, board: Board, samples: Array, what: str) -> S
 
 def make_console(library: Sources, board: Board, samples: Array, what: str, folder: Path) -> Firmware:
     """Such a firmware, built below `folder`."""
-    target = Target(core_of(board.chip).toolchain(), board.name)
-    return build(emit_console(library, board, samples, what), target, folder)
+    return build(emit_console(library, board, samples, what), _target(board), folder)
 
 
 def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str, *, registers: bool = True) -> Sources:

@@ -13,7 +13,7 @@ from mcusim.line.sources import Sources
 from mcusim.system.errors import BuildError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool
 from tests.small_disk import leave_free, small_disk
-from tests.tiny_library import BOARDS, build_library, library
+from tests.tiny_library import BOARDS, build_library, library, library_of_files
 
 pytestmark = pytest.mark.arm
 
@@ -103,6 +103,31 @@ def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
     assert firmware.image.sections[".data"] == 12 + of_harness and firmware.image.sections[".stack"] == 4096
     assert (firmware.image.input_bytes, firmware.image.output_bytes) == (16, 4)
     assert firmware.image.sections[".harness"] < 1100  # what a user pays for being told what went wrong
+
+
+@pytest.mark.parametrize("engine", ["qemu", "renode"])
+def test_a_model_of_several_files(engine: str, board: Board, tmp_path: Path) -> None:
+    """All of its code is .model and all of its constants are .weights, whatever they are written in."""
+    firmware = build_library(library_of_files(), board, tmp_path, engine)
+    symbols, rom = firmware.image.symbols, firmware.rom_bytes
+    assert {symbols[name].section for name in ("cnn", "nn_sum", "nn_dense_assembly")} == {".model"}
+    assert {symbols[name].section for name in ("offsets", "weights")} == {".weights"}
+    assert symbols["nn_dense_assembly"].size == 30 and symbols["nn_dense_assembly"].kind == "function"
+    assert {symbols[name].section for name in ("main", "mcusim_infer", "mcusim_reset")} == {".harness"}
+    assert symbols["cnn"].address == symbols["mcusim_vectors"].address + 64  # model.c comes first
+    assert rom is not None and rom.weights == firmware.image.sections[".weights"] == 4
+    assert rom.total == flashed_bytes(firmware)
+
+
+def test_assembly_is_the_same_bytes_in_any_folder(nucleo: Board, tmp_path: Path) -> None:
+    one, other = (build_library(library_of_files(), nucleo, tmp_path / name, "qemu") for name in ("one", "the other"))
+    assert one.elf.read_bytes() == other.elf.read_bytes() and str(tmp_path).encode() not in one.elf.read_bytes()
+
+
+def test_assembler_errors_are_shown(nucleo: Board, tmp_path: Path) -> None:
+    files = {**library_of_files().files, "nn_dense.S": "    nonsense r0\n"}
+    with pytest.raises(BuildError, match=r"the compiler refused 'nn_dense.S': nn_dense.S:1: Error: bad instruction"):
+        build_library(Sources(files), nucleo, tmp_path, "qemu")
 
 
 def test_host_program_claims_no_rom(nucleo: Board, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from mcusim.boards.board import load_board
 from mcusim.engines import ENGINES
 from mcusim.line.sources import Sources
+from mcusim.system.errors import ConfigurationError
 from mcusim.workloads.generated import emit_firmware
 
 LIBRARY = Sources({"model.c": "", "model.h": ""})
@@ -19,6 +20,11 @@ def test_parts() -> None:
     assert {"model.c", "linker.ld", "harness/startup.c", "harness/transport_semihosting.c"} <= set(firmware.files)
     assert "harness/transport_stdio.c" in host.files and "linker.ld" not in host.files
     assert firmware.files["harness/main.c"] == host.files["harness/main.c"]  # the same loop everywhere
+
+
+def test_an_emulated_board_has_to_be_named() -> None:
+    with pytest.raises(ConfigurationError, match="engine 'qemu' needs a board"):
+        emit_firmware(LIBRARY, QEMU, None)
 
 
 def test_a_library_may_not_replace_the_harness() -> None:

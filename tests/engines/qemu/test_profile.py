@@ -22,7 +22,7 @@ from mcusim.timing.profile import Profile, price_recording
 from mcusim.timing.recording import Recording, load, record, save
 from tests.engines.qemu.test_engine import MIXED_STATEMENT, MIXED_WORK
 from tests.jobs import run, run_foreign
-from tests.tiny_library import build_library, library, samples
+from tests.tiny_library import build_library, expected_of_files, library, library_of_files, samples
 
 pytestmark = pytest.mark.arm
 
@@ -97,6 +97,16 @@ def test_profile_says_where_and_survives_its_file(board: Board, build_folder: Pa
     save(recording, tmp_path / "profile.json")
     again = price(load(tmp_path / "profile.json"), board)
     assert again.cycles.tolist() == priced.cycles.tolist() and again.by_address == priced.by_address
+
+
+def test_a_kernel_in_assembly_runs_and_is_named(board: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware, inputs = build_library(library_of_files(), board, build_folder, "qemu"), samples(9)
+    execution = run(qemu, firmware, board, inputs, tmp_path, profile=True)
+    assert np.array_equal(execution.answers.view(np.int8), expected_of_files(inputs)) and execution.counts is not None
+    priced = price(record(execution.counts, firmware.elf, board.name), board)
+    assert priced.by_function["nn_dense_assembly"] > 11 and priced.by_function["nn_sum"] > 0
+    assert any(file == "nn_dense.S" for file, _ in priced.by_line)
+    assert execution.instructions is not None and len(set(execution.instructions.tolist())) == 1
 
 
 def test_weights_are_read_from_flash(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
