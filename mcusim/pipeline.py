@@ -2,7 +2,7 @@
 
     Experiment -> Source -> quantized Graph -> Program -> Sources -> Firmware -> Execution -> Measurements -> Report
 
-`case.py` goes it for one case, `front.py` its first half.
+`line/case.py` goes it for one case, `line/front.py` its first half.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from mcusim.case import Bench, Outcome, Setting, dataset_of, run_case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line import budgets
 from mcusim.line.agreement import agreed
+from mcusim.line.case import Bench, Outcome, Setting, dataset_of, run_case
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import FORMAT, Report
@@ -29,25 +29,26 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
     them (tools, boards, data set), OSError when `out` cannot be written, KeyboardInterrupt after Ctrl-C.
     """
     began, started = time.monotonic(), datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    check_line(experiment)
-    check_out(out)
-    setting, bench = Setting(experiment, out, may_train), Bench(watcher)
-    dataset_of(setting, bench)
-    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
-    cases, outcomes = list(experiment.cases()), list[Outcome]()
-    for number, case in enumerate(cases, start=1):
-        outcomes.append(run_case(setting, case, bench))
-        runs = agreed(outcomes)
-        interrupted = runs[-1].error is None and not runs[-1].complete
-        report = replace(
-            report,
-            runs=runs,
-            checks=(*report.checks, *budgets.check(runs[-1], experiment.limits(case))),
-            wall_s=round(time.monotonic() - began, 3),
-            complete=number == len(cases) and not interrupted,
-        )
-        report.write(out / "report.json")
-        watcher.finished(runs[-1], number, len(cases))
-        if interrupted:
-            raise KeyboardInterrupt  # the engine swallowed it, to give what it had
+    with Bench(watcher) as bench:
+        check_line(experiment, bench.stages)
+        check_out(out)
+        setting = Setting(experiment, out, may_train)
+        dataset_of(setting, bench)
+        report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
+        cases, outcomes = list(experiment.cases()), list[Outcome]()
+        for number, case in enumerate(cases, start=1):
+            outcomes.append(run_case(setting, case, bench))
+            runs = agreed(outcomes)
+            interrupted = runs[-1].error is None and not runs[-1].complete
+            report = replace(
+                report,
+                runs=runs,
+                checks=(*report.checks, *budgets.check(runs[-1], experiment.limits(case))),
+                wall_s=round(time.monotonic() - began, 3),
+                complete=number == len(cases) and not interrupted,
+            )
+            report.write(out / "report.json")
+            watcher.finished(runs[-1], number, len(cases))
+            if interrupted:
+                raise KeyboardInterrupt  # the engine swallowed it, to give what it had
     return report

@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-CODES = {"float32": "f", "int16": "h", "int8": "b"}
 LIMIT_S = 900
 
 __all__ = ["accuracy_of", "export_case", "find_symbol_in", "mismatches_of", "remove_exports"]
@@ -64,14 +63,14 @@ def mismatches_of(case: Any, outputs: str) -> int:
     if len(got) != len(want):
         raise AssertionError(f"{len(got)} samples were answered, {len(want)} asked")
     if case.number == "float32":
-        got, want = [[_class(one)] for one in got], [[_class(one)] for one in want]
+        got, want = [[_class(case, one)] for one in got], [[_class(case, one)] for one in want]
     return sum(one != other for one, other in zip(got, want))  # noqa: B905 (this may be an old Python)
 
 
 def accuracy_of(case: Any, outputs: str) -> float:
     """Share of samples whose largest answer is that of the label."""
     got = _read(case, Path(outputs))
-    return sum(_class(one) == label for one, label in zip(got, case.labels)) / len(case.labels)  # noqa: B905
+    return sum(_class(case, one) == label for one, label in zip(got, case.labels)) / len(case.labels)  # noqa: B905
 
 
 def find_symbol_in(text: str) -> int:
@@ -80,12 +79,13 @@ def find_symbol_in(text: str) -> int:
 
 
 def _read(case: Any, path: Path) -> list[list[float]]:
-    layout = struct.Struct(f"<{case.outputs}{CODES[case.number]}")
-    return [list(one) for one in layout.iter_unpack(path.read_bytes())]
+    """The numbers of each answer, of all outputs; the first `case.outputs` are those of the one that decides."""
+    return [list(one) for one in struct.iter_unpack(case.answer, path.read_bytes())]
 
 
-def _class(numbers: list[float]) -> int:
-    return numbers.index(max(numbers))
+def _class(case: Any, numbers: list[float]) -> int:
+    deciding = numbers[: case.outputs]
+    return deciding.index(max(deciding))
 
 
 def _mcusim() -> str:

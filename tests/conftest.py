@@ -66,12 +66,11 @@ def missing_renode() -> str | None:
 
 @cache
 def _missing_compiler() -> str | None:
-    from mcusim.boards.load import board_names, load_board
+    from mcusim.cores import cortex_m4f
     from mcusim.system.errors import MissingToolError
-    from mcusim.system.toolchain import arm_toolchain
 
     try:
-        arm_toolchain(load_board(board_names()[0]))
+        cortex_m4f.toolchain()
     except MissingToolError as error:
         return _told(error)
     return None

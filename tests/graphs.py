@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph, Layer, Shape
+from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.input import Input
 from mcusim.models.keras_layer import KerasLayer
 from mcusim.models.keras_layers import CONVERTERS
 from mcusim.system.arrays import Array
+from mcusim.system.records import records_of
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Conv": {"strides": 1, "padding": "valid", "use_bias": True, "activation": "linear"},
@@ -198,3 +199,22 @@ def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:
         builder.add("Activation", activation="softmax")
     if len(builder.layers) == 1:
         builder.add("ReLU")
+
+
+def several(seed: int = 3) -> tuple[Graph, Array]:
+    """Two inputs, three outputs: one of them read again, one a view of it. And samples."""
+    builder = Builder((12, 2), seed=seed)
+    sound = builder.last.name
+    builder.layers.append(Input(name="image*/", inputs=(), shape=(5, 5, 3)))
+    image = builder.conv(4, 3, "image*/", activation="relu")
+    pooled = builder.add("GlobalMaxPooling2D")
+    heard = builder.add("GlobalAveragePooling1D", builder.conv(5, 3, sound))
+    joined = builder.add("Concatenate", pooled, heard)
+    gesture = builder.dense(3)
+    builder.add("Softmax")
+    soft = builder.last.name
+    flat = builder.add("Reshape", joined, target_shape=(3, 3))
+    outputs = (Output("gesture", gesture), Output("soft", soft), Output("flat", flat), Output("again", image))
+    graph = Graph(tuple(builder.layers), "several", outputs=outputs)
+    x = {layer.name: builder.random.normal(size=(9, *layer.shape)).astype(np.float32) for layer in graph.inputs}
+    return graph, records_of(x)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,20 +11,22 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mcusim import case
 from mcusim.boards.board import Board
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
-from mcusim.engines.engine import Engine, Execution
+from mcusim.engines.engine import Engine, Execution, Facts, Job, Ready, records
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
 from mcusim.graph import Graph
+from mcusim.line import case
 from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
 from mcusim.models.source import Source
 from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
+from mcusim.system.image import Image
 from mcusim.system.progress import Progress
+from mcusim.system.tool import Tool
 from tests.graphs import Builder
 
 SAMPLES, CLASSES = 40, 3
@@ -53,18 +56,21 @@ def dataset() -> Dataset:
     return Dataset("mine", x, y, x, y, ("a", "b", "c"))
 
 
+FACTS = Facts("host", "host", "a stand-in", "stdio", None, frozenset({"outputs"}))
+
+
 @dataclass
 class FakeEngine:
     """Answers what the model computes, changed by `answer`; `trouble` is called before each run."""
 
-    NAME: str = "host"
-    NEEDS_BOARD: bool = False
-    MEASURES: frozenset[str] = frozenset({"outputs"})
+    FACTS: Facts = FACTS
     answer: Callable[[Array], Array] = lambda outputs: outputs
     trouble: Callable[[int], None] = lambda number: None
     finished: int | None = None
     absent: MissingToolError | None = None
     runs: int = 0
+    opened: int = 0
+    closed: int = 0
 
     def missing(self) -> MissingToolError | None:
         return self.absent
@@ -72,43 +78,42 @@ class FakeEngine:
     def version(self) -> str:
         return "fake 1"
 
-    def run(
-        self,
-        firmware: Firmware,
-        board: Board,
-        inputs: Array,
-        output_dtype: np.dtype[Any],
-        output_elements: int,
-        *,
-        folder: Path,
-        jobs: int,
-        stall_s: float = 60.0,
-        progress: Progress | None = None,
-        cycles_per_instruction: float | None = None,
-    ) -> Execution:
+    def tools(self) -> tuple[Tool, ...]:
+        return ()
+
+    @contextmanager
+    def open(self, jobs: int) -> Iterator[Ready]:
+        self.opened += 1
+        try:
+            yield self
+        finally:
+            self.closed += 1
+
+    def run(self, job: Job) -> Execution:
         self.runs += 1
         self.trouble(self.runs)
-        count = len(inputs) if self.finished is None else self.finished
-        if progress:
-            progress(count, len(inputs))
+        total = len(job.samples)
+        count = total if self.finished is None else self.finished
+        if job.progress:
+            job.progress(count, total)
         return Execution(
-            outputs=self.answer(RememberedGraph.answers[inputs.tobytes()])[:count],
+            answers=records(self.answer(RememberedGraph.answers[job.samples.tobytes()])[:count]),
             indices=np.arange(count),
             instructions=None,
             total_instructions=0,
             wall_s=0.5,
             emulated_mips=None,
             stack_bytes=None,
-            engine=self.NAME,
+            engine=self.FACTS.name,
             engine_version="fake 1",
-            complete=count == len(inputs),
+            complete=count == total,
             notes=("made up",),
         )
 
 
-def make_firmware(engine: str, library: Sources, board: Board, folder: Path) -> Firmware:
-    none = (None, None, None)
-    return Firmware(folder / "x.elf", "host", "cc 1", ("-O2",), library.digest, {}, {}, *none, 4, 3, engine == "host")
+def make_firmware(library: Sources, facts: Facts, board: Board | None, folder: Path) -> Firmware:
+    image = Image(folder / "x.elf", None if board is None else board.name, 0, None, 4, 3, {}, {})
+    return Firmware(image, "cc 1", ("-O2",), library.digest, None, None, None)
 
 
 @dataclass
@@ -118,19 +123,18 @@ class FakeStages:
     engine: FakeEngine
     load_dataset: Callable[[str, Path, Progress | None], Dataset] = lambda *_: dataset()
     read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name))
-    make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
+    check_tools: Callable[[Facts, Board | None], object] = lambda facts, board: None
+    make_firmware: Callable[[Sources, Facts, Board | None, Path], Firmware] = make_firmware
 
     @property
     def engines(self) -> Mapping[str, Engine]:
-        return {"host": self.engine}
+        return {**ENGINES, "host": self.engine}
 
 
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> FakeStages:
     fake = FakeStages(FakeEngine())
     monkeypatch.setattr(case, "STAGES", fake)
-    monkeypatch.setattr("mcusim.system.toolchain.host_toolchain", lambda: None)
-    monkeypatch.setitem(ENGINES, "host", fake.engine)  # type: ignore[misc]
     return fake
 
 

@@ -10,16 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph, Output
-from mcusim.layers.input import Input
+from mcusim.graph import Graph
 from mcusim.line.arena import Plan, plan
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.program import Place
 from mcusim.system.arrays import Array
-from mcusim.system.records import records_of
 from tests.compiled import run_compiled
-from tests.graphs import Builder, builders
+from tests.graphs import Builder, builders, several
 
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 QUANTIZATIONS = [
@@ -143,25 +141,6 @@ def test_layers_of_several_widths_are_bit_exact(builder: Builder, data_type: str
     quantized = quantize(graph, x[:8], data_type, layers=widths)
     assert len({layer.dtype for layer in quantized} | {layer.numbers for layer in quantized}) > 1
     np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
-
-
-def several(seed: int = 3) -> tuple[Graph, Array]:
-    """Two inputs, three outputs: one of them read again, one a view of it. And samples."""
-    builder = Builder((12, 2), seed=seed)
-    sound = builder.last.name
-    builder.layers.append(Input(name="image*/", inputs=(), shape=(5, 5, 3)))
-    image = builder.conv(4, 3, "image*/", activation="relu")
-    pooled = builder.add("GlobalMaxPooling2D")
-    heard = builder.add("GlobalAveragePooling1D", builder.conv(5, 3, sound))
-    joined = builder.add("Concatenate", pooled, heard)
-    gesture = builder.dense(3)
-    builder.add("Softmax")
-    soft = builder.last.name
-    flat = builder.add("Reshape", joined, target_shape=(3, 3))
-    outputs = (Output("gesture", gesture), Output("soft", soft), Output("flat", flat), Output("again", image))
-    graph = Graph(tuple(builder.layers), "several", outputs=outputs)
-    x = {layer.name: builder.random.normal(size=(9, *layer.shape)).astype(np.float32) for layer in graph.inputs}
-    return graph, records_of(x)
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,18 +10,18 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.boards.load import board_names, load_board
 from mcusim.engines import host
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Engine, numbers
 from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
-from mcusim.line.build import build
 from mcusim.line.emit import emit_library
-from mcusim.line.emit_firmware import emit_for
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
+from mcusim.workloads.generated import make_firmware
 from tests.every_board import board_with
-from tests.graphs import Builder
+from tests.graphs import Builder, several
+from tests.jobs import run
 from tests.layers.test_layers import CASES
 
 SHAPES = {1: (72,), 2: (24, 3), 3: (6, 4, 3)}  # one input, seen as a vector, a series and an image
@@ -48,15 +47,11 @@ def board(request: pytest.FixtureRequest) -> Board:
     return board_with(request.param, "qemu")
 
 
-def run_on(engine: ModuleType, board: Board, graph: Graph, x: Array, folder: Path) -> Execution:
-    sources = emit_for(engine.NAME, emit_library(lower(graph)), board)
-    firmware = build(sources, board, folder / "build", host=engine is host)
-    inputs = graph.encode(x)
-    execution = engine.run(
-        firmware, board, inputs, graph.output.dtype, graph.output.elements, folder=folder / "run", jobs=2
-    )
-    assert isinstance(execution, Execution) and execution.complete
-    return execution
+def run_on(engine: Engine, board: Board, graph: Graph, x: Array, folder: Path) -> Array:
+    firmware = make_firmware(emit_library(lower(graph)), engine.FACTS, board, folder / "build")
+    execution = run(engine, firmware, board, graph.encode(x), folder / "run", jobs=2)
+    assert execution.complete
+    return numbers(execution.answers, graph.answer_dtype)
 
 
 @pytest.mark.arm
@@ -66,15 +61,15 @@ def test_integers_on_every_board(tmp_path: Path, data_type: str, board: Board) -
     x = builder.samples(24)
     x[16:] *= 1000
     graph = quantize(optimize(builder.graph()), x[:16], data_type)
-    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path).outputs, graph.run(x))
+    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))
 
 
 @pytest.mark.arm
 def test_float32_gives_the_bits_of_the_host(tmp_path: Path, board: Board) -> None:
     builder = zoo()
     graph, x = optimize(builder.graph()), builder.samples(24)
-    on_board = run_on(qemu, board, graph, x, tmp_path / "board").outputs
-    on_host = run_on(host, board, graph, x, tmp_path / "host").outputs
+    on_board = run_on(qemu, board, graph, x, tmp_path / "board")
+    on_host = run_on(host, board, graph, x, tmp_path / "host")
     np.testing.assert_array_equal(on_board, on_host)
     np.testing.assert_allclose(on_board, graph.run(x), rtol=1e-3, atol=1e-4)
 
@@ -88,4 +83,32 @@ def test_wide_accumulators_on_a_board(tmp_path: Path) -> None:
     x = builder.samples(12, scale=8.0)
     graph = quantize(builder.graph(), x, "int16", scheme="per-network", fraction=9)
     assert lower(graph).unit.accumulator_bits == 64
-    np.testing.assert_array_equal(run_on(qemu, load_board("nucleo_l452re_p"), graph, x, tmp_path).outputs, graph.run(x))
+    np.testing.assert_array_equal(run_on(qemu, load_board("nucleo_l452re_p"), graph, x, tmp_path), graph.run(x))
+
+
+@pytest.mark.arm
+def test_several_inputs_outputs_and_widths_on_every_board(tmp_path: Path, board: Board) -> None:
+    graph, x = several()
+    widths = {graph.layers[index].name: width for index, width in {0: "int12", 7: "int16", 8: "int16"}.items()}
+    for name, layers in (("one", {}), ("more", widths)):
+        quantized = quantize(graph, x, "int8", layers=layers)
+        assert len(lower(quantized).units) == (3 if layers else 1)
+        answers = run_on(qemu, board, quantized, x, tmp_path / name)
+        np.testing.assert_array_equal(answers, quantized.run(x))
+        assert answers.dtype.names == ("gesture", "soft", "flat", "again")
+
+
+@pytest.mark.arm
+def test_several_inputs_and_outputs_in_float_give_the_bits_of_the_host(tmp_path: Path, board: Board) -> None:
+    graph, x = several()
+    on_board = run_on(qemu, board, graph, x, tmp_path / "board")
+    np.testing.assert_array_equal(on_board, run_on(host, board, graph, x, tmp_path / "host"))
+
+
+@pytest.mark.arm
+def test_an_output_of_another_width_on_every_board(tmp_path: Path, board: Board) -> None:
+    builder = Builder((6,))
+    last = builder.dense(4)
+    x = builder.samples()
+    graph = quantize(builder.graph(), x, "int8", layers={last: "int16"})
+    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))

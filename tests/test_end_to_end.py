@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import filecmp
+import json
 import re
+import shutil
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mcusim.commands import cli
+from mcusim.datasets import load_dataset
 from mcusim.reports.report import Report, Run
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +80,25 @@ def test_both_boards_compute_what_the_host_computes(out: Path, on_host: tuple[Ru
 
 
 @pytest.mark.arm
+def test_what_is_generated_is_what_was_measured(out: Path, tmp_path: Path) -> None:
+    """From the experiment, and from the model's file with the same settings: the C that ran on the board."""
+    digits = load_dataset("digits")
+    np.savez(tmp_path / "data.npz", x_train=digits.x_train)
+    choice = ["--data-type", "int8", "--board", "nucleo_l452re_p", "--out", str(tmp_path)]
+    shutil.copytree(out / "models", tmp_path / "models")
+    assert cli.execute(["evaluate", DIGITS, "--samples", "5", *choice]) == 0
+    (built,) = (tmp_path / "cnn-int8-nucleo_l452re_p").glob("nucleo_l452re_p-*")
+    assert cli.execute(["generate", DIGITS, "--data-type", "int8", "--out", str(tmp_path)]) == 0
+    shutil.copy(tmp_path / "models" / "cnn_last.keras", tmp_path / "cnn.keras")
+    file = [str(tmp_path / "cnn.keras"), "--calibration", str(tmp_path / "data.npz")]
+    assert cli.execute(["generate", *file, "--data-type", "int8", "--out", str(tmp_path / "of-file")]) == 0
+    for folder in (tmp_path / "library" / "cnn-int8", tmp_path / "of-file"):
+        generated = sorted(path.name for path in folder.iterdir())
+        assert "model.c" in generated and "weights.h" in generated
+        assert filecmp.cmpfiles(folder, built, generated, shallow=False) == (generated, [], [])
+
+
+@pytest.mark.arm
 def test_a_second_run_is_the_same_but_for_time(tmp_path: Path, out: Path) -> None:
     def figures() -> list[dict[str, object]]:
         assert cli.execute(["run", DIGITS, "--out", str(out), "--data-type", "int8", "--samples", "40"]) == 0
@@ -136,3 +161,80 @@ def test_profile_of_any_firmware(timed: Path, capsys: pytest.CaptureFixture[str]
     assert "for which board?" in capsys.readouterr().err
     assert cli.execute(["profile", str(elf), *board, "--from", "cnm"]) == 2
     assert "did you mean 'cnn'?" in capsys.readouterr().err
+
+
+SEVERAL = """\
+[experiment]
+name = "several"
+[dataset]
+file = "data.npz"
+[[model]]
+name = "both"
+file = "both.keras"
+[[quantization]]
+data_type = "int8"
+[[quantization]]
+data_type = "float32"
+[target]
+engine = "{engine}"
+boards = ["nucleo_l452re_p", "sparkfun_edge"]
+samples = 20
+"""
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two inputs and two outputs as Keras saves it, and data for it, of no use but to run."""
+    from keras import Model, layers
+
+    folder = tmp_path_factory.mktemp("several")
+    sound, image = layers.Input((16, 2), name="sound"), layers.Input((6, 6, 1), name="image")
+    heard = layers.GlobalAveragePooling1D()(layers.Conv1D(4, 3, activation="relu")(sound))
+    seen = layers.Flatten()(layers.MaxPooling2D()(layers.Conv2D(3, 3)(image)))
+    joined = layers.Concatenate()([heard, seen])
+    who, where = layers.Dense(3, name="who")(joined), layers.Dense(5, name="where")(joined)
+    Model([sound, image], {"who": who, "where": where}).save(folder / "both.keras")
+    random = np.random.default_rng(3)
+    arrays = {}
+    for split, count in (("train", 60), ("test", 30)):
+        arrays |= {f"x_{split}_sound": random.normal(5, 2, (count, 16, 2)).astype(np.float32)}
+        arrays |= {f"x_{split}_image": random.normal(-1, 9, (count, 6, 6, 1)).astype(np.float32)}
+        arrays |= {f"y_{split}_who": np.arange(count) % 3, f"y_{split}_where": np.arange(count) % 5}
+    np.savez(folder / "data.npz", **arrays)
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["host", pytest.param("qemu", marks=pytest.mark.arm)])
+def test_several_inputs_and_outputs(several: Path, tmp_path: Path, engine: str) -> None:
+    (several / "test.toml").write_text(SEVERAL.format(engine=engine))
+    assert cli.execute(["run", str(several / "test.toml"), "--out", str(tmp_path)]) == 0
+    runs = Report.read(tmp_path / "report.json").runs
+    assert len(runs) == (2 if engine == "host" else 4)
+    for run in runs:
+        assert (run.error, run.mismatches, run.samples) == (None, 0, 20)
+        assert {output.name for output in run.outputs} == {"who", "where"}
+        assert run.accuracy == min(output.accuracy or 0 for output in run.outputs)
+        assert run.confusion is None and {len(output.confusion or ()) for output in run.outputs} == {3, 5}
+
+
+@pytest.mark.arm
+def test_several_inputs_and_outputs_are_exported(several: Path, tmp_path: Path) -> None:
+    (several / "test.toml").write_text(SEVERAL.format(engine="qemu"))
+    choice = ["--board", "nucleo_l452re_p", "--data-type", "int8", "--shown", "2", "--out", str(tmp_path)]
+    assert cli.execute(["export", str(several / "test.toml"), *choice]) == 0
+    folder = tmp_path / "export" / "both-int8-nucleo_l452re_p"
+    told = json.loads((folder / "case.json").read_text())
+    answers = list(struct.iter_unpack(told["answer"], (folder / "expected.bin").read_bytes()))
+    assert {len(answer) for answer in answers} == {3 + 5} and len(answers) == 20
+    decided = np.array([answer[: told["outputs"]] for answer in answers]).argmax(axis=1)
+    assert decided[told["console"]["samples"]].tolist() == told["console"]["classes"]
+
+
+def test_the_library_of_several_inputs(several: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    choice = ["--data-type", "int8", "--out", str(tmp_path / "lib")]
+    model = str(several / "both.keras")
+    assert cli.execute(["generate", model, "--calibration", str(several / "data.npz"), *choice]) == 0
+    assert "model_input_t" in (tmp_path / "lib" / "model.h").read_text()
+    np.savez(tmp_path / "other.npz", x_train=np.zeros((3, 16, 2), np.float32))
+    assert cli.execute(["generate", model, "--calibration", str(tmp_path / "other.npz"), *choice]) == 3
+    assert "x_train_image" in " ".join(capsys.readouterr().err.split())

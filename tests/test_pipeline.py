@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.case import Bench, Setting, evenly, ready_model
 from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, Model, Quantization, Target
+from mcusim.line.case import Bench, Setting, evenly, ready_model
 from mcusim.line.watcher import Silent
 from mcusim.models.source import Source
 from mcusim.pipeline import run

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.board import Board
-from mcusim.line.build import Firmware, build
-from mcusim.line.emit_firmware import emit_for
+from mcusim.engines import ENGINES
+from mcusim.line.build import Firmware
 from mcusim.line.sources import Sources
+from mcusim.workloads.generated import make_firmware
 
 INPUTS, OUTPUTS = 16, 4
 
@@ -49,6 +50,74 @@ def library(statement: str = "", declarations: str = "") -> Sources:
     return Sources({"number.h": _NUMBER_H, "model.h": _MODEL_H, "model.c": _MODEL_C % (declarations, statement)})
 
 
+_ASSEMBLY_H = """\
+#include "model.h"
+void nn_dense_assembly(const number_t *input, number_t *output);
+number_t nn_sum(const number_t *input);
+"""
+_ASSEMBLY = """\
+    .syntax unified
+    .section .text.nn_dense_assembly, "ax"
+    .balign 4
+    .global nn_dense_assembly
+    .type nn_dense_assembly, %function
+    .thumb_func
+nn_dense_assembly:              @ r0 input, r1 output
+    push    {r4, lr}
+    ldr     r4, =weights
+    ldrsb   r2, [r0]
+    ldrsb   r3, [r4]
+    muls    r2, r3, r2
+    strb    r2, [r1]
+    ldrsb   r2, [r0, #MODEL_INPUT_ELEMENTS - 1]
+    ldrsb   r3, [r4, #1]
+    muls    r2, r3, r2
+    strb    r2, [r1, #1]
+    pop     {r4, pc}
+    .size nn_dense_assembly, . - nn_dense_assembly
+    .ltorg
+
+    .section .rodata.weights, "a"
+weights:
+    .byte 3, -1
+    .size weights, . - weights
+    .type weights, %object
+"""
+_OTHER_C = """\
+#include "kernels.h"
+
+static const number_t offsets[2] = {5, 7};
+
+number_t nn_sum(const number_t *input)
+{
+    return (number_t)(input[1] + offsets[input[2] & 1]);
+}
+"""
+_CALLER_C = """\
+#include "kernels.h"
+
+void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS])
+{
+    nn_dense_assembly(input, output);
+    output[2] = nn_sum(input);
+    output[3] = 0;
+}
+"""
+
+
+def library_of_files() -> Sources:
+    """A model of several files: C that calls a kernel in assembly and one in another C file, each with weights."""
+    assembly = f"#define MODEL_INPUT_ELEMENTS {INPUTS}\n{_ASSEMBLY}"
+    files = {"number.h": _NUMBER_H, "model.h": _MODEL_H, "kernels.h": _ASSEMBLY_H, "model.c": _CALLER_C}
+    return Sources({**files, "model_int8.c": _OTHER_C, "nn_dense.S": assembly})
+
+
+def expected_of_files(inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    first, last = inputs[:, 0].astype(np.int32) * 3, -inputs[:, -1].astype(np.int32)
+    sums = inputs[:, 1].astype(np.int32) + np.where(inputs[:, 2] & 1, 7, 5)
+    return np.stack([first, last, sums, np.zeros_like(sums)], axis=1).astype(np.int8)
+
+
 def expected(inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     kernel = np.zeros((4, 16), dtype=np.int32)
     kernel[0] = np.arange(1, 17)
@@ -67,4 +136,5 @@ def samples(count: int) -> npt.NDArray[np.int8]:
 
 
 def build_library(sources: Sources, board: Board, folder: Path, engine: str, *, sanitize: bool = False) -> Firmware:
-    return build(emit_for(engine, sources, board), board, folder, host=engine == "host", sanitize=sanitize)
+    """As `engine` runs it."""
+    return make_firmware(sources, ENGINES[engine].FACTS, board, folder, sanitize=sanitize)

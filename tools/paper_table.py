@@ -18,18 +18,18 @@ from pathlib import Path
 import numpy as np
 
 from mcusim.boards.load import load_board
-from mcusim.engines import PROFILERS
+from mcusim.cores.cortex_m4f import TIMING
+from mcusim.engines.engine import Job, records
+from mcusim.engines.qemu import engine as qemu
+from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
-from mcusim.line.build import build
-from mcusim.line.emit import emit_library
-from mcusim.line.emit_firmware import emit_for
-from mcusim.line.lower import lower
+from mcusim.line.front import Generated, generate
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import quantize
 from mcusim.models.keras import from_keras
+from mcusim.models.source import Source
 from mcusim.system.errors import McusimError
-from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.time_counts import time_counts
+from mcusim.workloads.generated import make_firmware
 
 FILTERS = (16, 24, 32, 40, 48, 64, 80)
 BOARDS = {"nucleo_l452re_p": "NucleoL452REP", "sparkfun_edge": "SparkFunEdge"}
@@ -63,16 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def rows(sizes: Sequence[int]) -> Iterator[tuple[str, str, int, float, float]]:
     """Board, data type, filters, latency in ms, cycles for a multiply-accumulate."""
     for filters in sizes:
-        graph = _network(filters)
-        x = np.random.default_rng(filters).normal(size=(16, *graph.input_shape)).astype(np.float32)
-        for data_type, scheme, fraction in (
-            ("float32", "per-layer", None),
-            ("int16", "per-network", 9),
-            ("int8", "per-layer", None),
+        source = Source(_network(filters))
+        x = np.random.default_rng(filters).normal(size=(16, *source.graph.input_shape)).astype(np.float32)
+        for chosen in (
+            Quantization(data_type="float32"),
+            Quantization(data_type="int16", scheme="per-network", format="Q7.9"),
+            Quantization(data_type="int8"),
         ):
-            quantized = quantize(graph, x, data_type, scheme=scheme, fraction=fraction)
+            generated = generate(source, x, chosen)
             for board in BOARDS:
-                yield board, data_type, filters, *_time(quantized, board, x)
+                yield board, chosen.data_type, filters, *_time(generated, board, x)
 
 
 def _network(filters: int) -> Graph:
@@ -82,14 +82,16 @@ def _network(filters: int) -> Graph:
     return optimize(from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6, seed=filters)))
 
 
-def _time(graph: Graph, board_name: str, x: np.ndarray) -> tuple[float, float]:
+def _time(generated: Generated, board_name: str, x: np.ndarray) -> tuple[float, float]:
     board = load_board(board_name)
-    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as name:
+    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as name, qemu.open(1) as ready:
         folder = Path(name)
-        firmware = build(emit_for("qemu", emit_library(lower(graph)), board), board, folder)
-        counts = PROFILERS["qemu"](firmware, board, graph.encode(x[:SAMPLES]), folder=folder, jobs=1)
-        timing = time_counts(counts, firmware.elf, board, folder, CORTEX_M4F)
-    return timing.latency_ms, timing.cycles.mean / graph.macs
+        firmware = make_firmware(generated.library, qemu.FACTS, board, folder)
+        samples = records(generated.graph.encode(x[:SAMPLES]))
+        counts = ready.run(Job(firmware.image, samples, folder, board, profile=True)).counts
+        assert counts is not None and TIMING is not None
+        timing = time_counts(counts, firmware.elf, board, folder, TIMING)
+    return timing.latency_ms, timing.cycles.mean / generated.graph.macs
 
 
 def _read(path: Path) -> dict[Key, float]:

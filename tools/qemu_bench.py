@@ -18,19 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
 from mcusim.engines import shares as sharing
-from mcusim.engines.qemu import engine as qemu
-from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import QemuProcess, plain_command
-from mcusim.engines.qemu.profile import ProfiledProcess, replay_options
+from mcusim.engines.engine import Job, Records
+from mcusim.engines.qemu.installation import version
+from mcusim.engines.qemu.process import QemuProcess, plain_command, prepare, read_summary
+from mcusim.engines.qemu.profile import replay_options
 from mcusim.engines.shares import Share
-from mcusim.line.build import Firmware, read_firmware
+from mcusim.line.build import read_firmware
 from mcusim.system.command import start
-from mcusim.system.errors import EngineError, McusimError
+from mcusim.system.errors import McusimError
+from mcusim.system.image import Image
 
 PLUGINS = ("count", "profile", "replay")
 
@@ -62,39 +61,34 @@ def run(bench: Callable[..., None], options: argparse.Namespace) -> int:
     return 0
 
 
-def random_inputs(samples: int, firmware: Firmware) -> npt.NDArray[np.int8]:
+def random_inputs(samples: int, image: Image) -> Records:
     """(samples, bytes of one)"""
-    return np.random.default_rng(0).integers(0, 64, (samples, firmware.input_bytes)).astype(np.int8)
+    return np.random.default_rng(0).integers(0, 64, (samples, image.input_bytes)).astype(np.uint8)
 
 
 def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, plugin: str = "count") -> None:
     """Prints both speeds of each round, and their ratio."""
-    board, firmware = load_board(board_name), read_firmware(elf, board_name)
-    if board.qemu is None:
-        raise EngineError(f"board {board.name!r} names no QEMU machine")
-    machine, found = board.qemu.machine, qemu.find_qemu()
-    run = _process(found, plugin, firmware, board, machine)
-    inputs = random_inputs(samples, firmware)
+    board, image = load_board(board_name), read_firmware(elf, board_name).image
+    inputs = random_inputs(samples, image)
+    run = _process(plugin, Job(image, inputs, elf.parent, board))
 
     def start_plain(share: Share) -> subprocess.Popen[bytes]:
-        command = plain_command(found, machine, firmware.elf, share.nonce)
+        command = plain_command(run.qemu, run.machine, image.elf, share.nonce)
         with (share.folder / "engine.log").open("wb") as log:
             return start(command, folder=share.folder, stdout=log, stderr=log)
 
     def timed(starter: Callable[[Share], subprocess.Popen[bytes]]) -> _Time:
         with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder:
-            shares = sharing.lay_out(inputs, firmware.output_bytes, Path(folder), jobs)
+            shares = sharing.lay_out(inputs, image.output_bytes, Path(folder), jobs)
             began, cpu_began = time.monotonic(), _children_cpu_s()
             if not sharing.run_shares(shares, starter, run.explain, run.explain_stall, stall_s=600, progress=None):
                 raise KeyboardInterrupt
             wall_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu_began
             counted = starter is start_engine
-            return _Time(
-                wall_s, cpu_s, sum(qemu.read_summary(share, complete=counted).instructions for share in shares)
-            )
+            return _Time(wall_s, cpu_s, sum(read_summary(share, complete=counted).instructions for share in shares))
 
     start_engine = run.start
-    print(f"QEMU {qemu.version()}, {machine}, {samples} samples, {jobs} processes")
+    print(f"QEMU {version()}, {run.machine}, {samples} samples, {jobs} processes")
     speed_columns = f"{'plain s':>9} {'engine s':>9} {'plain MIPS':>11} {'engine MIPS':>12}"
     print(f"{'round':>5} {speed_columns} {'ratio':>7} {'ratio of processor time':>24}")
     ratios = []
@@ -113,14 +107,10 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, pl
     print(f"median ratio {medians[0]:.1%}, of processor time {medians[1]:.1%}")
 
 
-def _process(found: str, plugin: str, firmware: Firmware, board: Board, machine: str) -> QemuProcess:
+def _process(plugin: str, job: Job) -> QemuProcess:
     """QEMU with the counting plugin, or with the profiler: the core's edges only, or with memory replayed."""
-    built = build_plugin("count" if plugin == "count" else "profile")
-    can, memory = probe(found, built), board.memory_for("qemu")
-    if plugin == "count":
-        return QemuProcess(found, built, can, firmware, machine, memory)
-    options = replay_options(board) if plugin == "replay" else ()
-    return ProfiledProcess(found, built, can, firmware, machine, memory, options)
+    options = replay_options(job.board) if plugin == "replay" and job.board else ()
+    return prepare(job, "count" if plugin == "count" else "profile", options)
 
 
 @dataclass(frozen=True)

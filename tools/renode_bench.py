@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcusim.boards.load import load_board
+from mcusim.cores import core_of
 from mcusim.engines import shares as sharing
-from mcusim.engines.renode.engine import platform_for
+from mcusim.engines.engine import Job
+from mcusim.engines.renode.engine import place_of
 from mcusim.engines.renode.installation import find_installation
 from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.line.build import read_firmware
@@ -73,7 +75,7 @@ class PlainProcess(RenodeProcess):
 
     def script(self, own: Path) -> list[str]:
         job = dict(line.partition(" ")[::2] for line in (own / "job.txt").read_text(encoding="utf-8").splitlines())
-        samples = (own / "share" / "input.bin").stat().st_size // self.firmware.input_bytes
+        samples = (own / "share" / "input.bin").stat().st_size // self.image.input_bytes
         (own / "answers.py").write_text(_ANSWERS.format_map(job | {"samples": samples}), encoding="utf-8")
         (own / "answers.repl").write_text(
             f"answers: Python.PythonPeripheral @ sysbus 0xE0000000\n"
@@ -105,17 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) -> None:
     """Prints both speeds of each round, and their ratio."""
-    board, firmware = load_board(board_name), read_firmware(elf, board_name)
-    platform, installation = platform_for(firmware, board), replace(find_installation(), worker=None)
+    chosen, image = load_board(board_name), read_firmware(elf, board_name).image
+    inputs = random_inputs(samples, image)
+    board, memory, platform = place_of(Job(image, inputs, elf.parent, chosen))
+    core, installation = core_of(board.chip), replace(find_installation(), worker=None)
     if installation.program is None:
         raise EngineError("the bench starts the program renode, and there is none", hint="set RENODE_ROOT")
-    inputs = random_inputs(samples, firmware)
 
     def timed(kind: type[RenodeProcess]) -> Speed:
         with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder, plain_folder() as links:
-            shares = sharing.lay_out(inputs, firmware.output_bytes, Path(folder), jobs)
-            options = Options(LIMIT_S)
-            process = kind(installation, firmware, board.memory_for("renode"), platform, links, options)
+            shares = sharing.lay_out(inputs, image.output_bytes, Path(folder), jobs)
+            process = kind(installation, image, memory, core, platform, links / "job", Options(LIMIT_S))
             process.prepare()
             outcomes = process.run(shares, stall_s=LIMIT_S, progress=None)
             if outcomes is None:

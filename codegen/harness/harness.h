@@ -16,9 +16,22 @@ extern uint32_t mcusim_samples_done;
  * says otherwise. 0 where nothing counts (QEMU, host). */
 extern uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 
+/* A sample as cnn() takes it, an answer as it gives it: numbers in a row, or a record of several inputs or outputs. */
+#ifdef MODEL_RECORDS
+typedef model_input_t sample_t;
+typedef model_output_t answer_t;
+#else
+typedef number_t sample_t[MODEL_INPUT_ELEMENTS];
+#ifdef MODEL_OUTPUT_TYPE
+typedef MODEL_OUTPUT_TYPE answer_t[MODEL_OUTPUT_ELEMENTS];
+#else
+typedef number_t answer_t[MODEL_OUTPUT_ELEMENTS];
+#endif
+#endif
+
 /* Calls cnn() between two addresses that an engine can watch: the first instruction of `cnn` and the
  * label `mcusim_infer_return`, where cnn() comes back to. */
-void mcusim_infer(const number_t *input, number_t *output);
+void mcusim_infer(const void *sample, void *answer);
 
 /* Deepest use of the stack since reset, found by its paint. 0 where there is no painted stack (host). */
 uint32_t mcusim_stack_used_bytes(void);

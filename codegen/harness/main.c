@@ -5,15 +5,15 @@
 uint32_t mcusim_samples_done;
 
 /* Engines find both in the symbol table. */
-number_t mcusim_input[MODEL_INPUT_ELEMENTS];
-number_t mcusim_output[MODEL_OUTPUT_ELEMENTS];
+sample_t mcusim_input;
+answer_t mcusim_output;
 
 int main(void)
 {
     transport_open();
-    while (transport_read_sample(mcusim_input, sizeof mcusim_input)) {
-        mcusim_infer(mcusim_input, mcusim_output);
-        transport_write_output(mcusim_output, sizeof mcusim_output);
+    while (transport_read_sample(&mcusim_input, sizeof mcusim_input)) {
+        mcusim_infer(&mcusim_input, &mcusim_output);
+        transport_write_output(&mcusim_output, sizeof mcusim_output);
         mcusim_samples_done++;
     }
     transport_done(mcusim_samples_done, mcusim_stack_used_bytes());

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "fault.h"
+typedef struct fault_record fault_record_t; /* fault.h of the core says what is in it */
 
 /* Exit codes of a firmware, read by mcusim/engines/exit_codes.py. */
 enum {

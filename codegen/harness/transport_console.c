@@ -7,6 +7,7 @@
  *     done: 120 bytes of stack
  */
 #include "board.h"
+#include "fault.h"
 #include "harness.h"
 #include "samples.h"
 #include "transport.h"
@@ -38,12 +39,12 @@ static _Noreturn void end_of_line(void)
     }
 }
 
-/* The largest; of equal ones the first. */
-static uint32_t decided_class(const number_t *output)
+/* The largest number of the deciding output; of equal ones the first. */
+static uint32_t decided_class(const answer_t *answer)
 {
     uint32_t best = 0;
-    for (uint32_t i = 1; i < MODEL_OUTPUT_ELEMENTS; i++) {
-        best = output[i] > output[best] ? i : best;
+    for (uint32_t i = 1; i < CLASSES; i++) {
+        best = DECIDING(answer)[i] > DECIDING(answer)[best] ? i : best;
     }
     return best;
 }
@@ -61,7 +62,7 @@ int transport_read_sample(void *input, uint32_t bytes)
     if (mcusim_samples_done == SAMPLES) {
         return 0;
     }
-    const uint8_t *from = (const uint8_t *)samples[mcusim_samples_done];
+    const uint8_t *from = (const uint8_t *)&samples[mcusim_samples_done];
     for (uint32_t i = 0; i < bytes; i++) {
         ((uint8_t *)input)[i] = from[i];
     }

@@ -3,16 +3,17 @@
 #include "mailbox.h"
 #include "transport.h"
 
-extern number_t mcusim_input[], mcusim_output[];
+extern sample_t mcusim_input;
+extern answer_t mcusim_output;
 
 mailbox_t mcusim_mailbox = {
     .magic = MAILBOX_MAGIC,
     .version = MAILBOX_VERSION,
     .bytes = sizeof(mailbox_t),
-    .input = (uint32_t)mcusim_input,
-    .input_bytes = MODEL_INPUT_ELEMENTS * sizeof(number_t),
-    .output = (uint32_t)mcusim_output,
-    .output_bytes = MODEL_OUTPUT_ELEMENTS * sizeof(number_t),
+    .input = (uint32_t)&mcusim_input,
+    .input_bytes = sizeof mcusim_input,
+    .output = (uint32_t)&mcusim_output,
+    .output_bytes = sizeof mcusim_output,
     .cycle_counter = DWT_CYCCNT,
     .fault_bytes = sizeof(fault_record_t),
 };

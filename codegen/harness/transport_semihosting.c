@@ -1,6 +1,7 @@
 /* Transport over Arm semihosting: input.bin, output.bin, result.txt and fault.bin in the folder in which
  * the emulator (or debugger) runs. Two calls a sample, a few microseconds under QEMU.
  * Reference: Arm, "Semihosting for AArch32 and AArch64", release 2.0. */
+#include "fault.h"
 #include "transport.h"
 
 enum {

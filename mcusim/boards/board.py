@@ -49,6 +49,15 @@ class QemuMachine(Data):
     reset_at: int | None = Field(default=None, ge=0, lt=1 << 32, multiple_of=4)
     note: str | None = None
 
+    def memory_map(self, of_board: MemoryMap) -> MemoryMap:
+        """What a firmware is linked for to run on it: `of_board`, except where the machine has none such."""
+        return MemoryMap(
+            flash=self.flash or of_board.flash,
+            ram=self.ram or of_board.ram,
+            stack_bytes=of_board.stack_bytes,
+            reset_at=self.reset_at,
+        )
+
 
 class RegisterStep(Data):
     """One access to a 32-bit register: `write`; or `clear` and `set` bits; or wait until `mask` of it `equals`."""
@@ -120,16 +129,6 @@ class Board(Data):
             regions = [has for has in self.chip.memory.values() if has.kind == kind and has.alias_of is None]
             if not any(has.contains(region) for has in regions):
                 raise ValueError(f"memory.{kind} ({region}) does not lie in any {kind} of chip {self.chip.name!r}")
-        self.memory_for("qemu")  # the override has to be a good map too
+        if self.qemu is not None:
+            self.qemu.memory_map(self.memory)  # the override has to be a good map too
         return self
-
-    def memory_for(self, engine: str) -> MemoryMap:
-        """The map a firmware is linked with to run on `engine`: the board's own, except where QEMU has none such."""
-        if engine != "qemu" or self.qemu is None:
-            return self.memory
-        return MemoryMap(
-            flash=self.qemu.flash or self.memory.flash,
-            ram=self.qemu.ram or self.memory.ram,
-            stack_bytes=self.memory.stack_bytes,
-            reset_at=self.qemu.reset_at,
-        )

@@ -122,12 +122,12 @@ class MemoryTiming(Data):
 
 
 class Chip(Data):
-    """What the silicon has. `name` is the stem of its file."""
+    """What the silicon has. `name` is the stem of its file; mcusim/cores/ knows `core` with `fpu` by these names."""
 
     name: str
     title: str
-    core: Literal["cortex-m4"]
-    fpu: Literal["fpv4-sp-d16"]
+    core: str = Field(min_length=1)
+    fpu: str | None = None
     interrupts: int = Field(ge=0, le=240)
     priority_bits: int = Field(ge=3, le=8)
     clocks: Clocks | None = None

@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from mcusim.system.errors import OK, MissingToolError
 from mcusim.system.names import printable
+from mcusim.system.tool import Tool, looked_for, package
+
+if TYPE_CHECKING:
+    from mcusim.cores.core import Core
 
 
 @click.command()
 def doctor() -> int:
     """Tell what is missing here, and how to get it."""
-    from mcusim.commands.examination import examine
-
-    rows = examine()
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        if row.found is not None:
-            click.echo(f"ok       {row.name:{width}}  {printable(row.found)}")
+    tools = examine()
+    width = max(len(tool.name) for tool in tools)
+    for tool in tools:
+        if tool.found is not None:
+            click.echo(f"ok       {tool.name:{width}}  {printable(tool.found)}")
         else:
-            word = "missing" if row.required else "absent "
-            click.echo(f"{word}  {row.name:{width}}  {printable(row.problem or 'not found')}")
-            click.echo(f"{'':9}{'':{width}}  needed for {row.needed_for}: {row.install or 'no known way to get it'}")
-    missing = [row for row in rows if row.found is None and row.required]
+            word = "missing" if tool.required else "absent "
+            click.echo(f"{word}  {tool.name:{width}}  {printable(tool.problem or 'not found')}")
+            click.echo(f"{'':9}{'':{width}}  needed for {tool.needed_for}: {tool.install or 'no known way to get it'}")
+    missing = [tool for tool in tools if tool.found is None and tool.required]
     click.echo("everything is there" if not missing else f"{len(missing)} missing")
     return OK if not missing else MissingToolError.exit_code
+
+
+def examine() -> tuple[Tool, ...]:
+    """Looks at every tool. Starts some of them to ask for their version, imports none."""
+    models = "training and reading Keras models"
+    train = "pip install 'mcusim[train]'"
+    return _once(
+        [
+            Tool("Python", "mcusim", True, platform.python_version()),
+            *_of_cores(),
+            *_of_engines(),
+            package("keras", models, required=True, install="pip install keras"),
+            package("tensorflow", models, required=True, install=train, others=("tensorflow-cpu",)),
+            package("scikit-learn", "data set digits", required=False, install="pip install 'mcusim[examples]'"),
+        ]
+    )
+
+
+def _of_cores() -> Iterable[Tool]:
+    from mcusim.cores import CORES
+
+    for core in CORES:
+        yield looked_for(core.COMPILER, "firmware for any board", partial(_version, core))
+
+
+def _version(core: Core) -> str:
+    return core.toolchain().version
+
+
+def _of_engines() -> Iterable[Tool]:
+    from mcusim.engines import ENGINES
+
+    for engine in ENGINES.values():
+        yield from engine.tools()
+
+
+def _once(tools: Iterable[Tool]) -> tuple[Tool, ...]:
+    """What several need is one row that names them all."""
+    rows: dict[str, Tool] = {}
+    for tool in tools:
+        before = rows.get(tool.name)
+        if before is None:
+            rows[tool.name] = tool
+        elif tool.needed_for != before.needed_for:
+            needed_for = f"{before.needed_for}; {tool.needed_for}"
+            rows[tool.name] = replace(before, needed_for=needed_for, required=before.required or tool.required)
+    return tuple(rows.values())

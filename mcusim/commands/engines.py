@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK, ConfigurationError, McusimError, MissingToolError, suggestion
-from mcusim.system.names import printable
+from mcusim.system.errors import OK, ConfigurationError, suggestion
+
+if TYPE_CHECKING:
+    from mcusim.engines.engine import Tell
+    from mcusim.system.progress import Listener
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +28,7 @@ def engines(context: click.Context) -> int:
     for name, engine in ENGINES.items():
         missing = engine.missing()
         here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
-        rows.append((name, ", ".join(sorted(engine.MEASURES)), here))
+        rows.append((name, ", ".join(sorted(engine.FACTS.measures)), here))
     return print_table(("name", "measures", "runs here"), rows)
 
 
@@ -42,60 +46,22 @@ def install(session: Session, /, engine: str, force: bool) -> int:
     if engine not in ENGINES:
         hint = suggestion(engine, ENGINES)
         raise ConfigurationError(f"unknown engine {engine!r}", where="mcusim engines install", hint=hint)
-    if engine == "renode":
-        return _install_renode(session, force)
-    problem = ENGINES[engine].missing()
+    chosen = ENGINES[engine]
+    if chosen.FACTS.install is not None:
+        _install(session, chosen.FACTS.install, force)
+        return OK
+    problem = chosen.missing()
     if problem is not None:
         raise problem  # its hint is the command of a package manager
-    click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({ENGINES[engine].version()})")
+    click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
     return OK
 
 
-def _install_renode(session: Session, force: bool) -> int:
+def _install(session: Session, fetch: Callable[[bool, Tell, Listener], None], force: bool) -> None:
     from mcusim.commands.terminal import Terminal
-    from mcusim.engines.renode.download import install_renode
 
-    watcher = Terminal(session)
-    watcher.stage("Renode")
-    renode = install_renode(force=force, progress=watcher.downloading)
-    session.close()
-    state = "installed in" if renode.fresh else "is there already:"
-    click.echo(printable(f"Renode {renode.version} {state} {renode.program.parent}"))
-    _install_pyrenode3(force)
-    _tell_what_is_used(renode.program)
-    return OK
+    def tell(text: str) -> None:
+        session.close()  # no bar is drawn over it
+        click.echo(text)
 
-
-def _install_pyrenode3(force: bool) -> None:
-    """Without it Renode works as well: not to get it is no failure."""
-    from mcusim.engines.renode.download import install_pyrenode3
-    from mcusim.engines.renode.installation import missing_packages
-
-    if force or missing_packages():
-        click.echo("installing pyrenode3 ...", err=True)
-    try:
-        fresh = install_pyrenode3(force=force)
-    except MissingToolError as error:
-        told = f"pyrenode3 not installed ({error.what}): mcusim drives Renode by Monitor scripts instead"
-        click.echo(printable(told))
-        click.echo(f"  by hand: {printable(str(error.hint))}")
-    else:
-        click.echo("pyrenode3 installed" if fresh else "pyrenode3 is there already")
-
-
-def _tell_what_is_used(installed: Path) -> None:
-    """Variables of the user come before what is installed here, and may be wrong."""
-    from mcusim.engines.renode.installation import find_installation
-
-    try:
-        used = find_installation()
-    except McusimError as error:
-        click.echo(printable(f"note: engine renode does not run yet: {error.what}"))
-        return
-    driver = "Monitor scripts" if used.worker is None else "pyrenode3"
-    click.echo(printable(f"engine renode runs here: Renode {used.version}, driven by {driver}"))
-    notes = list(used.notes)
-    if used.program != installed:
-        notes.append(f"it is {used.program}: RENODE_ROOT, PYRENODE_BIN and PYRENODE_BUILD_DIR come first")
-    for note in notes:
-        click.echo(f"  {printable(note)}")
+    fetch(force, tell, Terminal(session))

@@ -34,18 +34,19 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     that prints a few predictions to the board's console, the samples, the expected answers, the platform with its
     clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
     """
-    from mcusim.case import Bench, Setting
     from mcusim.commands.terminal import Terminal
+    from mcusim.line.case import Bench, Setting
     from mcusim.line.export import export as export_case
     from mcusim.line.preflight import check_line, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile
-    check_line(chosen)
-    check_out(out)
-    setting, bench = Setting(chosen, out), Bench(Terminal(session))
-    for case in chosen.cases():
-        folder = export_case(setting, case, bench, shown)
-        session.close()
-        click.echo(str(folder))
+    setting = Setting(chosen, out)
+    with Bench(Terminal(session)) as bench:
+        check_line(chosen, bench.stages)
+        check_out(out)
+        for case in chosen.cases():
+            folder = export_case(setting, case, bench, shown)
+            session.close()
+            click.echo(str(folder))
     return OK

@@ -63,17 +63,19 @@ def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sourc
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> int:
-    from mcusim.case import Bench, Setting, ready_model
     from mcusim.commands.terminal import Terminal
+    from mcusim.engines import ENGINES
+    from mcusim.line.case import Bench, Setting, ready_model
     from mcusim.line.preflight import check_out
 
-    experiment, out = options.open_experiment(path, session, out, engine="host", **choices)
+    on_no_board = next(name for name, engine in ENGINES.items() if not engine.FACTS.needs_board)
+    experiment, out = options.open_experiment(path, session, out, engine=on_no_board, **choices)
     check_out(out)
     setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
     for case in experiment.cases():
         library = ready_model(setting, case, bench).generated.library
         session.close()
-        _write(library, out / "library" / case.id.removesuffix("-host"))
+        _write(library, out / "library" / case.id.removesuffix(f"-{on_no_board}"))
     return OK
 
 

@@ -13,10 +13,13 @@ from mcusim.system.errors import OK, ConfigurationError
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
     from mcusim.boards.chip import Chip
+    from mcusim.engines.counts import Counts
+    from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
 
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
+LONGEST_S = 600.0  # an ELF may run
 
 
 def clock(value: str) -> int:
@@ -83,13 +86,12 @@ def profile(
     from mcusim.boards.load import load_board
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
-    from mcusim.timing.parameters import CORTEX_M4F
 
     found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
     for title, recording in found:
         where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
         chip = _with_wait_states(where.chip, wait_states)
-        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, CORTEX_M4F)
+        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
         click.echo(title)
         click.echo(render.to_text(priced, where, rows=rows))
     if disassembly or stacks:
@@ -119,7 +121,6 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
     import tempfile
 
     from mcusim.boards.load import load_board
-    from mcusim.engines.qemu.profile import profile_elf
     from mcusim.timing.recording import record
 
     if board is None:
@@ -128,8 +129,23 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
         )
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        counts = profile_elf(path.absolute(), chosen, start, end, folder=Path(folder), calls=calls)
+        counts = _counts(path, chosen, start, end, calls, Path(folder))
     return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name))]
+
+
+def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, folder: Path) -> Counts:
+    """From the first engine that runs a firmware of others."""
+    from mcusim.engines import ENGINES
+    from mcusim.engines.engine import Job, no_samples
+    from mcusim.workloads.foreign import ForeignElf
+
+    engine = next(engine for engine in ENGINES.values() if engine.FACTS.foreign)
+    image = ForeignElf(path, start, end).image(engine.FACTS, board, folder)
+    job = Job(image, no_samples(), folder, board, stall_s=LONGEST_S, profile=True, calls=calls)
+    with engine.open(1) as ready:
+        counts = ready.run(job).counts
+    assert counts is not None  # of a job that profiles
+    return counts
 
 
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[tuple[str, Recording]]:
@@ -150,6 +166,15 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
             hint="engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0",
         )
     return recordings
+
+
+def _parameters(chip: Chip) -> CoreParameters:
+    from mcusim.cores import core_of
+
+    core = core_of(chip)
+    if core.TIMING is None:
+        raise ConfigurationError(f"nobody knows the cycles of a {core.NAME}", where=f"chip {chip.name!r}")
+    return core.TIMING
 
 
 def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:

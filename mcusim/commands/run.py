@@ -48,10 +48,9 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
-    from mcusim.case import Bench, Setting, float_model, model_file
     from mcusim.commands.terminal import Terminal
+    from mcusim.line.case import Bench, Setting, float_model, model_file
     from mcusim.line.preflight import check_out
-    from mcusim.tasks.classification import accuracy
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     check_out(out)
@@ -59,11 +58,9 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     for model, repeat in chosen.trainings():
         path = model_file(setting, model, repeat, bench, again=True)
         trained = float_model(setting, model, repeat, bench)
-        share = accuracy(trained.outputs, trained.labels)
+        share = f"accuracy {trained.accuracy:.2%} on the test set" if trained.accuracy is not None else "no accuracy"
         session.close()
-        click.echo(
-            f"{path}: accuracy {share:.2%} on the test set" + ("" if model.architecture else " (not trained here)")
-        )
+        click.echo(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
     return OK
 
 
@@ -72,14 +69,14 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 @click.pass_obj
 def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
     """Build firmware of trained models."""
-    from mcusim.case import Bench, Setting, firmware_of
     from mcusim.commands.terminal import Terminal
+    from mcusim.line.case import Bench, Setting, firmware_of
     from mcusim.line.preflight import check_build, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
-    check_build(chosen)
-    check_out(out)
     setting, bench = Setting(chosen, out, may_train=False), Bench(Terminal(session))
+    check_build(chosen, bench.stages)
+    check_out(out)
     for case in chosen.cases():
         firmware = firmware_of(setting, case, bench)
         session.close()

@@ -17,5 +17,5 @@ class Session:
 
     def close(self) -> None:
         """End progress bars, before anything else is printed."""
-        while self.closers:
-            self.closers.pop()()
+        for closer in self.closers:
+            closer()

@@ -47,6 +47,20 @@ def load(path: Path) -> Dataset:
         raise DataError(error.what, where=error.where or str(path), hint=error.hint) from None
 
 
+def training_samples(path: Path) -> Array:
+    """The samples of all inputs alone: `x_train`, or `x_train_<name>` for each of several, or an array `x`."""
+    with _opened(path) as archive:
+        present = sorted(_entries(archive))
+    known = [key for key in present if key == "x_train" or key.startswith("x_train_")]
+    array = "x" if not known and "x" in present else "x_train"
+    inputs = _names(known, "x", "input")
+    try:
+        arrays = read_arrays(path, [_key(array, name) for name in inputs])
+        return _together(_samples_of(arrays, array, inputs), array)
+    except DataError as error:
+        raise DataError(error.what, where=error.where or str(path), hint=error.hint) from None
+
+
 def read_arrays(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
     """The named arrays of an `.npz`, as they are. DataError when one is missing, pickled, damaged or absurdly large."""
     with _opened(path) as archive:

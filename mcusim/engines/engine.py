@@ -1,35 +1,99 @@
-"""What an engine is: a module that runs a firmware over samples and says what it saw, uninterpreted."""
+"""What an engine is: a module that says what it can do, runs an image over samples, and says what it saw."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.board import Board
+from mcusim.boards.board import Board, MemoryMap
 from mcusim.engines.counts import Counts
-from mcusim.line.build import Firmware
+from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
-from mcusim.system.progress import Progress as Progress  # noqa: PLC0414  (engines import it from here)
+from mcusim.system.image import Image
+from mcusim.system.progress import Listener, Progress
+from mcusim.system.tool import Tool
+
+Records = npt.NDArray[np.uint8]  # (samples, bytes of one): raw numbers, as the firmware has them in memory
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an engine is and can do. Whoever has to choose or to prepare asks these, nobody its name.
+
+    `title` is the name that its users know. `transport`: how samples get in, codegen/harness/transport_<transport>.c.
+    `memory_map`: what an image is linked for, so that it runs here; None: images are programs of this machine, on no
+    board. `measures`: what it can honestly give, of outputs, instructions, cycles, rom, ram, stack.
+    `profiles`: does it give Counts? `foreign`: does it run, and profile, any firmware for the board? `has_registers`:
+    are those that start-up code sets there? `silicon`: is it no emulator, and its cycles measured?
+    `install`, where no package manager has it: fetches it, again when told so, tells what came out of it, and the
+    Listener how far it is. Raises MissingToolError.
+    """
+
+    name: str
+    title: str
+    summary: str
+    transport: str
+    memory_map: Callable[[Board], MemoryMap] | None
+    measures: frozenset[str]
+    profiles: bool = False
+    foreign: bool = False
+    has_registers: bool = True
+    silicon: bool = False
+    install: Callable[[bool, Tell, Listener], None] | None = None
+
+    @property
+    def needs_board(self) -> bool:
+        return self.memory_map is not None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an engine is asked to run: an image, over `samples` (N, image.input_bytes), in a new folder below `folder`.
+
+    `board`: None for a native image. `stall_s`: how long an answer may take. `cycles_per_instruction`: how fast the
+    cycle counter and SysTick go on, where an engine emulates them. `cycle_counter`: shall the firmware read its own
+    around each sample? That takes longer than a small model.
+
+    `profile`: count blocks, edges and, unless `replay` is off, what caches and slow memory do, which the chip's
+    [timing] describes. It is slower, and done for a few samples. `calls`: a foreign image is left after so many
+    measured calls; 0 lets it run to its end.
+    """
+
+    image: Image
+    samples: Records
+    folder: Path
+    board: Board | None = None
+    stall_s: float = 60.0
+    progress: Progress | None = None
+    cycles_per_instruction: float | None = None
+    cycle_counter: bool = False
+    profile: bool = False
+    replay: bool = True
+    calls: int = 0
 
 
 @dataclass(frozen=True)
 class Execution:
     """What was seen.
 
-    `outputs`: raw numbers, (finished samples, output elements), rows in the order of `indices`.
+    `answers`: (finished samples, image.output_bytes), rows in the order of `indices`.
     `indices`: which samples were finished, ascending; all of them when `complete`, fewer after Ctrl-C.
     `instructions`: executed inside cnn() in each of these samples, from its first instruction to its return; None when
     the engine does not count. `total_instructions`: of the whole run with the harness (start-up may count a few extra).
     `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
     `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
-    `cycle_counter`: what DWT_CYCCNT went on by around each sample, as the firmware read it; None when nobody asked.
+    `cycle_counter`: what it went on by around each sample, as the firmware read it; None when nobody asked.
+    `counts`: of a job that asked to profile.
     """
 
-    outputs: npt.NDArray[np.generic]
+    answers: Records
     indices: npt.NDArray[np.int64]
     instructions: npt.NDArray[np.uint64] | None
     total_instructions: int
@@ -41,33 +105,25 @@ class Execution:
     complete: bool
     notes: tuple[str, ...]
     cycle_counter: npt.NDArray[np.uint64] | None = None
+    counts: Counts | None = None
 
 
-class Profiler(Protocol):
-    def __call__(
-        self,
-        firmware: Firmware,
-        board: Board,
-        inputs: npt.NDArray[np.generic],
-        *,
-        folder: Path,
-        jobs: int,
-        progress: Progress | None = None,
-    ) -> Counts:
-        """Counts of each of `inputs` inside cnn(), the same for any number of jobs.
+class Ready(Protocol):
+    """An open engine."""
 
-        Raises EngineError as the engine does, KeyboardInterrupt after Ctrl-C.
+    def run(self, job: Job) -> Execution:
+        """Runs all samples of `job`. Answers and counts are the same for any number of processes.
+
+        Ctrl-C ends the processes and gives what is finished; a profile is whole, or KeyboardInterrupt is raised.
+        Raises EngineError when the firmware faults, answers nothing for `stall_s` seconds or ends without its last
+        record, or when the image is not for this engine and board.
         """
 
 
 class Engine(Protocol):
-    """A module with these names.
+    """A module with these names."""
 
-    `MEASURES`: what it can honestly give, of outputs, instructions, cycles, rom, ram, stack.
-    """
-
-    NAME: str
-    MEASURES: frozenset[str]
+    FACTS: Facts
 
     def missing(self) -> MissingToolError | None:
         """Why it cannot run here, or None."""
@@ -75,27 +131,28 @@ class Engine(Protocol):
     def version(self) -> str:
         """Version of what executes the firmware. Raises MissingToolError when that is not installed."""
 
-    def run(
-        self,
-        firmware: Firmware,
-        board: Board,
-        inputs: npt.NDArray[np.generic],
-        output_dtype: np.dtype[np.generic],
-        output_elements: int,
-        *,
-        folder: Path,
-        jobs: int,
-        stall_s: float = 60.0,
-        progress: Progress | None = None,
-        cycles_per_instruction: float | None = None,
-    ) -> Execution:
-        """Runs all of `inputs` (samples, ...), raw numbers of the firmware, in `jobs` processes below `folder`.
+    def tools(self) -> Iterable[Tool]:
+        """What it needs of this machine, for `mcusim doctor`. Starts nothing for what is not there."""
 
-        `cycles_per_instruction`: how fast the cycle counter and SysTick go on, where an engine emulates them.
+    def open(self, jobs: int) -> AbstractContextManager[Ready]:
+        """It runs a job in up to `jobs` processes at once, and jobs one after the other.
 
-        `progress` is told the samples done, about five times a second.
-
-        Outputs and counts are the same for any number of jobs. Ctrl-C ends the processes and gives what is finished.
-        Raises EngineError when the firmware faults, answers nothing for `stall_s` seconds or ends without its last
-        record.
+        What outlives a job, as a warm emulator or an open port, begins here or with the first job, and ends with the
+        context.
         """
+
+
+def records(numbers: npt.NDArray[np.generic]) -> Records:
+    """Samples (N, ..) of numbers -> (N, bytes of one): a sample is one flat record."""
+    flat = np.ascontiguousarray(numbers)
+    return flat.reshape(len(flat), -1).view(np.uint8) if flat.size else no_samples()
+
+
+def numbers(records: Records, dtype: np.dtype[Any]) -> Array:
+    """Inverse of `records`. `dtype`: of one sample or answer."""
+    return np.frombuffer(records.tobytes(), dtype) if len(records) else np.empty(0, dtype)
+
+
+def no_samples() -> Records:
+    """For a firmware with a world of its own."""
+    return np.empty((0, 0), np.uint8)

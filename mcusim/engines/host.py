@@ -5,26 +5,29 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, Facts, Job, Ready
 from mcusim.engines.exit_codes import explain_exit_code
 from mcusim.engines.shares import Share
-from mcusim.line.build import Firmware
 from mcusim.system.command import start
 from mcusim.system.errors import EngineError, MissingToolError
-from mcusim.system.progress import Progress
+from mcusim.system.tool import Tool, looked_for
 from mcusim.system.toolchain import find_host_compiler, version_line
 
-NAME = "host"
-MEASURES = frozenset({"outputs"})
-NEEDS_BOARD = False
+FACTS = Facts(
+    name="host",
+    title="host",
+    summary="a program of this machine: a fast reference for outputs",
+    transport="stdio",
+    memory_map=None,
+    measures=frozenset({"outputs"}),
+)
 
 
 def missing() -> MissingToolError | None:
@@ -39,48 +42,51 @@ def version() -> str:
     return version_line(find_host_compiler())
 
 
-def run(
-    firmware: Firmware,
-    board: Board,
-    inputs: npt.NDArray[np.generic],
-    output_dtype: np.dtype[np.generic],
-    output_elements: int,
-    *,
-    folder: Path,
-    jobs: int,
-    stall_s: float = 60.0,
-    progress: Progress | None = None,
-    cycles_per_instruction: float | None = None,
-) -> Execution:
-    """See `Engine.run`. `firmware` must be built for the host; `board` does not matter."""
-    if not firmware.host:
-        raise EngineError(f"this firmware is for {firmware.board!r}, not for the host", where=str(firmware.elf))
-    sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
-    shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
+def tools() -> Iterable[Tool]:
+    yield looked_for("host compiler", "engine host", version)
 
-    starter = partial(_start, firmware.elf)
-    began = time.monotonic()
-    complete = sharing.run_shares(shares, starter, _explain, _explain_stall, stall_s=stall_s, progress=progress)
-    wall_s = time.monotonic() - began
-    if complete:
-        for share in shares:
-            sharing.read_result(share)
-    finished = [share.finished for share in shares]
-    execution = Execution(
-        outputs=sharing.merge_outputs(shares, finished, output_dtype, output_elements),
-        indices=sharing.finished_indices(shares, finished),
-        instructions=None,
-        total_instructions=0,
-        wall_s=wall_s,
-        emulated_mips=None,
-        stack_bytes=None,
-        engine=NAME,
-        engine_version=firmware.compiler,
-        complete=complete,
-        notes=(),
-    )
-    sharing.clear(shares)
-    return execution
+
+@contextmanager
+def open(jobs: int) -> Iterator[Ready]:
+    """Holds nothing."""
+    yield _Host(jobs)
+
+
+@dataclass(frozen=True)
+class _Host:
+    jobs: int
+
+    def run(self, job: Job) -> Execution:
+        """See `Ready.run`. The image must be native."""
+        if not job.image.native:
+            raise EngineError(f"this firmware is for {job.image.board!r}, not for the host", where=str(job.image.elf))
+        sharing.check_sizes(job)
+        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
+        starter = partial(_start, job.image.elf)
+        began = time.monotonic()
+        complete = sharing.run_shares(
+            shares, starter, _explain, _explain_stall, stall_s=job.stall_s, progress=job.progress
+        )
+        wall_s = time.monotonic() - began
+        if complete:
+            for share in shares:
+                sharing.read_result(share)
+        finished = [share.finished for share in shares]
+        execution = Execution(
+            answers=sharing.merge_answers(shares, finished),
+            indices=sharing.finished_indices(shares, finished),
+            instructions=None,
+            total_instructions=0,
+            wall_s=wall_s,
+            emulated_mips=None,
+            stack_bytes=None,
+            engine=FACTS.name,
+            engine_version=version(),
+            complete=complete,
+            notes=(),
+        )
+        sharing.clear(shares)
+        return execution
 
 
 def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:

@@ -1,14 +1,14 @@
-"""Board + engine -> caches and slow memory as both profilers take them: (name, value), at the engine's addresses."""
+"""Board + memory map -> caches and slow memory as profilers take them: (name, value), at the engine's addresses."""
 
 from __future__ import annotations
 
-from mcusim.boards.board import Board
+from mcusim.boards.board import Board, MemoryMap
 from mcusim.boards.chip import Cache
 
 
-def memory_options(board: Board, engine: str) -> tuple[tuple[str, str], ...]:
-    """Empty when the chip says nothing of them."""
-    timing, memory = board.chip.timing, board.memory_for(engine)
+def memory_options(board: Board, memory: MemoryMap) -> tuple[tuple[str, str], ...]:
+    """`memory`: the engine's. Empty when the chip says nothing of caches."""
+    timing = board.chip.timing
     if timing is None:
         return ()
     moved = memory.ram.origin - board.memory.ram.origin

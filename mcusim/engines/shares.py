@@ -1,4 +1,4 @@
-"""Samples -> shares, one process each in a folder of its own -> outputs in sample order.
+"""Samples -> shares, one process each in a folder of its own -> answers in sample order.
 
 A firmware reads ``input.bin`` in its working folder, writes ``output.bin`` and, last of all, ``result.txt``
 (codegen/harness/transport_semihosting.c). The size of ``output.bin`` is its progress.
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.line.build import Firmware
+from mcusim.engines.engine import Job, Records
 from mcusim.system.command import stop
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.errors import EngineError
@@ -73,23 +73,18 @@ class Result:
     stack_bytes: int
 
 
-def check_sizes(
-    firmware: Firmware, inputs: npt.NDArray[np.generic], output_dtype: np.dtype[np.generic], output_elements: int
-) -> None:
-    """Raises EngineError when inputs or outputs are not those that `firmware` was built for."""
-    if len(inputs) == 0:
+def check_sizes(job: Job) -> None:
+    """Raises EngineError when the samples are not those that the image was built for, or when there are none."""
+    if len(job.samples) == 0:
         raise EngineError("there are no samples to run")
-    for name, have, want in (
-        ("inputs", inputs[0].nbytes, firmware.input_bytes),
-        ("outputs", output_dtype.itemsize * output_elements, firmware.output_bytes),
-    ):
-        if have != want:
-            raise EngineError(
-                f"{name} have {have} bytes a sample, the firmware was built for {want}", where=str(firmware.elf)
-            )
+    have, want = job.samples[0].nbytes, job.image.input_bytes
+    if have != want:
+        raise EngineError(
+            f"inputs have {have} bytes a sample, the firmware was built for {want}", where=str(job.image.elf)
+        )
 
 
-def lay_out(inputs: npt.NDArray[np.generic], output_bytes: int, folder: Path, jobs: int) -> list[Share]:
+def lay_out(inputs: Records, output_bytes: int, folder: Path, jobs: int) -> list[Share]:
     """Cuts `inputs` into at most `jobs` shares, each with its ``input.bin`` in a new folder below `folder`."""
     edges = np.linspace(0, len(inputs), max(1, min(jobs, len(inputs))) + 1).astype(int).tolist()
     top = None
@@ -108,7 +103,7 @@ def lay_out(inputs: npt.NDArray[np.generic], output_bytes: int, folder: Path, jo
         raise EngineError(f"cannot write the inputs: {error.strerror}", where=str(folder), hint=WRITE_HINT) from error
 
 
-def _lay_out_one(inputs: npt.NDArray[np.generic], first: int, end: int, output_bytes: int, folder: Path) -> Share:
+def _lay_out_one(inputs: Records, first: int, end: int, output_bytes: int, folder: Path) -> Share:
     folder.mkdir()
     (folder / "input.bin").write_bytes(np.ascontiguousarray(inputs[first:end]).tobytes())
     return Share(folder, first, end - first, output_bytes)
@@ -212,19 +207,18 @@ def incomplete(share: Share, why: str) -> EngineError:
     )
 
 
-def merge_outputs(
-    shares: Sequence[Share], finished: Sequence[int], dtype: np.dtype[np.generic], elements: int
-) -> npt.NDArray[np.generic]:
-    """The first `finished` outputs of each share, (sum of finished, elements), in sample order."""
+def merge_answers(shares: Sequence[Share], finished: Sequence[int]) -> Records:
+    """The first `finished` answers of each share, (sum of finished, bytes of one), in sample order."""
     parts = [
-        np.fromfile(share.folder / "output.bin", dtype=dtype, count=count * elements) if count else np.empty(0, dtype)
+        np.fromfile(share.folder / "output.bin", np.uint8, count * share.output_bytes).reshape(-1, share.output_bytes)
         for share, count in zip(shares, finished, strict=True)
+        if count
     ]
-    return np.concatenate(parts).reshape(-1, elements)
+    return np.concatenate(parts) if parts else np.empty((0, shares[0].output_bytes), np.uint8)
 
 
 def finished_indices(shares: Sequence[Share], finished: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Indices of the samples that belong to the rows of `merge_outputs`."""
+    """Indices of the samples that belong to the rows of `merge_answers`."""
     return np.concatenate(
         [share.first + np.arange(count, dtype=np.int64) for share, count in zip(shares, finished, strict=True)]
     )

@@ -25,7 +25,7 @@ def check_engines(text: str) -> None:
 
 
 def needs_board(engine: str) -> bool:
-    """Whether what an engine runs is built for a board: the engine says so, when it is not."""
+    """Whether what an engine runs is built for a board; so it is with an engine that nobody knows."""
     from mcusim.engines import ENGINES
 
-    return bool(getattr(ENGINES.get(engine), "NEEDS_BOARD", True))
+    return engine not in ENGINES or ENGINES[engine].FACTS.needs_board

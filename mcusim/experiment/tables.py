@@ -15,6 +15,7 @@ from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
+from mcusim.tasks import task_names
 from mcusim.training.settings import TrainingSettings
 
 LARGEST_SEED = 2**31
@@ -34,12 +35,26 @@ class DatasetChoice(Table):
     name: Name | None = None
     file: Name | None = None
     normalize: Literal["z-score", "none"] = "z-score"
+    task: Name | dict[Name, Name] = Field(
+        default="classification", description='"classification", or of several outputs each: { a = "classification" }'
+    )
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, told: str | dict[str, str]) -> str | dict[str, str]:
+        for name in (told,) if isinstance(told, str) else told.values():
+            known(name, task_names(), "task")
+        return told
 
     @model_validator(mode="after")
     def _one_of_both(self) -> DatasetChoice:
         if (self.name is None) == (self.file is None):
             raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         return self
+
+    def task_of(self, output: str) -> str:
+        """Of an output of the data set, "" for an only one; classification where nothing is said."""
+        return self.task if isinstance(self.task, str) else self.task.get(output, "classification")
 
 
 class Model(Table):

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcusim.case import Outcome
 from mcusim.engines.engine import Execution
+from mcusim.line.case import Outcome
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import EngineError
@@ -37,7 +37,7 @@ def compare(one: Execution, other: Execution, positions: Array) -> str | None:
     """
     both, in_one, in_other = np.intersect1d(one.indices, other.indices, return_indices=True)
     found = []
-    wrong = one.outputs[in_one].view(np.uint8) != other.outputs[in_other].view(np.uint8)
+    wrong = one.answers[in_one] != other.answers[in_other]
     found += _told("outputs", wrong.any(axis=1), positions[both])
     if one.instructions is not None and other.instructions is not None:
         found += _told("instructions", one.instructions[in_one] != other.instructions[in_other], positions[both])

@@ -1,4 +1,4 @@
-"""Sources + Board -> Firmware: compiled, linked, and what its ELF says about ROM and RAM."""
+"""Sources + target -> Firmware: compiled, linked, and what its ELF says about ROM and RAM."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcusim.boards.board import Board
 from mcusim.line.sources import Sources
 from mcusim.system.command import Completed, run
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
-from mcusim.system.elf import ElfFile, Symbol, read_elf
+from mcusim.system.elf import ElfFile, read_elf
 from mcusim.system.errors import BuildError
-from mcusim.system.toolchain import Toolchain, arm_toolchain, host_toolchain
+from mcusim.system.image import Image
+from mcusim.system.toolchain import Toolchain
 
-_MODEL, _SCRIPT = "model.c", "linker.ld"
+HARNESS, SCRIPT = "harness", "linker.ld"
+_ENTRY, _LEAVE = "cnn", "mcusim_infer_return"
 _ELF, _STAMP = "firmware.elf", "build.json"
 _IN_FLASH = (".vectors", ".model", ".weights", ".libraries", ".harness", ".data")  # .data: its initial values
 _IN_RAM = (".stack", ".data", ".bss")
@@ -36,46 +36,56 @@ class RomBytes:
 
 
 @dataclass(frozen=True)
-class Firmware:
-    """A linked program. `flags` are those of the model's code; ROM and RAM are None for the host's program.
+class Target:
+    """What a program is built for: the board of that name, or this machine when it has none."""
 
-    `sections` tells what ROM is made of: ``.model`` (code), ``.weights``, ``.libraries``, ``.harness``, ``.vectors``.
-    `ram_static_bytes` is all of RAM but the stack and the model's arena. A sample has `input_bytes` and `output_bytes`.
+    toolchain: Toolchain
+    board: str | None
+
+    @property
+    def name(self) -> str:
+        return self.board or "host"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A linked program. `flags` are those of the model's C; ROM and RAM are None for a native one.
+
+    The sections of its image tell what ROM is made of: ``.model`` (code), ``.weights``, ``.libraries``, ``.harness``,
+    ``.vectors``. `ram_static_bytes` is all of RAM but the stack and the model's arena.
     """
 
-    elf: Path
-    board: str
+    image: Image
     compiler: str
     flags: tuple[str, ...]
     elf_sha256: str
-    sections: Mapping[str, int]
-    symbols: Mapping[str, Symbol]
     rom_bytes: RomBytes | None
     ram_static_bytes: int | None
     arena_bytes: int | None
-    input_bytes: int
-    output_bytes: int
-    host: bool
+
+    @property
+    def elf(self) -> Path:
+        return self.image.elf
 
 
-def build(sources: Sources, board: Board, folder: Path, *, host: bool = False, sanitize: bool = False) -> Firmware:
+def build(sources: Sources, target: Target, folder: Path) -> Firmware:
     """Compiles and links below `folder`; what was built from the same sources, compiler and flags is used again.
 
-    `host` builds for this machine, with `sanitize` so that undefined behaviour in a kernel ends the program.
-    The ELF is the same byte for byte wherever `folder` is. Raises MissingToolError without a compiler and BuildError
-    when it refuses, when the firmware does not fit the board (by how many bytes, and what is largest), or when
-    `folder` cannot be written.
+    Files below ``harness/`` are the harness; all other C and assembly is the model. With a linker script among the
+    sources that script decides about memory. The ELF is the same byte for byte wherever `folder` is. Raises BuildError
+    when compiler or linker refuse, when the firmware does not fit the board (by how many bytes, and what is largest),
+    or when `folder` cannot be written.
     """
-    toolchain = host_toolchain(sanitize=sanitize) if host else arm_toolchain(board)
-    target = "host" if host else board.name
-    goal = folder / f"{target}-{_key(sources, toolchain)[:16]}"
+    goal = folder / f"{target.name}-{_key(sources, target.toolchain)[:16]}"
     if not _is_built(goal):
-        _build_aside(sources, toolchain, board, goal)
-    return read_firmware(goal / _ELF, target, compiler=toolchain.version, flags=toolchain.flags, host=host)
+        _build_aside(sources, target, goal)
+    toolchain = target.toolchain
+    return read_firmware(goal / _ELF, target.board, compiler=toolchain.version, flags=toolchain.flags)
 
 
 def _key(sources: Sources, toolchain: Toolchain) -> str:
-    parts = (sources.digest, toolchain.version, toolchain.flags, toolchain.harness_flags, toolchain.link_flags)
+    flags = (toolchain.flags, toolchain.assembly_flags, toolchain.harness_flags, toolchain.link_flags)
+    parts = (sources.digest, toolchain.version, *flags)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -88,7 +98,7 @@ def _is_built(goal: Path) -> bool:
         return False
 
 
-def _build_aside(sources: Sources, toolchain: Toolchain, board: Board, goal: Path) -> None:
+def _build_aside(sources: Sources, target: Target, goal: Path) -> None:
     """Builds in a folder of its own and renames it: two runs in one tree never see each other's half."""
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +107,10 @@ def _build_aside(sources: Sources, toolchain: Toolchain, board: Board, goal: Pat
         raise _unwritable(goal.parent, error) from error
     try:
         _write(sources, aside, goal.parent)
-        objects = _compile(sources, toolchain, aside)
-        _link(objects, sources.files.get(_SCRIPT), toolchain, board, aside)
-        stamp = {"elf_sha256": hashlib.sha256((aside / _ELF).read_bytes()).hexdigest(), "compiler": toolchain.version}
+        objects = _compile(sources, target.toolchain, aside)
+        _link(objects, sources.files.get(SCRIPT), target, aside)
+        sha256 = hashlib.sha256((aside / _ELF).read_bytes()).hexdigest()
+        stamp = {"elf_sha256": sha256, "compiler": target.toolchain.version}
         (aside / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
         _move(aside, goal)
     except OSError as error:
@@ -136,24 +147,31 @@ def _unwritable(folder: Path, error: OSError) -> BuildError:
 
 
 def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
-    """Object files of all C files, by name in `folder`."""
+    """Object files of all C and assembly, each beside its source in `folder`."""
     # No path of this machine may reach the ELF, or it would differ from one folder to the next.
-    flags = (*toolchain.flags, "-I.", f"-ffile-prefix-map={folder}=.")
+    flags = ("-I.", f"-ffile-prefix-map={folder}=.", f"-fdebug-prefix-map={folder}=.")
     objects = []
     for name in sources.files:
-        if not name.endswith(".c"):
+        stem, _, suffix = name.rpartition(".")
+        if suffix not in ("c", "S"):
             continue
-        objects.append(name[:-2].replace("/", "_") + ".o")
-        own_flags = () if name == _MODEL else toolchain.harness_flags
-        compiled = run([toolchain.gcc, *flags, *own_flags, "-c", name, "-o", objects[-1]], folder=folder)
+        objects.append(f"{stem}.o")
+        compiled = run([toolchain.gcc, *flags, *_flags(name, toolchain), "-c", name, "-o", objects[-1]], folder=folder)
         if compiled.returncode != 0:
             raise _refused(f"the compiler refused {name!r}", compiled, toolchain, folder)
     return objects
 
 
-def _link(objects: list[str], script: str | None, toolchain: Toolchain, board: Board, folder: Path) -> None:
+def _flags(name: str, toolchain: Toolchain) -> tuple[str, ...]:
+    if name.endswith(".S"):
+        return toolchain.assembly_flags
+    return toolchain.flags if not name.startswith(f"{HARNESS}/") else (*toolchain.flags, *toolchain.harness_flags)
+
+
+def _link(objects: list[str], script: str | None, target: Target, folder: Path) -> None:
+    toolchain = target.toolchain
     command = [toolchain.gcc, *toolchain.flags, *toolchain.link_flags, *objects, "-lm", "-o"]
-    linked = run([*command, _ELF, *(() if script is None else ("-T", _SCRIPT))], folder=folder)
+    linked = run([*command, _ELF, *(() if script is None else ("-T", SCRIPT))], folder=folder)
     if linked.returncode == 0:
         return
     if script and ("overflowed by" in linked.stderr or "will not fit in region" in linked.stderr):
@@ -161,7 +179,7 @@ def _link(objects: list[str], script: str | None, toolchain: Toolchain, board: B
         roomy = re.sub(r"^(\s*(?:flash|ram) .*LENGTH = )\d+", r"\g<1>128M", script, flags=re.MULTILINE)
         (folder / "roomy.ld").write_text(roomy, encoding="utf-8")
         if run([*command, "roomy.elf", "-T", "roomy.ld"], folder=folder).returncode == 0:
-            raise _too_big(read_elf(folder / "roomy.elf"), script, board)
+            raise _too_big(read_elf(folder / "roomy.elf"), script, target)
     raise _refused("the linker refused the firmware", linked, toolchain, folder)
 
 
@@ -172,7 +190,7 @@ def _refused(what: str, completed: Completed, toolchain: Toolchain, folder: Path
     return BuildError(f"{what}: {first.strip()}", where=toolchain.version, hint=full_disk_hint(folder))
 
 
-def _too_big(elf: ElfFile, script: str, board: Board) -> BuildError:
+def _too_big(elf: ElfFile, script: str, target: Target) -> BuildError:
     there = dict(re.findall(r"^\s*(flash|ram) .*LENGTH = (\d+)", script, flags=re.MULTILINE))
     ram_bytes = elf.symbols["mcusim_bss_end"].address - elf.symbols["mcusim_stack_start"].address
     needs = (("flash", "flash", _IN_FLASH, _rom_bytes(elf).total), ("ram", "RAM", _IN_RAM, ram_bytes))
@@ -184,7 +202,7 @@ def _too_big(elf: ElfFile, script: str, board: Board) -> BuildError:
             hints.append(f"largest in {shown}: {_largest(elf, sections)}")
     what = "the firmware overflows " + " and ".join(overflows or ["the memory of the board"])
     hint = "; ".join([*hints, "fewer filters or a narrower data type take less"])
-    return BuildError(what, where=f"board {board.name!r}", hint=hint)
+    return BuildError(what, where=f"board {target.name!r}", hint=hint)
 
 
 def _largest(elf: ElfFile, sections: tuple[str, ...]) -> str:
@@ -192,28 +210,31 @@ def _largest(elf: ElfFile, sections: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {size:,} bytes" for size, name in sorted(inside, reverse=True)[:_LARGEST_SHOWN])
 
 
-def read_firmware(
-    path: Path, board: str, *, compiler: str = "", flags: tuple[str, ...] = (), host: bool = False
-) -> Firmware:
-    """The Firmware that an ELF file of ours is. Raises BuildError when it is none."""
+def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: tuple[str, ...] = ()) -> Firmware:
+    """The Firmware that an ELF file of ours is; `board`: the one it is for. Raises BuildError when it is none."""
     elf = read_elf(path)
-    if "mcusim_input" not in elf.symbols or "mcusim_output" not in elf.symbols:
+    native, symbols = board is None, elf.symbols
+    if "mcusim_input" not in symbols or "mcusim_output" not in symbols:
         raise BuildError(f"{path.name!r} was not built by mcusim: it has no mcusim_input", where=str(path))
-    arena = elf.symbols["arena"].size if "arena" in elf.symbols else 0
-    return Firmware(
+    arena = symbols["arena"].size if "arena" in symbols else 0
+    image = Image(
         elf=path.absolute(),
         board=board,
+        entry=symbols[_ENTRY].address,
+        leave=symbols[_LEAVE].address if _LEAVE in symbols else None,
+        input_bytes=symbols["mcusim_input"].size,
+        output_bytes=symbols["mcusim_output"].size,
+        sections=elf.sections,
+        symbols=symbols,
+    )
+    return Firmware(
+        image=image,
         compiler=compiler,
         flags=flags,
         elf_sha256=elf.sha256,
-        sections=elf.sections,
-        symbols=elf.symbols,
-        rom_bytes=None if host else _rom_bytes(elf),
-        ram_static_bytes=None if host else elf.sections.get(".data", 0) + elf.sections.get(".bss", 0) - arena,
-        arena_bytes=None if host else arena,
-        input_bytes=elf.symbols["mcusim_input"].size,
-        output_bytes=elf.symbols["mcusim_output"].size,
-        host=host,
+        rom_bytes=None if native else _rom_bytes(elf),
+        ram_static_bytes=None if native else elf.sections.get(".data", 0) + elf.sections.get(".bss", 0) - arena,
+        arena_bytes=None if native else arena,
     )
 
 

@@ -36,6 +36,16 @@ def emit_library(program: Program, statistics: Mapping[str, Statistics] | None =
     return Sources(_Library(program, statistics or {}).files())
 
 
+def is_record(program: Program) -> bool:
+    """Does `cnn()` take model_input_t and model_output_t? Else both are arrays."""
+    return len(program.inputs) > 1 or len(program.outputs) > 1
+
+
+def output_members(program: Program) -> dict[str, str]:
+    """What model_output_t calls each output."""
+    return c_names((tensor.name for tensor in program.outputs), "y")
+
+
 class _Library:
     """The texts of one program. With one input, one output and one width they are what they always were."""
 
@@ -43,8 +53,8 @@ class _Library:
         self.program, self.statistics = program, statistics
         self.title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
         self.inputs = c_names((tensor.name for tensor in program.inputs), "x")
-        self.outputs = c_names((tensor.name for tensor in program.outputs), "y")
-        self.is_record = len(program.inputs) > 1 or len(program.outputs) > 1
+        self.outputs = output_members(program)
+        self.is_record = is_record(program)
 
     def files(self) -> dict[str, str]:
         return {

@@ -6,25 +6,26 @@ docs/renode.md tells what each file holds. None of them needs mcusim to be used.
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcusim.boards.board import Board
-from mcusim.case import Bench, ReadyModel, Setting, evenly, firmware_of, ready_model, timing_of
+from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.engines.renode.process import overlay
 from mcusim.experiment.case import Case
-from mcusim.line.build import build
-from mcusim.line.emit_firmware import emit_console
-from mcusim.line.preflight import board_of
+from mcusim.line.case import Bench, ReadyModel, Setting, evenly, place_of, ready_model, timing_of
+from mcusim.line.emit import is_record, output_members
 from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
-from mcusim.tasks.classification import accuracy, decide
+from mcusim.system.records import fields_of
+from mcusim.tasks.classification import decide
 from mcusim.timing.timing import Timing
+from mcusim.workloads.generated import make_console
 
 FORMAT = 1  # of case.json, which may gain keys
 
@@ -35,19 +36,21 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     Cycles are those that the engine of `case` profiles. Raises ConfigurationError for one that cannot, and for a board
     without a Renode platform or console.
     """
-    board, folder = board_of(case), setting.out / "export" / case.id
-    platform = _check(case, board)
+    folder = setting.out / "export" / case.id
+    board, platform = _check(case, bench)
     model = ready_model(setting, case, bench)
     timing = timing_of(setting, case, bench)
     chosen = evenly(len(model.inputs), shown)
     bench.watcher.stage(f"exporting {case.label}")
     what = f"the test set of {setting.experiment.name}, run on {board.name}"
-    sources = emit_console(model.generated.library, board, model.inputs[chosen], what)
-    console = build(sources, board, setting.out / case.id)
+    program, library, built = model.generated.program, model.generated.library, setting.out / case.id
+    deciding = output_members(program)[program.outputs[0].name] if is_record(program) else ""
+    console = make_console(library, board, model.inputs[chosen], what, built, deciding)
+    firmware = bench.stages.make_firmware(library, RENODE, board, built)
     described = overlay(platform, timing.cycles_per_instruction if timing else None)
 
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(firmware_of(setting, replace(case, engine="renode"), bench).elf, folder / "firmware.elf")
+    shutil.copyfile(firmware.elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
     (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
@@ -57,18 +60,24 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     return folder
 
 
-def _check(case: Case, board: Board) -> Path:
-    if case.engine == "host":
-        raise ConfigurationError("engine 'host' knows no cycles", where=case.label, hint="--engine qemu, or renode")
+def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
+    """Board and platform of a case that can be exported."""
+    facts, board = place_of(case, bench)
+    if board is None or not facts.profiles:
+        able = [name for name, engine in bench.stages.engines.items() if engine.FACTS.profiles]
+        hint = f"--engine {', or '.join(able)}"
+        raise ConfigurationError(f"engine {facts.name!r} knows no cycles", where=case.label, hint=hint)
     if board.renode is None:
         hint = "add [renode] with platform = .. to its file"
         raise ConfigurationError(f"board {board.name!r} names no Renode platform", where=case.label, hint=hint)
-    return Path(board.renode.platform)
+    return board, Path(board.renode.platform)
 
 
 def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
     assert board.console is not None  # emit_console has seen it
-    expected = model.expected
+    first, output = next(iter(fields_of(model.expected))), model.generated.program.outputs[0]
+    decided = decide(fields_of(model.expected)[first])
+    labels = fields_of(model.origin.labels)[first]
     return {
         "format": FORMAT,
         "model": case.model.name,
@@ -77,16 +86,30 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         "clock_hz": board.clock_hz,
         "samples": len(model.inputs),
         "input_bytes": model.inputs[0].nbytes,
-        "outputs": model.generated.program.outputs[0].elements,
-        "number": model.generated.program.outputs[0].dtype.name,
-        "accuracy": accuracy(expected, model.origin.labels),
-        "labels": model.origin.labels.tolist(),
+        "outputs": output.elements,
+        "number": output.dtype.name,
+        "answer": layout(model.expected.dtype, model.expected.shape[1:]),
+        "accuracy": float(np.mean(decided == labels)),
+        "labels": labels.tolist(),
         "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,
         "cycles_per_instruction": round(timing.cycles_per_instruction, 6) if timing else None,
         "console": {
             "peripheral": f"sysbus.{board.console.uart}",
             "samples": chosen.tolist(),
-            "classes": decide(expected[chosen]).tolist(),
+            "classes": decided[chosen].tolist(),
         },
         "scripts": str(RENODE_SCRIPTS),
     }
+
+
+def layout(dtype: np.dtype[Any], shape: tuple[int, ...] = ()) -> str:
+    """An answer as the module `struct` writes it: the numbers of all outputs, and the gaps between them."""
+    if dtype.fields is None:
+        base, inner = (dtype.base, dtype.shape) if dtype.subdtype else (dtype, shape)
+        return f"<{math.prod(inner)}{base.char}"
+    parts, end = [], 0
+    for name in dtype.names or ():
+        member, offset = dtype.fields[name][:2]
+        parts.append(("x" * (offset - end)) + layout(member)[1:])
+        end = offset + member.itemsize
+    return "<" + "".join(parts) + "x" * (dtype.itemsize - end)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mcusim.engines.engine import Execution, numbers
 from mcusim.line.build import RomBytes
-from mcusim.line.score import Scored, Wanted, score
+from mcusim.line.score import Scored, score, wanted_of
 from mcusim.system.arrays import Array
-from mcusim.system.errors import DataError
-from mcusim.tasks import classification
+from mcusim.system.records import fields_of
 from mcusim.tasks.task import Task
 from mcusim.timing.timing import Cycles, Timing
 
 if TYPE_CHECKING:
-    from mcusim.datasets.dataset import Dataset
-    from mcusim.engines.engine import Execution
-    from mcusim.graph import Graph
     from mcusim.line.build import Firmware
     from mcusim.program import Program, Step
 
@@ -75,34 +73,27 @@ class Measurements(Scored):
     emulated_mips: float | None = None
 
 
-def check_fits(graph: Graph, dataset: Dataset, task: Task = classification) -> None:
-    """DataError when the model takes other samples than the data set has, or answers otherwise than the task asks."""
-    if graph.input_shape != dataset.shape:
-        have = f"samples of data set {dataset.name!r} have shape {dataset.shape}"
-        hint = "check the data set, or choose the model that was trained on it"
-        raise DataError(f"{have}, model {graph.name!r} takes {graph.input_shape}", hint=hint)
-    task.check(graph.output.elements, dataset, graph.name)
-
-
 def measure(
     execution: Execution,
-    labels: Array,
     program: Program,
     firmware: Firmware,
     expected: Array,
+    labels: Array,
     positions: Array,
+    tasks: Mapping[str, Task],
     timing: Timing | None = None,
-    task: Task = classification,
 ) -> Measurements:
     """All figures of a run.
 
-    `labels` (N,), `expected` (N, outputs) and `positions` (N,) belong to the N samples that the engine was given;
-    `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing` is None where
-    nobody knows time.
+    `expected` (N, elements) are answers of `program.answer_dtype`, `labels` (N,) what each output should tell, both
+    records when there are several outputs, and `tasks` says by name how each is scored. They and `positions` belong to
+    the N samples that the engine was given; `positions` are their indices in the test set. After Ctrl-C only the
+    finished ones count. `timing` is None where nobody knows time.
     """
     finished = execution.indices
-    wanted = Wanted(task, expected[finished], labels[finished], program.outputs[0].numbers)
-    scored = score({"": execution.outputs}, {"": wanted}, positions[finished])
+    answers = numbers(execution.answers, program.answer_dtype)
+    wanted = wanted_of(expected[finished], labels[finished], tasks, [output.numbers for output in program.outputs])
+    scored = score(fields_of(answers), wanted, positions[finished])
     return Measurements(
         **vars(scored),
         samples=len(finished),

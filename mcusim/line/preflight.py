@@ -5,35 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcusim.boards.board import Board
-from mcusim.boards.load import board_names, load_board
-from mcusim.engines import ENGINES
+from mcusim.boards.load import load_board
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
-from mcusim.system import toolchain
+from mcusim.line.stages import Stages
 from mcusim.system.errors import MissingToolError
 
 
-def check_line(experiment: Experiment) -> None:
+def check_line(experiment: Experiment, stages: Stages) -> None:
     """For the whole line. Raises MissingToolError, or ConfigurationError for a board."""
+    engines = [stages.engines[name] for name in experiment.engines]
     try:
-        check_build(experiment)
-        for engine in experiment.engines:
-            missing = ENGINES[engine].missing()
+        check_build(experiment, stages)
+        for engine in engines:
+            missing = engine.missing()
             if missing:
                 raise missing
     except MissingToolError as error:
-        instead = "" if experiment.engines == ("host",) else "; or run on this machine: --engine host"
+        without_board = (name for name, engine in stages.engines.items() if not engine.FACTS.needs_board)
+        another = next(without_board, None) if all(engine.FACTS.needs_board for engine in engines) else None
+        instead = f"; or run on this machine: --engine {another}" if another else ""
         raise MissingToolError(error.what, where=error.where, hint=f"{error.hint or 'install it'}{instead}") from None
 
 
-def check_build(experiment: Experiment) -> None:
+def check_build(experiment: Experiment, stages: Stages) -> None:
     """For a line that ends at the firmware."""
-    boards = {case.board: board_of(case) for case in experiment.cases()}
-    if experiment.boards == (None,):
-        toolchain.host_toolchain()
-        return
-    for board in boards.values():
-        toolchain.arm_toolchain(board)
+    for case in {(case.engine, case.board): case for case in experiment.cases()}.values():
+        stages.check_tools(stages.engines[case.engine].FACTS, board_of(case))
 
 
 def check_out(out: Path) -> None:
@@ -44,6 +42,6 @@ def check_out(out: Path) -> None:
     probe.unlink()
 
 
-def board_of(case: Case) -> Board:
-    """What a case without a board runs does not depend on one, and gets any."""
-    return load_board(case.board or board_names()[0])
+def board_of(case: Case) -> Board | None:
+    """None where its engine needs none."""
+    return None if case.board is None else load_board(case.board)

@@ -13,6 +13,7 @@ import numpy as np
 
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of
 from mcusim.tasks.figure import Figure
 from mcusim.tasks.task import Task
 
@@ -25,6 +26,17 @@ class Wanted:
     expected: Array
     labels: Array
     numbers: Numbers | None
+
+
+def wanted_of(
+    expected: Array, labels: Array, tasks: Mapping[str, Task], numbers: Sequence[Numbers | None]
+) -> dict[str, Wanted]:
+    """Records of answers and of labels -> what is wanted of each output. `numbers`: in their order."""
+    by_output, told = fields_of(expected), fields_of(labels)
+    return {
+        name: Wanted(tasks[name], values, told[name], own)
+        for (name, values), own in zip(by_output.items(), numbers, strict=True)
+    }
 
 
 @dataclass(frozen=True)

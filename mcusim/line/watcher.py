@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from mcusim.system.progress import Listener
+
 if TYPE_CHECKING:
     from mcusim.reports.report import Run
     from mcusim.training.training import TrainingProgress
 
 
-class Watcher(Protocol):
+class Watcher(Listener, Protocol):
     """Inherit from `Silent` to hear some of it: a later version may tell more."""
-
-    def stage(self, text: str) -> None:
-        """Something begins that may take a while."""
-
-    def downloading(self, done_bytes: int, total_bytes: int) -> None:
-        """How far a file is that the stage fetches. A total of 0: the server does not tell."""
 
     def training(self, text: str) -> None:
         """A training begins."""

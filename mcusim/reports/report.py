@@ -23,6 +23,7 @@ from mcusim.system import errors
 from mcusim.system.errors import ConfigurationError, DataError
 
 FORMAT: Literal[1] = 1
+DEFAULT_ENGINE = "qemu"  # that of an experiment that names none: labels need not say it
 LARGEST_FILE_BYTES = 2**28
 LARGEST_NUMBER = 2**63
 
@@ -84,8 +85,8 @@ class Run(Measurements):
 
     @property
     def board_label(self) -> str:
-        """The board, and the engine when it is not the default one."""
-        return self.board if self.engine in ("host", "qemu") else f"{self.board} ({self.engine})"
+        """The board, and the engine when it is not the default one. One that needs no board stands in its place."""
+        return self.board if self.engine in (DEFAULT_ENGINE, self.board) else f"{self.board} ({self.engine})"
 
     @property
     def label(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mcusim.boards.board import Board
 from mcusim.system.command import find, run
 from mcusim.system.errors import MissingToolError
 
@@ -27,6 +26,8 @@ MODEL_FLAGS = (
     "-Wextra",
     "-Werror",
 )
+# Assembly goes through the preprocessor, for the model's headers may say its shapes.
+_ASSEMBLY_FLAGS = ("-g", "-x", "assembler-with-cpp")
 # The harness is small rather than fast. Its start-up code must not become a call of memset: it paints its own stack.
 _HARNESS_FLAGS = ("-Os", "-ffreestanding", "-fno-tree-loop-distribute-patterns")
 _LINK_FLAGS = ("-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,--build-id=none")
@@ -35,30 +36,33 @@ _SANITIZE_FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """`flags` are for the model's code; `harness_flags` follow them for the harness, `link_flags` for the linker."""
+    """`flags` are for the model's C, `assembly_flags` for its assembly; `harness_flags` follow `flags` for the harness.
+
+    `link_flags` follow them for the linker.
+    """
 
     gcc: str
     version: str
     flags: tuple[str, ...]
+    assembly_flags: tuple[str, ...]
     harness_flags: tuple[str, ...]
     link_flags: tuple[str, ...]
 
 
-def arm_toolchain(board: Board) -> Toolchain:
-    """The compiler for `board`. Raises MissingToolError when it, or its C library, is not installed."""
+def arm_toolchain(machine: tuple[str, ...]) -> Toolchain:
+    """GCC for an Arm core, `machine` its flags. Raises MissingToolError when it, or its C library, is missing."""
     gcc = find_arm_tool("gcc")
     if not Path(_print_file_name(gcc, "nano.specs")).is_absolute():
         raise MissingToolError("the C library newlib-nano for Arm is not installed", where=gcc, hint=ARM_GCC_HINT)
-    chip = board.chip
-    machine = (f"-mcpu={chip.core}", "-mthumb", f"-mfpu={chip.fpu}", "-mfloat-abi=hard")
-    return Toolchain(gcc, version_line(gcc), (*machine, *MODEL_FLAGS), _HARNESS_FLAGS, _LINK_FLAGS)
+    flags, assembly_flags = (*machine, *MODEL_FLAGS), (*machine, *_ASSEMBLY_FLAGS)
+    return Toolchain(gcc, version_line(gcc), flags, assembly_flags, _HARNESS_FLAGS, _LINK_FLAGS)
 
 
 def host_toolchain(*, sanitize: bool = False) -> Toolchain:
     """The compiler of this machine; with `sanitize`, undefined behaviour and stray accesses end the program."""
     gcc = find_host_compiler()
     sanitizers = _SANITIZE_FLAGS if sanitize else ()
-    return Toolchain(gcc, version_line(gcc), (*MODEL_FLAGS, *sanitizers), (), ())
+    return Toolchain(gcc, version_line(gcc), (*MODEL_FLAGS, *sanitizers), _ASSEMBLY_FLAGS, (), ())
 
 
 def find_arm_tool(name: str) -> str:

@@ -18,11 +18,11 @@ NAME = "classification"
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
 
 
-def check(elements: int, dataset: Dataset, model: str) -> None:
-    """An output for each class."""
-    classes = len(dataset.classes_of())
+def check(elements: int, dataset: Dataset, model: str, output: str = "") -> None:
+    """An element for each class."""
+    classes = len(dataset.classes_of(output))
     if elements != classes:
-        have = f"data set {dataset.name!r} has {classes} classes"
+        have = f"data set {dataset.name!r} has {classes} classes" + (f" of {output!r}" if output else "")
         hint = "check the data set, or choose the model that was trained on it"
         raise DataError(f"{have}, model {model!r} tells {elements} apart", hint=hint)
 

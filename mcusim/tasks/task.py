@@ -32,8 +32,8 @@ class Task(Protocol):
     NAME: str
     FIGURES: tuple[Row, ...]
 
-    def check(self, elements: int, dataset: Dataset, model: str) -> None:
-        """Raises DataError when an output of so many elements cannot answer for the data set's labels."""
+    def check(self, elements: int, dataset: Dataset, model: str, output: str) -> None:
+        """Raises DataError when an output of so many elements cannot answer for the data set's labels of that name."""
 
     def score(self, outputs: Array, labels: Array) -> Scores:
         """`outputs`: real numbers (N, elements), any of them NaN or infinite; `labels`: (N,). N may be 0."""

@@ -10,8 +10,9 @@ from mcusim.boards.load import load_board
 
 def test_only_ram_moves_for_qemu() -> None:
     nucleo, edge = load_board("nucleo_l452re_p"), load_board("sparkfun_edge")
-    assert nucleo.memory_for("qemu") == nucleo.memory and edge.memory_for("renode") == edge.memory
-    moved = edge.memory_for("qemu")
+    assert nucleo.qemu and nucleo.qemu.memory_map(nucleo.memory) == nucleo.memory
+    assert edge.qemu is not None
+    moved = edge.qemu.memory_map(edge.memory)
     assert moved.flash == edge.memory.flash and moved.ram.size_bytes == edge.memory.ram.size_bytes
     assert (moved.ram.origin, moved.reset_at) == (0x20000000, 0)
     assert edge.qemu is not None and edge.qemu.note is not None and "0x20000000" in edge.qemu.note

@@ -14,9 +14,11 @@ import pytest
 
 from mcusim.commands import COMMANDS, cli
 from mcusim.datasets import Dataset
+from mcusim.engines import ENGINES
 from mcusim.models.source import Source
 from mcusim.reports.report import Report
 from mcusim.system.errors import EngineError, MissingToolError, ModelError
+from mcusim.system.tool import Tool
 from tests.lines import FakeEngine, FakeStages, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
@@ -121,7 +123,9 @@ def test_inventories(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert known[command] in capsys.readouterr().out
 
 
-def test_engines_that_need_no_installation(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_engines_that_need_no_installation(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = FakeEngine()
+    monkeypatch.setitem(ENGINES, "host", engine)
     assert cli.execute(["engines", "install", "host"]) == 0
     assert "engine host needs no installation by mcusim: it runs here" in capsys.readouterr().out
     engine.absent = MissingToolError("'cc' is not installed", where="PATH", hint="sudo apt-get install gcc")
@@ -358,7 +362,7 @@ def test_a_terminal_that_knows_no_unicode(path: Path) -> None:
 def test_sigterm_ends_like_ctrl_c(path: Path) -> None:
     code = """
 import dataclasses, time
-from mcusim import case
+from mcusim.line import case
 from mcusim.commands import cli
 load = lambda *_: (print("go", flush=True), time.sleep(1000))
 case.STAGES = dataclasses.replace(case.STAGES, load_dataset=load)
@@ -438,9 +442,7 @@ def test_a_damaged_report(report: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def row(name: str, *, found: str | None, required: bool = True) -> Any:
-    from mcusim.commands.examination import Row
-
-    return Row(
+    return Tool(
         name, "a demo", required, found, None if found else "it is not there", None if found else "apt-get install it"
     )
 
@@ -456,6 +458,6 @@ def row(name: str, *, found: str | None, required: bool = True) -> Any:
 def test_doctor(
     rows: list[Any], code: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mcusim.commands.examination.examine", lambda: rows)
+    monkeypatch.setattr(sys.modules["mcusim.commands.doctor"], "examine", lambda: rows)
     assert cli.execute(["doctor"]) == code
     assert words in capsys.readouterr().out

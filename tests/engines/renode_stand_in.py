@@ -11,6 +11,7 @@ import pytest
 from mcusim.engines.renode import installation as renode_installation
 from mcusim.line.build import Firmware
 from mcusim.system.elf import Symbol
+from mcusim.system.image import Image
 from tests.tiny_library import INPUTS, OUTPUTS
 
 PROGRAM = """#!{python}
@@ -76,7 +77,9 @@ def firmware(folder: Path) -> Firmware:
         "mcusim_infer_return": 0x08000100,
     }
     symbols = {name: Symbol(address, 4, "object", ".data") for name, address in places.items()}
-    return Firmware(elf, "nucleo_l452re_p", "cc 1", (), "0", {}, symbols, None, None, None, INPUTS, OUTPUTS, False)
+    entry, leave = places["cnn"], places["mcusim_infer_return"]
+    image = Image(elf, "nucleo_l452re_p", entry, leave, INPUTS, OUTPUTS, {}, symbols)
+    return Firmware(image, "cc 1", (), "0", None, None, None)
 
 
 def given(count: int) -> np.ndarray:

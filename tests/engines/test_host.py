@@ -12,8 +12,12 @@ import pytest
 
 from mcusim.boards.board import Board
 from mcusim.engines import ENGINES, host
+from mcusim.experiment.tables import Target
+from mcusim.reports.report import DEFAULT_ENGINE
+from mcusim.system.assets import CODEGEN
 from mcusim.system.errors import EngineError, MissingToolError
-from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
+from tests.jobs import run
+from tests.tiny_library import build_library, expected, library, samples
 
 INT8 = np.dtype("int8")
 
@@ -23,17 +27,8 @@ def test_outputs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, build_folder, "host")
     done: list[tuple[int, int]] = []
     for jobs in (1, 2, 500):
-        execution = host.run(
-            firmware,
-            nucleo,
-            inputs,
-            INT8,
-            OUTPUTS,
-            folder=tmp_path,
-            jobs=jobs,
-            progress=lambda *args: done.append(args),
-        )
-        assert np.array_equal(execution.outputs, expected(inputs)) and execution.complete
+        execution = run(host, firmware, None, inputs, tmp_path, jobs=jobs, progress=lambda *args: done.append(args))
+        assert np.array_equal(execution.answers.view(INT8), expected(inputs)) and execution.complete
         assert execution.instructions is None and execution.emulated_mips is None and execution.stack_bytes is None
         assert done[-1] == (101, 101)
     assert list(tmp_path.iterdir()) == []
@@ -51,7 +46,7 @@ def test_outputs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
 def test_sanitizers_end_the_run(statement: str, words: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(statement), nucleo, build_folder, "host", sanitize=True)
     with pytest.raises(EngineError) as caught:
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+        run(host, firmware, None, samples(8), tmp_path, jobs=1)
     assert words in caught.value.what and "failed in sample" in caught.value.what
 
 
@@ -66,7 +61,7 @@ def test_sanitizers_end_the_run(statement: str, words: str, nucleo: Board, build
 def test_failures(statement: str, words: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(statement, "#include <stdlib.h>"), nucleo, build_folder, "host")
     with pytest.raises(EngineError) as caught:
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2)
+        run(host, firmware, None, samples(8), tmp_path, jobs=2)
     assert words in caught.value.what
     assert not list(tmp_path.rglob("core*"))
 
@@ -76,7 +71,7 @@ def test_a_hang(nucleo: Board, build_folder: Path, tmp_path: Path, no_time_befor
     firmware = build_library(library(hang), nucleo, build_folder, "host")
     no_time_before(5)
     with pytest.raises(EngineError, match=r"^no answer to sample 5 within 0\.5 s"):
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2, stall_s=0.5)
+        run(host, firmware, None, samples(8), tmp_path, jobs=2, stall_s=0.5)
 
 
 def test_ctrl_c(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -87,16 +82,16 @@ def test_ctrl_c(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
         if done == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
-    execution = host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1, progress=press)
+    execution = run(host, firmware, None, samples(8), tmp_path, jobs=1, progress=press)
     assert not execution.complete and execution.indices.tolist() == [0, 1, 2, 3, 4]
-    assert np.array_equal(execution.outputs, expected(samples(8))[:5])
+    assert np.array_equal(execution.answers.view(INT8), expected(samples(8))[:5])
 
 
 @pytest.mark.arm
 def test_firmware_of_a_board_is_refused(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, build_folder, "qemu")
     with pytest.raises(EngineError, match="not for the host"):
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+        run(host, firmware, None, samples(8), tmp_path, jobs=1)
 
 
 def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,12 +102,16 @@ def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_registry() -> None:
     for name, engine in ENGINES.items():
-        assert name == engine.NAME and "outputs" in engine.MEASURES
-    assert {"outputs"} == ENGINES["host"].MEASURES
+        facts = engine.FACTS
+        assert name == facts.name and "outputs" in facts.measures and facts.title and facts.summary
+        assert (CODEGEN / "harness" / f"transport_{facts.transport}.c").is_file()
+        assert ("cycles" in facts.measures) == (facts.profiles or facts.silicon)
+    assert {"outputs"} == host.FACTS.measures and not host.FACTS.needs_board
+    assert Target().engine == DEFAULT_ENGINE and ENGINES[DEFAULT_ENGINE].FACTS.needs_board
 
 
 def test_a_folder_without_programs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library("output[3] = 3;"), nucleo, build_folder, "host")
     firmware.elf.chmod(0o644)  # as on a file system mounted noexec
     with pytest.raises(EngineError, match="cannot start the run: Permission denied"):
-        host.run(firmware, nucleo, samples(8), INT8, OUTPUTS, folder=tmp_path, jobs=2)
+        run(host, firmware, None, samples(8), tmp_path, jobs=2)

@@ -27,7 +27,7 @@ def test_what_cannot_be(text: str, what: str) -> None:
 
 def test_an_engine_says_that_it_needs_no_board(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [needs_board(name) for name in ("host", "qemu", "renode")] == [False, True, True]
-    monkeypatch.setitem(ENGINES, "bench", SimpleNamespace(NEEDS_BOARD=False))
+    monkeypatch.setitem(ENGINES, "bench", SimpleNamespace(FACTS=SimpleNamespace(needs_board=False)))
     assert not needs_board("bench")
     check_engines("bench")
     with pytest.raises(Unusable, match="engine 'bench' runs on no board"):

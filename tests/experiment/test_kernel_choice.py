@@ -72,5 +72,9 @@ def test_every_name_is_held_against_those_that_there_are() -> None:
 
 def test_the_family_says_which_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "plain" in kernel_names()
-    monkeypatch.setitem(sys.modules, "mcusim.kernels", SimpleNamespace(KERNELS={"plain": 1, "winograd": 2}))
+    monkeypatch.setitem(
+        sys.modules,
+        "mcusim.kernels",
+        SimpleNamespace(KERNELS=tuple(SimpleNamespace(NAME=name) for name in ("plain", "winograd"))),
+    )
     assert kernel_names() == ("plain", "winograd")

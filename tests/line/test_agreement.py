@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.case import Outcome
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, records
 from mcusim.experiment.case import Case
-from mcusim.experiment.tables import Model, Quantization
+from mcusim.experiment.tables import DatasetChoice, Model, Quantization, Target
 from mcusim.line.agreement import agreed, compare
+from mcusim.line.case import Outcome
 from mcusim.reports.report import Run
 
 OUTPUTS = np.array([[1, 2], [3, 4], [5, 6]], np.int8)
@@ -21,7 +21,7 @@ POSITIONS = np.array([0, 10, 20])
 
 def execution(engine: str, outputs: np.ndarray = OUTPUTS, counts: list[int] | None = None) -> Execution:
     return Execution(
-        outputs=outputs,
+        answers=records(outputs),
         indices=np.arange(len(outputs)),
         instructions=None if counts is None else np.array(counts, np.uint64),
         total_instructions=0,
@@ -36,7 +36,8 @@ def execution(engine: str, outputs: np.ndarray = OUTPUTS, counts: list[int] | No
 
 
 def outcome(engine: str, seen: Execution | None, board: str = "nucleo_l452re_p") -> Outcome:
-    case = Case(engine, Model(name="m", file=Path("m")), 0, Quantization(data_type="int8"), board, engine)
+    model, quantization, folder = Model(name="m", file=Path("m")), Quantization(data_type="int8"), Path()
+    case = Case(engine, model, 0, quantization, board, engine, DatasetChoice(name="digits"), Target(), 0, folder)
     run = Run(id=f"{engine}-{board}", model="m", data_type="int8", board=board, engine=engine)
     return Outcome(case, run, seen, POSITIONS)
 

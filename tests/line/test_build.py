@@ -9,13 +9,12 @@ import pytest
 
 from mcusim.boards.board import Board
 from mcusim.boards.load import board_names, load_board
-from mcusim.line.build import Firmware, build, read_firmware
-from mcusim.line.emit_firmware import emit_for
+from mcusim.line.build import Firmware, read_firmware
 from mcusim.line.sources import Sources
 from mcusim.system.errors import BuildError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool
 from tests.small_disk import leave_free, small_disk
-from tests.tiny_library import build_library, library
+from tests.tiny_library import build_library, library, library_of_files
 
 pytestmark = pytest.mark.arm
 
@@ -31,10 +30,9 @@ def nucleo() -> Board:
 
 
 def test_the_same_bytes_in_any_folder(board: Board, tmp_path: Path) -> None:
-    for host in (False, True):
-        sources = emit_for("host" if host else "qemu", library(), board)
-        one = build(sources, board, tmp_path / "one", host=host)
-        other = build(sources, board, tmp_path / "a much longer, 'other' folder" / "deep", host=host)
+    for engine in ("qemu", "host"):
+        one = build_library(library(), board, tmp_path / "one", engine)
+        other = build_library(library(), board, tmp_path / "a much longer, 'other' folder" / "deep", engine)
         assert one.elf.read_bytes() == other.elf.read_bytes() and one.elf_sha256 == other.elf_sha256
         assert str(tmp_path).encode() not in one.elf.read_bytes()
 
@@ -54,12 +52,12 @@ def test_the_model_is_the_same_object_at_the_same_place(tmp_path: Path) -> None:
     firmwares = []
     for name in board_names():
         board = load_board(name)
-        for engine in ("qemu", "board"):
+        for engine in ("qemu", "renode"):
             firmwares.append((board, build_library(library(), board, tmp_path / engine, engine)))
     assert len({(firmware.elf.parent / "model.o").read_bytes() for _, firmware in firmwares}) == 1
     for board, firmware in firmwares:
-        assert firmware.symbols["cnn"].address == board.memory.flash.origin + 64
-        assert firmware.symbols["mcusim_stack_start"].address % 0x10000000 == 0  # the bottom of RAM
+        assert firmware.image.symbols["cnn"].address == board.memory.flash.origin + 64
+        assert firmware.image.symbols["mcusim_stack_start"].address % 0x10000000 == 0  # the bottom of RAM
 
 
 def test_built_once(nucleo: Board, tmp_path: Path) -> None:
@@ -92,7 +90,7 @@ def flashed_bytes(firmware: Firmware) -> int:
     return image.stat().st_size
 
 
-@pytest.mark.parametrize("engine", ["qemu", "board"])
+@pytest.mark.parametrize("engine", ["qemu", "renode"])
 def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
     initialized = "static volatile int32_t counters[3] = {1, 2, 3};"
     firmware = build_library(library("counters[0]++;", initialized), board, tmp_path, engine)
@@ -101,16 +99,41 @@ def test_rom_and_ram(engine: str, board: Board, tmp_path: Path) -> None:
     assert rom.weights == 4 * 16 and rom.code + rom.weights == rom.total
     assert rom.total == flashed_bytes(firmware)  # initial values of .data and padding included
     assert firmware.arena_bytes == 4 * 4
-    assert firmware.ram_static_bytes == firmware.sections[".data"] + firmware.sections[".bss"] - 4 * 4
+    assert firmware.ram_static_bytes == firmware.image.sections[".data"] + firmware.image.sections[".bss"] - 4 * 4
     of_harness = 4 if engine == "qemu" else 4 + 64  # where the cycle counter is, and the mailbox
-    assert firmware.sections[".data"] == 12 + of_harness and firmware.sections[".stack"] == 4096
-    assert (firmware.input_bytes, firmware.output_bytes) == (16, 4)
-    assert firmware.sections[".harness"] < 1100  # what a user pays for being told what went wrong
+    assert firmware.image.sections[".data"] == 12 + of_harness and firmware.image.sections[".stack"] == 4096
+    assert (firmware.image.input_bytes, firmware.image.output_bytes) == (16, 4)
+    assert firmware.image.sections[".harness"] < 1100  # what a user pays for being told what went wrong
+
+
+@pytest.mark.parametrize("engine", ["qemu", "renode"])
+def test_a_model_of_several_files(engine: str, board: Board, tmp_path: Path) -> None:
+    """All of its code is .model and all of its constants are .weights, whatever they are written in."""
+    firmware = build_library(library_of_files(), board, tmp_path, engine)
+    symbols, rom = firmware.image.symbols, firmware.rom_bytes
+    assert {symbols[name].section for name in ("cnn", "nn_sum", "nn_dense_assembly")} == {".model"}
+    assert {symbols[name].section for name in ("offsets", "weights")} == {".weights"}
+    assert symbols["nn_dense_assembly"].size == 30 and symbols["nn_dense_assembly"].kind == "function"
+    assert {symbols[name].section for name in ("main", "mcusim_infer", "mcusim_reset")} == {".harness"}
+    assert symbols["cnn"].address == symbols["mcusim_vectors"].address + 64  # model.c comes first
+    assert rom is not None and rom.weights == firmware.image.sections[".weights"] == 4
+    assert rom.total == flashed_bytes(firmware)
+
+
+def test_assembly_is_the_same_bytes_in_any_folder(nucleo: Board, tmp_path: Path) -> None:
+    one, other = (build_library(library_of_files(), nucleo, tmp_path / name, "qemu") for name in ("one", "the other"))
+    assert one.elf.read_bytes() == other.elf.read_bytes() and str(tmp_path).encode() not in one.elf.read_bytes()
+
+
+def test_assembler_errors_are_shown(nucleo: Board, tmp_path: Path) -> None:
+    files = {**library_of_files().files, "nn_dense.S": "    nonsense r0\n"}
+    with pytest.raises(BuildError, match=r"the compiler refused 'nn_dense.S': nn_dense.S:1: Error: bad instruction"):
+        build_library(Sources(files), nucleo, tmp_path, "qemu")
 
 
 def test_host_program_claims_no_rom(nucleo: Board, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, tmp_path, "host")
-    assert firmware.host and firmware.board == "host"
+    assert firmware.image.native and firmware.image.board is None
     assert firmware.rom_bytes is None and firmware.ram_static_bytes is None and firmware.arena_bytes is None
 
 
@@ -140,7 +163,7 @@ def test_too_much_of_everything(board: Board, tmp_path: Path) -> None:
 def test_exact_fit(nucleo: Board, tmp_path: Path) -> None:
     """What just fits does; a byte and a word of alignment more are said to be too much."""
     small = build_library(too_big(4, 8), nucleo, tmp_path, "qemu")
-    free = nucleo.memory.ram.end - small.symbols["mcusim_bss_end"].address
+    free = nucleo.memory.ram.end - small.image.symbols["mcusim_bss_end"].address
     build_library(too_big(4, 8 + free - 4), nucleo, tmp_path, "qemu")
     with pytest.raises(BuildError, match=r"overflows RAM by [48] bytes"):
         build_library(too_big(4, 8 + free + 1), nucleo, tmp_path, "qemu")

@@ -15,6 +15,7 @@ from mcusim.commands import cli
 from mcusim.engines.qemu import engine as qemu
 from mcusim.experiment.read import read_experiment
 from mcusim.line.build import read_firmware
+from tests.jobs import run
 
 ROOT = Path(__file__).parents[2]
 DIGITS = str(ROOT / "examples" / "digits")
@@ -60,7 +61,7 @@ def test_both_images_are_for_the_board_itself(board: str, out: Path) -> None:
     folder = out / "export" / f"cnn-int8-{board}"
     origin = load_board(board).memory.flash.origin
     for name, has_mailbox in (("firmware.elf", True), ("console.elf", False)):
-        symbols = read_firmware(folder / name, board).symbols
+        symbols = read_firmware(folder / name, board).image.symbols
         assert symbols["mcusim_vectors"].address == origin
         assert ("mcusim_mailbox" in symbols) == has_mailbox
 
@@ -72,18 +73,9 @@ def test_expected_answers_are_those_of_the_firmware(
     folder = out / "export" / "cnn-int8-nucleo_l452re_p"
     assert cli.execute(["build", DIGITS, "--data-type", "int8", "--board", BOARDS[0], "--out", str(out)]) == 0
     elf = Path(capsys.readouterr().out.splitlines()[-1].strip())
-    case = told(folder)
     inputs = np.fromfile(folder / "input.bin", dtype=np.int8).reshape(40, -1)
-    execution = qemu.run(
-        read_firmware(elf, BOARDS[0]),
-        load_board(BOARDS[0]),
-        inputs,
-        np.dtype(np.int8),
-        case["outputs"],
-        folder=tmp_path,
-        jobs=1,
-    )
-    assert execution.outputs.tobytes() == (folder / "expected.bin").read_bytes()
+    execution = run(qemu, read_firmware(elf, BOARDS[0]), load_board(BOARDS[0]), inputs, tmp_path)
+    assert execution.answers.tobytes() == (folder / "expected.bin").read_bytes()
 
 
 def test_again_is_the_same_byte_for_byte(out: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,16 @@ import numpy as np
 import pytest
 
 from mcusim.boards.load import load_board
-from mcusim.datasets.dataset import Dataset
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, records
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import lower
-from mcusim.line.measure import Instructions, RamBytes, check_fits, measure
+from mcusim.line.measure import Instructions, Measurements, RamBytes, measure
 from mcusim.line.quantize import quantize
 from mcusim.line.score import Mismatch
 from mcusim.program import Program
-from mcusim.system.errors import DataError
+from mcusim.system.arrays import Array
+from mcusim.system.image import Image
+from mcusim.tasks import classification
 from mcusim.timing.timing import Cycles, Timing
 from tests.graphs import Builder
 
@@ -34,25 +34,19 @@ def program(data_type: str = "int8") -> Program:
 
 def firmware(*, host: bool = False) -> Firmware:
     return Firmware(
-        elf=Path("x.elf"),
-        board=BOARD.name,
+        image=Image(Path("x.elf"), None if host else BOARD.name, 0, None, 4, 3, {}, {}),
         compiler="gcc",
         flags=(),
         elf_sha256="0" * 64,
-        sections={},
-        symbols={},
         rom_bytes=None if host else RomBytes(10, 5, 15),
         ram_static_bytes=None if host else 100,
         arena_bytes=None if host else 40,
-        input_bytes=4,
-        output_bytes=3,
-        host=host,
     )
 
 
 def execution(outputs: Any, **changes: Any) -> Execution:
     values: dict[str, Any] = {
-        "outputs": outputs,
+        "answers": records(outputs),
         "indices": np.arange(len(outputs)),
         "instructions": np.arange(len(outputs), dtype=np.uint64) + 7,
         "total_instructions": 100,
@@ -72,8 +66,12 @@ LABELS = np.array([0, 2, 2])
 POSITIONS = np.array([0, 10, 20])
 
 
+def measured(found: Execution, built: Firmware, expected: Array, timing: Timing | None = None) -> Measurements:
+    return measure(found, program(), built, expected, LABELS, POSITIONS, {"": classification}, timing)
+
+
 def test_figures_of_a_good_run() -> None:
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measured(execution(OUTPUTS), firmware(), OUTPUTS)
     assert found.accuracy == pytest.approx(2 / 3), "of equal outputs the first counts"
     assert found.mismatches == 0 and found.first_mismatch is None and found.output_difference_max == 0.0
     assert found.confusion == ((1, 0, 0), (0, 0, 0), (0, 1, 1))
@@ -91,7 +89,7 @@ def test_the_first_mismatch_is_named_by_its_place_in_the_test_set() -> None:
     expected = OUTPUTS.copy()
     expected[1, 2] = 4
     expected[2, 0] = -100
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), expected, POSITIONS)
+    found = measured(execution(OUTPUTS), firmware(), expected)
     assert found.mismatches == 2
     assert found.first_mismatch == Mismatch(sample=10, output=2, expected=4, got=5)
     assert found.output_difference_max == 101 * 2.0 ** -program().outputs[0].numbers.fraction  # type: ignore[union-attr]
@@ -99,58 +97,29 @@ def test_the_first_mismatch_is_named_by_its_place_in_the_test_set() -> None:
 
 def test_an_interrupted_run_counts_what_was_finished() -> None:
     partial = execution(OUTPUTS[[0, 2]], indices=np.array([0, 2]), complete=False, stack_bytes=None)
-    found = measure(partial, LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measured(partial, firmware(), OUTPUTS)
     assert (found.samples, found.complete, found.accuracy, found.mismatches) == (2, False, 1.0, 0)
     assert found.ram_bytes == RamBytes(40, 100, None, None)
 
 
 def test_a_run_interrupted_before_its_first_sample() -> None:
     nothing = execution(OUTPUTS[:0], indices=np.arange(0), complete=False)
-    found = measure(nothing, LABELS, program(), firmware(), OUTPUTS, POSITIONS)
+    found = measured(nothing, firmware(), OUTPUTS)
     assert (found.samples, found.accuracy, found.mismatches, found.instructions) == (0, None, 0, None)
 
 
 def test_the_host_claims_nothing_about_a_board() -> None:
     on_host = execution(OUTPUTS, instructions=None, stack_bytes=None, emulated_mips=None)
-    found = measure(on_host, LABELS, program(), firmware(host=True), OUTPUTS, POSITIONS)
+    found = measured(on_host, firmware(host=True), OUTPUTS)
     assert found.rom_bytes is None and found.ram_bytes is None and found.instructions is None
     assert found.arena_bytes is not None, "the plan is the same on every engine"
-
-
-class Anything:
-    """A task that every output is good for."""
-
-    @staticmethod
-    def check(elements: int, dataset: Dataset, model: str) -> None:
-        assert (elements, model) == (3, "model")
-
-
-def dataset(shape: tuple[int, ...], classes: int) -> Dataset:
-    x, y = np.zeros((2, *shape), np.float32), np.zeros(2, np.int64)
-    return Dataset("mine", x, y, x, y, tuple(map(str, range(classes))))
-
-
-def test_a_model_that_does_not_fit_the_data() -> None:
-    builder = Builder((4,))
-    builder.add("Dense", units=3, arrays=(builder.weights(4, 3, fan_in=4), np.zeros(3, np.float32)))
-    graph = builder.graph()
-    check_fits(graph, dataset((4,), 3))
-    with pytest.raises(DataError, match=r"samples of data set 'mine' have shape \(5,\), model 'model' takes \(4,\)"):
-        check_fits(graph, dataset((5,), 3))
-    with pytest.raises(DataError, match="has 6 classes, model 'model' tells 3 apart"):
-        check_fits(graph, dataset((4,), 6))
-    one = dataset((4,), 3)
-    several = replace(one, classes={name: one.classes_of() for name in "abc"})
-    with pytest.raises(DataError, match="no labels for an only output"):
-        check_fits(graph, several)
-    check_fits(graph, dataset((4,), 6), task=Anything)  # type: ignore[arg-type]
 
 
 def test_time_is_shared_out_among_the_layers() -> None:
     timing = Timing(
         Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {program().steps[0].function: 150.0, "cnn": 200.0}, 1.5
     )
-    found = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing)
+    found = measured(execution(OUTPUTS), firmware(), OUTPUTS, timing)
     assert found.cycles == timing.cycles
     assert (found.latency_ms, found.energy_uwh) == (0.25, 0.001)
     (layer,) = found.layers
@@ -159,5 +128,5 @@ def test_time_is_shared_out_among_the_layers() -> None:
 
 def test_a_layer_without_cycles_has_none() -> None:
     timing = Timing(Cycles(200.0, 190, 210, 2, "modelled"), 0.25, 0.001, {}, 1.5)
-    (layer,) = measure(execution(OUTPUTS), LABELS, program(), firmware(), OUTPUTS, POSITIONS, timing).layers
+    (layer,) = measured(execution(OUTPUTS), firmware(), OUTPUTS, timing).layers
     assert (layer.cycles, layer.cycles_per_mac, layer.share) == (None, None, None)

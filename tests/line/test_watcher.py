@@ -6,5 +6,5 @@ from mcusim.line.watcher import Silent, Watcher
 
 
 def test_silent_takes_everything_that_a_watcher_is_told() -> None:
-    told = {name for name in vars(Watcher) if not name.startswith("_")}
+    told = {name for name in dir(Watcher) if not name.startswith("_")}
     assert "downloading" in told and told <= set(vars(Silent))

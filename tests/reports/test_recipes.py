@@ -176,7 +176,7 @@ def test_a_task(tree: Tree) -> None:
     tree.line("mcusim/tasks/__init__.py", "(classification,)", "(classification, regression)")
     tree.line("mcusim/tasks/__init__.py", "import classification\n", "import classification, regression\n")
     tree.new("tests/tasks/test_regression.py", TEST_REGRESSION)
-    tree.test("tests/reports", "tests/tasks", "tests/experiment/test_experiment_file.py", "tests/line/test_budgets.py")
+    tree.test("tests/reports", "tests/tasks", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
     assert "| `scores.mae` | | mean absolute error |" in tree.text("docs/report.md")
     assert "| `mae_max` | mean absolute error |" in tree.text("docs/experiment.md")
     assert len(set(tree.changed)) == 3
@@ -198,7 +198,7 @@ SIZE = (
 
 def test_a_figure(tree: Tree) -> None:
     tree.line("mcusim/reports/figures.py", "SIZE = (\n", FIGURE)
-    tree.test("tests/reports", "tests/experiment/test_experiment_file.py", "tests/line/test_budgets.py")
+    tree.test("tests/reports", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
     assert "| `bytes_per_mac_max` | bytes of flash for a MAC |" in tree.text("docs/experiment.md")
     assert '"bytes_per_mac" value="0.07' in tree.text("tests/golden/to_junit/full.xml")
     assert "against `rom_bytes.total / macs`" in " ".join(tree.text("docs/report.md").split())

@@ -86,15 +86,18 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Any:
     return exported
 
 
+CODES = {"int8": "b", "int16": "h", "float32": "f"}
+
+
 def case(folder: Path, number: str, rows: list[list[float]], labels: list[int]) -> SimpleNamespace:
     """With the expected answers in `folder`."""
     write(folder / "expected.bin", number, rows)
-    return SimpleNamespace(folder=str(folder), number=number, outputs=len(rows[0]), labels=labels)
+    answer = f"<{len(rows[0])}{CODES[number]}"
+    return SimpleNamespace(folder=str(folder), number=number, outputs=len(rows[0]), answer=answer, labels=labels)
 
 
 def write(path: Path, number: str, rows: list[list[float]]) -> None:
-    code = {"int8": "b", "int16": "h", "float32": "f"}[number]
-    path.write_bytes(b"".join(struct.pack(f"<{len(row)}{code}", *row) for row in rows))
+    path.write_bytes(b"".join(struct.pack(f"<{len(row)}{CODES[number]}", *row) for row in rows))
 
 
 def test_mismatches_are_counted(exported: Any, tmp_path: Path) -> None:

@@ -6,21 +6,28 @@ but those in its own folder (Landlock, in the plugin).
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcusim.boards.board import MemoryMap
+from mcusim.boards.board import Board, MemoryMap, QemuMachine
+from mcusim.cores import core_of
+from mcusim.cores.core import Core
+from mcusim.cores.source_lines import function_at
+from mcusim.engines import shares as sharing
+from mcusim.engines.engine import Job
 from mcusim.engines.exit_codes import FAULT, explain_exit_code
-from mcusim.engines.faults import explain_fault, explain_lockup, parse_fault
-from mcusim.engines.qemu.plugin import Capabilities, escape
+from mcusim.engines.linked import check_linked_for
+from mcusim.engines.qemu.facts import FACTS
+from mcusim.engines.qemu.installation import find_qemu
+from mcusim.engines.qemu.plugin import Capabilities, build_plugin, escape, probe
 from mcusim.engines.shares import Share
-from mcusim.engines.source_lines import locate, program_counter
-from mcusim.line.build import Firmware
 from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
+from mcusim.system.image import Image
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,11 @@ class QemuProcess:
     qemu: str
     plugin: Path
     can: Capabilities
-    firmware: Firmware
+    image: Image
     machine: str
     memory: MemoryMap
+    core: Core
+    options: tuple[str, ...] = field(default=())  # more of the plugin's
 
     def start(self, share: Share) -> subprocess.Popen[bytes]:
         with (share.folder / "engine.log").open("wb") as log:
@@ -47,18 +56,10 @@ class QemuProcess:
             )
 
     def command(self, share: Share) -> list[str]:
-        symbols = self.firmware.symbols
-        plugin = {
-            "file": escape(self.plugin),
-            "cnn": hex(symbols["cnn"].address),
-            "return": hex(symbols["mcusim_infer_return"].address),
-            "nonce": share.nonce,
-            "read": escape(self.firmware.elf),
-        }
         return [
-            *plain_command(self.qemu, self.machine, self.firmware.elf, share.nonce, monitor="stdio"),
-            *(("-sandbox", "on,spawn=deny") if self.can.sandbox else ()),
-            *("-plugin", ",".join(f"{name}={value}" for name, value in plugin.items())),
+            *plain_command(self.qemu, self.machine, self.image.elf, share.nonce, monitor="stdio"),
+            *confined(self.can),
+            *plugin_option(self.plugin, self.image, share.nonce, self.options),
         ]
 
     def explain(self, share: Share, code: int) -> EngineError:
@@ -67,7 +68,7 @@ class QemuProcess:
         if code == FAULT:
             return self._explain_fault(share)
         if code == -signal.SIGABRT:
-            return explain_lockup(share.log, self.firmware, self.machine, sample, share.folder)
+            return self._explain_lockup(share, sample)
         if code == -signal.SIGSYS:
             return EngineError(
                 f"the firmware tried to run a program of this machine in sample {sample}", where=str(share.folder)
@@ -85,21 +86,55 @@ class QemuProcess:
 
     def _explain_fault(self, share: Share) -> EngineError:
         try:
-            fault = parse_fault((share.folder / "fault.bin").read_bytes())
+            record = (share.folder / "fault.bin").read_bytes()
         except OSError:
-            fault = None
-        if fault is None:
-            what = f"the firmware faulted in sample {share.first + share.finished}, and could not write how"
-            return EngineError(what, where=str(share.folder), hint=full_disk_hint(share.folder))
-        return explain_fault(fault, self.firmware, self.memory, share.first, share.folder)
+            record = b""
+        found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder)
+        what = f"the firmware faulted in sample {share.first + share.finished}, and could not write how"
+        return found or EngineError(what, where=str(share.folder), hint=full_disk_hint(share.folder))
+
+    def _explain_lockup(self, share: Share, sample: int) -> EngineError:
+        """A fault in the fault handler, or before there was one: QEMU gives up and prints the registers."""
+        pc = self.core.program_counter(share.log)
+        place = "an unknown place" if pc is None else self.core.locate(self.image, pc)
+        registers = [f"      {line}" for line in share.log.splitlines() if re.match(r"R\d\d=|XPSR=", line)]
+        reason = re.search(r"Lockup: (.*)", share.log)
+        what = f"the core locked up in sample {sample}: {reason[1]}" if reason else f"QEMU gave up in sample {sample}"
+        started = pc is not None and function_at(self.image, pc) is not None
+        hint = f"has machine {self.machine!r} a {self.core.NAME}, and memory where the board file says?"
+        kept = f"the run is kept in {share.folder}"
+        return EngineError(what, where="\n".join([place, *registers]), hint=kept if started else hint)
 
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
-        pc = _ask_where(share, process)
+        _ask_where(process)
+        pc = self.core.program_counter(share.log)
         return EngineError(
             f"no answer to sample {share.first + share.finished} within {stall_s:g} s",
-            where=f"{locate(self.firmware, pc)}, {share.folder}" if pc is not None else str(share.folder),
+            where=f"{self.core.locate(self.image, pc)}, {share.folder}" if pc is not None else str(share.folder),
             hint="the firmware hangs, or the model needs a longer limit",
         )
+
+
+def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess:
+    """The processes of a job, with `plugin` in them. Raises EngineError when `job` cannot run in QEMU."""
+    board, machine = machine_of(job)
+    memory = check_linked_for(job, board, FACTS, mailbox=False)
+    sharing.check_sizes(job)
+    found, built = find_qemu(), build_plugin(plugin)
+    can = probe(found, built)
+    return QemuProcess(found, built, can, job.image, machine.machine, memory, core_of(board.chip), options)
+
+
+def machine_of(job: Job) -> tuple[Board, QemuMachine]:
+    """The board, and what stands in for it. Raises EngineError when nothing does."""
+    if job.board is None:
+        raise EngineError("QEMU runs a firmware for a board, and none is named", where=str(job.image.elf))
+    if job.board.qemu is None:
+        raise EngineError(
+            f"board {job.board.name!r} names no QEMU machine",
+            hint="add [qemu] with machine = .. to its file, or use another engine",
+        )
+    return job.board, job.board.qemu
 
 
 def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: str = "none") -> list[str]:
@@ -111,8 +146,8 @@ def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: st
     ]
 
 
-def _ask_where(share: Share, process: subprocess.Popen[bytes]) -> int | None:
-    """The program counter of a running QEMU, from its monitor; None when that does not answer."""
+def _ask_where(process: subprocess.Popen[bytes]) -> None:
+    """Lets a running QEMU write its registers to its log, if its monitor answers, and end."""
     try:
         assert process.stdin is not None
         process.stdin.write(b"stop\ninfo registers\nquit\n")
@@ -120,4 +155,45 @@ def _ask_where(share: Share, process: subprocess.Popen[bytes]) -> int | None:
         process.wait(3)
     except (OSError, subprocess.TimeoutExpired):
         pass
-    return program_counter(share.log)
+
+
+def confined(can: Capabilities) -> tuple[str, ...]:
+    return ("-sandbox", "on,spawn=deny") if can.sandbox else ()
+
+
+def plugin_option(plugin: Path, image: Image, nonce: str, more: tuple[str, ...] = ()) -> tuple[str, str]:
+    """The plugin watches the image from its entry to where it is left; 0: to where the call returns."""
+    values = {"file": escape(plugin), "from": hex(image.entry), "to": hex(image.leave or 0), "nonce": nonce}
+    values["read"] = escape(image.elf)
+    return "-plugin", ",".join([*(f"{name}={value}" for name, value in values.items()), *more])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a plugin says at its end: executed instructions of the whole run, and whether QEMU was confined."""
+
+    instructions: int
+    confined: bool
+
+
+def read_summary(share: Share, *, complete: bool) -> Summary:
+    """plugin.txt, which is written last and only when the counts are whole."""
+    try:
+        nonce, instructions, _, confined = (share.folder / "plugin.txt").read_text(encoding="ascii").split()
+        if nonce == share.nonce:
+            return Summary(int(instructions), confined == "1")
+    except (OSError, ValueError):
+        pass
+    if complete:
+        raise sharing.incomplete(share, "the plugin's last record (plugin.txt) is missing")
+    return Summary(0, True)
+
+
+def notes(job: Job, can: Capabilities, confined: bool) -> tuple[str, ...]:
+    """What a reader of the report should know."""
+    found = [job.board.qemu.note] if job.board and job.board.qemu and job.board.qemu.note else []
+    if not confined:
+        found.append("the firmware could open this user's files: the kernel has no Landlock (Linux 5.13)")
+    if not can.sandbox:
+        found.append("the firmware could start programs: this QEMU has no seccomp sandbox")
+    return tuple(found)

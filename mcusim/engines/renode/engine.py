@@ -2,92 +2,80 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.board import Board
+from mcusim.boards.board import Board, MemoryMap
+from mcusim.cores import core_of
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution
+from mcusim.engines.counts import Counts, read_counts
+from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.linked import check_linked_for
-from mcusim.engines.renode.installation import Installation, find_installation
+from mcusim.engines.memory_options import memory_options
+from mcusim.engines.renode.facts import FACTS, memory_map
+from mcusim.engines.renode.installation import Installation, find_installation, missing, tools, version
 from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.engines.shares import Share
-from mcusim.line.build import Firmware
-from mcusim.system.errors import EngineError, MissingToolError
-from mcusim.system.progress import Progress
+from mcusim.system.errors import EngineError
 
-NAME = "renode"
-MEASURES = frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"})
+__all__ = ["FACTS", "missing", "open", "tools", "version"]
 
 START_S = 90.0  # Renode starts, unpacks itself and compiles the plug-in: this long is no stall, on the slowest machine
+PROFILING = 10  # times as long an answer may take when every block is looked at
 
 
-def missing() -> MissingToolError | None:
-    try:
-        find_installation()
-    except MissingToolError as error:
-        return error
-    return None
-
-
-def version() -> str:
-    return find_installation().version
-
-
-def run(
-    firmware: Firmware,
-    board: Board,
-    inputs: npt.NDArray[np.generic],
-    output_dtype: np.dtype[np.generic],
-    output_elements: int,
-    *,
-    folder: Path,
-    jobs: int,
-    stall_s: float = 60.0,
-    progress: Progress | None = None,
-    cycles_per_instruction: float | None = None,
-    read_cycle_counter: bool = False,
-) -> Execution:
-    """See `Engine.run`. `firmware` must be linked for the board itself.
-
-    `read_cycle_counter`: the firmware reads DWT_CYCCNT around each sample, which takes longer than a small model.
-    """
-    sharing.check_sizes(firmware, inputs, output_dtype, output_elements)
-    options = Options(stall_s, cycles_per_instruction=cycles_per_instruction, cycles=read_cycle_counter)
-    ended = run_processes(firmware, board, inputs, folder, jobs, progress, options)
-    shares, complete = ended.shares, ended.outcomes is not None
-    outcomes = ended.outcomes or []
-    counts = [_read_counts(share) for share in shares]
-    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
-    if complete and finished != [share.samples for share in shares]:
-        raise sharing.incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
-    counted = np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)])
-    total = sum(outcome.instructions for outcome in outcomes)
-    execution = Execution(
-        outputs=sharing.merge_outputs(shares, finished, output_dtype, output_elements),
-        indices=sharing.finished_indices(shares, finished),
-        instructions=counted[:, 0].copy(),
-        total_instructions=total,
-        wall_s=ended.wall_s,
-        emulated_mips=total / ended.wall_s / 1e6 if total else None,
-        stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
-        engine=NAME,
-        engine_version=ended.installation.version,
-        complete=complete,
-        notes=ended.installation.notes,
-        cycle_counter=counted[:, 1].copy() if read_cycle_counter else None,
-    )
-    sharing.clear(shares)
-    return execution
+@contextmanager
+def open(jobs: int) -> Iterator[Ready]:
+    """Holds a folder that every Monitor command can name. Each job still starts Renodes of its own."""
+    with plain_folder() as links:
+        yield _Renode(jobs, links)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What is left of a run. `outcomes`: of each share, None after Ctrl-C."""
+class _Renode:
+    jobs: int
+    links: Path
+    numbers: Iterator[int] = field(default_factory=itertools.count)  # of the jobs
+
+    def run(self, job: Job) -> Execution:
+        """See `Ready.run`. The image must be linked for the board itself."""
+        ended = self._ended(job)
+        execution = _collect(job, ended, _profile_of(job, ended) if job.profile else None)
+        sharing.clear(ended.shares)
+        return execution
+
+    def _ended(self, job: Job) -> _Ended:
+        """Starts Renode for each share and waits. Raises EngineError unless each answered all of its samples."""
+        board, memory, platform = place_of(job)
+        sharing.check_sizes(job)
+        installation, options = find_installation(), _options(job, board)
+        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
+        links = self.links / str(next(self.numbers))
+        process = RenodeProcess(installation, job.image, memory, core_of(board.chip), platform, links, options)
+        try:
+            process.prepare()
+            began = time.monotonic()
+            outcomes = process.run(shares, stall_s=options.stall_s + START_S, progress=job.progress)
+            wall_s = time.monotonic() - began
+        finally:
+            shutil.rmtree(links, ignore_errors=True)
+        for share, outcome in zip(shares, outcomes, strict=True) if outcomes is not None else ():
+            if not outcome.samples == share.finished == share.samples:
+                raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
+        return _Ended(shares, outcomes, installation, wall_s)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What is left of a job. `outcomes`: of each share, None after Ctrl-C."""
 
     shares: list[Share]
     outcomes: list[Outcome] | None
@@ -95,40 +83,58 @@ class Ended:
     wall_s: float
 
 
-def run_processes(
-    firmware: Firmware,
-    board: Board,
-    inputs: npt.NDArray[np.generic],
-    folder: Path,
-    jobs: int,
-    progress: Progress | None,
-    options: Options,
-) -> Ended:
-    """Starts Renode for each share and waits. Raises EngineError unless each answered all of its samples."""
-    platform = platform_for(firmware, board)
-    installation = find_installation()
-    shares = sharing.lay_out(inputs, firmware.output_bytes, folder, jobs)
-    with plain_folder() as links:
-        process = RenodeProcess(installation, firmware, board.memory_for(NAME), platform, links, options)
-        process.prepare()
-        began = time.monotonic()
-        outcomes = process.run(shares, stall_s=options.stall_s + START_S, progress=progress)
-        wall_s = time.monotonic() - began
-    for share, outcome in zip(shares, outcomes, strict=True) if outcomes is not None else ():
-        if not outcome.samples == share.finished == share.samples:
-            raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
-    return Ended(shares, outcomes, installation, wall_s)
-
-
-def platform_for(firmware: Firmware, board: Board) -> Path:
-    """The board's platform description. Raises EngineError without one, and for firmware that is not for it."""
-    if board.renode is None:
+def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
+    """Board, memory and platform description. Raises EngineError without one, and for an image that is not for it."""
+    if job.board is None:
+        raise EngineError("Renode runs a firmware for a board, and none is named", where=str(job.image.elf))
+    if job.board.renode is None:
         raise EngineError(
-            f"board {board.name!r} names no Renode platform",
+            f"board {job.board.name!r} names no Renode platform",
             hint="add [renode] with platform = .. to its file, or use another engine",
         )
-    check_linked_for(firmware, board, "Renode", mailbox=True)
-    return Path(board.renode.platform)
+    return job.board, check_linked_for(job, job.board, FACTS, mailbox=True), Path(job.board.renode.platform)
+
+
+def _options(job: Job, board: Board) -> Options:
+    if not job.profile:
+        return Options(job.stall_s, cycles_per_instruction=job.cycles_per_instruction, cycles=job.cycle_counter)
+    markers = (("from", str(job.image.entry)), ("to", str(job.image.leave)))
+    replay = memory_options(board, memory_map(board)) if job.replay else ()
+    return Options(job.stall_s * PROFILING, profile=(*markers, *replay))
+
+
+def _profile_of(job: Job, ended: _Ended) -> Counts:
+    if ended.outcomes is None:
+        raise KeyboardInterrupt
+    counts = read_counts([share.folder for share in ended.shares])
+    if counts.samples != len(job.samples):
+        raise EngineError(f"the profile holds {counts.samples} samples of {len(job.samples)}", where=str(job.folder))
+    return counts
+
+
+def _collect(job: Job, ended: _Ended, profiled: Counts | None) -> Execution:
+    shares, complete, outcomes = ended.shares, ended.outcomes is not None, ended.outcomes or []
+    counts = [_read_counts(share) for share in shares]
+    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
+    if complete and finished != [share.samples for share in shares]:
+        raise sharing.incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
+    counted = np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)])
+    total = sum(outcome.instructions for outcome in outcomes)
+    return Execution(
+        answers=sharing.merge_answers(shares, finished),
+        indices=sharing.finished_indices(shares, finished),
+        instructions=counted[:, 0].copy(),
+        total_instructions=total,
+        wall_s=ended.wall_s,
+        emulated_mips=total / ended.wall_s / 1e6 if total else None,
+        stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
+        engine=FACTS.name,
+        engine_version=ended.installation.version,
+        complete=complete,
+        notes=ended.installation.notes,
+        cycle_counter=counted[:, 1].copy() if job.cycle_counter else None,
+        counts=profiled,
+    )
 
 
 def _read_counts(share: Share) -> npt.NDArray[np.uint64]:

@@ -10,18 +10,20 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mcusim.system.cache import cache_folder
 from mcusim.system.command import Completed, run
-from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
+from mcusim.system.tool import Tool, package
 
 TESTED = (1, 16, 1)
 OLDEST = (1, 16, 0)
-INSTALL_HINT = "mcusim engines install renode; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
+INSTALL = "mcusim engines install renode"
+INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
 DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _START_S = 120.0  # a portable package unpacks itself when it is first started
@@ -40,6 +42,36 @@ class Installation:
     version: str
     worker: Mapping[str, str] | None
     notes: tuple[str, ...]
+
+
+def missing() -> MissingToolError | None:
+    try:
+        find_installation()
+    except MissingToolError as error:
+        return error
+    return None
+
+
+def version() -> str:
+    return find_installation().version
+
+
+def tools() -> Iterable[Tool]:
+    """Renode, and pyrenode3, which only has to be there where Renode is: nothing is started for what is not there."""
+    found: Installation | None = None
+    try:
+        found = find_installation()
+        yield Tool("Renode", "engine renode", False, found.version)
+    except McusimError as error:
+        yield Tool("Renode", "engine renode", False, None, error.what, error.hint or INSTALL)
+    except OSError as error:
+        yield Tool("Renode", "engine renode", False, None, f"cannot look for it: {error}", INSTALL)
+    driven = "engine renode, driven from Python"
+    python = package("pyrenode3", driven, required=False, install=INSTALL)
+    if python.found and found and not found.worker and os.environ.get("MCUSIM_RENODE_DRIVER") != "monitor":
+        problem = next((note for note in found.notes if "pyrenode3" in note), "it has no Renode that it could load")
+        python = Tool("pyrenode3", driven, False, None, problem, INSTALL)
+    yield python
 
 
 def find_installation() -> Installation:

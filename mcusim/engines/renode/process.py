@@ -23,17 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import MemoryMap
+from mcusim.cores.core import Core
 from mcusim.engines import shares as sharing
-from mcusim.engines.faults import explain_fault, parse_fault
 from mcusim.engines.linked import MAILBOX
 from mcusim.engines.renode.installation import Installation, surroundings
 from mcusim.engines.shares import Share
-from mcusim.engines.source_lines import locate
-from mcusim.line.build import Firmware
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
+from mcusim.system.image import Image
 from mcusim.system.names import printable
 from mcusim.system.progress import Progress
 
@@ -104,17 +103,19 @@ class RenodeProcess:
     """How the processes of a run are started, and why one ended. All but the share is the same for each."""
 
     installation: Installation
-    firmware: Firmware
+    image: Image
     memory: MemoryMap
+    core: Core
     platform: Path
     folder: Path
     options: Options
 
     def prepare(self) -> None:
         """What all shares use: links to the scripts and the firmware, and the platform with its clocks."""
+        self.folder.mkdir()
         for name in (*PLUGIN, *PROFILER):
             (self.folder / name).symlink_to(RENODE_SCRIPTS / name)
-        (self.folder / "firmware.elf").symlink_to(self.firmware.elf)
+        (self.folder / "firmware.elf").symlink_to(self.image.elf)
         described = overlay(self.platform, self.options.cycles_per_instruction)
         (self.folder / "board.repl").write_text(described, encoding="utf-8")
 
@@ -159,15 +160,15 @@ class RenodeProcess:
         return [str(self.installation.program), "--console", "--disable-gui", "--plain", script, "-e", "quit"]
 
     def job(self, share: Share, folder: Path) -> str:
-        symbols = self.firmware.symbols
+        symbols = self.image.symbols
         values = {
             "input": folder / "input.bin",
             "output": folder / "output.bin",
             "counts": folder / "counts.bin",
             "fault": folder / "fault.bin",
             "result": folder / "renode.txt",
-            "input_bytes": self.firmware.input_bytes,
-            "output_bytes": self.firmware.output_bytes,
+            "input_bytes": self.image.input_bytes,
+            "output_bytes": self.image.output_bytes,
             "mailbox": symbols[MAILBOX].address,
             "stack_start": symbols["mcusim_stack_start"].address,
             "stack_end": symbols["mcusim_stack_end"].address,
@@ -218,27 +219,26 @@ class RenodeProcess:
         if outcome.result in ("error", "halted"):
             return EngineError(
                 f"the run cannot go on in sample {sample}: {outcome.detail}",
-                where=f"{self.firmware.elf}, {share.folder}",
+                where=f"{self.image.elf}, {share.folder}",
                 hint=full_disk_hint(share.folder) or "was it built by this version of mcusim, for this board?",
             )
         if outcome.result == "stall":
             return EngineError(
                 f"no answer to sample {sample} within {self.options.stall_s:g} s",
-                where=f"{locate(self.firmware, outcome.pc)}, {share.folder}",
+                where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
                 hint="the firmware hangs, or the model needs a longer limit",
             )
         try:
-            fault = parse_fault((share.folder / "fault.bin").read_bytes())
+            record = (share.folder / "fault.bin").read_bytes()
         except OSError:
-            fault = None
-        if fault is None:
-            return EngineError(
-                f"the run ended in sample {sample}: {outcome.detail}",
-                where=f"{locate(self.firmware, outcome.pc)}, {share.folder}",
-                hint=full_disk_hint(share.folder),
-            )
+            record = b""
         told = None if outcome.result == "fault" else outcome.detail
-        return explain_fault(fault, self.firmware, self.memory, share.first, share.folder, told=told)
+        found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder, told)
+        return found or EngineError(
+            f"the run ended in sample {sample}: {outcome.detail}",
+            where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
+            hint=full_disk_hint(share.folder),
+        )
 
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
         """Not the firmware, which the plug-in watches: Renode itself does not get anywhere."""

@@ -18,16 +18,18 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
 from mcusim.engines import shares
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, Job, records
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu import plugin
-from mcusim.engines.qemu.process import QemuProcess
+from mcusim.engines.qemu.installation import find_qemu
+from mcusim.engines.qemu.process import prepare
 from mcusim.line.build import Firmware
 from mcusim.system.command import run as run_command
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
+from tests.jobs import run as run_engine
 from tests.processes import HANG_S, running_in, wait_for
 from tests.small_disk import leave_free, small_disk
-from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
+from tests.tiny_library import build_library, expected, library, samples
 
 pytestmark = pytest.mark.arm
 INT8 = np.dtype("int8")
@@ -79,7 +81,7 @@ if (input[0] & 1) {
 
 
 def run(firmware: Firmware, board: Board, inputs: npt.NDArray[np.int8], folder: Path, **options: object) -> Execution:
-    return qemu.run(firmware, board, inputs, INT8, OUTPUTS, folder=folder, **{"jobs": 1, **options})  # type: ignore[arg-type]
+    return run_engine(qemu, firmware, board, inputs, folder, **options)  # type: ignore[arg-type]
 
 
 def test_outputs_and_counts(board: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_outputs_and_counts(board: Board, build_folder: Path, tmp_path: Path) ->
     done: list[tuple[int, int]] = []
     firmware = build_library(library(), board, build_folder, "qemu")
     execution = run(firmware, board, inputs, tmp_path, jobs=2, progress=lambda *args: done.append(args))
-    assert np.array_equal(execution.outputs, expected(inputs)) and execution.outputs.dtype == INT8
+    assert np.array_equal(execution.answers.view(INT8), expected(inputs)) and execution.answers.dtype == np.uint8
     assert execution.complete and np.array_equal(execution.indices, np.arange(101))
     assert execution.instructions is not None and execution.instructions.dtype == np.uint64
     assert len(set(execution.instructions.tolist())) == 1  # the same work for every sample
@@ -105,7 +107,7 @@ def test_same_for_any_number_of_jobs(board: Board, build_folder: Path, tmp_path:
     runs = [run(firmware, board, inputs, tmp_path, jobs=jobs) for jobs in (1, 3, 64)]
     assert len(set(runs[0].instructions.tolist())) > 1  # type: ignore[union-attr]
     for other in runs[1:]:
-        assert np.array_equal(other.outputs, runs[0].outputs)
+        assert np.array_equal(other.answers, runs[0].answers)
         assert np.array_equal(other.instructions, runs[0].instructions)  # type: ignore[arg-type]
 
 
@@ -113,10 +115,9 @@ def _counts_with(
     extra: list[str], option: str, firmware: Firmware, board: Board, inputs: npt.NDArray[np.int8], folder: Path
 ) -> list[int]:
     """Counts of a run with other QEMU options or plugin options than the engine's."""
-    assert board.qemu is not None
-    found, built = qemu.find_qemu(), plugin.build_plugin("count")
-    this = QemuProcess(found, built, plugin.probe(found, built), firmware, board.qemu.machine, board.memory_for("qemu"))
-    (share,) = shares.lay_out(inputs, firmware.output_bytes, folder, 1)
+    job = Job(firmware.image, records(inputs), folder, board)
+    this = prepare(job, "count")
+    (share,) = shares.lay_out(job.samples, firmware.image.output_bytes, folder, 1)
     command = this.command(share)
     ended = run_command(
         [*command[:-1], command[-1] + option, *extra], folder=share.folder, environment=this.can.environment
@@ -155,14 +156,14 @@ __asm__(".text\\n.thumb_func\\n.global cnn\\n.type cnn, %function\\ncnn:\\n"
     execution = run(firmware, nucleo, inputs, tmp_path)
     assert execution.instructions is not None
     assert execution.instructions.tolist() == [3 * (length + 1) + 3 for length in (0, 5, 12)]
-    assert execution.outputs[:, 0].tolist() == [7, 7, 7]
+    assert execution.answers.view(INT8)[:, 0].tolist() == [7, 7, 7]
 
 
 def test_double_precision_works_in_software(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(
         library("volatile double x = input[0]; output[0] = (number_t)(x * x / 3.0);"), nucleo, build_folder, "qemu"
     )
-    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).outputs, expected(samples(3)))
+    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).answers.view(INT8), expected(samples(3)))
 
 
 # ---- Time and interruption ------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ def test_ctrl_c_keeps_what_is_finished(nucleo: Board, build_folder: Path, tmp_pa
     execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
     assert not execution.complete
     assert execution.indices.tolist() == [*range(5), *range(8, 16)]
-    assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
+    assert np.array_equal(execution.answers.view(INT8), expected(inputs)[execution.indices])
     assert execution.instructions is not None and len(execution.instructions) == 13
     assert execution.stack_bytes is None
     assert _processes_in(tmp_path) == [] and list(tmp_path.iterdir()) == []
@@ -212,10 +213,11 @@ from pathlib import Path
 import numpy as np
 from mcusim.boards.load import load_board
 from mcusim.engines.qemu import engine as qemu
+from tests.jobs import run
 from tests.tiny_library import build_library, library, samples
 board = load_board("nucleo_l452re_p")
 firmware = build_library(library({HANGS_IN_5!r}), board, Path({str(build_folder)!r}), "qemu")
-qemu.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tmp_path)!r}), jobs=2)
+run(qemu, firmware, board, samples(8), Path({str(tmp_path)!r}), jobs=2)
 """
     assert firmware.elf.exists()
     parent = subprocess.Popen([sys.executable, "-c", script])
@@ -233,7 +235,7 @@ def test_two_runs_in_one_tree(nucleo: Board, build_folder: Path, tmp_path: Path)
     def one(count: int) -> None:
         firmware = build_library(library("output[0] = 1;"), nucleo, tmp_path / "build", "qemu")
         execution = run(firmware, nucleo, samples(count), tmp_path / "runs", jobs=2)
-        results[count] = np.array_equal(execution.outputs, expected(samples(count)))
+        results[count] = np.array_equal(execution.answers.view(INT8), expected(samples(count)))
 
     threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
     for thread in threads:
@@ -259,7 +261,7 @@ def test_folders_may_have_any_name(name: str, nucleo: Board, tmp_path: Path, mon
         assert plugin.build_plugin("count").parent == tmp_path / name / "cache"
     finally:
         plugin.build_plugin.cache_clear()
-    assert np.array_equal(execution.outputs, expected(samples(3)))
+    assert np.array_equal(execution.answers.view(INT8), expected(samples(3)))
 
 
 def test_unwritable_cache_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +295,7 @@ def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch, version
     """Something else that is called as QEMU."""
     path = folder / "qemu"
     answer = f'[ "$1" = --version ] && echo "QEMU emulator version {version}" && exit'
-    body = f"#!/bin/sh\nREAL={qemu.find_qemu()}\n{answer}\n{script}\n"
+    body = f"#!/bin/sh\nREAL={find_qemu()}\n{answer}\n{script}\n"
     path.write_text(body)
     path.chmod(0o755)
     monkeypatch.setenv("MCUSIM_QEMU", str(path))
@@ -367,7 +369,7 @@ def test_api_is_negotiated(nucleo: Board, build_folder: Path, tmp_path: Path, mo
     refuse = f'if [ "$MCUSIM_PLUGIN_API" != 7 ]; then echo "{refusal}" >&2; exit 1; fi'
     script = f'{refuse}\nunset MCUSIM_PLUGIN_API\nexec "$REAL" "$@"'
     stand_in(tmp_path, script, monkeypatch, version="11.1.3")
-    assert np.array_equal(run(firmware, nucleo, samples(8), tmp_path).outputs, expected(samples(8)))
+    assert np.array_equal(run(firmware, nucleo, samples(8), tmp_path).answers.view(INT8), expected(samples(8)))
 
 
 def test_qemu_without_sandbox_runs_with_a_note(
@@ -402,8 +404,6 @@ def test_wrong_inputs(nucleo: Board, build_folder: Path, tmp_path: Path) -> None
     firmware = build_library(library(), nucleo, build_folder, "qemu")
     with pytest.raises(EngineError, match="inputs have 15 bytes a sample, the firmware was built for 16"):
         run(firmware, nucleo, samples(3)[:, 1:], tmp_path)
-    with pytest.raises(EngineError, match="outputs have 5 bytes"):
-        qemu.run(firmware, nucleo, samples(3), INT8, 5, folder=tmp_path, jobs=1)
     with pytest.raises(EngineError, match="no samples"):
         run(firmware, nucleo, samples(3)[:0], tmp_path)
     with pytest.raises(EngineError, match="for the host engine"):
@@ -417,7 +417,7 @@ def test_firmware_for_other_addresses(build_folder: Path, tmp_path: Path) -> Non
     for firmware, board in (
         (build_library(library(), edge, build_folder, "qemu"), nucleo),
         (build_library(library(), nucleo, build_folder, "qemu"), edge),
-        (build_library(library(), edge, build_folder, "board"), edge),
+        (build_library(library(), edge, build_folder, "renode"), edge),
     ):
         with pytest.raises(EngineError, match=r"this firmware was linked for flash at .* QEMU has flash at"):
             run(firmware, board, samples(3), tmp_path)
@@ -465,7 +465,7 @@ def test_full_disk(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
                     shutil.rmtree(kept)
             else:
                 seen.add("well")
-                assert execution.complete and np.array_equal(execution.outputs, expected(inputs))
+                assert execution.complete and np.array_equal(execution.answers.view(INT8), expected(inputs))
     for words in (
         "cannot write the inputs",
         "cannot write an output",
@@ -506,7 +506,7 @@ def test_firmware_reaches_no_file_of_the_user(nucleo: Board, build_folder: Path,
     statement = " ".join(attempts) + ' output[3] = may_open("mine", 4); return;'
     firmware = build_library(library(statement, SEMIHOSTING), nucleo, build_folder, "qemu")
     execution = run(firmware, nucleo, samples(1), tmp_path / "run")
-    assert execution.outputs[0].tolist() == [0, 0, 0, 1]
+    assert execution.answers.view(INT8)[0].tolist() == [0, 0, 0, 1]
     assert not (tmp_path / "new").exists()
     assert execution.notes == ()
 
@@ -517,7 +517,7 @@ def test_firmware_starts_no_program(nucleo: Board, build_folder: Path, tmp_path:
     statement = f"{arguments} output[0] = call(0x12, arguments) == 0; return;"
     firmware = build_library(library(statement, SEMIHOSTING), nucleo, build_folder, "qemu")
     try:
-        assert run(firmware, nucleo, samples(1), tmp_path / "run").outputs[0, 0] == 0
+        assert run(firmware, nucleo, samples(1), tmp_path / "run").answers[0, 0] == 0
     except EngineError as error:  # some versions kill QEMU for it
         assert "tried to run a program" in error.what
     assert not (tmp_path / "started").exists()

@@ -16,20 +16,21 @@ import pytest
 
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
-from mcusim.engines.engine import Execution
+from mcusim.cores.cortex_m4f import TIMING
+from mcusim.engines.counts import Counts
+from mcusim.engines.engine import Engine, Execution
 from mcusim.engines.qemu import engine as qemu
-from mcusim.engines.qemu import profile as qemu_profile
 from mcusim.engines.renode import engine as renode
 from mcusim.engines.renode import installation as renode_installation
-from mcusim.engines.renode import profile as renode_profile
 from mcusim.engines.renode.installation import DRIVERS
-from mcusim.line.build import Firmware, build, read_firmware
-from mcusim.line.emit_firmware import emit_console
+from mcusim.line.build import Firmware, read_firmware
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
-from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.time_counts import time_counts
+from mcusim.timing.timing import Timing
+from mcusim.workloads.generated import make_console
 from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
 from tests.every_board import board_with
+from tests.jobs import run as run_engine
 from tests.processes import HANG_S, running_in, wait_for
 from tests.required import skip_or_fail
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
@@ -39,7 +40,16 @@ INT8 = np.dtype("int8")
 
 
 def run(firmware: Firmware, board: Board, inputs: npt.NDArray[np.int8], folder: Path, **options: Any) -> Execution:
-    return renode.run(firmware, board, inputs, INT8, OUTPUTS, folder=folder, **{"jobs": 1, **options})
+    return run_engine(renode, firmware, board, inputs, folder, **options)
+
+
+def profiled(
+    engine: Engine, board: Board, inputs: npt.NDArray[np.int8], build_folder: Path, folder: Path, jobs: int = 1
+) -> tuple[Counts, Timing]:
+    firmware = build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, engine.FACTS.name)
+    counts = run_engine(engine, firmware, board, inputs, folder, jobs=jobs, profile=True).counts
+    assert counts is not None and TIMING is not None
+    return counts, time_counts(counts, firmware.elf, board, folder, TIMING)
 
 
 @pytest.fixture(params=DRIVERS)
@@ -59,7 +69,7 @@ def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_p
     seen: list[tuple[int, int]] = []
     firmware = build_library(library(), board, build_folder, "renode")
     execution = run(firmware, board, inputs, tmp_path, jobs=2, progress=lambda *at: seen.append(at))
-    assert np.array_equal(execution.outputs, expected(inputs)) and execution.outputs.dtype == INT8
+    assert np.array_equal(execution.answers.view(INT8), expected(inputs)) and execution.answers.dtype == np.uint8
     assert execution.complete and np.array_equal(execution.indices, np.arange(101))
     assert execution.instructions is not None and len(set(execution.instructions.tolist())) == 1
     assert execution.total_instructions > int(execution.instructions.sum())
@@ -74,16 +84,18 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
     board = board_with(board.name, "qemu")
     inputs = samples(40)
     emulators = [
-        engine.run(
-            build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, engine.NAME),
-            *(board, inputs, INT8, OUTPUTS),
-            folder=tmp_path,
+        run_engine(
+            engine,
+            build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, engine.FACTS.name),
+            board,
+            inputs,
+            tmp_path,
             jobs=jobs,
         )
         for engine, jobs in ((qemu, 1), (renode, 1), (renode, 3))
     ]
     for execution in emulators[1:]:
-        assert np.array_equal(execution.outputs, emulators[0].outputs)
+        assert np.array_equal(execution.answers, emulators[0].answers)
         assert execution.instructions is not None and emulators[0].instructions is not None
         assert execution.instructions.tolist() == emulators[0].instructions.tolist()
 
@@ -92,13 +104,8 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
 def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
     board = board_with(board.name, "qemu")
     inputs = samples(12)[::2]  # even ones have no thousand instructions without a branch, cut elsewhere
-    timings = []
-    for engine, profiler in ((qemu, qemu_profile.profile), (renode, renode_profile.profile)):
-        sources = library(MIXED_STATEMENT, MIXED_WORK)
-        firmware = build_library(sources, board, build_folder, engine.NAME)
-        counts = profiler(firmware, board, inputs, folder=tmp_path, jobs=2)
-        timings.append((counts, time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)))
-    (theirs, qemu_timing), (ours, timing) = timings
+    theirs, qemu_timing = profiled(qemu, board, inputs, build_folder, tmp_path)
+    ours, timing = profiled(renode, board, inputs, build_folder, tmp_path, jobs=2)
     assert ours.instructions().tolist() == theirs.instructions().tolist()
     assert timing.cycles.mean == pytest.approx(qemu_timing.cycles.mean, rel=1e-3)
 
@@ -107,9 +114,8 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
     """DWT_CYCCNT as firmware reads it around a call, once the overlay knows the modelled cycles per instruction."""
     firmware = build_library(library(MIXED_STATEMENT, MIXED_WORK), board, build_folder, "renode")
     inputs = samples(5)
-    counts = renode_profile.profile(firmware, board, inputs, folder=tmp_path, jobs=1)
-    timing = time_counts(counts, firmware.elf, board, tmp_path, CORTEX_M4F)
-    options = {"cycles_per_instruction": timing.cycles_per_instruction, "read_cycle_counter": True}
+    _, timing = profiled(renode, board, inputs, build_folder, tmp_path)
+    options = {"cycles_per_instruction": timing.cycles_per_instruction, "cycle_counter": True}
     execution = run(firmware, board, inputs, tmp_path, **options)
     assert execution.cycle_counter is not None
     assert float(execution.cycle_counter.mean()) == pytest.approx(timing.cycles.mean, rel=0.01)
@@ -181,7 +187,7 @@ def test_a_platform_that_was_edited_wrong(nucleo: Board, build_folder: Path, tmp
 @pytest.mark.parametrize("name", ["a 'b' \"c\";{d} größe ✓", "new\nline"])
 def test_folders_may_have_any_name(name: str, driver: str, nucleo: Board, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, tmp_path / name, "renode")
-    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path / name).outputs, expected(samples(3)))
+    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path / name).answers.view(INT8), expected(samples(3)))
 
 
 def test_an_unwritable_home(
@@ -190,7 +196,7 @@ def test_an_unwritable_home(
     monkeypatch.setenv("HOME", "/proc/nowhere")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     firmware = build_library(library(), nucleo, build_folder, "renode")
-    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).outputs, expected(samples(3)))
+    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).answers.view(INT8), expected(samples(3)))
 
 
 # ---- Processes ------------------------------------------------------------------------------------------------------
@@ -207,7 +213,7 @@ def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder:
     inputs[8:, 0] = 1
     execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
     assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
-    assert np.array_equal(execution.outputs, expected(inputs)[execution.indices])
+    assert np.array_equal(execution.answers.view(INT8), expected(inputs)[execution.indices])
     assert _renodes() == [] and list(tmp_path.iterdir()) == []
 
 
@@ -246,10 +252,11 @@ from pathlib import Path
 import numpy as np
 from mcusim.boards.load import load_board
 from mcusim.engines.renode import engine as renode
+from tests.jobs import run
 from tests.tiny_library import build_library, library, samples
 board = load_board("nucleo_l452re_p")
 firmware = build_library(library({HANGS_IN_5!r}), board, Path({str(build_folder)!r}), "renode")
-renode.run(firmware, board, samples(8), np.dtype("int8"), 4, folder=Path({str(tmp_path)!r}), jobs=1)
+run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}))
 """
     (tmp_path / "temporary").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
@@ -268,7 +275,7 @@ def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_pa
 
     def one(count: int) -> None:
         execution = run(firmware, nucleo, samples(count), tmp_path / "runs")
-        results[count] = np.array_equal(execution.outputs, expected(samples(count)))
+        results[count] = np.array_equal(execution.answers.view(INT8), expected(samples(count)))
 
     threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
     for thread in threads:
@@ -281,7 +288,7 @@ def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_pa
 def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:
     """Robot suites run it; here only that its model is the same object as that of every engine."""
     board = board_with(board.name, "console")
-    console = build(emit_console(library(), board, samples(3), "tiny */ model"), board, tmp_path)
+    console = make_console(library(), board, samples(3), "tiny */ model", tmp_path)
     others = [build_library(library(), board, tmp_path, engine) for engine in ("qemu", "renode")]
     objects = {firmware.elf.with_name("model.o").read_bytes() for firmware in (console, *others)}
     assert len(objects) == 1

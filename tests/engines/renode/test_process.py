@@ -16,10 +16,10 @@ from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution
 from mcusim.engines.renode import engine as renode
 from mcusim.engines.renode import process as renode_process
-from mcusim.engines.renode import profile as renode_profile
 from mcusim.engines.renode.process import first_trouble, overlay, plain_folder
 from mcusim.system.errors import EngineError, MissingToolError
 from tests.engines.renode_stand_in import WORKS, firmware, given, install
+from tests.jobs import run as run_engine
 from tests.tiny_library import INPUTS, OUTPUTS
 
 pytestmark = pytest.mark.usefixtures("temporary")
@@ -29,7 +29,7 @@ INT8 = np.dtype("int8")
 def run(board: Board, folder: Path, inputs: np.ndarray | None = None, **options: Any) -> Execution:
     inputs = given(9) if inputs is None else inputs
     made = firmware(folder)
-    return renode.run(made, board, inputs, INT8, OUTPUTS, folder=folder / "run", **{"jobs": 2, **options})
+    return run_engine(renode, made, board, inputs, folder / "run", **{"jobs": 2, **options})
 
 
 def fails(board: Board, folder: Path, **options: Any) -> EngineError:
@@ -41,8 +41,8 @@ def fails(board: Board, folder: Path, **options: Any) -> EngineError:
 def test_a_run_that_goes_well(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, WORKS, monkeypatch)
     seen: list[tuple[int, int]] = []
-    execution = run(nucleo, tmp_path, progress=lambda *at: seen.append(at), read_cycle_counter=True)
-    assert execution.complete and np.array_equal(execution.outputs, given(9)[:, :OUTPUTS])
+    execution = run(nucleo, tmp_path, progress=lambda *at: seen.append(at), cycle_counter=True)
+    assert execution.complete and np.array_equal(execution.answers.view(INT8), given(9)[:, :OUTPUTS])
     assert execution.instructions is not None and execution.instructions.tolist() == [
         100,
         101,
@@ -128,18 +128,18 @@ def test_the_script_that_renode_gets(nucleo: Board, tmp_path: Path, monkeypatch:
     install(tmp_path, f"open({str(tmp_path / 'seen')!r}, 'w').write(script)\n" + WORKS, monkeypatch)
     run(nucleo, tmp_path, jobs=1, cycles_per_instruction=1.37)
     lines = (tmp_path / "seen").read_text().splitlines()
-    folder = lines[0].removeprefix("include @").removesuffix("/mcusim_mailbox.cs")
+    folder = lines[0].removeprefix("include @").removesuffix("/0/mcusim_mailbox.cs")
     assert [line.replace(folder, "L") for line in lines] == [
-        "include @L/mcusim_mailbox.cs",
-        "include @L/mcusim_job.cs",
+        "include @L/0/mcusim_mailbox.cs",
+        "include @L/0/mcusim_job.cs",
         'mach create "board"',
-        "machine LoadPlatformDescription @L/board.repl",
+        "machine LoadPlatformDescription @L/0/board.repl",
         "machine AddMailbox",
         "emulation SetGlobalAdvanceImmediately true",
         'emulation SetGlobalQuantum "0.01"',
-        "sysbus LoadELF @L/firmware.elf",
+        "sysbus LoadELF @L/0/firmware.elf",
         "sysbus.cpu VectorTableOffset 0x08000000",
-        'sysbus.mailbox Run "L/0/job.txt"',
+        'sysbus.mailbox Run "L/0/0/job.txt"',
     ]
 
 
@@ -166,16 +166,18 @@ def test_a_platform_is_needed(nucleo: Board, tmp_path: Path) -> None:
 
 def test_another_firmware(nucleo: Board, tmp_path: Path) -> None:
     made = firmware(tmp_path)
-    moved = replace(made, symbols=made.symbols | {"mcusim_vectors": replace(made.symbols["cnn"], address=0xC000)})
-    without = replace(made, symbols={name: s for name, s in made.symbols.items() if name != "mcusim_mailbox"})
+    symbols = made.image.symbols
+    moved = {**symbols, "mcusim_vectors": replace(symbols["cnn"], address=0xC000)}
+    without = {name: symbol for name, symbol in symbols.items() if name != "mcusim_mailbox"}
     for wrong, words in (
-        (moved, "was linked for flash at 0x0000C000"),
-        (without, "has no mailbox for samples"),
-        (replace(made, symbols={}), "was linked for flash at 0x00000000"),
-        (replace(made, host=True), "is for the host engine"),
+        ({"symbols": moved}, "was linked for flash at 0x0000C000"),
+        ({"symbols": without}, "has no mailbox for samples"),
+        ({"symbols": {}}, "was linked for flash at 0x00000000"),
+        ({"board": None}, "is for the host engine"),
     ):
         with pytest.raises(EngineError, match=words):
-            renode.run(wrong, nucleo, given(2), INT8, OUTPUTS, folder=tmp_path, jobs=1)
+            other = replace(made, image=replace(made.image, **wrong))
+            run_engine(renode, other, nucleo, given(2), tmp_path)
 
 
 def test_samples_of_another_size(nucleo: Board, tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_samples_of_another_size(nucleo: Board, tmp_path: Path) -> None:
 def test_a_profile_needs_its_files(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, WORKS, monkeypatch)
     with pytest.raises(EngineError, match="the profile is not readable"):
-        renode_profile.profile(firmware(tmp_path), nucleo, given(2), folder=tmp_path / "run", jobs=1)
+        run(nucleo, tmp_path, given(2), profile=True)
 
 
 def test_no_renode(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

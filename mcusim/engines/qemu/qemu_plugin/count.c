@@ -9,7 +9,7 @@
  * (A synchronous fault leaves a block in its middle, and so does access to a device on QEMU >= 8.2; neither happens
  * inside a model: the first ends the run, the second it does not do.)
  *
- * Options: cnn=ADDRESS return=ADDRESS nonce=TEXT read=PATH.. oracle=on probe=on
+ * Options: from=ADDRESS to=ADDRESS nonce=TEXT read=PATH.. oracle=on probe=on
  * Files, in the working folder: counts.bin, a uint64 for each call; plugin.txt, written last, "nonce total calls confined".
  */
 #define _GNU_SOURCE /* O_PATH */
@@ -130,9 +130,9 @@ static bool parse(char *argument)
         return false;
     }
     *value++ = '\0';
-    if (!strcmp(argument, "cnn")) {
+    if (!strcmp(argument, "from")) {
         options.cnn = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "return")) {
+    } else if (!strcmp(argument, "to")) {
         options.after_cnn = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "nonce")) {
         options.nonce = value;

@@ -1,4 +1,4 @@
-"""Whole firmware sources: what goes in, and memory protection that allows exactly what the map has."""
+"""Memory protection that allows exactly what the map has."""
 
 from __future__ import annotations
 
@@ -8,34 +8,11 @@ from hypothesis import strategies as st
 
 from mcusim.boards.board import MemoryMap
 from mcusim.boards.chip import Region
-from mcusim.boards.load import board_names, load_board
-from mcusim.line.emit_firmware import MpuRegion, emit_firmware, emit_for, emit_host, memory_protection
-from mcusim.line.sources import Sources
+from mcusim.boards.load import board_names
+from mcusim.cores.armv7m.memory_protection import MpuRegion, mpu_regions
+from mcusim.engines import ENGINES
 from mcusim.system.errors import ConfigurationError
-
-LIBRARY = Sources({"model.c": "", "model.h": ""})
-
-
-def test_parts() -> None:
-    board = load_board("nucleo_l452re_p")
-    firmware = emit_firmware(LIBRARY, board, board.memory)
-    host = emit_host(LIBRARY)
-    assert {"model.c", "linker.ld", "harness/startup.c", "harness/transport_semihosting.c"} <= set(firmware.files)
-    assert "harness/transport_stdio.c" in host.files and "linker.ld" not in host.files
-    assert firmware.files["harness/main.c"] == host.files["harness/main.c"]  # the same loop everywhere
-    assert emit_for("host", LIBRARY, board) == host and emit_for("qemu", LIBRARY, board) == firmware
-
-
-def test_a_library_may_not_replace_the_harness() -> None:
-    with pytest.raises(ValueError, match="in both sets"):
-        emit_host(Sources({"harness/main.c": ""}))
-
-
-def test_linker_script_follows_the_map() -> None:
-    edge = load_board("sparkfun_edge")
-    real, emulated = (emit_for(engine, LIBRARY, edge).files["linker.ld"] for engine in ("board", "qemu"))
-    assert "flash (rx) : ORIGIN = 0x0000C000, LENGTH = 999424" in real and real.count("ORIGIN = 0x10000000") == 1
-    assert "ORIGIN = 0x20000000, LENGTH = 393216" in emulated and ".reset :" in emulated and ".reset :" not in real
+from tests.every_board import board_with
 
 
 def block(region: MpuRegion) -> Region:
@@ -53,11 +30,12 @@ def allowed(regions: tuple[MpuRegion, ...], address: int) -> str:
 
 
 @pytest.mark.parametrize("name", board_names())
-@pytest.mark.parametrize("engine", ["qemu", "board"])
+@pytest.mark.parametrize("engine", ["qemu", "renode"])
 def test_protection_of_the_boards(name: str, engine: str) -> None:
-    board = load_board(name)
-    memory = board.memory_for(engine)
-    regions = memory_protection(memory)
+    memory_map = ENGINES[engine].FACTS.memory_map
+    assert memory_map is not None
+    memory = memory_map(board_with(name, engine))
+    regions = mpu_regions(memory)
     for address, access in (
         (memory.flash.origin, "rx"),
         (memory.flash.end - 1, "rx"),
@@ -79,7 +57,7 @@ def test_protection_is_exact_or_refused(origin_kib: int, size_kib: int) -> None:
     ram = Region(origin=0x10000000 + origin_kib * 1024, size_bytes=size_kib * 1024)
     memory = MemoryMap(flash=Region(origin=0, size_bytes=1 << 20), ram=ram, stack_bytes=512)
     try:
-        regions = memory_protection(memory)
+        regions = mpu_regions(memory)
     except ConfigurationError as error:
         assert "takes" in error.what and error.hint
         return

@@ -1,16 +1,16 @@
-"""Fault record of a firmware (codegen/harness/fault.h), or QEMU's dump of a lockup -> an error in words."""
+"""Fault record of a firmware (codegen/harness/armv7m/fault.h) -> an error in words."""
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import MemoryMap
-from mcusim.engines.source_lines import called_function, callers, function_at, locate, program_counter
-from mcusim.line.build import Firmware
+from mcusim.cores.armv7m.calls import called_function, callers, locate
+from mcusim.cores.source_lines import function_at
 from mcusim.system.errors import EngineError
+from mcusim.system.image import Image
 
 _MAGIC = 0x544C4146
 _WORDS = 26
@@ -90,12 +90,18 @@ def parse_fault(data: bytes) -> Fault | None:
 
 
 def explain_fault(
-    fault: Fault, firmware: Firmware, memory: MemoryMap, first_sample: int, folder: Path, *, told: str | None = None
-) -> EngineError:
-    """What the firmware did wrong, in which sample and line. `told`: the cause, when the emulator knows it."""
+    record: bytes, image: Image, memory: MemoryMap, first_sample: int, folder: Path, told: str | None = None
+) -> EngineError | None:
+    """What the firmware did wrong, in which sample and line; None when `record` is not a whole one.
+
+    `told`: the cause, when the emulator knows it.
+    """
+    fault = parse_fault(record)
+    if fault is None:
+        return None
     cause = told or describe_cause(fault, memory)
     overflow = cause.startswith("stack overflow")
-    places = _places(fault, firmware)
+    places = _places(fault, image)
     where = ", ".join(places or ["an unknown place"]) + "\n" + _table(fault)
     hint = (
         f"raise stack_bytes in [memory] of the board file ({memory.stack_bytes} now)"
@@ -107,19 +113,19 @@ def explain_fault(
     )
 
 
-def _places(fault: Fault, firmware: Firmware) -> list[str]:
+def _places(fault: Fault, image: Image) -> list[str]:
     """Where it happened, then who called, as far as the registers and the stack tell."""
     pc, lr = fault.registers.get("pc"), fault.registers.get("lr")
     if pc is None or lr is None:
-        calls = callers(firmware, fault.stack)
+        calls = callers(image, fault.stack)
         # The core could not save pc and lr: a function that has not stored its return address is not on the stack.
-        places = [f"{called_function(firmware, calls[0]) or 'an unknown function'} or what it calls"] if calls else []
+        places = [f"{called_function(image, calls[0]) or 'an unknown function'} or what it calls"] if calls else []
     else:
         # In the same function, lr only tells of a call that has long come back.
-        from_leaf = function_at(firmware, lr) != function_at(firmware, pc)
-        calls = callers(firmware, (lr, *fault.stack) if from_leaf else fault.stack)
-        places = [locate(firmware, pc)]
-    return places + [f"called by {locate(firmware, call)}" for call in dict.fromkeys(calls)]
+        from_leaf = function_at(image, lr) != function_at(image, pc)
+        calls = callers(image, (lr, *fault.stack) if from_leaf else fault.stack)
+        places = [locate(image, pc)]
+    return places + [f"called by {locate(image, call)}" for call in dict.fromkeys(calls)]
 
 
 def describe_cause(fault: Fault, memory: MemoryMap) -> str:
@@ -159,17 +165,3 @@ def _table(fault: Fault) -> str:
     status = f"{_exception_name(fault.exception)}: cfsr {fault.cfsr:08x} ({bits}) hfsr {fault.hfsr:08x}"
     status += f" mmfar {fault.mmfar:08x} bfar {fault.bfar:08x}"
     return "\n".join(f"      {line}" for line in (*lines, f" {status}"))
-
-
-def explain_lockup(log: str, firmware: Firmware, machine: str, sample: int, folder: Path) -> EngineError:
-    """A fault in the fault handler, or before there was one: QEMU gives up and prints the registers."""
-    pc = program_counter(log)
-    place = "an unknown place" if pc is None else locate(firmware, pc)
-    registers = [f"      {line}" for line in log.splitlines() if re.match(r"R\d\d=|XPSR=", line)]
-    reason = re.search(r"Lockup: (.*)", log)
-    what = f"the core locked up in sample {sample}: {reason[1]}" if reason else f"QEMU gave up in sample {sample}"
-    started = pc is not None and function_at(firmware, pc) is not None
-    hint = f"has machine {machine!r} a Cortex-M4F, and memory where the board file says?"
-    return EngineError(
-        what, where="\n".join([place, *registers]), hint=f"the run is kept in {folder}" if started else hint
-    )

@@ -1,5 +1,5 @@
 /* What is known about a fault. Every member is one 32-bit word; the order is a promise to
- * mcusim/engines/faults.py and to any transport. */
+ * mcusim/cores/armv7m/faults.py and to any transport. */
 #ifndef MCUSIM_FAULT_H
 #define MCUSIM_FAULT_H
 
@@ -7,7 +7,7 @@
 
 #define FAULT_RECORD_MAGIC 0x544C4146u /* "FALT" */
 
-typedef struct {
+typedef struct fault_record {
     uint32_t magic;
     uint32_t exception;     /* number of the exception that was taken: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault.. */
     uint32_t samples_done;  /* so the fault happened in this sample of the run, counted from 0 */

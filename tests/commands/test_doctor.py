@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.commands import examination as doctor
-from mcusim.commands.examination import Row, examine
+from mcusim.commands.doctor import examine
 from mcusim.engines.qemu import plugin
 from mcusim.engines.renode import installation as renode_installation
 from mcusim.engines.renode.installation import Installation
 from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.system.tool import Tool
 
 
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, Tool]:
     return {row.name: row for row in examine()}
 
 
@@ -89,7 +89,7 @@ def no_renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     renode_installation.ask_program.cache_clear()
 
 
-def renode_rows() -> tuple[Row, Row]:
+def renode_rows() -> tuple[Tool, Tool]:
     found = rows()
     return found["Renode"], found["pyrenode3"]
 
@@ -97,7 +97,7 @@ def renode_rows() -> tuple[Row, Row]:
 def test_renode_is_not_there(no_renode: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
     monkeypatch.setattr(subprocess, "Popen", lambda *words, **_: started.append(words))
-    renode, python = doctor._renode()
+    renode, python = renode_installation.tools()
     assert started == [], "looking for what is not there must not take time"
     assert renode.found is None and renode.install and renode.install.startswith(INSTALL)
     assert python.found is None and python.install == INSTALL

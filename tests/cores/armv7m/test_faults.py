@@ -5,18 +5,18 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
 from mcusim.boards.load import board_names
+from mcusim.cores.armv7m.faults import Fault, describe_cause, parse_fault
 from mcusim.engines.engine import Engine
-from mcusim.engines.faults import Fault, describe_cause, parse_fault
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
 from mcusim.line.sources import Sources
 from mcusim.system.errors import EngineError
 from tests.every_board import board_with
+from tests.jobs import run
 from tests.tiny_library import build_library, library, samples
 
 ARM, RENODE = pytest.mark.arm, pytest.mark.renode
@@ -100,15 +100,15 @@ CASES = [
 def test_fault_is_named_with_sample_and_line(
     engine: Engine, name: str, board_name: str, build_folder: Path, tmp_path: Path
 ) -> None:
-    board = board_with(board_name, engine.NAME)
+    board = board_with(board_name, engine.FACTS.name)
     _, cause, place = FAULTS[name]
     if engine is renode:
         cause, place = IN_RENODE.get(name, (cause, place))
-    firmware = build_library(faulty_library(), board, build_folder, engine.NAME)
+    firmware = build_library(faulty_library(), board, build_folder, engine.FACTS.name)
     inputs = samples(8)
     inputs[FAULTY_SAMPLE, 0] = 100 + list(FAULTS).index(name)
     with pytest.raises(EngineError) as caught:
-        engine.run(firmware, board, inputs, np.dtype("int8"), 4, folder=tmp_path, jobs=2)
+        run(engine, firmware, board, inputs, tmp_path, jobs=2)
     assert caught.value.what.startswith(f"the firmware faulted in sample {FAULTY_SAMPLE}: ")
     assert cause in caught.value.what
     assert caught.value.where is not None and place in caught.value.where
@@ -121,9 +121,9 @@ ENGINES = [pytest.param(qemu, marks=ARM, id="qemu"), pytest.param(renode, marks=
 @pytest.mark.parametrize("engine", ENGINES)
 def test_registers_are_those_of_the_fault(engine: Engine, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     values = " ".join(f"mov r{i}, #{0x10 + i}\\n" for i in range(12))
-    firmware = build_library(library(f'__asm__ volatile("{values} udf #0");'), nucleo, build_folder, engine.NAME)
+    firmware = build_library(library(f'__asm__ volatile("{values} udf #0");'), nucleo, build_folder, engine.FACTS.name)
     with pytest.raises(EngineError) as caught:
-        engine.run(firmware, nucleo, samples(1), np.dtype("int8"), 4, folder=tmp_path, jobs=1)
+        run(engine, firmware, nucleo, samples(1), tmp_path)
     assert caught.value.where is not None
     for i in range(12):
         assert f"r{i} {0x10 + i:08x}" in caught.value.where
@@ -141,12 +141,12 @@ __attribute__((noinline)) static int depth(int n)
 }
 """
     sources = library("output[0] = (number_t)depth(input[1] & 15);", declarations)
-    firmware = build_library(sources, nucleo, build_folder, engine.NAME)
+    firmware = build_library(sources, nucleo, build_folder, engine.FACTS.name)
     inputs = samples(4)
     used = []
     for deepest in (1, 11):
         inputs[:, 1] = deepest
-        used.append(engine.run(firmware, nucleo, inputs, np.dtype("int8"), 4, folder=tmp_path, jobs=1).stack_bytes)
+        used.append(run(engine, firmware, nucleo, inputs, tmp_path).stack_bytes)
     assert used[0] is not None and used[1] is not None
     assert (used[1] - used[0]) % 10 == 0 and 600 <= used[1] - used[0] <= 1000
 
@@ -182,7 +182,7 @@ def test_lockup_is_decoded(nucleo: Board, build_folder: Path, tmp_path: Path) ->
     """A fault while the core cannot take one (here: FAULTMASK set, as in a fault handler)."""
     firmware = build_library(library('__asm__ volatile("cpsid f\\n udf #0");'), nucleo, build_folder, "qemu")
     with pytest.raises(EngineError) as caught:
-        qemu.run(firmware, nucleo, samples(1), np.dtype("int8"), 4, folder=tmp_path, jobs=1)
+        run(qemu, firmware, nucleo, samples(1), tmp_path)
     assert caught.value.what.startswith("the core locked up in sample 0: ")
     assert caught.value.where is not None
     assert "cnn (model.c:" in caught.value.where and "R15=" in caught.value.where

@@ -6,9 +6,12 @@ import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
-from mcusim.case import Bench, Outcome, Setting, run_case
+import pytest
+
 from mcusim.experiment.case import Case
+from mcusim.line.case import Bench, Outcome, Setting, run_case
 from mcusim.line.watcher import Silent
+from mcusim.pipeline import run
 from tests.lines import FakeStages, experiment
 from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)
 
@@ -33,3 +36,23 @@ def test_what_goes_to_another_process_and_comes_back_is_a_value(stages: FakeStag
     assert (setting_there, case_there) == (setting, case)
     back = pickle.loads(pickle.dumps(run_case(setting_there, case_there, Bench(Silent()))))
     assert back.run == run_case(setting, case, Bench(Silent())).run
+
+
+def test_an_engine_is_opened_once_and_closed_at_the_end(stages: FakeStages, tmp_path: Path) -> None:
+    setting = Setting(experiment(tmp_path, "a", "b"), tmp_path / "out")
+    engine = stages.engine
+    with Bench(Silent()) as bench:
+        assert engine.opened == 0, "nobody has asked for it"
+        assert len(outcomes(setting, setting.experiment.cases(), bench)) == engine.runs == 4
+        assert (engine.opened, engine.closed) == (1, 0)
+    assert (engine.opened, engine.closed) == (1, 1)
+
+
+def test_an_engine_is_closed_after_a_bug(stages: FakeStages, tmp_path: Path) -> None:
+    def trouble(number: int) -> None:
+        raise ZeroDivisionError
+
+    stages.engine.trouble = trouble
+    with pytest.raises(ZeroDivisionError):
+        run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert (stages.engine.opened, stages.engine.closed) == (1, 1)

@@ -1,8 +1,5 @@
 /* cnn() between two addresses that an engine can watch. */
 #include "harness.h"
-
-#if defined(__arm__)
-
 #include "mailbox.h"
 
 uint32_t mcusim_model_cycles, mcusim_cycle_counter = DWT_CYCCNT;
@@ -12,7 +9,7 @@ uint32_t mcusim_model_cycles, mcusim_cycle_counter = DWT_CYCCNT;
  *
  * The doorbells of mailbox.h ring just before and after. An emulator knows how much was executed where a block begins,
  * so each of them stands behind a branch; CallInstructions of mcusim_mailbox.cs are those from label 1 to the call. */
-__attribute__((naked)) void mcusim_infer(const number_t *input, number_t *output)
+__attribute__((naked)) void mcusim_infer(const void *sample, void *answer)
 {
     __asm__ volatile(
         "push  {r4, r5, r6, lr}\n"
@@ -36,17 +33,6 @@ __attribute__((naked)) void mcusim_infer(const number_t *input, number_t *output
         :
         : [doorbells] "i"(ITM_STIMULUS), [cycle_counter] "i"(&mcusim_cycle_counter), [begins] "i"(4 * DOORBELL_MODEL_BEGINS),
           [returned] "i"(4 * DOORBELL_MODEL_RETURNED), [cycles] "i"(&mcusim_model_cycles));
-    (void)input;
-    (void)output;
+    (void)sample;
+    (void)answer;
 }
-
-#else
-
-uint32_t mcusim_model_cycles, mcusim_cycle_counter;
-
-void mcusim_infer(const number_t *input, number_t *output)
-{
-    cnn(input, output);
-}
-
-#endif

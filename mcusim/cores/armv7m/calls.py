@@ -1,64 +1,31 @@
-"""Address -> function, file and line; stack contents -> who called."""
+"""Thumb code: where an address is in the source; who called, guessed from what lies on the stack."""
 
 from __future__ import annotations
 
-import bisect
 import re
 import struct
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
-from mcusim.line.build import Firmware
-from mcusim.system.command import run
+from mcusim.cores import source_lines
+from mcusim.cores.source_lines import CODE_SECTIONS, function_at
 from mcusim.system.elf import read_code
-from mcusim.system.errors import McusimError
+from mcusim.system.image import Image
 from mcusim.system.toolchain import find_arm_tool
 
-_CODE_SECTIONS = (".model", ".libraries", ".harness")
 _CALLERS_SHOWN = 4
 
 
-def locate(firmware: Firmware, address: int) -> str:
-    """``nn_dense (nn_dense.h:12) in cnn (model.c:40)`` for an address in the code, innermost inlined function first."""
-    symbol = function_at(firmware, address)
-    if symbol is None:
-        return f"0x{address:08x}, where there is no code"
-    try:
-        answer = run(
-            [find_arm_tool("addr2line"), "-f", "-i", "-e", firmware.elf, hex(address)], timeout_s=20
-        ).stdout.splitlines()
-    except McusimError:
-        return symbol
-    frames = []
-    for function, line in zip(answer[::2], answer[1::2], strict=False):
-        path, _, number = line.split(" (")[0].rpartition(":")
-        frames.append(f"{function} ({PurePosixPath(path).name}:{number})" if number.isdigit() else symbol)
-    return " in ".join(frames) or symbol
+def locate(image: Image, address: int) -> str:
+    return source_lines.locate(image, address, find_arm_tool)
 
 
-def function_at(firmware: Firmware, address: int) -> str | None:
-    """Name of the function that `address` lies in."""
-    functions = [
-        (s.address, name)
-        for name, s in firmware.symbols.items()
-        if s.kind == "function" and s.section in _CODE_SECTIONS
-    ]
-    functions.sort()
-    index = bisect.bisect_right(functions, (address, "\U0010ffff")) - 1
-    if index < 0:
-        return None
-    name = functions[index][1]
-    symbol = firmware.symbols[name]
-    return name if address < symbol.address + max(symbol.size, 1) else None
-
-
-def callers(firmware: Firmware, stack: Sequence[int]) -> list[int]:
+def callers(image: Image, stack: Sequence[int]) -> list[int]:
     """Addresses of calls, innermost first, guessed from what lies on the stack.
 
     A word counts as a return address when it is odd (Thumb), points into the code, and follows a call there. An old one
     that a function left lying in its frame is taken for one too: a hint, as every back-trace without frame pointers.
     """
-    code = read_code(firmware.elf, _CODE_SECTIONS)
+    code = read_code(image.elf, CODE_SECTIONS)
     found = (_call_before(code, word & ~1) for word in stack if word & 1)
     return [address for address in found if address is not None][:_CALLERS_SHOWN]
 
@@ -70,10 +37,10 @@ def _call_before(code: Sequence[tuple[int, bytes]], address: int) -> int | None:
     return address - 2 if _halfwords(code, address - 4)[1] & 0xFF87 == 0x4780 else None  # BLX register
 
 
-def called_function(firmware: Firmware, call: int) -> str | None:
+def called_function(image: Image, call: int) -> str | None:
     """Name of the function that the BL at `call` goes to; None for a call through a register."""
-    halfwords = _halfwords(read_code(firmware.elf, _CODE_SECTIONS), call)
-    return function_at(firmware, _branch_target(call, *halfwords)) if _is_bl(halfwords) else None
+    halfwords = _halfwords(read_code(image.elf, CODE_SECTIONS), call)
+    return function_at(image, _branch_target(call, *halfwords)) if _is_bl(halfwords) else None
 
 
 def _halfwords(code: Sequence[tuple[int, bytes]], address: int) -> tuple[int, int]:

@@ -7,24 +7,29 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from mcusim.boards.board import Board
-from mcusim.datasets import Dataset, Normalization, load_dataset
-from mcusim.engines import ENGINES, PROFILERS
-from mcusim.engines.engine import Engine, Execution
+from mcusim.cores import core_of
+from mcusim.datasets import Dataset
+from mcusim.datasets.dataset import fit_each
+from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
-from mcusim.front import Generated, generate, read_model
 from mcusim.line.build import Firmware
-from mcusim.line.measure import check_fits, measure
+from mcusim.line.fit import check_fits
+from mcusim.line.front import Generated, generate
+from mcusim.line.measure import measure
 from mcusim.line.preflight import board_of
-from mcusim.line.sources import Sources
+from mcusim.line.score import score, wanted_of
+from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import trained_model
 from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
@@ -32,12 +37,11 @@ from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
-from mcusim.system.progress import Progress
-from mcusim.tasks.classification import accuracy
-from mcusim.timing.parameters import CORTEX_M4F
+from mcusim.system.records import fields_of
+from mcusim.tasks import task_named
+from mcusim.tasks.task import Task
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
-from mcusim.workloads.generated import make_firmware
 
 
 @dataclass(frozen=True)
@@ -53,41 +57,55 @@ class Setting:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
 
 
-@dataclass(frozen=True)
-class Stages:
-    """The stages that leave this process: for tests, others may stand in."""
-
-    load_dataset: Callable[[str, Path, Progress | None], Dataset] = load_dataset
-    read_model: Callable[[Path, str], Source] = read_model
-    make_firmware: Callable[[str, Sources, Board, Path], Firmware] = make_firmware
-    engines: Mapping[str, Engine] = field(default_factory=lambda: ENGINES)
-
-
-STAGES = Stages()
-
-
 class Bench:
-    """What a process keeps from one case to the next."""
+    """What a process keeps from one case to the next. A context, that ends with what was opened in it."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self.watcher, self.stages = watcher, STAGES
+    def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
+        self.watcher, self.stages = watcher, stages or STAGES
         self.once = Once()
+        self._open: dict[str, Ready] = {}
+        self._ends = ExitStack()
+
+    def engine(self, name: str, jobs: int) -> Ready:
+        """The engine of that name, opened when it is first asked for."""
+        if name not in self._open:
+            self._open[name] = self._ends.enter_context(self.stages.engines[name].open(jobs))
+        return self._open[name]
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        self._ends.close()
 
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A model before quantization, N test samples for it (`positions` in the test set), and what it makes of them."""
+    """A model before quantization, N test samples for it (`positions` in the test set), and what it makes of them.
+
+    Samples `x`, `labels` and `answers` are records where there are several inputs or outputs. `tasks`: by output.
+    """
 
     source: Source
     x: Array
     labels: Array
     positions: Array
-    outputs: Array
+    answers: Array
+    tasks: Mapping[str, Task]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of several outputs the worst; None where no task tells one."""
+        wanted = wanted_of(self.answers, self.labels, self.tasks, [None] * len(self.tasks))
+        return score(fields_of(self.answers), wanted, self.positions).accuracy
 
 
 @dataclass(frozen=True)
 class ReadyModel:
-    """A model as C, what its firmware reads (N, ...) and what it should answer (N, outputs)."""
+    """A model as C, and of N samples: what its firmware reads, and what it should answer."""
 
     generated: Generated
     inputs: Array
@@ -115,23 +133,24 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
-    model, firmware, board = ready_model(setting, case, bench), firmware_of(setting, case, bench), board_of(case)
+    model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
+    _, board = place_of(case, bench)
     timing = timing_of(setting, case, bench)
     bench.watcher.stage(f"running {case.label}")
-    execution = bench.stages.engines[case.engine].run(
-        firmware,
+    job = Job(
+        firmware.image,
+        records(model.inputs),
+        setting.out / case.id,
         board,
-        model.inputs,
-        program.outputs[0].dtype,
-        program.outputs[0].elements,
-        folder=setting.out / case.id,
-        jobs=setting.jobs,
         stall_s=setting.experiment.target.stall_s,
         progress=bench.watcher.progress,
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
-    figures = measure(execution, origin.labels, program, firmware, model.expected, origin.positions, timing)
+    execution = bench.engine(case.engine, setting.jobs).run(job)
+    figures = measure(
+        execution, program, firmware, model.expected, origin.labels, origin.positions, origin.tasks, timing
+    )
     run = replace(
         _identity(case),
         **vars(figures),
@@ -139,10 +158,11 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         compiler=firmware.compiler,
         flags=firmware.flags,
         elf_sha256=firmware.elf_sha256,
-        clock_hz=None if case.engine == "host" else board.clock_hz,
+        clock_hz=board.clock_hz if board else None,
         parameters=graph.parameters,
         macs=graph.macs,
-        accuracy_float=accuracy(origin.outputs, origin.labels),
+        accuracy_float=origin.accuracy,
+        kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(*graph.notes, *execution.notes),
     )
     return Outcome(case, run, execution, origin.positions)
@@ -177,12 +197,14 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         dataset, path = dataset_of(setting, bench), model_file(setting, model, repeat, bench)
         bench.watcher.stage(f"reading {model.name}")
         source = bench.stages.read_model(path, model.name)
-        check_fits(source.graph, dataset)
-        if not source.normalizations and setting.experiment.dataset.normalize == "z-score":
-            source = replace(source, normalizations={"": Normalization.fit(dataset.x_train)})
+        chosen = setting.experiment.dataset
+        tasks = {name: task_named(chosen.task_of(name)) for name in dataset.outputs}
+        check_fits(source.graph, dataset, tasks)
+        if not source.normalizations and chosen.normalize == "z-score":
+            source = replace(source, normalizations=fit_each(dataset.x_train))
         positions = evenly(len(dataset.x_test), setting.experiment.target.samples)
         x, labels = source.normalized(dataset.x_test[positions]), dataset.y_test[positions]
-        return FloatModel(source, x, labels, positions, source.graph.run(x))
+        return FloatModel(source, x, labels, positions, source.graph.run(x), tasks)
 
     return bench.once.do(("float", model.name, repeat), make)
 
@@ -193,32 +215,42 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     def make() -> ReadyModel:
         origin, dataset = float_model(setting, case.model, case.repeat, bench), dataset_of(setting, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
-        generated = generate(origin.source, dataset.x_train, case.quantization)
+        generated = generate(origin.source, dataset.x_train, case.quantization, core, case.target.kernels)
         graph = generated.graph
-        expected = origin.outputs if graph is origin.source.graph else graph.run(origin.x)
+        expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)
 
-    return bench.once.do(("c", case.model.name, case.repeat, case.quantization), make)
+    _, board = place_of(case, bench)
+    core = board.chip.core if board else None
+    return bench.once.do(("c", case.model.name, case.repeat, case.quantization, core), make)
+
+
+def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:
+    """What its engine can do, and the board if that needs one."""
+    return bench.stages.engines[case.engine].FACTS, board_of(case)
 
 
 def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
     """Sources -> Firmware."""
-    library, board = ready_model(setting, case, bench).generated.library, board_of(case)
+    library = ready_model(setting, case, bench).generated.library
     bench.watcher.stage(f"building {case.label}")
-    return bench.stages.make_firmware(case.engine, library, board, setting.out / case.id)
+    return bench.stages.make_firmware(library, *place_of(case, bench), setting.out / case.id)
 
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
-    board, inputs = board_of(case), ready_model(setting, case, bench).inputs
+    inputs, (facts, board) = ready_model(setting, case, bench).inputs, place_of(case, bench)
     samples = evenly(len(inputs), setting.experiment.target.timing_samples)
-    if case.engine not in PROFILERS or board.chip.timing is None or not len(samples):
+    if not facts.profiles or board is None or board.chip.timing is None or not len(samples):
+        return None
+    parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
+    if parameters is None:
         return None
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
-    folder, profile, progress = setting.out / case.id, PROFILERS[case.engine], bench.watcher.progress
-    counts = profile(firmware, board, inputs[samples], folder=folder, jobs=setting.jobs, progress=progress)
-    return time_counts(counts, firmware.elf, board, folder, CORTEX_M4F)
+    job = Job(firmware.image, records(inputs[samples]), folder, board, progress=bench.watcher.progress, profile=True)
+    counts = bench.engine(case.engine, setting.jobs).run(job).counts
+    return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
 
 
 def _identity(case: Case) -> Run:

@@ -1,0 +1,1 @@
+"""What the cores of Armv7-M have in common: memory protection, faults, Thumb calls."""

@@ -1,0 +1,48 @@
+"""Address in an image -> function, file and line."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from mcusim.system.command import run
+from mcusim.system.errors import McusimError
+from mcusim.system.image import Image
+
+CODE_SECTIONS = (".model", ".libraries", ".harness")
+
+
+def locate(image: Image, address: int, find_tool: Callable[[str], str]) -> str:
+    """``nn_dense (nn_dense.h:12) in cnn (model.c:40)`` for an address in the code, innermost inlined function first.
+
+    `find_tool`: name of a GNU tool -> path of the one that reads this image.
+    """
+    symbol = function_at(image, address)
+    if symbol is None:
+        return f"0x{address:08x}, where there is no code"
+    try:
+        answer = run(
+            [find_tool("addr2line"), "-f", "-i", "-e", image.elf, hex(address)], timeout_s=20
+        ).stdout.splitlines()
+    except McusimError:
+        return symbol
+    frames = []
+    for function, line in zip(answer[::2], answer[1::2], strict=False):
+        path, _, number = line.split(" (")[0].rpartition(":")
+        frames.append(f"{function} ({PurePosixPath(path).name}:{number})" if number.isdigit() else symbol)
+    return " in ".join(frames) or symbol
+
+
+def function_at(image: Image, address: int) -> str | None:
+    """Name of the function that `address` lies in."""
+    functions = [
+        (s.address, name) for name, s in image.symbols.items() if s.kind == "function" and s.section in CODE_SECTIONS
+    ]
+    functions.sort()
+    index = bisect.bisect_right(functions, (address, "\U0010ffff")) - 1
+    if index < 0:
+        return None
+    name = functions[index][1]
+    symbol = image.symbols[name]
+    return name if address < symbol.address + max(symbol.size, 1) else None

@@ -1,0 +1,42 @@
+"""What a machine has, or has not: a program or package, its version, or the command that installs it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcusim.system.errors import McusimError
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One thing. `found`: its version, or None with `problem` and `install` saying what is wrong and what to type.
+
+    `needed_for` is what does not work without it; a `required` one is needed for the default line on emulated boards.
+    """
+
+    name: str
+    needed_for: str
+    required: bool
+    found: str | None
+    problem: str | None = None
+    install: str | None = None
+
+
+def looked_for(name: str, needed_for: str, look: Callable[[], str], *, required: bool = True) -> Tool:
+    """`look` gives the version, or raises what is wrong."""
+    try:
+        return Tool(name, needed_for, required, look())
+    except McusimError as error:
+        return Tool(name, needed_for, required, None, error.what, error.hint)
+
+
+def package(name: str, needed_for: str, *, required: bool, install: str, others: tuple[str, ...] = ()) -> Tool:
+    """A Python package, under its own name or one of `others`."""
+    for distribution in (name, *others):
+        try:
+            return Tool(name, needed_for, required, importlib.metadata.version(distribution))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Tool(name, needed_for, required, None, f"the Python package {name!r} is not installed", install)
