@@ -26,7 +26,7 @@ _CONSOLE = "console"  # the transport that needs nobody
 
 @dataclass(frozen=True)
 class GeneratedCode:
-    """`library`: what the model's generated C is."""
+    """The C of a model, in the harness of whatever runs it."""
 
     NAME: ClassVar[str] = "generated"
     library: Sources
