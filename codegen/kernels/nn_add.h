@@ -12,8 +12,8 @@ typedef struct {
 NN_KERNEL void NN_NAME(add)(const number_t *const *inputs, number_t *output, const nn_add_t p)
 {
     for (int i = 0; i < p.elements; i++) {
-        accumulator_t sum = nn_first_addend(inputs[0][i], p);
-        for (int input = 1; input < p.inputs; input++) {
+        accumulator_t sum = nn_begin_sum(inputs[0][i], p);
+        for (int input = NN_NEXT_ADDEND; input < p.inputs; input++) {
             sum += nn_addend(inputs[input][i], input, p);
         }
         output[i] = nn_finish(sum, 0, p);

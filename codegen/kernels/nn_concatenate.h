@@ -14,8 +14,8 @@ NN_KERNEL void NN_NAME(concatenate)(const number_t *restrict input, number_t *re
 {
     for (int row = 0; row < p.rows; row++) {
         for (int channel = 0; channel < p.channels; channel++) {
-            output[row * p.output_channels + p.offset + channel] = nn_convert(*input, p);
-            input++;
+            const number_t x = *input++;
+            output[row * p.output_channels + p.offset + channel] = nn_convert(x, p);
         }
     }
 }

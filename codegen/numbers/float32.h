@@ -6,7 +6,8 @@
 #define nn_finish(sum, channel, p) nn_limit(sum, p)
 
 #define NN_ADDITION NN_FINISH
-#define nn_first_addend(x, p) (x)
+#define nn_begin_sum(first, p) (first) /* 0.0f would make a sum of -0.0f positive */
+#define NN_NEXT_ADDEND 1
 #define nn_addend(x, input, p) (x)
 
 #define NN_CONVERSION

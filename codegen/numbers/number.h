@@ -6,7 +6,7 @@
  * A number system is a header that says the same things in its own way (mcusim/numbers/ has its twin):
  *
  *     NN_FINISH      nn_finish(sum, channel, p)       a sum, its bias included, becomes an output
- *     NN_ADDITION    nn_first_addend(x, p), nn_addend(x, input, p)     inputs of several scales become one sum
+ *     NN_ADDITION    nn_begin_sum(first, p), nn_addend(x, input, p) from input NN_NEXT_ADDEND on: inputs become one sum
  *     NN_CONVERSION  nn_convert(x, p)                 a stored number becomes one of another scale
  *     NN_AVERAGING   nn_average(sum, count, p)
  *
@@ -91,7 +91,12 @@ static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activat
 #define NN_LIMIT                \
     nn_activation_t activation; \
     number_t ceiling;
-#define nn_limit(x, p) clamp_to_number_t(nn_activate((x), (p).activation, (p).ceiling))
+#define nn_limit(x, p) nn_limited((x), (p).activation, (p).ceiling)
+
+static inline number_t nn_limited(accumulator_t x, nn_activation_t activation, number_t ceiling)
+{
+    return clamp_to_number_t(nn_activate(x, activation, ceiling));
+}
 
 /* How sums become outputs: the number system of the model. */
 #if NN_NUMBER_BITS == 0

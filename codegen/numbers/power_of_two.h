@@ -13,7 +13,8 @@
     int shifts[NN_ADDENDS_MAX]; /* of each input to the scale of the sum, to the left */ \
     int rounding;                                                                \
     NN_FINISH
-#define nn_first_addend(x, p) ((p).rounding + nn_shift((x), (p).shifts[0]))
+#define nn_begin_sum(first, p) ((p).rounding)
+#define NN_NEXT_ADDEND 0
 #define nn_addend(x, input, p) nn_shift((x), (p).shifts[input])
 
 #define NN_CONVERSION                                           \

@@ -163,7 +163,7 @@ class ShiftConversion:
         return LINEAR.limit(shift_left(x.astype(np.int64) + self.rounding, -self.shift), self.numbers)
 
     def fields(self) -> Fields:
-        return _unless_zero(shift=self.shift, rounding=self.rounding)
+        return {"shift": self.shift, "rounding": self.rounding} if self.shift else {}
 
 
 @dataclass(frozen=True)
