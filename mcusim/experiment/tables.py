@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
 from mcusim.numbers import SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.reports.figures import BUDGETS
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
 from mcusim.tasks import task_names
 from mcusim.training.settings import TrainingSettings
@@ -52,9 +53,15 @@ class DatasetChoice(Table):
             raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         return self
 
-    def task_of(self, output: str) -> str:
-        """Of an output of the data set, "" for an only one; classification where nothing is said."""
-        return self.task if isinstance(self.task, str) else self.task.get(output, "classification")
+    def tasks_of(self, outputs: Sequence[str]) -> dict[str, str]:
+        """Of the data set's outputs; classification where nothing is said. ConfigurationError for one it has not."""
+        if isinstance(self.task, str):
+            return dict.fromkeys(outputs, self.task)
+        for name in self.task:
+            if name not in outputs:
+                what = f"the data set has no labels for an output {name!r}"
+                raise ConfigurationError(what, where="[dataset] task", hint=suggestion(name, outputs))
+        return {name: self.task.get(name, "classification") for name in outputs}
 
 
 class Model(Table):

@@ -198,7 +198,7 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         bench.watcher.stage(f"reading {model.name}")
         source = bench.stages.read_model(path, model.name)
         chosen = setting.experiment.dataset
-        tasks = {name: task_named(chosen.task_of(name)) for name in dataset.outputs}
+        tasks = {name: task_named(task) for name, task in chosen.tasks_of(dataset.outputs).items()}
         check_fits(source.graph, dataset, tasks)
         if not source.normalizations and chosen.normalize == "z-score":
             source = replace(source, normalizations=fit_each(dataset.x_train))
