@@ -84,6 +84,11 @@ class Model(Table):
         return self
 
 
+def _pairs(table: Any) -> Any:
+    """A table of TOML -> pairs, which are a value; pydantic sees to what is no table."""
+    return tuple(table.items()) if isinstance(table, dict) else table
+
+
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
@@ -92,6 +97,16 @@ class Quantization(Table):
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     calibration_samples: Count = 1000
+    layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
+        default=(), description='a table, for example { conv1 = "int16" }'
+    )
+
+    @field_validator("layers")
+    @classmethod
+    def _known_types(cls, layers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for _, name in layers:
+            known(name, INTEGER_TYPES, "integer data type")
+        return layers
 
     @field_validator("data_type")
     @classmethod
@@ -113,6 +128,10 @@ class Quantization(Table):
                 )
         elif self.scheme == "per-network":
             _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
+            if self.layers:
+                raise Unusable(
+                    "one format is for the whole network: 'layers' has no use", "leave scheme and format out"
+                )
         elif self.format is not None:
             raise Unusable(
                 f"{self.data_type} {self.scheme} takes no format", "add scheme = 'per-network', or remove it"
@@ -129,7 +148,8 @@ class Quantization(Table):
         """`int16 Q7.9 floor`: the data type, and what differs from the default."""
         rounding = self.rounding if self.rounding != "nearest" else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
-        return " ".join(filter(None, (self.data_type, self.format, rounding, samples)))
+        others = (f"{layer}={data_type}" for layer, data_type in self.layers)
+        return " ".join(filter(None, (self.data_type, self.format, rounding, samples, *others)))
 
 
 class Target(Table):

@@ -36,6 +36,9 @@ class Chosen(Protocol):
     def rounding(self) -> Rounding: ...
     @property
     def calibration_samples(self) -> int: ...
+    @property
+    def layers(self) -> tuple[tuple[str, str], ...]:
+        """Data types of single layers."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def generate(
         scheme=chosen.scheme,
         fraction=chosen.fraction,
         rounding=chosen.rounding,
+        layers=dict(chosen.layers),
     )
     program = lower(graph, core, kernels)
     statistics = {name: Statistics(one.mean, one.std) for name, one in source.normalizations.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
@@ -46,11 +46,13 @@ def quantize(
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
+    ConfigurationError for a layer that is not there, DataError without the samples that are needed.
     """
     if data_type == "float32":
         return graph
     chosen = make_scheme(data_type, scheme, fraction, rounding)
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
+    _check_layers(graph, others)
     if len(samples) == 0 and chosen.needs_ranges:
         raise DataError(
             f"{data_type} per layer needs calibration samples",
@@ -60,19 +62,29 @@ def quantize(
     quantized: dict[str, Layer] = {}
     for layer in graph:
         own = others.get(layer.name, chosen)
-        inputs = [_converted(quantized, name, own, ranges[name]) for name in layer.inputs]
+        inputs = [_converted(graph, quantized, name, own, ranges[name]) for name in layer.inputs]
         entries = tuple(_numbers(quantized[name]) for name in inputs)
         made = layer.quantize(own, entries, ranges[layer.name])
         quantized[layer.name] = replace(made, inputs=tuple(inputs))
     return replace(graph, layers=tuple(quantized.values()), data_type=data_type, scheme=str(chosen), rounding=rounding)
 
 
-def _converted(quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:
+def _check_layers(graph: Graph, named: Iterable[str]) -> None:
+    names = [layer.name for layer in graph]
+    for name in named:
+        if name not in names:
+            what = f"model {graph.name!r} has no layer {name!r}"
+            raise ConfigurationError(what, where="[[quantization]] layers", hint=suggestion(name, names))
+
+
+def _converted(graph: Graph, quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:
     """The tensor `name` in numbers as wide as those of `scheme`, converted when it is not."""
     source = quantized[name]
     if _numbers(source).bits == scheme.bits:
         return name
     converted = f"{name}_as_int{scheme.bits}"
+    while any(converted == layer.name for layer in graph):
+        converted += "_"
     if converted not in quantized:
         convert = Convert(name=converted, inputs=(name,), shape=source.shape)
         quantized[converted] = convert.quantize(scheme, (_numbers(source),), values)

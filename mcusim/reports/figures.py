@@ -37,7 +37,7 @@ WHO_RAN = (
         "training samples, at most, that chose the scales; null for float32",
         unit="samples",
     ),
-    Row("kernels", "family of kernels: `plain`, portable C", junit=True),
+    Row("kernels", "kernels that ran, in the order of the layers: `plain`, portable C", junit=True),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),
     Row("engine_version", "its version, as it tells it", junit=True),
@@ -215,6 +215,7 @@ INSIDE = (
     Row("layers[].kind", "kind after optimization"),
     Row("layers[].macs", "as `macs`"),
     Row("layers[].kernel", "kernel that ran it: `plain`, portable C"),
+    Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
     Row(
         "layers[].cycles",
         "of the layer's function and what it calls, mean over the timed samples; null as `cycles`",

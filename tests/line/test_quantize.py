@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import calibration_subset, quantize
 from mcusim.numbers.power_of_two import Format
 from mcusim.system.errors import ConfigurationError, DataError
+from tests.compiled import run_compiled
 from tests.graphs import Builder
 
 
@@ -87,3 +90,27 @@ def test_refusals() -> None:
         quantize(graph, np.zeros((4, 24, 5)), "int8")
     with pytest.raises(DataError, match="sample 3 holds NaN"):
         quantize(graph, np.full((4, 24, 6), np.where(np.arange(4) == 3, np.nan, 0)[:, None, None]), "int8")
+
+
+def test_layers_of_another_width_are_named_and_their_inputs_converted() -> None:
+    graph, builder = network()
+    last = graph.layers[-1].name
+    quantized = quantize(graph, builder.samples(4), "int8", layers={last: "int16"})
+    convert, end = quantized.layers[-2:]
+    assert (convert.kind, end.dtype, end.inputs) == ("Convert", np.int16, (convert.name,))
+    with pytest.raises(ConfigurationError, match="has no layer 'nobody'"):
+        quantize(graph, builder.samples(4), "int8", layers={"nobody": "int16"})
+
+
+def test_a_conversion_takes_no_name_of_a_layer() -> None:
+    builder = Builder((6,))
+    builder.dense(4)
+    first, taken = builder.last.name, f"{builder.last.name}_as_int16"
+    builder.dense(3)
+    builder.layers[-1] = replace(builder.layers[-1], name=taken)
+    last = builder.add("Dense", first, arrays=(builder.weights(4, 2, fan_in=4), np.zeros(2, np.float32)))
+    joined = builder.add("Concatenate", taken, last)
+    x = builder.samples(4)
+    quantized = quantize(builder.graph(), x, "int8", layers={last: "int16", joined: "int16"})
+    assert len({layer.name for layer in quantized}) == len(quantized.layers)
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
