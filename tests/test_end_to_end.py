@@ -174,6 +174,9 @@ file = "both.keras"
 [[quantization]]
 data_type = "int8"
 [[quantization]]
+data_type = "int8"
+layers = {{ who = "int16" }}
+[[quantization]]
 data_type = "float32"
 [target]
 engine = "{engine}"
@@ -209,7 +212,7 @@ def test_several_inputs_and_outputs(several: Path, tmp_path: Path, engine: str) 
     (several / "test.toml").write_text(SEVERAL.format(engine=engine))
     assert cli.execute(["run", str(several / "test.toml"), "--out", str(tmp_path)]) == 0
     runs = Report.read(tmp_path / "report.json").runs
-    assert len(runs) == (2 if engine == "host" else 4)
+    assert [run.scheme for run in runs][:: len(runs) // 3] == ["per-layer", "mixed", ""]
     for run in runs:
         assert (run.error, run.mismatches, run.samples) == (None, 0, 20)
         assert {output.name for output in run.outputs} == {"who", "where"}
@@ -222,10 +225,11 @@ def test_several_inputs_and_outputs_are_exported(several: Path, tmp_path: Path) 
     (several / "test.toml").write_text(SEVERAL.format(engine="qemu"))
     choice = ["--board", "nucleo_l452re_p", "--data-type", "int8", "--shown", "2", "--out", str(tmp_path)]
     assert cli.execute(["export", str(several / "test.toml"), *choice]) == 0
-    folder = tmp_path / "export" / "both-int8-nucleo_l452re_p"
+    (folder,) = (tmp_path / "export").glob("both-int8_who_int16*")
     told = json.loads((folder / "case.json").read_text())
     answers = list(struct.iter_unpack(told["answer"], (folder / "expected.bin").read_bytes()))
     assert {len(answer) for answer in answers} == {3 + 5} and len(answers) == 20
+    assert told["number"] == "int16" and told["answer"] == "<3h5bx"
     decided = np.array([answer[: told["outputs"]] for answer in answers]).argmax(axis=1)
     assert decided[told["console"]["samples"]].tolist() == told["console"]["classes"]
 

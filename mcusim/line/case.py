@@ -262,7 +262,7 @@ def _identity(case: Case) -> Run:
         model=case.model.name,
         repeat=case.repeat,
         data_type=chosen.data_type,
-        scheme="" if is_float else chosen.format or chosen.scheme,
+        scheme="" if is_float else "mixed" if chosen.layers else chosen.format or chosen.scheme,
         rounding="" if is_float else chosen.rounding,
         calibration_samples=None if is_float else chosen.calibration_samples,
         board=case.board_name,

@@ -28,7 +28,7 @@ WHO_RAN = (
     Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
     Row(
         "scheme",
-        "`per-layer`, or the format of the whole network such as `Q7.9`; empty for float32",
+        "`per-layer`, `mixed` with layers of other data types, or one format for all as `Q7.9`; empty for float32",
         junit=True,
     ),
     Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
