@@ -14,7 +14,7 @@ FIND_BOARDS = (
     *("tests/platforms/test_descriptions.py", "tests/platforms/test_scripts.py", "tests/testing/test_robot_suites.py"),
     "tests/test_bit_exact_boards.py::test_an_output_of_another_width_on_every_board",
 )
-FAULTS = (
+ON_THE_CORE = (
     "tests/cores/test_cortex_m7.py",
     "tests/line/test_build.py::test_the_model_is_the_same_object_at_the_same_place",
     *(
@@ -31,7 +31,7 @@ def test_a_core(tree: Tree) -> None:
     tree.add("core")
     tree.line("mcusim/cores/__init__.py", "= (cortex_m4f,)", "= (cortex_m4f, cortex_m7)")
     tree.imported("mcusim/cores/__init__.py", "import cortex_m4f\n", "import cortex_m4f, cortex_m7\n")
-    tree.test(*FIND_BOARDS, *FAULTS, "-k", "mps2_m7 or cortex_m7 or test_cores or same_object")
+    tree.test(*FIND_BOARDS, *ON_THE_CORE, "-k", "mps2_m7 or cortex_m7 or test_cores or same_object")
     assert tree.touched() == (3, 1)
 
 

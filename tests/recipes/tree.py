@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.processes import HANG_S
+
 ROOT = Path(__file__).parents[2]
 TOYS = Path(__file__).parent / "toys"
 LEFT_OUT = (".*", "build", "dist", "*.egg-info")
@@ -27,9 +29,10 @@ class Tree:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.resolve()
         self.files: set[str] = set()
         self.lines: dict[str, int] = {}
+        self.imports: set[str] = set()
         shutil.copytree(ROOT, root, ignore=_left_out)
 
     def add(self, toy: str) -> None:
@@ -54,6 +57,7 @@ class Tree:
         """What a line of a literal needs at the top of its file."""
         assert "import" in new
         self._replace(name, old, new)
+        self.imports.add(name)
 
     def edit(self, name: str, old: str, new: str) -> None:
         """More than a line."""
@@ -62,6 +66,7 @@ class Tree:
 
     def touched(self) -> tuple[int, int]:
         """How many files, and of how many more a line."""
+        assert self.imports <= self.files | set(self.lines), "only imported"
         alone = {name for name, count in self.lines.items() if count == 1} - self.files
         return len(self.files | (set(self.lines) - alone)), len(alone)
 
@@ -73,10 +78,10 @@ class Tree:
             env={**os.environ, "PYTHONPATH": str(self.root)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANG_S,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0 and " passed" in done.stdout, done.stdout + done.stderr
 
     def text(self, name: str) -> str:
         return (self.root / name).read_text(encoding="utf-8")

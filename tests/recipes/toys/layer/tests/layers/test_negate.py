@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import find
 
+from mcusim.layers.negate import Negate
 from mcusim.line.quantize import quantize
 from mcusim.numbers.power_of_two import Format
 from tests.compiled import run_compiled
@@ -8,8 +9,6 @@ from tests.graphs import builders
 
 
 def test_the_smallest_number_saturates() -> None:
-    from mcusim.layers.negate import Negate
-
     layer = Negate(name="n", inputs=("x",), shape=(3,), numbers=Format(8, 0))
     assert layer.run(np.array([-128, 0, 127], np.int8)).tolist() == [127, 0, -127]
 
