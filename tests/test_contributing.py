@@ -22,20 +22,17 @@ RECIPES = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 
 def test_there_is_a_recipe_for_each_thing() -> None:
     names = [
-        "layer",
-        "kernel",
-        "system",
-        "format",
-        "core",
-        "board",
-        "engine",
-        "workload",
-        "task",
-        "figure",
-        "format",
-        "set",
+        *("a layer", "a kernel", "a number system", "a model format", "a core", "a board", "an engine", "a workload"),
+        *("a task", "a figure", "a report format", "a data set"),
     ]
-    assert [name.split()[-1] for name in RECIPES] == names
+    assert [name.removeprefix("Add ") for name in RECIPES] == names
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_followed(name: str) -> None:
+    """By a test that does what it says, in a copy of the tree."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "recipes").glob("test_*.py"))
+    assert f"\ndef test_{name.removeprefix('Add ').replace(' ', '_')}(tree: Tree)" in tests
 
 
 @pytest.mark.parametrize("name", RECIPES)

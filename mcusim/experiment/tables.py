@@ -146,10 +146,11 @@ class Quantization(Table):
     @property
     def label(self) -> str:
         """`int16 Q7.9 floor`: the data type, and what differs from the default."""
+        scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
         others = (f"{layer}={data_type}" for layer, data_type in self.layers)
-        return " ".join(filter(None, (self.data_type, self.format, rounding, samples, *others)))
+        return " ".join(filter(None, (self.data_type, scheme, rounding, samples, *others)))
 
 
 class Target(Table):

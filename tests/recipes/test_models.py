@@ -1,0 +1,79 @@
+"""A layer, a kernel, a number system, a model format, a data set: what becomes C."""
+
+from __future__ import annotations
+
+from tests.recipes.tree import Tree
+
+LAYERS, PLAIN = "mcusim/layers/__init__.py", "mcusim/kernels/plain.py"
+KERAS, GRAPHS = "mcusim/models/keras_layers.py", "tests/graphs.py"
+IMPORT = "from mcusim.layers.negate import Negate\n"
+
+CODE = """\
+def _negate(layer: Negate, inputs: Inputs) -> LayerCode:
+    return _one("negate", {"elements": layer.elements})
+
+
+def _reshape"""
+CONVERTER = """\
+def _negate(keras: KerasLayer) -> list[Layer]:
+    return [Negate(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
+
+
+def _reshape"""
+MOVE = """\
+    elif kind == "negate":
+        builder.add("Negate")
+    else:
+        builder.add("Softmax","""
+
+
+def test_a_layer(tree: Tree) -> None:
+    tree.add("layer")
+    tree.line(LAYERS, "    MaxPooling,", "    MaxPooling, Negate,")
+    tree.edit(PLAIN, "def _reshape", CODE)
+    tree.edit(PLAIN, "    ReLU: _relu,", "    ReLU: _relu, Negate: _negate,")
+    tree.edit(KERAS, "def _reshape", CONVERTER)
+    tree.edit(KERAS, '    "ReLU": _relu,', '    "ReLU": _relu, "Negate": _negate,')
+    for path in (LAYERS, PLAIN, KERAS):
+        tree.imported(path, "from mcusim.layers.relu", f"{IMPORT}from mcusim.layers.relu")
+    tree.line(
+        "tests/layers/test_layers.py", '    "ReLU":', '    "Negate": ((4, 3), lambda b: b.add("Negate")), "ReLU":'
+    )
+    tree.line(GRAPHS, 'sampled_from(["relu",', 'sampled_from(["negate", "relu",')
+    tree.edit(GRAPHS, '    else:\n        builder.add("Softmax",', MOVE)
+    tree.test("tests/layers", "tests/kernels", "-k", "Negate or every_layer or negate")
+    assert tree.touched() == (4, 1)
+
+
+def test_a_kernel(tree: Tree) -> None:
+    tree.add("kernel")
+    tree.line("mcusim/kernels/__init__.py", "= (plain,)", "= (plain, countdown)")
+    tree.imported("mcusim/kernels/__init__.py", "import plain\n", "import countdown, plain\n")
+    tree.test(
+        "tests/kernels", "tests/line/test_lower.py", "tests/line/test_emit.py", "tests/experiment/test_kernel_choice.py"
+    )
+    assert tree.touched() == (2, 1)
+
+
+def test_a_number_system(tree: Tree) -> None:
+    tree.add("numbers")
+    tree.line("mcusim/numbers/__init__.py", "= (power_of_two,)", "= (power_of_two, towards_zero)")
+    tree.imported("mcusim/numbers/__init__.py", "import power_of_two\n", "import power_of_two, towards_zero\n")
+    tree.test("tests/numbers/test_towards_zero.py", "tests/line/test_quantize.py", "tests/experiment/test_read.py")
+    assert tree.touched() == (2, 1)
+
+
+def test_a_model_format(tree: Tree) -> None:
+    tree.add("model_format")
+    tree.line("mcusim/models/__init__.py", "= (keras,)", "= (keras, toy)")
+    tree.imported("mcusim/models/__init__.py", "import keras\n", "import keras, toy\n")
+    tree.test("tests/models/test_toy.py", "tests/line/test_library.py", "tests/experiment/test_read.py")
+    assert tree.touched() == (1, 1)
+
+
+def test_a_data_set(tree: Tree) -> None:
+    tree.add("dataset")
+    tree.line("mcusim/datasets/__init__.py", '"uci_har": uci_har}', '"uci_har": uci_har, "quadrants": quadrants}')
+    tree.imported("mcusim/datasets/__init__.py", "import digits, npz_file", "import digits, npz_file, quadrants")
+    tree.test("tests/datasets/test_quadrants.py", "tests/datasets/test_datasets.py")
+    assert tree.touched() == (1, 1)

@@ -1,0 +1,46 @@
+"""A task, a figure, a report format: what is told of a run."""
+
+from __future__ import annotations
+
+from tests.recipes.tree import Tree
+
+
+def test_a_task(tree: Tree) -> None:
+    tree.add("task")
+    tree.line("mcusim/tasks/__init__.py", "(classification,)", "(classification, regression)")
+    tree.imported("mcusim/tasks/__init__.py", "import classification\n", "import classification, regression\n")
+    tree.test("tests/reports", "tests/tasks", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
+    assert "| `scores.mae` | | mean absolute error |" in tree.text("docs/report.md")
+    assert "| `mae_max` | mean absolute error |" in tree.text("docs/experiment.md")
+    assert tree.touched() == (1, 1)
+
+
+FIGURE = """\
+SIZE = (
+    Figure(
+        "bytes_per_mac",
+        "`rom_bytes.total / macs`",
+        word="bytes for a MAC",
+        show="{:.3f}".format,
+        better="lower",
+        of=lambda run: run.rom_bytes.total / run.macs if run.rom_bytes and run.macs else None,
+        budget=Budget("bytes_per_mac_max", "positive", lacks="size or MACs", doc="bytes of flash for a MAC"),
+    ),
+"""
+
+
+def test_a_figure(tree: Tree) -> None:
+    tree.edit("mcusim/reports/figures.py", "SIZE = (\n", FIGURE)
+    tree.test("tests/reports", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
+    assert "| `bytes_per_mac_max` | bytes of flash for a MAC |" in tree.text("docs/experiment.md")
+    assert '"bytes_per_mac" value="0.07' in tree.text("tests/golden/to_junit/full.xml")
+    assert "against `rom_bytes.total / macs`" in " ".join(tree.text("docs/report.md").split())
+    assert tree.touched() == (1, 0)
+
+
+def test_a_report_format(tree: Tree) -> None:
+    tree.add("report_format")
+    tree.line("mcusim/reports/__init__.py", '"Markdown"}', '"Markdown", "csv": "CSV"}')
+    tree.test("tests/reports/test_to_csv.py")
+    assert tree.text("tests/golden/to_csv/full.csv").startswith("model,type,board,accuracy %")
+    assert tree.touched() == (1, 1)

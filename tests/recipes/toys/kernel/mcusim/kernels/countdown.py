@@ -1,0 +1,29 @@
+"""Dense layers from their last input to the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcusim.graph import Layer
+from mcusim.kernels import plain
+from mcusim.kernels.kernel import Inputs
+from mcusim.program import LayerCode
+
+NAME = "countdown"
+SUMMARY = "dense layers on integers, from the last input to the first"
+SOURCES = ("nn_dense_countdown.h",)
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    if layer.kind != "Dense":
+        return "it is for dense layers"
+    return "its order of sums is another" if layer.numbers is None else None
+
+
+def cost(layer: Layer, inputs: Inputs) -> float:
+    return 0.9 * plain.cost(layer, inputs)
+
+
+def code(layer: Layer, inputs: Inputs) -> LayerCode:
+    made = plain.code(layer, inputs)
+    return replace(made, calls=tuple(replace(call, kernel="dense_countdown") for call in made.calls))

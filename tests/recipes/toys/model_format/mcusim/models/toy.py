@@ -1,0 +1,34 @@
+"""A file of one dense layer, as JSON -> Source."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mcusim.graph import Graph
+from mcusim.layers.dense import Dense
+from mcusim.layers.input import Input
+from mcusim.models.source import Source
+from mcusim.system.errors import MissingToolError, ModelError
+
+NAME = "toy"
+SUFFIXES = (".toy",)
+
+
+def missing() -> MissingToolError | None:
+    return None
+
+
+def read(path: Path, name: str) -> Source:
+    try:
+        told = json.loads(path.read_bytes())
+        kernel, bias = (np.asarray(told[role], np.float32) for role in ("kernel", "bias"))
+        units, elements = kernel.shape
+        bias = bias.reshape(units)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError("layer 'dense' is no dense layer", where=str(path), hint="save it again") from error
+    start = Input(name="input", inputs=(), shape=(elements,))
+    dense = Dense(name="dense", inputs=("input",), shape=(units,), kernel=kernel, bias=bias)
+    return Source(Graph((start, dense), name))
