@@ -196,19 +196,15 @@ class Graph:
         wanted = sorted(layer.name for layer in self.inputs)
         if sorted(x.dtype.names or ()) != wanted:
             have = "one array" if x.dtype.names is None else ", ".join(sorted(x.dtype.names))
-            raise DataError(
-                f"model {self.name!r} has the inputs {', '.join(wanted)}, the samples {have}",
-                hint=f"give an array for each: {', '.join(f'x_train_{name}' for name in wanted)}, ..",
-            )
+            hint = f"give an array for each: {', '.join(f'x_train_{name}' for name in wanted)}, .."
+            raise DataError(f"model {self.name!r} has the inputs {', '.join(wanted)}, the samples {have}", hint=hint)
 
     def _encoded(self, layer: Layer, x: Array) -> Array:
         x = np.asarray(x, np.float32)
         if x.shape[1:] != layer.shape:
             which = f"the model {self.name!r}" if len(self.inputs) == 1 else f"input {layer.name!r} of {self.name!r}"
-            raise DataError(
-                f"samples of shape {x.shape[1:]} do not fit {which}, which takes {layer.shape}",
-                hint="check the data set and its normalization, or choose the model trained for it",
-            )
+            hint = "check the data set and its normalization, or choose the model trained for it"
+            raise DataError(f"samples of shape {x.shape[1:]} do not fit {which}, which takes {layer.shape}", hint=hint)
         if not np.isfinite(x).all():
             index = int(np.argwhere(~np.isfinite(x))[0][0])
             raise DataError(f"sample {index} holds NaN or infinity", hint="clean the data set")

@@ -124,9 +124,8 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
     from mcusim.timing.recording import record
 
     if board is None:
-        raise ConfigurationError(
-            f"{path.name!r} is a firmware: for which board?", hint="add --board; mcusim boards lists them"
-        )
+        hint = "add --board; mcusim boards lists them"
+        raise ConfigurationError(f"{path.name!r} is a firmware: for which board?", hint=hint)
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
         counts = _counts(path, chosen, start, end, calls, Path(folder))
@@ -160,11 +159,8 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     found = [(run.label, file.parent / run.id / RECORDING) for run in runs]
     recordings = [(label, load(place)) for label, place in found if place.is_file()]
     if not recordings:
-        raise ConfigurationError(
-            f"{len(runs)} runs fit, and none has a recording",
-            where=str(file),
-            hint="engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0",
-        )
+        hint = "engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0"
+        raise ConfigurationError(f"{len(runs)} runs fit, and none has a recording", where=str(file), hint=hint)
     return recordings
 
 

@@ -102,10 +102,8 @@ def _names(present: Iterable[str], letter: str, what: str) -> tuple[str, ...]:
     plain = [key for key in present if key in (f"{letter}_train", f"{letter}_test")]
     named = [key for key in present if key.startswith((f"{letter}_train_", f"{letter}_test_"))]
     if plain and named:
-        raise DataError(
-            f"the file has {plain[0]!r} and {named[0]!r}",
-            hint=f"name every {what}, as in {letter}_train_<name>, or store an only one without a name",
-        )
+        hint = f"name every {what}, as in {letter}_train_<name>, or store an only one without a name"
+        raise DataError(f"the file has {plain[0]!r} and {named[0]!r}", hint=hint)
     names = {key.split("_", 2)[2]: key for key in named}
     for name, key in names.items():
         if not _is_printable(name):
@@ -133,9 +131,8 @@ def _read_array(archive: zipfile.ZipFile, entry: str, name: str) -> Array:
     with archive.open(entry) as file:
         shape, dtype = _header(file)
     if dtype.hasobject:
-        raise DataError(
-            f"array {name!r} holds Python objects (pickle)", hint="store plain numbers: x.astype('float32')"
-        )
+        hint = "store plain numbers: x.astype('float32')"
+        raise DataError(f"array {name!r} holds Python objects (pickle)", hint=hint)
     claimed = math.prod(shape) * dtype.itemsize
     if stored > LARGEST_FILE_BYTES or claimed > stored:
         raise DataError(f"array {name!r} claims {claimed:,} bytes, {stored:,} are stored", hint="write the file again")
@@ -160,9 +157,8 @@ def _dataset(name: str, arrays: Mapping[str, Array], inputs: Sequence[str], outp
     classes = {each: _classes_of(arrays, each, y_train[each], y_test[each]) for each in outputs}
     groups = arrays.get("groups_train")
     if groups is not None and groups.shape != (len(x_train),):
-        raise DataError(
-            f"'groups_train' has shape {groups.shape}, not {(len(x_train),)}", hint="give one for each sample"
-        )
+        hint = "give one for each sample"
+        raise DataError(f"'groups_train' has shape {groups.shape}, not {(len(x_train),)}", hint=hint)
     told = classes if len(outputs) > 1 else classes[outputs[0]]
     return Dataset(name, x_train, records_of(y_train), x_test, records_of(y_test), told, groups)
 
@@ -174,10 +170,8 @@ def _samples_of(arrays: Mapping[str, Array], array: str, inputs: Sequence[str]) 
 def _demand_one_shape(train: Floats, test: Floats, name: str) -> None:
     if train.shape[1:] != test.shape[1:]:
         keys = _key("x_train", name), _key("x_test", name)
-        raise DataError(
-            f"samples of {keys[0]!r} have shape {train.shape[1:]}, those of {keys[1]!r} {test.shape[1:]}",
-            hint="prepare both in the same way",
-        )
+        what = f"samples of {keys[0]!r} have shape {train.shape[1:]}, those of {keys[1]!r} {test.shape[1:]}"
+        raise DataError(what, hint="prepare both in the same way")
 
 
 def _together(fields: Mapping[str, Floats], array: str) -> Array:
@@ -210,18 +204,14 @@ def samples(x: Array, name: str) -> Floats:
         raise DataError(f"array {name!r} has type {x.dtype}", hint="store real numbers: x.astype('float32')")
     rank = x.ndim - 1
     if not 1 <= rank <= LARGEST_SAMPLE_RANK or x.size == 0:
-        raise DataError(
-            f"array {name!r} has shape {x.shape}",
-            hint="give (N, features), (N, length, channels) or (N, height, width, channels), none empty",
-        )
+        hint = "give (N, features), (N, length, channels) or (N, height, width, channels), none empty"
+        raise DataError(f"array {name!r} has shape {x.shape}", hint=hint)
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(x, dtype=np.float32)
     finite = np.isfinite(converted.reshape(len(x), -1)).all(axis=1)
     if not finite.all():
-        raise DataError(
-            f"array {name!r} holds NaN, infinity or numbers beyond float32, first in sample {int(np.argmin(finite))}",
-            hint="drop or repair these samples",
-        )
+        what = f"array {name!r} holds NaN, infinity or numbers beyond float32, first in sample {int(np.argmin(finite))}"
+        raise DataError(what, hint="drop or repair these samples")
     return converted
 
 
@@ -233,15 +223,13 @@ def labels(y: Array, count: int, name: str) -> Labels:
     if y.dtype.kind not in "bui":
         raise DataError(f"array {name!r} has type {y.dtype}", hint="store labels as integers: y.astype('int64')")
     if y.shape != (count,):
-        raise DataError(
-            f"array {name!r} has shape {y.shape} for {count} samples", hint="give one label for each sample"
-        )
+        hint = "give one label for each sample"
+        raise DataError(f"array {name!r} has shape {y.shape} for {count} samples", hint=hint)
     lowest, highest = int(y.min()), int(y.max())
     if lowest < 0 or highest >= MOST_CLASSES:
         wrong = lowest if lowest < 0 else highest
-        raise DataError(
-            f"array {name!r} holds label {wrong}", hint=f"number the classes 0, 1, 2, .. (at most {MOST_CLASSES})"
-        )
+        hint = f"number the classes 0, 1, 2, .. (at most {MOST_CLASSES})"
+        raise DataError(f"array {name!r} holds label {wrong}", hint=hint)
     return y.astype(np.int64)
 
 
@@ -254,9 +242,8 @@ def _classes(names: Array | None, y_train: Labels, key: str) -> tuple[str, ...]:
     else:
         raise DataError(f"array {key!r} has type {names.dtype} and shape {names.shape}", hint="give a list of strings")
     if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not all(map(_is_printable, found)):
-        raise DataError(
-            f"{len(found)} classes: {', '.join(map(repr, found[:5]))}", hint="give 2 or more, all different"
-        )
+        hint = "give 2 or more, all different"
+        raise DataError(f"{len(found)} classes: {', '.join(map(repr, found[:5]))}", hint=hint)
     return found
 
 

@@ -83,9 +83,8 @@ def _from_publisher(progress: Progress | None) -> Arrays:
 
 def _verified(path: Path, sha256: str) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise DataError(
-            f"{path.name!r} has another checksum than the published file", where=str(path), hint="fetch it again"
-        )
+        hint = "fetch it again"
+        raise DataError(f"{path.name!r} has another checksum than the published file", where=str(path), hint=hint)
     return path
 
 
@@ -139,10 +138,8 @@ def _checked(arrays: Arrays) -> Arrays:
         y = npz_file.labels(arrays[f"y_{part}"], len(x), f"y_{part}")
         found = tuple(np.bincount(y, minlength=len(counts)).tolist())
         if x.shape[1:] != (WINDOW, len(CHANNELS)) or found != counts:
-            raise DataError(
-                f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}",
-                hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}",
-            )
+            what = f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}"
+            raise DataError(what, hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}")
         arrays[f"x_{part}"] = x
     people = arrays.get("subject_train")
     if people is not None and people.shape != arrays["y_train"].shape:

@@ -37,11 +37,8 @@ def trained_model(
     if before:
         return before
     if not may_train:
-        raise ConfigurationError(
-            f"model {model.name!r} has not been trained with the settings of this experiment",
-            where=str(folder),
-            hint=f"mcusim train {experiment.path} --out {folder.parent}",
-        )
+        what = f"model {model.name!r} has not been trained with the settings of this experiment"
+        raise ConfigurationError(what, where=str(folder), hint=f"mcusim train {experiment.path} --out {folder.parent}")
     watcher.training(f"training {model.name}" + (f" #{repeat}" if repeat else ""))
     return train_model(experiment, model, repeat, dataset, folder, progress=watcher.learning)
 

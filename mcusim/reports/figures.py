@@ -26,17 +26,9 @@ WHO_RAN = (
     Row("model", "name in the experiment file"),
     Row("repeat", "0 for the first training, 1 for the one with seed + 1, .."),
     Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
-    Row(
-        "scheme",
-        "`per-layer`, or the format of the whole network such as `Q7.9`; empty for float32",
-        junit=True,
-    ),
+    Row("scheme", "`per-layer`, or the format of the whole network such as `Q7.9`; empty for float32", junit=True),
     Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
-    Row(
-        "calibration_samples",
-        "training samples, at most, that chose the scales; null for float32",
-        unit="samples",
-    ),
+    Row("calibration_samples", "training samples, at most, that chose the scales; null for float32", unit="samples"),
     Row("kernels", "family of kernels: `plain`, portable C", junit=True),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),
@@ -223,15 +215,10 @@ INSIDE = (
     Row("layers[].cycles_per_mac", "`layers[].cycles` over `layers[].macs`; null without either", unit="cycles"),
     Row("layers[].share", "of `cycles.mean`; null likewise", unit="share"),
     Row("wall_s", "time that the engine took", unit="s"),
-    Figure(
-        "emulated_mips",
-        "executed instructions, harness included, over `wall_s`; null for `host`",
-        unit="10^6/s",
-    ),
+    Figure("emulated_mips", "executed instructions, harness included, over `wall_s`; null for `host`", unit="10^6/s"),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),
     Row(
-        "error",
-        "why the run has no figures, or why they are not to be trusted: another engine found others; else null",
+        "error", "why the run has no figures, or why they are not to be trusted: another engine found others; else null"
     ),
     Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
     Row("error.message", "what is wrong"),

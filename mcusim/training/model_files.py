@@ -74,11 +74,9 @@ class ModelFiles:
         try:
             write()
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot write {path.name!r}: {error.strerror or error}",
-                where=str(path.parent),
-                hint="give a folder that can be written and has room",
-            ) from None
+            what = f"cannot write {path.name!r}: {error.strerror or error}"
+            hint = "give a folder that can be written and has room"
+            raise ConfigurationError(what, where=str(path.parent), hint=hint) from None
         finally:
             with suppress(OSError):
                 self._part.unlink()

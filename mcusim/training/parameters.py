@@ -103,7 +103,6 @@ def _for_each(values: tuple[int, ...], count: int, name: str, what: str) -> tupl
     if len(values) == 1:
         return values * count
     if len(values) != count:
-        raise ConfigurationError(
-            f"{name!r} has {len(values)} entries, {count} are needed", hint=f"give one number, or one for {what}"
-        )
+        hint = f"give one number, or one for {what}"
+        raise ConfigurationError(f"{name!r} has {len(values)} entries, {count} are needed", hint=hint)
     return values

@@ -156,11 +156,9 @@ def _score(epoch: Epoch) -> float:
 
 def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None:
     if not math.isfinite(loss):
-        raise ConfigurationError(
-            f"training diverged: the loss is {loss} in epoch {number + 1}",
-            where="[training]",
-            hint=f"give a 'learning_rate' below {settings.rate(number):g}",
-        )
+        what = f"training diverged: the loss is {loss} in epoch {number + 1}"
+        hint = f"give a 'learning_rate' below {settings.rate(number):g}"
+        raise ConfigurationError(what, where="[training]", hint=hint)
 
 
 def _record(
