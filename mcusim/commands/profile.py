@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
 
+    Found = tuple[str, Recording, Board]  # title, what was counted, where
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
 LONGEST_S = 600.0  # an ELF may run
@@ -83,13 +84,11 @@ def profile(
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
     be any firmware for a board of mcusim: it runs in QEMU, and the calls of one function are measured.
     """
-    from mcusim.boards.load import load_board
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
     found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
-    for title, recording in found:
-        where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
+    for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
         click.echo(title)
@@ -110,13 +109,7 @@ def _is_elf(path: Path) -> bool:
         return False
 
 
-def _board_of(recording: Recording, name: str | None) -> Board:
-    from mcusim.boards.load import load_board
-
-    return load_board(name or recording.board)
-
-
-def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[tuple[str, Recording]]:
+def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[Found]:
     """The ELF file, run now."""
     import tempfile
 
@@ -129,7 +122,7 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
         counts = _counts(path, chosen, start, end, calls, Path(folder))
-    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name))]
+    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
 def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, folder: Path) -> Counts:
@@ -147,8 +140,9 @@ def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, f
     return counts
 
 
-def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[tuple[str, Recording]]:
+def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:
     """The recordings that a run left beside its report."""
+    from mcusim.boards.load import load_board
     from mcusim.reports.report import Report
     from mcusim.timing.recording import RECORDING, load
 
@@ -161,7 +155,7 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     if not recordings:
         hint = "engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0"
         raise ConfigurationError(f"{len(runs)} runs fit, and none has a recording", where=str(file), hint=hint)
-    return recordings
+    return [(label, recording, load_board(recording.board)) for label, recording in recordings]
 
 
 def _parameters(chip: Chip) -> CoreParameters:

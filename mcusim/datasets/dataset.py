@@ -11,7 +11,7 @@ import numpy as np
 
 from mcusim.system.arrays import Array, Floats
 from mcusim.system.errors import DataError
-from mcusim.system.records import fields_of, records_of
+from mcusim.system.records import fields_of
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,6 @@ class Normalization:
 def fit_each(x_train: Array) -> dict[str, Normalization]:
     """Samples (plain or records) -> statistics of each input; an only one is called ""."""
     return {name: Normalization.fit(x) for name, x in fields_of(x_train).items()}
-
-
-def apply_each(x: Array, normalizations: Mapping[str, Normalization]) -> Array:
-    """Samples -> the same shape, each input by its own statistics. DataError when these are of other inputs."""
-    fields = fields_of(x)
-    if set(fields) != set(normalizations):
-        told = [", ".join(map(repr, names)) for names in (normalizations, fields)]
-        hint = "use the data set that the model was trained on"
-        raise DataError(f"the model was normalized for inputs {told[0]}, the samples have {told[1]}", hint=hint)
-    return records_of({name: normalizations[name].apply(values) for name, values in fields.items()})
 
 
 def _floats(values: Array) -> tuple[float, ...]:

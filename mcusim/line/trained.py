@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
@@ -16,9 +16,8 @@ from mcusim.reports.report import write_text
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
-
-if TYPE_CHECKING:
-    from mcusim.training.training import TrainingProgress
+from mcusim.training import training
+from mcusim.training.training import TrainingProgress
 
 
 def trained_model(
@@ -67,13 +66,11 @@ def train_model(
 
     After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
     """
-    from mcusim.training.training import train
-
     assert model.architecture is not None
     stamp = _stamp_path(folder, model, repeat)
     try:
         stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
-        files = train(
+        files = training.train(
             dataset,
             model.architecture,
             model.parameters,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-from mcusim.system.progress import Listener
-
-if TYPE_CHECKING:
-    from mcusim.reports.report import Run
-    from mcusim.training.training import TrainingProgress
+from mcusim.reports.report import Run
+from mcusim.training.training import TrainingProgress
 
 
-class Watcher(Listener, Protocol):
+class Watcher:
     """Inherit from `Silent` to hear some of it: a later version may tell more."""
+
+    def stage(self, text: str) -> None:
+        """Something begins that may take a while."""
+
+    def downloading(self, done_bytes: int, total_bytes: int) -> None:
+        """How far a file is that the stage fetches. A total of 0: the server does not tell."""
 
     def training(self, text: str) -> None:
         """A training begins."""
@@ -27,17 +28,5 @@ class Watcher(Listener, Protocol):
         """The `number`-th of `total` runs is done and in the report."""
 
 
-class Silent:
+class Silent(Watcher):
     """Nobody."""
-
-    def stage(self, text: str) -> None: ...
-
-    def downloading(self, done_bytes: int, total_bytes: int) -> None: ...
-
-    def training(self, text: str) -> None: ...
-
-    def learning(self, progress: TrainingProgress) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...
-
-    def finished(self, run: Run, number: int, total: int) -> None: ...

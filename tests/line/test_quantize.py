@@ -30,8 +30,8 @@ def test_the_error_shrinks_with_the_width(data_type: str, tolerance: float) -> N
     graph, builder = network()
     x = builder.samples(64)
     quantized = quantize(graph, x, data_type)
-    assert quantized.output.numbers is not None
-    error = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).max()
+    assert quantized.ends[0].numbers is not None
+    error = np.abs(quantized.ends[0].numbers.decode(quantized.run(x)) - graph.run(x)).max()
     assert error < tolerance
     assert quantized.data_type == data_type and quantized.scheme == "per-layer"
 
@@ -41,8 +41,8 @@ def test_nearest_is_closer_than_floor() -> None:
     x, errors = builder.samples(64), {}
     for rounding in ("nearest", "floor"):
         quantized = quantize(graph, x, "int8", rounding=rounding)
-        assert quantized.output.numbers is not None
-        errors[rounding] = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).mean()
+        assert quantized.ends[0].numbers is not None
+        errors[rounding] = np.abs(quantized.ends[0].numbers.decode(quantized.run(x)) - graph.run(x)).mean()
     assert errors["nearest"] < errors["floor"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import os
 import re
 import stat
@@ -25,7 +26,7 @@ Golden = Callable[[str, str], None]
 @pytest.mark.parametrize("make", [full_report, hostile_report, empty_report])
 def test_there_and_back(make: Callable[[], Report]) -> None:
     report = make()
-    assert Report.from_dict(report.to_dict()) == report
+    assert Report.from_json(report.to_json()) == report
     assert Report.from_json(report.to_json()).to_json() == report.to_json()
 
 
@@ -78,7 +79,7 @@ def damage(path: str, value: object) -> dict[str, Any]:
 )
 def test_a_damaged_report_is_refused(path: str, value: object, reason: str) -> None:
     with pytest.raises(DataError) as caught:
-        Report.from_dict(damage(path, value))
+        Report.from_json(json.dumps(damage(path, value)))
     assert reason in caught.value.what and caught.value.hint
 
 
