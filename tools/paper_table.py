@@ -77,7 +77,7 @@ def rows(sizes: Sequence[int]) -> Iterator[tuple[str, str, int, float, float]]:
 
 def _network(filters: int) -> Graph:
     """ResNetv1-6 for UCI-HAR, untrained."""
-    from mcusim.training import build_model
+    from mcusim.training.architectures import build_model
 
     return optimize(from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6, seed=filters)))
 

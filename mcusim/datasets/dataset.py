@@ -76,7 +76,7 @@ class Normalization:
         axes = tuple(range(x_train.ndim - 1))
         wide = x_train.astype(np.float64)
         mean, std = wide.mean(axis=axes), wide.std(axis=axes)
-        return cls(_floats(mean), _floats(np.where(std > 0, std, 1.0)))
+        return cls(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
     def apply(self, x: Floats) -> Floats:
         """(N, ..., channels) float32 -> the same shape. DataError when the number of channels differs."""
@@ -106,7 +106,3 @@ class Normalization:
 def fit_each(x_train: Array) -> dict[str, Normalization]:
     """Samples (plain or records) -> statistics of each input; an only one is called ""."""
     return {name: Normalization.fit(x) for name, x in fields_of(x_train).items()}
-
-
-def _floats(values: Array) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.atleast_1d(values))

@@ -30,7 +30,7 @@ from mcusim.line.measure import measure
 from mcusim.line.preflight import board_of
 from mcusim.line.score import score, wanted_of
 from mcusim.line.stages import STAGES, Stages
-from mcusim.line.trained import trained_model
+from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
 from mcusim.reports.report import Run, RunError
@@ -184,10 +184,8 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file:
         return model.file
-    dataset, folder = dataset_of(setting, bench), setting.out / "models"
-    return trained_model(
-        setting.experiment, model, repeat, dataset, folder, bench.watcher, may_train=setting.may_train, again=again
-    )
+    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
+    return trained.file(bench.watcher, may_train=setting.may_train, again=again)
 
 
 def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> FloatModel:

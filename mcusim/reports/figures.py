@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from mcusim.tasks import TASKS
 from mcusim.tasks.figure import Budget, Figure, Row
 
-
-def _count(number: float) -> str:
-    return f"{number:,.0f}"
+_count = "{:,.0f}".format
 
 
 def _kib(size: int) -> str:
@@ -130,7 +128,7 @@ TIME = (
         unit="ms",
         word="latency",
         heading="latency ms",
-        show=lambda value: f"{value:,.2f}",
+        show="{:,.2f}".format,
         better="lower",
         budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
     ),
@@ -143,7 +141,7 @@ ENERGY = (
         unit="uWh",
         word="energy",
         heading="energy uWh",
-        show=lambda value: f"{value:,.4f}",
+        show="{:,.4f}".format,
         better="lower",
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),

@@ -6,8 +6,8 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ class ModelFiles:
         self._best_is_new = False
         self._written = time.monotonic()
         self._part = folder / f".{stem}.{os.getpid()}.part.keras"
-        self._try_to_write(folder)
+        with self._writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._part.write_bytes(b"")
 
     def keep(self, model: Any, is_best: bool) -> None:
         self._last = model.get_weights()
@@ -54,25 +56,17 @@ class ModelFiles:
         self._written = time.monotonic()
 
     def _save(self, model: Any, weights: list[Array], path: Path) -> None:
-        def save() -> None:
+        model.set_weights(weights)
+        with self._writing(path):
             model.save(self._part)
             make_portable(self._part)
             save_normalization(self._part, self._statistics, self._record)
             os.replace(self._part, path)
 
-        model.set_weights(weights)
-        self._writing(save, path)
-
-    def _try_to_write(self, folder: Path) -> None:
-        def touch() -> None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._part.write_bytes(b"")
-
-        self._writing(touch, folder)
-
-    def _writing(self, write: Callable[[], None], path: Path) -> None:
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
         try:
-            write()
+            yield
         except OSError as error:
             what = f"cannot write {path.name!r}: {error.strerror or error}"
             hint = "give a folder that can be written and has room"
