@@ -35,57 +35,62 @@ LONGEST_REASON = 200
 
 def load(path: Path) -> Dataset:
     """DataError says what is wrong with which array, and one thing to do."""
-    try:
-        with _opened(path) as archive:
-            present = sorted(_entries(archive))
+    with _opened(path) as archive:
+        present = sorted(_entries(archive))
         inputs, outputs = _names(present, "x", "input"), _names(present, "y", "output")
         required = [_key(array, name) for array in REQUIRED for name in (inputs if array[0] == "x" else outputs)]
         classes = [_key("classes", name) for name in outputs]
         _demand_known_classes(present, classes)
-        return _dataset(path.stem, read_arrays(path, required, [*classes, "groups_train"]), inputs, outputs)
-    except DataError as error:
-        raise DataError(error.what, where=error.where or str(path), hint=error.hint) from None
+        return _dataset(path.stem, _read(archive, required, [*classes, "groups_train"]), inputs, outputs)
 
 
 def training_samples(path: Path) -> Array:
     """The samples of all inputs alone: `x_train`, or `x_train_<name>` for each of several, or an array `x`."""
     with _opened(path) as archive:
         present = sorted(_entries(archive))
-    known = [key for key in present if key == "x_train" or key.startswith("x_train_")]
-    array = "x" if not known and "x" in present else "x_train"
-    inputs = _names(known, "x", "input")
-    try:
-        arrays = read_arrays(path, [_key(array, name) for name in inputs])
+        known = [key for key in present if key == "x_train" or key.startswith("x_train_")]
+        array = "x" if not known and "x" in present else "x_train"
+        inputs = _names(known, "x", "input")
+        arrays = _read(archive, [_key(array, name) for name in inputs])
         return _together(_samples_of(arrays, array, inputs), array)
-    except DataError as error:
-        raise DataError(error.what, where=error.where or str(path), hint=error.hint) from None
 
 
 def read_arrays(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
     """The named arrays of an `.npz`, as they are. DataError when one is missing, pickled, damaged or absurdly large."""
     with _opened(path) as archive:
-        present = _entries(archive)
-        _demand_keys(present, required)
-        return {name: _read_array(archive, present[name], name) for name in (*required, *optional) if name in present}
+        return _read(archive, required, optional)
+
+
+def _read(archive: zipfile.ZipFile, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
+    present = _entries(archive)
+    for name in required:
+        if name not in present:
+            hint = suggestion(name, present) if present else "it is empty"
+            raise DataError(f"the file has no array {name!r}", hint=f"needed: {', '.join(required)}; {hint}")
+    return {name: _read_array(archive, present[name], name) for name in (*required, *optional) if name in present}
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """DataError for a file that is none, and for all that reading it may bring to light."""
+    """DataError for a file that is none, and for all that reading it may bring to light: then it says which file."""
     if not path.is_file():
         near = suggestion(path.name, [file.name for file in path.parent.glob("*.npz")] or ["none in this folder"])
         raise DataError(f"there is no data file {path.name!r}", where=str(path.parent), hint=near)
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{path.name!r} is no .npz file", hint="write it with numpy.savez_compressed()")
+        hint = "write it with numpy.savez_compressed()"
+        raise DataError(f"{path.name!r} is no .npz file", where=str(path), hint=hint)
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
+    except DataError as error:
+        raise DataError(error.what, where=str(path), hint=error.hint) from None
     except MemoryError:
-        raise DataError("the arrays do not fit into memory", hint="store fewer samples, or a smaller type") from None
+        hint = "store fewer samples, or a smaller type"
+        raise DataError("the arrays do not fit into memory", where=str(path), hint=hint) from None
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:LONGEST_REASON]
         hint = "write it again with numpy.savez_compressed()"
-        raise DataError(f"{path.name!r} is damaged: {reason}", hint=hint) from None
+        raise DataError(f"{path.name!r} is damaged: {reason}", where=str(path), hint=hint) from None
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, str]:
@@ -116,13 +121,6 @@ def _demand_known_classes(present: Iterable[str], known: Sequence[str]) -> None:
     for key in present:
         if known != ["classes"] and key not in known and (key == "classes" or key.startswith("classes_")):
             raise DataError(f"array {key!r} is for no output of this file", hint=suggestion(key, known))
-
-
-def _demand_keys(present: Mapping[str, str], required: Sequence[str]) -> None:
-    for name in required:
-        if name not in present:
-            hint = suggestion(name, present) if present else "it is empty"
-            raise DataError(f"the file has no array {name!r}", hint=f"needed: {', '.join(required)}; {hint}")
 
 
 def _read_array(archive: zipfile.ZipFile, entry: str, name: str) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
@@ -70,46 +70,32 @@ class Model(Table):
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:
         if (self.file is None) == (self.architecture is None):
-            raise Unusable(
-                f"model {self.name!r} needs either 'architecture' or 'file'",
-                "architecture = 'resnetv1' to train one, or file = 'model.keras'",
-            )
+            hint = "architecture = 'resnetv1' to train one, or file = 'model.keras'"
+            raise Unusable(f"model {self.name!r} needs either 'architecture' or 'file'", hint)
         return self
 
 
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
-    data_type: str
-    scheme: str = "per-layer"
+    data_type: Annotated[str, AfterValidator(lambda name: known(name, DATA_TYPES, "data type"))]
+    scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] = "per-layer"
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     calibration_samples: Count = 1000
-
-    @field_validator("data_type")
-    @classmethod
-    def _known_type(cls, name: str) -> str:
-        return known(name, DATA_TYPES, "data type")
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, name: str) -> str:
-        return known(name, SCHEMES, "quantization scheme")
 
     @model_validator(mode="after")
     def _format_fits(self) -> Quantization:
         if self.data_type == "float32":
             extra = sorted(self.model_fields_set - {"data_type"})
             if extra:
-                raise Unusable(
-                    f"float32 is not quantized: {extra[0]!r} has no use", "remove it, or choose an integer type"
-                )
+                hint = "remove it, or choose an integer type"
+                raise Unusable(f"float32 is not quantized: {extra[0]!r} has no use", hint)
         elif self.scheme == "per-network":
             _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
         elif self.format is not None:
-            raise Unusable(
-                f"{self.data_type} {self.scheme} takes no format", "add scheme = 'per-network', or remove it"
-            )
+            hint = "add scheme = 'per-network', or remove it"
+            raise Unusable(f"{self.data_type} {self.scheme} takes no format", hint)
         return self
 
     @property

@@ -58,8 +58,6 @@ class _Library:
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
         }
 
-    # -- one unit ------------------------------------------------------------------------------------------------------
-
     def _unit(self, unit: Unit) -> dict[str, str]:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
         suffix = "" if unit is self.program.unit else f"_{unit.name}"
@@ -152,8 +150,6 @@ class _Library:
             "lines": number_lines(constant.values),
         }
 
-    # -- model.h -------------------------------------------------------------------------------------------------------
-
     def _cnn(self) -> str:
         if self.is_record:
             return "void cnn(const model_input_t *input, model_output_t *output)"
@@ -191,8 +187,6 @@ class _Library:
             "mean": _vector(own.mean) if own else "",
             "deviation": _vector(own.std) if own else "",
         }
-
-    # -- what is copied ------------------------------------------------------------------------------------------------
 
     def _config(self, unit: Unit) -> str:
         data_type = self.program.data_type if unit is self.program.unit else unit.name
