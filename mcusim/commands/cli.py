@@ -18,11 +18,21 @@ from typing import NoReturn
 
 import click
 
-from mcusim.commands import COMMANDS, Session
+from mcusim.commands.doctor import doctor
+from mcusim.commands.engines import engines
+from mcusim.commands.export import export
+from mcusim.commands.generate import generate
+from mcusim.commands.inventory import boards, datasets, kernels, layers
+from mcusim.commands.profile import profile
+from mcusim.commands.report import report
+from mcusim.commands.run import build, evaluate, run, train
+from mcusim.commands.session import Session
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
 from mcusim.system.names import printable
 from mcusim.system.version import VERSION
 
+OF_MODELS = (run, train, generate, build, evaluate, profile, export, report)
+WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor)
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
@@ -45,7 +55,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in COMMANDS:
+for _command in (*OF_MODELS, *WHAT_THERE_IS):
     cli.add_command(_command)
 
 
@@ -56,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def execute(arguments: list[str]) -> int:
-    """Run a command line; -> exit code. Nothing but SystemExit ever leaves it."""
+    """Run a command line; -> exit code, OK where a command returns none. Nothing but SystemExit ever leaves it."""
     session = Session()
     try:
         try:

@@ -9,7 +9,7 @@ import click
 
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK, ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, suggestion
 
 if TYPE_CHECKING:
     from mcusim.engines.engine import Tell
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-def engines(context: click.Context) -> int:
+def engines(context: click.Context) -> None:
     """What can run a firmware, and whether here."""
     if context.invoked_subcommand is not None:
-        return OK
+        return
     from mcusim.engines import ENGINES
 
     rows = []
@@ -29,14 +29,14 @@ def engines(context: click.Context) -> int:
         missing = engine.missing()
         here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
         rows.append((name, ", ".join(sorted(engine.FACTS.measures)), here))
-    return print_table(("name", "measures", "runs here"), rows)
+    print_table(("name", "measures", "runs here"), rows)
 
 
 @engines.command()
 @click.argument("engine", metavar="ENGINE")
 @click.option("--force", is_flag=True, help="Again, also when it is there.")
 @click.pass_obj
-def install(session: Session, /, engine: str, force: bool) -> int:
+def install(session: Session, /, engine: str, force: bool) -> None:
     """Fetch an engine that no package manager has: renode.
 
     It goes into mcusim's cache folder, and pyrenode3 into the Python that runs mcusim.
@@ -49,12 +49,10 @@ def install(session: Session, /, engine: str, force: bool) -> int:
     chosen = ENGINES[engine]
     if chosen.FACTS.install is not None:
         _install(session, chosen.FACTS.install, force)
-        return OK
-    problem = chosen.missing()
-    if problem is not None:
+    elif problem := chosen.missing():
         raise problem  # its hint is the command of a package manager
-    click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
-    return OK
+    else:
+        click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
 
 
 def _install(session: Session, fetch: Callable[[bool, Tell, Listener], None], force: bool) -> None:

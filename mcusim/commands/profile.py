@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcusim.system.errors import OK, ConfigurationError
+from mcusim.system.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
@@ -78,7 +78,7 @@ def profile(
     rows: int,
     disassembly: Path | None,
     stacks: Path | None,
-) -> int:
+) -> None:
     """Where the cycles go, and what they were at another clock.
 
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
@@ -98,7 +98,6 @@ def profile(
             raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")
         _write(disassembly, render.to_disassembly(priced, recording))
         _write(stacks, render.to_collapsed_stacks(priced))
-    return OK
 
 
 def _is_elf(path: Path) -> bool:

@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -127,7 +126,9 @@ def _read_array(archive: zipfile.ZipFile, entry: str, name: str) -> Array:
     """One array, after its header was compared with what is stored: a lie would allocate any amount of memory."""
     stored = archive.getinfo(entry).file_size
     with archive.open(entry) as file:
-        shape, dtype = _header(file)
+        is_old = np.lib.format.read_magic(file) == (1, 0)
+        header = np.lib.format.read_array_header_1_0 if is_old else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
     if dtype.hasobject:
         hint = "store plain numbers: x.astype('float32')"
         raise DataError(f"array {name!r} holds Python objects (pickle)", hint=hint)
@@ -138,17 +139,13 @@ def _read_array(archive: zipfile.ZipFile, entry: str, name: str) -> Array:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
-def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
-
-
 def _dataset(name: str, arrays: Mapping[str, Array], inputs: Sequence[str], outputs: Sequence[str]) -> Dataset:
     of_train, of_test = _samples_of(arrays, "x_train", inputs), _samples_of(arrays, "x_test", inputs)
     for each in inputs:
-        _demand_one_shape(of_train[each], of_test[each], each)
+        train, test = of_train[each].shape[1:], of_test[each].shape[1:]
+        if train != test:
+            what = f"samples of {_key('x_train', each)!r} have shape {train}, those of {_key('x_test', each)!r} {test}"
+            raise DataError(what, hint="prepare both in the same way")
     x_train, x_test = _together(of_train, "x_train"), _together(of_test, "x_test")
     y_train = _labels_of(arrays, "y_train", outputs, len(x_train))
     y_test = _labels_of(arrays, "y_test", outputs, len(x_test))
@@ -163,13 +160,6 @@ def _dataset(name: str, arrays: Mapping[str, Array], inputs: Sequence[str], outp
 
 def _samples_of(arrays: Mapping[str, Array], array: str, inputs: Sequence[str]) -> dict[str, Floats]:
     return {each: samples(arrays[_key(array, each)], _key(array, each)) for each in inputs}
-
-
-def _demand_one_shape(train: Floats, test: Floats, name: str) -> None:
-    if train.shape[1:] != test.shape[1:]:
-        keys = _key("x_train", name), _key("x_test", name)
-        what = f"samples of {keys[0]!r} have shape {train.shape[1:]}, those of {keys[1]!r} {test.shape[1:]}"
-        raise DataError(what, hint="prepare both in the same way")
 
 
 def _together(fields: Mapping[str, Floats], array: str) -> Array:

@@ -51,7 +51,10 @@ def load(progress: Progress | None = None) -> Dataset:
 
     `groups_train` is the person. DataError when the data cannot be had or is not this data set.
     """
-    arrays = _from_data_dir() or _from_publisher(progress)
+    arrays = _from_data_dir()
+    if arrays is None:
+        url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
+        arrays = _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
     y_train, y_test = arrays["y_train"].astype(np.int64), arrays["y_test"].astype(np.int64)
     return Dataset(
         "uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, arrays.get("subject_train")
@@ -74,11 +77,6 @@ def _from_data_dir() -> Arrays | None:
         if (folder / name).is_file():
             return _from_archive(_verified(folder / name, sha256))
     return None
-
-
-def _from_publisher(progress: Progress | None) -> Arrays:
-    url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
-    return _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
 
 
 def _verified(path: Path, sha256: str) -> Path:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -57,29 +56,20 @@ class Setting:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
 
 
-class Bench:
+class Bench(ExitStack):
     """What a process keeps from one case to the next. A context, that ends with what was opened in it."""
 
     def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
+        super().__init__()
         self.watcher, self.stages = watcher, stages or STAGES
         self.once = Once()
         self._open: dict[str, Ready] = {}
-        self._ends = ExitStack()
 
     def engine(self, name: str, jobs: int) -> Ready:
         """The engine of that name, opened when it is first asked for."""
         if name not in self._open:
-            self._open[name] = self._ends.enter_context(self.stages.engines[name].open(jobs))
+            self._open[name] = self.enter_context(self.stages.engines[name].open(jobs))
         return self._open[name]
-
-    def __enter__(self) -> Bench:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.clear()
-        self._ends.close()
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,7 @@ class _Library:
         size = self.program.arena_bytes
         if not size:
             return ""
-        count = f"{size}" if self._arena_is_bytes else f"{size // self.numbers.itemsize}"
-        return f"{'uint8_t' if self._arena_is_bytes else 'number_t'} arena[{count}]"
+        return f"uint8_t arena[{size}]" if self._arena_is_bytes else f"number_t arena[{size // self.numbers.itemsize}]"
 
     @property
     def _arena_is_bytes(self) -> bool:
@@ -160,19 +159,14 @@ class _Library:
         return "number_t" if tensor.dtype == self.numbers else _ctype(tensor.dtype)
 
     def _model_h(self) -> dict[str, Any]:
-        values: dict[str, Any] = {"signature": self._cnn(), "is_record": self.is_record}
-        if self.is_record:
-            inputs = [self._member(tensor, self.inputs[tensor.name], "INPUT") for tensor in self.program.inputs]
-            outputs = [self._member(tensor, self.outputs[tensor.name], "OUTPUT") for tensor in self.program.outputs]
-            return {**values, "inputs": inputs, "outputs": outputs}
-        return {
-            **values,
-            "input": self._member(self.program.inputs[0], "", "INPUT"),
-            "output": self._member(self.program.outputs[0], "", "OUTPUT"),
-        }
+        inputs = [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs]
+        outputs = [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs]
+        own = {"inputs": inputs, "outputs": outputs} if self.is_record else {"input": inputs[0], "output": outputs[0]}
+        return {"signature": self._cnn(), "is_record": self.is_record, **own}
 
-    def _member(self, tensor: Tensor, member: str, role: str) -> dict[str, Any]:
+    def _member(self, tensor: Tensor, members: Mapping[str, str], role: str) -> dict[str, Any]:
         """What model.h says of an input or output; its macros are `MODEL_INPUT_..`, or `MODEL_X_AUDIO_..`."""
+        member = members[tensor.name] if self.is_record else ""
         macro = f"MODEL_{member.upper()}" if member else f"MODEL_{role}"
         own = self.statistics.get(tensor.name if member else "") if role == "INPUT" else None
         return {
@@ -201,14 +195,10 @@ class _Library:
         while waiting:
             name = waiting.pop()
             if name not in texts and name not in generated:
-                texts[name] = _source(name)
+                paths = (CODEGEN / folder / name for folder in FOLDERS)
+                texts[name] = next(path for path in paths if path.is_file()).read_text(encoding="utf-8")
                 waiting.extend(INCLUDE.findall(texts[name]))
         return texts
-
-
-def _source(name: str) -> str:
-    path = next(CODEGEN / folder / name for folder in FOLDERS if (CODEGEN / folder / name).is_file())
-    return path.read_text(encoding="utf-8")
 
 
 def _kernel_call(unit: Unit, step: Step, call: KernelCall) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Trained:
             "normalize": self.experiment.dataset.normalize,
             "architecture": self.model.architecture,
             "parameters": self.model.parameters,
-            "training": self.model.training.to_dict(),
+            "training": self.model.training.model_dump(),
             "seed": self._seed,
         }
         return json.loads(json.dumps(values, default=str))

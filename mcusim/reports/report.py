@@ -146,14 +146,11 @@ class Report:
     def checks_of(self, run: Run) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.run == run.id)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        plain: dict[str, Any] = json.loads(self.to_json())
-        return plain
-
     def to_json(self) -> str:
         """Keys in the order of docs/report.md. Raises ValueError for NaN and infinity, which JSON does not have."""
-        return json.dumps(_ordered(self), indent=1, allow_nan=False) + "\n"
+        values = dataclasses.asdict(self)
+        values["runs"] = [{key: run[key] for key in RUN_KEYS} for run in values["runs"]]
+        return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str | None = None) -> Report:
@@ -204,12 +201,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _ordered(report: Report) -> dict[str, Any]:
-    values = dataclasses.asdict(report)
-    values["runs"] = [{key: run[key] for key in RUN_KEYS} for run in values["runs"]]
-    return values
 
 
 @cache

@@ -6,15 +6,13 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Normalization
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError
-from mcusim.training.keras_archive import make_portable
+from mcusim.training.keras_archive import make_portable, writing
 from mcusim.training.normalization_file import save_normalization
 
 LONGEST_NAME = 100
@@ -36,7 +34,7 @@ class ModelFiles:
         self._best_is_new = False
         self._written = time.monotonic()
         self._part = folder / f".{stem}.{os.getpid()}.part.keras"
-        with self._writing(folder):
+        with writing(folder, self._part):
             folder.mkdir(parents=True, exist_ok=True)
             self._part.write_bytes(b"")
 
@@ -57,23 +55,11 @@ class ModelFiles:
 
     def _save(self, model: Any, weights: list[Array], path: Path) -> None:
         model.set_weights(weights)
-        with self._writing(path):
+        with writing(path, self._part):
             model.save(self._part)
             make_portable(self._part)
             save_normalization(self._part, self._statistics, self._record)
             os.replace(self._part, path)
-
-    @contextmanager
-    def _writing(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            what = f"cannot write {path.name!r}: {error.strerror or error}"
-            hint = "give a folder that can be written and has room"
-            raise ConfigurationError(what, where=str(path.parent), hint=hint) from None
-        finally:
-            with suppress(OSError):
-                self._part.unlink()
 
 
 def file_stem(name: str) -> str:

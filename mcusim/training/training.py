@@ -167,7 +167,7 @@ def _record(
         "classes": list(dataset.classes_of()),
         "architecture": architecture,
         "parameters": dict(parameters),
-        "training": settings.to_dict(),
+        "training": settings.model_dump(),
         "seed": seed,
         "keras": import_keras().__version__,
         "tensorflow": tensorflow.__version__,
