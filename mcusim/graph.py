@@ -149,12 +149,6 @@ class Graph:
         return tuple(Tensor(name=output.name, shape=end.shape, numbers=end.numbers) for output, end in named)
 
     @property
-    def input_shape(self) -> Shape:
-        """Of the only input."""
-        (only,) = self.inputs
-        return only.shape
-
-    @property
     def sample_dtype(self) -> np.dtype[Any]:
         """A sample as the firmware reads it, laid out as C does."""
         return record(self.inputs)
@@ -171,10 +165,6 @@ class Graph:
     @property
     def parameters(self) -> int:
         return sum(array.size for layer in self.layers for array in layer.weights.values())
-
-    @property
-    def accumulator_peak(self) -> int:
-        return max(layer.accumulator_peak for layer in self.layers)
 
     def encode(self, x: Array) -> Array:
         """Real samples -> the numbers that the firmware reads, of `sample_dtype`.

@@ -21,7 +21,7 @@ def builder() -> Builder:
 
 def test_facts() -> None:
     graph = builder().graph("facts")
-    assert (graph.input_shape, graph.ends[0].shape) == ((12, 3), (5,))
+    assert (graph.inputs[0].shape, graph.ends[0].shape) == ((12, 3), (5,))
     assert graph.parameters == 3 * 3 * 4 + 4 + 48 * 5 + 5
     assert graph.macs == 12 * 3 * 3 * 4 + 48 * 5
     assert graph.sample_dtype == np.dtype((np.float32, (12, 3)))

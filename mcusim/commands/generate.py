@@ -18,7 +18,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml|MODEL.keras")
+@click.argument("source", type=options.PATH, metavar="EXPERIMENT.toml|MODEL.keras")
 @options.out_option
 @options.model_option
 @options.type_option
@@ -26,9 +26,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 @click.option("--scheme", metavar="S", help="Of a model file: per-layer (default) or per-network.")
 @click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
 @click.option("--rounding", metavar="R", help="nearest (default) or floor.")
-@click.option(
-    "--calibration", type=click.Path(path_type=Path), metavar="F", help="Training samples (.npz), to choose scales."
-)
+@click.option("--calibration", type=options.PATH, metavar="F", help="Training samples (.npz), to choose scales.")
 @click.pass_obj
 def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> None:
     """Write the C of trained models.

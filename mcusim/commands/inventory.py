@@ -14,11 +14,9 @@ def boards() -> None:
 
     rows = []
     for board in map(load_board, board_names()):
-        flash, ram = board.memory.flash.size_bytes // 1024, board.memory.ram.size_bytes // 1024
+        sizes = (f"{region.size_bytes // 1024}" for region in (board.memory.flash, board.memory.ram))
         machine = board.qemu.machine if board.qemu else "no"
-        rows.append(
-            (board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", f"{flash}", f"{ram}", machine)
-        )
+        rows.append((board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", *sizes, machine))
     print_table(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mcusim.commands import options
 from mcusim.system.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def clock(value: str) -> int:
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path), metavar="RUN|FIRMWARE.elf")
+@click.argument("target", type=options.PATH, metavar="RUN|FIRMWARE.elf")
 @click.option(
     "--clock", "clock_hz", type=clock, metavar="HZ", help="Price it for this clock, for example 80MHz [the board's]."
 )
@@ -59,12 +60,8 @@ def clock(value: str) -> int:
 @click.option(
     "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
 )
-@click.option(
-    "--disassembly", type=click.Path(path_type=Path), metavar="F", help="Write every instruction with its cycles."
-)
-@click.option(
-    "--stacks", type=click.Path(path_type=Path), metavar="F", help="Write collapsed stacks, for a flame graph."
-)
+@click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
+@click.option("--stacks", type=options.PATH, metavar="F", help="Write collapsed stacks, for a flame graph.")
 def profile(
     target: Path,
     clock_hz: int | None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN.json")
+@click.argument("run", type=options.PATH, metavar="RUN.json")
 @options.report_options
 @click.option("--console", "to_console", is_flag=True, help="Print the table [when nothing else is asked for].")
 def report(run: Path, to_console: bool, **files: Path | None) -> None:

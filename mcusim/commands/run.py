@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.reports import FORMATS, render
-
-if TYPE_CHECKING:
-    from mcusim.reports.report import Report
 
 
 @click.command()
@@ -99,13 +96,8 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     show(report, output())
     click.echo(f"report: {out / 'report.json'}")
     write(report, files)
-    _summarize(report)
-    return report.exit_code
-
-
-def _summarize(report: Report) -> None:
-    """GitHub shows what is appended to this file on the page of the job."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary:  # GitHub shows what is appended to this file on the page of the job
         with open(summary, "a", encoding="utf-8") as file:
             file.write(render(report, "markdown") + "\n")
+    return report.exit_code

@@ -57,7 +57,7 @@ class _Reader:
 
     def read(self) -> Experiment:
         self._check_top()
-        models = tuple(self._model(index, table) for index, table in enumerate(self._array("model")))
+        models = tuple(self._model(here, table) for here, table in self._array("model"))
         if not models:
             raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
         self._check_names([model.name for model in models])
@@ -75,8 +75,8 @@ class _Reader:
     def _table(self, name: str) -> dict[str, Any]:
         return dict(self.tables.get(name, {}))
 
-    def _array(self, name: str) -> list[dict[str, Any]]:
-        return list(self.tables.get(name, []))
+    def _array(self, name: str) -> list[tuple[Place, dict[str, Any]]]:
+        return [(self.place.at(name, index), table) for index, table in enumerate(self.tables.get(name, []))]
 
     def _check_top(self) -> None:
         for name, value in self.tables.items():
@@ -105,9 +105,8 @@ class _Reader:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
         return choice
 
-    def _model(self, index: int, own: dict[str, Any]) -> Model:
+    def _model(self, here: Place, own: dict[str, Any]) -> Model:
         """A [[model]] over the [model_template] over the [training] table."""
-        here = self.place.at("model", index)
         template = self._table("model_template")
         if "file" in own:  # a trained model has no architecture: what the template says of training is not for it
             of_training = ("architecture", "parameters", "training")
@@ -153,10 +152,8 @@ class _Reader:
             raise here.at("parameters").error(error.what, error.hint) from None
 
     def _quantizations(self) -> tuple[Quantization, ...]:
-        tables = self._array("quantization") or [{"data_type": "float32"}]
         chosen: list[Quantization] = []
-        for index, table in enumerate(tables):
-            here = self.place.at("quantization", index)
+        for here, table in self._array("quantization") or [(self.place, {"data_type": "float32"})]:
             entry = validate(Quantization, table, here)
             if entry in chosen:
                 raise here.error(f"{entry.label} is there twice", "remove one")
@@ -186,8 +183,7 @@ class _Reader:
     def _expect_for(self, models: Sequence[Model]) -> tuple[ExpectFor, ...]:
         entries = []
         names = [model.name for model in models]
-        for index, table in enumerate(self._array("expect_for")):
-            here = self.place.at("expect_for", index)
+        for here, table in self._array("expect_for"):
             entry = validate(ExpectFor, table, here)
             if entry.model is not None and entry.model not in names:
                 raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))

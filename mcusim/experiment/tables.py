@@ -15,7 +15,7 @@ from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
-from mcusim.tasks import task_names
+from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 
 LARGEST_SEED = 2**31
@@ -43,7 +43,7 @@ class DatasetChoice(Table):
     @classmethod
     def _known_task(cls, told: str | dict[str, str]) -> str | dict[str, str]:
         for name in (told,) if isinstance(told, str) else told.values():
-            known(name, task_names(), "task")
+            known(name, [task.NAME for task in TASKS], "task")
         return told
 
     @model_validator(mode="after")
