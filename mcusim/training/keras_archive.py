@@ -60,11 +60,9 @@ def make_portable(path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _is_unwanted(key: str, value: Any) -> bool:

@@ -15,15 +15,10 @@ LARGEST_WIDTH = 4096
 MOST_LAYERS = 64
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    """One number is a list of one."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
 Size = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
 Sizes = Annotated[
     tuple[Size, ...],
-    BeforeValidator(_as_tuple),
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, (list, tuple)) else (value,)),
     Field(
         max_length=MOST_LAYERS,
         description=f"a whole number from 1 to {LARGEST_WIDTH}, or a list of up to {MOST_LAYERS}",
