@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import click
 
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
 from mcusim.system.errors import ConfigurationError, suggestion
-
-if TYPE_CHECKING:
-    from mcusim.engines.engine import Tell
-    from mcusim.system.progress import Listener
 
 
 @click.group(invoke_without_command=True)
@@ -41,25 +34,20 @@ def install(session: Session, /, engine: str, force: bool) -> None:
 
     It goes into mcusim's cache folder, and pyrenode3 into the Python that runs mcusim.
     """
+    from mcusim.commands.terminal import Terminal
     from mcusim.engines import ENGINES
+
+    def tell(text: str) -> None:
+        session.close()  # no bar is drawn over it
+        click.echo(text)
 
     if engine not in ENGINES:
         hint = suggestion(engine, ENGINES)
         raise ConfigurationError(f"unknown engine {engine!r}", where="mcusim engines install", hint=hint)
     chosen = ENGINES[engine]
     if chosen.FACTS.install is not None:
-        _install(session, chosen.FACTS.install, force)
+        chosen.FACTS.install(force, tell, Terminal(session))
     elif problem := chosen.missing():
         raise problem  # its hint is the command of a package manager
     else:
         click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
-
-
-def _install(session: Session, fetch: Callable[[bool, Tell, Listener], None], force: bool) -> None:
-    from mcusim.commands.terminal import Terminal
-
-    def tell(text: str) -> None:
-        session.close()  # no bar is drawn over it
-        click.echo(text)
-
-    fetch(force, tell, Terminal(session))

@@ -88,6 +88,7 @@ class _Layers:
 
 
 Body = Callable[[Tensor], Tensor]
+Architecture = Callable[[Mapping[str, Any], tuple[int, ...]], Body]  # parameters, shape of a sample
 
 
 def mlp(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
@@ -166,8 +167,4 @@ def _planes(input_shape: tuple[int, ...], architecture: str) -> int:
     return planes
 
 
-ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], tuple[int, ...]], Body]] = {
-    "mlp": mlp,
-    "cnn": cnn,
-    "resnetv1": resnetv1,
-}
+ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "cnn": cnn, "resnetv1": resnetv1}
