@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from mcusim.reports.report import Run
+from mcusim.system.progress import Listener
 from mcusim.training.training import TrainingProgress
 
 
-class Watcher:
+class Watcher(Listener):
     """Inherit from `Silent` to hear some of it: a later version may tell more."""
-
-    def stage(self, text: str) -> None:
-        """Something begins that may take a while."""
-
-    def downloading(self, done_bytes: int, total_bytes: int) -> None:
-        """How far a file is that the stage fetches. A total of 0: the server does not tell."""
 
     def training(self, text: str) -> None:
         """A training begins."""
