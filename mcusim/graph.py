@@ -5,7 +5,7 @@ integers, and every tensor has its own `Numbers`. `run` interprets either: the r
 bit, what the generated C computes on a board.
 
     Graph     layers (topological order), name, outputs
-    Layer     name, inputs (names of layers), shape (of its output, without the batch), numbers (None while float32)
+    Layer     inputs (names of layers), and its output as a Tensor: name, shape, numbers (None while float32)
 
 A sample is a record of all inputs in order, an answer one of all outputs. With one input a batch of samples is a plain
 array (N, *shape), with several a structured one (N,) whose fields are called like the inputs; outputs likewise, flat.
@@ -30,13 +30,27 @@ CHUNK_BYTES = 2**25  # memory for the largest intermediate array while interpret
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """One layer. Subclasses live one to a file in `mcusim/layers/` and are listed there in `LAYERS`."""
+class Tensor:
+    """What has a place in memory. `shape` is without the batch."""
 
     name: str
-    inputs: tuple[str, ...]
     shape: Shape
     numbers: Numbers | None = None
+
+    @property
+    def elements(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32) if self.numbers is None else self.numbers.dtype
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer(Tensor):
+    """One layer. Subclasses live one to a file in `mcusim/layers/` and are listed there in `LAYERS`."""
+
+    inputs: tuple[str, ...]
 
     INPUT: ClassVar[bool] = False  # written by the caller of `cnn()`
     VIEW: ClassVar[bool] = False  # the output is the input's memory, seen with another shape
@@ -53,14 +67,6 @@ class Layer:
     @property
     def kind(self) -> str:
         return type(self).__name__
-
-    @property
-    def elements(self) -> int:
-        return int(np.prod(self.shape))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32) if self.numbers is None else self.numbers.dtype
 
     @property
     def output_bytes(self) -> int:
@@ -137,35 +143,20 @@ class Graph:
         return tuple(self[output.layer] for output in self.outputs)
 
     @property
-    def input(self) -> Layer:
-        """The only input."""
-        (only,) = self.inputs
-        return only
-
-    @property
-    def output(self) -> Layer:
-        """The only output."""
-        (only,) = self.ends
-        return only
-
-    @property
-    def input_shape(self) -> Shape:
-        return self.input.shape
-
-    @property
-    def output_shape(self) -> Shape:
-        return self.output.shape
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The tensors of `outputs`, called like them."""
+        named = zip(self.outputs, self.ends, strict=True)
+        return tuple(Tensor(name=output.name, shape=end.shape, numbers=end.numbers) for output, end in named)
 
     @property
     def sample_dtype(self) -> np.dtype[Any]:
         """A sample as the firmware reads it, laid out as C does."""
-        return record([(layer.name, layer.dtype, layer.shape) for layer in self.inputs])
+        return record(self.inputs)
 
     @property
     def answer_dtype(self) -> np.dtype[Any]:
         """What the firmware answers, likewise; outputs are flat."""
-        named = zip(self.outputs, self.ends, strict=True)
-        return record([(output.name, layer.dtype, (layer.elements,)) for output, layer in named])
+        return record(self.output_tensors, flat=True)
 
     @property
     def macs(self) -> int:
@@ -175,17 +166,13 @@ class Graph:
     def parameters(self) -> int:
         return sum(array.size for layer in self.layers for array in layer.weights.values())
 
-    @property
-    def accumulator_peak(self) -> int:
-        return max(layer.accumulator_peak for layer in self.layers)
-
     def encode(self, x: Array) -> Array:
         """Real samples -> the numbers that the firmware reads, of `sample_dtype`.
 
         Raises DataError for a wrong shape, a missing input, NaN or infinity.
         """
         if len(self.inputs) == 1:
-            return self._encoded(self.input, np.asarray(x))
+            return self._encoded(self.inputs[0], x)
         self._check_names(x)
         samples = np.zeros(len(x), self.sample_dtype)
         for layer in self.inputs:
@@ -196,19 +183,15 @@ class Graph:
         wanted = sorted(layer.name for layer in self.inputs)
         if sorted(x.dtype.names or ()) != wanted:
             have = "one array" if x.dtype.names is None else ", ".join(sorted(x.dtype.names))
-            raise DataError(
-                f"model {self.name!r} has the inputs {', '.join(wanted)}, the samples {have}",
-                hint=f"give an array for each: {', '.join(f'x_train_{name}' for name in wanted)}, ..",
-            )
+            hint = f"give an array for each: {', '.join(f'x_train_{name}' for name in wanted)}, .."
+            raise DataError(f"model {self.name!r} has the inputs {', '.join(wanted)}, the samples {have}", hint=hint)
 
     def _encoded(self, layer: Layer, x: Array) -> Array:
         x = np.asarray(x, np.float32)
         if x.shape[1:] != layer.shape:
             which = f"the model {self.name!r}" if len(self.inputs) == 1 else f"input {layer.name!r} of {self.name!r}"
-            raise DataError(
-                f"samples of shape {x.shape[1:]} do not fit {which}, which takes {layer.shape}",
-                hint="check the data set and its normalization, or choose the model trained for it",
-            )
+            hint = "check the data set and its normalization, or choose the model trained for it"
+            raise DataError(f"samples of shape {x.shape[1:]} do not fit {which}, which takes {layer.shape}", hint=hint)
         if not np.isfinite(x).all():
             index = int(np.argwhere(~np.isfinite(x))[0][0])
             raise DataError(f"sample {index} holds NaN or infinity", hint="clean the data set")
@@ -245,9 +228,7 @@ class Graph:
             yield start, values
 
 
-def record(members: Sequence[tuple[str, np.dtype[Any], Shape]]) -> np.dtype[Any]:
-    """Arrays (name, type, shape) side by side, as C lays out a struct; an only one is no struct."""
-    if len(members) == 1:
-        _, dtype, shape = members[0]
-        return np.dtype((dtype, shape))
-    return np.dtype([(name, dtype, shape) for name, dtype, shape in members], align=True)
+def record(tensors: Sequence[Tensor], *, flat: bool = False) -> np.dtype[Any]:
+    """Side by side, as C lays out a struct; an only one is no struct. `flat`: each without its dimensions."""
+    members = [(tensor.name, tensor.dtype, (tensor.elements,) if flat else tensor.shape) for tensor in tensors]
+    return np.dtype(members[0][1:]) if len(members) == 1 else np.dtype(members, align=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Shape, record
+from mcusim.graph import Shape, Tensor, record
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 
@@ -66,23 +66,6 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """An input or output of the model."""
-
-    name: str
-    shape: Shape
-    numbers: Numbers | None
-
-    @property
-    def elements(self) -> int:
-        return int(np.prod(self.shape))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32) if self.numbers is None else self.numbers.dtype
-
-
-@dataclass(frozen=True)
 class Unit:
     """Numbers of one width. `number_bits` is 0 for float32; `header` is the C twin of the number system.
 
@@ -100,14 +83,13 @@ class Unit:
         return "float32" if self.number_bits == 0 else "int8" if self.number_bits <= 8 else "int16"
 
 
-@dataclass(frozen=True)
-class Step:
-    """One layer of the program. `kernel` is the name of what runs it, `unit` that of its Unit.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step(Tensor):
+    """One layer of the program, with its output. `kernel` is the name of what runs it, `unit` that of its Unit.
 
     `dtypes` are those of its inputs; `scratch` is None when it needs none.
     """
 
-    name: str
     kind: str
     kernel: str
     function: str
@@ -115,8 +97,6 @@ class Step:
     macs: int
     input_shapes: tuple[Shape, ...]
     dtypes: tuple[np.dtype[Any], ...]
-    shape: Shape
-    numbers: Numbers | None
     code: LayerCode
     sources: tuple[Place, ...]
     sink: Place
@@ -146,9 +126,9 @@ class Program:
     @property
     def sample_dtype(self) -> np.dtype[Any]:
         """A sample as the firmware reads it: all inputs, as C lays them out."""
-        return record([(tensor.name, tensor.dtype, tensor.shape) for tensor in self.inputs])
+        return record(self.inputs)
 
     @property
     def answer_dtype(self) -> np.dtype[Any]:
         """All outputs, likewise, each of them flat."""
-        return record([(tensor.name, tensor.dtype, (tensor.elements,)) for tensor in self.outputs])
+        return record(self.outputs, flat=True)

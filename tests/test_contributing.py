@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.commands import COMMANDS
+from mcusim.commands import cli
 from mcusim.commands.cli import INTERRUPTED
 from mcusim.system import errors
 
@@ -61,7 +61,7 @@ def test_the_literals_that_recipes_name_are_there() -> None:
 def test_the_commands_of_the_readme_exist() -> None:
     code = "\n".join(re.findall(r"`[^`]+`|^    .*$|^- run: .*$", README, re.MULTILINE))
     used = set(re.findall(r"mcusim ([a-z]+)", code))
-    assert used and used <= {command.name for command in COMMANDS}
+    assert used and used <= set(cli.cli.commands)
 
 
 def test_the_exit_codes_of_the_readme_are_those_of_the_program() -> None:

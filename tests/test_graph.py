@@ -21,7 +21,7 @@ def builder() -> Builder:
 
 def test_facts() -> None:
     graph = builder().graph("facts")
-    assert (graph.input_shape, graph.output_shape) == ((12, 3), (5,))
+    assert (graph.inputs[0].shape, graph.ends[0].shape) == ((12, 3), (5,))
     assert graph.parameters == 3 * 3 * 4 + 4 + 48 * 5 + 5
     assert graph.macs == 12 * 3 * 3 * 4 + 48 * 5
     assert graph.sample_dtype == np.dtype((np.float32, (12, 3)))
@@ -45,7 +45,7 @@ def test_ranges_reach_from_the_smallest_to_the_largest() -> None:
     graph, x = made.graph(), made.samples(20)
     ranges, answers = graph.ranges(x), graph.run(x)
     assert (ranges["input"].low, ranges["input"].high) == (x.min(), x.max())
-    assert ranges[graph.output.name].peak == pytest.approx(np.abs(answers).max())
+    assert ranges[graph.ends[0].name].peak == pytest.approx(np.abs(answers).max())
     assert ranges[graph.layers[2].name].low == 0, "behind a ReLU"
 
 

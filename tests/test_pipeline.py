@@ -71,7 +71,7 @@ def test_what_runs_share_is_done_once(engine: FakeEngine, tmp_path: Path, monkey
 
 def test_two_runs_differ_only_in_time(engine: FakeEngine, tmp_path: Path) -> None:
     def plain(out: Path) -> Any:
-        values = run(experiment(tmp_path), out, Silent()).to_dict()
+        values = json.loads(run(experiment(tmp_path), out, Silent()).to_json())
         for entry in (values, *values["runs"]):
             for key in ("started", "wall_s", "emulated_mips"):
                 entry.pop(key, None)

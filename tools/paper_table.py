@@ -64,7 +64,7 @@ def rows(sizes: Sequence[int]) -> Iterator[tuple[str, str, int, float, float]]:
     """Board, data type, filters, latency in ms, cycles for a multiply-accumulate."""
     for filters in sizes:
         source = Source(_network(filters))
-        x = np.random.default_rng(filters).normal(size=(16, *source.graph.input_shape)).astype(np.float32)
+        x = np.random.default_rng(filters).normal(size=(16, *source.graph.inputs[0].shape)).astype(np.float32)
         for chosen in (
             Quantization(data_type="float32"),
             Quantization(data_type="int16", scheme="per-network", format="Q7.9"),
@@ -77,7 +77,7 @@ def rows(sizes: Sequence[int]) -> Iterator[tuple[str, str, int, float, float]]:
 
 def _network(filters: int) -> Graph:
     """ResNetv1-6 for UCI-HAR, untrained."""
-    from mcusim.training import build_model
+    from mcusim.training.architectures import build_model
 
     return optimize(from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6, seed=filters)))
 

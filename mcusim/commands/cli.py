@@ -18,11 +18,21 @@ from typing import NoReturn
 
 import click
 
-from mcusim.commands import COMMANDS, Session
+from mcusim.commands.doctor import doctor
+from mcusim.commands.engines import engines
+from mcusim.commands.export import export
+from mcusim.commands.generate import generate
+from mcusim.commands.inventory import boards, datasets, kernels, layers
+from mcusim.commands.profile import profile
+from mcusim.commands.report import report
+from mcusim.commands.run import build, evaluate, run, train
+from mcusim.commands.session import Session
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
 from mcusim.system.names import printable
 from mcusim.system.version import VERSION
 
+OF_MODELS = (run, train, generate, build, evaluate, profile, export, report)
+WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor)
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
@@ -45,19 +55,18 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in COMMANDS:
+for _command in (*OF_MODELS, *WHAT_THERE_IS):
     cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The process `mcusim`."""
     _prepare_process()
-    code = execute(list(sys.argv[1:] if arguments is None else arguments))
-    sys.exit(code)
+    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def execute(arguments: list[str]) -> int:
-    """Run a command line; -> exit code. Nothing but SystemExit ever leaves it."""
+    """Run a command line; -> exit code, OK where a command returns none. Nothing but SystemExit ever leaves it."""
     session = Session()
     try:
         try:
@@ -78,9 +87,8 @@ def execute(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(session)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else Python complains when it flushes at the end
+        # Else Python complains when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
         return _complain(_system_error(error))
@@ -98,13 +106,9 @@ def _prepare_process() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, lambda *_: _raise_interrupt())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not os.environ.get("MCUSIM_DEBUG"):
         warnings.simplefilter("ignore")  # of libraries; they are not for users
-
-
-def _raise_interrupt() -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _complain(error: McusimError, session: Session | None = None) -> int:
@@ -113,8 +117,7 @@ def _complain(error: McusimError, session: Session | None = None) -> int:
         traceback.print_exc()
     if type(error) is McusimError:  # a bare one is a bug, see errors.py
         return _bug(error, session or Session())
-    parts = (("error", error.what), ("  in", error.where), ("  hint", error.hint))
-    for label, text in parts:
+    for label, text in (("error", error.what), ("  in", error.where), ("  hint", error.hint)):
         if text:
             click.echo(f"{label}: {printable(text)}", err=True)
     return error.exit_code
@@ -128,12 +131,9 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
     where = context.command_path if context else "mcusim"
     hint = f"{where} --help"
     if isinstance(error, click.NoSuchOption) and context:
-        names = [
-            name for option in context.command.get_params(context) for name in option.opts if name.startswith("--")
-        ]
-        return ConfigurationError(
-            f"no such option {error.option_name!r}", where=where, hint=suggestion(error.option_name, names)
-        )
+        names = [name for option in context.command.get_params(context) for name in option.opts]
+        hint = suggestion(error.option_name, [name for name in names if name.startswith("--")])
+        return ConfigurationError(f"no such option {error.option_name!r}", where=where, hint=hint)
     if message.startswith("no such command"):
         name = message.split("'")[1] if "'" in message else ""
         group = context.command if context and isinstance(context.command, click.Group) else cli

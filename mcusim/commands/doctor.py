@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -37,13 +36,16 @@ def doctor() -> int:
 
 def examine() -> tuple[Tool, ...]:
     """Looks at every tool. Starts some of them to ask for their version, imports none."""
+    from mcusim.cores import CORES
+    from mcusim.engines import ENGINES
+
     models = "training and reading Keras models"
     train = "pip install 'mcusim[train]'"
     return _once(
         [
             Tool("Python", "mcusim", True, platform.python_version()),
-            *_of_cores(),
-            *_of_engines(),
+            *map(_compiler, CORES),
+            *(tool for engine in ENGINES.values() for tool in engine.tools()),
             package("keras", models, required=True, install="pip install keras"),
             package("tensorflow", models, required=True, install=train, others=("tensorflow-cpu",)),
             package("scikit-learn", "data set digits", required=False, install="pip install 'mcusim[examples]'"),
@@ -51,22 +53,8 @@ def examine() -> tuple[Tool, ...]:
     )
 
 
-def _of_cores() -> Iterable[Tool]:
-    from mcusim.cores import CORES
-
-    for core in CORES:
-        yield looked_for(core.COMPILER, "firmware for any board", partial(_version, core))
-
-
-def _version(core: Core) -> str:
-    return core.toolchain().version
-
-
-def _of_engines() -> Iterable[Tool]:
-    from mcusim.engines import ENGINES
-
-    for engine in ENGINES.values():
-        yield from engine.tools()
+def _compiler(core: Core) -> Tool:
+    return looked_for(core.COMPILER, "firmware for any board", lambda: core.toolchain().version)
 
 
 def _once(tools: Iterable[Tool]) -> tuple[Tool, ...]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import click
 
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK, ConfigurationError, suggestion
-
-if TYPE_CHECKING:
-    from mcusim.engines.engine import Tell
-    from mcusim.system.progress import Listener
+from mcusim.system.errors import ConfigurationError, suggestion
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-def engines(context: click.Context) -> int:
+def engines(context: click.Context) -> None:
     """What can run a firmware, and whether here."""
     if context.invoked_subcommand is not None:
-        return OK
+        return
     from mcusim.engines import ENGINES
 
     rows = []
@@ -29,39 +22,32 @@ def engines(context: click.Context) -> int:
         missing = engine.missing()
         here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
         rows.append((name, ", ".join(sorted(engine.FACTS.measures)), here))
-    return print_table(("name", "measures", "runs here"), rows)
+    print_table(("name", "measures", "runs here"), rows)
 
 
 @engines.command()
 @click.argument("engine", metavar="ENGINE")
 @click.option("--force", is_flag=True, help="Again, also when it is there.")
 @click.pass_obj
-def install(session: Session, /, engine: str, force: bool) -> int:
+def install(session: Session, /, engine: str, force: bool) -> None:
     """Fetch an engine that no package manager has: renode.
 
     It goes into mcusim's cache folder, and pyrenode3 into the Python that runs mcusim.
     """
+    from mcusim.commands.terminal import Terminal
     from mcusim.engines import ENGINES
+
+    def tell(text: str) -> None:
+        session.close()  # no bar is drawn over it
+        click.echo(text)
 
     if engine not in ENGINES:
         hint = suggestion(engine, ENGINES)
         raise ConfigurationError(f"unknown engine {engine!r}", where="mcusim engines install", hint=hint)
     chosen = ENGINES[engine]
     if chosen.FACTS.install is not None:
-        _install(session, chosen.FACTS.install, force)
-        return OK
-    problem = chosen.missing()
-    if problem is not None:
+        chosen.FACTS.install(force, tell, Terminal(session))
+    elif problem := chosen.missing():
         raise problem  # its hint is the command of a package manager
-    click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
-    return OK
-
-
-def _install(session: Session, fetch: Callable[[bool, Tell, Listener], None], force: bool) -> None:
-    from mcusim.commands.terminal import Terminal
-
-    def tell(text: str) -> None:
-        session.close()  # no bar is drawn over it
-        click.echo(text)
-
-    fetch(force, tell, Terminal(session))
+    else:
+        click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")

@@ -9,7 +9,6 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK
 
 MOST_SHOWN = 1000  # samples in a firmware; flash holds fewer of most models
 
@@ -27,7 +26,7 @@ MOST_SHOWN = 1000  # samples in a firmware; flash holds fewer of most models
     "--shown", type=click.IntRange(1, MOST_SHOWN), default=3, metavar="N", help="Samples that console.elf prints [3]."
 )
 @click.pass_obj
-def export(session: Session, /, experiment: Path, out: Path | None, shown: int, **choices: Any) -> int:
+def export(session: Session, /, experiment: Path, out: Path | None, shown: int, **choices: Any) -> None:
     """Write what a Renode script or Robot suite needs.
 
     A folder for each run of the experiment, below DIR/export: the image that takes samples through the mailbox, one
@@ -49,4 +48,3 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
             folder = export_case(setting, case, bench, shown)
             session.close()
             click.echo(str(folder))
-    return OK

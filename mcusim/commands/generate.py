@@ -9,7 +9,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK, ConfigurationError
+from mcusim.system.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mcusim.line.sources import Sources
@@ -18,7 +18,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml|MODEL.keras")
+@click.argument("source", type=options.PATH, metavar="EXPERIMENT.toml|MODEL.keras")
 @options.out_option
 @options.model_option
 @options.type_option
@@ -26,11 +26,9 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 @click.option("--scheme", metavar="S", help="Of a model file: per-layer (default) or per-network.")
 @click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
 @click.option("--rounding", metavar="R", help="nearest (default) or floor.")
-@click.option(
-    "--calibration", type=click.Path(path_type=Path), metavar="F", help="Training samples (.npz), to choose scales."
-)
+@click.option("--calibration", type=options.PATH, metavar="F", help="Training samples (.npz), to choose scales.")
 @click.pass_obj
-def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> int:
+def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> None:
     """Write the C of trained models.
 
     Headers, weights and cnn(input, output), for a project of your own: compile model.c, include model.h. An integer
@@ -46,11 +44,11 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
             raise ConfigurationError("--model chooses from an experiment", hint="leave it out for a model file")
         session.out = out
         _write(_from_model(source, choices["data_types"], **model_options), out)
-        return OK
+        return
     for name, value in model_options.items():
         if value is not None:
             raise ConfigurationError(f"--{name} is for a model file", hint="the experiment says it in [[quantization]]")
-    return _from_experiment(session, source, out, **choices)
+    _from_experiment(session, source, out, **choices)
 
 
 def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sources:
@@ -62,7 +60,7 @@ def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sourc
     return library_of_model(path, calibration, data_type=data_types[0], **{k: v for k, v in chosen.items() if v})
 
 
-def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> int:
+def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:
     from mcusim.commands.terminal import Terminal
     from mcusim.engines import ENGINES
     from mcusim.line.case import Bench, Setting, ready_model
@@ -76,7 +74,6 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
         library = ready_model(setting, case, bench).generated.library
         session.close()
         _write(library, out / "library" / case.id.removesuffix(f"-{on_no_board}"))
-    return OK
 
 
 def _write(library: Sources, folder: Path) -> None:

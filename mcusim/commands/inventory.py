@@ -6,53 +6,48 @@ from collections.abc import Sequence
 
 import click
 
-from mcusim.system.errors import OK
-
 
 @click.command()
-def boards() -> int:
+def boards() -> None:
     """Boards that come with mcusim."""
     from mcusim.boards.load import board_names, load_board
 
     rows = []
     for board in map(load_board, board_names()):
-        flash, ram = board.memory.flash.size_bytes // 1024, board.memory.ram.size_bytes // 1024
+        sizes = (f"{region.size_bytes // 1024}" for region in (board.memory.flash, board.memory.ram))
         machine = board.qemu.machine if board.qemu else "no"
-        rows.append(
-            (board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", f"{flash}", f"{ram}", machine)
-        )
-    return print_table(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
+        rows.append((board.name, board.title, board.chip.title, f"{board.clock_hz / 1e6:g}", *sizes, machine))
+    print_table(("name", "board", "chip", "MHz", "flash KiB", "RAM KiB", "in QEMU as"), rows)
 
 
 @click.command()
-def datasets() -> int:
+def datasets() -> None:
     """Data sets that come with mcusim."""
     from mcusim.datasets import DATASETS
 
-    return print_table(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
+    print_table(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
 
 
 @click.command()
-def layers() -> int:
+def layers() -> None:
     """Keras layers and activations that have a kernel."""
     from mcusim.models.keras_layers import ACTIVATIONS, IDENTITIES, KERAS_NAMES
 
     rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
     rows = [(name, ", ".join([*ACTIVATIONS, "softmax"]) if name == "Activation" else note) for name, note in rows]
-    return print_table(("layer", ""), rows)
+    print_table(("layer", ""), rows)
 
 
 @click.command()
-def kernels() -> int:
+def kernels() -> None:
     """What can run a layer: names for `[target] kernels`."""
     from mcusim.kernels import KERNELS
 
-    return print_table(("kernel", "what it is"), [(kernel.NAME, kernel.SUMMARY) for kernel in KERNELS])
+    print_table(("kernel", "what it is"), [(kernel.NAME, kernel.SUMMARY) for kernel in KERNELS])
 
 
-def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> int:
+def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table without frame: easy to read, and to cut."""
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     for row in [headings, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return OK

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST_SEED = 2**31
+PATH = click.Path(path_type=Path)
 
 
 def samples(value: str) -> int | str:
@@ -28,10 +29,8 @@ def samples(value: str) -> int | str:
         raise click.BadParameter(str(error)) from None
 
 
-experiment_argument = click.argument("experiment", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml")
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where everything is written [build/<experiment>]."
-)
+experiment_argument = click.argument("experiment", type=PATH, metavar="EXPERIMENT.toml")
+out_option = click.option("--out", type=PATH, metavar="DIR", help="Where everything is written [build/<experiment>].")
 model_option = click.option("--model", "models", multiple=True, metavar="M", help="Only this model (again for more).")
 type_option = click.option(
     "--data-type", "data_types", multiple=True, metavar="T", help="Only this data type: float32, int4 .. int16."
@@ -61,10 +60,7 @@ def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], 
 
 
 report_options = decorated(
-    *(
-        click.option(f"--{name}", type=click.Path(path_type=Path), metavar="F", help=f"Write {words}.")
-        for name, words in FORMATS.items()
-    )
+    *(click.option(f"--{name}", type=PATH, metavar="F", help=f"Write {words}.") for name, words in FORMATS.items())
 )
 choice_options = decorated(experiment_argument, out_option, model_option, type_option)
 run_options = decorated(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcusim.system.errors import OK, ConfigurationError
+from mcusim.commands import options
+from mcusim.system.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
 
+    Found = tuple[str, Recording, Board]  # title, what was counted, where
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
 LONGEST_S = 600.0  # an ELF may run
@@ -35,7 +37,7 @@ def clock(value: str) -> int:
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path), metavar="RUN|FIRMWARE.elf")
+@click.argument("target", type=options.PATH, metavar="RUN|FIRMWARE.elf")
 @click.option(
     "--clock", "clock_hz", type=clock, metavar="HZ", help="Price it for this clock, for example 80MHz [the board's]."
 )
@@ -58,12 +60,8 @@ def clock(value: str) -> int:
 @click.option(
     "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
 )
-@click.option(
-    "--disassembly", type=click.Path(path_type=Path), metavar="F", help="Write every instruction with its cycles."
-)
-@click.option(
-    "--stacks", type=click.Path(path_type=Path), metavar="F", help="Write collapsed stacks, for a flame graph."
-)
+@click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
+@click.option("--stacks", type=options.PATH, metavar="F", help="Write collapsed stacks, for a flame graph.")
 def profile(
     target: Path,
     clock_hz: int | None,
@@ -77,19 +75,17 @@ def profile(
     rows: int,
     disassembly: Path | None,
     stacks: Path | None,
-) -> int:
+) -> None:
     """Where the cycles go, and what they were at another clock.
 
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
     be any firmware for a board of mcusim: it runs in QEMU, and the calls of one function are measured.
     """
-    from mcusim.boards.load import load_board
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
     found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
-    for title, recording in found:
-        where = _board_of(recording, board) if _is_elf(target) else load_board(recording.board)
+    for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
         click.echo(title)
@@ -99,7 +95,6 @@ def profile(
             raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")
         _write(disassembly, render.to_disassembly(priced, recording))
         _write(stacks, render.to_collapsed_stacks(priced))
-    return OK
 
 
 def _is_elf(path: Path) -> bool:
@@ -110,13 +105,7 @@ def _is_elf(path: Path) -> bool:
         return False
 
 
-def _board_of(recording: Recording, name: str | None) -> Board:
-    from mcusim.boards.load import load_board
-
-    return load_board(name or recording.board)
-
-
-def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[tuple[str, Recording]]:
+def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[Found]:
     """The ELF file, run now."""
     import tempfile
 
@@ -124,13 +113,12 @@ def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: i
     from mcusim.timing.recording import record
 
     if board is None:
-        raise ConfigurationError(
-            f"{path.name!r} is a firmware: for which board?", hint="add --board; mcusim boards lists them"
-        )
+        hint = "add --board; mcusim boards lists them"
+        raise ConfigurationError(f"{path.name!r} is a firmware: for which board?", hint=hint)
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
         counts = _counts(path, chosen, start, end, calls, Path(folder))
-    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name))]
+    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
 def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, folder: Path) -> Counts:
@@ -148,8 +136,9 @@ def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, f
     return counts
 
 
-def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[tuple[str, Recording]]:
+def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:
     """The recordings that a run left beside its report."""
+    from mcusim.boards.load import load_board
     from mcusim.reports.report import Report
     from mcusim.timing.recording import RECORDING, load
 
@@ -160,12 +149,9 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     found = [(run.label, file.parent / run.id / RECORDING) for run in runs]
     recordings = [(label, load(place)) for label, place in found if place.is_file()]
     if not recordings:
-        raise ConfigurationError(
-            f"{len(runs)} runs fit, and none has a recording",
-            where=str(file),
-            hint="engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0",
-        )
-    return recordings
+        hint = "engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0"
+        raise ConfigurationError(f"{len(runs)} runs fit, and none has a recording", where=str(file), hint=hint)
+    return [(label, recording, load_board(recording.board)) for label, recording in recordings]
 
 
 def _parameters(chip: Chip) -> CoreParameters:

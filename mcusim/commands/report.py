@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.system.errors import OK
+from mcusim.reports import render
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN.json")
+@click.argument("run", type=options.PATH, metavar="RUN.json")
 @options.report_options
 @click.option("--console", "to_console", is_flag=True, help="Print the table [when nothing else is asked for].")
-def report(run: Path, to_console: bool, **files: Path | None) -> int:
+def report(run: Path, to_console: bool, **files: Path | None) -> None:
     """Show a report again, or convert it.
 
     RUN.json is the report.json of a run, or its folder. A file named `-` is standard output.
@@ -32,12 +32,10 @@ def report(run: Path, to_console: bool, **files: Path | None) -> int:
     if to_console or not any(files.values()):
         show(loaded, output())
     write(loaded, files)
-    return OK
 
 
 def write(report: Report, files: Mapping[str, Path | None]) -> None:
     """Write the formats that have a file. Raises OSError."""
-    from mcusim.reports import render
     from mcusim.reports.report import write_text
 
     for name, path in files.items():

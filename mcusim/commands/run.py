@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
-from mcusim.system.errors import OK
-
-if TYPE_CHECKING:
-    from mcusim.reports.report import Report
+from mcusim.reports import FORMATS, render
 
 
 @click.command()
@@ -43,7 +40,7 @@ def evaluate(session: Session, /, **choices: Any) -> int:
 @click.command()
 @options.decorated(options.experiment_argument, options.out_option, options.model_option, options.seed_option)
 @click.pass_obj
-def train(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
+def train(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> None:
     """Train the models of an experiment.
 
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
@@ -61,13 +58,12 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
         share = f"accuracy {trained.accuracy:.2%} on the test set" if trained.accuracy is not None else "no accuracy"
         session.close()
         click.echo(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
-    return OK
 
 
 @click.command()
 @options.decorated(options.choice_options, options.board_option, options.engine_option, options.seed_option)
 @click.pass_obj
-def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
+def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> None:
     """Build firmware of trained models."""
     from mcusim.commands.terminal import Terminal
     from mcusim.line.case import Bench, Setting, firmware_of
@@ -85,14 +81,12 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
         arena = f", arena {firmware.arena_bytes:,} bytes" if firmware.arena_bytes is not None else ""
         click.echo(f"{case.label}: {size}{arena}")
         click.echo(f"  {firmware.elf}")
-    return OK
 
 
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
     from mcusim.commands.report import write
     from mcusim.commands.terminal import Terminal, output
-    from mcusim.reports import FORMATS
     from mcusim.reports.to_console import show
 
     files = {name: choices.pop(name) for name in FORMATS}
@@ -102,15 +96,8 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     show(report, output())
     click.echo(f"report: {out / 'report.json'}")
     write(report, files)
-    _summarize(report)
-    return report.exit_code
-
-
-def _summarize(report: Report) -> None:
-    """GitHub shows what is appended to this file on the page of the job."""
-    from mcusim.reports import render
-
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary:  # GitHub shows what is appended to this file on the page of the job
         with open(summary, "a", encoding="utf-8") as file:
             file.write(render(report, "markdown") + "\n")
+    return report.exit_code

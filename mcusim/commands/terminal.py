@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -24,11 +23,10 @@ from rich.status import Status
 from rich.text import Text
 
 from mcusim.commands.session import Session
+from mcusim.line.watcher import Watcher
+from mcusim.reports.report import Run
 from mcusim.system.names import printable
-
-if TYPE_CHECKING:
-    from mcusim.reports.report import Run
-    from mcusim.training.training import TrainingProgress
+from mcusim.training.training import TrainingProgress
 
 LOG_WIDTH = 120  # where there is no terminal to ask
 
@@ -38,8 +36,8 @@ def output() -> Console:
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH, highlight=False)
 
 
-class Terminal:
-    """A Watcher. Bars only on a terminal, and not in CI, whose logs keep every frame."""
+class Terminal(Watcher):
+    """Bars only on a terminal, and not in CI, whose logs keep every frame."""
 
     def __init__(self, session: Session) -> None:
         self.console = Console(stderr=True, highlight=False)

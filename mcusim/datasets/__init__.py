@@ -36,6 +36,5 @@ def load_dataset(name_or_file: str, base: Path | None = None, progress: Progress
         return DATASETS[name_or_file].load(progress)
     if name_or_file.endswith(".npz") or "/" in name_or_file:
         return npz_file.load((base or Path.cwd()) / name_or_file)
-    raise ConfigurationError(
-        f"there is no data set {name_or_file!r}", hint=suggestion(name_or_file, DATASETS) + " (or a file: 'data.npz')"
-    )
+    hint = suggestion(name_or_file, DATASETS) + " (or a file: 'data.npz')"
+    raise ConfigurationError(f"there is no data set {name_or_file!r}", hint=hint)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcusim.system.arrays import Array, Floats
 from mcusim.system.errors import DataError
-from mcusim.system.records import fields_of, records_of
+from mcusim.system.records import fields_of
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,8 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample of the only input. DataError when there are several."""
         if len(self.inputs) > 1:
-            raise DataError(
-                f"data set {self.name!r} has {len(self.inputs)} inputs: {', '.join(self.inputs)}",
-                hint="use a data set of one input",
-            )
+            what = f"data set {self.name!r} has {len(self.inputs)} inputs: {', '.join(self.inputs)}"
+            raise DataError(what, hint="use a data set of one input")
         return self.inputs[""]
 
     def classes_of(self, output: str | None = None) -> tuple[str, ...]:
@@ -61,10 +59,8 @@ class Dataset:
             return classes[output or ""]
         wanted = f"output {output!r}" if output else "an only output"
         named = ", ".join(repr(name) for name in classes if name)
-        raise DataError(
-            f"data set {self.name!r} has no labels for {wanted}",
-            hint=f"it has labels for {named or 'one output without a name'}",
-        )
+        hint = f"it has labels for {named or 'one output without a name'}"
+        raise DataError(f"data set {self.name!r} has no labels for {wanted}", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -80,15 +76,13 @@ class Normalization:
         axes = tuple(range(x_train.ndim - 1))
         wide = x_train.astype(np.float64)
         mean, std = wide.mean(axis=axes), wide.std(axis=axes)
-        return cls(_floats(mean), _floats(np.where(std > 0, std, 1.0)))
+        return cls(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
     def apply(self, x: Floats) -> Floats:
         """(N, ..., channels) float32 -> the same shape. DataError when the number of channels differs."""
         if x.shape[-1] != len(self.mean):
-            raise DataError(
-                f"the model was normalized for {len(self.mean)} channels, the samples have {x.shape[-1]}",
-                hint="use the data set that the model was trained on",
-            )
+            what = f"the model was normalized for {len(self.mean)} channels, the samples have {x.shape[-1]}"
+            raise DataError(what, hint="use the data set that the model was trained on")
         normalized = (x - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.asarray(normalized, dtype=np.float32)
 
@@ -112,19 +106,3 @@ class Normalization:
 def fit_each(x_train: Array) -> dict[str, Normalization]:
     """Samples (plain or records) -> statistics of each input; an only one is called ""."""
     return {name: Normalization.fit(x) for name, x in fields_of(x_train).items()}
-
-
-def apply_each(x: Array, normalizations: Mapping[str, Normalization]) -> Array:
-    """Samples -> the same shape, each input by its own statistics. DataError when these are of other inputs."""
-    fields = fields_of(x)
-    if set(fields) != set(normalizations):
-        told = [", ".join(map(repr, names)) for names in (normalizations, fields)]
-        raise DataError(
-            f"the model was normalized for inputs {told[0]}, the samples have {told[1]}",
-            hint="use the data set that the model was trained on",
-        )
-    return records_of({name: normalizations[name].apply(values) for name, values in fields.items()})
-
-
-def _floats(values: Array) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.atleast_1d(values))

@@ -51,7 +51,10 @@ def load(progress: Progress | None = None) -> Dataset:
 
     `groups_train` is the person. DataError when the data cannot be had or is not this data set.
     """
-    arrays = _from_data_dir() or _from_publisher(progress)
+    arrays = _from_data_dir()
+    if arrays is None:
+        url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
+        arrays = _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
     y_train, y_test = arrays["y_train"].astype(np.int64), arrays["y_test"].astype(np.int64)
     return Dataset(
         "uci_har", arrays["x_train"], y_train, arrays["x_test"], y_test, CLASSES, arrays.get("subject_train")
@@ -76,16 +79,10 @@ def _from_data_dir() -> Arrays | None:
     return None
 
 
-def _from_publisher(progress: Progress | None) -> Arrays:
-    url = os.environ.get("MCUSIM_UCI_HAR_URL") or URL
-    return _from_archive(download(url, ARCHIVE_SHA256, ARCHIVE, ARCHIVE_BYTES, HINT, progress=progress))
-
-
 def _verified(path: Path, sha256: str) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise DataError(
-            f"{path.name!r} has another checksum than the published file", where=str(path), hint="fetch it again"
-        )
+        hint = "fetch it again"
+        raise DataError(f"{path.name!r} has another checksum than the published file", where=str(path), hint=hint)
     return path
 
 
@@ -139,10 +136,8 @@ def _checked(arrays: Arrays) -> Arrays:
         y = npz_file.labels(arrays[f"y_{part}"], len(x), f"y_{part}")
         found = tuple(np.bincount(y, minlength=len(counts)).tolist())
         if x.shape[1:] != (WINDOW, len(CHANNELS)) or found != counts:
-            raise DataError(
-                f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}",
-                hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}",
-            )
+            what = f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}"
+            raise DataError(what, hint=f"expected {(WINDOW, len(CHANNELS))} and {counts}")
         arrays[f"x_{part}"] = x
     people = arrays.get("subject_train")
     if people is not None and people.shape != arrays["y_train"].shape:

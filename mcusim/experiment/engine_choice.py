@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcusim.engines import ENGINES
 from mcusim.system.validation import Unusable, known
 
 
@@ -12,8 +13,6 @@ def split_engines(text: str) -> tuple[str, ...]:
 
 def check_engines(text: str) -> None:
     """Raises Unusable unless `text` names engines that can run side by side."""
-    from mcusim.engines import ENGINES
-
     engines = split_engines(text)
     for engine in engines:
         known(engine, list(ENGINES), "engine")
@@ -26,6 +25,4 @@ def check_engines(text: str) -> None:
 
 def needs_board(engine: str) -> bool:
     """Whether what an engine runs is built for a board; so it is with an engine that nobody knows."""
-    from mcusim.engines import ENGINES
-
     return engine not in ENGINES or ENGINES[engine].FACTS.needs_board

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcusim.boards.load import board_names
+from mcusim.datasets import DATASETS
 from mcusim.experiment.engine_choice import check_engines
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.models import is_model
 from mcusim.system.errors import ConfigurationError, ModelError, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
+from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.settings import TrainingSettings
 
 TABLES = ("experiment", "dataset", "training", "model_template", "target", "expect")
@@ -32,8 +36,6 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
 
     Raises ConfigurationError for what cannot be chosen, and as `read_experiment`.
     """
-    from mcusim.models import is_model
-
     if path.is_dir():
         path = path / "experiment.toml"
     if is_model(path):
@@ -50,17 +52,17 @@ class _Reader:
     """One experiment file: its tables, and the place to name where one is wrong."""
 
     def __init__(self, path: Path, tables: dict[str, Any], text: str) -> None:
-        self.folder, self.tables, self.place = path.absolute().parent, tables, Place(str(path), text)
-        self.path = path
+        self.path, self.folder = path.absolute(), path.absolute().parent
+        self.tables, self.place = tables, Place(str(path), text)
 
     def read(self) -> Experiment:
         self._check_top()
-        models = tuple(self._model(index, table) for index, table in enumerate(self._array("model")))
+        models = tuple(self._model(here, table) for here, table in self._array("model"))
         if not models:
             raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
         self._check_names([model.name for model in models])
         return Experiment(
-            path=self.path.absolute(),
+            path=self.path,
             general=self._general(),
             dataset=self._dataset(),
             models=models,
@@ -73,8 +75,8 @@ class _Reader:
     def _table(self, name: str) -> dict[str, Any]:
         return dict(self.tables.get(name, {}))
 
-    def _array(self, name: str) -> list[dict[str, Any]]:
-        return list(self.tables.get(name, []))
+    def _array(self, name: str) -> list[tuple[Place, dict[str, Any]]]:
+        return [(self.place.at(name, index), table) for index, table in enumerate(self.tables.get(name, []))]
 
     def _check_top(self) -> None:
         for name, value in self.tables.items():
@@ -95,8 +97,6 @@ class _Reader:
         return validate(General, table, self.place.at("experiment"))
 
     def _dataset(self) -> DatasetChoice:
-        from mcusim.datasets import DATASETS
-
         if "dataset" not in self.tables:
             raise self.place.error("the experiment has no [dataset]", "[dataset] with name = 'digits'")
         here = self.place.at("dataset")
@@ -105,14 +105,12 @@ class _Reader:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
         return choice
 
-    def _model(self, index: int, own: dict[str, Any]) -> Model:
+    def _model(self, here: Place, own: dict[str, Any]) -> Model:
         """A [[model]] over the [model_template] over the [training] table."""
-        here = self.place.at("model", index)
         template = self._table("model_template")
         if "file" in own:  # a trained model has no architecture: what the template says of training is not for it
-            template = {
-                key: value for key, value in template.items() if key not in ("architecture", "parameters", "training")
-            }
+            of_training = ("architecture", "parameters", "training")
+            template = {key: value for key, value in template.items() if key not in of_training}
         _check_inner(own, here)
         _check_inner(template, self.place.at("model_template"))
         merged = {**template, **own}
@@ -140,8 +138,6 @@ class _Reader:
         return path
 
     def _check_architecture(self, model: Model, own: Mapping[str, Any], here: Place) -> None:
-        from mcusim.training.architectures import ARCHITECTURES
-
         if model.architecture is None:
             for key in ("parameters", "training"):
                 if key in own:
@@ -156,10 +152,8 @@ class _Reader:
             raise here.at("parameters").error(error.what, error.hint) from None
 
     def _quantizations(self) -> tuple[Quantization, ...]:
-        tables = self._array("quantization") or [{"data_type": "float32"}]
         chosen: list[Quantization] = []
-        for index, table in enumerate(tables):
-            here = self.place.at("quantization", index)
+        for here, table in self._array("quantization") or [(self.place, {"data_type": "float32"})]:
             entry = validate(Quantization, table, here)
             if entry in chosen:
                 raise here.error(f"{entry.label} is there twice", "remove one")
@@ -180,8 +174,6 @@ class _Reader:
 
     def _board(self, name: str, here: Place) -> str:
         """A board's name; its file's path as seen from the experiment file."""
-        from mcusim.boards.load import board_names
-
         if name.endswith(".toml") or "/" in name:
             return str(self.folder / name)
         if name not in board_names():
@@ -191,8 +183,7 @@ class _Reader:
     def _expect_for(self, models: Sequence[Model]) -> tuple[ExpectFor, ...]:
         entries = []
         names = [model.name for model in models]
-        for index, table in enumerate(self._array("expect_for")):
-            here = self.place.at("expect_for", index)
+        for here, table in self._array("expect_for"):
             entry = validate(ExpectFor, table, here)
             if entry.model is not None and entry.model not in names:
                 raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))

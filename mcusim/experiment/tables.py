@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
@@ -16,7 +16,7 @@ from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
-from mcusim.tasks import task_names
+from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 
 LARGEST_SEED = 2**31
@@ -44,7 +44,7 @@ class DatasetChoice(Table):
     @classmethod
     def _known_task(cls, told: str | dict[str, str]) -> str | dict[str, str]:
         for name in (told,) if isinstance(told, str) else told.values():
-            known(name, task_names(), "task")
+            known(name, [task.NAME for task in TASKS], "task")
         return told
 
     @model_validator(mode="after")
@@ -77,10 +77,8 @@ class Model(Table):
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:
         if (self.file is None) == (self.architecture is None):
-            raise Unusable(
-                f"model {self.name!r} needs either 'architecture' or 'file'",
-                "architecture = 'resnetv1' to train one, or file = 'model.keras'",
-            )
+            hint = "architecture = 'resnetv1' to train one, or file = 'model.keras'"
+            raise Unusable(f"model {self.name!r} needs either 'architecture' or 'file'", hint)
         return self
 
 
@@ -92,8 +90,8 @@ def _pairs(table: Any) -> Any:
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
-    data_type: str
-    scheme: str = "per-layer"
+    data_type: Annotated[str, AfterValidator(lambda name: known(name, DATA_TYPES, "data type"))]
+    scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] = "per-layer"
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     calibration_samples: Count = 1000
@@ -108,24 +106,13 @@ class Quantization(Table):
             known(name, INTEGER_TYPES, "integer data type")
         return layers
 
-    @field_validator("data_type")
-    @classmethod
-    def _known_type(cls, name: str) -> str:
-        return known(name, DATA_TYPES, "data type")
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, name: str) -> str:
-        return known(name, SCHEMES, "quantization scheme")
-
     @model_validator(mode="after")
     def _format_fits(self) -> Quantization:
         if self.data_type == "float32":
             extra = sorted(self.model_fields_set - {"data_type"})
             if extra:
-                raise Unusable(
-                    f"float32 is not quantized: {extra[0]!r} has no use", "remove it, or choose an integer type"
-                )
+                hint = "remove it, or choose an integer type"
+                raise Unusable(f"float32 is not quantized: {extra[0]!r} has no use", hint)
         elif self.scheme == "per-network":
             _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
             if self.layers:
@@ -133,9 +120,8 @@ class Quantization(Table):
                     "one format is for the whole network: 'layers' has no use", "leave scheme and format out"
                 )
         elif self.format is not None:
-            raise Unusable(
-                f"{self.data_type} {self.scheme} takes no format", "add scheme = 'per-network', or remove it"
-            )
+            hint = "add scheme = 'per-network', or remove it"
+            raise Unusable(f"{self.data_type} {self.scheme} takes no format", hint)
         return self
 
     @property

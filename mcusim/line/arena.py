@@ -136,7 +136,7 @@ def _aligned(size_bytes: int) -> int:
 
 def place(requests: list[Request]) -> int:
     """Offsets for all requests; -> bytes of the arena. The best of a few rules, then of shuffles with a fixed seed."""
-    bound = max((sum(b.size_bytes for b in requests if b.meets(a) and b.first <= a.first) for a in requests), default=0)
+    bound = lower_bound_bytes(requests)
     orders = [
         sorted(requests, key=lambda b: (-b.size_bytes, b.first)),
         sorted(requests, key=lambda b: (-b.size_bytes * (b.last - b.first + 1), b.first)),

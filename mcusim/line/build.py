@@ -139,11 +139,7 @@ def _move(aside: Path, goal: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> BuildError:
-    return BuildError(
-        f"cannot build in {folder.name!r}: {error.strerror}",
-        where=str(folder),
-        hint=WRITE_HINT,
-    )
+    return BuildError(f"cannot build in {folder.name!r}: {error.strerror}", where=str(folder), hint=WRITE_HINT)
 
 
 def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:

@@ -50,7 +50,13 @@ def floating(value: float) -> str:
 
 def number_lines(values: Array) -> list[str]:
     """The numbers of an array as lines of a C initializer."""
-    return _lines([number(value) for value in values.reshape(-1).tolist()])
+    lines = [""]
+    for value in values.reshape(-1).tolist():
+        text = f"{number(value)},"
+        if lines[-1] and len(lines[-1]) + 1 + len(text) > LINE_WIDTH:
+            lines.append("")
+        lines[-1] += f" {text}" if lines[-1] else text
+    return lines if values.size else []
 
 
 def number(value: float | int) -> str:
@@ -58,14 +64,3 @@ def number(value: float | int) -> str:
         return floating(value)
     # -2147483648 and below are no literals in C: the sign is an operator.
     return str(value) if -(2**31) < value < 2**31 else f"({value + 1}LL - 1)" if value < 0 else f"{value}LL"
-
-
-def _lines(numbers: list[str]) -> list[str]:
-    """Numbers with commas, filled into lines."""
-    lines, line = [], ""
-    for text in numbers:
-        if line and len(line) + len(text) + 2 > LINE_WIDTH:
-            lines.append(line)
-            line = ""
-        line += f"{' ' if line else ''}{text},"
-    return [*lines, line] if line else lines

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from mcusim.line.measure import measure
 from mcusim.line.preflight import board_of
 from mcusim.line.score import score, wanted_of
 from mcusim.line.stages import STAGES, Stages
-from mcusim.line.trained import trained_model
+from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
 from mcusim.reports.report import Run, RunError
@@ -57,29 +56,20 @@ class Setting:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
 
 
-class Bench:
+class Bench(ExitStack):
     """What a process keeps from one case to the next. A context, that ends with what was opened in it."""
 
     def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
+        super().__init__()
         self.watcher, self.stages = watcher, stages or STAGES
         self.once = Once()
         self._open: dict[str, Ready] = {}
-        self._ends = ExitStack()
 
     def engine(self, name: str, jobs: int) -> Ready:
         """The engine of that name, opened when it is first asked for."""
         if name not in self._open:
-            self._open[name] = self._ends.enter_context(self.stages.engines[name].open(jobs))
+            self._open[name] = self.enter_context(self.stages.engines[name].open(jobs))
         return self._open[name]
-
-    def __enter__(self) -> Bench:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.clear()
-        self._ends.close()
 
 
 @dataclass(frozen=True)
@@ -184,10 +174,8 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file:
         return model.file
-    dataset, folder = dataset_of(setting, bench), setting.out / "models"
-    return trained_model(
-        setting.experiment, model, repeat, dataset, folder, bench.watcher, may_train=setting.may_train, again=again
-    )
+    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
+    return trained.file(bench.watcher, may_train=setting.may_train, again=again)
 
 
 def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> FloatModel:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from mcusim.graph import Shape
+from mcusim.datasets.dataset import Normalization
+from mcusim.graph import Shape, Tensor
 from mcusim.line.c_text import c_names, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
-from mcusim.program import Constant, KernelCall, Place, Program, Step, Tensor, Unit
+from mcusim.program import Constant, KernelCall, Place, Program, Step, Unit
 from mcusim.system.assets import CODEGEN
+from mcusim.system.templates import render
 
 INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """z-score of one input for each channel, written into model.h."""
-
-    mean: Sequence[float] = ()
-    deviation: Sequence[float] = ()
-
-
-def emit_library(program: Program, statistics: Mapping[str, Statistics] | None = None) -> Sources:
+def emit_library(program: Program, statistics: Mapping[str, Normalization] | None = None) -> Sources:
     """Everything that a C project needs to call `cnn()`: model.c, its headers and the kernels it uses.
 
     `statistics`: of the training set, by input, "" for an only one.
@@ -49,23 +41,22 @@ def output_members(program: Program) -> dict[str, str]:
 class _Library:
     """The texts of one program. With one input, one output and one width they are what they always were."""
 
-    def __init__(self, program: Program, statistics: Mapping[str, Statistics]) -> None:
+    def __init__(self, program: Program, statistics: Mapping[str, Normalization]) -> None:
         self.program, self.statistics = program, statistics
         self.title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
         self.inputs = c_names((tensor.name for tensor in program.inputs), "x")
         self.outputs = output_members(program)
         self.is_record = is_record(program)
+        self.numbers = np.dtype(program.unit.storage)  # of `number_t`
 
     def files(self) -> dict[str, str]:
         return {
             **self._headers(),
             **{name: text for step in self.program.steps for name, text in step.code.files.items()},
-            "model.h": _render("model.h.j2", title=self.title, **self._model_h()),
+            "model.h": render("model.h.j2", title=self.title, **self._model_h()),
             "number_config.h": self._config(self.program.unit),
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
         }
-
-    # -- one unit ------------------------------------------------------------------------------------------------------
 
     def _unit(self, unit: Unit) -> dict[str, str]:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
@@ -79,10 +70,10 @@ class _Library:
             "layers": [self._layer(unit, step) for step in steps],
         }
         if suffix:
-            source = _render("model_unit.c.j2", unit=unit, config=self._config(unit), **values)
+            source = render("model_unit.c.j2", unit=unit, config=self._config(unit), **values)
         else:
-            source = _render("model.c.j2", **values, **self._main())
-        weights = _render("weights.h.j2", title=f"Weights of {self.title}", arrays=arrays)
+            source = render("model.c.j2", **values, **self._main())
+        weights = render("weights.h.j2", title=f"Weights of {self.title}", arrays=arrays)
         return {f"model{suffix}.c": source, f"weights{suffix}.h": weights}
 
     def _main(self) -> dict[str, Any]:
@@ -101,12 +92,7 @@ class _Library:
         size = self.program.arena_bytes
         if not size:
             return ""
-        count = f"{size}" if self._arena_is_bytes else f"{size // self._number_bytes}"
-        return f"{'uint8_t' if self._arena_is_bytes else 'number_t'} arena[{count}]"
-
-    @property
-    def _number_bytes(self) -> int:
-        return {"float32": 4, "int16": 2, "int8": 1}[self.program.unit.storage]
+        return f"uint8_t arena[{size}]" if self._arena_is_bytes else f"number_t arena[{size // self.numbers.itemsize}]"
 
     @property
     def _arena_is_bytes(self) -> bool:
@@ -126,10 +112,9 @@ class _Library:
     def _signature(self, unit: Unit, step: Step, *, outside: bool = False) -> str:
         """Types are those of `unit` where it has a name for them."""
         own = "" if outside else "number_t"
-        source = own if own and {_ctype(dtype) for dtype in step.dtypes} == {_storage_ctype(unit)} else ""
-        kind = source or _ctype(step.dtypes[0])
+        kind = own if own and set(step.dtypes) == {np.dtype(unit.storage)} else _ctype(step.dtypes[0])
         inputs = f"const {kind} *input" if len(step.sources) == 1 else f"const {kind} *const *inputs"
-        sink = own or _ctype(np.dtype(np.float32) if step.numbers is None else step.numbers.dtype)
+        sink = own or _ctype(step.dtype)
         scratch = ", void *scratch" if step.scratch else ""
         return f"void {step.function}({inputs}, {sink} *output{scratch})"
 
@@ -139,7 +124,7 @@ class _Library:
         sources = [self._place(place, kind) for place, kind in zip(step.sources, kinds, strict=True)]
         kind = "number_t" if not self._arena_is_bytes else kinds[0]
         argument = sources[0] if len(sources) == 1 else f"(const {kind} *const[]){{{', '.join(sources)}}}"
-        sink = self._place(step.sink, _ctype(np.dtype(np.float32) if step.numbers is None else step.numbers.dtype))
+        sink = self._place(step.sink, _ctype(step.dtype))
         scratch = f", arena + {step.scratch.offset_bytes}" if step.scratch else ""
         return f"{step.function}({argument}, {sink}{scratch});"
 
@@ -147,7 +132,7 @@ class _Library:
         if place.region == "arena" and self._arena_is_bytes:
             return f"({ctype} *)(arena + {place.offset_bytes})"
         if place.region == "arena":
-            return f"arena + {place.offset_bytes // self._number_bytes}"
+            return f"arena + {place.offset_bytes // self.numbers.itemsize}"
         if not self.is_record:
             return place.region
         members = self.inputs if place.region == "input" else self.outputs
@@ -164,8 +149,6 @@ class _Library:
             "lines": number_lines(constant.values),
         }
 
-    # -- model.h -------------------------------------------------------------------------------------------------------
-
     def _cnn(self) -> str:
         if self.is_record:
             return "void cnn(const model_input_t *input, model_output_t *output)"
@@ -173,22 +156,17 @@ class _Library:
         return f"void cnn(const number_t input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS])"
 
     def _number_type(self, tensor: Tensor) -> str:
-        return "number_t" if _ctype(tensor.dtype) == _storage_ctype(self.program.unit) else _ctype(tensor.dtype)
+        return "number_t" if tensor.dtype == self.numbers else _ctype(tensor.dtype)
 
     def _model_h(self) -> dict[str, Any]:
-        values: dict[str, Any] = {"signature": self._cnn(), "is_record": self.is_record}
-        if self.is_record:
-            inputs = [self._member(tensor, self.inputs[tensor.name], "INPUT") for tensor in self.program.inputs]
-            outputs = [self._member(tensor, self.outputs[tensor.name], "OUTPUT") for tensor in self.program.outputs]
-            return {**values, "inputs": inputs, "outputs": outputs}
-        return {
-            **values,
-            "input": self._member(self.program.inputs[0], "", "INPUT"),
-            "output": self._member(self.program.outputs[0], "", "OUTPUT"),
-        }
+        inputs = [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs]
+        outputs = [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs]
+        own = {"inputs": inputs, "outputs": outputs} if self.is_record else {"input": inputs[0], "output": outputs[0]}
+        return {"signature": self._cnn(), "is_record": self.is_record, **own}
 
-    def _member(self, tensor: Tensor, member: str, role: str) -> dict[str, Any]:
+    def _member(self, tensor: Tensor, members: Mapping[str, str], role: str) -> dict[str, Any]:
         """What model.h says of an input or output; its macros are `MODEL_INPUT_..`, or `MODEL_X_AUDIO_..`."""
+        member = members[tensor.name] if self.is_record else ""
         macro = f"MODEL_{member.upper()}" if member else f"MODEL_{role}"
         own = self.statistics.get(tensor.name if member else "") if role == "INPUT" else None
         return {
@@ -201,14 +179,12 @@ class _Library:
             "elements": tensor.elements,
             "scale_factor": tensor.numbers.scale_factor if tensor.numbers else 0,
             "mean": _vector(own.mean) if own else "",
-            "deviation": _vector(own.deviation) if own else "",
+            "deviation": _vector(own.std) if own else "",
         }
-
-    # -- what is copied ------------------------------------------------------------------------------------------------
 
     def _config(self, unit: Unit) -> str:
         data_type = self.program.data_type if unit is self.program.unit else unit.name
-        return _render("number_config.h.j2", data_type=data_type, unit=unit)
+        return render("number_config.h.j2", data_type=data_type, unit=unit)
 
     def _headers(self) -> dict[str, str]:
         """Texts of number.h, the kernels and what they include."""
@@ -219,25 +195,10 @@ class _Library:
         while waiting:
             name = waiting.pop()
             if name not in texts and name not in generated:
-                texts[name] = _source(name)
+                paths = (CODEGEN / folder / name for folder in FOLDERS)
+                texts[name] = next(path for path in paths if path.is_file()).read_text(encoding="utf-8")
                 waiting.extend(INCLUDE.findall(texts[name]))
         return texts
-
-
-def _source(name: str) -> str:
-    path = next(CODEGEN / folder / name for folder in FOLDERS if (CODEGEN / folder / name).is_file())
-    return path.read_text(encoding="utf-8")
-
-
-def _render(template: str, **values: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(CODEGEN / "templates"),
-        undefined=jinja2.StrictUndefined,
-        line_statement_prefix="%%",
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML: every name in it went through `c_names` or `plain_comment`
-    )
-    return environment.get_template(template).render(**values)
 
 
 def _kernel_call(unit: Unit, step: Step, call: KernelCall) -> dict[str, Any]:
@@ -258,16 +219,12 @@ def _ctype(dtype: np.dtype[Any]) -> str:
     return "float" if dtype == np.float32 else f"{dtype.name}_t"
 
 
-def _storage_ctype(unit: Unit) -> str:
-    return "float" if unit.storage == "float32" else f"{unit.storage}_t"
-
-
 def _shape(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
 def _vector(values: Sequence[float]) -> str:
-    return "{" + ", ".join(floating(float(value)) for value in values) + "}" if len(values) else ""
+    return "{" + ", ".join(floating(float(value)) for value in values) + "}"
 
 
 def _dimensions(shape: Shape, macro: str) -> list[tuple[str, int]]:

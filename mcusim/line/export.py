@@ -52,8 +52,8 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(firmware.elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
-    (folder / "input.bin").write_bytes(np.ascontiguousarray(model.inputs).tobytes())
-    (folder / "expected.bin").write_bytes(np.ascontiguousarray(model.expected).tobytes())
+    (folder / "input.bin").write_bytes(model.inputs.tobytes())
+    (folder / "expected.bin").write_bytes(model.expected.tobytes())
     (folder / "board.repl").write_text(described, encoding="utf-8")
     told = json.dumps(_told(case, board, model, timing, chosen), indent=2) + "\n"
     (folder / "case.json").write_text(told, encoding="utf-8")

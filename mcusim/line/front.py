@@ -7,38 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from mcusim import models
+from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
 from mcusim.kernels.choice import KernelChoice
-from mcusim.line.emit import Statistics, emit_library
+from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import calibration_subset, quantize
 from mcusim.line.sources import Sources
 from mcusim.models.source import Source
-from mcusim.numbers.numbers import Rounding
 from mcusim.program import Program
 from mcusim.system.arrays import Array
-
-
-class Chosen(Protocol):
-    """How a model is quantized: an entry of [[quantization]]."""
-
-    @property
-    def data_type(self) -> str: ...
-    @property
-    def scheme(self) -> str: ...
-    @property
-    def fraction(self) -> int | None: ...
-    @property
-    def rounding(self) -> Rounding: ...
-    @property
-    def calibration_samples(self) -> int: ...
-    @property
-    def layers(self) -> tuple[tuple[str, str], ...]:
-        """Data types of single layers."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +33,16 @@ class Generated:
 
 def read_model(path: Path, name: str | None = None) -> Source:
     """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it."""
-    return optimized(models.read_model(path, name or path.stem))
-
-
-def optimized(source: Source) -> Source:
+    source = models.read_model(path, name or path.stem)
     return replace(source, graph=optimize(source.graph))
 
 
 def generate(
-    source: Source, calibration: Array, chosen: Chosen, core: str | None = None, kernels: KernelChoice | None = None
+    source: Source,
+    calibration: Array,
+    chosen: Quantization,
+    core: str | None = None,
+    kernels: KernelChoice | None = None,
 ) -> Generated:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales.
 
@@ -76,5 +58,4 @@ def generate(
         layers=dict(chosen.layers),
     )
     program = lower(graph, core, kernels)
-    statistics = {name: Statistics(one.mean, one.std) for name, one in source.normalizations.items()}
-    return Generated(graph, program, emit_library(program, statistics))
+    return Generated(graph, program, emit_library(program, source.normalizations))

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from mcusim.graph import Graph, Layer
+from mcusim.graph import Graph, Layer, Tensor
 from mcusim.kernels.choice import KernelChoice, check_layers, choose
 from mcusim.kernels.kernel import Kernel
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import LayerCode, Program, Step, Tensor, Unit
+from mcusim.program import LayerCode, Program, Step, Unit
 
 FLOAT_HEADER = "float32.h"
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    kernel: Kernel
-    code: LayerCode
 
 
 def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = None) -> Program:
@@ -31,8 +24,9 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
         check_layers(kernels, graph)
     without_copies = arena.plan(graph)
     running = [layer for layer in graph if not layer.INPUT and not _is_no_step(layer, without_copies)]
-    chosen = {layer.name: _choose(graph, layer, core, kernels) for layer in running}
-    plan = arena.plan(graph, {name: made.code.scratch_bytes for name, made in chosen.items()})
+    chosen = {layer.name: choose(layer, graph.inputs_of(layer), core, kernels) for layer in running}
+    code = {layer.name: chosen[layer.name].code(layer, graph.inputs_of(layer)) for layer in running}
+    plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()})
     functions = c_names(layer.name for layer in graph)
     units = _units(graph, running)
     return Program(
@@ -40,12 +34,12 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
         data_type=graph.data_type,
         scheme=graph.scheme,
         units=tuple(units.values()),
-        inputs=tuple(Tensor(layer.name, layer.shape, layer.numbers) for layer in graph.inputs),
-        outputs=tuple(
-            Tensor(output.name, layer.shape, layer.numbers)
-            for output, layer in zip(graph.outputs, graph.ends, strict=True)
+        inputs=tuple(Tensor(name=layer.name, shape=layer.shape, numbers=layer.numbers) for layer in graph.inputs),
+        outputs=graph.output_tensors,
+        steps=tuple(
+            _step(graph, layer, chosen[layer.name], code[layer.name], functions[layer.name], units, plan)
+            for layer in running
         ),
-        steps=tuple(_step(graph, layer, chosen[layer.name], functions, units, plan) for layer in running),
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         buffers_bytes=plan.buffers_bytes,
@@ -55,12 +49,6 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
 def _is_no_step(layer: Layer, plan: arena.Plan) -> bool:
     """A view that lies where its input does."""
     return layer.VIEW and plan.places[layer.name] == plan.places[layer.inputs[0]]
-
-
-def _choose(graph: Graph, layer: Layer, core: str | None, kernels: KernelChoice | None) -> _Chosen:
-    inputs = graph.inputs_of(layer)
-    kernel = choose(layer, inputs, core, kernels)
-    return _Chosen(kernel, kernel.code(layer, inputs))
 
 
 def _width(layer: Layer) -> int:
@@ -84,8 +72,9 @@ def _units(graph: Graph, running: list[Layer]) -> dict[int, Unit]:
 def _step(
     graph: Graph,
     layer: Layer,
-    chosen: _Chosen,
-    functions: Mapping[str, str],
+    kernel: Kernel,
+    code: LayerCode,
+    function: str,
     units: Mapping[int, Unit],
     plan: arena.Plan,
 ) -> Step:
@@ -93,15 +82,15 @@ def _step(
     return Step(
         name=layer.name,
         kind=layer.kind,
-        kernel=chosen.kernel.NAME,
-        function=functions[layer.name],
+        kernel=kernel.NAME,
+        function=function,
         unit=units[_width(layer)].name,
         macs=layer.macs,
         input_shapes=tuple(entry.shape for entry in inputs),
         dtypes=tuple(entry.dtype for entry in inputs),
         shape=layer.shape,
         numbers=layer.numbers,
-        code=chosen.code,
+        code=code,
         sources=tuple(plan.places[name] for name in layer.inputs),
         sink=plan.places[layer.name],
         scratch=plan.scratch.get(layer.name),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcusim.engines.engine import Execution, numbers
-from mcusim.line.build import RomBytes
+from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.score import Scored, score, wanted_of
+from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
 from mcusim.tasks.task import Task
 from mcusim.timing.timing import Cycles, Timing
-
-if TYPE_CHECKING:
-    from mcusim.line.build import Firmware
-    from mcusim.program import Program, Step
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ def check_line(experiment: Experiment, stages: Stages) -> None:
     try:
         check_build(experiment, stages)
         for engine in engines:
-            missing = engine.missing()
-            if missing:
+            if missing := engine.missing():
                 raise missing
     except MissingToolError as error:
         without_board = (name for name, engine in stages.engines.items() if not engine.FACTS.needs_board)

@@ -54,10 +54,8 @@ def quantize(
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
     _check_layers(graph, others)
     if len(samples) == 0 and chosen.needs_ranges:
-        raise DataError(
-            f"{data_type} per layer needs calibration samples",
-            hint="give training samples (--calibration data.npz), or use scheme 'per-network' with a format",
-        )
+        hint = "give training samples (--calibration data.npz), or use scheme 'per-network' with a format"
+        raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
     ranges = graph.ranges(samples) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
     quantized: dict[str, Layer] = {}
     for layer in graph:

@@ -45,9 +45,7 @@ class Sources:
                 path.write_text(text, encoding="utf-8", newline="\n")
             except OSError as error:
                 raise BuildError(
-                    f"cannot write {path.name!r}: {error.strerror}",
-                    where=str(path.parent),
-                    hint=WRITE_HINT,
+                    f"cannot write {path.name!r}: {error.strerror}", where=str(path.parent), hint=WRITE_HINT
                 ) from error
 
     def merged(self, other: Sources) -> Sources:

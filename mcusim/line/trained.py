@@ -5,122 +5,109 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import write_text
+from mcusim.system.disk import WRITE_HINT
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
-
-if TYPE_CHECKING:
-    from mcusim.training.training import TrainingProgress
-
-
-def trained_model(
-    experiment: Experiment,
-    model: Model,
-    repeat: int,
-    dataset: Dataset,
-    folder: Path,
-    watcher: Watcher,
-    *,
-    may_train: bool,
-    again: bool = False,
-) -> Path:
-    """The file in `folder`, trained now unless it was before, or `again`. ConfigurationError when it may not be."""
-    before = None if again else trained_before(experiment, model, repeat, dataset, folder)
-    if before:
-        return before
-    if not may_train:
-        raise ConfigurationError(
-            f"model {model.name!r} has not been trained with the settings of this experiment",
-            where=str(folder),
-            hint=f"mcusim train {experiment.path} --out {folder.parent}",
-        )
-    watcher.training(f"training {model.name}" + (f" #{repeat}" if repeat else ""))
-    return train_model(experiment, model, repeat, dataset, folder, progress=watcher.learning)
+from mcusim.training import training
+from mcusim.training.training import TrainingProgress
 
 
-def trained_before(experiment: Experiment, model: Model, repeat: int, dataset: Dataset, folder: Path) -> Path | None:
-    """The file in `folder` that training would give again, or None."""
-    stamp = _stamp_path(folder, model, repeat)
-    try:
-        values = json.loads(stamp.read_text(encoding="utf-8"))
-        path = folder / str(values["files"][model.keep]["name"])
-        same = values["settings"] == _settings(experiment, model, repeat, dataset)
-        return path if same and _sha256(path) == values["files"][model.keep]["sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+@dataclass(frozen=True)
+class Trained:
+    """A training of a model, the `repeat`-th of an experiment, and the folder that keeps what came out."""
 
+    experiment: Experiment
+    model: Model
+    repeat: int
+    dataset: Dataset
+    folder: Path
 
-def train_model(
-    experiment: Experiment,
-    model: Model,
-    repeat: int,
-    dataset: Dataset,
-    folder: Path,
-    progress: Callable[[TrainingProgress], None] | None = None,
-) -> Path:
-    """Train and keep, telling `progress` after every batch.
+    def file(self, watcher: Watcher, *, may_train: bool, again: bool = False) -> Path:
+        """Trained now unless it was before, or `again`. ConfigurationError when it may not be."""
+        before = None if again else self.before()
+        if before:
+            return before
+        if not may_train:
+            raise ConfigurationError(
+                f"model {self.model.name!r} has not been trained with the settings of this experiment",
+                where=str(self.folder),
+                hint=f"mcusim train {self.experiment.path} --out {self.folder.parent}",
+            )
+        watcher.training(f"training {self.model.name}" + (f" #{self.repeat}" if self.repeat else ""))
+        return self.train(watcher.learning)
 
-    After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
-    """
-    from mcusim.training.training import train
+    def before(self) -> Path | None:
+        """The file that training would give again, or None."""
+        try:
+            values = json.loads(self._stamp.read_text(encoding="utf-8"))
+            kept = values["files"][self.model.keep]
+            path = self.folder / str(kept["name"])
+            return path if values["settings"] == self._settings() and _sha256(path) == kept["sha256"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
-    assert model.architecture is not None
-    stamp = _stamp_path(folder, model, repeat)
-    try:
-        stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
-        files = train(
-            dataset,
-            model.architecture,
-            model.parameters,
-            model.training,
-            folder,
-            stamp.stem,
-            experiment.general.seed + repeat,
-            progress,
-            normalize=experiment.dataset.normalize,
-        )
-        if not files.complete:
-            raise KeyboardInterrupt
-        kept = {"last": files.last, "best": files.best}
+    def train(self, progress: Callable[[TrainingProgress], None] | None = None) -> Path:
+        """Train and keep, telling `progress` after every batch.
+
+        After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
+        """
+        model, stamp = self.model, self._stamp
+        assert model.architecture is not None
+        try:
+            stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
+            files = training.train(
+                self.dataset,
+                model.architecture,
+                model.parameters,
+                model.training,
+                self.folder,
+                stamp.stem,
+                self._seed,
+                progress,
+                normalize=self.experiment.dataset.normalize,
+            )
+            if not files.complete:
+                raise KeyboardInterrupt
+            kept = {"last": files.last, "best": files.best}
+            told = {keep: {"name": path.name, "sha256": _sha256(path)} for keep, path in kept.items()}
+            write_text(stamp, json.dumps({"settings": self._settings(), "files": told}, indent=1) + "\n")
+        except OSError as error:
+            what = f"cannot write in {self.folder.name!r}: {error.strerror or error}"
+            raise ConfigurationError(what, where=str(self.folder), hint=WRITE_HINT) from None
+        return kept[model.keep]
+
+    @property
+    def _seed(self) -> int:
+        return self.experiment.general.seed + self.repeat
+
+    @property
+    def _stamp(self) -> Path:
+        """`+` is in no file name of a model: `m` repeated never meets a model that is called so."""
+        name = file_name(self.model.name)
+        return self.folder / (f"{name}+{self.repeat}.json" if self.repeat else f"{name}.json")
+
+    def _settings(self) -> Any:
+        """All that training depends on, as JSON gives it back."""
         values = {
-            "settings": _settings(experiment, model, repeat, dataset),
-            "files": {keep: {"name": path.name, "sha256": _sha256(path)} for keep, path in kept.items()},
+            "mcusim": VERSION,
+            "dataset": _digest(self.dataset),
+            "normalize": self.experiment.dataset.normalize,
+            "architecture": self.model.architecture,
+            "parameters": self.model.parameters,
+            "training": self.model.training.model_dump(),
+            "seed": self._seed,
         }
-        write_text(stamp, json.dumps(values, indent=1) + "\n")
-    except OSError as error:
-        hint = "choose another folder with --out, or make room there"
-        what = f"cannot write in {folder.name!r}: {error.strerror or error}"
-        raise ConfigurationError(what, where=str(folder), hint=hint) from None
-    return kept[model.keep]
-
-
-def _stamp_path(folder: Path, model: Model, repeat: int) -> Path:
-    """`+` is in no file name of a model: `m` repeated never meets a model that is called so."""
-    name = file_name(model.name)
-    return folder / (f"{name}+{repeat}.json" if repeat else f"{name}.json")
-
-
-def _settings(experiment: Experiment, model: Model, repeat: int, dataset: Dataset) -> dict[str, Any]:
-    """All that training depends on."""
-    values = {
-        "mcusim": VERSION,
-        "dataset": _digest(dataset),
-        "normalize": experiment.dataset.normalize,
-        "architecture": model.architecture,
-        "parameters": model.parameters,
-        "training": model.training.to_dict(),
-        "seed": experiment.general.seed + repeat,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
-    return plain
+        return json.loads(json.dumps(values, default=str))
 
 
 def _digest(dataset: Dataset) -> str:

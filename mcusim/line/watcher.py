@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
+from mcusim.reports.report import Run
 from mcusim.system.progress import Listener
-
-if TYPE_CHECKING:
-    from mcusim.reports.report import Run
-    from mcusim.training.training import TrainingProgress
+from mcusim.training.training import TrainingProgress
 
 
-class Watcher(Listener, Protocol):
+class Watcher(Listener):
     """Inherit from `Silent` to hear some of it: a later version may tell more."""
 
     def training(self, text: str) -> None:
@@ -27,17 +23,5 @@ class Watcher(Listener, Protocol):
         """The `number`-th of `total` runs is done and in the report."""
 
 
-class Silent:
+class Silent(Watcher):
     """Nobody."""
-
-    def stage(self, text: str) -> None: ...
-
-    def downloading(self, done_bytes: int, total_bytes: int) -> None: ...
-
-    def training(self, text: str) -> None: ...
-
-    def learning(self, progress: TrainingProgress) -> None: ...
-
-    def progress(self, done: int, total: int) -> None: ...
-
-    def finished(self, run: Run, number: int, total: int) -> None: ...

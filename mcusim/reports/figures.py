@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from mcusim.tasks import TASKS
 from mcusim.tasks.figure import Budget, Figure, Row
 
-
-def _count(number: float) -> str:
-    return f"{number:,.0f}"
+_count = "{:,.0f}".format
 
 
 def _kib(size: int) -> str:
@@ -28,15 +26,11 @@ WHO_RAN = (
     Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
     Row(
         "scheme",
-        "`per-layer`, `mixed` with layers of other data types, or one format for all as `Q7.9`; empty for float32",
+        "`per-layer`, `mixed` with layers of other data types, or one format for all: `Q7.9`; empty for float32",
         junit=True,
     ),
     Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
-    Row(
-        "calibration_samples",
-        "training samples, at most, that chose the scales; null for float32",
-        unit="samples",
-    ),
+    Row("calibration_samples", "training samples, at most, that chose the scales; null for float32", unit="samples"),
     Row("kernels", "kernels that ran, in the order of the layers: `plain`, portable C", junit=True),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),
@@ -138,7 +132,7 @@ TIME = (
         unit="ms",
         word="latency",
         heading="latency ms",
-        show=lambda value: f"{value:,.2f}",
+        show="{:,.2f}".format,
         better="lower",
         budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
     ),
@@ -151,7 +145,7 @@ ENERGY = (
         unit="uWh",
         word="energy",
         heading="energy uWh",
-        show=lambda value: f"{value:,.4f}",
+        show="{:,.4f}".format,
         better="lower",
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),
@@ -224,15 +218,10 @@ INSIDE = (
     Row("layers[].cycles_per_mac", "`layers[].cycles` over `layers[].macs`; null without either", unit="cycles"),
     Row("layers[].share", "of `cycles.mean`; null likewise", unit="share"),
     Row("wall_s", "time that the engine took", unit="s"),
-    Figure(
-        "emulated_mips",
-        "executed instructions, harness included, over `wall_s`; null for `host`",
-        unit="10^6/s",
-    ),
+    Figure("emulated_mips", "executed instructions, harness included, over `wall_s`; null for `host`", unit="10^6/s"),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),
     Row(
-        "error",
-        "why the run has no figures, or why they are not to be trusted: another engine found others; else null",
+        "error", "why the run has no figures, or why they are not to be trusted: another engine found others; else null"
     ),
     Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
     Row("error.message", "what is wrong"),

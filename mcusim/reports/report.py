@@ -146,18 +146,11 @@ class Report:
     def checks_of(self, run: Run) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.run == run.id)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` is the exact inverse."""
-        plain: dict[str, Any] = json.loads(self.to_json())
-        return plain
-
     def to_json(self) -> str:
         """Keys in the order of docs/report.md. Raises ValueError for NaN and infinity, which JSON does not have."""
-        return json.dumps(_ordered(self), indent=1, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Report:
-        return cls.from_json(json.dumps(values))
+        values = dataclasses.asdict(self)
+        values["runs"] = [{key: run[key] for key in RUN_KEYS} for run in values["runs"]]
+        return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str | None = None) -> Report:
@@ -169,10 +162,8 @@ class Report:
         ids = [run.id for run in report.runs]
         lost = next((check.run for check in report.checks if check.run not in ids), None)
         if lost is not None or len(set(ids)) < len(ids) or not _numbers_are_sane(dataclasses.asdict(report)):
-            reason = (
-                f"there is a check of {lost!r}, which is no run" if lost is not None else "ids or numbers cannot be"
-            )
-            raise _damaged(reason, where)
+            told = f"there is a check of {lost!r}, which is no run"
+            raise _damaged("ids or numbers cannot be" if lost is None else told, where)
         return report
 
     @classmethod
@@ -183,10 +174,9 @@ class Report:
                 raise _damaged("it is too large", str(path))
             return cls.from_json(path.read_bytes(), str(path))
         except OSError as error:
+            what = f"cannot read {path.name!r}: {error.strerror}"
             hint = "mcusim run writes report.json into its --out folder"
-            raise ConfigurationError(
-                f"cannot read {path.name!r}: {error.strerror}", where=str(path), hint=hint
-            ) from None
+            raise ConfigurationError(what, where=str(path), hint=hint) from None
 
     def write(self, path: Path) -> None:
         """All of it or nothing: a report that was there stays whole when the disk is full. Raises OSError."""
@@ -211,12 +201,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _ordered(report: Report) -> dict[str, Any]:
-    values = dataclasses.asdict(report)
-    values["runs"] = [{key: run[key] for key in RUN_KEYS} for run in values["runs"]]
-    return values
 
 
 @cache

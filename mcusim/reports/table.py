@@ -14,7 +14,7 @@ NAMES = ("model", "type", "board")  # columns that tell which run it is
 def table(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Headings and rows, names as users gave them. Columns of which no run knows anything are left out."""
     columns = _columns(report)
-    rows = [(*_names(run), *(_cell(run, figure, columns[0]) for figure in columns)) for run in report.runs]
+    rows = [_row(run, columns) for run in report.runs]
     return (*NAMES, *(figure.heading for figure in columns)), rows
 
 
@@ -25,12 +25,9 @@ def _columns(report: Report) -> tuple[Figure, ...]:
     return known if scores else (COLUMNS[0], *known)
 
 
-def _names(run: Run) -> tuple[str, ...]:
-    return run.model_label, run.type_label, run.board_label
-
-
-def _cell(run: Run, figure: Figure, first: Figure) -> str:
-    return "failed" if run.error and figure is first else figure.cell(run)
+def _row(run: Run, columns: Sequence[Figure]) -> tuple[str, ...]:
+    first, *others = (figure.cell(run) for figure in columns)
+    return run.model_label, run.type_label, run.board_label, "failed" if run.error else first, *others
 
 
 def failures(report: Report) -> dict[RunError, list[Run]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 Progress = Callable[[int, int], None]  # (done, in total); a total of 0 is one that nobody knows
 
 
-class Listener(Protocol):
+class Listener:
     """The part of a `Watcher` that hears of downloads."""
 
     def stage(self, text: str) -> None:

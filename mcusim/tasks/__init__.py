@@ -8,10 +8,6 @@ from mcusim.tasks.task import Task
 TASKS: tuple[Task, ...] = (classification,)
 
 
-def task_names() -> tuple[str, ...]:
-    return tuple(task.NAME for task in TASKS)
-
-
 def task_named(name: str) -> Task:
     """KeyError when there is none."""
     return {task.NAME: task for task in TASKS}[name]

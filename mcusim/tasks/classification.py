@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from mcusim.datasets.dataset import Dataset
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row, Value, percent
 from mcusim.tasks.task import Scores
-
-if TYPE_CHECKING:
-    from mcusim.datasets.dataset import Dataset
 
 NAME = "classification"
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from mcusim.datasets.dataset import Dataset
 from mcusim.system.arrays import Array
 from mcusim.tasks.figure import Row
-
-if TYPE_CHECKING:
-    from mcusim.datasets.dataset import Dataset
 
 
 @dataclass(frozen=True)

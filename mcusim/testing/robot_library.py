@@ -134,13 +134,15 @@ def run_model(
     """
     _Current.report = None
     try:
+        with Place("samples").located():
+            number = None if samples is None else parse_samples(str(samples))
         chosen = open_experiment(
             Path(experiment),
             models=_one(model),
             data_types=_one(data_type),
             boards=_one(board),
             engine=engine,
-            samples=_samples(samples),
+            samples=number,
             seed=seed,
             jobs=jobs,
         )
@@ -309,11 +311,6 @@ def _number(limit: str, unit: str) -> float:
 
 def _one(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
-
-
-def _samples(text: str | None) -> int | str | None:
-    with Place("samples").located():
-        return None if text is None else parse_samples(str(text))
 
 
 def _told(what: str, where: str | None, hint: str | None) -> str:

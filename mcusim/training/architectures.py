@@ -22,21 +22,15 @@ LARGEST_LAYER_WEIGHTS = 2**24  # sixteen times what the largest microcontrollers
 
 
 def build_model(
-    architecture: str,
-    parameters: Mapping[str, Any],
-    input_shape: tuple[int, ...],
-    classes: int,
-    *,
-    seed: int = 0,
+    architecture: str, parameters: Mapping[str, Any], input_shape: tuple[int, ...], classes: int, *, seed: int = 0
 ) -> keras.Model:
     """A fresh model: input (N, *input_shape), output (N, classes) probabilities.
 
     ConfigurationError for an unknown architecture or parameter, or one that does not fit `input_shape`.
     """
     if architecture not in ARCHITECTURES:
-        raise ConfigurationError(
-            f"there is no architecture {architecture!r}", hint=suggestion(architecture, ARCHITECTURES)
-        )
+        hint = suggestion(architecture, ARCHITECTURES)
+        raise ConfigurationError(f"there is no architecture {architecture!r}", hint=hint)
     if classes < 2:
         raise ConfigurationError(f"a classifier needs 2 classes, the data set has {classes}", hint="check the labels")
     body = ARCHITECTURES[architecture](parameters, input_shape)
@@ -74,9 +68,8 @@ class _Layers:
             return x
         shortest = min(x.shape[1:-1])
         if size > shortest:
-            raise ConfigurationError(
-                f"{name!r} pools {size} values where only {shortest} are left", hint="pool less, or use fewer stages"
-            )
+            hint = "pool less, or use fewer stages"
+            raise ConfigurationError(f"{name!r} pools {size} values where only {shortest} are left", hint=hint)
         return self.named("MaxPooling")(size, name=name)(x)
 
     def flatten(self, x: Tensor, global_pool: str) -> Tensor:
@@ -95,6 +88,7 @@ class _Layers:
 
 
 Body = Callable[[Tensor], Tensor]
+Architecture = Callable[[Mapping[str, Any], tuple[int, ...]], Body]  # parameters, shape of a sample
 
 
 def mlp(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
@@ -160,24 +154,17 @@ def _residual_block(layers: _Layers, x: Tensor, filters: int, kernel_size: int, 
 
 def _demand_size(weights: int, name: str) -> None:
     if weights > LARGEST_LAYER_WEIGHTS:
-        raise ConfigurationError(
-            f"layer {name!r} would have {weights:,} weights", hint=f"at most {LARGEST_LAYER_WEIGHTS:,}: make it smaller"
-        )
+        hint = f"at most {LARGEST_LAYER_WEIGHTS:,}: make it smaller"
+        raise ConfigurationError(f"layer {name!r} would have {weights:,} weights", hint=hint)
 
 
 def _planes(input_shape: tuple[int, ...], architecture: str) -> int:
     """1 for (length, channels), 2 for (height, width, channels)."""
     planes = len(input_shape) - 1
     if planes not in (1, 2) or math.prod(input_shape) == 0:
-        raise ConfigurationError(
-            f"architecture {architecture!r} cannot take samples of shape {input_shape}",
-            hint="give (length, channels) or (height, width, channels), or use 'mlp'",
-        )
+        hint = "give (length, channels) or (height, width, channels), or use 'mlp'"
+        raise ConfigurationError(f"architecture {architecture!r} cannot take samples of shape {input_shape}", hint=hint)
     return planes
 
 
-ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], tuple[int, ...]], Body]] = {
-    "mlp": mlp,
-    "cnn": cnn,
-    "resnetv1": resnetv1,
-}
+ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "cnn": cnn, "resnetv1": resnetv1}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,29 @@ def replace_entries(path: Path, entries: Mapping[str, bytes]) -> None:
     DataError when the file is no archive, ConfigurationError when it cannot be written.
     """
     fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with writing(path, fresh):
+        try:
+            with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w") as new:
+                kept = {name: old.read(name) for name in old.namelist() if name not in entries}
+                for name, content in {**kept, **entries}.items():
+                    new.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+            os.replace(fresh, path)
+        except zipfile.BadZipFile:
+            raise DataError("this is no .keras file", where=str(path), hint="save it with model.save()") from None
+
+
+@contextmanager
+def writing(path: Path, aside: Path) -> Iterator[None]:
+    """While `path` is written by way of `aside`, of which nothing stays. ConfigurationError when it cannot be."""
     try:
-        with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w") as new:
-            kept = {name: old.read(name) for name in old.namelist() if name not in entries}
-            for name, content in {**kept, **entries}.items():
-                new.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
-        os.replace(fresh, path)
-    except zipfile.BadZipFile:
-        raise DataError("this is no .keras file", where=str(path), hint="save it with model.save()") from None
+        yield
     except OSError as error:
-        where, reason = str(path.parent), error.strerror or error
+        what = f"cannot write {path.name!r}: {error.strerror or error}"
         hint = "give a folder that can be written and has room"
-        raise ConfigurationError(f"cannot write {path.name!r}: {reason}", where=where, hint=hint) from None
+        raise ConfigurationError(what, where=str(path.parent), hint=hint) from None
     finally:
         with suppress(OSError):
-            fresh.unlink()
+            aside.unlink()
 
 
 def make_portable(path: Path) -> None:
@@ -52,11 +60,9 @@ def make_portable(path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _is_unwanted(key: str, value: Any) -> bool:

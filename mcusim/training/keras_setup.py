@@ -27,10 +27,8 @@ def import_keras() -> Any:
             f"Keras and TensorFlow are needed to train and to read models ({error})", hint=INSTALL
         ) from None
     if keras.backend.backend() != "tensorflow":
-        raise MissingToolError(
-            f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'",
-            hint="set KERAS_BACKEND=tensorflow",
-        )
+        hint = "set KERAS_BACKEND=tensorflow"
+        raise MissingToolError(f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'", hint=hint)
     return keras
 
 

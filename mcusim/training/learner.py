@@ -9,7 +9,6 @@ import numpy as np
 
 from mcusim.system.arrays import Array, Floats
 from mcusim.training.keras_setup import import_keras
-from mcusim.training.mixup import mixup
 from mcusim.training.settings import TrainingSettings
 
 EVALUATION_BATCH = 512
@@ -46,9 +45,20 @@ class Learner:
 
     def accuracy(self, x: Floats, y: Array) -> float | None:
         """Share of right answers as in use (no dropout, learned batch statistics); None for no samples."""
-        if not len(x):
-            return None
-        return float(np.mean(predict(self.model, x) == y))
+        return float(np.mean(predict(self.model, x) == y)) if len(x) else None
+
+
+def mixup(x: Array, y: Array, alpha: float, random: np.random.Generator) -> tuple[Array, Array]:
+    """Blend a batch with a shuffled copy of itself (Zhang et al., ICLR 2018): one factor from Beta(alpha, alpha).
+
+    `x` (N, ...) and one-hot `y` (N, classes), float32; the same shapes come back. `alpha` 0 leaves the batch alone,
+    1 draws every factor with the same chance.
+    """
+    if alpha == 0:
+        return x, y
+    factor = np.float32(random.beta(alpha, alpha))
+    partner = random.permutation(len(x))
+    return factor * x + (1 - factor) * x[partner], factor * y + (1 - factor) * y[partner]
 
 
 def predict(model: Any, x: Floats) -> Array:

@@ -6,15 +6,13 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Normalization
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError
-from mcusim.training.keras_archive import make_portable
+from mcusim.training.keras_archive import make_portable, writing
 from mcusim.training.normalization_file import save_normalization
 
 LONGEST_NAME = 100
@@ -36,7 +34,9 @@ class ModelFiles:
         self._best_is_new = False
         self._written = time.monotonic()
         self._part = folder / f".{stem}.{os.getpid()}.part.keras"
-        self._try_to_write(folder)
+        with writing(folder, self._part):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._part.write_bytes(b"")
 
     def keep(self, model: Any, is_best: bool) -> None:
         self._last = model.get_weights()
@@ -54,34 +54,12 @@ class ModelFiles:
         self._written = time.monotonic()
 
     def _save(self, model: Any, weights: list[Array], path: Path) -> None:
-        def save() -> None:
+        model.set_weights(weights)
+        with writing(path, self._part):
             model.save(self._part)
             make_portable(self._part)
             save_normalization(self._part, self._statistics, self._record)
             os.replace(self._part, path)
-
-        model.set_weights(weights)
-        self._writing(save, path)
-
-    def _try_to_write(self, folder: Path) -> None:
-        def touch() -> None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._part.write_bytes(b"")
-
-        self._writing(touch, folder)
-
-    def _writing(self, write: Callable[[], None], path: Path) -> None:
-        try:
-            write()
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot write {path.name!r}: {error.strerror or error}",
-                where=str(path.parent),
-                hint="give a folder that can be written and has room",
-            ) from None
-        finally:
-            with suppress(OSError):
-                self._part.unlink()
 
 
 def file_stem(name: str) -> str:

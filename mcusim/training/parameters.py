@@ -15,15 +15,10 @@ LARGEST_WIDTH = 4096
 MOST_LAYERS = 64
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    """One number is a list of one."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
 Size = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
 Sizes = Annotated[
     tuple[Size, ...],
-    BeforeValidator(_as_tuple),
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, (list, tuple)) else (value,)),
     Field(
         max_length=MOST_LAYERS,
         description=f"a whole number from 1 to {LARGEST_WIDTH}, or a list of up to {MOST_LAYERS}",
@@ -103,7 +98,6 @@ def _for_each(values: tuple[int, ...], count: int, name: str, what: str) -> tupl
     if len(values) == 1:
         return values * count
     if len(values) != count:
-        raise ConfigurationError(
-            f"{name!r} has {len(values)} entries, {count} are needed", hint=f"give one number, or one for {what}"
-        )
+        hint = f"give one number, or one for {what}"
+        raise ConfigurationError(f"{name!r} has {len(values)} entries, {count} are needed", hint=hint)
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -45,6 +45,3 @@ class TrainingSettings(Table):
     def rate(self, epoch: int) -> float:
         """Learning rate of epoch 0, 1, ..."""
         return self.learning_rate * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.model_dump()

@@ -21,6 +21,7 @@ from mcusim.training.model_files import ModelFiles
 from mcusim.training.settings import TrainingSettings
 
 NORMALIZATIONS = ("z-score", "none")
+Samples = tuple[Floats, Labels]
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,6 @@ class TrainedFiles:
     complete: bool
 
 
-@dataclass(frozen=True)
-class _Samples:
-    x: Floats
-    y: Labels
-
-
 def train(
     dataset: Dataset,
     architecture: str,
@@ -93,7 +88,7 @@ def train(
     files = ModelFiles(folder, name, statistics, _record(dataset, architecture, parameters, settings, seed))
     learner = Learner(model, len(dataset.classes_of()), settings, random)
     course = _Course(math.ceil(len(learned) / settings.batch_size) * settings.epochs, settings.epochs, progress)
-    fit, held_out = (_Samples(x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
+    fit, held_out = ((x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
     return _run_epochs(learner, fit, held_out, settings, files, course)
 
 
@@ -126,16 +121,16 @@ class _Course:
 
 
 def _run_epochs(
-    learner: Learner, fit: _Samples, held_out: _Samples, settings: TrainingSettings, files: ModelFiles, course: _Course
+    learner: Learner, fit: Samples, held_out: Samples, settings: TrainingSettings, files: ModelFiles, course: _Course
 ) -> TrainedFiles:
     history: list[Epoch] = []
     best = 0
     try:
         for number in range(settings.epochs):
             rate = settings.rate(number)
-            loss, accuracy = learner.learn(fit.x, fit.y, rate, course.step)
+            loss, accuracy = learner.learn(*fit, rate, course.step)
             _demand_finite(loss, number, settings)
-            epoch = Epoch(loss, accuracy, learner.accuracy(held_out.x, held_out.y), rate)
+            epoch = Epoch(loss, accuracy, learner.accuracy(*held_out), rate)
             history.append(epoch)
             best = number if _score(epoch) >= _score(history[best]) else best
             files.keep(learner.model, is_best=best == number)
@@ -156,11 +151,9 @@ def _score(epoch: Epoch) -> float:
 
 def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None:
     if not math.isfinite(loss):
-        raise ConfigurationError(
-            f"training diverged: the loss is {loss} in epoch {number + 1}",
-            where="[training]",
-            hint=f"give a 'learning_rate' below {settings.rate(number):g}",
-        )
+        what = f"training diverged: the loss is {loss} in epoch {number + 1}"
+        hint = f"give a 'learning_rate' below {settings.rate(number):g}"
+        raise ConfigurationError(what, where="[training]", hint=hint)
 
 
 def _record(
@@ -173,8 +166,8 @@ def _record(
         "dataset": dataset.name,
         "classes": list(dataset.classes_of()),
         "architecture": architecture,
-        "parameters": {key: value for key, value in parameters.items()},
-        "training": settings.to_dict(),
+        "parameters": dict(parameters),
+        "training": settings.model_dump(),
         "seed": seed,
         "keras": import_keras().__version__,
         "tensorflow": tensorflow.__version__,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mcusim.commands import COMMANDS, cli
+from mcusim.commands import cli
 from mcusim.datasets import Dataset
 from mcusim.engines import ENGINES
 from mcusim.models.source import Source
@@ -104,7 +104,7 @@ def test_no_arguments_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Usage: mcusim" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+@pytest.mark.parametrize("command", [*cli.cli.commands])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute([command, "--help"]) == 0
     assert f"Usage: mcusim {command}" in capsys.readouterr().out
@@ -113,7 +113,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_summaries_of_commands_are_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     cli.execute(["--help"])
     listed = capsys.readouterr().out.partition("Commands:")[2].split("\n")
-    assert len([line for line in listed if line.strip()]) == len(COMMANDS) and not any("..." in line for line in listed)
+    assert len([line for line in listed if line.strip()]) == len(cli.cli.commands) and not any(
+        "..." in line for line in listed
+    )
 
 
 @pytest.mark.parametrize("command", ["boards", "engines", "datasets", "layers"])

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from mcusim.datasets.dataset import Dataset, Normalization, apply_each, fit_each
+from mcusim.datasets.dataset import Dataset, Normalization, fit_each
 from mcusim.system.errors import DataError
 from mcusim.system.records import records_of
 
@@ -107,22 +107,9 @@ def test_each_input_has_its_own_statistics() -> None:
     x = several().x_train
     statistics = fit_each(x)
     assert statistics == {name: Normalization.fit(x[name]) for name in ("sound", "motion")}
-    z = apply_each(x, statistics)
-    assert z.dtype == x.dtype and z.shape == x.shape
-    for name, of_one in statistics.items():
-        np.testing.assert_array_equal(z[name], of_one.apply(x[name]))
 
 
 def test_an_only_input_is_normalized_in_the_same_way() -> None:
     x = several().x_train["sound"]
     statistics = fit_each(x)
     assert statistics == {"": Normalization.fit(x)}
-    np.testing.assert_array_equal(apply_each(x, statistics), Normalization.fit(x).apply(x))
-
-
-def test_statistics_of_other_inputs_are_refused() -> None:
-    x = several().x_train
-    statistics = fit_each(x)
-    del statistics["sound"]
-    with pytest.raises(DataError, match="normalized for inputs 'motion', the samples have 'sound', 'motion'"):
-        apply_each(x, statistics)

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Graph
 from mcusim.line.c_text import c_names
-from mcusim.line.emit import Statistics, emit_library
+from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -42,7 +43,7 @@ def samples() -> np.ndarray:
 @pytest.mark.parametrize("data_type", ["float32", "int8", "int16"])
 def test_golden_c(golden: Golden, data_type: str) -> None:
     sources = emit_library(
-        lower(quantize(small_network(), samples(), data_type)), {"": Statistics([0.5, 0], [1, 2.25])}
+        lower(quantize(small_network(), samples(), data_type)), {"": Normalization((0.5, 0.0), (1.0, 2.25))}
     )
     for name in ("model.c", "model.h", "weights.h", "number_config.h"):
         golden(f"{data_type}/{name}", sources.files[name])

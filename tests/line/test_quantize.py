@@ -33,8 +33,8 @@ def test_the_error_shrinks_with_the_width(data_type: str, tolerance: float) -> N
     graph, builder = network()
     x = builder.samples(64)
     quantized = quantize(graph, x, data_type)
-    assert quantized.output.numbers is not None
-    error = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).max()
+    assert quantized.ends[0].numbers is not None
+    error = np.abs(quantized.ends[0].numbers.decode(quantized.run(x)) - graph.run(x)).max()
     assert error < tolerance
     assert quantized.data_type == data_type and quantized.scheme == "per-layer"
 
@@ -44,8 +44,8 @@ def test_nearest_is_closer_than_floor() -> None:
     x, errors = builder.samples(64), {}
     for rounding in ("nearest", "floor"):
         quantized = quantize(graph, x, "int8", rounding=rounding)
-        assert quantized.output.numbers is not None
-        errors[rounding] = np.abs(quantized.output.numbers.decode(quantized.run(x)) - graph.run(x)).mean()
+        assert quantized.ends[0].numbers is not None
+        errors[rounding] = np.abs(quantized.ends[0].numbers.decode(quantized.run(x)) - graph.run(x)).mean()
     assert errors["nearest"] < errors["floor"]
 
 
@@ -59,8 +59,9 @@ def test_per_network_uses_one_format_and_needs_no_samples() -> None:
 def test_a_given_format_that_could_overflow_gets_wide_accumulators() -> None:
     graph, builder = network(spread=1000.0)
     quantized = quantize(graph, builder.samples(4), "int16", scheme="per-network", fraction=12)
-    assert quantized.accumulator_peak > 2**31
-    assert quantize(graph, builder.samples(4), "int16").accumulator_peak < 2**31
+    assert max(layer.accumulator_peak for layer in quantized) > 2**31
+    per_layer = quantize(graph, builder.samples(4), "int16")
+    assert max(layer.accumulator_peak for layer in per_layer) < 2**31
 
 
 def test_float32_is_left_alone() -> None:

@@ -48,7 +48,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def train(chosen: Experiment, folder: Path, model: Model = MODEL, repeat: int = 0, data: Dataset | None = None) -> Path:
-    return trained.train_model(chosen, model, repeat, data or dataset(), folder, listen)
+    return trained.Trained(chosen, model, repeat, data or dataset(), folder).train(listen)
 
 
 def listen(_: object) -> None:
@@ -57,16 +57,16 @@ def listen(_: object) -> None:
 
 def test_the_same_settings_are_the_same_training(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
     chosen = experiment(tmp_path)
-    assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) is None
+    assert trained.Trained(chosen, MODEL, 0, dataset(), tmp_path).before() is None
     path = train(chosen, tmp_path)
     assert path.read_text() == "last 1" and trainings[0]["progress"] is listen
-    assert trained.trained_before(chosen, MODEL, 0, dataset(), tmp_path) == path
+    assert trained.Trained(chosen, MODEL, 0, dataset(), tmp_path).before() == path
 
 
 def test_the_best_epoch_when_asked_for(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
     train(experiment(tmp_path), tmp_path)
     best = MODEL.model_copy(update={"keep": "best"})
-    kept = trained.trained_before(experiment(tmp_path), best, 0, dataset(), tmp_path)
+    kept = trained.Trained(experiment(tmp_path), best, 0, dataset(), tmp_path).before()
     assert kept and kept.read_text() == "best 1", "both files are there: choosing the other needs no training"
 
 
@@ -93,7 +93,7 @@ def test_whatever_changes_the_result_needs_a_new_training(
         data = dataclasses.replace(data, x_train=data.x_train + 1)
     if version := change.pop("version", None):
         monkeypatch.setattr(trained, "VERSION", version)
-    assert trained.trained_before(experiment(tmp_path, **change), model, 0, data, tmp_path) is None
+    assert trained.Trained(experiment(tmp_path, **change), model, 0, data, tmp_path).before() is None
 
 
 def test_repeats_are_apart_and_have_seeds_of_their_own(trainings: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_files_that_are_not_what_was_trained_are_not_used(
         path.unlink()
     else:
         stamp.write_text("[]")
-    assert trained.trained_before(experiment(tmp_path), MODEL, 0, dataset(), tmp_path) is None
+    assert trained.Trained(experiment(tmp_path), MODEL, 0, dataset(), tmp_path).before() is None
 
 
 def test_an_interrupted_training_is_not_used(
@@ -127,7 +127,7 @@ def test_an_interrupted_training_is_not_used(
     monkeypatch.setattr("mcusim.training.training.train", lambda *_, **__: files)
     with pytest.raises(KeyboardInterrupt):
         train(experiment(tmp_path), tmp_path)
-    assert trained.trained_before(experiment(tmp_path), MODEL, 0, dataset(), tmp_path) is None
+    assert trained.Trained(experiment(tmp_path), MODEL, 0, dataset(), tmp_path).before() is None
 
 
 def test_a_full_disk_is_an_error_with_advice(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcusim.system.errors import ConfigurationError
-from mcusim.training import build_model
+from mcusim.training.architectures import build_model
 
 pytestmark = pytest.mark.train
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcusim.datasets import Normalization
 from mcusim.system.errors import ConfigurationError, DataError
-from mcusim.training import load_normalization, load_record, save_normalization
+from mcusim.training.normalization_file import load_normalization, load_record, save_normalization
 
 STATISTICS = Normalization((0.1, -2.0), (1.5, 3e-7))
 

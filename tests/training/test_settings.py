@@ -8,7 +8,7 @@ import pytest
 
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Place, validate
-from mcusim.training import TrainingSettings
+from mcusim.training.settings import TrainingSettings
 
 
 def test_rate_falls_when_milestones_are_done() -> None:

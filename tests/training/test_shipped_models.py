@@ -11,7 +11,7 @@ import pytest
 
 from mcusim.datasets import load_dataset
 from mcusim.models import read_model
-from mcusim.training import load_normalization, load_record
+from mcusim.training.normalization_file import load_normalization, load_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "uci_har"
 SHIPPED = {"resnetv1_6_f16.keras": (3_958, 333_920), "resnetv1_6_f80.keras": (86_326, 7_240_160)}

@@ -17,17 +17,12 @@ import pytest
 from mcusim.datasets import Dataset
 from mcusim.system.errors import ConfigurationError, DataError, MissingToolError
 from mcusim.system.records import records_of
-from mcusim.training import (
-    TrainedFiles,
-    TrainingProgress,
-    TrainingSettings,
-    build_model,
-    load_normalization,
-    load_record,
-    train,
-)
+from mcusim.training.architectures import build_model
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import file_stem
+from mcusim.training.normalization_file import load_normalization, load_record
+from mcusim.training.settings import TrainingSettings
+from mcusim.training.training import TrainedFiles, TrainingProgress, train
 
 pytestmark = pytest.mark.train
 SHORT = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
@@ -243,7 +238,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from mcusim.datasets import Dataset
-from mcusim.training import TrainingSettings, train
+from mcusim.training.settings import TrainingSettings
+from mcusim.training.training import train
 assert not {"tensorflow", "keras", "sklearn", "pooch"} & set(sys.modules)
 x, y = np.random.default_rng(0).normal(size=(8, 4)).astype("f"), np.arange(8) % 2
 train(Dataset("d", x, y, x, y, ("a", "b")), "mlp", {}, TrainingSettings(epochs=1), Path(sys.argv[1]), "m", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcusim.training.mixup import mixup
+from mcusim.training.learner import mixup
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 Y = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]
