@@ -13,11 +13,10 @@ from pathlib import Path
 
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Facts, Job, Ready
-from mcusim.engines.exit_codes import explain_exit_code
 from mcusim.engines.shares import Share
 from mcusim.system.command import start
 from mcusim.system.errors import EngineError, MissingToolError
-from mcusim.system.tool import Tool, looked_for
+from mcusim.system.tool import Tool, lacking, looked_for
 from mcusim.system.toolchain import find_host_compiler, version_line
 
 FACTS = Facts(
@@ -31,11 +30,7 @@ FACTS = Facts(
 
 
 def missing() -> MissingToolError | None:
-    try:
-        find_host_compiler()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(find_host_compiler)
 
 
 def version() -> str:
@@ -75,15 +70,10 @@ class _Host:
         execution = Execution(
             answers=sharing.merge_answers(shares, finished),
             indices=sharing.finished_indices(shares, finished),
-            instructions=None,
-            total_instructions=0,
             wall_s=wall_s,
-            emulated_mips=None,
-            stack_bytes=None,
             engine=FACTS.name,
             engine_version=version(),
             complete=complete,
-            notes=(),
         )
         sharing.clear(shares)
         return execution
@@ -98,17 +88,15 @@ def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
 
 
 def _explain(share: Share, code: int) -> EngineError:
-    sample = share.first + share.finished
-    known = explain_exit_code(share, code)
+    known = sharing.explain_exit_code(share, code)
     if known:
         return known
     lines = share.log.splitlines()
     found = next((line for line in lines if "runtime error:" in line or "ERROR: AddressSanitizer" in line), None)
     if found is None:
         found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return EngineError(
-        f"the program failed in sample {sample}: {found.strip()}", where=str(share.folder / "engine.log")
-    )
+    what = f"the program failed in sample {share.first + share.finished}: {found.strip()}"
+    return EngineError(what, where=str(share.folder / "engine.log"))
 
 
 def _explain_stall(share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:

@@ -21,6 +21,7 @@ from mcusim.models.keras_layer import KerasLayer
 from mcusim.models.keras_layers import CONVERTERS, IDENTITIES
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.tool import lacking
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.normalization_file import load_normalization
 
@@ -35,11 +36,7 @@ MAXIMUM_NESTING = 8
 
 def missing() -> MissingToolError | None:
     """Why such files cannot be read here, or None."""
-    try:
-        import_keras()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(import_keras)
 
 
 def read(path: Path, name: str) -> Source:

@@ -61,9 +61,9 @@ def run(
 
 def start(
     command: Sequence[str],
-    *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    *,
     stdin: int = subprocess.DEVNULL,
     stdout: int | object = subprocess.DEVNULL,
     stderr: int | object = subprocess.DEVNULL,

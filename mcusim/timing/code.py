@@ -26,16 +26,9 @@ class Code:
     def of_elf(cls, path: Path) -> Code:
         """The executable parts of a firmware, without what is copied to RAM."""
         with path.open("rb") as file:
-            segments = [
-                s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_flags"] & _EXECUTABLE
-            ]
-            return cls(
-                [
-                    (int(s["p_vaddr"]), bytes(s.data()))
-                    for s in segments
-                    if s["p_filesz"] and s["p_vaddr"] == s["p_paddr"]
-                ]
-            )
+            loaded = (s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
+            kept = (s for s in loaded if s["p_flags"] & _EXECUTABLE and s["p_vaddr"] == s["p_paddr"])
+            return cls([(int(s["p_vaddr"]), bytes(s.data())) for s in kept])
 
     @property
     def pieces(self) -> list[tuple[int, bytes]]:

@@ -54,6 +54,10 @@ class CoreParameters:
     nop_hidden: int = 1
     unknown: int = 1
 
+    def refill(self, branch: str) -> int:
+        """P of a taken branch, by how it leaves the straight line (`Instruction.branch`)."""
+        return {"direct": self.refill_direct, "indirect": self.refill_indirect}.get(branch, self.refill_load)
+
 
 FREE = {
     "fp_move": Free(

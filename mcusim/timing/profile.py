@@ -77,11 +77,10 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     cycles = of_core + counts.event_counts.astype(np.float64) @ prices
     by_address, executed = _by_address(recording, core, parameters)
     granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
-    for event, price, times in zip(
-        counts.events, prices.tolist(), counts.event_counts.mean(axis=0).tolist(), strict=True
-    ):
-        if price:
-            by_address[address_of(event, counts, granule)] += price * times
+    cycles_of_events = (prices * counts.event_counts.mean(axis=0)).tolist()
+    for event, cost in zip(counts.events, cycles_of_events, strict=True):
+        if cost:
+            by_address[address_of(event, counts, granule)] += cost
     for address, cycles_saved in saved.items():
         by_address[address] -= float(cycles_saved.mean())
     own, calls = _by_function(recording, by_address)
@@ -107,23 +106,16 @@ def _by_address(
     cycles: dict[int, float] = defaultdict(float)
     executed: dict[int, float] = defaultdict(float)
     for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
-        block = counts.blocks[edge.to]
         before = code.instructions(counts.blocks[edge.source])
-        instructions = code.instructions(block)
+        instructions = code.instructions(counts.blocks[edge.to])
         for number, (insn, cost) in enumerate(zip(instructions, costs, strict=True)):
             jumped = number == 0 and before and before[-1].branch and before[-1].end != insn.address
-            refill = min(cost - 1, _refill(before[-1].branch, parameters)) if jumped else 0
+            refill = min(cost - 1, parameters.refill(before[-1].branch)) if jumped else 0
             cycles[insn.address] += (cost - refill) * times
             executed[insn.address] += times
             if refill:
                 cycles[before[-1].address] += refill * times
     return cycles, dict(executed)
-
-
-def _refill(branch: str, parameters: CoreParameters) -> int:
-    return {"direct": parameters.refill_direct, "indirect": parameters.refill_indirect}.get(
-        branch, parameters.refill_load
-    )
 
 
 def _by_function(
@@ -155,12 +147,9 @@ def _inclusive(own: Mapping[str, float], calls: Mapping[tuple[str, str], float])
 
     def total(name: str, above: frozenset[str]) -> float:
         if name not in known:
-            inner = [
-                (callee, times) for (caller, callee), times in calls.items() if caller == name and callee not in above
-            ]
-            known[name] = own.get(name, 0.0) + sum(
-                total(callee, above | {callee}) * times / called[callee] for callee, times in inner
-            )
+            inner = [(callee, n) for (caller, callee), n in calls.items() if caller == name and callee not in above]
+            shares = (total(callee, above | {callee}) * n / called[callee] for callee, n in inner)
+            known[name] = own.get(name, 0.0) + sum(shares)
         return known[name]
 
     return {name: total(name, frozenset({name})) for name in own}

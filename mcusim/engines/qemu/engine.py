@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.qemu.facts import FACTS
@@ -20,8 +17,6 @@ from mcusim.engines.qemu.profile import profile
 from mcusim.engines.shares import Share
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
-
-_COUNT_BYTES = 8
 
 
 @contextmanager
@@ -58,15 +53,12 @@ def _collect(
 ) -> Execution:
     results = [sharing.read_result(share) for share in shares] if complete else []
     summaries = [read_summary(share, complete=complete) for share in shares]
-    counts = [_read_counts(share) for share in shares]
-    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
-    if complete and finished != [share.samples for share in shares]:
-        raise sharing.incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
+    finished, counted = sharing.counted(shares, 1, complete=complete)
     total = sum(summary.instructions for summary in summaries)
     return Execution(
         answers=sharing.merge_answers(shares, finished),
         indices=sharing.finished_indices(shares, finished),
-        instructions=np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)]),
+        instructions=counted[:, 0],
         total_instructions=total,
         wall_s=wall_s,
         emulated_mips=total / wall_s / 1e6 if total else None,
@@ -76,11 +68,3 @@ def _collect(
         complete=complete,
         notes=notes(job, process.can, all(summary.confined for summary in summaries)),
     )
-
-
-def _read_counts(share: Share) -> npt.NDArray[np.uint64]:
-    try:
-        data = (share.folder / "counts.bin").read_bytes()
-    except OSError:
-        data = b""
-    return np.frombuffer(data[: len(data) // _COUNT_BYTES * _COUNT_BYTES], dtype=np.uint64)

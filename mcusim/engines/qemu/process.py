@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import Board, MemoryMap, QemuMachine
@@ -18,7 +18,6 @@ from mcusim.cores.core import Core
 from mcusim.cores.source_lines import function_at
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job
-from mcusim.engines.exit_codes import FAULT, explain_exit_code
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.installation import find_qemu
@@ -41,19 +40,13 @@ class QemuProcess:
     machine: str
     memory: MemoryMap
     core: Core
-    options: tuple[str, ...] = field(default=())  # more of the plugin's
+    options: tuple[str, ...] = ()  # more of the plugin's
 
     def start(self, share: Share) -> subprocess.Popen[bytes]:
         with (share.folder / "engine.log").open("wb") as log:
             # The monitor listens on stdin: it is asked one thing, where a firmware hangs.
-            return start(
-                self.command(share),
-                folder=share.folder,
-                environment=self.can.environment,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+            command, environment = self.command(share), self.can.environment
+            return start(command, share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def command(self, share: Share) -> list[str]:
         return [
@@ -64,31 +57,20 @@ class QemuProcess:
 
     def explain(self, share: Share, code: int) -> EngineError:
         """Why a process ended with `code`."""
-        sample = share.first + share.finished
-        if code == FAULT:
+        sample, where = share.first + share.finished, str(share.folder)
+        if code == sharing.FAULT:
             return self._explain_fault(share)
         if code == -signal.SIGABRT:
             return self._explain_lockup(share, sample)
         if code == -signal.SIGSYS:
-            return EngineError(
-                f"the firmware tried to run a program of this machine in sample {sample}", where=str(share.folder)
-            )
+            return EngineError(f"the firmware tried to run a program of this machine in sample {sample}", where=where)
         if code < 0:
-            return EngineError(
-                f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}", where=str(share.folder)
-            )
-        known = explain_exit_code(share, code)
-        if known:
-            return known
-        return EngineError(
-            f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}", where=str(share.folder)
-        )
+            return EngineError(f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}", where=where)
+        what = f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}"
+        return sharing.explain_exit_code(share, code) or EngineError(what, where=where)
 
     def _explain_fault(self, share: Share) -> EngineError:
-        try:
-            record = (share.folder / "fault.bin").read_bytes()
-        except OSError:
-            record = b""
+        record = share.read("fault.bin")
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder)
         what = f"the firmware faulted in sample {share.first + share.finished}, and could not write how"
         return found or EngineError(what, where=str(share.folder), hint=full_disk_hint(share.folder))
@@ -130,10 +112,8 @@ def machine_of(job: Job) -> tuple[Board, QemuMachine]:
     if job.board is None:
         raise EngineError("QEMU runs a firmware for a board, and none is named", where=str(job.image.elf))
     if job.board.qemu is None:
-        raise EngineError(
-            f"board {job.board.name!r} names no QEMU machine",
-            hint="add [qemu] with machine = .. to its file, or use another engine",
-        )
+        hint = "add [qemu] with machine = .. to its file, or use another engine"
+        raise EngineError(f"board {job.board.name!r} names no QEMU machine", hint=hint)
     return job.board, job.board.qemu
 
 
@@ -163,9 +143,8 @@ def confined(can: Capabilities) -> tuple[str, ...]:
 
 def plugin_option(plugin: Path, image: Image, nonce: str, more: tuple[str, ...] = ()) -> tuple[str, str]:
     """The plugin watches the image from its entry to where it is left; 0: to where the call returns."""
-    values = {"file": escape(plugin), "from": hex(image.entry), "to": hex(image.leave or 0), "nonce": nonce}
-    values["read"] = escape(image.elf)
-    return "-plugin", ",".join([*(f"{name}={value}" for name, value in values.items()), *more])
+    watched = f"from={image.entry:#x},to={image.leave or 0:#x},nonce={nonce},read={escape(image.elf)}"
+    return "-plugin", ",".join([f"file={escape(plugin)}", watched, *more])
 
 
 @dataclass(frozen=True)

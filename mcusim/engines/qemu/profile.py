@@ -9,13 +9,11 @@ import time
 
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
-from mcusim.engines.counts import read_counts
 from mcusim.engines.engine import Execution, Job
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import version
 from mcusim.engines.qemu.process import machine_of, notes, prepare, read_summary
-from mcusim.system.errors import EngineError
 
 
 def profile(job: Job, jobs: int) -> Execution:
@@ -30,9 +28,7 @@ def profile(job: Job, jobs: int) -> Execution:
         raise KeyboardInterrupt
     wall_s = time.monotonic() - began
     summaries = [read_summary(share, complete=True) for share in shares]
-    counts = read_counts([share.folder for share in shares])
-    if counts.samples != len(job.samples):
-        raise EngineError(f"the profile holds {counts.samples} samples of {len(job.samples)}", where=str(job.folder))
+    counts = sharing.profiled(job, shares)
     instructions, finished = counts.instructions(), [share.finished for share in shares]
     execution = Execution(
         answers=sharing.merge_answers(shares, finished),
@@ -40,11 +36,9 @@ def profile(job: Job, jobs: int) -> Execution:
         instructions=instructions,
         total_instructions=int(instructions.sum()),
         wall_s=wall_s,
-        emulated_mips=None,
         stack_bytes=max(sharing.read_result(share).stack_bytes for share in shares),
         engine=FACTS.name,
         engine_version=version(),
-        complete=True,
         notes=notes(job, process.can, all(summary.confined for summary in summaries)),
         counts=counts,
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from mcusim.system.cache import cache_folder
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
-from mcusim.system.tool import Tool, package
+from mcusim.system.tool import Tool, lacking, package
 
 TESTED = (1, 16, 1)
 OLDEST = (1, 16, 0)
@@ -45,11 +45,7 @@ class Installation:
 
 
 def missing() -> MissingToolError | None:
-    try:
-        find_installation()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(find_installation)
 
 
 def version() -> str:

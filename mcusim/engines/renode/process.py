@@ -79,7 +79,6 @@ class Outcome:
     detail: str
     samples: int
     pc: int
-    address: int
     instructions: int
     stack_bytes: int
     run_us: int
@@ -124,9 +123,8 @@ class RenodeProcess:
 
         Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
         """
-        complete = sharing.run_shares(
-            shares, self.start, self.explain, self.explain_stall, stall_s=stall_s, progress=progress
-        )
+        reasons = self.explain, self.explain_stall
+        complete = sharing.run_shares(shares, self.start, *reasons, stall_s=stall_s, progress=progress)
         return [self._result(share) for share in shares] if complete else None
 
     def _result(self, share: Share) -> Outcome:
@@ -142,15 +140,9 @@ class RenodeProcess:
         (own / "share").symlink_to(share.folder)
         (own / "job.txt").write_text(self.job(share, own / "share"), encoding="utf-8")
         (own / "run.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
-        worker = self.installation.worker
+        environment = surroundings(own) | dict(self.installation.worker or {})
         with (share.folder / "engine.log").open("wb") as log:
-            return start(
-                self.command(own),
-                folder=own,
-                environment=surroundings(own) | dict(worker or {}),
-                stdout=log,
-                stderr=log,
-            )
+            return start(self.command(own), own, environment, stdout=log, stderr=log)
 
     def command(self, own: Path) -> list[str]:
         script = str(own / "run.resc")
@@ -162,10 +154,7 @@ class RenodeProcess:
     def job(self, share: Share, folder: Path) -> str:
         symbols = self.image.symbols
         values = {
-            "input": folder / "input.bin",
-            "output": folder / "output.bin",
-            "counts": folder / "counts.bin",
-            "fault": folder / "fault.bin",
+            **{name: folder / f"{name}.bin" for name in ("input", "output", "counts", "fault")},
             "result": folder / "renode.txt",
             "input_bytes": self.image.input_bytes,
             "output_bytes": self.image.output_bytes,
@@ -228,10 +217,7 @@ class RenodeProcess:
                 where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
                 hint="the firmware hangs, or the model needs a longer limit",
             )
-        try:
-            record = (share.folder / "fault.bin").read_bytes()
-        except OSError:
-            record = b""
+        record = share.read("fault.bin")
         told = None if outcome.result == "fault" else outcome.detail
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder, told)
         return found or EngineError(
@@ -256,27 +242,21 @@ def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
     if cycles_per_instruction is None:
         return text
     hertz = round(cycles_per_instruction * INSTRUCTIONS_PER_S)
-    clocks = {
-        "cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}",
-        "nvic": f"systickFrequency: {hertz}",
-        "dwt": f"frequency: {hertz}",
-    }
+    clocks = {"cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}"}
+    clocks |= {"nvic": f"systickFrequency: {hertz}", "dwt": f"frequency: {hertz}"}
     return text + "".join(f"\n{name}:\n    {value}\n" for name, value in clocks.items())
 
 
 def read_outcome(share: Share) -> Outcome | None:
     """None when the plug-in left no results, or not all of them, or those of another run are there."""
     try:
-        lines = (share.folder / "renode.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = share.read("renode.txt").decode(errors="replace").splitlines()
         values = dict(line.partition(" ")[::2] for line in lines)
         if lines[-1] != f"end {share.nonce}":
             return None
-        return Outcome(
-            values["outcome"],
-            values["detail"],
-            *(int(values[name]) for name in ("samples", "pc", "address", "instructions", "stack_bytes", "run_us")),
-        )
-    except (OSError, ValueError, KeyError, IndexError):
+        numbers = (int(values[name]) for name in ("samples", "pc", "instructions", "stack_bytes", "run_us"))
+        return Outcome(values["outcome"], values["detail"], *numbers)
+    except (ValueError, KeyError, IndexError):
         return None
 
 
