@@ -48,11 +48,8 @@ def _with_platform(board: Board, path: Path) -> Board:
         return board
     platform = path.absolute().parent / board.renode.platform
     if not platform.is_file():
-        raise ConfigurationError(
-            f"there is no platform file {board.renode.platform!r}",
-            where=f"{path}, renode.platform",
-            hint=f"looked for {platform}",
-        )
+        what, where = f"there is no platform file {board.renode.platform!r}", f"{path}, renode.platform"
+        raise ConfigurationError(what, where=where, hint=f"looked for {platform}")
     return board.model_copy(update={"renode": RenodePlatform(platform=str(platform))})
 
 

@@ -76,10 +76,8 @@ def parse_format(text: str) -> Format:
     match = re.fullmatch(r"[Qq](\d{1,2})\.(\d{1,2})", text.strip())
     bits = sum(map(int, match.groups())) if match else 0
     if not match or not MINIMUM_BITS <= bits <= MAXIMUM_BITS or int(match[1]) < 1:
-        raise ConfigurationError(
-            f"{text!r} is no fixed-point format",
-            hint="write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9",
-        )
+        hint = "write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9"
+        raise ConfigurationError(f"{text!r} is no fixed-point format", hint=hint)
     return Format(bits, int(match[2]))
 
 
@@ -144,11 +142,9 @@ class ShiftedAddition:
         return self.rescale.apply(np.asarray(total) + self.rounding, activation)
 
     def fields(self, activation: Activation) -> Fields:
-        return {
-            **({"shifts": self.shifts} if any(self.shifts) else {}),
-            **_unless_zero(shift=self.rescale.shift, rounding=self.rounding),
-            **activation.fields(self.numbers),
-        }
+        shifts: Fields = {"shifts": self.shifts} if any(self.shifts) else {}
+        own = _unless_zero(shift=self.rescale.shift, rounding=self.rounding)
+        return {**shifts, **own, **activation.fields(self.numbers)}
 
 
 @dataclass(frozen=True)
@@ -192,10 +188,8 @@ class TableSoftmax:
     def tables(self) -> Mapping[str, Array]:
         """e**-(256 h 2**-fraction) and e**-(l 2**-fraction) for h, l = 0..255, times 2**15."""
         low = np.ldexp(np.arange(256.0), -self.entry.fraction)
-        exponents = {"high": low * 256, "low": low}
-        return {
-            role: np.rint(np.exp(-np.minimum(d, 700.0)) * SOFTMAX_ONE).astype(np.int64) for role, d in exponents.items()
-        }
+        powers = {"high": np.exp(-np.minimum(low * 256, 700.0)), "low": np.exp(-np.minimum(low, 700.0))}
+        return {role: np.rint(power * SOFTMAX_ONE).astype(np.int64) for role, power in powers.items()}
 
     def apply(self, x: Array) -> Array:
         tables = self.tables
@@ -291,10 +285,8 @@ def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding
     if scheme == "per-layer":
         return PowerOfTwoScheme(bits, None, rounding)
     if fraction is None or not 0 <= fraction < bits:
-        raise ConfigurationError(
-            f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}",
-            hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'",
-        )
+        what = f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}"
+        raise ConfigurationError(what, hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'")
     return PowerOfTwoScheme(bits, fraction, rounding)
 
 

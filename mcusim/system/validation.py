@@ -108,10 +108,9 @@ def translate(
     An unknown key comes first: it is most often the misspelling of the one that is missing.
     """
     found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    told = [_told(kind, one, table, place, given) for one in found]
     once: dict[tuple[str, str | None], ConfigurationError] = {}
-    for one in told:
-        once.setdefault((one.what, one.where), one)
+    for told in (_told(kind, one, table, place, given) for one in found):
+        once.setdefault((told.what, told.where), told)
     return list(once.values())
 
 

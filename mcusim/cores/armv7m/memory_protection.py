@@ -31,9 +31,8 @@ class MpuRegion:
 
 
 def memory_protection(memory: MemoryMap, board: str) -> Mapping[str, str]:
-    """Text by file name. `board` is named in a comment. Raises ConfigurationError when the core has too few regions."""
-    text = render("memory_protection.h.j2", board=board, regions=mpu_regions(memory))
-    return {"memory_protection.h": text}
+    """See `Core.memory_protection`."""
+    return {"memory_protection.h": render("memory_protection.h.j2", board=board, regions=mpu_regions(memory))}
 
 
 def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
@@ -57,10 +56,9 @@ def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
         for block in blocks
     )
     if len(regions) > _MPU_REGIONS:
-        raise ConfigurationError(
-            f"memory protection of ram ({memory.ram}) takes {len(regions)} regions, the core has {_MPU_REGIONS}",
-            hint="choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768",
-        )
+        what = f"memory protection of ram ({memory.ram}) takes {len(regions)} regions, the core has {_MPU_REGIONS}"
+        hint = "choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768"
+        raise ConfigurationError(what, hint=hint)
     return regions
 
 
