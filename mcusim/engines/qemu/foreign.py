@@ -12,8 +12,7 @@ from mcusim.engines.engine import Execution, Job, no_samples
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.installation import find_qemu, version
 from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import confined, machine_of, plain_command, plugin_option
-from mcusim.engines.qemu.profile import replay_options
+from mcusim.engines.qemu.process import confined, machine_of, plain_command, plugin_option, replay_options
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import EngineError, MissingToolError
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from mcusim.cores.source_lines import function_at
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job
 from mcusim.engines.linked import check_linked_for
-from mcusim.engines.qemu.facts import FACTS
+from mcusim.engines.memory_options import memory_options
+from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.qemu.plugin import Capabilities, build_plugin, escape, probe
 from mcusim.engines.shares import Share
@@ -90,11 +92,9 @@ class QemuProcess:
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
         _ask_where(process)
         pc = self.core.program_counter(share.log)
-        return EngineError(
-            f"no answer to sample {share.first + share.finished} within {stall_s:g} s",
-            where=f"{self.core.locate(self.image, pc)}, {share.folder}" if pc is not None else str(share.folder),
-            hint="the firmware hangs, or the model needs a longer limit",
-        )
+        what = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        where = str(share.folder) if pc is None else f"{self.core.locate(self.image, pc)}, {share.folder}"
+        return EngineError(what, where=where, hint="the firmware hangs, or the model needs a longer limit")
 
 
 def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess:
@@ -128,13 +128,11 @@ def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: st
 
 def _ask_where(process: subprocess.Popen[bytes]) -> None:
     """Lets a running QEMU write its registers to its log, if its monitor answers, and end."""
-    try:
+    with suppress(OSError, subprocess.TimeoutExpired):
         assert process.stdin is not None
         process.stdin.write(b"stop\ninfo registers\nquit\n")
         process.stdin.flush()
         process.wait(3)
-    except (OSError, subprocess.TimeoutExpired):
-        pass
 
 
 def confined(can: Capabilities) -> tuple[str, ...]:
@@ -147,6 +145,11 @@ def plugin_option(plugin: Path, image: Image, nonce: str, more: tuple[str, ...] 
     return "-plugin", ",".join([f"file={escape(plugin)}", watched, *more])
 
 
+def replay_options(board: Board) -> tuple[str, ...]:
+    """The chip's caches and slow RAM as the profiler's options."""
+    return tuple(f"{name}={value}" for name, value in memory_options(board, memory_map(board)))
+
+
 @dataclass(frozen=True)
 class Summary:
     """What a plugin says at its end: executed instructions of the whole run, and whether QEMU was confined."""
@@ -157,12 +160,10 @@ class Summary:
 
 def read_summary(share: Share, *, complete: bool) -> Summary:
     """plugin.txt, which is written last and only when the counts are whole."""
-    try:
-        nonce, instructions, _, confined = (share.folder / "plugin.txt").read_text(encoding="ascii").split()
+    with suppress(ValueError):
+        nonce, instructions, _, confined = share.read("plugin.txt").decode("ascii").split()
         if nonce == share.nonce:
             return Summary(int(instructions), confined == "1")
-    except (OSError, ValueError):
-        pass
     if complete:
         raise sharing.incomplete(share, "the plugin's last record (plugin.txt) is missing")
     return Summary(0, True)

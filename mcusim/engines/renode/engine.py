@@ -43,13 +43,6 @@ class _Renode:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`. The image must be linked for the board itself."""
-        ended = self._ended(job)
-        execution = _collect(job, ended)
-        sharing.clear(ended.shares)
-        return execution
-
-    def _ended(self, job: Job) -> _Ended:
-        """Starts Renode for each share and waits. Raises EngineError unless each answered all of its samples."""
         board, memory, platform = place_of(job)
         sharing.check_sizes(job)
         installation, options = find_installation(), _options(job, board)
@@ -63,20 +56,9 @@ class _Renode:
             wall_s = time.monotonic() - began
         finally:
             shutil.rmtree(links, ignore_errors=True)
-        for share, outcome in zip(shares, outcomes, strict=True) if outcomes is not None else ():
-            if not outcome.samples == share.finished == share.samples:
-                raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
-        return _Ended(shares, outcomes, installation, wall_s)
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """What is left of a job. `outcomes`: of each share, None after Ctrl-C."""
-
-    shares: list[Share]
-    outcomes: list[Outcome] | None
-    installation: Installation
-    wall_s: float
+        execution = _collect(job, shares, outcomes, wall_s, installation)
+        sharing.clear(shares)
+        return execution
 
 
 def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
@@ -97,9 +79,17 @@ def _options(job: Job, board: Board) -> Options:
     return Options(job.stall_s * PROFILING, profile=(*markers, *replay))
 
 
-def _collect(job: Job, ended: _Ended) -> Execution:
-    """Its counts.bin has two columns: instructions of the model, and the cycle counter around it."""
-    shares, complete, outcomes = ended.shares, ended.outcomes is not None, ended.outcomes or []
+def _collect(
+    job: Job, shares: list[Share], outcomes: list[Outcome] | None, wall_s: float, used: Installation
+) -> Execution:
+    """`outcomes`: of each share, None after Ctrl-C. Raises EngineError unless each answered all of its samples.
+
+    counts.bin has two columns: instructions of the model, and the cycle counter around it.
+    """
+    complete, outcomes = outcomes is not None, outcomes or []
+    for share, outcome in zip(shares, outcomes, strict=complete):
+        if not outcome.samples == share.finished == share.samples:
+            raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
     if job.profile and not complete:
         raise KeyboardInterrupt
     profile = sharing.profiled(job, shares) if job.profile else None
@@ -110,13 +100,13 @@ def _collect(job: Job, ended: _Ended) -> Execution:
         indices=sharing.finished_indices(shares, finished),
         instructions=counted[:, 0].copy(),
         total_instructions=total,
-        wall_s=ended.wall_s,
-        emulated_mips=total / ended.wall_s / 1e6 if total else None,
+        wall_s=wall_s,
+        emulated_mips=total / wall_s / 1e6 if total else None,
         stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
         engine=FACTS.name,
-        engine_version=ended.installation.version,
+        engine_version=used.version,
         complete=complete,
-        notes=ended.installation.notes,
+        notes=used.notes,
         cycle_counter=counted[:, 1].copy() if job.cycle_counter else None,
         counts=profile,
     )
