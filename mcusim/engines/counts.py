@@ -18,10 +18,7 @@ _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
 
 @dataclass(frozen=True, order=True)
 class Block:
-    """Instructions from `start` up to, not including, `end`.
-
-    The one with `instructions` 0 is everything outside the markers.
-    """
+    """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
 
     start: int
     end: int

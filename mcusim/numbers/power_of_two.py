@@ -62,10 +62,16 @@ class Format:
         return self.fraction
 
     def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
-        return encode(x, self, rounding)
+        return self.encode_wide(x, rounding).astype(self.dtype)
+
+    def encode_wide(self, x: Array, rounding: Rounding) -> npt.NDArray[np.int64]:
+        """In 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
+        scaled = np.ldexp(np.asarray(x, np.float64), self.fraction)
+        rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
+        return np.clip(rounded, float(self.minimum), float(self.maximum)).astype(np.int64)
 
     def decode(self, q: Array) -> Array:
-        return decode(q, self)
+        return np.ldexp(np.asarray(q, np.float64), -self.fraction).astype(np.float32)
 
     def __str__(self) -> str:
         return f"Q{self.bits - self.fraction}.{self.fraction}"
@@ -87,23 +93,6 @@ def format_for(peak: float, bits: int) -> Format:
         return Format(bits, bits - 1)
     integer_bits = math.frexp(peak)[1]  # frexp: peak = f * 2**e with 0.5 <= f < 1, so e = 1 + floor(log2(peak))
     return Format(bits, bits - integer_bits - 1)
-
-
-def encode(x: Array, fmt: Format, rounding: Rounding = "nearest") -> Array:
-    """Real numbers -> integers of the format (in its smallest type), rounded and saturated."""
-    return quantize_values(x, fmt, rounding).astype(fmt.dtype)
-
-
-def quantize_values(x: Array, fmt: Format, rounding: Rounding) -> npt.NDArray[np.int64]:
-    """As `encode`, in 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
-    scaled = np.ldexp(np.asarray(x, np.float64), fmt.fraction)
-    rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
-    return np.clip(rounded, float(fmt.minimum), float(fmt.maximum)).astype(np.int64)
-
-
-def decode(q: Array, fmt: Format) -> npt.NDArray[np.float32]:
-    """Integers of the format -> real numbers."""
-    return np.ldexp(np.asarray(q, np.float64), -fmt.fraction).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -233,17 +222,17 @@ class PowerOfTwoScheme:
             # Fewer fraction bits in the output where the sum has no more; fewer in the weights until the proof holds.
             fitted = Format(out.bits, min(out.fraction, have.fraction + fraction))
             made = self._sum(kernel, bias, have, fitted, fraction)
-            if made.accumulator_peak <= ACCUMULATOR_LIMIT:
+            if made.peak_sum <= ACCUMULATOR_LIMIT:
                 return made
             fraction -= 1
 
     def _sum(self, kernel: Array, bias: Array, entry: Format, out: Format, fraction: int) -> QuantizedSum:
         """With weights of the given fraction, and the bound of the accumulator for the worst input."""
         kernel_format = Format(self.bits, fraction)
-        stored = encode(kernel, kernel_format, self.rounding)
+        stored = kernel_format.encode(kernel, self.rounding)
         shift = entry.fraction + fraction - out.fraction
         rounding = rounding_term(shift, self.rounding)
-        start = quantize_values(bias, Format(BIAS_BITS, entry.fraction + fraction), self.rounding)
+        start = Format(BIAS_BITS, entry.fraction + fraction).encode_wide(bias, self.rounding)
         rows = np.abs(stored.reshape(len(stored), -1).astype(np.int64)).sum(axis=1)
         peak = int((rows * -entry.minimum + np.abs(start)).max(initial=0)) + rounding
         return QuantizedSum(stored, start + rounding, kernel_format, out, Shift(shift, out), peak)

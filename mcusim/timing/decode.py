@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import capstone
 from capstone import arm, arm_const
@@ -71,13 +72,8 @@ class Instruction:
         return self.kind in ("store", "store_multiple")
 
 
-def _disassembler() -> capstone.Cs:
-    cs = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-    cs.detail = True
-    return cs
-
-
-_CS = _disassembler()
+_CS = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+_CS.detail = True
 
 
 def decode(code: bytes, address: int) -> list[Instruction]:
@@ -191,10 +187,9 @@ def _words(insn: capstone.CsInsn, name: str) -> int:
     return sum(2 if register.startswith("d") else 1 for register in registers)
 
 
-def _address_registers(insn: capstone.CsInsn, name: str, memory: object) -> frozenset[str]:
+def _address_registers(insn: capstone.CsInsn, name: str, memory: Any) -> frozenset[str]:
     if memory is not None:
-        registers = [r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)]  # type: ignore[attr-defined]
-        return _names(registers)
+        return _names([r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)])
     if name in ("push", "pop", "vpush", "vpop"):
         return frozenset({"sp"})
     if name in _LOADS_N or name in _STORES_N:

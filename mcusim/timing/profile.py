@@ -24,10 +24,8 @@ class Profile:
     """`cycles` of each sample. The others are means over the samples.
 
     `by_address` for each instruction, `executed` how often it ran, `by_function` its own cycles, `inclusive` with those
-    of the functions it called, `calls` how often one called another.
-
-    `problems` names what could not be priced and how often it ran, over all samples: it is never free, but its price
-    is a guess.
+    of the functions it called, `calls` how often one called another. `problems` names what could not be priced and how
+    often it ran, over all samples: it is never free, but its price is a guess.
     """
 
     clock_hz: int
@@ -52,9 +50,7 @@ class Profile:
 
 
 def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> float:
-    """Energy of `cycles` in microwatt hours: latency x current x voltage / 3600.
-
-    MicroAI (Sensors 2021, 21, 2984), section 6.2.
+    """Microwatt hours: latency x current x voltage / 3600 (MicroAI, Sensors 2021, 21, 2984, section 6.2).
 
     The current is that at the board's own clock; at another it is taken to follow the clock.
     """
@@ -64,10 +60,7 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
 
 
 def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
-    """What the recorded execution takes on `chip` at `clock_hz`.
-
-    Raises ConfigurationError when the chip does not run at that clock.
-    """
+    """What the recorded execution takes on `chip`. Raises ConfigurationError when that does not run at `clock_hz`."""
     counts, code = recording.counts, recording.code
     core = edge_cycles(code, counts, parameters)
     prices = event_prices(code, counts, core, chip, clock_hz)

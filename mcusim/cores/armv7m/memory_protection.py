@@ -51,7 +51,7 @@ def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
         ("system: read, write", [_SYSTEM], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
     )
     regions = tuple(
-        MpuRegion(block.origin, flags | _size_field(block) | _ENABLE, what)
+        MpuRegion(block.origin, flags | (block.size_bytes.bit_length() - 2) << 1 | _ENABLE, what)  # 2**(SIZE + 1) bytes
         for what, blocks, flags in allowed
         for block in blocks
     )
@@ -60,10 +60,6 @@ def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
         hint = "choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768"
         raise ConfigurationError(what, hint=hint)
     return regions
-
-
-def _size_field(block: Region) -> int:
-    return (block.size_bytes.bit_length() - 2) << 1
 
 
 def _exact_blocks(region: Region) -> Iterator[Region]:

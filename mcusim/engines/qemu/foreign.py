@@ -12,7 +12,7 @@ from mcusim.engines.engine import Execution, Job, no_samples
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.installation import find_qemu, version
 from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import confined, machine_of, plain_command, plugin_option, replay_options
+from mcusim.engines.qemu.process import machine_of, plain_command, plugin_option, replay_options
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import EngineError, MissingToolError
 
@@ -46,7 +46,7 @@ def _run(job: Job) -> Completed:
     job.folder.mkdir(parents=True, exist_ok=True)
     options = (f"calls={job.calls:#x}", *(replay_options(board) if job.replay else ()))
     command = plain_command(found, machine.machine, job.image.elf, _NONCE)
-    command += [*confined(can), *plugin_option(plugin, job.image, _NONCE, options)]
+    command += [*can.confinement, *plugin_option(plugin, job.image, _NONCE, options)]
     try:
         return run(command, folder=job.folder, timeout_s=job.stall_s, environment=can.environment)
     except MissingToolError as error:  # QEMU itself was started before, by probe()

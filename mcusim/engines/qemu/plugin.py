@@ -33,6 +33,10 @@ class Capabilities:
         """What QEMU is started with, so that the plugin offers `api`."""
         return {} if self.api is None else {"MCUSIM_PLUGIN_API": str(self.api)}
 
+    @property
+    def confinement(self) -> tuple[str, ...]:
+        return ("-sandbox", "on,spawn=deny") if self.sandbox else ()
+
 
 @cache
 def build_plugin(name: str) -> Path:
@@ -88,17 +92,9 @@ def probe(qemu: str, plugin: Path) -> Capabilities:
     """
     can = Capabilities(api=None, sandbox=True)
     for _ in range(4):  # at most: without the sandbox, and with the API that QEMU names
-        loaded = run(
-            [
-                qemu,
-                *("-M", "none", "-nodefaults", "-no-user-config"),
-                *("-display", "none", "-monitor", "none", "-serial", "none"),
-                *(("-sandbox", "on,spawn=deny") if can.sandbox else ()),
-                *("-plugin", f"file={escape(plugin)},probe=on"),
-            ],
-            timeout_s=30,
-            environment=can.environment,
-        )
+        command = [qemu, "-M", "none", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"]
+        command += ["-serial", "none", *can.confinement, "-plugin", f"file={escape(plugin)},probe=on"]
+        loaded = run(command, timeout_s=30, environment=can.environment)
         if loaded.returncode == 0 and "mcusim-plugin" in loaded.stdout:
             return can
         bound = re.search(r"supports only (?:a minimum|up to) version (?:of )?(\d+)", loaded.stderr)

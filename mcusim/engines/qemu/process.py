@@ -51,11 +51,8 @@ class QemuProcess:
             return start(command, share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def command(self, share: Share) -> list[str]:
-        return [
-            *plain_command(self.qemu, self.machine, self.image.elf, share.nonce, monitor="stdio"),
-            *confined(self.can),
-            *plugin_option(self.plugin, self.image, share.nonce, self.options),
-        ]
+        command = plain_command(self.qemu, self.machine, self.image.elf, share.nonce, monitor="stdio")
+        return [*command, *self.can.confinement, *plugin_option(self.plugin, self.image, share.nonce, self.options)]
 
     def explain(self, share: Share, code: int) -> EngineError:
         """Why a process ended with `code`."""
@@ -133,10 +130,6 @@ def _ask_where(process: subprocess.Popen[bytes]) -> None:
         process.stdin.write(b"stop\ninfo registers\nquit\n")
         process.stdin.flush()
         process.wait(3)
-
-
-def confined(can: Capabilities) -> tuple[str, ...]:
-    return ("-sandbox", "on,spawn=deny") if can.sandbox else ()
 
 
 def plugin_option(plugin: Path, image: Image, nonce: str, more: tuple[str, ...] = ()) -> tuple[str, str]:
