@@ -57,11 +57,9 @@ class _Host:
             raise EngineError(f"this firmware is for {job.image.board!r}, not for the host", where=str(job.image.elf))
         sharing.check_sizes(job)
         shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
-        starter = partial(_start, job.image.elf)
+        calls = partial(_start, job.image.elf), _explain, _explain_stall
         began = time.monotonic()
-        complete = sharing.run_shares(
-            shares, starter, _explain, _explain_stall, stall_s=job.stall_s, progress=job.progress
-        )
+        complete = sharing.run_shares(shares, *calls, stall_s=job.stall_s, progress=job.progress)
         wall_s = time.monotonic() - began
         if complete:
             for share in shares:
@@ -82,9 +80,7 @@ class _Host:
 def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
     environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
     with (share.folder / "engine.log").open("wb") as log:
-        return start(
-            [str(program)], folder=share.folder, environment=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
-        )
+        return start([str(program)], share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
 
 def _explain(share: Share, code: int) -> EngineError:

@@ -154,9 +154,8 @@ def _check_extent(name: str, kind: Any, config: dict[str, Any]) -> None:
 def _numbers(value: Any) -> Iterator[float]:
     if isinstance(value, (int, float)):
         yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _numbers(item)
+    for item in value if isinstance(value, (list, tuple)) else ():
+        yield from _numbers(item)
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

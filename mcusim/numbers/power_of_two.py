@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ class Shift:
 
     @property
     def constants(self) -> Mapping[str, Array]:
-        return MappingProxyType({})
+        return {}
 
     def apply(self, total: Array, activation: Activation) -> Array:
         return activation.limit(shift_left(total, -self.shift), self.numbers)

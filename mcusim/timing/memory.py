@@ -102,17 +102,14 @@ def skipped_savings(code: Code, counts: Counts, core: EdgeCycles) -> dict[int, n
 
     Where the condition is false they take 1 (TRM table 3-1).
     """
-    accesses = {
-        event.address: counts.event_counts[:, i].astype(np.float64)
-        for i, event in enumerate(counts.events)
-        if event.kind == kinds.ACCESS
-    }
+    columns = zip(counts.events, counts.event_counts.T.astype(np.float64), strict=True)
+    accesses = {event.address: times for event, times in columns if event.kind == kinds.ACCESS}
     none = np.zeros(counts.samples)
     words: dict[int, int] = {}
     at_most: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
     executed: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
-    for column, (edge, costs) in enumerate(zip(counts.edges, core.edges, strict=True)):
-        times = counts.edge_counts[:, column].astype(np.float64)
+    of_edges = counts.edge_counts.T.astype(np.float64)
+    for edge, costs, times in zip(counts.edges, core.edges, of_edges, strict=True):
         for insn, cost in zip(code.instructions(counts.blocks[edge.to]), costs, strict=True):
             if insn.conditional and insn.words:
                 words[insn.address] = insn.words

@@ -27,10 +27,8 @@ def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
         lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%} {profile.inclusive[name]:>14,.0f}  {name}")
     if profile.by_line:
         lines += ["", f"{'cycles':>14} {'share':>6}  line"]
-        lines += [
-            f"{own:>14,.0f} {own / profile.mean:>6.1%}  {file}:{line}"
-            for (file, line), own in list(profile.by_line.items())[:rows]
-        ]
+        for (file, line), own in list(profile.by_line.items())[:rows]:
+            lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%}  {file}:{line}")
     return "\n".join(lines) + "\n"
 
 

@@ -46,12 +46,11 @@ _HFSR_VECTTBL, _HFSR_DEBUGEVT = 1 << 1, 1 << 31
 
 @dataclass(frozen=True)
 class Fault:
-    """`registers` by name, less those that the core could not save (`frame_valid` False). `stack`: words from sp up."""
+    """`registers` by name, less those that the core could not save. `stack`: words from sp up."""
 
     exception: int
     samples_done: int
     registers: dict[str, int]
-    frame_valid: bool
     cfsr: int
     hfsr: int
     mmfar: int
@@ -73,10 +72,9 @@ def parse_fault(data: bytes) -> Fault | None:
     if frame_valid:
         registers.update(zip(("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr"), words[14:22], strict=True))
     registers.update(sp=sp, exc_return=exc_return)
-    count = (len(data) - 4 * _WORDS) // 4
-    stack = struct.unpack_from(f"<{count}I", data, 4 * _WORDS)
+    stack = struct.unpack_from(f"<{len(data) // 4 - _WORDS}I", data, 4 * _WORDS)
     cfsr, hfsr, mmfar, bfar = words[22:26]
-    return Fault(exception, samples_done, registers, bool(frame_valid), cfsr, hfsr, mmfar, bfar, stack)
+    return Fault(exception, samples_done, registers, cfsr, hfsr, mmfar, bfar, stack)
 
 
 def explain_fault(

@@ -204,35 +204,24 @@ class RenodeProcess:
         return EngineError(f"Renode cannot run this: {trouble}", where=f"{self.platform}, {where}", hint=hint)
 
     def _explain_outcome(self, share: Share, outcome: Outcome) -> EngineError:
-        sample = share.first + outcome.samples
+        sample, no_room = share.first + outcome.samples, full_disk_hint(share.folder)
         if outcome.result in ("error", "halted"):
-            return EngineError(
-                f"the run cannot go on in sample {sample}: {outcome.detail}",
-                where=f"{self.image.elf}, {share.folder}",
-                hint=full_disk_hint(share.folder) or "was it built by this version of mcusim, for this board?",
-            )
+            what = f"the run cannot go on in sample {sample}: {outcome.detail}"
+            hint = no_room or "was it built by this version of mcusim, for this board?"
+            return EngineError(what, where=f"{self.image.elf}, {share.folder}", hint=hint)
+        where = f"{self.core.locate(self.image, outcome.pc)}, {share.folder}"
         if outcome.result == "stall":
-            return EngineError(
-                f"no answer to sample {sample} within {self.options.stall_s:g} s",
-                where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
-                hint="the firmware hangs, or the model needs a longer limit",
-            )
-        record = share.read("fault.bin")
-        told = None if outcome.result == "fault" else outcome.detail
+            what = f"no answer to sample {sample} within {self.options.stall_s:g} s"
+            return EngineError(what, where=where, hint="the firmware hangs, or the model needs a longer limit")
+        record, told = share.read("fault.bin"), None if outcome.result == "fault" else outcome.detail
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder, told)
-        return found or EngineError(
-            f"the run ended in sample {sample}: {outcome.detail}",
-            where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
-            hint=full_disk_hint(share.folder),
-        )
+        return found or EngineError(f"the run ended in sample {sample}: {outcome.detail}", where=where, hint=no_room)
 
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
         """Not the firmware, which the plug-in watches: Renode itself does not get anywhere."""
-        return EngineError(
-            f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s",
-            where=str(share.folder),
-            hint=f"its last words are in {share.folder / 'engine.log'}: {share.last_words}",
-        )
+        what = f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        hint = f"its last words are in {share.folder / 'engine.log'}: {share.last_words}"
+        return EngineError(what, where=str(share.folder), hint=hint)
 
 
 def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
