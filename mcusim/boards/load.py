@@ -27,13 +27,7 @@ def load_board(name_or_path: str | Path) -> Board:
 
     Raises ConfigurationError for an unknown name, a file that is not TOML, an unknown key or a value that cannot be.
     """
-    text = str(name_or_path)
-    if text.endswith(".toml") or "/" in text:
-        path = Path(text)
-    elif text in board_names():
-        path = PLATFORMS / "boards" / f"{text}.toml"
-    else:
-        raise ConfigurationError(f"unknown board {text!r}", hint=suggestion(text, board_names()))
+    path = _path_of("board", str(name_or_path))
     table, toml = _read(path)
     chip = table.get("chip")
     if not isinstance(chip, str):
@@ -59,15 +53,20 @@ def load_chip(name: str) -> Chip:
 
 
 def _load_chip(name: str, board_path: Path) -> Chip:
-    if name.endswith(".toml") or "/" in name:
-        path = board_path.parent / name
-    elif name in _stems(PLATFORMS / "chips"):
-        path = PLATFORMS / "chips" / f"{name}.toml"
-    else:
-        known = suggestion(name, _stems(PLATFORMS / "chips"))
-        raise ConfigurationError(f"unknown chip {name!r}", where=str(board_path), hint=known)
+    path = _path_of("chip", name, board_path)
     table, toml = _read(path)
     return validate(Chip, table, Place(str(path), toml), name=path.stem)
+
+
+def _path_of(kind: str, text: str, named_in: Path | None = None) -> Path:
+    """`text` itself when it looks like a path, which is beside the file that it is `named_in`; else by its name."""
+    folder = PLATFORMS / f"{kind}s"
+    if text.endswith(".toml") or "/" in text:
+        return named_in.parent / text if named_in else Path(text)
+    if text in _stems(folder):
+        return folder / f"{text}.toml"
+    where = str(named_in) if named_in else None
+    raise ConfigurationError(f"unknown {kind} {text!r}", where=where, hint=suggestion(text, _stems(folder)))
 
 
 def _stems(folder: Path) -> tuple[str, ...]:

@@ -77,14 +77,6 @@ class Share:
         return (named or lines or ["no message"])[-1]
 
 
-@dataclass(frozen=True)
-class Result:
-    """The last record of a firmware."""
-
-    samples: int
-    stack_bytes: int
-
-
 def check_sizes(job: Job) -> None:
     """Raises EngineError when the samples are not those that the image was built for, or when there are none."""
     if len(job.samples) == 0:
@@ -192,18 +184,21 @@ def _watch(
         time.sleep(_POLL_S)
 
 
-def read_result(share: Share) -> Result:
-    """The last record of a share that ended well. Raises EngineError when it is missing, incomplete or not its own."""
+def read_stack_bytes(share: Share) -> int:
+    """The deepest use of the stack, from the last record of a share that ended well.
+
+    Raises EngineError when that is missing, incomplete or not its own.
+    """
     try:
-        nonce, samples, stack = (share.folder / "result.txt").read_text(encoding="ascii").split()
-        result = Result(int(samples, 16), int(stack, 16))
-    except (OSError, ValueError) as error:
+        nonce, *numbers = share.read("result.txt").decode("ascii").split()
+        samples, stack_bytes = (int(number, 16) for number in numbers)
+    except ValueError as error:
         raise incomplete(share, "its last record (result.txt) is missing") from error
     if nonce != share.nonce:
         raise incomplete(share, "its last record (result.txt) is that of another run")
-    if not result.samples == share.finished == share.samples:
-        raise incomplete(share, f"{result.samples} answered, {share.finished} written")
-    return result
+    if not samples == share.finished == share.samples:
+        raise incomplete(share, f"{samples} answered, {share.finished} written")
+    return stack_bytes
 
 
 def explain_exit_code(share: Share, code: int) -> EngineError | None:

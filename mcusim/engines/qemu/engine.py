@@ -51,7 +51,7 @@ class _Qemu:
 
 
 def _collect(shares: list[Share], job: Job, process: QemuProcess, wall_s: float, complete: bool) -> Execution:
-    results = [sharing.read_result(share) for share in shares] if complete else []
+    stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
     summaries = [read_summary(share, complete=complete) for share in shares]
     counts = sharing.profiled(job, shares) if job.profile else None
     if counts:
@@ -70,7 +70,7 @@ def _collect(shares: list[Share], job: Job, process: QemuProcess, wall_s: float,
         instructions=instructions,
         total_instructions=total,
         emulated_mips=total / wall_s / 1e6 if total and not job.profile else None,
-        stack_bytes=max((result.stack_bytes for result in results), default=None),
+        stack_bytes=max(stacks, default=None),
         notes=notes(job, process.can, all(summary.confined for summary in summaries)),
         counts=counts,
     )
