@@ -32,7 +32,7 @@ def load_board(name_or_path: str | Path) -> Board:
     chip = table.get("chip")
     if not isinstance(chip, str):
         raise ConfigurationError(f"board {path.stem!r} names no chip", where=str(path), hint='chip = "stm32l452re"')
-    table["chip"] = _load_chip(chip, path)
+    table["chip"] = load_chip(chip, path)
     return _with_platform(validate(Board, table, Place(str(path), toml), name=path.stem), path)
 
 
@@ -47,12 +47,8 @@ def _with_platform(board: Board, path: Path) -> Board:
     return board.model_copy(update={"renode": RenodePlatform(platform=str(platform))})
 
 
-def load_chip(name: str) -> Chip:
-    """A chip of `platforms/chips`, for which no board is needed. Raises ConfigurationError for an unknown name."""
-    return _load_chip(name, PLATFORMS / "chips")
-
-
-def _load_chip(name: str, board_path: Path) -> Chip:
+def load_chip(name: str, board_path: Path = PLATFORMS / "chips") -> Chip:
+    """A chip, as the file of a board names it; none is needed. Raises ConfigurationError for an unknown name."""
     path = _path_of("chip", name, board_path)
     table, toml = _read(path)
     return validate(Chip, table, Place(str(path), toml), name=path.stem)

@@ -27,7 +27,6 @@ INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/reno
 DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _START_S = 120.0  # a portable package unpacks itself when it is first started
-_ELF_MAGIC = b"\x7fELF"
 TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
 
 
@@ -159,7 +158,7 @@ def missing_packages() -> list[str]:
 def _is_portable(program: Path) -> bool:
     """One file with .NET inside, which pyrenode3 can load; not a script that starts something else."""
     with program.open("rb") as file:
-        return file.read(len(_ELF_MAGIC)) == _ELF_MAGIC
+        return file.read(4) == b"\x7fELF"
 
 
 @cache
