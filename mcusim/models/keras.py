@@ -35,7 +35,6 @@ MAXIMUM_NESTING = 8
 
 
 def missing() -> MissingToolError | None:
-    """Why such files cannot be read here, or None."""
     return lacking(import_keras)
 
 

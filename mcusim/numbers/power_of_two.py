@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,6 @@ class Format:
 
     bits: int
     fraction: int
-    header: ClassVar[str] = HEADER
 
     @property
     def minimum(self) -> int:
@@ -52,6 +51,10 @@ class Format:
     def dtype(self) -> np.dtype[Any]:
         """Smallest integer type that stores the format."""
         return np.dtype(np.int8 if self.bits <= 8 else np.int16)
+
+    @property
+    def header(self) -> str:
+        return HEADER
 
     @property
     def scale_factor(self) -> int:

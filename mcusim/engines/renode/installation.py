@@ -111,12 +111,8 @@ def find_program() -> Path | None:
             raise MissingToolError(f"there is no renode in RENODE_ROOT: {root!r}", where=str(program), hint=hint)
         return program
     build = os.environ.get("PYRENODE_BUILD_DIR")
-    candidates = [
-        os.environ.get("PYRENODE_BIN"),
-        os.path.join(build, "renode") if build else None,
-        *map(str, installed_programs()),
-        shutil.which("renode"),
-    ]
+    named = [os.environ.get("PYRENODE_BIN"), os.path.join(build, "renode") if build else None]
+    candidates = [*named, *map(str, installed_programs()), shutil.which("renode")]
     return next((Path(one).absolute() for one in candidates if one and _is_executable(one)), None)
 
 
