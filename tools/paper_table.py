@@ -44,16 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         measured = _read(options.paper) if options.paper else {}
-        print(
-            f"{'board':<16} {'type':<8} {'filters':>7} {'modelled ms':>12} {'paper ms':>9} {'ratio':>6} {'cyc/MAC':>8}"
-        )
+        print(f"{'board':<16} {'type':<8} {'filters':>7} {'modelled ms':>12}", end=" ")
+        print(f"{'paper ms':>9} {'ratio':>6} {'cyc/MAC':>8}")
         for board, data_type, filters, latency_ms, cycles_per_mac in rows(options.filters or FILTERS):
             paper = measured.get((BOARDS[board], data_type, filters))
-            beside = f"{paper:>9.1f} {latency_ms / paper:>6.2f}" if paper else f"{'':>9} {'':>6}"
-            print(
-                f"{board:<16} {data_type:<8} {filters:>7} {latency_ms:>12.1f} {beside} {cycles_per_mac:>8.2f}",
-                flush=True,
-            )
+            beside = f"{paper:>9.1f} {latency_ms / paper:>6.2f}" if paper else " " * 16
+            row = f"{board:<16} {data_type:<8} {filters:>7} {latency_ms:>12.1f} {beside} {cycles_per_mac:>8.2f}"
+            print(row, flush=True)
     except (McusimError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 2)

@@ -23,15 +23,14 @@ from mcusim.boards.load import load_board
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job, Records
 from mcusim.engines.qemu.installation import version
-from mcusim.engines.qemu.process import QemuProcess, plain_command, prepare, read_summary
-from mcusim.engines.qemu.profile import replay_options
+from mcusim.engines.qemu.process import plain_command, prepare, read_summary, replay_options
 from mcusim.engines.shares import Share
 from mcusim.line.build import read_firmware
 from mcusim.system.command import start
 from mcusim.system.errors import McusimError
 from mcusim.system.image import Image
 
-PLUGINS = ("count", "profile", "replay")
+PLUGINS = ("count", "profile", "replay")  # to count; to profile the core's edges only; with memory replayed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +69,8 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, pl
     """Prints both speeds of each round, and their ratio."""
     board, image = load_board(board_name), read_firmware(elf, board_name).image
     inputs = random_inputs(samples, image)
-    run = _process(plugin, Job(image, inputs, elf.parent, board))
+    options = replay_options(board) if plugin == "replay" else ()
+    run = prepare(Job(image, inputs, elf.parent, board), "count" if plugin == "count" else "profile", options)
 
     def start_plain(share: Share) -> subprocess.Popen[bytes]:
         command = plain_command(run.qemu, run.machine, image.elf, share.nonce)
@@ -98,19 +98,12 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int, pl
         plain, engine = times[start_plain], times[start_engine]
         mips = [engine.instructions / wall_s / 1e6 for wall_s in (plain.wall_s, engine.wall_s)]
         ratios.append((plain.wall_s / engine.wall_s, plain.cpu_s / engine.cpu_s))
-        speeds = (
-            f"{mips[0]:>11.0f} {mips[1]:>12.0f}" if engine.instructions else f"{'':>24}"
-        )  # the profiler has no total
+        known = engine.instructions > 0  # the profiler has no total
+        speeds = f"{mips[0]:>11.0f} {mips[1]:>12.0f}" if known else " " * 24
         seconds = f"{plain.wall_s:>9.2f} {engine.wall_s:>9.2f}"
         print(f"{number:>5} {seconds} {speeds} {ratios[-1][0]:>7.1%} {ratios[-1][1]:>24.1%}", flush=True)
     medians = [statistics.median(column) for column in zip(*ratios, strict=True)]
     print(f"median ratio {medians[0]:.1%}, of processor time {medians[1]:.1%}")
-
-
-def _process(plugin: str, job: Job) -> QemuProcess:
-    """QEMU with the counting plugin, or with the profiler: the core's edges only, or with memory replayed."""
-    options = replay_options(job.board) if plugin == "replay" and job.board else ()
-    return prepare(job, "count" if plugin == "count" else "profile", options)
 
 
 @dataclass(frozen=True)

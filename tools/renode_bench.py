@@ -77,18 +77,15 @@ class PlainProcess(RenodeProcess):
         job = dict(line.partition(" ")[::2] for line in (own / "job.txt").read_text(encoding="utf-8").splitlines())
         samples = (own / "share" / "input.bin").stat().st_size // self.image.input_bytes
         (own / "answers.py").write_text(_ANSWERS.format_map(job | {"samples": samples}), encoding="utf-8")
-        (own / "answers.repl").write_text(
-            f"answers: Python.PythonPeripheral @ sysbus 0xE0000000\n"
-            f'    size: 0x1000\n    initable: true\n    filename: "{own / "answers.py"}"\n',
-            encoding="utf-8",
-        )
-        lines = super().script(own)
-        lines = [line for line in lines if not line.startswith(("include", "sysbus.mailbox"))]
+        peripheral = f"""answers: Python.PythonPeripheral @ sysbus 0xE0000000
+    size: 0x1000
+    initable: true
+    filename: "{own / "answers.py"}"
+"""
+        (own / "answers.repl").write_text(peripheral, encoding="utf-8")
+        lines = [line for line in super().script(own) if not line.startswith(("include", "sysbus.mailbox"))]
         at = lines.index("machine AddMailbox")
-        lines[at : at + 1] = [
-            "sysbus Unregister sysbus.itm",
-            f"machine LoadPlatformDescription @{own / 'answers.repl'}",
-        ]
+        lines[at : at + 1] = ["sysbus Unregister sysbus.itm", f"machine LoadPlatformDescription @{own}/answers.repl"]
         return [*lines, 'emulation RunFor "1000000"']
 
 
@@ -132,9 +129,8 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
         speeds = {kind: timed(kind) for kind in order}
         plain, engine = speeds[PlainProcess], speeds[RenodeProcess]
         if abs(plain.instructions - engine.instructions) > LARGEST_DIFFERENCE:
-            raise EngineError(
-                f"{plain.instructions:,.0f} instructions in plain Renode, {engine.instructions:,.0f} here"
-            )
+            both = f"{plain.instructions:,.0f} instructions in plain Renode, {engine.instructions:,.0f} here"
+            raise EngineError(both)
         ratios.append(engine.mips / plain.mips)
         row = f"{plain.us:>10.1f} {engine.us:>10.1f} {plain.mips:>11.0f} {engine.mips:>12.0f}"
         print(f"{number:>5} {row} {ratios[-1]:>7.1%}", flush=True)

@@ -8,7 +8,7 @@
 
 typedef struct fault_record fault_record_t; /* fault.h of the core says what is in it */
 
-/* Exit codes of a firmware, read by mcusim/engines/exit_codes.py. */
+/* Exit codes of a firmware, read by mcusim/engines/shares.py. */
 enum {
     TRANSPORT_OK = 0,
     TRANSPORT_NO_INPUT = 10,        /* the input cannot be opened */

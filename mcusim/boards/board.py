@@ -32,9 +32,8 @@ class MemoryMap(Data):
         if self.flash.overlaps(self.ram):
             raise ValueError(f"flash ({self.flash}) overlaps ram ({self.ram})")
         if self.reset_at is not None and self.flash.origin <= self.reset_at < self.flash.end:
-            raise ValueError(
-                f"reset_at (0x{self.reset_at:08X}) lies in flash ({self.flash}), whose beginning it would be"
-            )
+            reset_at = f"reset_at (0x{self.reset_at:08X})"
+            raise ValueError(f"{reset_at} lies in flash ({self.flash}), whose beginning it would be")
         if self.stack_bytes >= self.ram.size_bytes:
             raise ValueError(f"stack_bytes ({self.stack_bytes}) leaves nothing of ram ({self.ram.size_bytes} bytes)")
         return self
@@ -51,12 +50,8 @@ class QemuMachine(Data):
 
     def memory_map(self, of_board: MemoryMap) -> MemoryMap:
         """What a firmware is linked for to run on it: `of_board`, except where the machine has none such."""
-        return MemoryMap(
-            flash=self.flash or of_board.flash,
-            ram=self.ram or of_board.ram,
-            stack_bytes=of_board.stack_bytes,
-            reset_at=self.reset_at,
-        )
+        flash, ram = self.flash or of_board.flash, self.ram or of_board.ram
+        return MemoryMap(flash=flash, ram=ram, stack_bytes=of_board.stack_bytes, reset_at=self.reset_at)
 
 
 class RegisterStep(Data):

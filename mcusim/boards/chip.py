@@ -93,8 +93,7 @@ class MemoryTiming(Data):
     """How long flash and RAM take. `wait_states_up_to_hz[n]` is the highest clock for n wait states.
 
     A chip whose wait states do not follow the clock names `wait_states`. Without `data_cache` the instruction cache
-    serves both.
-    `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md.
+    serves both. `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md.
     """
 
     wait_states_up_to_hz: list[int] = Field(default=[], strict=False)

@@ -27,18 +27,12 @@ def load_board(name_or_path: str | Path) -> Board:
 
     Raises ConfigurationError for an unknown name, a file that is not TOML, an unknown key or a value that cannot be.
     """
-    text = str(name_or_path)
-    if text.endswith(".toml") or "/" in text:
-        path = Path(text)
-    elif text in board_names():
-        path = PLATFORMS / "boards" / f"{text}.toml"
-    else:
-        raise ConfigurationError(f"unknown board {text!r}", hint=suggestion(text, board_names()))
+    path = _path_of("board", str(name_or_path))
     table, toml = _read(path)
     chip = table.get("chip")
     if not isinstance(chip, str):
         raise ConfigurationError(f"board {path.stem!r} names no chip", where=str(path), hint='chip = "stm32l452re"')
-    table["chip"] = _load_chip(chip, path)
+    table["chip"] = load_chip(chip, path)
     return _with_platform(validate(Board, table, Place(str(path), toml), name=path.stem), path)
 
 
@@ -48,29 +42,27 @@ def _with_platform(board: Board, path: Path) -> Board:
         return board
     platform = path.absolute().parent / board.renode.platform
     if not platform.is_file():
-        raise ConfigurationError(
-            f"there is no platform file {board.renode.platform!r}",
-            where=f"{path}, renode.platform",
-            hint=f"looked for {platform}",
-        )
+        what, where = f"there is no platform file {board.renode.platform!r}", f"{path}, renode.platform"
+        raise ConfigurationError(what, where=where, hint=f"looked for {platform}")
     return board.model_copy(update={"renode": RenodePlatform(platform=str(platform))})
 
 
-def load_chip(name: str) -> Chip:
-    """A chip of `platforms/chips`, for which no board is needed. Raises ConfigurationError for an unknown name."""
-    return _load_chip(name, PLATFORMS / "chips")
-
-
-def _load_chip(name: str, board_path: Path) -> Chip:
-    if name.endswith(".toml") or "/" in name:
-        path = board_path.parent / name
-    elif name in _stems(PLATFORMS / "chips"):
-        path = PLATFORMS / "chips" / f"{name}.toml"
-    else:
-        known = suggestion(name, _stems(PLATFORMS / "chips"))
-        raise ConfigurationError(f"unknown chip {name!r}", where=str(board_path), hint=known)
+def load_chip(name: str, board_path: Path = PLATFORMS / "chips") -> Chip:
+    """A chip, as the file of a board names it; none is needed. Raises ConfigurationError for an unknown name."""
+    path = _path_of("chip", name, board_path)
     table, toml = _read(path)
     return validate(Chip, table, Place(str(path), toml), name=path.stem)
+
+
+def _path_of(kind: str, text: str, named_in: Path | None = None) -> Path:
+    """`text` itself when it looks like a path, which is beside the file that it is `named_in`; else by its name."""
+    folder = PLATFORMS / f"{kind}s"
+    if text.endswith(".toml") or "/" in text:
+        return named_in.parent / text if named_in else Path(text)
+    if text in _stems(folder):
+        return folder / f"{text}.toml"
+    where = str(named_in) if named_in else None
+    raise ConfigurationError(f"unknown {kind} {text!r}", where=where, hint=suggestion(text, _stems(folder)))
 
 
 def _stems(folder: Path) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
@@ -22,9 +21,8 @@ def locate(image: Image, address: int, find_tool: Callable[[str], str]) -> str:
     if symbol is None:
         return f"0x{address:08x}, where there is no code"
     try:
-        answer = run(
-            [find_tool("addr2line"), "-f", "-i", "-e", image.elf, hex(address)], timeout_s=20
-        ).stdout.splitlines()
+        command = [find_tool("addr2line"), "-f", "-i", "-e", str(image.elf), hex(address)]
+        answer = run(command, timeout_s=20).stdout.splitlines()
     except McusimError:
         return symbol
     frames = []
@@ -36,13 +34,10 @@ def locate(image: Image, address: int, find_tool: Callable[[str], str]) -> str:
 
 def function_at(image: Image, address: int) -> str | None:
     """Name of the function that `address` lies in."""
-    functions = [
-        (s.address, name) for name, s in image.symbols.items() if s.kind == "function" and s.section in CODE_SECTIONS
-    ]
-    functions.sort()
-    index = bisect.bisect_right(functions, (address, "\U0010ffff")) - 1
-    if index < 0:
+    symbols = image.symbols.items()
+    code = ((s.address, name, s) for name, s in symbols if s.kind == "function" and s.section in CODE_SECTIONS)
+    before = max((one for one in code if one[0] <= address), key=lambda one: one[:2], default=None)
+    if before is None:
         return None
-    name = functions[index][1]
-    symbol = image.symbols[name]
-    return name if address < symbol.address + max(symbol.size, 1) else None
+    start, name, symbol = before
+    return name if address < start + max(symbol.size, 1) else None

@@ -18,10 +18,7 @@ _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
 
 @dataclass(frozen=True, order=True)
 class Block:
-    """Instructions from `start` up to, not including, `end`.
-
-    The one with `instructions` 0 is everything outside the markers.
-    """
+    """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
 
     start: int
     end: int
@@ -99,10 +96,8 @@ def _split(numbers: list[int], blocks: list[Block]) -> Iterator[_Sample]:
             raise ValueError("samples.bin ends in the middle of a sample")
         edges = (numbers[i : i + _EDGE] for i in range(at + _HEAD, edges_end, _EDGE))
         events = (numbers[i : i + _EVENT] for i in range(edges_end, end, _EVENT))
-        yield (
-            {(blocks[source], blocks[to]): n for source, to, n in edges},
-            {(k, blocks[b] if k in _OF_BLOCK else b, a): n for k, b, a, n in events},
-        )
+        named = {(k, blocks[b] if k in _OF_BLOCK else b, a): n for k, b, a, n in events}
+        yield {(blocks[source], blocks[to]): n for source, to, n in edges}, named
         at = end
 
 

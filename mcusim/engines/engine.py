@@ -95,15 +95,15 @@ class Execution:
 
     answers: Records
     indices: npt.NDArray[np.int64]
-    instructions: npt.NDArray[np.uint64] | None
-    total_instructions: int
     wall_s: float
-    emulated_mips: float | None
-    stack_bytes: int | None
     engine: str
     engine_version: str
-    complete: bool
-    notes: tuple[str, ...]
+    complete: bool = True
+    instructions: npt.NDArray[np.uint64] | None = None
+    total_instructions: int = 0
+    emulated_mips: float | None = None
+    stack_bytes: int | None = None
+    notes: tuple[str, ...] = ()
     cycle_counter: npt.NDArray[np.uint64] | None = None
     counts: Counts | None = None
 

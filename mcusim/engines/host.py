@@ -13,11 +13,10 @@ from pathlib import Path
 
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Facts, Job, Ready
-from mcusim.engines.exit_codes import explain_exit_code
 from mcusim.engines.shares import Share
 from mcusim.system.command import start
 from mcusim.system.errors import EngineError, MissingToolError
-from mcusim.system.tool import Tool, looked_for
+from mcusim.system.tool import Tool, lacking, looked_for
 from mcusim.system.toolchain import find_host_compiler, version_line
 
 FACTS = Facts(
@@ -31,11 +30,7 @@ FACTS = Facts(
 
 
 def missing() -> MissingToolError | None:
-    try:
-        find_host_compiler()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(find_host_compiler)
 
 
 def version() -> str:
@@ -62,28 +57,21 @@ class _Host:
             raise EngineError(f"this firmware is for {job.image.board!r}, not for the host", where=str(job.image.elf))
         sharing.check_sizes(job)
         shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
-        starter = partial(_start, job.image.elf)
+        calls = partial(_start, job.image.elf), _explain, _explain_stall
         began = time.monotonic()
-        complete = sharing.run_shares(
-            shares, starter, _explain, _explain_stall, stall_s=job.stall_s, progress=job.progress
-        )
+        complete = sharing.run_shares(shares, *calls, stall_s=job.stall_s, progress=job.progress)
         wall_s = time.monotonic() - began
         if complete:
             for share in shares:
-                sharing.read_result(share)
+                sharing.read_stack_bytes(share)  # which is none of the board's, but proves that all is there
         finished = [share.finished for share in shares]
         execution = Execution(
             answers=sharing.merge_answers(shares, finished),
             indices=sharing.finished_indices(shares, finished),
-            instructions=None,
-            total_instructions=0,
             wall_s=wall_s,
-            emulated_mips=None,
-            stack_bytes=None,
             engine=FACTS.name,
             engine_version=version(),
             complete=complete,
-            notes=(),
         )
         sharing.clear(shares)
         return execution
@@ -92,23 +80,19 @@ class _Host:
 def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
     environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
     with (share.folder / "engine.log").open("wb") as log:
-        return start(
-            [str(program)], folder=share.folder, environment=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
-        )
+        return start([str(program)], share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
 
 def _explain(share: Share, code: int) -> EngineError:
-    sample = share.first + share.finished
-    known = explain_exit_code(share, code)
+    known = sharing.explain_exit_code(share, code)
     if known:
         return known
     lines = share.log.splitlines()
     found = next((line for line in lines if "runtime error:" in line or "ERROR: AddressSanitizer" in line), None)
     if found is None:
         found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return EngineError(
-        f"the program failed in sample {sample}: {found.strip()}", where=str(share.folder / "engine.log")
-    )
+    what = f"the program failed in sample {share.first + share.finished}: {found.strip()}"
+    return EngineError(what, where=str(share.folder / "engine.log"))
 
 
 def _explain_stall(share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:

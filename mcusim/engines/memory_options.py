@@ -13,12 +13,9 @@ def memory_options(board: Board, memory: MemoryMap) -> tuple[tuple[str, str], ..
         return ()
     moved = memory.ram.origin - board.memory.ram.origin
     data = ("dcache", _cache(timing.data_cache)) if timing.data_cache else ("unified", "on")
-    return (
-        ("icache", _cache(timing.instruction_cache)),
-        data,
-        ("flash", f"{memory.flash.origin:x}:{memory.flash.end:x}"),
-        *(("region", f"{ram.origin + moved:x}:{ram.end + moved:x}") for ram in timing.ram),
-    )
+    flash = ("flash", f"{memory.flash.origin:x}:{memory.flash.end:x}")
+    slow = (("region", f"{ram.origin + moved:x}:{ram.end + moved:x}") for ram in timing.ram)
+    return (("icache", _cache(timing.instruction_cache)), data, flash, *slow)
 
 
 def _cache(cache: Cache) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Job, Records
 from mcusim.system.command import stop
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
@@ -28,6 +29,13 @@ from mcusim.system.progress import Progress
 
 _PROGRESS_S = 0.2
 _POLL_S = 0.02
+FAULT = 20  # exit code of a firmware that faulted; those of a transport (codegen/harness/transport.h) mean:
+_MEANINGS = {
+    10: "the firmware cannot open its input",
+    11: "the input ends in the middle of a sample",
+    12: "the firmware cannot write an output",
+    13: "the firmware cannot write its last record",
+}
 _NOISE = re.compile(r"^\(qemu\)|monitor - type 'help'|warning: nic .* has no peer")
 
 
@@ -49,13 +57,17 @@ class Share:
         except OSError:
             return 0
 
+    def read(self, name: str) -> bytes:
+        """A file that the process wrote; empty when there is none."""
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError:
+            return b""
+
     @property
     def log(self) -> str:
         """What the process wrote to its terminal."""
-        try:
-            return (self.folder / "engine.log").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+        return self.read("engine.log").decode(errors="replace")
 
     @property
     def last_words(self) -> str:
@@ -65,48 +77,36 @@ class Share:
         return (named or lines or ["no message"])[-1]
 
 
-@dataclass(frozen=True)
-class Result:
-    """The last record of a firmware."""
-
-    samples: int
-    stack_bytes: int
-
-
 def check_sizes(job: Job) -> None:
     """Raises EngineError when the samples are not those that the image was built for, or when there are none."""
     if len(job.samples) == 0:
         raise EngineError("there are no samples to run")
     have, want = job.samples[0].nbytes, job.image.input_bytes
     if have != want:
-        raise EngineError(
-            f"inputs have {have} bytes a sample, the firmware was built for {want}", where=str(job.image.elf)
-        )
+        what = f"inputs have {have} bytes a sample, the firmware was built for {want}"
+        raise EngineError(what, where=str(job.image.elf))
 
 
 def lay_out(inputs: Records, output_bytes: int, folder: Path, jobs: int) -> list[Share]:
     """Cuts `inputs` into at most `jobs` shares, each with its ``input.bin`` in a new folder below `folder`."""
     edges = np.linspace(0, len(inputs), max(1, min(jobs, len(inputs))) + 1).astype(int).tolist()
-    top = None
+    top: Path | None = None
+    shares: list[Share] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         top = Path(tempfile.mkdtemp(prefix="run-", dir=folder)).absolute()
-        return [
-            _lay_out_one(inputs, first, end, output_bytes, top / str(number))
-            for number, (first, end) in enumerate(itertools.pairwise(edges))
-        ]
+        for first, end in itertools.pairwise(edges):
+            share = Share(top / str(len(shares)), first, end - first, output_bytes)
+            share.folder.mkdir()
+            (share.folder / "input.bin").write_bytes(inputs[first:end].tobytes())
+            shares.append(share)
+        return shares
     except BaseException as error:
         if top is not None:
             shutil.rmtree(top, ignore_errors=True)  # the room may be what is missing
         if not isinstance(error, OSError):
             raise
         raise EngineError(f"cannot write the inputs: {error.strerror}", where=str(folder), hint=WRITE_HINT) from error
-
-
-def _lay_out_one(inputs: Records, first: int, end: int, output_bytes: int, folder: Path) -> Share:
-    folder.mkdir()
-    (folder / "input.bin").write_bytes(np.ascontiguousarray(inputs[first:end]).tobytes())
-    return Share(folder, first, end - first, output_bytes)
 
 
 def clear(shares: Sequence[Share]) -> None:
@@ -184,41 +184,69 @@ def _watch(
         time.sleep(_POLL_S)
 
 
-def read_result(share: Share) -> Result:
-    """The last record of a share that ended well. Raises EngineError when it is missing, incomplete or not its own."""
+def read_stack_bytes(share: Share) -> int:
+    """The deepest use of the stack, from the last record of a share that ended well.
+
+    Raises EngineError when that is missing, incomplete or not its own.
+    """
     try:
-        nonce, samples, stack = (share.folder / "result.txt").read_text(encoding="ascii").split()
-        result = Result(int(samples, 16), int(stack, 16))
-    except (OSError, ValueError) as error:
+        nonce, *numbers = share.read("result.txt").decode("ascii").split()
+        samples, stack_bytes = (int(number, 16) for number in numbers)
+    except ValueError as error:
         raise incomplete(share, "its last record (result.txt) is missing") from error
     if nonce != share.nonce:
         raise incomplete(share, "its last record (result.txt) is that of another run")
-    if not result.samples == share.finished == share.samples:
-        raise incomplete(share, f"{result.samples} answered, {share.finished} written")
-    return result
+    if not samples == share.finished == share.samples:
+        raise incomplete(share, f"{samples} answered, {share.finished} written")
+    return stack_bytes
+
+
+def explain_exit_code(share: Share, code: int) -> EngineError | None:
+    """The error that a transport ended with, or None when `code` is none of its own."""
+    if code not in _MEANINGS:
+        return None
+    hint = full_disk_hint(share.folder) or "is the folder writable, and does nobody else write there?"
+    where = f"sample {share.first + share.finished}, {share.folder}"
+    return EngineError(_MEANINGS[code], where=where, hint=hint)
 
 
 def incomplete(share: Share, why: str) -> EngineError:
     """The process said that all is well, and it is not so."""
-    return EngineError(
-        f"the run of samples {share.first} to {share.first + share.samples - 1} is incomplete: {why}",
-        where=str(share.folder),
-        hint=full_disk_hint(share.folder) or f"the engine's last words: {share.last_words}",
-    )
+    what = f"the run of samples {share.first} to {share.first + share.samples - 1} is incomplete: {why}"
+    hint = full_disk_hint(share.folder) or f"the engine's last words: {share.last_words}"
+    return EngineError(what, where=str(share.folder), hint=hint)
+
+
+def counted(shares: Sequence[Share], columns: int, *, complete: bool) -> tuple[list[int], npt.NDArray[np.uint64]]:
+    """How many samples of each share are finished, and their rows of ``counts.bin``, (sum of these, columns).
+
+    Raises EngineError when all should be `complete`, and some were not counted.
+    """
+    row = np.dtype((np.uint64, (columns,)))
+    files = [share.read("counts.bin") for share in shares]
+    counts = [np.frombuffer(data, row, len(data) // row.itemsize) for data in files]
+    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
+    if complete and finished != [share.samples for share in shares]:
+        raise incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
+    return finished, np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)])
+
+
+def profiled(job: Job, shares: Sequence[Share]) -> Counts:
+    """What the profiler counted. Raises EngineError when that is not every sample."""
+    counts = read_counts([share.folder for share in shares])
+    if counts.samples != len(job.samples):
+        what = f"the profile holds {counts.samples} samples of {len(job.samples)}"
+        raise EngineError(what, where=str(job.folder))
+    return counts
 
 
 def merge_answers(shares: Sequence[Share], finished: Sequence[int]) -> Records:
     """The first `finished` answers of each share, (sum of finished, bytes of one), in sample order."""
-    parts = [
-        np.fromfile(share.folder / "output.bin", np.uint8, count * share.output_bytes).reshape(-1, share.output_bytes)
-        for share, count in zip(shares, finished, strict=True)
-        if count
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, shares[0].output_bytes), np.uint8)
+    parts = [share.read("output.bin")[: n * share.output_bytes] for share, n in zip(shares, finished, strict=True)]
+    return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, shares[0].output_bytes)
 
 
 def finished_indices(shares: Sequence[Share], finished: Sequence[int]) -> npt.NDArray[np.int64]:
     """Indices of the samples that belong to the rows of `merge_answers`."""
-    return np.concatenate(
-        [share.first + np.arange(count, dtype=np.int64) for share, count in zip(shares, finished, strict=True)]
-    )
+    counted = zip(shares, finished, strict=True)
+    return np.concatenate([share.first + np.arange(n, dtype=np.int64) for share, n in counted])

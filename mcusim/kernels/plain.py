@@ -92,13 +92,12 @@ def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
 
 
 def _max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    return _one("max_pooling", {**_pooling_window(layer), **layer.activation.fields(layer.numbers)})
+    return _one("max_pooling", _pooling_fields(layer))
 
 
 def _average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     rounding = {} if layer.averaging is None else layer.averaging.fields()
-    fields = {**_pooling_window(layer), **layer.activation.fields(layer.numbers), **rounding}
-    return _one("average_pooling", fields)
+    return _one("average_pooling", {**_pooling_fields(layer), **rounding})
 
 
 def _relu(layer: ReLU, inputs: Inputs) -> LayerCode:
@@ -142,31 +141,22 @@ def _sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
     return LayerCode((call,), constants)
 
 
-def _pooling_window(layer: Pooling) -> Fields:
+def _pooling_fields(layer: Pooling) -> Fields:
     output = shape_like(len(layer.input_shape) - 1, *layer.output_plane, layer.shape[-1])
     fields = _window(layer.input_shape, output, layer.size, layer.strides, layer.padding)
     del fields["output_channels"]  # as many as the input has
-    return fields
+    return {**fields, **layer.activation.fields(layer.numbers)}
 
 
 def _window(shape: Any, output: Any, size: Any, strides: Any, padding: Any) -> Fields:
     """Fields that every sliding kernel's parameter struct begins with; what is 0 stays unsaid."""
     height, width, channels = plane(shape)
     rows, columns, filters = plane(output)
-    fields = {
-        "input_height": height,
-        "input_width": width,
-        "input_channels": channels,
-        "output_height": rows,
-        "output_width": columns,
-        "output_channels": filters,
-        "window_height": size[0],
-        "window_width": size[1],
-        "stride_height": strides[0],
-        "stride_width": strides[1],
-        "padding_top": padding[0][0],
-        "padding_left": padding[1][0],
-    }
+    fields = {"input_height": height, "input_width": width, "input_channels": channels}
+    fields |= {"output_height": rows, "output_width": columns, "output_channels": filters}
+    fields |= {"window_height": size[0], "window_width": size[1]}
+    fields |= {"stride_height": strides[0], "stride_width": strides[1]}
+    fields |= {"padding_top": padding[0][0], "padding_left": padding[1][0]}
     return {name: value for name, value in fields.items() if value}
 
 

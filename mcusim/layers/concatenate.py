@@ -18,10 +18,9 @@ class Concatenate(Layer):
     conversions: tuple[Conversion, ...] = ()
 
     def run(self, *inputs: Array) -> Array:
-        if not self.conversions:
-            return np.concatenate(inputs, axis=-1)
-        parts = [conversion.apply(x) for conversion, x in zip(self.conversions, inputs, strict=True)]
-        return np.concatenate(parts, axis=-1)
+        if self.conversions:
+            inputs = tuple(conversion.apply(x) for conversion, x in zip(self.conversions, inputs, strict=True))
+        return np.concatenate(inputs, axis=-1)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         numbers = scheme.joined(inputs)

@@ -32,9 +32,8 @@ class Convolution(WeightedSum):
 
     @property
     def run_bytes(self) -> int:
-        return (
-            8 * int(np.prod(self.shape[:-1])) * (int(np.prod(self.kernel.shape[1:])) * self.groups + self.shape[-1] * 3)
-        )
+        taps = int(np.prod(self.kernel.shape[1:])) * self.groups
+        return 8 * int(np.prod(self.shape[:-1])) * (taps + 3 * self.shape[-1])
 
     def run(self, *inputs: Array) -> Array:
         x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape)))

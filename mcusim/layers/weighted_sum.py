@@ -49,13 +49,4 @@ class WeightedSum(Layer):
         return self.rescale.apply(sums.astype(np.int64) + self.bias, self.activation)
 
     def quantize(self: W, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> W:
-        made = scheme.weighted_sum(self.kernel, self.bias, inputs[0], values)
-        return replace(
-            self,
-            kernel=made.kernel,
-            bias=made.bias,
-            kernel_numbers=made.kernel_numbers,
-            numbers=made.numbers,
-            rescale=made.rescale,
-            peak_sum=made.accumulator_peak,
-        )
+        return replace(self, **vars(scheme.weighted_sum(self.kernel, self.bias, inputs[0], values)))

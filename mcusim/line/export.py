@@ -74,7 +74,7 @@ def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
 
 
 def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
-    assert board.console is not None  # emit_console has seen it
+    assert board.console is not None  # make_console has seen it
     first, output = next(iter(fields_of(model.expected))), model.generated.program.outputs[0]
     decided = decide(fields_of(model.expected)[first])
     labels = fields_of(model.origin.labels)[first]

@@ -21,6 +21,7 @@ from mcusim.models.keras_layer import KerasLayer
 from mcusim.models.keras_layers import CONVERTERS, IDENTITIES
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.tool import lacking
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.normalization_file import load_normalization
 
@@ -34,12 +35,7 @@ MAXIMUM_NESTING = 8
 
 
 def missing() -> MissingToolError | None:
-    """Why such files cannot be read here, or None."""
-    try:
-        import_keras()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(import_keras)
 
 
 def read(path: Path, name: str) -> Source:
@@ -57,15 +53,13 @@ def load_keras(path: Path) -> keras.Model:
         return module.models.load_model(path, compile=False, safe_mode=True)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # Keras raises many kinds, MemoryError among them; none may reach the user
-        if isinstance(error, MemoryError):
-            raise ModelError(
-                "the model does not fit into memory", where=str(path), hint="use a smaller model"
-            ) from None
+    except MemoryError:
+        hint = "use a smaller model"
+        raise ModelError("the model does not fit into memory", where=str(path), hint=hint) from None
+    except BaseException as error:  # Keras raises many kinds; none may reach the user
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(
-            f"Keras cannot read the model: {reason[:300]}", where=str(path), hint="save it again with model.save(...)"
-        ) from None
+        what, hint = f"Keras cannot read the model: {reason[:300]}", "save it again with model.save(...)"
+        raise ModelError(what, where=str(path), hint=hint) from None
 
 
 def from_keras(model: Any, name: str = "model", *, where: str | None = None) -> Graph:
@@ -99,10 +93,8 @@ class _Builder:
 def _inputs(model: Any, builder: _Builder) -> list[str]:
     inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
     if not inputs or not outputs:
-        raise ModelError(
-            f"the model has {len(inputs)} inputs and {len(outputs)} outputs",
-            hint="use a Sequential or Functional model that was built",
-        )
+        what = f"the model has {len(inputs)} inputs and {len(outputs)} outputs"
+        raise ModelError(what, hint="use a Sequential or Functional model that was built")
     names = ["input"] if len(inputs) == 1 else [tensor.name for tensor in inputs]
     return [_input(tensor, name, builder) for tensor, name in zip(inputs, names, strict=True)]
 
@@ -110,9 +102,8 @@ def _inputs(model: Any, builder: _Builder) -> list[str]:
 def _input(tensor: Any, name: str, builder: _Builder) -> str:
     shape = tuple(tensor.shape[1:])
     if not 1 <= len(shape) <= 3 or None in shape or min(shape) < 1:
-        raise ModelError(
-            f"the model's input has shape {shape}", hint="use one to three fixed axes, for example Input((128, 9))"
-        )
+        hint = "use one to three fixed axes, for example Input((128, 9))"
+        raise ModelError(f"the model's input has shape {shape}", hint=hint)
     name = builder.unique(name)
     builder.layers.append(Input(name=name, inputs=(), shape=tuple(map(int, shape))))
     return name
@@ -123,7 +114,7 @@ def _output_names(model: Any, count: int) -> list[str]:
     if count == 1:
         return ["output"]
     unique = _Builder([], {})
-    return [unique.unique(str(end[0])) for end in _ends(model)]
+    return [unique.unique(end[0]) for end in _tensors(model, "output_layers")]
 
 
 Tensor = tuple[str, int, int]  # layer, which of its calls, which of its outputs
@@ -133,7 +124,7 @@ def _convert(model: Any, tensors: list[str], builder: _Builder, prefix: str, dep
     """Append the layers of a model called on these tensors; -> the names of its outputs."""
     if depth > MAXIMUM_NESTING:
         raise ModelError("models are nested too deeply", hint="flatten the model")
-    made: dict[Tensor, str] = {tensor: name for tensor, name in zip(_starts(model), tensors, strict=False)}
+    made = dict(zip(_tensors(model, "input_layers"), tensors, strict=False))
     last = tensors
     for layer, node, sources in _calls(model):
         if type(layer).__name__ == "InputLayer":
@@ -144,7 +135,7 @@ def _convert(model: Any, tensors: list[str], builder: _Builder, prefix: str, dep
         else:
             last = [_append(layer, arguments, builder, prefix)]
         made |= {(layer.name, node, index): name for index, name in enumerate(last)}
-    ends = _ends(model)
+    ends = _tensors(model, "output_layers")  # a Sequential tells none
     return [made[end] for end in ends] if ends else last
 
 
@@ -153,11 +144,11 @@ def _append(layer: Any, inputs: list[str], builder: _Builder, prefix: str) -> st
     kind, config = type(layer).__name__, layer.get_config()
     if kind in IDENTITIES:
         return inputs[0]
-    shapes = tuple(builder.shape(name) for name in inputs)
     name = builder.unique(prefix + layer.name)
-    arrays = tuple(np.asarray(array) for array in layer.get_weights()) if hasattr(layer, "get_weights") else ()
     if kind not in CONVERTERS:
         raise keras_file.no_kernel(name, kind)
+    arrays = tuple(np.asarray(array) for array in layer.get_weights()) if hasattr(layer, "get_weights") else ()
+    shapes = tuple(builder.shape(name) for name in inputs)
     layers = CONVERTERS[kind](KerasLayer(name, kind, config, arrays, tuple(inputs), shapes))
     builder.layers.extend(layers)
     return layers[-1].name if layers else inputs[0]
@@ -169,13 +160,12 @@ Call = tuple[Any, int, "list[Tensor] | None"]
 def _calls(model: Any) -> Iterator[Call]:
     """(layer, which of its calls, tensors it reads) in running order; None in a Sequential: reads the one before."""
     config = model.get_config()
-    described = config.get("layers", [])
     if "input_layers" not in config:  # Sequential
         yield from ((layer, 0, None) for layer in model.layers)
         return
     waiting = [
         (model.get_layer(entry["name"]), index, _sources(node))
-        for entry in described
+        for entry in config.get("layers", [])
         for index, node in enumerate(entry["inbound_nodes"] or [{}])
     ]
     done: set[tuple[str, int]] = set()
@@ -192,49 +182,42 @@ def _sources(node: Any) -> list[Tensor]:
     """The tensors that a call reads, in order of its arguments."""
     if isinstance(node, Mapping):
         if "keras_history" in node:
-            name, call, index = node["keras_history"]
-            return [(str(name), int(call), int(index))]
-        return [source for value in node.values() for source in _sources(value)]
-    if isinstance(node, (list, tuple)):
-        return [source for value in node for source in _sources(value)]
-    return []
+            return [_tensor(*node["keras_history"])]
+        node = list(node.values())
+    return [source for value in node for source in _sources(value)] if isinstance(node, (list, tuple)) else []
 
 
-def _starts(model: Any) -> list[Tensor]:
-    return _tensors(model.get_config().get("input_layers"))
+def _tensor(name: Any, call: Any, index: Any) -> Tensor:
+    return str(name), int(call), int(index)
 
 
-def _ends(model: Any) -> list[Tensor]:
-    """The outputs of a Functional model; a Sequential tells none."""
-    return _tensors(model.get_config().get("output_layers"))
+def _tensors(model: Any, key: str) -> list[Tensor]:
+    """The `input_layers` or `output_layers` of a Functional model; a Sequential tells none."""
+    return list(_flat(model.get_config().get(key)))
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def _flat(value: Any) -> Iterator[Tensor]:
     """Keras' [name, call, index], a list of those, or a dict of either."""
     if isinstance(value, Mapping):
-        return [tensor for item in value.values() for tensor in _tensors(item)]
-    if not value:
-        return []
-    if isinstance(value[0], str):
-        name, call, index = value
-        return [(name, int(call), int(index))]
-    return [tensor for item in value for tensor in _tensors(item)]
+        value = list(value.values())
+    if value and isinstance(value[0], str):
+        yield _tensor(*value)
+    else:
+        yield from (tensor for item in value or () for tensor in _flat(item))
 
 
 def _distinct(ends: list[str], builder: _Builder) -> list[str]:
     """Each output is a tensor of its own: one that is there twice, or is an input, is seen through a Reshape."""
     if len(ends) == 1:
         return ends
-    taken = {layer.name for layer in builder.layers if layer.INPUT}
-    distinct = []
+    taken = [layer.name for layer in builder.layers if layer.INPUT]
     for end in ends:
         if end in taken:
-            shape, name = builder.shape(end), builder.unique(f"{end}_output")
-            builder.layers.append(Reshape(name=name, inputs=(end,), shape=shape))
-            end = name
-        taken.add(end)
-        distinct.append(end)
-    return distinct
+            seen = Reshape(name=builder.unique(f"{end}_output"), inputs=(end,), shape=builder.shape(end))
+            builder.layers.append(seen)
+            end = seen.name
+        taken.append(end)
+    return taken[-len(ends) :]
 
 
 def _reachable(layers: list[Layer], ends: list[str]) -> list[Layer]:

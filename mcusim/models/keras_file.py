@@ -8,6 +8,7 @@ stored weights do not have.
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,9 +104,8 @@ def _axis_lengths(file: Any) -> set[int]:
 def _check_description(description: Any, sizes: set[int]) -> None:
     if not isinstance(description, dict) or description.get("class_name") not in CONTAINERS:
         kind = description.get("class_name") if isinstance(description, dict) else type(description).__name__
-        raise ModelError(
-            f"a model of class {kind!r} is not supported", hint="use keras.Sequential or keras.Model (functional)"
-        )
+        hint = "use keras.Sequential or keras.Model (functional)"
+        raise ModelError(f"a model of class {kind!r} is not supported", hint=hint)
     for layer in _layers(description):
         _check_layer(layer, sizes)
     for value in _objects(description):
@@ -137,9 +137,7 @@ def _check_layer(layer: dict[str, Any], sizes: set[int]) -> None:
         if value is not None and (not isinstance(value, int) or value not in sizes):
             raise _broken(f"layer {name!r} ({kind}) says {key} = {value}, which none of the stored weights has")
     shape = config.get("batch_shape") or config.get("batch_input_shape") or []
-    elements = 1
-    for axis in shape[1:]:
-        elements *= axis if isinstance(axis, int) else 1
+    elements = math.prod(axis for axis in shape[1:] if isinstance(axis, int))
     if elements > LARGEST_TENSOR_ELEMENTS:
         raise ModelError(f"layer {name!r} ({kind}) takes {elements} numbers", hint="use a smaller input")
     _check_extent(name, kind, config)
@@ -156,9 +154,8 @@ def _check_extent(name: str, kind: Any, config: dict[str, Any]) -> None:
 def _numbers(value: Any) -> Iterator[float]:
     if isinstance(value, (int, float)):
         yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _numbers(item)
+    for item in value if isinstance(value, (list, tuple)) else ():
+        yield from _numbers(item)
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -166,11 +163,9 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         if "class_name" in value:
             yield value
-        for item in value.values():
-            yield from _objects(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _objects(item)
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _objects(item)
 
 
 def _check_object(value: dict[str, Any]) -> None:
@@ -180,7 +175,5 @@ def _check_object(value: dict[str, Any]) -> None:
     foreign = module is not None and not str(module).startswith(("keras.", "tensorflow.keras.")) and module != "keras"
     plain = module in PLAIN_MODULES or module is None
     if foreign or value.get("registered_name") not in (None, kind, module, "Functional") or not (known or plain):
-        raise ModelError(
-            f"the model names {module or 'a class'}.{kind}, which is not a plain Keras object",
-            hint="save a model made of Keras' own layers only",
-        )
+        what = f"the model names {module or 'a class'}.{kind}, which is not a plain Keras object"
+        raise ModelError(what, hint="save a model made of Keras' own layers only")

@@ -24,11 +24,7 @@ Converter = Callable[[KerasLayer], list[Layer]]  # the last of the layers is the
 ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "relu6": Activation(relu=True, ceiling=6.0)}
 # Nothing at inference.
 IDENTITIES = (
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "GaussianNoise",
-    "GaussianDropout",
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
     "ActivityRegularization",
 )
 
@@ -37,7 +33,7 @@ def activation_layers(
     keras: KerasLayer, activation: Any, name: str, inputs: tuple[str, ...], shape: Shape
 ) -> list[Layer]:
     """The layer for an activation's name; none for `linear`."""
-    if isinstance(activation, str) and activation == "softmax":
+    if activation == "softmax":
         return [Softmax(name=name, inputs=inputs, shape=shape)]
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         hint = "supported activations: " + ", ".join([*ACTIVATIONS, "softmax"])

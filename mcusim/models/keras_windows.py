@@ -157,13 +157,9 @@ def _zero_padding(keras: KerasLayer) -> list[Layer]:
 
 def _ends(padding: Any, rank: int) -> Padding:
     """Keras' int, (a, b) or ((top, bottom), (left, right))."""
-    if rank == 1:
-        ends = (padding, padding) if isinstance(padding, int) else tuple(padding)
-        return ((0, 0), (int(ends[0]), int(ends[1])))
-    if isinstance(padding, int):
-        return ((padding, padding), (padding, padding))
-    vertical, horizontal = ((side, side) if isinstance(side, int) else tuple(side) for side in padding)
-    return ((int(vertical[0]), int(vertical[1])), (int(horizontal[0]), int(horizontal[1])))
+    sides = (0, padding) if rank == 1 else (padding, padding) if isinstance(padding, int) else padding
+    (top, bottom), (left, right) = ((side, side) if isinstance(side, int) else side for side in sides)
+    return ((int(top), int(bottom)), (int(left), int(right)))
 
 
 Converters = Mapping[str, Callable[[KerasLayer], list[Layer]]]

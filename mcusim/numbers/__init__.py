@@ -9,7 +9,7 @@ from mcusim.numbers.numbers import Rounding, Scheme
 
 
 class NumberSystem(Protocol):
-    """What a module of this package is: see `numbers.py`."""
+    """A module. `SCHEMES`: words of [[quantization]] `scheme` that it understands; `HEADER`: its C twin."""
 
     NAME: str
     HEADER: str

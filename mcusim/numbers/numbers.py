@@ -2,12 +2,7 @@
 
 A layer knows none of its arithmetic. It asks a `Scheme` for what it needs when it is quantized, keeps it, and lets it
 compute; a kernel is given its fields and constants, and its C twin (`codegen/numbers/`) does the same on the board, bit
-for bit. A member of the family is a module:
-
-    NAME      as people say it
-    SCHEMES   the words of [[quantization]] `scheme` that it understands
-    HEADER    its C twin
-    make_scheme(bits, scheme, fraction, rounding) -> Scheme
+for bit. A member of the family is a module.
 """
 
 from __future__ import annotations
@@ -127,7 +122,7 @@ class Rescale(Protocol):
 class QuantizedSum:
     """A weighted sum on integers: `kernel` (outputs, ...), `bias` (outputs,) at the scale of the sums.
 
-    `numbers`: of the output. `accumulator_peak`: proved bound of any intermediate sum's magnitude.
+    `numbers`: of the output. `peak_sum`: proved bound of any intermediate sum's magnitude. Called as in WeightedSum.
     """
 
     kernel: Array
@@ -135,7 +130,7 @@ class QuantizedSum:
     kernel_numbers: Numbers
     numbers: Numbers
     rescale: Rescale
-    accumulator_peak: int
+    peak_sum: int
 
 
 class Addition(Protocol):
@@ -187,8 +182,6 @@ class Scheme(Protocol):
 
     @property
     def bits(self) -> int: ...
-    @property
-    def rounding(self) -> Rounding: ...
     @property
     def needs_ranges(self) -> bool:
         """False where the scales are given, so that no samples are needed."""

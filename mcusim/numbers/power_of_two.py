@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -62,10 +61,16 @@ class Format:
         return self.fraction
 
     def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
-        return encode(x, self, rounding)
+        return self.encode_wide(x, rounding).astype(self.dtype)
+
+    def encode_wide(self, x: Array, rounding: Rounding) -> npt.NDArray[np.int64]:
+        """In 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
+        scaled = np.ldexp(np.asarray(x, np.float64), self.fraction)
+        rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
+        return np.clip(rounded, float(self.minimum), float(self.maximum)).astype(np.int64)
 
     def decode(self, q: Array) -> Array:
-        return decode(q, self)
+        return np.ldexp(np.asarray(q, np.float64), -self.fraction).astype(np.float32)
 
     def __str__(self) -> str:
         return f"Q{self.bits - self.fraction}.{self.fraction}"
@@ -76,10 +81,8 @@ def parse_format(text: str) -> Format:
     match = re.fullmatch(r"[Qq](\d{1,2})\.(\d{1,2})", text.strip())
     bits = sum(map(int, match.groups())) if match else 0
     if not match or not MINIMUM_BITS <= bits <= MAXIMUM_BITS or int(match[1]) < 1:
-        raise ConfigurationError(
-            f"{text!r} is no fixed-point format",
-            hint="write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9",
-        )
+        hint = "write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9"
+        raise ConfigurationError(f"{text!r} is no fixed-point format", hint=hint)
     return Format(bits, int(match[2]))
 
 
@@ -91,23 +94,6 @@ def format_for(peak: float, bits: int) -> Format:
     return Format(bits, bits - integer_bits - 1)
 
 
-def encode(x: Array, fmt: Format, rounding: Rounding = "nearest") -> Array:
-    """Real numbers -> integers of the format (in its smallest type), rounded and saturated."""
-    return quantize_values(x, fmt, rounding).astype(fmt.dtype)
-
-
-def quantize_values(x: Array, fmt: Format, rounding: Rounding) -> npt.NDArray[np.int64]:
-    """As `encode`, in 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
-    scaled = np.ldexp(np.asarray(x, np.float64), fmt.fraction)
-    rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
-    return np.clip(rounded, float(fmt.minimum), float(fmt.maximum)).astype(np.int64)
-
-
-def decode(q: Array, fmt: Format) -> npt.NDArray[np.float32]:
-    """Integers of the format -> real numbers."""
-    return np.ldexp(np.asarray(q, np.float64), -fmt.fraction).astype(np.float32)
-
-
 @dataclass(frozen=True)
 class Shift:
     """The Rescale of a power of two: a shift to the right. Sums come with their rounding term."""
@@ -117,7 +103,7 @@ class Shift:
 
     @property
     def constants(self) -> Mapping[str, Array]:
-        return MappingProxyType({})
+        return {}
 
     def apply(self, total: Array, activation: Activation) -> Array:
         return activation.limit(shift_left(total, -self.shift), self.numbers)
@@ -144,11 +130,9 @@ class ShiftedAddition:
         return self.rescale.apply(np.asarray(total) + self.rounding, activation)
 
     def fields(self, activation: Activation) -> Fields:
-        return {
-            **({"shifts": self.shifts} if any(self.shifts) else {}),
-            **_unless_zero(shift=self.rescale.shift, rounding=self.rounding),
-            **activation.fields(self.numbers),
-        }
+        shifts: Fields = {"shifts": self.shifts} if any(self.shifts) else {}
+        own = _unless_zero(shift=self.rescale.shift, rounding=self.rounding)
+        return {**shifts, **own, **activation.fields(self.numbers)}
 
 
 @dataclass(frozen=True)
@@ -192,10 +176,8 @@ class TableSoftmax:
     def tables(self) -> Mapping[str, Array]:
         """e**-(256 h 2**-fraction) and e**-(l 2**-fraction) for h, l = 0..255, times 2**15."""
         low = np.ldexp(np.arange(256.0), -self.entry.fraction)
-        exponents = {"high": low * 256, "low": low}
-        return {
-            role: np.rint(np.exp(-np.minimum(d, 700.0)) * SOFTMAX_ONE).astype(np.int64) for role, d in exponents.items()
-        }
+        powers = {"high": np.exp(-np.minimum(low * 256, 700.0)), "low": np.exp(-np.minimum(low, 700.0))}
+        return {role: np.rint(power * SOFTMAX_ONE).astype(np.int64) for role, power in powers.items()}
 
     def apply(self, x: Array) -> Array:
         tables = self.tables
@@ -239,17 +221,17 @@ class PowerOfTwoScheme:
             # Fewer fraction bits in the output where the sum has no more; fewer in the weights until the proof holds.
             fitted = Format(out.bits, min(out.fraction, have.fraction + fraction))
             made = self._sum(kernel, bias, have, fitted, fraction)
-            if made.accumulator_peak <= ACCUMULATOR_LIMIT:
+            if made.peak_sum <= ACCUMULATOR_LIMIT:
                 return made
             fraction -= 1
 
     def _sum(self, kernel: Array, bias: Array, entry: Format, out: Format, fraction: int) -> QuantizedSum:
         """With weights of the given fraction, and the bound of the accumulator for the worst input."""
         kernel_format = Format(self.bits, fraction)
-        stored = encode(kernel, kernel_format, self.rounding)
+        stored = kernel_format.encode(kernel, self.rounding)
         shift = entry.fraction + fraction - out.fraction
         rounding = rounding_term(shift, self.rounding)
-        start = quantize_values(bias, Format(BIAS_BITS, entry.fraction + fraction), self.rounding)
+        start = Format(BIAS_BITS, entry.fraction + fraction).encode_wide(bias, self.rounding)
         rows = np.abs(stored.reshape(len(stored), -1).astype(np.int64)).sum(axis=1)
         peak = int((rows * -entry.minimum + np.abs(start)).max(initial=0)) + rounding
         return QuantizedSum(stored, start + rounding, kernel_format, out, Shift(shift, out), peak)
@@ -291,10 +273,8 @@ def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding
     if scheme == "per-layer":
         return PowerOfTwoScheme(bits, None, rounding)
     if fraction is None or not 0 <= fraction < bits:
-        raise ConfigurationError(
-            f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}",
-            hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'",
-        )
+        what = f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}"
+        raise ConfigurationError(what, hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'")
     return PowerOfTwoScheme(bits, fraction, rounding)
 
 

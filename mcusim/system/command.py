@@ -19,7 +19,6 @@ _TERMINATION_S = 3.0  # between SIGTERM and SIGKILL
 class Completed:
     """A program that has ended. `returncode` is negative when a signal ended it."""
 
-    command: tuple[str, ...]
     returncode: int
     stdout: str
     stderr: str
@@ -56,14 +55,14 @@ def run(
         raise MissingToolError(f"{words[0]!r} did not end within {timeout_s:.0f} s", where=" ".join(words)) from error
     finally:
         stop([process])
-    return Completed(words, process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+    return Completed(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
 
 def start(
     command: Sequence[str],
-    *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    *,
     stdin: int = subprocess.DEVNULL,
     stdout: int | object = subprocess.DEVNULL,
     stderr: int | object = subprocess.DEVNULL,

@@ -52,7 +52,10 @@ def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resum
     """A damaged first half would damage the whole for ever, so a wrong checksum means once more from the beginning."""
     import requests
 
-    pooch = _pooch()
+    try:
+        import pooch
+    except ImportError:
+        raise MissingToolError("downloading needs pooch", hint="pip install mcusim") from None
     pooch.get_logger().setLevel("ERROR")
     for is_last in (False, True):
         try:
@@ -69,12 +72,10 @@ class _Resumable:
     """A pooch downloader: continues a `.part` file, tries again after a broken connection."""
 
     def __init__(self, part: Path, size: int | None, progress: Progress | None) -> None:
-        self._part = part
-        self._size = size
-        self._progress = progress
+        self._part, self._size, self._progress = part, size, progress
         self.resumed = False
 
-    def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
+    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
         import requests
 
         self.resumed = self._part.exists()
@@ -101,8 +102,7 @@ class _Resumable:
                 self._part.unlink()
                 raise requests.ConnectionError("the partial download does not fit the file")
             answer.raise_for_status()
-            have = have if answer.status_code == requests.codes.partial_content else 0
-            self._store(answer, have)
+            self._store(answer, have if answer.status_code == requests.codes.partial_content else 0)
 
     def _store(self, answer: requests.Response, have: int) -> None:
         import requests
@@ -137,11 +137,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
     return error.strerror or str(error)
-
-
-def _pooch() -> Any:
-    try:
-        import pooch
-    except ImportError:
-        raise MissingToolError("downloading needs pooch", hint="pip install mcusim") from None
-    return pooch

@@ -14,18 +14,16 @@ class Once:
     """A model that cannot be trained is not tried again for every board."""
 
     def __init__(self) -> None:
-        self._done: dict[Hashable, Any] = {}
-        self._failed: dict[Hashable, McusimError] = {}
+        self._done: dict[Hashable, Any] = {}  # values, and errors
 
     def do(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """`make()` the first time it is asked for `key`, the same value (or McusimError) ever after."""
-        if key in self._failed:
-            raise self._failed[key]
         if key not in self._done:
             try:
                 self._done[key] = make()
             except McusimError as error:
-                self._failed[key] = error
-                raise
+                self._done[key] = error
         value: Value = self._done[key]
+        if isinstance(value, McusimError):
+            raise value
         return value

@@ -27,10 +27,8 @@ def records_of(fields: Mapping[str, Array]) -> Array:
         return arrays[0]
     for name, array in fields.items():
         if len(array) != len(arrays[0]):
-            raise DataError(
-                f"there are {len(array)} samples of {name!r} and {len(arrays[0])} of {names[0]!r}",
-                hint="give each sample all of its parts",
-            )
+            what = f"there are {len(array)} samples of {name!r} and {len(arrays[0])} of {names[0]!r}"
+            raise DataError(what, hint="give each sample all of its parts")
     size = sum(math.prod(array.shape[1:]) * array.dtype.itemsize for array in arrays)
     if size > LARGEST_RECORD_BYTES:
         raise DataError(f"one sample has {size:,} bytes", hint="give smaller samples")

@@ -33,14 +33,11 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         hint = "check the path" if isinstance(error, FileNotFoundError) else "give the path of a TOML file"
         raise ConfigurationError(f"cannot read {path.name!r}: {error.strerror}", where=str(path), hint=hint) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(
-            f"{path.name!r} is not a text in UTF-8", where=str(path), hint="give a TOML file"
-        ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        hint = "give a TOML file"
+        raise ConfigurationError(f"{path.name!r} is not a text in UTF-8", where=str(path), hint=hint) from None
+    except (ValueError, RecursionError) as error:  # of its grammar, or what its numbers and dates say is impossible
         reason = re.sub(r"\s+", " ", str(error))
         raise ConfigurationError(f"{path.name!r} is not TOML: {reason}", where=str(path)) from None
-    except ValueError as error:  # what its numbers and dates say is impossible
-        raise ConfigurationError(f"{path.name!r} is not TOML: {error}", where=str(path)) from None
 
 
 def line_of(text: str, keys: KeyPath) -> int | None:
@@ -78,11 +75,9 @@ def _table(bracket: str, name: str, counts: dict[str, int]) -> list[str | int]:
     if bracket == "[[":
         counts[joined] = counts.get(joined, -1) + 1
     path: list[str | int] = []
-    for index, part in enumerate(parts):
-        path.append(part)
-        prefix = ".".join(parts[: index + 1])
-        if prefix in counts:
-            path.append(counts[prefix])
+    for depth, part in enumerate(parts, start=1):
+        prefix = ".".join(parts[:depth])
+        path += [part, counts[prefix]] if prefix in counts else [part]
     return path
 
 

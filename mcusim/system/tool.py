@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcusim.system.errors import McusimError
+from mcusim.system.errors import McusimError, MissingToolError
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,15 @@ def looked_for(name: str, needed_for: str, look: Callable[[], str], *, required:
         return Tool(name, needed_for, required, look())
     except McusimError as error:
         return Tool(name, needed_for, required, None, error.what, error.hint)
+
+
+def lacking(look: Callable[[], object]) -> MissingToolError | None:
+    """Why `look` does not find what it looks for, or None."""
+    try:
+        look()
+    except MissingToolError as error:
+        return error
+    return None
 
 
 def package(name: str, needed_for: str, *, required: bool, install: str, others: tuple[str, ...] = ()) -> Tool:

@@ -15,16 +15,8 @@ HOST_GCC_HINT = "sudo apt-get install gcc libc6-dev"
 
 # -ffp-contract=off: floats give the same bits on host and board (and VMUL + VADD takes 2 cycles, VFMA 3).
 MODEL_FLAGS = (
-    "-std=gnu11",
-    "-O2",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-ffunction-sections",
-    "-fdata-sections",
-    "-g",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
+    *("-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-ffunction-sections", "-fdata-sections"),
+    *("-g", "-Wall", "-Wextra", "-Werror"),
 )
 # Assembly goes through the preprocessor, for the model's headers may say its shapes.
 _ASSEMBLY_FLAGS = ("-g", "-x", "assembler-with-cpp")

@@ -108,10 +108,9 @@ def translate(
     An unknown key comes first: it is most often the misspelling of the one that is missing.
     """
     found = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    told = [_told(kind, one, table, place, given) for one in found]
     once: dict[tuple[str, str | None], ConfigurationError] = {}
-    for one in told:
-        once.setdefault((one.what, one.where), one)
+    for told in (_told(kind, one, table, place, given) for one in found):
+        once.setdefault((told.what, told.where), told)
     return list(once.values())
 
 
@@ -138,7 +137,10 @@ def _told(
     key, owner = str(keys[-1]) if keys else "", _table_at(kind, keys[:-1])
     if found["type"] == "extra_forbidden":
         return here.error(owner.UNKNOWN_KEY.format(key), suggestion(key, set(owner.model_fields) - set(given)))
-    refusal = owner.refusal(key, place.spelling.format(key), _value_at(table, keys), found)
+    value: Any = table
+    for step in keys:
+        value = value[step]
+    refusal = owner.refusal(key, place.spelling.format(key), value, found)
     return here.error(str(refusal), refusal.hint)
 
 
@@ -152,12 +154,6 @@ def _written(location: Sequence[str | int], table: Any) -> list[str | int]:
         keys.append(key)
         table = table[key]
     return keys
-
-
-def _value_at(table: Any, keys: KeyPath) -> Any:
-    for key in keys:
-        table = table[key]
-    return table
 
 
 def _table_at(kind: type[Table], keys: KeyPath) -> type[Table]:

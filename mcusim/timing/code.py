@@ -18,35 +18,24 @@ class Code:
     """Bytes of a firmware by address, and the instructions of its blocks."""
 
     def __init__(self, pieces: Sequence[tuple[int, bytes]]) -> None:
-        self._pieces = sorted(pieces)
-        self._starts = [start for start, _ in self._pieces]
+        self.pieces = sorted(pieces)
+        self._starts = [start for start, _ in self.pieces]
         self._decoded: dict[tuple[int, int], tuple[Instruction, ...]] = {}
 
     @classmethod
     def of_elf(cls, path: Path) -> Code:
         """The executable parts of a firmware, without what is copied to RAM."""
         with path.open("rb") as file:
-            segments = [
-                s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_flags"] & _EXECUTABLE
-            ]
-            return cls(
-                [
-                    (int(s["p_vaddr"]), bytes(s.data()))
-                    for s in segments
-                    if s["p_filesz"] and s["p_vaddr"] == s["p_paddr"]
-                ]
-            )
-
-    @property
-    def pieces(self) -> list[tuple[int, bytes]]:
-        return list(self._pieces)
+            loaded = (s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
+            kept = (s for s in loaded if s["p_flags"] & _EXECUTABLE and s["p_vaddr"] == s["p_paddr"])
+            return cls([(int(s["p_vaddr"]), bytes(s.data())) for s in kept])
 
     def bytes_of(self, start: int, end: int) -> bytes | None:
         """None when that is not wholly inside one piece."""
         at = bisect.bisect_right(self._starts, start) - 1
         if at < 0:
             return None
-        origin, data = self._pieces[at]
+        origin, data = self.pieces[at]
         return data[start - origin : end - origin] if end <= origin + len(data) else None
 
     def instructions(self, block: Block) -> tuple[Instruction, ...]:

@@ -127,10 +127,8 @@ class Core:
 
     def _leave(self, insn: Instruction, began: int, end: int) -> None:
         """The earliest address phase of the target: P cycles of refill after the branch (TRM table 3-1)."""
-        p = self.parameters
-        refill = {"direct": p.refill_direct, "indirect": p.refill_indirect}.get(insn.branch, p.refill_load)
-        self._target_at = end + refill - _AVAILABLE - 1
-        if insn.name in ("b", "cbz", "cbnz") and p.not_taken_fetch:
+        self._target_at = end + self.parameters.refill(insn.branch) - _AVAILABLE - 1
+        if insn.name in ("b", "cbz", "cbnz") and self.parameters.not_taken_fetch:
             self._queue.lose(began - 1)
 
     # ---- execute
@@ -140,18 +138,14 @@ class Core:
         before, p = self._before, self.parameters
         if insn.kind == "it":
             return bool(p.fold_it and before is not None and before.size == 2 and not before.branch)
-        return bool(
-            insn.kind == "nop"
-            and p.nop_hidden
-            and before is not None
-            and (before.kind == "load" or _slow_store(before))
-        )
+        if insn.kind != "nop" or not p.nop_hidden or before is None:
+            return False
+        return before.kind == "load" or (before.kind == "store" and before.register_offset)
 
     def _begin(self, insn: Instruction, earliest: int, other_bus: bool) -> int:
-        begin = earliest
-        before, p = self._before, self.parameters
+        begin, before, p = earliest, self._before, self.parameters
         if before is not None and (insn.loads or insn.stores):
-            if self._pairs(before, insn) and not (other_bus and self.parameters.pair_same_bus):
+            if self._pairs(before, insn) and not (other_bus and p.pair_same_bus):
                 return max(earliest - 1, self._began + 1, self._decoded + 1)
             if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
                 begin = max(begin, self.now + (p.address_after_load if before.loads else p.address_after_alu))
@@ -159,8 +153,7 @@ class Core:
                 begin = max(begin, self.now + p.load_after_store)
         if insn.kind in _FP_KINDS:
             begin = max(begin, self._fp_free)
-        begin = max(begin, *(self._fp_ready.get(name, 0) - (name in insn.addend) for name in insn.reads), begin)
-        return begin
+        return max(begin, *(self._fp_ready.get(name, 0) - (name in insn.addend) for name in insn.reads), begin)
 
     def _pairs(self, before: Instruction, insn: Instruction) -> bool:
         """The address phase of `insn` overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
@@ -189,19 +182,14 @@ class Core:
 
     def _fp_duration(self, insn: Instruction, began: int) -> int:
         p = self.parameters
-        busy = {"fp_mac": p.fp_mac, "fp_slow": p.fp_slow, "fp_move": p.fp_move, "fp_move_2": p.fp_move_2}.get(
-            insn.kind, 1
-        )
+        longer = {"fp_mac": p.fp_mac, "fp_slow": p.fp_slow, "fp_move": p.fp_move, "fp_move_2": p.fp_move_2}
+        busy = longer.get(insn.kind, 1)
         issue = {"fp_mac": p.fp_mac - p.mac_overlap, "fp_slow": 1}.get(insn.kind, busy)
         self._fp_free = began + busy
         if insn.kind in ("fp", "fp_mac", "fp_slow") and insn.name not in ("vmov", "vcmp", "vcmpe", "vmrs", "vmsr"):
             for name in insn.writes:
                 self._fp_ready[name] = began + busy + p.fp_result
         return issue
-
-
-def _slow_store(insn: Instruction) -> bool:
-    return insn.kind == "store" and insn.register_offset
 
 
 def core_cycles(steps: Iterable[Step], parameters: CoreParameters) -> list[int]:

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import capstone
 from capstone import arm, arm_const
 
-_IT_MNEMONICS = frozenset({arm_const.ARM_INS_IT})
-_LOADS_1 = frozenset(
-    {"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "ldrt", "ldrbt", "ldrht", "ldrex", "ldrexb", "ldrexh", "vldr"}
-)
-_STORES_1 = frozenset({"str", "strb", "strh", "strt", "strbt", "strht", "strex", "strexb", "strexh", "vstr"})
-_LOADS_N = frozenset({"ldrd", "ldm", "ldmdb", "ldmda", "ldmib", "pop", "vldmia", "vldmdb", "vpop"})
-_STORES_N = frozenset({"strd", "stm", "stmdb", "stmda", "stmib", "push", "vstmia", "vstmdb", "vpush"})
-_FP_MAC = frozenset({"vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"})
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_LOADS_1 = _set("ldr ldrb ldrh ldrsb ldrsh ldrt ldrbt ldrht ldrex ldrexb ldrexh vldr")
+_STORES_1 = _set("str strb strh strt strbt strht strex strexb strexh vstr")
+_LOADS_N = _set("ldrd ldm ldmdb ldmda ldmib pop vldmia vldmdb vpop")
+_STORES_N = _set("strd stm stmdb stmda stmib push vstmia vstmdb vpush")
+_FP_MAC = _set("vmla vmls vnmla vnmls vfma vfms vfnma vfnms")
 _FP_SLOW = frozenset({"vdiv", "vsqrt"})
-_FP_ARITHMETIC = frozenset(
-    {
-        "vadd",
-        "vsub",
-        "vmul",
-        "vnmul",
-        "vabs",
-        "vneg",
-        "vcvt",
-        "vcvtr",
-        "vcvtb",
-        "vcvtt",
-        "vcmp",
-        "vcmpe",
-        "vmrs",
-        "vmsr",
-    }
-)
+_FP_ARITHMETIC = _set("vadd vsub vmul vnmul vabs vneg vcvt vcvtr vcvtb vcvtt vcmp vcmpe vmrs vmsr")
 # Everything of one cycle that touches neither memory nor the FPU.
-_ALU_NAMES = """
+_ALU = _set("""
     adc add adr and asr bfc bfi bic clz cmn cmp eor lsl lsr mov movs movt movw mvn orn orr pkhbt pkhtb rbit rev
     rev16 revsh ror rrx rsb rsc sbc sbfx sel ssat ssat16 sub sxtab sxtab16 sxtah sxtb sxtb16 sxth teq tst ubfx
     usad8 usada8 usat usat16 uxtab uxtab16 uxtah uxtb uxtb16 uxth addw subw mul mla mls umull smull umlal smlal
@@ -44,8 +30,7 @@ _ALU_NAMES = """
     smmla smmlar smmls smmlsr qadd qsub qdadd qdsub qadd8 qadd16 qsub8 qsub16 qasx qsax uqadd8 uqadd16 uqsub8
     uqsub16 uqasx uqsax sadd8 sadd16 ssub8 ssub16 sasx ssax uadd8 uadd16 usub8 usub16 uasx usax shadd8 shadd16
     shsub8 shsub16 shasx shsax uhadd8 uhadd16 uhsub8 uhsub16 uhasx uhsax
-"""
-_ALU = frozenset(_ALU_NAMES.split())
+""")
 _SYSTEM = frozenset({"mrs", "msr", "cps", "cpsie", "cpsid"})
 _BARRIERS = frozenset({"dmb", "dsb", "isb"})
 _SPLIT = {f"d{n}": (f"s{2 * n}", f"s{2 * n + 1}") for n in range(16)}
@@ -87,13 +72,8 @@ class Instruction:
         return self.kind in ("store", "store_multiple")
 
 
-def _disassembler() -> capstone.Cs:
-    cs = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-    cs.detail = True
-    return cs
-
-
-_CS = _disassembler()
+_CS = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+_CS.detail = True
 
 
 def decode(code: bytes, address: int) -> list[Instruction]:
@@ -110,11 +90,8 @@ def decode(code: bytes, address: int) -> list[Instruction]:
             offset += insn.size
         if offset < len(code):  # not decoded: take one by its width, go on behind
             size = min(width(code, offset), len(code) - offset)
-            found.append(
-                Instruction(
-                    address + offset, size, f".inst 0x{code[offset : offset + size][::-1].hex()}", "?", "unknown"
-                )
-            )
+            text = f".inst 0x{code[offset : offset + size][::-1].hex()}"
+            found.append(Instruction(address + offset, size, text, "?", "unknown"))
             offset += size
         assert offset > before
     return found
@@ -138,7 +115,7 @@ def _facts(insn: capstone.CsInsn) -> Instruction:
     base = ""
     if insn.writeback and address_reads:
         base = insn.reg_name(memory.mem.base) if memory is not None else next(iter(address_reads))
-    it = insn.id in _IT_MNEMONICS
+    it = insn.id == arm_const.ARM_INS_IT
     return Instruction(
         address=insn.address,
         size=insn.size,
@@ -165,7 +142,7 @@ def _names(registers: list[int]) -> frozenset[str]:
 
 def _kind(insn: capstone.CsInsn, name: str) -> tuple[str, int]:
     """The row of the price table, and the words that go through memory."""
-    if insn.id in _IT_MNEMONICS:
+    if insn.id == arm_const.ARM_INS_IT:
         return "it", 0
     if name in _LOADS_1 or name in _STORES_1:
         wide = name in ("vldr", "vstr") and (_CS.reg_name(insn.operands[0].reg) or "").startswith("d")
@@ -192,14 +169,8 @@ def _kind(insn: capstone.CsInsn, name: str) -> tuple[str, int]:
 
 def _fp_kind(insn: capstone.CsInsn, name: str) -> str:
     if name == "vmov":
-        core = sum(
-            1
-            for op in insn.operands
-            if op.type == arm.ARM_OP_REG and not (_CS.reg_name(op.reg) or "s").startswith(("s", "d"))
-        )
-        core += sum(
-            1 for op in insn.operands if op.type == arm.ARM_OP_REG and _CS.reg_name(op.reg) in ("sp", "sb", "sl")
-        )
+        registers = [_CS.reg_name(op.reg) or "s" for op in insn.operands if op.type == arm.ARM_OP_REG]
+        core = sum(one in ("sp", "sb", "sl") or not one.startswith(("s", "d")) for one in registers)
         return ("fp", "fp_move", "fp_move_2")[min(core, 2)]
     for kind, names in (("fp_mac", _FP_MAC), ("fp_slow", _FP_SLOW), ("fp", _FP_ARITHMETIC)):
         if name in names:
@@ -216,10 +187,9 @@ def _words(insn: capstone.CsInsn, name: str) -> int:
     return sum(2 if register.startswith("d") else 1 for register in registers)
 
 
-def _address_registers(insn: capstone.CsInsn, name: str, memory: object) -> frozenset[str]:
+def _address_registers(insn: capstone.CsInsn, name: str, memory: Any) -> frozenset[str]:
     if memory is not None:
-        registers = [r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)]  # type: ignore[attr-defined]
-        return _names(registers)
+        return _names([r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)])
     if name in ("push", "pop", "vpush", "vpop"):
         return frozenset({"sp"})
     if name in _LOADS_N or name in _STORES_N:

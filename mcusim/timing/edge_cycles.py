@@ -15,6 +15,7 @@ from mcusim.timing.core_cycles import Step, core_cycles
 from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
+_OUTSIDE = "instructions outside of the firmware's code (in RAM, or written while running)"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
@@ -37,11 +38,10 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeC
     problems: Counter[str] = Counter()
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
         before = context.steps(edge.source)
-        block = counts.blocks[edge.to]
         steps = context.block_steps(edge.source, edge.to)
         costs = core_cycles([*before, *steps], parameters)[len(before) :]
         priced.append(tuple(costs))
-        problems.update(_problems(block, steps, int(executed), parameters))
+        problems.update(_problems(counts.blocks[edge.to], steps, int(executed), parameters))
         if steps and steps[0].jumped and before and not before[-1].instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     totals = np.array([sum(costs) for costs in priced], np.int64)
@@ -51,9 +51,7 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeC
 def _problems(block: Block, steps: Sequence[Step], executed: int, parameters: CoreParameters) -> Counter[str]:
     found: Counter[str] = Counter()
     if not steps and block.instructions:
-        found["instructions outside of the firmware's code (in RAM, or written while running)"] += (
-            executed * block.instructions
-        )
+        found[_OUTSIDE] += executed * block.instructions
     for step in steps:
         if step.instruction.kind == "unknown":
             found[f"unknown instruction {step.instruction.text}"] += executed
@@ -87,8 +85,7 @@ class _Contexts:
     def steps(self, index: int) -> list[Step]:
         """Up to and including block `index`."""
         if index not in self._steps:
-            found: list[Step] = []
-            at = index
+            found, at = list[Step](), index
             while len(found) < _CONTEXT and self._counts.blocks[at].instructions:
                 source = self._likely.get(at, self._outside)
                 found = self.block_steps(source, at) + found

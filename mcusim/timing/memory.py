@@ -11,19 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.boards.chip import Chip
-from mcusim.engines.counts import (
-    ACCESS,
-    DATA_HIT,
-    DATA_MISS,
-    FETCH_MISS_JUMP,
-    FETCH_MISS_NEXT,
-    HALF,
-    ODD,
-    REGION,
-    Block,
-    Counts,
-    Event,
-)
+from mcusim.engines import counts as kinds
+from mcusim.engines.counts import Counts, Event
 from mcusim.system.errors import ConfigurationError
 from mcusim.timing.code import Code
 from mcusim.timing.decode import Instruction
@@ -41,9 +30,8 @@ def wait_states(chip: Chip, clock_hz: int) -> int:
     states = chip.timing.wait_states_at(clock_hz)
     if states is None:
         fastest = chip.timing.wait_states_up_to_hz[-1]
-        raise ConfigurationError(
-            f"chip {chip.name!r} does not run at {clock_hz / 1e6:g} MHz", hint=f"at most {fastest / 1e6:g} MHz"
-        )
+        what = f"chip {chip.name!r} does not run at {clock_hz / 1e6:g} MHz"
+        raise ConfigurationError(what, hint=f"at most {fastest / 1e6:g} MHz")
     return states
 
 
@@ -57,20 +45,20 @@ def event_prices(code: Code, counts: Counts, core: EdgeCycles, chip: Chip, clock
 
     def price(event: Event) -> float:
         insn = instructions.get(event.address)
-        if event.kind == DATA_HIT:
+        if event.kind == kinds.DATA_HIT:
             return min(timing.data_hit_cycles, states)
-        if event.kind == DATA_MISS:
+        if event.kind == kinds.DATA_MISS:
             return max(0, states + timing.data_miss_extra) if states else 0
-        if event.kind == FETCH_MISS_JUMP:
+        if event.kind == kinds.FETCH_MISS_JUMP:
             return states
-        if event.kind == FETCH_MISS_NEXT:
+        if event.kind == kinds.FETCH_MISS_NEXT:
             hidden = execution.before_granule(event.block, event.address) if timing.prefetch else 1.0
             return max(0.0, states + 1 - hidden)
         if insn is None or not insn.loads:  # the write buffer hides what a store would wait for
             return 0
-        if event.kind == REGION:
+        if event.kind == kinds.REGION:
             return timing.ram[event.block].wait_states
-        return _unaligned(event.kind, insn) if event.kind in (ODD, HALF) else 0
+        return _unaligned(event.kind, insn) if event.kind in (kinds.ODD, kinds.HALF) else 0
 
     return np.array([price(event) for event in counts.events], np.float64)
 
@@ -78,26 +66,22 @@ def event_prices(code: Code, counts: Counts, core: EdgeCycles, chip: Chip, clock
 def _unaligned(kind: int, insn: Instruction) -> int:
     """TRM 3.3.2: halfword at an odd address +1, word at a halfword +1, word at an odd address +2."""
     if insn.name in ("ldrh", "ldrsh"):
-        return 1 if kind == ODD else 0
-    return (2 if kind == ODD else 1) if insn.name == "ldr" else 0
+        return 1 if kind == kinds.ODD else 0
+    return (2 if kind == kinds.ODD else 1) if insn.name == "ldr" else 0
 
 
 class _BlockTimes:
     """Mean cycles of the core in each granule of each block."""
 
     def __init__(self, code: Code, counts: Counts, core: EdgeCycles, granule_bytes: int) -> None:
-        self._granule = granule_bytes
         self._sums: dict[tuple[int, int], float] = defaultdict(float)
-        executed: dict[int, int] = defaultdict(int)
+        self._executed: dict[int, int] = defaultdict(int)
         for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
-            executed[edge.to] += times
+            self._executed[edge.to] += times
             block = counts.blocks[edge.to]
             for insn, cost in zip(code.instructions(block), costs, strict=True):
-                self._sums[edge.to, self._index(block, insn.address)] += cost * times
-        self._executed = executed
-
-    def _index(self, block: Block, address: int) -> int:
-        return address // self._granule - block.start // self._granule
+                index = insn.address // granule_bytes - block.start // granule_bytes
+                self._sums[edge.to, index] += cost * times
 
     def before_granule(self, block: int, index: int) -> float:
         if index == 0:
@@ -107,11 +91,10 @@ class _BlockTimes:
 
 def address_of(event: Event, counts: Counts, granule_bytes: int) -> int:
     """The instruction that an event's cycles belong to."""
-    if event.kind == FETCH_MISS_NEXT and event.address:
-        return (counts.blocks[event.block].start // granule_bytes + event.address) * granule_bytes
-    if event.kind == FETCH_MISS_NEXT:
-        return counts.blocks[event.block].start
-    return event.address
+    if event.kind != kinds.FETCH_MISS_NEXT:
+        return event.address
+    start = counts.blocks[event.block].start
+    return (start // granule_bytes + event.address) * granule_bytes if event.address else start
 
 
 def skipped_savings(code: Code, counts: Counts, core: EdgeCycles) -> dict[int, npt.NDArray[np.float64]]:
@@ -119,17 +102,14 @@ def skipped_savings(code: Code, counts: Counts, core: EdgeCycles) -> dict[int, n
 
     Where the condition is false they take 1 (TRM table 3-1).
     """
-    accesses = {
-        event.address: counts.event_counts[:, i].astype(np.float64)
-        for i, event in enumerate(counts.events)
-        if event.kind == ACCESS
-    }
+    columns = zip(counts.events, counts.event_counts.T.astype(np.float64), strict=True)
+    accesses = {event.address: times for event, times in columns if event.kind == kinds.ACCESS}
     none = np.zeros(counts.samples)
     words: dict[int, int] = {}
     at_most: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
     executed: dict[int, npt.NDArray[np.float64]] = defaultdict(none.copy)
-    for column, (edge, costs) in enumerate(zip(counts.edges, core.edges, strict=True)):
-        times = counts.edge_counts[:, column].astype(np.float64)
+    of_edges = counts.edge_counts.T.astype(np.float64)
+    for edge, costs, times in zip(counts.edges, core.edges, of_edges, strict=True):
         for insn, cost in zip(code.instructions(counts.blocks[edge.to]), costs, strict=True):
             if insn.conditional and insn.words:
                 words[insn.address] = insn.words

@@ -54,27 +54,23 @@ class CoreParameters:
     nop_hidden: int = 1
     unknown: int = 1
 
+    def refill(self, branch: str) -> int:
+        """P of a taken branch, by how it leaves the straight line (`Instruction.branch`)."""
+        return {"direct": self.refill_direct, "indirect": self.refill_indirect}.get(branch, self.refill_load)
+
 
 FREE = {
-    "fp_move": Free(
-        1, 2, "TRM table 7-1 can be read as 1 or 2 for one core register and one single; TI SWCU185 says 1"
-    ),
+    "fp_move": Free(1, 2, "TRM table 7-1: 1 or 2 for one core register and one single; TI SWCU185 says 1"),
     "refill_direct": Free(1, 3, "TRM: P is 1 to 3; SUBS/BNE measured at 3 cycles a turn on Apollo3 (AmbiqSuite)"),
-    "refill_indirect": Free(
-        1, 3, "TRM: P is 1 to 3; the target is a register's, so it is not fetched while the branch is decoded"
-    ),
+    "refill_indirect": Free(1, 3, "TRM: P is 1 to 3; a target in a register is not fetched as the branch is decoded"),
     "refill_load": Free(2, 3, "TRM 3.3.2: LDR PC takes at least 5, TBB at least 6"),
     "address_after_alu": Free(0, 1, "TRM 3.3.2, and measured by jnk0le: an address has to be there one cycle early"),
     "address_after_load": Free(0, 1, "as address_after_alu; GCC's description of the core says 0"),
     "load_after_store": Free(0, 1, "measured by jnk0le: a load right behind a store adds one cycle"),
-    "store_hides_load": Free(
-        0, 1, "measured by jnk0le: load and store run at one a cycle; TRM 3.3.2 says 3 for the pair"
-    ),
+    "store_hides_load": Free(0, 1, "measured by jnk0le: load, store run at one a cycle; TRM 3.3.2: 3 for the pair"),
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
     "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
-    "not_taken_fetch": Free(
-        0, 1, "measured by jnk0le: a branch not taken can take 2; its target took the fetch of a cycle"
-    ),
+    "not_taken_fetch": Free(0, 1, "measured by jnk0le: a branch not taken can take 2; its target took a fetch"),
     "mac_overlap": Free(0, 2, "GCC: integer instructions overlap all but one cycle of a multiply-accumulate"),
     "fold_it": Free(0, 1, "TRM table 3-1: IT is folded onto a preceding 16-bit instruction"),
     "nop_hidden": Free(0, 1, "measured by jnk0le: a load absorbs a NOP behind it"),

@@ -24,10 +24,8 @@ class Profile:
     """`cycles` of each sample. The others are means over the samples.
 
     `by_address` for each instruction, `executed` how often it ran, `by_function` its own cycles, `inclusive` with those
-    of the functions it called, `calls` how often one called another.
-
-    `problems` names what could not be priced and how often it ran, over all samples: it is never free, but its price
-    is a guess.
+    of the functions it called, `calls` how often one called another. `problems` names what could not be priced and how
+    often it ran, over all samples: it is never free, but its price is a guess.
     """
 
     clock_hz: int
@@ -52,9 +50,7 @@ class Profile:
 
 
 def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> float:
-    """Energy of `cycles` in microwatt hours: latency x current x voltage / 3600.
-
-    MicroAI (Sensors 2021, 21, 2984), section 6.2.
+    """Microwatt hours: latency x current x voltage / 3600 (MicroAI, Sensors 2021, 21, 2984, section 6.2).
 
     The current is that at the board's own clock; at another it is taken to follow the clock.
     """
@@ -64,10 +60,7 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
 
 
 def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
-    """What the recorded execution takes on `chip` at `clock_hz`.
-
-    Raises ConfigurationError when the chip does not run at that clock.
-    """
+    """What the recorded execution takes on `chip`. Raises ConfigurationError when that does not run at `clock_hz`."""
     counts, code = recording.counts, recording.code
     core = edge_cycles(code, counts, parameters)
     prices = event_prices(code, counts, core, chip, clock_hz)
@@ -77,11 +70,10 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     cycles = of_core + counts.event_counts.astype(np.float64) @ prices
     by_address, executed = _by_address(recording, core, parameters)
     granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
-    for event, price, times in zip(
-        counts.events, prices.tolist(), counts.event_counts.mean(axis=0).tolist(), strict=True
-    ):
-        if price:
-            by_address[address_of(event, counts, granule)] += price * times
+    cycles_of_events = (prices * counts.event_counts.mean(axis=0)).tolist()
+    for event, cost in zip(counts.events, cycles_of_events, strict=True):
+        if cost:
+            by_address[address_of(event, counts, granule)] += cost
     for address, cycles_saved in saved.items():
         by_address[address] -= float(cycles_saved.mean())
     own, calls = _by_function(recording, by_address)
@@ -107,23 +99,16 @@ def _by_address(
     cycles: dict[int, float] = defaultdict(float)
     executed: dict[int, float] = defaultdict(float)
     for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
-        block = counts.blocks[edge.to]
         before = code.instructions(counts.blocks[edge.source])
-        instructions = code.instructions(block)
+        instructions = code.instructions(counts.blocks[edge.to])
         for number, (insn, cost) in enumerate(zip(instructions, costs, strict=True)):
             jumped = number == 0 and before and before[-1].branch and before[-1].end != insn.address
-            refill = min(cost - 1, _refill(before[-1].branch, parameters)) if jumped else 0
+            refill = min(cost - 1, parameters.refill(before[-1].branch)) if jumped else 0
             cycles[insn.address] += (cost - refill) * times
             executed[insn.address] += times
             if refill:
                 cycles[before[-1].address] += refill * times
     return cycles, dict(executed)
-
-
-def _refill(branch: str, parameters: CoreParameters) -> int:
-    return {"direct": parameters.refill_direct, "indirect": parameters.refill_indirect}.get(
-        branch, parameters.refill_load
-    )
 
 
 def _by_function(
@@ -155,12 +140,9 @@ def _inclusive(own: Mapping[str, float], calls: Mapping[tuple[str, str], float])
 
     def total(name: str, above: frozenset[str]) -> float:
         if name not in known:
-            inner = [
-                (callee, times) for (caller, callee), times in calls.items() if caller == name and callee not in above
-            ]
-            known[name] = own.get(name, 0.0) + sum(
-                total(callee, above | {callee}) * times / called[callee] for callee, times in inner
-            )
+            inner = [(callee, n) for (caller, callee), n in calls.items() if caller == name and callee not in above]
+            shares = (total(callee, above | {callee}) * n / called[callee] for callee, n in inner)
+            known[name] = own.get(name, 0.0) + sum(shares)
         return known[name]
 
     return {name: total(name, frozenset({name})) for name in own}

@@ -135,14 +135,12 @@ def load(path: Path) -> Recording:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != _FORMAT:
-            raise DataError(
-                f"{path.name!r} is a profile of format {document['format']!r}, not {_FORMAT}", where=str(path)
-            )
+            what = f"{path.name!r} is a profile of format {document['format']!r}, not {_FORMAT}"
+            raise DataError(what, where=str(path))
         return _recording(document)
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(
-            f"{path.name!r} is not a profile: {error}", where=str(path), hint="make one with mcusim profile"
-        ) from error
+        hint = "make one with mcusim profile"
+        raise DataError(f"{path.name!r} is not a profile: {error}", where=str(path), hint=hint) from error
 
 
 def _recording(document: dict) -> Recording:  # type: ignore[type-arg]
@@ -152,15 +150,11 @@ def _recording(document: dict) -> Recording:  # type: ignore[type-arg]
     if any(not 0 <= at < len(blocks) for edge in edges for at in (edge.source, edge.to)):
         raise ValueError("an edge of it names a block that it does not have")
     samples = len(document["edge_counts"])
+    edge_counts = np.array(document["edge_counts"], np.uint64).reshape(samples, len(edges))
+    event_counts = np.array(document["event_counts"], np.uint64).reshape(samples, len(events))
     return Recording(
         board=str(document["board"]),
-        counts=Counts(
-            blocks=blocks,
-            edges=edges,
-            edge_counts=np.array(document["edge_counts"], np.uint64).reshape(samples, len(edges)),
-            events=events,
-            event_counts=np.array(document["event_counts"], np.uint64).reshape(samples, len(events)),
-        ),
+        counts=Counts(blocks, edges, edge_counts, events, event_counts),
         code=Code([(int(start), base64.b64decode(data, validate=True)) for start, data in document["code"]]),
         functions=tuple(Function(str(name), int(start), int(end)) for name, start, end in document["functions"]),
         lines=tuple((int(address), str(name), int(line)) for address, name, line in document["lines"]),

@@ -27,18 +27,15 @@ def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
         lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%} {profile.inclusive[name]:>14,.0f}  {name}")
     if profile.by_line:
         lines += ["", f"{'cycles':>14} {'share':>6}  line"]
-        lines += [
-            f"{own:>14,.0f} {own / profile.mean:>6.1%}  {file}:{line}"
-            for (file, line), own in list(profile.by_line.items())[:rows]
-        ]
+        for (file, line), own in list(profile.by_line.items())[:rows]:
+            lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%}  {file}:{line}")
     return "\n".join(lines) + "\n"
 
 
 def to_disassembly(profile: Profile, recording: Recording) -> str:
     """Every executed instruction: how often it ran, its cycles in one sample and each time."""
-    instructions = {
-        insn.address: insn for block in recording.counts.blocks for insn in recording.code.instructions(block)
-    }
+    blocks = map(recording.code.instructions, recording.counts.blocks)
+    instructions = {insn.address: insn for block in blocks for insn in block}
     lines, function, line = [], "", None
     for address in sorted(instructions):
         if recording.function_at(address) != function:
@@ -57,10 +54,8 @@ def to_collapsed_stacks(profile: Profile) -> str:
     """One line a stack, ``caller;callee cycles``: what flamegraph.pl and speedscope read."""
     callees = {callee for _, callee in profile.calls}
     roots = [name for name in profile.by_function if name not in callees] or list(profile.by_function)[:1]
-    lines = [
-        f"{stack} {cycles:.0f}" for root in roots for stack, cycles in _stacks(profile, (root,), 1.0) if cycles >= 0.5
-    ]
-    return "\n".join(lines) + "\n"
+    stacks = (found for root in roots for found in _stacks(profile, (root,), 1.0))
+    return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in stacks if cycles >= 0.5) + "\n"
 
 
 def _stacks(profile: Profile, path: tuple[str, ...], share: float) -> Iterator[tuple[str, float]]:

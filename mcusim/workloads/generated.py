@@ -50,9 +50,7 @@ def make_firmware(
 def target_for(facts: Facts, board: Board | None, *, sanitize: bool = False) -> Target:
     """Raises MissingToolError without the compiler, ConfigurationError for a core that nobody knows."""
     place = _place(facts, board)
-    if place is None:
-        return Target(host_toolchain(sanitize=sanitize), None)
-    return _target(place[0])
+    return _target(place[0]) if place else Target(host_toolchain(sanitize=sanitize), None)
 
 
 def emit_firmware(library: Sources, facts: Facts, board: Board | None) -> Sources:
@@ -76,7 +74,9 @@ def _target(board: Board) -> Target:
     return Target(core_of(board.chip).toolchain(), board.name)
 
 
-def emit_console(library: Sources, board: Board, samples: Array, what: str, deciding: str = "") -> Sources:
+def make_console(
+    library: Sources, board: Board, samples: Array, what: str, folder: Path, deciding: str = ""
+) -> Firmware:
     """A firmware for `board` that shows on its console what the model makes of `samples`, raw numbers.
 
     `what` names them in a comment. `deciding`: the member of model_output_t that decides the class, where there is one.
@@ -87,26 +87,19 @@ def emit_console(library: Sources, board: Board, samples: Array, what: str, deci
     columns = fields_of(samples).values()
     lines = [[number_lines(column[index]) for column in columns] for index in range(len(samples))]
     text = render("samples.h.j2", count=len(samples), what=plain_comment(what), samples=lines, deciding=deciding)
-    return _on_board(library, board, board.memory, _CONSOLE).merged(Sources({f"{HARNESS}/samples.h": text}))
-
-
-def make_console(
-    library: Sources, board: Board, samples: Array, what: str, folder: Path, deciding: str = ""
-) -> Firmware:
-    """Such a firmware, built below `folder`."""
-    return build(emit_console(library, board, samples, what, deciding), _target(board), folder)
+    sources = _on_board(library, board, board.memory, _CONSOLE).merged(Sources({f"{HARNESS}/samples.h": text}))
+    return build(sources, _target(board), folder)
 
 
 def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str, *, registers: bool = True) -> Sources:
     """`registers`: are those of the board there? Else another machine takes its place, and none of them is set."""
     core = core_of(board.chip)
     told = {"start_up": board.start_up, "console": board.console} if registers else {"start_up": (), "console": None}
-    generated = {
-        f"{HARNESS}/board.h": render("board.h.j2", board=board.name, **told),
-        **{f"{HARNESS}/{name}": text for name, text in core.memory_protection(memory, board.name).items()},
-    }
-    script = {SCRIPT: render("linker.ld.j2", board=board.name, memory=memory)}
-    return library.merged(_harness(core.HARNESS, transport, "mailbox.h")).merged(Sources(generated | script))
+    headers = {"board.h": render("board.h.j2", board=board.name, **told)}
+    headers |= core.memory_protection(memory, board.name)
+    generated = {f"{HARNESS}/{name}": text for name, text in headers.items()}
+    generated[SCRIPT] = render("linker.ld.j2", board=board.name, memory=memory)
+    return library.merged(_harness(core.HARNESS, transport, "mailbox.h")).merged(Sources(generated))
 
 
 def _harness(core: str, transport: str, *more: str) -> Sources:

@@ -14,18 +14,8 @@ from mcusim.system.image import Image
 
 _MAGIC = 0x544C4146
 _WORDS = 26
-_EXCEPTIONS = {
-    0: "no exception",
-    2: "NMI",
-    3: "HardFault",
-    4: "MemManage",
-    5: "BusFault",
-    6: "UsageFault",
-    11: "SVCall",
-    12: "DebugMonitor",
-    14: "PendSV",
-    15: "SysTick",
-}
+_EXCEPTIONS = {0: "no exception", 2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"}
+_EXCEPTIONS |= {11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"}
 _NEAR_STACK_BYTES = 1 << 16  # an access this close below the stack is taken for an overflow
 
 # Bits of CFSR (Armv7-M ARM, B3.2.15): name, and what the firmware did.
@@ -56,12 +46,11 @@ _HFSR_VECTTBL, _HFSR_DEBUGEVT = 1 << 1, 1 << 31
 
 @dataclass(frozen=True)
 class Fault:
-    """`registers` by name, less those that the core could not save (`frame_valid` False). `stack`: words from sp up."""
+    """`registers` by name, less those that the core could not save. `stack`: words from sp up."""
 
     exception: int
     samples_done: int
     registers: dict[str, int]
-    frame_valid: bool
     cfsr: int
     hfsr: int
     mmfar: int
@@ -83,34 +72,25 @@ def parse_fault(data: bytes) -> Fault | None:
     if frame_valid:
         registers.update(zip(("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr"), words[14:22], strict=True))
     registers.update(sp=sp, exc_return=exc_return)
-    count = (len(data) - 4 * _WORDS) // 4
-    stack = struct.unpack_from(f"<{count}I", data, 4 * _WORDS)
+    stack = struct.unpack_from(f"<{len(data) // 4 - _WORDS}I", data, 4 * _WORDS)
     cfsr, hfsr, mmfar, bfar = words[22:26]
-    return Fault(exception, samples_done, registers, bool(frame_valid), cfsr, hfsr, mmfar, bfar, stack)
+    return Fault(exception, samples_done, registers, cfsr, hfsr, mmfar, bfar, stack)
 
 
 def explain_fault(
     record: bytes, image: Image, memory: MemoryMap, first_sample: int, folder: Path, told: str | None = None
 ) -> EngineError | None:
-    """What the firmware did wrong, in which sample and line; None when `record` is not a whole one.
-
-    `told`: the cause, when the emulator knows it.
-    """
+    """See `Core.explain_fault`."""
     fault = parse_fault(record)
     if fault is None:
         return None
     cause = told or describe_cause(fault, memory)
-    overflow = cause.startswith("stack overflow")
-    places = _places(fault, image)
-    where = ", ".join(places or ["an unknown place"]) + "\n" + _table(fault)
-    hint = (
-        f"raise stack_bytes in [memory] of the board file ({memory.stack_bytes} now)"
-        if overflow
-        else f"the run is kept in {folder}"
-    )
-    return EngineError(
-        f"the firmware faulted in sample {first_sample + fault.samples_done}: {cause}", where=where, hint=hint
-    )
+    what = f"the firmware faulted in sample {first_sample + fault.samples_done}: {cause}"
+    where = ", ".join(_places(fault, image) or ["an unknown place"]) + "\n" + _table(fault)
+    hint = f"the run is kept in {folder}"
+    if cause.startswith("stack overflow"):
+        hint = f"raise stack_bytes in [memory] of the board file ({memory.stack_bytes} now)"
+    return EngineError(what, where=where, hint=hint)
 
 
 def _places(fault: Fault, image: Image) -> list[str]:
@@ -131,12 +111,8 @@ def _places(fault: Fault, image: Image) -> list[str]:
 def describe_cause(fault: Fault, memory: MemoryMap) -> str:
     """The cause in words; the address that was accessed, when the core knows it."""
     address = fault.mmfar if fault.cfsr & _MMARVALID else fault.bfar if fault.cfsr & _BFARVALID else None
-    near_stack = address is not None and memory.ram.origin - _NEAR_STACK_BYTES <= address < memory.ram.origin
-    if (
-        fault.cfsr & _STACKING_FAILED
-        or near_stack
-        or fault.registers["sp"] < memory.ram.origin <= fault.registers["sp"] + _NEAR_STACK_BYTES
-    ):
+    below_stack = range(memory.ram.origin - _NEAR_STACK_BYTES, memory.ram.origin)
+    if fault.cfsr & _STACKING_FAILED or address in below_stack or fault.registers["sp"] in below_stack:
         return f"stack overflow (it has {memory.stack_bytes} bytes)"
     if address is not None and memory.flash.origin <= address < memory.flash.end and fault.cfsr & _MMARVALID:
         return f"wrote to flash (0x{address:08x})"

@@ -31,9 +31,8 @@ class MpuRegion:
 
 
 def memory_protection(memory: MemoryMap, board: str) -> Mapping[str, str]:
-    """Text by file name. `board` is named in a comment. Raises ConfigurationError when the core has too few regions."""
-    text = render("memory_protection.h.j2", board=board, regions=mpu_regions(memory))
-    return {"memory_protection.h": text}
+    """See `Core.memory_protection`."""
+    return {"memory_protection.h": render("memory_protection.h.j2", board=board, regions=mpu_regions(memory))}
 
 
 def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
@@ -52,20 +51,15 @@ def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
         ("system: read, write", [_SYSTEM], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
     )
     regions = tuple(
-        MpuRegion(block.origin, flags | _size_field(block) | _ENABLE, what)
+        MpuRegion(block.origin, flags | (block.size_bytes.bit_length() - 2) << 1 | _ENABLE, what)  # 2**(SIZE + 1) bytes
         for what, blocks, flags in allowed
         for block in blocks
     )
     if len(regions) > _MPU_REGIONS:
-        raise ConfigurationError(
-            f"memory protection of ram ({memory.ram}) takes {len(regions)} regions, the core has {_MPU_REGIONS}",
-            hint="choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768",
-        )
+        what = f"memory protection of ram ({memory.ram}) takes {len(regions)} regions, the core has {_MPU_REGIONS}"
+        hint = "choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768"
+        raise ConfigurationError(what, hint=hint)
     return regions
-
-
-def _size_field(block: Region) -> int:
-    return (block.size_bytes.bit_length() - 2) << 1
 
 
 def _exact_blocks(region: Region) -> Iterator[Region]:

@@ -1,4 +1,8 @@
-"""Engine `qemu` (the default): stock qemu-system-arm, 6.2 to 11.x, with a plugin that counts each inference exactly."""
+"""Engine `qemu` (the default): stock qemu-system-arm, 6.2 to 11.x, with a plugin that counts each inference exactly.
+
+A profile is never part of the accuracy pass: the profiling plugin is slower than the counting one, and what it counts
+is only needed to tell cycles.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.foreign import profile_foreign
 from mcusim.engines.qemu.installation import missing, tools, version
-from mcusim.engines.qemu.process import QemuProcess, notes, prepare, read_summary
-from mcusim.engines.qemu.profile import profile
+from mcusim.engines.qemu.process import QemuProcess, machine_of, notes, prepare, read_summary, replay_options
 from mcusim.engines.shares import Share
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
-
-_COUNT_BYTES = 8
 
 
 @contextmanager
@@ -36,51 +34,43 @@ class _Qemu:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`."""
-        if job.profile:
-            return profile(job, self.jobs) if job.image.input_bytes else profile_foreign(job)
-        return _run(job, self.jobs)
+        if job.profile and not job.image.input_bytes:
+            return profile_foreign(job)
+        replay = replay_options(machine_of(job)[0]) if job.profile and job.replay else ()
+        process = prepare(job, "profile" if job.profile else "count", replay)
+        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
+        reasons = process.explain, process.explain_stall
+        began = time.monotonic()
+        complete = sharing.run_shares(shares, process.start, *reasons, stall_s=job.stall_s, progress=job.progress)
+        wall_s = time.monotonic() - began
+        if job.profile and not complete:
+            raise KeyboardInterrupt
+        execution = _collect(shares, job, process, wall_s, complete)
+        sharing.clear(shares)
+        return execution
 
 
-def _run(job: Job, jobs: int) -> Execution:
-    process, engine_version = prepare(job, "count"), version()
-    shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, jobs)
-    began = time.monotonic()
-    complete = sharing.run_shares(
-        shares, process.start, process.explain, process.explain_stall, stall_s=job.stall_s, progress=job.progress
-    )
-    execution = _collect(shares, job, process, time.monotonic() - began, engine_version, complete)
-    sharing.clear(shares)
-    return execution
-
-
-def _collect(
-    shares: list[Share], job: Job, process: QemuProcess, wall_s: float, engine_version: str, complete: bool
-) -> Execution:
-    results = [sharing.read_result(share) for share in shares] if complete else []
+def _collect(shares: list[Share], job: Job, process: QemuProcess, wall_s: float, complete: bool) -> Execution:
+    stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
     summaries = [read_summary(share, complete=complete) for share in shares]
-    counts = [_read_counts(share) for share in shares]
-    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
-    if complete and finished != [share.samples for share in shares]:
-        raise sharing.incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
-    total = sum(summary.instructions for summary in summaries)
+    counts = sharing.profiled(job, shares) if job.profile else None
+    if counts:
+        finished, instructions = [share.finished for share in shares], counts.instructions()
+        total = int(instructions.sum())
+    else:
+        finished, counted = sharing.counted(shares, 1, complete=complete)
+        instructions, total = counted[:, 0], sum(summary.instructions for summary in summaries)
     return Execution(
         answers=sharing.merge_answers(shares, finished),
         indices=sharing.finished_indices(shares, finished),
-        instructions=np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)]),
-        total_instructions=total,
         wall_s=wall_s,
-        emulated_mips=total / wall_s / 1e6 if total else None,
-        stack_bytes=max((result.stack_bytes for result in results), default=None),
         engine=FACTS.name,
-        engine_version=engine_version,
+        engine_version=version(),
         complete=complete,
+        instructions=instructions,
+        total_instructions=total,
+        emulated_mips=total / wall_s / 1e6 if total and not job.profile else None,
+        stack_bytes=max(stacks, default=None),
         notes=notes(job, process.can, all(summary.confined for summary in summaries)),
+        counts=counts,
     )
-
-
-def _read_counts(share: Share) -> npt.NDArray[np.uint64]:
-    try:
-        data = (share.folder / "counts.bin").read_bytes()
-    except OSError:
-        data = b""
-    return np.frombuffer(data[: len(data) // _COUNT_BYTES * _COUNT_BYTES], dtype=np.uint64)

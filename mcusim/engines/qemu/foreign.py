@@ -8,12 +8,11 @@ import time
 import numpy as np
 
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Execution, Job
+from mcusim.engines.engine import Execution, Job, no_samples
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.installation import find_qemu, version
 from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import confined, machine_of, plain_command, plugin_option
-from mcusim.engines.qemu.profile import replay_options
+from mcusim.engines.qemu.process import machine_of, plain_command, plugin_option, replay_options
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import EngineError, MissingToolError
 
@@ -29,17 +28,13 @@ def profile_foreign(job: Job) -> Execution:
     _check(_run(job), job)
     counts = _counts(job)
     return Execution(
-        answers=np.empty((0, 0), np.uint8),
+        answers=no_samples(),
         indices=np.empty(0, np.int64),
         instructions=counts.instructions(),
         total_instructions=int(counts.instructions().sum()),
         wall_s=time.monotonic() - began,
-        emulated_mips=None,
-        stack_bytes=None,
         engine=FACTS.name,
         engine_version=version(),
-        complete=True,
-        notes=(),
         counts=counts,
     )
 
@@ -50,11 +45,8 @@ def _run(job: Job) -> Completed:
     can = probe(found, plugin)
     job.folder.mkdir(parents=True, exist_ok=True)
     options = (f"calls={job.calls:#x}", *(replay_options(board) if job.replay else ()))
-    command = [
-        *plain_command(found, machine.machine, job.image.elf, _NONCE),
-        *confined(can),
-        *plugin_option(plugin, job.image, _NONCE, options),
-    ]
+    command = plain_command(found, machine.machine, job.image.elf, _NONCE)
+    command += [*can.confinement, *plugin_option(plugin, job.image, _NONCE, options)]
     try:
         return run(command, folder=job.folder, timeout_s=job.stall_s, environment=can.environment)
     except MissingToolError as error:  # QEMU itself was started before, by probe()

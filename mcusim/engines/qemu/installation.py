@@ -10,7 +10,7 @@ from functools import cache
 from mcusim.engines.qemu.plugin import build_plugin, probe
 from mcusim.system.command import find, run
 from mcusim.system.errors import MissingToolError
-from mcusim.system.tool import Tool, looked_for
+from mcusim.system.tool import Tool, lacking, looked_for
 from mcusim.system.toolchain import find_host_compiler, version_line
 
 QEMU_HINT = "sudo apt-get install qemu-system-arm"
@@ -18,12 +18,7 @@ _OLDEST = (6, 2)
 
 
 def missing() -> MissingToolError | None:
-    try:
-        version()
-        probe(find_qemu(), build_plugin("count"))
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(lambda: (version(), _plugin()))
 
 
 def find_qemu() -> str:
@@ -43,9 +38,8 @@ def _version(qemu: str) -> str:
         raise MissingToolError(f"{qemu!r} is not a QEMU: its --version says {text[:60]!r}", hint=QEMU_HINT)
     number = found[0].removeprefix("version ")
     if (int(found[1]), int(found[2])) < _OLDEST:
-        raise MissingToolError(
-            f"QEMU {number} is too old", where=qemu, hint="6.2 or newer is needed: that of Debian 12 or Ubuntu 22.04"
-        )
+        hint = "6.2 or newer is needed: that of Debian 12 or Ubuntu 22.04"
+        raise MissingToolError(f"QEMU {number} is too old", where=qemu, hint=hint)
     return number
 
 

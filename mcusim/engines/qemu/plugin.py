@@ -14,7 +14,7 @@ from pathlib import Path
 from mcusim.system.cache import cache_folder
 from mcusim.system.command import run
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
-from mcusim.system.toolchain import find_host_compiler, version_line
+from mcusim.system.toolchain import HOST_GCC_HINT, find_host_compiler, version_line
 
 _SOURCES = Path(__file__).parent / "qemu_plugin"
 _FLAGS = ("-std=gnu11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
@@ -32,6 +32,10 @@ class Capabilities:
     def environment(self) -> dict[str, str]:
         """What QEMU is started with, so that the plugin offers `api`."""
         return {} if self.api is None else {"MCUSIM_PLUGIN_API": str(self.api)}
+
+    @property
+    def confinement(self) -> tuple[str, ...]:
+        return ("-sandbox", "on,spawn=deny") if self.sandbox else ()
 
 
 @cache
@@ -72,9 +76,7 @@ def _compile(gcc: str, source: Path, goal: Path) -> Path:
             message = next((line for line in lines if "error" in line), lines[-1])
             if "No space left" in compiled.stderr:
                 raise OSError(message)
-            raise BuildError(
-                f"cannot build the QEMU plugin: {message}", where=gcc, hint="sudo apt-get install gcc libc6-dev"
-            )
+            raise BuildError(f"cannot build the QEMU plugin: {message}", where=gcc, hint=HOST_GCC_HINT)
         os.chmod(aside, 0o755)  # mkstemp made it private; a cache folder may be shared
         os.replace(aside, goal)
     finally:
@@ -90,27 +92,9 @@ def probe(qemu: str, plugin: Path) -> Capabilities:
     """
     can = Capabilities(api=None, sandbox=True)
     for _ in range(4):  # at most: without the sandbox, and with the API that QEMU names
-        loaded = run(
-            [
-                qemu,
-                *(
-                    "-M",
-                    "none",
-                    "-nodefaults",
-                    "-no-user-config",
-                    "-display",
-                    "none",
-                    "-monitor",
-                    "none",
-                    "-serial",
-                    "none",
-                ),
-                *(("-sandbox", "on,spawn=deny") if can.sandbox else ()),
-                *("-plugin", f"file={escape(plugin)},probe=on"),
-            ],
-            timeout_s=30,
-            environment=can.environment,
-        )
+        command = [qemu, "-M", "none", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"]
+        command += ["-serial", "none", *can.confinement, "-plugin", f"file={escape(plugin)},probe=on"]
+        loaded = run(command, timeout_s=30, environment=can.environment)
         if loaded.returncode == 0 and "mcusim-plugin" in loaded.stdout:
             return can
         bound = re.search(r"supports only (?:a minimum|up to) version (?:of )?(\d+)", loaded.stderr)
@@ -126,11 +110,8 @@ def probe(qemu: str, plugin: Path) -> Capabilities:
 def _refused(qemu: str, stderr: str) -> EngineError | MissingToolError:
     last = (stderr.strip().splitlines() or ["no message"])[-1]
     if re.search(r"-plugin: invalid option|no option group 'plugin'|plugin interface not enabled", stderr):
-        return MissingToolError(
-            "this QEMU was built without TCG plugins",
-            where=qemu,
-            hint="use the one of Debian or Ubuntu: sudo apt-get install qemu-system-arm",
-        )
+        hint = "use the one of Debian or Ubuntu: sudo apt-get install qemu-system-arm"
+        return MissingToolError("this QEMU was built without TCG plugins", where=qemu, hint=hint)
     if "API version" in stderr:
         hint = f"mcusim knows interfaces 1 to {_NEWEST_API} (QEMU 6.2 to 11.x): name another QEMU in MCUSIM_QEMU"
         return EngineError(f"QEMU's plugin interface is not known: {last}", where=qemu, hint=hint)

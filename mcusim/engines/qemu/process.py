@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import Board, MemoryMap, QemuMachine
@@ -18,9 +19,9 @@ from mcusim.cores.core import Core
 from mcusim.cores.source_lines import function_at
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job
-from mcusim.engines.exit_codes import FAULT, explain_exit_code
 from mcusim.engines.linked import check_linked_for
-from mcusim.engines.qemu.facts import FACTS
+from mcusim.engines.memory_options import memory_options
+from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.qemu.plugin import Capabilities, build_plugin, escape, probe
 from mcusim.engines.shares import Share
@@ -41,54 +42,34 @@ class QemuProcess:
     machine: str
     memory: MemoryMap
     core: Core
-    options: tuple[str, ...] = field(default=())  # more of the plugin's
+    options: tuple[str, ...] = ()  # more of the plugin's
 
     def start(self, share: Share) -> subprocess.Popen[bytes]:
         with (share.folder / "engine.log").open("wb") as log:
             # The monitor listens on stdin: it is asked one thing, where a firmware hangs.
-            return start(
-                self.command(share),
-                folder=share.folder,
-                environment=self.can.environment,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+            command, environment = self.command(share), self.can.environment
+            return start(command, share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def command(self, share: Share) -> list[str]:
-        return [
-            *plain_command(self.qemu, self.machine, self.image.elf, share.nonce, monitor="stdio"),
-            *confined(self.can),
-            *plugin_option(self.plugin, self.image, share.nonce, self.options),
-        ]
+        command = plain_command(self.qemu, self.machine, self.image.elf, share.nonce, monitor="stdio")
+        return [*command, *self.can.confinement, *plugin_option(self.plugin, self.image, share.nonce, self.options)]
 
     def explain(self, share: Share, code: int) -> EngineError:
         """Why a process ended with `code`."""
-        sample = share.first + share.finished
-        if code == FAULT:
+        sample, where = share.first + share.finished, str(share.folder)
+        if code == sharing.FAULT:
             return self._explain_fault(share)
         if code == -signal.SIGABRT:
             return self._explain_lockup(share, sample)
         if code == -signal.SIGSYS:
-            return EngineError(
-                f"the firmware tried to run a program of this machine in sample {sample}", where=str(share.folder)
-            )
+            return EngineError(f"the firmware tried to run a program of this machine in sample {sample}", where=where)
         if code < 0:
-            return EngineError(
-                f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}", where=str(share.folder)
-            )
-        known = explain_exit_code(share, code)
-        if known:
-            return known
-        return EngineError(
-            f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}", where=str(share.folder)
-        )
+            return EngineError(f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}", where=where)
+        what = f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}"
+        return sharing.explain_exit_code(share, code) or EngineError(what, where=where)
 
     def _explain_fault(self, share: Share) -> EngineError:
-        try:
-            record = (share.folder / "fault.bin").read_bytes()
-        except OSError:
-            record = b""
+        record = share.read("fault.bin")
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder)
         what = f"the firmware faulted in sample {share.first + share.finished}, and could not write how"
         return found or EngineError(what, where=str(share.folder), hint=full_disk_hint(share.folder))
@@ -108,11 +89,9 @@ class QemuProcess:
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
         _ask_where(process)
         pc = self.core.program_counter(share.log)
-        return EngineError(
-            f"no answer to sample {share.first + share.finished} within {stall_s:g} s",
-            where=f"{self.core.locate(self.image, pc)}, {share.folder}" if pc is not None else str(share.folder),
-            hint="the firmware hangs, or the model needs a longer limit",
-        )
+        what = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        where = str(share.folder) if pc is None else f"{self.core.locate(self.image, pc)}, {share.folder}"
+        return EngineError(what, where=where, hint="the firmware hangs, or the model needs a longer limit")
 
 
 def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess:
@@ -130,10 +109,8 @@ def machine_of(job: Job) -> tuple[Board, QemuMachine]:
     if job.board is None:
         raise EngineError("QEMU runs a firmware for a board, and none is named", where=str(job.image.elf))
     if job.board.qemu is None:
-        raise EngineError(
-            f"board {job.board.name!r} names no QEMU machine",
-            hint="add [qemu] with machine = .. to its file, or use another engine",
-        )
+        hint = "add [qemu] with machine = .. to its file, or use another engine"
+        raise EngineError(f"board {job.board.name!r} names no QEMU machine", hint=hint)
     return job.board, job.board.qemu
 
 
@@ -148,24 +125,22 @@ def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: st
 
 def _ask_where(process: subprocess.Popen[bytes]) -> None:
     """Lets a running QEMU write its registers to its log, if its monitor answers, and end."""
-    try:
+    with suppress(OSError, subprocess.TimeoutExpired):
         assert process.stdin is not None
         process.stdin.write(b"stop\ninfo registers\nquit\n")
         process.stdin.flush()
         process.wait(3)
-    except (OSError, subprocess.TimeoutExpired):
-        pass
-
-
-def confined(can: Capabilities) -> tuple[str, ...]:
-    return ("-sandbox", "on,spawn=deny") if can.sandbox else ()
 
 
 def plugin_option(plugin: Path, image: Image, nonce: str, more: tuple[str, ...] = ()) -> tuple[str, str]:
     """The plugin watches the image from its entry to where it is left; 0: to where the call returns."""
-    values = {"file": escape(plugin), "from": hex(image.entry), "to": hex(image.leave or 0), "nonce": nonce}
-    values["read"] = escape(image.elf)
-    return "-plugin", ",".join([*(f"{name}={value}" for name, value in values.items()), *more])
+    watched = f"from={image.entry:#x},to={image.leave or 0:#x},nonce={nonce},read={escape(image.elf)}"
+    return "-plugin", ",".join([f"file={escape(plugin)}", watched, *more])
+
+
+def replay_options(board: Board) -> tuple[str, ...]:
+    """The chip's caches and slow RAM as the profiler's options."""
+    return tuple(f"{name}={value}" for name, value in memory_options(board, memory_map(board)))
 
 
 @dataclass(frozen=True)
@@ -178,12 +153,10 @@ class Summary:
 
 def read_summary(share: Share, *, complete: bool) -> Summary:
     """plugin.txt, which is written last and only when the counts are whole."""
-    try:
-        nonce, instructions, _, confined = (share.folder / "plugin.txt").read_text(encoding="ascii").split()
+    with suppress(ValueError):
+        nonce, instructions, _, confined = share.read("plugin.txt").decode("ascii").split()
         if nonce == share.nonce:
             return Summary(int(instructions), confined == "1")
-    except (OSError, ValueError):
-        pass
     if complete:
         raise sharing.incomplete(share, "the plugin's last record (plugin.txt) is missing")
     return Summary(0, True)

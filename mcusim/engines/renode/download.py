@@ -183,12 +183,9 @@ def install_pyrenode3(*, force: bool = False) -> bool:
         return False
     options = ["--disable-pip-version-check", "--no-input", *(["--force-reinstall"] if force else [])]
     by_hand = f"{sys.executable} -m pip install '{PYRENODE}'"
+    command = [sys.executable, "-m", "pip", "install", *options, PYRENODE]
     try:
-        ended = run(
-            [sys.executable, "-m", "pip", "install", *options, PYRENODE],
-            timeout_s=_PIP_S,
-            environment={"GIT_TERMINAL_PROMPT": "0"},
-        )
+        ended = run(command, timeout_s=_PIP_S, environment={"GIT_TERMINAL_PROMPT": "0"})
     except MissingToolError as error:
         raise MissingToolError(error.what, hint=by_hand) from None
     importlib.invalidate_caches()

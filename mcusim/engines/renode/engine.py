@@ -10,13 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.cores import core_of
 from mcusim.engines import shares as sharing
-from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
@@ -47,13 +43,6 @@ class _Renode:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`. The image must be linked for the board itself."""
-        ended = self._ended(job)
-        execution = _collect(job, ended, _profile_of(job, ended) if job.profile else None)
-        sharing.clear(ended.shares)
-        return execution
-
-    def _ended(self, job: Job) -> _Ended:
-        """Starts Renode for each share and waits. Raises EngineError unless each answered all of its samples."""
         board, memory, platform = place_of(job)
         sharing.check_sizes(job)
         installation, options = find_installation(), _options(job, board)
@@ -67,20 +56,9 @@ class _Renode:
             wall_s = time.monotonic() - began
         finally:
             shutil.rmtree(links, ignore_errors=True)
-        for share, outcome in zip(shares, outcomes, strict=True) if outcomes is not None else ():
-            if not outcome.samples == share.finished == share.samples:
-                raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
-        return _Ended(shares, outcomes, installation, wall_s)
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """What is left of a job. `outcomes`: of each share, None after Ctrl-C."""
-
-    shares: list[Share]
-    outcomes: list[Outcome] | None
-    installation: Installation
-    wall_s: float
+        execution = _collect(job, shares, outcomes, wall_s, installation)
+        sharing.clear(shares)
+        return execution
 
 
 def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
@@ -88,10 +66,8 @@ def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
     if job.board is None:
         raise EngineError("Renode runs a firmware for a board, and none is named", where=str(job.image.elf))
     if job.board.renode is None:
-        raise EngineError(
-            f"board {job.board.name!r} names no Renode platform",
-            hint="add [renode] with platform = .. to its file, or use another engine",
-        )
+        hint = "add [renode] with platform = .. to its file, or use another engine"
+        raise EngineError(f"board {job.board.name!r} names no Renode platform", hint=hint)
     return job.board, check_linked_for(job, job.board, FACTS, mailbox=True), Path(job.board.renode.platform)
 
 
@@ -103,44 +79,34 @@ def _options(job: Job, board: Board) -> Options:
     return Options(job.stall_s * PROFILING, profile=(*markers, *replay))
 
 
-def _profile_of(job: Job, ended: _Ended) -> Counts:
-    if ended.outcomes is None:
+def _collect(
+    job: Job, shares: list[Share], outcomes: list[Outcome] | None, wall_s: float, used: Installation
+) -> Execution:
+    """`outcomes`: of each share, None after Ctrl-C. Raises EngineError unless each answered all of its samples.
+
+    counts.bin has two columns: instructions of the model, and the cycle counter around it.
+    """
+    complete, outcomes = outcomes is not None, outcomes or []
+    for share, outcome in zip(shares, outcomes, strict=complete):
+        if not outcome.samples == share.finished == share.samples:
+            raise sharing.incomplete(share, f"{outcome.samples} answered, {share.finished} written")
+    if job.profile and not complete:
         raise KeyboardInterrupt
-    counts = read_counts([share.folder for share in ended.shares])
-    if counts.samples != len(job.samples):
-        raise EngineError(f"the profile holds {counts.samples} samples of {len(job.samples)}", where=str(job.folder))
-    return counts
-
-
-def _collect(job: Job, ended: _Ended, profiled: Counts | None) -> Execution:
-    shares, complete, outcomes = ended.shares, ended.outcomes is not None, ended.outcomes or []
-    counts = [_read_counts(share) for share in shares]
-    finished = [min(share.finished, len(count)) for share, count in zip(shares, counts, strict=True)]
-    if complete and finished != [share.samples for share in shares]:
-        raise sharing.incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
-    counted = np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)])
+    profile = sharing.profiled(job, shares) if job.profile else None
+    finished, counted = sharing.counted(shares, 2, complete=complete)
     total = sum(outcome.instructions for outcome in outcomes)
     return Execution(
         answers=sharing.merge_answers(shares, finished),
         indices=sharing.finished_indices(shares, finished),
         instructions=counted[:, 0].copy(),
         total_instructions=total,
-        wall_s=ended.wall_s,
-        emulated_mips=total / ended.wall_s / 1e6 if total else None,
+        wall_s=wall_s,
+        emulated_mips=total / wall_s / 1e6 if total else None,
         stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
         engine=FACTS.name,
-        engine_version=ended.installation.version,
+        engine_version=used.version,
         complete=complete,
-        notes=ended.installation.notes,
+        notes=used.notes,
         cycle_counter=counted[:, 1].copy() if job.cycle_counter else None,
-        counts=profiled,
+        counts=profile,
     )
-
-
-def _read_counts(share: Share) -> npt.NDArray[np.uint64]:
-    """(finished samples, 2): instructions of the model, cycle counter around it."""
-    try:
-        data = (share.folder / "counts.bin").read_bytes()
-    except OSError:
-        data = b""
-    return np.frombuffer(data[: len(data) // 16 * 16], dtype=np.uint64).reshape(-1, 2)

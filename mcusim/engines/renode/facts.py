@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from mcusim.boards.board import Board, MemoryMap
-from mcusim.engines.engine import Facts, Tell
-from mcusim.system.progress import Listener
+from mcusim.engines.engine import Facts
+from mcusim.engines.renode.install import install
 
 
 def memory_map(board: Board) -> MemoryMap:
     """The board's own: its platform is of the exact chip."""
     return board.memory
-
-
-def _install(force: bool, tell: Tell, listener: Listener) -> None:
-    from mcusim.engines.renode.install import install
-
-    install(force, tell, listener)
 
 
 FACTS = Facts(
@@ -26,5 +20,5 @@ FACTS = Facts(
     memory_map=memory_map,
     measures=frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"}),
     profiles=True,
-    install=_install,
+    install=install,
 )

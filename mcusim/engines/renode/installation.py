@@ -18,7 +18,7 @@ from pathlib import Path
 from mcusim.system.cache import cache_folder
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
-from mcusim.system.tool import Tool, package
+from mcusim.system.tool import Tool, lacking, package
 
 TESTED = (1, 16, 1)
 OLDEST = (1, 16, 0)
@@ -27,7 +27,6 @@ INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/reno
 DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _START_S = 120.0  # a portable package unpacks itself when it is first started
-_ELF_MAGIC = b"\x7fELF"
 TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
 
 
@@ -45,11 +44,7 @@ class Installation:
 
 
 def missing() -> MissingToolError | None:
-    try:
-        find_installation()
-    except MissingToolError as error:
-        return error
-    return None
+    return lacking(find_installation)
 
 
 def version() -> str:
@@ -116,12 +111,8 @@ def find_program() -> Path | None:
             raise MissingToolError(f"there is no renode in RENODE_ROOT: {root!r}", where=str(program), hint=hint)
         return program
     build = os.environ.get("PYRENODE_BUILD_DIR")
-    candidates = [
-        os.environ.get("PYRENODE_BIN"),
-        os.path.join(build, "renode") if build else None,
-        *map(str, installed_programs()),
-        shutil.which("renode"),
-    ]
+    named = [os.environ.get("PYRENODE_BIN"), os.path.join(build, "renode") if build else None]
+    candidates = [*named, *map(str, installed_programs()), shutil.which("renode")]
     return next((Path(one).absolute() for one in candidates if one and _is_executable(one)), None)
 
 
@@ -163,7 +154,7 @@ def missing_packages() -> list[str]:
 def _is_portable(program: Path) -> bool:
     """One file with .NET inside, which pyrenode3 can load; not a script that starts something else."""
     with program.open("rb") as file:
-        return file.read(len(_ELF_MAGIC)) == _ELF_MAGIC
+        return file.read(4) == b"\x7fELF"
 
 
 @cache

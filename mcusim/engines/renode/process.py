@@ -79,7 +79,6 @@ class Outcome:
     detail: str
     samples: int
     pc: int
-    address: int
     instructions: int
     stack_bytes: int
     run_us: int
@@ -124,9 +123,8 @@ class RenodeProcess:
 
         Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
         """
-        complete = sharing.run_shares(
-            shares, self.start, self.explain, self.explain_stall, stall_s=stall_s, progress=progress
-        )
+        reasons = self.explain, self.explain_stall
+        complete = sharing.run_shares(shares, self.start, *reasons, stall_s=stall_s, progress=progress)
         return [self._result(share) for share in shares] if complete else None
 
     def _result(self, share: Share) -> Outcome:
@@ -142,15 +140,9 @@ class RenodeProcess:
         (own / "share").symlink_to(share.folder)
         (own / "job.txt").write_text(self.job(share, own / "share"), encoding="utf-8")
         (own / "run.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
-        worker = self.installation.worker
+        environment = surroundings(own) | dict(self.installation.worker or {})
         with (share.folder / "engine.log").open("wb") as log:
-            return start(
-                self.command(own),
-                folder=own,
-                environment=surroundings(own) | dict(worker or {}),
-                stdout=log,
-                stderr=log,
-            )
+            return start(self.command(own), own, environment, stdout=log, stderr=log)
 
     def command(self, own: Path) -> list[str]:
         script = str(own / "run.resc")
@@ -162,10 +154,7 @@ class RenodeProcess:
     def job(self, share: Share, folder: Path) -> str:
         symbols = self.image.symbols
         values = {
-            "input": folder / "input.bin",
-            "output": folder / "output.bin",
-            "counts": folder / "counts.bin",
-            "fault": folder / "fault.bin",
+            **{name: folder / f"{name}.bin" for name in ("input", "output", "counts", "fault")},
             "result": folder / "renode.txt",
             "input_bytes": self.image.input_bytes,
             "output_bytes": self.image.output_bytes,
@@ -215,38 +204,24 @@ class RenodeProcess:
         return EngineError(f"Renode cannot run this: {trouble}", where=f"{self.platform}, {where}", hint=hint)
 
     def _explain_outcome(self, share: Share, outcome: Outcome) -> EngineError:
-        sample = share.first + outcome.samples
+        sample, no_room = share.first + outcome.samples, full_disk_hint(share.folder)
         if outcome.result in ("error", "halted"):
-            return EngineError(
-                f"the run cannot go on in sample {sample}: {outcome.detail}",
-                where=f"{self.image.elf}, {share.folder}",
-                hint=full_disk_hint(share.folder) or "was it built by this version of mcusim, for this board?",
-            )
+            what = f"the run cannot go on in sample {sample}: {outcome.detail}"
+            hint = no_room or "was it built by this version of mcusim, for this board?"
+            return EngineError(what, where=f"{self.image.elf}, {share.folder}", hint=hint)
+        where = f"{self.core.locate(self.image, outcome.pc)}, {share.folder}"
         if outcome.result == "stall":
-            return EngineError(
-                f"no answer to sample {sample} within {self.options.stall_s:g} s",
-                where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
-                hint="the firmware hangs, or the model needs a longer limit",
-            )
-        try:
-            record = (share.folder / "fault.bin").read_bytes()
-        except OSError:
-            record = b""
-        told = None if outcome.result == "fault" else outcome.detail
+            what = f"no answer to sample {sample} within {self.options.stall_s:g} s"
+            return EngineError(what, where=where, hint="the firmware hangs, or the model needs a longer limit")
+        record, told = share.read("fault.bin"), None if outcome.result == "fault" else outcome.detail
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder, told)
-        return found or EngineError(
-            f"the run ended in sample {sample}: {outcome.detail}",
-            where=f"{self.core.locate(self.image, outcome.pc)}, {share.folder}",
-            hint=full_disk_hint(share.folder),
-        )
+        return found or EngineError(f"the run ended in sample {sample}: {outcome.detail}", where=where, hint=no_room)
 
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
         """Not the firmware, which the plug-in watches: Renode itself does not get anywhere."""
-        return EngineError(
-            f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s",
-            where=str(share.folder),
-            hint=f"its last words are in {share.folder / 'engine.log'}: {share.last_words}",
-        )
+        what = f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        hint = f"its last words are in {share.folder / 'engine.log'}: {share.last_words}"
+        return EngineError(what, where=str(share.folder), hint=hint)
 
 
 def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
@@ -256,27 +231,21 @@ def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
     if cycles_per_instruction is None:
         return text
     hertz = round(cycles_per_instruction * INSTRUCTIONS_PER_S)
-    clocks = {
-        "cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}",
-        "nvic": f"systickFrequency: {hertz}",
-        "dwt": f"frequency: {hertz}",
-    }
+    clocks = {"cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}"}
+    clocks |= {"nvic": f"systickFrequency: {hertz}", "dwt": f"frequency: {hertz}"}
     return text + "".join(f"\n{name}:\n    {value}\n" for name, value in clocks.items())
 
 
 def read_outcome(share: Share) -> Outcome | None:
     """None when the plug-in left no results, or not all of them, or those of another run are there."""
     try:
-        lines = (share.folder / "renode.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = share.read("renode.txt").decode(errors="replace").splitlines()
         values = dict(line.partition(" ")[::2] for line in lines)
         if lines[-1] != f"end {share.nonce}":
             return None
-        return Outcome(
-            values["outcome"],
-            values["detail"],
-            *(int(values[name]) for name in ("samples", "pc", "address", "instructions", "stack_bytes", "run_us")),
-        )
-    except (OSError, ValueError, KeyError, IndexError):
+        numbers = (int(values[name]) for name in ("samples", "pc", "instructions", "stack_bytes", "run_us"))
+        return Outcome(values["outcome"], values["detail"], *numbers)
+    except (ValueError, KeyError, IndexError):
         return None
 
 

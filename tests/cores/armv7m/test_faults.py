@@ -164,9 +164,7 @@ __attribute__((noinline)) static int depth(int n)
 
 def fault(**changes: int) -> Fault:
     words = dict(cfsr=0, hfsr=0, mmfar=0, bfar=0) | changes
-    return Fault(
-        exception=3, samples_done=0, registers={"sp": 0x20000800, "pc": 0x08000100}, frame_valid=True, stack=(), **words
-    )
+    return Fault(exception=3, samples_done=0, registers={"sp": 0x20000800, "pc": 0x08000100}, stack=(), **words)
 
 
 def test_every_cause_has_words(nucleo: Board) -> None:

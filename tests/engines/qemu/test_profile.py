@@ -15,8 +15,7 @@ from mcusim.engines import shares
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, read_counts
 from mcusim.engines.engine import Job, records
 from mcusim.engines.qemu import engine as qemu
-from mcusim.engines.qemu.process import prepare, read_summary
-from mcusim.engines.qemu.profile import replay_options
+from mcusim.engines.qemu.process import prepare, read_summary, replay_options
 from mcusim.line.build import Firmware
 from mcusim.system.errors import ConfigurationError, EngineError
 from mcusim.timing.profile import Profile, price_recording
