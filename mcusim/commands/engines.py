@@ -21,8 +21,8 @@ def engines(context: click.Context) -> None:
     for name, engine in ENGINES.items():
         missing = engine.missing()
         here = f"missing: {missing.what}" if missing else f"yes: {engine.version()}"
-        rows.append((name, ", ".join(sorted(engine.FACTS.measures)), here))
-    print_table(("name", "measures", "runs here"), rows)
+        rows.append((name, engine.FACTS.summary, ", ".join(sorted(engine.FACTS.measures)), here))
+    print_table(("name", "what it is", "measures", "runs here"), rows)
 
 
 @engines.command()

@@ -13,14 +13,11 @@ Inputs = tuple[Layer, ...]  # what a layer reads
 class Kernel(Protocol):
     """A module with these names. The cheapest that fits a layer runs, unless the experiment says otherwise.
 
-    `SOURCES`: files of codegen/kernels that it may need.
+    What its code includes of codegen/ goes into the library by itself.
     """
 
     NAME: str
     SUMMARY: str
-
-    @property
-    def SOURCES(self) -> tuple[str, ...]: ...
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""

@@ -24,11 +24,6 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
-SOURCES = (
-    *("nn_add.h", "nn_average_pooling.h", "nn_batch_normalization.h", "nn_concatenate.h", "nn_convert.h"),
-    *("nn_convolution.h", "nn_copy.h", "nn_dense.h", "nn_max_pooling.h", "nn_relu.h", "nn_softmax.h", "nn_window.h"),
-    "nn_zero_padding.h",
-)
 
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0

@@ -21,7 +21,6 @@ class Half:
 
     NAME = "half"
     SUMMARY = "a stand-in"
-    SOURCES = ()
     SCRATCH_BYTES = 10
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:

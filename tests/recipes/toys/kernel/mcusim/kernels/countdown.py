@@ -11,7 +11,6 @@ from mcusim.program import LayerCode
 
 NAME = "countdown"
 SUMMARY = "dense layers on integers, from the last input to the first"
-SOURCES = ("nn_dense_countdown.h",)
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
