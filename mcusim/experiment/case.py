@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcusim.experiment.tables import DatasetChoice, Model, Quantization, Target
+from mcusim.experiment.tables import Model, Quantization
 
 
 @dataclass(frozen=True)
 class Case:
     """One run to come: a model (its `repeat`-th training), quantized, on a board, in an engine.
 
-    It can be sent to another process: all that a run depends on is here, but for the files it names. `id` is unique in
-    an experiment and a file name. `board` is a name or a file, None for an engine that needs none. `seed` is that of
-    this training. `folder`: where the experiment file lies, and what its data set is relative to.
+    With its experiment it can be sent to another process: all that a run depends on is in both, but for the files that
+    they name. `id` is unique in the experiment and a file name. `board` is a name or a file, None for an engine that
+    needs none.
     """
 
     id: str
@@ -23,10 +23,6 @@ class Case:
     quantization: Quantization
     board: str | None
     engine: str
-    dataset: DatasetChoice
-    target: Target
-    seed: int
-    folder: Path
 
     @property
     def label(self) -> str:

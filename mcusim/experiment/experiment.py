@@ -59,8 +59,7 @@ class Experiment(Table):
         taken: dict[str, int] = {}
         every = itertools.product(self.trainings(), self.quantizations, self.boards, self.engines)
         for (model, repeat), quantization, board, engine in every:
-            seed, folder = self.general.seed + repeat, self.path.parent
-            case = Case("", model, repeat, quantization, board, engine, self.dataset, self.target, seed, folder)
+            case = Case("", model, repeat, quantization, board, engine)
             name = self._id(case)
             taken[name] = count = taken.get(name, 0) + 1
             yield replace(case, id=name if count == 1 else f"{name}--{count}")

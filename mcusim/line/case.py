@@ -203,7 +203,8 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     def make() -> ReadyModel:
         origin, dataset = float_model(setting, case.model, case.repeat, bench), dataset_of(setting, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
-        generated = generate(origin.source, dataset.x_train, case.quantization, core, case.target.kernels)
+        kernels = setting.experiment.target.kernels
+        generated = generate(origin.source, dataset.x_train, case.quantization, core, kernels)
         graph = generated.graph
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)

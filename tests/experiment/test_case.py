@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from pathlib import Path
 
 from mcusim.experiment.case import Case
-from mcusim.experiment.tables import DatasetChoice, Model, Quantization, Target
+from mcusim.experiment.tables import Model, Quantization
 
 CASE = Case(
     id="m-int8-b",
@@ -16,10 +15,6 @@ CASE = Case(
     quantization=Quantization(data_type="int8"),
     board="/elsewhere/b.toml",
     engine="qemu",
-    dataset=DatasetChoice(name="digits"),
-    target=Target(samples=7),
-    seed=5,
-    folder=Path("/x"),
 )
 
 

@@ -56,14 +56,6 @@ def test_the_host_engine_takes_no_board() -> None:
     assert (first.id, first.board_name, first.label) == ("a-float32-host", "host", "a, float32, host in host")
 
 
-def test_a_case_has_all_that_it_needs() -> None:
-    chosen = experiment(general=General(name="test", seed=7, repeats=2), target=Target(boards=("b",), samples=3))
-    cases = list(chosen.cases())
-    assert [case.seed for case in cases] == [7, 7, 8, 8] * 2
-    assert {case.folder for case in cases} == {Path("/x")}
-    assert all(case.target == chosen.target and case.dataset == chosen.dataset for case in cases)
-
-
 def test_other_engines_need_a_board() -> None:
     with pytest.raises(ConfigurationError, match="names no board"):
         list(experiment(target=Target()).cases())

@@ -10,7 +10,7 @@ import pytest
 
 from mcusim.engines.engine import Execution, records
 from mcusim.experiment.case import Case
-from mcusim.experiment.tables import DatasetChoice, Model, Quantization, Target
+from mcusim.experiment.tables import Model, Quantization
 from mcusim.line.agreement import agreed, compare
 from mcusim.line.case import Outcome
 from mcusim.reports.report import Run
@@ -36,8 +36,7 @@ def execution(engine: str, outputs: np.ndarray = OUTPUTS, counts: list[int] | No
 
 
 def outcome(engine: str, seen: Execution | None, board: str = "nucleo_l452re_p") -> Outcome:
-    model, quantization, folder = Model(name="m", file=Path("m")), Quantization(data_type="int8"), Path()
-    case = Case(engine, model, 0, quantization, board, engine, DatasetChoice(name="digits"), Target(), 0, folder)
+    case = Case(engine, Model(name="m", file=Path("m")), 0, Quantization(data_type="int8"), board, engine)
     run = Run(id=f"{engine}-{board}", model="m", data_type="int8", board=board, engine=engine)
     return Outcome(case, run, seen, POSITIONS)
 
