@@ -13,7 +13,7 @@ array (N, *shape), with several a structured one (N,) whose fields are called li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ import numpy as np
 
 from mcusim.numbers.numbers import Numbers, Range, Rounding, Scheme
 from mcusim.system.arrays import Array
-from mcusim.system.errors import DataError
+from mcusim.system.errors import ConfigurationError, DataError, suggestion
 from mcusim.system.records import fields_of
 
 Shape = tuple[int, ...]
@@ -129,6 +129,13 @@ class Graph:
 
     def inputs_of(self, layer: Layer) -> tuple[Layer, ...]:
         return tuple(self[name] for name in layer.inputs)
+
+    def demand_layers(self, names: Iterable[str], where: str) -> None:
+        """Raises ConfigurationError for one that is not there. `where`: who names them."""
+        for name in names:
+            if name not in self._by_name:
+                what = f"model {self.name!r} has no layer {name!r}"
+                raise ConfigurationError(what, where=where, hint=suggestion(name, self._by_name))
 
     def consumers(self, name: str) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if name in layer.inputs)

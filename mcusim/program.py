@@ -124,11 +124,6 @@ class Program:
         return self.units[0]
 
     @property
-    def sample_dtype(self) -> np.dtype[Any]:
-        """A sample as the firmware reads it: all inputs, as C lays them out."""
-        return record(self.inputs)
-
-    @property
     def answer_dtype(self) -> np.dtype[Any]:
-        """All outputs, likewise, each of them flat."""
+        """What the firmware answers: all outputs, each of them flat, as C lays them out."""
         return record(self.outputs, flat=True)

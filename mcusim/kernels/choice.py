@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mcusim.graph import Graph, Layer
+from mcusim.graph import Layer
 from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import Inputs, Kernel
-from mcusim.system.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError
 
 WHERE = "[target] kernels"
 
@@ -38,12 +38,3 @@ def choose(layer: Layer, inputs: Inputs, core: str | None, choice: KernelChoice 
         hint = "name another, or none: mcusim kernels lists them"
         raise ConfigurationError(f"no kernel runs layer {layer.name!r} ({why})", where=WHERE, hint=hint)
     return min(fitting, key=lambda kernel: kernel.cost(layer, inputs))
-
-
-def check_layers(choice: KernelChoice, graph: Graph) -> None:
-    """Raises ConfigurationError for a layer that the model does not have."""
-    names = [layer.name for layer in graph]
-    for layer, _ in choice.layers:
-        if layer not in names:
-            what = f"model {graph.name!r} has no layer {layer!r}"
-            raise ConfigurationError(what, where=WHERE, hint=suggestion(layer, names))

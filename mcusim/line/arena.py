@@ -69,6 +69,12 @@ def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
     )
 
 
+def views(graph: Graph) -> frozenset[str]:
+    """Layers whose output lies where their input does, so that nothing is left to do: both in the arena or neither."""
+    places = _callers_places(graph)
+    return frozenset(one.name for one in graph if one.VIEW and places.get(one.name) == places.get(one.inputs[0]))
+
+
 def lower_bound_bytes(requests: list[Request]) -> int:
     """The largest sum of what lives at the same time."""
     steps = range(max((request.last for request in requests), default=-1) + 1)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from mcusim.line.fit import check_fits
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
 from mcusim.line.preflight import board_of
-from mcusim.line.score import score, wanted_of
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
@@ -86,11 +86,12 @@ class FloatModel:
     answers: Array
     tasks: Mapping[str, Task]
 
-    @property
+    @cached_property
     def accuracy(self) -> float | None:
         """Of several outputs the worst; None where no task tells one."""
-        wanted = wanted_of(self.answers, self.labels, self.tasks, [None] * len(self.tasks))
-        return score(fields_of(self.answers), wanted, self.positions).accuracy
+        labels = fields_of(self.labels)
+        told = [self.tasks[name].score(real, labels[name]).accuracy for name, real in fields_of(self.answers).items()]
+        return min((share for share in told if share is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:
     """What its engine can do, and the board if that needs one."""
-    return bench.stages.engines[case.engine].FACTS, board_of(case)
+    return bench.stages.engines[case.engine].FACTS, bench.once.do(("board", case.board), lambda: board_of(case))
 
 
 def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:

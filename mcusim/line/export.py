@@ -88,7 +88,7 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         "input_bytes": model.inputs[0].nbytes,
         "outputs": output.elements,
         "number": output.dtype.name,
-        "answer": layout(model.expected.dtype, model.expected.shape[1:]),
+        "answer": layout(model.generated.program.answer_dtype),
         "accuracy": float(np.mean(decided == labels)),
         "labels": labels.tolist(),
         "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,
@@ -102,11 +102,10 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
     }
 
 
-def layout(dtype: np.dtype[Any], shape: tuple[int, ...] = ()) -> str:
+def layout(dtype: np.dtype[Any]) -> str:
     """An answer as the module `struct` writes it: the numbers of all outputs, and the gaps between them."""
     if dtype.fields is None:
-        base, inner = (dtype.base, dtype.shape) if dtype.subdtype else (dtype, shape)
-        return f"<{math.prod(inner)}{base.char}"
+        return f"<{math.prod(dtype.shape)}{dtype.base.char}"
     parts, end = [], 0
     for name in dtype.names or ():
         member, offset = dtype.fields[name][:2]

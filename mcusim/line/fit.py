@@ -20,7 +20,7 @@ def check_fits(graph: Graph, dataset: Dataset, tasks: Mapping[str, Task]) -> Non
             of_input = f" of {name!r}" if name else ""
             have = f"samples{of_input} of data set {dataset.name!r} have shape {dataset.inputs[name]}"
             raise DataError(f"{have}, model {graph.name!r} takes {taken[own]}", hint=HINT)
-    made = {output.name: layer.elements for output, layer in zip(graph.outputs, graph.ends, strict=True)}
+    made = {tensor.name: tensor.elements for tensor in graph.output_tensors}
     labelled = dict.fromkeys(dataset.outputs)
     for name, own in _paired(labelled, made, f"data set {dataset.name!r}", f"model {graph.name!r}", "y"):
         tasks[name].check(made[own], dataset, graph.name, name)

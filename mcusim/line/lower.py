@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcusim.graph import Graph, Layer, Tensor
-from mcusim.kernels.choice import KernelChoice, check_layers, choose
+from mcusim.kernels.choice import WHERE, KernelChoice, choose
 from mcusim.kernels.kernel import Kernel
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
@@ -21,9 +21,9 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
     `core`: of the chip that it is for; None for any. Raises ConfigurationError when `kernels` cannot be.
     """
     if kernels is not None:
-        check_layers(kernels, graph)
-    without_copies = arena.plan(graph)
-    running = [layer for layer in graph if not layer.INPUT and not _is_no_step(layer, without_copies)]
+        graph.demand_layers(dict(kernels.layers), WHERE)
+    views = arena.views(graph)
+    running = [layer for layer in graph if not layer.INPUT and layer.name not in views]
     chosen = {layer.name: choose(layer, graph.inputs_of(layer), core, kernels) for layer in running}
     code = {layer.name: chosen[layer.name].code(layer, graph.inputs_of(layer)) for layer in running}
     plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()})
@@ -44,11 +44,6 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         buffers_bytes=plan.buffers_bytes,
     )
-
-
-def _is_no_step(layer: Layer, plan: arena.Plan) -> bool:
-    """A view that lies where its input does."""
-    return layer.VIEW and plan.places[layer.name] == plan.places[layer.inputs[0]]
 
 
 def _width(layer: Layer) -> int:

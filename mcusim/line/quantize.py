@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
@@ -52,7 +52,7 @@ def quantize(
         return graph
     chosen = make_scheme(data_type, scheme, fraction, rounding)
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
-    _check_layers(graph, others)
+    graph.demand_layers(others, "[[quantization]] layers")
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (--calibration data.npz), or use scheme 'per-network' with a format"
         raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
@@ -65,14 +65,6 @@ def quantize(
         made = layer.quantize(own, entries, ranges[layer.name])
         quantized[layer.name] = replace(made, inputs=tuple(inputs))
     return replace(graph, layers=tuple(quantized.values()), data_type=data_type, scheme=str(chosen), rounding=rounding)
-
-
-def _check_layers(graph: Graph, named: Iterable[str]) -> None:
-    names = [layer.name for layer in graph]
-    for name in named:
-        if name not in names:
-            what = f"model {graph.name!r} has no layer {name!r}"
-            raise ConfigurationError(what, where="[[quantization]] layers", hint=suggestion(name, names))
 
 
 def _converted(graph: Graph, quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:

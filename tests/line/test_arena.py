@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from mcusim.line.arena import Request, lower_bound_bytes, place, plan
+from hypothesis import given, settings
+
+from mcusim.line.arena import Request, lower_bound_bytes, place, plan, views
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from tests.graphs import Builder
+from tests.graphs import Builder, builders, several
 
 
 def residual_network(filters: int) -> Builder:
@@ -107,3 +109,12 @@ def test_sizes_are_bytes_of_each_tensors_own_type() -> None:
     mixed = quantize(graph, builder.samples(), "int8", layers={wide: "int16"})
     assert plan(quantize(graph, builder.samples(), "int8")).arena_bytes == 128 + 128
     assert plan(mixed).arena_bytes == 256 + 256, "the converted input beside the output, both int16"
+
+
+@settings(max_examples=40, derandomize=True)
+@given(builders())
+def test_views_lie_where_their_input_does(builder: Builder) -> None:
+    for graph in (builder.graph(), several()[0]):
+        places = plan(graph).places
+        there = {one.name for one in graph if one.VIEW and places[one.name] == places[one.inputs[0]]}
+        assert views(graph) == there
