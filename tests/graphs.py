@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.input import Input
-from mcusim.models.keras_layer import KerasLayer
-from mcusim.models.keras_layers import CONVERTERS
+from mcusim.models.keras.layer import KerasLayer
+from mcusim.models.keras.layers import CONVERTERS
 from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 

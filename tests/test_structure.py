@@ -18,7 +18,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 
 # The line, in order. Each may import what comes before it for its types only.
 STAGES = (
-    *("experiment/read", "models/keras", "line/optimize", "line/quantize", "line/lower", "line/emit"),
+    *("experiment/read", "models/keras/reader", "line/optimize", "line/quantize", "line/lower", "line/emit"),
     *("workloads/generated", "line/build", "line/score", "line/measure", "line/budgets", "pipeline"),
     *("line/trained", "line/library", "line/export"),
 )

@@ -25,7 +25,7 @@ from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
 from mcusim.line.front import Generated, generate
 from mcusim.line.optimize import optimize
-from mcusim.models.keras import from_keras
+from mcusim.models.keras.reader import from_keras
 from mcusim.models.source import Source
 from mcusim.system.errors import McusimError
 from mcusim.timing.time_counts import time_counts

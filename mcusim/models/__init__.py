@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from mcusim.models import keras
+from mcusim.models.keras import reader as keras
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from mcusim.models.keras_layers import CONVERTERS
+from mcusim.models.keras.layers import CONVERTERS
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 

@@ -11,7 +11,7 @@ import pytest
 
 from mcusim.line.optimize import optimize
 from mcusim.models import read_model
-from mcusim.models.keras import from_keras
+from mcusim.models.keras.reader import from_keras
 from mcusim.system.errors import ModelError
 from mcusim.system.records import records_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.recipes.tree import Tree
 
 LAYERS, PLAIN = "mcusim/layers/__init__.py", "mcusim/kernels/plain.py"
-KERAS, GRAPHS = "mcusim/models/keras_layers.py", "tests/graphs.py"
+KERAS, GRAPHS = "mcusim/models/keras/layers.py", "tests/graphs.py"
 IMPORT = "from mcusim.layers.negate import Negate\n"
 
 CODE = """\
@@ -66,7 +66,11 @@ def test_a_number_system(tree: Tree) -> None:
 def test_a_model_format(tree: Tree) -> None:
     tree.add("model_format")
     tree.line("mcusim/models/__init__.py", "= (keras,)", "= (keras, toy)")
-    tree.imported("mcusim/models/__init__.py", "import keras\n", "import keras, toy\n")
+    tree.imported(
+        "mcusim/models/__init__.py",
+        "from mcusim.models.keras",
+        "from mcusim.models import toy\nfrom mcusim.models.keras",
+    )
     tree.test("tests/models/test_toy.py", "tests/line/test_library.py", "tests/experiment/test_read.py")
     assert tree.touched() == (1, 1)
 

@@ -26,7 +26,7 @@ RESNETV1_6 = {
 
 @pytest.mark.parametrize("filters", RESNETV1_6)
 def test_resnetv1_6_has_the_size_of_the_papers(filters: int) -> None:
-    from mcusim.models.keras import from_keras
+    from mcusim.models.keras.reader import from_keras
 
     graph = from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6), "resnet")
     assert (graph.parameters, graph.macs) == RESNETV1_6[filters]
@@ -84,7 +84,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
 def test_every_variant_becomes_the_same_graph(
     architecture: str, parameters: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    from mcusim.models.keras import from_keras
+    from mcusim.models.keras.reader import from_keras
 
     model = build_model(architecture, parameters, shape, 3, seed=1)
     x = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the converters of `keras_layers.py` may see of a Keras layer, at one place of the model where it is called."""
+"""What the converters of `layers.py` may see of a Keras layer, at one place of the model where it is called."""
 
 from __future__ import annotations
 

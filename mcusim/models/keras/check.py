@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mcusim.models.keras_layers import KERAS_NAMES
+from mcusim.models.keras.layers import KERAS_NAMES
 from mcusim.system.errors import ModelError, suggestion
 
 LARGEST_DESCRIPTION_BYTES = 16 * 2**20

@@ -14,7 +14,7 @@ from mcusim.layers.dense import Dense
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, same_padding, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.layers.zero_padding import ZeroPadding
-from mcusim.models.keras_layer import KerasLayer
+from mcusim.models.keras.layer import KerasLayer
 from mcusim.system.arrays import Array
 
 

@@ -1,6 +1,6 @@
 """Keras model -> Source.
 
-A `.keras` or `.h5` file is hostile until proved otherwise: `keras_file.check` reads its description first and lets
+A `.keras` or `.h5` file is hostile until proved otherwise: `check` reads its description first and lets
 Keras build nothing but layers that mcusim knows. This module and `training/` are the only ones that import Keras.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.input import Input
 from mcusim.layers.reshape import Reshape
-from mcusim.models import keras_file
-from mcusim.models.keras_layer import KerasLayer
-from mcusim.models.keras_layers import CONVERTERS, IDENTITIES
+from mcusim.models.keras import check
+from mcusim.models.keras.layer import KerasLayer
+from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.system.tool import lacking
@@ -47,7 +47,7 @@ def read(path: Path, name: str) -> Source:
 
 def load_keras(path: Path) -> keras.Model:
     """Read a model file, with Keras' safe mode on and nothing in it executed."""
-    keras_file.check(path)
+    check.check(path)
     module = import_keras()
     try:
         return module.models.load_model(path, compile=False, safe_mode=True)
@@ -146,7 +146,7 @@ def _append(layer: Any, inputs: list[str], builder: _Builder, prefix: str) -> st
         return inputs[0]
     name = builder.unique(prefix + layer.name)
     if kind not in CONVERTERS:
-        raise keras_file.no_kernel(name, kind)
+        raise check.no_kernel(name, kind)
     arrays = tuple(np.asarray(array) for array in layer.get_weights()) if hasattr(layer, "get_weights") else ()
     shapes = tuple(builder.shape(name) for name in inputs)
     layers = CONVERTERS[kind](KerasLayer(name, kind, config, arrays, tuple(inputs), shapes))

@@ -14,8 +14,8 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
-from mcusim.models import keras_windows
-from mcusim.models.keras_layer import KerasLayer
+from mcusim.models.keras import windows
+from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 
@@ -94,7 +94,7 @@ def _concatenate(keras: KerasLayer) -> list[Layer]:
 
 
 def _reshape(keras: KerasLayer) -> list[Layer]:
-    keras_windows.check_channels_last(keras)
+    windows.check_channels_last(keras)
     elements = int(np.prod(keras.shape))
     shape = [elements] if keras.kind == "Flatten" else [int(size) for size in keras.config["target_shape"]]
     if shape.count(-1) == 1:
@@ -140,14 +140,14 @@ CONVERTERS: Mapping[str, Converter] = {
     "Add": _add,
     "BatchNormalization": _batch_normalization,
     "Concatenate": _concatenate,
-    "Dense": _activated(keras_windows.dense),
+    "Dense": _activated(windows.dense),
     "Flatten": _reshape,
     "ReLU": _relu,
     "Rescaling": _rescaling,
     "Reshape": _reshape,
     "Softmax": _softmax,
-    **{name: _activated(convert) for name, convert in keras_windows.CONVOLUTIONS.items()},
-    **keras_windows.POOLINGS,
-    **keras_windows.PADDINGS,
+    **{name: _activated(convert) for name, convert in windows.CONVOLUTIONS.items()},
+    **windows.POOLINGS,
+    **windows.PADDINGS,
 }
 KERAS_NAMES = tuple(sorted({*CONVERTERS, *IDENTITIES, "InputLayer"}))

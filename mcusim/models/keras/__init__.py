@@ -1,0 +1,1 @@
+"""Model format `keras`: `.keras` and `.h5` files."""
