@@ -62,7 +62,24 @@ def _path_of(kind: str, text: str, named_in: Path | None = None) -> Path:
     if text in _stems(folder):
         return folder / f"{text}.toml"
     where = str(named_in) if named_in else None
-    raise ConfigurationError(f"unknown {kind} {text!r}", where=where, hint=suggestion(text, _stems(folder)))
+    hint = board_hint(text) if kind == "board" else suggestion(text, _stems(folder))
+    raise ConfigurationError(f"unknown {kind} {text!r}", where=where, hint=hint)
+
+
+def board_hint(text: str) -> str:
+    """For the name of no board: those whose title or chip it is a part of, else the nearest name, else all."""
+    wanted = _letters(text)
+    boards = {name: load_board(name) for name in board_names()}
+    meant = [
+        name
+        for name, board in boards.items()
+        if wanted and any(wanted in _letters(words) for words in (name, board.title, board.chip.name, board.chip.title))
+    ]
+    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else suggestion(text, boards)
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def _stems(folder: Path) -> tuple[str, ...]:

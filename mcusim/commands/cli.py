@@ -117,9 +117,10 @@ def _complain(error: McusimError, session: Session | None = None) -> int:
         traceback.print_exc()
     if type(error) is McusimError:  # a bare one is a bug, see errors.py
         return _bug(error, session or Session())
-    for label, text in (("error", error.what), ("  in", error.where), ("  hint", error.hint)):
-        if text:
-            click.echo(f"{label}: {printable(text)}", err=True)
+    for told in (error, *error.others):
+        for label, text in (("error", told.what), ("  in", told.where), ("  hint", told.hint)):
+            if text:
+                click.echo(f"{label}: {printable(text)}", err=True)
     return error.exit_code
 
 

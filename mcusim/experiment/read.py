@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mcusim.boards.load import board_names
+from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
 from mcusim.experiment.engine_choice import check_engines
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.models import is_model
-from mcusim.system.errors import ConfigurationError, ModelError, suggestion
+from mcusim.system.errors import ConfigurationError, ModelError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
@@ -22,6 +22,16 @@ from mcusim.training.settings import TrainingSettings
 TABLES = ("experiment", "dataset", "training", "model_template", "target", "expect")
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
+SYNONYMS = {
+    **dict.fromkeys(("models", "network", "networks"), "model"),
+    **dict.fromkeys(("data", "datasets", "data_set"), "dataset"),
+    **dict.fromkeys(("quantisation", "quantize", "quantizations", "quant"), "quantization"),
+    **dict.fromkeys(("board", "boards", "targets", "engine"), "target"),
+    **dict.fromkeys(("budget", "budgets", "limits", "expected", "expectations"), "expect"),
+    **dict.fromkeys(("train", "epochs", "optimizer"), "training"),
+    **dict.fromkeys(("general", "project", "name", "seed"), "experiment"),
+    **dict.fromkeys(("template", "models_template"), "model_template"),
+}
 ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
 
 
@@ -49,28 +59,30 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
 
 
 class _Reader:
-    """One experiment file: its tables, and the place to name where one is wrong."""
+    """One experiment file: its tables, the place to name where one is wrong, and all that is wrong."""
 
     def __init__(self, path: Path, tables: dict[str, Any], text: str) -> None:
         self.path, self.folder = path.absolute(), path.absolute().parent
         self.tables, self.place = tables, Place(str(path), text)
+        self.problems = Problems()
 
     def read(self) -> Experiment:
+        """Raises all errors of the file together."""
         self._check_top()
-        models = tuple(self._model(here, table) for here, table in self._array("model"))
-        if not models:
-            raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
-        self._check_names([model.name for model in models])
-        return Experiment(
-            path=self.path,
-            general=self._general(),
-            dataset=self._dataset(),
-            models=models,
-            quantizations=self._quantizations(),
-            target=self._target(),
-            expect=validate(Expect, self._table("expect"), self.place.at("expect")),
-            expect_for=self._expect_for(models),
-        )
+        read: dict[str, Any] = {}
+        for part, reader in {
+            "general": self._general,
+            "dataset": self._dataset,
+            "models": self._models,
+            "quantizations": self._quantizations,
+            "target": self._target,
+            "expect": self._expect,
+            "expect_for": self._expect_for,
+        }.items():
+            with self.problems.caught():
+                read[part] = reader()
+        self.problems.tell()
+        return Experiment(path=self.path, **read)
 
     def _table(self, name: str) -> dict[str, Any]:
         return dict(self.tables.get(name, {}))
@@ -79,31 +91,56 @@ class _Reader:
         return [(self.place.at(name, index), table) for index, table in enumerate(self.tables.get(name, []))]
 
     def _check_top(self) -> None:
+        """What is no table of ours is told, and left out from here on."""
+        sound = {}
         for name, value in self.tables.items():
-            here = self.place.at(name)
-            if name not in (*TABLES, *ARRAYS):
-                raise here.error(f"unknown table or key {name!r}", suggestion(name, (*TABLES, *ARRAYS)))
-            if name in TABLES and not isinstance(value, dict):
-                raise here.error(f"{name!r} is no table", f"write it as [{name}]")
-            is_array = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
-            if name in ARRAYS and not is_array:
-                raise here.error(f"{name!r} is no list of tables", f"write it as [[{name}]]")
-            if name in ARRAYS and len(value) > MOST_ENTRIES:
-                raise here.error(f"there are {len(value)} [[{name}]]", f"at most {MOST_ENTRIES}")
+            with self.problems.caught():
+                self._check_table(name, value, self.place.at(name))
+                sound[name] = value
+        self.misshapen = self.tables.keys() - sound.keys()
+        self.tables = sound
+
+    def _check_table(self, name: str, value: Any, here: Place) -> None:
+        if name not in (*TABLES, *ARRAYS):
+            raise here.error(f"unknown table or key {name!r}", suggestion(name, (*TABLES, *ARRAYS), SYNONYMS))
+        if name in TABLES and not isinstance(value, dict):
+            raise here.error(f"{name!r} is no table", f"write it as [{name}]")
+        is_array = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+        if name in ARRAYS and not is_array:
+            raise here.error(f"{name!r} is no list of tables", f"write it as [[{name}]]")
+        if name in ARRAYS and len(value) > MOST_ENTRIES:
+            raise here.error(f"there are {len(value)} [[{name}]]", f"at most {MOST_ENTRIES}")
 
     def _general(self) -> General:
         stem = self.path.stem if self.path.stem != "experiment" else self.folder.name
         table = {"name": stem or "experiment", **self._table("experiment")}
         return validate(General, table, self.place.at("experiment"))
 
-    def _dataset(self) -> DatasetChoice:
-        if "dataset" not in self.tables:
+    def _lacks(self, name: str) -> bool:
+        """Not there, and nothing that was told already may have been meant for it."""
+        meant = {SYNONYMS.get(other.lower(), other) for other in self.misshapen}
+        return name not in self.tables and name not in meant
+
+    def _dataset(self) -> DatasetChoice | None:
+        if self._lacks("dataset"):
             raise self.place.error("the experiment has no [dataset]", "[dataset] with name = 'digits'")
+        if "dataset" not in self.tables:
+            return None  # told before
         here = self.place.at("dataset")
         choice = validate(DatasetChoice, self._table("dataset"), here)
         if choice.name is not None and choice.name not in DATASETS:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
         return choice
+
+    def _models(self) -> tuple[Model, ...]:
+        models = []
+        for here, table in self._array("model"):
+            with self.problems.caught():
+                models.append(self._model(here, table))
+        if self._lacks("model"):
+            raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
+        self._check_names([model.name for model in models])
+        return tuple(models)
 
     def _model(self, here: Place, own: dict[str, Any]) -> Model:
         """A [[model]] over the [model_template] over the [training] table."""
@@ -154,10 +191,11 @@ class _Reader:
     def _quantizations(self) -> tuple[Quantization, ...]:
         chosen: list[Quantization] = []
         for here, table in self._array("quantization") or [(self.place, {"data_type": "float32"})]:
-            entry = validate(Quantization, table, here)
-            if entry in chosen:
-                raise here.error(f"{entry.label} is there twice", "remove one")
-            chosen.append(entry)
+            with self.problems.caught():
+                entry = validate(Quantization, table, here)
+                if entry in chosen:
+                    raise here.error(f"{entry.label} is there twice", "remove one")
+                chosen.append(entry)
         return tuple(chosen)
 
     def _target(self) -> Target:
@@ -177,17 +215,21 @@ class _Reader:
         if name.endswith(".toml") or "/" in name:
             return str(self.folder / name)
         if name not in board_names():
-            raise here.error(f"unknown board {name!r}", suggestion(name, board_names()))
+            raise here.error(f"unknown board {name!r}", board_hint(name))
         return name
 
-    def _expect_for(self, models: Sequence[Model]) -> tuple[ExpectFor, ...]:
+    def _expect(self) -> Expect:
+        return validate(Expect, self._table("expect"), self.place.at("expect"))
+
+    def _expect_for(self) -> tuple[ExpectFor, ...]:
         entries = []
-        names = [model.name for model in models]
+        names = [str(table["name"]) for _, table in self._array("model") if "name" in table]
         for here, table in self._array("expect_for"):
-            entry = validate(ExpectFor, table, here)
-            if entry.model is not None and entry.model not in names:
-                raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))
-            entries.append(entry)
+            with self.problems.caught():
+                entry = validate(ExpectFor, table, here)
+                if entry.model is not None and entry.model not in names:
+                    raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))
+                entries.append(entry)
         return tuple(entries)
 
     def _check_names(self, names: list[str]) -> None:

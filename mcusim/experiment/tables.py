@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
 
@@ -22,8 +22,29 @@ from mcusim.training.settings import TrainingSettings
 LARGEST_SEED = 2**31
 
 
+_A_FILE = dict.fromkeys(("path", "filename", "file_name", "filepath", "npz", "keras", "source"), "file")
+# What others call our data types, and those that there are not.
+TYPE_SYNONYMS = {
+    **dict.fromkeys(("float", "fp32", "f32", "single", "none"), "float32"),
+    **dict.fromkeys(("i8", "s8", "int8_t", "8", "q7", "qint8", "uint8", "u8"), "int8"),
+    **dict.fromkeys(("i16", "s16", "int16_t", "16", "q15", "qint16", "uint16"), "int16"),
+    **dict.fromkeys(
+        ("float16", "fp16", "half", "bfloat16", "bf16", "float64", "fp64", "double"),
+        "the core computes in float32; int16 takes half of its memory",
+    ),
+    **dict.fromkeys(("int32", "int64"), "the widest integer type is int16; or use float32"),
+}
+
+
 class General(Table):
     """[experiment]"""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        "title": "name",
+        "random_seed": "seed",
+        "runs": "repeats",
+        "repeat": "repeats",
+    }
 
     name: Name
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
@@ -32,6 +53,13 @@ class General(Table):
 
 class DatasetChoice(Table):
     """[dataset]: the name of a data set that comes with mcusim, or a file."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **_A_FILE,
+        **dict.fromkeys(("kind", "type"), "task"),
+        **dict.fromkeys(("normalization", "standardize", "scale"), "normalize"),
+        "samples": "how many test samples run is [target] samples = ..",
+    }
 
     name: Name | None = None
     file: Name | None = None
@@ -67,6 +95,20 @@ class DatasetChoice(Table):
 class Model(Table):
     """[[model]]: an architecture to train, or a file with a trained model."""
 
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **_A_FILE,
+        **dict.fromkeys(("id", "label", "title"), "name"),
+        **dict.fromkeys(("arch", "network", "kind", "type"), "architecture"),
+        **dict.fromkeys(("params", "hyperparameters"), "parameters"),
+        **dict.fromkeys(
+            ("epochs", "batch_size", "learning_rate", "lr", "momentum", "optimizer", "milestones", "weight_decay"),
+            "it belongs to the training: training = { epochs = 30, .. }",
+        ),
+        **dict.fromkeys(
+            ("data_type", "dtype", "quantization"), 'data types stand in [[quantization]]: data_type = ".."'
+        ),
+    }
+
     name: Name
     file: Path | None = None
     architecture: Name | None = None
@@ -90,7 +132,15 @@ def _pairs(table: Any) -> Any:
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
-    data_type: Annotated[str, AfterValidator(lambda name: known(name, DATA_TYPES, "data type"))]
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("dtype", "type", "datatype", "bits", "width", "precision"), "data_type"),
+        **dict.fromkeys(("samples", "calibration", "representative_samples"), "calibration_samples"),
+        **dict.fromkeys(("round", "rounding_mode"), "rounding"),
+        **dict.fromkeys(("q", "fixed_point", "qformat"), "format"),
+        **dict.fromkeys(("mode", "method", "granularity"), "scheme"),
+    }
+
+    data_type: Annotated[str, AfterValidator(lambda name: known(name, DATA_TYPES, "data type", TYPE_SYNONYMS))]
     scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] = "per-layer"
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
@@ -103,7 +153,7 @@ class Quantization(Table):
     @classmethod
     def _known_types(cls, layers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         for _, name in layers:
-            known(name, INTEGER_TYPES, "integer data type")
+            known(name, INTEGER_TYPES, "integer data type", TYPE_SYNONYMS)
         return layers
 
     @model_validator(mode="after")
@@ -141,6 +191,15 @@ class Quantization(Table):
 
 class Target(Table):
     """[target]: where the firmware runs, and on how many test samples."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("board", "device", "devices", "mcu", "platform", "platforms", "target"), "boards"),
+        **dict.fromkeys(("engines", "emulator", "simulator", "backend", "runner"), "engine"),
+        **dict.fromkeys(("timeout", "timeout_s", "stall"), "stall_s"),
+        **dict.fromkeys(("processes", "workers", "threads", "cores"), "jobs"),
+        **dict.fromkeys(("test_samples", "n_samples", "count"), "samples"),
+        "kernel": "kernels",
+    }
 
     boards: tuple[Name, ...] = Field(
         default=(), strict=False, description='a list of names, for example ["nucleo_l452re_p"]'

@@ -15,15 +15,21 @@ the report is complete when it happens.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 OK, BUG, BUDGET_BROKEN = 0, 1, 7
 
 
 class McusimError(Exception):
-    """What is wrong (with the user's own name quoted), where, and one thing to do."""
+    """What is wrong (with the user's own name quoted), where, and one thing to do.
+
+    `others` were found with it, and are told after it: whoever mends a file wants all of its errors.
+    """
 
     exit_code = BUG
+    others: tuple[McusimError, ...] = ()
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
@@ -64,8 +70,51 @@ class EngineError(McusimError):
     exit_code = 6
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Hint for an unknown name: the nearest known one, else all of them."""
+class Problems:
+    """Errors that are gathered, to be told together: `with problems.caught(): ...`, at the end `problems.tell()`."""
+
+    def __init__(self) -> None:
+        self._found: list[McusimError] = []
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        try:
+            yield
+        except McusimError as error:
+            self.add(error)
+
+    def add(self, error: McusimError) -> None:
+        """Each once, and what came with it too."""
+        told = [(one.what, one.where) for one in self._found]
+        self._found += [one for one in (error, *error.others) if (one.what, one.where) not in told]
+
+    def tell(self) -> None:
+        """Raises the first, with the others; nothing when there is none."""
+        if self._found:
+            raise together(self._found) from None
+
+
+E = TypeVar("E", bound=McusimError)
+
+
+def together(errors: Sequence[E]) -> E:
+    """The first of them, that brings the others."""
+    first, *others = errors
+    first.others = tuple(others)
+    return first
+
+
+def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
+    """Hint for an unknown name: what others call so, else the nearest known one, else all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    meant = (synonyms or {}).get(name.lower().strip())
+    if meant:
+        return f"did you mean {meant!r}?" if meant in names else meant
+    same = [one for one in names if _folded(one) == _folded(name)]
+    near = same or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+
+
+def _folded(name: str) -> str:
+    """`Data-Type` is `data_type`."""
+    return name.lower().replace("-", "_").replace(" ", "_")

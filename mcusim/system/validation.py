@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mcusim.system.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, suggestion, together
 from mcusim.system.toml_file import KeyPath, describe, line_of
 
 LONGEST_NAME = 100
@@ -39,6 +39,7 @@ class Table(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
     UNKNOWN_KEY: ClassVar[str] = "unknown key {!r}"
+    SYNONYMS: ClassVar[Mapping[str, str]] = {}  # what people write for a key -> the key, or what to do instead
 
     @classmethod
     def refusal(cls, key: str, spelled: str, value: Any, found: Mapping[str, Any]) -> Unusable:
@@ -92,12 +93,12 @@ COMMAND_LINE = Place(spelling="--{}")
 def validate(kind: type[Kind], table: Mapping[str, Any], place: Place, **given: Any) -> Kind:
     """`table` as a `kind`. `given`: keys that the caller knows and no user writes.
 
-    Raises ConfigurationError: the first of what `translate` finds.
+    Raises ConfigurationError: all that `translate` finds.
     """
     try:
         return kind.model_validate({**table, **given})
     except ValidationError as error:
-        raise translate(kind, error, table, place, given)[0] from None
+        raise together(translate(kind, error, table, place, given)) from None
 
 
 def translate(
@@ -114,10 +115,10 @@ def translate(
     return list(once.values())
 
 
-def known(name: str, names: Iterable[str], what: str) -> str:
+def known(name: str, names: Iterable[str], what: str, synonyms: Mapping[str, str] | None = None) -> str:
     """`name`, when it is one of `names`."""
     if name not in names:
-        raise Unusable(f"unknown {what} {name!r}", suggestion(name, names))
+        raise Unusable(f"unknown {what} {name!r}", suggestion(name, names, synonyms))
     return name
 
 
@@ -136,7 +137,8 @@ def _told(
         keys = keys[:-1]
     key, owner = str(keys[-1]) if keys else "", _table_at(kind, keys[:-1])
     if found["type"] == "extra_forbidden":
-        return here.error(owner.UNKNOWN_KEY.format(key), suggestion(key, set(owner.model_fields) - set(given)))
+        hint = suggestion(key, set(owner.model_fields) - set(given), owner.SYNONYMS)
+        return here.error(owner.UNKNOWN_KEY.format(key), hint)
     value: Any = table
     for step in keys:
         value = value[step]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -23,6 +24,14 @@ class TrainingSettings(Table):
     the alpha of its Beta distribution, 0 is off. `validation` is the share of the training set held out to choose the
     best epoch.
     """
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
+        **dict.fromkeys(("lr", "rate"), "learning_rate"),
+        **dict.fromkeys(("batch", "batchsize"), "batch_size"),
+        **dict.fromkeys(("decay", "l2", "wd"), "weight_decay"),
+        **dict.fromkeys(("validation_split", "val_split"), "validation"),
+    }
 
     epochs: Epochs = 30
     batch_size: Epochs = 64

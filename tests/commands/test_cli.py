@@ -182,6 +182,15 @@ def test_wrong_usage_is_told_in_three_lines(
 # -- run ---------------------------------------------------------------------------------------------------------------
 
 
+def test_all_errors_of_a_file_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text('[dataset]\npath = "x.npz"\n[[model]]\nname = "m"\nfile = "m.keras"\n')
+    assert cli.execute(["run", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert [line[:6] for line in told.splitlines()] == ["error:", "  in: ", "  hint"] * 2
+    assert f"{path}:2, dataset.path" in told and "'m.keras'" in told
+
+
 def test_run_prints_a_table_and_where_the_report_lies(
     engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,65 @@ def test_mistakes_are_named_with_file_and_line(read: Read, tmp_path: Path, added
     assert int(place[1]) > SMALL.count("\n"), "the line of what was added"
 
 
+def test_all_errors_of_a_file_are_told_at_once(read: Read) -> None:
+    text = """
+        [datasets]
+        name = "digits"
+        [[model]]
+        nam = "a"
+        path = "a.keras"
+        [[model]]
+        name = "b"
+        file = "not-there.keras"
+        [[quantization]]
+        dtype = "int8"
+        [[quantization]]
+        data_type = "i8"
+        [target]
+        boards = ["l452re"]
+        [expect]
+        accuracy_min = 93
+        [[expect_for]]
+        model = "c"
+        """
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    told = [(error.what, error.hint) for error in (caught.value, *caught.value.others)]
+    assert told == [
+        ("unknown table or key 'datasets'", "did you mean 'dataset'?"),
+        ("unknown key 'nam'", "did you mean 'name'?"),
+        ("unknown key 'path'", "did you mean 'file'?"),
+        ("key 'name' is missing", "add name = ..."),
+        ("there is no model file 'not-there.keras'", told[4][1]),
+        ("unknown key 'dtype'", "did you mean 'data_type'?"),
+        ("key 'data_type' is missing", "add data_type = ..."),
+        ("unknown data type 'i8'", "did you mean 'int8'?"),
+        ("unknown board 'l452re'", "did you mean 'nucleo_l452re_p'?"),
+        ("'accuracy_min' is 93", "give a share from 0 to 1, for example 0.915"),
+        ("no model 'c'", "known: b"),
+    ]
+
+
+SYNONYMS = [  # appended to SMALL: text, the hint
+    ('[[model]]\nname = "x"\narch = "cnn"\n', "did you mean 'architecture'?"),
+    ('[[model]]\nname = "x"\narchitecture = "cnn"\nepochs = 3\n', "training = { epochs = 30"),
+    ('[[model]]\nname = "x"\nfile = "m.keras"\ndtype = "int8"\n', "[[quantization]]"),
+    ("[[quantization]]\nbits = 8\n", "did you mean 'data_type'?"),
+    ('[[quantization]]\ndata_type = "fp16"\n', "float32; int16"),
+    ('[[quantization]]\ndata_type = "INT8"\n', "did you mean 'int8'?"),
+    ("[budgets]\nlatency = 3\n", "did you mean 'expect'?"),
+    ("[training]\nlr = 0.1\n", "did you mean 'learning_rate'?"),
+]
+
+
+@pytest.mark.parametrize(("added", "hint"), SYNONYMS)
+def test_what_others_call_so_is_understood(read: Read, tmp_path: Path, added: str, hint: str) -> None:
+    (tmp_path / "m.keras").touch()
+    with pytest.raises(ConfigurationError) as caught:
+        read(SMALL + added)
+    assert hint in (caught.value.hint or "")
+
+
 CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ('name = "digits"', 'name = "digit"', "unknown data set 'digit'", "did you mean 'digits'?"),
     ('name = "digits"', "", "needs either 'name' or 'file'", "name = 'digits'"),
