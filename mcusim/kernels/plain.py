@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
+from mcusim.kernels.calls import Fields, one, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
@@ -18,7 +19,6 @@ from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
-from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.program import Constant, KernelCall, LayerCode
 
@@ -28,8 +28,6 @@ SUMMARY = "plain C for any core, every layer and every data type"
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0
 CYCLES_PER_ELEMENT = 20.0
-
-Fields = dict[str, Any]
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -44,19 +42,15 @@ def code(layer: Layer, inputs: Inputs) -> LayerCode:
     return _CODE[type(layer)](layer, inputs)
 
 
-def _one(kernel: str, parameters: Fields, *, arguments: tuple[str, ...] = ("input", "output")) -> LayerCode:
-    return LayerCode((KernelCall(kernel, arguments, parameters),))
-
-
 def _add(layer: Add, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
     fields = {"elements": layer.elements, "inputs": len(inputs), **own}
-    return _one("add", fields, arguments=("inputs", "output"))
+    return one("add", fields, arguments=("inputs", "output"))
 
 
 def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> LayerCode:
     channels = layer.shape[-1]
-    return _sum(layer, "batch_normalization", {"rows": layer.elements // channels, "channels": channels})
+    return weighted_sum(layer, "batch_normalization", {"rows": layer.elements // channels, "channels": channels})
 
 
 def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
@@ -73,40 +67,40 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
 def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
     assert layer.conversion is not None  # only quantize() makes one
     wide = {"wide": 1} if inputs[0].dtype.itemsize > 1 else {}
-    return _one("convert", {"elements": layer.elements, **wide, **layer.conversion.fields()})
+    return one("convert", {"elements": layer.elements, **wide, **layer.conversion.fields()})
 
 
 def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
-    window = _window(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
-    return _sum(layer, "convolution", {**window, "groups": layer.groups})
+    window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
+    return weighted_sum(layer, "convolution", {**window, "groups": layer.groups})
 
 
 def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
     units, elements = layer.kernel.shape
-    return _sum(layer, "dense", {"inputs": elements, "units": units})
+    return weighted_sum(layer, "dense", {"inputs": elements, "units": units})
 
 
 def _max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    return _one("max_pooling", _pooling_fields(layer))
+    return one("max_pooling", _pooling_fields(layer))
 
 
 def _average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     rounding = {} if layer.averaging is None else layer.averaging.fields()
-    return _one("average_pooling", {**_pooling_fields(layer), **rounding})
+    return one("average_pooling", {**_pooling_fields(layer), **rounding})
 
 
 def _relu(layer: ReLU, inputs: Inputs) -> LayerCode:
-    return _one("relu", {"elements": layer.elements, **layer.activation.fields(layer.numbers)})
+    return one("relu", {"elements": layer.elements, **layer.activation.fields(layer.numbers)})
 
 
 def _reshape(layer: Reshape, inputs: Inputs) -> LayerCode:
-    return _one("copy", {"elements": layer.elements})
+    return one("copy", {"elements": layer.elements})
 
 
 def _softmax(layer: Softmax, inputs: Inputs) -> LayerCode:
     fields: Fields = {"rows": layer.elements // layer.shape[-1], "channels": layer.shape[-1]}
     if layer.softmaxing is None:
-        return _one("softmax", fields)
+        return one("softmax", fields)
     tables = layer.softmaxing.tables
     call = KernelCall("softmax", ("input", "output", *tables), {**fields, **layer.softmaxing.fields()})
     return LayerCode((call,), tuple(Constant(role, "uint16_t", values) for role, values in tables.items()))
@@ -118,41 +112,14 @@ def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
     fields = {"input_height": height, "input_width": width, "channels": channels}
     fields |= {"output_height": rows, "output_width": columns}
     offsets = {"padding_top": layer.padding[0][0], "padding_left": layer.padding[1][0]}
-    return _one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
-
-
-def _sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
-    """Kernel and bias as they are, and what turns a sum into an output."""
-    if layer.rescale is None:
-        finish, factors = layer.activation.fields(None), {}
-    else:
-        finish, factors = layer.rescale.fields(layer.activation), dict(layer.rescale.constants)
-    constants = (
-        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
-        Constant("bias", "accumulator_t", layer.bias),
-        *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
-    )
-    call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish})
-    return LayerCode((call,), constants)
+    return one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
 
 
 def _pooling_fields(layer: Pooling) -> Fields:
     output = shape_like(len(layer.input_shape) - 1, *layer.output_plane, layer.shape[-1])
-    fields = _window(layer.input_shape, output, layer.size, layer.strides, layer.padding)
+    fields = window_fields(layer.input_shape, output, layer.size, layer.strides, layer.padding)
     del fields["output_channels"]  # as many as the input has
     return {**fields, **layer.activation.fields(layer.numbers)}
-
-
-def _window(shape: Any, output: Any, size: Any, strides: Any, padding: Any) -> Fields:
-    """Fields that every sliding kernel's parameter struct begins with; what is 0 stays unsaid."""
-    height, width, channels = plane(shape)
-    rows, columns, filters = plane(output)
-    fields = {"input_height": height, "input_width": width, "input_channels": channels}
-    fields |= {"output_height": rows, "output_width": columns, "output_channels": filters}
-    fields |= {"window_height": size[0], "window_width": size[1]}
-    fields |= {"stride_height": strides[0], "stride_width": strides[1]}
-    fields |= {"padding_top": padding[0][0], "padding_left": padding[1][0]}
-    return {name: value for name, value in fields.items() if value}
 
 
 _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {

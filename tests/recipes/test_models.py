@@ -10,7 +10,7 @@ IMPORT = "from mcusim.layers.negate import Negate\n"
 
 CODE = """\
 def _negate(layer: Negate, inputs: Inputs) -> LayerCode:
-    return _one("negate", {"elements": layer.elements})
+    return one("negate", {"elements": layer.elements})
 
 
 def _reshape"""

@@ -1,0 +1,43 @@
+"""What the plain kernels' layers share: one call, a weighted sum, a sliding window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcusim.layers.planes import plane
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.program import Constant, KernelCall, LayerCode
+
+Fields = dict[str, Any]
+
+
+def one(kernel: str, parameters: Fields, *, arguments: tuple[str, ...] = ("input", "output")) -> LayerCode:
+    """A layer that is one call."""
+    return LayerCode((KernelCall(kernel, arguments, parameters),))
+
+
+def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
+    """Kernel and bias as they are, and what turns a sum into an output."""
+    if layer.rescale is None:
+        finish, factors = layer.activation.fields(None), {}
+    else:
+        finish, factors = layer.rescale.fields(layer.activation), dict(layer.rescale.constants)
+    constants = (
+        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
+        Constant("bias", "accumulator_t", layer.bias),
+        *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
+    )
+    call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish})
+    return LayerCode((call,), constants)
+
+
+def window_fields(shape: Any, output: Any, size: Any, strides: Any, padding: Any) -> Fields:
+    """Fields that every sliding kernel's parameter struct begins with; what is 0 stays unsaid."""
+    height, width, channels = plane(shape)
+    rows, columns, filters = plane(output)
+    fields = {"input_height": height, "input_width": width, "input_channels": channels}
+    fields |= {"output_height": rows, "output_width": columns, "output_channels": filters}
+    fields |= {"window_height": size[0], "window_width": size[1]}
+    fields |= {"stride_height": strides[0], "stride_width": strides[1]}
+    fields |= {"padding_top": padding[0][0], "padding_left": padding[1][0]}
+    return {name: value for name, value in fields.items() if value}
