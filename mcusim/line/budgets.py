@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcusim.reports.figures import BUDGETS
+from mcusim.reports.figures import BUDGETS, OF_CYCLES
 from mcusim.reports.report import Check, Run
 from mcusim.tasks.figure import Budget, Figure, Value
 
@@ -25,6 +25,7 @@ def _check(run: Run, budget: Budget, figure: Figure, limit: int | float) -> Chec
     if run.error:
         return Check(name, run.id, limit, None, False, f"the run failed: {run.error.message}")
     if value is None:
-        return Check(name, run.id, limit, None, False, f"this run has no {budget.lacks} (engine {run.engine!r})")
+        why = run.no_cycles if run.no_cycles and figure.key in OF_CYCLES else f"engine {run.engine!r}"
+        return Check(name, run.id, limit, None, False, f"this run has no {budget.lacks} ({why})")
     reason = None if run.complete else f"only {run.samples} samples were run"
     return Check(name, run.id, limit, value, figure.keeps(value, limit) and run.complete, reason)

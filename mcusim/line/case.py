@@ -153,6 +153,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         parameters=graph.parameters,
         macs=graph.macs,
         accuracy_float=origin.accuracy,
+        no_cycles=None if timing else why_no_cycles(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(*graph.notes, *execution.notes),
     )
@@ -229,18 +230,31 @@ def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
-    inputs, (facts, board) = ready_model(setting, case, bench).inputs, place_of(case, bench)
+    inputs, (_, board) = ready_model(setting, case, bench).inputs, place_of(case, bench)
+    if board is None or why_no_cycles(setting, case, bench):
+        return None
     samples = evenly(len(inputs), setting.experiment.target.timing_samples)
-    if not facts.profiles or board is None or board.chip.timing is None or not len(samples):
-        return None
     parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
-    if parameters is None:
-        return None
+    assert parameters is not None
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
     job = Job(firmware.image, records(inputs[samples]), folder, board, progress=bench.watcher.progress, profile=True)
     counts = bench.engine(case.engine, setting.jobs).run(job).counts
     return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
+
+
+def why_no_cycles(setting: Setting, case: Case, bench: Bench) -> str | None:
+    """None where they are modelled."""
+    facts, board = place_of(case, bench)
+    if not facts.profiles or board is None:
+        return f"engine {case.engine} has no clock to count by"
+    if not setting.experiment.target.timing_samples:
+        return "timing_samples is 0"
+    if board.chip.timing is None:
+        return f"the file of chip {board.chip.name} has no [timing]"
+    if core_of(board.chip).TIMING is None:
+        return f"the cycles of core {board.chip.core} are not known"
+    return None
 
 
 def _identity(case: Case) -> Run:

@@ -60,6 +60,7 @@ SCORES = (
         word="mismatches",
         heading="mismatches",
         show=_count,
+        expected=0,
         better="lower",
         budget=Budget(
             "mismatches_max",
@@ -104,6 +105,7 @@ TIME = (
         unit="instructions",
         heading="instructions",
         show=_count,
+        unless="latency_ms",
         better="lower",
     ),
     Figure("instructions.min", "", unit="instructions", better="lower"),
@@ -126,6 +128,7 @@ TIME = (
     Figure("cycles.max", "", unit="cycles", better="lower"),
     Figure("cycles.samples", "that were timed", unit="samples"),
     Row("cycles.how", "`modelled`, `measured` (on silicon) or `counted`", junit=True),
+    Row("no_cycles", "why `cycles`, and with them latency and energy, are null; null where they are not"),
     Figure(
         "latency_ms",
         "`cycles.mean` at `clock_hz`; null without cycles",
@@ -230,6 +233,7 @@ INSIDE = (
 )
 
 ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *ENERGY, *SIZE, *INSIDE)
+OF_CYCLES = ("cycles.mean", "latency_ms", "energy_uwh")  # what there is not without cycles
 FIGURES: Mapping[str, Figure] = {row.key: row for row in ROWS if isinstance(row, Figure)}
 
 # The keys of a run in the order of the file: who ran, what came out, how big, how it went.

@@ -18,9 +18,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcusim.line.measure import Measurements
-from mcusim.reports.figures import RUN_KEYS
+from mcusim.reports.figures import BUDGETS, RUN_KEYS
 from mcusim.system import errors
 from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.tasks.figure import Figure
 
 FORMAT: Literal[1] = 1
 DEFAULT_ENGINE = "qemu"  # that of an experiment that names none: labels need not say it
@@ -69,6 +70,7 @@ class Run(Measurements):
     parameters: int | None = None
     macs: int | None = None
     accuracy_float: float | None = None
+    no_cycles: str | None = None
     notes: tuple[str, ...] = ()
     error: RunError | None = None
 
@@ -104,12 +106,23 @@ class Check:
     passed: bool
     reason: str | None = None
 
+    @property
+    def figure(self) -> Figure | None:
+        """What it limits; None for a budget that this version does not know."""
+        return BUDGETS[self.name][1] if self.name in BUDGETS else None
+
     def __str__(self) -> str:
+        """`latency 4.76 ms is over 4 ms by 19 % (latency_ms_max)`"""
+        figure = self.figure or Figure(self.name, "")
+        limit = figure.amount(self.limit)
         if self.value is None:
-            return f"{self.name} {self.limit:,}: {self.reason}"
-        relation = ">=" if self.name.endswith("_min") else "<="
-        verdict = f", but {self.reason}" if self.reason else ""
-        return f"{self.name}: {_short(self.value)} should be {relation} {_short(self.limit)}{verdict}"
+            return f"{self.name} {limit}: {self.reason}"
+        what = f"{figure.word or self.name} {figure.amount(self.value)}"
+        if self.passed or figure.keeps(self.value, self.limit):
+            return f"{what} is within {limit} ({self.name})" + (f", but {self.reason}" if self.reason else "")
+        side, far = "under" if figure.better == "higher" else "over", figure.beyond(self.value, self.limit)
+        verdict = f"; {self.reason}" if self.reason else ""
+        return f"{what} is {side} {limit}{f' by {far}' if far else ''} ({self.name}){verdict}"
 
 
 @dataclass(frozen=True)
@@ -229,7 +242,3 @@ def _numbers_are_sane(value: Any) -> bool:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return all(map(_numbers_are_sane, value))
     return not isinstance(value, int) or abs(value) <= LARGEST_NUMBER
-
-
-def _short(number: int | float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:.6g}"

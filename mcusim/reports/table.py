@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcusim.reports.figures import COLUMNS, OF_TASKS
+from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
 from mcusim.reports.report import Report, Run, RunError
 from mcusim.tasks.figure import Figure
 
 NAMES = ("model", "type", "board")  # columns that tell which run it is
+BROKEN = "!"  # before a figure that broke its budget
 
 
 def table(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Headings and rows, names as users gave them. Columns of which no run knows anything are left out."""
     columns = _columns(report)
-    rows = [_row(run, columns) for run in report.runs]
+    rows = [_row(report, run, columns) for run in report.runs]
     return (*NAMES, *(figure.heading for figure in columns)), rows
+
+
+def summary(report: Report) -> str:
+    """`6 runs, 360 test samples each, 0 mismatches`: what is true of all runs and needs no column."""
+    counts = sorted({run.samples for run in report.runs if not run.error})
+    told = [f"{len(report.runs)} run{'s' if len(report.runs) != 1 else ''}"]
+    if counts:
+        numbers = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
+        told += [f"{numbers} test samples each"]
+    told += [f"{figure.show(figure.expected)} {figure.word}" for figure in COLUMNS if _is_as_expected(report, figure)]
+    return ", ".join(told)
 
 
 def _columns(report: Report) -> tuple[Figure, ...]:
     """The first is there in any case: what went wrong is told in it."""
-    known = tuple(figure for figure in COLUMNS if any(figure.cell(run) for run in report.runs))
+    known = tuple(figure for figure in COLUMNS if _is_known(report, figure) and not _is_as_expected(report, figure))
+    known = tuple(figure for figure in known if not (figure.unless and _is_known(report, FIGURES[figure.unless])))
     scores = tuple(figure for figure in known if figure in OF_TASKS)
     return known if scores else (COLUMNS[0], *known)
 
 
-def _row(run: Run, columns: Sequence[Figure]) -> tuple[str, ...]:
-    first, *others = (figure.cell(run) for figure in columns)
+def _is_known(report: Report, figure: Figure) -> bool:
+    return any(figure.cell(run) for run in report.runs)
+
+
+def _is_as_expected(report: Report, figure: Figure) -> bool:
+    values = {figure.value(run) for run in report.runs if not run.error}
+    return figure.expected is not None and values == {figure.expected}
+
+
+def _row(report: Report, run: Run, columns: Sequence[Figure]) -> tuple[str, ...]:
+    broken = {check.figure for check in report.checks_of(run) if not check.passed}
+    first, *others = (f"{BROKEN if figure in broken else ''}{figure.cell(run)}" for figure in columns)
     return run.model_label, run.type_label, run.board_label, "failed" if run.error else first, *others
 
 
@@ -59,21 +82,25 @@ def remarks(report: Report) -> list[str]:
                 f"first mismatch: {run.label}: sample {first.sample}, output {first.output}: "
                 f"expected {_number(first.expected)}, got {_number(first.got)}"
             )
+    lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     if not report.complete:
         lines.append("not complete: the experiment was interrupted, or is still running")
     return lines + _notes(report)
 
 
 def _notes(report: Report) -> list[str]:
-    """Each note once, with the boards it is true for."""
+    return _about(report, [(f"note: {note}", run) for run in report.runs for note in run.notes])
+
+
+def _about(report: Report, told: Sequence[tuple[str, Run]]) -> list[str]:
+    """Each line once, with the boards it is true for: `note (host): ..`."""
     boards: dict[str, dict[str, None]] = {}
-    for run in report.runs:
-        for note in run.notes:
-            boards.setdefault(note, {})[run.board] = None
+    for line, run in told:
+        boards.setdefault(line, {})[run.board] = None
     every = {run.board for run in report.runs}
     return [
-        f"note: {note}" if len(where) == len(every) else f"note ({', '.join(where)}): {note}"
-        for note, where in boards.items()
+        line if len(where) == len(every) else line.replace(":", f" ({', '.join(where)}):", 1)
+        for line, where in boards.items()
     ]
 
 

@@ -12,18 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from mcusim.reports.report import Report, Run
-from mcusim.reports.table import NAMES, error_lines, failures, remarks, table
+from mcusim.reports.table import NAMES, error_lines, failures, remarks, summary, table
 from mcusim.system.names import printable
 
 NARROW_NAME = 16  # a model's name may wrap to this width
 GAP = 2  # between columns
-HYPHENATED = {"mismatches": "mis-\nmatches", "instructions": "instruc-\ntions"}
+HYPHENATED = {"mismatches": "mis-\nmatches", "instructions": "instruc-\ntions", "accuracy %": "accu-\nracy %"}
 
 
 def show(report: Report, console: Console) -> None:
     """Table, remarks, broken budgets. Nothing of the report is taken for markup: names are what users call them."""
     headings, rows = table(report)
-    console.print(Text(f"{printable(report.experiment)}: {_samples(report)}", style="bold"))
+    console.print(Text(f"{printable(report.experiment)}: {summary(report)}", style="bold"))
     styles = [_style(report, run) for run in report.runs]
     cells = [[Text(printable(cell), style) for cell in row] for style, row in zip(styles, rows, strict=True)]
     if rows and _width(headings, rows) <= console.width:
@@ -76,7 +76,7 @@ def _print_list(console: Console, headings: Sequence[str], row: Sequence[Text]) 
     for heading, cell in zip(headings[len(NAMES) :], row[len(NAMES) :], strict=True):
         word, _, unit = heading.partition(" ")
         if cell.plain:
-            figures.append(" ".join(filter(None, (word, cell.plain, unit if cell.plain[0].isdigit() else ""))))
+            figures.append(" ".join(filter(None, (word, cell.plain, unit if cell.plain[-1].isdigit() else ""))))
     for line in textwrap.wrap(", ".join(figures), console.width, initial_indent="  ", subsequent_indent="  "):
         console.print(Text(line, style))
 
@@ -90,11 +90,3 @@ def _style(report: Report, run: Run) -> str:
     if run.error or run.first_mismatch:
         return "red"
     return "yellow" if any(not check.passed for check in report.checks_of(run)) else ""
-
-
-def _samples(report: Report) -> str:
-    counts = sorted({run.samples for run in report.runs if not run.error})
-    runs = f"{len(report.runs)} run{'s' if len(report.runs) != 1 else ''}"
-    if not counts:
-        return runs
-    return f"{runs}, {' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} test samples each"

@@ -6,13 +6,13 @@ import html
 import re
 
 from mcusim.reports.report import Report
-from mcusim.reports.table import NAMES, error_lines, failures, remarks, table
+from mcusim.reports.table import NAMES, error_lines, failures, remarks, summary, table
 from mcusim.system.names import printable
 
 
 def render(report: Report) -> str:
     headings, rows = table(report)
-    lines = [f"### mcusim: {escape(report.experiment)}", ""]
+    lines = [f"### mcusim: {escape(report.experiment)}", "", f"{summary(report)}.", ""]
     if rows:
         rule = ["---" if index < len(NAMES) else "---:" for index in range(len(headings))]
         lines += [_row(headings), _row(rule), *(_row([escape(cell) for cell in row]) for row in rows), ""]

@@ -57,14 +57,17 @@ class Budget:
 class Figure(Row):
     """A Row that is a number. `word` names it in sentences.
 
-    With a `heading` it is a column of tables, whose cells `show` writes. `of` computes from a Run what no key holds;
-    such a figure is no row of the report.
+    With a `heading` it is a column of tables, whose cells `show` writes: but where each run has the `expected` value,
+    which is told above the table, or where a figure of the key `unless` is known, which tells more. `of` computes from
+    a Run what no key holds; such a figure is no row of the report.
     """
 
     junit: bool = True
     word: str = ""
     heading: str = ""
     show: Callable[[Any], str] = str
+    expected: Value = None
+    unless: str = ""
     better: Literal["higher", "lower"] | None = None
     budget: Budget | None = None
     of: Callable[[Any], Value] | None = None
@@ -79,6 +82,20 @@ class Figure(Row):
 
     def keeps(self, value: float, limit: float) -> bool:
         return value >= limit if self.better == "higher" else value <= limit
+
+    def amount(self, value: int | float) -> str:
+        """With its unit, for sentences: `latency 4.76 ms`; a share in percent."""
+        if self.unit == "share":
+            return f"{100 * value:.6g} %"
+        number = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+        return f"{number} {self.unit}" if self.unit else number
+
+    def beyond(self, value: float, limit: float) -> str:
+        """How far a value is beyond its limit: `4.8 points` of a share, `19 %` of anything else, nothing of 0."""
+        off = abs(value - limit)
+        if self.unit == "share":
+            return f"{100 * off:.3g} points"
+        return f"{100 * off / abs(limit):.3g} %" if limit else ""
 
 
 def percent(share: float) -> str:

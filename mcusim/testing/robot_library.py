@@ -255,12 +255,13 @@ def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str) ->
     """Why the run does not keep the limit, or None."""
     word, value = figure.word or figure.key, known(run, figure)
     if value is None:
-        return f"{run.label}: nobody knows {word} (engine {run.engine!r})"
+        return f"{run.label}: nobody knows {word} ({run.no_cycles or f'engine {run.engine!r}'})"
     seen = f"{run.label}: {word} {_shown(value)}"
     logger.info(f"{seen} {unit}")
     if run.complete and _RELATIONS[relation](value, limit):
         return None
-    wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip()
+    far = figure.beyond(value, limit)
+    wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip() + (f", off by {far}" if far else "")
     return wanted if run.complete else f"{wanted}, but only {run.samples} samples were run"
 
 

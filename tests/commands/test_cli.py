@@ -222,7 +222,7 @@ def test_github_gets_a_summary(engine: FakeEngine, path: Path, monkeypatch: pyte
     Path("summary.md").write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path.parent / "summary.md"))
     assert cli.execute(["run", "test.toml"]) == 0
-    assert Path("summary.md").read_text().startswith("before\n### mcusim: test\n\n| model |")
+    assert Path("summary.md").read_text().startswith("before\n### mcusim: test\n\n2 runs, 40 test samples each, 0 mis")
 
 
 def test_a_broken_budget_is_exit_code_7(engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -437,7 +437,7 @@ def test_report_works_on_the_file_alone(report: Path, capsys: pytest.CaptureFixt
 def test_report_writes_what_is_asked_for(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["report", ".", "--junit", "deep/j.xml", "--markdown", "-"]) == 0
     out = capsys.readouterr().out
-    assert "### mcusim: gestures" in out and "junit: deep/j.xml" in out and "4 runs" not in out
+    assert "### mcusim: gestures" in out and "junit: deep/j.xml" in out and "budgets: 1 of 5" not in out
     assert Path("deep/j.xml").is_file()
     assert cli.execute(["report", ".", "--junit", "j.xml", "--console"]) == 0
     assert "4 runs" in capsys.readouterr().out

@@ -88,7 +88,7 @@ def test_the_table_of_another_task_has_its_figures_and_no_accuracy(monkeypatch: 
     run = replace(good_run(), accuracy=None, accuracy_float=None, confusion=None, scores={"far_off": 0.25})
     failed = full_report().runs[-1]
     headings, rows = table.table(replace(full_report(), runs=(run, failed), checks=()))
-    assert headings[3:5] == ("far off", "mismatches")
+    assert headings[3:5] == ("far off", "ROM KiB")
     assert [row[3] for row in rows] == ["0.250", "failed"]
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mcusim.reports.report import Report
 from mcusim.reports.to_console import show
-from tests.reports.reports import empty_report, full_report, good_run, hostile_report
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
 
 Golden = Callable[[str, str], None]
 
@@ -44,9 +44,33 @@ def test_nothing_is_wider_than_the_terminal(make: Callable[[], Report], width: i
 
 
 def test_the_demo_fits_eighty_columns_as_a_table() -> None:
-    runs = tuple(good_run("cnn", kind, board) for kind in ("float32", "int8") for board in ("nucleo_l452re_p", "b"))
+    kinds, boards = ("float32", "int16", "int8"), ("nucleo_l452re_p", "sparkfun_edge")
+    runs = tuple(timed(good_run("gesture_net", kind, board)) for kind in kinds for board in boards)
     text = shown(dataclasses.replace(full_report(), runs=runs, checks=()), 80)
-    assert "mis-" in text, "headings of the table"
+    assert "accu-" in text, "headings of the table"
+    assert "6 runs, 2,947 test samples each, 0 mismatches" in text and "mis-" not in text
+    assert "instruc-" not in text, "latency tells more"
+
+
+def test_columns_that_tell_something_are_there() -> None:
+    wrong = dataclasses.replace(timed(good_run()), mismatches=3)
+    text = shown(dataclasses.replace(full_report(), runs=(wrong,), checks=()))
+    assert "mis-" in text and "mismatches" not in text
+    text = shown(dataclasses.replace(full_report(), runs=(good_run(),), checks=()))
+    assert "instruc-" in text and "1,234,567" in text
+
+
+def test_a_figure_that_broke_its_budget_is_marked() -> None:
+    text = shown(full_report())
+    assert "!23.4" in text, "ROM of 24,000 bytes"
+
+
+def test_missing_latency_says_why() -> None:
+    run = dataclasses.replace(good_run(), no_cycles="engine host has no clock to count by")
+    other = dataclasses.replace(timed(good_run("cnn", "int8", "b")), id="b")
+    assert "no latency: engine host has" in shown(dataclasses.replace(full_report(), runs=(run,), checks=()))
+    text = shown(dataclasses.replace(full_report(), runs=(run, other), checks=()))
+    assert "no latency (nucleo_l452re_p): engine host has" in text
 
 
 def test_names_are_no_markup_and_no_escape_sequences() -> None:
@@ -64,7 +88,7 @@ def test_what_a_reader_must_see() -> None:
         "error: no answer to sample 4 within 60 s in: nn_dense.h:31 hint: the firmware hangs",
         "failed: cnn, int9, sparkfun_edge",
         "first mismatch: cnn #2, int16 Q7.9 floor, sparkfun_edge: sample 17, output 2: expected -5, got 6",
-        "rom_bytes_max: 24,000 should be <= 20,000",
+        "ROM 24,000 bytes is over 20,000 bytes by 20 % (rom_bytes_max)",
         "this run has no latency",
         "budgets: 1 of 5 kept",
         "note (sparkfun_edge): linked with RAM elsewhere",
