@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import click
 
+from mcusim.commands import completion
 from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
 from mcusim.commands.export import export
@@ -62,6 +63,8 @@ for _command in (*OF_MODELS, *WHAT_THERE_IS):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The process `mcusim`."""
     _prepare_process()
+    if (answered := completion.answer(cli)) is not None:
+        sys.exit(answered)
     sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mcusim.commands import completion
 from mcusim.commands.session import Session
 from mcusim.reports import FORMATS
 
@@ -31,15 +32,35 @@ def samples(value: str) -> int | str:
 
 experiment_argument = click.argument("experiment", type=PATH, metavar="EXPERIMENT.toml")
 out_option = click.option("--out", type=PATH, metavar="DIR", help="Where everything is written [build/<experiment>].")
-model_option = click.option("--model", "models", multiple=True, metavar="M", help="Only this model (again for more).")
+model_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="M",
+    help="Only this model (again for more).",
+    shell_complete=completion.models,
+)
 type_option = click.option(
-    "--data-type", "data_types", multiple=True, metavar="T", help="Only this data type: float32, int4 .. int16."
+    "--data-type",
+    "data_types",
+    multiple=True,
+    metavar="T",
+    help="Only this data type: float32, int4 .. int16.",
+    shell_complete=completion.data_types,
 )
 board_option = click.option(
-    "--board", "boards", multiple=True, metavar="B", help="This board, by name or file, in place of the experiment's."
+    "--board",
+    "boards",
+    multiple=True,
+    metavar="B",
+    help="This board, by name or file, in place of the experiment's.",
+    shell_complete=completion.boards,
 )
 engine_option = click.option(
-    "--engine", metavar="E", help="Engine to run on: see `mcusim engines`. qemu,renode runs on both and compares."
+    "--engine",
+    metavar="E",
+    help="Engine to run on: see `mcusim engines`. qemu,renode runs on both and compares.",
+    shell_complete=completion.engines,
 )
 seed_option = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), metavar="N", help="Seed of the training.")
 samples_option = click.option(
