@@ -27,13 +27,14 @@ from mcusim.commands.inventory import boards, datasets, kernels, layers
 from mcusim.commands.profile import profile
 from mcusim.commands.report import report
 from mcusim.commands.run import build, evaluate, run, train
+from mcusim.commands.schema import schema
 from mcusim.commands.session import Session
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
 from mcusim.system.names import printable
 from mcusim.system.version import VERSION
 
 OF_MODELS = (run, train, generate, build, evaluate, profile, export, report)
-WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor)
+WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
 

@@ -1,6 +1,7 @@
-"""Words that a shell may complete: `eval "$(_MCUSIM_COMPLETE=bash_source mcusim)"` in .bashrc, or zsh_source, fish_source.
+"""Words that a shell may complete, once it was told so: `eval "$(_MCUSIM_COMPLETE=bash_source mcusim)"`.
 
-What a shell asks is in the environment; each question is a process of its own, and so nothing heavy is imported.
+(Or zsh_source, fish_source.) What a shell asks is in the environment; each question is a process of its own, and so
+nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -61,9 +62,11 @@ def _models(context: click.Context) -> Sequence[str]:
     from mcusim.experiment.read import open_experiment
     from mcusim.system.errors import McusimError
 
+    named = [word for word in context.args if word.endswith(".toml")]  # click gives up at an option without its value
+    path = context.params.get("experiment") or next(iter(named), None)
     try:
-        return [model.name for model in open_experiment(Path(context.params["experiment"])).models]
-    except (McusimError, KeyError, TypeError):
+        return [model.name for model in open_experiment(Path(path)).models] if path else ()
+    except McusimError:
         return ()
 
 

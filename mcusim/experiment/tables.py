@@ -129,6 +129,19 @@ def _pairs(table: Any) -> Any:
     return tuple(table.items()) if isinstance(table, dict) else table
 
 
+def _types_by_layer(schema: dict[str, Any]) -> None:
+    """As a table, which is how it is written."""
+    del schema["items"], schema["default"]
+    schema |= {"type": "object", "additionalProperties": {"enum": list(INTEGER_TYPES)}}
+
+
+def _kernels_by_layer(schema: dict[str, Any]) -> None:
+    words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    arms = [*words["anyOf"], {"type": "object", "additionalProperties": words}]
+    schema.clear()
+    schema |= {"anyOf": arms, "default": "auto", "description": WANTED}
+
+
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
@@ -140,13 +153,21 @@ class Quantization(Table):
         **dict.fromkeys(("mode", "method", "granularity"), "scheme"),
     }
 
-    data_type: Annotated[str, AfterValidator(lambda name: known(name, DATA_TYPES, "data type", TYPE_SYNONYMS))]
-    scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] = "per-layer"
+    data_type: Annotated[
+        str,
+        AfterValidator(lambda name: known(name, DATA_TYPES, "data type", TYPE_SYNONYMS)),
+        Field(json_schema_extra={"enum": list(DATA_TYPES)}),
+    ]
+    scheme: Annotated[
+        str,
+        AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme")),
+        Field(json_schema_extra={"enum": list(SCHEMES)}),
+    ] = "per-layer"
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     calibration_samples: Count = 1000
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
-        default=(), description='a table, for example { conv1 = "int16" }'
+        default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
     )
 
     @field_validator("layers")
@@ -211,7 +232,9 @@ class Target(Table):
         default=None, description="a whole number from 1; leave it out for one for each core"
     )
     stall_s: Positive = 60.0
-    kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(default=KernelChoice(), description=WANTED)
+    kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(
+        default=KernelChoice(), description=WANTED, json_schema_extra=_kernels_by_layer
+    )
 
     @property
     def engines(self) -> tuple[str, ...]:

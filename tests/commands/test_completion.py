@@ -23,7 +23,7 @@ def asked(words: str, folder: Path, instruction: str = BASH) -> list[str]:
     command = [sys.executable, "-m", "mcusim"]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.stderr == "" and done.returncode == 0
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
 @pytest.fixture

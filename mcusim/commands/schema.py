@@ -1,0 +1,27 @@
+"""schema: JSON Schema of the files that people write, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mcusim.commands.session import Session
+
+
+@click.command()
+@click.argument("kind", metavar="[experiment|board|chip|report]", default="experiment")
+@click.pass_obj
+def schema(session: Session, /, kind: str) -> None:
+    """Print the JSON Schema of a kind of file.
+
+    An editor that knows it completes and checks experiment.toml while it is written: docs/experiment.md tells how.
+    """
+    from mcusim.experiment.schema import SCHEMAS
+    from mcusim.system.errors import ConfigurationError, suggestion
+
+    if kind not in SCHEMAS:
+        raise ConfigurationError(f"there is no schema of {kind!r}", hint=suggestion(kind, SCHEMAS))
+    click.echo(json.dumps(SCHEMAS[kind](), indent=1))
