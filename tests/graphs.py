@@ -78,6 +78,18 @@ class Builder:
         point = self.weights(*(1,) * rank, channels, filters, fan_in=channels)
         return self.add(f"SeparableConv{rank}D", arrays=(deep, point, self.bias(filters)), **config)
 
+    def transposed(self, filters: int, size: int = 3, **config: Any) -> str:
+        shape = self.last.shape
+        rank, channels = len(shape) - 1, shape[-1]
+        kernel = self.weights(*(size,) * rank, filters, channels, fan_in=size**rank * channels)
+        return self.add(f"Conv{rank}DTranspose", arrays=(kernel, self.bias(filters)), **config)
+
+    def around(self, *kinds: str, arrays: tuple[Array, ...] = (), **config: Any) -> str:
+        """TimeDistributed of each kind, all with the same config."""
+        for kind in kinds:
+            self.add("TimeDistributed", arrays=arrays, layer={"class_name": kind, "config": config})
+        return self.last.name
+
     def dense(self, units: int, **config: Any) -> str:
         inputs = self.last.shape[-1]
         return self.add("Dense", arrays=(self.weights(inputs, units, fan_in=inputs), self.bias(units)), **config)
@@ -181,7 +193,42 @@ def _simple(builder: Builder, draw: st.DrawFn) -> None:
         builder.add("Softmax", axis=-1)
 
 
+def _dilated(builder: Builder, draw: st.DrawFn) -> None:
+    make = draw(st.sampled_from([builder.depthwise, lambda size, **config: builder.conv(2, size, **config)]))
+    make(draw(st.integers(1, 3)), padding="same", dilation_rate=draw(st.integers(1, 3)))
+
+
+def _transposed(builder: Builder, draw: st.DrawFn) -> None:
+    if max(builder.last.shape[:-1]) > 16:
+        return
+    size, strides = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    padding = draw(st.sampled_from(["same", "valid"]))
+    builder.transposed(draw(st.integers(1, 4)), size, strides=strides, padding=padding)
+
+
+def _moving(builder: Builder, draw: st.DrawFn) -> None:
+    shape = builder.last.shape
+    rank = len(shape) - 1
+    kind = draw(st.sampled_from(["Permute", "Cropping", "UpSampling"]))
+    if kind == "Permute":
+        builder.add("Permute", dims=draw(st.permutations(range(1, rank + 2))))
+    elif kind == "Cropping" and min(shape[:-1]) >= 3:
+        ends = st.tuples(st.integers(0, 1), st.integers(0, 1))
+        builder.add(f"Cropping{rank}D", cropping=draw(ends) if rank == 1 else (draw(ends), draw(ends)))
+    elif kind == "UpSampling" and max(shape[:-1]) <= 16:
+        how = draw(st.sampled_from(["nearest", "bilinear"])) if rank == 2 else "nearest"
+        builder.add(f"UpSampling{rank}D", size=draw(st.integers(1, 3)), interpolation=how)
+
+
+def _joined_along(builder: Builder, draw: st.DrawFn) -> None:
+    start = builder.last
+    other = builder.conv(start.shape[-1], 1, start.name)
+    if start.elements <= 2000:
+        builder.add("Concatenate", other, start.name, axis=draw(st.integers(1, len(start.shape))))
+
+
 MOVES = (_convolution, _grouped, _depthwise, _separable, _residual, _branches, _pooling, _padding, _simple)
+MOVES += (_dilated, _transposed, _moving, _joined_along)
 
 
 def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:

@@ -1,4 +1,4 @@
-/* Convolution over channels-last planes, with strides, zero padding and groups. 1D data is a plane of height 1. */
+/* Convolution over channels-last planes, with strides, zero padding, dilation and groups. 1D data is a plane of height 1. */
 #ifndef NN_CONVOLUTION_H
 #define NN_CONVOLUTION_H
 
@@ -10,6 +10,7 @@ typedef struct {
     int output_height, output_width, output_channels;
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
+    int gap_height, gap_width; /* positions between two taps: dilation - 1 */
     int groups;
     NN_FINISH
 } nn_convolution_t;
@@ -20,9 +21,11 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
                                                  const nn_convolution_t p)
 {
     for (int row = rows.first; row < rows.end; row++) {
-        const number_t *x = input + ((rows.start + row) * p.input_width + columns.start + columns.first) * p.input_channels;
+        const int y = rows.start + row * (p.gap_height + 1);
+        const int first = columns.start + columns.first * (p.gap_width + 1);
+        const number_t *x = input + (y * p.input_width + first) * p.input_channels;
         const number_t *w = filter + (row * p.window_width + columns.first) * channels;
-        if (p.groups == 1) { /* taps side by side in both arrays: one scalar product */
+        if (p.groups == 1 && p.gap_width == 0) { /* taps side by side in both arrays: one scalar product */
             const int count = (columns.end - columns.first) * channels;
             for (int i = 0; i < count; i++) {
                 sum += (accumulator_t)w[i] * x[i];
@@ -33,7 +36,7 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
                     sum += (accumulator_t)w[i] * x[i];
                 }
                 w += channels;
-                x += p.input_channels;
+                x += (p.gap_width + 1) * p.input_channels;
             }
         }
     }
@@ -47,9 +50,11 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *re
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;
     const int taps = p.window_height * p.window_width * channels;
     for (int y = 0; y < p.output_height; y++) {
-        const nn_range_t rows = nn_range(y * p.stride_height - p.padding_top, p.window_height, p.input_height);
+        const nn_range_t rows =
+            nn_dilated_range(y * p.stride_height - p.padding_top, p.window_height, p.gap_height + 1, p.input_height);
         for (int x = 0; x < p.output_width; x++) {
-            const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
+            const nn_range_t columns =
+                nn_dilated_range(x * p.stride_width - p.padding_left, p.window_width, p.gap_width + 1, p.input_width);
             for (int filter = 0; filter < p.output_channels; filter++) {
                 const accumulator_t sum =
                     NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcusim.layers.planes import plane
+from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.program import Constant, KernelCall, LayerCode
 
@@ -40,4 +40,10 @@ def window_fields(shape: Any, output: Any, size: Any, strides: Any, padding: Any
     fields |= {"window_height": size[0], "window_width": size[1]}
     fields |= {"stride_height": strides[0], "stride_width": strides[1]}
     fields |= {"padding_top": padding[0][0], "padding_left": padding[1][0]}
+    return {name: value for name, value in fields.items() if value}
+
+
+def gaps(dilation: Pair) -> Fields:
+    """How many positions lie between two taps of a window."""
+    fields = {"gap_height": dilation[0] - 1, "gap_width": dilation[1] - 1}
     return {name: value for name, value in fields.items() if value}

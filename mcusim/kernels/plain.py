@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, one, weighted_sum, window_fields
+from mcusim.kernels import plain_spatial
+from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
@@ -54,13 +56,15 @@ def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> LayerCode
 
 
 def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
-    calls, offset, channels = [], 0, layer.shape[-1]
+    calls, offset = [], 0
+    rows = math.prod(layer.shape[: layer.axis])
+    channels = layer.elements // rows
     for index, part in enumerate(inputs):
-        fields: Fields = {"rows": layer.elements // channels, "channels": part.shape[-1]}
+        fields: Fields = {"rows": rows, "channels": part.elements // rows}
         fields |= {"output_channels": channels, "offset": offset}
         fields |= layer.conversions[index].fields() if layer.conversions else {}
         calls.append(KernelCall("concatenate", (f"inputs[{index}]", "output"), fields))
-        offset += part.shape[-1]
+        offset += part.elements // rows
     return LayerCode(tuple(calls))
 
 
@@ -72,7 +76,7 @@ def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
 
 def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
-    return weighted_sum(layer, "convolution", {**window, "groups": layer.groups})
+    return weighted_sum(layer, "convolution", {**window, **gaps(layer.dilation), "groups": layer.groups})
 
 
 def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
@@ -135,4 +139,5 @@ _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     Reshape: _reshape,
     Softmax: _softmax,
     ZeroPadding: _zero_padding,
+    **plain_spatial.CODE,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcusim.graph import Layer
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.convolution import Convolution
@@ -14,6 +15,8 @@ from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
+from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
 
 LAYERS: tuple[type[Layer], ...] = (
@@ -21,6 +24,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Add,
     AveragePooling,
     BatchNormalization,
+    BilinearUpSampling,
     Concatenate,
     Convert,
     Convolution,
@@ -29,5 +33,7 @@ LAYERS: tuple[type[Layer], ...] = (
     ReLU,
     Reshape,
     Softmax,
+    StridedCopy,
+    TransposedConvolution,
     ZeroPadding,
 )

@@ -1,4 +1,4 @@
-"""Concatenate along the channels."""
+"""Concatenate along one axis, the channels as a rule."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from mcusim.system.arrays import Array
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Concatenate(Layer):
-    """Inputs (..., channels) of equal leading shape. `conversions` of each input bring integers to one scale."""
+    """Inputs of equal shape but for `axis` (0 is the first behind the batch).
+
+    `conversions` of each input bring integers to one scale.
+    """
+
+    axis: int = -1
 
     conversions: tuple[Conversion, ...] = ()
 
     def run(self, *inputs: Array) -> Array:
         if self.conversions:
             inputs = tuple(conversion.apply(x) for conversion, x in zip(self.conversions, inputs, strict=True))
-        return np.concatenate(inputs, axis=-1)
+        return np.concatenate(inputs, axis=self.axis + (self.axis >= 0))
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         numbers = scheme.joined(inputs)

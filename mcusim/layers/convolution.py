@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, windows
+from mcusim.layers.planes import NO_DILATION, NO_PADDING, Padding, Pair, plane, windows
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
 
@@ -19,6 +19,7 @@ class Convolution(WeightedSum):
     input_shape: Shape
     strides: Pair = (1, 1)
     padding: Padding = NO_PADDING
+    dilation: Pair = NO_DILATION
     groups: int = 1
 
     @property
@@ -38,7 +39,7 @@ class Convolution(WeightedSum):
     def run(self, *inputs: Array) -> Array:
         x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape)))
         filters, rows, columns, channels = self.kernel.shape
-        view = windows(x, (rows, columns), self.strides, self.padding, 0)
+        view = windows(x, (rows, columns), self.strides, self.padding, 0, self.dilation)
         # (group, positions, taps) @ (group, taps, filters of the group)
         taps = view.reshape(*view.shape[:5], self.groups, channels).transpose(5, 0, 1, 2, 3, 4, 6)
         taps = taps.reshape(self.groups, -1, rows * columns * channels)

@@ -13,6 +13,7 @@ from mcusim.system.arrays import Array
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 NO_PADDING: Padding = ((0, 0), (0, 0))
+NO_DILATION: Pair = (1, 1)
 
 
 def plane(shape: Shape) -> tuple[int, int, int]:
@@ -43,9 +44,15 @@ def output_plane(shape: Shape, size: Pair, strides: Pair, padding: Padding) -> P
     return (rows, columns) if min(rows, columns) >= 1 else None
 
 
-def windows(x: Array, size: Pair, strides: Pair, padding: Padding, fill: float) -> Array:
+def reach(size: Pair, dilation: Pair) -> Pair:
+    """How far a window stretches whose taps lie `dilation` apart."""
+    return ((size[0] - 1) * dilation[0] + 1, (size[1] - 1) * dilation[1] + 1)
+
+
+def windows(x: Array, size: Pair, strides: Pair, padding: Padding, fill: float, dilation: Pair = NO_DILATION) -> Array:
     """(batch, height, width, channels) -> view (batch, rows, columns, *size, channels) of the padded planes."""
     if any(map(any, padding)):
         x = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=fill)
-    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(1, 2))[:, :: strides[0], :: strides[1]]
+    view = np.lib.stride_tricks.sliding_window_view(x, reach(size, dilation), axis=(1, 2))
+    view = view[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
     return np.asarray(view.transpose(0, 1, 2, 4, 5, 3))

@@ -19,6 +19,7 @@ from mcusim.layers.dense import Dense
 from mcusim.layers.pooling import Pooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
+from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.numbers.numbers import LINEAR
@@ -88,7 +89,7 @@ def merge_padding(first: Layer, second: Layer) -> Layer | None:
 
 def merge_normalization(first: Layer, second: Layer) -> Layer | None:
     """Convolution or dense + batch normalization -> the same sum with scaled weights."""
-    if not isinstance(second, BatchNormalization) or not isinstance(first, (Convolution, Dense)):
+    if not isinstance(second, BatchNormalization) or not isinstance(first, (Convolution, Dense, TransposedConvolution)):
         return None
     if first.activation != LINEAR or second.activation != LINEAR:
         return None

@@ -24,6 +24,18 @@ def _concatenate(b: Builder, start: str) -> None:
     b.add("Concatenate", b.conv(2, 1, start), start)
 
 
+def _concatenate_along(b: Builder, axis: int) -> None:
+    start = b.last.name
+    b.add("Concatenate", b.conv(2, 1, start), b.add("ReLU", start), start, axis=axis)
+
+
+def _shuffle(b: Builder) -> None:
+    """The channels of ShuffleNet: groups of 3 as groups of 2."""
+    b.add("Reshape", target_shape=(4, 3, 2, 3))
+    b.add("Permute", dims=(1, 2, 4, 3))
+    b.add("Reshape", target_shape=(4, 3, 6))
+
+
 CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Dense": ((7,), lambda b: b.dense(5, activation="relu")),
     "Dense on planes": ((5, 3), lambda b: b.dense(4)),
@@ -31,9 +43,19 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Conv1D causal": ((9, 3), lambda b: b.conv(4, 3, padding="causal")),
     "Conv1D stride": ((9, 3), lambda b: b.conv(4, 4, strides=2, padding="same", activation="relu6")),
     "Conv1D longer than its input": ((2, 3), lambda b: b.conv(4, 5, padding="same")),
+    "Conv1D dilation": ((11, 3), lambda b: b.conv(4, 3, padding="same", dilation_rate=2)),
+    "Conv1D causal dilation": ((9, 3), lambda b: b.conv(4, 3, padding="causal", dilation_rate=3)),
+    "Conv1D dilation beyond its input": ((4, 3), lambda b: b.conv(4, 5, padding="same", dilation_rate=7)),
+    "Conv2D dilation": ((7, 6, 2), lambda b: b.conv(3, 3, padding="same", dilation_rate=(2, 1))),
+    "Conv2D groups dilation": ((7, 6, 3), lambda b: b.conv(6, 2, groups=3, dilation_rate=(1, 3))),
+    "Conv1DTranspose": ((5, 3), lambda b: b.transposed(4, 3, strides=2, padding="same", activation="relu")),
+    "Conv1DTranspose dilation": ((5, 3), lambda b: b.transposed(4, 3, dilation_rate=2)),
+    "Conv2DTranspose": ((3, 4, 2), lambda b: b.transposed(3, 3, strides=(2, 3))),
+    "Conv2DTranspose gaps": ((3, 4, 2), lambda b: b.transposed(3, 2, strides=3, padding="same", output_padding=1)),
     "Conv2D same": ((5, 6, 2), lambda b: b.conv(3, 3, padding="same")),
     "Conv2D groups": ((5, 6, 3), lambda b: b.conv(6, 2, groups=3, strides=2)),
     "DepthwiseConv1D": ((7, 3), lambda b: b.depthwise(3, 2)),
+    "DepthwiseConv2D dilation": ((7, 5, 3), lambda b: b.depthwise(3, padding="same", dilation_rate=2)),
     "DepthwiseConv2D": ((7, 5, 3), lambda b: b.depthwise(3, padding="same", activation="relu")),
     "SeparableConv1D": ((7, 3), lambda b: b.separable(4)),
     "SeparableConv2D": ((7, 5, 3), lambda b: b.separable(4, padding="same", activation="relu6")),
@@ -55,7 +77,21 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Reshape": ((4, 3), lambda b: b.add("Reshape", target_shape=(2, -1))),
     "ZeroPadding1D": ((4, 3), lambda b: b.add("ZeroPadding1D", padding=(1, 2))),
     "ZeroPadding2D": ((4, 3, 2), lambda b: b.add("ZeroPadding2D", padding=((1, 2), (0, 1)))),
+    "Cropping1D": ((7, 3), lambda b: b.add("Cropping1D", cropping=(1, 2))),
+    "Cropping2D": ((5, 6, 2), lambda b: b.add("Cropping2D", cropping=((0, 2), (2, 1)))),
+    "Permute": ((4, 3), lambda b: b.add("Permute", dims=(2, 1))),
+    "Permute images": ((4, 3, 2), lambda b: b.add("Permute", dims=(3, 1, 2))),
+    "Permute channels": ((4, 3, 6), _shuffle),
+    "Permute nothing": ((4, 3, 1), lambda b: b.add("Permute", dims=(1, 3, 2))),
+    "RepeatVector": ((5,), lambda b: b.add("RepeatVector", n=3)),
+    "UpSampling1D": ((4, 3), lambda b: b.add("UpSampling1D", size=3)),
+    "UpSampling2D": ((3, 4, 2), lambda b: b.add("UpSampling2D", size=(2, 3))),
+    "UpSampling2D bilinear": ((3, 4, 2), lambda b: b.add("UpSampling2D", size=(2, 3), interpolation="bilinear")),
+    "UpSampling2D bilinear lines": ((1, 4, 2), lambda b: b.add("UpSampling2D", size=(1, 5), interpolation="bilinear")),
+    "TimeDistributed": ((4, 3), lambda b: b.around("Flatten", "Activation", activation="relu")),
     "Add": ((4, 3), lambda b: _add(b, b.last.name)),
+    "Concatenate rows": ((4, 3, 2), lambda b: _concatenate_along(b, 1)),
+    "Concatenate columns": ((4, 3, 2), lambda b: _concatenate_along(b, -2)),
     "Concatenate": ((4, 3), lambda b: _concatenate(b, b.last.name)),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
-from mcusim.models.keras import windows
+from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.models.keras import spatial, windows, wrappers
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
@@ -85,22 +87,27 @@ def _add(keras: KerasLayer) -> list[Layer]:
 
 
 def _concatenate(keras: KerasLayer) -> list[Layer]:
-    shapes, axis = keras.shapes, keras.config.get("axis", -1)
-    if axis not in (-1, len(shapes[0])) or len({shape[:-1] for shape in shapes}) > 1:
+    shapes, given = keras.shapes, keras.config.get("axis", -1)
+    rank = len(shapes[0])
+    axis = given - 1 if type(given) is int and given > 0 else given + rank if type(given) is int else rank
+    if not 0 <= axis < rank or given == 0 or len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) > 1:
         joined = ", ".join(map(str, shapes))
-        raise keras.refused(f"joins {joined} along axis {axis}", "concatenate along the last axis (channels last)")
-    channels = sum(shape[-1] for shape in shapes)
-    return [Concatenate(name=keras.name, inputs=keras.inputs, shape=(*shapes[0][:-1], channels))]
+        raise keras.refused(f"joins {joined} along axis {given}", "its inputs may differ in that axis alone")
+    shape = (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
+    return [Concatenate(name=keras.name, inputs=keras.inputs, shape=shape, axis=axis)]
 
 
 def _reshape(keras: KerasLayer) -> list[Layer]:
     windows.check_channels_last(keras)
     elements = int(np.prod(keras.shape))
-    shape = [elements] if keras.kind == "Flatten" else [int(size) for size in keras.config["target_shape"]]
+    target = [elements] if keras.kind == "Flatten" else keras.config.get("target_shape")
+    if not isinstance(target, (list, tuple)) or any(type(size) is not int for size in target):
+        raise keras.wrong(f"target_shape is {target!r}", "use whole numbers")
+    shape = list(target)
     if shape.count(-1) == 1:
-        shape[shape.index(-1)] = elements // max(1, -int(np.prod(shape)))
-    if int(np.prod(shape)) != elements or not 1 <= len(shape) <= 3:
-        hint = "use one to three axes and the same number of elements"
+        shape[shape.index(-1)] = elements // max(1, -math.prod(shape))
+    if math.prod(shape) != elements or not 1 <= len(shape) <= MOST_AXES or min(shape) < 1:
+        hint = f"use one to {MOST_AXES} axes and the same number of elements"
         raise keras.refused(f"turns {keras.shape} into {tuple(shape)}", hint)
     return [Reshape(name=keras.name, inputs=keras.inputs, shape=tuple(shape))]
 
@@ -149,5 +156,8 @@ CONVERTERS: Mapping[str, Converter] = {
     **{name: _activated(convert) for name, convert in windows.CONVOLUTIONS.items()},
     **windows.POOLINGS,
     **windows.PADDINGS,
+    **{name: _activated(convert) for name, convert in spatial.TRANSPOSED.items()},
+    **spatial.MOVING,
+    "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),
 }
 KERAS_NAMES = tuple(sorted({*CONVERTERS, *IDENTITIES, "InputLayer"}))

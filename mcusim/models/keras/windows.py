@@ -11,11 +11,20 @@ import numpy as np
 from mcusim.graph import Layer, Shape
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
-from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, same_padding, shape_like
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, reach, same_padding, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.reshape import Reshape
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.system.arrays import Array
+
+
+def check_plane(keras: KerasLayer) -> None:
+    """Raises ModelError unless the layer gets (samples, channels) or (height, width, channels), as its kind says."""
+    check_channels_last(keras)
+    if f"{keras.rank}D" not in keras.kind or keras.rank not in (1, 2):
+        shape = "(samples, channels)" if "1D" in keras.kind else "(height, width, channels)"
+        raise keras.refused(f"gets {keras.shape}", f"give it {shape}")
 
 
 def check_channels_last(keras: KerasLayer) -> None:
@@ -23,14 +32,21 @@ def check_channels_last(keras: KerasLayer) -> None:
         raise keras.refused("is channels first", "train with data_format='channels_last'")
 
 
-def _pair(value: Any, rank: int) -> Pair:
-    """A Keras size (int or sequence) for 1D or 2D -> (vertical, horizontal)."""
-    sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
-    return (1, int(sizes[0])) if rank == 1 else (int(sizes[0]), int(sizes[1]))
+def pair(keras: KerasLayer, key: str, *, default: Any = 1, lowest: int = 1, other: int = 1) -> Pair:
+    """A Keras size (int or sequence) for 1D or 2D -> (vertical, horizontal); in 1D the vertical one is `other`."""
+    value = keras.config.get(key, default)
+    sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * keras.rank
+    if len(sizes) != keras.rank or any(type(size) is not int or size < lowest for size in sizes):
+        raise keras.wrong(f"{key} is {value!r}", f"use whole numbers from {lowest} on, one for each axis")
+    return (other, sizes[0]) if keras.rank == 1 else (sizes[0], sizes[1])
+
+
+def dilation_of(keras: KerasLayer) -> Pair:
+    return pair(keras, "dilation_rate")
 
 
 def _padding(keras: KerasLayer, size: Pair, strides: Pair) -> Padding:
-    """Keras' `valid`, `same` or `causal` as explicit counts."""
+    """Keras' `valid`, `same` or `causal` as explicit counts, for windows that reach so far."""
     mode = keras.config["padding"]
     if mode == "valid":
         return NO_PADDING
@@ -52,17 +68,27 @@ def _output_plane(keras: KerasLayer, size: Pair, strides: Pair, padding: Padding
 # -- sums --------------------------------------------------------------------------------------------------------------
 
 
-def _bias(keras: KerasLayer, index: int, outputs: int) -> dict[str, Any]:
+def bias(keras: KerasLayer, index: int, outputs: int) -> dict[str, Any]:
     has_bias = bool(keras.config["use_bias"])
     return {"bias": keras.weight(index) if has_bias else np.zeros(outputs, np.float32), "has_bias": has_bias}
 
 
 def dense(keras: KerasLayer) -> list[Layer]:
     kernel = keras.weight(0).T
-    given: dict[str, Any] = {"name": keras.name, "inputs": keras.inputs, **_bias(keras, 1, len(kernel))}
+    given: dict[str, Any] = {"name": keras.name, "inputs": keras.inputs, **bias(keras, 1, len(kernel))}
     if len(keras.shape) == 1:
         return [Dense(**given, shape=(len(kernel),), kernel=kernel)]
+    if len(keras.shape) > 3:
+        return _dense_on_more_axes(keras, given, kernel)
     return [_pointwise(given, keras.shape, kernel)]
+
+
+def _dense_on_more_axes(keras: KerasLayer, given: Mapping[str, Any], kernel: Array) -> list[Layer]:
+    rows = (int(np.prod(keras.shape[:-1])), keras.shape[-1])
+    flat = Reshape(name=f"{keras.name}_rows", inputs=keras.inputs, shape=rows)
+    made = _pointwise({**given, "inputs": (flat.name,)}, rows, kernel)
+    shape = (*keras.shape[:-1], len(kernel))
+    return [flat, made, Reshape(name=f"{keras.name}_shape", inputs=(made.name,), shape=shape)]
 
 
 def _pointwise(given: Mapping[str, Any], shape: Shape, kernel: Array) -> Convolution:
@@ -73,24 +99,21 @@ def _pointwise(given: Mapping[str, Any], shape: Shape, kernel: Array) -> Convolu
 
 def _spatial(keras: KerasLayer) -> Array:
     """Keras' first kernel (rows, columns, channels / groups, filters); 1D is a plane of height 1."""
-    check_channels_last(keras)
-    dilation = keras.config.get("dilation_rate", 1)
-    if any(rate != 1 for rate in (dilation if isinstance(dilation, (list, tuple)) else [dilation])):
-        raise keras.wrong(f"dilation {dilation} is not supported", "use dilation_rate=1")
+    check_plane(keras)
     kernel = keras.weight(0)
     return kernel.reshape(1, *kernel.shape) if keras.rank == 1 else kernel
 
 
 def _convolution(keras: KerasLayer) -> list[Layer]:
     spatial = _spatial(keras)
-    given = {"name": keras.name, **_bias(keras, 1, spatial.shape[3])}
+    given = {"name": keras.name, **bias(keras, 1, spatial.shape[3])}
     return [_sliding(keras, given, spatial, int(keras.config.get("groups", 1)))]
 
 
 def _depthwise(keras: KerasLayer) -> list[Layer]:
     spatial = _spatial(keras)
     flat = _depthwise_kernel(spatial)
-    return [_sliding(keras, {"name": keras.name, **_bias(keras, 1, flat.shape[3])}, flat, spatial.shape[2])]
+    return [_sliding(keras, {"name": keras.name, **bias(keras, 1, flat.shape[3])}, flat, spatial.shape[2])]
 
 
 def _separable(keras: KerasLayer) -> list[Layer]:
@@ -101,7 +124,7 @@ def _separable(keras: KerasLayer) -> list[Layer]:
     depthwise = _sliding(keras, {"name": name, **none}, flat, spatial.shape[2])
     point = keras.weight(1)
     kernel = np.ascontiguousarray(point.reshape(-1, point.shape[-1]).T)
-    given = {"name": keras.name, "inputs": (name,), **_bias(keras, 2, len(kernel))}
+    given = {"name": keras.name, "inputs": (name,), **bias(keras, 2, len(kernel))}
     return [depthwise, _pointwise(given, depthwise.shape, kernel)]
 
 
@@ -113,7 +136,8 @@ def _depthwise_kernel(spatial: Array) -> Array:
 
 def _sliding(keras: KerasLayer, given: Mapping[str, Any], spatial: Array, groups: int) -> Convolution:
     """A convolution from a kernel (rows, columns, channels / groups, filters)."""
-    size, strides = (spatial.shape[0], spatial.shape[1]), _pair(keras.config["strides"], keras.rank)
+    dilation, strides = dilation_of(keras), pair(keras, "strides")
+    size = reach((spatial.shape[0], spatial.shape[1]), dilation)
     padding = _padding(keras, size, strides)
     return Convolution(
         **given,
@@ -123,6 +147,7 @@ def _sliding(keras: KerasLayer, given: Mapping[str, Any], spatial: Array, groups
         kernel=np.ascontiguousarray(spatial.transpose(3, 0, 1, 2)),
         strides=strides,
         padding=padding,
+        dilation=dilation,
         groups=groups,
     )
 
@@ -131,14 +156,14 @@ def _sliding(keras: KerasLayer, given: Mapping[str, Any], spatial: Array, groups
 
 
 def _pooling(kind: type[Pooling], keras: KerasLayer) -> list[Layer]:
-    check_channels_last(keras)
+    check_plane(keras)
     is_global = keras.kind.startswith("Global")
     if is_global:
         size = strides = plane(keras.shape)[:2]
         padding = NO_PADDING
     else:
-        size = _pair(keras.config["pool_size"], keras.rank)
-        strides = _pair(keras.config["strides"] or keras.config["pool_size"], keras.rank)
+        size = pair(keras, "pool_size")
+        strides = pair(keras, "strides") if keras.config.get("strides") else size
         padding = _padding(keras, size, strides)
     shape = shape_like(keras.rank, *_output_plane(keras, size, strides, padding), keras.shape[-1])
     if is_global and not keras.config.get("keepdims"):
@@ -148,18 +173,25 @@ def _pooling(kind: type[Pooling], keras: KerasLayer) -> list[Layer]:
 
 
 def _zero_padding(keras: KerasLayer) -> list[Layer]:
-    check_channels_last(keras)
-    padding = _ends(keras.config["padding"], keras.rank)
+    check_plane(keras)
+    padding = ends(keras, "padding")
     height, width, channels = plane(keras.shape)
     shape = shape_like(keras.rank, height + sum(padding[0]), width + sum(padding[1]), channels)
     return [ZeroPadding(name=keras.name, inputs=keras.inputs, shape=shape, input_shape=keras.shape, padding=padding)]
 
 
-def _ends(padding: Any, rank: int) -> Padding:
+def ends(keras: KerasLayer, key: str) -> Padding:
     """Keras' int, (a, b) or ((top, bottom), (left, right))."""
-    sides = (0, padding) if rank == 1 else (padding, padding) if isinstance(padding, int) else padding
-    (top, bottom), (left, right) = ((side, side) if isinstance(side, int) else side for side in sides)
-    return ((int(top), int(bottom)), (int(left), int(right)))
+    value: Any = keras.config.get(key)
+    sides: Any = (0, value) if keras.rank == 1 else (value, value) if isinstance(value, int) else value
+    try:
+        pairs = [(side, side) if isinstance(side, int) else tuple(side) for side in sides]
+        (top, bottom), (left, right) = pairs
+    except (TypeError, ValueError):
+        top = None
+    if top is None or any(type(count) is not int or count < 0 for count in (top, bottom, left, right)):
+        raise keras.wrong(f"{key} is {value!r}", "use a count, or a pair of counts for each axis")
+    return ((top, bottom), (left, right))
 
 
 Converters = Mapping[str, Callable[[KerasLayer], list[Layer]]]

@@ -1,0 +1,44 @@
+"""Plain C of the layers that move or spread numbers in a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
+from mcusim.kernels.kernel import Inputs
+from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers.planes import NO_PADDING
+from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.program import LayerCode
+
+
+def _bilinear_up_sampling(layer: BilinearUpSampling, inputs: Inputs) -> LayerCode:
+    height, width, channels = layer.input_shape
+    fields: Fields = {"input_height": height, "input_width": width, "channels": channels}
+    fields |= {"size_height": layer.size[0], "size_width": layer.size[1]}
+    return one("bilinear_up_sampling", fields | ({} if layer.averaging is None else layer.averaging.fields()))
+
+
+def _strided_copy(layer: StridedCopy, inputs: Inputs) -> LayerCode:
+    sizes, strides = joined(layer.sizes, layer.strides)
+    missing = MOST_AXES - len(sizes)
+    fields: Fields = {"sizes": (1,) * missing + sizes, "strides": (0,) * missing + strides}
+    return one("strided_copy", fields | ({"offset": layer.offset} if layer.offset else {}))
+
+
+def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> LayerCode:
+    size = layer.kernel.shape[1:3]
+    fields = window_fields(layer.input_shape, layer.shape, size, layer.strides, NO_PADDING)
+    cut = {"cut_top": layer.cut[0], "cut_left": layer.cut[1]}
+    fields |= {name: value for name, value in cut.items() if value}
+    return weighted_sum(layer, "transposed_convolution", {**fields, **gaps(layer.dilation)})
+
+
+CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
+    BilinearUpSampling: _bilinear_up_sampling,
+    StridedCopy: _strided_copy,
+    TransposedConvolution: _transposed_convolution,
+}
