@@ -25,8 +25,8 @@ def _concatenate(b: Builder, start: str) -> None:
 
 
 def _concatenate_along(b: Builder, axis: int) -> None:
-    start = b.last.name
-    b.add("Concatenate", b.conv(2, 1, start), b.add("ReLU", start), start, axis=axis)
+    start, channels = b.last.name, b.last.shape[-1]
+    b.add("Concatenate", b.conv(channels, 1, start), b.add("ReLU", start), start, axis=axis)
 
 
 def _shuffle(b: Builder) -> None:
