@@ -15,11 +15,15 @@ from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, Model, Quantization, Target
 from mcusim.line.case import Bench, Setting, evenly, ready_model
+from mcusim.line.preflight import check_line
+from mcusim.line.stages import STAGES
+from mcusim.line.trained import stamp
 from mcusim.line.watcher import Silent
 from mcusim.models.source import Source
 from mcusim.pipeline import run
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
+from mcusim.training import keras_setup
 from tests.lines import SAMPLES, FakeEngine, FakeStages, dataset, experiment, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
@@ -157,6 +161,26 @@ def test_a_missing_engine_is_told_before_anything_takes_long(engine: FakeEngine,
     with pytest.raises(MissingToolError, match="not installed"):
         run(experiment(tmp_path), tmp_path / "out", listener)
     assert listener.stages == []
+
+
+def test_all_that_is_missing_is_told_at_once(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.absent = MissingToolError("'qemu' is not installed", hint="apt-get install qemu")
+    absent = MissingToolError("training needs keras, which is not installed", hint="pip install mcusim[train]")
+    monkeypatch.setattr(keras_setup, "missing", lambda: absent)
+    to_train = experiment(tmp_path, models=(Model(name="a", architecture="cnn"),))
+    with pytest.raises(MissingToolError, match="qemu") as caught:
+        run(to_train, tmp_path / "out", Silent())
+    [other] = caught.value.others
+    assert "keras" in other.what and "'a' is to be trained" in other.what
+    engine.absent = None
+    with pytest.raises(MissingToolError, match="keras"):
+        run(to_train, tmp_path / "out", Silent())
+    trained = stamp(tmp_path / "out" / "models", to_train.models[0], 0)
+    trained.parent.mkdir(parents=True)
+    trained.write_text("{}")
+    check_line(to_train, STAGES, tmp_path / "out")
 
 
 def test_an_unknown_board_is_told_before_anything_takes_long(engine: FakeEngine, tmp_path: Path) -> None:

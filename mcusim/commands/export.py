@@ -42,7 +42,7 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile
     setting = Setting(chosen, out)
     with Bench(Terminal(session)) as bench:
-        check_line(chosen, bench.stages)
+        check_line(chosen, bench.stages, out)
         check_out(out)
         for case in chosen.cases():
             folder = export_case(setting, case, bench, shown)

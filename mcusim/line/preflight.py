@@ -9,11 +9,23 @@ from mcusim.boards.load import load_board
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stages import Stages
-from mcusim.system.errors import MissingToolError
+from mcusim.line.trained import stamp
+from mcusim.system.errors import MissingToolError, Problems
+from mcusim.training import keras_setup
 
 
-def check_line(experiment: Experiment, stages: Stages) -> None:
-    """For the whole line. Raises MissingToolError, or ConfigurationError for a board."""
+def check_line(experiment: Experiment, stages: Stages, out: Path, *, may_train: bool = True) -> None:
+    """For the whole line into the folder `out`. Raises all that is missing, or ConfigurationError for a board."""
+    problems = Problems()
+    with problems.caught():
+        _check_boards(experiment, stages)
+    if may_train:
+        with problems.caught():
+            _check_training(experiment, out / "models")
+    problems.tell()
+
+
+def _check_boards(experiment: Experiment, stages: Stages) -> None:
     engines = [stages.engines[name] for name in experiment.engines]
     try:
         check_build(experiment, stages)
@@ -25,6 +37,19 @@ def check_line(experiment: Experiment, stages: Stages) -> None:
         another = next(without_board, None) if all(engine.FACTS.needs_board for engine in engines) else None
         instead = f"; or run on this machine: --engine {another}" if another else ""
         raise MissingToolError(error.what, where=error.where, hint=f"{error.hint or 'install it'}{instead}") from None
+
+
+def _check_training(experiment: Experiment, folder: Path) -> None:
+    """A model that was trained before needs nothing; whether it was with these settings the data set tells, later."""
+    to_train = (
+        model
+        for model, repeat in experiment.trainings()
+        if model.architecture and not stamp(folder, model, repeat).exists()
+    )
+    model = next(to_train, None)
+    if model and (missing := keras_setup.missing()):
+        hint = f"{missing.hint}; or give a trained model: file = .."
+        raise MissingToolError(f"{missing.what}: model {model.name!r} is to be trained", hint=hint)
 
 
 def check_build(experiment: Experiment, stages: Stages) -> None:

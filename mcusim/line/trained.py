@@ -92,9 +92,7 @@ class Trained:
 
     @property
     def _stamp(self) -> Path:
-        """`+` is in no file name of a model: `m` repeated never meets a model that is called so."""
-        name = file_name(self.model.name)
-        return self.folder / (f"{name}+{self.repeat}.json" if self.repeat else f"{name}.json")
+        return stamp(self.folder, self.model, self.repeat)
 
     def _settings(self) -> Any:
         """All that training depends on, as JSON gives it back."""
@@ -108,6 +106,15 @@ class Trained:
             "seed": self._seed,
         }
         return json.loads(json.dumps(values, default=str))
+
+
+def stamp(folder: Path, model: Model, repeat: int) -> Path:
+    """The file that tells how a model in `folder` was trained.
+
+    `+` is in no file name of a model: `m` repeated never meets a model that is called so.
+    """
+    name = file_name(model.name)
+    return folder / (f"{name}+{repeat}.json" if repeat else f"{name}.json")
 
 
 def _digest(dataset: Dataset) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -30,6 +31,14 @@ def import_keras() -> Any:
         hint = "set KERAS_BACKEND=tensorflow"
         raise MissingToolError(f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'", hint=hint)
     return keras
+
+
+def missing() -> MissingToolError | None:
+    """What training lacks here, without the seconds that an import takes."""
+    lacking = [name for name in ("keras", "tensorflow") if importlib.util.find_spec(name) is None]
+    if not lacking:
+        return None
+    return MissingToolError(f"training needs {' and '.join(lacking)}, which is not installed", hint=INSTALL)
 
 
 def make_repeatable(keras: Any, seed: int) -> None:

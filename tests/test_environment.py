@@ -1,0 +1,46 @@
+"""docs/environment.md names every environment variable that the code reads, and no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# Set by us for a process that we start, and read by it alone; and HOME, which it is given as it is.
+OURS = {"HOME", "MCUSIM_NONCE", "MCUSIM_PLUGIN_API", "MCUSIM_RENODE_LOCK"}
+# Read elsewhere: by libraries for us, and by scripts.
+OTHERS = {"MCUSIM_PYTHON", "MCUSIM_VENV", "MCUSIM_APT", "MCUSIM_REQUIRE"}
+NAME = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+LISTED = re.compile(r"_?MCUSIM_|PYRENODE_|RENODE_")
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"`(_?[A-Z][A-Z0-9_]+)(?:=\w+)?`", (ROOT / "docs" / "environment.md").read_text())) - {"PATH"}
+
+
+def read() -> set[str]:
+    """What modules look up in `os.environ`, by name or in a list of names that begin as ours and Renode's do."""
+    found: set[str] = set()
+    for path in (ROOT / "mcusim").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "os.environ" in text:
+            found |= {name for node in ast.walk(ast.parse(text)) for name in _names(node)}
+    return found
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    words = [child.value for child in ast.iter_child_nodes(node) if isinstance(child, ast.Constant)]
+    is_lookup = isinstance(node, (ast.Call, ast.Subscript, ast.Compare)) and "os.environ" in ast.unparse(node)
+    for word in words:
+        if isinstance(word, str) and NAME.fullmatch(word) and (is_lookup or LISTED.match(word)):
+            yield word
+
+
+def test_every_variable_is_documented() -> None:
+    assert read() - OURS - documented() == set()
+
+
+def test_no_other_is() -> None:
+    assert documented() - read() - OTHERS == set()
