@@ -13,8 +13,8 @@ import pytest
 
 from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, Expect, Model, Quantization, Target
-from mcusim.line.case import Bench, Setting, evenly, ready_model
+from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Quantization, Target
+from mcusim.line.case import Bench, Setting, float_model, ready_model
 from mcusim.line.preflight import check_line
 from mcusim.line.stages import STAGES
 from mcusim.line.trained import stamp
@@ -233,18 +233,26 @@ def test_models_that_were_not_trained_are_refused_without_training(engine: FakeE
     assert "mcusim train" in (report.runs[0].error.hint or "") and report.exit_code == 2
 
 
-def test_normalization_is_fitted_when_the_model_has_none(engine: FakeEngine, tmp_path: Path) -> None:
-    def header(normalize: str) -> str:
-        chosen: Experiment = experiment(tmp_path, dataset=DatasetChoice(name="digits", normalize=normalize))
+def test_the_report_and_the_header_say_how_samples_are_normalized(engine: FakeEngine, tmp_path: Path) -> None:
+    def told(**normalize: Any) -> tuple[str | None, str]:
+        chosen: Experiment = experiment(tmp_path, dataset=DatasetChoice(name="digits", **normalize))
         model = ready_model(Setting(chosen, tmp_path), next(chosen.cases()), Bench(Silent()))
-        return model.generated.library.files["model.h"]
+        return run(chosen, tmp_path / "out", Silent()).runs[0].normalization, model.generated.library.files["model.h"]
 
-    assert header("z-score") != header("none")
+    raw, header = told()
+    assert raw == "none" and "as they are" in header and (raw, header) == told(normalize="none")
+    fitted, header = told(normalize="z-score")
+    assert fitted == "z-score (training set)" and "#define MODEL_INPUT_MEAN {" in header
 
 
-@pytest.mark.parametrize(
-    ("total", "samples", "positions"),
-    [(5, "all", [0, 1, 2, 3, 4]), (10, 3, [0, 3, 6]), (3, 10, [0, 1, 2]), (0, "all", []), (0, 3, [])],
-)
-def test_samples_come_from_all_over_the_test_set(total: int, samples: int | str, positions: list[int]) -> None:
-    assert np.array_equal(evenly(total, samples), positions)
+def test_samples_are_chosen_by_class_and_seed(stages: FakeStages, tmp_path: Path) -> None:
+    def chosen(seed: int) -> tuple[list[int], list[int]]:
+        made = experiment(tmp_path, general=General(name="test", seed=seed), target=Target(engine="host", samples=12))
+        model = float_model(Setting(made, tmp_path), made.models[0], 0, Bench(Silent()))
+        return model.positions.tolist(), np.bincount(model.labels).tolist()
+
+    y = np.arange(SAMPLES) % 3 % 2  # class 1 at every third position
+    stages.load_dataset = lambda *_: replace(dataset(), y_train=y, y_test=y)
+    positions, classes = chosen(0)
+    assert classes == [8, 4] and positions == sorted(set(positions))
+    assert chosen(0) == (positions, classes) and chosen(1)[0] != positions and chosen(1)[1] == classes

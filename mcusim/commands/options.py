@@ -62,9 +62,11 @@ engine_option = click.option(
     help="Engine to run on: see `mcusim engines`. qemu,renode runs on both and compares.",
     shell_complete=completion.engines,
 )
-seed_option = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), metavar="N", help="Seed of the training.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), metavar="N", help="Seed of training and sampling."
+)
 samples_option = click.option(
-    "--samples", type=samples, metavar="N|all", help="Test samples to run, from all over the test set."
+    "--samples", type=samples, metavar="N|all", help="Test samples to run, each class with its share."
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
 

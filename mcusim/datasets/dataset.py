@@ -72,7 +72,13 @@ class Normalization:
 
     @classmethod
     def fit(cls, x_train: Floats) -> Normalization:
-        """Statistics of (N, ..., channels) over everything but channels. A constant channel keeps its size: std 1."""
+        """Statistics of (N, ..., channels) over everything but channels. A constant channel keeps its size: std 1.
+
+        Raises DataError without a sample.
+        """
+        if not len(x_train):
+            hint = "give them, or normalize = 'none' in [dataset]"
+            raise DataError("there are no training samples to learn mean and deviation from", hint=hint)
         axes = tuple(range(x_train.ndim - 1))
         wide = x_train.astype(np.float64)
         mean, std = wide.mean(axis=axes), wide.std(axis=axes)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
@@ -46,13 +47,19 @@ class Experiment(Table):
 
     @property
     def boards(self) -> tuple[str | None, ...]:
-        """The boards to run on, None when no engine needs one. ConfigurationError when one does and there is none."""
-        if not any(map(needs_board, self.engines)):
-            return (None,)
-        if not self.target.boards:
-            where = f"{self.path}, target.boards"
-            raise ConfigurationError("the experiment names no board", where=where, hint="mcusim boards lists them")
-        return self.target.boards
+        """The boards to run on: all that come with mcusim where none is named; None when no engine needs one."""
+        return self.target.boards or board_names() if self._on_boards else (None,)
+
+    @property
+    def _on_boards(self) -> bool:
+        return any(map(needs_board, self.engines))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was chosen because the file does not say it."""
+        if not self._on_boards or self.target.boards:
+            return ()
+        return ("the experiment names no board: it ran on all that come with mcusim ([target] boards chooses)",)
 
     def cases(self) -> Iterator[Case]:
         """Every run, boards and engines innermost: what they share is done once."""

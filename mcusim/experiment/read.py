@@ -11,7 +11,7 @@ from mcusim.datasets import DATASETS
 from mcusim.experiment.engine_choice import check_engines
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, model_name
 from mcusim.models import is_model
 from mcusim.system.errors import ConfigurationError, ModelError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
@@ -223,7 +223,8 @@ class _Reader:
 
     def _expect_for(self) -> tuple[ExpectFor, ...]:
         entries = []
-        names = [str(table["name"]) for _, table in self._array("model") if "name" in table]
+        template = self._table("model_template")
+        names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
         for here, table in self._array("expect_for"):
             with self.problems.caught():
                 entry = validate(ExpectFor, table, here)

@@ -15,7 +15,7 @@ from mcusim.numbers import SCHEMES
 from mcusim.numbers.power_of_two import Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
-from mcusim.system.validation import Count, Limit, Name, Positive, Share, Table, Unusable, known
+from mcusim.system.validation import LONGEST_NAME, Count, Limit, Name, Positive, Share, Table, Unusable, known
 from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 
@@ -63,7 +63,9 @@ class DatasetChoice(Table):
 
     name: Name | None = None
     file: Name | None = None
-    normalize: Literal["z-score", "none"] = "z-score"
+    normalize: Literal["z-score", "none"] | None = Field(
+        default=None, description="'z-score' or 'none'; leave it out for what the model was trained with"
+    )
     task: Name | dict[Name, Name] = Field(
         default="classification", description='"classification", or of several outputs each: { a = "classification" }'
     )
@@ -80,6 +82,10 @@ class DatasetChoice(Table):
         if (self.name is None) == (self.file is None):
             raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         return self
+
+    @property
+    def normalize_in_training(self) -> Literal["z-score", "none"]:
+        return self.normalize or "z-score"
 
     def tasks_of(self, outputs: Sequence[str]) -> dict[str, str]:
         """Of the data set's outputs; classification where nothing is said. ConfigurationError for one it has not."""
@@ -109,19 +115,34 @@ class Model(Table):
         ),
     }
 
-    name: Name
+    name: Name = Field(default="", description="a name; without one the model is called like its file")
     file: Path | None = None
     architecture: Name | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     keep: Literal["last", "best"] = "last"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, table: Any) -> Any:
+        name = model_name(table) if isinstance(table, dict) else ""
+        return {"name": name, **table} if name else table
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:
         if (self.file is None) == (self.architecture is None):
             hint = "architecture = 'resnetv1' to train one, or file = 'model.keras'"
-            raise Unusable(f"model {self.name!r} needs either 'architecture' or 'file'", hint)
+            named = f"model {self.name!r}" if self.name else "a model"
+            raise Unusable(f"{named} needs either 'architecture' or 'file'", hint)
         return self
+
+
+def model_name(table: Mapping[str, Any]) -> str:
+    """That of a [[model]]; where nobody gives one, that of its file or architecture."""
+    file, architecture = table.get("file"), table.get("architecture")
+    of_file = Path(file).stem if isinstance(file, (str, Path)) else architecture
+    name = table.get("name", of_file)
+    return name[:LONGEST_NAME] if isinstance(name, str) else ""
 
 
 def _pairs(table: Any) -> Any:

@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
-from mcusim.datasets.dataset import fit_each
+from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
@@ -27,6 +25,7 @@ from mcusim.line.build import Firmware
 from mcusim.line.fit import check_fits
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
+from mcusim.line.normalize import normalize
 from mcusim.line.preflight import board_of
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import Trained
@@ -50,6 +49,11 @@ class Setting:
     experiment: Experiment
     out: Path
     may_train: bool = True
+
+    @property
+    def seed(self) -> int:
+        """Of the choice of samples."""
+        return self.experiment.general.seed
 
     @property
     def jobs(self) -> int:
@@ -153,9 +157,10 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         parameters=graph.parameters,
         macs=graph.macs,
         accuracy_float=origin.accuracy,
+        normalization=origin.source.normalization,
         no_cycles=None if timing else why_no_cycles(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
-        notes=(*graph.notes, *execution.notes),
+        notes=(*setting.experiment.notes, *graph.notes, *execution.notes),
     )
     return Outcome(case, run, execution, origin.positions)
 
@@ -190,9 +195,8 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         chosen = setting.experiment.dataset
         tasks = {name: task_named(task) for name, task in chosen.tasks_of(dataset.outputs).items()}
         check_fits(source.graph, dataset, tasks)
-        if not source.normalizations and chosen.normalize == "z-score":
-            source = replace(source, normalizations=fit_each(dataset.x_train))
-        positions = evenly(len(dataset.x_test), setting.experiment.target.samples)
+        source = normalize(source, chosen.normalize, dataset.x_train)
+        positions = choose(len(dataset.x_test), setting.experiment.target.samples, dataset.y_test, setting.seed)
         x, labels = source.normalized(dataset.x_test[positions]), dataset.y_test[positions]
         return FloatModel(source, x, labels, positions, source.graph.run(x), tasks)
 
@@ -206,7 +210,15 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
         origin, dataset = float_model(setting, case.model, case.repeat, bench), dataset_of(setting, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         kernels = setting.experiment.target.kernels
-        generated = generate(origin.source, dataset.x_train, case.quantization, core, kernels)
+        generated = generate(
+            origin.source,
+            dataset.x_train,
+            case.quantization,
+            core,
+            kernels,
+            labels=dataset.y_train,
+            seed=setting.seed,
+        )
         graph = generated.graph
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)
@@ -230,15 +242,17 @@ def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
-    inputs, (_, board) = ready_model(setting, case, bench).inputs, place_of(case, bench)
+    model, (_, board) = ready_model(setting, case, bench), place_of(case, bench)
     if board is None or why_no_cycles(setting, case, bench):
         return None
-    samples = evenly(len(inputs), setting.experiment.target.timing_samples)
+    count = setting.experiment.target.timing_samples
+    samples = choose(len(model.inputs), count, model.origin.labels, setting.seed)
     parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
     assert parameters is not None
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
-    job = Job(firmware.image, records(inputs[samples]), folder, board, progress=bench.watcher.progress, profile=True)
+    inputs = records(model.inputs[samples])
+    job = Job(firmware.image, inputs, folder, board, progress=bench.watcher.progress, profile=True)
     counts = bench.engine(case.engine, setting.jobs).run(job).counts
     return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
 
@@ -272,9 +286,3 @@ def _identity(case: Case) -> Run:
         board=case.board_name,
         engine=case.engine,
     )
-
-
-def evenly(total: int, samples: int | str) -> Array:
-    """Positions of the test samples to run: all, or that many from all over the set (which may be sorted)."""
-    count = total if samples == "all" else min(int(samples), total)
-    return np.arange(count) * total // max(count, 1)

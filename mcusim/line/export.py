@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from mcusim.boards.board import Board
+from mcusim.datasets.sampling import choose
 from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.engines.renode.process import overlay
 from mcusim.experiment.case import Case
-from mcusim.line.case import Bench, ReadyModel, Setting, evenly, place_of, ready_model, timing_of
+from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
 from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
@@ -40,7 +41,7 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     board, platform = _check(case, bench)
     model = ready_model(setting, case, bench)
     timing = timing_of(setting, case, bench)
-    chosen = evenly(len(model.inputs), shown)
+    chosen = choose(len(model.inputs), shown, model.origin.labels, setting.seed)
     bench.watcher.stage(f"exporting {case.label}")
     what = f"the test set of {setting.experiment.name}, run on {board.name}"
     program, library, built = model.generated.program, model.generated.library, setting.out / case.id

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcusim import models
+from mcusim.datasets.sampling import choose
 from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
 from mcusim.kernels.choice import KernelChoice
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import calibration_subset, quantize
+from mcusim.line.quantize import quantize
 from mcusim.line.sources import Sources
 from mcusim.models.source import Source
 from mcusim.program import Program
@@ -43,14 +44,18 @@ def generate(
     chosen: Quantization,
     core: str | None = None,
     kernels: KernelChoice | None = None,
+    *,
+    labels: Array | None = None,
+    seed: int = 0,
 ) -> Generated:
-    """`calibration`: raw training samples, of which as many as `chosen` says choose the scales.
+    """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
     `core`: of the chip, `kernels`: those that may run; see `lower`.
     """
+    positions = choose(len(calibration), chosen.calibration_samples, labels, seed)
     graph = quantize(
         source.graph,
-        source.normalized(calibration_subset(calibration, chosen.calibration_samples)),
+        source.normalized(calibration[positions]),
         chosen.data_type,
         scheme=chosen.scheme,
         fraction=chosen.fraction,

@@ -15,7 +15,6 @@ from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
 INTEGER_TYPES = {f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)}
 DATA_TYPES = ("float32", *INTEGER_TYPES)
-CALIBRATION_SAMPLES = 1000
 
 
 def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme:
@@ -26,11 +25,6 @@ def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rou
         raise ConfigurationError(f"unknown quantization scheme {scheme!r}", hint=suggestion(scheme, SCHEMES))
     system = next(system for system in NUMBERS if scheme in system.SCHEMES)
     return system.make_scheme(INTEGER_TYPES[data_type], scheme, fraction, rounding)
-
-
-def calibration_subset(x: Array, count: int = CALIBRATION_SAMPLES) -> Array:
-    """At most `count` samples, evenly spaced: the same ones in every run."""
-    return x[:: max(1, -(-len(x) // count))]
 
 
 def quantize(

@@ -74,7 +74,7 @@ class Trained:
                 stamp.stem,
                 self._seed,
                 progress,
-                normalize=self.experiment.dataset.normalize,
+                normalize=self.experiment.dataset.normalize_in_training,
             )
             if not files.complete:
                 raise KeyboardInterrupt
@@ -99,7 +99,7 @@ class Trained:
         values = {
             "mcusim": VERSION,
             "dataset": _digest(self.dataset),
-            "normalize": self.experiment.dataset.normalize,
+            "normalize": self.experiment.dataset.normalize_in_training,
             "architecture": self.model.architecture,
             "parameters": self.model.parameters,
             "training": self.model.training.model_dump(),

@@ -31,6 +31,12 @@ WHO_RAN = (
     ),
     Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
     Row("calibration_samples", "training samples, at most, that chose the scales; null for float32", unit="samples"),
+    Row(
+        "normalization",
+        "what became of raw samples: `none`, `z-score (stored)` with statistics that the model's file keeps, or "
+        "`z-score (training set)`; null when the run failed",
+        junit=True,
+    ),
     Row("kernels", "kernels that ran, in the order of the layers: `plain`, portable C", junit=True),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),

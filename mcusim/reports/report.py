@@ -59,6 +59,7 @@ class Run(Measurements):
     scheme: str = ""
     rounding: str = ""
     calibration_samples: int | None = None
+    normalization: str | None = None
     kernels: str = "plain"
     board: str
     engine: str

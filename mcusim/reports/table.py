@@ -85,7 +85,19 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     if not report.complete:
         lines.append("not complete: the experiment was interrupted, or is still running")
-    return lines + _notes(report)
+    return lines + _normalization(report) + _notes(report)
+
+
+def _normalization(report: Report) -> list[str]:
+    """What the models were fed: one line where it is the same for all, else one with their names for each."""
+    models: dict[str, dict[str, None]] = {}
+    for run in report.runs:
+        if run.normalization:
+            models.setdefault(run.normalization, {})[run.model] = None
+    return [
+        f"normalization: {told}" if len(models) == 1 else f"normalization ({', '.join(names)}): {told}"
+        for told, names in models.items()
+    ]
 
 
 def _notes(report: Report) -> list[str]:

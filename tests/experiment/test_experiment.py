@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
 from mcusim.system.errors import ConfigurationError
@@ -56,9 +57,13 @@ def test_the_host_engine_takes_no_board() -> None:
     assert (first.id, first.board_name, first.label) == ("a-float32-host", "host", "a, float32, host in host")
 
 
-def test_other_engines_need_a_board() -> None:
-    with pytest.raises(ConfigurationError, match="names no board"):
-        list(experiment(target=Target()).cases())
+def test_without_boards_it_runs_on_all_and_says_so() -> None:
+    everywhere = experiment(target=Target())
+    assert everywhere.boards == board_names() and "names no board" in everywhere.notes[0]
+    assert {case.board for case in everywhere.cases()} == set(board_names())
+    for target in (Target(boards=("sparkfun_edge",)), Target(engine="host")):
+        assert not experiment(target=target).notes
+    assert not everywhere.with_options(boards=("sparkfun_edge",)).notes
 
 
 def test_options_choose_and_replace() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
@@ -55,6 +56,31 @@ def test_a_file_called_experiment_is_named_after_its_folder(tmp_path: Path) -> N
     path.parent.mkdir()
     path.write_text(SMALL)
     assert read_experiment(path).name == "gestures"
+
+
+def test_four_lines_are_enough(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").touch()
+    (tmp_path / ("x" * 120 + ".h5")).touch()
+    four = '[dataset]\nfile = "data.npz"\n[[model]]\nfile = "model.keras"\n'
+    experiment = read(four)
+    assert [(model.name, model.file) for model in experiment.models] == [("model", tmp_path / "model.keras")]
+    assert experiment.dataset.normalize is None and experiment.boards == board_names()
+    long = read(four.replace("model.keras", "x" * 120 + ".h5"))
+    assert long.models[0].name == "x" * 100
+    assert read(SMALL.replace('name = "cnn"\n', "")).models[0].name == "cnn", "its architecture"
+
+
+def test_two_models_of_one_file_name_need_names(read: Read, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.keras").touch()
+    text = '[dataset]\nname = "digits"\n[[model]]\nfile = "a/model.keras"\n[[model]]\nfile = "b/model.keras"\n'
+    with pytest.raises(ConfigurationError, match="two models 'model'") as caught:
+        read(text)
+    assert "give each a name" in (caught.value.hint or "")
+    assert [model.name for model in read(text + 'name = "other"\n').models] == ["model", "other"]
+    budget = '[[expect_for]]\nmodel = "model"\naccuracy_min = 0.5\n'
+    assert read(text + 'name = "other"\n' + budget).expect_for[0].model == "model"
 
 
 def test_template_and_training_are_merged_key_by_key(read: Read) -> None:
@@ -191,8 +217,7 @@ def test_all_errors_of_a_file_are_told_at_once(read: Read) -> None:
         ("unknown table or key 'datasets'", "did you mean 'dataset'?"),
         ("unknown key 'nam'", "did you mean 'name'?"),
         ("unknown key 'path'", "did you mean 'file'?"),
-        ("key 'name' is missing", "add name = ..."),
-        ("there is no model file 'not-there.keras'", told[4][1]),
+        ("there is no model file 'not-there.keras'", told[3][1]),
         ("unknown key 'dtype'", "did you mean 'data_type'?"),
         ("key 'data_type' is missing", "add data_type = ..."),
         ("unknown data type 'i8'", "did you mean 'int8'?"),

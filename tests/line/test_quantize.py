@@ -9,7 +9,7 @@ import pytest
 
 from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import calibration_subset, quantize
+from mcusim.line.quantize import quantize
 from mcusim.numbers.power_of_two import Format
 from mcusim.system.errors import ConfigurationError, DataError
 from tests.compiled import run_compiled
@@ -67,13 +67,6 @@ def test_a_given_format_that_could_overflow_gets_wide_accumulators() -> None:
 def test_float32_is_left_alone() -> None:
     graph, builder = network()
     assert quantize(graph, builder.samples(1), "float32") is graph
-
-
-def test_calibration_takes_evenly_spaced_samples() -> None:
-    x = np.arange(7352)
-    subset = calibration_subset(x, 1000)
-    assert len(subset) <= 1000 and subset[0] == 0 and set(np.diff(subset)) == {8}
-    assert len(calibration_subset(x[:10], 1000)) == 10
 
 
 def test_refusals() -> None:

@@ -21,6 +21,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
         scheme="" if data_type == "float32" else "per-layer",
         rounding="" if data_type == "float32" else "nearest",
         calibration_samples=None if data_type == "float32" else 1000,
+        normalization="z-score (stored)",
         board=board,
         engine="qemu",
         engine_version="7.2.22",
