@@ -5,12 +5,12 @@ For scripts: `run(read_experiment(Path("experiment.toml")), Path("out"), Silent(
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from mcusim.system.version import VERSION
 
+TYPE_CHECKING = False  # without importing typing: `python -m mcusim` forgets the working folder before it imports
 if TYPE_CHECKING:
+    from typing import Any
+
     from mcusim.boards.load import load_board
     from mcusim.experiment.read import read_experiment
     from mcusim.line.watcher import Silent, Watcher
@@ -36,4 +36,6 @@ def __getattr__(name: str) -> Any:
     """Public names are imported when they are used: `mcusim --help` waits for none of them."""
     if name not in _HOMES:
         raise AttributeError(f"module 'mcusim' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)

@@ -6,6 +6,7 @@ Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 model or data, 4 tool missi
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,12 +14,13 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from mcusim.commands import completion
+from mcusim.commands import completion, streams
 from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
 from mcusim.commands.export import export
@@ -36,6 +38,7 @@ from mcusim.system.version import VERSION
 OF_MODELS = (run, train, generate, build, evaluate, profile, export, report)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 INTERRUPTED, BROKEN_PIPE = 130, 141
+MOST_TOLD = 25  # errors at once
 
 
 class _Commands(click.Group):
@@ -63,10 +66,16 @@ for _command in (*OF_MODELS, *WHAT_THERE_IS):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The process `mcusim`."""
+    streams.prepare()
     _prepare_process()
-    if (answered := completion.answer(cli)) is not None:
-        sys.exit(answered)
-    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
+    code = INTERRUPTED
+    with suppress(KeyboardInterrupt):  # a second one, while the first is being told
+        answered = completion.answer(cli)
+        code = answered if answered is not None else execute(list(sys.argv[1:] if arguments is None else arguments))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(code))
+    streams.trouble_of_output()
+    sys.exit(code)
 
 
 def execute(arguments: list[str]) -> int:
@@ -85,17 +94,13 @@ def execute(arguments: list[str]) -> int:
     except click.UsageError as error:
         return _complain(_usage_error(error))
     except click.ClickException as error:
-        return _complain(ConfigurationError(error.format_message()))
+        return _complain(ConfigurationError(error.format_message(), hint="mcusim --help"))
     except McusimError as error:
         return _complain(error, session)
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(session)
-    except BrokenPipeError:
-        # Else Python complains when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
-        return _complain(_system_error(error))
+        return _system_trouble(error)
     except MemoryError:
         return _complain(ConfigurationError("out of memory", hint="run fewer samples (--samples) or a smaller model"))
     except Exception as error:
@@ -103,14 +108,10 @@ def execute(arguments: list[str]) -> int:
 
 
 def _prepare_process() -> None:
-    """What the terminal can encode is printed. SIGTERM (a cancelled CI job) ends like Ctrl-C: nothing is lost."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by the caller
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM (a cancelled CI job) ends like Ctrl-C: nothing is lost."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as of what runs in the background of a script
+            signal.signal(number, signal.default_int_handler)
     if not os.environ.get("MCUSIM_DEBUG"):
         warnings.simplefilter("ignore")  # of libraries; they are not for users
 
@@ -121,10 +122,13 @@ def _complain(error: McusimError, session: Session | None = None) -> int:
         traceback.print_exc()
     if type(error) is McusimError:  # a bare one is a bug, see errors.py
         return _bug(error, session or Session())
-    for told in (error, *error.others):
-        for label, text in (("error", told.what), ("  in", told.where), ("  hint", told.hint)):
+    told = (error, *error.others)
+    for one in told[:MOST_TOLD]:
+        for label, text in (("error", one.what), ("  in", one.where), ("  hint", one.hint)):
             if text:
-                click.echo(f"{label}: {printable(text)}", err=True)
+                streams.say(f"{label}: {text}", error=True)
+    if len(told) > MOST_TOLD:
+        streams.say(f"and {len(told) - MOST_TOLD} more", error=True)
     return error.exit_code
 
 
@@ -146,10 +150,32 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
     return ConfigurationError(message, where=where, hint=hint)
 
 
+def _system_trouble(error: OSError) -> int:
+    """What the system refused: standard output (quietly, when its reader went away), or anything else."""
+    trouble = streams.trouble_of_output()
+    if isinstance(trouble, BrokenPipeError):
+        return BROKEN_PIPE
+    if trouble is None:
+        return _complain(_system_error(error))
+    hint = "make room where it goes, or look at what was written: mcusim report DIR"
+    return _complain(ConfigurationError(f"cannot write to standard output: {trouble.strerror}", hint=hint))
+
+
+_SYSTEM_HINTS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there, or choose another place (such as --out)"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise ulimit -n, or run fewer processes: --jobs 1"),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), "run fewer processes (--jobs 1) or samples (--samples)"),
+    errno.ENXIO: "let somebody read from it first, or name a file",
+}
+
+
 def _system_error(error: OSError) -> ConfigurationError:
     name = f" {str(error.filename)!r}" if error.filename else ""
-    hint = "choose a folder that can be written and has room: --out"
-    return ConfigurationError(f"the system refused{name}: {error.strerror or error}", hint=hint)
+    reason = str(error.strerror or error)
+    hint = _SYSTEM_HINTS.get(error.errno or 0, "choose a place that can be written and has room (such as --out)")
+    if "temporary directory" in reason:
+        hint = "name a folder that can be written in TMPDIR"
+    return ConfigurationError(f"the system refused{name}: {reason}", hint=hint)
 
 
 def _interrupted(session: Session) -> int:
@@ -157,7 +183,7 @@ def _interrupted(session: Session) -> int:
         traceback.print_exc()
     kept = session.out / "report.json" if session.out else None
     told = f": what was finished is in {kept}" if kept and session.finished_runs else ""
-    click.echo(f"interrupted{told}", err=True)
+    streams.say(f"interrupted{told}", error=True)
     return INTERRUPTED
 
 
@@ -167,16 +193,16 @@ def _bug(error: Exception, session: Session) -> int:
         traceback.print_exc()
     text = "".join(traceback.format_exception(error))
     path = _write_traceback(text, session.out)
-    reason = printable(f"{type(error).__name__}: {error}")[:200]
-    click.echo(f"bug: {reason}", err=True)
-    click.echo(f"  in: mcusim {VERSION}" + (f"; the traceback is in {path}" if path else ""), err=True)
-    click.echo("  hint: please report it with that file; MCUSIM_DEBUG=1 shows the traceback here", err=True)
+    streams.say(f"bug: {printable(f'{type(error).__name__}: {error}')[:200]}", error=True)
+    streams.say(f"  in: mcusim {VERSION}" + (f"; the traceback is in {path}" if path else ""), error=True)
+    streams.say("  hint: please report it with that file; MCUSIM_DEBUG=1 shows the traceback here", error=True)
     return BUG
 
 
 def _write_traceback(text: str, out: Path | None) -> Path | None:
-    for folder in filter(None, (out, Path(tempfile.gettempdir()))):
+    for folder in (out, None):
         try:
+            folder = folder or Path(tempfile.gettempdir())
             path = folder / "mcusim-bug.txt"
             path.write_text(text, encoding="utf-8", errors="replace")
             return path

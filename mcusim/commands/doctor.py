@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mcusim.commands.streams import say
 from mcusim.system.errors import OK, MissingToolError
-from mcusim.system.names import printable
 from mcusim.system.tool import Tool, looked_for, package
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def doctor() -> int:
     width = max(len(tool.name) for tool in tools)
     for tool in tools:
         if tool.found is not None:
-            click.echo(f"ok       {tool.name:{width}}  {printable(tool.found)}")
+            say(f"ok       {tool.name:{width}}  {tool.found}")
         else:
             word = "missing" if tool.required else "absent "
-            click.echo(f"{word}  {tool.name:{width}}  {printable(tool.problem or 'not found')}")
-            click.echo(f"{'':9}{'':{width}}  needed for {tool.needed_for}: {tool.install or 'no known way to get it'}")
+            say(f"{word}  {tool.name:{width}}  {tool.problem or 'not found'}")
+            say(f"{'':9}{'':{width}}  needed for {tool.needed_for}: {tool.install or 'no known way to get it'}")
     missing = [tool for tool in tools if tool.found is None and tool.required]
-    click.echo("everything is there" if not missing else f"{len(missing)} missing")
+    say("everything is there" if not missing else f"{len(missing)} missing")
     return OK if not missing else MissingToolError.exit_code
 
 

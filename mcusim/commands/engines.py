@@ -6,6 +6,7 @@ import click
 
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
+from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError, suggestion
 
 
@@ -39,7 +40,7 @@ def install(session: Session, /, engine: str, force: bool) -> None:
 
     def tell(text: str) -> None:
         session.close()  # no bar is drawn over it
-        click.echo(text)
+        say(text)
 
     if engine not in ENGINES:
         hint = suggestion(engine, ENGINES)
@@ -50,4 +51,4 @@ def install(session: Session, /, engine: str, force: bool) -> None:
     elif problem := chosen.missing():
         raise problem  # its hint is the command of a package manager
     else:
-        click.echo(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")
+        say(f"engine {engine} needs no installation by mcusim: it runs here ({chosen.version()})")

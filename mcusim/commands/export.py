@@ -9,6 +9,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
+from mcusim.commands.streams import say
 
 MOST_SHOWN = 1000  # samples in a firmware; flash holds fewer of most models
 
@@ -47,4 +48,4 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
         for case in chosen.cases():
             folder = export_case(setting, case, bench, shown)
             session.close()
-            click.echo(str(folder))
+            say(str(folder))

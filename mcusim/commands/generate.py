@@ -9,6 +9,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
+from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,4 +80,4 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
 def _write(library: Sources, folder: Path) -> None:
     library.write(folder)
     size = sum(map(len, library.files.values()))
-    click.echo(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile model.c, include model.h")
+    say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile model.c, include model.h")

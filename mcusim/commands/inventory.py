@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from mcusim.commands.streams import say
+
 
 @click.command()
 def boards() -> None:
@@ -50,4 +52,4 @@ def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> N
     """A table without frame: easy to read, and to cut."""
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     for row in [headings, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))

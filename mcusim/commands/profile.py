@@ -172,7 +172,7 @@ def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
 
 
 def _write(path: Path | None, text: str) -> None:
-    from mcusim.reports.report import write_text
+    from mcusim.system.files import write_text
 
     if path:
         write_text(path, text)

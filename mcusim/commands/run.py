@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcusim.commands import options
 from mcusim.commands.session import Session
+from mcusim.commands.streams import say
 from mcusim.reports import FORMATS, render
+from mcusim.system.files import append_text
+
+if TYPE_CHECKING:
+    from mcusim.reports.report import Report
 
 
 @click.command()
@@ -57,7 +62,7 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
         trained = float_model(setting, model, repeat, bench)
         share = f"accuracy {trained.accuracy:.2%} on the test set" if trained.accuracy is not None else "no accuracy"
         session.close()
-        click.echo(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
+        say(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
 
 
 @click.command()
@@ -79,13 +84,13 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
         rom = firmware.rom_bytes
         size = f"ROM {rom.total:,} bytes (code {rom.code:,}, weights {rom.weights:,})" if rom else "for this machine"
         arena = f", arena {firmware.arena_bytes:,} bytes" if firmware.arena_bytes is not None else ""
-        click.echo(f"{case.label}: {size}{arena}")
-        click.echo(f"  {firmware.elf}")
+        say(f"{case.label}: {size}{arena}")
+        say(f"  {firmware.elf}")
 
 
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
-    from mcusim.commands.report import write
+    from mcusim.commands.report import print_those, write
     from mcusim.commands.terminal import Terminal, output
     from mcusim.reports.to_console import show
 
@@ -93,11 +98,20 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     report = pipeline.run(chosen, out, Terminal(session), may_train=may_train)
     session.close()
+    written = write(report, files)
+    _summarize(report)
     show(report, output())
-    click.echo(f"report: {out / 'report.json'}")
-    write(report, files)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:  # GitHub shows what is appended to this file on the page of the job
-        with open(summary, "a", encoding="utf-8") as file:
-            file.write(render(report, "markdown") + "\n")
+    for line in (f"report: {out / 'report.json'}", *written):
+        say(line)
+    print_those(report, files)
     return report.exit_code
+
+
+def _summarize(report: Report) -> None:
+    """GitHub shows what is appended to this file on the page of the job. It is no failure of the run when it cannot."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        if summary:
+            append_text(Path(summary), render(report, "markdown") + "\n")
+    except OSError as error:
+        say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)

@@ -33,7 +33,14 @@ LOG_WIDTH = 120  # where there is no terminal to ask
 
 def output() -> Console:
     """Standard output, for results."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH, highlight=False)
+    return _Output(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH, highlight=False)
+
+
+class _Output(Console):
+    """rich would end the process with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class Terminal(Watcher):

@@ -13,9 +13,9 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
 from mcusim.line.watcher import Watcher
-from mcusim.reports.report import write_text
 from mcusim.system.disk import WRITE_HINT
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.files import write_text
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
 from mcusim.training import training

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +18,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from mcusim.line.measure import Measurements
 from mcusim.reports.figures import BUDGETS, RUN_KEYS
 from mcusim.system import errors
-from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.errors import DataError
+from mcusim.system.files import read_file, write_text
 from mcusim.tasks.figure import Figure
 
 FORMAT: Literal[1] = 1
@@ -155,10 +154,21 @@ class Report:
         return errors.BUDGET_BROKEN if self.broken else errors.OK
 
     def run(self, run_id: str) -> Run:
-        return next(run for run in self.runs if run.id == run_id)
+        return self._runs_by_id[run_id]
 
-    def checks_of(self, run: Run) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if check.run == run.id)
+    def checks_of(self, run: Run) -> Sequence[Check]:
+        return self._checks_by_run.get(run.id, ())
+
+    @cached_property
+    def _runs_by_id(self) -> dict[str, Run]:
+        return {run.id: run for run in self.runs}
+
+    @cached_property
+    def _checks_by_run(self) -> dict[str, list[Check]]:
+        found: dict[str, list[Check]] = {}
+        for check in self.checks:
+            found.setdefault(check.run, []).append(check)
+        return found
 
     def to_json(self) -> str:
         """Keys in the order of docs/report.md. Raises ValueError for NaN and infinity, which JSON does not have."""
@@ -173,9 +183,9 @@ class Report:
             report = _adapter().validate_json(text)
         except ValidationError as error:
             raise _unreadable(error, where) from None
-        ids = [run.id for run in report.runs]
+        ids = {run.id for run in report.runs}
         lost = next((check.run for check in report.checks if check.run not in ids), None)
-        if lost is not None or len(set(ids)) < len(ids) or not _numbers_are_sane(dataclasses.asdict(report)):
+        if lost is not None or len(ids) < len(report.runs) or not _numbers_are_sane(report):
             told = f"there is a check of {lost!r}, which is no run"
             raise _damaged("ids or numbers cannot be" if lost is None else told, where)
         return report
@@ -183,38 +193,12 @@ class Report:
     @classmethod
     def read(cls, path: Path) -> Report:
         """A report.json. Raises DataError when it is none, ConfigurationError when it cannot be read."""
-        try:
-            if path.stat().st_size > LARGEST_FILE_BYTES:
-                raise _damaged("it is too large", str(path))
-            return cls.from_json(path.read_bytes(), str(path))
-        except OSError as error:
-            what = f"cannot read {path.name!r}: {error.strerror}"
-            hint = "mcusim run writes report.json into its --out folder"
-            raise ConfigurationError(what, where=str(path), hint=hint) from None
+        hint = "mcusim run writes report.json into its --out folder"
+        return cls.from_json(read_file(path, LARGEST_FILE_BYTES, hint=hint), str(path))
 
     def write(self, path: Path) -> None:
         """All of it or nothing: a report that was there stays whole when the disk is full. Raises OSError."""
         write_text(path, self.to_json())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside the file, then rename. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    aside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        aside.chmod(0o666 & ~_umask())  # mkstemp made it private
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @cache
@@ -238,8 +222,9 @@ def _damaged(reason: str, where: str | None) -> DataError:
 
 
 def _numbers_are_sane(value: Any) -> bool:
-    if isinstance(value, dict):
-        return _numbers_are_sane(value.values())
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return all(map(_numbers_are_sane, value))
-    return not isinstance(value, int) or abs(value) <= LARGEST_NUMBER
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_NUMBER
+    if value is None or isinstance(value, (str, float)):
+        return True
+    inside = value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else vars(value).values()
+    return all(map(_numbers_are_sane, inside))

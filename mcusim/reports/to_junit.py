@@ -5,6 +5,7 @@ Figures are properties of the test case, where pytest puts them too and where CI
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,8 @@ from mcusim.system.names import printable
 
 
 def render(report: Report) -> str:
-    cases = [_case(report, run) for run in report.runs]
+    named = Counter(run.label for run in report.runs)
+    cases = [_case(report, run, unique=named[run.label] == 1) for run in report.runs]
     if not report.complete:
         cases.append(_unfinished(report))
     suite = _Suite(f"mcusim: {printable(report.experiment)}", cases, timestamp=printable(report.started))
@@ -40,10 +42,8 @@ class _Suite(TestSuite):  # type: ignore[misc]
         return element
 
 
-def _case(report: Report, run: Run) -> Any:
-    name = printable(run.label)
-    if sum(other.label == run.label for other in report.runs) > 1:
-        name = f"{name} ({printable(run.id)})"
+def _case(report: Report, run: Run, *, unique: bool) -> Any:
+    name = printable(run.label) if unique else f"{printable(run.label)} ({printable(run.id)})"
     case = TestCase(
         name, classname=printable(report.experiment), elapsed_sec=run.wall_s, allow_multiple_subelements=True
     )

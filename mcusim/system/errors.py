@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 OK, BUG, BUDGET_BROKEN = 0, 1, 7
+LONGEST_COMPARED, MOST_LISTED = 100, 50  # of a name that is unknown; of those that are known
 
 
 class McusimError(Exception):
@@ -74,7 +75,7 @@ class Problems:
     """Errors that are gathered, to be told together: `with problems.caught(): ...`, at the end `problems.tell()`."""
 
     def __init__(self) -> None:
-        self._found: list[McusimError] = []
+        self._found: dict[tuple[str, str | None], McusimError] = {}
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -85,13 +86,13 @@ class Problems:
 
     def add(self, error: McusimError) -> None:
         """Each once, and what came with it too."""
-        told = [(one.what, one.where) for one in self._found]
-        self._found += [one for one in (error, *error.others) if (one.what, one.where) not in told]
+        for one in (error, *error.others):
+            self._found.setdefault((one.what, one.where), one)
 
     def tell(self) -> None:
         """Raises the first, with the others; nothing when there is none."""
         if self._found:
-            raise together(self._found) from None
+            raise together([*self._found.values()]) from None
 
 
 E = TypeVar("E", bound=McusimError)
@@ -111,8 +112,9 @@ def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] | No
     if meant:
         return f"did you mean {meant!r}?" if meant in names else meant
     same = [one for one in names if _folded(one) == _folded(name)]
-    near = same or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    near = same or difflib.get_close_matches(name[:LONGEST_COMPARED], names, n=1, cutoff=0.6)
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names[:MOST_LISTED]) + more
 
 
 def _folded(name: str) -> str:

@@ -10,7 +10,12 @@ LONGEST_FILE_NAME = 60
 
 def printable(text: str) -> str:
     """One line without control characters: no escape sequence reaches a terminal, no newline breaks a table."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+    line = " ".join(filter(None, (part.strip() for part in text.splitlines())))
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in line
+    )
 
 
 def file_name(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.files import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,26 +20,45 @@ else:
 LARGEST_FILE_BYTES = 2**20
 KeyPath = Sequence[str | int]  # ("model", 1, "keep"): the key `keep` of the second [[model]]
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
+MOST_NESTED = 32  # tables in tables; a key of thousands of parts takes its readers minutes
+
+_HEADER = re.compile(r"\s*(\[\[?)([^\[\]#]*)\]")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
+_PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_TOO_LONG_A_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MOST_NESTED},}}")
+_GRAMMAR_HINT = 'see docs/experiment.md and https://toml.io; texts stand in quotation marks, as name = "digits"'
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """Tables and text of a TOML file. ConfigurationError when it cannot be read, or is not TOML (with the line)."""
+    text = read_text(path, LARGEST_FILE_BYTES, hint="give the path of a TOML file", hint_absent="check the path")
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise ConfigurationError(f"{path.name!r} is too large to be an experiment", where=str(path))
-        text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text), text
-    except OSError as error:
-        hint = "check the path" if isinstance(error, FileNotFoundError) else "give the path of a TOML file"
-        raise ConfigurationError(f"cannot read {path.name!r}: {error.strerror}", where=str(path), hint=hint) from None
-    except UnicodeDecodeError:
-        hint = "give a TOML file"
-        raise ConfigurationError(f"{path.name!r} is not a text in UTF-8", where=str(path), hint=hint) from None
+        return _tables(text), text
     except (ValueError, RecursionError) as error:  # of its grammar, or what its numbers and dates say is impossible
-        reason = re.sub(r"\s+", " ", str(error))
-        raise ConfigurationError(f"{path.name!r} is not TOML: {reason}", where=str(path)) from None
+        reason = " ".join(str(error).split())
+        what = f"{path.name!r} is not TOML: {reason}"
+        raise ConfigurationError(what, where=str(path), hint=_GRAMMAR_HINT) from None
+
+
+def _tables(text: str) -> dict[str, Any]:
+    """Raises ValueError or RecursionError."""
+    too_long = _TOO_LONG_A_KEY.search(text)
+    if too_long:
+        line = text.count("\n", 0, too_long.start()) + 1
+        raise ValueError(f"a key of more than {MOST_NESTED} parts (at line {line})")
+    tables = tomllib.loads(text.replace("\r\n", "\n"))
+    level: list[Any] = [tables]
+    for _ in range(MOST_NESTED):
+        level = [inner for value in level for inner in _inside(value)]
+    if level:
+        raise ValueError(f"tables or lists in each other, more than {MOST_NESTED} deep")
+    return tables
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """The tables and lists in one."""
+    values = value.values() if isinstance(value, dict) else value
+    return (inner for inner in values if isinstance(inner, (dict, list)))
 
 
 def line_of(text: str, keys: KeyPath) -> int | None:
@@ -45,19 +66,25 @@ def line_of(text: str, keys: KeyPath) -> int | None:
 
     Good for files as people write them; a key inside a text of several lines may mislead it.
     """
-    best, best_depth = None, 0
+    lines = _lines(text)
+    found = (lines.get(tuple(keys[:depth])) for depth in range(len(keys), 0, -1))
+    return next((line for line in found if line), None)
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> Mapping[tuple[str | int, ...], int]:
+    """The first line of each key and table."""
+    found: dict[tuple[str | int, ...], int] = {}
     table: list[str | int] = []
     counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         header = _HEADER.match(line)
-        if header:
-            table = _table(header[1], header[2], counts)
         key = None if header else _KEY.match(line)
-        here = [*table, *_parts(key[1])] if key else table
-        depth = len(here) if list(keys[: len(here)]) == here else 0
-        if (header or key) and depth > best_depth:
-            best, best_depth = number, depth
-    return best
+        if header:
+            table = _table(header[1], header[2].strip(), counts)
+        if header or key:
+            found.setdefault((*table, *(_parts(key[1]) if key else ())), number)
+    return found
 
 
 def describe(keys: KeyPath) -> str:
