@@ -100,7 +100,7 @@ def execute(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(session)
     except OSError as error:
-        return _system_trouble(error)
+        return _system_trouble(error, session)
     except MemoryError:
         return _complain(ConfigurationError("out of memory", hint="run fewer samples (--samples) or a smaller model"))
     except Exception as error:
@@ -150,29 +150,30 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
     return ConfigurationError(message, where=where, hint=hint)
 
 
-def _system_trouble(error: OSError) -> int:
+def _system_trouble(error: OSError, session: Session) -> int:
     """What the system refused: standard output (quietly, when its reader went away), or anything else."""
     trouble = streams.trouble_of_output()
     if isinstance(trouble, BrokenPipeError):
         return BROKEN_PIPE
     if trouble is None:
-        return _complain(_system_error(error))
+        return _complain(_system_error(error, session))
     hint = "make room where it goes, or look at what was written: mcusim report DIR"
     return _complain(ConfigurationError(f"cannot write to standard output: {trouble.strerror}", hint=hint))
 
 
 _SYSTEM_HINTS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there, or choose another place (such as --out)"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there, or choose {place}"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise ulimit -n, or run fewer processes: --jobs 1"),
     **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), "run fewer processes (--jobs 1) or samples (--samples)"),
     errno.ENXIO: "let somebody read from it first, or name a file",
 }
 
 
-def _system_error(error: OSError) -> ConfigurationError:
+def _system_error(error: OSError, session: Session) -> ConfigurationError:
     name = f" {str(error.filename)!r}" if error.filename else ""
     reason = str(error.strerror or error)
-    hint = _SYSTEM_HINTS.get(error.errno or 0, "choose a place that can be written and has room (such as --out)")
+    place = "another place" if session.out is None else "another folder: --out"
+    hint = _SYSTEM_HINTS.get(error.errno or 0, "choose {place}, one that can be written").format(place=place)
     if "temporary directory" in reason:
         hint = "name a folder that can be written in TMPDIR"
     return ConfigurationError(f"the system refused{name}: {reason}", hint=hint)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from mcusim.reports.report import Report, Run
@@ -17,6 +15,7 @@ from mcusim.system.names import printable
 
 NARROW_NAME = 16  # a model's name may wrap to this width
 GAP = 2  # between columns
+NARROWEST = 10  # of a terminal that may tell any width
 HYPHENATED = {"mismatches": "mis-\nmatches", "instructions": "instruc-\ntions", "accuracy %": "accu-\nracy %"}
 
 
@@ -25,12 +24,13 @@ def show(report: Report, console: Console) -> None:
     headings, rows = table(report)
     console.print(Text(f"{printable(report.experiment)}: {summary(report)}", style="bold"))
     styles = [_style(report, run) for run in report.runs]
-    cells = [[Text(printable(cell), style) for cell in row] for style, row in zip(styles, rows, strict=True)]
-    if rows and _width(headings, rows) <= console.width:
-        console.print(_grid(headings, cells))
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = _widths(headings, cells)
+    if rows and min(widths[0], NARROW_NAME) + sum(widths[1:]) + GAP * (len(widths) - 1) <= console.width:
+        _print_grid(console, headings, cells, widths, styles)
     else:
-        for row in cells:
-            _print_list(console, headings, row)
+        for row, style in zip(cells, styles, strict=True):
+            _print_list(console, headings, row, style)
     for error, runs in failures(report).items():
         for line in error_lines(error, runs):
             _line(console, line, "red")
@@ -45,45 +45,75 @@ def show(report: Report, console: Console) -> None:
         _line(console, f"budgets: {kept} of {len(report.checks)} kept", "red" if report.broken else "green")
 
 
-def _grid(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for index, heading in enumerate(headings):
-        # Headings of two lines: narrow columns leave room for names, and only a model's may wrap.
-        justify: JustifyMethod = "left" if index < len(NAMES) else "right"
-        grid.add_column(Text(_stacked(heading)), justify=justify, overflow="fold", no_wrap=index > 0)
-    for row in rows:
-        grid.add_row(*row)
-    return grid
+def _print_grid(
+    console: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    styles: Sequence[str],
+) -> None:
+    """By hand: rich takes a millisecond for each row. Only a model's name may wrap, where it is too long."""
+    widths = [min(widths[0], console.width - sum(widths[1:]) - GAP * (len(widths) - 1)), *widths[1:]]
+    stacked = [_stacked(heading).split("\n") for heading in headings]
+    height = max(map(len, stacked))
+    for level in range(height):
+        lines = [[""] * (height - len(parts)) + parts for parts in stacked]
+        console.out(_padded([parts[level] for parts in lines], widths), style="bold", highlight=False)
+    console.out("─" * (sum(widths) + GAP * (len(widths) - 1)), highlight=False)
+    for row, style in zip(rows, styles, strict=True):
+        first, *more = _folded(console, row[0], widths[0])
+        console.out(_padded([first, *row[1:]], widths), style=style or None, highlight=False)
+        for line in more:
+            console.out(line, style=style or None, highlight=False)
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, numbers to the right."""
+    parts = []
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - cell_len(cell))
+        parts.append(cell + space if index < len(NAMES) else space + cell)
+    return (" " * GAP).join(parts).rstrip()
+
+
+def _folded(console: Console, text: str, width: int) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return [line.plain for line in Text(text).wrap(console, width, overflow="fold")]
 
 
 def _stacked(heading: str) -> str:
     return HYPHENATED.get(heading, heading.replace(" ", "\n"))
 
 
-def _width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Columns that the table needs; a long model name may wrap."""
-    cells = zip(*rows, strict=True)
-    columns = [[*_stacked(heading).split(), *column] for heading, column in zip(headings, cells, strict=True)]
-    widths = [max(cell_len(printable(cell)) for cell in column) for column in columns]
-    return min(widths[0], NARROW_NAME) + sum(widths[1:]) + GAP * (len(widths) - 1)
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """What each column needs. Headings of two lines: narrow columns leave room for names."""
+    widths = [max(map(cell_len, _stacked(heading).split("\n"))) for heading in headings]
+    for row in rows:
+        widths = [max(width, cell_len(cell)) for width, cell in zip(widths, row, strict=True)]
+    return widths
 
 
-def _print_list(console: Console, headings: Sequence[str], row: Sequence[Text]) -> None:
+def _print_list(console: Console, headings: Sequence[str], row: Sequence[str], style: str) -> None:
     """A run as text that wraps, where the table is too wide for the terminal."""
-    style = row[0].style
-    console.print(Text(", ").join(row[: len(NAMES)]))
+    _line(console, ", ".join(row[: len(NAMES)]), style)
     figures = []
     for heading, cell in zip(headings[len(NAMES) :], row[len(NAMES) :], strict=True):
         word, _, unit = heading.partition(" ")
-        if cell.plain:
-            figures.append(" ".join(filter(None, (word, cell.plain, unit if cell.plain[-1].isdigit() else ""))))
-    for line in textwrap.wrap(", ".join(figures), console.width, initial_indent="  ", subsequent_indent="  "):
-        console.print(Text(line, style))
+        if cell:
+            figures.append(" ".join(filter(None, (word, cell, unit if cell[-1].isdigit() else ""))))
+    width = max(console.width, NARROWEST)
+    for line in textwrap.wrap(", ".join(figures), width, initial_indent="  ", subsequent_indent="  "):
+        console.out(line, style=style or None, highlight=False)
 
 
 def _line(console: Console, text: str, style: str) -> None:
     indent = " " * (len(text) - len(text.lstrip()))
-    console.print(Text(indent + printable(text), style=style))
+    shown = indent + printable(text)
+    if cell_len(shown) <= console.width:
+        console.out(shown, style=style or None, highlight=False)
+    else:
+        console.print(Text(shown, style=style))
 
 
 def _style(report: Report, run: Run) -> str:

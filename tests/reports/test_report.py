@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -13,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from mcusim.reports.report import Report, Run, RunError, write_text
+from mcusim.reports import FORMATS, render
+from mcusim.reports.report import Check, Report, Run, RunError
+from mcusim.reports.to_console import show
 from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.files import write_text
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report
 
 ROOT = Path(__file__).parents[2]
@@ -177,3 +182,24 @@ def test_the_file_has_every_key_of_a_run() -> None:
 
 def test_the_file_says_its_format_first() -> None:
     assert full_report().to_json().startswith('{\n "format": 1,')
+
+
+def test_ten_thousand_runs_take_no_longer_than_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looked at all runs for each of them took minutes."""
+    one, report = full_report().runs[0], full_report()
+    runs = tuple(dataclasses.replace(one, id=f"r{number}", model=f"m{number}") for number in range(3000))
+    checks = tuple(Check("accuracy_min", run.id, 0.99, 0.9, False) for run in runs)
+    many = dataclasses.replace(report, runs=runs, checks=checks)
+    looked = 0
+
+    class Counted(tuple[Any, ...]):
+        def __iter__(self) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__iter__()
+
+    many = dataclasses.replace(many, runs=Counted(runs), checks=Counted(checks))
+    for name in FORMATS:
+        assert "m2999" in render(many, name)
+    show(many, Console(file=io.StringIO(), width=120))
+    assert looked < 200

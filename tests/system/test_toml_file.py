@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.toml_file import KeyPath, describe, line_of, read_toml
+from mcusim.system.toml_file import LARGEST_FILE_BYTES, KeyPath, describe, line_of, read_toml
 
 TEXT = """\
 [experiment]
@@ -73,3 +73,48 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text("a = 1\n", encoding="utf-8-sig")
     assert read_toml(path)[0] == {"a": 1}
+
+
+# -- hostile files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" + " " * 500_000, "is not TOML"),
+        ("[" + " " * 200_000 + "a" + " " * 200_000 + "]\nb = 1 2", "is not TOML"),
+        (".".join(["a"] * 16_000) + " = 1", "a key of more than 32 parts (at line 1)"),
+        ("x = 1\n[" + " . ".join(['"a"'] * 100_000) + "]", "a key of more than 32 parts (at line 2)"),
+        ("x = {" + ".".join(["a"] * 200_000) + " = 1}", "a key of more than 32 parts"),
+        ("x = " + "[" * 500_000, "is not TOML"),
+        ("x = " + "[" * 100 + "]" * 100, "more than 32 deep"),
+        ("x = " + "{a=" * 100 + "1" + "}" * 100, "more than 32 deep"),
+        ("x = " + "9" * 5000, "is not TOML"),
+        ('"' * 1_000_000, "is not TOML"),
+        ("a" * 1_000_000, "is not TOML"),
+        (" " * 1_000_000 + "x", "is not TOML"),
+        ("#" * (LARGEST_FILE_BYTES + 1), "it is too large"),
+        ("a = 1\0", "is not TOML"),
+    ],
+)
+def test_nothing_takes_long_and_all_is_told(tmp_path: Path, text: str, reason: str) -> None:
+    """A reader whose time grows with the square of these would need hours."""
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_toml(tmp_path / "x.toml")
+    assert reason in caught.value.what and caught.value.hint and len(caught.value.what) < 500
+
+
+def test_lines_of_hostile_headers() -> None:
+    text = ("[" + " " * 5000 + "\n") * 150 + "[" + " " * 100_000 + "a" + " " * 100_000 + "]\nb = 1\n"
+    assert line_of(text, ("a", "b")) == 152 and line_of(text, ("a",)) == 151 and line_of(text, ("c",)) is None
+
+
+def test_lines_of_many_errors() -> None:
+    text = "".join(f"key{number} = 1\n" for number in range(50_000))
+    assert [line_of(text, (f"key{number}",)) for number in range(0, 50_000, 10)] == [*range(1, 50_001, 10)]
+
+
+def test_a_text_with_many_dots_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(f"x = {[*range(100)]}\ny = '{'. ' * 100}'\n# {'..' * 100}\n")
+    assert read_toml(tmp_path / "x.toml")[0]["x"][99] == 99
