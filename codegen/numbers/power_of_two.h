@@ -22,8 +22,10 @@
     int rounding;
 #define nn_convert(x, p) clamp_to_number_t(nn_shift((accumulator_t)(x) + (p).rounding, -(p).shift))
 
-#define NN_AVERAGING int nearest; /* 0: round down */
-#define nn_average(sum, count, p) nn_mean((sum), (count), (p).nearest)
+#define NN_AVERAGING                                             \
+    int shift;   /* of a sum, to the left: means are smaller than sums */ \
+    int nearest; /* 0: round down */
+#define nn_average(sum, count, p) nn_mean(nn_shift((sum), (p).shift), (count), (p).nearest)
 
 /* Shift to the left, or to the right (rounding down) by a negative count. */
 static inline accumulator_t nn_shift(accumulator_t x, int shift)

@@ -12,7 +12,7 @@ from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
 from mcusim.numbers import SCHEMES
-from mcusim.numbers.power_of_two import Format, parse_format
+from mcusim.numbers.formats import Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import LONGEST_NAME, Count, Limit, Name, Positive, Share, Table, Unusable, known
@@ -186,6 +186,7 @@ class Quantization(Table):
     ] = "per-layer"
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
+    ranges: Literal["mse", "max"] = "mse"
     calibration_samples: Count = 1000
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
         default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
@@ -226,9 +227,10 @@ class Quantization(Table):
         """`int16 Q7.9 floor`: the data type, and what differs from the default."""
         scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
+        ranges = self.ranges if self.ranges != "mse" else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
         others = (f"{layer}={data_type}" for layer, data_type in self.layers)
-        return " ".join(filter(None, (self.data_type, scheme, rounding, samples, *others)))
+        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, samples, *others)))
 
 
 class Target(Table):

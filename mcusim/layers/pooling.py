@@ -58,13 +58,13 @@ class MaxPooling(Pooling):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AveragePooling(Pooling):
-    """Mean of each window; the output has the input's numbers, rounded as the scheme says."""
+    """Mean of each window, rounded as the scheme says."""
 
     averaging: Averaging | None = None
 
     @property
     def accumulator_peak(self) -> int:
-        return 0 if self.numbers is None else (-self.numbers.minimum + 1) * self.size[0] * self.size[1]
+        return 0 if self.averaging is None else self.averaging.accumulator_peak
 
     def run(self, *inputs: Array) -> Array:
         ones = np.ones((1, *plane(self.input_shape)), np.float32)
@@ -77,5 +77,5 @@ class AveragePooling(Pooling):
         return self.activation.limit(mean, self.numbers)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
-        averaging = scheme.averaging(inputs[0])
+        averaging = scheme.averaging(inputs[0], values, self.size[0] * self.size[1])
         return replace(self, numbers=averaging.numbers, averaging=averaging)

@@ -60,6 +60,7 @@ def generate(
         scheme=chosen.scheme,
         fraction=chosen.fraction,
         rounding=chosen.rounding,
+        ranges=chosen.ranges,
         layers=dict(chosen.layers),
     )
     program = lower(graph, core, kernels)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
 from mcusim.layers.convert import Convert
+from mcusim.line.calibration import saturation_notes, without_outliers
 from mcusim.numbers import NUMBERS, SCHEMES
-from mcusim.numbers.numbers import Numbers, Range, Rounding, Scheme
-from mcusim.numbers.power_of_two import MAXIMUM_BITS, MINIMUM_BITS
+from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
+from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
@@ -35,10 +36,12 @@ def quantize(
     scheme: str = "per-layer",
     fraction: int | None = None,
     rounding: Rounding = "nearest",
+    ranges: Ranges = "mse",
     layers: Mapping[str, str] | None = None,
 ) -> Graph:
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
+    `ranges`: "mse" gives each tensor the format with the least squared error, "max" one that holds all its numbers.
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
     ConfigurationError for a layer that is not there, DataError without the samples that are needed.
     """
@@ -50,15 +53,27 @@ def quantize(
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (--calibration data.npz), or use scheme 'per-network' with a format"
         raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
-    ranges = graph.ranges(samples) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
+    usual, outlier_notes = (
+        without_outliers(graph, samples) if ranges == "mse" and chosen.needs_ranges else (samples, [])
+    )
+    seen = graph.ranges(usual) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
+    if ranges == "max":
+        seen = {name: replace(values, octaves=None) for name, values in seen.items()}
     quantized: dict[str, Layer] = {}
     for layer in graph:
         own = others.get(layer.name, chosen)
-        inputs = [_converted(graph, quantized, name, own, ranges[name]) for name in layer.inputs]
+        inputs = [_converted(graph, quantized, name, own, seen[name]) for name in layer.inputs]
         entries = tuple(_numbers(quantized[name]) for name in inputs)
-        made = layer.quantize(own, entries, ranges[layer.name])
+        made = layer.quantize(own, entries, seen[layer.name])
         quantized[layer.name] = replace(made, inputs=tuple(inputs))
-    return replace(graph, layers=tuple(quantized.values()), data_type=data_type, scheme=str(chosen), rounding=rounding)
+    return replace(
+        graph,
+        layers=tuple(quantized.values()),
+        data_type=data_type,
+        scheme=str(chosen),
+        rounding=rounding,
+        notes=(*graph.notes, *outlier_notes, *saturation_notes(quantized.values(), seen)),
+    )
 
 
 def _converted(graph: Graph, quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:

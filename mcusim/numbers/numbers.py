@@ -8,23 +8,30 @@ for bit. A member of the family is a module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from mcusim.numbers.octaves import Octaves
 from mcusim.system.arrays import Array
 
 Rounding = Literal["nearest", "floor"]
+Ranges = Literal["mse", "max"]  # how a format is chosen: least squared error, or whatever holds the largest
 Fields = dict[str, Any]  # of a kernel's parameter struct
 
 
 @dataclass(frozen=True)
 class Range:
-    """Reals from `low` (at most 0) to `high` (at least 0)."""
+    """Reals from `low` (at most 0) to `high` (at least 0), and what else is known of them.
+
+    `octaves`: None where their spread is not to decide. `unsigned`: whoever reads them takes numbers without a sign.
+    """
 
     low: float = 0.0
     high: float = 0.0
+    octaves: Octaves | None = field(default=None, compare=False)
+    unsigned: bool = False
 
     @property
     def peak(self) -> float:
@@ -32,8 +39,14 @@ class Range:
         return max(-self.low, self.high)
 
     def widened(self, x: Array) -> Range:
-        """NaN widens nothing."""
-        return Range(min(self.low, float(x.min(initial=0.0))), max(self.high, float(x.max(initial=0.0))))
+        """`x` (N, ...): of N samples. NaN widens nothing."""
+        seen = Octaves.of(x)
+        return replace(
+            self,
+            low=min(self.low, float(x.min(initial=0.0))),
+            high=max(self.high, float(x.max(initial=0.0))),
+            octaves=seen if self.octaves is None else self.octaves.merged(seen),
+        )
 
 
 class Numbers(Protocol):
@@ -154,10 +167,12 @@ class Conversion(Protocol):
 
 
 class Averaging(Protocol):
-    """Sums and counts -> means, of the input's type. `nn_average` in C."""
+    """Sums and counts -> means. `nn_average` in C."""
 
     @property
     def numbers(self) -> Numbers: ...
+    @property
+    def accumulator_peak(self) -> int: ...
     def apply(self, total: Array, count: Array) -> Array:
         """Not yet saturated."""
 
@@ -193,5 +208,7 @@ class Scheme(Protocol):
         """One type for tensors that become one: nothing saturates."""
 
     def conversion(self, entry: Numbers, to: Numbers) -> Conversion: ...
-    def averaging(self, entry: Numbers) -> Averaging: ...
+    def averaging(self, entry: Numbers, values: Range | None = None, most: int = 1) -> Averaging:
+        """`most`: elements in a window, at most. Without `values` means have the input's numbers."""
+
     def softmax(self, entry: Numbers) -> Softmaxing: ...

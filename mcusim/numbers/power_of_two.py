@@ -1,22 +1,18 @@
 """Fixed point with power-of-two scales (section 4.1 of the MicroAI paper): `q` stands for `q * 2**-fraction`.
 
-`per-network`: one format for every tensor (the paper's Q7.9). `per-layer`: each output gets the format that fits its
-largest magnitude on the calibration samples, each weight array the format that fits its largest weight. Sums are exact:
-a layer whose 32-bit accumulator could overflow for some input gets fewer fraction bits in its weights, or, where the
-format is given, 64-bit accumulators.
+`per-network`: one format for every tensor (the paper's Q7.9). `per-layer`: each output gets the format that fits it
+best on the calibration samples, each weight array one of its own. Sums are exact: a layer whose 32-bit accumulator
+could overflow for some input gets fewer fraction bits in its weights, or, where the format is given, 64 bits.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mcusim.numbers.formats import MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
 from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding
 from mcusim.system.arrays import Array
@@ -24,74 +20,11 @@ from mcusim.system.errors import ConfigurationError
 
 NAME = "power-of-two"
 SCHEMES = ("per-layer", "per-network")
-HEADER = "power_of_two.h"
+HEADER = Format(MINIMUM_BITS, 0).header
 
-MINIMUM_BITS, MAXIMUM_BITS = 4, 16
 BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
 LARGEST_SHIFT = 31  # of a 32-bit accumulator
 SOFTMAX_ONE = 2**15  # 1.0 in the tables of the exponential
-
-
-@dataclass(frozen=True)
-class Format:
-    """Signed fixed point of `bits` bits of which `fraction` lie behind the binary point (it may be negative)."""
-
-    bits: int
-    fraction: int
-
-    @property
-    def minimum(self) -> int:
-        return -(1 << (self.bits - 1))
-
-    @property
-    def maximum(self) -> int:
-        return (1 << (self.bits - 1)) - 1
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Smallest integer type that stores the format."""
-        return np.dtype(np.int8 if self.bits <= 8 else np.int16)
-
-    @property
-    def header(self) -> str:
-        return HEADER
-
-    @property
-    def scale_factor(self) -> int:
-        return self.fraction
-
-    def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
-        return self.encode_wide(x, rounding).astype(self.dtype)
-
-    def encode_wide(self, x: Array, rounding: Rounding) -> npt.NDArray[np.int64]:
-        """In 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
-        scaled = np.ldexp(np.asarray(x, np.float64), self.fraction)
-        rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
-        return np.clip(rounded, float(self.minimum), float(self.maximum)).astype(np.int64)
-
-    def decode(self, q: Array) -> Array:
-        return np.ldexp(np.asarray(q, np.float64), -self.fraction).astype(np.float32)
-
-    def __str__(self) -> str:
-        return f"Q{self.bits - self.fraction}.{self.fraction}"
-
-
-def parse_format(text: str) -> Format:
-    """`"Q7.9"` -> Format(16, 9). Raises ConfigurationError when it is not Qm.n with 4 <= m + n <= 16 and m >= 1."""
-    match = re.fullmatch(r"[Qq](\d{1,2})\.(\d{1,2})", text.strip())
-    bits = sum(map(int, match.groups())) if match else 0
-    if not match or not MINIMUM_BITS <= bits <= MAXIMUM_BITS or int(match[1]) < 1:
-        hint = "write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9"
-        raise ConfigurationError(f"{text!r} is no fixed-point format", hint=hint)
-    return Format(bits, int(match[2]))
-
-
-def format_for(peak: float, bits: int) -> Format:
-    """Format of the given width for `|x| <= peak`: m = 1 + floor(log2 peak), n = w - m - 1 (section 4.1.4)."""
-    if peak <= 0 or not math.isfinite(peak):
-        return Format(bits, bits - 1)
-    integer_bits = math.frexp(peak)[1]  # frexp: peak = f * 2**e with 0.5 <= f < 1, so e = 1 + floor(log2(peak))
-    return Format(bits, bits - integer_bits - 1)
 
 
 @dataclass(frozen=True)
@@ -152,14 +85,18 @@ class ShiftConversion:
 
 @dataclass(frozen=True)
 class RoundedAveraging:
+    """Sums are shifted to the left before they are divided: a mean may have a finer scale than its numbers."""
+
     rounding: Rounding
+    shift: int
     numbers: Format
+    accumulator_peak: int
 
     def apply(self, total: Array, count: Array) -> Array:
-        return average(total, count, self.rounding)
+        return average(shift_left(total, self.shift), count, self.rounding)
 
     def fields(self) -> Fields:
-        return {"nearest": 1} if self.rounding == "nearest" else {}
+        return {**_unless_zero(shift=self.shift), **({"nearest": 1} if self.rounding == "nearest" else {})}
 
 
 @dataclass(frozen=True)
@@ -205,7 +142,7 @@ class PowerOfTwoScheme:
         return self.fraction is None
 
     def numbers_for(self, values: Range) -> Format:
-        return format_for(values.peak, self.bits) if self.fraction is None else Format(self.bits, self.fraction)
+        return format_of(values, self.bits) if self.fraction is None else Format(self.bits, self.fraction)
 
     def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum:
         """A sum starts from its bias, at the scale of the accumulator (input fraction + weight fraction).
@@ -260,8 +197,15 @@ class PowerOfTwoScheme:
         shift = max(min(shift, LARGEST_SHIFT - 2), entry.bits - LARGEST_SHIFT)  # beyond, everything saturates or is 0
         return ShiftConversion(shift, rounding_term(shift, self.rounding), _format(to))
 
-    def averaging(self, entry: Numbers) -> RoundedAveraging:
-        return RoundedAveraging(self.rounding, _format(entry))
+    def averaging(self, entry: Numbers, values: Range | None = None, most: int = 1) -> RoundedAveraging:
+        """Means are smaller than what they are means of: they have a scale of their own, as fine as 32 bits allow."""
+        have = _format(entry)
+        out = have if values is None else self.numbers_for(values)
+        largest = (have.magnitude + 1) * most
+        room = (ACCUMULATOR_LIMIT // largest).bit_length() - 1
+        shift = max(min(out.fraction - have.fraction, room), 0)
+        out = Format(out.bits, have.fraction + shift, out.signed)
+        return RoundedAveraging(self.rounding, shift, out, largest << shift)
 
     def softmax(self, entry: Numbers) -> TableSoftmax:
         out = Format(self.bits, self.bits - 1) if self.fraction is None else Format(self.bits, self.fraction)
@@ -286,7 +230,7 @@ def _format(numbers: Numbers) -> Format:
 
 def _peak_sum(inputs: tuple[Format, ...], finest: int) -> int:
     """Largest magnitude of the sum when all inputs are brought to `finest` fraction bits."""
-    return sum(-fmt.minimum << max(finest - fmt.fraction, 0) for fmt in inputs)
+    return sum(fmt.magnitude << max(finest - fmt.fraction, 0) for fmt in inputs)
 
 
 def _unless_zero(**values: int) -> Fields:

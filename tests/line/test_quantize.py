@@ -10,7 +10,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from mcusim.numbers.power_of_two import Format
+from mcusim.numbers.formats import Format
 from mcusim.system.errors import ConfigurationError, DataError
 from tests.compiled import run_compiled
 from tests.graphs import Builder
@@ -107,4 +107,29 @@ def test_a_conversion_takes_no_name_of_a_layer() -> None:
     x = builder.samples(4)
     quantized = quantize(builder.graph(), x, "int8", layers={last: "int16", joined: "int16"})
     assert len({layer.name for layer in quantized}) == len(quantized.layers)
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+
+
+def test_a_spike_in_the_calibration_costs_no_bit_and_is_told() -> None:
+    graph, builder = network()
+    x = builder.samples(300)
+    plain = quantize(graph, x, "int8")
+    x[5, 3, 2] = 1e3
+    spiky = quantize(graph, x, "int8")
+    assert [layer.numbers for layer in spiky] == [layer.numbers for layer in plain]
+    assert "1 of 300 calibration samples choose no scales: they reach 1e+03 in 'input', all" in spiky.notes[0]
+    whole = quantize(graph, x, "int8", ranges="max")
+    assert whole.layers[0].numbers == Format(8, -3) and not whole.notes
+
+
+def test_the_mean_of_a_sparse_map_keeps_its_bits() -> None:
+    builder = Builder((16, 16, 4))
+    builder.add("GlobalAveragePooling2D")
+    graph, x = builder.graph(), np.zeros((64, 16, 16, 4), np.float32)
+    x[np.arange(64), np.arange(64) % 16, np.arange(64) // 4, np.arange(64) % 4] = 1.0  # one element in 1024
+    quantized, expected = quantize(graph, x, "int8"), graph.run(x)
+    numbers = quantized.ends[0].numbers
+    assert numbers is not None
+    error = np.abs(numbers.decode(quantized.run(x)) - expected).max()
+    assert error < 0.02 * np.abs(expected).max()
     np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))

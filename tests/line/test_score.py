@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcusim.line.score import Mismatch, Wanted, compare, score
-from mcusim.numbers.power_of_two import Format
+from mcusim.numbers.formats import Format
 from mcusim.system.arrays import Array
 from mcusim.tasks import classification
 from mcusim.tasks.figure import Figure

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.numbers.formats import Format, format_for, parse_format
 from mcusim.numbers.integers import average, exponential, rounding_term, shift_left
 from mcusim.numbers.numbers import LINEAR, RELU, Activation, Range, Rounding
-from mcusim.numbers.power_of_two import Format, PowerOfTwoScheme, Shift, format_for, parse_format
+from mcusim.numbers.power_of_two import PowerOfTwoScheme, Shift
 from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
 from mcusim.system.errors import ConfigurationError

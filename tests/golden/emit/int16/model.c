@@ -92,7 +92,7 @@ NN_LAYER void layer_concatenate_5(const number_t *const *inputs, number_t *outpu
         });
 }
 
-/* averagepooling1d_6: AveragePooling1D 8x4 -> 4x4, Q4.12 */
+/* averagepooling1d_6: AveragePooling1D 8x4 -> 4x4, Q3.13 */
 NN_LAYER void layer_averagepooling1d_6(const number_t *input, number_t *output)
 {
     nn_average_pooling_int16(input, output,
@@ -107,6 +107,7 @@ NN_LAYER void layer_averagepooling1d_6(const number_t *input, number_t *output)
             .stride_height = 1,
             .stride_width = 2,
             .activation = NN_LINEAR,
+            .shift = 1,
             .nearest = 1,
         });
 }
@@ -118,7 +119,7 @@ NN_LAYER void layer_dense_8(const number_t *input, number_t *output)
         (const nn_dense_t){
             .inputs = 16,
             .units = 3,
-            .shift = 13,
+            .shift = 14,
             .activation = NN_LINEAR,
         });
 }

@@ -31,5 +31,5 @@ static const number_t layer_dense_8_kernel[48] NN_ALIGNED NN_WEIGHTS = {
 
 /* dense_8 bias: 3 */
 static const accumulator_t layer_dense_8_bias[3] NN_ALIGNED NN_WEIGHTS = {
-    6608013, -12261045, 32027914,
+    13216025, -24522090, 64055828,
 };

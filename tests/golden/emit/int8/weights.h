@@ -30,5 +30,5 @@ static const number_t layer_dense_8_kernel[48] NN_ALIGNED NN_WEIGHTS = {
 
 /* dense_8 bias: 3 */
 static const accumulator_t layer_dense_8_bias[3] NN_ALIGNED NN_WEIGHTS = {
-    234, -342, 1009,
+    467, -685, 2019,
 };

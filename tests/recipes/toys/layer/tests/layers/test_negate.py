@@ -3,7 +3,7 @@ from hypothesis import find
 
 from mcusim.layers.negate import Negate
 from mcusim.line.quantize import quantize
-from mcusim.numbers.power_of_two import Format
+from mcusim.numbers.formats import Format
 from tests.compiled import run_compiled
 from tests.graphs import builders
 

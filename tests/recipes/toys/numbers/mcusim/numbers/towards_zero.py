@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mcusim.numbers.formats import Format
 from mcusim.numbers.numbers import Activation, Numbers, QuantizedSum, Range, Rounding
-from mcusim.numbers.power_of_two import Format, PowerOfTwoScheme, Shift
+from mcusim.numbers.power_of_two import PowerOfTwoScheme, Shift
 from mcusim.system.arrays import Array
 
 NAME = "towards zero"

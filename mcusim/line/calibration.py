@@ -1,0 +1,52 @@
+"""What calibration samples are good for, and what they tell of a quantized graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from mcusim.graph import Graph, Layer
+from mcusim.numbers.numbers import Range
+from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of
+
+FEWEST_FOR_OUTLIERS = 50  # samples: of fewer each counts
+SAMPLES_PER_OUTLIER = 1000
+OUTLIER_FACTOR = 4  # times what is usual
+NAMED_SHARE = 0.001  # of the calibration samples: a layer that saturates on more is named
+
+
+def without_outliers(graph: Graph, samples: Array) -> tuple[Array, list[str]]:
+    """The samples that may choose scales, and notes on those that may not.
+
+    A single one, or one of a thousand, that is far beyond all others shall not cost those a bit: it saturates.
+    """
+    if len(samples) < FEWEST_FOR_OUTLIERS:
+        return samples, []
+    allowed, kept, notes = max(1, len(samples) // SAMPLES_PER_OUTLIER), np.ones(len(samples), bool), []
+    for layer, column in zip(graph.inputs, fields_of(samples).values(), strict=False):
+        peaks = np.abs(np.asarray(column, np.float64)).reshape(len(column), -1).max(axis=1, initial=0.0)
+        usual = np.sort(peaks)[::-1][allowed]
+        far = peaks > OUTLIER_FACTOR * usual
+        if far.any() and usual > 0:
+            kept &= ~far
+            notes.append(
+                f"{far.sum()} of {len(samples)} calibration samples choose no scales: they reach {peaks.max():.3g} in "
+                f"{layer.name!r}, all others at most {usual:.3g}"
+            )
+    return samples[kept], notes
+
+
+def saturation_notes(layers: Iterable[Layer], seen: Mapping[str, Range]) -> list[str]:
+    """Of layers whose numbers leave their format on more than a few calibration samples."""
+    often = []
+    for layer in layers:
+        octaves = seen[layer.name].octaves if layer.name in seen else None
+        if octaves is None or layer.numbers is None or not len(octaves.peaks):
+            continue
+        largest = float(layer.numbers.decode(np.array(layer.numbers.maximum)))
+        share = float(np.mean(octaves.peaks > largest * (1 + 1.5 / layer.numbers.maximum)))  # rounding is not meant
+        if share > NAMED_SHARE:
+            often.append(f"{layer.name!r} ({share:.1%})")
+    return [f"numbers saturate on calibration samples in {', '.join(often)}"] if often else []
