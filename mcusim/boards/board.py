@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from mcusim.boards.chip import Chip, Data, Region
+from mcusim.boards.chip import HIGHEST_A, HIGHEST_HZ, HIGHEST_V, Chip, Data, Region
+from mcusim.system.validation import Unusable
 
 _MINIMUM_STACK_BYTES = 256  # the harness alone needs some 200 at its end
 
@@ -24,18 +25,20 @@ class MemoryMap(Data):
     @classmethod
     def _aligned(cls, region: Region) -> Region:
         if region.origin % 1024 or region.size_bytes % 1024:
-            raise ValueError(f"{region} does not begin and end at a multiple of 1024 bytes (memory protection)")
+            what = f"{region} does not begin and end at a multiple of 1024 bytes (memory protection)"
+            raise Unusable(what, "give an origin and a size_bytes that are multiples of 1024")
         return region
 
     @model_validator(mode="after")
     def _regions_fit(self) -> MemoryMap:
         if self.flash.overlaps(self.ram):
-            raise ValueError(f"flash ({self.flash}) overlaps ram ({self.ram})")
+            raise Unusable(f"flash ({self.flash}) overlaps ram ({self.ram})", "move or shorten one of them")
         if self.reset_at is not None and self.flash.origin <= self.reset_at < self.flash.end:
             reset_at = f"reset_at (0x{self.reset_at:08X})"
-            raise ValueError(f"{reset_at} lies in flash ({self.flash}), whose beginning it would be")
+            raise Unusable(f"{reset_at} lies in flash ({self.flash}), whose beginning it would be", "leave it out")
         if self.stack_bytes >= self.ram.size_bytes:
-            raise ValueError(f"stack_bytes ({self.stack_bytes}) leaves nothing of ram ({self.ram.size_bytes} bytes)")
+            what = f"stack_bytes ({self.stack_bytes}) leaves nothing of ram ({self.ram.size_bytes} bytes)"
+            raise Unusable(what, "give fewer: 4096 are enough for most models")
         return self
 
 
@@ -68,9 +71,11 @@ class RegisterStep(Data):
     @model_validator(mode="after")
     def _is_one_thing(self) -> RegisterStep:
         if (self.write is not None) + bool(self.clear | self.set) + (self.equals is not None) != 1:
-            raise ValueError(f"step {self.what!r} needs one of: write, clear and set, mask and equals")
+            what = f"step {self.what!r} needs one of: write, clear and set, mask and equals"
+            raise Unusable(what, "make two steps of it, or remove what it does not do")
         if self.equals is not None and self.equals & ~self.mask:
-            raise ValueError(f"step {self.what!r} waits for bits that its mask does not have")
+            what = f"step {self.what!r} waits for bits that its mask does not have"
+            raise Unusable(what, f"give mask = {self.mask | self.equals:#x}")
         return self
 
 
@@ -90,7 +95,7 @@ class Console(Data):
     def _waits_are_waits(self) -> Console:
         for name, step in (("ready", self.ready), ("idle", self.idle)):
             if step.equals is None:
-                raise ValueError(f"console.{name} is no wait: it needs mask and equals")
+                raise Unusable(f"console.{name} is no wait: it needs mask and equals", "mask = 0x80, equals = 0x80")
         return self
 
 
@@ -109,9 +114,9 @@ class Board(Data):
     name: str
     title: str
     chip: Chip
-    clock_hz: int = Field(gt=0)
-    supply_v: float = Field(gt=0, allow_inf_nan=False, strict=False)
-    current_a: float = Field(gt=0, allow_inf_nan=False, strict=False)
+    clock_hz: int = Field(gt=0, le=HIGHEST_HZ)
+    supply_v: float = Field(gt=0, le=HIGHEST_V, allow_inf_nan=False)
+    current_a: float = Field(gt=0, le=HIGHEST_A, allow_inf_nan=False)
     memory: MemoryMap
     qemu: QemuMachine | None = None
     renode: RenodePlatform | None = None
@@ -123,7 +128,8 @@ class Board(Data):
         for kind, region in (("flash", self.memory.flash), ("ram", self.memory.ram)):
             regions = [has for has in self.chip.memory.values() if has.kind == kind and has.alias_of is None]
             if not any(has.contains(region) for has in regions):
-                raise ValueError(f"memory.{kind} ({region}) does not lie in any {kind} of chip {self.chip.name!r}")
+                what = f"memory.{kind} ({region}) does not lie in any {kind} of chip {self.chip.name!r}"
+                raise Unusable(what, f"it has {', '.join(map(str, regions)) or 'none'}")
         if self.qemu is not None:
             self.qemu.memory_map(self.memory)  # the override has to be a good map too
         return self

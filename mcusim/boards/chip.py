@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from mcusim.system.validation import Table, Unusable
+from mcusim.system.validation import Table, Unusable, short
+
+# Far beyond any microcontroller: they keep what is computed of them finite.
+HIGHEST_HZ, MOST_WAIT_STATES, HIGHEST_V, HIGHEST_A = 10**10, 1000, 1000.0, 1000.0
 
 
 class Data(Table):
@@ -17,8 +20,31 @@ class Data(Table):
     @classmethod
     def refusal(cls, key: str, spelled: str, value: Any, found: Mapping[str, Any]) -> Unusable:
         message = found["msg"][:1].lower() + found["msg"][1:]
-        shown = "" if isinstance(found["input"], (dict, BaseModel)) else f" (it is {found['input']!r})"
-        return Unusable(message + shown)
+        shown = "" if isinstance(found["input"], (dict, BaseModel)) else f" (it is {short(found['input'])})"
+        return Unusable(message + shown, _instead(found))
+
+
+_KINDS = {  # of errors of pydantic, by how they begin -> what to write
+    "int": "give a whole number, such as 0x2000_0000 or 48_000_000",
+    "float": "give a number, such as 3.3",
+    "finite": "give a number, such as 3.3",
+    "string_pattern": "use plain letters, digits and signs",
+    "string": 'give a text in quotation marks: "..."',
+    "bool": "write true or false",
+    "list": "give a list: [..]",
+}
+_BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "up to", "multiple_of": "that is a multiple of"}
+
+
+def _instead(found: Mapping[str, Any]) -> str:
+    told = found.get("ctx", {})
+    for key, words in _BOUNDS.items():
+        if key in told:
+            return f"give a number {words} {told[key]}"
+    if "expected" in told:
+        return f"write {told['expected']}"
+    kind = next((words for begin, words in _KINDS.items() if found["type"].startswith(begin)), None)
+    return kind or "see the files in platforms/, which show all keys"
 
 
 class Region(Data):
@@ -34,7 +60,7 @@ class Region(Data):
     @model_validator(mode="after")
     def _in_address_space(self) -> Region:
         if self.end > 1 << 32:
-            raise ValueError(f"{self} ends beyond the 32-bit address space")
+            raise Unusable(f"{self} ends beyond the 32-bit address space", "give a smaller 'size_bytes'")
         return self
 
     def contains(self, other: Region) -> bool:
@@ -63,21 +89,22 @@ class Peripheral(Region):
 class Clocks(Data):
     """The core's clock right after a reset, and the highest it may have."""
 
-    reset_hz: int = Field(gt=0)
-    core_hz_max: int = Field(gt=0)
+    reset_hz: int = Field(gt=0, le=HIGHEST_HZ)
+    core_hz_max: int = Field(gt=0, le=HIGHEST_HZ)
 
     @model_validator(mode="after")
     def _reset_is_allowed(self) -> Clocks:
         if self.reset_hz > self.core_hz_max:
-            raise ValueError(f"reset_hz ({self.reset_hz}) is more than core_hz_max ({self.core_hz_max})")
+            what = f"reset_hz ({self.reset_hz}) is more than core_hz_max ({self.core_hz_max})"
+            raise Unusable(what, "give the clock after a reset, and the highest one")
         return self
 
 
 class Cache(Data):
     """`granule_bytes` are what a miss brings in, of a line of `line_bytes`; the last one stays in a buffer in front."""
 
-    sets: int = Field(ge=1)
-    ways: int = Field(ge=1)
+    sets: int = Field(ge=1, le=1 << 16)
+    ways: int = Field(ge=1, le=64)
     line_bytes: int = Field(ge=4, le=256)
     granule_bytes: int = Field(ge=4, le=256)
     least_recently_used: bool = True
@@ -86,7 +113,7 @@ class Cache(Data):
 class RamTiming(Region):
     """RAM that the core waits for. What no such entry names has none."""
 
-    wait_states: int = Field(ge=0)
+    wait_states: int = Field(ge=0, le=MOST_WAIT_STATES)
 
 
 class MemoryTiming(Data):
@@ -97,7 +124,7 @@ class MemoryTiming(Data):
     """
 
     wait_states_up_to_hz: list[int] = Field(default=[], strict=False)
-    wait_states: int | None = Field(default=None, ge=0)
+    wait_states: int | None = Field(default=None, ge=0, le=MOST_WAIT_STATES)
     prefetch: bool
     instruction_cache: Cache
     data_cache: Cache | None = None
@@ -108,9 +135,9 @@ class MemoryTiming(Data):
     @model_validator(mode="after")
     def _wait_states_are_known(self) -> MemoryTiming:
         if (self.wait_states is None) == (not self.wait_states_up_to_hz):
-            raise ValueError("timing needs either wait_states or wait_states_up_to_hz")
+            raise Unusable("timing needs either wait_states or wait_states_up_to_hz", "give one of them")
         if self.wait_states_up_to_hz != sorted(self.wait_states_up_to_hz):
-            raise ValueError("wait_states_up_to_hz does not ascend")
+            raise Unusable("wait_states_up_to_hz does not ascend", "give the highest clock for 0, 1, 2 .. wait states")
         return self
 
     def wait_states_at(self, clock_hz: int) -> int | None:
@@ -140,7 +167,8 @@ class Chip(Data):
         regions += [(f"peripheral {name!r}", region) for name, region in self.peripherals.items()]
         for (name, region), (other_name, other) in itertools.combinations(regions, 2):
             if region.overlaps(other):
-                raise ValueError(f"{name} ({region}) overlaps {other_name} ({other})")
+                hint = f"move or shorten one of them, or make {name.split()[-1]} an alias_of the other"
+                raise Unusable(f"{name} ({region}) overlaps {other_name} ({other})", hint)
         return self
 
     @model_validator(mode="after")
@@ -148,9 +176,12 @@ class Chip(Data):
         for name, region in self.memory.items():
             original = self.memory.get(region.alias_of or name)
             if original is None or (region.alias_of and original.alias_of):
-                raise ValueError(f"memory {name!r} is an alias of {region.alias_of!r}, which is no region of its own")
+                own = ", ".join(other for other, one in self.memory.items() if one.alias_of is None)
+                what = f"memory {name!r} is an alias of {region.alias_of!r}, which is no region of its own"
+                raise Unusable(what, f"these are: {own}")
             if (region.kind, region.size_bytes) != (original.kind, original.size_bytes):
-                raise ValueError(f"memory {name!r} has another kind or size than {region.alias_of!r}")
+                what = f"memory {name!r} has another kind or size than {region.alias_of!r}"
+                raise Unusable(what, f"give it kind = {original.kind!r} and size_bytes = {original.size_bytes}")
         return self
 
     @model_validator(mode="after")
@@ -158,5 +189,6 @@ class Chip(Data):
         for name, peripheral in self.peripherals.items():
             wrong = [number for number in peripheral.interrupts if not 0 <= number < self.interrupts]
             if wrong:
-                raise ValueError(f"peripheral {name!r} has interrupt {wrong[0]}, the chip {self.interrupts}")
+                what = f"peripheral {name!r} has interrupt {wrong[0]}, the chip {self.interrupts}"
+                raise Unusable(what, "give the numbers of CMSIS, from 0; or more 'interrupts'")
         return self

@@ -79,7 +79,9 @@ def read_counts(folders: Sequence[Path]) -> Counts:
             blocks = [Block(start, end, instructions) for start, end, _, instructions in records]
             samples.extend(_split(numbers, blocks))
         except (OSError, ValueError, IndexError) as error:
-            raise EngineError(f"the profile is not readable: {error}", where=str(folder)) from error
+            raise EngineError(
+                f"the profile is not readable: {error}", where=str(folder), hint="run it again"
+            ) from error
     return _assemble(samples)
 
 

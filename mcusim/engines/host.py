@@ -54,7 +54,8 @@ class _Host:
     def run(self, job: Job) -> Execution:
         """See `Ready.run`. The image must be native."""
         if not job.image.native:
-            raise EngineError(f"this firmware is for {job.image.board!r}, not for the host", where=str(job.image.elf))
+            what = f"this firmware is for {job.image.board!r}, not for the host"
+            raise EngineError(what, where=str(job.image.elf), hint="build it for engine host")
         sharing.check_sizes(job)
         shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
         calls = partial(_start, job.image.elf), _explain, _explain_stall
@@ -92,9 +93,10 @@ def _explain(share: Share, code: int) -> EngineError:
     if found is None:
         found = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     what = f"the program failed in sample {share.first + share.finished}: {found.strip()}"
-    return EngineError(what, where=str(share.folder / "engine.log"))
+    return EngineError(what, where=str(share.folder), hint="all that it said is in engine.log there")
 
 
 def _explain_stall(share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
     sample = share.first + share.finished
-    return EngineError(f"no answer to sample {sample} within {stall_s:g} s", where=str(share.folder))
+    what = f"no answer to sample {sample} within {stall_s:g} s"
+    return EngineError(what, where=str(share.folder), hint=sharing.STALL_HINT)

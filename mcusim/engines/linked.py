@@ -16,9 +16,9 @@ def check_linked_for(job: Job, board: Board, facts: Facts, *, mailbox: bool) -> 
     """
     image, engine, where = job.image, facts.title, str(job.image.elf)
     memory = board.memory if facts.memory_map is None else facts.memory_map(board)
-    if image.native:
-        raise EngineError(f"this program is for the host engine, not for {engine}", where=where)
     hint = f"build it for this board and for engine {facts.name}"
+    if image.native:
+        raise EngineError(f"this program is for the host engine, not for {engine}", where=where, hint=hint)
     places_known = (image.symbols.get(name) for name in ("mcusim_vectors", "mcusim_stack_start"))
     have = [symbol.address if symbol else 0 for symbol in places_known]
     want = [memory.flash.origin, memory.ram.origin]

@@ -6,7 +6,9 @@ A firmware reads ``input.bin`` in its working folder, writes ``output.bin`` and,
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import re
 import secrets
 import shutil
@@ -29,6 +31,10 @@ from mcusim.system.progress import Progress
 
 _PROGRESS_S = 0.2
 _POLL_S = 0.02
+LARGEST_LOG_BYTES = 2**28  # a firmware that prints without end would fill the disk
+_LOG_KEPT_BYTES = 2**20  # of its beginning, and of its end, are looked at
+STALL_HINT = "the firmware hangs, or needs longer: [target] stall_s"
+KILLED_HINT = "was the memory of this machine enough? --jobs 1 takes less"
 FAULT = 20  # exit code of a firmware that faulted; those of a transport (codegen/harness/transport.h) mean:
 _MEANINGS = {
     10: "the firmware cannot open its input",
@@ -66,8 +72,21 @@ class Share:
 
     @property
     def log(self) -> str:
-        """What the process wrote to its terminal."""
-        return self.read("engine.log").decode(errors="replace")
+        """What the process wrote to its terminal; of very much only the beginning and the end."""
+        try:
+            with (self.folder / "engine.log").open("rb") as file:
+                found = file.read(_LOG_KEPT_BYTES)
+                file.seek(max(_LOG_KEPT_BYTES, os.fstat(file.fileno()).st_size - _LOG_KEPT_BYTES))
+                return (found + file.read(_LOG_KEPT_BYTES)).decode(errors="replace")
+        except OSError:
+            return ""
+
+    @property
+    def log_bytes(self) -> int:
+        try:
+            return (self.folder / "engine.log").stat().st_size
+        except OSError:
+            return 0
 
     @property
     def last_words(self) -> str:
@@ -80,11 +99,11 @@ class Share:
 def check_sizes(job: Job) -> None:
     """Raises EngineError when the samples are not those that the image was built for, or when there are none."""
     if len(job.samples) == 0:
-        raise EngineError("there are no samples to run")
+        raise EngineError("there are no samples to run", hint="give the data set some for the test")
     have, want = job.samples[0].nbytes, job.image.input_bytes
     if have != want:
         what = f"inputs have {have} bytes a sample, the firmware was built for {want}"
-        raise EngineError(what, where=str(job.image.elf))
+        raise EngineError(what, where=str(job.image.elf), hint="build it anew: mcusim build")
 
 
 def lay_out(inputs: Records, output_bytes: int, folder: Path, jobs: int) -> list[Share]:
@@ -147,7 +166,9 @@ def _started(share: Share, start: Callable[[Share], subprocess.Popen[bytes]]) ->
     try:
         return start(share)
     except OSError as error:  # a full disk, or one from which no program may be started
-        hint = full_disk_hint(share.folder) or "can programs be started from this folder (noexec)?"
+        too_many = error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+        hint = "run fewer processes: --jobs" if too_many else full_disk_hint(share.folder)
+        hint = hint or "can programs be started from this folder (noexec)?"
         raise EngineError(f"cannot start the run: {error.strerror}", where=str(error.filename), hint=hint) from error
 
 
@@ -170,6 +191,7 @@ def _watch(
                 raise explain(share, code)
             if code is None:
                 running = True
+                _demand_few_words(share)
                 finished, since = seen[index]
                 if share.finished > finished:
                     seen[index] = (share.finished, time.monotonic())
@@ -182,6 +204,14 @@ def _watch(
         if not running:
             return
         time.sleep(_POLL_S)
+
+
+def _demand_few_words(share: Share) -> None:
+    if share.log_bytes > LARGEST_LOG_BYTES:
+        what = f"the firmware printed more than {LARGEST_LOG_BYTES >> 20} MiB by sample {share.first + share.finished}"
+        hint = "take the printing out of it; the beginning is in engine.log"
+        os.truncate(share.folder / "engine.log", _LOG_KEPT_BYTES)
+        raise EngineError(what, where=str(share.folder), hint=hint)
 
 
 def read_stack_bytes(share: Share) -> int:
@@ -236,7 +266,7 @@ def profiled(job: Job, shares: Sequence[Share]) -> Counts:
     counts = read_counts([share.folder for share in shares])
     if counts.samples != len(job.samples):
         what = f"the profile holds {counts.samples} samples of {len(job.samples)}"
-        raise EngineError(what, where=str(job.folder))
+        raise EngineError(what, where=str(job.folder), hint="run it again")
     return counts
 
 

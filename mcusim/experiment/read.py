@@ -8,7 +8,7 @@ from typing import Any
 
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
-from mcusim.experiment.engine_choice import check_engines
+from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, model_name
@@ -82,7 +82,25 @@ class _Reader:
             with self.problems.caught():
                 read[part] = reader()
         self.problems.tell()
-        return Experiment(path=self.path, **read)
+        experiment = Experiment(path=self.path, **read)
+        self._check_expect_for(experiment)
+        self.problems.tell()
+        return experiment
+
+    def _check_expect_for(self, experiment: Experiment) -> None:
+        """What is expected of runs that there are none of would never be looked at."""
+        data_types = [entry.data_type for entry in experiment.quantizations]
+        boards = [Path(board).stem for board in experiment.target.boards]
+        boards += [engine for engine in experiment.engines if not needs_board(engine)]
+        for index, entry in enumerate(experiment.expect_for):
+            here = self.place.at("expect_for", index)
+            for key, value, there in (
+                ("data_type", entry.data_type, data_types),
+                ("board", entry.board, boards or board_names()),
+            ):
+                if value is not None and value not in there:
+                    what = f"no run of the experiment has {key} {value!r}"
+                    self.problems.add(here.at(key).error(what, suggestion(value, set(there))))
 
     def _table(self, name: str) -> dict[str, Any]:
         return dict(self.tables.get(name, {}))

@@ -20,6 +20,11 @@ from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 
 LARGEST_SEED = 2**31
+LONGEST_S = 7 * 24 * 3600  # that one waits for anything
+Seconds = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_S, allow_inf_nan=False, description="a number of seconds greater than 0, up to a week"),
+]
 
 
 _A_FILE = dict.fromkeys(("path", "filename", "file_name", "filepath", "npz", "keras", "source"), "file")
@@ -254,7 +259,7 @@ class Target(Table):
     jobs: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         default=None, description="a whole number from 1; leave it out for one for each core"
     )
-    stall_s: Positive = 60.0
+    stall_s: Seconds = 60.0
     kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(
         default=KernelChoice(), description=WANTED, json_schema_extra=_kernels_by_layer
     )

@@ -27,7 +27,12 @@ def _agreed(outcome: Outcome, outcomes: Sequence[Outcome]) -> Run:
     difference = compare(first, outcome.execution, outcome.positions)
     if difference is None:
         return outcome.run
-    return replace(outcome.run, error=RunError.of(EngineError(difference, where=outcome.case.label)))
+    return replace(
+        outcome.run,
+        error=RunError.of(
+            EngineError(difference, where=outcome.case.label, hint="it is a bug of one of them: please report it")
+        ),
+    )
 
 
 def compare(one: Execution, other: Execution, positions: Array) -> str | None:

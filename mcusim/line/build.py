@@ -211,7 +211,8 @@ def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: t
     elf = read_elf(path)
     native, symbols = board is None, elf.symbols
     if "mcusim_input" not in symbols or "mcusim_output" not in symbols:
-        raise BuildError(f"{path.name!r} was not built by mcusim: it has no mcusim_input", where=str(path))
+        what = f"{path.name!r} was not built by mcusim: it has no mcusim_input"
+        raise BuildError(what, where=str(path), hint="build it with mcusim build; mcusim profile takes any firmware")
     arena = symbols["arena"].size if "arena" in symbols else 0
     image = Image(
         elf=path.absolute(),

@@ -252,7 +252,8 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     firmware = firmware_of(setting, case, bench)
     bench.watcher.stage(f"timing {case.label}")
     inputs = records(model.inputs[samples])
-    job = Job(firmware.image, inputs, folder, board, progress=bench.watcher.progress, profile=True)
+    stall_s = setting.experiment.target.stall_s
+    job = Job(firmware.image, inputs, folder, board, stall_s, bench.watcher.progress, profile=True)
     counts = bench.engine(case.engine, setting.jobs).run(job).counts
     return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
 

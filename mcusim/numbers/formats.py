@@ -70,7 +70,7 @@ class Format:
 
 def parse_format(text: str) -> Format:
     """`"Q7.9"` -> Format(16, 9). Raises ConfigurationError when it is not Qm.n with 4 <= m + n <= 16 and m >= 1."""
-    match = re.fullmatch(r"[Qq](\d{1,2})\.(\d{1,2})", text.strip())
+    match = re.fullmatch(r"[Qq]([0-9]{1,2})\.([0-9]{1,2})", text)
     bits = sum(map(int, match.groups())) if match else 0
     if not match or not MINIMUM_BITS <= bits <= MAXIMUM_BITS or int(match[1]) < 1:
         hint = "write Qm.n with m >= 1 (it includes the sign) and m + n between 4 and 16, for example Q7.9"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from mcusim.system.errors import MissingToolError
 
+_PIECE_BYTES, _HEARD_BYTES = 2**16, 2**23  # what is read at once, and kept of all that a program says
 _TERMINATION_S = 3.0  # between SIGTERM and SIGKILL
 
 
@@ -48,14 +52,45 @@ def run(
     try:
         process = start(words, folder=folder, environment=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
-        raise MissingToolError(f"cannot start {words[0]!r}: {error.strerror}") from error
+        hint = f"is it a program for this machine, in a folder that is there? {words[0]} --version"
+        raise MissingToolError(f"cannot start {words[0]!r}: {error.strerror}", hint=hint) from error
+    assert process.stdout is not None and process.stderr is not None
     try:
-        stdout, stderr = process.communicate(timeout=timeout_s)
+        with process.stdout, process.stderr:
+            stdout, stderr = _heard([process.stdout, process.stderr], process, timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise MissingToolError(f"{words[0]!r} did not end within {timeout_s:.0f} s", where=" ".join(words)) from error
+        hint = f"try it by hand: {words[0]} --version"
+        what = f"{words[0]!r} did not end within {timeout_s:.0f} s"
+        raise MissingToolError(what, where=" ".join(words), hint=hint) from error
     finally:
         stop([process])
-    return Completed(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+    return Completed(process.returncode, stdout, stderr)
+
+
+def _heard(streams: Sequence[IO[bytes]], process: subprocess.Popen[bytes], timeout_s: float) -> list[str]:
+    """What comes out of `streams` until the process ends; of very much the beginning and the end."""
+    end = time.monotonic() + timeout_s
+    heard = {stream.fileno(): bytearray() for stream in streams}
+    with selectors.DefaultSelector() as ready:
+        for stream in streams:
+            ready.register(stream, selectors.EVENT_READ)
+        while ready.get_map():
+            found = ready.select(max(0.0, end - time.monotonic()))
+            if not found:
+                raise subprocess.TimeoutExpired(process.args, timeout_s)
+            for key, _ in found:
+                piece = os.read(key.fd, _PIECE_BYTES)
+                if not piece:
+                    ready.unregister(key.fileobj)
+                _keep(heard[key.fd], piece)
+    process.wait(max(0.0, end - time.monotonic()))
+    return [text.decode(errors="replace") for text in heard.values()]
+
+
+def _keep(heard: bytearray, piece: bytes) -> None:
+    heard += piece
+    if len(heard) > 2 * _HEARD_BYTES:
+        del heard[_HEARD_BYTES // 2 : -_HEARD_BYTES // 2]
 
 
 def start(

@@ -72,7 +72,8 @@ def version_line(program: str) -> str:
     """First line of ``program --version``."""
     lines = run([program, "--version"], timeout_s=20).stdout.splitlines()
     if not lines:
-        raise MissingToolError(f"{program!r} does not answer --version")
+        what = f"{program!r} does not answer --version"
+        raise MissingToolError(what, hint="name a compiler in MCUSIM_CC or MCUSIM_ARM_GCC_PREFIX, or unset them")
     return lines[0].strip()
 
 

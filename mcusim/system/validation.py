@@ -21,7 +21,7 @@ LONGEST_SHOWN = 60
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e18, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=2**31)]
 Limit = Annotated[int, Field(ge=0, le=2**62)]
 
@@ -46,7 +46,7 @@ class Table(BaseModel):
         """What is said of a `value` that pydantic refused in the words of `found`."""
         wanted = _wanted(cls, key)
         hint = f"give {wanted}" if wanted else found["msg"].removeprefix("Input ")
-        return Unusable(f"{spelled} is {_shown(value)}", hint)
+        return Unusable(f"{spelled} is {short(value)}", hint)
 
 
 Kind = TypeVar("Kind", bound=Table)
@@ -177,6 +177,10 @@ def _wanted(kind: type[Table], key: str) -> str:
     return field.description or (" or ".join(map(repr, choices)) if are_words else "")
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def short(value: Any) -> str:
+    """As it is shown in an error."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "a number of very many digits"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

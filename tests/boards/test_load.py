@@ -107,6 +107,11 @@ MISTAKES = {
     "negative": ("3.3", "-3.3", "greater than 0"),
     "not a number": ("3.3", "nan", "finite"),
     "zero clock": ("48_000_000", "0", "greater than 0"),
+    "a clock of light": ("48_000_000", "99_999_999_999", "less than or equal to"),
+    "infinite": ("3.3", "1e5000", "finite"),
+    "overflows later": ("3.3", "1e308", "less than or equal to"),
+    "a very long number": ("48_000_000", "9" * 4000, "clock_hz"),
+    "a switch for a number": ("3.3", "true", "number"),
     "flash where ram is": ("0x0800_0000", "0x2000_0000", "flash (0x20000000..0x2007FFFF) overlaps ram"),
     "flash too large": ("524_288", "1_048_576", "does not lie in any flash of chip 'stm32l452re'"),
     "ram elsewhere": ("0x2000_0000", "0x3000_0000", "does not lie in any ram"),
@@ -136,6 +141,7 @@ def test_mistakes_are_explained(mistake: str, tmp_path: Path) -> None:
         load_board(write(tmp_path, BOARD.replace(old, new)))
     assert words in str(caught.value)
     assert caught.value.where is not None and str(tmp_path) in caught.value.where
+    assert caught.value.hint, "one thing to do"
 
 
 def test_suggestions_and_lines(tmp_path: Path) -> None:
@@ -192,6 +198,7 @@ def test_mistakes_in_a_chip(mistake: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_board(board)
     assert words in str(caught.value)
+    assert caught.value.hint, "one thing to do"
 
 
 def test_firmware_does_not_lie_in_an_alias(tmp_path: Path) -> None:

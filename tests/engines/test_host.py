@@ -12,6 +12,7 @@ import pytest
 
 from mcusim.boards.board import Board
 from mcusim.engines import ENGINES, host
+from mcusim.engines.shares import Share
 from mcusim.experiment.tables import Target
 from mcusim.reports.report import DEFAULT_ENGINE
 from mcusim.system.assets import CODEGEN
@@ -115,3 +116,36 @@ def test_a_folder_without_programs(nucleo: Board, build_folder: Path, tmp_path: 
     firmware.elf.chmod(0o644)  # as on a file system mounted noexec
     with pytest.raises(EngineError, match="cannot start the run: Permission denied"):
         run(host, firmware, None, samples(8), tmp_path, jobs=2)
+
+
+def test_a_firmware_that_prints_without_end(
+    nucleo: Board, build_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcusim.engines.shares.LARGEST_LOG_BYTES", 2**22)
+    prints = 'if (input[0] == 5) for (;;) fputs("said again and again\\n", stderr);'
+    firmware = build_library(library(prints, "#include <stdio.h>"), nucleo, build_folder, "host")
+    with pytest.raises(EngineError, match="printed more than 4 MiB by sample 5") as caught:
+        run(host, firmware, None, samples(8), tmp_path, jobs=1)
+    assert caught.value.hint and caught.value.where
+
+
+def test_of_a_long_log_both_ends_are_read(tmp_path: Path) -> None:
+    share = Share(tmp_path, 0, 1, 1)
+    assert share.log == ""
+    (tmp_path / "engine.log").write_bytes(b"first\n" + b"x" * 2**23 + b"\nlast\n")
+    assert share.log.startswith("first\n") and share.last_words == "last" and len(share.log) <= 2**21
+    (tmp_path / "engine.log").write_bytes(b"short\n")
+    assert share.log == "short\n"
+
+
+def test_too_many_processes_are_no_reason_to_look_at_the_folder(
+    nucleo: Board, build_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files", "x")
+
+    monkeypatch.setattr(host, "start", start)
+    firmware = build_library(library(), nucleo, build_folder, "host")
+    with pytest.raises(EngineError, match="Too many open files") as caught:
+        run(host, firmware, None, samples(8), tmp_path, jobs=8)
+    assert caught.value.hint == "run fewer processes: --jobs"

@@ -259,6 +259,8 @@ CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ("boards =", "samples = 0\nboards =", "'samples' is 0", '"all" or a whole number'),
     ("boards =", "jobs = 0\nboards =", "'jobs' is 0", "one for each core"),
     ("boards =", "stall_s = -1\nboards =", "'stall_s' is -1", "greater than 0"),
+    ("boards =", "stall_s = 1e300\nboards =", "'stall_s' is 1e+300", "up to a week"),
+    ("boards =", "stall_s = nan\nboards =", "'stall_s' is nan", "greater than 0"),
     ("boards =", 'engine = "host,qemu"\nboards =', "engine 'host' runs on no board", "compare emulators"),
     ("boards =", 'kernels = "plane"\nboards =', "unknown kernel 'plane'", "did you mean 'plain'?"),
     ("boards =", "kernels = 3\nboards =", "'kernels' is 3", "a name, a list of names"),
@@ -375,3 +377,42 @@ def test_docs_give_the_defaults(section: str, values: dict[str, object]) -> None
 
 def test_expect_for_has_the_keys_of_expect() -> None:
     assert set(ExpectFor.model_fields) - set(Expect.model_fields) == {"model", "data_type", "board"}
+
+
+NOTHING = [  # [[expect_for]] of nothing: its key and value, the hint
+    ("board", "nucleo_l452re", "did you mean 'nucleo_l452re_p'?"),
+    ("board", "sparkfun_edge", "known: nucleo_l452re_p"),
+    ("data_type", "int9x", ""),
+    ("data_type", "int16", "known: float32"),
+    ("model", "cnm", "did you mean 'cnn'?"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "hint"), NOTHING)
+def test_what_is_expected_of_no_run_is_a_mistake(read: Read, key: str, value: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(f"{SMALL}\n[[expect_for]]\n{key} = {value!r}\nrom_bytes_max = 1\n")
+    assert repr(value) in caught.value.what and hint in (caught.value.hint or "")
+    assert f"expect_for[0].{key}" in (caught.value.where or "")
+
+
+def test_all_that_is_expected_of_no_run_is_told_at_once(read: Read) -> None:
+    entries = "".join(f"[[expect_for]]\n{key} = {value!r}\nrom_bytes_max = 1\n" for key, value, _ in NOTHING[:4])
+    with pytest.raises(ConfigurationError) as caught:
+        read(SMALL + entries)
+    assert len((caught.value, *caught.value.others)) == 4
+
+
+def test_boards_of_the_command_line_may_be_expected_of(read: Read) -> None:
+    small = SMALL.replace('boards = ["nucleo_l452re_p"]', "")
+    entry = "\n[[expect_for]]\nboard = 'sparkfun_edge'\nrom_bytes_max = 1\n"
+    assert read(small + entry).expect_for[0].board == "sparkfun_edge"
+    with pytest.raises(ConfigurationError, match="has board 'sparkfun'"):
+        read(small + entry.replace("_edge", ""))
+
+
+@pytest.mark.parametrize("text", ["Q4.4\\n", " Q4.4", "Q\u0664.4", "Q4.4\\u202e", "Q4.4 -- x"])
+def test_a_format_is_plain(read: Read, text: str) -> None:
+    """It becomes part of a file's name and of comments in C."""
+    with pytest.raises(ConfigurationError, match="is no fixed-point format"):
+        read(f'{SMALL}[[quantization]]\ndata_type = "int8"\nscheme = "per-network"\nformat = "{text}"\n')

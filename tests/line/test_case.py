@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from mcusim.engines.engine import Execution, Job
+from mcusim.engines.qemu.facts import FACTS as QEMU
 from mcusim.experiment.case import Case
+from mcusim.experiment.tables import Target
 from mcusim.line.case import Bench, Outcome, Setting, run_case
 from mcusim.line.watcher import Silent
 from mcusim.pipeline import run
-from tests.lines import FakeStages, experiment
+from mcusim.system.errors import EngineError
+from tests.lines import FakeEngine, FakeStages, experiment
 from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)
 
 
@@ -56,3 +61,20 @@ def test_an_engine_is_closed_after_a_bug(stages: FakeStages, tmp_path: Path) -> 
     with pytest.raises(ZeroDivisionError):
         run(experiment(tmp_path), tmp_path / "out", Silent())
     assert (stages.engine.opened, stages.engine.closed) == (1, 1)
+
+
+def test_a_hang_while_it_is_timed_ends_as_the_experiment_says(stages: FakeStages, tmp_path: Path) -> None:
+    """`stall_s` is for every phase of a run."""
+    seen: list[Job] = []
+
+    class Timed(FakeEngine):
+        def run(self, job: Job) -> Execution:
+            seen.append(job)
+            raise EngineError("no answer")
+
+    stages.engine = Timed(FACTS=dataclasses.replace(QEMU, name="host"))
+    target = Target(engine="host", boards=("nucleo_l452re_p",), stall_s=7.5, jobs=1)
+    setting = Setting(experiment(tmp_path, target=target), tmp_path / "out")
+    case = dataclasses.replace(next(setting.experiment.cases()), board="nucleo_l452re_p")
+    outcome = run_case(setting, case, Bench(Silent()))
+    assert outcome.run.error and [(job.profile, job.stall_s) for job in seen] == [(True, 7.5)]

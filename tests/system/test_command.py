@@ -76,3 +76,17 @@ def test_stop_kills_what_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> Non
     os.close(read)
     stop([process])
     assert process.returncode == -9
+
+
+def test_a_program_that_says_very_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its beginning and its end are kept, and no more."""
+    monkeypatch.setattr("mcusim.system.command._HEARD_BYTES", 2000)
+    done = run(["sh", "-c", "echo first; yes | head -c 3000000; echo last"])
+    assert done.stdout.startswith("first\ny\n") and done.stdout.endswith("y\nlast\n")
+    assert 2000 <= len(done.stdout) <= 4000 + 2**16
+
+
+def test_errors_say_what_to_do() -> None:
+    with pytest.raises(MissingToolError) as caught:
+        run(["no-such-program"])
+    assert caught.value.hint

@@ -115,7 +115,7 @@ def _refused(qemu: str, stderr: str) -> EngineError | MissingToolError:
     if "API version" in stderr:
         hint = f"mcusim knows interfaces 1 to {_NEWEST_API} (QEMU 6.2 to 11.x): name another QEMU in MCUSIM_QEMU"
         return EngineError(f"QEMU's plugin interface is not known: {last}", where=qemu, hint=hint)
-    return EngineError(f"QEMU cannot load the plugin: {last}", where=qemu)
+    return EngineError(f"QEMU cannot load the plugin: {last}", where=qemu, hint="name another QEMU in MCUSIM_QEMU")
 
 
 def escape(path: Path) -> str:

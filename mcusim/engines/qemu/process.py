@@ -62,11 +62,14 @@ class QemuProcess:
         if code == -signal.SIGABRT:
             return self._explain_lockup(share, sample)
         if code == -signal.SIGSYS:
-            return EngineError(f"the firmware tried to run a program of this machine in sample {sample}", where=where)
+            what = f"the firmware tried to run a program of this machine in sample {sample}"
+            return EngineError(what, where=where, hint="it may not: no sample needs SYS_SYSTEM")
         if code < 0:
-            return EngineError(f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}", where=where)
+            what = f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}"
+            return EngineError(what, where=where, hint=sharing.KILLED_HINT)
         what = f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}"
-        return sharing.explain_exit_code(share, code) or EngineError(what, where=where)
+        hint = full_disk_hint(share.folder) or f"all that it said is in {share.folder / 'engine.log'}"
+        return sharing.explain_exit_code(share, code) or EngineError(what, where=where, hint=hint)
 
     def _explain_fault(self, share: Share) -> EngineError:
         record = share.read("fault.bin")
@@ -91,7 +94,7 @@ class QemuProcess:
         pc = self.core.program_counter(share.log)
         what = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
         where = str(share.folder) if pc is None else f"{self.core.locate(self.image, pc)}, {share.folder}"
-        return EngineError(what, where=where, hint="the firmware hangs, or the model needs a longer limit")
+        return EngineError(what, where=where, hint=sharing.STALL_HINT)
 
 
 def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess:
@@ -107,7 +110,9 @@ def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess
 def machine_of(job: Job) -> tuple[Board, QemuMachine]:
     """The board, and what stands in for it. Raises EngineError when nothing does."""
     if job.board is None:
-        raise EngineError("QEMU runs a firmware for a board, and none is named", where=str(job.image.elf))
+        raise EngineError(
+            "QEMU runs a firmware for a board, and none is named", where=str(job.image.elf), hint="name one: --board"
+        )
     if job.board.qemu is None:
         hint = "add [qemu] with machine = .. to its file, or use another engine"
         raise EngineError(f"board {job.board.name!r} names no QEMU machine", hint=hint)

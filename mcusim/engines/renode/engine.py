@@ -64,7 +64,9 @@ class _Renode:
 def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
     """Board, memory and platform description. Raises EngineError without one, and for an image that is not for it."""
     if job.board is None:
-        raise EngineError("Renode runs a firmware for a board, and none is named", where=str(job.image.elf))
+        raise EngineError(
+            "Renode runs a firmware for a board, and none is named", where=str(job.image.elf), hint="name one: --board"
+        )
     if job.board.renode is None:
         hint = "add [renode] with platform = .. to its file, or use another engine"
         raise EngineError(f"board {job.board.name!r} names no Renode platform", hint=hint)

@@ -195,7 +195,8 @@ class RenodeProcess:
             return self._explain_outcome(share, outcome)
         sample, where = share.first + share.finished, str(share.folder)
         if code < 0:
-            return EngineError(f"Renode was killed by {signal.Signals(-code).name} in sample {sample}", where=where)
+            what = f"Renode was killed by {signal.Signals(-code).name} in sample {sample}"
+            return EngineError(what, where=where, hint=sharing.KILLED_HINT)
         hint = full_disk_hint(share.folder) or f"all that Renode said is in {share.folder / 'engine.log'}"
         trouble = first_trouble(share.log)
         if trouble is None:
