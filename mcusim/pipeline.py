@@ -33,7 +33,8 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
         check_line(experiment, bench.stages, out, may_train=may_train)
         check_out(out)
         setting = Setting(experiment, out, may_train)
-        dataset_of(setting, bench)
+        if experiment.dataset.is_there:
+            dataset_of(setting, bench)
         report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
         cases, outcomes = list(experiment.cases()), list[Outcome]()
         for number, case in enumerate(cases, start=1):

@@ -60,7 +60,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     for model, repeat in chosen.trainings():
         path = model_file(setting, model, repeat, bench, again=True)
         trained = float_model(setting, model, repeat, bench)
-        share = f"accuracy {trained.accuracy:.2%} on the test set" if trained.accuracy is not None else "no accuracy"
+        accuracy, _ = trained.scores
+        share = f"accuracy {accuracy:.2%} on the test set" if accuracy is not None else "no accuracy"
         session.close()
         say(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
 

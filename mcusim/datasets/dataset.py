@@ -16,33 +16,38 @@ from mcusim.system.records import fields_of
 
 @dataclass(frozen=True)
 class Dataset:
-    """N samples and their labels, as indices into `classes`; the split is the publisher's.
+    """N samples and their targets; the split is the publisher's. None where there are none: only `x_test` has to be.
 
-    Of one input `x` is (N, *shape) float32, of one output `y` is (N,) int64. Of several they are records, see
-    `records.py`: `x["audio"]` is (N, *shape), and `len(x)` and `x[positions]` are the same for both. `classes` of
-    several outputs are told by name.
+    Of one input `x` is (N, *shape) float32. Targets of one output are (N,) or (N, *shape), numbers of any type: what
+    they mean is the business of a task (mcusim/tasks/). Where `classes` are named they are indices into them.
+    Of several inputs or outputs there are records, see `records.py`: `x["audio"]` is (N, *shape), and `len(x)` and
+    `x[positions]` are the same for both. `classes` of several outputs are told by name.
 
     `groups_train` (N,) names the source of each training sample (a person, a track): samples of one group are so alike
-    that a validation set must hold out whole groups. None when samples are independent.
+    that a validation set must hold out whole groups. None when samples are independent. `notes`: what a reader of
+    figures should know of the data.
     """
 
     name: str
-    x_train: Array
-    y_train: Array
+    x_train: Array | None
+    y_train: Array | None
     x_test: Array
-    y_test: Array
-    classes: tuple[str, ...] | Mapping[str, tuple[str, ...]]
+    y_test: Array | None
+    classes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     groups_train: Array | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """Shape of one sample for each input, channels last; an only one is called ""."""
-        return {name: tuple(x.shape[1:]) for name, x in fields_of(self.x_train).items()}
+        x = self.x_test if self.x_train is None else self.x_train
+        return {name: tuple(x.shape[1:]) for name, x in fields_of(x).items()}
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What there are labels for; an only one is called ""."""
-        return tuple(fields_of(self.y_train))
+        """What there are targets for; an only one is called ""."""
+        y = self.y_test if self.y_train is None else self.y_train
+        return () if y is None else tuple(fields_of(y))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,15 +57,10 @@ class Dataset:
             raise DataError(what, hint="use a data set of one input")
         return self.inputs[""]
 
-    def classes_of(self, output: str | None = None) -> tuple[str, ...]:
-        """Class names of an output; None or "" for the only one. DataError when there is none of that name."""
+    def classes_of(self, output: str = "") -> tuple[str, ...]:
+        """Class names of an output; "" for the only one. Empty where nobody named them."""
         classes = self.classes if isinstance(self.classes, Mapping) else {"": self.classes}
-        if (output or "") in classes:
-            return classes[output or ""]
-        wanted = f"output {output!r}" if output else "an only output"
-        named = ", ".join(repr(name) for name in classes if name)
-        hint = f"it has labels for {named or 'one output without a name'}"
-        raise DataError(f"data set {self.name!r} has no labels for {wanted}", hint=hint)
+        return classes.get(output, ())
 
 
 @dataclass(frozen=True)

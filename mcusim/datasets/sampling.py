@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcusim.datasets.targets import are_whole, column, is_one_hot
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
 
@@ -14,7 +15,7 @@ from mcusim.system.records import fields_of
 def choose(total: int, count: int | str, labels: Array | None = None, seed: int = 0) -> Array:
     """Positions of `count` of `total` samples, sorted; "all" of them, or as many as there are.
 
-    Where `labels` (total,) are integers, each class has its share of the choice, and at least one sample when `count`
+    Where `labels` are whole numbers (total,) or one-hot, each class has its share of the choice, and at least one sample when `count`
     allows that; where they are records of several outputs, each combination of classes. The same seed makes the same
     choice on any machine, and what is chosen for a small `count` is most of what is chosen for a larger one.
     """
@@ -38,12 +39,18 @@ def choose(total: int, count: int | str, labels: Array | None = None, seed: int 
 
 def _strata(labels: Array | None, total: int) -> Array:
     """Numbers (total,) from 0 without gaps: the class of each sample, or of several outputs their combination."""
-    classes = [] if labels is None else [y for y in fields_of(labels).values() if y.ndim == 1 and y.dtype.kind in "biu"]
+    classes = [] if labels is None else [y for y in map(_numbers, fields_of(labels).values()) if y is not None]
     strata = np.zeros(total, np.int64)
     for y in classes:
         own = np.unique(y, return_inverse=True)[1]
         strata = np.unique(strata * (own.max(initial=0) + 1) + own, return_inverse=True)[1]
     return strata
+
+
+def _numbers(y: Array) -> Array | None:
+    """Class numbers, as far as targets may be some: whole numbers, or one-hot."""
+    y = y.argmax(axis=1) if is_one_hot(y) else column(y)
+    return y if y.ndim == 1 and are_whole(y) else None
 
 
 def _members(strata: Array, count: int) -> list[Array]:

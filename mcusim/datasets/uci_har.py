@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mcusim.datasets import npz_file
+from mcusim.datasets import npz_arrays, npz_file
 from mcusim.datasets.dataset import Dataset
+from mcusim.datasets.targets import class_numbers
 from mcusim.system.arrays import Array
 from mcusim.system.download import download
 from mcusim.system.errors import DataError
@@ -42,6 +43,7 @@ HINT = (
     f"without a network: fetch {ARCHIVE!r} elsewhere, put it (or the extracted folder {FOLDER!r}) into a folder "
     "and name that folder in MCUSIM_DATA_DIR"
 )
+REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 Arrays = dict[str, Array]
 ReadFile = Callable[[str], bytes]
 
@@ -88,7 +90,7 @@ def _verified(path: Path, sha256: str) -> Path:
 
 def _from_npz(path: Path) -> Arrays:
     try:
-        arrays = npz_file.read_arrays(path, npz_file.REQUIRED, ("subject_train",))
+        arrays = npz_arrays.read_arrays(path, REQUIRED, ("subject_train",))
         return _checked(arrays)
     except DataError as error:
         raise DataError(error.what, where=str(path), hint=error.hint) from None
@@ -133,7 +135,7 @@ def _checked(arrays: Arrays) -> Arrays:
     """DataError unless shapes, types and the number of samples of each class are those of the published split."""
     for part, counts in CLASS_COUNTS.items():
         x = npz_file.samples(arrays[f"x_{part}"], f"x_{part}")
-        y = npz_file.labels(arrays[f"y_{part}"], len(x), f"y_{part}")
+        y = class_numbers(npz_file.targets(arrays[f"y_{part}"], len(x), f"y_{part}"), f"labels of {part}", len(CLASSES))
         found = tuple(np.bincount(y, minlength=len(counts)).tolist())
         if x.shape[1:] != (WINDOW, len(CHANNELS)) or found != counts:
             what = f"this is not UCI-HAR: its {part} samples have shape {x.shape[1:]} and class counts {found}"

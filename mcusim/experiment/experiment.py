@@ -11,7 +11,7 @@ from typing import Any
 from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
 from mcusim.line.quantize import DATA_TYPES
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name
@@ -23,7 +23,8 @@ class Experiment(Table):
 
     path: Path
     general: General
-    dataset: DatasetChoice
+    dataset: DatasetChoice = DatasetChoice()
+    task: TaskChoice = TaskChoice()
     models: tuple[Model, ...]
     quantizations: tuple[Quantization, ...]
     target: Target = Target()
@@ -33,6 +34,12 @@ class Experiment(Table):
     @property
     def name(self) -> str:
         return self.general.name
+
+    @property
+    def scoring(self) -> TaskChoice:
+        """[task], with the kind that [dataset] task tells."""
+        kind = self.task.kind if self.task.kind is not None else self.dataset.task
+        return self.task.model_copy(update={"kind": kind})
 
     def trainings(self) -> Iterator[tuple[Model, int]]:
         """(model, repeat): a model from a file is always the same one, so it has no repeats."""

@@ -11,7 +11,17 @@ from mcusim.datasets import DATASETS
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, model_name
+from mcusim.experiment.tables import (
+    DatasetChoice,
+    Expect,
+    ExpectFor,
+    General,
+    Model,
+    Quantization,
+    Target,
+    TaskChoice,
+    model_name,
+)
 from mcusim.models import is_model
 from mcusim.system.errors import ConfigurationError, ModelError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
@@ -19,7 +29,7 @@ from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.settings import TrainingSettings
 
-TABLES = ("experiment", "dataset", "training", "model_template", "target", "expect")
+TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect")
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
 SYNONYMS = {
@@ -73,6 +83,7 @@ class _Reader:
         for part, reader in {
             "general": self._general,
             "dataset": self._dataset,
+            "task": self._task,
             "models": self._models,
             "quantizations": self._quantizations,
             "target": self._target,
@@ -139,15 +150,26 @@ class _Reader:
         meant = {SYNONYMS.get(other.lower(), other) for other in self.misshapen}
         return name not in self.tables and name not in meant
 
-    def _dataset(self) -> DatasetChoice | None:
-        if self._lacks("dataset"):
+    def _dataset(self) -> DatasetChoice:
+        """Without one, samples are made up, of which a model to train learns nothing."""
+        trains = any("file" not in table for _, table in self._array("model"))
+        if self._lacks("dataset") and trains:
             raise self.place.error("the experiment has no [dataset]", "[dataset] with name = 'digits'")
         if "dataset" not in self.tables:
-            return None  # told before
+            return DatasetChoice()  # told before, or not needed
         here = self.place.at("dataset")
         choice = validate(DatasetChoice, self._table("dataset"), here)
+        if not choice.is_there:
+            raise here.error("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         if choice.name is not None and choice.name not in DATASETS:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
+        return choice
+
+    def _task(self) -> TaskChoice:
+        here = self.place.at("task")
+        choice = validate(TaskChoice, self._table("task"), here)
+        if choice.kind is not None and "task" in self._table("dataset"):
+            raise here.at("kind").error("the task is told twice, here and as [dataset] task", "remove one")
         return choice
 
     def _models(self) -> tuple[Model, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
 from mcusim.training.settings import TrainingSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,6 +19,7 @@ def experiment_schema() -> Schema:
     tables: dict[str, Schema] = {
         "experiment": _loose(General),
         "dataset": _table(DatasetChoice),
+        "task": _table(TaskChoice),
         "training": _table(TrainingSettings),
         "model_template": _loose(Model),
         "model": _array(Model),
@@ -27,7 +28,7 @@ def experiment_schema() -> Schema:
         "expect": _table(Expect),
         "expect_for": _array(ExpectFor),
     }
-    return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["dataset", "model"])}
+    return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["model"])}
 
 
 def board_schema() -> Schema:

@@ -41,6 +41,14 @@ TYPE_SYNONYMS = {
 }
 
 
+KIND_SYNONYMS = {
+    **dict.fromkeys(("classify", "classifier", "binary", "multiclass", "multi-class"), "classification"),
+    **dict.fromkeys(("regress", "regressor"), "regression"),
+    **dict.fromkeys(("anomaly detection", "anomaly_detection", "autoencoder", "reconstruction"), "anomaly"),
+    **dict.fromkeys(("timing", "benchmark", "null"), "none"),
+}
+
+
 class General(Table):
     """[experiment]"""
 
@@ -54,6 +62,17 @@ class General(Table):
     name: Name
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     repeats: int = Field(default=1, ge=1, le=1000)
+
+
+def _known_kinds(told: str | dict[str, str]) -> str | dict[str, str]:
+    for name in (told,) if isinstance(told, str) else told.values():
+        known(name, [task.NAME for task in TASKS], "task", KIND_SYNONYMS)
+    return told
+
+
+Kinds = Annotated[Name | dict[Name, Name], AfterValidator(_known_kinds)]
+WANTED_KIND = '"classification", or of several outputs each: { a = "classification", b = "regression" }'
+Threshold = Annotated[float, Field(ge=-1e30, le=1e30, allow_inf_nan=False)]
 
 
 class DatasetChoice(Table):
@@ -71,20 +90,11 @@ class DatasetChoice(Table):
     normalize: Literal["z-score", "none"] | None = Field(
         default=None, description="'z-score' or 'none'; leave it out for what the model was trained with"
     )
-    task: Name | dict[Name, Name] = Field(
-        default="classification", description='"classification", or of several outputs each: { a = "classification" }'
-    )
-
-    @field_validator("task")
-    @classmethod
-    def _known_task(cls, told: str | dict[str, str]) -> str | dict[str, str]:
-        for name in (told,) if isinstance(told, str) else told.values():
-            known(name, [task.NAME for task in TASKS], "task")
-        return told
+    task: Kinds | None = Field(default=None, description=WANTED_KIND)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> DatasetChoice:
-        if (self.name is None) == (self.file is None):
+        if (self.name is None) == (self.file is None) and self.model_fields_set:
             raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         return self
 
@@ -92,15 +102,46 @@ class DatasetChoice(Table):
     def normalize_in_training(self) -> Literal["z-score", "none"]:
         return self.normalize or "z-score"
 
-    def tasks_of(self, outputs: Sequence[str]) -> dict[str, str]:
-        """Of the data set's outputs; classification where nothing is said. ConfigurationError for one it has not."""
-        if isinstance(self.task, str):
-            return dict.fromkeys(outputs, self.task)
-        for name in self.task:
-            if name not in outputs:
-                what = f"the data set has no labels for an output {name!r}"
-                raise ConfigurationError(what, where="[dataset] task", hint=suggestion(name, outputs))
-        return {name: self.task.get(name, "classification") for name in outputs}
+    @property
+    def is_there(self) -> bool:
+        """Not when the experiment has no [dataset]: then samples are made up."""
+        return bool(self.name or self.file)
+
+
+class TaskChoice(Table):
+    """[task]: what outputs are scored as, where the guess is wrong, and how."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("name", "type", "task"), "kind"),
+        **dict.fromkeys(("limit", "decision_threshold"), "threshold"),
+        **dict.fromkeys(("k", "topk", "top"), "top_k"),
+    }
+
+    kind: Kinds | None = Field(default=None, description=WANTED_KIND)
+    threshold: Threshold | dict[Name, Threshold] | None = Field(
+        default=None, description="a number, for example 0.5; or of several outputs each: { a = 0.3 }"
+    )
+    top_k: Annotated[int, Field(ge=2, le=1000)] | None = Field(default=None, description="a whole number from 2")
+
+    def kinds_of(self, outputs: Sequence[str]) -> dict[str, str | None]:
+        """Of a model's outputs ("" for an only one); None where nothing is said. ConfigurationError for any other."""
+        return _by_output(self.kind, outputs, "kind")
+
+    def thresholds_of(self, outputs: Sequence[str]) -> dict[str, float | None]:
+        """Likewise."""
+        return _by_output(self.threshold, outputs, "threshold")
+
+
+def _by_output(told: Any, outputs: Sequence[str], key: str) -> dict[str, Any]:
+    """What is told for all outputs, or for each by name."""
+    if not isinstance(told, dict):
+        return dict.fromkeys(outputs, told)
+    for name in told:
+        if name not in outputs:
+            what = f"{key} is given for an output {name!r}, which the model has not"
+            hint = suggestion(name, outputs) if any(outputs) else f"it has one output, without a name: {key} = .."
+            raise ConfigurationError(what, where="[task]", hint=hint)
+    return {name: told.get(name) for name in outputs}
 
 
 class Model(Table):

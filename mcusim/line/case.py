@@ -7,7 +7,7 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,28 +16,30 @@ from pathlib import Path
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
+from mcusim.datasets.made_up import made_up
 from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
 from mcusim.line.build import Firmware
-from mcusim.line.fit import check_fits
+from mcusim.line.fit import Fitted, fit
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
 from mcusim.line.normalize import normalize
+from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
+from mcusim.line.score import Wanted, scores_of_float
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
+from mcusim.numbers.numbers import Numbers
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.once import Once
 from mcusim.system.records import fields_of
-from mcusim.tasks import task_named
-from mcusim.tasks.task import Task
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
 
@@ -80,22 +82,40 @@ class Bench(ExitStack):
 class FloatModel:
     """A model before quantization, N test samples for it (`positions` in the test set), and what it makes of them.
 
-    Samples `x`, `labels` and `answers` are records where there are several inputs or outputs. `tasks`: by output.
+    Samples `x` and `answers` are records where there are several inputs or outputs.
     """
 
     source: Source
+    fitted: Fitted
     x: Array
-    labels: Array
     positions: Array
     answers: Array
-    tasks: Mapping[str, Task]
+
+    def wanted(self, expected: Array, numbers: Sequence[Numbers | None]) -> dict[str, Wanted]:
+        """Of each output, when it should answer `expected`. `numbers`: in the order of the outputs."""
+        samples = None if self.x.dtype.names else self.x
+        of_float, judges = fields_of(self.answers), self.fitted.judges
+        return {
+            name: Wanted(judges[name], values, own, self.labels[name], samples, of_float[name])
+            for (name, values), own in zip(fields_of(expected).items(), numbers, strict=True)
+        }
+
+    @property
+    def targets(self) -> Array | None:
+        """Of the samples, as the data set has them."""
+        targets = self.fitted.dataset.y_test
+        return None if targets is None else targets[self.positions]
 
     @cached_property
-    def accuracy(self) -> float | None:
-        """Of several outputs the worst; None where no task tells one."""
-        labels = fields_of(self.labels)
-        told = [self.tasks[name].score(real, labels[name]).accuracy for name, real in fields_of(self.answers).items()]
-        return min((share for share in told if share is not None), default=None)
+    def labels(self) -> dict[str, Array | None]:
+        """Of the samples, by output; None where there are none."""
+        judges = self.fitted.judges.items()
+        return {name: None if judge.labels is None else judge.labels[self.positions] for name, judge in judges}
+
+    @cached_property
+    def scores(self) -> tuple[float | None, Mapping[str, float | None]]:
+        """Accuracy, and what else the tasks tell; of several outputs the worst."""
+        return scores_of_float(self.wanted(self.answers, [None] * len(self.source.graph.outputs)))
 
 
 @dataclass(frozen=True)
@@ -143,9 +163,9 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
     execution = bench.engine(case.engine, setting.jobs).run(job)
-    figures = measure(
-        execution, program, firmware, model.expected, origin.labels, origin.positions, origin.tasks, timing
-    )
+    wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
+    figures = measure(execution, program, firmware, wanted, origin.positions, timing)
+    accuracy_float, scores_float = origin.scores
     run = replace(
         _identity(case),
         **vars(figures),
@@ -156,17 +176,18 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         clock_hz=board.clock_hz if board else None,
         parameters=graph.parameters,
         macs=graph.macs,
-        accuracy_float=origin.accuracy,
+        accuracy_float=accuracy_float,
+        scores_float=scores_float,
         normalization=origin.source.normalization,
         no_cycles=None if timing else why_no_cycles(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
-        notes=(*setting.experiment.notes, *graph.notes, *execution.notes),
+        notes=(*setting.experiment.notes, *origin.fitted.notes, *graph.notes, *execution.notes),
     )
     return Outcome(case, run, execution, origin.positions)
 
 
 def dataset_of(setting: Setting, bench: Bench) -> Dataset:
-    """Raises DataError when it cannot be had."""
+    """Raises DataError when it cannot be had. Only of an experiment that has one."""
     experiment = setting.experiment
     name = experiment.dataset.name or experiment.dataset.file or ""
 
@@ -189,27 +210,34 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
     """File -> Source, and what it makes of the test samples."""
 
     def make() -> FloatModel:
-        dataset, path = dataset_of(setting, bench), model_file(setting, model, repeat, bench)
+        path, chosen = model_file(setting, model, repeat, bench), setting.experiment
         bench.watcher.stage(f"reading {model.name}")
         source = bench.stages.read_model(path, model.name)
-        chosen = setting.experiment.dataset
-        tasks = {name: task_named(task) for name, task in chosen.tasks_of(dataset.outputs).items()}
-        check_fits(source.graph, dataset, tasks)
-        source = normalize(source, chosen.normalize, dataset.x_train)
-        positions = choose(len(dataset.x_test), setting.experiment.target.samples, dataset.y_test, setting.seed)
-        x, labels = source.normalized(dataset.x_test[positions]), dataset.y_test[positions]
-        return FloatModel(source, x, labels, positions, source.graph.run(x), tasks)
+        there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
+        fitted = fit(source.graph, there, chosen.scoring)
+        dataset = fitted.dataset
+        source = replace(source, graph=drop_softmax(source.graph, keep=fitted.exact))
+        source = normalize(source, chosen.dataset.normalize, dataset.x_train)
+        positions = choose(len(dataset.x_test), chosen.target.samples, dataset.y_test, setting.seed)
+        x = source.normalized(dataset.x_test[positions])
+        return FloatModel(source, fitted, x, positions, source.graph.run(x))
 
     return bench.once.do(("float", model.name, repeat), make)
+
+
+def _made_up(source: Source, seed: int) -> Dataset:
+    inputs = source.graph.inputs
+    return made_up({layer.name if len(inputs) > 1 else "": layer.shape for layer in inputs}, seed)
 
 
 def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     """Source -> quantized Graph -> Program -> Sources."""
 
     def make() -> ReadyModel:
-        origin, dataset = float_model(setting, case.model, case.repeat, bench), dataset_of(setting, bench)
+        origin = float_model(setting, case.model, case.repeat, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         kernels = setting.experiment.target.kernels
+        dataset = origin.fitted.dataset
         generated = generate(
             origin.source,
             dataset.x_train,
@@ -246,7 +274,7 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     if board is None or why_no_cycles(setting, case, bench):
         return None
     count = setting.experiment.target.timing_samples
-    samples = choose(len(model.inputs), count, model.origin.labels, setting.seed)
+    samples = choose(len(model.inputs), count, model.origin.targets, setting.seed)
     parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
     assert parameters is not None
     firmware = firmware_of(setting, case, bench)

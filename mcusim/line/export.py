@@ -24,7 +24,8 @@ from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.records import fields_of
-from mcusim.tasks.classification import decide
+from mcusim.tasks.classification import decided as decided_by
+from mcusim.tasks.task import Answers
 from mcusim.timing.timing import Timing
 from mcusim.workloads.generated import make_console
 
@@ -77,8 +78,13 @@ def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
 def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
     assert board.console is not None  # make_console has seen it
     first, output = next(iter(fields_of(model.expected))), model.generated.program.outputs[0]
-    decided = decide(fields_of(model.expected)[first])
-    labels = fields_of(model.origin.labels)[first]
+    answers, judge, labels = (
+        fields_of(model.expected)[first],
+        model.origin.fitted.judges[first],
+        model.origin.labels[first],
+    )
+    real = answers if output.numbers is None else output.numbers.decode(answers)
+    decided = decided_by(judge.asked, real)
     return {
         "format": FORMAT,
         "model": case.model.name,
@@ -90,8 +96,8 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         "outputs": output.elements,
         "number": output.dtype.name,
         "answer": layout(model.generated.program.answer_dtype),
-        "accuracy": float(np.mean(decided == labels)),
-        "labels": labels.tolist(),
+        "accuracy": judge.score(Answers(real, labels)).accuracy,
+        "labels": None if labels is None else labels.tolist(),
         "cycles": {"mean": timing.cycles.mean, "min": timing.cycles.min, "max": timing.cycles.max} if timing else None,
         "cycles_per_instruction": round(timing.cycles_per_instruction, 6) if timing else None,
         "console": {

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from mcusim import models
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.tables import Quantization
@@ -40,7 +42,7 @@ def read_model(path: Path, name: str | None = None) -> Source:
 
 def generate(
     source: Source,
-    calibration: Array,
+    calibration: Array | None,
     chosen: Quantization,
     core: str | None = None,
     kernels: KernelChoice | None = None,
@@ -50,12 +52,12 @@ def generate(
 ) -> Generated:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
-    `core`: of the chip, `kernels`: those that may run; see `lower`.
+    None where there are none. `core`: of the chip, `kernels`: those that may run; see `lower`.
     """
-    positions = choose(len(calibration), chosen.calibration_samples, labels, seed)
+    count = chosen.calibration_samples
     graph = quantize(
         source.graph,
-        source.normalized(calibration[positions]),
+        _calibration(source, calibration, count, labels, seed),
         chosen.data_type,
         scheme=chosen.scheme,
         fraction=chosen.fraction,
@@ -65,3 +67,10 @@ def generate(
     )
     program = lower(graph, core, kernels)
     return Generated(graph, program, emit_library(program, source.normalizations))
+
+
+def _calibration(source: Source, samples: Array | None, count: int, labels: Array | None, seed: int) -> Array:
+    """As the model takes them."""
+    if samples is None:
+        return np.zeros(0, source.graph.sample_dtype)
+    return source.normalized(samples[choose(len(samples), count, labels, seed)])

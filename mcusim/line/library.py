@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from mcusim.datasets.npz_file import training_samples
 from mcusim.experiment.tables import Quantization
 from mcusim.line.front import generate, read_model
+from mcusim.line.optimize import drop_softmax
 from mcusim.line.sources import Sources
 from mcusim.system.validation import COMMAND_LINE, validate
 
@@ -21,5 +21,6 @@ def library_of_model(path: Path, calibration: Path | None, **words: str) -> Sour
     """
     chosen = validate(Quantization, words, COMMAND_LINE)
     source = read_model(path)
-    x = np.zeros(0, source.graph.sample_dtype) if calibration is None else training_samples(calibration)
+    source = replace(source, graph=drop_softmax(source.graph))
+    x = None if calibration is None else training_samples(calibration)
     return generate(source, x, chosen).library

@@ -9,11 +9,10 @@ import numpy as np
 
 from mcusim.engines.engine import Execution, numbers
 from mcusim.line.build import Firmware, RomBytes
-from mcusim.line.score import Scored, score, wanted_of
+from mcusim.line.score import Scored, Wanted, score
 from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
-from mcusim.tasks.task import Task
 from mcusim.timing.timing import Cycles, Timing
 
 
@@ -74,23 +73,20 @@ def measure(
     execution: Execution,
     program: Program,
     firmware: Firmware,
-    expected: Array,
-    labels: Array,
+    wanted: Mapping[str, Wanted],
     positions: Array,
-    tasks: Mapping[str, Task],
     timing: Timing | None = None,
 ) -> Measurements:
     """All figures of a run.
 
-    `expected` (N, elements) are answers of `program.answer_dtype`, `labels` (N,) what each output should tell, both
-    records when there are several outputs, and `tasks` says by name how each is scored. They and `positions` belong to
-    the N samples that the engine was given; `positions` are their indices in the test set. After Ctrl-C only the
-    finished ones count. `timing` is None where nobody knows time.
+    `wanted` tells of each output by name what it should answer. It and `positions` belong to the N samples that the
+    engine was given; `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing`
+    is None where nobody knows time.
     """
     finished = execution.indices
     answers = numbers(execution.answers, program.answer_dtype)
-    wanted = wanted_of(expected[finished], labels[finished], tasks, [output.numbers for output in program.outputs])
-    scored = score(fields_of(answers), wanted, positions[finished])
+    of_finished = {name: entry.at(finished) for name, entry in wanted.items()}
+    scored = score(fields_of(answers), of_finished, positions[finished])
     return Measurements(
         **vars(scored),
         samples=len(finished),

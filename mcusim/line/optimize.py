@@ -6,7 +6,7 @@ a batch normalization must reach its convolution before a ReLU is fused between 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
@@ -28,16 +28,17 @@ Merge = Callable[[Layer, Layer], "Layer | None"]
 
 
 def optimize(graph: Graph) -> Graph:
-    """The same model with fewer layers."""
-    graph = drop_softmax(graph)
+    """The same model with fewer layers. A softmax at its end stays: whether it is needed is the task's business."""
     for merge in (merge_padding, merge_normalization, merge_relu):
         graph = merge_pairs(graph, merge)
     return graph
 
 
-def drop_softmax(graph: Graph) -> Graph:
-    """Without the Softmax at an output, which changes no decision; softmax elsewhere stays."""
+def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
+    """Without the Softmax at an output, which changes no decision; elsewhere it stays, and at outputs to `keep`."""
     for number, (output, end) in enumerate(zip(graph.outputs, graph.ends, strict=True)):
+        if output.name in keep or (len(graph.outputs) == 1 and "" in keep):
+            continue
         if isinstance(end, Softmax) and not graph.consumers(end.name) and not graph[end.inputs[0]].INPUT:
             outputs = list(graph.outputs)
             outputs[number] = replace(output, layer=end.inputs[0])

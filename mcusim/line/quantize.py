@@ -51,7 +51,7 @@ def quantize(
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
     graph.demand_layers(others, "[[quantization]] layers")
     if len(samples) == 0 and chosen.needs_ranges:
-        hint = "give training samples (--calibration data.npz), or use scheme 'per-network' with a format"
+        hint = "give training samples (x_train in the data set, or --calibration), or scheme 'per-network' and a format"
         raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
     usual, outlier_notes = (
         without_outliers(graph, samples) if ranges == "mse" and chosen.needs_ranges else (samples, [])

@@ -13,30 +13,34 @@ import numpy as np
 
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
-from mcusim.system.records import fields_of
 from mcusim.tasks.figure import Figure
-from mcusim.tasks.task import Task
+from mcusim.tasks.task import Answers, ClassScores, Judge, Scores, Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wanted:
-    """Of one output and N samples: `expected` (N, elements), raw integers of `numbers` or floats, and `labels` (N,)."""
+    """Of one output and N samples: `expected` (N, elements), raw integers of `numbers` or floats, and who judges.
 
-    task: Task
+    `labels`, `samples` and `of_float` as in `Answers`.
+    """
+
+    judge: Judge
     expected: Array
-    labels: Array
-    numbers: Numbers | None
+    numbers: Numbers | None = None
+    labels: Array | None = None
+    samples: Array | None = None
+    of_float: Array | None = None
 
+    def at(self, positions: Array) -> Wanted:
+        """Of some of the samples."""
+        labels, samples, of_float = (
+            None if part is None else part[positions] for part in (self.labels, self.samples, self.of_float)
+        )
+        return Wanted(self.judge, self.expected[positions], self.numbers, labels, samples, of_float)
 
-def wanted_of(
-    expected: Array, labels: Array, tasks: Mapping[str, Task], numbers: Sequence[Numbers | None]
-) -> dict[str, Wanted]:
-    """Records of answers and of labels -> what is wanted of each output. `numbers`: in their order."""
-    by_output, told = fields_of(expected), fields_of(labels)
-    return {
-        name: Wanted(tasks[name], values, told[name], own)
-        for (name, values), own in zip(by_output.items(), numbers, strict=True)
-    }
+    def score(self, real: Array) -> Scores:
+        """`real` (N, elements): what was answered, in real numbers."""
+        return self.judge.score(Answers(real, self.labels, self.samples, self.of_float))
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class OutputFigures:
     mismatches: int
     output_difference_max: float | None
     confusion: tuple[tuple[int, ...], ...] | None
+    classes: tuple[ClassScores, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,7 @@ class Scored:
     first_mismatch: Mismatch | None = None
     output_difference_max: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
+    classes: tuple[ClassScores, ...] = ()
     outputs: tuple[OutputFigures, ...] = ()
 
 
@@ -87,31 +93,36 @@ def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions:
     compared = {name: compare(outputs, wanted[name]) for name, outputs in answers.items()}
     wrong = {name: entry for name, (entry, _) in compared.items()}
     figures = tuple(_figures(name, outputs, wanted[name], *compared[name]) for name, outputs in answers.items())
-    several = len(figures) > 1
+    several, tasks = len(figures) > 1, [wanted[name].judge.task for name in answers]
     return Scored(
         task=", ".join(dict.fromkeys(output.task for output in figures)),
-        scores=_worst_scores(figures, wanted) if several else figures[0].scores,
+        scores=worst_scores([output.scores for output in figures], tasks) if several else figures[0].scores,
         accuracy=_worst([output.accuracy for output in figures if output.accuracy is not None], higher_is_better=True),
         mismatches=int(np.any(list(wrong.values()), axis=0).sum()),
         first_mismatch=_first(wrong, answers, wanted, positions),
         output_difference_max=_worst([output.output_difference_max for output in figures], higher_is_better=False),
         confusion=None if several else figures[0].confusion,
+        classes=() if several else figures[0].classes,
         outputs=figures if several else (),
     )
 
 
 def _figures(name: str, outputs: Array, wanted: Wanted, wrong: Array, distance: float | None) -> OutputFigures:
-    real = outputs if wanted.numbers is None else wanted.numbers.decode(outputs)
-    scores = wanted.task.score(real, wanted.labels)
+    scores = wanted.score(outputs if wanted.numbers is None else wanted.numbers.decode(outputs))
     return OutputFigures(
         name=name,
-        task=wanted.task.NAME,
+        task=wanted.judge.task.NAME,
         accuracy=scores.accuracy,
-        scores={key: _finite(number) for key, number in scores.numbers.items()},
+        scores=_told(scores),
         mismatches=int(wrong.sum()),
         output_difference_max=distance,
         confusion=scores.confusion,
+        classes=scores.classes,
     )
+
+
+def _told(scores: Scores) -> dict[str, float | None]:
+    return {key: None if number is None else _finite(number) for key, number in scores.numbers.items()}
 
 
 def _worst(values: Sequence[float | None], *, higher_is_better: bool) -> float | None:
@@ -122,14 +133,26 @@ def _worst(values: Sequence[float | None], *, higher_is_better: bool) -> float |
     return min(known) if higher_is_better else max(known)
 
 
-def _worst_scores(figures: Sequence[OutputFigures], wanted: Mapping[str, Wanted]) -> dict[str, float | None]:
-    rows = [row for entry in wanted.values() for row in entry.task.FIGURES]
-    rising = {row.key for row in rows if isinstance(row, Figure) and row.better == "higher"}
+def worst_scores(each: Sequence[Mapping[str, float | None]], tasks: Sequence[Task]) -> dict[str, float | None]:
+    """Scores of several outputs -> of each score the worst; None when one is not known."""
+    rising = {row.key for task in tasks for row in task.FIGURES if isinstance(row, Figure) and row.better == "higher"}
     gathered: dict[str, list[float | None]] = {}
-    for output in figures:
-        for name, number in output.scores.items():
+    for scores in each:
+        for name, number in scores.items():
             gathered.setdefault(name, []).append(number)
     return {name: _worst(values, higher_is_better=f"scores.{name}" in rising) for name, values in gathered.items()}
+
+
+def scores_of_float(wanted: Mapping[str, Wanted]) -> tuple[float | None, dict[str, float | None]]:
+    """What the model is worth before quantization: accuracy and scores, of several outputs the worst."""
+    found = []
+    for entry in wanted.values():
+        assert entry.of_float is not None
+        found.append(entry.judge.score(Answers(entry.of_float, entry.labels, entry.samples)))
+    told = [_told(scores) for scores in found]
+    accuracy = min((scores.accuracy for scores in found if scores.accuracy is not None), default=None)
+    several = len(found) > 1
+    return accuracy, worst_scores(told, [entry.judge.task for entry in wanted.values()]) if several else told[0]
 
 
 def compare(outputs: Array, wanted: Wanted) -> tuple[Array, float | None]:
@@ -143,7 +166,7 @@ def compare(outputs: Array, wanted: Wanted) -> tuple[Array, float | None]:
         difference = wanted.numbers.decode(outputs).astype(np.float64) - wanted.numbers.decode(expected)
         return (outputs != expected).any(axis=1), float(np.abs(difference).max(initial=0.0))
     broken = np.isfinite(outputs) != np.isfinite(expected)
-    wrong = wanted.task.differs(outputs, expected) | broken.any(axis=1)
+    wrong = wanted.judge.differs(outputs, expected) | broken.any(axis=1)
     if broken.any() or not np.isfinite(expected).all():
         return wrong, None
     difference = outputs.astype(np.float64) - expected.astype(np.float64)

@@ -118,7 +118,8 @@ def stamp(folder: Path, model: Model, repeat: int) -> Path:
 
 
 def _digest(dataset: Dataset) -> str:
-    sha = hashlib.sha256(repr((dataset.name, dataset.classes, dataset.x_train.shape)).encode())
+    shape = None if dataset.x_train is None else dataset.x_train.shape
+    sha = hashlib.sha256(repr((dataset.name, dataset.classes, shape)).encode())
     for array in (dataset.x_train, dataset.y_train, dataset.groups_train):
         if array is not None:
             sha.update(array.tobytes())

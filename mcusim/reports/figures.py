@@ -57,11 +57,12 @@ SCORES = (
     Row("complete", "false when the run was interrupted, or failed"),
     Row("task", f"what the outputs are scored as: {', '.join(f'`{task.NAME}`' for task in TASKS)}"),
     Row("scores", "numbers of the task that have no key of their own, by name; of several outputs the worst"),
+    Row("scores_float", "the same of the model before quantization, computed in NumPy"),
     *(row for row in OF_TASKS if isinstance(row, Figure)),
     Figure(
         "mismatches",
         "integers: any output differs from what the quantized model computes in NumPy. float32: another class is "
-        "decided, or an output is not finite although it should be",
+        "decided, or of other tasks a number is off by 1e-4 of the largest; or one is not finite although it should be",
         unit="samples",
         word="mismatches",
         heading="mismatches",
@@ -97,6 +98,7 @@ SCORES = (
     Row("outputs[].mismatches", "as `mismatches`, in this output", unit="samples"),
     Row("outputs[].output_difference_max", "as `output_difference_max`, in this output"),
     Row("outputs[].confusion", "as `confusion`, which is null for several outputs", unit="samples"),
+    Row("outputs[].classes", "as `classes`, which is empty for several outputs"),
 )
 
 TIME = (

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -70,6 +70,7 @@ class Run(Measurements):
     parameters: int | None = None
     macs: int | None = None
     accuracy_float: float | None = None
+    scores_float: Mapping[str, float | None] = field(default_factory=dict)
     no_cycles: str | None = None
     notes: tuple[str, ...] = ()
     error: RunError | None = None

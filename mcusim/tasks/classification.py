@@ -1,4 +1,4 @@
-"""Outputs + labels -> accuracy: each sample is of one class, and the largest output tells which."""
+"""Outputs + labels -> accuracy: each sample is of one class. The largest output decides, an only one by a threshold."""
 
 from __future__ import annotations
 
@@ -6,57 +6,163 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.datasets.dataset import Dataset
+from mcusim.datasets.targets import MOST_CLASSES, are_whole, class_numbers, column, is_one_hot
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
+from mcusim.tasks.class_scores import confusion_of, overall, scores_of_classes
 from mcusim.tasks.figure import Budget, Figure, Row, Value, percent
-from mcusim.tasks.task import Scores
+from mcusim.tasks.task import Answers, Asked, Labels, Scores
 
 NAME = "classification"
+DECIDES = True
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
+PROBABILITIES = ("Sigmoid", "HardSigmoid")  # layers whose output is one: 0.5 is undecided. Of all others 0 is
 
 
-def check(elements: int, dataset: Dataset, model: str, output: str = "") -> None:
-    """An element for each class."""
-    classes = len(dataset.classes_of(output))
-    if elements != classes:
-        have = f"data set {dataset.name!r} has {classes} classes" + (f" of {output!r}" if output else "")
-        hint = "check the data set, or choose the model that was trained on it"
-        raise DataError(f"{have}, model {model!r} tells {elements} apart", hint=hint)
+def claim(asked: Asked) -> str | None:
+    """Class names, or whole numbers that are no targets for each output."""
+    y = asked.targets
+    if y is None or asked.tells_anomalies:
+        return None
+    if asked.classes:
+        return ""
+    if not are_whole(y) or _decides_often(asked):
+        return None
+    if is_one_hot(y) and y.shape[1] == max(2, asked.elements):
+        return f"each target has one 1 among {y.shape[1]} numbers"
+    if column(y).ndim > 1:
+        return None
+    if asked.elements > 1:
+        return "" if y.dtype.kind in "bui" else f"targets are whole numbers, and there are {asked.elements} outputs"
+    if asked.end in PROBABILITIES or _are_two(y):
+        return "there is one output, and targets are " + " and ".join(f"{value:g}" for value in np.unique(y)[:3])
+    return None
 
 
-def score(outputs: Array, labels: Array) -> Scores:
-    decided = decide(outputs)
+def labels(asked: Asked) -> Labels:
+    """(N,) int64, class numbers from 0."""
+    if asked.targets is None:
+        what = f"data set {asked.dataset!r} has no labels{asked.of} to classify by"
+        raise DataError(what, hint='add y_test, or say [task] kind = "none"')
+    if _decides_often(asked):
+        what = f"model {asked.model!r} answers {asked.shape}{asked.of}, more than one decision for a sample"
+        raise DataError(what, hint='say [task] kind = "none", or give a model with an output for each class')
+    parts = [y for y in (asked.targets, asked.train_targets) if y is not None]
+    if asked.classes:
+        _check_classes(asked, len(asked.classes))
+    numbered, notes = _numbered(asked, parts)
+    _check_classes(asked, max(int(y.max(initial=0)) for y in numbered) + 1)
+    notes += _few(asked, numbered) + _rule(asked)
+    return Labels(numbered[0], tuple(notes))
+
+
+def _decides_often(asked: Asked) -> bool:
+    """At each place of a map or a sequence; unless the data set names as many classes."""
+    return sum(size > 1 for size in asked.shape) > 1 and len(asked.classes) != asked.elements
+
+
+def _numbered(asked: Asked, parts: list[Array]) -> tuple[list[Array], list[str]]:
+    """Class numbers from 0 of test and training targets. -1 and 1, and 1 to the number of outputs, mean one thing."""
+    seen = np.unique(np.concatenate([np.unique(column(y)) for y in parts if column(y).ndim == 1] or [np.zeros(0)]))
+    name = f"labels{asked.of} of data set {asked.dataset!r}"
+    if asked.elements <= 2 and seen.tolist() == [-1, 1]:
+        return [(column(y) > 0).astype(np.int64) for y in parts], [f"{name} -1 and 1 are taken for classes 0 and 1"]
+    count = len(asked.classes) or MOST_CLASSES
+    numbered = [class_numbers(y, name, count) for y in parts]
+    if not asked.classes and asked.elements > 1 and seen.tolist() == list(range(1, asked.elements + 1)):
+        told = f"{name} 1 to {asked.elements} are taken for classes 0 to {asked.elements - 1}, the model's outputs"
+        return [y - 1 for y in numbered], [told]
+    return numbered, []
+
+
+def _check_classes(asked: Asked, found: int) -> None:
+    """An element for each class, or one for two."""
+    apart, named = max(2, asked.elements), len(asked.classes)
+    if named == apart or (found <= apart and not named):
+        return
+    have = f"data set {asked.dataset!r} has {found} classes{asked.of}"
+    hint = "check the data set, or choose the model that was trained on it"
+    if asked.elements == 1 and not named:
+        hint = 'number two classes 0 and 1; targets that are numbers are [task] kind = "regression"'
+    elif found == apart + 1:
+        hint = f"labels count from 0: the largest is {apart - 1}; {hint}"
+    raise DataError(f"{have}, model {asked.model!r} tells {apart} apart", hint=hint)
+
+
+def _few(asked: Asked, numbered: list[Array]) -> list[str]:
+    """Classes that no sample is of; many, and the data is another's."""
+    seen = len(np.unique(np.concatenate(numbered)))
+    if asked.classes or seen == max(2, asked.elements):
+        return []
+    return [f"labels{asked.of} are of {seen} classes, model {asked.model!r} tells {max(2, asked.elements)} apart"]
+
+
+def _rule(asked: Asked) -> list[str]:
+    """How an only output decides."""
+    if asked.elements > 1:
+        return []
+    limit = threshold(asked)
+    what = "the sigmoid's output" if asked.end in PROBABILITIES else "the output, taken for a logit,"
+    more = f", a probability of {1 / (1 + np.exp(-limit)):.3g}" if limit and asked.end not in PROBABILITIES else ""
+    return [f"class 1 is decided where {what} is above {limit:g}{more} ([task] threshold)"]
+
+
+def threshold(asked: Asked) -> float:
+    """Of an only output: above it is class 1."""
+    if asked.threshold is not None:
+        return asked.threshold
+    return 0.5 if asked.end in PROBABILITIES else 0.0
+
+
+def score(asked: Asked, answers: Answers) -> Scores:
+    outputs, wanted = answers.outputs, answers.labels
+    if wanted is None:
+        return Scores()
+    names = asked.classes or tuple(map(str, range(max(2, asked.elements))))
+    chosen, shown = decided(asked, outputs), len(names) <= LARGEST_CONFUSION
+    classes = scores_of_classes(chosen, wanted, names)
+    numbers = overall(classes)
+    if asked.top_k is not None and asked.elements > 1:
+        numbers["top_k_accuracy"] = _top_k(outputs, wanted, asked.top_k) if len(wanted) else None
     return Scores(
-        accuracy=accuracy(outputs, labels) if len(outputs) else None,
-        confusion=_confusion(decided, labels, outputs.shape[1]),
+        accuracy=float(np.mean(chosen == wanted)) if len(wanted) else None,
+        confusion=tuple(map(tuple, confusion_of(chosen, wanted, len(names)).tolist())) if shown else None,
+        classes=classes if shown else (),
+        numbers=numbers,
     )
 
 
-def differs(outputs: Array, expected: Array) -> Array:
+def differs(asked: Asked, outputs: Array, expected: Array) -> Array:
     """Another class is decided."""
-    wrong: Array = decide(outputs) != decide(expected)
+    wrong: Array = decided(asked, outputs) != decided(asked, expected)
     return wrong
 
 
-def accuracy(outputs: Array, labels: Array) -> float:
-    """Share of samples whose largest output is that of the label; of equal outputs the first counts."""
-    return float(np.mean(decide(outputs) == labels)) if len(labels) else 0.0
+def decided(asked: Asked, outputs: Array) -> Array:
+    """Class of each sample (N, elements) -> (N,)."""
+    return decide(outputs) if asked.elements > 1 else above(outputs, threshold(asked))
 
 
 def decide(outputs: Array) -> Array:
-    """Class of each sample (N, outputs) -> (N,). NaN never wins."""
-    decided: Array = np.argmax(np.where(np.isnan(outputs), -np.inf, outputs), axis=1)
-    return decided
+    """Class of each sample (N, outputs) -> (N,); of equal outputs the first counts. NaN never wins."""
+    chosen: Array = np.argmax(np.where(np.isnan(outputs), -np.inf, outputs), axis=1)
+    return chosen
 
 
-def _confusion(decided: Array, labels: Array, classes: int) -> tuple[tuple[int, ...], ...] | None:
-    """Rows: the label. Columns: what was decided."""
-    if classes > LARGEST_CONFUSION:
-        return None
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (labels, decided), 1)
-    return tuple(tuple(row) for row in matrix.tolist())
+def above(outputs: Array, limit: float) -> Array:
+    """1 where the only output (N, 1) is above the limit, in float32 as it is computed. NaN is not."""
+    chosen: Array = (outputs[:, 0] > np.float32(limit)).astype(np.int64)
+    return chosen
+
+
+def _top_k(outputs: Array, labels: Array, k: int) -> float:
+    """Share of samples whose label is among the k largest outputs; of equal ones the first count, as in `decide`."""
+    ranked = np.argsort(-np.where(np.isnan(outputs), -np.inf, outputs), axis=1, kind="stable")[:, :k]
+    return float(np.mean((ranked == labels[:, None]).any(axis=1)))
+
+
+def _are_two(y: Array) -> bool:
+    return bool(np.isin(y, (0, 1)).all() or np.isin(y, (-1, 1)).all())
 
 
 def _drop(run: Any) -> Value:
@@ -65,10 +171,18 @@ def _drop(run: Any) -> Value:
     return round(float(run.accuracy_float - run.accuracy), 12)  # 0.95 - 0.948 is not quite 0.002
 
 
+def _share(key: str, doc: str, word: str, budget: str, limit: str) -> Figure:
+    """A score that is a share, with a budget."""
+    wanted = "a share from 0 to 1, for example 0.9"
+    told = Budget(budget, "share", lacks=word, doc=limit, wanted=wanted)
+    return Figure(key, doc, unit="share", word=word, show=percent, better="higher", budget=told)
+
+
 FIGURES: tuple[Row, ...] = (
     Figure(
         "accuracy",
-        "of these samples, those whose largest output of the firmware is that of the label",
+        "of these samples, those that the firmware's outputs decide to be of the class of the label: the largest "
+        "output counts, an only one against a threshold",
         unit="share",
         word="accuracy",
         heading="accuracy %",
@@ -106,5 +220,39 @@ FIGURES: tuple[Row, ...] = (
             wanted="a share from 0 to 1, for example 0.002",
         ),
     ),
+    _share(
+        "scores.balanced_accuracy",
+        "classification: mean of the recalls of the classes that there are samples of",
+        "balanced accuracy",
+        "balanced_accuracy_min",
+        "mean of the classes' recalls",
+    ),
+    _share(
+        "scores.f1_macro",
+        "classification: mean F1 of the classes that are in labels or decisions",
+        "F1",
+        "f1_min",
+        "mean of the classes' F1",
+    ),
+    _share(
+        "scores.recall_worst",
+        "classification: smallest recall of a class that there are samples of",
+        "recall of the worst class",
+        "recall_min",
+        "recall of each class: 0.8 means that no class is found less often",
+    ),
+    _share(
+        "scores.top_k_accuracy",
+        "classification: share of samples whose label is among the `[task] top_k` largest outputs",
+        "top-k accuracy",
+        "top_k_min",
+        "share of samples whose label is among the `[task] top_k` largest outputs",
+    ),
     Row("confusion", "rows: label, columns: decided class; null above 256 classes", unit="samples"),
+    Row("classes", "each class; empty for more than 256 or several outputs, and of other tasks"),
+    Row("classes[].name", "as the data set names it, or its number"),
+    Row("classes[].samples", "that are of it", unit="samples"),
+    Row("classes[].recall", "of its samples, those decided to be of it; null without samples", unit="share"),
+    Row("classes[].precision", "of samples decided to be of it, those that are; null without any", unit="share"),
+    Row("classes[].f1", "harmonic mean of both; null without either", unit="share"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.datasets.dataset import Dataset, Normalization
+from mcusim.datasets.targets import MOST_CLASSES, class_numbers
 from mcusim.system.arrays import Floats, Labels
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
@@ -81,14 +82,15 @@ def train(
     if normalize not in NORMALIZATIONS:
         raise ConfigurationError(f"'normalize' is {normalize!r}", where="[dataset]", hint="give 'z-score' or 'none'")
     random = np.random.default_rng(seed)
-    learned, validated = hold_out(dataset.y_train, dataset.groups_train, settings.validation, random)
-    model = build_model(architecture, parameters, dataset.shape, len(dataset.classes_of()), seed=seed)
-    statistics = Normalization.fit(dataset.x_train[learned]) if normalize == "z-score" else None
-    x = statistics.apply(dataset.x_train) if statistics else dataset.x_train
-    files = ModelFiles(folder, name, statistics, _record(dataset, architecture, parameters, settings, seed))
-    learner = Learner(model, len(dataset.classes_of()), settings, random)
+    x, labels, classes = _lesson(dataset)
+    learned, validated = hold_out(labels, dataset.groups_train, settings.validation, random)
+    model = build_model(architecture, parameters, dataset.shape, len(classes), seed=seed)
+    statistics = Normalization.fit(x[learned]) if normalize == "z-score" else None
+    x = statistics.apply(x) if statistics else x
+    files = ModelFiles(folder, name, statistics, _record(dataset, classes, architecture, parameters, settings, seed))
+    learner = Learner(model, len(classes), settings, random)
     course = _Course(math.ceil(len(learned) / settings.batch_size) * settings.epochs, settings.epochs, progress)
-    fit, held_out = ((x[chosen], dataset.y_train[chosen]) for chosen in (learned, validated))
+    fit, held_out = ((x[chosen], labels[chosen]) for chosen in (learned, validated))
     return _run_epochs(learner, fit, held_out, settings, files, course)
 
 
@@ -99,6 +101,19 @@ def _demand_one_of_each(dataset: Dataset) -> None:
             "mcusim trains models of one and one",
             hint="train the model elsewhere, and name its file in [[model]]",
         )
+
+
+def _lesson(dataset: Dataset) -> tuple[Floats, Labels, tuple[str, ...]]:
+    """Samples (N, *shape), their class numbers (N,), and the names of the classes."""
+    if dataset.x_train is None or dataset.y_train is None:
+        what = f"data set {dataset.name!r} has no training samples with labels"
+        raise DataError(what, hint="add x_train and y_train, or name a trained model: [[model]] file = ..")
+    names = dataset.classes_of()
+    labels = class_numbers(dataset.y_train, "training labels", len(names) or MOST_CLASSES)
+    names = names or tuple(map(str, range(int(labels.max()) + 1)))
+    if len(names) < 2:
+        raise DataError(f"data set {dataset.name!r} has one class", hint="give samples of 2 or more classes")
+    return dataset.x_train, labels, names
 
 
 class _Course:
@@ -157,14 +172,19 @@ def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None
 
 
 def _record(
-    dataset: Dataset, architecture: str, parameters: Mapping[str, Any], settings: TrainingSettings, seed: int
+    dataset: Dataset,
+    classes: Sequence[str],
+    architecture: str,
+    parameters: Mapping[str, Any],
+    settings: TrainingSettings,
+    seed: int,
 ) -> dict[str, Any]:
     """How the model was made, kept in its file for people."""
     import tensorflow
 
     return {
         "dataset": dataset.name,
-        "classes": list(dataset.classes_of()),
+        "classes": list(classes),
         "architecture": architecture,
         "parameters": dict(parameters),
         "training": settings.model_dump(),

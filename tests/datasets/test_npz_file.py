@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcusim.datasets import npz_file
+from mcusim.datasets import npz_arrays, npz_file
 from mcusim.system.errors import DataError
+
+NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 def arrays(**changes: Any) -> dict[str, Any]:
@@ -36,8 +38,9 @@ def file(tmp_path: Path) -> Path:
 def test_plain_file(file: Path) -> None:
     np.savez_compressed(file, **arrays())
     dataset = npz_file.load(file)
-    assert dataset.name == "data" and dataset.classes == ("0", "1", "2") and dataset.groups_train is None
-    assert dataset.x_train.dtype == np.float32 and dataset.y_test.dtype == np.int64
+    assert dataset.name == "data" and dataset.classes == () and dataset.groups_train is None
+    assert dataset.x_train is not None and dataset.x_train.dtype == np.float32
+    assert dataset.y_test is not None and dataset.y_test.dtype == np.int64 and dataset.notes == ()
     np.testing.assert_array_equal(dataset.x_test, arrays()["x_test"])
 
 
@@ -46,7 +49,7 @@ def test_real_types_become_float32(file: Path, dtype: str) -> None:
     x = (np.arange(6 * 16).reshape(6, 4, 4, 1) % 2).astype(dtype)
     np.savez(file, **arrays(x_train=x, x_test=x[:3]))
     dataset = npz_file.load(file)
-    assert dataset.x_train.dtype == np.float32 and dataset.x_train.dtype.isnative
+    assert dataset.x_train is not None and dataset.x_train.dtype == np.float32 and dataset.x_train.dtype.isnative
     np.testing.assert_array_equal(dataset.x_train, x.astype(float))
 
 
@@ -56,15 +59,17 @@ def test_names_groups_columns_and_other_arrays(file: Path) -> None:
         file, **arrays(y_train=y, classes=np.array(["a", "b", "c", "d"]), groups_train=np.arange(6), note=np.ones(1))
     )
     dataset = npz_file.load(file)
-    assert dataset.classes == ("a", "b", "c", "d") and dataset.y_train.shape == (6,)
+    assert dataset.classes == ("a", "b", "c", "d")
+    assert dataset.y_train is not None and dataset.y_train.tolist() == [0, 1, 2, 0, 1, 2]
     assert dataset.groups_train is not None and dataset.groups_train[5] == 5
+    assert dataset.notes == ("arrays of the file not used: 'note'",)
 
 
 def test_fortran_order_and_one_test_sample(file: Path) -> None:
     x = np.asfortranarray(arrays()["x_train"])
     np.savez(file, **arrays(x_train=x, x_test=x[:1], y_test=np.array([1])))
     dataset = npz_file.load(file)
-    assert dataset.x_train.flags.c_contiguous and dataset.x_test.shape == (1, 8, 2)
+    assert dataset.x_train is not None and dataset.x_train.flags.c_contiguous and dataset.x_test.shape == (1, 8, 2)
 
 
 nan, inf = np.full((3, 8, 2), np.nan, np.float32), np.full((3, 8, 2), -np.inf)
@@ -73,7 +78,31 @@ REFUSED = {
     "complex": ({"x_test": np.ones((3, 8, 2), complex)}, "'x_test' has type complex128"),
     "strings": ({"x_train": np.full((6, 8), "a")}, "'x_train' has type <U1"),
     "dates": ({"x_train": np.zeros((6, 8), "datetime64[s]")}, "'x_train' has type datetime64"),
-    "rank 0": ({"x_train": np.zeros(6)}, r"'x_train' has shape \(6,\)"),
+    "names for some": ({"y_test": np.array(["a", "b", "c"])}, "'y_train' has type int64"),
+    "names in two columns": (
+        {"y_test": np.full((3, 2), "a"), "y_train": None},
+        r"'y_test' has type <U1 and shape \(3, 2\)",
+    ),
+    "one name": ({"y_train": None, "y_test": np.full(3, "a")}, "1 classes among the labels: 'a'"),
+    "a name that is no class": (
+        {"y_train": None, "y_test": np.array(["up", "up", "dwn"]), "classes": np.array(["up", "down"])},
+        "label 'dwn' is no class of array 'classes'",
+    ),
+    "NaN targets": ({"y_test": np.array([0.5, np.nan, 1])}, "'y_test' holds NaN or infinity, first for sample 1"),
+    "complex targets": ({"y_test": np.ones(3, complex)}, "'y_test' has type complex128"),
+    "dates as targets": ({"y_test": np.zeros(3, "datetime64[s]")}, "'y_test' has type datetime64"),
+    "objects as targets": ({"y_test": np.array(["a", "b", None], object)}, r"'y_test' holds Python objects"),
+    "no test labels": ({"y_test": None}, "no array 'y_test'"),
+    "labels but no samples to train": ({"x_train": None}, "no array 'x_train'"),
+    "two that may be meant": (
+        {"x_test": None, "X_test": np.ones((3, 2)), "test_images": np.ones((3, 2))},
+        "arrays 'X_test' and 'test_images' may both be 'x_test'",
+    ),
+    "misspelled labels": (
+        {"y_train": None, "y_test": None, "y_tests": np.zeros(3, int)},
+        "the file has no array 'y_test'",
+    ),
+    "rank 0": ({"x_train": np.zeros(6)}, r"'x_train' have shape \(\), those of 'x_test' \(8, 2\)"),
     "rank 4": ({"x_train": np.zeros((6, 1, 1, 1, 1))}, r"shape \(6, 1, 1, 1, 1\)"),
     "scalar": ({"x_train": np.float32(1)}, r"'x_train' has shape \(\)"),
     "no samples": ({"x_test": np.zeros((0, 8, 2)), "y_test": np.zeros(0, int)}, r"'x_test' has shape \(0, 8, 2\)"),
@@ -84,17 +113,10 @@ REFUSED = {
     "beyond float32": ({"x_test": np.full((3, 8, 2), 1e300)}, "beyond float32"),
     "too few labels": ({"y_train": np.array([0, 1])}, r"'y_train' has shape \(2,\) for 6 samples"),
     "no labels": ({"y_train": np.zeros(0, int)}, r"'y_train' has shape \(0,\)"),
-    "float labels": ({"y_test": np.array([0.0, 1.0, 2.0])}, "'y_test' has type float64"),
-    "string labels": ({"y_test": np.array(["a", "b", "c"])}, "'y_test' has type <U1"),
-    "one-hot": ({"y_test": np.eye(3, dtype=int)}, r"hint: one-hot labels: store y\.argmax"),
-    "negative": ({"y_test": np.array([0, -1, 2])}, "'y_test' holds label -1"),
     "huge label": (
         {"y_train": np.array([0, 1, 2, 3, 4, 2**63], np.uint64)},
         "'y_train' holds label 9223372036854775808",
     ),
-    "unseen label": ({"y_test": np.array([0, 1, 7])}, "'y_test' holds label 7, there are 3 classes"),
-    "beyond classes": ({"classes": np.array(["a", "b"])}, "'y_train' holds label 2, there are 2 classes"),
-    "one class": ({"y_train": np.zeros(6, int), "y_test": np.zeros(3, int)}, "1 classes"),
     "same name twice": ({"classes": np.array(["a", "a", "b"])}, "3 classes: 'a', 'a', 'b'"),
     "unprintable name": ({"classes": np.array(["a", "b", "\x1b[31m"])}, "3 classes"),
     "classes as numbers": ({"classes": np.arange(3)}, "'classes' has type int64"),
@@ -116,9 +138,89 @@ def test_refused_with_a_reason_a_place_and_a_hint(file: Path, changes: dict[str,
 
 
 def test_a_misspelled_array_gets_a_suggestion(file: Path) -> None:
-    np.savez(file, **arrays(x_train=None, xtrain=np.zeros((6, 2))))
-    with pytest.raises(DataError, match="did you mean 'xtrain'"):
+    np.savez(file, **arrays(x_train=None, x_trian=np.zeros((6, 2))))
+    with pytest.raises(DataError, match="did you mean 'x_trian'"):
         npz_file.load(file)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"x_train": "X_train", "y_train": "Y_train", "x_test": "X_test", "y_test": "Y_test"},
+        {"x_train": "train_images", "y_train": "train_labels", "x_test": "test_images", "y_test": "test_labels"},
+        {"x_train": "trainX", "y_train": "trainy", "x_test": "testX", "y_test": "testy"},
+        {"x_train": "training_data", "y_train": "training-targets", "x_test": "Test Samples", "y_test": "test_target"},
+    ],
+)
+def test_what_others_call_the_arrays_is_understood_and_told(file: Path, names: dict[str, str]) -> None:
+    np.savez(file, **{names[name]: array for name, array in arrays().items()})
+    dataset = npz_file.load(file)
+    np.testing.assert_array_equal(dataset.x_test, arrays()["x_test"])
+    assert dataset.x_train is not None and len(dataset.x_train) == 6
+    assert dataset.y_test is not None and dataset.y_test.tolist() == [2, 1, 0]
+    assert len(dataset.notes) == 4 and f"array {names['x_test']!r} is taken for x_test" in dataset.notes
+
+
+def test_samples_of_no_part_are_test_samples(file: Path) -> None:
+    plain = arrays()
+    np.savez(file, x=plain["x_test"], label=plain["y_test"], speaker=np.arange(3))
+    dataset = npz_file.load(file)
+    assert dataset.x_train is None and dataset.y_train is None and len(dataset.x_test) == 3
+    assert dataset.y_test is not None and dataset.y_test.tolist() == [2, 1, 0]
+    assert dataset.notes[-1] == "arrays of the file not used: 'speaker'"
+    np.savez(file, x_test=plain["x_test"], labels=np.array(["sits", "lies"]))
+    dataset = npz_file.load(file)
+    assert dataset.y_test is None, "these are hardly labels of samples that are called x_test"
+    assert dataset.notes == ("there are no labels (y_test); arrays of the file not used: 'labels'",)
+
+
+def test_test_samples_alone_and_with_samples_to_calibrate(file: Path) -> None:
+    plain = arrays()
+    np.savez(file, x_test=plain["x_test"])
+    alone = npz_file.load(file)
+    assert alone.x_train is None and alone.y_test is None and alone.outputs == () and alone.notes == ()
+    np.savez(file, x_test=plain["x_test"], x_train=plain["x_train"], y_test=plain["y_test"])
+    more = npz_file.load(file)
+    assert more.x_train is not None and more.y_train is None and more.outputs == ("",)
+
+
+def test_numbers_alone_are_samples_of_one_feature(file: Path) -> None:
+    np.savez(file, x_test=np.arange(5.0), y_test=np.sin(np.arange(5.0)))
+    dataset = npz_file.load(file)
+    assert dataset.x_test.shape == (5, 1) and dataset.y_test is not None and dataset.y_test.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (np.eye(3, dtype=np.float32), np.eye(3)),
+        (np.array([0.5, 1, 2], np.float16), [0.5, 1, 2]),
+        (np.array([[0], [1], [2]], np.uint8), [0, 1, 2]),
+        (np.array([[[3]], [[1]], [[2]]]), [3, 1, 2]),
+        (np.array([True, False, True]), [1, 0, 1]),
+        (np.array([-1, 1, 70_000], np.int32), [-1, 1, 70_000]),
+        (np.array([0, 1, 2], ">u2"), [0, 1, 2]),
+    ],
+)
+def test_targets_are_kept_as_numbers_for_a_task_to_read(file: Path, y: Any, expected: Any) -> None:
+    np.savez(file, **arrays(y_train=None, y_test=y))
+    found = npz_file.load(file).y_test
+    assert found is not None and found.tolist() == np.asarray(expected).tolist()
+    assert found.dtype == (np.float64 if y.dtype.kind == "f" else np.int64)
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_class_names_as_labels(file: Path, kind: str) -> None:
+    y = np.array(["up", "down", "up"]).astype(kind)
+    np.savez(file, **arrays(y_train=None, y_test=y))
+    dataset = npz_file.load(file)
+    assert dataset.classes == ("down", "up") and dataset.y_test is not None and dataset.y_test.tolist() == [1, 0, 1]
+    (note,) = dataset.notes
+    assert "alphabetical order: 'down' = 0, 'up' = 1 (an array 'classes' says otherwise)" in note
+    np.savez(file, **arrays(y_train=None, y_test=y, classes=np.array(["up", "down", "left"]).astype(kind)))
+    dataset = npz_file.load(file)
+    assert dataset.classes == ("up", "down", "left") and dataset.notes == ()
+    assert dataset.y_test is not None and dataset.y_test.tolist() == [0, 1, 0]
 
 
 def several(**changes: Any) -> dict[str, Any]:
@@ -143,7 +245,8 @@ def test_several_inputs_and_outputs_are_sorted_by_name(file: Path) -> None:
     dataset = npz_file.load(file)
     assert dataset.inputs == {"motion": (3,), "sound": (8, 2)} and list(dataset.inputs) == ["motion", "sound"]
     assert dataset.outputs == ("act", "who")
-    assert dataset.classes == {"act": ("sits", "stands"), "who": ("0", "1", "2")}
+    assert dataset.classes == {"act": ("sits", "stands"), "who": ()}
+    assert dataset.x_train is not None and dataset.y_train is not None and dataset.y_test is not None
     assert len(dataset.x_train) == 6 and len(dataset.x_test) == 3 and dataset.groups_train is not None
     for name, part in (("x_train", dataset.x_train), ("x_test", dataset.x_test)):
         assert part.dtype["motion"].base == np.float32
@@ -189,7 +292,6 @@ SEVERAL_REFUSED = {
     "one sample of one": ({"x_test_sound": np.ones((1, 8, 2))}, "there are 1 samples of 'sound' and 3 of 'motion'"),
     "NaN": ({"x_test_sound": nan}, "'x_test_sound' holds NaN"),
     "fewer labels of one": ({"y_train_act": np.array([0, 1])}, r"'y_train_act' has shape \(2,\) for 6 samples"),
-    "beyond its classes": ({"y_test_act": np.array([0, 1, 2])}, "'y_test_act' holds label 2, there are 2 classes"),
     "classes without a name": ({"classes": np.array(["a", "b", "c"])}, "'classes' is for no output"),
     "classes of no output": ({"classes_whom": np.array(["a", "b", "c"])}, "'classes_whom' is for no output"),
     "classes as numbers": ({"classes_act": np.arange(2)}, "'classes_act' has type int64"),
@@ -242,7 +344,7 @@ def test_no_file_a_folder_and_no_zip(tmp_path: Path) -> None:
 
 def test_a_zip_of_something_else(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
-        for name in npz_file.REQUIRED:
+        for name in NAMES:
             archive.writestr(name + ".npy", b"no array")
     with pytest.raises(DataError, match="damaged"):
         npz_file.load(file)
@@ -252,9 +354,31 @@ def test_a_header_that_claims_a_terabyte(file: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**38, 4)})
     with zipfile.ZipFile(file, "w") as archive:
-        for name in npz_file.REQUIRED:
+        for name in NAMES:
             archive.writestr(name + ".npy", header.getvalue())
     with pytest.raises(DataError, match="claims 4,398,046,511,104 bytes"):
+        npz_file.load(file)
+
+
+def test_more_than_can_be_kept_is_refused_by_its_header_alone(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros compress well: a small file holds gigabytes, and says so truly."""
+    plain = arrays()
+    size = sum(plain[name].nbytes for name in NAMES) + 4 * (len(plain["y_train"]) + len(plain["y_test"]))
+    np.savez_compressed(file, **plain, unused=np.zeros(2000))
+    monkeypatch.setattr(npz_arrays, "LARGEST_BYTES", size)
+    npz_file.load(file)
+    monkeypatch.setattr(npz_arrays, "LARGEST_BYTES", size - 1)
+    monkeypatch.setattr(npz_arrays, "_read_array", lambda *_: pytest.fail("read although it is too large"))
+    with pytest.raises(DataError, match=f"need {size} bytes, 'x_train' most of all; {size - 1} are allowed") as caught:
+        npz_file.load(file)
+    assert caught.value.hint == "store fewer samples"
+
+
+def test_a_file_of_very_many_arrays(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(npz_arrays.MOST_ARRAYS + 1):
+            archive.writestr(f"{number}.npy", b"")
+    with pytest.raises(DataError, match="holds 1,001 arrays"):
         npz_file.load(file)
 
 

@@ -12,7 +12,7 @@ from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
 from mcusim.system.errors import ConfigurationError, McusimError, ModelError
 from mcusim.system.validation import Table
 from mcusim.training.settings import TrainingSettings
@@ -326,6 +326,7 @@ def test_every_example_is_an_experiment(path: Path) -> None:
 DOCUMENTED: dict[str, set[str]] = {
     "[experiment]": set(General.model_fields),
     "[dataset]": set(DatasetChoice.model_fields),
+    "[task]": set(TaskChoice.model_fields),
     "[training]": set(TrainingSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": set(Quantization.model_fields),
@@ -358,6 +359,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
     [
         ("[experiment]", defaults(General)),
         ("[dataset]", defaults(DatasetChoice)),
+        ("[task]", defaults(TaskChoice)),
         ("[training]", defaults(TrainingSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[target]", defaults(Target)),

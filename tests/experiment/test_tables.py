@@ -7,32 +7,57 @@ from typing import Any
 
 import pytest
 
-from mcusim.experiment.tables import DatasetChoice, Quantization
+from mcusim.experiment.tables import DatasetChoice, Quantization, TaskChoice
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import COMMAND_LINE, validate
 
 
-def choice(task: Any) -> DatasetChoice:
-    return validate(DatasetChoice, {"name": "digits", "task": task}, COMMAND_LINE)
+def task(**told: Any) -> TaskChoice:
+    return validate(TaskChoice, told, COMMAND_LINE)
 
 
-def test_a_task_for_each_output() -> None:
-    assert choice("classification").tasks_of(("a", "b")) == dict.fromkeys("ab", "classification")
-    assert choice({"b": "classification"}).tasks_of(("a", "b")) == dict.fromkeys("ab", "classification")
-    assert DatasetChoice(name="digits").tasks_of(("",)) == {"": "classification"}
+def test_a_task_and_a_threshold_for_each_output() -> None:
+    assert task(kind="regression").kinds_of(("a", "b")) == dict.fromkeys("ab", "regression")
+    assert task(kind={"b": "none"}).kinds_of(("a", "b")) == {"a": None, "b": "none"}
+    assert TaskChoice().kinds_of(("",)) == TaskChoice().thresholds_of(("",)) == {"": None}
+    assert task(threshold=0.3).thresholds_of(("",)) == {"": 0.3}
+    assert task(threshold={"a": 1.0}).thresholds_of(("a", "b")) == {"a": 1.0, "b": None}
 
 
-@pytest.mark.parametrize("task", ["clasification", {"a": "clasification"}])
-def test_an_unknown_task(task: Any) -> None:
-    with pytest.raises(ConfigurationError, match="unknown task 'clasification'") as caught:
-        choice(task)
-    assert "classification" in (caught.value.hint or "")
+@pytest.mark.parametrize("kind", ["clasification", {"a": "clasification"}])
+def test_an_unknown_task(kind: Any) -> None:
+    for refused in (
+        lambda: task(kind=kind),
+        lambda: validate(DatasetChoice, {"name": "d", "task": kind}, COMMAND_LINE),
+    ):
+        with pytest.raises(ConfigurationError, match="unknown task 'clasification'") as caught:
+            refused()
+        assert "classification" in (caught.value.hint or "")
 
 
-def test_an_output_that_the_data_set_has_not() -> None:
-    with pytest.raises(ConfigurationError, match="no labels for an output 'wher'") as caught:
-        choice({"wher": "classification"}).tasks_of(("who", "where"))
+@pytest.mark.parametrize(
+    ("kind", "hint"), [("binary", "classification"), ("autoencoder", "anomaly"), ("regressor", "regression")]
+)
+def test_what_others_call_a_task(kind: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown task") as caught:
+        task(kind=kind)
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("told", [{"threshold": float("nan")}, {"threshold": "high"}, {"top_k": 1}, {"top_k": 2.5}])
+def test_what_cannot_be(told: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        task(**told)
+    assert caught.value.hint
+
+
+def test_an_output_that_the_model_has_not() -> None:
+    with pytest.raises(ConfigurationError, match="kind is given for an output 'wher'") as caught:
+        task(kind={"wher": "none"}).kinds_of(("who", "where"))
     assert caught.value.hint == "did you mean 'where'?"
+    with pytest.raises(ConfigurationError, match="threshold is given for an output 'x'") as caught:
+        task(threshold={"x": 0.5}).thresholds_of(("",))
+    assert caught.value.hint == "it has one output, without a name: threshold = .."
 
 
 def quantization(**written: Any) -> Quantization:

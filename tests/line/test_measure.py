@@ -14,13 +14,15 @@ from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.lower import lower
 from mcusim.line.measure import Instructions, Measurements, RamBytes, measure
 from mcusim.line.quantize import quantize
-from mcusim.line.score import Mismatch
+from mcusim.line.score import Mismatch, Wanted
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 from mcusim.system.image import Image
 from mcusim.tasks import classification
+from mcusim.tasks.task import Judge
 from mcusim.timing.timing import Cycles, Timing
 from tests.graphs import Builder
+from tests.tasks.asking import asked
 
 BOARD = load_board("nucleo_l452re_p")
 
@@ -67,7 +69,9 @@ POSITIONS = np.array([0, 10, 20])
 
 
 def measured(found: Execution, built: Firmware, expected: Array, timing: Timing | None = None) -> Measurements:
-    return measure(found, program(), built, expected, LABELS, POSITIONS, {"": classification}, timing)
+    judge = Judge(classification, asked(3))
+    wanted = {"": Wanted(judge, expected, program().outputs[0].numbers, LABELS)}
+    return measure(found, program(), built, wanted, POSITIONS, timing)
 
 
 def test_figures_of_a_good_run() -> None:
@@ -82,7 +86,8 @@ def test_figures_of_a_good_run() -> None:
     assert found.cycles is None and found.latency_ms is None and found.energy_uwh is None
     assert [layer.kind for layer in found.layers] == ["Dense"] and found.layers[0].macs == 12
     assert found.layers[0].kernel == program().steps[0].kernel
-    assert (found.task, found.scores, found.outputs) == ("classification", {}, ()), "one output: nothing is told twice"
+    assert (found.task, found.outputs) == ("classification", ()), "one output: nothing is told twice"
+    assert found.scores["balanced_accuracy"] == 0.75 and found.classes[2].recall == 0.5
 
 
 def test_the_first_mismatch_is_named_by_its_place_in_the_test_set() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.line.optimize import optimize
+from mcusim.line.optimize import drop_softmax, optimize
 from tests.graphs import Builder
 
 
@@ -58,6 +58,9 @@ def test_only_the_softmax_at_the_output_is_dropped() -> None:
     builder.add("Softmax")
     builder.conv(3, activation="softmax")
     graph = optimize(builder.graph())
+    assert [layer.kind for layer in graph][1:] == ["Softmax", "Conv1D", "Softmax"], "whether it is needed the task says"
+    assert drop_softmax(graph, keep=["output"]) is graph
+    graph = drop_softmax(graph)
     assert [layer.kind for layer in graph][1:] == ["Softmax", "Conv1D"]
     assert "dropped the softmax" in graph.notes[0]
 

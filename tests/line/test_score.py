@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from mcusim.line.score import Mismatch, Wanted, compare, score
+from mcusim.line.score import Mismatch, Wanted, compare, score, scores_of_float
 from mcusim.numbers.formats import Format
 from mcusim.system.arrays import Array
 from mcusim.tasks import classification
 from mcusim.tasks.figure import Figure
-from mcusim.tasks.task import Scores, Task
+from mcusim.tasks.task import Answers, Asked, Judge, Scores, Task
+from tests.tasks.asking import asked
 
 POSITIONS = np.array([0, 10, 20])
 Q4_4 = Format(8, 4)
 
 
-def errors(outputs: Array, labels: Array) -> Scores:
+def errors(asked: Asked, answers: Answers) -> Scores:
     """Mean and largest error of numbers whose label is another number, and a score that is better the higher it is."""
-    off = np.abs(outputs[:, 0] - labels)
+    assert answers.labels is not None
+    off = np.abs(answers.outputs[:, 0] - answers.labels)
     return Scores(numbers={"mae": float(off.mean()), "worst": float(off.max()), "r2": float(1 - off.mean())})
 
 
@@ -31,13 +34,18 @@ REGRESSION = cast(
         NAME="regression",
         FIGURES=(Figure("scores.mae", "", better="lower"), Figure("scores.r2", "", better="higher")),
         score=errors,
-        differs=lambda outputs, expected: np.abs(outputs - expected).max(axis=1) > 0.1,
+        differs=lambda asked, outputs, expected: np.abs(outputs - expected).max(axis=1) > 0.1,
     ),
 )
 
 
 def classes(expected: Any, labels: Any, fmt: Format | None = None) -> Wanted:
-    return Wanted(classification, np.array(expected), np.array(labels), fmt)
+    judge = Judge(classification, asked(len(expected[0])))
+    return Wanted(judge, np.array(expected), fmt, np.array(labels))
+
+
+def numbers(expected: Any, labels: Any, fmt: Format | None = None) -> Wanted:
+    return Wanted(Judge(REGRESSION, asked(1)), expected, fmt, np.array(labels))
 
 
 def test_floats_may_round_differently_but_must_decide_the_same() -> None:
@@ -64,7 +72,7 @@ def test_outputs_that_are_no_numbers_are_mismatches_and_never_reach_the_report(r
 
 def test_a_task_gets_real_numbers_and_its_scores_are_named() -> None:
     outputs = np.array([[16], [8], [-24]], np.int8)
-    wanted = Wanted(REGRESSION, outputs, np.array([1.0, 0.75, -1.0]), Q4_4)
+    wanted = numbers(outputs, [1.0, 0.75, -1.0], Q4_4)
     found = score({"": outputs}, {"": wanted}, POSITIONS)
     assert found.scores == {"mae": 0.25, "worst": 0.5, "r2": 0.75}
     assert (found.task, found.accuracy, found.confusion, found.mismatches) == ("regression", None, None, 0)
@@ -72,13 +80,13 @@ def test_a_task_gets_real_numbers_and_its_scores_are_named() -> None:
 
 def test_a_score_that_is_no_number_is_none() -> None:
     outputs = np.array([[np.nan]], np.float32)
-    found = score({"": outputs}, {"": Wanted(REGRESSION, outputs, np.array([1.0]), None)}, POSITIONS[:1])
+    found = score({"": outputs}, {"": numbers(outputs, [1.0])}, POSITIONS[:1])
     assert found.scores == {"mae": None, "worst": None, "r2": None}
 
 
 def test_floats_differ_as_their_task_says() -> None:
     expected = np.array([[1.0], [2.0]], np.float32)
-    wrong, _ = compare(expected + np.float32([[0.05], [0.2]]), Wanted(REGRESSION, expected, np.zeros(2), None))
+    wrong, _ = compare(expected + np.float32([[0.05], [0.2]]), numbers(expected, [0.0, 0.0]))
     assert wrong.tolist() == [False, True]
 
 
@@ -97,7 +105,8 @@ def test_of_several_outputs_each_is_told_and_the_worst_is_the_runs() -> None:
     assert place.confusion == ((1, 0, 0), (0, 1, 0), (0, 1, 0))
     assert found.accuracy == place.accuracy and found.mismatches == 1 and found.confusion is None
     assert found.output_difference_max == place.output_difference_max == pytest.approx(0.8)
-    assert found.task == "classification" and found.scores == {}
+    assert found.task == "classification" and found.scores["recall_worst"] == 0.0
+    assert found.classes == () and len(place.classes) == 3 and kind.scores["recall_worst"] == 1.0
     assert found.first_mismatch is not None
     assert (found.first_mismatch.sample, found.first_mismatch.output) == (20, 2 + 1), "counted through all outputs"
 
@@ -112,8 +121,24 @@ def test_a_sample_that_is_wrong_in_two_outputs_is_one_mismatch() -> None:
 def test_the_worst_of_a_score_is_what_its_row_says() -> None:
     near, far = np.array([[16], [16]], np.int8), np.array([[24], [16]], np.int8)
     labels = np.array([1.0, 1.0])
-    wanted = {"near": Wanted(REGRESSION, near, labels, Q4_4), "far": Wanted(REGRESSION, far, labels, Q4_4)}
+    wanted = {"near": numbers(near, labels, Q4_4), "far": numbers(far, labels, Q4_4)}
     wanted |= {"kind": classes(KIND[:2], [0, 1], Q4_4)}
     found = score({"far": far, "near": near, "kind": KIND[:2]}, wanted, POSITIONS[:2])
-    assert found.scores == {"mae": 0.25, "worst": 0.5, "r2": 0.75}
+    told = {name: found.scores[name] for name in ("mae", "worst", "r2", "f1_macro")}
+    assert told == {"mae": 0.25, "worst": 0.5, "r2": 0.75, "f1_macro": 1.0}, "the last is the classifier's"
     assert found.accuracy == 1.0 and found.task == "regression, classification"
+
+
+def test_the_float_model_is_scored_alike() -> None:
+    wanted = {"kind": classes(KIND, [0, 1, 1], Q4_4), "near": numbers(np.zeros((3, 1), np.int8), [1.0, 1.0, 1.0], Q4_4)}
+    of_float = {"kind": KIND.astype(np.float32), "near": np.full((3, 1), 0.5, np.float32)}
+    accuracy, scores = scores_of_float({name: replace(wanted[name], of_float=of_float[name]) for name in wanted})
+    assert accuracy == 1.0 and scores["mae"] == 0.5 and scores["f1_macro"] == 1.0
+    accuracy, scores = scores_of_float({"": replace(wanted["near"], of_float=of_float["near"])})
+    assert accuracy is None and scores == {"mae": 0.5, "worst": 0.5, "r2": 0.5}
+
+
+def test_wanted_of_some_samples() -> None:
+    some = replace(classes(KIND, [0, 1, 1], Q4_4), samples=PLACE).at(np.array([2, 0]))
+    assert some.expected.tolist() == [[1, 2], [9, 1]] and some.labels is not None and some.labels.tolist() == [1, 0]
+    assert some.samples is not None and len(some.samples) == 2 and some.of_float is None

@@ -7,11 +7,13 @@ from tests.recipes.tree import Tree
 
 def test_a_task(tree: Tree) -> None:
     tree.add("task")
-    tree.line("mcusim/tasks/__init__.py", "(classification,)", "(classification, regression)")
-    tree.imported("mcusim/tasks/__init__.py", "import classification\n", "import classification, regression\n")
+    tree.line("mcusim/tasks/__init__.py", "anomaly, none)", "anomaly, none, counting)")
+    tree.imported(
+        "mcusim/tasks/__init__.py", "import anomaly, classification,", "import anomaly, classification, counting,"
+    )
     tree.test("tests/reports", "tests/tasks", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
-    assert "| `scores.mae` | | mean absolute error |" in tree.text("docs/report.md")
-    assert "| `mae_max` | mean absolute error |" in tree.text("docs/experiment.md")
+    assert "| `scores.counted` | share | share of samples that are counted right |" in tree.text("docs/report.md")
+    assert "| `counted_min` | share of samples that are counted right |" in tree.text("docs/experiment.md")
     assert tree.touched() == (1, 1)
 
 

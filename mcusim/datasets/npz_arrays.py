@@ -1,0 +1,104 @@
+"""A user's `.npz` file -> its arrays. It is hostile until proved otherwise: nothing in it is unpickled or believed."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mcusim.system.arrays import Array
+from mcusim.system.errors import DataError, suggestion
+
+LARGEST_BYTES = (
+    3 * 2**29
+)  # of all arrays that are read, with their copies in float32: the rest of the line needs as much
+MOST_ARRAYS = 1000
+LONGEST_REASON = 200
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """DataError for a file that is none, and for all that reading it may bring to light: then it says which file."""
+    if not path.is_file():
+        near = suggestion(path.name, [file.name for file in path.parent.glob("*.npz")] or ["none in this folder"])
+        raise DataError(f"there is no data file {path.name!r}", where=str(path.parent), hint=near)
+    if not zipfile.is_zipfile(path):
+        hint = "write it with numpy.savez_compressed()"
+        raise DataError(f"{path.name!r} is no .npz file", where=str(path), hint=hint)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except DataError as error:
+        raise DataError(error.what, where=str(path), hint=error.hint) from None
+    except MemoryError:
+        hint = "store fewer samples, or a smaller type"
+        raise DataError("the arrays do not fit into memory", where=str(path), hint=hint) from None
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        hint = "write it again with numpy.savez_compressed()"
+        raise DataError(f"{path.name!r} is damaged: {reason}", where=str(path), hint=hint) from None
+
+
+def read_arrays(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
+    """The named arrays of an `.npz`, as they are. DataError when one is missing, pickled, damaged or absurdly large."""
+    with opened(path) as archive:
+        return read(archive, required, optional)
+
+
+def entries(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Name of each array, and that of its file in the archive."""
+    names = archive.namelist()
+    if len(names) > MOST_ARRAYS:
+        what = f"the file holds {len(names):,} arrays, {MOST_ARRAYS:,} at most are looked at"
+        raise DataError(what, hint="store all samples in one array")
+    return {name.removesuffix(".npy"): name for name in names}
+
+
+def read(archive: zipfile.ZipFile, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:
+    """All headers are read before the first array, and have to promise what can be kept."""
+    present = entries(archive)
+    for name in required:
+        if name not in present:
+            hint = suggestion(name, present.keys() - set(required)) if present else "it is empty"
+            raise DataError(f"the file has no array {name!r}", hint=f"needed: {', '.join(required)}; {hint}")
+    wanted = [name for name in (*required, *optional) if name in present]
+    needed = {name: _needed_bytes(archive, present[name], name) for name in wanted}
+    if sum(needed.values()) > LARGEST_BYTES:
+        largest = max(needed, key=lambda name: needed[name])
+        what = f"the arrays need {sum(needed.values()):,} bytes, {largest!r} most of all; {LARGEST_BYTES:,} are allowed"
+        raise DataError(what, hint="store fewer samples")
+    return {name: _read_array(archive, present[name]) for name in wanted}
+
+
+def _needed_bytes(archive: zipfile.ZipFile, entry: str, name: str) -> int:
+    """Of one array, with its copy in float32, after its header was compared with what is stored: it may lie."""
+    stored = archive.getinfo(entry).file_size
+    with archive.open(entry) as file:
+        shape, dtype = _header(file)
+    if dtype.hasobject:
+        text = "y.astype('str') or y.astype('int64')" if name.startswith("y") else "x.astype('float32')"
+        raise DataError(f"array {name!r} holds Python objects (pickle)", hint=f"store plain numbers: {text}")
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > stored:
+        raise DataError(f"array {name!r} claims {claimed:,} bytes, {stored:,} are stored", hint="write the file again")
+    return claimed + (0 if dtype == np.float32 else 4 * math.prod(shape))
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    is_old = np.lib.format.read_magic(file) == (1, 0)
+    read_header = np.lib.format.read_array_header_1_0 if is_old else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"shape {shape}")
+    return shape, dtype
+
+
+def _read_array(archive: zipfile.ZipFile, entry: str) -> Array:
+    with archive.open(entry) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

@@ -1,0 +1,122 @@
+"""Samples + what the model makes of them + labels -> AUC: what an autoencoder cannot repeat is taken for anomalous.
+
+The score of a sample is the mean squared difference between the model's input (normalized) and its output, as in the
+benchmark "anomaly detection" of MLPerf Tiny (reference code: github.com/mlcommons/tiny).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcusim.datasets.targets import class_numbers
+from mcusim.system.arrays import Array
+from mcusim.system.errors import DataError
+from mcusim.tasks.figure import Budget, Figure, Row
+from mcusim.tasks.roc import auc
+from mcusim.tasks.task import Answers, Asked, Labels, Scores, far
+
+NAME = "anomaly"
+DECIDES = False
+MAX_FPR = 0.1
+NORMAL = ("0", "normal", "ok", "okay", "good", "healthy", "nominal", "regular", "pass")
+_rate = "{:.4f}".format
+
+
+def claim(asked: Asked) -> str | None:
+    if not asked.tells_anomalies:
+        return None
+    told = "there are no labels" if asked.targets is None else "labels are 0 and 1"
+    return f"the output has the shape of the input, and {told}"
+
+
+def labels(asked: Asked) -> Labels:
+    """(N,) int64: 0 normal, 1 anomalous."""
+    if not asked.repeats_its_input:
+        raise DataError(
+            f"model {asked.model!r} takes {' and '.join(map(str, asked.inputs))} and answers {asked.shape}{asked.of}",
+            hint="anomalies are found by a model that repeats its only input; say another [task] kind",
+        )
+    if asked.targets is None:
+        return Labels(None)
+    if asked.classes and asked.classes[0].lower() not in NORMAL:
+        told = ", ".join(map(repr, asked.classes[:3]))
+        hint = "store 0 for normal and 1 for anomalous, without names"
+        raise DataError(f"classes{asked.of} are {told}: it is not known which one is normal", hint=hint)
+    return Labels(class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2))
+
+
+def score(asked: Asked, answers: Answers) -> Scores:
+    if answers.samples is None:
+        return Scores()
+    scores = reconstruction_errors(answers.samples, answers.outputs)
+    numbers: dict[str, float | None] = {
+        "anomaly_score_mean": float(scores.mean()) if len(scores) else None,
+        "score_correlation": None,
+    }
+    if answers.of_float is not None:
+        of_float = reconstruction_errors(answers.samples, answers.of_float)
+        numbers["score_correlation"] = correlation(scores, of_float)
+    if answers.labels is not None:
+        numbers |= {"auc": auc(scores, answers.labels), "pauc": auc(scores, answers.labels, MAX_FPR)}
+    return Scores(numbers=numbers)
+
+
+def reconstruction_errors(samples: Array, outputs: Array) -> Array:
+    """Samples (N, *shape) and outputs (N, elements) -> mean squared differences (N,) float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = samples.reshape(outputs.shape).astype(np.float64) - outputs
+        errors: Array = np.square(off).mean(axis=1)
+    return errors
+
+
+def correlation(one: Array, other: Array) -> float | None:
+    """Pearson's. None where one of them does not vary, or is no number."""
+    if len(one) < 2 or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return None
+    if (one == one[0]).all() or (other == other[0]).all():
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def differs(asked: Asked, outputs: Array, expected: Array) -> Array:
+    """A number is further off than rounding in float32 explains."""
+    return far(outputs, expected)
+
+
+FIGURES: tuple[Row, ...] = (
+    Figure(
+        "scores.auc",
+        "anomaly: area under the ROC curve of the samples' scores, the mean squared differences of input and output; "
+        "null without labels of both kinds",
+        unit="share",
+        word="AUC",
+        heading="AUC",
+        show=_rate,
+        better="higher",
+        budget=Budget("auc_min", "share", lacks="AUC", doc="area under the ROC curve: 0.85"),
+    ),
+    Figure("scores_float.auc", "the same of the model before quantization", heading="float AUC", show=_rate),
+    Figure(
+        "scores.pauc",
+        f"anomaly: the area up to a rate of false alarms of {MAX_FPR}, standardized (McClish): 0.5 is chance",
+        unit="share",
+        word="partial AUC",
+        better="higher",
+        budget=Budget("pauc_min", "share", lacks="partial AUC", doc=f"the part of it up to {MAX_FPR} false alarms"),
+    ),
+    Figure("scores.anomaly_score_mean", "anomaly: mean of the samples' scores", word="mean anomaly score"),
+    Figure(
+        "scores.score_correlation",
+        "anomaly: correlation (Pearson) of the samples' scores with those of the model before quantization",
+        word="correlation of scores",
+        heading="score corr",
+        show=_rate,
+        better="higher",
+        budget=Budget(
+            "score_correlation_min",
+            "share",
+            lacks="scores to correlate",
+            doc="correlation of anomaly scores with the float model's: 0.97",
+        ),
+    ),
+)

@@ -1,0 +1,113 @@
+"""Outputs + targets -> errors: each output is a number, and the target the number that it should be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcusim.datasets.targets import are_whole
+from mcusim.system.arrays import Array
+from mcusim.system.errors import DataError
+from mcusim.tasks.figure import Budget, Figure, Row
+from mcusim.tasks.task import Answers, Asked, Labels, Scores, far
+
+NAME = "regression"
+DECIDES = False
+_number = "{:.4g}".format
+
+
+def claim(asked: Asked) -> str | None:
+    targets = asked.targets
+    if targets is None or asked.classes or targets.dtype.kind not in "buif" or targets.size != _wanted(asked):
+        return None
+    kind = "whole numbers" if are_whole(targets) else "real numbers"
+    return f"{kind} as targets, one for each of {asked.elements} output{'s' if asked.elements > 1 else ''}"
+
+
+def labels(asked: Asked) -> Labels:
+    """(N, elements) float64."""
+    targets = asked.targets
+    if targets is None:
+        what = f"data set {asked.dataset!r} has no targets{asked.of} to compare with"
+        raise DataError(what, hint='add y_test, or say [task] kind = "none"')
+    if asked.classes:
+        raise DataError(
+            f"data set {asked.dataset!r} names classes{asked.of}, which are no numbers",
+            hint="leave the array 'classes' out, or say [task] kind = \"classification\"",
+        )
+    if targets.size != _wanted(asked):
+        shape = f"({asked.elements},)" if asked.elements > 1 else "(1,)"
+        raise DataError(
+            f"targets{asked.of} of one sample have shape {targets.shape[1:]}, "
+            f"model {asked.model!r} answers {asked.elements} numbers",
+            hint=f"store targets of shape (N, *{shape})",
+        )
+    return Labels(targets.reshape(len(targets), -1).astype(np.float64))
+
+
+def _wanted(asked: Asked) -> int:
+    return len(asked.targets if asked.targets is not None else ()) * asked.elements
+
+
+def score(asked: Asked, answers: Answers) -> Scores:
+    if answers.labels is None or not len(answers.labels):
+        return Scores(numbers=dict.fromkeys(("mae", "rmse", "r2")))
+    outputs, wanted = answers.outputs.astype(np.float64), answers.labels
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = outputs - wanted
+        numbers = {
+            "mae": float(np.abs(error).mean()),
+            "rmse": float(np.sqrt(np.square(error).mean())),
+            "r2": _r2(error, wanted),
+        }
+    return Scores(numbers=numbers)
+
+
+def _r2(error: Array, wanted: Array) -> float | None:
+    """Mean over the outputs whose targets are not all the same: of others nothing can be explained. None without any.
+
+    Where every output's targets vary this is `sklearn.metrics.r2_score`.
+    """
+    spread = np.square(wanted - wanted.mean(axis=0)).sum(axis=0)
+    varies = (wanted != wanted[:1]).any(axis=0)
+    if not varies.any():
+        return None
+    return float(np.mean(1 - np.square(error).sum(axis=0)[varies] / spread[varies]))
+
+
+def differs(asked: Asked, outputs: Array, expected: Array) -> Array:
+    """A number is further off than rounding in float32 explains."""
+    return far(outputs, expected)
+
+
+FIGURES: tuple[Row, ...] = (
+    Figure(
+        "scores.mae",
+        "regression: mean absolute error of the firmware's outputs against the targets, over samples and outputs",
+        word="mean absolute error",
+        heading="MAE",
+        show=_number,
+        better="lower",
+        budget=Budget(
+            "mae_max", "positive", lacks="mean absolute error", doc="mean absolute error, in the unit of the targets"
+        ),
+    ),
+    Figure("scores_float.mae", "the same of the model before quantization", heading="float MAE", show=_number),
+    Figure(
+        "scores.rmse",
+        "regression: root of the mean squared error, likewise",
+        word="root mean squared error",
+        better="lower",
+        budget=Budget("rmse_max", "positive", lacks="root mean squared error", doc="root mean squared error, likewise"),
+    ),
+    Figure(
+        "scores.r2",
+        "regression: R2, the share of the targets' variance that is explained, mean over outputs whose targets vary; "
+        "null when none does",
+        unit="share",
+        word="R2",
+        heading="R2",
+        show="{:.4f}".format,
+        better="higher",
+        budget=Budget("r2_min", "share", lacks="R2", doc="R2: 0.9", wanted="a number from 0 to 1, for example 0.9"),
+    ),
+)
