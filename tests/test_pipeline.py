@@ -249,7 +249,9 @@ def test_samples_are_chosen_by_class_and_seed(stages: FakeStages, tmp_path: Path
     def chosen(seed: int) -> tuple[list[int], list[int]]:
         made = experiment(tmp_path, general=General(name="test", seed=seed), target=Target(engine="host", samples=12))
         model = float_model(Setting(made, tmp_path), made.models[0], 0, Bench(Silent()))
-        return model.positions.tolist(), np.bincount(model.labels).tolist()
+        labels = model.labels[""]
+        assert labels is not None
+        return model.positions.tolist(), np.bincount(labels).tolist()
 
     y = np.arange(SAMPLES) % 3 % 2  # class 1 at every third position
     stages.load_dataset = lambda *_: replace(dataset(), y_train=y, y_test=y)

@@ -15,9 +15,10 @@ from mcusim.system.records import fields_of
 def choose(total: int, count: int | str, labels: Array | None = None, seed: int = 0) -> Array:
     """Positions of `count` of `total` samples, sorted; "all" of them, or as many as there are.
 
-    Where `labels` are whole numbers (total,) or one-hot, each class has its share of the choice, and at least one sample when `count`
-    allows that; where they are records of several outputs, each combination of classes. The same seed makes the same
-    choice on any machine, and what is chosen for a small `count` is most of what is chosen for a larger one.
+    Where `labels` are whole numbers (total,) or one-hot, each class has its share of the choice, and at least one
+    sample when `count` allows that; where they are records of several outputs, each combination of classes. The same
+    seed makes the same choice on any machine, and what is chosen for a small `count` is most of what is chosen for a
+    larger one.
     """
     if count == "all" or int(count) >= total:
         return np.arange(total)

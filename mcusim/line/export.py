@@ -42,7 +42,7 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     board, platform = _check(case, bench)
     model = ready_model(setting, case, bench)
     timing = timing_of(setting, case, bench)
-    chosen = choose(len(model.inputs), shown, model.origin.labels, setting.seed)
+    chosen = choose(len(model.inputs), shown, model.origin.targets, setting.seed)
     bench.watcher.stage(f"exporting {case.label}")
     what = f"the test set of {setting.experiment.name}, run on {board.name}"
     program, library, built = model.generated.program, model.generated.library, setting.out / case.id

@@ -24,6 +24,6 @@ def normalize(source: Source, chosen: str | None, x_train: Array | None) -> Sour
     if chosen is None or source.normalizations:
         return source
     if x_train is None:
-        hint = 'add x_train to the data set, or leave normalize out to feed samples as they are'
+        hint = "add x_train to the data set, or leave normalize out to feed samples as they are"
         raise DataError("normalize = 'z-score' needs training samples", where="[dataset]", hint=hint)
     return replace(source, normalizations=fit_each(x_train), fitted=True)

@@ -21,5 +21,5 @@ def test_from_outputs_to_report() -> None:
     checks = check(run, Expect(counted_min=0.9).limits)
     assert [(entry.name, entry.value, entry.passed) for entry in checks] == [("counted_min", 0.5, False)]
     report = Report.from_json(replace(full_report(), runs=(run,), checks=checks).to_json())
-    assert "| model | type | board | counted % |" in render(report) and "| 50.00 |" in render(report)
+    assert "| model | type | board | counted % |" in render(report) and "50.00 |" in render(report)
     assert 'name="scores.counted" value="0.5' in to_junit(report)
