@@ -11,7 +11,6 @@ import pytest
 
 from mcusim.line.score import Mismatch, Wanted, compare, score, scores_of_float
 from mcusim.numbers.formats import Format
-from mcusim.system.arrays import Array
 from mcusim.tasks import classification
 from mcusim.tasks.figure import Figure
 from mcusim.tasks.task import Answers, Asked, Judge, Scores, Task
