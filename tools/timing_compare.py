@@ -18,9 +18,9 @@ from pathlib import Path
 
 from mcusim.boards.load import load_chip
 from mcusim.system.errors import DataError, McusimError
+from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.profile import Profile, price_recording
-from mcusim.timing.recording import load
 
 TABLE = "measured.csv"
 

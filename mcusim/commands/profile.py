@@ -62,6 +62,7 @@ def clock(value: str) -> int:
 )
 @click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
 @click.option("--stacks", type=options.PATH, metavar="F", help="Write collapsed stacks, for a flame graph.")
+@click.option("--speedscope", type=options.PATH, metavar="F", help="Write a file for speedscope.app.")
 def profile(
     target: Path,
     clock_hz: int | None,
@@ -75,6 +76,7 @@ def profile(
     rows: int,
     disassembly: Path | None,
     stacks: Path | None,
+    speedscope: Path | None,
 ) -> None:
     """Where the cycles go, and what they were at another clock.
 
@@ -90,11 +92,12 @@ def profile(
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
         click.echo(title)
         click.echo(render.to_text(priced, where, rows=rows))
-    if disassembly or stacks:
+    if disassembly or stacks or speedscope:
         if len(found) > 1:
             raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")
         _write(disassembly, render.to_disassembly(priced, recording))
         _write(stacks, render.to_collapsed_stacks(priced))
+        _write(speedscope, render.to_speedscope(priced, recording, title))
 
 
 def _is_elf(path: Path) -> bool:
@@ -140,7 +143,8 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     """The recordings that a run left beside its report."""
     from mcusim.boards.load import load_board
     from mcusim.reports.report import Report
-    from mcusim.timing.recording import RECORDING, load
+    from mcusim.timing.load_recording import load
+    from mcusim.timing.recording import RECORDING
 
     file = path / "report.json" if path.is_dir() else path
     report = Report.read(file)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mcusim.engines.blocks import Block
+from mcusim.engines.call_tree import INTERRUPTS, MEASURED, ROOTS, TASKS, CallNode, CallTree, TreeInParts, read_code
 from mcusim.system.errors import EngineError
+
+__all__ = [
+    "INTERRUPTS",
+    "MEASURED",
+    "ROOTS",
+    "TASKS",
+    "Block",
+    "CallNode",
+    "CallTree",
+    "Counts",
+    "Edge",
+    "Event",
+    "read_counts",
+]
 
 ACCESS, DATA_MISS, FETCH_MISS_NEXT, FETCH_MISS_JUMP, REGION, ODD, HALF, FLASH, DATA_HIT = range(9)
 _OF_BLOCK = (FETCH_MISS_NEXT, FETCH_MISS_JUMP)
 _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
-
-
-@dataclass(frozen=True, order=True)
-class Block:
-    """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
-
-    start: int
-    end: int
-    instructions: int
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,20 @@ class Event:
 
 @dataclass(frozen=True)
 class Counts:
-    """`edge_counts` (samples, edges) and `event_counts` (samples, events), uint64."""
+    """`edge_counts` (samples, edges) and `event_counts` (samples, events), uint64.
+
+    `tree`: the same executions by call, and those of interrupts and other tasks; None where the engine keeps none.
+    `code`: (address, bytes) of blocks as they were executed, `changed` where some were written meanwhile.
+    """
 
     blocks: tuple[Block, ...]
     edges: tuple[Edge, ...]
     edge_counts: npt.NDArray[np.uint64]
     events: tuple[Event, ...]
     event_counts: npt.NDArray[np.uint64]
+    tree: CallTree | None = None
+    code: tuple[tuple[int, bytes], ...] = ()
+    changed: frozenset[int] = frozenset()
 
     @property
     def samples(self) -> int:
@@ -72,17 +86,24 @@ def read_counts(folders: Sequence[Path]) -> Counts:
     Raises EngineError when a file is missing or cut short.
     """
     samples: list[_Sample] = []
+    tree = TreeInParts([], {})
+    code: dict[int, tuple[bytes, bool]] = {}
     for folder in folders:
         try:
             numbers = np.frombuffer((folder / "samples.bin").read_bytes(), np.uint64).tolist()
             records = np.frombuffer((folder / "blocks.bin").read_bytes(), np.uint32).reshape(-1, 4).tolist()
             blocks = [Block(start, end, instructions) for start, end, _, instructions in records]
             samples.extend(_split(numbers, blocks))
+            if (folder / "tree.bin").is_file():
+                tree.add(np.frombuffer((folder / "tree.bin").read_bytes(), np.uint64).tolist(), blocks)
+            for start, data, changed in read_code(folder / "code.bin"):
+                longest, before = code.get(start, (b"", False))  # two blocks may begin at one address
+                code[start] = max(longest, data, key=len), before or changed
         except (OSError, ValueError, IndexError) as error:
             raise EngineError(
                 f"the profile is not readable: {error}", where=str(folder), hint="run it again"
             ) from error
-    return _assemble(samples)
+    return _assemble(samples, tree, code)
 
 
 # Blocks have another number in every process, so they are told apart by what they are.
@@ -103,8 +124,8 @@ def _split(numbers: list[int], blocks: list[Block]) -> Iterator[_Sample]:
         at = end
 
 
-def _assemble(samples: list[_Sample]) -> Counts:
-    pairs = sorted({pair for found, _ in samples for pair in found})
+def _assemble(samples: list[_Sample], tree: TreeInParts, code: Mapping[int, tuple[bytes, bool]]) -> Counts:
+    pairs = sorted({pair for found, _ in samples for pair in found} | {(a, b) for _, a, b in tree.tallies})
     keys = sorted({key for _, found in samples for key in found}, key=lambda key: (key[0], key[2], str(key[1])))
     blocks = sorted({block for pair in pairs for block in pair} | {key[1] for key in keys if isinstance(key[1], Block)})
     index = {block: number for number, block in enumerate(blocks)}
@@ -114,6 +135,9 @@ def _assemble(samples: list[_Sample]) -> Counts:
         edge_counts=_table([[found.get(pair, 0) for pair in pairs] for found, _ in samples], len(pairs)),
         events=tuple(Event(k, index[b] if isinstance(b, Block) else b, a) for k, b, a in keys),
         event_counts=_table([[found.get(key, 0) for key in keys] for _, found in samples], len(keys)),
+        tree=tree.of_edges({pair: number for number, pair in enumerate(pairs)}),
+        code=tuple(sorted((start, data) for start, (data, _) in code.items())),
+        changed=frozenset(start for start, (_, changed) in code.items() if changed),
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
@@ -15,6 +19,12 @@ from mcusim.system.errors import BuildError
 
 _KINDS = {"STT_FUNC": "function", "STT_OBJECT": "object", "STT_NOTYPE": "label"}
 _ALLOCATED = 0x2
+_PIECE_BYTES = 1 << 20
+_HINT = "name the .elf or .axf file that the linker wrote, not a .bin or .hex made of it; was it copied whole?"
+_DAMAGED: tuple[type[Exception], ...] = (
+    *(ELFError, ConstructError, DWARFError, struct.error, zlib.error, OSError, ValueError, OverflowError),
+    *(LookupError, TypeError, AttributeError, AssertionError, RecursionError, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -37,17 +47,39 @@ class ElfFile:
     sha256: str
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[ELFFile]:
+    """An open ELF file. Raises BuildError when it is none, or damaged where it is read.
+
+    pyelftools was written for good files: of damaged ones it raises whatever comes to its mind.
+    """
+    try:
+        if not path.is_file():  # a pipe is never at its end, a device may do something when it is read
+            raise OSError("it is a folder, a pipe or a device" if path.exists() else "there is no such file")
+        with path.open("rb") as file:
+            yield ELFFile(file)
+    except _DAMAGED as error:
+        reason = str(error) or type(error).__name__
+        what = f"{path.name!r} is not a readable ELF file: {reason}"
+        raise BuildError(what, where=str(path), hint=_HINT) from error
+
+
 def read_elf(path: Path) -> ElfFile:
     """Reads an ELF file. Raises BuildError when it is none."""
-    try:
-        with path.open("rb") as file:
-            elf = ELFFile(file)
-            sections = {s.name: int(s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & _ALLOCATED}
-            segments = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
-            loaded = tuple((int(s["p_paddr"]), int(s["p_filesz"])) for s in segments)
-            return ElfFile(sections, _symbols(elf), loaded, hashlib.sha256(path.read_bytes()).hexdigest())
-    except (ELFError, OSError) as error:
-        raise BuildError(f"{path.name!r} is not a readable ELF file: {error}", where=str(path)) from error
+    with reading(path) as elf:
+        sections = {s.name: int(s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & _ALLOCATED}
+        segments = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
+        loaded = tuple((int(s["p_paddr"]), int(s["p_filesz"])) for s in segments)
+        return ElfFile(sections, _symbols(elf), loaded, _sha256(path))
+
+
+def _sha256(path: Path) -> str:
+    """A piece at a time: with its debug information a file may have hundreds of megabytes."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def _symbols(elf: ELFFile) -> dict[str, Symbol]:
@@ -72,7 +104,6 @@ def _symbols(elf: ELFFile) -> dict[str, Symbol]:
 
 def read_code(path: Path, sections: tuple[str, ...]) -> tuple[tuple[int, bytes], ...]:
     """(address, contents) of those of `sections` that the file has."""
-    with path.open("rb") as file:
-        elf = ELFFile(file)
+    with reading(path) as elf:
         found = (elf.get_section_by_name(name) for name in sections)
         return tuple((int(s["sh_addr"]), bytes(s.data())) for s in found if s is not None)

@@ -6,9 +6,8 @@ import bisect
 from collections.abc import Sequence
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from mcusim.engines.counts import Block
+from mcusim.system.elf import reading
 from mcusim.timing.decode import Instruction, decode
 
 _EXECUTABLE = 1
@@ -24,9 +23,9 @@ class Code:
 
     @classmethod
     def of_elf(cls, path: Path) -> Code:
-        """The executable parts of a firmware, without what is copied to RAM."""
-        with path.open("rb") as file:
-            loaded = (s for s in ELFFile(file).iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
+        """The executable parts of a firmware, without what is copied to RAM. Raises BuildError for no ELF file."""
+        with reading(path) as elf:
+            loaded = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
             kept = (s for s in loaded if s["p_flags"] & _EXECUTABLE and s["p_vaddr"] == s["p_paddr"])
             return cls([(int(s["p_vaddr"]), bytes(s.data())) for s in kept])
 

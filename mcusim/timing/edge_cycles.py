@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.counts import ACCESS, FLASH, Block, Counts
+from mcusim.engines.counts import ACCESS, FLASH, Counts
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import Step, core_cycles
 from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
 _OUTSIDE = "instructions outside of the firmware's code (in RAM, or written while running)"
+_IN_RAM = "instructions in RAM: their fetches may wait for data on the same bus, which is not priced"
+_CHANGED = "instructions of code that changed while it ran, priced as it was in the end"
+_SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes (TRM 2.3.1)
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
@@ -29,6 +32,16 @@ class EdgeCycles:
     edges: tuple[tuple[int, ...], ...]
     totals: npt.NDArray[np.int64]
     problems: Mapping[str, int]
+    parameters: CoreParameters
+
+    def refills(self, counts: Counts, code: Code) -> tuple[int, ...]:
+        """Of each edge the cycles of its first instruction that are the branch's, which the block before ends with."""
+        found = []
+        for edge, costs in zip(counts.edges, self.edges, strict=True):
+            before, after = (code.instructions(counts.blocks[at]) for at in (edge.source, edge.to))
+            jumped = before and after and before[-1].branch and before[-1].end != after[0].address
+            found.append(max(0, min(costs[0] - 1, self.parameters.refill(before[-1].branch))) if jumped else 0)
+        return tuple(found)
 
 
 def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeCycles:
@@ -41,15 +54,24 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeC
         steps = context.block_steps(edge.source, edge.to)
         costs = core_cycles([*before, *steps], parameters)[len(before) :]
         priced.append(tuple(costs))
-        problems.update(_problems(counts.blocks[edge.to], steps, int(executed), parameters))
+        if not executed:  # by the measured call: an interrupt or another task did
+            continue
+        problems.update(_problems(counts, edge.to, steps, int(executed), parameters))
         if steps and steps[0].jumped and before and not before[-1].instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     totals = np.array([sum(costs) for costs in priced], np.int64)
-    return EdgeCycles(tuple(priced), totals, dict(problems))
+    return EdgeCycles(tuple(priced), totals, dict(problems), parameters)
 
 
-def _problems(block: Block, steps: Sequence[Step], executed: int, parameters: CoreParameters) -> Counter[str]:
+def _problems(
+    counts: Counts, to: int, steps: Sequence[Step], executed: int, parameters: CoreParameters
+) -> Counter[str]:
     found: Counter[str] = Counter()
+    block = counts.blocks[to]
+    if block.start in counts.changed:
+        found[_CHANGED] += executed * block.instructions
+    elif steps and block.start >= _SYSTEM_BUS:
+        found[_IN_RAM] += executed * block.instructions
     if not steps and block.instructions:
         found[_OUTSIDE] += executed * block.instructions
     for step in steps:
@@ -68,7 +90,7 @@ class _Contexts:
         self._likely: dict[int, int] = {}
         self._outside = next(i for i, block in enumerate(counts.blocks) if not block.instructions)
         most: dict[int, int] = {}
-        for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
+        for edge, executed in zip(counts.edges, _all_executions(counts), strict=True):
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
         self._steps: dict[int, list[Step]] = {}
@@ -86,12 +108,26 @@ class _Contexts:
         """Up to and including block `index`."""
         if index not in self._steps:
             found, at = list[Step](), index
-            while len(found) < _CONTEXT and self._counts.blocks[at].instructions:
+            seen = set[int]()  # a loop of code that nobody knows adds no step
+            while len(found) < _CONTEXT and self._counts.blocks[at].instructions and at not in seen:
                 source = self._likely.get(at, self._outside)
-                found = self.block_steps(source, at) + found
+                before = self.block_steps(source, at)
+                seen = seen if before else seen | {at}
+                found = before + found
                 at = source
             self._steps[index] = found
         return self._steps[index]
+
+
+def _all_executions(counts: Counts) -> list[int]:
+    """Of each edge, over all samples, those of interrupts and other tasks included."""
+    found: list[int] = [int(times) for times in counts.edge_counts.sum(axis=0).tolist()]
+    if counts.tree is not None:
+        apart = Counter[int]()
+        for (_, edge), times in counts.tree.tallies.items():
+            apart[edge] += times
+        found = [max(times, apart[edge]) for edge, times in enumerate(found)]
+    return found
 
 
 def _mostly_in_flash(counts: Counts) -> frozenset[int]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mcusim.boards.board import Board
 from mcusim.boards.chip import Chip
+from mcusim.timing.call_cycles import NO_CALLS, CallCosts, call_costs
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
 from mcusim.timing.parameters import CoreParameters
@@ -25,7 +26,8 @@ class Profile:
 
     `by_address` for each instruction, `executed` how often it ran, `by_function` its own cycles, `inclusive` with those
     of the functions it called, `calls` how often one called another. `problems` names what could not be priced and how
-    often it ran, over all samples: it is never free, but its price is a guess.
+    often it ran, over all samples: it is never free, but its price is a guess. `costs` by call, where the engine kept
+    them apart.
     """
 
     clock_hz: int
@@ -38,6 +40,7 @@ class Profile:
     calls: Mapping[tuple[str, str], float]
     by_line: Mapping[tuple[str, int], float]
     problems: Mapping[str, int]
+    costs: CallCosts = NO_CALLS
 
     @property
     def mean(self) -> float:
@@ -68,7 +71,7 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     of_core = counts.edge_counts.astype(np.float64) @ core.totals
     of_core = of_core - sum(saved.values(), np.zeros(counts.samples))
     cycles = of_core + counts.event_counts.astype(np.float64) @ prices
-    by_address, executed = _by_address(recording, core, parameters)
+    by_address, executed = _by_address(recording, core)
     granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
     cycles_of_events = (prices * counts.event_counts.mean(axis=0)).tolist()
     for event, cost in zip(counts.events, cycles_of_events, strict=True):
@@ -77,6 +80,9 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     for address, cycles_saved in saved.items():
         by_address[address] -= float(cycles_saved.mean())
     own, calls = _by_function(recording, by_address)
+    costs = call_costs(recording, core, by_address)
+    if costs.calls:
+        calls = _calls_of(costs)
     return Profile(
         clock_hz=clock_hz,
         cycles=cycles,
@@ -84,30 +90,41 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
         by_address=dict(sorted(by_address.items())),
         executed=executed,
         by_function=own,
-        inclusive=_inclusive(own, calls),
+        inclusive=_inclusive_of(costs, own) if costs.calls else _inclusive(own, calls),
         calls=calls,
         by_line=_by_line(recording, by_address),
-        problems=core.problems,
+        problems=_problems(recording, core),
+        costs=costs,
     )
 
 
-def _by_address(
-    recording: Recording, core: EdgeCycles, parameters: CoreParameters
-) -> tuple[dict[int, float], dict[int, float]]:
+def _problems(recording: Recording, core: EdgeCycles) -> dict[str, int]:
+    found = dict(core.problems)
+    tree = recording.counts.tree
+    if tree is not None and tree.never_returned:
+        found["calls that had not returned when the program ended: measured up to there"] = tree.never_returned
+    if tree is not None and tree.jumped_out:
+        found["calls left by a jump past their caller (longjmp, an exception of C++): measured up to it"] = (
+            tree.jumped_out
+        )
+    return found
+
+
+def _by_address(recording: Recording, core: EdgeCycles) -> tuple[dict[int, float], dict[int, float]]:
     """A branch takes the cycles of its refill, which the model charges to its target."""
     counts, code = recording.counts, recording.code
     cycles: dict[int, float] = defaultdict(float)
     executed: dict[int, float] = defaultdict(float)
-    for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
-        before = code.instructions(counts.blocks[edge.source])
+    counted = counts.edge_counts.mean(axis=0).tolist()
+    for edge, costs, refill, times in zip(counts.edges, core.edges, core.refills(counts, code), counted, strict=True):
+        if not times:
+            continue
         instructions = code.instructions(counts.blocks[edge.to])
         for number, (insn, cost) in enumerate(zip(instructions, costs, strict=True)):
-            jumped = number == 0 and before and before[-1].branch and before[-1].end != insn.address
-            refill = min(cost - 1, parameters.refill(before[-1].branch)) if jumped else 0
-            cycles[insn.address] += (cost - refill) * times
+            cycles[insn.address] += (cost - (refill if number == 0 else 0)) * times
             executed[insn.address] += times
-            if refill:
-                cycles[before[-1].address] += refill * times
+        if refill:
+            cycles[code.instructions(counts.blocks[edge.source])[-1].address] += refill * times
     return cycles, dict(executed)
 
 
@@ -123,7 +140,7 @@ def _by_function(
     for edge, times in zip(counts.edges, counts.edge_counts.mean(axis=0).tolist(), strict=True):
         source, to = counts.blocks[edge.source], counts.blocks[edge.to]
         caller, callee = recording.function_at(source.start), recording.function_at(to.start)
-        if not (source.instructions and to.instructions) or caller == callee:
+        if not times or not (source.instructions and to.instructions) or caller == callee:
             continue
         last = code.instructions(source)[-1:]
         if to.start in starts or (last and last[0].branch in ("", "direct")):  # else it returns
@@ -146,6 +163,22 @@ def _inclusive(own: Mapping[str, float], calls: Mapping[tuple[str, str], float])
         return known[name]
 
     return {name: total(name, frozenset({name})) for name in own}
+
+
+def _calls_of(costs: CallCosts) -> dict[tuple[str, str], float]:
+    calls: dict[tuple[str, str], float] = defaultdict(float)
+    for call in costs.calls:
+        if len(call.stack) > 1:
+            calls[call.stack[-2], call.stack[-1]] += call.called
+    return dict(calls)
+
+
+def _inclusive_of(costs: CallCosts, own: Mapping[str, float]) -> dict[str, float]:
+    """Of each function that was called, however it was reached: none is below itself."""
+    whole: dict[str, float] = defaultdict(float)
+    for call in costs.calls:
+        whole[call.stack[-1]] += call.with_calls
+    return {name: whole.get(name, cycles) for name, cycles in own.items()}
 
 
 def _by_line(recording: Recording, by_address: Mapping[int, float]) -> dict[tuple[str, int], float]:

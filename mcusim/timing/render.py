@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 
 from mcusim.boards.board import Board
+from mcusim.timing.call_cycles import CallCost
 from mcusim.timing.profile import HOW, Profile, energy_uwh
 from mcusim.timing.recording import Recording
 
 _DEEPEST = 32
+_CALLERS_SHOWN = 4  # of a stack, innermost first
+_SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
@@ -20,16 +24,49 @@ def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
         f"latency    {profile.latency_ms:.3f} ms at {profile.clock_hz / 1e6:g} MHz",
         f"energy     {energy_uwh(profile.mean, board, profile.clock_hz):.4f} uWh",
         *(f"note       {times:,} {what}" for what, times in profile.problems.items()),
+        *_meanwhile(profile),
         "",
         f"{'cycles':>14} {'share':>6} {'with calls':>14}  function",
     ]
     for name, own in list(profile.by_function.items())[:rows]:
-        lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%} {profile.inclusive[name]:>14,.0f}  {name}")
+        lines.append(f"{own:>14,.0f} {_share(own, profile):>6.1%} {profile.inclusive[name]:>14,.0f}  {name}")
+    lines += _callers(profile, rows)
     if profile.by_line:
         lines += ["", f"{'cycles':>14} {'share':>6}  line"]
         for (file, line), own in list(profile.by_line.items())[:rows]:
-            lines.append(f"{own:>14,.0f} {own / profile.mean:>6.1%}  {file}:{line}")
+            lines.append(f"{own:>14,.0f} {_share(own, profile):>6.1%}  {file}:{line}")
     return "\n".join(lines) + "\n"
+
+
+def _share(cycles: float, profile: Profile) -> float:
+    return cycles / profile.mean if profile.mean else 0.0
+
+
+def _meanwhile(profile: Profile) -> Iterator[str]:
+    """What ran between the first and the last instruction of the measured call, and is not part of it."""
+    for name, cycles in sorted(profile.costs.outside_cycles.items(), key=lambda item: -item[1]):
+        yield f"besides    {cycles:,.0f} core in {name}"
+
+
+def _callers(profile: Profile, rows: int) -> list[str]:
+    """Functions that are called from several places: what each of these calls costs."""
+    ways: dict[str, list[CallCost]] = {}
+    for call in profile.costs.calls:
+        ways.setdefault(call.stack[-1], []).append(call)
+    several = sorted((found for found in ways.values() if len(found) > 1), key=lambda found: -sum(_whole(found)))
+    if not several:
+        return []
+    lines = ["", f"{'with calls':>14} {'calls':>10} {'each':>12}  function, called by"]
+    for found in several[:rows]:
+        for call in sorted(found, key=lambda call: -call.with_calls)[:rows]:
+            each = call.with_calls / call.called if call.called else 0.0
+            by = " < ".join(call.stack[::-1][:_CALLERS_SHOWN])
+            lines.append(f"{call.with_calls:>14,.0f} {call.called:>10,.6g} {each:>12,.1f}  {by}")
+    return lines
+
+
+def _whole(calls: Iterable[CallCost]) -> Iterator[float]:
+    return (call.with_calls for call in calls)
 
 
 def to_disassembly(profile: Profile, recording: Recording) -> str:
@@ -52,10 +89,50 @@ def to_disassembly(profile: Profile, recording: Recording) -> str:
 
 def to_collapsed_stacks(profile: Profile) -> str:
     """One line a stack, ``caller;callee cycles``: what flamegraph.pl and speedscope read."""
+    if profile.costs.calls:
+        calls = (*profile.costs.calls, *profile.costs.outside)
+        found = ((";".join(name.replace(";", ":") for name in call.stack), call.own) for call in calls)
+        return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in found if cycles >= 0.5) + "\n"
     callees = {callee for _, callee in profile.calls}
     roots = [name for name in profile.by_function if name not in callees] or list(profile.by_function)[:1]
     stacks = (found for root in roots for found in _stacks(profile, (root,), 1.0))
     return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in stacks if cycles >= 0.5) + "\n"
+
+
+def to_speedscope(profile: Profile, recording: Recording, title: str) -> str:
+    """A file for speedscope.app: one sampled profile, whose weights are cycles of the mean sample."""
+    if profile.costs.calls:
+        stacks = [(call.stack, call.own) for call in (*profile.costs.calls, *profile.costs.outside)]
+    else:
+        lines = (line.rpartition(" ") for line in to_collapsed_stacks(profile).splitlines())
+        stacks = [(tuple(stack.split(";")), float(cycles)) for stack, _, cycles in lines if stack]
+    stacks = [(stack, round(cycles, 3)) for stack, cycles in stacks if cycles > 0]
+    names = sorted({name for stack, _ in stacks for name in stack})
+    numbers = {name: number for number, name in enumerate(names)}
+    places = {function.name: recording.line_at(function.start) for function in recording.functions}
+    document = {
+        "$schema": _SPEEDSCOPE_SCHEMA,
+        "name": title,
+        "exporter": "mcusim",
+        "activeProfileIndex": 0,
+        "shared": {"frames": [_frame(name, places.get(name)) for name in names]},
+        "profiles": [
+            {
+                "type": "sampled",
+                "name": f"{title}: cycles",
+                "unit": "none",
+                "startValue": 0,
+                "endValue": round(sum(cycles for _, cycles in stacks), 3),
+                "samples": [[numbers[name] for name in stack] for stack, _ in stacks],
+                "weights": [cycles for _, cycles in stacks],
+            }
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _frame(name: str, place: tuple[str, int] | None) -> dict[str, str | int]:
+    return {"name": name} if place is None else {"name": name, "file": place[0], "line": place[1]}
 
 
 def _stacks(profile: Profile, path: tuple[str, ...], share: float) -> Iterator[tuple[str, float]]:

@@ -14,7 +14,8 @@ from mcusim.engines.counts import ACCESS, REGION, Block, Counts, Edge, Event
 from mcusim.system.errors import DataError
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.timing.code import Code
-from mcusim.timing.recording import Function, Recording, load, record, save
+from mcusim.timing.load_recording import load
+from mcusim.timing.recording import Function, Recording, record, save
 
 OUTSIDE = Block(0xFFFFFFFF, 0xFFFFFFFF, 0)
 FLASH = 0x08000000

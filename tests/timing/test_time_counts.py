@@ -11,9 +11,10 @@ import pytest
 from mcusim.boards.load import load_board
 from mcusim.system.errors import DataError
 from mcusim.system.toolchain import find_arm_tool
+from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import Profile, price_recording
-from mcusim.timing.recording import RECORDING, load
+from mcusim.timing.recording import RECORDING
 from mcusim.timing.time_counts import time_counts, to_timing
 from tests.timing.programs import CALL, START
 

@@ -17,6 +17,7 @@ from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.foreign import profile_foreign
 from mcusim.engines.qemu.installation import missing, tools, version
 from mcusim.engines.qemu.process import QemuProcess, machine_of, notes, prepare, read_summary, replay_options
+from mcusim.engines.qemu.watched import PROFILER
 from mcusim.engines.shares import Share
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
@@ -37,7 +38,7 @@ class _Qemu:
         if job.profile and not job.image.input_bytes:
             return profile_foreign(job)
         replay = replay_options(machine_of(job)[0]) if job.profile and job.replay else ()
-        process = prepare(job, "profile" if job.profile else "count", replay)
+        process = prepare(job, PROFILER if job.profile else "count", replay)
         shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
         reasons = process.explain, process.explain_stall
         began = time.monotonic()

@@ -24,6 +24,7 @@ from mcusim.engines.memory_options import memory_options
 from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.qemu.plugin import Capabilities, build_plugin, escape, probe
+from mcusim.engines.qemu.watched import FUNCTIONS, PROFILER, Watched, watch_calls
 from mcusim.engines.shares import Share
 from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint
@@ -43,8 +44,11 @@ class QemuProcess:
     memory: MemoryMap
     core: Core
     options: tuple[str, ...] = ()  # more of the plugin's
+    functions: bytes = b""  # what the profiler is told of the image
 
     def start(self, share: Share) -> subprocess.Popen[bytes]:
+        if self.functions:
+            (share.folder / FUNCTIONS).write_bytes(self.functions)
         with (share.folder / "engine.log").open("wb") as log:
             # The monitor listens on stdin: it is asked one thing, where a firmware hangs.
             command, environment = self.command(share), self.can.environment
@@ -104,7 +108,9 @@ def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess
     sharing.check_sizes(job)
     found, built = find_qemu(), build_plugin(plugin)
     can = probe(found, built)
-    return QemuProcess(found, built, can, job.image, machine.machine, memory, core_of(board.chip), options)
+    watched = watch_calls(job.image, board) if plugin == PROFILER else Watched()
+    core, options = core_of(board.chip), (*options, *watched.options)
+    return QemuProcess(found, built, can, job.image, machine.machine, memory, core, options, watched.functions)
 
 
 def machine_of(job: Job) -> tuple[Board, QemuMachine]:

@@ -18,8 +18,9 @@ from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.qemu.process import prepare, read_summary, replay_options
 from mcusim.line.build import Firmware
 from mcusim.system.errors import ConfigurationError, EngineError
+from mcusim.timing.load_recording import load
 from mcusim.timing.profile import Profile, price_recording
-from mcusim.timing.recording import Recording, load, record, save
+from mcusim.timing.recording import Recording, record, save
 from tests.engines.qemu.test_engine import MIXED_STATEMENT, MIXED_WORK
 from tests.jobs import run, run_foreign
 from tests.tiny_library import build_library, expected_of_files, library, library_of_files, samples

@@ -1,87 +1,138 @@
-/* TCG plugin of the profiler: executed blocks and the edges between them, from one marker to the other, sample by sample.
+/* TCG plugin of the profiler: executed blocks and the edges between them, from one marker to the other, sample by sample, and the
+ * calls that they belong to.
  *
  * Each translated block has one callback that counts the edge from the block before it. That is exact where a
  * block runs to its end; where QEMU leaves one in the middle for a device, it runs the instruction that did it as a block of
  * its own, in which memory callbacks fire and others do not: those blocks have one, and take back what was counted too much.
  *
  * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) nonce=TEXT read=PATH.. probe=on oracle=on
+ *   stack=ADDRESS (of the stack at reset: the first word of the vectors)
  *   icache= dcache=SETS:WAYS:LINE:GRANULE:REFRESH unified=on flash=ORIGIN:END region=ORIGIN:END..   (any of these: replay)
- * Files, in the working folder: those of replay.h; plugin.txt, written last, "nonce instructions samples confined".
+ * Files, in the working folder: those of replay.h and progress.h; plugin.txt, written last, "nonce instructions samples confined".
  */
 #define _GNU_SOURCE /* O_PATH */
 
 #include "abi.h"
 #include "confine.h"
 #include "replay.h"
+#include "progress.h"
+#include "calls.h"
 
 static struct {
-    uint64_t from, to, calls;
+    uint64_t from, to, calls, stack;
     const char *nonce;
     bool oracle, probe;
 } options;
 
 static int api;
-static uint32_t return_address = UINT32_MAX;
-static uint32_t last_end; /* of the block before, also outside of the markers */
 static uint64_t oracle_instructions;
+static bool registers_known = true, registers_checked;
 
 /* ---- Callbacks --------------------------------------------------------------------------------------------- */
+
+/* QEMU's generated code keeps a pointer to the state of the core in one register of this machine, which callbacks find there; the state
+ * begins with r0 to r15. QEMU 6.2 to 8.2 have no other way to read them. Nothing of that is promised: check_registers() proves it. */
+#if defined __x86_64__
+__asm__(".text\non_block_with_state: mov %rbp, %rdx\n jmp on_block\n");
+#elif defined __aarch64__
+__asm__(".text\non_block_with_state: mov x2, x19\n b on_block\n");
+#else
+__asm__(".text\n.set on_block_with_state, on_block\n");
+#define NO_STATE
+#endif
+void on_block_with_state(unsigned vcpu, void *data);
+void on_block(unsigned vcpu, void *data, const uint32_t *registers);
+
+/* At the first block after the reset the stack pointer is the first word of the vectors, and LR is all ones (Armv7-M Architecture
+ * Reference Manual, B1.5.5). The pointer may be anything, so that a system call reads what is behind it. */
+static void check_registers(const uint32_t *registers)
+{
+    uint32_t found[16] = {0};
+    struct {
+        void *base;
+        size_t length;
+    } here = {found, sizeof found}, there = {(void *)registers, sizeof found};
+    registers_checked = true;
+#ifdef NO_STATE
+    registers_known = false;
+#else
+    registers_known = syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0) == (long)sizeof found &&
+                      found[REGISTER_SP] == ((uint32_t)options.stack & ~3u) && found[REGISTER_LR] == UINT32_MAX;
+#endif
+}
 
 static void begin(void)
 {
     begin_sample();
-    if (!options.to) {
-        return_address = last_end; /* the instruction after the call */
+    measured_stack = running;
+    measured_frame = (int64_t)running->depth - 1;
+    if (top()) {
+        top()->node = MEASURED_NODE;
+        top()->elsewhere = false;
     }
+    nodes[MEASURED_NODE].calls++;
+    progress->begun++;
 }
 
 /* A firmware that never ends is left when enough was measured. */
-static void end(void)
+static void end(bool jumped)
 {
+    if (options.to && jumped) { /* it is measured to another place */
+        return;
+    }
     inside = false;
     previous->hot = NULL;
     end_sample();
+    jumped_out += jumped;
+    progress->samples = samples;
     if (options.calls && samples == options.calls) {
         finish();
         _exit(0);
     }
 }
 
-static void on_block(unsigned vcpu, void *data)
+static void end_at_marker(void)
 {
-    (void)vcpu;
-    if (__builtin_expect(inside, 1)) {
-        block_executed(data);
-    }
+    end(false);
 }
 
-static void on_fetched_block(unsigned vcpu, void *data)
+__attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *registers)
 {
     (void)vcpu;
-    if (__builtin_expect(inside, 1)) {
-        fetch(data, previous);
-        block_executed(data);
-    }
-}
-
-/* The blocks at which a measurement may begin or end, and all blocks while it has not been told where it ends. */
-static void on_marker(unsigned vcpu, void *data)
-{
     block_t *block = data;
-    if (inside && block->start == return_address) {
-        end();
-    } else if (!inside && block->start == options.from) {
-        begin();
+    const block_t *before = last;
+    if (__builtin_expect(!registers_checked, 0)) {
+        check_registers(registers);
     }
-    (block->granules ? on_fetched_block : on_block)(vcpu, data);
-    last_end = block->end;
+    registers = registers_known ? registers : NULL;
+    if (before->exit > EXIT_DIRECT || before->function != block->function ||
+        (block->start != before->target && block->start != before->end) || before == &outside_block) {
+        arrive(block, registers);
+    }
+    if (__builtin_expect(block->special, 0)) {
+        if (inside && options.to == block->start && options.to) {
+            end_at_marker();
+        } else if (!inside && block->start == options.from) {
+            begin();
+        }
+    }
+    if (inside) {
+        if (block->granules && !elsewhere) {
+            fetch(block, previous);
+        }
+        block_executed(block);
+    }
+    last = block;
+    last_sp = registers ? registers[REGISTER_SP] : 0;
+    progress->pc = block->start;
 }
 
 static void on_access(unsigned vcpu, uint32_t info, uint64_t address, void *data)
 {
     (void)vcpu;
     (void)info;
-    if (inside) {
+    tell_access(((const access_t *)data)->address, (uint32_t)address);
+    if (inside && !elsewhere) {
         memory_accessed(data, (uint32_t)address);
     }
 }
@@ -93,8 +144,11 @@ static void on_lone_access(unsigned vcpu, uint32_t info, uint64_t address, void 
     (void)info;
     (void)address;
     const block_t *own = data;
-    if (inside && previous != own && own->start >= previous->start && own->start < previous->end && own->start != previous->last) {
-        cut_short(own->start, own->end);
+    if (last != own && own->start >= last->start && own->start < last->end && own->start != last->last) {
+        if (inside) {
+            cut_short(own->start, own->end);
+        }
+        last = inside ? previous : block_for(last->start, own->end, own->start, 1);
     }
 }
 
@@ -102,7 +156,7 @@ static void on_instruction(unsigned vcpu, void *data)
 {
     (void)vcpu;
     (void)data;
-    oracle_instructions += inside;
+    oracle_instructions += inside && !elsewhere;
 }
 
 /* ---- Translation ------------------------------------------------------------------------------------------- */
@@ -119,6 +173,69 @@ static uint32_t width(INSN *insn, uint16_t *halfword)
     return *halfword >> 11 >= 0x1d ? 4 : 2;
 }
 
+/* Where a branch leads: encodings of the Armv7-M Architecture Reference Manual, A7.7.12, A7.7.18 and A7.7.21. */
+static void leave_kind(block_t *block, uint16_t first, uint16_t second)
+{
+    uint32_t at = block->last + 4;
+    block->exit = EXIT_FALLS;
+    block->target = UINT32_MAX;
+    if ((first & 0xF000) == 0xD000 && (first & 0x0F00) < 0x0E00) {
+        block->target = at + (uint32_t)((int32_t)(int8_t)first * 2);
+    } else if ((first & 0xFF00) == 0xDF00) {
+        block->exit = EXIT_SUPERVISOR;
+        return;
+    } else if ((first & 0xF800) == 0xE000) {
+        block->target = at + (uint32_t)((int32_t)((uint32_t)first << 21) >> 20);
+    } else if ((first & 0xF500) == 0xB100) {
+        block->target = at + ((first >> 2 & 0x3E) | (first >> 3 & 0x40));
+    } else if ((first & 0xFF87) == 0x4780) {
+        block->exit = EXIT_CALL_INDIRECT;
+        return;
+    } else if ((first & 0xFF87) == 0x4700 || (first & 0xFF00) == 0xBD00) { /* BX, POP */
+        block->exit = EXIT_INDIRECT;
+        return;
+    } else if ((first & 0xFD87) == 0x4487) { /* MOV, ADD to PC */
+        block->exit = EXIT_TABLE;
+        return;
+    } else if ((first & 0xF800) == 0xF000 && second & 0x8000) {
+        uint32_t sign = first >> 10 & 1, j1 = second >> 13 & 1, j2 = second >> 11 & 1;
+        if ((second & 0x5000) == 0) { /* B<c>.W */
+            uint32_t offset = sign << 20 | j2 << 19 | j1 << 18 | (first & 0x3Fu) << 12 | (second & 0x7FFu) << 1;
+            block->target = (first & 0x0380) == 0x0380 ? UINT32_MAX : at + offset - (sign << 21);
+        } else if (second & 0x1000) {
+            uint32_t offset = (1 ^ j1 ^ sign) << 23 | (1 ^ j2 ^ sign) << 22 | (first & 0x3FFu) << 12 | (second & 0x7FFu) << 1;
+            block->target = at + offset - (sign << 24);
+            block->exit = second & 0x4000 ? EXIT_CALL : EXIT_DIRECT;
+            return;
+        }
+    } else if ((first & 0xFFF0) == 0xE8D0 && (second & 0xFFE0) == 0xF000) { /* TBB, TBH */
+        block->exit = EXIT_TABLE;
+        return;
+    } else if ((first & 0xFE50) == 0xE810 && second & 0x8000) { /* LDM */
+        block->exit = EXIT_INDIRECT;
+        return;
+    } else if ((first & 0xFF70) == 0xF850 && second >> 12 == 15) { /* LDR: from the stack it is a return */
+        block->exit = (first & 0xF) == REGISTER_SP ? EXIT_INDIRECT : EXIT_TABLE;
+        return;
+    }
+    block->exit = block->target & 1 ? EXIT_FALLS : EXIT_DIRECT;
+}
+
+/* Code may lie in RAM, and change there. `at`: where `bytes` of it belong in the block. */
+static void keep_code(block_t *block, uint32_t at, const void *bytes, uint32_t size)
+{
+    uint32_t room = block->end - block->start;
+    if (!bytes || at + size > room) {
+        return;
+    }
+    if (!block->code) {
+        block->code = must(calloc(1, room));
+    } else if (memcmp(block->code + at, bytes, size) && block->known) {
+        block->changed = true;
+    }
+    memcpy(block->code + at, bytes, size);
+}
+
 static void translate(TB *tb)
 {
     size_t count = qemu_plugin_tb_n_insns(tb);
@@ -132,15 +249,21 @@ static void translate(TB *tb)
             block->offsets[i] = (uint16_t)(qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, i)) - start);
         }
     }
-    bool marker = !options.to || start == options.from || start == return_address;
+    block->special = start == options.from || start == options.to;
+    uint16_t ending[2] = {0};
+    if (qemu_plugin_insn_haddr(last)) {
+        memcpy(ending, qemu_plugin_insn_haddr(last), block->end - at);
+    }
+    leave_kind(block, ending[0], ending[1]);
     if (count == 1) {
         qemu_plugin_register_vcpu_mem_cb(last, on_lone_access, NO_REGISTERS, LOADS_AND_STORES, block);
     }
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, marker ? on_marker : block->granules ? on_fetched_block : on_block, NO_REGISTERS, block);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_with_state, NO_REGISTERS, block);
     unsigned conditional = 0; /* instructions left of an IT block: those may be skipped */
     for (size_t i = 0; i < count; i++) {
         INSN *insn = qemu_plugin_tb_get_insn(tb, i);
-        width(insn, &halfword);
+        uint32_t size = width(insn, &halfword);
+        keep_code(block, block->offsets[i], qemu_plugin_insn_haddr(insn), size);
         if (memory.replay || conditional) {
             access_t *access = access_for((uint32_t)qemu_plugin_insn_vaddr(insn));
             qemu_plugin_register_vcpu_mem_cb(insn, on_access, NO_REGISTERS, LOADS_AND_STORES, access);
@@ -150,16 +273,20 @@ static void translate(TB *tb)
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, NO_REGISTERS, NULL);
         }
     }
+    block->known = block->code;
 }
 
 static void finish(void)
 {
     if (inside) {
         inside = false;
+        never_returned++;
         end_sample();
     }
     failed |= fclose(samples_file) != 0;
     write_blocks();
+    write_code();
+    write_tree(never_returned, jumped_out);
     if (failed) {
         fprintf(stderr, "mcusim: the profile could not be written: %s\n", strerror(errno));
         return;
@@ -169,6 +296,21 @@ static void finish(void)
         fprintf(summary, "%s %llu %llu %d\n", options.nonce, (unsigned long long)oracle_instructions, (unsigned long long)samples, confined);
         fclose(summary);
     }
+}
+
+/* functions.bin: { start, end, is a handler of exceptions } (three uint32) by address; where there is none, jumps are just jumps. */
+static void read_functions(void)
+{
+    FILE *file = fopen("functions.bin", "rb");
+    if (!file) {
+        return;
+    }
+    fseek(file, 0, SEEK_END);
+    function_count = (uint32_t)((size_t)ftell(file) / sizeof *functions);
+    functions = must(calloc(function_count + 1, sizeof *functions));
+    rewind(file);
+    function_count = (uint32_t)fread(functions, sizeof *functions, function_count, file);
+    fclose(file);
 }
 
 /* ---- Start ------------------------------------------------------------------------------------------------- */
@@ -207,7 +349,8 @@ static bool parse(char *argument)
         options.from = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "to")) {
         options.to = strtoull(value, NULL, 0);
-        return_address = options.to ? (uint32_t)options.to : UINT32_MAX;
+    } else if (!strcmp(argument, "stack")) {
+        options.stack = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "calls")) {
         options.calls = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "nonce")) {
@@ -243,6 +386,12 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
     samples_file = fopen("samples.bin", "wb");
     if (!samples_file || !options.nonce) {
         fprintf(stderr, "mcusim: samples.bin: %s\n", strerror(errno));
+        return 1;
+    }
+    read_functions();
+    plant_tree((uint32_t)options.from);
+    if (!open_progress()) {
+        fprintf(stderr, "mcusim: progress.bin: %s\n", strerror(errno));
         return 1;
     }
     confine(handled);

@@ -5,6 +5,10 @@
  * and wait states, and is priced later, so one profile serves every clock.
  *
  * samples.bin: for each sample { edges, events } (two uint64), edges of { from, to, count }, events of { kind, block, address, count }
+ * tree.bin: { nodes, tallies, and two numbers more } (four uint64), nodes of { parent, function, calls }, then
+ *     { node, from, to, count } summed over all samples. The first three nodes have no parent but themselves: the measured call,
+ *     interrupts and other tasks inside of it.
+ * code.bin: see write_code
  * blocks.bin: { first address, end, address of the last instruction, instructions } for each block; block 0 is all outside the markers
  */
 #include <stdbool.h>
@@ -15,6 +19,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "tree.h"
 
 enum { EVENT_ACCESS, EVENT_DATA_MISS, EVENT_FETCH_MISS_NEXT, EVENT_FETCH_MISS_JUMP, EVENT_REGION, EVENT_ODD, EVENT_HALF, EVENT_FLASH, EVENT_DATA_HIT };
 enum { MAX_REGIONS = 8, MAX_LINES = 16 };
@@ -22,11 +27,20 @@ enum { MAX_REGIONS = 8, MAX_LINES = 16 };
 /* ---- Blocks and edges -------------------------------------------------------------------------------------- */
 
 typedef struct block block_t;
+typedef struct tally {
+    uint32_t node;
+    uint64_t count, total; /* of this sample, of those before */
+    struct tally *next;
+} tally_t;
 typedef struct edge {
     block_t *to;
-    uint64_t count;
+    tally_t *hot, *tallies; /* one for each node of the tree that ran it */
     struct edge *next;
 } edge_t;
+
+/* How a block is left, by its last instruction. The first two go on at `target` or right behind the block; a table is no return
+ * from an exception, which any other indirect jump may be. */
+typedef enum { EXIT_FALLS, EXIT_DIRECT, EXIT_CALL, EXIT_CALL_INDIRECT, EXIT_INDIRECT, EXIT_TABLE, EXIT_SUPERVISOR } exit_t;
 
 /* One for each instruction that may access memory. */
 typedef struct {
@@ -38,6 +52,12 @@ typedef struct {
 struct block {
     edge_t *hot, *edges; /* the hot one is the edge taken last */
     uint32_t start, end, last, instructions, index;
+    uint32_t target;  /* of a direct branch; else odd */
+    int32_t function; /* its index; -1 without a symbol */
+    exit_t exit;
+    bool special; /* here a measurement may begin or end */
+    bool known, changed; /* its code; it was written while the firmware ran */
+    uint8_t *code;
     uint16_t *offsets; /* of each instruction from `start` */
     uint64_t jump_misses, *next_misses;
     uint32_t granules;
@@ -54,23 +74,19 @@ static struct {
 } memory;
 
 enum { BUCKETS = 1 << 14, MAX_BLOCKS = 1 << 20 };
-static block_t *buckets[BUCKETS], *blocks[MAX_BLOCKS], outside_block = {.start = UINT32_MAX, .end = UINT32_MAX, .last = UINT32_MAX};
+static block_t *buckets[BUCKETS], *blocks[MAX_BLOCKS], outside_block = {.start = UINT32_MAX, .end = UINT32_MAX, .last = UINT32_MAX, .target = UINT32_MAX, .function = -1};
 static uint32_t block_count;
 static access_t **access_table;
 static size_t access_count, access_room;
 static block_t *previous = &outside_block, *before_previous = &outside_block;
 static bool inside, failed;
+static uint32_t node; /* of the tree, that what runs belongs to */
+static bool elsewhere; /* in an interrupt or in another task: counted in the tree alone, and not replayed */
+static block_t *left_previous, *left_before_previous;
 static uint64_t samples;
 static FILE *samples_file;
 
-static void *must(void *pointer)
-{
-    if (!pointer) {
-        fprintf(stderr, "mcusim: no memory for the profile\n");
-        exit(1);
-    }
-    return pointer;
-}
+static int32_t function_of(uint32_t address);
 
 /* The same for the same addresses, however often they are translated. */
 static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t instructions)
@@ -89,7 +105,7 @@ static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t 
         exit(1);
     }
     block_t *block = must(calloc(1, sizeof *block));
-    *block = (block_t){.start = start, .end = end, .last = last, .instructions = instructions, .index = block_count, .next_in_bucket = *bucket};
+    *block = (block_t){.start = start, .end = end, .last = last, .instructions = instructions, .index = block_count, .target = UINT32_MAX, .function = function_of(start), .next_in_bucket = *bucket};
     if (memory.replay && start >= memory.flash && start < memory.flash_end) {
         uint32_t granule = memory.instruction.granule;
         block->granules = (end - 1) / granule - start / granule + 1;
@@ -133,6 +149,8 @@ static void begin_sample(void)
 {
     inside = true;
     previous = before_previous = &outside_block;
+    node = MEASURED_NODE;
+    elsewhere = false;
     if (memory.replay) {
         cache_empty(&memory.instruction);
         if (!memory.unified) {
@@ -155,6 +173,39 @@ __attribute__((noinline)) static edge_t *find_edge(block_t *from, block_t *to)
     }
     from->hot = edge;
     return edge;
+}
+
+__attribute__((noinline)) static tally_t *find_tally(edge_t *edge)
+{
+    tally_t **link = &edge->tallies, *tally = *link;
+    while (tally && tally->node != node) {
+        link = &tally->next;
+        tally = *link;
+    }
+    if (tally) {
+        *link = tally->next;
+    } else {
+        tally = must(calloc(1, sizeof *tally));
+        tally->node = node;
+    }
+    tally->next = edge->tallies;
+    edge->hot = edge->tallies = tally;
+    return tally;
+}
+
+/* An interrupt is not part of the straight line: what ran before it is what runs before what comes after it. */
+static void set_node(uint32_t to, bool now_elsewhere)
+{
+    node = to;
+    if (now_elsewhere && !elsewhere) {
+        left_previous = previous;
+        left_before_previous = before_previous;
+        previous = before_previous = &outside_block;
+    } else if (elsewhere && !now_elsewhere) {
+        previous = left_previous;
+        before_previous = left_before_previous;
+    }
+    elsewhere = now_elsewhere;
 }
 
 /* Reads a block through the cache. `jumped`: not from the block before it in memory. */
@@ -209,7 +260,11 @@ static inline void block_executed(block_t *block)
     if (__builtin_expect(!edge || edge->to != block, 0)) {
         edge = find_edge(before, block);
     }
-    edge->count++;
+    tally_t *tally = edge->hot;
+    if (__builtin_expect(!tally || tally->node != node, 0)) {
+        tally = find_tally(edge);
+    }
+    tally->count++;
     before_previous = before;
     previous = block;
 }
@@ -246,10 +301,11 @@ static void cut_short(uint32_t address, uint32_t end)
     while (instructions < previous->instructions && previous->start + previous->offsets[instructions] <= address) {
         instructions++;
     }
-    find_edge(before_previous, previous)->count--;
+    find_tally(find_edge(before_previous, previous))->count--;
     edge_t *edge = find_edge(before_previous, block_for(previous->start, end, address, instructions));
-    edge->count++;
+    find_tally(edge)->count++;
     edge->to->offsets = previous->offsets;
+    edge->to->code = previous->code;
     previous = edge->to;
 }
 
@@ -268,6 +324,28 @@ static uint64_t put_event(uint32_t kind, uint32_t block, uint32_t address, uint6
     return 1;
 }
 
+static bool in_sample(uint32_t of)
+{
+    while (nodes[of].parent != of) {
+        of = nodes[of].parent;
+    }
+    return of == MEASURED_NODE;
+}
+
+/* How often the measured call took `edge` in this sample. */
+static uint64_t take_tallies(edge_t *edge)
+{
+    uint64_t count = 0;
+    for (tally_t *tally = edge->tallies; tally; tally = tally->next) {
+        if (tally->count) {
+            count += in_sample(tally->node) ? tally->count : 0;
+            tally->total += tally->count;
+            tally->count = 0;
+        }
+    }
+    return count;
+}
+
 /* Everything counted since the last call becomes one sample. */
 static void end_sample(void)
 {
@@ -276,9 +354,9 @@ static void end_sample(void)
     put(head, sizeof head);
     for (uint32_t i = 0; i < block_count; i++) {
         for (edge_t *edge = blocks[i]->edges; edge; edge = edge->next) {
-            if (edge->count) {
-                put((uint64_t[]){i, edge->to->index, edge->count}, 3 * sizeof(uint64_t));
-                edge->count = 0;
+            uint64_t count = take_tallies(edge);
+            if (count) {
+                put((uint64_t[]){i, edge->to->index, count}, 3 * sizeof(uint64_t));
                 head[0]++;
             }
         }
@@ -308,6 +386,53 @@ static void end_sample(void)
     put(head, sizeof head);
     failed |= fseek(samples_file, 0, SEEK_END) != 0;
     samples++;
+}
+
+static void write_words(FILE *file, const uint64_t *words, size_t count)
+{
+    failed |= fwrite(words, sizeof *words, count, file) != count;
+}
+
+/* `more`: what is told of the samples besides. */
+static void write_tree(uint64_t more_a, uint64_t more_b)
+{
+    FILE *file = fopen("tree.bin", "wb");
+    uint64_t head[4] = {node_count, 0, more_a, more_b};
+    if (!file) {
+        failed = true;
+        return;
+    }
+    write_words(file, head, 4);
+    for (uint32_t i = 0; i < node_count; i++) {
+        write_words(file, (uint64_t[]){nodes[i].parent, nodes[i].function, nodes[i].calls}, 3);
+    }
+    for (uint32_t i = 0; i < block_count; i++) {
+        for (edge_t *edge = blocks[i]->edges; edge; edge = edge->next) {
+            for (tally_t *tally = edge->tallies; tally; tally = tally->next) {
+                if (tally->total) {
+                    write_words(file, (uint64_t[]){tally->node, i, edge->to->index, tally->total}, 4);
+                    head[1]++;
+                }
+            }
+        }
+    }
+    failed |= fseek(file, 0, SEEK_SET) != 0;
+    write_words(file, head, 4);
+    failed |= fclose(file) != 0;
+}
+
+/* What QEMU translated: { start, bytes, changed } (three uint32) and the bytes, for each block that has them. */
+static void write_code(void)
+{
+    FILE *file = fopen("code.bin", "wb");
+    for (uint32_t i = 0; file && i < block_count; i++) {
+        const block_t *block = blocks[i];
+        uint32_t record[3] = {block->start, block->end - block->start, block->changed};
+        if (block->code) {
+            failed |= fwrite(record, sizeof record, 1, file) != 1 || fwrite(block->code, record[1], 1, file) != 1;
+        }
+    }
+    failed |= !file || fclose(file) != 0;
 }
 
 static void write_blocks(void)

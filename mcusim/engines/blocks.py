@@ -1,0 +1,14 @@
+"""What is counted of a firmware: blocks of instructions that run from their first to their last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Block:
+    """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
+
+    start: int
+    end: int
+    instructions: int

@@ -1,0 +1,34 @@
+"""Image -> what the profiler has to know of it to follow calls: functions, handlers of exceptions, the first stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcusim.boards.board import Board
+from mcusim.engines.qemu.facts import memory_map
+from mcusim.system.elf_code import read_functions, read_vectors
+from mcusim.system.image import Image
+
+PROFILER = "profile"  # its plugin
+FUNCTIONS = "functions.bin"  # in its working folder: calls.h
+_OF_THE_CORE = 16  # vectors before those of the chip's interrupts
+
+
+@dataclass(frozen=True)
+class Watched:
+    """`options` of the plugin, and the contents of FUNCTIONS."""
+
+    options: tuple[str, ...] = ()
+    functions: bytes = b""
+
+
+def watch_calls(image: Image, board: Board) -> Watched:
+    """Raises BuildError when the image is no readable ELF file."""
+    memory = memory_map(board)
+    reset_at = memory.flash.origin if memory.reset_at is None else memory.reset_at
+    vectors = read_vectors(image.elf, reset_at, _OF_THE_CORE + board.chip.interrupts)
+    rows = [(f.start, min(f.end, 0xFFFFFFFF), f.start in vectors.handlers) for f in read_functions(image.elf)]
+    functions = np.array(rows, np.uint32).reshape(-1, 3).tobytes()
+    return Watched((f"stack={vectors.stack:#x}",), functions)

@@ -1,0 +1,73 @@
+"""ELF file -> its functions, every one by address, and the vectors that the core begins with."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from mcusim.system.elf import reading
+
+_LAST_ADDRESS = 1 << 32
+
+
+@dataclass(frozen=True)
+class CodeSymbol:
+    """Addresses from `start` up to, not including, `end`. `file`: the source, where the name is only known in there."""
+
+    name: str
+    start: int
+    end: int
+    file: str = ""
+
+
+def read_functions(path: Path) -> tuple[CodeSymbol, ...]:
+    """One at each address, ascending: of several names a global one, of these the longest function.
+
+    One without a size (hand-written assembly) ends where the next one begins. Raises BuildError for no ELF file.
+    """
+    with reading(path) as elf:
+        ordered = sorted(_functions(elf), key=lambda one: (one[0], one[3] == "", one[1], one[2]))
+    found = list({address: (address, size, name, file) for address, size, name, file in ordered}.values())
+    nexts = [address for address, *_ in found[1:]] + [_LAST_ADDRESS]
+    return tuple(
+        CodeSymbol(name, address, min(address + size, _LAST_ADDRESS) if size else following, file)
+        for (address, size, name, file), following in zip(found, nexts, strict=True)
+    )
+
+
+def _functions(elf: ELFFile) -> Iterator[tuple[int, int, str, str]]:
+    """(address, size, name, source file of a local one)."""
+    table = elf.get_section_by_name(".symtab")
+    file = ""
+    for entry in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+        kind, binding = entry["st_info"]["type"], entry["st_info"]["bind"]
+        if kind == "STT_FILE":
+            file = entry.name
+        elif kind == "STT_FUNC" and entry.name and isinstance(entry["st_shndx"], int):
+            address = int(entry["st_value"]) & ~1 if elf["e_machine"] == "EM_ARM" else int(entry["st_value"])
+            yield address, int(entry["st_size"]), entry.name, file if binding == "STB_LOCAL" else ""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The stack pointer after a reset, and the addresses of the handlers of exceptions, without that of the reset."""
+
+    stack: int
+    handlers: frozenset[int]
+
+
+def read_vectors(path: Path, address: int, count: int) -> Vectors:
+    """The `count` words at `address`, as far as the file has them. Raises BuildError for what is no ELF file."""
+    with reading(path) as elf:
+        for segment in elf.iter_segments():
+            origin, size = int(segment["p_paddr"]), int(segment["p_filesz"])
+            if segment["p_type"] == "PT_LOAD" and origin <= address <= origin + size - 8:
+                data = segment.data()[address - origin :][: 4 * count]
+                words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+                return Vectors(words[0], frozenset(word & ~1 for word in words[2:] if word & 1) - {words[1] & ~1})
+    return Vectors(0, frozenset())
