@@ -177,6 +177,8 @@ class Core:
             "table": p.table_branch + 1,
             "system": p.system,
             "barrier": p.barrier,
+            "sleep": p.sleep,
+            "supervisor": p.exception,
             "unknown": p.unknown,
         }.get(insn.kind, 1)
 

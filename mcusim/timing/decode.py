@@ -29,8 +29,11 @@ _ALU = _set("""
     smusdx smlad smladx smlsd smlsdx smlalbb smlalbt smlaltb smlaltt smlald smlaldx smlsld smlsldx smmul smmulr
     smmla smmlar smmls smmlsr qadd qsub qdadd qdsub qadd8 qadd16 qsub8 qsub16 qasx qsax uqadd8 uqadd16 uqsub8
     uqsub16 uqasx uqsax sadd8 sadd16 ssub8 ssub16 sasx ssax uadd8 uadd16 usub8 usub16 uasx usax shadd8 shadd16
-    shsub8 shsub16 shasx shsax uhadd8 uhadd16 uhsub8 uhsub16 uhasx uhsax
+    shsub8 shsub16 shasx shsax uhadd8 uhadd16 uhsub8 uhsub16 uhasx uhsax clrex pld pli dbg
 """)
+# Names that capstone has from before the unified assembly language.
+_UNIFIED = {"fmstat": "vmrs", "fconsts": "vmov", "fconstd": "vmov"}
+_SLEEPS = ("wfi", "wfe")
 _SYSTEM = frozenset({"mrs", "msr", "cps", "cpsie", "cpsid"})
 _BARRIERS = frozenset({"dmb", "dsb", "isb"})
 _SPLIT = {f"d{n}": (f"s{2 * n}", f"s{2 * n + 1}") for n in range(16)}
@@ -107,6 +110,7 @@ def width(code: bytes, offset: int) -> int:
 
 def _facts(insn: capstone.CsInsn) -> Instruction:
     name = (_CS.insn_name(insn.id) or insn.mnemonic).split(".")[0]
+    name = insn.mnemonic if insn.mnemonic.startswith(_SLEEPS) else _UNIFIED.get(name, name)
     reads, writes = (_names(regs) for regs in insn.regs_access())
     memory = next((op for op in insn.operands if op.type == arm.ARM_OP_MEM), None)
     kind, words = _kind(insn, name)
@@ -158,10 +162,13 @@ def _kind(insn: capstone.CsInsn, name: str) -> tuple[str, int]:
         ("nop", ("nop", "hint", "yield", "sev")),
         ("system", _SYSTEM),
         ("barrier", _BARRIERS),
+        ("supervisor", ("svc",)),
     )
     for kind, names in kinds:
         if name in names:
             return kind, 0
+    if name.startswith(_SLEEPS):
+        return "sleep", 0
     if name in ("b", "bl", "bx", "blx", "cbz", "cbnz") or name in _ALU:
         return ("alu" if name in _ALU else "branch"), 0
     return "unknown", 0

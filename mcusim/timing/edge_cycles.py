@@ -16,8 +16,11 @@ from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
 _OUTSIDE = "instructions outside of the firmware's code (in RAM, or written while running)"
+_SLEEP = "WFI and WFE, taken as {p.sleep} cycle each: how long they sleep is not known"
+_SUPERVISOR = "supervisor calls, taken as {p.exception} cycles each: leaving the handler takes up to as many more"
 _IN_RAM = "instructions in RAM: their fetches may wait for data on the same bus, which is not priced"
 _CHANGED = "instructions of code that changed while it ran, priced as it was in the end"
+_GUESSED = {"divide": _DIVISION, "sleep": _SLEEP, "supervisor": _SUPERVISOR}
 _SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes (TRM 2.3.1)
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
@@ -77,8 +80,8 @@ def _problems(
     for step in steps:
         if step.instruction.kind == "unknown":
             found[f"unknown instruction {step.instruction.text}"] += executed
-        elif step.instruction.kind == "divide":
-            found[_DIVISION.format(p=parameters)] += executed
+        elif step.instruction.kind in _GUESSED:
+            found[_GUESSED[step.instruction.kind].format(p=parameters)] += executed
     return found
 
 

@@ -31,6 +31,8 @@ class CoreParameters:
     table_branch: int = 2  # TRM: TBB, TBH 2 + P, at least 6 with the refill
     system: int = 2  # TRM: MRS, MSR, CPS 1 or 2
     barrier: int = 1  # TRM: 1 + B
+    sleep: int = 1  # TRM: WFI, WFE take 1 + W: how long it sleeps, a profile does not know
+    exception: int = 12  # TRM 3.9: from the request to the handler, without wait states
     fp_result: int = 1  # TRM 7.2.3: the next instruction waits one cycle for an arithmetic result
     fp_mac: int = 3  # TRM table 7-1
     fp_slow: int = 14  # TRM table 7-1: VDIV, VSQRT

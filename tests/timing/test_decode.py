@@ -54,7 +54,12 @@ KINDS = (
     ("vmov r0, r1, s0, s1", "51ec100a", "fp_move_2"),
     ("vmov s0, s1, r0, r1", "41ec100a", "fp_move_2"),
     ("vmov r9, r10, s0, s1", "5aec109a", "fp_move_2"),
-    ("svc #0", "00df", "unknown"),
+    ("vmrs APSR_nzcv, fpscr", "f1ee10fa", "fp"),
+    ("vmov.f32 s0, #1.0", "b7ee000a", "fp"),
+    ("wfi", "30bf", "sleep"),
+    ("wfe", "20bf", "sleep"),
+    ("clrex", "bff32f8f", "alu"),
+    ("svc #0", "00df", "supervisor"),
     ("bkpt #0", "00be", "unknown"),
     ("udf #0", "00de", "unknown"),
 )
