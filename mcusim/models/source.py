@@ -12,15 +12,29 @@ from mcusim.system.records import fields_of, records_of
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A layer of the framework's model at one of its calls: names from the outermost model on, and for each of them
+    which of its calls in the model around it, from 0 on. (("two", "dense"), (1, 0)) is the layer `dense` of the model
+    `two`, called once in there, where `two` itself is called for the second time.
+    """
+
+    path: tuple[str, ...] = ()
+    calls: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """Float32 layers as the file has them, and how samples are normalized for them: by input, "" for an only one.
 
     An input without an entry is fed as it is. `fitted`: the statistics are not of the file, but of a training set.
+    `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
+    that are only steps to it have no entry.
     """
 
     graph: Graph
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
     fitted: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def normalization(self) -> str:

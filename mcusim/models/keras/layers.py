@@ -109,6 +109,8 @@ def _reshape(keras: KerasLayer) -> list[Layer]:
     if math.prod(shape) != elements or not 1 <= len(shape) <= MOST_AXES or min(shape) < 1:
         hint = f"use one to {MOST_AXES} axes and the same number of elements"
         raise keras.refused(f"turns {keras.shape} into {tuple(shape)}", hint)
+    if tuple(shape) == keras.shape:
+        return []
     return [Reshape(name=keras.name, inputs=keras.inputs, shape=tuple(shape))]
 
 

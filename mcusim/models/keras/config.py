@@ -1,0 +1,110 @@
+"""Configuration of a Keras layer, which remembers what was asked for: what nobody reads may not change the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Without an effect at inference, or told again by the shapes of weights.
+WITHOUT_EFFECT = (
+    *("name", "trainable", "batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "input_dim"),
+    *(
+        "units",
+        "filters",
+        "kernel_size",
+        "depth_multiplier",
+        "rank",
+        "momentum",
+        "renorm_momentum",
+        "synchronized",
+        "fused",
+        "sparse",
+    ),
+    *("ragged", "optional", "seed", "implementation", "unroll", "use_cudnn", "unit_forget_bias", "input_length"),
+    *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha"),
+)
+ENDINGS = ("_initializer", "_regularizer", "_constraint")
+UNSET = (None, False, "channels_last")
+LARGEST_NUMBER = 2**24
+LARGEST_FLOAT = 3e38
+QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
+
+
+class Config(Mapping[str, Any]):
+    """As JSON has it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self._asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self._asked.add(key)
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    @property
+    def ignored(self) -> Mapping[str, Any]:
+        """What is set and was not asked for, though it may change the result."""
+        return {
+            key: value
+            for key, value in self._values.items()
+            if key not in self._asked and key != "dtype" and _matters(key) and not any(value is u for u in UNSET[:2])
+            if value != UNSET[2]
+        }
+
+    @property
+    def wild(self) -> str | None:
+        """The first setting that is no number a layer can have: NaN, infinite, or beyond all sizes."""
+        return next((key for key, value in self._values.items() if _matters(key) and _is_wild(value)), None)
+
+    @property
+    def quantized(self) -> bool:
+        """Keras keeps weights of such a layer as integers."""
+        return any(str(_policy(self._values.get("dtype"))).startswith(name) for name in QUANTIZED)
+
+
+def _matters(key: str) -> bool:
+    return key not in WITHOUT_EFFECT and not key.endswith(ENDINGS)
+
+
+def _is_wild(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return abs(value) > LARGEST_NUMBER
+    if isinstance(value, float):
+        return not math.isfinite(value) or abs(value) > LARGEST_FLOAT
+    if isinstance(value, Mapping):
+        return any(_is_wild(item) for key, item in value.items() if _matters(str(key)))
+    return any(map(_is_wild, value)) if isinstance(value, (list, tuple)) else False
+
+
+def _policy(dtype: Any) -> Any:
+    """The name of a dtype, which newer versions of Keras wrap in an object."""
+    config = dtype.get("config") if isinstance(dtype, Mapping) else None
+    return config.get("name") if isinstance(config, Mapping) else dtype
+
+
+def split_activation(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, Mapping[str, Any]] | None]:
+    """A configuration whose activation is a name, and (kind, configuration) of the layer to follow, if it is a layer.
+
+    Keras takes a function of its own under its bare name, however it was given.
+    """
+    activation = config.get("activation")
+    if not isinstance(activation, Mapping):
+        return config, None
+    kind, settings = activation.get("class_name"), activation.get("config")
+    if kind == "function" and isinstance(settings, str):
+        return {**config, "activation": settings}, None
+    if isinstance(kind, str) and isinstance(settings, Mapping):
+        return {**config, "activation": "linear"}, (kind, settings)
+    return config, None

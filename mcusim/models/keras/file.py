@@ -1,0 +1,136 @@
+"""Model file -> its description (JSON) and its weights (HDF5), both unread. What it is, its first bytes tell.
+
+.keras          a zip of config.json and model.weights.h5; before Keras 2.13 an HDF5 file, too
+.h5 .hdf5       HDF5 with the description in its attribute `model_config` and the weights in `model_weights`
+.json           the description alone; the weights lie beside it, see `weights_beside`
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcusim.models.keras.hdf5 import SIGNATURE, Hdf5, broken, reading
+from mcusim.system.errors import ModelError
+
+DESCRIPTION, WEIGHTS = "config.json", "model.weights.h5"
+LARGEST_DESCRIPTION_BYTES = 16 * 2**20
+LARGEST_WEIGHTS_BYTES = 2**30  # those of the optimizer lie beside the model's own
+MOST_ENTRIES = 10_000
+# Beside `model.json`, first to last.
+BESIDE = ("{}.weights.h5", "{}.h5", "{}.hdf5", "{}_weights.h5", "{}_weights.hdf5", "{}-weights.h5", "weights.h5")
+ROLES = r"[_.-]?(architecture|arch|config|structure|json)$"
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """`description` as JSON has it. `weights` is open only inside of `opened`."""
+
+    description: Any
+    weights: Hdf5
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[KerasFile]:
+    """Raises ModelError for what is no Keras model."""
+    with reading(), path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith(b"version https://git-lfs"):
+        raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
+    if head.startswith(b"PK"):
+        opener = _archive(path)
+    elif head.lstrip()[:1] == b"{":
+        opener = _json(path)
+    else:
+        opener = _hdf5(path)
+    with opener as file:
+        yield file
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[KerasFile]:
+    with reading(), zipfile.ZipFile(path) as archive:
+        if len(archive.namelist()) > MOST_ENTRIES:
+            raise broken("it has too many entries")
+        description = _entry(archive, DESCRIPTION, LARGEST_DESCRIPTION_BYTES)
+        weights = _entry(archive, WEIGHTS, LARGEST_WEIGHTS_BYTES)
+    with _weights(io.BytesIO(weights)) as stored:
+        yield KerasFile(_parsed(description), stored)
+
+
+def _entry(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
+    """Read as a whole, which tells whether its checksum is right."""
+    if name not in archive.namelist():
+        raise broken(f"it has no {name!r}")
+    about = archive.getinfo(name)
+    if about.file_size > largest or about.file_size > 2**26 + 100 * about.compress_size:
+        raise broken(f"its {name!r} is too large ({about.file_size} bytes)")
+    return archive.read(name)
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[KerasFile]:
+    with reading():
+        file = path.open("rb")
+    with file, _weights(file) as stored:
+        description = stored.text("model_config")
+        if description is None:
+            hint = "save the whole model with model.save('model.keras'), or give its model.json beside the weights"
+            raise ModelError("the file holds weights alone, and no 'model_config'", hint=hint)
+        yield KerasFile(_parsed(description.encode("utf-8", "surrogatepass")), stored)
+
+
+@contextmanager
+def _json(path: Path) -> Iterator[KerasFile]:
+    with reading():
+        if path.stat().st_size > LARGEST_DESCRIPTION_BYTES:
+            raise broken("its description is too large")
+        description = _parsed(path.read_bytes())
+        file = weights_beside(path).open("rb")
+    with file, _weights(file) as stored:
+        yield KerasFile(description, stored)
+
+
+def weights_beside(path: Path) -> Path:
+    """The weights of `model.json`: the first of `model.weights.h5`, `model.h5`, `model_weights.h5`.. in its folder, or
+    the only HDF5 file there. `model_architecture.json` and `model_config.json` are taken for `model.json`.
+    """
+    stems = dict.fromkeys((path.stem, re.sub(ROLES, "", path.stem, flags=re.IGNORECASE) or path.stem))
+    wanted = [path.with_name(name.format(stem)) for stem in stems for name in BESIDE]
+    found = [candidate for candidate in wanted if candidate.is_file()]
+    if found:
+        return found[0]
+    others = sorted(other for other in path.parent.iterdir() if other.suffix in (".h5", ".hdf5") and other.is_file())
+    if len(others) == 1:
+        return others[0]
+    what = f"there are no weights beside {path.name!r}" if not others else f"{len(others)} HDF5 files lie beside it"
+    hint = f"call its weights {wanted[0].name!r} or {wanted[1].name!r}, in the same folder"
+    raise ModelError(what, hint=hint)
+
+
+@contextmanager
+def _weights(file: Any) -> Iterator[Hdf5]:
+    with reading():
+        file.seek(0)
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            raise broken("it is neither a zip of Keras nor an HDF5 file")
+        file.seek(0)
+    stored = Hdf5(file)
+    try:
+        yield stored
+    finally:
+        stored.close()
+
+
+def _parsed(description: bytes) -> Any:
+    with reading():
+        if len(description) > LARGEST_DESCRIPTION_BYTES:
+            raise broken("its description is too large")
+        return json.loads(description)

@@ -1,0 +1,59 @@
+"""What cannot be read of a model: all of it, in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mcusim.models.keras.layers import KERAS_NAMES
+from mcusim.system.errors import ModelError, suggestion
+
+MOST_SHOWN = 12
+T = TypeVar("T")
+
+
+class Problems:
+    """`caught` runs what may raise; `demand_none` raises all that was."""
+
+    def __init__(self) -> None:
+        self._unknown: dict[object, tuple[str, str]] = {}  # place in the description: name, kind
+        self._others: list[ModelError] = []
+
+    def caught(self, name: str, kind: str, run: Callable[[], T]) -> T | None:
+        try:
+            return run()
+        except ModelError as error:
+            self._others.append(error)
+            return None
+
+    def no_kernel(self, name: str, kind: str, place: object) -> None:
+        self._unknown.setdefault(place, (name, kind))
+
+    def demand_none(self) -> None:
+        """Raises ModelError."""
+        errors = [*self._without_kernel(), *self._others]
+        if len({error.what for error in errors}) == 1:
+            raise errors[0]
+        if errors:
+            told = list({error.what: None for error in errors})
+            more = [f"and {len(told) - MOST_SHOWN} more"] if len(told) > MOST_SHOWN else []
+            count = len(self._unknown) + len({error.what for error in self._others})
+            what = f"{count} layers cannot be read: {'; '.join([*told[:MOST_SHOWN], *more])}"
+            raise ModelError(what, hint=errors[0].hint)
+
+    def _without_kernel(self) -> list[ModelError]:
+        """One error for each kind, with all layers of it."""
+        kinds: dict[str, list[str]] = {}
+        for name, kind in self._unknown.values():
+            kinds.setdefault(kind, []).append(name)
+        return [_no_kernel(names, kind) for kind, names in kinds.items()]
+
+
+def _no_kernel(names: list[str], kind: str) -> ModelError:
+    near = suggestion(kind, KERAS_NAMES)
+    hint = near if near.startswith("did") else "supported layers: " + ", ".join(KERAS_NAMES)
+    if len(names) == 1:
+        return ModelError(f"layer {names[0]!r} ({kind}) has no kernel", hint=hint)
+    more = [f"and {len(names) - MOST_SHOWN} more"] if len(names) > MOST_SHOWN else []
+    listed = ", ".join([*map(repr, names[:MOST_SHOWN]), *more])
+    return ModelError(f"layers {listed} ({kind}, {len(names)} times) have no kernel", hint=hint)
