@@ -23,9 +23,7 @@ from mcusim.engines.engine import Job, records
 from mcusim.engines.qemu import engine as qemu
 from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
-from mcusim.line.front import Generated, generate
-from mcusim.line.optimize import optimize
-from mcusim.models.keras.reader import from_keras
+from mcusim.line.front import Generated, generate, read_model
 from mcusim.models.source import Source
 from mcusim.system.errors import McusimError
 from mcusim.timing.time_counts import time_counts
@@ -76,7 +74,10 @@ def _network(filters: int) -> Graph:
     """ResNetv1-6 for UCI-HAR, untrained."""
     from mcusim.training.architectures import build_model
 
-    return optimize(from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6, seed=filters)))
+    with tempfile.TemporaryDirectory(prefix="mcusim-paper-") as name:
+        path = Path(name) / "model.keras"
+        build_model("resnetv1", {"filters": filters}, (128, 9), 6, seed=filters).save(path)
+        return read_model(path).graph
 
 
 def _time(generated: Generated, board_name: str, x: np.ndarray) -> tuple[float, float]:

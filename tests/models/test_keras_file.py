@@ -128,7 +128,15 @@ def _other_class(config: dict[str, Any]) -> None:
     config["class_name"] = "subprocess.Popen"
 
 
-CHANGES = [_foreign, _foreign_module, _foreign_function, _huge, _huge_window, _huge_input, _no_layers, _other_class]
+CHANGES = [_foreign_module, _foreign_function, _huge, _huge_window, _huge_input, _no_layers, _other_class]
+
+
+def test_what_a_layer_began_with_is_not_looked_at(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_model(rewrite(model_file, _foreign), "model").graph.parameters
+    assert not (tmp_path / "it_ran").exists()
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcusim.models.keras.reader import from_keras
 from mcusim.system.errors import ModelError
+from tests.live_keras import graph_of
 from tests.models.test_keras import check_equal
 
 pytestmark = pytest.mark.train
@@ -114,5 +114,5 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
 @pytest.mark.parametrize(("make", "message"), REFUSED)
 def test_what_has_no_kernel_is_named(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
-        from_keras(keras.Sequential([keras.Input((8, 8, 6)), make()]))
+        graph_of(keras.Sequential([keras.Input((8, 8, 6)), make()]))
     assert caught.value.hint

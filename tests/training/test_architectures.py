@@ -9,6 +9,7 @@ import pytest
 
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.architectures import build_model
+from tests.live_keras import graph_of
 
 pytestmark = pytest.mark.train
 
@@ -26,9 +27,7 @@ RESNETV1_6 = {
 
 @pytest.mark.parametrize("filters", RESNETV1_6)
 def test_resnetv1_6_has_the_size_of_the_papers(filters: int) -> None:
-    from mcusim.models.keras.reader import from_keras
-
-    graph = from_keras(build_model("resnetv1", {"filters": filters}, (128, 9), 6), "resnet")
+    graph = graph_of(build_model("resnetv1", {"filters": filters}, (128, 9), 6), "resnet")
     assert (graph.parameters, graph.macs) == RESNETV1_6[filters]
 
 
@@ -84,14 +83,12 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
 def test_every_variant_becomes_the_same_graph(
     architecture: str, parameters: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    from mcusim.models.keras.reader import from_keras
-
     model = build_model(architecture, parameters, shape, 3, seed=1)
     x = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     answers = np.asarray(model(x, training=False))
     assert answers.shape == (4, 3)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(from_keras(model, "model").run(x), answers, atol=1e-5)
+    np.testing.assert_allclose(graph_of(model, "model").run(x), answers, atol=1e-5)
 
 
 def test_two_dimensions_follow_the_input() -> None:

@@ -25,7 +25,7 @@ WITHOUT_EFFECT = (
     *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha"),
 )
 ENDINGS = ("_initializer", "_regularizer", "_constraint")
-UNSET = (None, False, "channels_last")
+DEFAULTS = (("data_format", "channels_last"), ("groups", 1))  # Keras 2 writes groups where there are none
 LARGEST_NUMBER = 2**24
 LARGEST_FLOAT = 3e38
 QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
@@ -57,8 +57,8 @@ class Config(Mapping[str, Any]):
         return {
             key: value
             for key, value in self._values.items()
-            if key not in self._asked and key != "dtype" and _matters(key) and not any(value is u for u in UNSET[:2])
-            if value != UNSET[2]
+            if key not in self._asked and key != "dtype" and _matters(key)
+            if value is not None and value is not False and (key, value) not in DEFAULTS
         }
 
     @property

@@ -7,6 +7,9 @@ and arrays that promise more than the file holds, which fill the memory when the
 from __future__ import annotations
 
 import math
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -21,6 +24,11 @@ LARGEST_WEIGHTS_ELEMENTS = 2**26  # of a whole model: 256 MiB
 LARGEST_TEXT_BYTES = 16 * 2**20
 MOST_TEXTS = 2**16
 LARGEST_CHUNK_BYTES = 2**20 + 2**12  # as stored: HDF5 unpacks one as a whole, whatever it says that it holds
+# What zipfile, json and h5py raise for damaged files.
+DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, AttributeError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 MOST_EXPANSION = 1100  # deflate cannot do more
 
 
@@ -45,16 +53,7 @@ def reading() -> Iterator[None]:
     try:
         with bounded():
             yield
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        RuntimeError,
-        EOFError,
-        AttributeError,
-        OverflowError,
-    ) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise broken(reason[:200]) from None
 

@@ -44,7 +44,7 @@ def read(path: Path, name: str) -> Source:
     normalization = load_normalization(path)
     kept = {layer.name for layer in graph}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
-    return Source(graph, {} if normalization is None else {"": normalization}, origins)
+    return Source(graph, {} if normalization is None else {"": normalization}, origins=origins)
 
 
 def _graph(model: Described, walk: Walk, ends: list[str], name: str) -> Graph:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
+from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.keras import operations
 from mcusim.models.keras.config import Config, split_activation
 from mcusim.models.keras.description import INPUT, SHAPES, Call, Described, Ref, refs_in, shown
@@ -20,6 +21,7 @@ from mcusim.models.keras.hdf5 import broken
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.problems import Problems
+from mcusim.models.keras.variables import check_weights
 from mcusim.models.keras.weights import Place, Weights
 from mcusim.models.source import Origin
 from mcusim.system.errors import ModelError
@@ -180,7 +182,9 @@ class Walk:
             raise keras.refused("is quantized by Keras", "save the float model; mcusim quantizes it")
         try:
             layers = CONVERTERS[kind](keras)
+            check_weights(keras)
         except ODD as error:
+            check_weights(keras)
             why = f"its settings cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
             raise keras.wrong(why, "build it with Keras, and save it again") from None
         for key, value in config.ignored.items():
@@ -196,8 +200,8 @@ def _idle(layer: Described) -> bool:
 
 
 def _check_shape(keras: KerasLayer, layer: Layer) -> None:
-    if not 1 <= len(layer.shape) <= 3 or min(layer.shape) < 1:
-        raise keras.refused(f"gives the shape {layer.shape}", "use one to three axes, each of at least 1")
+    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
+        raise keras.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
     if layer.elements > LARGEST_TENSOR_ELEMENTS:
         raise keras.refused(f"gives {layer.elements} numbers", "use a smaller one")
 

@@ -1,0 +1,179 @@
+"""Operations that move numbers, or reduce an axis -> steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mcusim.models.keras.arithmetic import rescaling
+from mcusim.models.keras.description import Ref
+from mcusim.models.keras.operation import Make, Operation, Step
+
+
+def _to_shape(operation: Operation, shape: Sequence[int]) -> list[Step]:
+    return [Step("Reshape", {"target_shape": list(shape)}, (operation.x,))]
+
+
+def _reshape(operation: Operation) -> list[Step]:
+    target = operation.get(1, "newshape", "shape", "target_shape")
+    if not isinstance(target, (list, tuple)) or any(a is not None and type(a) is not int for a in target) or not target:
+        raise operation.wrong(f"reshapes to {target!r:.60}")
+    batch, *rest = target
+    elements, product = math.prod(operation.shape), math.prod(rest)
+    if batch in (-1, None) and -1 not in rest and None not in rest and product != elements:
+        raise operation.wrong(f"turns {operation.shape} into {tuple(rest)} with another batch")
+    if batch not in (-1, None) and batch != operation.batch:
+        raise operation.wrong(f"reshapes to a batch of {batch}")
+    return _to_shape(operation, [-1 if axis is None else axis for axis in rest])
+
+
+def _squeeze(operation: Operation) -> list[Step]:
+    axis = operation.get(1, "axis", "squeeze_dims")
+    whole = (0, *operation.shape)
+    given = [i for i in range(1, len(whole)) if whole[i] == 1] if axis in (None, []) else operation.axes(axis)
+    if any(whole[i] != 1 for i in given):
+        raise operation.wrong(f"squeezes {operation.shape} along {axis}")
+    return _to_shape(operation, [whole[i] for i in range(1, len(whole)) if i not in given])
+
+
+def _expand_dims(operation: Operation) -> list[Step]:
+    (axis,) = operation.axes(operation.get(1, "axis"), len(operation.shape) + 2)
+    return _to_shape(operation, [*operation.shape[: axis - 1], 1, *operation.shape[axis - 1 :]])
+
+
+def _flatten(operation: Operation) -> list[Step]:
+    return _to_shape(operation, [-1])
+
+
+def _transpose(operation: Operation) -> list[Step]:
+    return _permuted(operation, operation.get(1, "axes", "perm"))
+
+
+def _permuted(operation: Operation, axes: Any) -> list[Step]:
+    rank = len(operation.shape) + 1
+    if not isinstance(axes, (list, tuple)) or sorted(axes) != list(range(rank)) or axes[0] != 0:
+        raise operation.wrong(f"transposes {operation.shape} and its batch by {axes!r:.40}")
+    return [Step("Permute", {"dims": list(axes[1:])}, (operation.x,))] if list(axes) != list(range(rank)) else []
+
+
+def _swapaxes(operation: Operation) -> list[Step]:
+    (a,), (b,) = (operation.axes(operation.get(i, name)) for i, name in ((1, "axis1"), (2, "axis2")))
+    axes = list(range(len(operation.shape) + 1))
+    axes[a], axes[b] = axes[b], axes[a]
+    return _permuted(operation, axes)
+
+
+def _concatenate(operation: Operation) -> list[Step]:
+    tensors, axis = operation.get(0, "values", "xs"), operation.get(1, "axis", default=-1)
+    if not isinstance(tensors, list) or not all(isinstance(tensor, Ref) for tensor in tensors):
+        raise operation.wrong("joins what is no tensor")
+    return [Step("Concatenate", {"axis": axis}, tuple(tensors))]
+
+
+def _pad(operation: Operation) -> list[Step]:
+    widths = operation.get(1, "pad_width", "paddings")
+    mode = str(operation.get(2, "mode", default="constant")).lower()
+    value = operation.get(3, "constant_values", default=0) or 0
+    rank = len(operation.shape) - 1
+    if mode != "constant" or value or not isinstance(widths, list) or len(widths) != rank + 2 or rank not in (1, 2):
+        raise operation.wrong("pads in a way that has no kernel")
+    if any(widths[0]) or any(widths[-1]):
+        raise operation.wrong("pads the batch or the channels")
+    padding = widths[1] if rank == 1 else widths[1:3]
+    return [Step(f"ZeroPadding{rank}D", {"padding": padding}, (operation.x,))]
+
+
+def _get_item(operation: Operation) -> list[Step]:
+    """A part of each axis but the last is cut out; an index leaves its axis out."""
+    key = operation.get(1, "key", "slice_spec")
+    parts = [_slice(operation, part) for part in (key if isinstance(key, list) else [key])]
+    shape = operation.shape
+    if len(parts) > len(shape) + 1 or parts[0] != (None, None):
+        raise operation.wrong("cuts out a part of the batch")
+    cuts, kept = [], []
+    for axis, part in zip(shape, [*parts[1:], *[(None, None)] * (len(shape) + 1 - len(parts))], strict=True):
+        start, stop, _ = (
+            slice(*part).indices(axis) if isinstance(part, tuple) else slice(part, part + 1 or None).indices(axis)
+        )
+        if stop <= start or (not isinstance(part, tuple) and not -axis <= part < axis):
+            raise operation.wrong(f"cuts nothing out of {shape}")
+        cuts.append((start, axis - stop))
+        kept.extend([stop - start] if isinstance(part, tuple) else [])
+    return _cropped(operation, cuts, kept)
+
+
+def _cropped(operation: Operation, cuts: list[tuple[int, int]], kept: list[int]) -> list[Step]:
+    if not any(map(any, cuts)):
+        return _to_shape(operation, kept) if tuple(kept) != operation.shape else []
+    rank = len(cuts) - 1
+    if not kept or (rank and any(cuts[-1])):
+        raise operation.wrong("cuts out a part of the channels")
+    if rank == 0:
+        width = [Step("Reshape", {"target_shape": [-1, 1]}, (operation.x,)), Step("Cropping1D", {"cropping": cuts[0]})]
+        return [*width, Step("Reshape", {"target_shape": kept})]
+    cropping = cuts[0] if rank == 1 else tuple(cuts[:2])
+    cut = [Step(f"Cropping{rank}D", {"cropping": cropping}, (operation.x,))]
+    return [*cut, Step("Reshape", {"target_shape": kept})] if len(kept) < len(cuts) else cut
+
+
+def _slice(operation: Operation, value: Any) -> Any:
+    """(start, stop), or an index."""
+    config = value.get("config", value) if isinstance(value, Mapping) else None
+    if isinstance(config, Mapping) and set(config) >= {"start", "stop"}:
+        start, stop, step = (config.get(key) for key in ("start", "stop", "step"))
+        if step not in (None, 1) or any(end is not None and type(end) is not int for end in (start, stop)):
+            raise operation.wrong("takes every other number")
+        return (start, stop)
+    if type(value) is not int:
+        raise operation.wrong(f"is indexed with {value!r:.40}")
+    return value
+
+
+# -- means and maxima ----------------------------------------------------------------------------------------------
+
+
+def _reduced(kind: str, factor: bool = False) -> Make:
+    """Along rows, columns or both by pooling; along the channels by pooling after a permutation."""
+
+    def made(operation: Operation) -> list[Step]:
+        shape, keep = operation.shape, bool(operation.get(2, "keepdims", default=False))
+        axes = operation.axes(operation.get(1, "axis"))
+        rank, count = len(shape) - 1, math.prod(shape[axis - 1] for axis in axes)
+        left = [1 if i + 1 in axes else size for i, size in enumerate(shape) if keep or i + 1 not in axes]
+        found = _pooled(operation, kind, axes, rank)
+        if not left or found is None:
+            raise operation.wrong(f"goes along axes {axes} of {shape}")
+        found.append(Step("Reshape", {"target_shape": left}))
+        return [*found, rescaling(float(count), 0.0)] if factor else found
+
+    return made
+
+
+def _pooled(operation: Operation, kind: str, axes: tuple[int, ...], rank: int) -> list[Step] | None:
+    shape = operation.shape
+    if rank in (1, 2) and axes == tuple(range(1, rank + 1)):
+        return [Step(f"Global{kind}Pooling{rank}D", {}, (operation.x,))]
+    if rank == 2 and len(axes) == 1 and axes[0] < 3:
+        size = (shape[0], 1) if axes == (1,) else (1, shape[1])
+        return [Step(f"{kind}Pooling2D", {"pool_size": size, "strides": size, "padding": "valid"}, (operation.x,))]
+    if axes == (rank + 1,) and rank:
+        flat = Step("Reshape", {"target_shape": [-1, shape[-1]]}, (operation.x,))
+        return [flat, Step("Permute", {"dims": [2, 1]}), Step(f"Global{kind}Pooling1D", {})]
+    return None
+
+
+RESHAPING: Mapping[str, Make] = {
+    "reshape": _reshape,
+    "squeeze": _squeeze,
+    "expanddims": _expand_dims,
+    **dict.fromkeys(("flatten", "ravel"), _flatten),
+    "transpose": _transpose,
+    "swapaxes": _swapaxes,
+    **dict.fromkeys(("concatenate", "concat"), _concatenate),
+    **dict.fromkeys(("pad", "padv2"), _pad),
+    "getitem": _get_item,
+    **dict.fromkeys(("mean", "reducemean"), _reduced("Average")),
+    **dict.fromkeys(("max", "reducemax"), _reduced("Max")),
+    **dict.fromkeys(("sum", "reducesum"), _reduced("Average", factor=True)),
+}
