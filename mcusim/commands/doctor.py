@@ -39,15 +39,15 @@ def examine() -> tuple[Tool, ...]:
     from mcusim.cores import CORES
     from mcusim.engines import ENGINES
 
-    models = "training and reading Keras models"
+    models = "training models; reading them needs neither Keras nor TensorFlow"
     train = "pip install 'mcusim[train]'"
     return _once(
         [
             Tool("Python", "mcusim", True, platform.python_version()),
             *map(_compiler, CORES),
             *(tool for engine in ENGINES.values() for tool in engine.tools()),
-            package("keras", models, required=True, install="pip install keras"),
-            package("tensorflow", models, required=True, install=train, others=("tensorflow-cpu",)),
+            package("keras", models, required=False, install="pip install keras"),
+            package("tensorflow", models, required=False, install=train, others=("tensorflow-cpu",)),
             package("scikit-learn", "data set digits", required=False, install="pip install 'mcusim[examples]'"),
         ]
     )

@@ -24,9 +24,7 @@ def import_keras() -> Any:
             import keras
             import tensorflow  # noqa: F401  (Keras imports it by itself; here to learn which one is missing)
     except ImportError as error:
-        raise MissingToolError(
-            f"Keras and TensorFlow are needed to train and to read models ({error})", hint=INSTALL
-        ) from None
+        raise MissingToolError(f"Keras and TensorFlow are needed to train models ({error})", hint=INSTALL) from None
     if keras.backend.backend() != "tensorflow":
         hint = "set KERAS_BACKEND=tensorflow"
         raise MissingToolError(f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'", hint=hint)
