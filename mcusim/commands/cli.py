@@ -25,6 +25,7 @@ from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
 from mcusim.commands.export import export
 from mcusim.commands.generate import generate
+from mcusim.commands.init import init
 from mcusim.commands.inventory import boards, datasets, kernels, layers
 from mcusim.commands.profile import profile
 from mcusim.commands.report import report
@@ -35,7 +36,7 @@ from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, sugge
 from mcusim.system.names import printable
 from mcusim.system.version import VERSION
 
-OF_MODELS = (run, train, generate, build, evaluate, profile, export, report)
+OF_MODELS = (init, run, train, generate, build, evaluate, profile, export, report)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 INTERRUPTED, BROKEN_PIPE = 130, 141
 MOST_TOLD = 25  # errors at once

@@ -20,6 +20,7 @@ from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 
 LARGEST_SEED = 2**31
+LONGEST_PATH = 4096
 LONGEST_S = 7 * 24 * 3600  # that one waits for anything
 Seconds = Annotated[
     float,
@@ -47,6 +48,8 @@ KIND_SYNONYMS = {
     **dict.fromkeys(("anomaly detection", "anomaly_detection", "autoencoder", "reconstruction"), "anomaly"),
     **dict.fromkeys(("timing", "benchmark", "null"), "none"),
 }
+
+FilePath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
 class General(Table):
@@ -86,7 +89,7 @@ class DatasetChoice(Table):
     }
 
     name: Name | None = None
-    file: Name | None = None
+    file: FilePath | None = None
     normalize: Literal["z-score", "none"] | None = Field(
         default=None, description="'z-score' or 'none'; leave it out for what the model was trained with"
     )

@@ -1,0 +1,144 @@
+"""Model file + data file -> the text of an experiment file, with what was found out about them in its comments.
+
+What is guessed is said, with the key that overrules it. Budgets are what the float model and the boards allow, as a
+start for tighter ones.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mcusim.boards.board import Board
+from mcusim.boards.load import board_names, load_board
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
+from mcusim.graph import Graph
+from mcusim.line.case import Bench, FloatModel, Setting, float_model
+from mcusim.reports.figures import BUDGETS
+from mcusim.system.names import printable
+
+SAMPLES = 1000  # of the test set, that tell what the float model can do
+SLACK = 0.02  # of a share that a budget leaves to quantization and chance
+COLUMN = 30  # where comments begin
+Line = tuple[str, str]  # TOML, comment
+
+
+def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
+    """The experiment file to be written into `folder`. Raises ModelError or DataError when the two cannot be run."""
+    dataset = DatasetChoice(file=str(data.absolute())) if data else DatasetChoice()
+    experiment = Experiment(
+        path=folder / "experiment.toml",
+        general=General(name=model.stem or "experiment"),
+        dataset=dataset,
+        models=(Model(file=model.absolute()),),
+        quantizations=(Quantization(data_type="float32"),),
+        target=Target(samples=SAMPLES),
+    )
+    read = float_model(Setting(experiment, folder), experiment.models[0], 0, bench)
+    boards = [load_board(name) for name in board_names()]
+    tables: Sequence[tuple[str, Sequence[Line]]] = (
+        ("[dataset]", list(_dataset(read, data, folder))),
+        ("[task]", list(_task(read))),
+        ("[[model]]", [(f"file = {_text(_relative(model, folder))}", _size(read.source.graph))]),
+        ("[[quantization]]", [('data_type = "float32"', "as it was trained")]),
+        ("[[quantization]]", [('data_type = "int8"', "a quarter of the memory; int16 loses nothing, as a rule")]),
+        ("[target]", list(_target(boards))),
+        ("[expect]", list(_budgets(read, boards))),
+    )
+    head = [
+        f"# {printable(model.name)}: {_shapes(read.source.graph)}.",
+        "# Written by `mcusim init`. `mcusim run` reads it; docs/experiment.md explains every key.",
+    ]
+    return "\n".join([*head, *(line for table in tables if table[1] for line in ["", *_table(*table)])]) + "\n"
+
+
+def _table(name: str, lines: Sequence[Line]) -> Iterator[str]:
+    has_keys = any(not toml.startswith("#") for toml, _ in lines)
+    yield name if has_keys else f"# {name}"
+    for toml, comment in lines:
+        yield f"{toml:{COLUMN}} # {printable(comment)}" if comment else toml
+
+
+def _dataset(read: FloatModel, data: Path | None, folder: Path) -> Iterator[Line]:
+    dataset = read.fitted.dataset
+    if data is None:
+        yield '# file = "data.npz"', "x_test and y_test, and x_train to choose the scales of integers"
+        return
+    train = 0 if dataset.x_train is None else len(dataset.x_train)
+    yield f"file = {_text(_relative(data, folder))}", f"{train:,} training and {len(dataset.x_test):,} test samples"
+    kept = "samples are normalized by the statistics that the model's file keeps"
+    raw = "the model is fed raw samples; z-score is for one that was trained on normalized ones"
+    yield '# normalize = "z-score"', kept if read.source.normalizations else raw
+
+
+def _task(read: FloatModel) -> Iterator[Line]:
+    judges = read.fitted.judges
+    named = len(judges) > 1
+    kinds = ", ".join(f"{json.dumps(name)} = {_text(judge.task.NAME)}" for name, judge in judges.items())
+    only = _text(next(iter(judges.values())).task.NAME)
+    yield f"kind = {f'{{ {kinds} }}' if named else only}", "guessed from the model's end and the targets"
+
+
+def _target(boards: Sequence[Board]) -> Iterator[Line]:
+    names = ", ".join(_text(board.name) for board in boards)
+    yield f"boards = [{names}]", ""
+    yield '# engine = "qemu"', "the default; `mcusim engines` lists others"
+    yield "# samples = 1000", "all of the test set, when it is left out"
+
+
+def _budgets(read: FloatModel, boards: Sequence[Board]) -> Iterator[Line]:
+    yield from _score_budgets(read)
+    yield "mismatches_max = 0", "bit for bit what the quantized model computes"
+    yield f"rom_bytes_max = {_bytes(board.memory.flash.size_bytes for board in boards)}", "flash of the smallest board"
+    yield f"ram_bytes_max = {_bytes(board.memory.ram.size_bytes for board in boards)}", "RAM of the smallest board"
+    yield "# latency_ms_max = 100", "run it once to see what is possible"
+
+
+def _score_budgets(read: FloatModel) -> Iterator[Line]:
+    """Limits a little worse than the float model's scores; of several the first holds, the others are offered."""
+    accuracy, scores = read.scores
+    known: Mapping[str, float | None] = {"accuracy": accuracy, **{f"scores.{key}": one for key, one in scores.items()}}
+    mark = ""
+    for name, (budget, figure) in BUDGETS.items():
+        value = known.get(figure.key)
+        if value is not None and math.isfinite(value):
+            limit = _limit(value, higher=figure.better == "higher", share=budget.limit == "share")
+            told = f"{figure.word or figure.key} of the float model: {figure.amount(value)}, on {len(read.x):,} samples"
+            yield f"{mark}{name} = {limit}", told
+            mark = "# "
+
+
+def _limit(value: float, *, higher: bool, share: bool) -> str:
+    if share:
+        return f"{max(0.0, math.floor((value - SLACK) * 100) / 100):.2f}"
+    slack = 0.1 * abs(value)
+    return f"{value - slack if higher else value + slack:.3g}"
+
+
+def _bytes(sizes: Iterator[int]) -> str:
+    return f"{min(sizes):_}"
+
+
+def _shapes(graph: Graph) -> str:
+    def told(shapes: Sequence[tuple[int, ...]]) -> str:
+        return " and ".join(" x ".join(map(str, shape)) for shape in shapes)
+
+    answers = told([tensor.shape for tensor in graph.output_tensors])
+    return f"takes samples of {told([layer.shape for layer in graph.inputs])} numbers, answers {answers}"
+
+
+def _size(graph: Graph) -> str:
+    return f"{graph.parameters:,} parameters, {graph.macs:,} multiply-accumulates"
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path.absolute(), folder.absolute())
+
+
+def _text(value: str) -> str:
+    """As TOML writes a text: JSON's escapes are TOML's, but for \\u007f and lone surrogates, which no file has."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
