@@ -20,7 +20,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 STAGES = (
     *("experiment/read", "models/keras/reader", "line/optimize", "line/quantize", "line/lower", "line/emit"),
     *("workloads/generated", "line/build", "line/score", "line/measure", "line/budgets", "pipeline"),
-    *("line/trained", "line/library", "line/export"),
+    *("line/trained", "line/library", "line/export", "line/draft"),
 )
 # What puts stages together, and who may use it.
 USERS = {
@@ -28,10 +28,11 @@ USERS = {
     "testing": set(),
     "commands": {"__main__"},
     "pipeline": {"commands", "testing"},
+    "line.draft": {"commands"},
     "line.export": {"commands"},
     "line.library": {"commands"},
     "line.agreement": {"pipeline"},
-    "line.case": {"commands", "pipeline", "line.agreement", "line.export"},
+    "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
     "line.front": {"line.case", "line.library", "line.stages"},
     "line.preflight": {"commands", "pipeline", "line.case"},
 }
