@@ -94,11 +94,20 @@ class Builder:
         inputs = self.last.shape[-1]
         return self.add("Dense", arrays=(self.weights(inputs, units, fan_in=inputs), self.bias(units)), **config)
 
-    def normalization(self) -> str:
-        channels = self.last.shape[-1]
+    def normalization(self, axis: Any = -1) -> str:
+        channels = self._sizes(axis)[0]
         gamma, beta, mean = (self.random.normal(size=channels).astype(np.float32) for _ in range(3))
         variance = self.random.uniform(0.01, 4, channels).astype(np.float32)
-        return self.add("BatchNormalization", arrays=(gamma, beta, mean, variance))
+        return self.add("BatchNormalization", arrays=(gamma, beta, mean, variance), axis=axis)
+
+    def standardization(self, axis: Any = -1, epsilon: float = 1e-3) -> str:
+        shape = self._sizes(axis)
+        gamma, beta = self.weights(*shape, fan_in=1), self.weights(*shape, fan_in=1)
+        return self.add("LayerNormalization", arrays=(gamma, beta), axis=axis, epsilon=epsilon)
+
+    def _sizes(self, axis: Any) -> Shape:
+        """Of Keras' axis or axes of the last layer; the batch is 0."""
+        return tuple(self.last.shape[one - (one > 0)] for one in (axis if isinstance(axis, list) else [axis]))
 
     def bias(self, count: int) -> Array:
         return (self.random.normal(size=count) * 0.3 * self.spread).astype(np.float32)
@@ -180,11 +189,13 @@ def _padding(builder: Builder, draw: st.DrawFn) -> None:
 
 
 def _simple(builder: Builder, draw: st.DrawFn) -> None:
-    kind = draw(st.sampled_from(["relu", "normalization", "rescaling", "dense", "softmax"]))
+    kind = draw(st.sampled_from(["relu", "normalization", "standardization", "rescaling", "dense", "softmax"]))
     if kind == "relu":
         builder.add("ReLU", max_value=draw(st.sampled_from([None, 6.0, 0.5])))
     elif kind == "normalization":
         builder.normalization()
+    elif kind == "standardization":
+        builder.standardization(epsilon=draw(st.sampled_from([1e-3, 0.0, 100.0])))
     elif kind == "rescaling":
         builder.add("Rescaling", scale=draw(st.floats(-2, 2, width=32)), offset=draw(st.floats(-2, 2, width=32)))
     elif kind == "dense":

@@ -1,14 +1,17 @@
-"""Plain C of the layers that move or spread numbers in a plane."""
+"""Plain C of the layers that move or spread numbers in a plane, and of those that standardize them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers.layer_normalization import LayerNormalization
 from mcusim.layers.planes import NO_PADDING
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined
 from mcusim.layers.transposed_convolution import TransposedConvolution
@@ -20,6 +23,13 @@ def _bilinear_up_sampling(layer: BilinearUpSampling, inputs: Inputs) -> LayerCod
     fields: Fields = {"input_height": height, "input_width": width, "channels": channels}
     fields |= {"size_height": layer.size[0], "size_width": layer.size[1]}
     return one("bilinear_up_sampling", fields | ({} if layer.averaging is None else layer.averaging.fields()))
+
+
+def _layer_normalization(layer: LayerNormalization, inputs: Inputs) -> LayerCode:
+    elements = len(layer.kernel)
+    own = {"epsilon": np.float32(layer.epsilon)} if layer.standardizing is None else layer.standardizing.fields()
+    fields: Fields = {"rows": layer.elements // elements, "elements": elements, **own}
+    return weighted_sum(layer, "layer_normalization", fields)
 
 
 def _strided_copy(layer: StridedCopy, inputs: Inputs) -> LayerCode:
@@ -39,6 +49,7 @@ def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> Lay
 
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     BilinearUpSampling: _bilinear_up_sampling,
+    LayerNormalization: _layer_normalization,
     StridedCopy: _strided_copy,
     TransposedConvolution: _transposed_convolution,
 }

@@ -11,6 +11,7 @@ from mcusim.layers.convert import Convert
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
+from mcusim.layers.layer_normalization import LayerNormalization
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
@@ -29,6 +30,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Convert,
     Convolution,
     Dense,
+    LayerNormalization,
     MaxPooling,
     ReLU,
     Reshape,

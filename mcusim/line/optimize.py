@@ -22,6 +22,7 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR
 
 Merge = Callable[[Layer, Layer], "Layer | None"]
@@ -29,9 +30,9 @@ Merge = Callable[[Layer, Layer], "Layer | None"]
 
 def optimize(graph: Graph) -> Graph:
     """The same model with fewer layers. A softmax at its end stays: whether it is needed is the task's business."""
-    for merge in (merge_padding, merge_normalization, merge_relu):
+    for merge in (merge_padding, merge_normalization):
         graph = merge_pairs(graph, merge)
-    return graph
+    return merge_pairs(fold_scaling(graph), merge_relu)
 
 
 def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:

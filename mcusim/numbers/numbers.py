@@ -192,6 +192,17 @@ class Softmaxing(Protocol):
         """uint16 by role."""
 
 
+class Standardizing(Protocol):
+    """Rows of stored numbers -> integers of `numbers` with mean 0 and deviation 1."""
+
+    @property
+    def numbers(self) -> Numbers: ...
+    def apply(self, x: Array) -> Array:
+        """(rows, elements), not stored: wider than the input may be."""
+
+    def fields(self) -> Fields: ...
+
+
 class Scheme(Protocol):
     """How scales are chosen. Its text is the `scheme` of a Graph."""
 
@@ -212,3 +223,5 @@ class Scheme(Protocol):
         """`most`: elements in a window, at most. Without `values` means have the input's numbers."""
 
     def softmax(self, entry: Numbers) -> Softmaxing: ...
+    def standardizing(self, entry: Numbers, count: int, epsilon: float) -> Standardizing | None:
+        """Of rows of `count` numbers; `epsilon` is added to their variance. None where its sums need too many bits."""

@@ -15,6 +15,7 @@ import numpy as np
 from mcusim.numbers.formats import MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
 from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding
+from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 
@@ -210,6 +211,11 @@ class PowerOfTwoScheme:
     def softmax(self, entry: Numbers) -> TableSoftmax:
         out = Format(self.bits, self.bits - 1) if self.fraction is None else Format(self.bits, self.fraction)
         return TableSoftmax(_format(entry), out)
+
+    def standardizing(self, entry: Numbers, count: int, epsilon: float) -> RootStandardizing | None:
+        have, numbers = _format(entry), format_for(math.sqrt(count - 1), STANDARD_BITS)
+        found = scales(count, have.bits, have.fraction, epsilon)
+        return found and RootStandardizing(count, *found, numbers.fraction, self.rounding, numbers)
 
 
 def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> PowerOfTwoScheme:

@@ -36,6 +36,11 @@ def _shuffle(b: Builder) -> None:
     b.add("Reshape", target_shape=(4, 3, 6))
 
 
+def _grouped(b: Builder) -> None:
+    channels = b.last.shape[-1]
+    b.add("GroupNormalization", groups=3, arrays=(b.weights(channels, fan_in=1), b.bias(channels)))
+
+
 CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Dense": ((7,), lambda b: b.dense(5, activation="relu")),
     "Dense on planes": ((5, 3), lambda b: b.dense(4)),
@@ -69,6 +74,13 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "GlobalAveragePooling2D": ((3, 4, 3), lambda b: b.add("GlobalAveragePooling2D")),
     "BatchNormalization": ((4, 3), lambda b: b.normalization()),
     "Rescaling": ((4, 3), lambda b: b.add("Rescaling", scale=0.7, offset=-0.2)),
+    "BatchNormalization of rows": ((4, 3), lambda b: b.normalization(axis=[1])),
+    "LayerNormalization": ((4, 3), lambda b: b.standardization()),
+    "LayerNormalization of planes": ((4, 3, 2), lambda b: b.standardization(axis=[2, 3], epsilon=1.0)),
+    "LayerNormalization of vectors": ((31,), lambda b: b.standardization(epsilon=0.0)),
+    "GroupNormalization": ((4, 3, 6), _grouped),
+    "Normalization": ((4, 3), lambda b: b.add("Normalization", mean=[1.0, -2.0, 0.5], variance=[4.0, 1.0, 0.2])),
+    "Normalization back": ((4, 3), lambda b: b.add("Normalization", axis=None, mean=0.5, variance=2.0, invert=True)),
     "ReLU": ((4, 3), lambda b: b.add("ReLU")),
     "ReLU6": ((4, 3), lambda b: b.add("ReLU", max_value=0.6)),
     "Activation": ((4, 3), lambda b: b.add("Activation", activation="relu6")),

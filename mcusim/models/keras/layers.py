@@ -10,16 +10,14 @@ import numpy as np
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.add import Add
-from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import MOST_AXES
-from mcusim.models.keras import spatial, windows, wrappers
+from mcusim.models.keras import normalizations, spatial, windows, wrappers
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
-from mcusim.system.arrays import Array
 
 Converter = Callable[[KerasLayer], list[Layer]]  # the last of the layers is the output
 
@@ -114,50 +112,19 @@ def _reshape(keras: KerasLayer) -> list[Layer]:
     return [Reshape(name=keras.name, inputs=keras.inputs, shape=tuple(shape))]
 
 
-def _batch_normalization(keras: KerasLayer) -> list[Layer]:
-    """w = gamma / sqrt(variance + epsilon), b = beta - mean w (section 5.7 of the MicroAI paper)."""
-    axis = keras.config["axis"]
-    axis = axis[0] if isinstance(axis, (list, tuple)) else axis
-    if axis not in (-1, len(keras.shape)):
-        raise keras.refused(f"works on axis {axis}", "use the last axis (channels last)")
-    arrays = [keras.weight(i).astype(np.float64) for i in range(len(keras.arrays))]
-    gamma = arrays.pop(0) if keras.config["scale"] else 1.0
-    beta = arrays.pop(0) if keras.config["center"] else 0.0
-    mean, variance = arrays
-    if (variance + keras.config["epsilon"] <= 0).any():
-        raise keras.refused("has a negative variance", "train it again")
-    scale = gamma / np.sqrt(variance + keras.config["epsilon"])
-    return _scaled(keras, scale.astype(np.float32), (beta - mean * scale).astype(np.float32))
-
-
-def _rescaling(keras: KerasLayer) -> list[Layer]:
-    channels = keras.shape[-1]
-    try:
-        scale, offset = (np.asarray(keras.config[key], np.float32) for key in ("scale", "offset"))
-        return _scaled(keras, np.broadcast_to(scale, channels).copy(), np.broadcast_to(offset, channels).copy())
-    except (TypeError, ValueError):
-        hint = "use one number, or one for each channel"
-        raise keras.wrong(f"scale and offset do not fit {channels} channels", hint) from None
-
-
-def _scaled(keras: KerasLayer, scale: Array, offset: Array) -> list[Layer]:
-    return [BatchNormalization(name=keras.name, inputs=keras.inputs, shape=keras.shape, kernel=scale, bias=offset)]
-
-
 CONVERTERS: Mapping[str, Converter] = {
     "Activation": _activation,
     "Add": _add,
-    "BatchNormalization": _batch_normalization,
     "Concatenate": _concatenate,
     "Dense": _activated(windows.dense),
     "Flatten": _reshape,
     "ReLU": _relu,
-    "Rescaling": _rescaling,
     "Reshape": _reshape,
     "Softmax": _softmax,
     **{name: _activated(convert) for name, convert in windows.CONVOLUTIONS.items()},
     **windows.POOLINGS,
     **windows.PADDINGS,
+    **normalizations.CONVERTERS,
     **{name: _activated(convert) for name, convert in spatial.TRANSPOSED.items()},
     **spatial.MOVING,
     "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),
