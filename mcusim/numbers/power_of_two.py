@@ -7,6 +7,7 @@ could overflow for some input gets fewer fraction bits in its weights, or, where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
