@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.input import Input
+from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS
 from mcusim.system.arrays import Array
@@ -188,8 +189,13 @@ def _padding(builder: Builder, draw: st.DrawFn) -> None:
     builder.add(f"ZeroPadding{rank}D", padding=draw(ends) if rank == 1 else (draw(ends), draw(ends)))
 
 
+# e**x of extreme weights is infinity, and what comes of two of these depends on the order of sums.
+FUNCTIONS = [name for name in ACTIVATIONS if name not in ("linear", "softmax", "exponential")]
+
+
 def _simple(builder: Builder, draw: st.DrawFn) -> None:
-    kind = draw(st.sampled_from(["relu", "normalization", "standardization", "rescaling", "dense", "softmax"]))
+    kinds = ["relu", "normalization", "standardization", "rescaling", "dense", "softmax", "function"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "relu":
         builder.add("ReLU", max_value=draw(st.sampled_from([None, 6.0, 0.5])))
     elif kind == "normalization":
@@ -200,6 +206,8 @@ def _simple(builder: Builder, draw: st.DrawFn) -> None:
         builder.add("Rescaling", scale=draw(st.floats(-2, 2, width=32)), offset=draw(st.floats(-2, 2, width=32)))
     elif kind == "dense":
         builder.dense(draw(st.integers(1, 4)), activation="relu")
+    elif kind == "function":
+        builder.add("Activation", activation=draw(st.sampled_from(FUNCTIONS)))
     else:
         builder.add("Softmax", axis=-1)
 

@@ -19,6 +19,8 @@ static inline number_t nn_largest(const number_t *input, int channels)
 }
 
 #if NN_NUMBER_BITS == 0
+#include "functions.h"
+
 NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const nn_softmax_t p)
 {
     for (int row = 0; row < p.rows; row++) {

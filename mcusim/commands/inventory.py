@@ -33,10 +33,11 @@ def datasets() -> None:
 @click.command()
 def layers() -> None:
     """Keras layers and activations that have a kernel."""
-    from mcusim.models.keras.layers import ACTIVATIONS, IDENTITIES, KERAS_NAMES
+    from mcusim.models.keras.activations import ACTIVATIONS
+    from mcusim.models.keras.layers import IDENTITIES, KERAS_NAMES
 
     rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
-    rows = [(name, ", ".join([*ACTIVATIONS, "softmax"]) if name == "Activation" else note) for name, note in rows]
+    rows = [(name, ", ".join(ACTIVATIONS) if name == "Activation" else note) for name, note in rows]
     print_table(("layer", ""), rows)
 
 

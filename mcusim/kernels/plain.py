@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels import plain_spatial
+from mcusim.kernels import plain_pointwise, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
@@ -139,5 +139,6 @@ _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     Reshape: _reshape,
     Softmax: _softmax,
     ZeroPadding: _zero_padding,
+    **plain_pointwise.CODE,
     **plain_spatial.CODE,
 }

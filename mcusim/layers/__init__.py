@@ -12,6 +12,7 @@ from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.layers.layer_normalization import LayerNormalization
+from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
@@ -32,6 +33,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Dense,
     LayerNormalization,
     MaxPooling,
+    Pointwise,
     ReLU,
     Reshape,
     Softmax,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.numbers.integers import exponential
+from mcusim.numbers.float_functions import exponential
 from mcusim.numbers.numbers import Numbers, Range, Scheme, Softmaxing
 from mcusim.system.arrays import Array
 

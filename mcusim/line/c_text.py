@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ def c_names(names: Iterable[str], prefix: str = "layer") -> dict[str, str]:
 def literal(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return floating(float(value))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f".{name} = {literal(member)}" for name, member in value.items()) + "}"
     if isinstance(value, tuple):
         return "{" + ", ".join(map(str, value)) + "}"
     return str(value)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcusim.numbers.formats import Format, format_for, parse_format
-from mcusim.numbers.integers import average, exponential, rounding_term, shift_left
+from mcusim.numbers.integers import average, rounding_term, shift_left
 from mcusim.numbers.numbers import LINEAR, RELU, Activation, Range, Rounding
 from mcusim.numbers.power_of_two import PowerOfTwoScheme, Shift
 from mcusim.system.arrays import Array
@@ -83,21 +83,6 @@ def test_shift_agrees(tmp_path: Path) -> None:
     got = np.frombuffer(compiled(tmp_path, 16, body), np.int32).reshape(len(x), -1)
     expected = np.stack([shift_left(x, shift) for shift in range(-31, 16)], axis=1)
     np.testing.assert_array_equal(got, expected)
-
-
-def test_the_exponential_gives_the_same_bits_and_is_accurate(tmp_path: Path) -> None:
-    x = -np.concatenate([np.linspace(0, 90, 100_001), np.logspace(-30, 3, 1000), [0.0, 87.0]]).astype(np.float32)
-    body = """
-    float x;
-    while (fread(&x, sizeof x, 1, stdin) == 1) {
-        const float y = nn_exponential(x);
-        fwrite(&y, sizeof y, 1, stdout);
-    }"""
-    got = np.frombuffer(compiled(tmp_path, 0, body, x.tobytes()), np.float32)
-    np.testing.assert_array_equal(got, exponential(x))
-    inside = x > -80
-    np.testing.assert_allclose(got[inside], np.exp(x[inside].astype(np.float64)), rtol=1e-5)
-    assert exponential(np.zeros(1, np.float32))[0] == pytest.approx(1, abs=2e-7)
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,13 @@ def test_a_layer(tree: Tree) -> None:
     tree.edit(PLAIN, "def _reshape", CODE)
     tree.edit(PLAIN, "    ReLU: _relu,", "    ReLU: _relu, Negate: _negate,")
     tree.edit(KERAS, "def _reshape", CONVERTER)
-    tree.edit(KERAS, '    "ReLU": _relu,', '    "ReLU": _relu, "Negate": _negate,')
+    tree.edit(KERAS, '    "Reshape": _reshape,', '    "Reshape": _reshape, "Negate": _negate,')
     for path in (LAYERS, PLAIN, KERAS):
-        tree.imported(path, "from mcusim.layers.relu", f"{IMPORT}from mcusim.layers.relu")
+        tree.imported(path, "from mcusim.layers.reshape", f"{IMPORT}from mcusim.layers.reshape")
     tree.line(
         "tests/layers/test_layers.py", '    "ReLU":', '    "Negate": ((4, 3), lambda b: b.add("Negate")), "ReLU":'
     )
-    tree.line(GRAPHS, 'sampled_from(["relu",', 'sampled_from(["negate", "relu",')
+    tree.line(GRAPHS, 'kinds = ["relu",', 'kinds = ["negate", "relu",')
     tree.edit(GRAPHS, '    else:\n        builder.add("Softmax",', MOVE)
     tree.test("tests/layers", "tests/kernels", "-k", "Negate or every_layer or negate")
     assert tree.touched() == (4, 1)

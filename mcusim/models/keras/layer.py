@@ -26,6 +26,7 @@ class KerasLayer:
     arrays: tuple[Array, ...]
     inputs: tuple[str, ...]
     shapes: tuple[Shape, ...]
+    keras_version: str = ""  # that wrote the file, where it says so
 
     @property
     def shape(self) -> Shape:

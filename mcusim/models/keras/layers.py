@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Layer, Shape
+from mcusim.graph import Layer
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import MOST_AXES
-from mcusim.models.keras import normalizations, spatial, windows, wrappers
+from mcusim.models.keras import activations, normalizations, spatial, windows, wrappers
+from mcusim.models.keras.activations import activation_layers, activation_name
 from mcusim.models.keras.layer import KerasLayer
-from mcusim.numbers.numbers import LINEAR, RELU, Activation
 
 Converter = Callable[[KerasLayer], list[Layer]]  # the last of the layers is the output
 
-ACTIVATIONS = {"linear": LINEAR, "relu": RELU, "relu6": Activation(relu=True, ceiling=6.0)}
 # Nothing at inference.
 IDENTITIES = (
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
@@ -29,45 +26,16 @@ IDENTITIES = (
 )
 
 
-def activation_layers(
-    keras: KerasLayer, activation: Any, name: str, inputs: tuple[str, ...], shape: Shape
-) -> list[Layer]:
-    """The layer for an activation's name; none for `linear`."""
-    if activation == "softmax":
-        return [Softmax(name=name, inputs=inputs, shape=shape)]
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        hint = "supported activations: " + ", ".join([*ACTIVATIONS, "softmax"])
-        raise keras.wrong(f"activation {activation!r} has no kernel", hint)
-    if ACTIVATIONS[activation] == LINEAR:
-        return []
-    return [ReLU(name=name, inputs=inputs, shape=shape, activation=ACTIVATIONS[activation])]
-
-
 def _activated(convert: Callable[[KerasLayer], list[Layer]]) -> Converter:
     """With the `activation=...` of a Keras layer as a layer of its own, to be fused by `optimize`."""
 
     def converted(keras: KerasLayer) -> list[Layer]:
         layers = convert(keras)
-        end, name = layers[-1], keras.config.get("activation") or "linear"
-        return [*layers, *activation_layers(keras, name, f"{end.name}_{name}", (end.name,), end.shape)]
+        end, activation = layers[-1], keras.config.get("activation")
+        name = f"{end.name}_{activation_name(activation)}"
+        return [*layers, *activation_layers(keras, activation, name, (end.name,), end.shape)]
 
     return converted
-
-
-def _activation(keras: KerasLayer) -> list[Layer]:
-    return activation_layers(keras, keras.config["activation"], keras.name, keras.inputs, keras.shape)
-
-
-def _relu(keras: KerasLayer) -> list[Layer]:
-    slope = keras.config.get("negative_slope", keras.config.get("alpha", 0.0)) or 0.0
-    if slope or keras.config.get("threshold"):
-        hint = "use ReLU with negative_slope=0 and threshold=0"
-        raise keras.wrong("a negative slope or threshold is not supported", hint)
-    ceiling = keras.config.get("max_value")
-    if ceiling is not None and not 0 < ceiling < float("inf"):
-        raise keras.wrong(f"max_value is {ceiling}", "use a positive ceiling")
-    activation = Activation(relu=True, ceiling=None if ceiling is None else float(ceiling))
-    return [ReLU(name=keras.name, inputs=keras.inputs, shape=keras.shape, activation=activation)]
 
 
 def _softmax(keras: KerasLayer) -> list[Layer]:
@@ -113,12 +81,10 @@ def _reshape(keras: KerasLayer) -> list[Layer]:
 
 
 CONVERTERS: Mapping[str, Converter] = {
-    "Activation": _activation,
     "Add": _add,
     "Concatenate": _concatenate,
     "Dense": _activated(windows.dense),
     "Flatten": _reshape,
-    "ReLU": _relu,
     "Reshape": _reshape,
     "Softmax": _softmax,
     **{name: _activated(convert) for name, convert in windows.CONVOLUTIONS.items()},
@@ -128,5 +94,6 @@ CONVERTERS: Mapping[str, Converter] = {
     **{name: _activated(convert) for name, convert in spatial.TRANSPOSED.items()},
     **spatial.MOVING,
     "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),
+    **activations.CONVERTERS,
 }
 KERAS_NAMES = tuple(sorted({*CONVERTERS, *IDENTITIES, "InputLayer"}))
