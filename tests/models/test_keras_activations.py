@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.models.keras.activations import ACTIVATIONS, chosen_activation
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.functions import Function
 from mcusim.system.errors import ModelError
+from tests.live_keras import graph_of
 
 pytestmark = pytest.mark.train
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
@@ -28,12 +28,6 @@ EXTREME = np.concatenate(
         np.logspace(-8, 1.9, 13),
     ]
 ).astype(np.float32)
-
-
-def graph_of(model: Any) -> Graph:
-    from mcusim.models.keras.reader import from_keras
-
-    return from_keras(model)
 
 
 def check(layer: Any) -> None:
