@@ -68,7 +68,7 @@ def mismatches_of(case: Any, outputs: str) -> int:
 
 
 def accuracy_of(case: Any, outputs: str) -> float:
-    """Share of samples whose largest answer is that of the label."""
+    """Share of samples that the answer decides to be of the label's class."""
     got = _read(case, Path(outputs))
     return sum(_class(case, one) == label for one, label in zip(got, case.labels)) / len(case.labels)  # noqa: B905
 
@@ -85,6 +85,8 @@ def _read(case: Any, path: Path) -> list[list[float]]:
 
 def _class(case: Any, numbers: list[float]) -> int:
     deciding = numbers[: case.outputs]
+    if case.threshold is not None:
+        return int(deciding[0] > case.threshold)
     return deciding.index(max(deciding))
 
 

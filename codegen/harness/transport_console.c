@@ -39,14 +39,19 @@ static _Noreturn void end_of_line(void)
     }
 }
 
-/* The largest number of the deciding output; of equal ones the first. */
+/* The largest number of the deciding output; of equal ones the first. An only one decides class 1 above a threshold. */
 static uint32_t decided_class(const answer_t *answer)
 {
+#ifdef THRESHOLD
+    const float number = (float)DECIDING(answer)[0];
+    return number > THRESHOLD ? 1u : 0u;
+#else
     uint32_t best = 0;
     for (uint32_t i = 1; i < CLASSES; i++) {
         best = DECIDING(answer)[i] > DECIDING(answer)[best] ? i : best;
     }
     return best;
+#endif
 }
 
 void transport_open(void)

@@ -21,7 +21,7 @@ from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import Model
+from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.line.build import Firmware
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.front import Generated, generate
@@ -214,7 +214,9 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         bench.watcher.stage(f"reading {model.name}")
         source = bench.stages.read_model(path, model.name)
         there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
-        fitted = fit(source.graph, there, chosen.scoring)
+        # Of random samples no score means anything: nothing is guessed.
+        choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")
+        fitted = fit(source.graph, there, choice)
         dataset = fitted.dataset
         source = replace(source, graph=drop_softmax(source.graph, keep=fitted.exact))
         source = normalize(source, chosen.dataset.normalize, dataset.x_train)

@@ -18,12 +18,16 @@ from mcusim.datasets.sampling import choose
 from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.engines.renode.process import overlay
 from mcusim.experiment.case import Case
+from mcusim.graph import Tensor
 from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
+from mcusim.line.fit import Fitted
+
 from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.records import fields_of
+from mcusim.tasks.classification import above, threshold
 from mcusim.tasks.classification import decided as decided_by
 from mcusim.tasks.task import Answers
 from mcusim.timing.timing import Timing
@@ -47,7 +51,8 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     what = f"the test set of {setting.experiment.name}, run on {board.name}"
     program, library, built = model.generated.program, model.generated.library, setting.out / case.id
     deciding = output_members(program)[program.outputs[0].name] if is_record(program) else ""
-    console = make_console(library, board, model.inputs[chosen], what, built, deciding)
+    limit = threshold_of(model.origin.fitted, program.outputs[0])
+    console = make_console(library, board, model.inputs[chosen], what, built, deciding, limit)
     firmware = bench.stages.make_firmware(library, RENODE, board, built)
     described = overlay(platform, timing.cycles_per_instruction if timing else None)
 
@@ -95,6 +100,7 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         "input_bytes": model.inputs[0].nbytes,
         "outputs": output.elements,
         "number": output.dtype.name,
+        "threshold": threshold_of(model.origin.fitted, output),
         "answer": layout(model.generated.program.answer_dtype),
         "accuracy": judge.score(Answers(real, labels)).accuracy,
         "labels": None if labels is None else labels.tolist(),
@@ -107,6 +113,22 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
         },
         "scripts": str(RENODE_SCRIPTS),
     }
+
+
+def threshold_of(fitted: Fitted, output: Tensor) -> float | None:
+    """The largest number of the first output that does not decide class 1, as the firmware computes it.
+
+    None where it has several, of which the largest decides.
+    """
+    if output.elements > 1:
+        return None
+    limit = threshold(next(iter(fitted.judges.values())).asked)
+    if output.numbers is None:
+        return float(np.float32(limit))
+    span = np.iinfo(output.dtype)
+    every = np.arange(span.min, span.max + 1).astype(output.dtype)
+    below = every[above(output.numbers.decode(every)[:, np.newaxis], limit) == 0]
+    return float(below[-1]) if len(below) else float(span.min - 1)
 
 
 def layout(dtype: np.dtype[Any]) -> str:

@@ -103,8 +103,12 @@ def _rule(asked: Asked) -> list[str]:
         return []
     limit = threshold(asked)
     what = "the sigmoid's output" if asked.end in PROBABILITIES else "the output, taken for a logit,"
-    more = f", a probability of {1 / (1 + np.exp(-limit)):.3g}" if limit and asked.end not in PROBABILITIES else ""
+    more = f", a probability of {_sigmoid(limit):.3g}" if limit and asked.end not in PROBABILITIES else ""
     return [f"class 1 is decided where {what} is above {limit:g}{more} ([task] threshold)"]
+
+
+def _sigmoid(x: float) -> float:
+    return float(1 / (1 + np.exp(-max(min(x, 500.0), -500.0))))
 
 
 def threshold(asked: Asked) -> float:

@@ -20,7 +20,7 @@ def claim(asked: Asked) -> str | None:
     if targets is None or asked.classes or targets.dtype.kind not in "buif" or targets.size != _wanted(asked):
         return None
     kind = "whole numbers" if are_whole(targets) else "real numbers"
-    return f"{kind} as targets, one for each of {asked.elements} output{'s' if asked.elements > 1 else ''}"
+    return f"targets are {kind}, as many as outputs ({asked.elements})"
 
 
 def labels(asked: Asked) -> Labels:
@@ -103,10 +103,7 @@ FIGURES: tuple[Row, ...] = (
         "scores.r2",
         "regression: R2, the share of the targets' variance that is explained, mean over outputs whose targets vary; "
         "null when none does",
-        unit="share",
         word="R2",
-        heading="R2",
-        show="{:.4f}".format,
         better="higher",
         budget=Budget("r2_min", "share", lacks="R2", doc="R2: 0.9", wanted="a number from 0 to 1, for example 0.9"),
     ),

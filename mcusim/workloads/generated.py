@@ -10,7 +10,7 @@ from mcusim.boards.board import Board, MemoryMap
 from mcusim.cores import core_of
 from mcusim.engines.engine import Facts
 from mcusim.line.build import HARNESS, SCRIPT, Firmware, Target, build
-from mcusim.line.c_text import number_lines, plain_comment
+from mcusim.line.c_text import floating, number_lines, plain_comment
 from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
@@ -75,18 +75,26 @@ def _target(board: Board) -> Target:
 
 
 def make_console(
-    library: Sources, board: Board, samples: Array, what: str, folder: Path, deciding: str = ""
+    library: Sources,
+    board: Board,
+    samples: Array,
+    what: str,
+    folder: Path,
+    deciding: str = "",
+    threshold: float | None = None,
 ) -> Firmware:
     """A firmware for `board` that shows on its console what the model makes of `samples`, raw numbers.
 
-    `what` names them in a comment. `deciding`: the member of model_output_t that decides the class, where there is one.
-    Raises ConfigurationError for a board without a console.
+    `what` names them in a comment. `deciding`: the member of model_output_t that decides the class, where there is one;
+    `threshold`: of an output of one number, which decides class 1 above it. Raises ConfigurationError for a board
+    without a console.
     """
     if board.console is None:
         raise ConfigurationError(f"board {board.name!r} names no console", hint="add [console] to its file")
     columns = fields_of(samples).values()
+    told = {"deciding": deciding, "threshold": None if threshold is None else floating(threshold)}
     lines = [[number_lines(column[index]) for column in columns] for index in range(len(samples))]
-    text = render("samples.h.j2", count=len(samples), what=plain_comment(what), samples=lines, deciding=deciding)
+    text = render("samples.h.j2", count=len(samples), what=plain_comment(what), samples=lines, **told)
     sources = _on_board(library, board, board.memory, _CONSOLE).merged(Sources({f"{HARNESS}/samples.h": text}))
     return build(sources, _target(board), folder)
 

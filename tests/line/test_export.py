@@ -12,14 +12,27 @@ import pytest
 
 from mcusim.boards.load import load_board
 from mcusim.commands import cli
+from mcusim.datasets.dataset import Dataset
 from mcusim.engines.qemu import engine as qemu
 from mcusim.experiment.read import read_experiment
 from mcusim.line.build import read_firmware
+from mcusim.line.emit import emit_library
+from mcusim.line.export import threshold_of
+from mcusim.line.fit import Fitted
+from mcusim.line.lower import lower
+from mcusim.line.quantize import quantize
+from mcusim.numbers.formats import Format
+from mcusim.graph import Tensor
+from mcusim.tasks import judge_of
+from mcusim.workloads.generated import make_console
+from tests.graphs import Builder
 from tests.jobs import run
+from tests.tasks.asking import asked
 
 ROOT = Path(__file__).parents[2]
 DIGITS = str(ROOT / "examples" / "digits")
 BOARDS = read_experiment(Path(DIGITS) / "experiment.toml").target.boards
+DATA = Dataset("mine", None, None, np.zeros((1, 2), np.float32), None)
 pytestmark = [pytest.mark.train, pytest.mark.arm]
 
 
@@ -94,3 +107,29 @@ def test_what_cannot_be_exported(out: Path, tmp_path: Path, capsys: pytest.Captu
     board.write_text(re.sub(r"\[renode\]\n.*\n", "", text), encoding="utf-8")
     assert cli.execute(["export", DIGITS, "--board", str(board), "--out", str(out)]) == 2
     assert "board 'mine' names no Renode platform" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", [-1e9, -0.7, 0.0, 0.3, 0.5, 1e9])
+@pytest.mark.parametrize("data_type", ["float32", "int8", "int16"])
+def test_the_firmware_decides_by_raw_numbers_as_the_task_by_real_ones(limit: float, data_type: str) -> None:
+    numbers = {"float32": None, "int8": Format(8, 6), "int16": Format(16, 9)}[data_type]
+    output = Tensor(name="", shape=(1,), numbers=numbers)
+    judge = judge_of(asked(1, [0, 1], threshold=limit))
+    found = threshold_of(Fitted(DATA, {"": judge}), output)
+    span = np.iinfo(output.dtype) if numbers else None
+    raw = np.arange(span.min, span.max + 1).astype(output.dtype) if span else np.float32([-1, -0.7, 0, 0.3, 0.5, 2])
+    real = numbers.decode(raw) if numbers else raw
+    assert found is not None and (raw > found).tolist() == (real > np.float32(limit)).tolist()
+    assert threshold_of(Fitted(DATA, {"": judge}), Tensor(name="", shape=(2,), numbers=numbers)) is None
+
+
+def test_the_console_of_a_binary_classifier_shows_its_decisions(tmp_path: Path) -> None:
+    """Built without a warning; and the number that it compares with is that of case.json."""
+    builder = Builder((2,))
+    builder.add("Dense", units=1, arrays=(builder.weights(2, 1, fan_in=2), np.zeros(1, np.float32)))
+    samples = builder.random.normal(size=(20, 2)).astype(np.float32)
+    program = lower(quantize(builder.graph(), samples, "int8"))
+    board = load_board(BOARDS[0])
+    raw = program.inputs[0].numbers.encode(samples, "nearest")  # type: ignore[union-attr]
+    make_console(emit_library(program, {}), board, raw[:3], "three", tmp_path, threshold=-3.0)
+    assert "#define THRESHOLD (-3.0f)" in next(tmp_path.rglob("samples.h")).read_text()
