@@ -22,7 +22,6 @@ from mcusim.graph import Tensor
 from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
 from mcusim.line.fit import Fitted
-
 from mcusim.system.arrays import Array
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError

@@ -49,10 +49,7 @@ def score(asked: Asked, answers: Answers) -> Scores:
     if answers.samples is None:
         return Scores()
     scores = reconstruction_errors(answers.samples, answers.outputs)
-    numbers: dict[str, float | None] = {
-        "anomaly_score_mean": float(scores.mean()) if len(scores) else None,
-        "score_correlation": None,
-    }
+    numbers: dict[str, float | None] = {"anomaly_score_mean": float(scores.mean()) if len(scores) else None}
     if answers.of_float is not None:
         of_float = reconstruction_errors(answers.samples, answers.of_float)
         numbers["score_correlation"] = correlation(scores, of_float)

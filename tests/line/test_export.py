@@ -15,6 +15,7 @@ from mcusim.commands import cli
 from mcusim.datasets.dataset import Dataset
 from mcusim.engines.qemu import engine as qemu
 from mcusim.experiment.read import read_experiment
+from mcusim.graph import Tensor
 from mcusim.line.build import read_firmware
 from mcusim.line.emit import emit_library
 from mcusim.line.export import threshold_of
@@ -22,7 +23,6 @@ from mcusim.line.fit import Fitted
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
 from mcusim.numbers.formats import Format
-from mcusim.graph import Tensor
 from mcusim.tasks import judge_of
 from mcusim.workloads.generated import make_console
 from tests.graphs import Builder
