@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ LARGEST_BYTES = (
 )  # of all arrays that are read, with their copies in float32: the rest of the line needs as much
 MOST_ARRAYS = 1000
 LONGEST_REASON = 200
+# NumPy gives a header, which is a Python literal, to Python's own parser.
+UNREADABLE = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, OverflowError)
 
 
 @contextmanager
@@ -93,9 +96,12 @@ def _needed_bytes(archive: zipfile.ZipFile, entry: str, name: str) -> int:
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     is_old = np.lib.format.read_magic(file) == (1, 0)
     read_header = np.lib.format.read_array_header_1_0 if is_old else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    try:
+        shape, _, dtype = read_header(file)
+    except UNREADABLE:
+        raise ValueError("the header of an array is unreadable") from None
     if any(size < 0 for size in shape):
-        raise ValueError(f"shape {shape}")
+        raise ValueError(f"an array of shape {shape}")
     return shape, dtype
 
 

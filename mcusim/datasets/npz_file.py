@@ -26,6 +26,7 @@ from mcusim.system.errors import DataError, suggestion
 from mcusim.system.records import records_of
 
 LARGEST_SAMPLE_RANK = 3
+LONGEST_CLASS = 100  # characters of a name
 
 
 def load(path: Path) -> Dataset:
@@ -194,11 +195,12 @@ def _names(names: Array, key: str) -> tuple[str, ...]:
 
 
 def _checked(found: tuple[str, ...], what: str) -> tuple[str, ...]:
-    if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not all(map(is_printable, found)):
-        hint = f"give 2 to {MOST_CLASSES:,}, all different"
-        raise DataError(f"{len(found)} {what}: {', '.join(map(repr, found[:5]))}", hint=hint)
+    if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not all(map(_is_a_name, found)):
+        told = ", ".join(repr(name[:LONGEST_CLASS]) for name in found[:5])
+        hint = f"give 2 to {MOST_CLASSES:,}, all different, of at most {LONGEST_CLASS} characters that can be printed"
+        raise DataError(f"{len(found)} {what}: {told}", hint=hint)
     return found
 
 
-def is_printable(name: str) -> bool:
-    return bool(name) and name.isprintable()
+def _is_a_name(name: str) -> bool:
+    return 0 < len(name) <= LONGEST_CLASS and name.isprintable()

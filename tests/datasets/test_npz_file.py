@@ -118,6 +118,7 @@ REFUSED = {
         "'y_train' holds label 9223372036854775808",
     ),
     "same name twice": ({"classes": np.array(["a", "a", "b"])}, "3 classes: 'a', 'a', 'b'"),
+    "a very long name": ({"classes": np.array(["a", "b", "c" * 101])}, "3 classes"),
     "unprintable name": ({"classes": np.array(["a", "b", "\x1b[31m"])}, "3 classes"),
     "classes as numbers": ({"classes": np.arange(3)}, "'classes' has type int64"),
     "groups of another length": ({"groups_train": np.arange(5)}, r"'groups_train' has shape \(5,\)"),
@@ -358,6 +359,36 @@ def test_a_header_that_claims_a_terabyte(file: Path) -> None:
             archive.writestr(name + ".npy", header.getvalue())
     with pytest.raises(DataError, match="claims 4,398,046,511,104 bytes"):
         npz_file.load(file)
+
+
+def written(shape: str, descr: str = "'<f4'") -> bytes:
+    """The head of an array whose header is this text, and a few numbers."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+
+
+HEADERS = {
+    "negative": written("(-1, 4)"),
+    "no end": written("(" * 9000),
+    "a power": written("(9**9**9,)"),
+    "more than can be counted": written(f"({2**62}, {2**62})"),
+    "no samples of very many": written(f"(0, {2**62})"),
+    "very many of nothing": written(f"({2**40},)", "'|V0'"),
+    "very many empty strings": written(f"({2**40},)", "'<U0'"),
+    "a type that is a string": written("(4, 1)", "'f' * 9"),
+    "a call": written("(4, 1)", "exec('1')"),
+    "records": written("(5,)", f"[('a', '<f4', ({2**28},))]"),
+    "of another version": b"\x93NUMPY\x09\x09" + bytes(64),
+}
+
+
+@pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
+def test_a_hostile_header(file: Path, content: bytes) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_test.npy", content)
+    with pytest.raises(DataError) as caught:
+        npz_file.load(file)
+    assert caught.value.hint and len(caught.value.what) < 300
 
 
 def test_more_than_can_be_kept_is_refused_by_its_header_alone(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
