@@ -10,6 +10,7 @@ import click
 
 from mcusim.commands import options
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.names import printable
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
@@ -17,23 +18,35 @@ if TYPE_CHECKING:
     from mcusim.engines.counts import Counts
     from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
+    from mcusim.workloads.foreign import ForeignElf
 
     Found = tuple[str, Recording, Board]  # title, what was counted, where
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
-LONGEST_S = 600.0  # an ELF may run
+STALL_S, LONGEST_STALL_S = 60.0, 86400.0  # a call of an ELF may take
 
 
 def clock(value: str) -> int:
     """`80MHz`, `48e6` or `48000000` -> Hz."""
-    match = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmg]?)(?:hz)?\s*", value, re.IGNORECASE)
+    match = re.fullmatch(r"\s*([0-9.]{1,20}(?:e[0-9]{1,2})?)\s*([kmg]?)(?:hz)?\s*", value, re.IGNORECASE | re.ASCII)
     try:
         hertz = round(float(match[1]) * HERTZ[match[2].lower()]) if match else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         hertz = 0
     if not 0 < hertz < 10**10:
         raise click.BadParameter(f"{value!r} is no clock: write for example 80MHz")
     return hertz
+
+
+def seconds(value: str) -> float:
+    """More than nothing, at most a day: never nan or inf."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= LONGEST_STALL_S:
+        raise click.BadParameter(f"{value!r} is no time: write seconds, for example 120")
+    return found
 
 
 @click.command()
@@ -58,6 +71,14 @@ def clock(value: str) -> int:
 )
 @click.option("--to", "end", metavar="SYMBOL", help="... to this symbol [until it returns].")
 @click.option(
+    "--stall",
+    "stall_s",
+    type=seconds,
+    default=str(STALL_S),
+    metavar="SECONDS",
+    help=f"ELF: how long one call, or the way to the first one, may take [{STALL_S:g}].",
+)
+@click.option(
     "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
 )
 @click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
@@ -73,6 +94,7 @@ def profile(
     start: str,
     end: str | None,
     calls: int,
+    stall_s: float,
     rows: int,
     disassembly: Path | None,
     stacks: Path | None,
@@ -86,11 +108,14 @@ def profile(
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
-    found = _of_elf(target, board, start, end, calls) if _is_elf(target) else _of_run(target, board, model, data_type)
+    if _is_elf(target):
+        found = _of_elf(target, board, start, end, calls, stall_s)
+    else:
+        found = _of_run(target, board, model, data_type)
     for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
-        click.echo(title)
+        click.echo(printable(title))
         click.echo(render.to_text(priced, where, rows=rows))
     if disassembly or stacks or speedscope:
         if len(found) > 1:
@@ -108,35 +133,39 @@ def _is_elf(path: Path) -> bool:
         return False
 
 
-def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int) -> list[Found]:
+def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int, stall_s: float) -> list[Found]:
     """The ELF file, run now."""
     import tempfile
 
     from mcusim.boards.load import load_board
     from mcusim.timing.recording import record
+    from mcusim.workloads.foreign import ForeignElf
 
     if board is None:
         hint = "add --board; mcusim boards lists them"
         raise ConfigurationError(f"{path.name!r} is a firmware: for which board?", hint=hint)
     chosen = load_board(board)
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        counts = _counts(path, chosen, start, end, calls, Path(folder))
+        counts = _counts(ForeignElf(path, start, end), chosen, calls, stall_s, Path(folder))
     return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
-def _counts(path: Path, board: Board, start: str, end: str | None, calls: int, folder: Path) -> Counts:
+def _counts(firmware: ForeignElf, board: Board, calls: int, stall_s: float, folder: Path) -> Counts:
     """From the first engine that runs a firmware of others."""
     from mcusim.engines import ENGINES
     from mcusim.engines.engine import Job, no_samples
-    from mcusim.workloads.foreign import ForeignElf
 
     engine = next(engine for engine in ENGINES.values() if engine.FACTS.foreign)
-    image = ForeignElf(path, start, end).image(engine.FACTS, board, folder)
-    job = Job(image, no_samples(), folder, board, stall_s=LONGEST_S, profile=True, calls=calls)
+    image = firmware.image(engine.FACTS, board, folder)
+    job = Job(image, no_samples(), folder, board, stall_s=stall_s, profile=True, calls=calls, tell=_tell)
     with engine.open(1) as ready:
         counts = ready.run(job).counts
     assert counts is not None  # of a job that profiles
     return counts
+
+
+def _tell(text: str) -> None:
+    click.echo(printable(text), err=True)
 
 
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:
@@ -168,10 +197,13 @@ def _parameters(chip: Chip) -> CoreParameters:
 
 
 def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
-    """The chip as if its flash always had these wait states."""
+    """The chip as if its flash always had these wait states; with 0 nothing waits, slow RAM neither."""
     if wait_states is None or chip.timing is None:
         return chip
-    timing = chip.timing.model_copy(update={"wait_states": wait_states, "wait_states_up_to_hz": []})
+    always = {"wait_states": wait_states, "wait_states_up_to_hz": []}
+    if wait_states == 0:
+        always["ram"] = [ram.model_copy(update={"wait_states": 0}) for ram in chip.timing.ram]
+    timing = chip.timing.model_copy(update=always)
     return chip.model_copy(update={"timing": timing})
 
 

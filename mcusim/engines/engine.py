@@ -57,13 +57,13 @@ class Facts:
 class Job:
     """What an engine is asked to run: an image, over `samples` (N, image.input_bytes), in a new folder below `folder`.
 
-    `board`: None for a native image. `stall_s`: how long an answer may take. `cycles_per_instruction`: how fast the
-    cycle counter and SysTick go on, where an engine emulates them. `cycle_counter`: shall the firmware read its own
-    around each sample? That takes longer than a small model.
+    `board`: None for a native image. `stall_s`: how long an answer may take, of a foreign image a measured call.
+    `cycles_per_instruction`: how fast the cycle counter and SysTick go on, where an engine emulates them.
+    `cycle_counter`: shall the firmware read its own around each sample? That takes longer than a small model.
 
     `profile`: count blocks, edges and, unless `replay` is off, what caches and slow memory do, which the chip's
     [timing] describes. It is slower, and done for a few samples. `calls`: a foreign image is left after so many
-    measured calls; 0 lets it run to its end.
+    measured calls; 0 lets it run to its end. `tell` hears every few seconds what a foreign one does.
     """
 
     image: Image
@@ -77,6 +77,7 @@ class Job:
     profile: bool = False
     replay: bool = True
     calls: int = 0
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from elftools.elf.sections import SymbolTableSection
 from mcusim.system.elf import reading
 
 _LAST_ADDRESS = 1 << 32
+_FIRST_VECTORS = 2  # stack, reset: without them nothing begins
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,17 @@ def read_functions(path: Path) -> tuple[CodeSymbol, ...]:
     with reading(path) as elf:
         ordered = sorted(_functions(elf), key=lambda one: (one[0], one[3] == "", one[1], one[2]))
     found = list({address: (address, size, name, file) for address, size, name, file in ordered}.values())
-    nexts = [address for address, *_ in found[1:]] + [_LAST_ADDRESS]
+    nexts = [*(address for address, *_ in found), _LAST_ADDRESS][1:]
     return tuple(
         CodeSymbol(name, address, min(address + size, _LAST_ADDRESS) if size else following, file)
         for (address, size, name, file), following in zip(found, nexts, strict=True)
     )
+
+
+def named_functions(path: Path) -> Sequence[CodeSymbol]:
+    """All that have a name, aliases too, in the order of the file. Raises BuildError for no ELF file."""
+    with reading(path) as elf:
+        return [CodeSymbol(name, address, address + size, file) for address, size, name, file in _functions(elf)]
 
 
 def _functions(elf: ELFFile) -> Iterator[tuple[int, int, str, str]]:
@@ -63,11 +70,19 @@ class Vectors:
 
 def read_vectors(path: Path, address: int, count: int) -> Vectors:
     """The `count` words at `address`, as far as the file has them. Raises BuildError for what is no ELF file."""
+    data = read_bytes(path, address, 4 * count)
+    words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+    if len(words) < _FIRST_VECTORS:
+        return Vectors(0, frozenset())
+    return Vectors(words[0], frozenset(word & ~1 for word in words[2:] if word & 1) - {words[1] & ~1})
+
+
+def read_bytes(path: Path, address: int, size: int) -> bytes:
+    """Of what is loaded at `address`, at most `size`. Raises BuildError for what is no ELF file."""
     with reading(path) as elf:
         for segment in elf.iter_segments():
-            origin, size = int(segment["p_paddr"]), int(segment["p_filesz"])
-            if segment["p_type"] == "PT_LOAD" and origin <= address <= origin + size - 8:
-                data = segment.data()[address - origin :][: 4 * count]
-                words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
-                return Vectors(words[0], frozenset(word & ~1 for word in words[2:] if word & 1) - {words[1] & ~1})
-    return Vectors(0, frozenset())
+            origin, length = int(segment["p_paddr"]), int(segment["p_filesz"])
+            if segment["p_type"] == "PT_LOAD" and origin <= address < origin + length:
+                elf.stream.seek(int(segment["p_offset"]) + address - origin)
+                return bytes(elf.stream.read(min(size, origin + length - address)))
+    return b""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
 from mcusim.engines.counts import Block, Counts
-from mcusim.system.command import run
+from mcusim.system.demangle import demangled
 from mcusim.system.elf import reading
 from mcusim.system.elf_code import CodeSymbol, read_functions
-from mcusim.system.errors import BuildError, McusimError
+from mcusim.system.errors import BuildError
 from mcusim.system.names import printable
-from mcusim.system.toolchain import find_arm_tool
 
-_NAMES_AT_ONCE = 400  # a command line has room for
 _LONGEST_NAME = 500
 _MOST_DEBUG_BYTES, _MOST_LINE_BYTES = 1 << 29, 1 << 26  # unpacked: more is no firmware, but a bomb
 _MOST_PACKED = 1032  # bytes that zlib makes of one at most
@@ -42,7 +40,7 @@ def functions_of(elf: Path, counts: Counts) -> tuple[Function, ...]:
     symbols = _with_nameless(read_functions(elf), counts)
     starts = [symbol.start for symbol in symbols]
     executed = {bisect.bisect_right(starts, block.start) - 1 for block in counts.blocks if block.instructions}
-    written = _demangled([symbols[at].name for at in sorted(executed) if at >= 0])
+    written = demangled([symbols[at].name for at in sorted(executed) if at >= 0])
     named = [replace(symbol, name=written.get(symbol.name, symbol.name)) for symbol in symbols]
     return tuple(Function(name, s.start, s.end) for name, s in zip(_told_apart(named), named, strict=True))
 
@@ -62,7 +60,7 @@ def _with_nameless(symbols: Sequence[CodeSymbol], counts: Counts) -> Sequence[Co
 
 def _cut(symbols: Sequence[CodeSymbol]) -> Sequence[CodeSymbol]:
     """Nameless ones end where the next begins."""
-    nexts = [symbol.start for symbol in symbols[1:]] + [1 << 32]
+    nexts = [*(symbol.start for symbol in symbols), 1 << 32][1:]
     return [
         replace(symbol, end=min(symbol.end, following)) if symbol.name.startswith("0x") else symbol
         for symbol, following in zip(symbols, nexts, strict=True)
@@ -81,21 +79,6 @@ def _told_apart(symbols: Sequence[CodeSymbol]) -> list[str]:
         f"{name} (0x{symbol.start:08x})" if times[name] > 1 else name
         for name, symbol in zip(names, symbols, strict=True)
     ]
-
-
-def _demangled(names: Sequence[str]) -> Mapping[str, str]:
-    """C++ names as they are written in the source. Left out is what the tool does not know; without it, all."""
-    mangled = [name for name in names if name.startswith("_Z") and len(name) <= _LONGEST_NAME]
-    found: dict[str, str] = {}
-    for at in range(0, len(mangled), _NAMES_AT_ONCE):
-        some = mangled[at : at + _NAMES_AT_ONCE]
-        try:
-            lines = run([find_arm_tool("c++filt"), *some], timeout_s=20).stdout.splitlines()
-        except McusimError:
-            return found
-        if len(lines) == len(some):
-            found.update(zip(some, lines, strict=True))
-    return found
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,16 @@ def describe_cause(fault: Fault, memory: MemoryMap) -> str:
     return "; ".join(causes) or f"unexpected exception {_exception_name(fault.exception)}"
 
 
+def describe_status(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> tuple[str, int | None]:
+    """What the fault status registers tell, in words (empty: no fault), and the address that was accessed if known."""
+    causes = [words for bit, (_, words) in _CFSR.items() if cfsr >> bit & 1]
+    if hfsr & _HFSR_VECTTBL:
+        causes.append("cannot read the vector table")
+    if hfsr & _HFSR_DEBUGEVT:
+        causes.append("breakpoint instruction")
+    return "; ".join(causes), mmfar if cfsr & _MMARVALID else bfar if cfsr & _BFARVALID else None
+
+
 def _exception_name(number: int) -> str:
     return _EXCEPTIONS.get(number, f"interrupt {number - 16}" if number >= 16 else f"exception {number}")
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 
 import numpy as np
 
+from mcusim.boards.board import Board
 from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Job, no_samples
 from mcusim.engines.qemu.facts import FACTS
+from mcusim.engines.qemu.glimpse import look
+from mcusim.engines.qemu.hang import Places, explain_hang, explain_lockup
 from mcusim.engines.qemu.installation import find_qemu, version
+from mcusim.engines.qemu.machine_memory import demand_memory
 from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import machine_of, plain_command, plugin_option, replay_options
+from mcusim.engines.qemu.process import ask_where, machine_of, plain_command, plugin_option, replay_options
 from mcusim.engines.qemu.watched import FUNCTIONS, PROFILER, watch_calls
-from mcusim.system.command import Completed, run
-from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.engines.shares import LARGEST_LOG_BYTES
+from mcusim.system.command import start, stop
+from mcusim.system.disk import full_disk_hint
+from mcusim.system.errors import EngineError
 
 _NONCE = "profile"
+_LOG = "engine.log"
+_POLL_S, _TELL_S = 0.02, 5.0
+_HEARD_BYTES = 1 << 16
+LARGEST_FILE_BYTES = 1 << 30  # that a firmware may write
 # Time goes on by 16 ns an instruction, about as on a chip of 50 to 80 MHz, and at once where the core sleeps: timers
 # then interrupt at the same instructions every time, and nobody waits for a delay in real time.
 _CLOCK = ("-icount", "shift=4,sleep=off")
@@ -29,7 +40,7 @@ def profile_foreign(job: Job) -> Execution:
     Raises EngineError when it fails, does not end within `stall_s` seconds or never gets to its entry.
     """
     began = time.monotonic()
-    _check(_run(job), job)
+    _run(job)
     counts = _counts(job)
     return Execution(
         answers=no_samples(),
@@ -43,38 +54,87 @@ def profile_foreign(job: Job) -> Execution:
     )
 
 
-def _run(job: Job) -> Completed:
+def _run(job: Job) -> None:
     board, machine = machine_of(job)
     found, plugin = find_qemu(), build_plugin(PROFILER)
     can = probe(found, plugin)
+    demand_memory(job.image, board, found, machine.machine)
     job.folder.mkdir(parents=True, exist_ok=True)
     watched = watch_calls(job.image, board)
     (job.folder / FUNCTIONS).write_bytes(watched.functions)
-    options = (f"calls={job.calls:#x}", *watched.options, *(replay_options(board) if job.replay else ()))
-    command = plain_command(found, machine.machine, job.image.elf, _NONCE)
+    options = (
+        f"calls={job.calls:#x}",
+        f"longest={LARGEST_FILE_BYTES:#x}",
+        *watched.options,
+        *(replay_options(board) if job.replay else ()),
+    )
+    command = plain_command(found, machine.machine, job.image.elf, _NONCE, monitor="stdio")
     command += [*_CLOCK, *can.confinement, *plugin_option(plugin, job.image, _NONCE, options)]
+    with (job.folder / _LOG).open("wb") as log:
+        process = start(command, job.folder, can.environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
-        return run(command, folder=job.folder, timeout_s=job.stall_s, environment=can.environment)
-    except MissingToolError as error:  # QEMU itself was started before, by probe()
-        what = f"the firmware did not end within {job.stall_s:g} s"
-        hint = "a firmware that never ends is left after --calls N"
-        raise EngineError(what, where=str(job.image.elf), hint=hint) from error
+        _watch(process, job, board)
+    finally:
+        stop([process])
+    _check(process.returncode, job, board)
 
 
-def _check(ended: Completed, job: Job) -> None:
-    where = str(job.image.elf)
-    if ended.returncode < 0:
-        raise EngineError(f"QEMU was killed by {signal.Signals(-ended.returncode).name}", where=where)
+def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> None:
+    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
+    began = since = told = time.monotonic()
+    before, places = (0, 0), Places(job.image.elf)
+    while process.poll() is None:
+        time.sleep(_POLL_S)
+        now, seen = time.monotonic(), look(job.folder)
+        done = (seen.begun, seen.measured) if seen else before
+        if done != before:
+            before, since = done, now
+        if now - since > job.stall_s:
+            ask_where(process)
+            raise explain_hang(job.image, board, job.stall_s, seen, _said(job))
+        if job.tell and seen and now - told > _TELL_S:
+            told = now
+            job.tell(f"{now - began:.0f} s: {seen.measured} calls measured, it is in {places.name(seen.pc)}")
+        _demand_few_words(job)
+
+
+def _demand_few_words(job: Job) -> None:
+    if (job.folder / _LOG).stat().st_size > LARGEST_LOG_BYTES:
+        what = f"the firmware printed more than {LARGEST_LOG_BYTES >> 20} MiB"
+        hint = "take the printing out of it, or leave it after fewer calls: --calls N"
+        raise EngineError(what, where=str(job.image.elf), hint=hint)
+
+
+def _said(job: Job) -> str:
+    """What QEMU and the firmware printed, of very much the end."""
+    with (job.folder / _LOG).open("rb") as file:
+        file.seek(max(0, (job.folder / _LOG).stat().st_size - _HEARD_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _check(code: int, job: Job, board: Board) -> None:
+    where, said = str(job.image.elf), _said(job)
+    if code == -signal.SIGABRT and "Lockup" in said:
+        raise explain_lockup(job.image, board, look(job.folder), said)
+    if code == -signal.SIGXFSZ:
+        what = f"the firmware wrote a file of more than {LARGEST_FILE_BYTES >> 30} GiB"
+        raise EngineError(what, where=where, hint="leave it after fewer calls: --calls N")
+    if code < 0:
+        what = f"QEMU was killed by {signal.Signals(-code).name}"
+        hint = "the firmware may have tried to run a program of this machine, or there was not enough memory"
+        raise EngineError(what, where=where, hint=hint)
     if not (job.folder / "plugin.txt").is_file():
-        last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
-        raise EngineError(f"QEMU ended without a profile: {last}", where=where)
+        last = ([line for line in said.splitlines() if line.strip()] or ["no message"])[-1]
+        hint = full_disk_hint(job.folder) or "does this QEMU run a firmware of mcusim? mcusim doctor"
+        raise EngineError(f"QEMU ended without a profile: {last}", where=where, hint=hint)
 
 
 def _counts(job: Job) -> Counts:
     counts = read_counts([job.folder])
     if not counts.samples:
-        symbols = job.image.symbols.items()
-        entry = next((name for name, symbol in symbols if symbol.address == job.image.entry), hex(job.image.entry))
-        hint = "name another symbol with --from"
-        raise EngineError(f"{entry!r} was never called", where=str(job.image.elf), hint=hint)
+        entry = Places(job.image.elf).name(job.image.entry)
+        last = look(job.folder)
+        left = f", it ended in {Places(job.image.elf).name(last.pc)}" if last else ""
+        hint = "name another function with --from; one that was inlined everywhere is never called"
+        raise EngineError(f"{entry} was never called{left}", where=str(job.image.elf), hint=hint)
     return counts

@@ -94,7 +94,7 @@ class QemuProcess:
         return EngineError(what, where="\n".join([place, *registers]), hint=kept if started else hint)
 
     def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
-        _ask_where(process)
+        ask_where(process)
         pc = self.core.program_counter(share.log)
         what = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
         where = str(share.folder) if pc is None else f"{self.core.locate(self.image, pc)}, {share.folder}"
@@ -134,11 +134,11 @@ def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: st
     ]
 
 
-def _ask_where(process: subprocess.Popen[bytes]) -> None:
-    """Lets a running QEMU write its registers to its log, if its monitor answers, and end."""
+def ask_where(process: subprocess.Popen[bytes]) -> None:
+    """Lets a running QEMU write its registers and the status of faults to its log, if its monitor answers, and end."""
     with suppress(OSError, subprocess.TimeoutExpired):
         assert process.stdin is not None
-        process.stdin.write(b"stop\ninfo registers\nquit\n")
+        process.stdin.write(b"stop\ninfo registers\nx /6wx 0xE000ED28\nquit\n")
         process.stdin.flush()
         process.wait(3)
 

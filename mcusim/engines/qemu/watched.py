@@ -8,7 +8,7 @@ import numpy as np
 
 from mcusim.boards.board import Board
 from mcusim.engines.qemu.facts import memory_map
-from mcusim.system.elf_code import read_functions, read_vectors
+from mcusim.system.elf_code import Vectors, read_functions, read_vectors
 from mcusim.system.image import Image
 
 PROFILER = "profile"  # its plugin
@@ -26,9 +26,14 @@ class Watched:
 
 def watch_calls(image: Image, board: Board) -> Watched:
     """Raises BuildError when the image is no readable ELF file."""
-    memory = memory_map(board)
-    reset_at = memory.flash.origin if memory.reset_at is None else memory.reset_at
-    vectors = read_vectors(image.elf, reset_at, _OF_THE_CORE + board.chip.interrupts)
+    vectors = vectors_of(image, board)
     rows = [(f.start, min(f.end, 0xFFFFFFFF), f.start in vectors.handlers) for f in read_functions(image.elf)]
     functions = np.array(rows, np.uint32).reshape(-1, 3).tobytes()
     return Watched((f"stack={vectors.stack:#x}",), functions)
+
+
+def vectors_of(image: Image, board: Board) -> Vectors:
+    """What the core of QEMU's machine finds when it begins. Raises BuildError when the image is no ELF file."""
+    memory = memory_map(board)
+    reset_at = memory.flash.origin if memory.reset_at is None else memory.reset_at
+    return read_vectors(image.elf, reset_at, _OF_THE_CORE + board.chip.interrupts)

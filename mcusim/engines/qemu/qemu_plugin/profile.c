@@ -5,7 +5,7 @@
  * block runs to its end; where QEMU leaves one in the middle for a device, it runs the instruction that did it as a block of
  * its own, in which memory callbacks fire and others do not: those blocks have one, and take back what was counted too much.
  *
- * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) nonce=TEXT read=PATH.. probe=on oracle=on
+ * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) longest=BYTES (of a file) nonce=TEXT read=PATH.. probe=on oracle=on
  *   stack=ADDRESS (of the stack at reset: the first word of the vectors)
  *   icache= dcache=SETS:WAYS:LINE:GRANULE:REFRESH unified=on flash=ORIGIN:END region=ORIGIN:END..   (any of these: replay)
  * Files, in the working folder: those of replay.h and progress.h; plugin.txt, written last, "nonce instructions samples confined".
@@ -125,6 +125,7 @@ __attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *r
     last = block;
     last_sp = registers ? registers[REGISTER_SP] : 0;
     progress->pc = block->start;
+    progress->end = block->end;
 }
 
 static void on_access(unsigned vcpu, uint32_t info, uint64_t address, void *data)
@@ -353,6 +354,9 @@ static bool parse(char *argument)
         options.stack = strtoull(value, NULL, 0);
     } else if (!strcmp(argument, "calls")) {
         options.calls = strtoull(value, NULL, 0);
+    } else if (!strcmp(argument, "longest")) {
+        const struct rlimit longest = {strtoull(value, NULL, 0), strtoull(value, NULL, 0)};
+        setrlimit(RLIMIT_FSIZE, &longest);
     } else if (!strcmp(argument, "nonce")) {
         options.nonce = value;
     } else if (!strcmp(argument, "read")) {

@@ -10,7 +10,7 @@ enum { ACCESSES_TOLD = 256, FRAMES_TOLD = 64 };
 /* `access`: the last ones, of instruction and address, at any place of the ring. `frames`: functions on the stack, outermost first. */
 typedef struct {
     uint64_t begun, samples;
-    uint32_t pc, accesses, depth, reserved;
+    uint32_t pc, end, accesses, depth; /* from `pc` to `end` the last block of code */
     uint32_t access[ACCESSES_TOLD][2];
     uint32_t frames[FRAMES_TOLD];
 } progress_t;

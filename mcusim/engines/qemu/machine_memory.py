@@ -1,0 +1,81 @@
+"""QEMU machine -> the memory that it really has, and the error that a firmware needs some that is not there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+
+from mcusim.boards.board import Board
+from mcusim.boards.chip import Region
+from mcusim.engines.qemu.watched import vectors_of
+from mcusim.system.command import start, stop
+from mcusim.system.elf import reading
+from mcusim.system.errors import EngineError
+from mcusim.system.image import Image
+
+_ROW = re.compile(r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd|nv-ram)\):", re.MULTILINE)
+_ASKED_S = 20.0
+
+
+def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
+    """Raises EngineError when the image takes memory where the machine has none. Of an unknown machine all is right."""
+    regions = memory_of(qemu, machine)
+    if not regions:
+        return
+    for region, what in _needed(image, board):
+        if not any(has.contains(region) for has in regions):
+            named = region_name(board, region.origin)
+            told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
+            raise EngineError(told, where=str(image.elf), hint=_hint(board, regions, machine))
+
+
+def region_name(board: Board, address: int) -> str:
+    """`` (sram2)``: what the chip has there; empty when nothing is known."""
+    places: list[tuple[str, Region]] = [*board.chip.memory.items(), *board.chip.peripherals.items()]
+    return next((f" ({name})" for name, place in places if place.origin <= address < place.end), "")
+
+
+def _needed(image: Image, board: Board) -> Sequence[tuple[Region, str]]:
+    with reading(image.elf) as elf:
+        segments = [segment.header for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
+    needed = [
+        (Region(origin=at, size_bytes=size), f"{size:,} bytes")
+        for s in segments
+        for at, size in ((s["p_vaddr"], s["p_memsz"]), (s["p_paddr"], s["p_filesz"]))
+        if size and at + size <= 1 << 32
+    ]
+    top = vectors_of(image, board).stack
+    return [*needed, *([(Region(origin=top - 4, size_bytes=4), "its stack")] if 4 <= top < 1 << 32 else [])]
+
+
+def _hint(board: Board, regions: Sequence[Region], machine: str) -> str:
+    ram = [
+        f"{name} at {region}"
+        for name, region in board.chip.memory.items()
+        if region.kind == "ram" and any(has.contains(region) for has in regions)
+    ]
+    there = f"link it into {' or '.join(ram)} to measure it" if ram else "link it elsewhere to measure it"
+    return f"{there}, or name a machine in [qemu] of the board file that has it (a newer QEMU's {machine} may)"
+
+
+@cache
+def memory_of(qemu: str, machine: str) -> tuple[Region, ...]:
+    """Flash and RAM, joined where they touch. Empty when this QEMU does not tell."""
+    command = [qemu, "-M", machine, "-S", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "none"]
+    process = start([*command, "-monitor", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        said, _ = process.communicate(b"info mtree -f\nquit\n", timeout=_ASKED_S)
+    except subprocess.TimeoutExpired:
+        return ()
+    finally:
+        stop([process])
+    found = {(int(row[1], 16), int(row[2], 16) + 1) for row in _ROW.finditer(said.decode("ascii", "replace"))}
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(pair for pair in found if pair[1] <= 1 << 32):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return tuple(Region(origin=begin, size_bytes=end - begin) for begin, end in joined)
