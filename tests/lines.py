@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization
 from mcusim.graph import Graph
 from mcusim.line import case
 from mcusim.line.build import Firmware
+from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.sources import Sources
 from mcusim.models.source import Source
 from mcusim.system.arrays import Array
@@ -123,6 +124,7 @@ class FakeStages:
     engine: FakeEngine
     load_dataset: Callable[[str, Path, Progress | None], Dataset] = lambda *_: dataset()
     read_model: Callable[[Path, str], Source] = lambda path, name: Source(graph(name))
+    start_proof: Callable[[Path, Source, Array, ExitStack], Proving] = lambda *_: lambda: Proved(reason="a stand-in")
     check_tools: Callable[[Facts, Board | None], object] = lambda facts, board: None
     make_firmware: Callable[[Sources, Facts, Board | None, Path], Firmware] = make_firmware
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,20 @@ import pytest
 
 from mcusim.commands import cli
 from mcusim.datasets import load_dataset
+from mcusim.line import case
+from mcusim.line.float_proof import Proved
 from mcusim.reports.report import Report, Run
 
 ROOT = Path(__file__).parents[1]
 DIGITS = str(ROOT / "examples" / "digits" / "experiment.toml")
 pytestmark = pytest.mark.train
+
+
+@pytest.fixture(autouse=True)
+def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One start of TensorFlow is enough: that of `out`, which comes before."""
+    stages = replace(case.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
+    monkeypatch.setattr(case, "STAGES", stages)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +51,8 @@ def test_all_data_types_on_the_host(on_host: tuple[Run, ...]) -> None:
         assert run.accuracy is not None and run.accuracy > 0.95
         assert run.mismatches == 0, run.first_mismatch
     assert len({run.accuracy_float for run in on_host}) == 1, "one training"
+    (proof,) = {run.float_proof for run in on_host}
+    assert proof and proof.against.startswith("keras 3") and proof.samples == 16 and proof.max_difference < 1e-5
 
 
 def test_the_model_is_kept_and_used_again(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +95,7 @@ def test_both_boards_compute_what_the_host_computes(out: Path, on_host: tuple[Ru
 def test_what_is_generated_is_what_was_measured(out: Path, tmp_path: Path) -> None:
     """From the experiment, and from the model's file with the same settings: the C that ran on the board."""
     digits = load_dataset("digits")
-    np.savez(tmp_path / "data.npz", x_train=digits.x_train)
+    np.savez(tmp_path / "data.npz", x_train=digits.x_train, y_train=digits.y_train)
     choice = ["--data-type", "int8", "--board", "nucleo_l452re_p", "--out", str(tmp_path)]
     shutil.copytree(out / "models", tmp_path / "models")
     assert cli.execute(["evaluate", DIGITS, "--samples", "5", *choice]) == 0

@@ -44,7 +44,7 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
         if choices["models"]:
             raise ConfigurationError("--model chooses from an experiment", hint="leave it out for a model file")
         session.out = out
-        _write(_from_model(source, choices["data_types"], **model_options), out)
+        _write(_from_model(source, choices["data_types"], choices["seed"] or 0, **model_options), out)
         return
     for name, value in model_options.items():
         if value is not None:
@@ -52,13 +52,13 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     _from_experiment(session, source, out, **choices)
 
 
-def _from_model(path: Path, data_types: tuple[str, ...], **chosen: Any) -> Sources:
+def _from_model(path: Path, data_types: tuple[str, ...], seed: int, **chosen: Any) -> Sources:
     from mcusim.line.library import library_of_model
 
     if len(data_types) != 1:
         raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
     calibration = chosen.pop("calibration")
-    return library_of_model(path, calibration, data_type=data_types[0], **{k: v for k, v in chosen.items() if v})
+    return library_of_model(path, calibration, seed, data_type=data_types[0], **{k: v for k, v in chosen.items() if v})
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:

@@ -37,15 +37,23 @@ def load(path: Path) -> Dataset:
         return _dataset(path.stem, arrays, names)
 
 
-def training_samples(path: Path) -> Array:
-    """The samples of all inputs alone: `x_train`, or `x_train_<name>` for each of several, or an array `x`."""
+def training_samples(path: Path) -> tuple[Array, Array | None]:
+    """The samples of all inputs alone: `x_train`, or `x_train_<name>` for each of several, or an array `x`; and their
+    targets, where there are any: `y_train` or `y_train_<name>`, as in a data set.
+    """
     with opened(path) as archive:
         present = entries(archive)
         known = [key for key in present if key == "x_train" or key.startswith("x_train_")]
         array = "x" if not known and "x" in present else "x_train"
         inputs = names_in(known, "x", "input")
-        arrays = read(archive, [_key(array, name) for name in inputs])
-        return _together(_samples_of(arrays, array, inputs), array)
+        answered = [key for key in present if known and (key == "y_train" or key.startswith("y_train_"))]
+        arrays = read(archive, [*(_key(array, name) for name in inputs), *answered])
+        x = _together(_samples_of(arrays, array, inputs), array)
+        y = {}
+        for key in sorted(answered):
+            _, numbers, _ = _numbered(None, {key: targets(arrays[key], len(x), key)}, key)
+            y[key.removeprefix("y_train").removeprefix("_")] = numbers[key]
+        return x, records_of(y) if y else None
 
 
 def _key(array: str, name: str) -> str:

@@ -170,6 +170,7 @@ class Model(Table):
     parameters: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     keep: Literal["last", "best"] = "last"
+    proof: bool = True
 
     @model_validator(mode="before")
     @classmethod

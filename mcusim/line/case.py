@@ -24,6 +24,8 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.line.build import Firmware
 from mcusim.line.fit import Fitted, fit
+from mcusim.line.float_proof import SAMPLES as PROOF_SAMPLES
+from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
 from mcusim.line.normalize import normalize
@@ -148,6 +150,7 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
+    proving = _proving(setting, case, bench)  # first of all: a framework takes seconds to start
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
     _, board = place_of(case, bench)
@@ -163,6 +166,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
     execution = bench.engine(case.engine, setting.jobs).run(job)
+    proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)
     accuracy_float, scores_float = origin.scores
@@ -179,11 +183,33 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         accuracy_float=accuracy_float,
         scores_float=scores_float,
         normalization=origin.source.normalization,
+        float_proof=proved.proof,
+        no_float_proof=proved.reason,
         no_cycles=None if timing else why_no_cycles(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(*setting.experiment.notes, *origin.fitted.notes, *graph.notes, *execution.notes),
     )
     return Outcome(case, run, execution, origin.positions)
+
+
+def _proving(setting: Setting, case: Case, bench: Bench) -> Proving:
+    """The float model is proved once, however many cases there are of it."""
+    if not case.model.proof:
+        return lambda: Proved(reason="proof = false in the experiment")
+    key = (case.model.name, case.repeat)
+
+    def start() -> Proving:
+        origin = float_model(setting, case.model, case.repeat, bench)
+        path = model_file(setting, case.model, case.repeat, bench)
+        chosen = choose(len(origin.x), PROOF_SAMPLES, origin.targets, setting.seed)
+        return bench.stages.start_proof(path, origin.source, origin.x[chosen], bench)
+
+    def join() -> Proved:
+        bench.watcher.stage(f"comparing {case.model.name} with its framework")
+        return started()
+
+    started = bench.once.do(("proving", *key), start)
+    return lambda: bench.once.do(("proved", *key), join)
 
 
 def dataset_of(setting: Setting, bench: Bench) -> Dataset:

@@ -37,7 +37,7 @@ class Generated:
 def read_model(path: Path, name: str | None = None) -> Source:
     """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it."""
     source = models.read_model(path, name or path.stem)
-    return replace(source, graph=optimize(source.graph))
+    return replace(source, graph=optimize(source.graph), unoptimized=source.graph)
 
 
 def generate(

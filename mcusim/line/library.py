@@ -13,14 +13,15 @@ from mcusim.line.sources import Sources
 from mcusim.system.validation import COMMAND_LINE, validate
 
 
-def library_of_model(path: Path, calibration: Path | None, **words: str) -> Sources:
+def library_of_model(path: Path, calibration: Path | None, seed: int = 0, **words: str) -> Sources:
     """The C library of a model file. `words` are those of [[quantization]].
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train`, or `x_train_<input>` for each of several, or
-    `x`; the model's normalization is applied.
+    `x`; the model's normalization is applied. With their targets (`y_train`) and the `seed` of an experiment those are
+    chosen that it chooses.
     """
     chosen = validate(Quantization, words, COMMAND_LINE)
     source = read_model(path)
     source = replace(source, graph=drop_softmax(source.graph))
-    x = None if calibration is None else training_samples(calibration)
-    return generate(source, x, chosen).library
+    x, y = (None, None) if calibration is None else training_samples(calibration)
+    return generate(source, x, chosen, labels=y, seed=seed).library

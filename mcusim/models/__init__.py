@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcusim.models.keras import reader as keras
+from mcusim.models.reference import Reference
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
 
@@ -17,6 +18,10 @@ class ModelFormat(Protocol):
 
     @property
     def SUFFIXES(self) -> tuple[str, ...]: ...
+
+    @property
+    def REFERENCE(self) -> Reference | None:
+        """Its framework, which the float model is held against; None where there is none to ask."""
 
     def missing(self) -> MissingToolError | None:
         """Why such files cannot be read here, or None."""
@@ -38,8 +43,13 @@ def read_model(path: Path, name: str) -> Source:
     """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it."""
     if not path.is_file():
         raise ModelError(f"there is no model file {path.name!r}", where=str(path), hint="check the path")
+    return format_of(path).read(path, name)
+
+
+def format_of(path: Path) -> ModelFormat:
+    """By its name. Raises ModelError for one that is not known."""
     for model_format in MODELS:
         if path.suffix in model_format.SUFFIXES:
-            return model_format.read(path, name)
+            return model_format
     hint = f"known are {', '.join(SUFFIXES)}"
     raise ModelError(f"{path.name!r} is no model of a known format", where=str(path), hint=hint)

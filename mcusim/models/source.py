@@ -28,13 +28,19 @@ class Source:
 
     An input without an entry is fed as it is. `fitted`: the statistics are not of the file, but of a training set.
     `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
-    that are only steps to it have no entry.
+    that are only steps to it have no entry. `unoptimized` is the graph that they speak of, when `graph` is another.
     """
 
     graph: Graph
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
     fitted: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    unoptimized: Graph | None = None
+
+    @property
+    def as_read(self) -> Graph:
+        """The graph as the file draws it."""
+        return self.unoptimized or self.graph
 
     @property
     def normalization(self) -> str:

@@ -37,6 +37,15 @@ WHO_RAN = (
         "`z-score (training set)`; null when the run failed",
         junit=True,
     ),
+    Row(
+        "float_proof",
+        "proof that the float model is the one of the file: its framework ran some test samples, and no layer computes "
+        "anything else but for rounding (that would be an error); null without one",
+    ),
+    Row("float_proof.against", "the framework: `keras 3.12.0 (tensorflow 2.20.0)`"),
+    Figure("float_proof.samples", "that it ran: 16 of the test samples, fewer of very large models", unit="samples"),
+    Figure("float_proof.max_difference", "largest absolute difference of any output of the model", better="lower"),
+    Row("no_float_proof", "why there is none; null where there is one"),
     Row("kernels", "kernels that ran, in the order of the layers: `plain`, portable C", junit=True),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),

@@ -47,6 +47,15 @@ class RunError:
         return cls(type(error).__name__, error.what, error.where, error.hint)
 
 
+@dataclass(frozen=True)
+class FloatProof:
+    """`against`: the framework and what it runs on. `max_difference`: of any output of the model, absolute."""
+
+    against: str
+    samples: int
+    max_difference: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run(Measurements):
     """One model, quantized one way, on one board. `id` is unique in the report, and the name of the run's folder."""
@@ -59,6 +68,8 @@ class Run(Measurements):
     rounding: str = ""
     calibration_samples: int | None = None
     normalization: str | None = None
+    float_proof: FloatProof | None = None
+    no_float_proof: str | None = None
     kernels: str = "plain"
     board: str
     engine: str

@@ -85,17 +85,20 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     if not report.complete:
         lines.append("not complete: the experiment was interrupted, or is still running")
-    return lines + _normalization(report) + _notes(report)
+    lines += _of_models(report, "normalization", "normalization")
+    lines += _of_models(report, "no float proof", "no_float_proof")
+    return lines + _notes(report)
 
 
-def _normalization(report: Report) -> list[str]:
-    """What the models were fed: one line where it is the same for all, else one with their names for each."""
+def _of_models(report: Report, title: str, key: str) -> list[str]:
+    """What a key says of the models: one line where it is the same for all, else one with their names for each."""
     models: dict[str, dict[str, None]] = {}
     for run in report.runs:
-        if run.normalization:
-            models.setdefault(run.normalization, {})[run.model] = None
+        if told := getattr(run, key):
+            models.setdefault(told, {})[run.model] = None
+    every = {run.model for run in report.runs if not run.error}
     return [
-        f"normalization: {told}" if len(models) == 1 else f"normalization ({', '.join(names)}): {told}"
+        f"{title}: {told}" if every <= names.keys() else f"{title} ({', '.join(names)}): {told}"
         for told, names in models.items()
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import Instructions, LayerFigures, RamBytes
 from mcusim.line.score import Mismatch
-from mcusim.reports.report import Check, Report, Run, RunError
+from mcusim.reports.report import Check, FloatProof, Report, Run, RunError
 from mcusim.timing.timing import Cycles
 
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'
@@ -22,6 +22,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
         rounding="" if data_type == "float32" else "nearest",
         calibration_samples=None if data_type == "float32" else 1000,
         normalization="z-score (stored)",
+        float_proof=FloatProof("keras 3.12.0 (tensorflow 2.20.0)", 16, 2.5e-07),
         board=board,
         engine="qemu",
         engine_version="7.2.22",
@@ -64,6 +65,9 @@ def full_report() -> Report:
             **vars(good_run("cnn", "int16", "sparkfun_edge")),
             "scheme": "Q7.9",
             "rounding": "floor",
+            "normalization": "none",
+            "float_proof": None,
+            "no_float_proof": "Keras is not installed: pip install mcusim[train]",
             "repeat": 2,
             "mismatches": 3,
             "first_mismatch": Mismatch(17, 2, -5, 6),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mcusim.graph import Graph, Layer, Output
 from mcusim.layers.reshape import Reshape
+from mcusim.models.keras import reference
 from mcusim.models.keras.description import Described, described, shown
 from mcusim.models.keras.file import opened
 from mcusim.models.keras.hdf5 import bounded
@@ -21,6 +22,7 @@ from mcusim.training.normalization_file import load_normalization
 
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5", ".json")
+REFERENCE = reference
 
 
 def missing() -> MissingToolError | None:

@@ -10,11 +10,13 @@ import numpy as np
 from mcusim.graph import Graph
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
-from mcusim.models.source import Source
+from mcusim.models import toy_reference
+from mcusim.models.source import Origin, Source
 from mcusim.system.errors import MissingToolError, ModelError
 
 NAME = "toy"
 SUFFIXES = (".toy",)
+REFERENCE = toy_reference
 
 
 def missing() -> MissingToolError | None:
@@ -31,4 +33,4 @@ def read(path: Path, name: str) -> Source:
         raise ModelError("layer 'dense' is no dense layer", where=str(path), hint="save it again") from error
     start = Input(name="input", inputs=(), shape=(elements,))
     dense = Dense(name="dense", inputs=("input",), shape=(units,), kernel=kernel, bias=bias)
-    return Source(Graph((start, dense), name))
+    return Source(Graph((start, dense), name), origins={"dense": Origin(("dense",), (0,))})

@@ -46,6 +46,7 @@ def test_an_experiment_of_a_file(model: str) -> None:
     assert cli.execute(["run", "toy.toml", "--out", "out"]) == 0
     runs = Report.read(Path("out/report.json")).runs
     assert [(run.error, run.mismatches, run.samples) for run in runs] == [(None, 0, 20)] * 2
+    assert runs[0].float_proof and (runs[0].float_proof.against, runs[0].float_proof.samples) == ("toy 1", 16)
 
 
 def test_what_is_no_model(model: str, capsys: pytest.CaptureFixture[str]) -> None:
