@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.models.keras.file import weights_beside
 from mcusim.models.reference import Values
 from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
@@ -74,11 +75,11 @@ def _load(path: Path) -> Any:
         def __init__(self, groups: int = 1, **settings: Any) -> None:
             super().__init__(**settings)
 
+    known = {"DepthwiseConv2D": DepthwiseConv2D}
     if path.suffix != ".json":
-        known = {"DepthwiseConv2D": DepthwiseConv2D}
         return keras.saving.load_model(path, custom_objects=known, compile=False, safe_mode=True)
-    model = keras.models.model_from_json(path.read_text(encoding="utf-8"))
-    model.load_weights(path)
+    model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=known)
+    model.load_weights(weights_beside(path))
     return model
 
 
@@ -144,7 +145,8 @@ def _walk(model: Any, tensors: Sequence[Any], inside: Origin, found: dict[Origin
         origin = Origin((*inside.path, operation.name), (*inside.calls, number))
         arguments, keywords = node.arguments.fill_in(made)
         if hasattr(operation, "layers"):
-            outputs = _walk(operation, tree.flatten((arguments, keywords)), origin, found)
+            given = [value for value in tree.flatten((arguments, keywords)) if hasattr(value, "shape")]
+            outputs = _walk(operation, given, origin, found)
         else:
             outputs = tree.flatten(operation(*arguments, **keywords))
             found[origin] = outputs[0]
