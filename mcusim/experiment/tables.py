@@ -44,6 +44,7 @@ TYPE_SYNONYMS = {
 
 KIND_SYNONYMS = {
     **dict.fromkeys(("classify", "classifier", "binary", "multiclass", "multi-class"), "classification"),
+    **dict.fromkeys(("multi-label", "multi_label", "tagging"), "multilabel"),
     **dict.fromkeys(("regress", "regressor"), "regression"),
     **dict.fromkeys(("anomaly detection", "anomaly_detection", "autoencoder", "reconstruction"), "anomaly"),
     **dict.fromkeys(("timing", "benchmark", "null"), "none"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.tables import TaskChoice
 from mcusim.graph import Graph, Layer, Shape
+from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.system.records import fields_of, records_of
@@ -132,7 +133,7 @@ def _kind(graph: Graph, end: Layer) -> str:
     """What computes an output: views do not."""
     while end.VIEW:
         end = graph[end.inputs[0]]
-    return end.kind
+    return "ReLU" if getattr(end, "activation", LINEAR) != LINEAR else end.kind
 
 
 def _paired(

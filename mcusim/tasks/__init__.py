@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mcusim.system.errors import DataError
-from mcusim.tasks import anomaly, classification, none, regression
+from mcusim.tasks import anomaly, classification, multilabel, none, regression
 from mcusim.tasks.task import Asked, Judge, Task
 
-TASKS: tuple[Task, ...] = (classification, regression, anomaly, none)
+TASKS: tuple[Task, ...] = (classification, multilabel, regression, anomaly, none)
 
 
 def task_named(name: str) -> Task:

@@ -16,7 +16,7 @@ from mcusim.tasks.task import Answers, Asked, Labels, Scores
 NAME = "classification"
 DECIDES = True
 LARGEST_CONFUSION = 256  # classes; a larger matrix would be most of the report
-PROBABILITIES = ("Sigmoid", "HardSigmoid")  # layers whose output is one: 0.5 is undecided. Of all others 0 is
+PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax", "ReLU", "ReLU6")  # and what is meant for one: 0.5 is undecided
 
 
 def claim(asked: Asked) -> str | None:
@@ -102,7 +102,7 @@ def _rule(asked: Asked) -> list[str]:
     if asked.elements > 1:
         return []
     limit = threshold(asked)
-    what = "the sigmoid's output" if asked.end in PROBABILITIES else "the output, taken for a logit,"
+    what = f"the output of {asked.end}" if asked.end in PROBABILITIES else "the output, taken for a logit,"
     more = f", a probability of {_sigmoid(limit):.3g}" if limit and asked.end not in PROBABILITIES else ""
     return [f"class 1 is decided where {what} is above {limit:g}{more} ([task] threshold)"]
 

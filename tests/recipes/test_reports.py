@@ -9,7 +9,9 @@ def test_a_task(tree: Tree) -> None:
     tree.add("task")
     tree.line("mcusim/tasks/__init__.py", "anomaly, none)", "anomaly, none, counting)")
     tree.imported(
-        "mcusim/tasks/__init__.py", "import anomaly, classification,", "import anomaly, classification, counting,"
+        "mcusim/tasks/__init__.py",
+        "import anomaly, classification, multi",
+        "import anomaly, classification, counting, multi",
     )
     tree.test("tests/reports", "tests/tasks", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
     assert "| `scores.counted` | share | share of samples that are counted right |" in tree.text("docs/report.md")

@@ -85,8 +85,8 @@ def test_outputs_differ_when_another_class_is_decided() -> None:
 @pytest.mark.parametrize(
     ("end", "told", "expected", "rule"),
     [
-        ("Sigmoid", None, [0, 0, 1], "the sigmoid's output is above 0.5 "),
-        ("Sigmoid", 0.1, [0, 1, 1], "the sigmoid's output is above 0.1 "),
+        ("Sigmoid", None, [0, 0, 1], "the output of Sigmoid is above 0.5 "),
+        ("Sigmoid", 0.1, [0, 1, 1], "the output of Sigmoid is above 0.1 "),
         ("Dense", None, [0, 1, 1], "taken for a logit, is above 0 "),
         ("Dense", -3.0, [1, 1, 1], "is above -3, a probability of 0.0474 "),
     ],

@@ -26,6 +26,8 @@ GUESSED: dict[str, tuple[dict[str, Any], str]] = {
     "a column of floats": ({"elements": 1, "targets": FLOATS[:, None]}, "regression"),
     "floats for each output": ({"targets": FLOATS.reshape(4, 3)}, "regression"),
     "floats in another shape": ({"targets": FLOATS.reshape(1, 3, 4), "shape": (12,)}, "regression"),
+    "several labels": ({"targets": [[1, 1, 0], [0, 0, 1]]}, "multilabel"),
+    "several labels as floats": ({"targets": [[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]}, "multilabel"),
     "ages": ({"elements": 1, "targets": [18, 40, 72]}, "regression"),
     "counts for each output": ({"targets": [[3, 0, 4], [1, 1, 9]]}, "regression"),
     "an autoencoder": ({"elements": 4}, "anomaly"),
@@ -77,7 +79,7 @@ def test_targets_of_something_else_are_refused(targets: Any) -> None:
 @pytest.mark.parametrize("labels", [None, np.zeros((0, 4), np.int64)], ids=["unlabelled", "labelled"])
 def test_every_task_scores_no_samples(task: Any, labels: Any) -> None:
     nothing = np.zeros((0, 4), np.float32)
-    flat = labels if labels is None or task.NAME == "regression" else labels[:, 0]
+    flat = labels if labels is None or task.NAME in ("regression", "multilabel") else labels[:, 0]
     found = task.score(asked(4), Answers(nothing, flat, nothing, nothing))
     assert found.accuracy is None and set(found.numbers.values()) <= {None}
     assert task.differs(asked(4), nothing, nothing).shape == (0,)
