@@ -29,8 +29,11 @@ def labels(asked: Asked) -> Labels:
     y = asked.targets
     if y is None or y.size != len(y) * asked.elements or not _are_yes_or_no(y):
         have = "no labels" if y is None else f"labels of shape {y.shape[1:]} for each sample"
-        what = f"data set {asked.dataset!r} has {have}{asked.of}, which are not 0 or 1 for each of {asked.elements} outputs"
-        raise DataError(what, hint=f"store y of shape (N, {asked.elements}) with 0 and 1")
+        what = f"data set {asked.dataset!r} has {have}{asked.of}, which are"
+        raise DataError(
+            f"{what} not 0 or 1 for each of {asked.elements} outputs",
+            hint=f"store y of shape (N, {asked.elements}) with 0 and 1",
+        )
     if asked.classes and len(asked.classes) != asked.elements:
         what = f"data set {asked.dataset!r} names {len(asked.classes)} classes{asked.of}"
         raise DataError(f"{what}, model {asked.model!r} has {asked.elements} outputs", hint="name each output")
@@ -77,14 +80,12 @@ def _are_yes_or_no(y: Array) -> bool:
 FIGURES: tuple[Row, ...] = (
     Figure(
         "scores.label_accuracy",
-        "multilabel: share of labels of all samples that are decided right (`accuracy`: of samples, those that have all "
-        "of them right)",
+        "multilabel: share of labels of all samples that are decided right (`accuracy`: of samples, those with all of "
+        "them right)",
         unit="share",
         word="label accuracy",
         show=percent,
         better="higher",
-        budget=Budget(
-            "label_accuracy_min", "share", lacks="label accuracy", doc="share of labels that are decided right"
-        ),
+        budget=Budget("label_accuracy_min", "share", lacks="label accuracy", doc="share of labels decided right"),
     ),
 )
