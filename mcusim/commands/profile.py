@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
+from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.names import printable
+from mcusim.system.files import starts_with
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
@@ -108,14 +109,14 @@ def profile(
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
-    if _is_elf(target):
+    if starts_with(target, ELF_MAGIC):
         found = _of_elf(target, board, start, end, calls, stall_s)
     else:
         found = _of_run(target, board, model, data_type)
     for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
-        click.echo(printable(title))
+        say(title)
         click.echo(render.to_text(priced, where, rows=rows))
     if disassembly or stacks or speedscope:
         if len(found) > 1:
@@ -123,14 +124,6 @@ def profile(
         _write(disassembly, render.to_disassembly(priced, recording))
         _write(stacks, render.to_collapsed_stacks(priced))
         _write(speedscope, render.to_speedscope(priced, recording, title))
-
-
-def _is_elf(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(ELF_MAGIC)) == ELF_MAGIC
-    except OSError:
-        return False
 
 
 def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int, stall_s: float) -> list[Found]:

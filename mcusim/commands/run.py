@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 
+LARGEST_SUMMARY_BYTES = 1_000_000
+
+
 @click.command()
 @options.run_options
 @click.pass_obj
@@ -108,11 +111,19 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     return report.exit_code
 
 
+def _cut(text: str) -> str:
+    """GitHub takes nothing of a summary that is too large."""
+    if len(text.encode()) <= LARGEST_SUMMARY_BYTES:
+        return text
+    begin = text.encode()[:LARGEST_SUMMARY_BYTES].decode(errors="ignore")
+    return begin[: begin.rfind("\n")] + "\n\nThe rest is in report.json: GitHub takes 1 MiB."
+
+
 def _summarize(report: Report) -> None:
     """GitHub shows what is appended to this file on the page of the job. It is no failure of the run when it cannot."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
         if summary:
-            append_text(Path(summary), render(report, "markdown") + "\n")
+            append_text(Path(summary), _cut(render(report, "markdown")) + "\n")
     except OSError as error:
         say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)

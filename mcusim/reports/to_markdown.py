@@ -32,10 +32,25 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
+# What GitHub makes a link, a mention or a picture of, although Markdown has no sign for it. An invisible space
+# parts it: a backslash does not help.
+_PARTED = re.compile(
+    r"(@)(?=[A-Za-z0-9])|(#)(?=[0-9])|(GH-)(?=[0-9])|(:)(?=//)|(www)(?=\.)|(:)(?=[A-Za-z0-9_+-]+:)", re.IGNORECASE
+)
+_BEGINS_BLOCK = re.compile(r"^([-+=])(?=[-+=\s]|$)|^([0-9]{1,9})(?=[.)](\s|$))")
+_INVISIBLE = "&#8203;"
+
+
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no table cell, link, HTML or code begins or ends in it."""
-    quoted = re.sub(r"([\\`*\[\]|~])", r"\\\1", html.escape(printable(text), quote=False))
-    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", quoted)
+    """Text that Markdown shows as it is: no table cell, link, mention, HTML or code begins or ends in it."""
+    text = printable(text)
+    parted = _PARTED.sub(lambda found: f"{found[0]}\0", text)
+    quoted = re.sub(r"([\\`*\[\]|~#$])", r"\\\1", html.escape(parted, quote=False))
+    quoted = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", quoted)
+    first = _BEGINS_BLOCK.match(text)
+    if first:
+        quoted = f"\\{quoted}" if first[1] else f"{first[2]}\\{quoted[first.end() :]}"
+    return quoted.replace("\0", _INVISIBLE)
 
 
 def _row(cells: tuple[str, ...] | list[str]) -> str:

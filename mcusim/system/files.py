@@ -14,12 +14,11 @@ import stat
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from mcusim.system.errors import ConfigurationError, McusimError
 
-WAIT_S = 30.0  # for all that comes out of a pipe
+WAIT_S, SILENCE_S = 45.0, 5.0  # for all that comes out of a pipe; for somebody to open its other end
 _PIECE_BYTES = 2**20
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
@@ -119,16 +118,22 @@ def _drained(descriptor: int, largest_bytes: int) -> bytes:
     ready = select.poll()
     ready.register(descriptor, select.POLLIN)
     while True:
-        if not ready.poll(max(0.0, end - time.monotonic()) * 1000):
-            raise OSError(errno.ETIMEDOUT, f"nobody wrote to the end of it within {WAIT_S:g} s")
-        with suppress(BlockingIOError):  # a pipe that was emptied in between
+        left = max(0.0, end - time.monotonic())
+        came = ready.poll(1000 * (left if os.get_blocking(descriptor) else min(left, SILENCE_S)))
+        if not came and time.monotonic() >= end:
+            raise OSError(errno.ETIMEDOUT, f"its end did not come within {WAIT_S:g} s")
+        try:
             piece = os.read(descriptor, _PIECE_BYTES)
-            size += len(piece)
-            if not piece:
-                return b"".join(pieces)
-            if size > largest_bytes:
-                raise _too_large(largest_bytes)
-            pieces.append(piece)
+        except BlockingIOError:  # somebody may still write
+            continue
+        if not piece and not came:
+            raise OSError(errno.ETIMEDOUT, "nobody writes to it")
+        size += len(piece)
+        if size > largest_bytes:
+            raise _too_large(largest_bytes)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
 
 
 def _too_large(largest_bytes: int) -> OSError:

@@ -225,6 +225,26 @@ def test_github_gets_a_summary(engine: FakeEngine, path: Path, monkeypatch: pyte
     assert Path("summary.md").read_text().startswith("before\n### mcusim: test\n\n2 runs, 40 test samples each, 0 mis")
 
 
+@pytest.mark.parametrize("place", ["/dev/full", "/no/such/folder/x", "."])
+def test_a_summary_that_cannot_be_written_is_no_failure(
+    engine: FakeEngine, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", place)
+    assert cli.execute(["run", "test.toml", "--junit", "j.xml"]) == 0
+    out, err = capsys.readouterr()
+    assert "note: GITHUB_STEP_SUMMARY cannot be written" in err and "junit: j.xml" in out
+
+
+def test_a_summary_is_no_larger_than_github_takes(
+    engine: FakeEngine, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcusim.commands.run.LARGEST_SUMMARY_BYTES", 100)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    assert cli.execute(["run", "test.toml"]) == 0
+    text = Path("summary.md").read_text()
+    assert len(text) < 160 and text.endswith("The rest is in report.json: GitHub takes 1 MiB.\n")
+
+
 def test_a_broken_budget_is_exit_code_7(engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(EXPERIMENT + "[expect]\nlatency_ms_max = 5.0\n")
     assert cli.execute(["run", "test.toml", "--junit", "j.xml"]) == 7

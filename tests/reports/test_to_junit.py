@@ -7,8 +7,10 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mcusim.reports.report import Report
+from mcusim.reports.report import Check, Report, RunError
 from mcusim.reports.to_junit import render
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report
 
@@ -71,3 +73,15 @@ def test_half_a_report_is_no_good_one() -> None:
     interrupted = dataclasses.replace(good_run(), complete=False, samples=5)
     cases = list(parsed(dataclasses.replace(empty_report(), runs=(interrupted,))).iter("testcase"))
     assert all(case.find("error") is not None for case in cases)
+
+
+@given(st.text(max_size=60))
+def test_any_name_is_read_by_any_parser(name: str) -> None:
+    error = RunError(name, name, name, name)
+    runs = (
+        dataclasses.replace(good_run(), model=name, notes=(name,)),
+        dataclasses.replace(good_run(), id="f", error=error),
+    )
+    check = Check(name, good_run().id, 1, None, False, name)
+    report = dataclasses.replace(full_report(), experiment=name, started=name, runs=runs, checks=(check,))
+    assert len([*parsed(report).iter("testcase")]) == 2

@@ -55,9 +55,21 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "WAIT_S", 0.05)
+    monkeypatch.setattr(files, "SILENCE_S", 0.05)
     os.mkfifo(tmp_path / "pipe")
-    assert "nobody wrote to the end of it" in reason(tmp_path / "pipe")
+    assert "nobody writes to it" in reason(tmp_path / "pipe")
+
+
+def test_a_pipe_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WAIT_S", 0.2)
+    monkeypatch.setattr(files, "SILENCE_S", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with (tmp_path / "pipe").open("wb", buffering=0) as writer:
+        writer.write(b"some")
+        assert "its end did not come" in reason(tmp_path / "pipe")
+        assert "its end did not come" in reason(Path(f"/dev/fd/{reader}"))
+    os.close(reader)
 
 
 def test_a_pipe_that_comes_in_pieces(tmp_path: Path) -> None:
