@@ -158,7 +158,7 @@ def _counts(firmware: ForeignElf, board: Board, calls: int, stall_s: float, fold
 
 
 def _tell(text: str) -> None:
-    click.echo(printable(text), err=True)
+    say(text, error=True)
 
 
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:
@@ -205,4 +205,4 @@ def _write(path: Path | None, text: str) -> None:
 
     if path:
         write_text(path, text)
-        click.echo(f"wrote {path}")
+        say(f"wrote {path}")
