@@ -34,9 +34,7 @@ def render(report: Report) -> str:
 
 # What GitHub makes a link, a mention or a picture of, although Markdown has no sign for it. An invisible space
 # parts it: a backslash does not help.
-_PARTED = re.compile(
-    r"(@)(?=[A-Za-z0-9])|(#)(?=[0-9])|(GH-)(?=[0-9])|(:)(?=//)|(www)(?=\.)|(:)(?=[A-Za-z0-9_+-]+:)", re.IGNORECASE
-)
+_PARTED = re.compile(r"(@)(?=\w)|(#)(?=\d)|(GH-)(?=\d)|(:)(?=//)|(www)(?=\.)|(:)(?=[A-Za-z0-9_+-]+:)", re.IGNORECASE)
 _BEGINS_BLOCK = re.compile(r"^([-+=])(?=[-+=\s]|$)|^([0-9]{1,9})(?=[.)](\s|$))")
 _INVISIBLE = "&#8203;"
 

@@ -114,14 +114,15 @@ def _drained(descriptor: int, largest_bytes: int) -> bytes:
     if stat.S_ISREG(status.st_mode) and status.st_size > largest_bytes:
         raise _too_large(largest_bytes)
     pieces: list[bytes] = []
-    size, end = 0, time.monotonic() + WAIT_S
+    is_device = stat.S_ISCHR(status.st_mode) and not os.isatty(descriptor)
+    size, end = 0, time.monotonic() + (SILENCE_S if is_device else WAIT_S)
     ready = select.poll()
     ready.register(descriptor, select.POLLIN)
     while True:
         left = max(0.0, end - time.monotonic())
         came = ready.poll(1000 * (left if os.get_blocking(descriptor) else min(left, SILENCE_S)))
         if not came and time.monotonic() >= end:
-            raise OSError(errno.ETIMEDOUT, f"its end did not come within {WAIT_S:g} s")
+            raise OSError(errno.ETIMEDOUT, "its end did not come in time")
         try:
             piece = os.read(descriptor, _PIECE_BYTES)
         except BlockingIOError:  # somebody may still write
