@@ -26,6 +26,16 @@ WITHOUT_EFFECT = (
 )
 ENDINGS = ("_initializer", "_regularizer", "_constraint")
 DEFAULTS = (("data_format", "channels_last"), ("groups", 1))  # Keras 2 writes groups where there are none
+# What JSON has for them in a file that Keras wrote.
+WHOLE, FLAGS, REALS, NAMES = (int,), (bool,), (int, float), (str, dict)
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("units", "filters", "groups", "depth_multiplier", "n"), WHOLE),
+    **dict.fromkeys(("use_bias", "center", "keepdims", "return_sequences", "return_state"), FLAGS),
+    **dict.fromkeys(("go_backwards", "stateful", "reset_after", "time_major", "invert"), FLAGS),
+    **dict.fromkeys(("epsilon", "rate"), REALS),
+    **dict.fromkeys(("activation", "recurrent_activation"), NAMES),
+    **dict.fromkeys(("padding_mode", "data_format", "interpolation"), (str,)),
+}
 LARGEST_NUMBER = 2**24
 LARGEST_FLOAT = 3e38
 QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
@@ -41,6 +51,10 @@ class Config(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         self._asked.add(key)
         return self._values[key]
+
+    def peek(self, key: str) -> Any:
+        """Without a note of it; None for what is not there."""
+        return self._values.get(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -65,6 +79,12 @@ class Config(Mapping[str, Any]):
     def wild(self) -> str | None:
         """The first setting that is no number a layer can have: NaN, infinite, or beyond all sizes."""
         return next((key for key, value in self._values.items() if _matters(key) and _is_wild(value)), None)
+
+    @property
+    def mistyped(self) -> str | None:
+        """The first setting that is not of the kind that Keras writes."""
+        known = ((key, value, TYPES[key]) for key, value in self._values.items() if key in TYPES)
+        return next((key for key, value, types in known if value is not None and type(value) not in types), None)
 
     @property
     def quantized(self) -> bool:
@@ -92,19 +112,3 @@ def _policy(dtype: Any) -> Any:
     """The name of a dtype, which newer versions of Keras wrap in an object."""
     config = dtype.get("config") if isinstance(dtype, Mapping) else None
     return config.get("name") if isinstance(config, Mapping) else dtype
-
-
-def split_activation(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, Mapping[str, Any]] | None]:
-    """A configuration whose activation is a name, and (kind, configuration) of the layer to follow, if it is a layer.
-
-    Keras takes a function of its own under its bare name, however it was given.
-    """
-    activation = config.get("activation")
-    if not isinstance(activation, Mapping):
-        return config, None
-    kind, settings = activation.get("class_name"), activation.get("config")
-    if kind == "function" and isinstance(settings, str):
-        return {**config, "activation": settings}, None
-    if isinstance(kind, str) and isinstance(settings, Mapping):
-        return {**config, "activation": "linear"}, (kind, settings)
-    return config, None

@@ -26,7 +26,8 @@ LARGEST_WEIGHTS_BYTES = 2**30  # those of the optimizer lie beside the model's o
 MOST_ENTRIES = 10_000
 # Beside `model.json`, first to last.
 BESIDE = ("{}.weights.h5", "{}.h5", "{}.hdf5", "{}_weights.h5", "{}_weights.hdf5", "{}-weights.h5", "weights.h5")
-ROLES = r"[_.-]?(architecture|arch|config|structure|json)$"
+ROLE = "(architecture|arch|config|structure|json)"
+ROLES = f"[_.-]?{ROLE}"
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,13 @@ def _json(path: Path) -> Iterator[KerasFile]:
 
 def weights_beside(path: Path) -> Path:
     """The weights of `model.json`: the first of `model.weights.h5`, `model.h5`, `model_weights.h5`.. in its folder, or
-    the only HDF5 file there. `model_architecture.json` and `model_config.json` are taken for `model.json`.
+    the only HDF5 file there. `model_architecture.json` and `model_config.json` are taken for `model.json`; also
+    `weights_2.h5` is what `architecture_2.json` asks for.
     """
-    stems = dict.fromkeys((path.stem, re.sub(ROLES, "", path.stem, flags=re.IGNORECASE) or path.stem))
-    wanted = [path.with_name(name.format(stem)) for stem in stems for name in BESIDE]
+    stems = dict.fromkeys((path.stem, re.sub(f"{ROLES}$", "", path.stem, flags=re.IGNORECASE) or path.stem))
+    told = re.sub(f"(?<![a-z]){ROLE}(?![a-z])", "weights", path.stem, flags=re.IGNORECASE)
+    names = [*(name.format(stem) for stem in stems for name in BESIDE), f"{told}.h5", f"{told}.hdf5"]
+    wanted = [path.with_name(name) for name in names]
     found = [candidate for candidate in wanted if candidate.is_file()]
     if found:
         return found[0]

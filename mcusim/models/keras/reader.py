@@ -36,7 +36,7 @@ def read(path: Path, name: str) -> Source:
         with opened(path) as file:
             model = described(file.description)
             with bounded():
-                walk = Walk(weights_of(model, file.weights))
+                walk = Walk(weights_of(model, file.weights), file.version)
                 inputs = walk.inputs(model)
                 ends = walk.model(model, inputs, (), Origin())
         walk.problems.demand_none()

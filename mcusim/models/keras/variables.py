@@ -60,9 +60,8 @@ def _wrapped(kind: str, config: Mapping[str, Any]) -> Variables:
     return found if kind == "TimeDistributed" else Variables(found.trained * 2, found.rest * 2)
 
 
-def check_weights(keras: KerasLayer) -> None:
+def check_weights(keras: KerasLayer, config: Mapping[str, Any]) -> None:
     """Raises ModelError when the stored weights are not those that the settings and the input ask for."""
-    config = dict(keras.config.items())
     names, wanted = variables(keras.kind, config).all, _shapes(keras, config)
     if wanted is None:
         return

@@ -13,31 +13,29 @@ from typing import Any
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
-from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.keras import operations
-from mcusim.models.keras.config import Config, split_activation
+from mcusim.models.keras.convert import LARGEST_TENSOR_ELEMENTS, converted
 from mcusim.models.keras.description import INPUT, SHAPES, Call, Described, Ref, refs_in, shown
 from mcusim.models.keras.hdf5 import broken
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.problems import Problems
-from mcusim.models.keras.variables import check_weights
 from mcusim.models.keras.weights import Place, Weights
 from mcusim.models.source import Origin
 from mcusim.system.errors import ModelError
 
-LARGEST_TENSOR_ELEMENTS = 2**24
 MOST_CALLS = 4096
-# What a converter raises for settings that it does not expect.
-ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 Name = str | None  # of the layer of the graph that computes a tensor; None when it cannot be read
 
 
 @dataclass
 class Walk:
-    """Layers so far. `batch`: the fixed batch of the model's input, if it has one."""
+    """Layers so far. `version`: of the Keras that saved the model, as far as it tells. `batch`: the fixed batch of the
+    model's input, if it has one.
+    """
 
     weights: Weights
+    version: str = ""
     layers: list[Layer] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -141,14 +139,7 @@ class Walk:
         return self.problems.caught(name, layer.kind, convert)
 
     def _converted(self, layer: Described, inputs: tuple[str, ...], place: Place, path: Origin, name: str) -> str:
-        """A layer, and what it has as activation when that is a layer, too."""
-        config, activation = split_activation(layer.config)
-        end = self._step(layer.kind, config, inputs, self.weights.of(place), self.unique(name))
-        if activation is not None:
-            kind, settings = activation
-            if kind not in CONVERTERS:
-                raise ModelError(f"layer {name!r} ({layer.kind}) has the activation {kind}, which has no kernel")
-            end = self._step(kind, settings, (end,), (), self.unique(f"{name}_{kind}"))
+        end = self._step(layer.kind, layer.config, inputs, self.weights.of(place), self.unique(name))
         return self._from(path, end, inputs)
 
     def _from(self, path: Origin, end: str, inputs: Sequence[str]) -> str:
@@ -172,38 +163,15 @@ class Walk:
 
     def _step(self, kind: str, settings: Mapping[str, Any], inputs: tuple[str, ...], arrays: Any, name: str) -> str:
         """One converter; -> the name of what it ends with."""
-        config = Config(settings)
         shapes = tuple(self.shapes[tensor] for tensor in inputs)
-        keras = KerasLayer(name, kind, config, arrays, inputs, shapes)
-        if config.wild is not None:
-            hint = "save a model with settings of a sensible size"
-            raise keras.wrong(f"{config.wild} is {settings[config.wild]!r:.80}", hint)
-        if config.quantized:
-            raise keras.refused("is quantized by Keras", "save the float model; mcusim quantizes it")
-        try:
-            layers = CONVERTERS[kind](keras)
-            check_weights(keras)
-        except ODD as error:
-            check_weights(keras)
-            why = f"its settings cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
-            raise keras.wrong(why, "build it with Keras, and save it again") from None
-        for key, value in config.ignored.items():
-            raise keras.wrong(f"{key} = {value!r:.80} has no meaning here", f"leave {key!r} out")
-        for made in layers:
-            _check_shape(keras, made)
-            self.append(made)
+        layers = converted(KerasLayer(name, kind, settings, arrays, inputs, shapes, self.version))
+        for layer in layers:
+            self.append(layer)
         return layers[-1].name if layers else inputs[0]
 
 
 def _idle(layer: Described) -> bool:
     return layer.kind in IDENTITIES
-
-
-def _check_shape(keras: KerasLayer, layer: Layer) -> None:
-    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
-        raise keras.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
-    if layer.elements > LARGEST_TENSOR_ELEMENTS:
-        raise keras.refused(f"gives {layer.elements} numbers", "use a smaller one")
 
 
 # -- calls ---------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ OLD_CONTAINER = "_layer_checkpoint_dependencies"  # before Keras 2.13
 CONTAINERS = ("layers", OLD_CONTAINER)
 # Where layers keep others: a Bidirectional also keeps the one that it was made from, which holds nothing.
 INNER = ("forward_layer", "backward_layer", "cell", "layer")
+MOST_ARRAYS = 64  # of a layer
+BACKSLASH = "\\"
 THEANO = "the kernels of a model that Theano trained are mirrored"
 
 
@@ -52,11 +54,18 @@ class Folders:
         self._folders: dict[Place, tuple[str, ...]] = {}
         self._first: dict[int, Place] = {}  # what is shared is stored where it comes first
         self._shared: dict[Place, int] = {}
+        self._inside: dict[
+            tuple[str, ...], set[str]
+        ] = {}  # of what Keras 2 saved on Windows: `layers\\conv2d` is a name
+        for name in stored.names():
+            parts = tuple(name.split(BACKSLASH))
+            for depth in range(len(parts) if BACKSLASH in name else 0):
+                self._inside.setdefault(parts[:depth], set()).add(parts[depth])
         self._find(model, (), ())
 
     def _find(self, model: Described, place: Place, folder: tuple[str, ...]) -> None:
-        container = next((name for name in CONTAINERS if self._stored.has(*folder, name)), CONTAINERS[0])
-        stored = set(self._stored.names(*folder, container))
+        container = next((name for name in CONTAINERS if self._names_in((*folder, name))), CONTAINERS[0])
+        stored = self._names_in((*folder, container))
         for index, name in self._names(model, stored, container).items():
             here, layer = (*place, index), model.layers[index]
             self._folders[here] = (*folder, container, name)
@@ -77,6 +86,9 @@ class Folders:
             return counted
         return _counted(mine)
 
+    def _names_in(self, folder: tuple[str, ...]) -> set[str]:
+        return self._inside.get(folder, set()) if self._inside else set(self._stored.names(*folder))
+
     def of(self, place: Place) -> tuple[Array, ...]:
         arrays = tuple(self._arrays(self._folders[place])) if place in self._folders else ()
         if not arrays and place in self._shared:
@@ -85,11 +97,12 @@ class Folders:
         return arrays
 
     def _arrays(self, folder: tuple[str, ...], depth: int = 0) -> Iterator[Array]:
-        names = self._stored.names(*folder, "vars")
-        if not all(name.isdecimal() for name in names):
+        path = (BACKSLASH.join(folder),) if self._inside else folder
+        names = self._stored.names(*path, "vars")
+        if len(names) > MOST_ARRAYS or not all(name.isdecimal() for name in names):
             raise broken(f"{'/'.join(folder)!r} stores {', '.join(names)[:80]}, not plain weights")
-        yield from (self._stored.array(*folder, "vars", name) for name in sorted(names, key=int))
-        inside = self._stored.names(*folder) if depth < 4 else ()
+        yield from (self._stored.array(*path, "vars", name) for name in sorted(names, key=int))
+        inside = self._names_in(folder) if depth < 4 else ()
         for inner in INNER:
             if inner in inside:
                 yield from self._arrays((*folder, inner), depth + 1)

@@ -38,7 +38,8 @@ def time_distributed(keras: KerasLayer, converters: Converters, identities: Coll
         return []
     own = replace(keras, kind=kind, config=config)
     if kind in EVERYWHERE:
-        return converters[kind](replace(own, config={**config, **_axes_behind_time(config)}))
+        behind = _axes_behind_time(config)
+        return converters[kind](replace(own, config={**config, **behind}) if behind else own)
     if kind in ("Flatten", "Reshape"):
         return _reshaped(own, converters)
     if kind in SERIES and len(keras.shape) == 3:

@@ -1,0 +1,73 @@
+"""Keras layer -> layers of a Graph: the converter of its kind, with what goes in and what comes out looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from mcusim.graph import Layer
+from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.models.keras.config import Config
+from mcusim.models.keras.layer import KerasLayer
+from mcusim.models.keras.layers import CONVERTERS
+from mcusim.models.keras.variables import check_weights
+
+LARGEST_TENSOR_ELEMENTS = 2**24
+MERGING = ("Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
+# What a converter raises for settings that it does not expect.
+ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
+
+
+def converted(keras: KerasLayer) -> list[Layer]:
+    """Raises ModelError for what cannot be converted, also for a setting that changes the result unnoticed."""
+    own = _with_memory(keras)
+    configs = list(_configs(own.config))
+    _check_settings(own, configs)
+    try:
+        layers = CONVERTERS[keras.kind](own)
+        check_weights(own, keras.config)
+    except ODD as error:
+        check_weights(own, keras.config)
+        why = f"its settings cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
+        raise keras.wrong(why, "build it with Keras, and save it again") from None
+    for config in configs:
+        for key, value in config.ignored.items():
+            raise keras.wrong(f"{key} = {value!r:.80} has no meaning here", f"leave {key!r} out")
+    for layer in layers:
+        _check_shape(keras, layer)
+    return layers
+
+
+def _with_memory(keras: KerasLayer) -> KerasLayer:
+    """With a Config for its settings, and for those of the layer inside a wrapper."""
+    settings, inner = keras.config, keras.config.get("layer")
+    if isinstance(inner, Mapping) and isinstance(inner.get("config"), Mapping):
+        settings = {**settings, "layer": {**inner, "config": Config(inner["config"])}}
+    return replace(keras, config=Config(settings))
+
+
+def _configs(config: Mapping[str, object]) -> Iterator[Config]:
+    if isinstance(config, Config):
+        yield config
+        inner = config.peek("layer")
+        yield from _configs(inner["config"]) if isinstance(inner, Mapping) and "config" in inner else ()
+
+
+def _check_settings(keras: KerasLayer, configs: list[Config]) -> None:
+    for config in configs:
+        if config.wild is not None:
+            hint = "save a model with settings of a sensible size"
+            raise keras.wrong(f"{config.wild} is {config.peek(config.wild)!r:.80}", hint)
+        if config.mistyped is not None:
+            raise keras.wrong(f"{config.mistyped} is {config.peek(config.mistyped)!r:.80}", "save the model again")
+        if config.quantized:
+            raise keras.refused("is quantized by Keras", "save the float model; mcusim quantizes it")
+    if len(keras.inputs) != 1 and keras.kind not in MERGING:
+        raise keras.refused(f"is called with {len(keras.inputs)} tensors", "give it one")
+
+
+def _check_shape(keras: KerasLayer, layer: Layer) -> None:
+    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
+        raise keras.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
+    if layer.elements > LARGEST_TENSOR_ELEMENTS:
+        raise keras.refused(f"gives {layer.elements} numbers", "use a smaller one")
