@@ -20,7 +20,7 @@ from typing import Any
 from mcusim.models.keras.hdf5 import SIGNATURE, Hdf5, broken, reading
 from mcusim.system.errors import ModelError
 
-DESCRIPTION, WEIGHTS = "config.json", "model.weights.h5"
+DESCRIPTION, WEIGHTS, ABOUT = "config.json", "model.weights.h5", "metadata.json"
 LARGEST_DESCRIPTION_BYTES = 16 * 2**20
 LARGEST_WEIGHTS_BYTES = 2**30  # those of the optimizer lie beside the model's own
 MOST_ENTRIES = 10_000
@@ -32,10 +32,11 @@ ROLES = f"[_.-]?{ROLE}"
 
 @dataclass(frozen=True)
 class KerasFile:
-    """`description` as JSON has it. `weights` is open only inside of `opened`."""
+    """`description` as JSON has it. `weights` is open only inside of `opened`. `version`: of Keras, if it is told."""
 
     description: Any
     weights: Hdf5
+    version: str
 
 
 @contextmanager
@@ -62,8 +63,13 @@ def _archive(path: Path) -> Iterator[KerasFile]:
             raise broken("it has too many entries")
         description = _entry(archive, DESCRIPTION, LARGEST_DESCRIPTION_BYTES)
         weights = _entry(archive, WEIGHTS, LARGEST_WEIGHTS_BYTES)
+        about = _entry(archive, ABOUT, LARGEST_DESCRIPTION_BYTES) if ABOUT in archive.namelist() else b"{}"
     with _weights(io.BytesIO(weights)) as stored:
-        yield KerasFile(_parsed(description), stored)
+        yield KerasFile(_parsed(description), stored, _version(_parsed(about)))
+
+
+def _version(told: Any) -> str:
+    return str(told.get("keras_version") or "")[:20] if isinstance(told, dict) else ""
 
 
 def _entry(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
@@ -85,7 +91,8 @@ def _hdf5(path: Path) -> Iterator[KerasFile]:
         if description is None:
             hint = "save the whole model with model.save('model.keras'), or give its model.json beside the weights"
             raise ModelError("the file holds weights alone, and no 'model_config'", hint=hint)
-        yield KerasFile(_parsed(description.encode("utf-8", "surrogatepass")), stored)
+        parsed = _parsed(description.encode("utf-8", "surrogatepass"))
+        yield KerasFile(parsed, stored, stored.text("keras_version") or _version(parsed))
 
 
 @contextmanager
@@ -96,7 +103,7 @@ def _json(path: Path) -> Iterator[KerasFile]:
         description = _parsed(path.read_bytes())
         file = weights_beside(path).open("rb")
     with file, _weights(file) as stored:
-        yield KerasFile(description, stored)
+        yield KerasFile(description, stored, _version(description))
 
 
 def weights_beside(path: Path) -> Path:
