@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +68,25 @@ class ShiftedAddition:
         shifts: Fields = {"shifts": self.shifts} if any(self.shifts) else {}
         own = _unless_zero(shift=self.rescale.shift, rounding=self.rounding)
         return {**shifts, **own, **activation.fields(self.numbers)}
+
+
+@dataclass(frozen=True)
+class ShiftedProduct:
+    """A product has as many fraction bits as its two factors together."""
+
+    rounding: int
+    rescale: Shift
+    accumulator_peak: int
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.rescale.numbers
+
+    def apply(self, product: Array, activation: Activation) -> Array:
+        return self.rescale.apply(product + self.rounding, activation)
+
+    def fields(self, activation: Activation) -> Fields:
+        return {**_unless_zero(rounding=self.rounding), **self.rescale.fields(activation)}
 
 
 @dataclass(frozen=True)
@@ -189,6 +208,15 @@ class PowerOfTwoScheme:
             rescale=Shift(shift, out),
             accumulator_peak=_peak_sum(inputs, finest) + rounding,
         )
+
+    def product(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedProduct:
+        """The output has no more fraction bits than the product; beyond LARGEST_SHIFT everything is 0 anyway."""
+        first, second = map(_format, entries)
+        out, fraction = self.numbers_for(values), first.fraction + second.fraction
+        out = replace(out, fraction=min(out.fraction, fraction))
+        shift = min(fraction - out.fraction, LARGEST_SHIFT - 1)
+        rounding = rounding_term(shift, self.rounding)
+        return ShiftedProduct(rounding, Shift(shift, out), first.magnitude * second.magnitude + rounding)
 
     def joined(self, entries: tuple[Numbers, ...]) -> Format:
         """The coarsest of their scales."""
