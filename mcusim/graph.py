@@ -55,6 +55,10 @@ class Layer(Tensor):
     INPUT: ClassVar[bool] = False  # written by the caller of `cnn()`
     VIEW: ClassVar[bool] = False  # the output is the input's memory, seen with another shape
     IN_PLACE: ClassVar[bool] = False  # the output may overwrite an input of the same size
+    KEEPS_NUMBERS: ClassVar[bool] = False  # the output has the input's numbers, whatever they are
+    READS_UNSIGNED: ClassVar[bool] = False  # inputs may be stored without a sign, which leaves one bit more
+    WRITES_UNSIGNED: ClassVar[bool] = False  # so may the output
+    WRITES_WIDE: ClassVar[bool] = False  # the output of narrower numbers may be stored in 16 bits
 
     def run(self, *inputs: Array) -> Array:
         """Output for a batch: float32 before quantization, integers of `numbers` after."""
@@ -63,6 +67,15 @@ class Layer(Tensor):
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         """The same layer on integers. `values` are those of its output on the calibration samples."""
         raise NotImplementedError
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        """Is no output negative, where no number is of those `inputs` that are True?"""
+        return False
+
+    @property
+    def arithmetic(self) -> Numbers | None:
+        """The numbers it computes with. Not those of its output, where that is wider."""
+        return self.numbers
 
     @property
     def kind(self) -> str:

@@ -25,10 +25,13 @@ int main(void)
 #define INPUT &input
 #define OUTPUT &output
 #else
+#ifndef MODEL_INPUT_TYPE
+#define MODEL_INPUT_TYPE number_t
+#endif
 #ifndef MODEL_OUTPUT_TYPE
 #define MODEL_OUTPUT_TYPE number_t
 #endif
-    static number_t input[MODEL_INPUT_ELEMENTS];
+    static MODEL_INPUT_TYPE input[MODEL_INPUT_ELEMENTS];
     static MODEL_OUTPUT_TYPE output[MODEL_OUTPUT_ELEMENTS];
 #define INPUT input
 #define OUTPUT output

@@ -21,7 +21,11 @@ extern uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 typedef model_input_t sample_t;
 typedef model_output_t answer_t;
 #else
+#ifdef MODEL_INPUT_TYPE
+typedef MODEL_INPUT_TYPE sample_t[MODEL_INPUT_ELEMENTS];
+#else
 typedef number_t sample_t[MODEL_INPUT_ELEMENTS];
+#endif
 #ifdef MODEL_OUTPUT_TYPE
 typedef MODEL_OUTPUT_TYPE answer_t[MODEL_OUTPUT_ELEMENTS];
 #else

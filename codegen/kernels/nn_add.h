@@ -6,6 +6,7 @@
 
 typedef struct {
     int elements, inputs;
+    unsigned unsigned_inputs; /* bit i: has input i no sign? */
     NN_ADDITION
 } nn_add_t;
 
@@ -14,9 +15,9 @@ NN_KERNEL void NN_NAME(add)(const number_t *const *inputs, number_t *output, con
     for (int i = 0; i < p.elements; i++) {
         accumulator_t sum = nn_begin_sum(inputs[0][i], p);
         for (int input = NN_NEXT_ADDEND; input < p.inputs; input++) {
-            sum += nn_addend(inputs[input][i], input, p);
+            sum += nn_addend(nn_read(inputs[input][i], p.unsigned_inputs >> input & 1), input, p);
         }
-        output[i] = nn_finish(sum, 0, p);
+        output[i] = (number_t)nn_finish(sum, 0, p);
     }
 }
 

@@ -10,6 +10,7 @@ typedef struct {
     int output_height, output_width;
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
+    int unsigned_input; /* has the input no sign? */
     NN_AVERAGING
     NN_LIMIT
 } nn_average_pooling_t;
@@ -26,10 +27,11 @@ NN_KERNEL void NN_NAME(average_pooling)(const number_t *restrict input, number_t
                 accumulator_t sum = 0;
                 for (int row = rows.start + rows.first; row < rows.start + rows.end; row++) {
                     for (int column = columns.start + columns.first; column < columns.start + columns.end; column++) {
-                        sum += input[(row * p.input_width + column) * p.input_channels + channel];
+                        const int index = (row * p.input_width + column) * p.input_channels + channel;
+                        sum += nn_read(input[index], p.unsigned_input);
                     }
                 }
-                *output++ = nn_limit(nn_average(sum, count, p), p);
+                *output++ = (number_t)nn_limit(nn_average(sum, count, p), p);
             }
         }
     }

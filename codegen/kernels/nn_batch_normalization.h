@@ -6,6 +6,7 @@
 
 typedef struct {
     int rows, channels;
+    int unsigned_input; /* has the input no sign? */
     NN_FINISH
 } nn_batch_normalization_t;
 
@@ -14,8 +15,8 @@ NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *out
 {
     for (int row = 0; row < p.rows; row++) {
         for (int channel = 0; channel < p.channels; channel++) {
-            const accumulator_t sum = (accumulator_t)kernel[channel] * *input++ + bias[channel];
-            *output++ = nn_finish(sum, channel, p);
+            const accumulator_t sum = (accumulator_t)kernel[channel] * nn_read(*input++, p.unsigned_input) + bias[channel];
+            *output++ = (number_t)nn_finish(sum, channel, p);
         }
     }
 }

@@ -7,6 +7,7 @@
 typedef struct {
     int rows, channels;
     int output_channels, offset;
+    int unsigned_input; /* has the input no sign? */
     NN_CONVERSION
 } nn_concatenate_t;
 
@@ -14,8 +15,8 @@ NN_KERNEL void NN_NAME(concatenate)(const number_t *restrict input, number_t *re
 {
     for (int row = 0; row < p.rows; row++) {
         for (int channel = 0; channel < p.channels; channel++) {
-            const number_t x = *input++;
-            output[row * p.output_channels + p.offset + channel] = nn_convert(x, p);
+            const long_number_t x = nn_read(*input++, p.unsigned_input);
+            output[row * p.output_channels + p.offset + channel] = (number_t)nn_convert(x, p);
         }
     }
 }

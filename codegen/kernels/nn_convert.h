@@ -7,6 +7,7 @@
 typedef struct {
     int elements;
     int wide; /* is the input int16, and not int8? */
+    int unsigned_input; /* has the input no sign? */
     NN_CONVERSION
 } nn_convert_t;
 
@@ -15,8 +16,8 @@ NN_KERNEL void NN_NAME(convert)(const void *restrict input, number_t *restrict o
     const int8_t *narrow = (const int8_t *)input;
     const int16_t *wide = (const int16_t *)input;
     for (int i = 0; i < p.elements; i++) {
-        const accumulator_t x = p.wide ? wide[i] : narrow[i];
-        output[i] = nn_convert(x, p);
+        const accumulator_t x = p.wide ? wide[i] : p.unsigned_input ? (uint8_t)narrow[i] : narrow[i];
+        output[i] = (number_t)nn_convert(x, p);
     }
 }
 

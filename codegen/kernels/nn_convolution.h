@@ -12,6 +12,7 @@ typedef struct {
     int padding_top, padding_left;
     int gap_height, gap_width; /* positions between two taps: dilation - 1 */
     int groups;
+    int unsigned_input; /* has the input no sign? */
     NN_FINISH
 } nn_convolution_t;
 
@@ -28,12 +29,12 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
         if (p.groups == 1 && p.gap_width == 0) { /* taps side by side in both arrays: one scalar product */
             const int count = (columns.end - columns.first) * channels;
             for (int i = 0; i < count; i++) {
-                sum += (accumulator_t)w[i] * x[i];
+                sum += (accumulator_t)w[i] * nn_read(x[i], p.unsigned_input);
             }
         } else {
             for (int column = columns.first; column < columns.end; column++) {
                 for (int i = 0; i < channels; i++) {
-                    sum += (accumulator_t)w[i] * x[i];
+                    sum += (accumulator_t)w[i] * nn_read(x[i], p.unsigned_input);
                 }
                 w += channels;
                 x += (p.gap_width + 1) * p.input_channels;
@@ -44,11 +45,12 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
 }
 
 /* kernel: filters x window x channels of a group; bias: at the scale of the sums */
-NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *restrict output, const number_t *kernel,
+NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restrict output, const number_t *kernel,
                                     const accumulator_t *bias, const nn_convolution_t p)
 {
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;
     const int taps = p.window_height * p.window_width * channels;
+    int index = 0;
     for (int y = 0; y < p.output_height; y++) {
         const nn_range_t rows =
             nn_dilated_range(y * p.stride_height - p.padding_top, p.window_height, p.gap_height + 1, p.input_height);
@@ -59,7 +61,7 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, number_t *re
                 const accumulator_t sum =
                     NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],
                                              rows, columns, channels, p);
-                *output++ = nn_finish(sum, filter, p);
+                nn_store(output, index++, nn_finish(sum, filter, p), p.storage);
             }
         }
     }

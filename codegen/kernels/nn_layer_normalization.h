@@ -28,7 +28,7 @@ NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *out
         }
         const float factor = 1.0f / nn_square_root(squares / count + p.epsilon);
         for (int i = 0; i < p.elements; i++) {
-            output[i] = nn_finish((input[i] - mean) * factor * kernel[i] + bias[i], i, p);
+            output[i] = (number_t)nn_finish((input[i] - mean) * factor * kernel[i] + bias[i], i, p);
         }
         input += p.elements;
         output += p.elements;
@@ -50,7 +50,7 @@ NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *out
         for (int i = 0; i < p.elements; i++) {
             const int64_t distance = (int64_t)p.elements * input[i] - sum;
             const accumulator_t standardized = nn_standardized(distance, factor, p);
-            output[i] = nn_finish(kernel[i] * standardized + bias[i], i, p);
+            output[i] = (number_t)nn_finish(kernel[i] * standardized + bias[i], i, p);
         }
         input += p.elements;
         output += p.elements;

@@ -10,6 +10,7 @@ typedef struct {
     int output_height, output_width;
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
+    int unsigned_input; /* has the input no sign? */
     NN_LIMIT
 } nn_max_pooling_t;
 
@@ -21,14 +22,15 @@ NN_KERNEL void NN_NAME(max_pooling)(const number_t *restrict input, number_t *re
             const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
             for (int channel = 0; channel < p.input_channels; channel++) {
                 const int corner = (rows.start + rows.first) * p.input_width + columns.start + columns.first;
-                number_t best = input[corner * p.input_channels + channel];
+                long_number_t best = nn_read(input[corner * p.input_channels + channel], p.unsigned_input);
                 for (int row = rows.start + rows.first; row < rows.start + rows.end; row++) {
                     for (int column = columns.start + columns.first; column < columns.start + columns.end; column++) {
-                        const number_t number = input[(row * p.input_width + column) * p.input_channels + channel];
+                        const int index = (row * p.input_width + column) * p.input_channels + channel;
+                        const long_number_t number = nn_read(input[index], p.unsigned_input);
                         best = number > best ? number : best;
                     }
                 }
-                *output++ = nn_limit(best, p);
+                *output++ = (number_t)nn_limit(best, p);
             }
         }
     }

@@ -44,7 +44,7 @@ NN_KERNEL void NN_NAME(transposed_convolution)(const number_t *restrict input, n
                         }
                     }
                 }
-                *output++ = nn_finish(sum, filter, p);
+                *output++ = (number_t)nn_finish(sum, filter, p);
             }
         }
     }

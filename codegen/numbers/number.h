@@ -7,7 +7,6 @@
  *
  *     NN_FINISH      nn_finish(sum, channel, p)       a sum, its bias included, becomes an output
  *     NN_ADDITION    nn_begin_sum(first, p), nn_addend(x, input, p) from input NN_NEXT_ADDEND on: inputs become one sum
- *     NN_PRODUCT     nn_product(x, y, p)             two stored numbers become their product
  *     NN_CONVERSION  nn_convert(x, p)                 a stored number becomes one of another scale
  *     NN_AVERAGING   nn_average(sum, count, p)
  *
@@ -63,6 +62,9 @@ typedef int32_t accumulator_t; /* mcusim proved that no input overflows it */
 
 typedef enum { NN_LINEAR, NN_RELU, NN_RELU_CEILING } nn_activation_t;
 
+/* How numbers are stored: as they are; without a sign, which leaves one bit more, in the same bytes; or in 16 bits. */
+typedef enum { NN_SAME, NN_UNSIGNED, NN_WIDE } nn_storage_t;
+
 /* Saturate to the range of the data type. */
 static inline number_t clamp_to_number_t(accumulator_t x)
 {
@@ -77,7 +79,50 @@ static inline number_t clamp_to_number_t(accumulator_t x)
     return (number_t)x;
 }
 
-static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, number_t ceiling)
+/* Likewise, for numbers that are stored in another way. */
+static inline long_number_t nn_saturate(accumulator_t x, nn_storage_t storage)
+{
+#if NN_NUMBER_BITS != 0
+    const accumulator_t lowest = storage == NN_UNSIGNED ? 0 : storage == NN_WIDE ? INT16_MIN : NUMBER_MIN;
+    const accumulator_t highest = storage == NN_UNSIGNED ? 2 * NUMBER_MAX + 1 : storage == NN_WIDE ? INT16_MAX : NUMBER_MAX;
+    if (x > highest) {
+        return (long_number_t)highest;
+    }
+    if (x < lowest) {
+        return (long_number_t)lowest;
+    }
+#else
+    (void)storage;
+#endif
+    return (long_number_t)x;
+}
+
+/* What is stored as `x` when numbers may have no sign. */
+static inline long_number_t nn_read(number_t x, int is_unsigned)
+{
+#if NN_NUMBER_BITS != 0 && NN_NUMBER_BITS <= 8
+    return is_unsigned ? (uint8_t)x : x;
+#else
+    (void)is_unsigned;
+    return x;
+#endif
+}
+
+/* The number `x`, saturated, at its place in an array of such storage. */
+static inline void nn_store(void *output, int index, long_number_t x, nn_storage_t storage)
+{
+#if NN_NUMBER_BITS != 0
+    if (storage == NN_WIDE) {
+        ((int16_t *)output)[index] = (int16_t)x;
+        return;
+    }
+#else
+    (void)storage;
+#endif
+    ((number_t *)output)[index] = (number_t)x;
+}
+
+static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, long_number_t ceiling)
 {
     if (activation != NN_LINEAR && x < 0) {
         x = 0;
@@ -91,13 +136,9 @@ static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activat
 /* What happens to a number before it is stored: a part of a kernel's parameters. */
 #define NN_LIMIT                \
     nn_activation_t activation; \
-    number_t ceiling;
-#define nn_limit(x, p) nn_limited((x), (p).activation, (p).ceiling)
-
-static inline number_t nn_limited(accumulator_t x, nn_activation_t activation, number_t ceiling)
-{
-    return clamp_to_number_t(nn_activate(x, activation, ceiling));
-}
+    long_number_t ceiling;      \
+    nn_storage_t storage;
+#define nn_limit(x, p) nn_saturate(nn_activate((x), (p).activation, (p).ceiling), (p).storage)
 
 /* How sums become outputs: the number system of the model. */
 #if NN_NUMBER_BITS == 0

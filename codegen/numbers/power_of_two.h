@@ -17,15 +17,11 @@
 #define NN_NEXT_ADDEND 0
 #define nn_addend(x, input, p) nn_shift((x), (p).shifts[input])
 
-#define NN_PRODUCT \
-    int rounding;  \
-    NN_FINISH
-#define nn_product(x, y, p) nn_finish((accumulator_t)(x) * (y) + (p).rounding, 0, p)
-
 #define NN_CONVERSION                                           \
     int shift; /* to the other scale, to the right; negative: left */ \
-    int rounding;
-#define nn_convert(x, p) clamp_to_number_t(nn_shift((accumulator_t)(x) + (p).rounding, -(p).shift))
+    int rounding;                                               \
+    nn_storage_t storage;
+#define nn_convert(x, p) nn_saturate(nn_shift((accumulator_t)(x) + (p).rounding, -(p).shift), (p).storage)
 
 #define NN_AVERAGING                                             \
     int shift;   /* of a sum, to the left: means are smaller than sums */ \

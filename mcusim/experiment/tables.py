@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, field
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
-from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES
+from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, WIDE_OUTPUT
 from mcusim.numbers import SCHEMES
-from mcusim.numbers.formats import Format, parse_format
+from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import LONGEST_NAME, Count, Limit, Name, Positive, Share, Table, Unusable, known
@@ -238,6 +238,7 @@ class Quantization(Table):
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     ranges: Literal["mse", "max"] = "mse"
+    output: str | None = Field(default=None, description='"int16", or the data type itself')
     calibration_samples: Count = 1000
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
         default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
@@ -257,6 +258,9 @@ class Quantization(Table):
             if extra:
                 hint = "remove it, or choose an integer type"
                 raise Unusable(f"float32 is not quantized: {extra[0]!r} has no use", hint)
+        elif self.output not in (None, self.data_type, *self._wider_outputs):
+            words = " or ".join(repr(name) for name in dict.fromkeys((*self._wider_outputs, self.data_type)))
+            raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
         elif self.scheme == "per-network":
             _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
             if self.layers:
@@ -269,6 +273,12 @@ class Quantization(Table):
         return self
 
     @property
+    def _wider_outputs(self) -> tuple[str, ...]:
+        """What sums at the end of the model may be stored as, besides the data type."""
+        narrow = self.scheme == "per-layer" and INTEGER_TYPES[self.data_type] <= MAXIMUM_UNSIGNED_BITS
+        return (WIDE_OUTPUT,) if narrow else ()
+
+    @property
     def fraction(self) -> int | None:
         """Fraction bits of the whole network; None per layer."""
         return None if self.format is None else _parsed(self.format).fraction
@@ -279,9 +289,10 @@ class Quantization(Table):
         scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
         ranges = self.ranges if self.ranges != "mse" else ""
+        output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
         others = (f"{layer}={data_type}" for layer, data_type in self.layers)
-        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, samples, *others)))
+        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, output, samples, *others)))
 
 
 class Target(Table):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcusim.graph import Layer
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.program import Constant, KernelCall, LayerCode
@@ -16,12 +17,19 @@ def one(kernel: str, parameters: Fields, *, arguments: tuple[str, ...] = ("input
     return LayerCode((KernelCall(kernel, arguments, parameters),))
 
 
+def reading(entry: Layer) -> Fields:
+    """How a kernel that takes numbers without a sign reads its input."""
+    return {"unsigned_input": 1} if entry.numbers and entry.numbers.minimum == 0 else {}
+
+
 def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
     """Kernel and bias as they are, and what turns a sum into an output."""
     if layer.rescale is None:
         finish, factors = layer.activation.fields(None), {}
     else:
         finish, factors = layer.rescale.fields(layer.activation), dict(layer.rescale.constants)
+        if layer.numbers and layer.kernel_numbers and layer.numbers.bits > layer.kernel_numbers.bits:
+            finish["storage"] = "NN_WIDE"
     constants = (
         Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
         Constant("bias", "accumulator_t", layer.bias),

@@ -29,7 +29,7 @@ def choose(layer: Layer, inputs: Inputs, core: str | None, choice: KernelChoice 
     """
     named = choice.for_layer(layer.name) if choice else ()
     allowed = [kernel for kernel in KERNELS if not named or kernel.NAME in named]
-    reasons = {kernel.NAME: kernel.fits(layer, inputs, core) for kernel in KERNELS}
+    reasons = {kernel.NAME: _reason(kernel, layer, inputs, core) for kernel in KERNELS}
     fitting = [kernel for kernel in allowed if reasons[kernel.NAME] is None]
     if not fitting and not (choice and layer.name in dict(choice.layers)):
         fitting = [kernel for kernel in KERNELS if reasons[kernel.NAME] is None]
@@ -38,3 +38,13 @@ def choose(layer: Layer, inputs: Inputs, core: str | None, choice: KernelChoice 
         hint = "name another, or none: mcusim kernels lists them"
         raise ConfigurationError(f"no kernel runs layer {layer.name!r} ({why})", where=WHERE, hint=hint)
     return min(fitting, key=lambda kernel: kernel.cost(layer, inputs))
+
+
+def _reason(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    """Why it cannot run the layer, or None."""
+    own = layer.arithmetic
+    unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in (*inputs, layer))
+    wide = own is not None and layer.numbers is not None and own.bits != layer.numbers.bits
+    if (unsigned or wide) and not kernel.ANY_STORAGE:
+        return "its numbers have a sign, and one width"
+    return kernel.fits(layer, inputs, core)

@@ -18,6 +18,7 @@ class Kernel(Protocol):
 
     NAME: str
     SUMMARY: str
+    ANY_STORAGE: bool  # does it take inputs without a sign, and store as any nn_storage_t?
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcusim.graph import Layer
 from mcusim.kernels import plain_pointwise, plain_spatial
-from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
+from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
@@ -26,6 +26,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
+ANY_STORAGE = True  # of the layers that take it
 
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0
@@ -46,13 +47,16 @@ def code(layer: Layer, inputs: Inputs) -> LayerCode:
 
 def _add(layer: Add, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
+    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
+    own = {"unsigned_inputs": unsigned, **own} if unsigned else own
     fields = {"elements": layer.elements, "inputs": len(inputs), **own}
     return one("add", fields, arguments=("inputs", "output"))
 
 
 def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> LayerCode:
     channels = layer.shape[-1]
-    return weighted_sum(layer, "batch_normalization", {"rows": layer.elements // channels, "channels": channels})
+    rows = {"rows": layer.elements // channels, "channels": channels}
+    return weighted_sum(layer, "batch_normalization", {**rows, **reading(inputs[0])})
 
 
 def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
@@ -61,7 +65,7 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
     channels = layer.elements // rows
     for index, part in enumerate(inputs):
         fields: Fields = {"rows": rows, "channels": part.elements // rows}
-        fields |= {"output_channels": channels, "offset": offset}
+        fields |= {"output_channels": channels, "offset": offset, **reading(part)}
         fields |= layer.conversions[index].fields() if layer.conversions else {}
         calls.append(KernelCall("concatenate", (f"inputs[{index}]", "output"), fields))
         offset += part.elements // rows
@@ -71,30 +75,32 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
 def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
     assert layer.conversion is not None  # only quantize() makes one
     wide = {"wide": 1} if inputs[0].dtype.itemsize > 1 else {}
-    return one("convert", {"elements": layer.elements, **wide, **layer.conversion.fields()})
+    return one("convert", {"elements": layer.elements, **wide, **reading(inputs[0]), **layer.conversion.fields()})
 
 
 def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
-    return weighted_sum(layer, "convolution", {**window, **gaps(layer.dilation), "groups": layer.groups})
+    return weighted_sum(
+        layer, "convolution", {**window, **gaps(layer.dilation), "groups": layer.groups, **reading(inputs[0])}
+    )
 
 
 def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
     units, elements = layer.kernel.shape
-    return weighted_sum(layer, "dense", {"inputs": elements, "units": units})
+    return weighted_sum(layer, "dense", {"inputs": elements, "units": units, **reading(inputs[0])})
 
 
 def _max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    return one("max_pooling", _pooling_fields(layer))
+    return one("max_pooling", _pooling_fields(layer, inputs[0]))
 
 
 def _average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     rounding = {} if layer.averaging is None else layer.averaging.fields()
-    return one("average_pooling", {**_pooling_fields(layer), **rounding})
+    return one("average_pooling", {**_pooling_fields(layer, inputs[0]), **rounding})
 
 
 def _relu(layer: ReLU, inputs: Inputs) -> LayerCode:
-    return one("relu", {"elements": layer.elements, **layer.activation.fields(layer.numbers)})
+    return one("relu", {"elements": layer.elements, **reading(inputs[0]), **layer.activation.fields(layer.numbers)})
 
 
 def _reshape(layer: Reshape, inputs: Inputs) -> LayerCode:
@@ -119,11 +125,11 @@ def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
     return one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
 
 
-def _pooling_fields(layer: Pooling) -> Fields:
+def _pooling_fields(layer: Pooling, entry: Layer) -> Fields:
     output = shape_like(len(layer.input_shape) - 1, *layer.output_plane, layer.shape[-1])
     fields = window_fields(layer.input_shape, output, layer.size, layer.strides, layer.padding)
     del fields["output_channels"]  # as many as the input has
-    return {**fields, **layer.activation.fields(layer.numbers)}
+    return {**fields, **reading(entry), **layer.activation.fields(layer.numbers)}
 
 
 _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {

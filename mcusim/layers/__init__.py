@@ -12,10 +12,8 @@ from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.layers.layer_normalization import LayerNormalization
-from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
-from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
@@ -28,7 +26,6 @@ LAYERS: tuple[type[Layer], ...] = (
     Add,
     AveragePooling,
     BatchNormalization,
-    BroadcastAdd,
     BilinearUpSampling,
     Concatenate,
     Convert,
@@ -36,15 +33,10 @@ LAYERS: tuple[type[Layer], ...] = (
     Dense,
     LayerNormalization,
     MaxPooling,
-    Maximum,
-    Minimum,
-    Multiply,
-    PReLU,
     Pointwise,
     ReLU,
     Reshape,
     Softmax,
-    Subtract,
     StridedCopy,
     TransposedConvolution,
     ZeroPadding,

@@ -11,8 +11,6 @@ from mcusim.graph import Layer
 from mcusim.numbers.numbers import LINEAR, Activation, Addition, Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
-MOST_ADDENDS = 16  # NN_ADDENDS_MAX in C
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Add(Layer):
@@ -22,6 +20,11 @@ class Add(Layer):
     addition: Addition | None = None
 
     IN_PLACE = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return self.activation.relu or all(inputs)
 
     @property
     def accumulator_peak(self) -> int:

@@ -13,6 +13,8 @@ class BatchNormalization(WeightedSum):
     """Input (..., channels), kernel (channels,) is the scale, bias (channels,) the offset."""
 
     IN_PLACE = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
 
     @property
     def macs(self) -> int:

@@ -22,11 +22,17 @@ class Concatenate(Layer):
 
     conversions: tuple[Conversion, ...] = ()
 
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
     def run(self, *inputs: Array) -> Array:
         if self.conversions:
             inputs = tuple(conversion.apply(x) for conversion, x in zip(self.conversions, inputs, strict=True))
         return np.concatenate(inputs, axis=self.axis + (self.axis >= 0))
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
-        numbers = scheme.joined(inputs)
+        numbers = scheme.joined(inputs, values)
         return replace(self, numbers=numbers, conversions=tuple(scheme.conversion(entry, numbers) for entry in inputs))

@@ -22,6 +22,10 @@ class Convolution(WeightedSum):
     dilation: Pair = NO_DILATION
     groups: int = 1
 
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+    WRITES_WIDE = True
+
     @property
     def kind(self) -> str:
         rank = f"{len(self.shape) - 1}D"

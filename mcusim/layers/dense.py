@@ -12,6 +12,10 @@ from mcusim.system.arrays import Array
 class Dense(WeightedSum):
     """Input (elements,), kernel (units, elements), bias (units,)."""
 
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+    WRITES_WIDE = True
+
     @property
     def macs(self) -> int:
         return int(self.kernel.size)

@@ -22,6 +22,12 @@ class Pooling(Layer):
     padding: Padding
     activation: Activation = LINEAR
 
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return self.activation.relu or all(inputs)
+
     @property
     def kind(self) -> str:
         whole = self.size == plane(self.input_shape)[:2]
@@ -44,6 +50,8 @@ class Pooling(Layer):
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaxPooling(Pooling):
     """Largest number of each window; the output has the input's numbers."""
+
+    KEEPS_NUMBERS = True
 
     def run(self, *inputs: Array) -> Array:
         lowest = -np.inf if self.numbers is None else self.numbers.minimum

@@ -16,6 +16,12 @@ class ReLU(Layer):
     activation: Activation = RELU
 
     IN_PLACE = True
+    KEEPS_NUMBERS = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return True
 
     def run(self, *inputs: Array) -> Array:
         if self.numbers is None:

@@ -14,6 +14,12 @@ class Reshape(Layer):
     """Any shape to any shape of as many elements."""
 
     VIEW = True
+    KEEPS_NUMBERS = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
 
     def run(self, *inputs: Array) -> Array:
         return inputs[0].reshape(-1, *self.shape)

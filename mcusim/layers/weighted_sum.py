@@ -31,6 +31,13 @@ class WeightedSum(Layer):
     peak_sum: int = 0
 
     @property
+    def arithmetic(self) -> Numbers | None:
+        return self.kernel_numbers
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return self.activation.relu
+
+    @property
     def weights(self) -> Mapping[str, Array]:
         return {"kernel": self.kernel, "bias": self.bias} if self.has_bias else {"kernel": self.kernel}
 

@@ -19,6 +19,13 @@ class ZeroPadding(Layer):
     input_shape: Shape
     padding: Padding
 
+    KEEPS_NUMBERS = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
     @property
     def kind(self) -> str:
         return f"ZeroPadding{len(self.shape) - 1}D"

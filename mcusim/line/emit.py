@@ -112,31 +112,34 @@ class _Library:
     def _signature(self, unit: Unit, step: Step, *, outside: bool = False) -> str:
         """Types are those of `unit` where it has a name for them."""
         own = "" if outside else "number_t"
-        kind = own if own and set(step.dtypes) == {np.dtype(unit.storage)} else _ctype(step.dtypes[0])
+        dtypes = set(map(_signed, step.dtypes))
+        kind = own if own and dtypes == {np.dtype(unit.storage)} else _ctype(_signed(step.dtypes[0]))
         inputs = f"const {kind} *input" if len(step.sources) == 1 else f"const {kind} *const *inputs"
-        sink = own or _ctype(step.dtype)
+        sink = own if own and _signed(step.dtype) == np.dtype(unit.storage) else _ctype(_signed(step.dtype))
         scratch = ", void *scratch" if step.scratch else ""
         return f"void {step.function}({inputs}, {sink} *output{scratch})"
 
     def _call(self, step: Step) -> str:
         """The line of `cnn()` that runs a layer."""
-        kinds = [_ctype(dtype) for dtype in step.dtypes]
-        sources = [self._place(place, kind) for place, kind in zip(step.sources, kinds, strict=True)]
+        kinds = [_ctype(_signed(dtype)) for dtype in step.dtypes]
+        sources = [self._place(place, dtype, "const ") for place, dtype in zip(step.sources, step.dtypes, strict=True)]
         kind = "number_t" if not self._arena_is_bytes else kinds[0]
         argument = sources[0] if len(sources) == 1 else f"(const {kind} *const[]){{{', '.join(sources)}}}"
-        sink = self._place(step.sink, _ctype(step.dtype))
+        sink = self._place(step.sink, step.dtype)
         scratch = f", arena + {step.scratch.offset_bytes}" if step.scratch else ""
         return f"{step.function}({argument}, {sink}{scratch});"
 
-    def _place(self, place: Place, ctype: str) -> str:
+    def _place(self, place: Place, dtype: np.dtype[Any], const: str = "") -> str:
+        """Layers take pointers to signed numbers; what has no sign is read and stored as such inside."""
         if place.region == "arena" and self._arena_is_bytes:
-            return f"({ctype} *)(arena + {place.offset_bytes})"
+            return f"({_ctype(_signed(dtype))} *)(arena + {place.offset_bytes})"
         if place.region == "arena":
             return f"arena + {place.offset_bytes // self.numbers.itemsize}"
-        if not self.is_record:
-            return place.region
-        members = self.inputs if place.region == "input" else self.outputs
-        return f"{place.region}->{members[place.name]}"
+        name = place.region
+        if self.is_record:
+            members = self.inputs if place.region == "input" else self.outputs
+            name = f"{place.region}->{members[place.name]}"
+        return name if dtype == _signed(dtype) else f"({const}{_ctype(_signed(dtype))} *){name}"
 
     def _array(self, step: Step, constant: Constant) -> Mapping[str, Any]:
         shape = _shape(constant.values.shape)
@@ -152,8 +155,8 @@ class _Library:
     def _cnn(self) -> str:
         if self.is_record:
             return "void cnn(const model_input_t *input, model_output_t *output)"
-        output = self._number_type(self.program.outputs[0])
-        return f"void cnn(const number_t input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS])"
+        entry, output = self._number_type(self.program.inputs[0]), self._number_type(self.program.outputs[0])
+        return f"void cnn(const {entry} input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS])"
 
     def _number_type(self, tensor: Tensor) -> str:
         return "number_t" if tensor.dtype == self.numbers else _ctype(tensor.dtype)
@@ -217,6 +220,11 @@ def _kernel_call(unit: Unit, step: Step, call: KernelCall) -> dict[str, Any]:
 
 def _ctype(dtype: np.dtype[Any]) -> str:
     return "float" if dtype == np.float32 else f"{dtype.name}_t"
+
+
+def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of as many bytes that a unit calls `number_t`."""
+    return np.dtype(np.int8) if dtype == np.uint8 else dtype
 
 
 def _shape(shape: Shape) -> str:

@@ -47,7 +47,7 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
 
 
 def _width(layer: Layer) -> int:
-    return 0 if layer.numbers is None else layer.numbers.bits
+    return 0 if layer.arithmetic is None else layer.arithmetic.bits
 
 
 def _units(graph: Graph, running: list[Layer]) -> dict[int, Unit]:

@@ -16,7 +16,6 @@ from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
-from mcusim.layers.merge import Merge
 from mcusim.layers.pooling import Pooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
@@ -26,7 +25,7 @@ from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR
 
-Pass = Callable[[Layer, Layer], "Layer | None"]
+Merge = Callable[[Layer, Layer], "Layer | None"]
 
 
 def optimize(graph: Graph) -> Graph:
@@ -53,7 +52,7 @@ def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
     return graph
 
 
-def merge_pairs(graph: Graph, merge: Pass) -> Graph:
+def merge_pairs(graph: Graph, merge: Merge) -> Graph:
     """Replace (first, second) by `merge(first, second)` wherever only second reads first, until nothing changes."""
     for second in graph.layers:
         if len(second.inputs) != 1:
@@ -104,10 +103,6 @@ def merge_normalization(first: Layer, second: Layer) -> Layer | None:
 
 def merge_relu(first: Layer, second: Layer) -> Layer | None:
     """A layer that ends in a sum or a largest value + ReLU -> the layer with that activation."""
-    if (
-        isinstance(second, ReLU)
-        and isinstance(first, (WeightedSum, Pooling, Add, Merge))
-        and first.activation == LINEAR
-    ):
+    if isinstance(second, ReLU) and isinstance(first, (WeightedSum, Pooling, Add)) and first.activation == LINEAR:
         return replace(first, activation=second.activation)
     return None

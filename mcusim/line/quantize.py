@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
 from mcusim.layers.convert import Convert
+from mcusim.line import storage
 from mcusim.line.calibration import saturation_notes, without_outliers
 from mcusim.numbers import NUMBERS, SCHEMES
 from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
@@ -16,6 +17,7 @@ from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
 INTEGER_TYPES = {f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)}
 DATA_TYPES = ("float32", *INTEGER_TYPES)
+WIDE_OUTPUT = "int16"
 
 
 def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme:
@@ -37,11 +39,13 @@ def quantize(
     fraction: int | None = None,
     rounding: Rounding = "nearest",
     ranges: Ranges = "mse",
+    output: str | None = None,
     layers: Mapping[str, str] | None = None,
 ) -> Graph:
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
     `ranges`: "mse" gives each tensor the format with the least squared error, "max" one that holds all its numbers.
+    `output`: data type of weighted sums that end the model; of narrow ones int16 without it, so that few are equal.
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
     ConfigurationError for a layer that is not there, DataError without the samples that are needed.
     """
@@ -49,6 +53,7 @@ def quantize(
         return graph
     chosen = make_scheme(data_type, scheme, fraction, rounding)
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
+    schemes = {layer.name: others.get(layer.name, chosen) for layer in graph}
     graph.demand_layers(others, "[[quantization]] layers")
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (x_train in the data set, or --calibration), or scheme 'per-network' and a format"
@@ -59,9 +64,10 @@ def quantize(
     seen = graph.ranges(usual) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
     if ranges == "max":
         seen = {name: replace(values, octaves=None) for name, values in seen.items()}
+    seen = _with_storage(graph, seen, schemes, output)
     quantized: dict[str, Layer] = {}
     for layer in graph:
-        own = others.get(layer.name, chosen)
+        own = schemes[layer.name]
         inputs = [_converted(graph, quantized, name, own, seen[name]) for name in layer.inputs]
         entries = tuple(_numbers(quantized[name]) for name in inputs)
         made = layer.quantize(own, entries, seen[layer.name])
@@ -76,6 +82,18 @@ def quantize(
     )
 
 
+def _with_storage(
+    graph: Graph, seen: Mapping[str, Range], schemes: Mapping[str, Scheme], output: str | None
+) -> dict[str, Range]:
+    """What is known of each tensor, with how it may be stored."""
+    unsigned = storage.unsigned(graph, seen, schemes)
+    wide = storage.wide(graph) if output in (None, WIDE_OUTPUT) else frozenset()
+    return {
+        name: replace(values, unsigned=name in unsigned, wide=name in wide and schemes[name].stores_unsigned)
+        for name, values in seen.items()
+    }
+
+
 def _converted(graph: Graph, quantized: dict[str, Layer], name: str, scheme: Scheme, values: Range) -> str:
     """The tensor `name` in numbers as wide as those of `scheme`, converted when it is not."""
     source = quantized[name]
@@ -86,7 +104,8 @@ def _converted(graph: Graph, quantized: dict[str, Layer], name: str, scheme: Sch
         converted += "_"
     if converted not in quantized:
         convert = Convert(name=converted, inputs=(name,), shape=source.shape)
-        quantized[converted] = convert.quantize(scheme, (_numbers(source),), values)
+        signed = replace(values, unsigned=False)
+        quantized[converted] = convert.quantize(scheme, (_numbers(source),), signed)
     return converted
 
 

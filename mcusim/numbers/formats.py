@@ -16,6 +16,7 @@ from mcusim.system.errors import ConfigurationError
 
 HEADER = "power_of_two.h"
 MINIMUM_BITS, MAXIMUM_BITS = 4, 16
+MAXIMUM_UNSIGNED_BITS = 8  # wider numbers have bits enough
 
 
 @dataclass(frozen=True)

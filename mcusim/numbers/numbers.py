@@ -26,12 +26,14 @@ class Range:
     """Reals from `low` (at most 0) to `high` (at least 0), and what else is known of them.
 
     `octaves`: None where their spread is not to decide. `unsigned`: whoever reads them takes numbers without a sign.
+    `wide`: whoever reads them takes 16 bits, whatever the arithmetic before has.
     """
 
     low: float = 0.0
     high: float = 0.0
     octaves: Octaves | None = field(default=None, compare=False)
     unsigned: bool = False
+    wide: bool = False
 
     @property
     def peak(self) -> float:
@@ -102,16 +104,22 @@ class Activation:
         return np.clip(x, numbers.minimum, numbers.maximum).astype(numbers.dtype)
 
     def fields(self, numbers: Numbers | None) -> Fields:
-        """`numbers` is None for float32."""
+        """`numbers`: of what is stored, None for float32."""
+        stored = storage_fields(numbers)
         if not self.relu:
-            return {"activation": "NN_LINEAR"}
+            return {"activation": "NN_LINEAR", **stored}
         if self.ceiling is None:
-            return {"activation": "NN_RELU"}
+            return {"activation": "NN_RELU", **stored}
         ceiling = np.float32(self.ceiling) if numbers is None else _integer(self.ceiling, numbers)
-        return {"activation": "NN_RELU_CEILING", "ceiling": ceiling}
+        return {"activation": "NN_RELU_CEILING", "ceiling": ceiling, **stored}
 
 
 LINEAR, RELU = Activation(), Activation(relu=True)
+
+
+def storage_fields(numbers: Numbers | None) -> Fields:
+    """`nn_storage_t` of numbers as wide as those of their unit."""
+    return {"storage": "NN_UNSIGNED"} if numbers and numbers.minimum == 0 else {}
 
 
 def _integer(real: float, numbers: Numbers) -> int:
@@ -154,17 +162,6 @@ class Addition(Protocol):
     @property
     def accumulator_peak(self) -> int: ...
     def apply(self, inputs: tuple[Array, ...], activation: Activation) -> Array: ...
-    def fields(self, activation: Activation) -> Fields: ...
-
-
-class Product(Protocol):
-    """Products of two stored numbers -> a stored number. `nn_product` in C."""
-
-    @property
-    def numbers(self) -> Numbers: ...
-    @property
-    def accumulator_peak(self) -> int: ...
-    def apply(self, product: Array, activation: Activation) -> Array: ...
     def fields(self, activation: Activation) -> Fields: ...
 
 
@@ -226,8 +223,11 @@ class Scheme(Protocol):
     def numbers_for(self, values: Range) -> Numbers: ...
     def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum: ...
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> Addition: ...
-    def product(self, entries: tuple[Numbers, ...], values: Range) -> Product: ...
-    def joined(self, entries: tuple[Numbers, ...]) -> Numbers:
+    @property
+    def stores_unsigned(self) -> bool:
+        """Has it numbers without a sign?"""
+
+    def joined(self, entries: tuple[Numbers, ...], values: Range | None = None) -> Numbers:
         """One type for tensors that become one: nothing saturates."""
 
     def conversion(self, entry: Numbers, to: Numbers) -> Conversion: ...

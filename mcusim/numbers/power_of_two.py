@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcusim.numbers.formats import MINIMUM_BITS, Format, format_for, format_of
+from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
-from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding
+from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding, storage_fields
 from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -25,6 +25,7 @@ SCHEMES = ("per-layer", "per-network")
 HEADER = Format(MINIMUM_BITS, 0).header
 
 BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
+WIDE_BITS = 16
 LARGEST_SHIFT = 31  # of a 32-bit accumulator
 SOFTMAX_ONE = 2**15  # 1.0 in the tables of the exponential
 
@@ -71,25 +72,6 @@ class ShiftedAddition:
 
 
 @dataclass(frozen=True)
-class ShiftedProduct:
-    """A product has as many fraction bits as its two factors together."""
-
-    rounding: int
-    rescale: Shift
-    accumulator_peak: int
-
-    @property
-    def numbers(self) -> Numbers:
-        return self.rescale.numbers
-
-    def apply(self, product: Array, activation: Activation) -> Array:
-        return self.rescale.apply(product + self.rounding, activation)
-
-    def fields(self, activation: Activation) -> Fields:
-        return {**_unless_zero(rounding=self.rounding), **self.rescale.fields(activation)}
-
-
-@dataclass(frozen=True)
 class ShiftConversion:
     """`shift` is to the right; a negative one makes the scale finer."""
 
@@ -101,7 +83,8 @@ class ShiftConversion:
         return LINEAR.limit(shift_left(x.astype(np.int64) + self.rounding, -self.shift), self.numbers)
 
     def fields(self) -> Fields:
-        return {"shift": self.shift, "rounding": self.rounding} if self.shift else {}
+        shift = {"shift": self.shift, "rounding": self.rounding} if self.shift else {}
+        return {**shift, **storage_fields(self.numbers)}
 
 
 @dataclass(frozen=True)
@@ -159,11 +142,17 @@ class PowerOfTwoScheme:
         return "per-layer" if self.fraction is None else str(Format(self.bits, self.fraction))
 
     @property
+    def stores_unsigned(self) -> bool:
+        return self.fraction is None and self.bits <= MAXIMUM_UNSIGNED_BITS
+
+    @property
     def needs_ranges(self) -> bool:
         return self.fraction is None
 
     def numbers_for(self, values: Range) -> Format:
-        return format_of(values, self.bits) if self.fraction is None else Format(self.bits, self.fraction)
+        if self.fraction is not None:
+            return Format(self.bits, self.fraction)
+        return format_of(values, WIDE_BITS if values.wide else self.bits)
 
     def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum:
         """A sum starts from its bias, at the scale of the accumulator (input fraction + weight fraction).
@@ -177,7 +166,7 @@ class PowerOfTwoScheme:
         fraction = min(widest, LARGEST_SHIFT + out.fraction - have.fraction)
         while True:
             # Fewer fraction bits in the output where the sum has no more; fewer in the weights until the proof holds.
-            fitted = Format(out.bits, min(out.fraction, have.fraction + fraction))
+            fitted = replace(out, fraction=min(out.fraction, have.fraction + fraction))
             made = self._sum(kernel, bias, have, fitted, fraction)
             if made.peak_sum <= ACCUMULATOR_LIMIT:
                 return made
@@ -190,8 +179,12 @@ class PowerOfTwoScheme:
         shift = entry.fraction + fraction - out.fraction
         rounding = rounding_term(shift, self.rounding)
         start = Format(BIAS_BITS, entry.fraction + fraction).encode_wide(bias, self.rounding)
-        rows = np.abs(stored.reshape(len(stored), -1).astype(np.int64)).sum(axis=1)
-        peak = int((rows * -entry.minimum + np.abs(start)).max(initial=0)) + rounding
+        rows = stored.reshape(len(stored), -1).astype(np.int64)
+        above, below = np.maximum(rows, 0).sum(axis=1), np.maximum(-rows, 0).sum(axis=1)
+        products = np.maximum(
+            above * entry.maximum - below * entry.minimum, below * entry.maximum - above * entry.minimum
+        )
+        peak = int((products + np.abs(start)).max(initial=0)) + rounding
         return QuantizedSum(stored, start + rounding, kernel_format, out, Shift(shift, out), peak)
 
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedAddition:
@@ -199,7 +192,7 @@ class PowerOfTwoScheme:
         finest = min(max(fmt.fraction for fmt in inputs), out.fraction + LARGEST_SHIFT)
         while _peak_sum(inputs, finest) > ACCUMULATOR_LIMIT // 2:  # the other half is head-room for the rounding term
             finest -= 1
-        out = Format(out.bits, min(out.fraction, finest))
+        out = replace(out, fraction=min(out.fraction, finest))
         shift = finest - out.fraction
         rounding = rounding_term(shift, self.rounding)
         return ShiftedAddition(
@@ -209,22 +202,17 @@ class PowerOfTwoScheme:
             accumulator_peak=_peak_sum(inputs, finest) + rounding,
         )
 
-    def product(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedProduct:
-        """The output has no more fraction bits than the product; beyond LARGEST_SHIFT everything is 0 anyway."""
-        first, second = map(_format, entries)
-        out, fraction = self.numbers_for(values), first.fraction + second.fraction
-        out = replace(out, fraction=min(out.fraction, fraction))
-        shift = min(fraction - out.fraction, LARGEST_SHIFT - 1)
-        rounding = rounding_term(shift, self.rounding)
-        return ShiftedProduct(rounding, Shift(shift, out), first.magnitude * second.magnitude + rounding)
-
-    def joined(self, entries: tuple[Numbers, ...]) -> Format:
-        """The coarsest of their scales."""
-        return Format(self.bits, min(_format(entry).fraction for entry in entries))
+    def joined(self, entries: tuple[Numbers, ...], values: Range | None = None) -> Format:
+        """The coarsest of their scales. With a sign, numbers without one have a bit less."""
+        signed = values is None or not values.unsigned
+        fractions = (_format(entry).fraction - (signed and not _format(entry).signed) for entry in entries)
+        return Format(self.bits, min(fractions), signed)
 
     def conversion(self, entry: Numbers, to: Numbers) -> ShiftConversion:
-        shift = _format(entry).fraction - _format(to).fraction
-        shift = max(min(shift, LARGEST_SHIFT - 2), entry.bits - LARGEST_SHIFT)  # beyond, everything saturates or is 0
+        have = _format(entry)
+        shift = have.fraction - _format(to).fraction
+        # Beyond these, everything is 0, or saturates.
+        shift = max(min(shift, LARGEST_SHIFT - 2), have.bits + (not have.signed) - LARGEST_SHIFT)
         return ShiftConversion(shift, rounding_term(shift, self.rounding), _format(to))
 
     def averaging(self, entry: Numbers, values: Range | None = None, most: int = 1) -> RoundedAveraging:
@@ -234,7 +222,7 @@ class PowerOfTwoScheme:
         largest = (have.magnitude + 1) * most
         room = (ACCUMULATOR_LIMIT // largest).bit_length() - 1
         shift = max(min(out.fraction - have.fraction, room), 0)
-        out = Format(out.bits, have.fraction + shift, out.signed)
+        out = replace(out, fraction=have.fraction + shift)
         return RoundedAveraging(self.rounding, shift, out, largest << shift)
 
     def softmax(self, entry: Numbers) -> TableSoftmax:

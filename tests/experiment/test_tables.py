@@ -85,3 +85,11 @@ def test_data_types_that_cannot_be(written: dict[str, Any], what: str) -> None:
         quantization(data_type="int8", **written)
     with pytest.raises(ConfigurationError, match="float32 is not quantized"):
         quantization(data_type="float32", layers={"a": "int8"})
+
+
+def test_outputs_are_of_16_bits_or_of_the_data_type() -> None:
+    assert Quantization(data_type="int8", output="int16").label == "int8 output int16"
+    assert Quantization(data_type="int12", output="int12").output == "int12"
+    for words in ({"data_type": "int8", "output": "int12"}, {"data_type": "int12", "output": "int16"}):
+        with pytest.raises(ConfigurationError, match="has no outputs of"):
+            validate(Quantization, words, COMMAND_LINE)

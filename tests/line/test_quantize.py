@@ -133,3 +133,36 @@ def test_the_mean_of_a_sparse_map_keeps_its_bits() -> None:
     error = np.abs(numbers.decode(quantized.run(x)) - expected).max()
     assert error < 0.02 * np.abs(expected).max()
     np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+
+
+def pixels() -> tuple[Graph, np.ndarray]:
+    """Bytes in, and a Softmax in the middle, which takes no numbers without a sign."""
+    builder = Builder((8, 8, 3))
+    builder.conv(4, 3, padding="same", activation="relu")
+    builder.add("MaxPooling2D")
+    builder.conv(4, 3, activation="relu")
+    builder.add("Softmax")
+    builder.add("Flatten")
+    builder.dense(5)
+    x = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3)).astype(np.float32)
+    return optimize(builder.graph()), x
+
+
+def test_what_is_never_negative_has_a_bit_more_where_its_readers_take_it() -> None:
+    graph, x = pixels()
+    quantized = quantize(graph, x, "int8")
+    assert [layer.dtype.kind for layer in quantized.layers[:4]] == ["u", "u", "u", "i"]
+    assert quantized.layers[0].numbers == Format(8, 0, signed=False) and quantized.encode(x).dtype == np.uint8
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+    assert all(layer.dtype != np.uint8 for layer in quantize(graph, x, "int16"))
+    assert all(layer.dtype != np.uint8 for layer in quantize(graph, x, "int8", scheme="per-network", fraction=4))
+
+
+def test_sums_at_the_end_are_told_in_16_bits() -> None:
+    graph, x = pixels()
+    quantized = quantize(graph, x, "int8")
+    assert quantized.ends[0].dtype == np.int16 and quantized.ends[0].kernel.dtype == np.int8  # type: ignore[attr-defined]
+    assert quantize(graph, x, "int8", output="int8").ends[0].dtype == np.int8
+    assert quantize(graph, x, "int12").ends[0].numbers == Format(
+        12, quantize(graph, x, "int12").ends[0].numbers.fraction
+    )  # type: ignore[union-attr]

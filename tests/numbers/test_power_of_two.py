@@ -30,23 +30,29 @@ def compiled(folder: Path, bits: int, body: str, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("bits", [4, 8, 9, 16])
-def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int) -> None:
+@pytest.mark.parametrize("storage", ["NN_SAME", "NN_UNSIGNED", "NN_WIDE"])
+def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int, storage: str) -> None:
     sums = np.unique(
         np.concatenate(
             [np.arange(-70000, 70000, 7), *(np.array([-1, 0, 1]) + sign * 2**k for k in range(31) for sign in (-1, 1))]
         )
     ).clip(-(2**31), 2**31 - 1)
-    fmt = Format(bits, 2)
+    formats = {"NN_SAME": Format(bits, 2)}
+    formats |= {"NN_UNSIGNED": Format(bits, 2, signed=False), "NN_WIDE": Format(16, 2)} if bits <= 8 else {}
+    fmt = formats[storage] if storage in formats else pytest.skip("narrow numbers only")
     ceiling = Activation(relu=True, ceiling=1.5)
     body = f"""
     typedef struct {{ NN_FINISH }} finish_t;
+    int16_t stored[3];
     int32_t sum;
     while (fread(&sum, sizeof sum, 1, stdin) == 1) {{
         for (int shift = 0; shift < 32; shift++) {{
-            const finish_t linear = {{shift, NN_LINEAR, 0}}, relu = {{shift, NN_RELU, 0}},
-                           ceiling = {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}}};
-            const number_t all[] = {{nn_finish(sum, 0, linear), nn_finish(sum, 0, relu), nn_finish(sum, 0, ceiling)}};
-            fwrite(all, sizeof all, 1, stdout);
+            const finish_t all[] = {{{{shift, NN_LINEAR, 0, {storage}}}, {{shift, NN_RELU, 0, {storage}}},
+                                     {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}, {storage}}}}};
+            for (int i = 0; i < 3; i++) {{
+                nn_store(stored, i, nn_finish(sum, 0, all[i]), {storage});
+            }}
+            fwrite(stored, {fmt.dtype.itemsize}, 3, stdout);
         }}
     }}"""
     got = np.frombuffer(compiled(tmp_path, bits, body, sums.astype(np.int32).tobytes()), fmt.dtype).reshape(-1, 32, 3)
@@ -130,7 +136,7 @@ def test_conversion_agrees(tmp_path: Path, shift: int, rounding: Rounding) -> No
     assert (conversion.shift, conversion.numbers) == (shift, to)
     body = f"""
     typedef struct {{ NN_CONVERSION }} conversion_t;
-    const conversion_t p = {{{conversion.shift}, {conversion.rounding}}};
+    const conversion_t p = {{{conversion.shift}, {conversion.rounding}, NN_SAME}};
     for (int x = -32768; x < 32768; x++) {{
         const number_t y = nn_convert((int16_t)x, p);
         fwrite(&y, sizeof y, 1, stdout);

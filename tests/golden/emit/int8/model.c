@@ -12,7 +12,7 @@
 
 static number_t arena[64] NN_ALIGNED;
 
-/* conv1d_1: Conv1D 8x2 -> 8x2, 96 MACs, Q3.5 */
+/* conv1d_1: Conv1D 8x2 -> 8x2, 96 MACs, UQ2.6 */
 NN_LAYER void layer_conv1d_1(const number_t *input, number_t *output)
 {
     nn_convolution_int8(input, output, layer_conv1d_1_kernel, layer_conv1d_1_bias,
@@ -29,9 +29,10 @@ NN_LAYER void layer_conv1d_1(const number_t *input, number_t *output)
             .stride_width = 1,
             .padding_left = 1,
             .groups = 1,
-            .shift = 6,
+            .shift = 5,
             .activation = NN_RELU_CEILING,
-            .ceiling = 127,
+            .ceiling = 255,
+            .storage = NN_UNSIGNED,
         });
 }
 
@@ -52,7 +53,8 @@ NN_LAYER void layer_depthwiseconv1d_3(const number_t *input, number_t *output)
             .stride_width = 1,
             .padding_left = 1,
             .groups = 2,
-            .shift = 6,
+            .unsigned_input = 1,
+            .shift = 7,
             .activation = NN_LINEAR,
         });
 }
@@ -64,7 +66,7 @@ NN_LAYER void layer_add_4(const number_t *const *inputs, number_t *output)
         (const nn_add_t){
             .elements = 16,
             .inputs = 2,
-            .shifts = {1, 0},
+            .unsigned_inputs = 1,
             .shift = 2,
             .rounding = 2,
             .activation = NN_LINEAR,
@@ -80,8 +82,9 @@ NN_LAYER void layer_concatenate_5(const number_t *const *inputs, number_t *outpu
             .channels = 2,
             .output_channels = 4,
             .offset = 0,
-            .shift = 1,
-            .rounding = 1,
+            .unsigned_input = 1,
+            .shift = 2,
+            .rounding = 2,
         });
     nn_concatenate_int8(inputs[1], output,
         (const nn_concatenate_t){
@@ -112,19 +115,19 @@ NN_LAYER void layer_averagepooling1d_6(const number_t *input, number_t *output)
         });
 }
 
-/* dense_8: Dense 16 -> 3, 48 MACs, Q3.5 */
-NN_LAYER void layer_dense_8(const number_t *input, number_t *output)
+/* dense_8: Dense 16 -> 3, 48 MACs, Q4.12 */
+NN_LAYER void layer_dense_8(const number_t *input, int16_t *output)
 {
     nn_dense_int8(input, output, layer_dense_8_kernel, layer_dense_8_bias,
         (const nn_dense_t){
             .inputs = 16,
             .units = 3,
-            .shift = 7,
             .activation = NN_LINEAR,
+            .storage = NN_WIDE,
         });
 }
 
-void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS])
+void cnn(const number_t input[MODEL_INPUT_ELEMENTS], int16_t output[MODEL_OUTPUT_ELEMENTS])
 {
     layer_conv1d_1(input, arena + 32);
     layer_depthwiseconv1d_3(arena + 32, arena + 48);

@@ -10,16 +10,17 @@
 #define MODEL_INPUT_CHANNELS 2
 #define MODEL_INPUT_ELEMENTS 16
 #define MODEL_OUTPUT_ELEMENTS 3
+#define MODEL_OUTPUT_TYPE int16_t
 
 /* A real x is the number x * 2^INPUT_SCALE_FACTOR; an output q is the real q * 2^-OUTPUT_SCALE_FACTOR. */
 #define INPUT_SCALE_FACTOR (5)
-#define OUTPUT_SCALE_FACTOR (5)
+#define OUTPUT_SCALE_FACTOR (12)
 
 /* z-score of the training set: give (x - mean) / deviation of each channel to the model. */
 #define MODEL_INPUT_MEAN {0.5f, 0.0f}
 #define MODEL_INPUT_DEVIATION {1.0f, 2.25f}
 
 /* One inference. Both arrays belong to the caller; channels last. Not reentrant: it works in a static arena. */
-void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS]);
+void cnn(const number_t input[MODEL_INPUT_ELEMENTS], int16_t output[MODEL_OUTPUT_ELEMENTS]);
 
 #endif

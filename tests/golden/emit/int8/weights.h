@@ -9,7 +9,7 @@ static const number_t layer_conv1d_1_kernel[12] NN_ALIGNED NN_WEIGHTS = {
 
 /* conv1d_1 bias: 2 */
 static const accumulator_t layer_conv1d_1_bias[2] NN_ALIGNED NN_WEIGHTS = {
-    -141, -378,
+    -157, -394,
 };
 
 /* depthwiseconv1d_3 kernel: 2x1x3x1, Q1.7 */
@@ -19,7 +19,7 @@ static const number_t layer_depthwiseconv1d_3_kernel[6] NN_ALIGNED NN_WEIGHTS = 
 
 /* depthwiseconv1d_3 bias: 2 */
 static const accumulator_t layer_depthwiseconv1d_3_bias[2] NN_ALIGNED NN_WEIGHTS = {
-    62, 1932,
+    124, 3863,
 };
 
 /* dense_8 kernel: 3x16, Q1.7 */
@@ -30,5 +30,5 @@ static const number_t layer_dense_8_kernel[48] NN_ALIGNED NN_WEIGHTS = {
 
 /* dense_8 bias: 3 */
 static const accumulator_t layer_dense_8_bias[3] NN_ALIGNED NN_WEIGHTS = {
-    467, -685, 2019,
+    403, -749, 1955,
 };

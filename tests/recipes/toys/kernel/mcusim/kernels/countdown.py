@@ -11,6 +11,7 @@ from mcusim.program import LayerCode
 
 NAME = "countdown"
 SUMMARY = "dense layers on integers, from the last input to the first"
+ANY_STORAGE = True
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
