@@ -78,7 +78,8 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
         if cost:
             by_address[address_of(event, counts, granule)] += cost
     for address, cycles_saved in saved.items():
-        by_address[address] -= float(cycles_saved.mean())
+        if address in executed:  # by the measured call, and not by an interrupt
+            by_address[address] -= float(cycles_saved.mean())
     own, calls = _by_function(recording, by_address)
     costs = call_costs(recording, core, by_address)
     if costs.calls:

@@ -261,8 +261,12 @@ static bool may_resume(const call_stack_t *stack, const block_t *block, uint32_t
     return (near && *distance < FAR_BYTES) || (anywhere && *distance < NEAR_BYTES);
 }
 
-static void switch_to(call_stack_t *stack, const block_t *block, uint32_t sp)
+static void follow(const block_t *before, const block_t *block, const uint32_t *registers);
+
+static void switch_to(call_stack_t *stack, const block_t *block, const uint32_t *registers)
 {
+    uint32_t sp = registers[REGISTER_SP];
+    const block_t *before = stack->left_at;
     running = stack;
     stack->left_at = NULL;
     if (inside && stack != measured_stack) { /* its frames were pushed when nobody measured */
@@ -275,14 +279,16 @@ static void switch_to(call_stack_t *stack, const block_t *block, uint32_t sp)
     if (!stack->depth) {
         stack->base_sp = sp;
         push_below(TASKS_NODE, entry_of(block), NOWHERE, sp);
+    } else if (before) {
+        follow(before, block, registers);
     }
 }
 
 /* A return to the thread: to the stack that was interrupted, or to another one, or to a new one. */
-static void resume(const block_t *block, uint32_t sp)
+static void resume(const block_t *block, const uint32_t *registers)
 {
     call_stack_t *best = NULL;
-    uint32_t nearest = UINT32_MAX, distance;
+    uint32_t nearest = UINT32_MAX, distance, sp = registers[REGISTER_SP];
     for (uint32_t i = 0; i < stack_count; i++) {
         if (may_resume(stacks[i], block, sp, &distance) && distance < nearest) {
             best = stacks[i];
@@ -292,7 +298,7 @@ static void resume(const block_t *block, uint32_t sp)
     if (!best && stack_count < MOST_STACKS) {
         best = stacks[stack_count++] = must(calloc(1, sizeof *best));
     }
-    switch_to(best ? best : running, block, sp);
+    switch_to(best ? best : running, block, registers);
 }
 
 /* A jump in a handler that is not its end: a computed one, or one to another function. */
@@ -314,17 +320,34 @@ static void leave_exception(const frame_t *frame, const block_t *block, const ui
     pop_to(index, false);
     for (uint32_t i = 0; i < index; i++) {
         if (running->frames[i].exception) {
-            return; /* to the handler that it had interrupted */
+            follow(interrupted, block, registers); /* in the handler that it had interrupted */
+            return;
         }
     }
     if (registers) {
         running->left_at = interrupted;
         running->left_sp = sp;
-        resume(block, registers[REGISTER_SP]);
+        resume(block, registers);
+    } else {
+        follow(interrupted, block, registers);
     }
 }
 
 /* ---- What led to a block ----------------------------------------------------------------------------------- */
+
+/* To another stack, without an exception. */
+static void leave_stack(const block_t *before, const block_t *block, const uint32_t *registers)
+{
+    static bool leaving; /* it is not left to itself again */
+    if (leaving) {
+        return;
+    }
+    leaving = true;
+    running->left_at = before;
+    running->left_sp = last_sp;
+    resume(block, registers);
+    leaving = false;
+}
 
 static void jumped_indirectly(const block_t *before, const block_t *block, const uint32_t *registers)
 {
@@ -338,9 +361,7 @@ static void jumped_indirectly(const block_t *before, const block_t *block, const
     } else if (block->function == before->function && !(registers && top() && top()->sp < sp)) {
         return; /* a table of jumps */
     } else if (registers && sp > running->base_sp && running->base_sp) {
-        running->left_at = before; /* another stack, without an exception */
-        running->left_sp = last_sp;
-        resume(block, sp);
+        leave_stack(before, block, registers);
     } else {
         if (registers) {
             unwind(block, sp);
@@ -351,26 +372,33 @@ static void jumped_indirectly(const block_t *before, const block_t *block, const
     }
 }
 
-/* For every block but those that follow the one before in the same function. */
-static void arrive(const block_t *block, const uint32_t *registers)
+/* What the last instruction of `before` did. An interrupt may have come between the two: that is over. */
+static void follow(const block_t *before, const block_t *block, const uint32_t *registers)
 {
-    const block_t *before = last;
     uint32_t sp = registers ? registers[REGISTER_SP] : 0;
-    if (before == &outside_block) {
-        running->base_sp = sp;
-        push(entry_of(block), NOWHERE, sp);
-    } else if (is_exception(before, block, registers)) {
-        enter_exception(before, block, sp);
-    } else if (before->exit == EXIT_CALL_INDIRECT && block->start != before->end) {
-        push(entry_of(block), before->end, sp);
-    } else if (before->exit == EXIT_CALL && block->start == before->target) {
+    bool called = (before->exit == EXIT_CALL_INDIRECT && block->start != before->end) || (before->exit == EXIT_CALL && block->start == before->target);
+    if (called) {
         push(entry_of(block), before->end, sp);
     } else if (goes_on(before, block)) {
         if (block->function != before->function) {
             (is_entry(block) ? (void)tail_call(block, sp) : jump_back(block));
         }
-    } else {
+    } else if (before->exit == EXIT_INDIRECT || before->exit == EXIT_TABLE) {
         jumped_indirectly(before, block, registers);
+    }
+}
+
+/* For every block but those that follow the one before in the same function. */
+static void arrive(const block_t *block, const uint32_t *registers)
+{
+    const block_t *before = last;
+    if (before == &outside_block) {
+        running->base_sp = registers ? registers[REGISTER_SP] : 0;
+        push(entry_of(block), NOWHERE, running->base_sp);
+    } else if (is_exception(before, block, registers)) {
+        enter_exception(before, block, registers ? registers[REGISTER_SP] : 0);
+    } else {
+        follow(before, block, registers);
     }
     if (inside) {
         choose_node();
