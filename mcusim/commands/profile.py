@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Found = tuple[str, Recording, Board]  # title, what was counted, where
 HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
+ELF_SUFFIXES = (".elf", ".axf", ".out")  # if it is none, it is told as a damaged one
 STALL_S, LONGEST_STALL_S = 60.0, 86400.0  # a call of an ELF may take
 
 
@@ -109,7 +110,7 @@ def profile(
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
 
-    if starts_with(target, ELF_MAGIC):
+    if starts_with(target, ELF_MAGIC) or target.suffix.lower() in ELF_SUFFIXES:
         found = _of_elf(target, board, start, end, calls, stall_s)
     else:
         found = _of_run(target, board, model, data_type)
@@ -118,6 +119,8 @@ def profile(
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
         say(title)
         click.echo(render.to_text(priced, where, rows=rows))
+        if recording.no_lines:
+            say(f"note: without lines of the source, which cannot be read: {recording.no_lines}", error=True)
     if disassembly or stacks or speedscope:
         if len(found) > 1:
             raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")

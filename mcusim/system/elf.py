@@ -59,7 +59,7 @@ def reading(path: Path) -> Iterator[ELFFile]:
         with path.open("rb") as file:
             yield ELFFile(file)
     except _DAMAGED as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) or "it is damaged"
         what = f"{path.name!r} is not a readable ELF file: {reason}"
         raise BuildError(what, where=str(path), hint=_HINT) from error
 

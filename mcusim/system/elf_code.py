@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -12,6 +13,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from mcusim.system.elf import reading
 
+_Row = tuple[int, int, str, str]  # address, size, name, source file of a local one
 _LAST_ADDRESS = 1 << 32
 _FIRST_VECTORS = 2  # stack, reset: without them nothing begins
 
@@ -31,8 +33,7 @@ def read_functions(path: Path) -> tuple[CodeSymbol, ...]:
 
     One without a size (hand-written assembly) ends where the next one begins. Raises BuildError for no ELF file.
     """
-    with reading(path) as elf:
-        ordered = sorted(_functions(elf), key=lambda one: (one[0], one[3] == "", one[1], one[2]))
+    ordered = sorted(_functions(path), key=lambda one: (one[0], one[3] == "", one[1], one[2]))
     found = list({address: (address, size, name, file) for address, size, name, file in ordered}.values())
     nexts = [*(address for address, *_ in found), _LAST_ADDRESS][1:]
     return tuple(
@@ -43,12 +44,23 @@ def read_functions(path: Path) -> tuple[CodeSymbol, ...]:
 
 def named_functions(path: Path) -> Sequence[CodeSymbol]:
     """All that have a name, aliases too, in the order of the file. Raises BuildError for no ELF file."""
+    return [CodeSymbol(name, address, address + size, file) for address, size, name, file in _functions(path)]
+
+
+def _functions(path: Path) -> Sequence[_Row]:
+    """A large file has 100,000 symbols, which several ask for."""
+    with reading(path):
+        found = path.stat()
+    return _kept(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _kept(path: Path, size: int, changed_ns: int) -> Sequence[_Row]:
     with reading(path) as elf:
-        return [CodeSymbol(name, address, address + size, file) for address, size, name, file in _functions(elf)]
+        return tuple(_rows(elf))
 
 
-def _functions(elf: ELFFile) -> Iterator[tuple[int, int, str, str]]:
-    """(address, size, name, source file of a local one)."""
+def _rows(elf: ELFFile) -> Iterator[_Row]:
     table = elf.get_section_by_name(".symtab")
     file = ""
     for entry in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():

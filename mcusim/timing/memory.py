@@ -6,14 +6,15 @@ Events do not depend on the clock, only their prices do: a profile is priced aga
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.chip import Chip
+from mcusim.boards.chip import Chip, RamTiming
 from mcusim.engines import counts as kinds
 from mcusim.engines.counts import Counts, Event
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.timing.code import Code
 from mcusim.timing.decode import Instruction
 from mcusim.timing.edge_cycles import EdgeCycles
@@ -57,10 +58,17 @@ def event_prices(code: Code, counts: Counts, core: EdgeCycles, chip: Chip, clock
         if insn is None or not insn.loads:  # the write buffer hides what a store would wait for
             return 0
         if event.kind == kinds.REGION:
-            return timing.ram[event.block].wait_states
+            return _ram_wait_states(chip, timing.ram, event.block)
         return _unaligned(event.kind, insn) if event.kind in (kinds.ODD, kinds.HALF) else 0
 
     return np.array([price(event) for event in counts.events], np.float64)
+
+
+def _ram_wait_states(chip: Chip, ram: Sequence[RamTiming], number: int) -> int:
+    if not 0 <= number < len(ram):
+        what = f"the profile counts region {number} of slow RAM, chip {chip.name!r} has {len(ram)} in [timing]"
+        raise DataError(what, hint="the chip's file was changed since: make the profile again")
+    return ram[number].wait_states
 
 
 def _unaligned(kind: int, insn: Instruction) -> int:

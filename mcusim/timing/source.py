@@ -136,6 +136,6 @@ def _demand_bounded(elf: ELFFile) -> None:
         packed = section.name.startswith(".zdebug")
         size = int(section.data_size) * (_MOST_PACKED if packed else 1)
         if section.name.startswith(".debug") or packed:
-            limit = _MOST_LINE_BYTES if section.name == ".debug_line" else _MOST_DEBUG_BYTES
+            limit = _MOST_LINE_BYTES if section.name.endswith("debug_line") else _MOST_DEBUG_BYTES
             if size > limit:
                 raise ValueError(f"{section.name} may have {size >> 20} MiB unpacked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ def test_without_events_every_sample_is_still_there(tmp_path: Path) -> None:
     assert load(tmp_path / "profile.json").counts.event_counts.shape == (2, 0)
 
 
+ENDS = {"never_returned": 0, "jumped_out": 0}
+
+
 def damage(**changes: Any) -> str:
     return json.dumps({**json.loads(SMALL), **changes})
 
@@ -99,6 +103,27 @@ def damage(**changes: Any) -> str:
         damage(code=[["x", "CGj90Q=="]]),
         damage(functions=[["cnn", 1]]),
         damage(lines=[[1, "model.c", "x"]]),
+        damage(lines=[[-1, "model.c", 1]]),
+        '{"format":1,"board":' + "[" * 100_000,
+        damage(blocks=[[FLASH, FLASH + 4, 2]]),  # no outside
+        damage(blocks=[[FLASH, FLASH + 4, 3], [2**32 - 1, 2**32 - 1, 0]]),  # more instructions than fit
+        damage(blocks=[[FLASH, FLASH + 2**20, 2], [2**32 - 1, 2**32 - 1, 0]]),
+        damage(blocks=[[FLASH + 4, FLASH, 2], [2**32 - 1, 2**32 - 1, 0]]),
+        damage(blocks=[[2**40, 2**40 + 4, 2], [2**32 - 1, 2**32 - 1, 0]]),
+        damage(edge_counts=[], event_counts=[]),
+        damage(edge_counts=[[7, 2**63], [2**63, 2**63]]),  # a sum that wraps around is a small number
+        damage(edge_counts=[[7, 2**64], [1, 1]]),
+        damage(edge_counts=[[7, 1.5], [1, 1]]),
+        damage(edge_counts=[[7, True], [1, 1]]),
+        damage(edge_counts=[[7, float("nan")], [1, 1]]),
+        damage(events=[[9, 0, FLASH], [4, 1, 2]]),
+        damage(events=[[2, 5, 0], [4, 1, 2]]),
+        damage(events=[[3, -1, 0], [4, 1, 2]]),
+        damage(tree={}),
+        damage(tree={"nodes": [[0, 0, 1]], "tallies": [], "never_returned": 0, "jumped_out": 0}),
+        damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1], [4, 0, 1]], "tallies": [], **ENDS}),
+        damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 7, 1]], **ENDS}),
+        damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 0, -1]], **ENDS}),
     ],
 )
 def test_a_file_that_is_damaged(text: str, tmp_path: Path) -> None:
@@ -106,6 +131,20 @@ def test_a_file_that_is_damaged(text: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'profile\.json' is not a profile") as caught:
         load(tmp_path / "profile.json")
     assert caught.value.where == str(tmp_path / "profile.json")
+
+
+def test_names_of_a_made_up_file_reach_no_terminal(tmp_path: Path) -> None:
+    text = damage(functions=[["c\x1b[31mnn\n", FLASH, FLASH + 4]], lines=[[FLASH, "a\x1b]0;b", 1]], board="n\x07")
+    (tmp_path / "profile.json").write_text(text)
+    found = load(tmp_path / "profile.json")
+    assert all(name.isprintable() for name in (found.functions[0].name, found.lines[0][1], found.board))
+
+
+def test_a_file_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "profile.json")
+    with pytest.raises(DataError, match="it is no file") as caught:
+        load(tmp_path / "profile.json")
+    assert caught.value.hint
 
 
 def test_a_file_that_was_cut_anywhere(tmp_path: Path) -> None:

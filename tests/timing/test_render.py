@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from mcusim.boards.load import load_board
+from mcusim.timing.call_cycles import CallCost, CallCosts
 from mcusim.timing.profile import Profile
 from mcusim.timing.recording import Function, Recording
-from mcusim.timing.render import to_collapsed_stacks, to_disassembly, to_text
+from mcusim.timing.render import to_collapsed_stacks, to_disassembly, to_speedscope, to_text
 from tests.timing.programs import CALL, START
 
 BOARD = load_board("nucleo_l452re_p")
@@ -138,3 +140,60 @@ def test_a_chain_is_followed_for_32_functions(depth: int) -> None:
     own = {f"f{number}": 1.0 for number in range(depth)}
     found = stacks(own, {(f"f{number}", f"f{number + 1}"): 1.0 for number in range(depth - 1)})
     assert len(found) == min(depth, 32) and found[-1].count(";") == min(depth, 32) - 1
+
+
+# ---- By call ---------------------------------------------------------------------------------------------------------
+
+BY_CALL = replace(
+    PROFILE,
+    costs=CallCosts(
+        calls=(
+            CallCost(("cnn",), 24_000.0, 96_000.0, 1.0),
+            CallCost(("cnn", "inner"), 60_000.0, 60_000.0, 4.0),
+            CallCost(("cnn", "pool"), 2_000.0, 12_000.0, 1.0),
+            CallCost(("cnn", "pool", "inner"), 10_000.0, 10_000.0, 2.0),
+        ),
+        outside=(
+            CallCost(("(interrupts)",), 0.0, 700.0, 0.0),
+            CallCost(("(interrupts)", "SysTick; \u202eHandler"), 700.0, 700.0, 3.0),
+        ),
+    ),
+)
+
+
+def test_callers_and_what_ran_besides() -> None:
+    text = to_text(BY_CALL, BOARD).splitlines()
+    assert "besides    700 core in (interrupts) SysTick; \u202eHandler" in text
+    at = text.index("    with calls      calls         each  function, called by")
+    assert text[at + 1 : at + 3] == [
+        "        60,000          4     15,000.0  inner < cnn",
+        "        10,000          2      5,000.0  inner < pool < cnn",
+    ]
+
+
+def test_whole_stacks() -> None:
+    assert to_collapsed_stacks(BY_CALL).splitlines() == [
+        "cnn 24000",
+        "cnn;inner 60000",
+        "cnn;pool 2000",
+        "cnn;pool;inner 10000",
+        "(interrupts);SysTick: \u202eHandler 700",
+    ]
+
+
+@pytest.mark.parametrize("profile", [PROFILE, BY_CALL], ids=["shared out", "by call"])
+def test_speedscope(profile: Profile) -> None:
+    """The keys of https://www.speedscope.app/file-format-schema.json for a sampled profile."""
+    functions = (Function("cnn", START, START + 8), Function("inner", START + 8, START + 16))
+    lines = ((START, "model.c", 3), (START + 8, "inner.h", 7))
+    counts = CALL.counts("enter loop loop return leave")
+    found = json.loads(to_speedscope(profile, Recording(BOARD.name, counts, CALL.code, functions, lines), "a.elf: cnn"))
+    assert found["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    frames, (sampled,) = found["shared"]["frames"], found["profiles"]
+    assert {"name": "cnn", "file": "model.c", "line": 3} in frames
+    assert (sampled["type"], sampled["unit"], sampled["startValue"]) == ("sampled", "none", 0)
+    assert len(sampled["samples"]) == len(sampled["weights"]) > 0
+    assert sum(sampled["weights"]) == sampled["endValue"]
+    assert all(0 <= number < len(frames) for stack in sampled["samples"] for number in stack)
+    stacks = {";".join(frames[number]["name"] for number in stack) for stack in sampled["samples"]}
+    assert {"cnn", "cnn;inner"} <= stacks

@@ -18,6 +18,7 @@ from mcusim.system.toolchain import find_arm_tool
 FAULT_STATUS, _STATUS_WORDS = 0xE000ED28, 5  # CFSR, HFSR, DFSR, MMFAR, BFAR
 _FRAMES_SHOWN = 8
 _SLEEPS = (b"\x30\xbf", b"\x20\xbf")  # WFI, WFE
+_ITSELF = b"\xfe\xe7"  # a branch to itself
 _DEVICES, _SYSTEM = range(0x40000000, 0x60000000), range(0xE0000000, 0x100000000)
 _NO_END = "one that never ends is left after --calls N; one that only takes long has more time with --stall SECONDS"
 
@@ -29,8 +30,13 @@ class Places:
         self._elf = elf
         self._functions = read_functions(elf)
 
-    def ends_asleep(self, seen: Glimpse) -> bool:
-        return any(read_bytes(self._elf, seen.end - 2, 2) == sleep for sleep in _SLEEPS)
+    def code(self, address: int, size: int) -> bytes:
+        return read_bytes(self._elf, address, size)
+
+    def on_stack(self, instruction: int, seen: Glimpse) -> bool:
+        """Is it in the function that runs, or in one that called it? Else it is an interrupt's."""
+        found = self._function(instruction)
+        return found is None or found in {self._function(at) for at in (seen.pc, *seen.frames)}
 
     def _function(self, address: int) -> CodeSymbol | None:
         return next((f for f in self._functions if f.start <= address < f.end), None)
@@ -67,17 +73,23 @@ def explain_hang(image: Image, board: Board, stall_s: float, seen: Glimpse | Non
 def _doing(board: Board, places: Places, seen: Glimpse, said: str) -> tuple[str, str]:
     fault = _fault(board, said)
     if fault:
-        return f"it is in {places.name(seen.pc)} since a fault: {fault}", (
+        return f"it is in {places.line(seen.pc)} since a fault: {fault}", (
             "does the firmware use a part of the chip that QEMU does not have? build it without"
         )
-    for instruction, address in seen.waits_at:
+    own = [(at, address) for at, address in seen.waits_at if places.on_stack(at, seen)]
+    for instruction, address in own:
         where = places.line(instruction)
         if address in _DEVICES or address in _SYSTEM:
             told = f"it polls 0x{address:08x}{region_name(board, address)} in {where}"
             return told, "QEMU does not have that register as the chip has it: build the firmware without this set-up"
-    if places.ends_asleep(seen):
+    if places.code(seen.end - 2, 2) in _SLEEPS:
         return f"it sleeps (WFI) in {places.line(seen.end - 2)}", f"what should wake it is not in QEMU? {_NO_END}"
-    for _, address in seen.waits_at[:1]:
+    if places.code(seen.pc, 2) == _ITSELF:
+        return (
+            f"it is in an endless loop in {places.line(seen.pc)}",
+            f"is that its way to end, or after an error? {_NO_END}",
+        )
+    for _, address in own[:1]:
         told = f"it is in {places.line(seen.pc)} and reads 0x{address:08x} again and again"
         return told, f"does an interrupt or DMA change that, which QEMU does not have? {_NO_END}"
     return f"it is in {places.line(seen.pc)}", _NO_END
