@@ -54,8 +54,10 @@ def reading(path: Path) -> Iterator[ELFFile]:
     pyelftools was written for good files: of damaged ones it raises whatever comes to its mind.
     """
     try:
+        if not path.exists():
+            raise BuildError(f"there is no {path.name!r}", where=str(path), hint="was it built, and into that folder?")
         if not path.is_file():  # a pipe is never at its end, a device may do something when it is read
-            raise OSError("it is a folder, a pipe or a device" if path.exists() else "there is no such file")
+            raise OSError("it is a folder, a pipe or a device")
         with path.open("rb") as file:
             yield ELFFile(file)
     except _DAMAGED as error:
