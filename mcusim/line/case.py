@@ -28,6 +28,7 @@ from mcusim.line.float_proof import SAMPLES as PROOF_SAMPLES
 from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
+from mcusim.line.misfed import misfed
 from mcusim.line.normalize import normalize
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
@@ -187,9 +188,23 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         no_float_proof=proved.reason,
         no_cycles=None if timing else why_no_cycles(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
-        notes=(*setting.experiment.notes, *origin.fitted.notes, *graph.notes, *execution.notes),
+        notes=(
+            *setting.experiment.notes,
+            *origin.fitted.notes,
+            *_doubt(setting, case, bench),
+            *graph.notes,
+            *execution.notes,
+        ),
     )
     return Outcome(case, run, execution, origin.positions)
+
+
+def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:
+    """Is the model fed what it was trained on? Asked once."""
+    origin = float_model(setting, case.model, case.repeat, bench)
+    key = ("doubt", case.model.name, case.repeat)
+    doubt = bench.once.do(key, lambda: misfed(origin.source, origin.fitted, setting.seed))
+    return (doubt,) if doubt else ()
 
 
 def _proving(setting: Setting, case: Case, bench: Bench) -> Proving:
