@@ -1,4 +1,4 @@
-"""First contact: a model trained with plain Keras, saved and run with four lines has the accuracy that Keras gives it."""
+"""A model trained with plain Keras, saved and run with four lines has the accuracy that Keras gives it."""
 
 from __future__ import annotations
 
