@@ -5,12 +5,12 @@ import sys
 
 def main() -> None:
     """Imports take a while, and nothing is begun before they are done: until then a signal ends it at once."""
-    _forget_working_folder()
-    import signal
+    import _signal  # type: ignore[import-not-found]  # of the interpreter itself: `signal` around it takes a while to import
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _leave)
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, _leave)
+    _forget_working_folder()
     from mcusim.commands.cli import main as cli
 
     cli()

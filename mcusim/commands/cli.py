@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         answered = completion.answer(cli)
         code = answered if answered is not None else execute(list(sys.argv[1:] if arguments is None else arguments))
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(code))
+        signal.signal(number, signal.SIG_IGN)  # the verdict stands; any other handler is taken back while Python ends
     streams.trouble_of_output()
     sys.exit(code)
 

@@ -28,12 +28,15 @@ from mcusim.reports.report import Run
 from mcusim.system.names import printable
 from mcusim.training.training import TrainingProgress
 
+NARROWEST = 40
 LOG_WIDTH = 120  # where there is no terminal to ask
 
 
 def output() -> Console:
     """Standard output, for results."""
-    return _Output(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH, highlight=False)
+    console = _Output(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH, highlight=False)
+    console.width = max(console.width, NARROWEST)  # COLUMNS may say anything
+    return console
 
 
 class _Output(Console):
