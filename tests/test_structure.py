@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.engines import ENGINES
+from mcusim.system import errors
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mcusim"
@@ -254,3 +255,21 @@ def test_no_python_module_is_called_like_a_root_folder() -> None:
     made = {"build", "dist"}  # .gitignore
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - made
     assert not folders & {path.stem for path in PACKAGE.glob("*.py")}
+
+
+ERRORS = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.McusimError)
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_error_says_one_thing_to_do(path: Path) -> None:
+    """An `Unusable` or the error of a `Place` has its hint as second argument."""
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called in ERRORS:
+            assert any(keyword.arg == "hint" for keyword in node.keywords), f"line {node.lineno}: no hint"
+        elif called == "Unusable" or (called == "error" and isinstance(node.func, ast.Attribute)):
+            assert len(node.args) > 1 or node.keywords, f"line {node.lineno}: no hint"

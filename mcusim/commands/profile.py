@@ -188,7 +188,8 @@ def _parameters(chip: Chip) -> CoreParameters:
 
     core = core_of(chip)
     if core.TIMING is None:
-        raise ConfigurationError(f"nobody knows the cycles of a {core.NAME}", where=f"chip {chip.name!r}")
+        hint = "profile it for a board with another core: mcusim boards lists them"
+        raise ConfigurationError(f"nobody knows the cycles of a {core.NAME}", where=f"chip {chip.name!r}", hint=hint)
     return core.TIMING
 
 

@@ -27,7 +27,8 @@ Prices = npt.NDArray[np.float64]
 def wait_states(chip: Chip, clock_hz: int) -> int:
     """Of the chip's flash at that clock. Raises ConfigurationError when it does not run so fast, or nobody knows."""
     if chip.timing is None:
-        raise ConfigurationError(f"chip {chip.name!r} has no [timing]: nothing is known of its memory")
+        hint = "add [timing] to its file, as platforms/chips/stm32l452re.toml has it"
+        raise ConfigurationError(f"chip {chip.name!r} has no [timing]: nothing is known of its memory", hint=hint)
     states = chip.timing.wait_states_at(clock_hz)
     if states is None:
         fastest = chip.timing.wait_states_up_to_hz[-1]
