@@ -6,7 +6,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -68,8 +68,7 @@ def read(archive: zipfile.ZipFile, required: Sequence[str], optional: Sequence[s
     present = entries(archive)
     for name in required:
         if name not in present:
-            hint = suggestion(name, present.keys() - set(required)) if present else "it is empty"
-            raise DataError(f"the file has no array {name!r}", hint=f"needed: {', '.join(required)}; {hint}")
+            raise DataError(f"the file has no array {name!r}", hint=_missing_hint(name, present, required))
     wanted = [name for name in (*required, *optional) if name in present]
     needed = {name: _needed_bytes(archive, present[name], name) for name in wanted}
     if sum(needed.values()) > LARGEST_BYTES:
@@ -77,6 +76,12 @@ def read(archive: zipfile.ZipFile, required: Sequence[str], optional: Sequence[s
         what = f"the arrays need {sum(needed.values()):,} bytes, {largest!r} most of all; {LARGEST_BYTES:,} are allowed"
         raise DataError(what, hint="store fewer samples")
     return {name: _read_array(archive, present[name]) for name in wanted}
+
+
+def _missing_hint(name: str, present: Iterable[str], required: Sequence[str]) -> str:
+    others = [other for other in present if other not in required]
+    found = suggestion(name, others) if others else f"it has {', '.join(map(repr, sorted(present))) or 'none'}"
+    return f"needed: {', '.join(required)}; {found}"
 
 
 def _needed_bytes(archive: zipfile.ZipFile, entry: str, name: str) -> int:

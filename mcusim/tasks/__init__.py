@@ -24,7 +24,7 @@ def judge_of(asked: Asked, kind: str | None = None) -> Judge:
         return Judge(task_named(kind), asked, told.values, told.notes)
     task, reason = _guessed(asked)
     told = task.labels(asked)
-    guess = f'task{asked.of} is guessed to be {task.NAME!r}: {reason} ([task] kind = ".." overrules)'
+    guess = f"task{asked.of} is guessed to be {task.NAME!r}: {reason} ([task] kind overrules)"
     return Judge(task, asked, told.values, (guess, *told.notes) if reason else told.notes)
 
 

@@ -28,7 +28,7 @@ def claim(asked: Asked) -> str | None:
         return ""
     if not are_whole(y) or _decides_often(asked):
         return None
-    if is_one_hot(y) and y.shape[1] == max(2, asked.elements):
+    if is_one_hot(y):
         return f"each target has one 1 among {y.shape[1]} numbers"
     if column(y).ndim > 1:
         return None
@@ -84,8 +84,10 @@ def _check_classes(asked: Asked, found: int) -> None:
     hint = "check the data set, or choose the model that was trained on it"
     if asked.elements == 1 and not named:
         hint = 'number two classes 0 and 1; targets that are numbers are [task] kind = "regression"'
-    elif found == apart + 1:
-        hint = f"labels count from 0: the largest is {apart - 1}; {hint}"
+    elif named and named < apart:
+        hint = f"name all {apart} classes in an array 'classes', in the order of the model's outputs; or {hint}"
+    elif not named:
+        hint = f"labels count from 0: the largest may be {apart - 1}, and is {found - 1}; {hint}"
     raise DataError(f"{have}, model {asked.model!r} tells {apart} apart", hint=hint)
 
 
@@ -94,7 +96,8 @@ def _few(asked: Asked, numbered: list[Array]) -> list[str]:
     seen = len(np.unique(np.concatenate(numbered)))
     if asked.classes or seen == max(2, asked.elements):
         return []
-    return [f"labels{asked.of} are of {seen} classes, model {asked.model!r} tells {max(2, asked.elements)} apart"]
+    are = f"{seen} of {max(2, asked.elements)} classes that model {asked.model!r} tells apart"
+    return [f"labels{asked.of} are of only {are}"]
 
 
 def _rule(asked: Asked) -> list[str]:

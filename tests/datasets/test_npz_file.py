@@ -92,6 +92,7 @@ REFUSED = {
     "complex targets": ({"y_test": np.ones(3, complex)}, "'y_test' has type complex128"),
     "dates as targets": ({"y_test": np.zeros(3, "datetime64[s]")}, "'y_test' has type datetime64"),
     "objects as targets": ({"y_test": np.array(["a", "b", None], object)}, r"'y_test' holds Python objects"),
+    "no test samples": ({"x_test": None, "y_test": None}, "no array 'x_test'\n.*\n.*; it has 'x_train', 'y_train'"),
     "no test labels": ({"y_test": None}, "no array 'y_test'"),
     "labels but no samples to train": ({"x_train": None}, "no array 'x_train'"),
     "two that may be meant": (

@@ -133,7 +133,7 @@ def test_a_reader_is_told_when_labels_were_moved() -> None:
     assert labels(asked(3, [3, 1, 2])).notes == (
         "labels of data set 'mine' 1 to 3 are taken for classes 0 to 2, the model's outputs",
     )
-    assert "are of 2 classes, model 'model' tells 3 apart" in labels(asked(3, [1, 0])).notes[0]
+    assert "are of only 2 of 3 classes that model 'model' tells apart" in labels(asked(3, [1, 0])).notes[0]
     assert labels(asked(3, [1, 0], classes=("a", "b", "c"))).notes == (), "the data set names three"
     assert labels(asked(3, [2, 0], train_targets=np.array([0, 1, 2]))).notes == ()
 
@@ -151,7 +151,11 @@ def test_what_are_no_classes_is_not_claimed(targets: Any) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "too many": ({"targets": [0, 3]}, "data set 'mine' has 4 classes, model 'model' tells 3 apart", "count from 0"),
     "far too many": ({"targets": [0, 9]}, "has 10 classes, model 'model' tells 3 apart", "the model that was trained"),
-    "too few names": ({"targets": [0, 1], "classes": ("a", "b")}, "has 2 classes, model 'model' tells 3", "check"),
+    "too few names": (
+        {"targets": [0, 1], "classes": ("a", "b")},
+        "has 2 classes, model 'model' tells 3",
+        "name all 3 classes in an array 'classes'",
+    ),
     "unnamed": ({"targets": [0, 3], "classes": ("a", "b", "c")}, "hold label 3", "up to 2"),
     "negative": ({"targets": [0, -1, 2]}, "labels of data set 'mine' hold label -1", "number the classes 0, 1, 2"),
     "fractions": ({"targets": [0, 0.5]}, "hold 0.5, which is no class", 'kind = "regression"'),
@@ -160,7 +164,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "places": ({"targets": [0, 1], "shape": (3, 4)}, r"answers \(3, 4\), more than one decision", 'kind = "none"'),
     "three of one sigmoid": ({"targets": [0, 1, 2], "shape": (1,)}, "has 3 classes, .* tells 2 apart", "0 and 1"),
     "one-hot of others": ({"targets": np.eye(4)}, "has 4 classes, model 'model' tells 3 apart", "check"),
-    "gap from 1": ({"targets": [1, 3]}, "has 4 classes, model 'model' tells 3 apart", "labels count from 0"),
+    "gap from 1": (
+        {"targets": [1, 3]},
+        "has 4 classes, model 'model' tells 3 apart",
+        "labels count from 0: the largest may be 2",
+    ),
 }
 
 
