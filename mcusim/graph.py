@@ -64,6 +64,10 @@ class Layer(Tensor):
         """Output for a batch: float32 before quantization, integers of `numbers` after."""
         raise NotImplementedError
 
+    def inner_values(self, *inputs: Array) -> Mapping[str, Array]:
+        """What is inside and needs a scale of its own, float32: `quantize` finds the ranges in `values.inner`."""
+        return {}
+
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         """The same layer on integers. `values` are those of its output on the calibration samples."""
         raise NotImplementedError
@@ -233,7 +237,13 @@ class Graph:
         for _, values in self._chunks(self.encode(x)):
             for name, value in values.items():
                 ranges[name] = ranges[name].widened(value)
+                inner = self._inner_values(self[name], values)
+                ranges[name] = ranges[name].with_inner(inner) if inner else ranges[name]
         return ranges
+
+    def _inner_values(self, layer: Layer, values: Mapping[str, Array]) -> Mapping[str, Array]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {} if layer.INPUT else layer.inner_values(*(values[name] for name in layer.inputs))
 
     def _chunks(self, numbers: Array) -> Iterator[tuple[int, dict[str, Array]]]:
         """Values of all layers for a few samples at a time, so that memory stays bounded."""

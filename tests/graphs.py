@@ -106,6 +106,16 @@ class Builder:
         gamma, beta = self.weights(*shape, fan_in=1), self.weights(*shape, fan_in=1)
         return self.add("LayerNormalization", arrays=(gamma, beta), axis=axis, epsilon=epsilon)
 
+    def recurrent(self, kind: str, units: int, **config: Any) -> str:
+        """LSTM, GRU or SimpleRNN; GRU with `reset_after` has two biases."""
+        features, gates = self.last.shape[-1], {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[kind]
+        kernel = self.weights(features, gates * units, fan_in=features)
+        states = self.weights(units, gates * units, fan_in=units)
+        biases = self.bias(gates * units)
+        if kind == "GRU" and config.get("reset_after", True):
+            biases = np.stack([biases, self.bias(gates * units)])
+        return self.add(kind, arrays=(kernel, states, biases), **config)
+
     def _sizes(self, axis: Any) -> Shape:
         """Of Keras' axis or axes of the last layer; the batch is 0."""
         return tuple(self.last.shape[one - (one > 0)] for one in (axis if isinstance(axis, list) else [axis]))
@@ -247,7 +257,18 @@ def _joined_along(builder: Builder, draw: st.DrawFn) -> None:
 
 
 MOVES = (_convolution, _grouped, _depthwise, _separable, _residual, _branches, _pooling, _padding, _simple)
-MOVES += (_dilated, _transposed, _moving, _joined_along)
+
+
+def _recurrent(builder: Builder, draw: st.DrawFn) -> None:
+    if len(builder.last.shape) != 2 or builder.last.shape[0] > 16:
+        return
+    kind = draw(st.sampled_from(["LSTM", "GRU", "SimpleRNN"]))
+    own = {"activation": draw(st.sampled_from(["tanh", "tanh", "relu", "linear"])), "go_backwards": draw(st.booleans())}
+    own |= {"reset_after": draw(st.booleans())} if kind == "GRU" else {}
+    builder.recurrent(kind, draw(st.integers(1, 4)), return_sequences=True, **own)
+
+
+MOVES += (_recurrent, _dilated, _transposed, _moving, _joined_along)
 
 
 def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:

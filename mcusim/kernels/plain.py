@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels import plain_pointwise, plain_spatial
+from mcusim.kernels import plain_pointwise, plain_recurrent, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
@@ -146,5 +146,6 @@ _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     Softmax: _softmax,
     ZeroPadding: _zero_padding,
     **plain_pointwise.CODE,
+    **plain_recurrent.CODE,
     **plain_spatial.CODE,
 }

@@ -10,12 +10,15 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
+from mcusim.layers.gru import GRU
 from mcusim.layers.input import Input
 from mcusim.layers.layer_normalization import LayerNormalization
+from mcusim.layers.lstm import LSTM
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
+from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.layers.transposed_convolution import TransposedConvolution
@@ -31,11 +34,14 @@ LAYERS: tuple[type[Layer], ...] = (
     Convert,
     Convolution,
     Dense,
+    GRU,
+    LSTM,
     LayerNormalization,
     MaxPooling,
     Pointwise,
     ReLU,
     Reshape,
+    SimpleRNN,
     Softmax,
     StridedCopy,
     TransposedConvolution,

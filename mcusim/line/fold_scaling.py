@@ -9,6 +9,7 @@ scales of the channels are far apart nothing folds: weights of one format would 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,13 @@ from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.planes import NO_PADDING, plane
+from mcusim.layers.recurrent import Recurrent
 from mcusim.layers.reshape import Reshape
+from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 
+READERS = (Convolution, Dense, Recurrent)
 FARTHEST = 16.0  # largest scale over the smallest: 4 bits of the weights
 
 
@@ -36,7 +40,7 @@ def fold_scaling(graph: Graph) -> Graph:
 
 def _chain(graph: Graph, layer: Layer) -> list[Layer]:
     """The scaling whose only reader is `layer`, and what only changes its shape between them."""
-    if not isinstance(layer, (Dense, Convolution)):
+    if not isinstance(layer, READERS):
         return []
     chain: list[Layer] = []
     source = graph[layer.inputs[0]]
@@ -52,7 +56,7 @@ def _chain(graph: Graph, layer: Layer) -> list[Layer]:
 
 def _folded(scaling: Layer, layer: Layer) -> Layer | None:
     """`layer` on what `scaling` reads, or None where it is not the same."""
-    assert isinstance(scaling, BatchNormalization) and isinstance(layer, (Dense, Convolution))
+    assert isinstance(scaling, BatchNormalization) and isinstance(layer, READERS)
     channels = plane(layer.input_shape)[2] if isinstance(layer, Convolution) else layer.kernel.shape[1]
     sizes = np.abs(scaling.kernel)
     if scaling.activation != LINEAR or channels % len(sizes) or sizes.max() > FARTHEST * sizes.min():
@@ -70,7 +74,10 @@ def _folded(scaling: Layer, layer: Layer) -> Layer | None:
     kernel = np.asarray(kernel * scale, np.float32)
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         return None
-    return replace(layer, kernel=kernel, bias=bias, has_bias=layer.has_bias or bool(scaling.bias.any()))
+    own: dict[str, Any] = (
+        {"has_bias": layer.has_bias or bool(scaling.bias.any())} if isinstance(layer, WeightedSum) else {}
+    )
+    return replace(layer, kernel=kernel, bias=bias, **own)
 
 
 def _by_filter(array: Array, layer: Convolution) -> Array:

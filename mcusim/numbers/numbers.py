@@ -27,6 +27,7 @@ class Range:
 
     `octaves`: None where their spread is not to decide. `unsigned`: whoever reads them takes numbers without a sign.
     `wide`: whoever reads them takes 16 bits, whatever the arithmetic before has.
+    `inner`: of what a layer keeps inside, by its own names.
     """
 
     low: float = 0.0
@@ -34,6 +35,7 @@ class Range:
     octaves: Octaves | None = field(default=None, compare=False)
     unsigned: bool = False
     wide: bool = False
+    inner: Mapping[str, Range] = field(default_factory=dict, compare=False)
 
     @property
     def peak(self) -> float:
@@ -49,6 +51,10 @@ class Range:
             high=max(self.high, float(x.max(initial=0.0))),
             octaves=seen if self.octaves is None else self.octaves.merged(seen),
         )
+
+    def with_inner(self, values: Mapping[str, Array]) -> Range:
+        """Widened by what a layer keeps inside."""
+        return replace(self, inner={name: self.inner.get(name, Range()).widened(x) for name, x in values.items()})
 
 
 class Numbers(Protocol):
@@ -154,6 +160,16 @@ class QuantizedSum:
     peak_sum: int
 
 
+@dataclass(frozen=True)
+class InnerSum:
+    """A weighted sum inside of a layer, exact in 32 bits, with `fraction` bits behind the binary point."""
+
+    kernel: Array
+    bias: Array
+    kernel_numbers: Numbers
+    fraction: int
+
+
 class Addition(Protocol):
     """Tensors of several scales -> their sum."""
 
@@ -237,3 +253,12 @@ class Scheme(Protocol):
     def softmax(self, entry: Numbers) -> Softmaxing: ...
     def standardizing(self, entry: Numbers, count: int, epsilon: float) -> Standardizing | None:
         """Of rows of `count` numbers; `epsilon` is added to their variance. None where its sums need too many bits."""
+
+    @property
+    def inner_one(self) -> Numbers:
+        """16 bits, for what is kept inside of a layer and reaches from -1 to 1."""
+
+    def inner_numbers(self, values: Range) -> Numbers:
+        """16 bits, for anything else."""
+
+    def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum: ...

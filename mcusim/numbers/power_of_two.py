@@ -15,7 +15,7 @@ import numpy as np
 
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
-from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Range, Rounding, storage_fields
+from mcusim.numbers.numbers import LINEAR, Activation, Fields, InnerSum, Numbers, QuantizedSum, Range, Rounding, storage_fields
 from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -24,6 +24,7 @@ NAME = "power-of-two"
 SCHEMES = ("per-layer", "per-network")
 HEADER = Format(MINIMUM_BITS, 0).header
 
+INNER_BITS = 16  # of what is kept inside of a layer
 BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
 WIDE_BITS = 16
 LARGEST_SHIFT = 31  # of a 32-bit accumulator
@@ -233,6 +234,27 @@ class PowerOfTwoScheme:
         have, numbers = _format(entry), format_for(math.sqrt(count - 1), STANDARD_BITS)
         found = scales(count, have.bits, have.fraction, epsilon)
         return found and RootStandardizing(count, *found, numbers.fraction, self.rounding, numbers)
+
+    @property
+    def inner_one(self) -> Format:
+        return Format(INNER_BITS, INNER_BITS - 1)
+
+    def inner_numbers(self, values: Range) -> Format:
+        """Where the format of the network is given it has as many bits before the point."""
+        if self.fraction is not None:
+            return Format(INNER_BITS, self.fraction + INNER_BITS - self.bits)
+        return format_for(values.peak, INNER_BITS)
+
+    def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum:
+        have = _format(entry)
+        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits).fraction
+        fraction = widest if self.fraction is None else self.fraction
+        while True:
+            total = have.fraction + fraction
+            made = self._sum(kernel, bias, have, Format(self.bits, total), fraction)  # of no shift
+            if made.peak_sum <= ACCUMULATOR_LIMIT:
+                return InnerSum(made.kernel, made.bias, made.kernel_numbers, total)
+            fraction -= 1
 
 
 def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> PowerOfTwoScheme:

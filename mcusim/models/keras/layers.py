@@ -13,7 +13,7 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import MOST_AXES
-from mcusim.models.keras import activations, normalizations, spatial, windows, wrappers
+from mcusim.models.keras import activations, normalizations, recurrent, spatial, windows, wrappers
 from mcusim.models.keras.activations import activation_layers, activation_name
 from mcusim.models.keras.layer import KerasLayer
 
@@ -93,6 +93,7 @@ CONVERTERS: Mapping[str, Converter] = {
     **normalizations.CONVERTERS,
     **{name: _activated(convert) for name, convert in spatial.TRANSPOSED.items()},
     **spatial.MOVING,
+    **recurrent.CONVERTERS,
     "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),
     **activations.CONVERTERS,
 }

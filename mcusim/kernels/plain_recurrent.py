@@ -1,0 +1,64 @@
+"""Plain C of the layers that walk along a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import Fields
+from mcusim.kernels.kernel import Inputs
+from mcusim.layers.gru import GRU
+from mcusim.layers.lstm import LSTM
+from mcusim.layers.recurrent import Recurrent
+from mcusim.layers.simple_rnn import SimpleRNN
+from mcusim.numbers.recurrent import FloatStates
+from mcusim.program import Constant, KernelCall, LayerCode
+
+STATE_BYTES = {False: 4, True: 2}  # float32, 16 bits
+
+
+def _recurrent(kernel: str, states: int) -> Callable[[Recurrent, Inputs], LayerCode]:
+    """`states`: as many as a unit has in the scratch memory."""
+
+    def code(layer: Recurrent, inputs: Inputs) -> LayerCode:
+        integers = layer.states is not None
+        constants, tables = _constants(layer)
+        biases = ("bias", "recurrent_bias") if isinstance(layer, GRU) else ("bias",)
+        arguments = ("input", "output", "scratch", "kernel", "recurrent", *biases)
+        scratch = STATE_BYTES[integers] * states * layer.units
+        return LayerCode((KernelCall(kernel, arguments, {**_fields(layer), **tables}),), constants, scratch)
+
+    return code
+
+
+def _fields(layer: Recurrent) -> Fields:
+    fields: Fields = {"steps": layer.steps, "features": layer.kernel.shape[1], "units": layer.units}
+    words = {"backwards": layer.backwards, "sequence": layer.sequence}
+    words |= {"reset_after": layer.reset_after} if isinstance(layer, GRU) else {}
+    fields |= {name: 1 for name, value in words.items() if value}
+    own = FloatStates(layer.gate, layer.activation) if layer.states is None else layer.states
+    fields |= own.cell_fields() if isinstance(layer, LSTM) else {}
+    return fields | own.fields() | ({} if layer.conversion is None else layer.conversion.fields())
+
+
+def _constants(layer: Recurrent) -> tuple[tuple[Constant, ...], Fields]:
+    """The arrays in flash, and which of the tables the call needs: gate and activation may share one."""
+    sums = "float" if layer.states is None else "int32_t"
+    tables = {} if layer.states is None else layer.states.tables
+    constants = [
+        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
+        Constant("recurrent", "number_t", layer.recurrent, layer.recurrent_numbers),
+        Constant("bias", sums, layer.bias),
+        *([Constant("recurrent_bias", sums, layer.recurrent_bias)] if isinstance(layer, GRU) else []),
+        *(Constant(role, "int16_t", values) for role, values in tables.items()),
+    ]
+    shared = {"activation_table": "gate_table"} if "gate_table" in tables and "activation_table" not in tables else {}
+    return tuple(constants), {**{role: role for role in tables}, **shared}
+
+
+CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
+    GRU: _recurrent("gru", 4),
+    LSTM: _recurrent("lstm", 3),
+    SimpleRNN: _recurrent("simple_rnn", 2),
+}
