@@ -108,13 +108,21 @@ class Builder:
 
     def recurrent(self, kind: str, units: int, **config: Any) -> str:
         """LSTM, GRU or SimpleRNN; GRU with `reset_after` has two biases."""
+        return self.add(kind, arrays=self._recurrent_arrays(kind, units, config), **config)
+
+    def bidirectional(self, kind: str, units: int, **config: Any) -> str:
+        arrays = [self._recurrent_arrays(kind, units, {}) for _ in range(2)]
+        layer = {"class_name": kind, "config": {"return_sequences": True}}
+        return self.add("Bidirectional", arrays=(*arrays[0], *arrays[1]), layer=layer, **config)
+
+    def _recurrent_arrays(self, kind: str, units: int, config: dict[str, Any]) -> tuple[Array, ...]:
         features, gates = self.last.shape[-1], {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[kind]
         kernel = self.weights(features, gates * units, fan_in=features)
         states = self.weights(units, gates * units, fan_in=units)
         biases = self.bias(gates * units)
         if kind == "GRU" and config.get("reset_after", True):
             biases = np.stack([biases, self.bias(gates * units)])
-        return self.add(kind, arrays=(kernel, states, biases), **config)
+        return kernel, states, biases
 
     def _sizes(self, axis: Any) -> Shape:
         """Of Keras' axis or axes of the last layer; the batch is 0."""

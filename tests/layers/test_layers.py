@@ -117,6 +117,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "GRU relu before": ((5, 3), lambda b: b.recurrent("GRU", 4, activation="relu", reset_after=False)),
     "SimpleRNN": ((6, 3), lambda b: b.recurrent("SimpleRNN", 5, return_sequences=True)),
     "SimpleRNN relu": ((6, 3), lambda b: b.recurrent("SimpleRNN", 5, activation="relu")),
+    "Bidirectional": ((5, 3), lambda b: b.bidirectional("LSTM", 3, merge_mode="ave")),
     "Add": ((4, 3), lambda b: _add(b, b.last.name)),
     "Concatenate rows": ((4, 3, 2), lambda b: _concatenate_along(b, 1)),
     "Concatenate columns": ((4, 3, 2), lambda b: _concatenate_along(b, -2)),
