@@ -26,6 +26,13 @@ class StridedCopy(Layer):
     strides: tuple[int, ...]
     offset: int = 0
 
+    KEEPS_NUMBERS = True
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
     @property
     def kind(self) -> str:
         return self.spelled

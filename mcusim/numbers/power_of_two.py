@@ -15,7 +15,17 @@ import numpy as np
 
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
-from mcusim.numbers.numbers import LINEAR, Activation, Fields, InnerSum, Numbers, QuantizedSum, Range, Rounding, storage_fields
+from mcusim.numbers.numbers import (
+    LINEAR,
+    Activation,
+    Fields,
+    InnerSum,
+    Numbers,
+    QuantizedSum,
+    Range,
+    Rounding,
+    storage_fields,
+)
 from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
