@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -195,6 +196,10 @@ class Report:
             report = _adapter().validate_json(text)
         except ValidationError as error:
             raise _unreadable(error, where) from None
+        with suppress(RecursionError):
+            twice = _key_that_is_there_twice(text)
+            if twice is not None:
+                raise _damaged(f"the key {twice!r} is there twice", where)
         ids = {run.id for run in report.runs}
         lost = next((check.run for check in report.checks if check.run not in ids), None)
         if lost is not None or len(ids) < len(report.runs) or not _numbers_are_sane(report):
@@ -231,6 +236,19 @@ def _unreadable(error: ValidationError, where: str | None) -> DataError:
 def _damaged(reason: str, where: str | None) -> DataError:
     hint = "give the report.json of `mcusim run`, of this version of mcusim"
     return DataError(f"this is no readable report: {reason[:300]}", where=where, hint=hint)
+
+
+def _key_that_is_there_twice(text: str | bytes) -> str | None:
+    """Of any object in it: readers of JSON differ in which of both they take."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > len(dict(pairs)):
+            names = [name for name, _ in pairs]
+            found.append(next(name for name in names if names.count(name) > 1))
+
+    json.loads(text, object_pairs_hook=look)
+    return found[0] if found else None
 
 
 def _numbers_are_sane(value: Any) -> bool:

@@ -204,3 +204,12 @@ def test_ten_thousand_runs_take_no_longer_than_their_number(monkeypatch: pytest.
         assert "m2999" in render(many, name)
     show(many, Console(file=io.StringIO(), width=120))
     assert looked < 200
+
+
+@pytest.mark.parametrize("member", ['"experiment": "gestures"', '"model": "cnn"', '"total": 24000'])
+def test_a_key_that_is_there_twice(member: str) -> None:
+    """Readers of JSON differ in which of both they take."""
+    text = full_report().to_json()
+    assert member in text
+    with pytest.raises(DataError, match="is there twice"):
+        Report.from_json(text.replace(member, f"{member}, {member}", 1))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcusim.engines.renode.installation import TOLD_VERSION, install_folder, missing_packages, start_program
+from mcusim.engines.renode.installation import TOLD_VERSION, install_folder, missing_packages, python, start_program
 from mcusim.system.cache import locked
 from mcusim.system.command import run
 from mcusim.system.download import download
@@ -183,7 +183,7 @@ def install_pyrenode3(*, force: bool = False) -> bool:
         return False
     options = ["--disable-pip-version-check", "--no-input", *(["--force-reinstall"] if force else [])]
     by_hand = f"{sys.executable} -m pip install '{PYRENODE}'"
-    command = [sys.executable, "-m", "pip", "install", *options, PYRENODE]
+    command = [*python(), "-m", "pip", "install", *options, PYRENODE]
     try:
         ended = run(command, timeout_s=_PIP_S, environment={"GIT_TERMINAL_PROMPT": "0"})
     except MissingToolError as error:

@@ -26,6 +26,7 @@ INSTALL = "mcusim engines install renode"
 INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
 DRIVERS = ("pyrenode3", "monitor")
 _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
+_PACKAGES = Path(__file__).parents[3]  # where mcusim lies: the worker is a module of it
 _START_S = 120.0  # a portable package unpacks itself when it is first started
 TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
 
@@ -171,7 +172,8 @@ def start_program(program: Path) -> Completed:
 def ask_worker(environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     """What Renode says of its version when pyrenode3 has loaded it, or ("", why it could not)."""
     surrounded = surroundings(None) | dict(environment)
-    command = [sys.executable, "-m", "mcusim.engines.renode.worker", "--version"]
+    surrounded["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+    command = [*python(), "-m", "mcusim.engines.renode.worker", "--version"]
     try:
         ended = run(command, timeout_s=_START_S, environment=surrounded)
     except MissingToolError as error:
@@ -180,6 +182,11 @@ def ask_worker(environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
         return ended.stdout, ""
     lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
     return "", lines[-1] if lines else f"exit code {ended.returncode}"
+
+
+def python() -> list[str]:
+    """This Python, that takes no file of the working folder for a package: 3.10 cannot be told so."""
+    return [sys.executable, *(["-P"] if sys.version_info >= (3, 11) else [])]
 
 
 def surroundings(private: Path | None) -> dict[str, str]:
