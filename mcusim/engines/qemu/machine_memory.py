@@ -9,6 +9,7 @@ from functools import cache
 
 from mcusim.boards.board import Board
 from mcusim.boards.chip import Region
+from mcusim.engines.qemu.facts import memory_map
 from mcusim.engines.qemu.watched import vectors_of
 from mcusim.system.command import start, stop
 from mcusim.system.elf import reading
@@ -17,14 +18,21 @@ from mcusim.system.image import Image
 
 _ROW = re.compile(r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd|nv-ram)\):", re.MULTILINE)
 _ASKED_S = 20.0
+_OTHER_BOARD = "was it linked for another board, or to run behind a boot loader? link it for the beginning of this one"
 
 
 def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
-    """Raises EngineError when the image takes memory where the machine has none. Of an unknown machine all is right."""
+    """Raises EngineError when the image cannot begin, or takes memory where the machine has none.
+
+    Of a machine that tells nothing all is right.
+    """
+    if not vectors_of(image, board).stack:
+        memory = memory_map(board)
+        begins = memory.flash.origin if memory.reset_at is None else memory.reset_at
+        what = f"the firmware has no vectors at 0x{begins:08X}, where {board.name!r} begins"
+        raise EngineError(what, where=str(image.elf), hint=_OTHER_BOARD)
     regions = memory_of(qemu, machine)
-    if not regions:
-        return
-    for region, what in _needed(image, board):
+    for region, what in _needed(image, board) if regions else ():
         if not any(has.contains(region) for has in regions):
             named = region_name(board, region.origin)
             told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
@@ -51,6 +59,9 @@ def _needed(image: Image, board: Board) -> Sequence[tuple[Region, str]]:
 
 
 def _hint(board: Board, regions: Sequence[Region], machine: str) -> str:
+    moved = board.qemu.ram if board.qemu else None
+    if moved is not None:
+        return f"link its RAM at 0x{moved.origin:08X}, as [qemu] of the board file has it, or for another board"
     ram = [
         f"{name} at {region}"
         for name, region in board.chip.memory.items()

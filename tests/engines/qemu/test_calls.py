@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mcusim.boards.load import load_board
 from mcusim.engines.counts import Counts
 from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.qemu import foreign
 from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import Profile, price_recording
@@ -143,6 +145,12 @@ def test_interrupts_are_told_apart(elf: Path, tmp_path: Path) -> None:
     assert any(call.stack == ("(interrupts)", "SysTick_Handler", "leaf") for call in disturbed.costs.outside)
 
 
+def test_a_handler_can_be_measured(elf: Path, tmp_path: Path) -> None:
+    profile, _ = measured(elf, "SysTick_Handler", tmp_path)
+    assert len(profile.cycles) >= 2 and ways(profile) == {"SysTick_Handler": 1, "leaf < SysTick_Handler": 1}
+    assert set(profile.by_function) == {"SysTick_Handler", "leaf"} and not profile.costs.outside
+
+
 def test_code_in_ram_is_priced(elf: Path, tmp_path: Path) -> None:
     """From what the emulator executed: in the file it lies elsewhere."""
     profile, recording = measured(elf, "calls_ram", tmp_path)
@@ -164,3 +172,13 @@ def test_a_recording_keeps_the_calls(elf: Path, tmp_path: Path) -> None:
     again = load(tmp_path / "profile.json")
     assert again.counts.tree == recording.counts.tree
     assert price_recording(again, NUCLEO.chip, NUCLEO.clock_hz, CORTEX_M4F).costs == profile.costs
+
+
+@pytest.mark.parametrize("start", ["work", "wrapper", "fib", "quiet", "disturbed", "calls_ram"])
+def test_where_qemu_shows_no_registers(elf: Path, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of another kind than x86-64 and AArch64: return addresses alone tell as much of programs like this."""
+    want, _ = measured(elf, start, tmp_path / "with")
+    seen = foreign.watch_calls
+    monkeypatch.setattr(foreign, "watch_calls", lambda *told: replace(seen(*told), options=("stack=0x4",)))
+    have, _ = measured(elf, start, tmp_path / "without")
+    assert have.cycles.tolist() == want.cycles.tolist() and ways(have) == ways(want)

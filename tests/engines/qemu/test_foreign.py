@@ -185,6 +185,15 @@ APART void work(void) { fast[1] = 2; } int main(void) { work(); }"""
     assert "sram1" in (error.hint or "")
 
 
+def test_a_firmware_for_another_board(tmp_path: Path) -> None:
+    elf = build_bare(tmp_path, {"main.c": HEAD + "APART void work(void) { sink++; } int main(void) { work(); }"})
+    moved = tmp_path / "moved.elf"
+    subprocess.run([find_arm_tool("objcopy"), "--change-section-address", ".vectors+0x4000", elf, moved], check=True)
+    with pytest.raises(EngineError, match=r"no vectors at 0x08000000, where 'nucleo_l452re_p' begins") as caught:
+        run_foreign(qemu, moved, NUCLEO, "work", tmp_path / "run")
+    assert "another board" in (caught.value.hint or "")
+
+
 # ---- Names -----------------------------------------------------------------------------------------------------------
 
 ONE = HEAD + "static APART int step(int n) { return n * 3; } int one(int n) { return step(n) + 1; }"

@@ -305,8 +305,8 @@ static void resume(const block_t *block, const uint32_t *registers)
 static bool stays_in(const frame_t *handler, const block_t *before, const block_t *block, const uint32_t *registers)
 {
     bool same = block->function == before->function;
-    if (!registers) {
-        return same;
+    if (before->returning || !registers) {
+        return same && !before->returning;
     }
     uint32_t sp = registers[REGISTER_SP];
     bool pushed = sp < handler->sp && handler->sp - sp < NEAR_BYTES;

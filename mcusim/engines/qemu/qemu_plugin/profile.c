@@ -180,6 +180,7 @@ static void leave_kind(block_t *block, uint16_t first, uint16_t second)
     uint32_t at = block->last + 4;
     block->exit = EXIT_FALLS;
     block->target = UINT32_MAX;
+    block->returning = true; /* an indirect jump, but for BX with another register than LR */
     if ((first & 0xF000) == 0xD000 && (first & 0x0F00) < 0x0E00) {
         block->target = at + (uint32_t)((int32_t)(int8_t)first * 2);
     } else if ((first & 0xFF00) == 0xDF00) {
@@ -194,6 +195,7 @@ static void leave_kind(block_t *block, uint16_t first, uint16_t second)
         return;
     } else if ((first & 0xFF87) == 0x4700 || (first & 0xFF00) == 0xBD00) { /* BX, POP */
         block->exit = EXIT_INDIRECT;
+        block->returning = (first & 0xFF00) == 0xBD00 || first == 0x4770;
         return;
     } else if ((first & 0xFD87) == 0x4487) { /* MOV, ADD to PC */
         block->exit = EXIT_TABLE;

@@ -55,6 +55,7 @@ struct block {
     uint32_t target;  /* of a direct branch; else odd */
     int32_t function; /* its index; -1 without a symbol */
     exit_t exit;
+    bool returning; /* its jump goes where a call or an exception came from, and is no computed one */
     bool special; /* here a measurement may begin or end */
     bool known, changed; /* its code; it was written while the firmware ran */
     uint8_t *code;
