@@ -62,6 +62,10 @@ FOLDED: list[tuple[list[Callable[[], Any]], list[str]]] = [
     ([lambda: L.Rescaling([1, 2, 3, 4], offset=[4, 3, 2, 1]), lambda: L.Conv2D(4, 2, groups=2)], ["Conv2D"]),
     ([lambda: L.Rescaling([1, 2, 3, 4], offset=1.0), lambda: L.DepthwiseConv2D(2)], ["DepthwiseConv2D"]),
     ([lambda: L.Rescaling([1, 2, 3, 4]), lambda: L.SeparableConv2D(2, 3)], ["DepthwiseConv2D", "Conv2D"]),
+    (
+        [lambda: L.Rescaling([1, 2, 3, 4], offset=2.0), lambda: L.Reshape((12, 12)), lambda: L.LSTM(3)],
+        ["Reshape", "LSTM"],
+    ),
     ([lambda: L.Rescaling([1, 2, 3, 400]), lambda: L.Conv2D(3, 3)], ["BatchNormalization", "Conv2D"]),
     (
         [lambda: L.Rescaling(0.5), L.MaxPooling2D, lambda: L.Conv2D(3, 2)],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mcusim.system.errors import ModelError
 from tests.live_keras import graph_of
-from tests.models.test_keras import check_equal
+from tests.models.test_keras import check_equal, randomize
 
 pytestmark = pytest.mark.train
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install 'mcusim[train]'")
@@ -39,6 +40,14 @@ LAYERS: list[Callable[[], Any]] = [
 @pytest.mark.parametrize("make", LAYERS)
 def test_a_layer_equals_keras(make: Callable[[], Any]) -> None:
     check_equal(keras.Sequential([keras.Input((9, 3)), make(), L.Flatten()]))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_files_give_the_same_layers(suffix: str) -> None:
+    inside = [L.Bidirectional(L.GRU(3, return_sequences=True)), L.TimeDistributed(L.Dense(4)), L.LSTM(5)]
+    model = randomize(keras.Sequential([keras.Input((6, 3)), *inside, L.LayerNormalization(), L.Dense(2)]))
+    x = np.random.default_rng(1).normal(size=(4, 6, 3)).astype(np.float32)
+    np.testing.assert_allclose(graph_of(model, suffix=suffix).run(x), np.asarray(model(x)), rtol=1e-4, atol=1e-5)
 
 
 def test_several_in_a_row_with_convolutions() -> None:

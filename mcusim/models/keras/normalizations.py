@@ -23,7 +23,10 @@ KERAS_EPSILON = 1e-7  # keras.config.epsilon(): the least deviation of Normaliza
 def batch_normalization(keras: KerasLayer) -> list[Layer]:
     """w = gamma / sqrt(variance + epsilon), b = beta - mean w (section 5.7 of the MicroAI paper)."""
     (axis,) = _axes(keras, keras.config.get("axis", -1), most=1)
-    gamma, beta, (mean, variance) = _trained(keras, (keras.shape[axis],))
+    gamma, beta, moving = _trained(keras, (keras.shape[axis],))
+    if len(moving) != 2:
+        raise keras.refused("has no moving mean and variance", "save the model after building it")
+    mean, variance = moving
     if (variance + _epsilon(keras) <= 0).any():
         raise keras.refused("has a negative variance", "train it again")
     scale = gamma / np.sqrt(variance + _epsilon(keras))
@@ -74,14 +77,14 @@ def normalization(keras: KerasLayer) -> list[Layer]:
         mean, variance = (_numbers(keras, key) for key in ("mean", "variance"))
     if (variance < 0).any():
         raise keras.refused("has a negative variance", "adapt it again")
+    try:
+        mean, variance = (np.broadcast_to(array, kept) for array in (mean, variance))
+    except ValueError:
+        what = f"mean and variance of shapes {mean.shape} and {variance.shape} do not fit {kept}"
+        raise keras.wrong(what, "give one for each position along `axis`") from None
     deviation = np.maximum(np.sqrt(variance), KERAS_EPSILON)
     scale, offset = (deviation, mean) if keras.config.get("invert") else (1 / deviation, -mean / deviation)
-    try:
-        full = [np.broadcast_to(array, kept) for array in (scale, offset)]
-    except ValueError:
-        what = f"mean and variance of shape {mean.shape} do not fit {kept}"
-        raise keras.wrong(what, "give one for each position along `axis`") from None
-    return _scaled(keras, *(_along(keras.shape, axes, array) for array in full))
+    return _scaled(keras, *(_along(keras.shape, axes, array) for array in (scale, offset)))
 
 
 def rescaling(keras: KerasLayer) -> list[Layer]:

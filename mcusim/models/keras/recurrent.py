@@ -100,10 +100,7 @@ def _biases(keras: KerasLayer, rows: int) -> dict[str, Array]:
 def bidirectional(keras: KerasLayer) -> list[Layer]:
     """Two layers, the second from the end to the start and its sequence turned round, then joined."""
     forward, backward = (_inside(keras, key) for key in ("layer", "backward_layer"))
-    if backward is None and forward is not None:
-        config = {**forward["config"], "go_backwards": not forward["config"].get("go_backwards")}
-        backward = {**forward, "config": config}
-    if forward is None or backward is None:
+    if forward is None:
         raise keras.refused("is not around LSTM, GRU or SimpleRNN", f"it can be around: {', '.join(KINDS)}")
     half = len(keras.arrays) // 2
     made = [
@@ -112,9 +109,11 @@ def bidirectional(keras: KerasLayer) -> list[Layer]:
         )
         for role, one, arrays in (
             ("forward", forward, keras.arrays[:half]),
-            ("backward", backward, keras.arrays[half:]),
+            ("backward", backward or forward, keras.arrays[half:]),
         )
     ]
+    if backward is None:
+        made[1] = replace(made[1], backwards=not made[0].backwards)
     if made[0].sequence != made[1].sequence or made[0].backwards == made[1].backwards:
         raise keras.refused("goes the same way twice", "let one of its layers go backwards")
     layers: list[Layer] = [*made]

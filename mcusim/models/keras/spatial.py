@@ -14,14 +14,13 @@ from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.models.keras.layer import KerasLayer
-from mcusim.models.keras.windows import bias, check_plane, dilation_of, ends, pair
+from mcusim.models.keras.windows import bias, check_channels, check_plane, dilation_of, ends, pair, spatial_kernel
 
 
 def transposed(keras: KerasLayer) -> list[Layer]:
     """Keras' kernel is (rows, columns, filters, channels); `output_padding` None lets the strides choose the length."""
-    check_plane(keras)
-    kernel = keras.weight(0)
-    kernel = kernel.reshape(1, *kernel.shape) if keras.rank == 1 else kernel
+    kernel = spatial_kernel(keras)
+    check_channels(keras, kernel.shape[3])
     strides, dilation = pair(keras, "strides"), dilation_of(keras)
     extra = keras.config.get("output_padding")
     added = (None, None) if extra is None else pair(keras, "output_padding", lowest=0, other=0)

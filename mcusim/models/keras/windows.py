@@ -75,6 +75,7 @@ def bias(keras: KerasLayer, index: int, outputs: int) -> dict[str, Any]:
 
 def dense(keras: KerasLayer) -> list[Layer]:
     kernel = keras.weight(0).T
+    check_channels(keras, kernel.shape[-1])
     given: dict[str, Any] = {"name": keras.name, "inputs": keras.inputs, **bias(keras, 1, len(kernel))}
     if len(keras.shape) == 1:
         return [Dense(**given, shape=(len(kernel),), kernel=kernel)]
@@ -97,28 +98,40 @@ def _pointwise(given: Mapping[str, Any], shape: Shape, kernel: Array) -> Convolu
     return Convolution(**given, shape=(*shape[:-1], len(kernel)), input_shape=shape, kernel=window)
 
 
-def _spatial(keras: KerasLayer) -> Array:
+def check_channels(keras: KerasLayer, channels: int) -> None:
+    """Raises ModelError unless the weights are for as many as the input has."""
+    if channels != keras.shape[-1]:
+        why = f"has weights for {channels} channels and gets {keras.shape[-1]}"
+        raise keras.refused(why, "save the model again: its settings and its weights differ")
+
+
+def spatial_kernel(keras: KerasLayer) -> Array:
     """Keras' first kernel (rows, columns, channels / groups, filters); 1D is a plane of height 1."""
     check_plane(keras)
     kernel = keras.weight(0)
+    if kernel.ndim != keras.rank + 2:
+        raise keras.refused(f"has a kernel of shape {kernel.shape}", "save the model again")
     return kernel.reshape(1, *kernel.shape) if keras.rank == 1 else kernel
 
 
 def _convolution(keras: KerasLayer) -> list[Layer]:
-    spatial = _spatial(keras)
+    spatial = spatial_kernel(keras)
     given = {"name": keras.name, **bias(keras, 1, spatial.shape[3])}
-    return [_sliding(keras, given, spatial, int(keras.config.get("groups", 1)))]
+    groups = keras.config.get("groups", 1)
+    if type(groups) is not int or groups < 1 or keras.shape[-1] % groups or spatial.shape[3] % groups:
+        raise keras.wrong(f"{groups!r} groups do not divide the channels", "save the model again")
+    return [_sliding(keras, given, spatial, groups)]
 
 
 def _depthwise(keras: KerasLayer) -> list[Layer]:
-    spatial = _spatial(keras)
+    spatial = spatial_kernel(keras)
     flat = _depthwise_kernel(spatial)
     return [_sliding(keras, {"name": keras.name, **bias(keras, 1, flat.shape[3])}, flat, spatial.shape[2])]
 
 
 def _separable(keras: KerasLayer) -> list[Layer]:
     """A depthwise convolution without bias, then a 1x1 one."""
-    spatial = _spatial(keras)
+    spatial = spatial_kernel(keras)
     flat, name = _depthwise_kernel(spatial), f"{keras.name}_depthwise"
     none = {"bias": np.zeros(flat.shape[3], np.float32), "has_bias": False}
     depthwise = _sliding(keras, {"name": name, **none}, flat, spatial.shape[2])
@@ -136,6 +149,7 @@ def _depthwise_kernel(spatial: Array) -> Array:
 
 def _sliding(keras: KerasLayer, given: Mapping[str, Any], spatial: Array, groups: int) -> Convolution:
     """A convolution from a kernel (rows, columns, channels / groups, filters)."""
+    check_channels(keras, spatial.shape[2] * groups)
     dilation, strides = dilation_of(keras), pair(keras, "strides")
     size = reach((spatial.shape[0], spatial.shape[1]), dilation)
     padding = _padding(keras, size, strides)
