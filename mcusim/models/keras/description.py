@@ -89,10 +89,10 @@ class Described:
 
     @property
     def is_operation(self) -> bool:
-        """A function that was called on tensors, and no layer. `.h5` files do not tell, but layers have a dtype."""
+        """A function that was called on tensors, and no layer. `.h5` files do not tell, but layers can be trained."""
         if not self.module:
             in_keras_3 = any(not call.is_keras_2 for call in self.calls)
-            return in_keras_3 and not self.is_model and not {"dtype", "trainable"} & set(self.config)
+            return in_keras_3 and not self.is_model and self.kind != INPUT and "trainable" not in self.config
         return ".ops." in self.module or ".activations" in self.module
 
 

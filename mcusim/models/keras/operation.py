@@ -13,11 +13,11 @@ from mcusim.system.errors import ModelError
 
 @dataclass(frozen=True)
 class Step:
-    """A Keras layer. `inputs`: tensors that it reads; none for what the step before gives."""
+    """A Keras layer. `inputs`: tensors that it reads, or numbers of steps, from 0 on; none for the step before."""
 
     kind: str
     config: Mapping[str, Any] = field(default_factory=dict)
-    inputs: tuple[Ref, ...] = ()
+    inputs: tuple[Ref | int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from mcusim.models.keras.arithmetic import rescaling
 from mcusim.models.keras.description import Ref
 from mcusim.models.keras.operation import Make, Operation, Step
 
+WHOLE, ELLIPSIS = (None, None), "..."
+
 
 def _to_shape(operation: Operation, shape: Sequence[int]) -> list[Step]:
     return [Step("Reshape", {"target_shape": list(shape)}, (operation.x,))]
@@ -84,37 +86,72 @@ def _pad(operation: Operation) -> list[Step]:
     return [Step(f"ZeroPadding{rank}D", {"padding": padding}, (operation.x,))]
 
 
+def _stack(operation: Operation) -> list[Step]:
+    """Each with an axis more, side by side."""
+    tensors, axis = operation.get(0, "values", "xs", "x"), operation.get(1, "axis", default=0)
+    if not isinstance(tensors, list) or not all(isinstance(tensor, Ref) for tensor in tensors):
+        raise operation.wrong("joins what is no tensor")
+    shape = operation.shapes[tensors[0]]
+    (place,) = operation.axes(axis, len(shape) + 2)
+    wide = [*shape[: place - 1], 1, *shape[place - 1 :]]
+    each = [Step("Reshape", {"target_shape": wide}, (tensor,)) for tensor in tensors]
+    return [*each, Step("Concatenate", {"axis": place}, tuple(range(len(each))))]
+
+
 def _get_item(operation: Operation) -> list[Step]:
-    """A part of each axis but the last is cut out; an index leaves its axis out."""
+    """A part of each axis is cut out; an index leaves its axis out, `newaxis` adds one."""
     key = operation.get(1, "key", "slice_spec")
-    parts = [_slice(operation, part) for part in (key if isinstance(key, list) else [key])]
+    parts = _whole(operation, list(key) if isinstance(key, list) else [key])
     shape = operation.shape
-    if len(parts) > len(shape) + 1 or parts[0] != (None, None):
+    if parts[:1] != [WHOLE]:
         raise operation.wrong("cuts out a part of the batch")
-    cuts, kept = [], []
-    for axis, part in zip(shape, [*parts[1:], *[(None, None)] * (len(shape) + 1 - len(parts))], strict=True):
-        start, stop, _ = (
-            slice(*part).indices(axis) if isinstance(part, tuple) else slice(part, part + 1 or None).indices(axis)
-        )
+    cuts: list[tuple[int, int]] = []
+    kept: list[int] = []
+    for part in parts[1:]:
+        if part is None:
+            kept.append(1)
+            continue
+        axis = shape[len(cuts)]
+        start, stop, _ = slice(*(part if isinstance(part, tuple) else (part, part + 1 or None))).indices(axis)
         if stop <= start or (not isinstance(part, tuple) and not -axis <= part < axis):
             raise operation.wrong(f"cuts nothing out of {shape}")
         cuts.append((start, axis - stop))
         kept.extend([stop - start] if isinstance(part, tuple) else [])
+    if not kept:
+        raise operation.wrong("takes a single number")
     return _cropped(operation, cuts, kept)
 
 
+def _whole(operation: Operation, key: list[Any]) -> list[Any]:
+    """A part for each axis, the batch's first: (start, stop), an index, or None for an axis that is new."""
+    parts = [part if part == ELLIPSIS or part is None else _slice(operation, part) for part in map(_special, key)]
+    missing = len(operation.shape) + 1 - sum(part is not None and part != ELLIPSIS for part in parts)
+    if missing < 0 or parts.count(ELLIPSIS) > 1:
+        raise operation.wrong(f"has more parts than {operation.shape} has axes")
+    place = parts.index(ELLIPSIS) if ELLIPSIS in parts else len(parts)
+    return [*parts[:place], *[WHOLE] * missing, *parts[place + 1 :]]
+
+
+def _special(part: Any) -> Any:
+    return ELLIPSIS if isinstance(part, Mapping) and part.get("class_name") == "__ellipsis__" else part
+
+
 def _cropped(operation: Operation, cuts: list[tuple[int, int]], kept: list[int]) -> list[Step]:
-    if not any(map(any, cuts)):
-        return _to_shape(operation, kept) if tuple(kept) != operation.shape else []
-    rank = len(cuts) - 1
-    if not kept or (rank and any(cuts[-1])):
-        raise operation.wrong("cuts out a part of the channels")
-    if rank == 0:
-        width = [Step("Reshape", {"target_shape": [-1, 1]}, (operation.x,)), Step("Cropping1D", {"cropping": cuts[0]})]
-        return [*width, Step("Reshape", {"target_shape": kept})]
-    cropping = cuts[0] if rank == 1 else tuple(cuts[:2])
-    cut = [Step(f"Cropping{rank}D", {"cropping": cropping}, (operation.x,))]
-    return [*cut, Step("Reshape", {"target_shape": kept})] if len(kept) < len(cuts) else cut
+    """Rows and columns are cropped as such, channels as columns of a plane."""
+    rows, shape = list(operation.shape), operation.shape
+    steps: list[Step] = []
+    if len(shape) > 3 and any(map(any, cuts)):
+        raise operation.wrong(f"cuts something out of {shape}")
+    if any(map(any, cuts[:-1])):
+        rank = len(shape) - 1
+        cropping = cuts[0] if rank == 1 else tuple(cuts[:2])
+        steps.append(Step(f"Cropping{rank}D", {"cropping": cropping}, (operation.x,)))
+        rows = [size - sum(cut) for size, cut in zip(shape[:-1], cuts, strict=False)]
+    if any(cuts[-1]):
+        plane = [math.prod(rows[: len(shape) - 1]), shape[-1], 1]
+        steps.append(Step("Reshape", {"target_shape": plane}, () if steps else (operation.x,)))
+        steps.append(Step("Cropping2D", {"cropping": ((0, 0), cuts[-1])}))
+    return [*steps, Step("Reshape", {"target_shape": kept}, () if steps else (operation.x,))]
 
 
 def _slice(operation: Operation, value: Any) -> Any:
@@ -172,6 +209,7 @@ RESHAPING: Mapping[str, Make] = {
     "swapaxes": _swapaxes,
     **dict.fromkeys(("concatenate", "concat"), _concatenate),
     **dict.fromkeys(("pad", "padv2"), _pad),
+    **dict.fromkeys(("stack", "pack"), _stack),
     "getitem": _get_item,
     **dict.fromkeys(("mean", "reducemean"), _reduced("Average")),
     **dict.fromkeys(("max", "reducemax"), _reduced("Max")),

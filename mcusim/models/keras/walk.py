@@ -121,8 +121,10 @@ class Walk:
         path: Origin,
         name: str,
     ) -> Name:
-        if not (layer.is_operation or operations.is_operation(layer.kind) or layer.kind in CONVERTERS or _idle(layer)):
-            self.problems.no_kernel(name, layer.kind, place)
+        is_operation = layer.is_operation or operations.is_operation(layer.kind)
+        unknown = operations.unknown(layer) if is_operation else layer.kind not in (*CONVERTERS, *IDENTITIES)
+        if unknown:
+            self.problems.no_kernel(name, operations.function_of(layer) if is_operation else layer.kind, place)
             return None
         refs = list(call.refs)
         inputs = [_tensor(made, ref) for ref in refs]
@@ -131,10 +133,11 @@ class Walk:
         known = tuple(str(tensor) for tensor in inputs)
 
         def convert() -> str:
-            if layer.is_operation or operations.is_operation(layer.kind):
+            if is_operation:
                 return self._operation(layer, call, dict(zip(refs, known, strict=True)), path, name)
             _demand_plain(name, layer.kind, call)
-            return known[0] if _idle(layer) else self._converted(layer, known, place, path, name)
+            idle = layer.kind in IDENTITIES
+            return known[0] if idle else self._converted(layer, known, place, path, name)
 
         return self.problems.caught(name, layer.kind, convert)
 
@@ -152,14 +155,15 @@ class Walk:
         """A function called on tensors: the layers of the same meaning, one after the other."""
         shapes = {ref: self.shapes[tensor] for ref, tensor in names.items()}
         steps = operations.steps(layer, call, shapes, self.batch)
-        end = None
+        ends: list[str] = []
         for number, step in enumerate(steps, 1):
-            inputs = tuple(names[ref] for ref in step.inputs) if step.inputs else (str(end),)
+            read = step.inputs or (number - 2,)
+            inputs = tuple(ends[source] if isinstance(source, int) else names[source] for source in read)
             if step.kind not in CONVERTERS:
                 raise operations.no_kernel(name, layer, step.kind)
             called = self.unique(name if number == len(steps) else f"{name}_{number}")
-            end = self._step(step.kind, step.config, inputs, (), called)
-        return self._from(path, end or next(iter(names.values())), tuple(names.values()))
+            ends.append(self._step(step.kind, step.config, inputs, (), called))
+        return self._from(path, [*names.values(), *ends][-1], tuple(names.values()))
 
     def _step(self, kind: str, settings: Mapping[str, Any], inputs: tuple[str, ...], arrays: Any, name: str) -> str:
         """One converter; -> the name of what it ends with."""
@@ -168,10 +172,6 @@ class Walk:
         for layer in layers:
             self.append(layer)
         return layers[-1].name if layers else inputs[0]
-
-
-def _idle(layer: Described) -> bool:
-    return layer.kind in IDENTITIES
 
 
 # -- calls ---------------------------------------------------------------------------------------------------------
