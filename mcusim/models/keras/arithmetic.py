@@ -148,7 +148,7 @@ def _gelu(operation: Operation) -> list[Step]:
 
 
 ARITHMETIC: Mapping[str, Make] = {
-    **dict.fromkeys(("add", "addv2", "biasadd"), _binary("Add", _add)),
+    **dict.fromkeys(("add", "biasadd"), _binary("Add", _add)),
     **dict.fromkeys(("subtract", "sub"), _binary("Subtract", _subtract)),
     **dict.fromkeys(("multiply", "mul"), _binary("Multiply", _multiply)),
     **dict.fromkeys(("truedivide", "divide", "truediv", "realdiv", "div"), _binary("Divide", _divide)),
@@ -165,6 +165,6 @@ ARITHMETIC: Mapping[str, Make] = {
     **dict.fromkeys(("hardsilu", "hardswish"), _named("hard_silu")),
     "leakyrelu": _leaky_relu,
     "elu": _elu,
-    **dict.fromkeys(("softmax", "softmaxv2"), _softmax),
+    "softmax": _softmax,
     "gelu": _gelu,
 }

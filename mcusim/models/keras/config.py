@@ -103,6 +103,8 @@ def _is_wild(value: Any) -> bool:
         return abs(value) > LARGEST_NUMBER
     if isinstance(value, float):
         return not math.isfinite(value) or abs(value) > LARGEST_FLOAT
+    if isinstance(value, Config):
+        return value.wild is not None
     if isinstance(value, Mapping):
         return any(_is_wild(item) for key, item in value.items() if _matters(str(key)))
     return any(map(_is_wild, value)) if isinstance(value, (list, tuple)) else False

@@ -38,8 +38,8 @@ def unknown(layer: Described) -> bool:
 
 
 def _plain(function: str) -> str:
-    """`math.reduce_mean`, `ReduceMean` and `reduceMean` are one."""
-    return function.rpartition(".")[2].replace("_", "").lower()
+    """`math.reduce_mean` and `ReduceMean` are one, and so are `Add` and `AddV2`."""
+    return function.rpartition(".")[2].replace("_", "").lower().removesuffix("v2")
 
 
 def steps(layer: Described, call: Call, shapes: Mapping[Ref, Shape], batch: int | None) -> list[Step]:

@@ -208,7 +208,7 @@ RESHAPING: Mapping[str, Make] = {
     "transpose": _transpose,
     "swapaxes": _swapaxes,
     **dict.fromkeys(("concatenate", "concat"), _concatenate),
-    **dict.fromkeys(("pad", "padv2"), _pad),
+    "pad": _pad,
     **dict.fromkeys(("stack", "pack"), _stack),
     "getitem": _get_item,
     **dict.fromkeys(("mean", "reducemean"), _reduced("Average")),

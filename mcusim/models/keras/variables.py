@@ -69,6 +69,8 @@ def check_weights(keras: KerasLayer, config: Mapping[str, Any]) -> None:
         raise keras.refused(
             "has no weights" if not keras.arrays else "lacks weights", "save the model after building it"
         )
+    if len(keras.arrays) > len(names):
+        raise keras.refused(f"has {len(names)} weights, and {len(keras.arrays)} are stored", "save the model again")
     for name, array, shape in zip(names, keras.arrays, wanted, strict=False):
         if len(shape) != array.ndim or any(a not in (b, None) for a, b in zip(shape, array.shape, strict=True)):
             why = f"needs {name} of shape {shape}, and {array.shape} is stored"

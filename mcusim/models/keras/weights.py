@@ -72,7 +72,8 @@ class Folders:
             if layer.shared is not None:
                 self._first.setdefault(layer.shared, here)
                 self._shared[here] = layer.shared
-            self._find(layer, here, self._folders[here])
+            if layer.is_model:
+                self._find(layer, here, self._folders[here])
 
     def _names(self, model: Described, stored: set[str], container: str) -> dict[int, str]:
         """A class and a count. What is stored elsewhere is counted by Keras 3, and not by Keras 2; Keras 2.12 counts
