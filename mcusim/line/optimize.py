@@ -6,7 +6,8 @@ a batch normalization must reach its convolution before a ReLU is fused between 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -53,33 +54,36 @@ def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
 
 
 def merge_pairs(graph: Graph, merge: Merge) -> Graph:
-    """Replace (first, second) by `merge(first, second)` wherever only second reads first, until nothing changes."""
-    for second in graph.layers:
-        if len(second.inputs) != 1:
-            continue
-        first = graph[second.inputs[0]]
-        merged = merge(first, second) if _only_one_reads(graph, first) else None
-        if merged is not None:
-            return merge_pairs(_replaced(graph, first, second, merged), merge)
-    return graph
+    """Replace (first, second) by `merge(first, second)` wherever only second reads first, until nothing changes.
+
+    Once through the layers: what was merged is looked at again, with the layer before it.
+    """
+    readers = Counter(name for layer in graph for name in set(layer.inputs))
+    ends = {layer.name for layer in graph.ends}
+    kept: dict[str, Layer] = {}
+    renamed: dict[str, str] = {}
+    for original in graph:
+        inputs = tuple(renamed.get(name, name) for name in original.inputs)
+        layer = original if inputs == original.inputs else replace(original, inputs=inputs)
+        while (first := _only_input(layer, kept)) and readers[first.name] == 1 and first.name not in ends:
+            merged = merge(first, layer)
+            if merged is None:
+                break
+            del kept[first.name]
+            layer = merged
+        renamed[original.name] = layer.name
+        readers[layer.name] = readers[original.name]
+        if original.name in ends:
+            ends.add(layer.name)
+        kept[layer.name] = layer
+    outputs = tuple(replace(output, layer=renamed[output.layer]) for output in graph.outputs)
+    return replace(graph, layers=tuple(kept.values()), outputs=outputs)
 
 
-def _only_one_reads(graph: Graph, layer: Layer) -> bool:
-    return len(graph.consumers(layer.name)) == 1 and not layer.INPUT and layer not in graph.ends
-
-
-def _replaced(graph: Graph, first: Layer, second: Layer, merged: Layer) -> Graph:
-    """The graph with `merged` where `second` was and `first` gone; readers of `second` read `merged`."""
-
-    def renamed(name: str) -> str:
-        return merged.name if name == second.name else name
-
-    layers = [merged if layer is second else layer for layer in graph.layers if layer is not first]
-    return replace(
-        graph,
-        layers=tuple(replace(layer, inputs=tuple(map(renamed, layer.inputs))) for layer in layers),
-        outputs=tuple(replace(output, layer=renamed(output.layer)) for output in graph.outputs),
-    )
+def _only_input(layer: Layer, kept: Mapping[str, Layer]) -> Layer | None:
+    """The layer that it reads, unless it reads several, or an input of the model."""
+    first = kept.get(layer.inputs[0]) if len(layer.inputs) == 1 else None
+    return None if first is None or first.INPUT else first
 
 
 def merge_padding(first: Layer, second: Layer) -> Layer | None:
