@@ -31,7 +31,7 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
     began, started = time.monotonic(), datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     with Bench(watcher) as bench:
         check_line(experiment, bench.stages, out, may_train=may_train)
-        check_out(out)
+        check_out(out, (case.id for case in experiment.cases()))
         setting = Setting(experiment, out, may_train)
         if experiment.dataset.is_there:
             dataset_of(setting, bench)

@@ -44,7 +44,7 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     setting = Setting(chosen, out)
     with Bench(Terminal(session)) as bench:
         check_line(chosen, bench.stages, out)
-        check_out(out)
+        check_out(out, (case.id for case in chosen.cases()))
         for case in chosen.cases():
             folder = export_case(setting, case, bench, shown)
             session.close()

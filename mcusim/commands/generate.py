@@ -78,6 +78,9 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
 
 
 def _write(library: Sources, folder: Path) -> None:
+    from mcusim.line.preflight import check_out
+
+    check_out(folder, library.files)
     library.write(folder)
     size = sum(map(len, library.files.values()))
     say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile model.c, include model.h")

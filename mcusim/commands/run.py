@@ -81,7 +81,7 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     setting, bench = Setting(chosen, out, may_train=False), Bench(Terminal(session))
     check_build(chosen, bench.stages)
-    check_out(out)
+    check_out(out, (case.id for case in chosen.cases()))
     for case in chosen.cases():
         firmware = firmware_of(setting, case, bench)
         session.close()

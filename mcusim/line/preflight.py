@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -10,8 +13,10 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stages import Stages
 from mcusim.line.trained import stamp
-from mcusim.system.errors import MissingToolError, Problems
+from mcusim.system.errors import ConfigurationError, MissingToolError, Problems
 from mcusim.training import keras_setup
+
+ALWAYS_WRITTEN = ("report.json", "models", "library", "export", "mcusim-bug.txt")
 
 
 def check_line(experiment: Experiment, stages: Stages, out: Path, *, may_train: bool = True) -> None:
@@ -58,12 +63,29 @@ def check_build(experiment: Experiment, stages: Stages) -> None:
         stages.check_tools(stages.engines[case.engine].FACTS, board_of(case))
 
 
-def check_out(out: Path) -> None:
-    """Raises OSError when nothing can be written to the folder, which is created."""
+def check_out(out: Path, names: Iterable[str] = ()) -> None:
+    """Raises OSError when nothing can be written to the folder, which is created. `names`: what else is written there.
+
+    ConfigurationError for a link among them that leads out of it: what is written there would change other files.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    probe = out / ".mcusim-writes-here"
-    probe.write_bytes(b"")
-    probe.unlink()
+    handle, probe = tempfile.mkstemp(prefix=".mcusim-writes-here-", dir=out)
+    os.close(handle)
+    os.unlink(probe)
+    top = os.path.realpath(out)
+    for path in _below(top, {*ALWAYS_WRITTEN, *names}):
+        if os.path.islink(path) and os.path.commonpath([top, os.path.realpath(path)]) != top:
+            what = f"{os.path.relpath(path, top)!r} leads out of the folder for results, to {os.readlink(path)!r}"
+            hint = "remove that link, or name another folder: --out"
+            raise ConfigurationError(what, where=str(out), hint=hint)
+
+
+def _below(top: str, names: Iterable[str]) -> Iterator[str]:
+    """These, and all that is in them."""
+    for name in names:
+        yield os.path.join(top, name)
+        for folder, folders, files in os.walk(os.path.join(top, name)):
+            yield from (os.path.join(folder, inside) for inside in (*folders, *files))
 
 
 def board_of(case: Case) -> Board | None:

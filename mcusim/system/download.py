@@ -40,12 +40,20 @@ def download(
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for own in (name, f"{name}.part", f".{name}.lock"):
+            _demand_file(folder / own)
         with locked(folder / f".{name}.lock"):
             return Path(_retrieve(url, sha256, name, folder, _Resumable(folder / f"{name}.part", size, progress)))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = f"make room in {folder}, or name another folder in MCUSIM_CACHE_DIR"
         raise kind(f"cannot download {name!r}: {_reason(error)}", where=url, hint=hint) from None
+
+
+def _demand_file(path: Path) -> None:
+    """A pipe in its place would be waited for."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, f"{path} is no file: remove it")
 
 
 def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resumable) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,14 @@ def test_a_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyP
         (disk / "ballast").unlink()
         assert fetch(server) == CONTENT
         assert server.ranges[-1] is not None, "it goes on where the disk was full"
+
+
+@pytest.mark.parametrize("name", ["file.bin", "file.bin.part", ".file.bin.lock"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_in_the_cache_is_not_waited_for(
+    server: Server, cache: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    make(cache / name)
+    with pytest.raises(DataError, match="is no file: remove it"):
+        download(server.url, SHA256, "file.bin", None, hint="")

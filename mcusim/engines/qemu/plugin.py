@@ -103,11 +103,11 @@ def probe(qemu: str, plugin: Path) -> Capabilities:
         elif can.sandbox and "sandbox" in loaded.stderr:
             can = replace(can, sandbox=False)
         else:
-            raise _refused(qemu, loaded.stderr)
-    raise _refused(qemu, loaded.stderr)
+            raise _refused(qemu, plugin, loaded.stderr)
+    raise _refused(qemu, plugin, loaded.stderr)
 
 
-def _refused(qemu: str, stderr: str) -> EngineError | MissingToolError:
+def _refused(qemu: str, plugin: Path, stderr: str) -> EngineError | MissingToolError:
     last = (stderr.strip().splitlines() or ["no message"])[-1]
     if re.search(r"-plugin: invalid option|no option group 'plugin'|plugin interface not enabled", stderr):
         hint = "use the one of Debian or Ubuntu: sudo apt-get install qemu-system-arm"
@@ -115,7 +115,8 @@ def _refused(qemu: str, stderr: str) -> EngineError | MissingToolError:
     if "API version" in stderr:
         hint = f"mcusim knows interfaces 1 to {_NEWEST_API} (QEMU 6.2 to 11.x): name another QEMU in MCUSIM_QEMU"
         return EngineError(f"QEMU's plugin interface is not known: {last}", where=qemu, hint=hint)
-    return EngineError(f"QEMU cannot load the plugin: {last}", where=qemu, hint="name another QEMU in MCUSIM_QEMU")
+    hint = f"remove {plugin}, which is built anew; or name another QEMU in MCUSIM_QEMU"
+    return EngineError(f"QEMU cannot load the plugin: {last}", where=qemu, hint=hint)
 
 
 def escape(path: Path) -> str:
