@@ -24,8 +24,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.line.build import Firmware
 from mcusim.line.fit import Fitted, fit
-from mcusim.line.float_proof import SAMPLES as PROOF_SAMPLES
-from mcusim.line.float_proof import Proved, Proving
+from mcusim.line.float_proof import Proved, Proving, samples_of
 from mcusim.line.front import Generated, generate
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
@@ -216,7 +215,7 @@ def _proving(setting: Setting, case: Case, bench: Bench) -> Proving:
     def start() -> Proving:
         origin = float_model(setting, case.model, case.repeat, bench)
         path = model_file(setting, case.model, case.repeat, bench)
-        chosen = choose(len(origin.x), PROOF_SAMPLES, origin.targets, setting.seed)
+        chosen = choose(len(origin.x), samples_of(origin.source.as_read), origin.targets, setting.seed)
         return bench.stages.start_proof(path, origin.source, origin.x[chosen], bench)
 
     def join() -> Proved:

@@ -64,13 +64,16 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
     if reference is None or against is None:
         reason = reference.install() if reference else f"{model_format.NAME} has no framework to ask"
         return lambda: Proved(reason=reason)
-    x = x[: samples_of(source.as_read)]
-    kept = cache_folder() / "float_proof" / f"{_key(path, source.as_read, x, against)}.json"
+    kept = cache_folder() / "float_proof" / f"{_key(path, source, x, against)}.json"
     if (before := _kept(kept)) is not None:
         return lambda: before
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mcusim-proof-", ignore_cleanup_errors=True)))
-    wanted = list(source.origins.values())
-    write_request(folder, model_format.NAME, path.absolute(), list(fields_of(x).values()), wanted)
+    try:
+        made = tempfile.TemporaryDirectory(prefix="mcusim-proof-", ignore_cleanup_errors=True)
+        folder, wanted = Path(stack.enter_context(made)), list(source.origins.values())
+        write_request(folder, model_format.NAME, path.absolute(), list(fields_of(x).values()), wanted)
+    except OSError as error:
+        reason = f"cannot write samples for {against}: {error.strerror or error}"
+        return lambda: Proved(reason=reason)
     process = command.start([sys.executable, "-m", "mcusim.models.reference_process", str(folder)])
     stack.callback(command.stop, [process])
 
@@ -98,10 +101,17 @@ def compare(source: Source, x: Array, theirs: Values, against: str, path: Path) 
     difference = first_difference(graph, x, known, theirs.unit)
     if difference:
         raise _error(difference, source, against, path)
+    if len(theirs.outputs) != len(graph.outputs):
+        what = f"{against} finds {len(theirs.outputs)} outputs, mcusim {len(graph.outputs)}"
+        raise ModelError(what, where=str(path), hint=HINT)
     ours = list(fields_of(graph.run(x)).values())
     _check_optimized(source, x, path)
     flat = [value.reshape(len(value), -1) for value in theirs.outputs]
-    return max(float(distance(one, other).max(initial=0.0)) for one, other in zip(ours, flat, strict=False))
+    largest = max(float(distance(one, other).max(initial=0.0)) for one, other in zip(ours, flat, strict=True))
+    if not np.isfinite(largest):
+        what = f"an output is not finite where that of {against} is, though no layer differs: sums overflow"
+        raise ModelError(what, where=str(path), hint=HINT)
+    return largest
 
 
 def _error(found: Difference, source: Source, against: str, path: Path) -> ModelError:
@@ -144,11 +154,11 @@ def _awaited(process: subprocess.Popen[bytes], folder: Path) -> Values | str:
     return read_answers(folder)
 
 
-def _key(path: Path, graph: Graph, x: Array, against: str) -> str:
-    sha = hashlib.sha256(repr((VERSION, against, SAMPLES, graph.outputs)).encode())
+def _key(path: Path, source: Source, x: Array, against: str) -> str:
+    sha = hashlib.sha256(repr((VERSION, against, SAMPLES, source.as_read.outputs, source.graph.outputs)).encode())
     sha.update(hashlib.sha256(path.read_bytes()).digest())
-    for array in (x, *_parts(graph)):
-        sha.update(repr(array).encode() if not isinstance(array, np.ndarray) else array.tobytes())
+    for part in (x, *_parts(source.as_read), *_parts(source.graph)):
+        sha.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
     return sha.hexdigest()
 
 
@@ -156,6 +166,7 @@ def _parts(graph: Graph) -> Iterator[Any]:
     for layer in graph:
         yield layer.kind
         yield from (part for pair in sorted(vars(layer).items()) for part in pair)
+        yield from layer.weights.values()  # also those that lie deeper
 
 
 def _kept(path: Path) -> Proved | None:

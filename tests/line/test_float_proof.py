@@ -107,7 +107,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def prove(framework: Framework, folder: Path, stack: ExitStack, x: Array | None = None) -> Proved:
-    samples = np.random.default_rng(5).normal(size=(20, 6, 6, 2)).astype(np.float32) if x is None else x
+    samples = np.random.default_rng(5).normal(size=(16, 6, 6, 2)).astype(np.float32) if x is None else x
     return start_proof(folder / "model.fake", framework.source, samples, stack)()
 
 
@@ -213,6 +213,19 @@ def test_its_process_ends_with_the_run(framework: Framework, tmp_path: Path, mon
         monkeypatch.setattr(float_proof, "WAIT_S", 0.1)
         join = start_proof(tmp_path / "model.fake", framework.source, np.ones((2, 6, 6, 2), np.float32), stack)
         assert "no answer within" in (join().reason or "") and started[1].poll() is not None
+
+
+def test_outputs_are_counted(framework: Framework, tmp_path: Path, stack: ExitStack) -> None:
+    whole = Framework.values
+
+    class Twice(Framework):
+        def values(self, path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
+            told = whole(self, path, samples, wanted)
+            return Values([*told.outputs, *told.outputs], told.layers)
+
+    framework.__class__ = Twice
+    with pytest.raises(ModelError, match=r"fake 1.0 finds 2 outputs, mcusim 1"):
+        prove(framework, tmp_path, stack)
 
 
 def test_large_models_are_proved_on_fewer_samples(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,8 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
         outputs.append([_array(output) for output in _called(model, batch)])
         for origin, value in _looked_into(model, batch).items():
             layers.setdefault(origin, []).append(value)
-    count = len(samples[0])
-    kept = {origin: np.concatenate(parts)[:count] for origin, parts in layers.items() if origin in set(wanted)}
+    count, asked = len(samples[0]), set(wanted)
+    kept = {origin: np.concatenate(parts)[:count] for origin, parts in layers.items() if origin in asked}
     return Values([np.concatenate(parts)[:count] for parts in zip(*outputs, strict=True)], kept, _unit(model))
 
 
