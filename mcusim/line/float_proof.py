@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -74,7 +75,8 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
     except OSError as error:
         reason = f"cannot write samples for {against}: {error.strerror or error}"
         return lambda: Proved(reason=reason)
-    process = command.start([sys.executable, "-m", "mcusim.models.reference_process", str(folder)])
+    words = [sys.executable, "-m", "mcusim.models.reference_process", str(folder)]
+    process = command.start(words, folder, {"PYTHONPATH": _packages()})
     stack.callback(command.stop, [process])
 
     def join() -> Proved:
@@ -86,6 +88,12 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
         return proved
 
     return join
+
+
+def _packages() -> str:
+    """Where Python finds mcusim and what it found before. Not in the working folder: a `keras.py` there is none."""
+    known = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return os.pathsep.join([str(Path(__file__).parents[2]), *map(os.path.abspath, known)])
 
 
 def samples_of(graph: Graph) -> int:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,10 +83,10 @@ def framework(source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """It answers at once: its process is `true`, and this one has answered before."""
     made = Framework(source)
 
-    def start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         made.started += 1
         assert words[:3] == [sys.executable, "-m", "mcusim.models.reference_process"]
-        folder = Path(words[3])
+        assert Path(words[3]) == folder and environment["PYTHONPATH"]
         request = json.loads((folder / reference.REQUEST).read_text())
         assert request["format"] == "fake"
         wanted = [Origin(tuple(path), tuple(calls)) for path, calls in request["wanted"]]
@@ -191,7 +191,7 @@ def test_a_framework_that_cannot_is_no_error(
 def test_one_that_dies_or_is_not_there(
     framework: Framework, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(float_proof.command, "start", lambda words: subprocess.Popen(["false"], start_new_session=True))
+    monkeypatch.setattr(float_proof.command, "start", lambda *_: subprocess.Popen(["false"], start_new_session=True))
     assert "ended without an answer" in (prove(framework, tmp_path, stack).reason or "")
     framework.told_version = None
     assert prove(framework, tmp_path, stack) == Proved(reason="Fake is not installed: pip install fake")
@@ -200,7 +200,7 @@ def test_one_that_dies_or_is_not_there(
 def test_its_process_ends_with_the_run(framework: Framework, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen(["sleep", "60"], start_new_session=True))
         return started[-1]
 
