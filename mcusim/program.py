@@ -17,6 +17,8 @@ from mcusim.graph import Shape, Tensor, record
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 
+LONG = "_long"  # a unit beside one of the same numbers: its sums have 64 bits
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -101,6 +103,11 @@ class Step(Tensor):
     sources: tuple[Place, ...]
     sink: Place
     scratch: Place | None = None
+
+    @property
+    def data_type(self) -> str:
+        """float32, or the one of its arithmetic: int8."""
+        return self.unit.removesuffix(LONG)
 
 
 @dataclass(frozen=True)

@@ -238,6 +238,7 @@ class Quantization(Table):
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     ranges: Literal["mse", "max"] = "mse"
+    weights: Literal["fitted", "rounded"] = "fitted"
     output: str | None = Field(default=None, description='"int16", or the data type itself')
     calibration_samples: Count = 1000
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
@@ -289,10 +290,11 @@ class Quantization(Table):
         scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
         ranges = self.ranges if self.ranges != "mse" else ""
+        weights = self.weights if self.weights != "fitted" else ""
         output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
         others = (f"{layer}={data_type}" for layer, data_type in self.layers)
-        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, output, samples, *others)))
+        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *others)))
 
 
 class Target(Table):

@@ -41,15 +41,37 @@ class Convolution(WeightedSum):
         return 8 * int(np.prod(self.shape[:-1])) * (taps + 3 * self.shape[-1])
 
     def run(self, *inputs: Array) -> Array:
-        x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape)))
-        filters, rows, columns, channels = self.kernel.shape
-        view = windows(x, (rows, columns), self.strides, self.padding, 0, self.dilation)
+        filters = len(self.kernel)
+        view = self._windows(self.exact(inputs[0]))
         # (group, positions, taps) @ (group, taps, filters of the group)
-        taps = view.reshape(*view.shape[:5], self.groups, channels).transpose(5, 0, 1, 2, 3, 4, 6)
-        taps = taps.reshape(self.groups, -1, rows * columns * channels)
+        taps = view.reshape(-1, *view.shape[3:])
         kernel = self.exact(self.kernel).reshape(self.groups, filters // self.groups, -1).transpose(0, 2, 1)
-        sums = (taps @ kernel).transpose(1, 0, 2).reshape(len(x), *self.shape[:-1], filters)
+        sums = (self._by_group(taps) @ kernel).transpose(1, 0, 2).reshape(len(view), *self.shape[:-1], filters)
         return self.finish(sums)
+
+    def taps(self, x: Array, most: int) -> Array | None:
+        view = self._windows(x)
+        positions = int(np.prod(view.shape[:3]))
+        if positions <= most:
+            return self._by_group(view.reshape(-1, *view.shape[3:]))
+        chosen = np.sort(np.random.RandomState(0).permutation(positions)[:most])
+        return self._by_group(view[np.unravel_index(chosen, view.shape[:3])])
+
+    def _windows(self, x: Array) -> Array:
+        """(batch, height, width, rows, columns, groups, channels of a group)"""
+        view = windows(
+            x.reshape(-1, *plane(self.input_shape)),
+            self.kernel.shape[1:3],
+            self.strides,
+            self.padding,
+            0,
+            self.dilation,
+        )
+        return view.reshape(*view.shape[:5], self.groups, -1)
+
+    def _by_group(self, taps: Array) -> Array:
+        """(positions, rows, columns, groups, channels) -> (groups, positions, taps)"""
+        return taps.transpose(3, 0, 1, 2, 4).reshape(self.groups, len(taps), -1)
 
     def with_padding(self, extra: Padding, input_shape: Shape, inputs: tuple[str, ...]) -> Convolution:
         """The layer with a ZeroPadding before it folded in."""

@@ -29,6 +29,7 @@ class WeightedSum(Layer):
     kernel_numbers: Numbers | None = None
     rescale: Rescale | None = None
     peak_sum: int = 0
+    lost_bits: int = 0
 
     @property
     def arithmetic(self) -> Numbers | None:
@@ -36,6 +37,13 @@ class WeightedSum(Layer):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.relu
+
+    def taps(self, x: Array, most: int) -> Array | None:
+        """Inputs (N, ...) -> what the sums multiply with the kernel, (groups, positions, taps); None if it cannot tell.
+
+        `most`: positions at most, the same ones for inputs of the same shape.
+        """
+        return None
 
     @property
     def weights(self) -> Mapping[str, Array]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from mcusim.graph import Graph, Layer
+from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import Range
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
@@ -43,10 +44,20 @@ def saturation_notes(layers: Iterable[Layer], seen: Mapping[str, Range]) -> list
     often = []
     for layer in layers:
         octaves = seen[layer.name].octaves if layer.name in seen else None
-        if octaves is None or layer.numbers is None or not len(octaves.peaks):
+        if octaves is None or layer.numbers is None or layer.KEEPS_NUMBERS or not len(octaves.peaks):
             continue
         largest = float(layer.numbers.decode(np.array(layer.numbers.maximum)))
         share = float(np.mean(octaves.peaks > largest * (1 + 1.5 / layer.numbers.maximum)))  # rounding is not meant
         if share > NAMED_SHARE:
             often.append(f"{layer.name!r} ({share:.1%})")
     return [f"numbers saturate on calibration samples in {', '.join(often)}"] if often else []
+
+
+def lost_bits_notes(layers: Iterable[Layer]) -> list[str]:
+    """Of weights that are coarser than their width, so that sums stay within the accumulator."""
+    lost = [
+        f"{layer.name!r} ({layer.lost_bits} of {layer.kernel_numbers.bits} bits)"
+        for layer in layers
+        if isinstance(layer, WeightedSum) and layer.kernel_numbers and layer.lost_bits > 1
+    ]
+    return [f"weights are coarser, so that 32-bit sums cannot overflow, in {', '.join(lost)}"] if lost else []

@@ -63,6 +63,7 @@ def generate(
         fraction=chosen.fraction,
         rounding=chosen.rounding,
         ranges=chosen.ranges,
+        weights=chosen.weights,
         output=chosen.output,
         layers=dict(chosen.layers),
     )

@@ -10,9 +10,10 @@ from mcusim.kernels.kernel import Kernel
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import LayerCode, Program, Step, Unit
+from mcusim.program import LONG, LayerCode, Program, Step, Unit
 
 FLOAT_HEADER = "float32.h"
+Width = tuple[int, int]  # bits of numbers, 0 for float32, and of sums
 
 
 def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = None) -> Program:
@@ -46,21 +47,23 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
     )
 
 
-def _width(layer: Layer) -> int:
-    return 0 if layer.arithmetic is None else layer.arithmetic.bits
+def _width(layer: Layer) -> Width:
+    bits = 0 if layer.arithmetic is None else layer.arithmetic.bits
+    return bits, 64 if layer.accumulator_peak > ACCUMULATOR_LIMIT else 32
 
 
-def _units(graph: Graph, running: list[Layer]) -> dict[int, Unit]:
-    """By bits; the one of the model's first input comes first, also when no layer is in it."""
+def _units(graph: Graph, running: list[Layer]) -> dict[Width, Unit]:
+    """By width; the one of the model's first input comes first, also when no layer is in it."""
     first = graph.inputs[0]
-    units: dict[int, Unit] = {}
-    for layer in (first, *running):
-        bits = _width(layer)
-        if bits not in units:
-            peak = max((other.accumulator_peak for other in running if _width(other) == bits), default=0)
+    widths = sorted({_width(layer) for layer in running if _width(layer)[0] == _width(first)[0]})
+    units: dict[Width, Unit] = {}
+    for layer, width in ((first, [*widths, _width(first)][0]), *((layer, _width(layer)) for layer in running)):
+        bits, accumulator_bits = width
+        if width not in units:
             header = FLOAT_HEADER if layer.numbers is None else layer.numbers.header
             name = "float32" if bits == 0 else f"int{bits}"
-            units[bits] = Unit(name, bits, 64 if peak > ACCUMULATOR_LIMIT else 32, header)
+            name += LONG if any(unit.name == name for unit in units.values()) else ""
+            units[width] = Unit(name, bits, accumulator_bits, header)
     return units
 
 
@@ -70,7 +73,7 @@ def _step(
     kernel: Kernel,
     code: LayerCode,
     function: str,
-    units: Mapping[int, Unit],
+    units: Mapping[Width, Unit],
     plan: arena.Plan,
 ) -> Step:
     inputs = graph.inputs_of(layer)

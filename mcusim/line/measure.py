@@ -109,10 +109,10 @@ def measure(
 def _layer(step: Step, timing: Timing | None) -> LayerFigures:
     cycles = timing.function_cycles.get(step.function) if timing else None
     if timing is None or cycles is None:
-        return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.unit)
+        return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.data_type)
     per_mac = round(cycles / step.macs, 4) if step.macs else None
     share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
-    return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.unit, round(cycles, 1), per_mac, share)
+    return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.data_type, round(cycles, 1), per_mac, share)
 
 
 def _instructions(counts: Array | None) -> Instructions | None:

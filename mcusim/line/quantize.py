@@ -8,10 +8,11 @@ from dataclasses import replace
 from mcusim.graph import Graph, Layer
 from mcusim.layers.convert import Convert
 from mcusim.line import storage
-from mcusim.line.calibration import saturation_notes, without_outliers
+from mcusim.line.calibration import lost_bits_notes, saturation_notes, without_outliers
+from mcusim.line.trace import Trace
 from mcusim.numbers import NUMBERS, SCHEMES
 from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
-from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme
+from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme, Weights
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
@@ -39,12 +40,14 @@ def quantize(
     fraction: int | None = None,
     rounding: Rounding = "nearest",
     ranges: Ranges = "mse",
+    weights: Weights = "fitted",
     output: str | None = None,
     layers: Mapping[str, str] | None = None,
 ) -> Graph:
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
     `ranges`: "mse" gives each tensor the format with the least squared error, "max" one that holds all its numbers.
+    `weights`: "fitted" rounds narrow ones for the sums they are in, "rounded" each for itself.
     `output`: data type of weighted sums that end the model; of narrow ones int16 without it, so that few are equal.
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
     ConfigurationError for a layer that is not there, DataError without the samples that are needed.
@@ -58,28 +61,39 @@ def quantize(
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (x_train in the data set, or --calibration), or scheme 'per-network' and a format"
         raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
-    usual, outlier_notes = (
-        without_outliers(graph, samples) if ranges == "mse" and chosen.needs_ranges else (samples, [])
-    )
+    usual, notes = without_outliers(graph, samples) if ranges == "mse" and chosen.needs_ranges else (samples, [])
     seen = graph.ranges(usual) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
     if ranges == "max":
         seen = {name: replace(values, octaves=None) for name, values in seen.items()}
     seen = _with_storage(graph, seen, schemes, output)
-    quantized: dict[str, Layer] = {}
-    for layer in graph:
-        own = schemes[layer.name]
-        inputs = [_converted(graph, quantized, name, own, seen[name]) for name in layer.inputs]
-        entries = tuple(_numbers(quantized[name]) for name in inputs)
-        made = layer.quantize(own, entries, seen[layer.name])
-        quantized[layer.name] = replace(made, inputs=tuple(inputs))
+    fits = weights == "fitted" and rounding == "nearest" and any(own.stores_unsigned for own in schemes.values())
+    quantized = _quantized(graph, schemes, seen, Trace(graph, usual) if fits else None)
     return replace(
         graph,
-        layers=tuple(quantized.values()),
+        layers=quantized,
         data_type=data_type,
         scheme=str(chosen),
         rounding=rounding,
-        notes=(*graph.notes, *outlier_notes, *saturation_notes(quantized.values(), seen)),
+        notes=(*graph.notes, *notes, *saturation_notes(quantized, seen), *lost_bits_notes(quantized)),
     )
+
+
+def _quantized(
+    graph: Graph, schemes: Mapping[str, Scheme], seen: Mapping[str, Range], trace: Trace | None
+) -> tuple[Layer, ...]:
+    """`trace`: where weights are fitted."""
+    quantized: dict[str, Layer] = {}
+    for layer in graph:
+        own, values = schemes[layer.name], seen[layer.name]
+        inputs = [quantized[_converted(graph, quantized, name, own, seen[name])] for name in layer.inputs]
+        if trace:
+            trace.convert(inputs)
+            values = replace(values, products=trace.products(layer, inputs) if own.stores_unsigned else None)
+        made = layer.quantize(own, tuple(map(_numbers, inputs)), values)
+        quantized[layer.name] = replace(made, inputs=tuple(entry.name for entry in inputs))
+        if trace:
+            trace.follow(layer, quantized[layer.name])
+    return tuple(quantized.values())
 
 
 def _with_storage(

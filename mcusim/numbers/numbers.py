@@ -14,9 +14,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from mcusim.numbers.octaves import Octaves
+from mcusim.numbers.products import Products
 from mcusim.system.arrays import Array
 
 Rounding = Literal["nearest", "floor"]
+Weights = Literal["fitted", "rounded"]  # for the sums they are in, or each for itself
 Ranges = Literal["mse", "max"]  # how a format is chosen: least squared error, or whatever holds the largest
 Fields = dict[str, Any]  # of a kernel's parameter struct
 
@@ -26,7 +28,8 @@ class Range:
     """Reals from `low` (at most 0) to `high` (at least 0), and what else is known of them.
 
     `octaves`: None where their spread is not to decide. `unsigned`: whoever reads them takes numbers without a sign.
-    `wide`: whoever reads them takes 16 bits, whatever the arithmetic before has.
+    `wide`: whoever reads them takes 16 bits, whatever the arithmetic before has. `products`: what sums are made of,
+    where weights are to be rounded for them.
     `inner`: of what a layer keeps inside, by its own names.
     """
 
@@ -36,6 +39,7 @@ class Range:
     unsigned: bool = False
     wide: bool = False
     inner: Mapping[str, Range] = field(default_factory=dict, compare=False)
+    products: Products | None = field(default=None, compare=False)
 
     @property
     def peak(self) -> float:
@@ -149,7 +153,8 @@ class Rescale(Protocol):
 class QuantizedSum:
     """A weighted sum on integers: `kernel` (outputs, ...), `bias` (outputs,) at the scale of the sums.
 
-    `numbers`: of the output. `peak_sum`: proved bound of any intermediate sum's magnitude. Called as in WeightedSum.
+    `numbers`: of the output. `peak_sum`: proved bound of any intermediate sum's magnitude. `lost_bits`: of the weights,
+    which their scale or the accumulator did not allow. Called as in WeightedSum.
     """
 
     kernel: Array
@@ -158,6 +163,7 @@ class QuantizedSum:
     numbers: Numbers
     rescale: Rescale
     peak_sum: int
+    lost_bits: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mcusim.numbers.fitting import best_format, corrected, fitted
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
 from mcusim.numbers.numbers import (
@@ -26,6 +27,7 @@ from mcusim.numbers.numbers import (
     Rounding,
     storage_fields,
 )
+from mcusim.numbers.products import Products
 from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -37,6 +39,8 @@ HEADER = Format(MINIMUM_BITS, 0).header
 INNER_BITS = 16  # of what is kept inside of a layer
 BIAS_BITS = 62  # formats of a bias: 64-bit accumulators keep two bits of head-room
 WIDE_BITS = 16
+FEWEST_WEIGHT_BITS = 10  # that 32-bit sums may leave of wider weights; of narrower ones they may take one
+FINER_WEIGHTS = 3  # scales that are tried: in which all weights fit, and in which some saturate
 LARGEST_SHIFT = 31  # of a 32-bit accumulator
 SOFTMAX_ONE = 2**15  # 1.0 in the tables of the exponential
 
@@ -173,29 +177,52 @@ class PowerOfTwoScheme:
         out, have = self.numbers_for(values), _format(entry)
         if self.fraction is not None:
             return self._sum(kernel, bias, have, out, self.fraction)
-        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits).fraction
-        fraction = min(widest, LARGEST_SHIFT + out.fraction - have.fraction)
-        while True:
-            # Fewer fraction bits in the output where the sum has no more; fewer in the weights until the proof holds.
-            fitted = replace(out, fraction=min(out.fraction, have.fraction + fraction))
-            made = self._sum(kernel, bias, have, fitted, fraction)
+        wanted = self._kernel_fraction(kernel, values)
+        most = min(wanted, LARGEST_SHIFT + out.fraction - have.fraction)
+        # Fewer fraction bits in the weights until the proof holds; where that costs too many, sums of 64 bits.
+        least = most - max(1, self.bits - FEWEST_WEIGHT_BITS)
+        for fraction in (*range(most, least - 1, -1), most):
+            scaled = replace(out, fraction=min(out.fraction, have.fraction + fraction))  # a sum has no more
+            made = self._sum(kernel, bias, have, scaled, fraction, values.products)
             if made.peak_sum <= ACCUMULATOR_LIMIT:
-                return made
-            fraction -= 1
+                break
+        return replace(made, lost_bits=wanted - fraction)
 
-    def _sum(self, kernel: Array, bias: Array, entry: Format, out: Format, fraction: int) -> QuantizedSum:
+    def _kernel_fraction(self, kernel: Array, values: Range) -> int:
+        """The scale of the weights: where all of them fit in, or, where the spread decides, that of the least error."""
+        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits)
+        if values.octaves is None:
+            return widest.fraction
+        if values.products is None:
+            return format_of(Range().widened(kernel.reshape(1, -1)), self.bits).fraction
+        finer = [replace(widest, fraction=widest.fraction + more) for more in range(FINER_WEIGHTS)]
+        return best_format(kernel, values.products, finer).fraction
+
+    def _sum(
+        self,
+        kernel: Array,
+        bias: Array,
+        entry: Format,
+        out: Format,
+        fraction: int,
+        products: Products | None = None,
+    ) -> QuantizedSum:
         """With weights of the given fraction, and the bound of the accumulator for the worst input."""
         kernel_format = Format(self.bits, fraction)
-        stored = kernel_format.encode(kernel, self.rounding)
+        if products is None:
+            stored = kernel_format.encode(kernel, self.rounding)
+        else:
+            stored = fitted(kernel, products, kernel_format)
+            bias = corrected(bias, kernel, kernel_format.decode(stored), products)
         shift = entry.fraction + fraction - out.fraction
         rounding = rounding_term(shift, self.rounding)
         start = Format(BIAS_BITS, entry.fraction + fraction).encode_wide(bias, self.rounding)
         rows = stored.reshape(len(stored), -1).astype(np.int64)
         above, below = np.maximum(rows, 0).sum(axis=1), np.maximum(-rows, 0).sum(axis=1)
-        products = np.maximum(
+        largest = np.maximum(
             above * entry.maximum - below * entry.minimum, below * entry.maximum - above * entry.minimum
         )
-        peak = int((products + np.abs(start)).max(initial=0)) + rounding
+        peak = int((largest + np.abs(start)).max(initial=0)) + rounding
         return QuantizedSum(stored, start + rounding, kernel_format, out, Shift(shift, out), peak)
 
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedAddition:

@@ -44,5 +44,8 @@ def test_views_are_no_steps_and_every_step_has_a_name_and_macs() -> None:
 def test_accumulators_are_as_wide_as_the_proof_asks() -> None:
     builder = network(spread=500.0)
     given = {"scheme": "per-network", "fraction": 12}
-    assert lower(quantize(builder.graph(), builder.samples(), "int16", **given)).unit.accumulator_bits == 64  # type: ignore[arg-type]
+    program = lower(quantize(builder.graph(), builder.samples(), "int16", **given))  # type: ignore[arg-type]
+    assert [unit.accumulator_bits for unit in program.units] == [32, 64] and program.unit.name == "int16"
+    assert {step.unit for step in program.steps} == {"int16", "int16_long"}
+    assert {step.data_type for step in program.steps} == {"int16"}
     assert lower(quantize(builder.graph(), builder.samples(), "int16")).unit.accumulator_bits == 32

@@ -166,3 +166,48 @@ def test_sums_at_the_end_are_told_in_16_bits() -> None:
     assert quantize(graph, x, "int12").ends[0].numbers == Format(
         12, quantize(graph, x, "int12").ends[0].numbers.fraction
     )  # type: ignore[union-attr]
+
+
+def noise(graph: Graph, quantized: Graph, x: np.ndarray) -> float:
+    """Mean square of what quantization adds to the outputs, as a share of theirs."""
+    expected, numbers = graph.run(x), quantized.ends[0].numbers
+    assert numbers is not None
+    return float(((numbers.decode(quantized.run(x)) - expected) ** 2).mean() / (expected**2).mean())
+
+
+def test_sums_of_many_inputs_keep_the_bits_of_their_weights() -> None:
+    builder = Builder((64, 64, 4))
+    builder.add("Flatten")
+    builder.dense(3)
+    graph, x = builder.graph(), builder.samples(4)
+    wide = quantize(graph, x, "int16")
+    assert wide.ends[0].accumulator_peak > 2**31 and not wide.notes
+    assert noise(graph, wide, x) < noise(graph, quantize(graph, x, "int8"), x) / 1000
+    np.testing.assert_array_equal(run_compiled(wide, x), wide.run(x))
+
+
+def test_weights_of_32_bit_sums_that_are_coarser_are_named() -> None:
+    builder = Builder((300,))
+    last = builder.dense(3)
+    quantized = quantize(builder.graph(), builder.samples(4), "int16")
+    assert quantized.ends[0].accumulator_peak < 2**31
+    assert f"weights are coarser, so that 32-bit sums cannot overflow, in {last!r} (" in quantized.notes[0]
+
+
+@pytest.mark.parametrize("samples", [30, 400])
+def test_weights_that_are_fitted_make_less_noise_on_other_samples(samples: int) -> None:
+    """Through a convolution, a depthwise one and a dense layer, from inputs that depend on each other."""
+    builder = Builder((12, 12, 3))
+    builder.conv(8, 3, activation="relu")
+    builder.depthwise(3, activation="relu")
+    builder.conv(8, 1, activation="relu")
+    builder.add("Flatten")
+    builder.dense(6)
+    graph = optimize(builder.graph())
+    x = np.cumsum(builder.random.normal(size=(samples + 200, 12, 12, 3)), axis=1).astype(np.float32)
+    seen, new = x[:samples], x[samples:]
+    fitted, rounded = quantize(graph, seen, "int8"), quantize(graph, seen, "int8", weights="rounded")
+    assert noise(graph, fitted, new) < 0.75 * noise(graph, rounded, new)
+    assert fitted.layers[1].kernel.dtype == np.int8  # type: ignore[attr-defined]
+    again = quantize(graph, seen, "int8")
+    np.testing.assert_array_equal(fitted.run(new), again.run(new))

@@ -9,7 +9,7 @@ static const number_t layer_conv1d_1_kernel[12] NN_ALIGNED NN_WEIGHTS = {
 
 /* conv1d_1 bias: 2 */
 static const accumulator_t layer_conv1d_1_bias[2] NN_ALIGNED NN_WEIGHTS = {
-    -157, -394,
+    -161, -396,
 };
 
 /* depthwiseconv1d_3 kernel: 2x1x3x1, Q1.7 */
@@ -19,16 +19,16 @@ static const number_t layer_depthwiseconv1d_3_kernel[6] NN_ALIGNED NN_WEIGHTS = 
 
 /* depthwiseconv1d_3 bias: 2 */
 static const accumulator_t layer_depthwiseconv1d_3_bias[2] NN_ALIGNED NN_WEIGHTS = {
-    124, 3863,
+    109, 3886,
 };
 
 /* dense_8 kernel: 3x16, Q1.7 */
 static const number_t layer_dense_8_kernel[48] NN_ALIGNED NN_WEIGHTS = {
-    17, 17, -8, -9, 3, 33, 9, -34, 45, 36, 19, -25, 22, 2, -65, 37, -16, 62, 32, 28, 21, -31, 22, 1, 24, -7, 19, 7, 16,
-    -31, -29, -69, -6, -9, -28, 19, -91, -53, -14, -2, 6, -30, -7, -80, -52, 24, 23, -16,
+    18, 17, -8, -9, 3, 33, 9, -35, 45, 35, 19, -24, 22, 2, -65, 37, -16, 62, 32, 28, 21, -31, 23, 1, 24, -6, 19, 7, 15,
+    -31, -29, -69, -6, -9, -28, 19, -91, -53, -14, -2, 7, -29, -7, -81, -53, 24, 23, -16,
 };
 
 /* dense_8 bias: 3 */
 static const accumulator_t layer_dense_8_bias[3] NN_ALIGNED NN_WEIGHTS = {
-    403, -749, 1955,
+    380, -715, 2040,
 };

@@ -1,0 +1,74 @@
+"""What a few calibration samples make of a graph while it is quantized: real values, and stored numbers beside them.
+
+A layer that is quantized sees the errors of those before it, so that its weights and bias can make up for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcusim.graph import CHUNK_BYTES, Graph, Layer
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.products import Products
+from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of
+
+MEMORY_BYTES = 2**27
+FEWEST_SAMPLES, MOST_SAMPLES = 16, 1000
+MOST_POSITIONS = 20_000  # of a window, from all samples
+
+
+class Trace:
+    """Of `graph` and real `samples`, of which as many are taken as memory allows."""
+
+    def __init__(self, graph: Graph, samples: Array) -> None:
+        elements = sum(layer.elements for layer in graph)
+        count = min(max(MEMORY_BYTES // (8 * elements), FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
+        chosen = np.arange(count) * len(samples) // max(count, 1)
+        self._graph = graph
+        self._columns = dict(
+            zip((layer.name for layer in graph.inputs), fields_of(samples[chosen]).values(), strict=True)
+        )
+        self._real: dict[str, Array] = {}
+        self._stored: dict[str, Array] = {}
+
+    def products(self, layer: Layer, inputs: Sequence[Layer]) -> Products | None:
+        """What its sums are made of; None for a layer without. `inputs`: quantized, those that it will read."""
+        if not isinstance(layer, WeightedSum) or inputs[0].numbers is None:
+            return None
+        decoded = inputs[0].numbers.decode(self._stored[inputs[0].name])
+        real, stored = (layer.taps(x, MOST_POSITIONS) for x in (self._real[layer.inputs[0]], decoded))
+        return None if real is None or stored is None else Products.of(real, stored)
+
+    def convert(self, inputs: Sequence[Layer]) -> None:
+        """Quantized layers that will be read: those are new that convert another."""
+        for layer in inputs:
+            if layer.name not in self._stored:
+                self._stored[layer.name] = _run(layer, [self._stored[name] for name in layer.inputs])
+
+    def follow(self, layer: Layer, made: Layer) -> None:
+        """`layer` has become `made`: run both."""
+        if layer.INPUT:
+            self._real[layer.name] = np.asarray(self._columns[layer.name], np.float32)
+            assert made.numbers is not None
+            self._stored[made.name] = made.numbers.encode(self._real[layer.name])
+        else:
+            self._real[layer.name] = _run(layer, [self._real[name] for name in layer.inputs])
+            self._stored[made.name] = _run(made, [self._stored[name] for name in made.inputs])
+        self._forget(layer)
+
+    def _forget(self, layer: Layer) -> None:
+        """What nobody reads any more."""
+        later = self._graph.layers[self._graph.layers.index(layer) + 1 :]
+        wanted = {name for other in later for name in other.inputs}
+        for name in [name for name in self._real if name not in wanted]:
+            del self._real[name], self._stored[name]
+
+
+def _run(layer: Layer, inputs: list[Array]) -> Array:
+    size = max(1, CHUNK_BYTES // max(layer.run_bytes, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [layer.run(*(x[start : start + size] for x in inputs)) for start in range(0, len(inputs[0]), size)]
+    return np.concatenate(parts)
