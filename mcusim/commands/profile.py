@@ -155,9 +155,11 @@ def _counts(firmware: ForeignElf, board: Board, calls: int, stall_s: float, fold
     image = firmware.image(engine.FACTS, board, folder)
     job = Job(image, no_samples(), folder, board, stall_s=stall_s, profile=True, calls=calls, tell=_tell)
     with engine.open(1) as ready:
-        counts = ready.run(job).counts
-    assert counts is not None  # of a job that profiles
-    return counts
+        execution = ready.run(job)
+    for note in execution.notes:
+        say(f"note: {note}", error=True)
+    assert execution.counts is not None  # of a job that profiles
+    return execution.counts
 
 
 def _tell(text: str) -> None:

@@ -23,6 +23,7 @@ _LARGEST_BYTES = 1 << 30
 _LONGEST_BLOCK_BYTES = 1 << 16
 _LAST_ADDRESS = 1 << 32
 _TOO_OFTEN = 1 << 64
+_MOST_FRAMES = 10_000_000  # of all stacks together
 _OF_BLOCK = (kinds.FETCH_MISS_NEXT, kinds.FETCH_MISS_JUMP)
 _BROKEN = (
     OSError,
@@ -137,6 +138,10 @@ def _tree(found: Any, edges: int) -> CallTree | None:
     nodes = tuple(CallNode(*map(_whole, row)) for row in found["nodes"])
     ordered = all(node.parent < at or (at in ROOTS and node.parent == at) for at, node in enumerate(nodes))
     _demand(len(nodes) >= len(ROOTS) and ordered and all(node.parent >= 0 for node in nodes), "its calls are no tree")
+    depths = list[int]()
+    for at, node in enumerate(nodes):
+        depths.append(depths[node.parent] + 1 if node.parent != at else 1)
+    _demand(sum(depths) <= _MOST_FRAMES, "its calls are deeper than any stack")
     tallies = {(_whole(node), _whole(edge)): _whole(times) for node, edge, times in found["tallies"]}
     fits = all(0 <= node < len(nodes) and 0 <= edge < edges for node, edge in tallies)
     _demand(fits and all(0 <= times < _TOO_OFTEN for times in tallies.values()), "its calls ran what it has not")

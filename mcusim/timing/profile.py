@@ -18,6 +18,7 @@ from mcusim.timing.parameters import CoreParameters
 from mcusim.timing.recording import Recording
 
 HOW = "modelled"
+_DEEPEST = 200  # calls that are followed, where no engine kept them apart
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def _inclusive(own: Mapping[str, float], calls: Mapping[tuple[str, str], float])
     known: dict[str, float] = {}
 
     def total(name: str, above: frozenset[str]) -> float:
+        if name not in known and len(above) > _DEEPEST:
+            return own.get(name, 0.0)
         if name not in known:
             inner = [(callee, n) for (caller, callee), n in calls.items() if caller == name and callee not in above]
             shares = (total(callee, above | {callee}) * n / called[callee] for callee, n in inner)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from mcusim.boards.board import Board
 from mcusim.timing.call_cycles import CallCost
 from mcusim.timing.profile import HOW, Profile, energy_uwh
 from mcusim.timing.recording import Recording
 
-_DEEPEST = 32
+_DEEPEST, _MOST_STACKS = 32, 100_000  # where stacks are made up of who calls whom, as gprof does
 _CALLERS_SHOWN = 4  # of a stack, innermost first
 _SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -95,7 +96,7 @@ def to_collapsed_stacks(profile: Profile) -> str:
         return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in found if cycles >= 0.5) + "\n"
     callees = {callee for _, callee in profile.calls}
     roots = [name for name in profile.by_function if name not in callees] or list(profile.by_function)[:1]
-    stacks = (found for root in roots for found in _stacks(profile, (root,), 1.0))
+    stacks = islice((found for root in roots for found in _stacks(profile, (root,), 1.0)), _MOST_STACKS)
     return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in stacks if cycles >= 0.5) + "\n"
 
 

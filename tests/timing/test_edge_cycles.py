@@ -153,3 +153,14 @@ def test_parameters_are_those_that_were_given() -> None:
     names = [*CALL.places, "outside"]
     told = {(names[e.source], names[e.to]): n for e, n in zip(counts.edges, difference.tolist(), strict=True) if n}
     assert told == {("enter", "loop"): 2, ("loop", "loop"): 2}
+
+
+def test_a_loop_of_code_that_nobody_knows_comes_to_an_end() -> None:
+    """In RAM, of an engine that does not tell what it executed: it is not priced, and told."""
+    counts = CALL.counts("enter loop loop loop return leave")
+    priced_without = edge_cycles(Code([]), counts, CORTEX_M4F)
+    assert set(priced_without.edges) == {()}
+    (told,) = priced_without.problems
+    assert "outside of the firmware's code" in told and priced_without.problems[told] == counts.instructions()[0]
+    half = edge_cycles(Code([(START, CALL.code.pieces[0][1][:8])]), counts, CORTEX_M4F)
+    assert sum(map(sum, half.edges)) > 0

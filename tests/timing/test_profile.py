@@ -148,6 +148,15 @@ def test_functions_that_call_each_other_come_to_an_end() -> None:
     assert all(profile.by_function[name] <= profile.inclusive[name] <= profile.mean for name in "ab")
 
 
+def test_a_long_chain_of_calls_comes_to_an_end() -> None:
+    """2,000 functions, each of which falls into the next one."""
+    functions = {f"f{number}": (2 * number, 2 * number + 2) for number in range(2000)}
+    chain = Program("0130" * 2000, {f"b{number}": places for number, places in enumerate(functions.values())})
+    profile = priced(recording(chain, functions, " ".join(chain.places)))
+    assert sum(profile.by_function.values()) == profile.mean
+    assert profile.by_function["f0"] < profile.inclusive["f0"] <= profile.mean
+
+
 def test_code_without_a_symbol_has_a_name() -> None:
     profile = priced(recording(CALL, {"cnn": (0, 8)}, ONE))
     assert set(profile.by_function) == {"cnn", "?"} and sum(profile.by_function.values()) == profile.mean

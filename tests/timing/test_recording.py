@@ -123,6 +123,7 @@ def damage(**changes: Any) -> str:
         damage(tree={"nodes": [[0, 0, 1]], "tallies": [], "never_returned": 0, "jumped_out": 0}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1], [4, 0, 1]], "tallies": [], **ENDS}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 7, 1]], **ENDS}),
+        damage(tree={"nodes": [[0, 0, 1], *([max(at - 1, 1), 0, 1] for at in range(1, 6000))], "tallies": [], **ENDS}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 0, -1]], **ENDS}),
     ],
 )

@@ -50,8 +50,16 @@ def profile_foreign(job: Job) -> Execution:
         wall_s=time.monotonic() - began,
         engine=FACTS.name,
         engine_version=version(),
+        notes=_notes(job),
         counts=counts,
     )
+
+
+def _notes(job: Job) -> tuple[str, ...]:
+    seen = look(job.folder)
+    if seen is None or seen.registers_known:
+        return ()
+    return ("this QEMU does not show the stack pointer: tasks of an RTOS are not told apart",)
 
 
 def _run(job: Job) -> None:

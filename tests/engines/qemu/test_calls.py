@@ -80,14 +80,14 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_bare(tmp_path_factory.mktemp("calls"), {"main.c": PROGRAM})
 
 
-def counted(elf: Path, start: str, folder: Path) -> Counts:
-    counts = run_foreign(qemu, elf, NUCLEO, start, folder).counts
-    assert counts is not None and counts.tree is not None
-    return counts
+def counted(elf: Path, start: str, folder: Path, notes: int = 0) -> Counts:
+    execution = run_foreign(qemu, elf, NUCLEO, start, folder)
+    assert execution.counts is not None and execution.counts.tree is not None and len(execution.notes) == notes
+    return execution.counts
 
 
-def measured(elf: Path, start: str, folder: Path) -> tuple[Profile, Recording]:
-    recording = record(counted(elf, start, folder), elf, NUCLEO.name)
+def measured(elf: Path, start: str, folder: Path, notes: int = 0) -> tuple[Profile, Recording]:
+    recording = record(counted(elf, start, folder, notes), elf, NUCLEO.name)
     return price_recording(recording, NUCLEO.chip, NUCLEO.clock_hz, CORTEX_M4F), recording
 
 
@@ -180,5 +180,5 @@ def test_where_qemu_shows_no_registers(elf: Path, start: str, tmp_path: Path, mo
     want, _ = measured(elf, start, tmp_path / "with")
     seen = foreign.watch_calls
     monkeypatch.setattr(foreign, "watch_calls", lambda *told: replace(seen(*told), options=("stack=0x4",)))
-    have, _ = measured(elf, start, tmp_path / "without")
+    have, _ = measured(elf, start, tmp_path / "without", notes=1)
     assert have.cycles.tolist() == want.cycles.tolist() and ways(have) == ways(want)

@@ -44,21 +44,24 @@ void on_block_with_state(unsigned vcpu, void *data);
 void on_block(unsigned vcpu, void *data, const uint32_t *registers);
 
 /* At the first block after the reset the stack pointer is the first word of the vectors, and LR is all ones (Armv7-M Architecture
- * Reference Manual, B1.5.5). The pointer may be anything, so that a system call reads what is behind it. */
+ * Reference Manual, B1.5.5). The pointer may be anything, so that the kernel reads what is behind it: it fails where we would crash. */
 static void check_registers(const uint32_t *registers)
 {
     uint32_t found[16] = {0};
-    struct {
-        void *base;
-        size_t length;
-    } here = {found, sizeof found}, there = {(void *)registers, sizeof found};
+    int ends[2];
     registers_checked = true;
-#ifdef NO_STATE
     registers_known = false;
+#ifndef NO_STATE
+    if (pipe(ends) == 0) {
+        registers_known = write(ends[1], registers, sizeof found) == sizeof found && read(ends[0], found, sizeof found) == sizeof found &&
+                          found[REGISTER_SP] == ((uint32_t)options.stack & ~3u) && found[REGISTER_LR] == UINT32_MAX;
+        close(ends[0]);
+        close(ends[1]);
+    }
 #else
-    registers_known = syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0) == (long)sizeof found &&
-                      found[REGISTER_SP] == ((uint32_t)options.stack & ~3u) && found[REGISTER_LR] == UINT32_MAX;
+    (void)registers, (void)found, (void)ends;
 #endif
+    progress->registers_known = registers_known;
 }
 
 static void begin(void)

@@ -13,6 +13,7 @@ typedef struct {
     uint32_t pc, end, accesses, depth; /* from `pc` to `end` the last block of code */
     uint32_t access[ACCESSES_TOLD][2];
     uint32_t frames[FRAMES_TOLD];
+    uint32_t registers_known; /* those of the core, at the beginning of a block */
 } progress_t;
 
 static progress_t *progress;
