@@ -10,11 +10,15 @@ from mcusim.experiment.tables import TaskChoice
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
-from mcusim.system.errors import DataError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.records import fields_of, records_of
 from mcusim.tasks import judge_of
 from mcusim.tasks.task import Asked, Judge
 
+UNUSED = {
+    "threshold": "remove it: of several outputs the largest decides, a threshold is for an only one",
+    "top_k": "remove it: it counts classes of a model with an output for each",
+}
 HINT = "check the data set, or choose the model that was trained on it"
 
 
@@ -111,7 +115,20 @@ def _judges(graph: Graph, dataset: Dataset, choice: TaskChoice) -> dict[str, Jud
             top_k=choice.top_k,
         )
         judges[name] = judge_of(asked, kinds[name])
+    _demand_use(judges, choice)
     return judges
+
+
+def _demand_use(judges: Mapping[str, Judge], choice: TaskChoice) -> None:
+    """An option that changes nothing was meant for something."""
+    for option, hint in UNUSED.items():
+        told = getattr(choice, option)
+        meant = judges.values() if not isinstance(told, dict) else [judges[name] for name in told]
+        idle = [judge for judge in meant if option not in judge.uses]
+        if told is not None and (len(idle) == len(meant) or isinstance(told, dict)) and idle:
+            asked, task = idle[0].asked, idle[0].task.NAME
+            what = f"{option!r} has no use for {task} by {asked.elements} outputs{asked.of} of model {asked.model!r}"
+            raise ConfigurationError(what, where="[task]", hint=hint)
 
 
 def _labelled(graph: Graph, dataset: Dataset, names: Sequence[str]) -> dict[str, str]:

@@ -21,11 +21,11 @@ def judge_of(asked: Asked, kind: str | None = None) -> Judge:
     """
     if kind is not None:
         told = task_named(kind).labels(asked)
-        return Judge(task_named(kind), asked, told.values, told.notes)
+        return Judge(task_named(kind), asked, told.values, told.notes, told.uses)
     task, reason = _guessed(asked)
     told = task.labels(asked)
     guess = f"task{asked.of} is guessed to be {task.NAME!r}: {reason} ([task] kind overrules)"
-    return Judge(task, asked, told.values, (guess, *told.notes) if reason else told.notes)
+    return Judge(task, asked, told.values, (guess, *told.notes) if reason else told.notes, told.uses)
 
 
 def _guessed(asked: Asked) -> tuple[Task, str]:

@@ -53,7 +53,7 @@ def labels(asked: Asked) -> Labels:
     numbered, notes = _numbered(asked, parts)
     _check_classes(asked, max(int(y.max(initial=0)) for y in numbered) + 1)
     notes += _few(asked, numbered) + _rule(asked)
-    return Labels(numbered[0], tuple(notes))
+    return Labels(numbered[0], tuple(notes), ("top_k",) if asked.elements > 1 else ("threshold",))
 
 
 def _decides_often(asked: Asked) -> bool:

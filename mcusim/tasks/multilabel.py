@@ -38,7 +38,7 @@ def labels(asked: Asked) -> Labels:
         what = f"data set {asked.dataset!r} names {len(asked.classes)} classes{asked.of}"
         raise DataError(f"{what}, model {asked.model!r} has {asked.elements} outputs", hint="name each output")
     rule = f"a label is decided where its output is above {threshold(asked):g} ([task] threshold)"
-    return Labels(y.reshape(len(y), -1).astype(np.int64), (rule,))
+    return Labels(y.reshape(len(y), -1).astype(np.int64), (rule,), ("threshold",))
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

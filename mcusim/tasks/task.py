@@ -103,10 +103,14 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Targets as a task wants them, (N, ..), and what a reader should know of how they were understood."""
+    """Targets as a task wants them, (N, ..), and what a reader should know of how they were understood.
+
+    `uses`: the options among those of `Asked` (threshold, top_k) that scores depend on.
+    """
 
     values: Array | None
     notes: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 class Task(Protocol):
@@ -146,6 +150,7 @@ class Judge:
     asked: Asked
     labels: Array | None = None
     notes: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     def score(self, answers: Answers) -> Scores:
         return self.task.score(self.asked, answers)

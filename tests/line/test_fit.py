@@ -46,8 +46,8 @@ def test_one_input_and_one_output() -> None:
 def test_what_the_user_says_of_the_task_holds() -> None:
     data = dataset((4,), 6)
     assert fit(graph(), data, TaskChoice(kind="none")).judges[""].task.NAME == "none"
-    asked = fit(graph(), dataset((4,), 3), TaskChoice(threshold=0.25, top_k=2)).judges[""].asked
-    assert (asked.threshold, asked.top_k, asked.end, asked.shape, asked.inputs) == (0.25, 2, "Dense", (3,), ((4,),))
+    asked = fit(graph(), dataset((4,), 3), TaskChoice(top_k=2)).judges[""].asked
+    assert (asked.threshold, asked.top_k, asked.end, asked.shape, asked.inputs) == (None, 2, "Dense", (3,), ((4,),))
     with pytest.raises(ConfigurationError, match="kind is given for an output 'other', which the model has not"):
         fit(graph(), data, TaskChoice(kind={"other": "none"}))
 
@@ -133,9 +133,21 @@ def test_outputs_without_targets_are_only_run() -> None:
 def test_each_output_has_its_own_task_and_threshold() -> None:
     model, _ = several()
     first, *others = [output.name for output in model.outputs]
-    judges = fit(model, of_several(), TaskChoice(kind={first: "none"}, threshold={first: 0.5})).judges
-    assert judges[first].task.NAME == "none" and judges[first].asked.threshold == 0.5
-    assert judges[others[0]].task.NAME == "classification" and judges[others[0]].asked.threshold is None
+    judges = fit(model, of_several(), TaskChoice(kind={first: "none"}, top_k=2)).judges
+    assert judges[first].task.NAME == "none" and judges[others[0]].task.NAME == "classification"
+    assert judges[first].uses == () and judges[others[0]].uses == ("top_k",)
+    with pytest.raises(ConfigurationError, match="'threshold' has no use for none by 3 outputs of 'gesture'"):
+        fit(model, of_several(), TaskChoice(kind={first: "none"}, threshold={first: 0.5}))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"threshold": 0.3}, {"kind": "none", "threshold": 0.3}, {"kind": "none", "top_k": 2}],
+)
+def test_an_option_that_changes_nothing_is_refused(choice: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"has no use for .* by 3 outputs of model 'model'") as caught:
+        fit(graph(), dataset((4,), 3), TaskChoice(**choice))
+    assert caught.value.hint and caught.value.hint.startswith("remove it")
 
 
 def test_classes_of_each_output_are_counted() -> None:
