@@ -10,6 +10,9 @@
 #define NN_NEXT_ADDEND 1
 #define nn_addend(x, input, p) (x)
 
+#define NN_PRODUCT NN_FINISH
+#define nn_product(x, y, p) nn_finish((x) * (y), 0, p)
+
 #define NN_CONVERSION
 #define nn_convert(x, p) (x)
 

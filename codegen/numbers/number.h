@@ -7,6 +7,7 @@
  *
  *     NN_FINISH      nn_finish(sum, channel, p)       a sum, its bias included, becomes an output
  *     NN_ADDITION    nn_begin_sum(first, p), nn_addend(x, input, p) from input NN_NEXT_ADDEND on: inputs become one sum
+ *     NN_PRODUCT     nn_product(x, y, p)             two stored numbers become their product
  *     NN_CONVERSION  nn_convert(x, p)                 a stored number becomes one of another scale
  *     NN_AVERAGING   nn_average(sum, count, p)
  *

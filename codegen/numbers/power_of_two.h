@@ -17,6 +17,11 @@
 #define NN_NEXT_ADDEND 0
 #define nn_addend(x, input, p) nn_shift((x), (p).shifts[input])
 
+#define NN_PRODUCT \
+    int rounding;  \
+    NN_FINISH
+#define nn_product(x, y, p) nn_finish((accumulator_t)(x) * (y) + (p).rounding, 0, p)
+
 #define NN_CONVERSION                                           \
     int shift; /* to the other scale, to the right; negative: left */ \
     int rounding;                                               \

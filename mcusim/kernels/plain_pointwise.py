@@ -6,20 +6,57 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
+from mcusim.kernels.calls import Fields, one, weighted_sum
 from mcusim.kernels.kernel import Inputs
+from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Merge, Minimum, Multiply, Subtract, blocks
 from mcusim.layers.pointwise import Pointwise
+from mcusim.layers.prelu import PReLU
 from mcusim.program import Constant, KernelCall, LayerCode
 
 
 def _pointwise(layer: Pointwise, inputs: Inputs) -> LayerCode:
-    fields: dict[str, Any] = {"elements": layer.elements}
+    fields: Fields = {"elements": layer.elements}
     if layer.lookup is None:
-        return LayerCode((KernelCall("pointwise", ("input", "output"), {**fields, **layer.function.fields}),))
+        return one("pointwise", {**fields, **layer.function.fields})
     tables = layer.lookup.tables
     call = KernelCall("pointwise", ("input", "output", *(tables or ("NULL",))), {**fields, **layer.lookup.fields()})
     return LayerCode((call,), tuple(Constant(role, "number_t", table, layer.numbers) for role, table in tables.items()))
 
 
+def _prelu(layer: PReLU, inputs: Inputs) -> LayerCode:
+    fields = {"rows": layer.elements // layer.slopes, "slopes": layer.slopes}
+    if layer.rescale is not None:
+        return weighted_sum(layer, "prelu", fields)
+    call = KernelCall("prelu", ("input", "output", "kernel"), {**fields, **layer.activation.fields(None)})
+    return LayerCode((call,), (Constant("kernel", "number_t", layer.kernel),))
+
+
+def _combined(layer: Combined, inputs: Inputs) -> LayerCode:
+    own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
+    fields = {"elements": layer.elements, "operation": layer.OPERATION, **_broadcasts(layer), **own}
+    return one("merge", fields, arguments=("inputs", "output"))
+
+
+def _multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
+    own = layer.activation.fields(None) if layer.product is None else layer.product.fields(layer.activation)
+    return one("multiply", {"elements": layer.elements, **_broadcasts(layer), **own}, arguments=("inputs", "output"))
+
+
+def _broadcasts(layer: Merge) -> Fields:
+    """Of the inputs that lack an axis of the output."""
+    fields: Fields = {}
+    for name, shape in zip(("first", "second"), layer.input_shapes, strict=True):
+        found = blocks(shape, layer.shape)
+        if found is not None:
+            (repeat, period), *outer = found
+            fields[name] = {"repeat": repeat, "period": period}
+            fields[name] |= {"outer_repeat": outer[0][0], "outer_period": outer[0][1]} if outer else {}
+    return fields
+
+
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
+    **dict.fromkeys((BroadcastAdd, Maximum, Minimum, Subtract), _combined),
+    Multiply: _multiply,
+    PReLU: _prelu,
     Pointwise: _pointwise,
 }

@@ -14,8 +14,10 @@ from mcusim.layers.gru import GRU
 from mcusim.layers.input import Input
 from mcusim.layers.layer_normalization import LayerNormalization
 from mcusim.layers.lstm import LSTM
+from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
+from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.simple_rnn import SimpleRNN
@@ -29,6 +31,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Add,
     AveragePooling,
     BatchNormalization,
+    BroadcastAdd,
     BilinearUpSampling,
     Concatenate,
     Convert,
@@ -38,11 +41,16 @@ LAYERS: tuple[type[Layer], ...] = (
     LSTM,
     LayerNormalization,
     MaxPooling,
+    Maximum,
+    Minimum,
+    Multiply,
+    PReLU,
     Pointwise,
     ReLU,
     Reshape,
     SimpleRNN,
     Softmax,
+    Subtract,
     StridedCopy,
     TransposedConvolution,
     ZeroPadding,

@@ -11,6 +11,8 @@ from mcusim.graph import Layer
 from mcusim.numbers.numbers import LINEAR, Activation, Addition, Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
+MOST_ADDENDS = 16  # NN_ADDENDS_MAX in C
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Add(Layer):

@@ -40,7 +40,7 @@ def literal(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f".{name} = {literal(member)}" for name, member in value.items()) + "}"
     if isinstance(value, tuple):
-        return "{" + ", ".join(map(str, value)) + "}"
+        return "{" + ", ".join(map(literal, value)) + "}"
     return str(value)
 
 

@@ -17,6 +17,7 @@ from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
+from mcusim.layers.merge import Merge
 from mcusim.layers.pooling import Pooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
@@ -26,7 +27,7 @@ from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR
 
-Merge = Callable[[Layer, Layer], "Layer | None"]
+Pass = Callable[[Layer, Layer], "Layer | None"]
 
 
 def optimize(graph: Graph) -> Graph:
@@ -53,7 +54,7 @@ def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
     return graph
 
 
-def merge_pairs(graph: Graph, merge: Merge) -> Graph:
+def merge_pairs(graph: Graph, merge: Pass) -> Graph:
     """Replace (first, second) by `merge(first, second)` wherever only second reads first, until nothing changes.
 
     Once through the layers: what was merged is looked at again, with the layer before it.
@@ -107,6 +108,10 @@ def merge_normalization(first: Layer, second: Layer) -> Layer | None:
 
 def merge_relu(first: Layer, second: Layer) -> Layer | None:
     """A layer that ends in a sum or a largest value + ReLU -> the layer with that activation."""
-    if isinstance(second, ReLU) and isinstance(first, (WeightedSum, Pooling, Add)) and first.activation == LINEAR:
+    if (
+        isinstance(second, ReLU)
+        and isinstance(first, (WeightedSum, Pooling, Add, Merge))
+        and first.activation == LINEAR
+    ):
         return replace(first, activation=second.activation)
     return None

@@ -87,6 +87,25 @@ class ShiftedAddition:
 
 
 @dataclass(frozen=True)
+class ShiftedProduct:
+    """A product has as many fraction bits as its two factors together."""
+
+    rounding: int
+    rescale: Shift
+    accumulator_peak: int
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.rescale.numbers
+
+    def apply(self, product: Array, activation: Activation) -> Array:
+        return self.rescale.apply(product + self.rounding, activation)
+
+    def fields(self, activation: Activation) -> Fields:
+        return {**_unless_zero(rounding=self.rounding), **self.rescale.fields(activation)}
+
+
+@dataclass(frozen=True)
 class ShiftConversion:
     """`shift` is to the right; a negative one makes the scale finer."""
 
@@ -245,6 +264,15 @@ class PowerOfTwoScheme:
         signed = values is None or not values.unsigned
         fractions = (_format(entry).fraction - (signed and not _format(entry).signed) for entry in entries)
         return Format(self.bits, min(fractions), signed)
+
+    def product(self, entries: tuple[Numbers, ...], values: Range) -> ShiftedProduct:
+        """The output has no more fraction bits than the product; beyond LARGEST_SHIFT everything is 0 anyway."""
+        first, second = map(_format, entries)
+        out, fraction = self.numbers_for(values), first.fraction + second.fraction
+        out = replace(out, fraction=min(out.fraction, fraction))
+        shift = min(fraction - out.fraction, LARGEST_SHIFT - 1)
+        rounding = rounding_term(shift, self.rounding)
+        return ShiftedProduct(rounding, Shift(shift, out), first.magnitude * second.magnitude + rounding)
 
     def conversion(self, entry: Numbers, to: Numbers) -> ShiftConversion:
         have = _format(entry)

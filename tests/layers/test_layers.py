@@ -21,6 +21,14 @@ def _add(b: Builder, start: str) -> None:
     b.add("Add", b.conv(3, 1, start), b.conv(3, 3, start, padding="same"), start)
 
 
+def _merged(b: Builder, kind: str, shape: tuple[int, ...], *, first: bool = False) -> None:
+    """With a tensor of fewer axes, made from the input."""
+    b.add("GlobalAveragePooling2D", "input")
+    b.dense(int(np.prod(shape)))
+    small = b.add("Reshape", target_shape=shape) if shape != b.last.shape else b.last.name
+    b.add(kind, *((small, "input") if first else ("input", small)))
+
+
 def _concatenate(b: Builder, start: str) -> None:
     b.add("Concatenate", b.conv(2, 1, start), start)
 
@@ -121,6 +129,23 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Add": ((4, 3), lambda b: _add(b, b.last.name)),
     "Concatenate rows": ((4, 3, 2), lambda b: _concatenate_along(b, 1)),
     "Concatenate columns": ((4, 3, 2), lambda b: _concatenate_along(b, -2)),
+    "Add of channels": ((4, 5, 3), lambda b: _merged(b, "Add", (3,))),
+    "Add of many": ((4, 3), lambda b: b.add("Add", *[b.conv(3, 1, "input") for _ in range(17)])),
+    "Average": ((4, 3), lambda b: b.add("Average", b.conv(3, 1, "input"), b.conv(3, 1, "input"), "input")),
+    "Average of two": ((4, 3), lambda b: b.add("Average", b.conv(3, 1, "input"), "input")),
+    "Multiply": ((4, 3), lambda b: b.add("Multiply", b.conv(3, 1, "input"), "input")),
+    "Multiply with itself": ((4, 3), lambda b: b.add("Multiply", "input", "input", "input")),
+    "Multiply by channels": ((4, 5, 3), lambda b: _merged(b, "Multiply", (1, 1, 3))),
+    "Multiply by rows": ((4, 5, 3), lambda b: _merged(b, "Multiply", (4, 1, 1))),
+    "Multiply of two outer": ((4, 5, 3), lambda b: _merged(b, "Multiply", (4, 1, 3))),
+    "Subtract": ((4, 3), lambda b: b.add("Subtract", b.conv(3, 1, "input"), "input")),
+    "Subtract from channels": ((4, 5, 3), lambda b: _merged(b, "Subtract", (1, 5, 1), first=True)),
+    "Maximum": ((4, 3), lambda b: b.add("Maximum", b.conv(3, 1, "input"), "input", b.conv(3, 1, "input"))),
+    "Minimum": ((4, 3), lambda b: b.add("Minimum", b.conv(3, 1, "input"), "input")),
+    "Minimum of positions": ((4, 5, 3), lambda b: _merged(b, "Minimum", (4, 5, 1))),
+    "Minimum and ReLU": ((4, 3), lambda b: (b.add("Minimum", b.conv(3, 1, "input"), "input"), b.add("ReLU"))),
+    "PReLU": ((4, 3), lambda b: b.add("PReLU", arrays=(b.weights(4, 3, fan_in=1),))),
+    "PReLU of channels": ((4, 5, 3), lambda b: b.add("PReLU", arrays=(b.weights(1, 1, 3, fan_in=1),))),
     "Concatenate": ((4, 3), lambda b: _concatenate(b, b.last.name)),
 }
 

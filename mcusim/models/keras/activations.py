@@ -6,8 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from mcusim.graph import Layer, Shape
 from mcusim.layers.pointwise import Pointwise
+from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
 from mcusim.models.keras.layer import KerasLayer
@@ -167,7 +170,22 @@ def function_layer(keras: KerasLayer) -> list[Layer]:
     return _layers(FUNCTION_LAYERS[keras.kind](keras, keras.config), keras.name, keras.inputs, keras.shape)
 
 
+def _prelu(keras: KerasLayer) -> list[Layer]:
+    """Slopes are stored with an axis for each of the input's, of length 1 where they are shared."""
+    keras.config.get("shared_axes")  # told again by the shape of the slopes
+    alpha = keras.weight(0)
+    if alpha.ndim != len(keras.shape) or any(
+        have not in (1, want) for have, want in zip(alpha.shape, keras.shape, strict=True)
+    ):
+        raise keras.refused(f"has slopes of shape {alpha.shape} for {keras.shape}", "save the model again")
+    wanted = keras.shape if math.prod(alpha.shape[:-1]) > 1 else keras.shape[-1:]
+    kernel = np.ascontiguousarray(np.broadcast_to(alpha.reshape(alpha.shape[-len(wanted) :]), wanted)).reshape(-1)
+    bias = np.zeros(len(kernel), np.float32)
+    return [PReLU(name=keras.name, inputs=keras.inputs, shape=keras.shape, kernel=kernel, bias=bias, has_bias=False)]
+
+
 CONVERTERS: Mapping[str, Callable[[KerasLayer], list[Layer]]] = {
     "Activation": _activation,
+    "PReLU": _prelu,
     **dict.fromkeys(FUNCTION_LAYERS, function_layer),
 }

@@ -8,21 +8,25 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import MOST_AXES
-from mcusim.models.keras import activations, normalizations, recurrent, spatial, windows, wrappers
+from mcusim.models.keras import activations, merges, normalizations, recurrent, spatial, windows, wrappers
 from mcusim.models.keras.activations import activation_layers, activation_name
 from mcusim.models.keras.layer import KerasLayer
 
 Converter = Callable[[KerasLayer], list[Layer]]  # the last of the layers is the output
 
-# Nothing at inference.
+# Nothing at inference: regularization and augmentation. RandomCrop is not among them, it crops there, too.
 IDENTITIES = (
-    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
-    "ActivityRegularization",
+    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "Identity"),
+    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    *("AugMix", "CutMix", "MixUp", "RandAugment", "Solarization"),
+    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform"),
+    *("RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue"),
+    *("RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
+    *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom"),
 )
 
 
@@ -43,13 +47,6 @@ def _softmax(keras: KerasLayer) -> list[Layer]:
     if axis not in (-1, len(keras.shape)):
         raise keras.refused(f"works on axis {axis}", "use the last axis")
     return [Softmax(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
-
-
-def _add(keras: KerasLayer) -> list[Layer]:
-    if len(keras.inputs) < 2 or len(set(keras.shapes)) > 1:
-        shapes = ", ".join(map(str, keras.shapes))
-        raise keras.refused(f"joins shapes {shapes}", "give it two or more inputs of one shape (no broadcasting)")
-    return [Add(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
 
 
 def _concatenate(keras: KerasLayer) -> list[Layer]:
@@ -81,7 +78,6 @@ def _reshape(keras: KerasLayer) -> list[Layer]:
 
 
 CONVERTERS: Mapping[str, Converter] = {
-    "Add": _add,
     "Concatenate": _concatenate,
     "Dense": _activated(windows.dense),
     "Flatten": _reshape,
@@ -96,5 +92,6 @@ CONVERTERS: Mapping[str, Converter] = {
     **recurrent.CONVERTERS,
     "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),
     **activations.CONVERTERS,
+    **merges.CONVERTERS,
 }
 KERAS_NAMES = tuple(sorted({*CONVERTERS, *IDENTITIES, "InputLayer"}))
