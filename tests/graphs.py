@@ -184,6 +184,22 @@ def _residual(builder: Builder, draw: st.DrawFn) -> None:
     builder.add("Add", start.name, *ends)
 
 
+def _merge(builder: Builder, draw: st.DrawFn) -> None:
+    """With a tensor that has all axes, or some."""
+    start = builder.last
+    shape = tuple(draw(st.sampled_from([1, axis])) for axis in start.shape)[draw(st.integers(0, 1)) :]
+    small = start.name
+    if shape == start.shape:
+        builder.conv(shape[-1], 1, start.name)
+    elif int(np.prod(shape)) <= 64:
+        builder.add(f"GlobalAveragePooling{len(start.shape) - 1}D", start.name)
+        builder.dense(int(np.prod(shape)), activation="sigmoid")
+    if builder.last.elements == int(np.prod(shape)):
+        small = builder.last.name if builder.last.shape == shape else builder.add("Reshape", target_shape=shape)
+    pair = (start.name, small) if draw(st.booleans()) else (small, start.name)
+    builder.add(draw(st.sampled_from(["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"])), *pair)
+
+
 def _branches(builder: Builder, draw: st.DrawFn) -> None:
     start = builder.last.name
     ends = [builder.conv(draw(st.integers(1, 3)), 1, start) for _ in range(draw(st.integers(1, 2)))]
@@ -212,7 +228,7 @@ FUNCTIONS = [name for name in ACTIVATIONS if name not in ("linear", "softmax", "
 
 
 def _simple(builder: Builder, draw: st.DrawFn) -> None:
-    kinds = ["relu", "normalization", "standardization", "rescaling", "dense", "softmax", "function"]
+    kinds = ["relu", "normalization", "standardization", "rescaling", "dense", "softmax", "function", "prelu"]
     kind = draw(st.sampled_from(kinds))
     if kind == "relu":
         builder.add("ReLU", max_value=draw(st.sampled_from([None, 6.0, 0.5])))
@@ -224,6 +240,9 @@ def _simple(builder: Builder, draw: st.DrawFn) -> None:
         builder.add("Rescaling", scale=draw(st.floats(-2, 2, width=32)), offset=draw(st.floats(-2, 2, width=32)))
     elif kind == "dense":
         builder.dense(draw(st.integers(1, 4)), activation="relu")
+    elif kind == "prelu":
+        shape = builder.last.shape
+        builder.add("PReLU", arrays=(builder.weights(*(1,) * (len(shape) - 1), shape[-1], fan_in=1),))
     elif kind == "function":
         builder.add("Activation", activation=draw(st.sampled_from(FUNCTIONS)))
     else:
@@ -264,7 +283,7 @@ def _joined_along(builder: Builder, draw: st.DrawFn) -> None:
         builder.add("Concatenate", other, start.name, axis=draw(st.integers(1, len(start.shape))))
 
 
-MOVES = (_convolution, _grouped, _depthwise, _separable, _residual, _branches, _pooling, _padding, _simple)
+MOVES = (_convolution, _grouped, _depthwise, _separable, _residual, _merge, _branches, _pooling, _padding, _simple)
 
 
 def _recurrent(builder: Builder, draw: st.DrawFn) -> None:

@@ -47,6 +47,9 @@ def _binary(kind: str, constant: Callable[[Operation, Ref, Any, bool], list[Step
     def made(operation: Operation) -> list[Step]:
         x, y = _two(operation)
         if isinstance(x, Ref) and isinstance(y, Ref):
+            ranks = {len(operation.shapes[tensor]) for tensor in (x, y)}
+            if len(ranks) > 1:  # NumPy aligns the last axes: a batch would meet an axis of a sample
+                raise operation.wrong("is called on tensors of a different number of axes")
             return [Step(kind, {}, (x, y))]
         tensor, number = (x, y) if isinstance(x, Ref) else (y, x)
         if not isinstance(tensor, Ref):
