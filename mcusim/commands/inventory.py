@@ -32,13 +32,14 @@ def datasets() -> None:
 
 @click.command()
 def layers() -> None:
-    """Keras layers and activations that have a kernel."""
-    from mcusim.models.keras.activations import ACTIVATIONS
-    from mcusim.models.keras.layers import IDENTITIES, KERAS_NAMES
+    """Keras layers and activations that models may have, and how each number type computes them."""
+    from mcusim.models.keras.support import NUMBER_TYPES, WORDS, activations, kinds
 
-    rows = [(name, "nothing at inference" if name in IDENTITIES else "") for name in KERAS_NAMES]
-    rows = [(name, ", ".join(ACTIVATIONS) if name == "Activation" else note) for name, note in rows]
-    print_table(("layer", ""), rows)
+    print_table(("layer", *NUMBER_TYPES), [(name, *cells) for name, cells in kinds().items()])
+    say("")
+    print_table(("activation", *NUMBER_TYPES), [(name, *cells) for name, cells in activations().items()])
+    say("")
+    print_table(("word", "what it means"), list(WORDS.items()))
 
 
 @click.command()

@@ -10,6 +10,7 @@ import pytest
 from mcusim.layers.recurrent import Recurrent
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layers import CONVERTERS
 from tests.compiled import run_compiled
 from tests.graphs import Builder
@@ -21,12 +22,38 @@ def _add(b: Builder, start: str) -> None:
     b.add("Add", b.conv(3, 1, start), b.conv(3, 3, start, padding="same"), start)
 
 
-def _merged(b: Builder, kind: str, shape: tuple[int, ...], *, first: bool = False) -> None:
-    """With a tensor of fewer axes, made from the input."""
-    b.add("GlobalAveragePooling2D", "input")
+def _merged(b: Builder, kind: str, axes: str, *, first: bool = False) -> None:
+    """With a tensor that has the axes marked with +, length 1 where there is a -, and lacks those before."""
+    start = b.last
+    shape = tuple(size if mark == "+" else 1 for size, mark in zip(start.shape[-len(axes) :], axes, strict=True))
+    b.add("GlobalAveragePooling2D")
     b.dense(int(np.prod(shape)))
     small = b.add("Reshape", target_shape=shape) if shape != b.last.shape else b.last.name
-    b.add(kind, *((small, "input") if first else ("input", small)))
+    b.add(kind, *((small, start.name) if first else (start.name, small)))
+
+
+def _pair(b: Builder, kind: str, count: int = 2) -> None:
+    """The input, and convolutions of it."""
+    start = b.last.name
+    b.add(kind, *(b.conv(3, 1, start) for _ in range(count - 1)), start)
+
+
+def _square(b: Builder) -> None:
+    b.add("Multiply", b.last.name, b.last.name)
+
+
+def _functions(b: Builder) -> None:
+    """Side by side, but for the exponential, which would leave the others no bits."""
+    start = b.last.name
+    names = [name for name in ACTIVATIONS if name not in ("linear", "softmax", "exponential", "swish", "hard_swish")]
+    for name in names:
+        b.add("Activation", start, activation=name)
+    b.add("Concatenate", *(layer.name for layer in b.layers[-len(names) :]))
+
+
+def _prelu(b: Builder, axes: str) -> None:
+    shape = [size if mark == "+" else 1 for size, mark in zip(b.last.shape, axes, strict=True)]
+    b.add("PReLU", arrays=(b.weights(*shape, fan_in=1),))
 
 
 def _concatenate(b: Builder, start: str) -> None:
@@ -95,6 +122,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Activation": ((4, 3), lambda b: b.add("Activation", activation="relu6")),
     "LeakyReLU": ((4, 3), lambda b: b.add("LeakyReLU", negative_slope=0.3)),
     "ELU": ((4, 3), lambda b: b.add("ELU", alpha=0.7)),
+    "Activation functions": ((4, 3), _functions),
     "ThresholdedReLU": ((4, 3), lambda b: b.add("ThresholdedReLU", theta=0.2)),
     "ReLU with a slope": ((4, 3), lambda b: b.add("ReLU", negative_slope=0.1, threshold=0.3, max_value=1.5)),
     "Dense with an activation": ((7,), lambda b: b.dense(5, activation="sigmoid")),
@@ -129,23 +157,21 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "Add": ((4, 3), lambda b: _add(b, b.last.name)),
     "Concatenate rows": ((4, 3, 2), lambda b: _concatenate_along(b, 1)),
     "Concatenate columns": ((4, 3, 2), lambda b: _concatenate_along(b, -2)),
-    "Add of channels": ((4, 5, 3), lambda b: _merged(b, "Add", (3,))),
-    "Add of many": ((4, 3), lambda b: b.add("Add", *[b.conv(3, 1, "input") for _ in range(17)])),
-    "Average": ((4, 3), lambda b: b.add("Average", b.conv(3, 1, "input"), b.conv(3, 1, "input"), "input")),
-    "Average of two": ((4, 3), lambda b: b.add("Average", b.conv(3, 1, "input"), "input")),
-    "Multiply": ((4, 3), lambda b: b.add("Multiply", b.conv(3, 1, "input"), "input")),
-    "Multiply with itself": ((4, 3), lambda b: b.add("Multiply", "input", "input", "input")),
-    "Multiply by channels": ((4, 5, 3), lambda b: _merged(b, "Multiply", (1, 1, 3))),
-    "Multiply by rows": ((4, 5, 3), lambda b: _merged(b, "Multiply", (4, 1, 1))),
-    "Multiply of two outer": ((4, 5, 3), lambda b: _merged(b, "Multiply", (4, 1, 3))),
-    "Subtract": ((4, 3), lambda b: b.add("Subtract", b.conv(3, 1, "input"), "input")),
-    "Subtract from channels": ((4, 5, 3), lambda b: _merged(b, "Subtract", (1, 5, 1), first=True)),
-    "Maximum": ((4, 3), lambda b: b.add("Maximum", b.conv(3, 1, "input"), "input", b.conv(3, 1, "input"))),
-    "Minimum": ((4, 3), lambda b: b.add("Minimum", b.conv(3, 1, "input"), "input")),
-    "Minimum of positions": ((4, 5, 3), lambda b: _merged(b, "Minimum", (4, 5, 1))),
-    "Minimum and ReLU": ((4, 3), lambda b: (b.add("Minimum", b.conv(3, 1, "input"), "input"), b.add("ReLU"))),
-    "PReLU": ((4, 3), lambda b: b.add("PReLU", arrays=(b.weights(4, 3, fan_in=1),))),
-    "PReLU of channels": ((4, 5, 3), lambda b: b.add("PReLU", arrays=(b.weights(1, 1, 3, fan_in=1),))),
+    "Add of channels": ((4, 5, 3), lambda b: _merged(b, "Add", "+")),
+    "Add of many": ((4, 3), lambda b: _pair(b, "Add", 18)),
+    "Average": ((4, 3), lambda b: _pair(b, "Average", 3)),
+    "Multiply": ((4, 3), lambda b: _pair(b, "Multiply")),
+    "Multiply with itself": ((4, 3), _square),
+    "Multiply by channels": ((4, 5, 3), lambda b: _merged(b, "Multiply", "--+")),
+    "Multiply by rows": ((4, 5, 3), lambda b: _merged(b, "Multiply", "+--")),
+    "Multiply by both": ((4, 5, 3), lambda b: _merged(b, "Multiply", "+-+")),
+    "Subtract": ((4, 3), lambda b: _pair(b, "Subtract")),
+    "Subtract from columns": ((4, 5, 3), lambda b: _merged(b, "Subtract", "-+-", first=True)),
+    "Maximum": ((4, 3), lambda b: _pair(b, "Maximum", 3)),
+    "Minimum": ((4, 3), lambda b: (_pair(b, "Minimum"), b.add("ReLU"))),
+    "Minimum of positions": ((4, 5, 3), lambda b: _merged(b, "Minimum", "++-")),
+    "PReLU": ((4, 3), lambda b: _prelu(b, "++")),
+    "PReLU of channels": ((4, 5, 3), lambda b: _prelu(b, "--+")),
     "Concatenate": ((4, 3), lambda b: _concatenate(b, b.last.name)),
 }
 

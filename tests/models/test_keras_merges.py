@@ -64,6 +64,30 @@ def test_operators() -> None:
     check(keras.Model(entry, ops.minimum(1.0 - entry, ops.tanh(other)) * ops.mean(entry, axis=1, keepdims=True)))
 
 
+def test_functions_as_operations() -> None:
+    entry = keras.Input((4, 3))
+    ops = keras.ops
+    named = [
+        ops.gelu(entry),
+        ops.gelu(entry, approximate=False),
+        keras.activations.gelu(entry),
+        keras.activations.mish(entry),
+    ]
+    named += [
+        ops.elu(entry, alpha=0.4),
+        ops.leaky_relu(entry, negative_slope=0.1),
+        ops.exp(entry),
+        ops.hard_tanh(entry),
+    ]
+    named += [ops.hard_sigmoid(entry), ops.hard_silu(entry), ops.selu(entry), ops.celu(entry), ops.softplus(entry)]
+    check(keras.Model(entry, L.Concatenate()(named)))
+
+
+@pytest.mark.parametrize("make", [L.LeakyReLU, lambda: L.Activation("tanh"), lambda: L.Dense(4, activation="gelu")])
+def test_a_function_over_time(make: Callable[[], Any]) -> None:
+    check(keras.Sequential([keras.Input((5, 3)), L.TimeDistributed(make())]))
+
+
 @pytest.mark.parametrize("shared", [None, [1], [2], [1, 2]])
 def test_prelu(shared: list[int] | None) -> None:
     model = keras.Sequential([keras.Input((4, 5, 3)), L.PReLU(shared_axes=shared)])

@@ -87,6 +87,8 @@ def _serialized(keras: KerasLayer, value: Mapping[str, Any]) -> Chosen:
         return chosen_activation(keras, config.get("activation"))
     if kind == "Softmax" and isinstance(config, Mapping) and config.get("axis", -1) == -1:
         return Softmax
+    if kind == "Gelu" and isinstance(config, Mapping):  # an operation; a layer cannot say it
+        return Function("gelu_tanh" if config.get("approximate") else "gelu")
     if kind in FUNCTION_LAYERS and isinstance(config, Mapping) and own:
         return FUNCTION_LAYERS[str(kind)](keras, config)
     raise _no_kernel(keras, kind if kind != "function" else config)

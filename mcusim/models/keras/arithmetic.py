@@ -145,9 +145,15 @@ def _softmax(operation: Operation) -> list[Step]:
 
 
 def _gelu(operation: Operation) -> list[Step]:
-    if operation.get(1, "approximate", default=operation.function == "Gelu"):
-        raise operation.wrong("approximates GELU by a hyperbolic tangent")
-    return _named("gelu")(operation)
+    approximate = bool(operation.get(1, "approximate", default=operation.function == "Gelu"))
+    function = {"class_name": "Gelu", "config": {"approximate": approximate}}
+    return [Step("Activation", {"activation": function}, (operation.x,))]
+
+
+def _celu(operation: Operation) -> list[Step]:
+    if operation.get(1, "alpha", default=1.0) != 1.0:
+        raise operation.wrong("has another alpha than 1")
+    return _named("celu")(operation)
 
 
 ARITHMETIC: Mapping[str, Make] = {
@@ -170,4 +176,8 @@ ARITHMETIC: Mapping[str, Make] = {
     "elu": _elu,
     "softmax": _softmax,
     "gelu": _gelu,
+    "celu": _celu,
+    "exp": _named("exponential"),
+    "hardtanh": _named("hard_tanh"),
+    "mish": _named("mish"),
 }
