@@ -10,6 +10,7 @@ typedef struct {
     int backwards;   /* begin with the last step */
     int sequence;    /* write the state of every step, not of the last alone */
     int reset_after; /* the reset gate scales the candidate's sum over states, and not the states */
+    int unsigned_input; /* has the input no sign? */
     NN_STATES
     NN_CONVERSION
 } nn_gru_t;
@@ -29,18 +30,18 @@ NN_KERNEL void NN_NAME(gru)(const number_t *restrict input, number_t *restrict o
         const number_t *x = input + (p.backwards ? p.steps - 1 - step : step) * p.features;
         for (int unit = 0; unit < p.units; unit++) {
             const int row = p.units + unit;
-            const nn_sum_t from_input = nn_input_sum(x, kernel + row * p.features, p.features, bias[row]);
+            const nn_sum_t from_input = nn_input_sum(x, kernel + row * p.features, p.features, p.unsigned_input, bias[row]);
             const nn_sum_t from_state = nn_state_sum(state, recurrent + row * p.units, p.units, recurrent_bias[row]);
             resets[unit] = nn_opened(nn_gate_sum(from_input, from_state, p), p);
             kept[unit] = nn_reset(resets[unit], state[unit]);
         }
         for (int unit = 0; unit < p.units; unit++) {
-            nn_sum_t from_input = nn_input_sum(x, kernel + unit * p.features, p.features, bias[unit]);
+            nn_sum_t from_input = nn_input_sum(x, kernel + unit * p.features, p.features, p.unsigned_input, bias[unit]);
             nn_sum_t from_state = nn_state_sum(state, recurrent + unit * p.units, p.units, recurrent_bias[unit]);
             const nn_state_t update = nn_opened(nn_gate_sum(from_input, from_state, p), p);
             const int row = 2 * p.units + unit;
             const nn_state_t *read = p.reset_after ? state : kept;
-            from_input = nn_input_sum(x, kernel + row * p.features, p.features, bias[row]);
+            from_input = nn_input_sum(x, kernel + row * p.features, p.features, p.unsigned_input, bias[row]);
             from_state = nn_state_sum(read, recurrent + row * p.units, p.units, recurrent_bias[row]);
             const nn_state_t sum = p.reset_after ? nn_reset_sum(from_input, resets[unit], from_state, p)
                                                  : nn_candidate_sum(from_input, from_state, p);

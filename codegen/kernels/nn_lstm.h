@@ -9,6 +9,7 @@ typedef struct {
     int steps, features, units;
     int backwards; /* begin with the last step */
     int sequence;  /* write the state of every step, not of the last alone */
+    int unsigned_input; /* has the input no sign? */
     NN_STATES
     NN_CELLS
     NN_CONVERSION
@@ -29,7 +30,7 @@ NN_KERNEL void NN_NAME(lstm)(const number_t *restrict input, number_t *restrict 
             nn_sum_t inputs[4], states[4];
             for (int gate = 0; gate < 4; gate++) {
                 const int row = gate * p.units + unit;
-                inputs[gate] = nn_input_sum(x, kernel + row * p.features, p.features, bias[row]);
+                inputs[gate] = nn_input_sum(x, kernel + row * p.features, p.features, p.unsigned_input, bias[row]);
                 states[gate] = nn_state_sum(state, recurrent + row * p.units, p.units, 0);
             }
             const nn_state_t enter = nn_opened(nn_gate_sum(inputs[0], states[0], p), p);

@@ -9,6 +9,7 @@ typedef struct {
     int steps, features, units;
     int backwards; /* begin with the last step */
     int sequence;  /* write the state of every step, not of the last alone */
+    int unsigned_input; /* has the input no sign? */
     NN_STATES
     NN_CONVERSION
 } nn_simple_rnn_t;
@@ -25,7 +26,7 @@ NN_KERNEL void NN_NAME(simple_rnn)(const number_t *restrict input, number_t *res
     for (int step = 0; step < p.steps; step++) {
         const number_t *x = input + (p.backwards ? p.steps - 1 - step : step) * p.features;
         for (int unit = 0; unit < p.units; unit++) {
-            const nn_sum_t from_input = nn_input_sum(x, kernel + unit * p.features, p.features, bias[unit]);
+            const nn_sum_t from_input = nn_input_sum(x, kernel + unit * p.features, p.features, p.unsigned_input, bias[unit]);
             const nn_sum_t from_state = nn_state_sum(state, recurrent + unit * p.units, p.units, 0);
             next[unit] = nn_activated(nn_candidate_sum(from_input, from_state, p), p);
         }

@@ -10,6 +10,7 @@ typedef struct {
     int window_height, window_width, stride_height, stride_width;
     int gap_height, gap_width; /* positions between two taps: dilation - 1 */
     int cut_top, cut_left;     /* rows and columns before the output begins */
+    int unsigned_input;        /* has the input no sign? */
     NN_FINISH
 } nn_transposed_convolution_t;
 
@@ -40,7 +41,7 @@ NN_KERNEL void NN_NAME(transposed_convolution)(const number_t *restrict input, n
                         }
                         const number_t *taps = input + (from_y * p.input_width + from_x) * p.input_channels;
                         for (int i = 0; i < p.input_channels; i++) {
-                            sum += (accumulator_t)weights[i] * taps[i];
+                            sum += (accumulator_t)weights[i] * nn_read(taps[i], p.unsigned_input);
                         }
                     }
                 }

@@ -134,10 +134,10 @@ static inline int64_t nn_reset_state(nn_state_t gate, int64_t state)
 
 /* Sums of products: exact in 32 bits, as mcusim proved. */
 static inline __attribute__((always_inline)) nn_sum_t nn_input_sum(const number_t *input, const number_t *weights,
-                                                                   int count, nn_sum_t sum)
+                                                                   int count, int unsigned_input, nn_sum_t sum)
 {
     for (int i = 0; i < count; i++) {
-        sum += (nn_sum_t)weights[i] * input[i];
+        sum += (nn_sum_t)weights[i] * nn_read(input[i], unsigned_input);
     }
     return sum;
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields
+from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.gru import GRU
 from mcusim.layers.lstm import LSTM
@@ -27,7 +27,9 @@ def _recurrent(kernel: str, states: int) -> Callable[[Recurrent, Inputs], LayerC
         biases = ("bias", "recurrent_bias") if isinstance(layer, GRU) else ("bias",)
         arguments = ("input", "output", "scratch", "kernel", "recurrent", *biases)
         scratch = STATE_BYTES[integers] * states * layer.units
-        return LayerCode((KernelCall(kernel, arguments, {**_fields(layer), **tables}),), constants, scratch)
+        return LayerCode(
+            (KernelCall(kernel, arguments, {**_fields(layer), **reading(inputs[0]), **tables}),), constants, scratch
+        )
 
     return code
 

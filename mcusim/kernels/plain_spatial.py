@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, gaps, one, weighted_sum, window_fields
+from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.layer_normalization import LayerNormalization
@@ -44,7 +44,7 @@ def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> Lay
     fields = window_fields(layer.input_shape, layer.shape, size, layer.strides, NO_PADDING)
     cut = {"cut_top": layer.cut[0], "cut_left": layer.cut[1]}
     fields |= {name: value for name, value in cut.items() if value}
-    return weighted_sum(layer, "transposed_convolution", {**fields, **gaps(layer.dilation)})
+    return weighted_sum(layer, "transposed_convolution", {**fields, **gaps(layer.dilation), **reading(inputs[0])})
 
 
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {

@@ -26,6 +26,7 @@ class Recurrent(Layer):
     """
 
     GATES: ClassVar[int]
+    READS_UNSIGNED = True
 
     steps: int
     kernel: Array

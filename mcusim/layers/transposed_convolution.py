@@ -25,6 +25,9 @@ class TransposedConvolution(WeightedSum):
     cut: Pair
     dilation: Pair = NO_DILATION
 
+    READS_UNSIGNED = True
+    WRITES_UNSIGNED = True
+
     @property
     def kind(self) -> str:
         return f"Conv{len(self.shape) - 1}DTranspose"

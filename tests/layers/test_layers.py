@@ -151,6 +151,12 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "GRU before": ((6, 3), lambda b: b.recurrent("GRU", 5, reset_after=False, return_sequences=True)),
     "GRU relu": ((5, 3), lambda b: b.recurrent("GRU", 4, activation="relu", recurrent_activation="hard_sigmoid")),
     "GRU relu before": ((5, 3), lambda b: b.recurrent("GRU", 4, activation="relu", reset_after=False)),
+    "LSTM unsigned": ((6, 3), lambda b: (b.conv(4, 2, activation="relu"), b.recurrent("LSTM", 3))),
+    "GRU unsigned": ((6, 3), lambda b: (b.conv(4, 2, activation="relu"), b.recurrent("GRU", 3))),
+    "Conv2DTranspose unsigned": (
+        (3, 4, 2),
+        lambda b: (b.conv(3, 2, activation="relu"), b.transposed(2, 3, activation="relu"), b.conv(2, 2)),
+    ),
     "SimpleRNN": ((6, 3), lambda b: b.recurrent("SimpleRNN", 5, return_sequences=True)),
     "SimpleRNN relu": ((6, 3), lambda b: b.recurrent("SimpleRNN", 5, activation="relu")),
     "Bidirectional": ((5, 3), lambda b: b.bidirectional("LSTM", 3, merge_mode="ave")),
