@@ -15,6 +15,40 @@ typedef struct {
     NN_CONVERSION
 } nn_lstm_t;
 
+/* Of one unit. */
+typedef struct {
+    nn_sum_t enter, forget, candidate, show;
+} nn_sums_t;
+
+/* The four gates side by side: each input is read once. */
+NN_KERNEL nn_sums_t nn_four_input_sums(const number_t *x, const number_t *weights, const nn_sum_t *bias, const nn_lstm_t p)
+{
+    const int gate = p.units * p.features; /* from the weights of one to those of the next */
+    nn_sums_t sums = {bias[0], bias[p.units], bias[2 * p.units], bias[3 * p.units]};
+    for (int i = 0; i < p.features; i++) {
+        const nn_sum_t factor = (nn_sum_t)nn_read(x[i], p.unsigned_input);
+        sums.enter += weights[i] * factor;
+        sums.forget += weights[gate + i] * factor;
+        sums.candidate += weights[2 * gate + i] * factor;
+        sums.show += weights[3 * gate + i] * factor;
+    }
+    return sums;
+}
+
+NN_KERNEL nn_sums_t nn_four_state_sums(const nn_state_t *state, const number_t *weights, const nn_lstm_t p)
+{
+    const int gate = p.units * p.units;
+    nn_sums_t sums = {0, 0, 0, 0};
+    for (int i = 0; i < p.units; i++) {
+        const nn_sum_t factor = state[i];
+        sums.enter += weights[i] * factor;
+        sums.forget += weights[gate + i] * factor;
+        sums.candidate += weights[2 * gate + i] * factor;
+        sums.show += weights[3 * gate + i] * factor;
+    }
+    return sums;
+}
+
 /* kernel: 4 gates x units x features, in the order input, forget, candidate, output; recurrent: 4 gates x units x units;
  * bias: 4 gates x units, at the scale of the sums over inputs; scratch: 3 x units states */
 NN_KERNEL void NN_NAME(lstm)(const number_t *restrict input, number_t *restrict output, void *scratch,
@@ -27,16 +61,12 @@ NN_KERNEL void NN_NAME(lstm)(const number_t *restrict input, number_t *restrict 
     for (int step = 0; step < p.steps; step++) {
         const number_t *x = input + (p.backwards ? p.steps - 1 - step : step) * p.features;
         for (int unit = 0; unit < p.units; unit++) {
-            nn_sum_t inputs[4], states[4];
-            for (int gate = 0; gate < 4; gate++) {
-                const int row = gate * p.units + unit;
-                inputs[gate] = nn_input_sum(x, kernel + row * p.features, p.features, p.unsigned_input, bias[row]);
-                states[gate] = nn_state_sum(state, recurrent + row * p.units, p.units, 0);
-            }
-            const nn_state_t enter = nn_opened(nn_gate_sum(inputs[0], states[0], p), p);
-            const nn_state_t forget = nn_opened(nn_gate_sum(inputs[1], states[1], p), p);
-            const nn_state_t candidate = nn_activated(nn_candidate_sum(inputs[2], states[2], p), p);
-            const nn_state_t show = nn_opened(nn_gate_sum(inputs[3], states[3], p), p);
+            const nn_sums_t inputs = nn_four_input_sums(x, kernel + unit * p.features, bias + unit, p);
+            const nn_sums_t states = nn_four_state_sums(state, recurrent + unit * p.units, p);
+            const nn_state_t enter = nn_opened(nn_gate_sum(inputs.enter, states.enter, p), p);
+            const nn_state_t forget = nn_opened(nn_gate_sum(inputs.forget, states.forget, p), p);
+            const nn_state_t candidate = nn_activated(nn_candidate_sum(inputs.candidate, states.candidate, p), p);
+            const nn_state_t show = nn_opened(nn_gate_sum(inputs.show, states.show, p), p);
             cell[unit] = nn_carried(forget, cell[unit], enter, candidate, p);
             next[unit] = nn_shown(show, nn_bounded(cell[unit], p), p);
         }
