@@ -183,7 +183,10 @@ def _refused(what: str, completed: Completed, toolchain: Toolchain, folder: Path
     lines = [line for line in completed.stderr.splitlines() if line.strip() and not line.startswith("collect2")]
     lines = lines or [f"no message, exit code {completed.returncode}"]
     first = next((line for line in lines if re.search("error|undefined reference|No space left", line)), lines[-1])
-    hint = full_disk_hint(folder) or "it is no fault of the model: please report it, with the model if you can"
+    no_room = "make room for temporary files, or name another folder in TMPDIR" if "No space left" in first else None
+    hint = (
+        full_disk_hint(folder) or no_room or "it is no fault of the model: please report it, with the model if you can"
+    )
     return BuildError(f"{what}: {first.strip()}", where=toolchain.version, hint=hint)
 
 

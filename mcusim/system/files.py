@@ -166,15 +166,18 @@ def _write_to(descriptor: int, data: bytes) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     """Written beside the file, then renamed."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    aside = Path(name)
     try:
-        with open(handle, "wb") as file:
-            file.write(data)
-        aside.chmod(0o666 & ~_umask())  # mkstemp made it private
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        aside = Path(name)
+        try:
+            with open(handle, "wb") as file:
+                file.write(data)
+            aside.chmod(0o666 & ~_umask())  # mkstemp made it private
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None  # the name that the user knows
 
 
 def _umask() -> int:

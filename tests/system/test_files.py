@@ -182,3 +182,13 @@ def test_an_open_stream_is_not_started_over(tmp_path: Path) -> None:
 def test_appending(written: Path) -> None:
     append_text(written, " more")
     assert written.read_text() == "text more"
+
+
+def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", ".x.part")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_text(tmp_path / "x", "text")
+    assert caught.value.filename == str(tmp_path / "x")

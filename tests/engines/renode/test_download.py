@@ -385,7 +385,9 @@ def test_a_renode_for_another_system(publish: Publish) -> None:
 def test_pip_is_asked_for_the_pinned_commit(pip: Pip) -> None:
     asked = pip()
     assert install_pyrenode3()
-    assert asked.read_text().removeprefix("-P ") == f"-m pip install --disable-pip-version-check --no-input {PYRENODE}\n"
+    assert (
+        asked.read_text().removeprefix("-P ") == f"-m pip install --disable-pip-version-check --no-input {PYRENODE}\n"
+    )
     assert install_pyrenode3(force=True) and "--force-reinstall" in asked.read_text()
 
 
