@@ -33,13 +33,13 @@ from mcusim.commands.run import build, evaluate, run, train
 from mcusim.commands.schema import schema
 from mcusim.commands.session import Session
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
-from mcusim.system.names import printable
+from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
 OF_MODELS = (init, run, train, generate, build, evaluate, profile, export, report)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 INTERRUPTED, BROKEN_PIPE = 130, 141
-MOST_TOLD, LONGEST_TOLD = 25, 2000  # errors at once, letters of a line
+MOST_TOLD = 25  # errors at once
 
 
 class _Commands(click.Group):
@@ -127,17 +127,10 @@ def _complain(error: McusimError, session: Session | None = None) -> int:
     for one in told[:MOST_TOLD]:
         for label, text in (("error", one.what), ("  in", one.where), ("  hint", one.hint)):
             if text:
-                streams.say(f"{label}: {_shortened(text)}", error=True)
+                streams.say(f"{label}: {shortened(text)}", error=True)
     if len(told) > MOST_TOLD:
         streams.say(f"and {len(told) - MOST_TOLD} more", error=True)
     return error.exit_code
-
-
-def _shortened(text: str) -> str:
-    """A name of a million letters is not read by anybody."""
-    if len(text) <= LONGEST_TOLD:
-        return text
-    return f"{text[: LONGEST_TOLD // 2]} [..] {text[-LONGEST_TOLD // 2 :]}"
 
 
 def _usage_error(error: click.UsageError) -> ConfigurationError:

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import NAMES, error_lines, failures, remarks, summary, table
-from mcusim.system.names import printable
+from mcusim.system.names import printable, shortened
 
 NARROW_NAME = 16  # a model's name may wrap to this width
 GAP = 2  # between columns
+LONGEST_CELL = 200
 NARROWEST = 10  # of a terminal that may tell any width
 HYPHENATED = {"mismatches": "mis-\nmatches", "instructions": "instruc-\ntions", "accuracy %": "accu-\nracy %"}
 
@@ -24,7 +25,7 @@ def show(report: Report, console: Console) -> None:
     headings, rows = table(report)
     console.print(Text(f"{printable(report.experiment)}: {summary(report)}", style="bold"))
     styles = [_style(report, run) for run in report.runs]
-    cells = [[printable(cell) for cell in row] for row in rows]
+    cells = [[printable(shortened(cell, LONGEST_CELL)) for cell in row] for row in rows]
     widths = _widths(headings, cells)
     if rows and min(widths[0], NARROW_NAME) + sum(widths[1:]) + GAP * (len(widths) - 1) <= console.width:
         _print_grid(console, headings, cells, widths, styles)
@@ -109,7 +110,7 @@ def _print_list(console: Console, headings: Sequence[str], row: Sequence[str], s
 
 def _line(console: Console, text: str, style: str) -> None:
     indent = " " * (len(text) - len(text.lstrip()))
-    shown = indent + printable(text)
+    shown = indent + printable(shortened(text))
     if cell_len(shown) <= console.width:
         console.out(shown, style=style or None, highlight=False)
     else:

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 LONGEST_FILE_NAME = 60
+LONGEST_SHOWN = 2000  # letters of a line or a cell
 
 
 def printable(text: str) -> str:
@@ -16,6 +17,11 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in line
     )
+
+
+def shortened(text: str, most: int = LONGEST_SHOWN) -> str:
+    """A name of a million letters is not read by anybody: its beginning and its end."""
+    return text if len(text) <= most else f"{text[: most // 2]} [..] {text[-most // 2 :]}"
 
 
 def file_name(text: str) -> str:

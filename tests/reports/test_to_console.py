@@ -105,3 +105,8 @@ def test_an_error_of_several_runs_is_told_once() -> None:
 
 def test_an_unfinished_report_says_so() -> None:
     assert "not complete" in shown(empty_report())
+
+
+def test_a_name_of_a_million_letters_is_cut() -> None:
+    run = dataclasses.replace(good_run(), model="a" * 1_000_000, notes=("b" * 1_000_000,))
+    assert len(shown(dataclasses.replace(full_report(), runs=(run,), checks=()))) < 6000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcusim.system.names import file_name, printable
+from mcusim.system.names import file_name, printable, shortened
 
 HOSTILE = [
     "",
@@ -52,3 +52,7 @@ def test_printable_is_one_harmless_line(text: str) -> None:
 def test_printable_keeps_what_people_write() -> None:
     assert printable("naïve\n  Größe") == "naïve Größe"
     assert "\x1b" not in printable("\x1b]0;title\x07")
+
+
+def test_what_nobody_reads_is_cut() -> None:
+    assert shortened("short") == "short" and shortened("ab" * 5000, 10) == "ababa [..] babab"
