@@ -243,7 +243,9 @@ def test_several_inputs_and_outputs_are_exported(several: Path, tmp_path: Path) 
     told = json.loads((folder / "case.json").read_text())
     answers = list(struct.iter_unpack(told["answer"], (folder / "expected.bin").read_bytes()))
     assert {len(answer) for answer in answers} == {3 + 5} and len(answers) == 20
-    assert told["number"] == "int16" and told["answer"] == "<3h5h"
+    assert told["number"] == "int16" and told["answer"] == "<5h3h", (
+        "outputs of a dict in the order of their sorted names"
+    )
     decided = np.array([answer[: told["outputs"]] for answer in answers]).argmax(axis=1)
     assert decided[told["console"]["samples"]].tolist() == told["console"]["classes"]
 

@@ -71,7 +71,8 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
     try:
         made = tempfile.TemporaryDirectory(prefix="mcusim-proof-", ignore_cleanup_errors=True)
         folder, wanted = Path(stack.enter_context(made)), list(source.origins.values())
-        write_request(folder, model_format.NAME, path.absolute(), list(fields_of(x).values()), wanted)
+        given = list(fields_of(source.as_read.encode(x)).values())  # in the order of the model's inputs
+        write_request(folder, model_format.NAME, path.absolute(), given, wanted)
     except OSError as error:
         reason = f"cannot write samples for {against}: {error.strerror or error}"
         return lambda: Proved(reason=reason)

@@ -29,7 +29,7 @@ class Trace:
         chosen = np.arange(count) * len(samples) // max(count, 1)
         self._graph = graph
         self._columns = dict(
-            zip((layer.name for layer in graph.inputs), fields_of(samples[chosen]).values(), strict=True)
+            zip((layer.name for layer in graph.inputs), fields_of(graph.encode(samples[chosen])).values(), strict=True)
         )
         self._real: dict[str, Array] = {}
         self._stored: dict[str, Array] = {}

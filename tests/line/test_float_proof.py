@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcusim.graph import Graph
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.input import Input
 from mcusim.line import float_proof
 from mcusim.line.float_proof import Proved, samples_of, start_proof
 from mcusim.line.optimize import optimize
@@ -26,6 +29,7 @@ from mcusim.pipeline import run
 from mcusim.reports.report import FloatProof
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
+from mcusim.system.records import records_of
 from tests.graphs import Builder
 from tests.lines import FakeStages, experiment
 from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)
@@ -213,6 +217,23 @@ def test_its_process_ends_with_the_run(framework: Framework, tmp_path: Path, mon
         monkeypatch.setattr(float_proof, "WAIT_S", 0.1)
         join = start_proof(tmp_path / "model.fake", framework.source, np.ones((2, 6, 6, 2), np.float32), stack)
         assert "no answer within" in (join().reason or "") and started[1].poll() is not None
+
+
+def test_inputs_are_told_in_the_order_of_the_model(
+    framework: Framework, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the samples is the order of the names in a data file."""
+    first, second = (Input(name=name, inputs=(), shape=(3,)) for name in ("z", "a"))
+    joined = Concatenate(name="both", inputs=("z", "a"), shape=(6,))
+    graph = Graph((first, second, joined))
+    framework.source = Source(graph)
+    x = records_of({"a": np.full((2, 3), 1, np.float32), "z": np.full((2, 3), 2, np.float32)})
+
+    def values(self: Framework, path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
+        return Values([np.concatenate(samples, axis=1)])
+
+    monkeypatch.setattr(Framework, "values", values)
+    assert prove(framework, tmp_path, stack, x).proof == FloatProof("fake 1.0", 2, 0.0)
 
 
 def test_outputs_are_counted(framework: Framework, tmp_path: Path, stack: ExitStack) -> None:
