@@ -65,6 +65,9 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
     if engine is not None:
         with Place("engine").located():
             check_engines(engine)
+    for board in choices.get("boards", ()):  # also where the engine needs none: a misspelt one is no wish
+        if not board.endswith(".toml") and "/" not in board and board not in board_names():
+            raise ConfigurationError(f"unknown board {board!r}", where="--board", hint=board_hint(board))
     return read_experiment(path).with_options(**choices)
 
 

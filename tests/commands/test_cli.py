@@ -156,6 +156,7 @@ def test_engines_that_need_no_installation(monkeypatch: pytest.MonkeyPatch, caps
             "",
             "nucleo_l452re_p",
         ),
+        (["run", "test.toml", "--board", "nucleo"], "unknown board 'nucleo'", "--board", "nucleo_l452re_p"),
         (["run", "none.toml"], "cannot read 'none.toml'", "none.toml", "check the path"),
         (["run", "a.keras"], "'a.keras' is a model, not an experiment", "", "mcusim generate a.keras"),
         (["report", "none.json"], "cannot read 'none.json'", "none.json", "mcusim run"),
