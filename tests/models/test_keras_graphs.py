@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcusim.models import read_model
-from mcusim.models.keras.layers import CONVERTERS
 from mcusim.models.source import Source
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
@@ -123,7 +122,7 @@ def frozen_and_called_in_inference() -> Any:
 def a_shared_layer() -> Any:
     i, shared, act = keras.Input((6,)), L.Dense(6), L.ReLU()
     x = shared(act(shared(i)))
-    return keras.Model(i, [L.Add()([act(x), shared(x)]), x])
+    return keras.Model(i, [L.Subtract()([act(x), shared(x)]), x])
 
 
 def named_ends() -> Any:
@@ -237,14 +236,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-NEEDS = {"x - y": "Subtract", "x * y": "Multiply", "x * x": "Multiply", "square": "Multiply"}
-NEEDS |= {"maximum": "Maximum", "minimum": "Minimum"}
-
-
 @pytest.mark.parametrize("name", OPERATORS)
 def test_an_operator_equals_keras(name: str) -> None:
-    if NEEDS.get(name, "Add") not in CONVERTERS:
-        pytest.skip(f"{NEEDS[name]} has no kernel yet")
     i, j = keras.Input((6, 3)), keras.Input((6, 3))
     x, y = L.Conv1D(3, 3, padding="same")(i), L.Dense(3)(j)
     check_equal(keras.Model([i, j], L.Dense(2)(L.Flatten()(OPERATORS[name](x, y)))))
@@ -255,7 +248,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "along the batch": lambda x: ops.mean(x, axis=0),
     "another batch": lambda x: ops.reshape(x, (-1, 9)),
     "divides by a tensor": lambda x: 1.0 / x,
-    "approximates": ops.gelu,
+    "Erf": ops.erf,
     "casts to int32": lambda x: ops.cast(x, "int32"),
     "every other": lambda x: x[:, ::2],
 }
@@ -334,7 +327,7 @@ def _shared(drawn: Drawn, x: Any, depth: int) -> Any:
 def _operator(drawn: Drawn, x: Any, depth: int) -> Any:
     y, c = drawn.like(x), drawn.draw(st.sampled_from([0.5, -1.5, 2]))
     choices = [lambda: x + y, lambda: x * c, lambda: c - x, lambda: x / c, lambda: ops.relu(x), lambda: ops.tanh(x)]
-    choices += [lambda: ops.maximum(x, c), *([lambda: x - y, lambda: x * y] if "Multiply" in CONVERTERS else [])]
+    choices += [lambda: ops.maximum(x, c), lambda: x - y, lambda: x * y, lambda: ops.maximum(x, y)]
     choices.append(lambda: ops.concatenate([x, y, x], axis=-1))
     return drawn.draw(st.sampled_from(choices))()
 
@@ -387,7 +380,7 @@ def models(draw: st.DrawFn) -> tuple[Any, str]:
 
 
 @given(models(), st.integers(0, 9))
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_random_graphs_equal_keras(drawn: tuple[Any, str], seed: int) -> None:
     model, how = drawn
     try:

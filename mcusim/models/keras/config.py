@@ -22,7 +22,7 @@ WITHOUT_EFFECT = (
         "sparse",
     ),
     *("ragged", "optional", "seed", "implementation", "unroll", "use_cudnn", "unit_forget_bias", "input_length"),
-    *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha"),
+    *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha", "zero_output_for_mask"),
 )
 ENDINGS = ("_initializer", "_regularizer", "_constraint")
 DEFAULTS = (("data_format", "channels_last"), ("groups", 1))  # Keras 2 writes groups where there are none
