@@ -9,7 +9,7 @@ from mcusim.graph import Layer
 from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.keras.config import Config
 from mcusim.models.keras.layer import KerasLayer
-from mcusim.models.keras.layers import CONVERTERS
+from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.variables import check_weights
 
 LARGEST_TENSOR_ELEMENTS = 2**24
@@ -50,7 +50,8 @@ def _configs(config: Mapping[str, object]) -> Iterator[Config]:
     if isinstance(config, Config):
         yield config
         inner = config.peek("layer")
-        yield from _configs(inner["config"]) if isinstance(inner, Mapping) and "config" in inner else ()
+        if isinstance(inner, Mapping) and inner.get("class_name") not in IDENTITIES:
+            yield from _configs(inner.get("config", {}))
 
 
 def _check_settings(keras: KerasLayer, configs: list[Config]) -> None:
