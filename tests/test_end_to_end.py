@@ -258,3 +258,19 @@ def test_the_library_of_several_inputs(several: Path, tmp_path: Path, capsys: py
     np.savez(tmp_path / "other.npz", x_train=np.zeros((3, 16, 2), np.float32))
     assert cli.execute(["generate", model, "--calibration", str(tmp_path / "other.npz"), *choice]) == 3
     assert "x_train_image" in " ".join(capsys.readouterr().err.split())
+
+
+def test_explaining_ranks_layers_and_runs_nothing(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(out / "models", tmp_path / "models")
+    choice = ["--explain", "--samples", "50", "--out", str(tmp_path)]
+    assert cli.execute(["evaluate", DIGITS, *choice]) == 0
+    told = json.loads((tmp_path / "explain.json").read_text())
+    assert list(told["cases"]) == ["cnn, int16", "cnn, int8"] and not (tmp_path / "report.json").exists()
+    for rows in told["cases"].values():
+        assert [row["share"] for row in rows] == sorted((row["share"] for row in rows), reverse=True)
+        assert {row["name"] for row in rows} > {"conv1", "conv2", "logits"}
+    shown = capsys.readouterr().out
+    assert "cnn, int8: share of the error" in shown and max(map(len, shown.splitlines())) < 120
+    assert cli.execute(["evaluate", DIGITS, "--data-type", "float32", *choice]) == 2

@@ -50,7 +50,6 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restri
 {
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;
     const int taps = p.window_height * p.window_width * channels;
-    int index = 0;
     for (int y = 0; y < p.output_height; y++) {
         const nn_range_t rows =
             nn_dilated_range(y * p.stride_height - p.padding_top, p.window_height, p.gap_height + 1, p.input_height);
@@ -61,7 +60,7 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restri
                 const accumulator_t sum =
                     NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],
                                              rows, columns, channels, p);
-                nn_store(output, index++, nn_finish(sum, filter, p), p.storage);
+                output = nn_store(output, nn_finish(sum, filter, p), p.storage);
             }
         }
     }

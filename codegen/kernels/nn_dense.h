@@ -20,7 +20,7 @@ NN_KERNEL void NN_NAME(dense)(const number_t *restrict input, void *restrict out
         for (int i = 0; i < p.inputs; i++) {
             sum += (accumulator_t)weights[i] * nn_read(input[i], p.unsigned_input);
         }
-        nn_store(output, unit, nn_finish(sum, unit, p), p.storage);
+        output = nn_store(output, nn_finish(sum, unit, p), p.storage);
     }
 }
 

@@ -109,18 +109,21 @@ static inline long_number_t nn_read(number_t x, int is_unsigned)
 #endif
 }
 
-/* The number `x`, saturated, at its place in an array of such storage. */
-static inline void nn_store(void *output, int index, long_number_t x, nn_storage_t storage)
+/* Stores the number `x`, which is saturated; -> where the next one goes. */
+static inline void *nn_store(void *output, long_number_t x, nn_storage_t storage)
 {
 #if NN_NUMBER_BITS != 0
     if (storage == NN_WIDE) {
-        ((int16_t *)output)[index] = (int16_t)x;
-        return;
+        int16_t *const wide = (int16_t *)output;
+        *wide = (int16_t)x;
+        return wide + 1;
     }
 #else
     (void)storage;
 #endif
-    ((number_t *)output)[index] = (number_t)x;
+    number_t *const same = (number_t *)output;
+    *same = (number_t)x;
+    return same + 1;
 }
 
 static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, long_number_t ceiling)

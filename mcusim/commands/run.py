@@ -12,13 +12,17 @@ from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.reports import FORMATS, render
-from mcusim.system.files import append_text
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.files import append_text, write_text
+from mcusim.system.names import printable
 
 if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 
 LARGEST_SUMMARY_BYTES = 1_000_000
+
+EXPLAINED_SAMPLES = 200
 
 
 @click.command()
@@ -36,13 +40,15 @@ def run(session: Session, /, **choices: Any) -> int:
 
 @click.command()
 @options.run_options
+@click.option("--explain", is_flag=True, help="Run nothing: rank layers by their share of the quantization's error.")
 @click.pass_obj
-def evaluate(session: Session, /, **choices: Any) -> int:
+def evaluate(session: Session, /, explain: bool, **choices: Any) -> int:
     """As run, without training.
 
-    Takes the models that `mcusim train` has trained into the same --out.
+    Takes the models that `mcusim train` has trained into the same --out. With --explain it tells where quantization
+    loses most, in a table and in explain.json of --out.
     """
-    return _run(session, may_train=False, **choices)
+    return _explain(session, **choices) if explain else _run(session, may_train=False, **choices)
 
 
 @click.command()
@@ -90,6 +96,37 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
         arena = f", arena {firmware.arena_bytes:,} bytes" if firmware.arena_bytes is not None else ""
         say(f"{case.label}: {size}{arena}")
         say(f"  {firmware.elf}")
+
+
+def _explain(session: Session, experiment: Path, out: Path | None, **choices: Any) -> int:
+    from mcusim.commands.terminal import Terminal
+    from mcusim.line.case import Bench, Setting, explained
+    from mcusim.line.explain import to_json
+    from mcusim.line.preflight import check_out
+
+    for name in (*FORMATS, "jobs"):
+        choices.pop(name)
+    choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
+    chosen, out = options.open_experiment(experiment, session, out, **choices)
+    check_out(out)
+    setting, bench, cases = Setting(chosen, out, may_train=False), Bench(Terminal(session)), {}
+    for case in chosen.cases():
+        label = f"{case.model.name}, {case.quantization.label}"
+        if label not in cases and case.quantization.data_type != "float32":
+            cases[label] = explained(setting, case, bench)
+            session.close()
+            say(f"{printable(label)}: share of the error; signal to noise in dB, of the outputs with this layer alone")
+            say("quantized, and behind the layer with all before it")
+            say("  share  alone  behind  layer")
+            for row in cases[label]:
+                alone, behind = ("-" if db is None else f"{db:.1f}" for db in (row.alone_db, row.so_far_db))
+                say(f" {row.share:6.1%} {alone:>6}  {behind:>6}  {printable(row.name)}: {row.kind}, {row.numbers}")
+    if not cases:
+        hint = "add an integer type: [[quantization]] data_type = 'int8', or --data-type int8"
+        raise ConfigurationError("float32 is not quantized: there is nothing to explain", hint=hint)
+    write_text(out / "explain.json", to_json(cases))
+    say(f"explanation: {out / 'explain.json'}")
+    return 0
 
 
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:

@@ -45,6 +45,6 @@ def _reason(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> s
     own = layer.arithmetic
     unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in (*inputs, layer))
     wide = own is not None and layer.numbers is not None and own.bits != layer.numbers.bits
-    if (unsigned or wide) and not kernel.ANY_STORAGE:
+    if (unsigned or wide) and not getattr(kernel, "ANY_STORAGE", False):
         return "its numbers have a sign, and one width"
     return kernel.fits(layer, inputs, core)

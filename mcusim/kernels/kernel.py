@@ -13,12 +13,12 @@ Inputs = tuple[Layer, ...]  # what a layer reads
 class Kernel(Protocol):
     """A module with these names. The cheapest that fits a layer runs, unless the experiment says otherwise.
 
+    One with `ANY_STORAGE = True` takes inputs without a sign, and stores as any nn_storage_t; others get none of these.
     What its code includes of codegen/ goes into the library by itself.
     """
 
     NAME: str
     SUMMARY: str
-    ANY_STORAGE: bool  # does it take inputs without a sign, and store as any nn_storage_t?
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""

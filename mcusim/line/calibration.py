@@ -26,7 +26,7 @@ def without_outliers(graph: Graph, samples: Array) -> tuple[Array, list[str]]:
     if len(samples) < FEWEST_FOR_OUTLIERS:
         return samples, []
     allowed, kept, notes = max(1, len(samples) // SAMPLES_PER_OUTLIER), np.ones(len(samples), bool), []
-    for layer, column in zip(graph.inputs, fields_of(samples).values(), strict=False):
+    for name, column in fields_of(samples).items():
         peaks = np.abs(np.asarray(column, np.float64)).reshape(len(column), -1).max(axis=1, initial=0.0)
         usual = np.sort(peaks)[::-1][allowed]
         far = peaks > OUTLIER_FACTOR * usual
@@ -34,7 +34,7 @@ def without_outliers(graph: Graph, samples: Array) -> tuple[Array, list[str]]:
             kept &= ~far
             notes.append(
                 f"{far.sum()} of {len(samples)} calibration samples choose no scales: they reach {peaks.max():.3g} in "
-                f"{layer.name!r}, all others at most {usual:.3g}"
+                f"{(name or graph.inputs[0].name)!r}, all others at most {usual:.3g}"
             )
     return samples[kept], notes
 

@@ -23,6 +23,7 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.line.build import Firmware
+from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
 from mcusim.line.front import Generated, generate
@@ -296,6 +297,13 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     _, board = place_of(case, bench)
     core = board.chip.core if board else None
     return bench.once.do(("c", case.model.name, case.repeat, case.quantization, core), make)
+
+
+def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
+    """Where the quantization of a case loses what, on the test samples."""
+    model = ready_model(setting, case, bench)
+    bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
+    return explain(model.origin.source.graph, model.generated.graph, model.origin.x)
 
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:

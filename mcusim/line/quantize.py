@@ -67,14 +67,16 @@ def quantize(
         seen = {name: replace(values, octaves=None) for name, values in seen.items()}
     seen = _with_storage(graph, seen, schemes, output)
     fits = weights == "fitted" and rounding == "nearest" and any(own.stores_unsigned for own in schemes.values())
-    quantized = _quantized(graph, schemes, seen, Trace(graph, usual) if fits else None)
+    trace = Trace(graph, usual) if fits else None
+    quantized = _quantized(graph, schemes, seen, trace)
+    notes += [*saturation_notes(quantized, seen), *lost_bits_notes(quantized), *(trace.notes() if trace else ())]
     return replace(
         graph,
         layers=quantized,
         data_type=data_type,
         scheme=str(chosen),
         rounding=rounding,
-        notes=(*graph.notes, *notes, *saturation_notes(quantized, seen), *lost_bits_notes(quantized)),
+        notes=(*graph.notes, *notes),
     )
 
 

@@ -17,6 +17,7 @@ from mcusim.system.records import fields_of
 
 MEMORY_BYTES = 2**27
 FEWEST_SAMPLES, MOST_SAMPLES = 16, 1000
+MUCH_NOISE = 0.01  # of the signal: 20 dB
 MOST_POSITIONS = 20_000  # of a window, from all samples
 
 
@@ -24,13 +25,11 @@ class Trace:
     """Of `graph` and real `samples`, of which as many are taken as memory allows."""
 
     def __init__(self, graph: Graph, samples: Array) -> None:
-        elements = sum(layer.elements for layer in graph)
-        count = min(max(MEMORY_BYTES // (8 * elements), FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
-        chosen = np.arange(count) * len(samples) // max(count, 1)
+        columns = fields_of(graph.encode(samples_within_memory(graph, samples))).values()
         self._graph = graph
-        self._columns = dict(
-            zip((layer.name for layer in graph.inputs), fields_of(graph.encode(samples[chosen])).values(), strict=True)
-        )
+        self._columns = dict(zip((layer.name for layer in graph.inputs), columns, strict=True))
+        self._noise: dict[str, float] = {}
+        self._added: dict[str, float] = {}
         self._real: dict[str, Array] = {}
         self._stored: dict[str, Array] = {}
 
@@ -46,7 +45,7 @@ class Trace:
         """Quantized layers that will be read: those are new that convert another."""
         for layer in inputs:
             if layer.name not in self._stored:
-                self._stored[layer.name] = _run(layer, [self._stored[name] for name in layer.inputs])
+                self._stored[layer.name] = run_layer(layer, [self._stored[name] for name in layer.inputs])
 
     def follow(self, layer: Layer, made: Layer) -> None:
         """`layer` has become `made`: run both."""
@@ -55,9 +54,29 @@ class Trace:
             assert made.numbers is not None
             self._stored[made.name] = made.numbers.encode(self._real[layer.name])
         else:
-            self._real[layer.name] = _run(layer, [self._real[name] for name in layer.inputs])
-            self._stored[made.name] = _run(made, [self._stored[name] for name in made.inputs])
+            self._real[layer.name] = run_layer(layer, [self._real[name] for name in layer.inputs])
+            self._stored[made.name] = run_layer(made, [self._stored[name] for name in made.inputs])
+        self._noise[layer.name] = self._noise_of(layer, made)
         self._forget(layer)
+
+    def notes(self) -> list[str]:
+        """Of a layer that makes most of the noise, where that is much."""
+        total = sum(self._added.values())
+        worst = max(self._added, key=lambda name: self._added[name])
+        if max(self._noise[end.name] for end in self._graph.ends) < MUCH_NOISE or self._added[worst] <= total / 2:
+            return []
+        share = self._added[worst] / total
+        return [f"{worst!r} makes {share:.0%} of the noise of quantization: see `mcusim evaluate --explain`"]
+
+    def _noise_of(self, layer: Layer, made: Layer) -> float:
+        """Behind a layer; what it adds to that of its inputs is kept."""
+        real, numbers = self._real[layer.name].astype(np.float64), made.numbers
+        assert numbers is not None
+        signal = float(np.mean(real**2))
+        found = float(np.mean((numbers.decode(self._stored[made.name]) - real) ** 2)) / signal if signal else 0.0
+        before = max((self._noise[name] for name in layer.inputs), default=0.0)
+        self._added[layer.name] = max(found - before, 0.0)
+        return found
 
     def _forget(self, layer: Layer) -> None:
         """What nobody reads any more."""
@@ -67,7 +86,15 @@ class Trace:
             del self._real[name], self._stored[name]
 
 
-def _run(layer: Layer, inputs: list[Array]) -> Array:
+def samples_within_memory(graph: Graph, samples: Array) -> Array:
+    """From all over them, as many as the values of all layers have room for."""
+    elements = sum(layer.elements for layer in graph)
+    count = min(max(MEMORY_BYTES // (8 * elements), FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
+    return np.asarray(samples[np.arange(count) * len(samples) // max(count, 1)])
+
+
+def run_layer(layer: Layer, inputs: list[Array]) -> Array:
+    """Its output for many samples, few at a time."""
     size = max(1, CHUNK_BYTES // max(layer.run_bytes, 1))
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [layer.run(*(x[start : start + size] for x in inputs)) for start in range(0, len(inputs[0]), size)]

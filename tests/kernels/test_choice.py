@@ -21,6 +21,7 @@ class Half:
 
     NAME = "half"
     SUMMARY = "a stand-in"
+    ANY_STORAGE = True
     SCRATCH_BYTES = 10
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:

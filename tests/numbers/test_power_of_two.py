@@ -49,8 +49,9 @@ def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int,
         for (int shift = 0; shift < 32; shift++) {{
             const finish_t all[] = {{{{shift, NN_LINEAR, 0, {storage}}}, {{shift, NN_RELU, 0, {storage}}},
                                      {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}, {storage}}}}};
+            void *next = stored;
             for (int i = 0; i < 3; i++) {{
-                nn_store(stored, i, nn_finish(sum, 0, all[i]), {storage});
+                next = nn_store(next, nn_finish(sum, 0, all[i]), {storage});
             }}
             fwrite(stored, {fmt.dtype.itemsize}, 3, stdout);
         }}

@@ -20,7 +20,7 @@ NN_KERNEL void NN_NAME(dense_countdown)(const number_t *restrict input, void *re
         for (int i = p.inputs; i-- > 0;) {
             sum += (accumulator_t)kernel[unit * p.inputs + i] * nn_read(input[i], p.unsigned_input);
         }
-        nn_store(output, unit, nn_finish(sum, unit, p), p.storage);
+        output = nn_store(output, nn_finish(sum, unit, p), p.storage);
     }
 }
 

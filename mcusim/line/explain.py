@@ -1,0 +1,108 @@
+"""Graph + quantized Graph + samples -> where the error comes from: each layer's share, and signal to noise behind it.
+
+A layer's own error is what its integers make of its real inputs, rounded, beyond what it makes of these in float32. It
+is added to the float model's value and followed to the outputs: so each layer is quantized alone, all others are not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from mcusim.graph import Graph, Layer
+from mcusim.line.trace import run_layer, samples_within_memory
+from mcusim.numbers.numbers import Numbers
+from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of
+
+FORMAT = 1  # of explain.json, which may gain keys
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """`share` of the noise that all layers, each quantized alone, make at the outputs.
+
+    `alone_db`: signal to noise at the outputs with only this layer quantized; `so_far_db`: behind this layer with it
+    and all before it quantized. None where there is no noise, or no signal.
+    """
+
+    name: str
+    kind: str
+    numbers: str
+    share: float
+    alone_db: float | None
+    so_far_db: float | None
+
+
+def explain(real: Graph, quantized: Graph, x: Array) -> tuple[LayerNoise, ...]:
+    """Layers by their share, the largest first. `x`: real samples, of which as many are taken as memory allows."""
+    x = samples_within_memory(real, x)
+    values, stored = _values(real, x), _values(quantized, x)
+    alone = {layer.name: _alone(real, quantized, layer, values) for layer in real}
+    total = sum(alone.values())
+    rows = [
+        LayerNoise(
+            layer.name,
+            layer.kind,
+            str(layer.numbers),
+            alone[layer.name] / total if total else 0.0,
+            decibels(alone[layer.name]),
+            decibels(noise(values[layer.name], _decoded(layer.numbers, stored[layer.name]))),
+        )
+        for layer in (quantized[name] for name in alone)
+    ]
+    return tuple(sorted(rows, key=lambda row: -row.share))
+
+
+def noise(real: Array, other: Array) -> float:
+    """Mean squared difference as a share of the mean square of `real`; 0 where that is 0."""
+    signal = float(np.mean(np.square(real, dtype=np.float64)))
+    return float(np.mean(np.square(real.astype(np.float64) - other))) / signal if signal else 0.0
+
+
+def decibels(share: float) -> float | None:
+    return -10 * math.log10(share) if 0 < share < math.inf else None
+
+
+def _values(graph: Graph, x: Array) -> dict[str, Array]:
+    """Of all layers."""
+    columns = fields_of(graph.encode(x)).values()
+    values = dict(zip((layer.name for layer in graph.inputs), columns, strict=True))
+    for layer in graph:
+        if not layer.INPUT:
+            values[layer.name] = run_layer(layer, [values[name] for name in layer.inputs])
+    return values
+
+
+def _alone(real: Graph, quantized: Graph, layer: Layer, values: Mapping[str, Array]) -> float:
+    """Noise at the outputs, summed up, with only this layer quantized."""
+    changed = {layer.name: values[layer.name] + _own_error(layer, quantized, values)}
+    for later in real.layers[real.layers.index(layer) + 1 :]:
+        if any(name in changed for name in later.inputs):
+            changed[later.name] = run_layer(later, [changed.get(name, values[name]) for name in later.inputs])
+    return sum(noise(values[end.name], changed[end.name]) for end in real.ends if end.name in changed)
+
+
+def _own_error(layer: Layer, quantized: Graph, values: Mapping[str, Array]) -> Array:
+    made = quantized[layer.name]
+    if layer.INPUT:
+        assert made.numbers is not None
+        return _decoded(made.numbers, made.numbers.encode(values[layer.name])) - values[layer.name]
+    numbers = [quantized[name].numbers for name in made.inputs]
+    rounded = [own.encode(values[name]) for own, name in zip(numbers, layer.inputs, strict=True) if own]
+    decoded = [_decoded(own, q) for own, q in zip(numbers, rounded, strict=True)]
+    return _decoded(made.numbers, run_layer(made, rounded)) - run_layer(layer, decoded)
+
+
+def _decoded(numbers: Numbers | None, x: Array) -> Array:
+    return x if numbers is None else numbers.decode(x)
+
+
+def to_json(cases: Mapping[str, Sequence[LayerNoise]]) -> str:
+    """By the label of a model and its quantization."""
+    told = {label: [asdict(row) for row in rows] for label, rows in cases.items()}
+    return json.dumps({"format": FORMAT, "cases": told}, indent=1) + "\n"
