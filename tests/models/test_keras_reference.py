@@ -56,7 +56,22 @@ def fixed_batch(keras: Any) -> Any:
     return keras.Sequential([keras.Input((5,), batch_size=6), keras.layers.Dense(3, activation="relu")])
 
 
-MODELS: dict[str, Callable[[Any], Any]] = {"plain": plain, "shared": shared, "fixed_batch": fixed_batch}
+def augmented(keras: Any) -> Any:
+    """Layers of training only, most of which train when nobody tells them what to do."""
+    make = keras.layers
+    inner = keras.Sequential([keras.Input((8, 8, 3)), make.RandomFlip(), make.RandomTranslation(0.3, 0.3)])
+    random = [make.RandomRotation(0.4), make.RandomZoom(0.5), make.RandomContrast(0.9), make.RandomBrightness(0.9)]
+    noisy = [make.GaussianNoise(1.0), make.GaussianDropout(0.5), make.SpatialDropout2D(0.5)]
+    ends = [make.Conv2D(4, 3, name="conv"), make.Flatten(), make.Dense(4)]
+    return keras.Sequential([keras.Input((8, 8, 3)), inner, make.Rescaling(0.1), *random, *noisy, *ends])
+
+
+MODELS: dict[str, Callable[[Any], Any]] = {
+    "plain": plain,
+    "shared": shared,
+    "fixed_batch": fixed_batch,
+    "augmented": augmented,
+}
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,8 @@ def _walk(model: Any, tensors: Sequence[Any], inside: Origin, found: dict[Origin
         number = [id(one) for one in operation._inbound_nodes if id(one) in own].index(id(node))
         origin = Origin((*inside.path, operation.name), (*inside.calls, number))
         arguments, keywords = node.arguments.fill_in(made)
+        if getattr(operation, "_call_has_training_arg", False):
+            keywords = {**keywords, "training": False}  # augmentation trains when it is not told
         if hasattr(operation, "layers"):
             given = [value for value in tree.flatten((arguments, keywords)) if hasattr(value, "shape")]
             outputs = _walk(operation, given, origin, found)
