@@ -286,15 +286,22 @@ class Quantization(Table):
 
     @property
     def label(self) -> str:
-        """`int16 Q7.9 floor`: the data type, and what differs from the default."""
+        """`int16 Q7.9 floor conv1=int8`: the data type, and what differs from the default."""
+        return self._labelled(*(f"{layer}={data_type}" for layer, data_type in self.layers))
+
+    @property
+    def short_label(self) -> str:
+        """The same for a column of a table: layers of other types make it `mixed`."""
+        return self._labelled("mixed" if self.layers else "")
+
+    def _labelled(self, *of_layers: str) -> str:
         scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
         ranges = self.ranges if self.ranges != "mse" else ""
         weights = self.weights if self.weights != "fitted" else ""
         output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
-        others = (f"{layer}={data_type}" for layer, data_type in self.layers)
-        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *others)))
+        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *of_layers)))
 
 
 class Target(Table):

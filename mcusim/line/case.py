@@ -359,6 +359,7 @@ def _identity(case: Case) -> Run:
         model=case.model.name,
         repeat=case.repeat,
         data_type=chosen.data_type,
+        quantization=chosen.short_label,
         scheme="" if is_float else "mixed" if chosen.layers else chosen.format or chosen.scheme,
         rounding="" if is_float else chosen.rounding,
         calibration_samples=None if is_float else chosen.calibration_samples,

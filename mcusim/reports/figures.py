@@ -24,6 +24,7 @@ WHO_RAN = (
     Row("model", "name in the experiment file"),
     Row("repeat", "0 for the first training, 1 for the one with seed + 1, .."),
     Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
+    Row("quantization", "the data type, and what of [[quantization]] differs from the default: `int8 max rounded`"),
     Row(
         "scheme",
         "`per-layer`, `mixed` with layers of other data types, or one format for all: `Q7.9`; empty for float32",

@@ -65,6 +65,7 @@ class Run(Measurements):
     model: str
     repeat: int = 0
     data_type: str
+    quantization: str = ""
     scheme: str = ""
     rounding: str = ""
     calibration_samples: int | None = None
@@ -90,6 +91,8 @@ class Run(Measurements):
     @property
     def type_label(self) -> str:
         """`int16 Q7.9 floor`: the data type, and what differs from the default."""
+        if self.quantization:
+            return self.quantization
         scheme = "" if self.scheme == "per-layer" else self.scheme
         rounding = "" if self.rounding == "nearest" else self.rounding
         return " ".join(filter(None, (self.data_type, scheme, rounding)))

@@ -93,3 +93,15 @@ def test_outputs_are_of_16_bits_or_of_the_data_type() -> None:
     for words in ({"data_type": "int8", "output": "int12"}, {"data_type": "int12", "output": "int16"}):
         with pytest.raises(ConfigurationError, match="has no outputs of"):
             validate(Quantization, words, COMMAND_LINE)
+
+
+def test_a_run_is_called_by_what_of_its_quantization_differs() -> None:
+    plain = Quantization(data_type="int8")
+    paper = Quantization(data_type="int8", ranges="max", weights="rounded", output="int8")
+    mixed = Quantization(data_type="int8", layers=(("conv1", "int16"),))
+    assert [entry.short_label for entry in (plain, paper, mixed)] == [
+        "int8",
+        "int8 max rounded output int8",
+        "int8 mixed",
+    ]
+    assert mixed.label == "int8 conv1=int16"
