@@ -291,6 +291,35 @@ def test_missing_host_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reason is not None and "no-such-cc" in reason.what and reason.hint is not None and "gcc" in reason.hint
 
 
+@pytest.mark.parametrize("name", ["count.c", "profile.c"])
+@pytest.mark.parametrize("state", [True, False], ids=["here", "where the core's registers are not seen"])
+def test_plugins_compile_without_a_warning(name: str, state: bool, tmp_path: Path) -> None:
+    text = (plugin._SOURCES / name).read_text()
+    written = tmp_path / name
+    written.write_text(text if state else text.replace("__x86_64__", "NOWHERE").replace("__aarch64__", "NOWHERE"))
+    flags = [
+        "-std=gnu11",
+        "-O2",
+        "-shared",
+        "-fPIC",
+        "-Wall",
+        "-Wextra",
+        "-Wshadow",
+        "-Wcast-qual",
+        "-Wconversion",
+        "-Werror",
+    ]
+    command = [
+        plugin.find_host_compiler(),
+        *flags,
+        f"-I{plugin._SOURCES}",
+        str(written),
+        "-o",
+        str(tmp_path / "plugin.so"),
+    ]
+    assert run_command(command).stderr == ""
+
+
 def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch, version: str = "7.2.22") -> None:
     """Something else that is called as QEMU."""
     path = folder / "qemu"

@@ -183,7 +183,8 @@ static void unwind(const block_t *block, uint32_t sp)
     uint32_t depth = running->depth;
     while (depth) {
         const frame_t *frame = &running->frames[depth - 1], *below = depth > 1 ? frame - 1 : NULL;
-        bool back = frame->sp == sp && !is_entry(block) && below && below->function == entry_of(block) && frame->function != below->function;
+        bool in_caller = below && below->function == entry_of(block) && frame->function != below->function;
+        bool back = in_caller && frame->sp == sp && !is_entry(block);
         if (frame->exception || !(frame->sp < sp || back)) {
             break;
         }
@@ -270,9 +271,9 @@ static void switch_to(call_stack_t *stack, const block_t *block, const uint32_t 
     running = stack;
     stack->left_at = NULL;
     if (inside && stack != measured_stack) { /* its frames were pushed when nobody measured */
-        uint32_t node = TASKS_NODE;
+        uint32_t caller = TASKS_NODE;
         for (uint32_t i = 0; i < stack->depth; i++) {
-            stack->frames[i].node = node = node_below(node, stack->frames[i].function);
+            stack->frames[i].node = caller = node_below(caller, stack->frames[i].function);
             stack->frames[i].elsewhere = true;
         }
     }
@@ -376,12 +377,16 @@ static void jumped_indirectly(const block_t *before, const block_t *block, const
 static void follow(const block_t *before, const block_t *block, const uint32_t *registers)
 {
     uint32_t sp = registers ? registers[REGISTER_SP] : 0;
-    bool called = (before->exit == EXIT_CALL_INDIRECT && block->start != before->end) || (before->exit == EXIT_CALL && block->start == before->target);
-    if (called) {
+    bool called = before->exit == EXIT_CALL && block->start == before->target;
+    if (called || (before->exit == EXIT_CALL_INDIRECT && block->start != before->end)) {
         push(entry_of(block), before->end, sp);
     } else if (goes_on(before, block)) {
         if (block->function != before->function) {
-            (is_entry(block) ? (void)tail_call(block, sp) : jump_back(block));
+            if (is_entry(block)) {
+                tail_call(block, sp);
+            } else {
+                jump_back(block);
+            }
         }
     } else if (before->exit == EXIT_INDIRECT || before->exit == EXIT_TABLE) {
         jumped_indirectly(before, block, registers);

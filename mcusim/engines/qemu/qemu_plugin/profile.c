@@ -5,8 +5,8 @@
  * block runs to its end; where QEMU leaves one in the middle for a device, it runs the instruction that did it as a block of
  * its own, in which memory callbacks fire and others do not: those blocks have one, and take back what was counted too much.
  *
- * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) longest=BYTES (of a file) nonce=TEXT read=PATH.. probe=on oracle=on
- *   stack=ADDRESS (of the stack at reset: the first word of the vectors)
+ * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) nonce=TEXT read=PATH.. probe=on oracle=on
+ *   stack=ADDRESS (of the stack at reset: the first word of the vectors) longest=BYTES (of a file that the firmware writes)
  *   icache= dcache=SETS:WAYS:LINE:GRANULE:REFRESH unified=on flash=ORIGIN:END region=ORIGIN:END..   (any of these: replay)
  * Files, in the working folder: those of replay.h and progress.h; plugin.txt, written last, "nonce instructions samples confined".
  */
@@ -94,11 +94,6 @@ static void end(bool jumped)
     }
 }
 
-static void end_at_marker(void)
-{
-    end(false);
-}
-
 __attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *registers)
 {
     (void)vcpu;
@@ -113,8 +108,8 @@ __attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *r
         arrive(block, registers);
     }
     if (__builtin_expect(block->special, 0)) {
-        if (inside && options.to == block->start && options.to) {
-            end_at_marker();
+        if (inside && options.to && options.to == block->start) {
+            end(false);
         } else if (!inside && block->start == options.from) {
             begin();
         }
@@ -209,7 +204,8 @@ static void leave_kind(block_t *block, uint16_t first, uint16_t second)
             uint32_t offset = sign << 20 | j2 << 19 | j1 << 18 | (first & 0x3Fu) << 12 | (second & 0x7FFu) << 1;
             block->target = (first & 0x0380) == 0x0380 ? UINT32_MAX : at + offset - (sign << 21);
         } else if (second & 0x1000) {
-            uint32_t offset = (1 ^ j1 ^ sign) << 23 | (1 ^ j2 ^ sign) << 22 | (first & 0x3FFu) << 12 | (second & 0x7FFu) << 1;
+            uint32_t i1 = 1 ^ j1 ^ sign, i2 = 1 ^ j2 ^ sign;
+            uint32_t offset = i1 << 23 | i2 << 22 | (first & 0x3FFu) << 12 | (second & 0x7FFu) << 1;
             block->target = at + offset - (sign << 24);
             block->exit = second & 0x4000 ? EXIT_CALL : EXIT_DIRECT;
             return;
@@ -245,10 +241,10 @@ static void keep_code(block_t *block, uint32_t at, const void *bytes, uint32_t s
 static void translate(TB *tb)
 {
     size_t count = qemu_plugin_tb_n_insns(tb);
-    INSN *last = qemu_plugin_tb_get_insn(tb, count - 1);
+    INSN *final = qemu_plugin_tb_get_insn(tb, count - 1);
     uint16_t halfword;
-    uint32_t start = (uint32_t)qemu_plugin_tb_vaddr(tb), at = (uint32_t)qemu_plugin_insn_vaddr(last);
-    block_t *block = block_for(start, at + width(last, &halfword), at, (uint32_t)count);
+    uint32_t start = (uint32_t)qemu_plugin_tb_vaddr(tb), at = (uint32_t)qemu_plugin_insn_vaddr(final);
+    block_t *block = block_for(start, at + width(final, &halfword), at, (uint32_t)count);
     if (!block->offsets) {
         block->offsets = must(calloc(count, sizeof *block->offsets));
         for (size_t i = 0; i < count; i++) {
@@ -257,12 +253,12 @@ static void translate(TB *tb)
     }
     block->special = start == options.from || start == options.to;
     uint16_t ending[2] = {0};
-    if (qemu_plugin_insn_haddr(last)) {
-        memcpy(ending, qemu_plugin_insn_haddr(last), block->end - at);
+    if (qemu_plugin_insn_haddr(final)) {
+        memcpy(ending, qemu_plugin_insn_haddr(final), block->end - at);
     }
     leave_kind(block, ending[0], ending[1]);
     if (count == 1) {
-        qemu_plugin_register_vcpu_mem_cb(last, on_lone_access, NO_REGISTERS, LOADS_AND_STORES, block);
+        qemu_plugin_register_vcpu_mem_cb(final, on_lone_access, NO_REGISTERS, LOADS_AND_STORES, block);
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_with_state, NO_REGISTERS, block);
     unsigned conditional = 0; /* instructions left of an IT block: those may be skipped */

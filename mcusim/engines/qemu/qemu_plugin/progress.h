@@ -36,7 +36,7 @@ static inline void tell_access(uint32_t instruction, uint32_t address)
     progress->access[at][1] = address;
 }
 
-/* `function` is the outermost of `depth`; 0: there is none new. */
+/* `function` is the innermost of `depth`; 0: there is none new. */
 static inline void tell_depth(uint32_t depth, uint32_t function)
 {
     progress->depth = depth;

@@ -5,7 +5,7 @@
  * and wait states, and is priced later, so one profile serves every clock.
  *
  * samples.bin: for each sample { edges, events } (two uint64), edges of { from, to, count }, events of { kind, block, address, count }
- * tree.bin: { nodes, tallies, and two numbers more } (four uint64), nodes of { parent, function, calls }, then
+ * tree.bin: { nodes, tallies, calls that never returned, calls left by a jump } (four uint64), nodes of { parent, function, calls }, then
  *     { node, from, to, count } summed over all samples. The first three nodes have no parent but themselves: the measured call,
  *     interrupts and other tasks inside of it.
  * code.bin: see write_code
@@ -75,7 +75,8 @@ static struct {
 } memory;
 
 enum { BUCKETS = 1 << 14, MAX_BLOCKS = 1 << 20 };
-static block_t *buckets[BUCKETS], *blocks[MAX_BLOCKS], outside_block = {.start = UINT32_MAX, .end = UINT32_MAX, .last = UINT32_MAX, .target = UINT32_MAX, .function = -1};
+static block_t *buckets[BUCKETS], *blocks[MAX_BLOCKS];
+static block_t outside_block = {.start = UINT32_MAX, .end = UINT32_MAX, .last = UINT32_MAX, .target = UINT32_MAX, .function = -1};
 static uint32_t block_count;
 static access_t **access_table;
 static size_t access_count, access_room;
@@ -106,7 +107,16 @@ static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t 
         exit(1);
     }
     block_t *block = must(calloc(1, sizeof *block));
-    *block = (block_t){.start = start, .end = end, .last = last, .instructions = instructions, .index = block_count, .target = UINT32_MAX, .function = function_of(start), .next_in_bucket = *bucket};
+    *block = (block_t){
+        .start = start,
+        .end = end,
+        .last = last,
+        .instructions = instructions,
+        .index = block_count,
+        .target = UINT32_MAX,
+        .function = function_of(start),
+        .next_in_bucket = *bucket,
+    };
     if (memory.replay && start >= memory.flash && start < memory.flash_end) {
         uint32_t granule = memory.instruction.granule;
         block->granules = (end - 1) / granule - start / granule + 1;
@@ -394,11 +404,10 @@ static void write_words(FILE *file, const uint64_t *words, size_t count)
     failed |= fwrite(words, sizeof *words, count, file) != count;
 }
 
-/* `more`: what is told of the samples besides. */
-static void write_tree(uint64_t more_a, uint64_t more_b)
+static void write_tree(uint64_t unreturned, uint64_t jumped)
 {
     FILE *file = fopen("tree.bin", "wb");
-    uint64_t head[4] = {node_count, 0, more_a, more_b};
+    uint64_t head[4] = {node_count, 0, unreturned, jumped};
     if (!file) {
         failed = true;
         return;
