@@ -14,6 +14,7 @@ from pathlib import Path
 from mcusim.engines.blocks import Block
 
 MEASURED, INTERRUPTS, TASKS = ROOTS = range(3)
+NO_FUNCTION = 0xFFFFFFFF  # of the roots of what is not the measured call
 _HEAD, _NODE, _TALLY = 4, 3, 4  # uint64s
 _CODE = struct.Struct("<3I")
 _LONGEST_BLOCK = 1 << 16

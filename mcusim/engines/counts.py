@@ -10,12 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.engines.blocks import Block
-from mcusim.engines.call_tree import INTERRUPTS, MEASURED, ROOTS, TASKS, CallNode, CallTree, TreeInParts, read_code
+from mcusim.engines.call_tree import (
+    INTERRUPTS,
+    MEASURED,
+    NO_FUNCTION,
+    ROOTS,
+    TASKS,
+    CallNode,
+    CallTree,
+    TreeInParts,
+    read_code,
+)
 from mcusim.system.errors import EngineError
 
 __all__ = [
     "INTERRUPTS",
     "MEASURED",
+    "NO_FUNCTION",
     "ROOTS",
     "TASKS",
     "Block",

@@ -70,7 +70,7 @@ def _own_cycles(
     counts, code = recording.counts, recording.code
     memory = _memory_cycles(recording, core, by_address)
     of_block: dict[int, float] = {}
-    refills, children = core.refills(counts, code), _children(tree)
+    children = _children(tree)
     own = [0.0] * len(tree.nodes)
     measured = [tree.root_of(node) == MEASURED for node in range(len(tree.nodes))]
     for (node, edge), times in tree.tallies.items():
@@ -78,7 +78,7 @@ def _own_cycles(
         if to not in of_block:
             of_block[to] = sum(memory.get(insn.address, 0.0) for insn in code.instructions(counts.blocks[to]))
         cost = int(core.totals[edge]) + (of_block[to] if measured[node] else 0.0)
-        refill = refills[edge]
+        refill = core.refills[edge]
         own[node] += (cost - refill) * times / counts.samples
         if refill:
             branched = recording.entry_at(counts.blocks[counts.edges[edge].source].start)
@@ -103,7 +103,6 @@ def _memory_cycles(recording: Recording, core: EdgeCycles, by_address: Mapping[i
     counts, code = recording.counts, recording.code
     executed: dict[int, float] = defaultdict(float)
     of_core: dict[int, float] = defaultdict(float)
-    refills = core.refills(counts, code)
     for number, times in enumerate(counts.edge_counts.mean(axis=0).tolist()):
         if not times:
             continue
@@ -112,9 +111,10 @@ def _memory_cycles(recording: Recording, core: EdgeCycles, by_address: Mapping[i
         for insn, cost in zip(instructions, core.edges[number], strict=True):
             executed[insn.address] += times
             of_core[insn.address] += cost * times
-        if refills[number]:
-            of_core[instructions[0].address] -= refills[number] * times
-            of_core[code.instructions(counts.blocks[edge.source])[-1].address] += refills[number] * times
+        refill = core.refills[number]
+        if refill:
+            of_core[instructions[0].address] -= refill * times
+            of_core[code.instructions(counts.blocks[edge.source])[-1].address] += refill * times
     memory = {at: -of_core[at] for at in executed}
     addresses = sorted(executed)
     for address, cycles in by_address.items():  # a granule of flash may begin in the middle of an instruction

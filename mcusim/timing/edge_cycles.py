@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.counts import ACCESS, FLASH, Counts
+from mcusim.engines.counts import ACCESS, FLASH, Counts, Edge
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import Step, core_cycles
 from mcusim.timing.parameters import CoreParameters
@@ -29,22 +29,14 @@ _CONTEXT = 16  # instructions before a block that its price is worked out behind
 class EdgeCycles:
     """`edges`: for each edge the cycles of each instruction of the block it leads to, `totals` their sums.
 
-    `problems`: what could not be priced, and how often it ran.
+    `problems`: what could not be priced, and how often it ran. `refills`: of each edge the cycles of its first
+    instruction that are the branch's, which the block before ends with.
     """
 
     edges: tuple[tuple[int, ...], ...]
     totals: npt.NDArray[np.int64]
     problems: Mapping[str, int]
-    parameters: CoreParameters
-
-    def refills(self, counts: Counts, code: Code) -> tuple[int, ...]:
-        """Of each edge the cycles of its first instruction that are the branch's, which the block before ends with."""
-        found = []
-        for edge, costs in zip(counts.edges, self.edges, strict=True):
-            before, after = (code.instructions(counts.blocks[at]) for at in (edge.source, edge.to))
-            jumped = before and after and before[-1].branch and before[-1].end != after[0].address
-            found.append(max(0, min(costs[0] - 1, self.parameters.refill(before[-1].branch))) if jumped else 0)
-        return tuple(found)
+    refills: tuple[int, ...]
 
 
 def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeCycles:
@@ -63,7 +55,16 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeC
         if steps and steps[0].jumped and before and not before[-1].instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     totals = np.array([sum(costs) for costs in priced], np.int64)
-    return EdgeCycles(tuple(priced), totals, dict(problems), parameters)
+    refills = tuple(
+        _refill(code, counts, edge, costs, parameters) for edge, costs in zip(counts.edges, priced, strict=True)
+    )
+    return EdgeCycles(tuple(priced), totals, dict(problems), refills)
+
+
+def _refill(code: Code, counts: Counts, edge: Edge, costs: Sequence[int], parameters: CoreParameters) -> int:
+    before, after = (code.instructions(counts.blocks[at]) for at in (edge.source, edge.to))
+    jumped = before and after and before[-1].branch and before[-1].end != after[0].address
+    return max(0, min(costs[0] - 1, parameters.refill(before[-1].branch))) if jumped else 0
 
 
 def _problems(

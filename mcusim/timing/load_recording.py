@@ -81,17 +81,14 @@ def _recording(document: dict[str, Any]) -> Recording:
         board=printable(str(document["board"])),
         counts=counts,
         code=Code([(_address(start), base64.b64decode(data, validate=True)) for start, data in document["code"]]),
-        functions=tuple(
-            sorted(
-                (
-                    Function(printable(str(name)), _address(start), _whole(end))
-                    for name, start, end in document["functions"]
-                ),
-                key=lambda function: function.start,
-            )
-        ),
+        functions=tuple(sorted(map(_function, document["functions"]), key=lambda function: function.start)),
         lines=tuple(sorted((_address(at), printable(str(name)), _whole(line)) for at, name, line in document["lines"])),
     )
+
+
+def _function(row: Any) -> Function:
+    name, start, end = row
+    return Function(printable(str(name)), _address(start), _whole(end))
 
 
 def _demand(true: bool, otherwise: str) -> None:
@@ -125,6 +122,7 @@ def _is_event(event: Event, blocks: tuple[Block, ...]) -> bool:
 
 
 def _table(rows: list[list[int]], samples: int, columns: int) -> npt.NDArray[np.uint64]:
+    _demand(all(len(row) == columns for row in rows), "a sample of it counts other things than it has")
     flat = [_whole(value) for row in rows for value in row]
     sums = (sum(flat[column::columns]) for column in range(columns))
     fits = min(flat, default=0) >= 0 and max(sums, default=0) < _TOO_OFTEN

@@ -118,7 +118,7 @@ def _by_address(recording: Recording, core: EdgeCycles) -> tuple[dict[int, float
     cycles: dict[int, float] = defaultdict(float)
     executed: dict[int, float] = defaultdict(float)
     counted = counts.edge_counts.mean(axis=0).tolist()
-    for edge, costs, refill, times in zip(counts.edges, core.edges, core.refills(counts, code), counted, strict=True):
+    for edge, costs, refill, times in zip(counts.edges, core.edges, core.refills, counted, strict=True):
         if not times:
             continue
         instructions = code.instructions(counts.blocks[edge.to])

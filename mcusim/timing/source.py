@@ -10,7 +10,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from mcusim.engines.counts import Block, Counts
+from mcusim.engines.counts import NO_FUNCTION, Block, Counts
 from mcusim.system.demangle import demangled
 from mcusim.system.elf import reading
 from mcusim.system.elf_code import CodeSymbol, read_functions
@@ -46,16 +46,16 @@ def functions_of(elf: Path, counts: Counts) -> tuple[Function, ...]:
 
 
 def _with_nameless(symbols: Sequence[CodeSymbol], counts: Counts) -> Sequence[CodeSymbol]:
-    called = {node.function for node in counts.tree.nodes if node.parent != node.function} if counts.tree else set()
+    called = {node.function for node in counts.tree.nodes} - {NO_FUNCTION} if counts.tree else set()
     starts = [symbol.start for symbol in symbols]
     ends = [block.end for block in counts.blocks if block.instructions]
-    for address in called - {0xFFFFFFFF}:
+    nameless = []
+    for address in called:
         at = bisect.bisect_right(starts, address)
         if at == 0 or symbols[at - 1].end <= address:
             following = starts[at] if at < len(starts) else max(ends, default=address + 2)
-            found = CodeSymbol(f"0x{address:08x}", address, max(following, address + 2))
-            symbols = [*symbols, found]
-    return _cut(sorted(symbols, key=lambda symbol: symbol.start))
+            nameless.append(CodeSymbol(f"0x{address:08x}", address, max(following, address + 2)))
+    return _cut(sorted([*symbols, *nameless], key=lambda symbol: symbol.start))
 
 
 def _cut(symbols: Sequence[CodeSymbol]) -> Sequence[CodeSymbol]:
@@ -100,7 +100,7 @@ def lines_of(elf: Path, blocks: Sequence[Block]) -> Lines:
     try:
         return Lines(_rows(elf, starts[0][0], max(end for _, end in starts)))
     except BuildError as error:
-        with reading(elf):
+        with reading(elf):  # what cannot be opened is no ELF file; else only its lines are damaged
             pass
         return Lines(problem=printable(error.what.partition(" file: ")[2])[:200] or "damaged")
 
