@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -247,8 +248,7 @@ def _key_that_is_there_twice(text: str | bytes) -> str | None:
 
     def look(pairs: list[tuple[str, Any]]) -> None:
         if len(pairs) > len(dict(pairs)):
-            names = [name for name, _ in pairs]
-            found.append(next(name for name in names if names.count(name) > 1))
+            found.append(Counter(name for name, _ in pairs).most_common(1)[0][0])
 
     json.loads(text, object_pairs_hook=look)
     return found[0] if found else None

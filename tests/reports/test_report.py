@@ -213,3 +213,10 @@ def test_a_key_that_is_there_twice(member: str) -> None:
     assert member in text
     with pytest.raises(DataError, match="is there twice"):
         Report.from_json(text.replace(member, f"{member}, {member}", 1))
+
+
+def test_the_key_that_is_there_twice_is_found_among_many() -> None:
+    scores = ", ".join(f'"s{number}": 1' for number in [*range(100_000), 99_999])
+    text = full_report().to_json()
+    with pytest.raises(DataError, match="key 's99999' is there twice"):
+        Report.from_json(text.replace('"scores": {', f'"scores": {{{scores}' + ", ", 1).replace(", }", "}", 1))
