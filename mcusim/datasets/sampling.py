@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcusim.datasets.targets import are_whole, column, is_one_hot
+from mcusim.datasets.targets import MOST_CLASSES, are_whole, column, is_one_hot
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
 
@@ -16,9 +16,9 @@ def choose(total: int, count: int | str, labels: Array | None = None, seed: int 
     """Positions of `count` of `total` samples, sorted; "all" of them, or as many as there are.
 
     Where `labels` are whole numbers (total,) or one-hot, each class has its share of the choice, and at least one
-    sample when `count` allows that; where they are records of several outputs, each combination of classes. The same
-    seed makes the same choice on any machine, and what is chosen for a small `count` is most of what is chosen for a
-    larger one.
+    sample when `count` allows that; where they are records of several outputs, each combination of classes. More than
+    MOST_CLASSES are no classes. The same seed makes the same choice on any machine, and what is chosen for a small
+    `count` is most of what is chosen for a larger one.
     """
     if count == "all" or int(count) >= total:
         return np.arange(total)
@@ -29,7 +29,7 @@ def choose(total: int, count: int | str, labels: Array | None = None, seed: int 
     keys = np.random.RandomState(seed).random_sample(total)
     strata = _strata(labels, total)
     sizes = np.bincount(strata)
-    if len(sizes) > count:  # not one for each
+    if len(sizes) > min(count, MOST_CLASSES):  # not one for each; or they are amounts, and no classes
         strata, sizes = np.zeros(total, np.int64), np.array([total])
     drawn = [
         members[np.argsort(keys[members], kind="stable")[:quota]]

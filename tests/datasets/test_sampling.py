@@ -69,6 +69,12 @@ def test_without_classes_it_is_chance(labels: np.ndarray | None) -> None:  # typ
     assert choose(100, 10, labels, seed=1).tolist() == choose(100, 10, None, seed=1).tolist()
 
 
+def test_many_whole_numbers_are_amounts_and_no_classes() -> None:
+    """Of 50,000 that are there once each would be given its sample by itself: minutes."""
+    y = np.concatenate([np.arange(1, 50_001), np.zeros(150_000, np.int64)])
+    assert choose(len(y), 60_000, y, seed=1).tolist() == choose(len(y), 60_000, None, seed=1).tolist()
+
+
 def test_several_outputs_are_balanced_together() -> None:
     y = np.zeros(80, np.dtype([("a", np.int64), ("b", np.int64), ("real", np.float32)]))
     y["a"], y["b"], y["real"] = np.arange(80) % 2, np.arange(80) // 40, np.linspace(0, 1, 80)
