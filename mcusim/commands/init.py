@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
+from mcusim.commands.streams import say
 
 if TYPE_CHECKING:
     from mcusim.commands.session import Session
@@ -39,4 +40,4 @@ def init(session: Session, /, model: Path, data: Path | None, out: Path, force: 
         click.echo(text, nl=False)
         return
     write_text(out, text)
-    click.echo(f"{out}: read it, then run it: mcusim run {out}")
+    say(f"{out}: read it, then run it: mcusim run {out}")

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from mcusim.commands.session import Session
 
 
 @click.command()
 @click.argument("kind", metavar="[experiment|board|chip|report]", default="experiment")
-@click.pass_obj
-def schema(session: Session, /, kind: str) -> None:
+def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file.
 
     An editor that knows it completes and checks experiment.toml while it is written: docs/experiment.md tells how.

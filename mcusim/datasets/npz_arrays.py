@@ -16,9 +16,8 @@ import numpy as np
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError, suggestion
 
-LARGEST_BYTES = (
-    3 * 2**29
-)  # of all arrays that are read, with their copies in float32: the rest of the line needs as much
+# Of all arrays that are read, with their copies in float32: the rest of the line needs as much.
+LARGEST_BYTES = 3 * 2**29
 MOST_ARRAYS = 1000
 LONGEST_REASON = 200
 # NumPy gives a header, which is a Python literal, to Python's own parser.

@@ -19,7 +19,7 @@ import numpy as np
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.npz_arrays import entries, opened, read
-from mcusim.datasets.npz_names import Names, names_in, names_of
+from mcusim.datasets.npz_names import Names, key_of, names_in, names_of
 from mcusim.datasets.targets import MOST_CLASSES, column
 from mcusim.system.arrays import Array, Floats
 from mcusim.system.errors import DataError, suggestion
@@ -47,17 +47,13 @@ def training_samples(path: Path) -> tuple[Array, Array | None]:
         array = "x" if not known and "x" in present else "x_train"
         inputs = names_in(known, "x", "input")
         answered = [key for key in present if known and (key == "y_train" or key.startswith("y_train_"))]
-        arrays = read(archive, [*(_key(array, name) for name in inputs), *answered])
+        arrays = read(archive, [*(key_of(array, name) for name in inputs), *answered])
         x = _together(_samples_of(arrays, array, inputs), array)
         y = {}
         for key in sorted(answered):
             _, numbers, _ = _numbered(None, {key: targets(arrays[key], len(x), key)}, key)
             y[key.removeprefix("y_train").removeprefix("_")] = numbers[key]
         return x, records_of(y) if y else None
-
-
-def _key(array: str, name: str) -> str:
-    return f"{array}_{name}" if name else array
 
 
 def _dataset(name: str, arrays: Mapping[str, Array], names: Names) -> Dataset:
@@ -68,26 +64,26 @@ def _dataset(name: str, arrays: Mapping[str, Array], names: Names) -> Dataset:
     raw = {array: _y(arrays, array, names, x) for array, x in (("y_train", x_train), ("y_test", x_test))}
     classes, notes = {}, list(names.notes)
     for output in names.outputs:
-        key = _key("classes", output)
-        parts = {_key(array, output): fields[output] for array, fields in raw.items() if fields}
+        key = key_of("classes", output)
+        parts = {key_of(array, output): fields[output] for array, fields in raw.items() if fields}
         found, numbered, note = _numbered(arrays.get(key), parts, key)
         classes[output], notes = found, notes + note
         for array, fields in raw.items():
             if fields:
-                fields[output] = numbered[_key(array, output)]
+                fields[output] = numbered[key_of(array, output)]
     y_train, y_test = (records_of(raw[array]) if raw[array] else None for array in ("y_train", "y_test"))
     told = classes if len(names.outputs) > 1 else next(iter(classes.values()), ())
     return Dataset(name, x_train, y_train, x_test, y_test, told, _groups(arrays, x_train), tuple(notes))
 
 
 def _x(arrays: Mapping[str, Array], array: str, names: Names) -> Array | None:
-    if not any(_key(array, each) in arrays for each in names.inputs):
+    if not any(key_of(array, each) in arrays for each in names.inputs):
         return None
     return _together(_samples_of(arrays, array, names.inputs), array)
 
 
 def _samples_of(arrays: Mapping[str, Array], array: str, inputs: Sequence[str]) -> dict[str, Floats]:
-    return {each: samples(arrays[_key(array, each)], _key(array, each)) for each in inputs}
+    return {each: samples(arrays[key_of(array, each)], key_of(array, each)) for each in inputs}
 
 
 def _together(fields: Mapping[str, Floats], array: str) -> Array:
@@ -99,15 +95,17 @@ def _together(fields: Mapping[str, Floats], array: str) -> Array:
 
 def _demand_same_shapes(arrays: Mapping[str, Array], names: Names) -> None:
     for each in names.inputs:
-        train, test = (arrays[_key(array, each)].shape[1:] for array in ("x_train", "x_test"))
+        train, test = (arrays[key_of(array, each)].shape[1:] for array in ("x_train", "x_test"))
         if train != test:
-            what = f"samples of {_key('x_train', each)!r} have shape {train}, those of {_key('x_test', each)!r} {test}"
+            what = (
+                f"samples of {key_of('x_train', each)!r} have shape {train}, those of {key_of('x_test', each)!r} {test}"
+            )
             raise DataError(what, hint="prepare both in the same way")
 
 
 def _y(arrays: Mapping[str, Array], array: str, names: Names, x: Array | None) -> dict[str, Array]:
     """Targets by output; none where there are none."""
-    keys = {output: _key(array, output) for output in names.outputs}
+    keys = {output: key_of(array, output) for output in names.outputs}
     return {
         output: targets(arrays[key], len(x), key) for output, key in keys.items() if key in arrays and x is not None
     }

@@ -52,8 +52,8 @@ def names_of(present: Iterable[str]) -> Names:
         "x_test": inputs,
         "y_test": outputs,
     }
-    required = [_key(array, name) for array, parts in wanted.items() for name in parts]
-    optional = [_key("classes", name) for name in outputs]
+    required = [key_of(array, name) for array, parts in wanted.items() for name in parts]
+    optional = [key_of("classes", name) for name in outputs]
     _demand_known_classes(known, optional)
     optional += ["groups_train"] if has["x_train"] else []
     unused = [name for name in there if ours.get(name, name) not in (*required, *optional)]
@@ -118,7 +118,8 @@ def _is_of(name: str, array: str) -> bool:
     return name == array or name.startswith(f"{array}_")
 
 
-def _key(array: str, name: str) -> str:
+def key_of(array: str, name: str) -> str:
+    """`x_train_audio` of the input `audio`; `x_train` of an only one."""
     return f"{array}_{name}" if name else array
 
 

@@ -35,11 +35,10 @@ def labels(asked: Asked) -> Labels:
             hint="leave the array 'classes' out, or say [task] kind = \"classification\"",
         )
     if targets.size != _wanted(asked):
-        shape = f"({asked.elements},)" if asked.elements > 1 else "(1,)"
         raise DataError(
             f"targets{asked.of} of one sample have shape {targets.shape[1:]}, "
             f"model {asked.model!r} answers {asked.elements} numbers",
-            hint=f"store targets of shape (N, *{shape})",
+            hint=f"store targets of shape (N, {asked.elements})",
         )
     return Labels(targets.reshape(len(targets), -1).astype(np.float64))
 
