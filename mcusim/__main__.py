@@ -2,6 +2,8 @@
 
 import sys
 
+INTERRUPTED = 130  # as in commands/cli.py, which is not there yet when it is needed
+
 
 def main() -> None:
     """Imports take a while, and nothing is begun before they are done: until then a signal ends it at once."""
@@ -11,9 +13,14 @@ def main() -> None:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, _leave)
     _forget_working_folder()
-    from mcusim.commands.cli import main as cli
+    try:
+        from mcusim.commands.cli import main as cli
 
-    cli()
+        cli()
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        _end_interrupted()
 
 
 def _forget_working_folder() -> None:
@@ -35,7 +42,21 @@ def _leave(number: int, frame: object) -> None:
     try:
         os.write(2, b"interrupted\n")
     finally:
-        os._exit(130)
+        os._exit(INTERRUPTED)
+
+
+def _end_interrupted() -> None:
+    """An interruption in the midst of an `exec` (every dataclass is made by one) Python remembers for ever: at its end
+    it would take it for one that nobody heeded, and die of SIGINT.
+    """
+    import atexit
+    import os
+
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    finally:
+        os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

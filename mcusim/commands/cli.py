@@ -67,14 +67,13 @@ for _command in (*OF_MODELS, *WHAT_THERE_IS):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The process `mcusim`."""
-    streams.prepare()
-    _prepare_process()
     code = INTERRUPTED
     with suppress(KeyboardInterrupt):  # a second one, while the first is being told
+        streams.prepare()
+        _prepare_process()
         answered = completion.answer(cli)
         code = answered if answered is not None else execute(list(sys.argv[1:] if arguments is None else arguments))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the verdict stands; any other handler is taken back while Python ends
+    _hear_no_more()
     streams.trouble_of_output()
     sys.exit(code)
 
@@ -115,6 +114,14 @@ def _prepare_process() -> None:
             signal.signal(number, signal.default_int_handler)
     if not os.environ.get("MCUSIM_DEBUG"):
         warnings.simplefilter("ignore")  # of libraries; they are not for users
+
+
+def _hear_no_more() -> None:
+    """The verdict stands. Any other handler is taken back while Python ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        while signal.getsignal(number) != signal.SIG_IGN:
+            with suppress(KeyboardInterrupt):  # one that came just before
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _complain(error: McusimError, session: Session | None = None) -> int:

@@ -30,18 +30,16 @@ def say(text: str = "", *, error: bool = False) -> None:
 def prepare(environment: Mapping[str, str] = os.environ) -> None:
     """What the terminal can encode is printed. What standard error does not take is lost, and no failure."""
     _occupy()
-    kind = _Obeyed if any(environment.get(name) for name in OBEYED_BY) else io.TextIOWrapper
-    sys.stderr = _wrapped(sys.stderr, _Careless(2, "wb", closefd=False), kind, by_line=True)
-    output = _Watched(1, "wb", closefd=False)
-    sys.stdout = _wrapped(sys.stdout, output, kind, by_line=output.isatty())
+    is_obeyed = any(environment.get(name) for name in OBEYED_BY)
+    sys.stderr = _wrapped(sys.stderr, 2, _Careless, is_obeyed, by_line=True)
+    sys.stdout = _wrapped(sys.stdout, 1, _Watched, is_obeyed, by_line=os.isatty(1))
 
 
 def trouble_of_output() -> OSError | None:
     """Why standard output cannot be written, when that is so: it takes no more then."""
     with suppress(OSError):
         sys.stdout.flush()
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return raw.trouble if isinstance(raw, _Watched) else None
+    return sys.stdout.trouble if isinstance(sys.stdout, _Watched) else None
 
 
 def _occupy() -> None:
@@ -53,41 +51,51 @@ def _occupy() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
-def _wrapped(old: Any, raw: io.FileIO, kind: type[io.TextIOWrapper], *, by_line: bool) -> io.TextIOWrapper:
+def _wrapped(old: Any, descriptor: int, kind: type[_Watched], is_obeyed: bool, *, by_line: bool) -> _Watched:
     encoding = getattr(old, "encoding", None) or "utf-8"
-    return kind(io.BufferedWriter(raw), encoding=encoding, errors="replace", line_buffering=by_line)
+    raw = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
+    stream = kind(raw, encoding=encoding, errors="replace", line_buffering=by_line)
+    stream.is_obeyed = is_obeyed
+    return stream
 
 
-class _Obeyed(io.TextIOWrapper):
-    """A stream whose reader takes some lines for commands."""
+class _Watched(io.TextIOWrapper):
+    """A stream that remembers what went wrong, and takes everything from then on: into nowhere.
 
-    def write(self, text: str) -> int:
-        super().write(_COMMAND.sub(lambda found: f"{found[0]} ", text))
-        return len(text)
-
-
-class _Watched(io.FileIO):
-    """A stream that remembers what went wrong, and takes no more from then on."""
+    Only its text side is ours. Ctrl-C is raised between two steps of Python: with one of ours around the system's
+    write, after the bytes went out and before the buffer below knows it, and they would go out again.
+    """
 
     trouble: OSError | None = None
+    is_obeyed = False  # its reader takes some lines for commands
 
-    def write(self, data: Any) -> int:
-        if self.trouble is not None:
-            return len(data)
+    def write(self, text: str) -> int:
+        harmless = _COMMAND.sub(lambda found: f"{found[0]} ", text) if self.is_obeyed else text
         try:
-            written = super().write(data)
+            super().write(harmless)
         except OSError as error:
-            self.trouble = error
-            raise
-        return written
+            self._give_up(error)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        self.trouble = error
+        self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        raise error
 
 
-class _Careless(io.FileIO):
+class _Careless(_Watched):
     """A stream that takes everything, also when it is full, closed or read by nobody."""
 
-    def write(self, data: Any) -> int:
-        try:
-            written = super().write(data)
-        except OSError:
-            return len(data)
-        return len(data) if written is None else written  # None: it would have to wait
+    def _tell(self, error: OSError) -> None:
+        return

@@ -17,6 +17,9 @@ from mcusim.system.errors import MissingToolError
 
 _PIECE_BYTES, _HEARD_BYTES = 2**16, 2**23  # what is read at once, and kept of all that a program says
 _TERMINATION_S = 3.0  # between SIGTERM and SIGKILL
+_LONGEST_WAIT_S = (
+    1.0  # Ctrl-C in the instant before a wait of the system is heard after it: Python looks before it only
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ def _heard(streams: Sequence[IO[bytes]], process: subprocess.Popen[bytes], timeo
         for stream in streams:
             ready.register(stream, selectors.EVENT_READ)
         while ready.get_map():
-            found = ready.select(max(0.0, end - time.monotonic()))
-            if not found:
+            found = ready.select(min(_LONGEST_WAIT_S, max(0.0, end - time.monotonic())))
+            if not found and time.monotonic() >= end:
                 raise subprocess.TimeoutExpired(process.args, timeout_s)
             for key, _ in found:
                 piece = os.read(key.fd, _PIECE_BYTES)

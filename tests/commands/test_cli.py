@@ -396,7 +396,10 @@ def test_sigterm_ends_like_ctrl_c(path: Path) -> None:
 import dataclasses, time
 from mcusim.line import case
 from mcusim.commands import cli
-load = lambda *_: (print("go", flush=True), time.sleep(1000))
+def load(*_):
+    print("go", flush=True)
+    while True:
+        time.sleep(0.05)  # one long sleep would not end by a signal that comes in the instant before it
 case.STAGES = dataclasses.replace(case.STAGES, load_dataset=load)
 cli.main()
 """

@@ -20,6 +20,7 @@ from tests.reports.reports import full_report
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-m", "mcusim"]
+ASLEEP = "while True: time.sleep(0.05)"  # one long sleep would not end by a signal that comes in the instant before it
 
 
 def shell(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -114,7 +115,8 @@ COMMANDS = ["::error::x", "  ::add-mask::x", "##[error]x", "a ##[group]x", "##vs
 @pytest.mark.parametrize("text", COMMANDS)
 def test_no_line_is_a_command(text: str) -> None:
     raw = io.BytesIO()
-    stream = streams._Obeyed(raw, encoding="utf-8", write_through=True)
+    stream = streams._Watched(raw, encoding="utf-8", write_through=True)
+    stream.is_obeyed = True
     stream.write(f"first\n{text}\n")
     shown = raw.getvalue().decode()
     assert shown.replace(" ", "") == f"first\n{text}\n".replace(" ", "")
@@ -140,9 +142,11 @@ def test_a_line_keeps_its_indent_and_the_spaces_of_a_path(capsys: pytest.Capture
 # -- Ctrl-C ------------------------------------------------------------------------------------------------------------
 
 
-def started(arguments: list[str], folder: Path, **options: Any) -> subprocess.Popen[str]:
+def started(
+    arguments: list[str], folder: Path, command: list[str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*PYTHON, *arguments],
+        [*(command or PYTHON), *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -156,7 +160,7 @@ def started(arguments: list[str], folder: Path, **options: Any) -> subprocess.Po
 def test_a_signal_during_imports(folder: Path, number: signal.Signals) -> None:
     """The hook stands for any moment of them: it waits inside of the first import of a command."""
     (folder / "hook").mkdir()
-    (folder / "hook" / "click.py").write_text("import os, time\nos.write(1, b'go\\n')\ntime.sleep(1000)\n")
+    (folder / "hook" / "click.py").write_text(f"import os, time\nos.write(1, b'go\\n')\n{ASLEEP}\n")
     environment = {**os.environ, "PYTHONPATH": f"{folder / 'hook'}:{ROOT}"}
     process = subprocess.Popen(
         [*PYTHON, "boards"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -172,10 +176,10 @@ import os, time
 from mcusim.commands import cli
 def told(*_, **__):
     os.write(1, b"told\\n")
-    time.sleep(1000)
+    while True: time.sleep(0.05)
 def work(*_):
     os.write(1, b"go\\n")
-    time.sleep(1000)
+    while True: time.sleep(0.05)
 cli.streams.say = told
 cli.cli.commands["boards"].callback = work
 cli.main(["boards"])
@@ -192,6 +196,45 @@ cli.main(["boards"])
         assert process.stdout.readline() == line
         process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=HANG_S)[1] == "" and process.returncode == 130
+
+
+def test_a_signal_inside_of_an_exec(folder: Path) -> None:
+    """Python ends by SIGINT then, although the interruption was caught. Every dataclass is made by an `exec`."""
+    (folder / "hook.py").write_text(f"""
+import os, sys, time
+from mcusim.__main__ import main
+from mcusim.commands import cli
+cli.cli.commands["boards"].callback = lambda: exec('''os.write(1, b'go\\\\n')\\n{ASLEEP}''')
+sys.argv[1:] = ["boards"]
+main()
+""")
+    process = started([], folder, command=[sys.executable, "-m", "hook"])
+    assert process.stdout and process.stdout.readline() == "go\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=HANG_S)[1] == "interrupted\n" and process.returncode == 130
+
+
+INTERRUPTED_WHILE_PRINTING = """
+import signal, sys
+from mcusim.commands import streams
+streams.prepare()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+for number in range(3000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-6 + number % 100 * 2e-7)
+        sys.stdout.write(f"{number} ")
+        sys.stdout.flush()
+        for _ in range(100):
+            pass
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+def test_what_is_printed_when_a_signal_comes_is_printed_once(folder: Path) -> None:
+    process = started([], folder, command=[sys.executable, "-c", INTERRUPTED_WHILE_PRINTING])
+    lines = process.communicate(timeout=HANG_S)[0].split()
+    assert lines and len(lines) == len(set(lines))
 
 
 # -- what lies in the working folder -----------------------------------------------------------------------------------
