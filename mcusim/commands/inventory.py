@@ -32,7 +32,7 @@ def datasets() -> None:
 
 @click.command()
 def layers() -> None:
-    """Keras layers and activations that models may have, and how each number type computes them."""
+    """What models may have, and how each number type computes it."""
     from mcusim.models.keras.support import NUMBER_TYPES, WORDS, activations, kinds
 
     print_table(("layer", *NUMBER_TYPES), [(name, *cells) for name, cells in kinds().items()])

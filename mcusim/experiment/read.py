@@ -213,7 +213,7 @@ class _Reader:
 
     def _model_file(self, name: str, here: Place) -> Path:
         path = self.folder / name
-        if not path.is_file():
+        if not path.exists():
             raise ModelError(f"there is no model file {name!r}", where=str(here), hint=f"looked for {path}")
         return path
 

@@ -9,6 +9,7 @@ from mcusim.models.keras import reader as keras
 from mcusim.models.reference import Reference
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.files import demand_regular
 
 
 class ModelFormat(Protocol):
@@ -41,8 +42,9 @@ def is_model(path: Path) -> bool:
 
 def read_model(path: Path, name: str) -> Source:
     """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it."""
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"there is no model file {path.name!r}", where=str(path), hint="check the path")
+    demand_regular(path, hint="name the file that model.save() wrote", kind=ModelError)
     return format_of(path).read(path, name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import zipfile
 from collections.abc import Callable
@@ -57,9 +58,17 @@ def test_no_file_and_no_model(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="no readable Keras model") as caught:
             read_model(tmp_path / name, "model")
         assert name in str(caught.value)
-    for missing in (tmp_path / "missing.keras", tmp_path):
-        with pytest.raises(ModelError, match="there is no model file"):
-            read_model(missing, "model")
+    with pytest.raises(ModelError, match="there is no model file"):
+        read_model(tmp_path / "missing.keras", "model")
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "folder.keras").mkdir()
+    os.mkfifo(tmp_path / "pipe.h5")
+    (tmp_path / "device.json").symlink_to("/dev/zero")
+    for name in ("folder.keras", "pipe.h5", "device.json"):
+        with pytest.raises(ModelError, match=f"'{name}' is a {name.split('.')[0]}, not a file"):
+            read_model(tmp_path / name, "model")
 
 
 def test_every_truncation_is_an_error(model_file: Path, tmp_path: Path) -> None:
