@@ -52,6 +52,17 @@ def read_text(path: Path, largest_bytes: int, *, hint: str, hint_absent: str = "
         raise ConfigurationError(f"{path.name!r} is not a text in UTF-8", where=str(path), hint=hint) from None
 
 
+def demand_regular(path: Path, *, hint: str, kind: type[McusimError] = ConfigurationError) -> None:
+    """For what is read here and there, or by others. An error of `kind` for a pipe, a device or a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise kind(f"cannot read {path.name!r}: {reason}", where=str(path), hint=hint) from None
+    if not stat.S_ISREG(mode):
+        raise kind(f"{path.name!r} is {_called(mode)}, not a file", where=str(path), hint=hint)
+
+
 def starts_with(path: Path, magic: bytes) -> bool:
     """Does a regular file begin so? False for whatever cannot be read."""
     try:
@@ -173,3 +184,8 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _called(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

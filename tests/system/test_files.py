@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mcusim.system import files
-from mcusim.system.errors import ConfigurationError
-from mcusim.system.files import append_text, read_file, read_text, starts_with, write_text
+from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.files import append_text, demand_regular, read_file, read_text, starts_with, write_text
 
 LIMIT = 1000
 
@@ -120,8 +120,12 @@ def test_no_text(tmp_path: Path) -> None:
         read_text(tmp_path / "x", LIMIT, hint="give a text")
 
 
-def test_what_a_regular_file_starts_with(written: Path, tmp_path: Path) -> None:
+def test_what_has_to_be_a_regular_file(written: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
+    demand_regular(written, hint="")
+    for path, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "a pipe"), (Path("/dev/null"), "a device")):
+        with pytest.raises(DataError, match=f"is {what}, not a file"):
+            demand_regular(path, hint="", kind=DataError)
     assert starts_with(written, b"te") and not starts_with(written, b"x") and not starts_with(tmp_path / "pipe", b"")
 
 
