@@ -274,3 +274,5 @@ def test_explaining_ranks_layers_and_runs_nothing(
     shown = capsys.readouterr().out
     assert "cnn, int8: share of the error" in shown and max(map(len, shown.splitlines())) < 120
     assert cli.execute(["evaluate", DIGITS, "--data-type", "float32", *choice]) == 2
+    assert cli.execute(["evaluate", DIGITS, "--junit", str(tmp_path / "x.xml"), *choice]) == 2
+    assert "--junit writes a report" in capsys.readouterr().err and not (tmp_path / "x.xml").exists()

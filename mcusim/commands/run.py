@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,14 @@ from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.reports import FORMATS, render
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import OK, ConfigurationError
 from mcusim.system.files import append_text, write_text
-from mcusim.system.names import printable
 
 if TYPE_CHECKING:
+    from mcusim.line.explain import LayerNoise
     from mcusim.reports.report import Report
 
-
 LARGEST_SUMMARY_BYTES = 1_000_000
-
 EXPLAINED_SAMPLES = 200
 
 
@@ -104,29 +103,34 @@ def _explain(session: Session, experiment: Path, out: Path | None, **choices: An
     from mcusim.line.explain import to_json
     from mcusim.line.preflight import check_out
 
-    for name in (*FORMATS, "jobs"):
-        choices.pop(name)
+    for name in FORMATS:
+        if choices.pop(name):
+            what = f"--{name} writes a report, and --explain makes none"
+            raise ConfigurationError(what, hint="leave it out: the explanation is in explain.json of --out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
     chosen, out = options.open_experiment(experiment, session, out, **choices)
-    check_out(out)
-    setting, bench, cases = Setting(chosen, out, may_train=False), Bench(Terminal(session)), {}
-    for case in chosen.cases():
-        label = f"{case.model.name}, {case.quantization.label}"
-        if label not in cases and case.quantization.data_type != "float32":
-            cases[label] = explained(setting, case, bench)
-            session.close()
-            say(f"{printable(label)}: share of the error; signal to noise in dB, of the outputs with this layer alone")
-            say("quantized, and behind the layer with all before it")
-            say("  share  alone  behind  layer")
-            for row in cases[label]:
-                alone, behind = ("-" if db is None else f"{db:.1f}" for db in (row.alone_db, row.so_far_db))
-                say(f" {row.share:6.1%} {alone:>6}  {behind:>6}  {printable(row.name)}: {row.kind}, {row.numbers}")
+    cases = {case.quantized_label: case for case in chosen.cases() if case.quantization.data_type != "float32"}
     if not cases:
         hint = "add an integer type: [[quantization]] data_type = 'int8', or --data-type int8"
         raise ConfigurationError("float32 is not quantized: there is nothing to explain", hint=hint)
-    write_text(out / "explain.json", to_json(cases))
+    check_out(out)
+    setting, bench, told = Setting(chosen, out, may_train=False), Bench(Terminal(session)), {}
+    for label, case in cases.items():
+        told[label] = explained(setting, case, bench)
+        session.close()
+        _say_noise(label, told[label])
+    write_text(out / "explain.json", to_json(told))
     say(f"explanation: {out / 'explain.json'}")
-    return 0
+    return OK
+
+
+def _say_noise(label: str, rows: Sequence[LayerNoise]) -> None:
+    say(f"{label}: share of the error; signal to noise in dB, of the outputs with this layer alone")
+    say("quantized, and behind the layer with all before it")
+    say("  share  alone  behind  layer")
+    for row in rows:
+        alone, behind = ("-" if db is None else f"{db:.1f}" for db in (row.alone_db, row.so_far_db))
+        say(f" {row.share:6.1%} {alone:>6}  {behind:>6}  {row.name}: {row.kind}, {row.numbers}")
 
 
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:

@@ -26,8 +26,13 @@ class Case:
 
     @property
     def label(self) -> str:
+        return f"{self.quantized_label}, {self.board_name} in {self.engine}"
+
+    @property
+    def quantized_label(self) -> str:
+        """What is the same on every board."""
         repeat = f" #{self.repeat}" if self.repeat else ""
-        return f"{self.model.name}{repeat}, {self.quantization.label}, {self.board_name} in {self.engine}"
+        return f"{self.model.name}{repeat}, {self.quantization.label}"
 
     @property
     def work(self) -> tuple[str, int, Quantization, str | None]:
