@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcusim.commands.streams import OBEYED_BY
+
 ROOT = Path(__file__).parents[1]
-# Set by us for a process that we start, and read by it alone; and HOME, which it is given as it is.
-OURS = {"HOME", "MCUSIM_NONCE", "MCUSIM_PLUGIN_API", "MCUSIM_RENODE_LOCK"}
+# Set by us for a process that we start, and read by it alone; and what it is given as it is.
+OURS = {"HOME", "PYTHONPATH", "MCUSIM_NONCE", "MCUSIM_PLUGIN_API", "MCUSIM_RENODE_LOCK"}
 # Read elsewhere: by libraries for us, and by scripts.
 OTHERS = {"MCUSIM_PYTHON", "MCUSIM_VENV", "MCUSIM_APT", "MCUSIM_REQUIRE"}
 NAME = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
@@ -22,7 +24,7 @@ def documented() -> set[str]:
 
 def read() -> set[str]:
     """What modules look up in `os.environ`, by name or in a list of names that begin as ours and Renode's do."""
-    found: set[str] = set()
+    found = set(OBEYED_BY)
     for path in (ROOT / "mcusim").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         if "os.environ" in text:
@@ -32,7 +34,9 @@ def read() -> set[str]:
 
 def _names(node: ast.AST) -> Iterator[str]:
     words = [child.value for child in ast.iter_child_nodes(node) if isinstance(child, ast.Constant)]
+    is_set = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
     is_lookup = isinstance(node, (ast.Call, ast.Subscript, ast.Compare)) and "os.environ" in ast.unparse(node)
+    is_lookup &= not is_set
     for word in words:
         if isinstance(word, str) and NAME.fullmatch(word) and (is_lookup or LISTED.match(word)):
             yield word
