@@ -200,6 +200,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "minimum c": lambda x, y: ops.minimum(x, 0.3),
     "clip": lambda x, y: ops.clip(x, -0.5, 0.7),
     "square": lambda x, y: ops.square(x),
+    "abs": lambda x, y: ops.abs(x - y),
     "relu": lambda x, y: keras.activations.relu(x),
     "relu with settings": lambda x, y: keras.activations.relu(x, negative_slope=0.1, max_value=1.0),
     "relu6": lambda x, y: ops.relu6(x),
@@ -232,6 +233,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "slice of channels": lambda x, y: x[:, :, 1:],
     "a channel": lambda x, y: x[..., 0],
     "ellipsis": lambda x, y: x[..., :2],
+    "split": lambda x, y: ops.concatenate(ops.split(x, 3, axis=1)[::-1], axis=-1),
+    "split of channels": lambda x, y: ops.split(x, [1, 2], axis=-1)[2],
     "identity": lambda x, y: ops.cast(x, "float32"),
 }
 
@@ -251,6 +254,8 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "Erf": ops.erf,
     "casts to int32": lambda x: ops.cast(x, "int32"),
     "every other": lambda x: x[:, ::2],
+    "Unstack": lambda x: ops.unstack(x, axis=1)[2],
+    "'a' .* has its state": lambda x: ops.add(*L.LSTM(2, return_state=True, name="a")(x)[:2]),
 }
 
 

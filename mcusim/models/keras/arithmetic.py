@@ -106,6 +106,11 @@ def _square(operation: Operation) -> list[Step]:
     return [Step("Multiply", {}, (operation.x, operation.x))]
 
 
+def _absolute(operation: Operation) -> list[Step]:
+    """|x| = max(x, -x)"""
+    return [rescaling(-1.0, 0.0, operation.x), Step("Maximum", {}, (operation.x, 0))]
+
+
 def _negative(operation: Operation) -> list[Step]:
     return [rescaling(-1.0, 0.0, operation.x)]
 
@@ -165,6 +170,7 @@ ARITHMETIC: Mapping[str, Make] = {
     "minimum": _binary("Minimum", _minimum),
     **dict.fromkeys(("clip", "clipbyvalue"), _clip),
     "square": _square,
+    **dict.fromkeys(("absolute", "abs"), _absolute),
     **dict.fromkeys(("negative", "neg"), _negative),
     **dict.fromkeys(("identity", "cast", "stopgradient", "copy"), _identity),
     "relu": _relu,

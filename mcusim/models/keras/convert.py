@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mcusim.graph import Layer
 from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.models.keras.channels_first import around, is_channels_first
 from mcusim.models.keras.config import Config
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
@@ -20,6 +21,8 @@ ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivision
 
 def converted(keras: KerasLayer) -> list[Layer]:
     """Raises ModelError for what cannot be converted, also for a setting that changes the result unnoticed."""
+    if is_channels_first(keras):
+        return around(keras, converted)
     own = _with_memory(keras)
     configs = list(_configs(own.config))
     _check_settings(own, configs)

@@ -13,11 +13,15 @@ from mcusim.system.errors import ModelError
 
 @dataclass(frozen=True)
 class Step:
-    """A Keras layer. `inputs`: tensors that it reads, or numbers of steps, from 0 on; none for the step before."""
+    """A Keras layer. `inputs`: tensors that it reads, or numbers of steps, from 0 on; none for the step before.
+
+    `is_output`: of a function with several; of the others the last step is.
+    """
 
     kind: str
     config: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[Ref | int, ...] = ()
+    is_output: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 from mcusim.models.keras.arithmetic import rescaling
@@ -167,6 +169,29 @@ def _slice(operation: Operation, value: Any) -> Any:
     return value
 
 
+def _split(operation: Operation) -> list[Step]:
+    """Equal parts, or where Keras 3 tells places and TensorFlow sizes. Each part is an output."""
+    told = operation.get(1, "indices_or_sections", "num_or_size_splits")
+    (axis,) = operation.axes(operation.get(2, "axis", default=0))
+    size = operation.shape[axis - 1]
+    if type(told) is int and told > 0 and size % told == 0:
+        places = list(range(0, size + 1, size // told))
+    elif isinstance(told, list) and told and all(type(value) is int and value > 0 for value in told):
+        keras_3 = operation.get(1, "indices_or_sections") is told and operation.function == "Split"
+        places = [0, *told, size] if keras_3 else [0, *accumulate(told)]
+    else:
+        raise operation.wrong(f"splits {operation.shape} into {told!r:.40}")
+    if places != sorted(set(places)) or places[-1] != size:
+        raise operation.wrong(f"splits {operation.shape} into {told!r:.40}")
+    steps: list[Step] = []
+    for start, stop in pairwise(places):
+        cuts = [(start, size - stop) if at == axis - 1 else (0, 0) for at in range(len(operation.shape))]
+        kept = [stop - start if at == axis - 1 else length for at, length in enumerate(operation.shape)]
+        part = _cropped(operation, cuts, kept)
+        steps += [*part[:-1], replace(part[-1], is_output=True)]
+    return steps
+
+
 # -- means and maxima ----------------------------------------------------------------------------------------------
 
 
@@ -211,6 +236,7 @@ RESHAPING: Mapping[str, Make] = {
     "pad": _pad,
     **dict.fromkeys(("stack", "pack"), _stack),
     "getitem": _get_item,
+    "split": _split,
     **dict.fromkeys(("mean", "reducemean"), _reduced("Average")),
     **dict.fromkeys(("max", "reducemax"), _reduced("Max")),
     **dict.fromkeys(("sum", "reducesum"), _reduced("Average", factor=True)),

@@ -26,6 +26,7 @@ from mcusim.system.errors import ModelError
 
 MOST_CALLS = 4096
 Name = str | None  # of the layer of the graph that computes a tensor; None when it cannot be read
+UNREAD: Sequence[Name] = (None,)  # outputs, however many, of what cannot be read
 
 
 @dataclass
@@ -108,7 +109,7 @@ class Walk:
             return self.model(layer, known, place, path)
         if layer.kind == INPUT:
             return [_tensor(made, ref) for ref in refs_in(call.arguments)]
-        return [self._layer(layer, call, made, place, path, name)]
+        return self._layer(layer, call, made, place, path, name)
 
     # -- layers --------------------------------------------------------------------------------------------------------
 
@@ -120,26 +121,26 @@ class Walk:
         place: Place,
         path: Origin,
         name: str,
-    ) -> Name:
+    ) -> Sequence[Name]:
         is_operation = layer.is_operation or operations.is_operation(layer.kind)
         unknown = operations.unknown(layer) if is_operation else layer.kind not in (*CONVERTERS, *IDENTITIES)
         if unknown:
             self.problems.no_kernel(name, operations.function_of(layer) if is_operation else layer.kind, place)
-            return None
+            return UNREAD
         refs = list(call.refs)
         inputs = [_tensor(made, ref) for ref in refs]
         if None in inputs:
-            return None  # told already
+            return UNREAD  # told already
         known = tuple(str(tensor) for tensor in inputs)
 
-        def convert() -> str:
+        def convert() -> Sequence[Name]:
             if is_operation:
                 return self._operation(layer, call, dict(zip(refs, known, strict=True)), path, name)
             _demand_plain(name, layer.kind, call)
             idle = layer.kind in IDENTITIES
-            return known[0] if idle else self._converted(layer, known, place, path, name)
+            return [known[0] if idle else self._converted(layer, known, place, path, name)]
 
-        return self.problems.caught(name, layer.kind, convert)
+        return self.problems.caught(name, layer.kind, convert) or UNREAD
 
     def _converted(self, layer: Described, inputs: tuple[str, ...], place: Place, path: Origin, name: str) -> str:
         end = self._step(layer.kind, layer.config, inputs, self.weights.of(place), self.unique(name))
@@ -151,7 +152,9 @@ class Walk:
             self.origins[end] = path
         return end
 
-    def _operation(self, layer: Described, call: Call, names: Mapping[Ref, str], path: Origin, name: str) -> str:
+    def _operation(
+        self, layer: Described, call: Call, names: Mapping[Ref, str], path: Origin, name: str
+    ) -> Sequence[Name]:
         """A function called on tensors: the layers of the same meaning, one after the other."""
         shapes = {ref: self.shapes[tensor] for ref, tensor in names.items()}
         steps = operations.steps(layer, call, shapes, self.batch)
@@ -163,7 +166,10 @@ class Walk:
                 raise operations.no_kernel(name, layer, step.kind)
             called = self.unique(name if number == len(steps) else f"{name}_{number}")
             ends.append(self._step(step.kind, step.config, inputs, (), called))
-        return self._from(path, [*names.values(), *ends][-1], tuple(names.values()))
+        outputs = [end for end, step in zip(ends, steps, strict=True) if step.is_output]
+        outputs = outputs or [[*names.values(), *ends][-1]]
+        self._from(path, outputs[0], tuple(names.values()))
+        return outputs
 
     def _step(self, kind: str, settings: Mapping[str, Any], inputs: tuple[str, ...], arrays: Any, name: str) -> str:
         """One converter; -> the name of what it ends with."""
@@ -179,6 +185,8 @@ class Walk:
 
 def _tensor(made: Mapping[tuple[int, int], Sequence[Name]], ref: Ref) -> Name:
     outputs = made.get((ref.layer, ref.call), ())
+    if outputs is UNREAD:
+        return None
     if not 0 <= ref.output < len(outputs):
         raise broken("a layer reads what nothing writes")
     return outputs[ref.output]
