@@ -159,6 +159,13 @@ def an_output_in_the_middle_and_twice() -> Any:
     return keras.Model(i, [x, L.Dense(3)(x), x, i * 1.0])
 
 
+def dropped_layers() -> Any:
+    """Their settings do not tell whether they are trained, as those of functions do not."""
+    i = keras.Input((8, 8, 2))
+    x = L.Reshape((36, 3))(L.SpatialDropout2D(0.2)(L.Conv2D(3, 3)(i)))
+    return keras.Model(i, L.GlobalAveragePooling1D()(L.SpatialDropout1D(0.2)(x)))
+
+
 GRAPHS: list[Callable[[], Any]] = [
     nested_twice_with_inputs_swapped,
     nested_as_input_and_output,
@@ -171,6 +178,7 @@ GRAPHS: list[Callable[[], Any]] = [
     a_fixed_batch,
     several_heads,
     an_output_in_the_middle_and_twice,
+    dropped_layers,
 ]
 
 

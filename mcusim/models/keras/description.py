@@ -17,6 +17,8 @@ from mcusim.system.names import printable
 SEQUENTIAL = "Sequential"
 MODELS = (SEQUENTIAL, "Functional", "Model", "Network")
 INPUT = "InputLayer"
+# Layers whose settings do not tell whether they are trained.
+UNTRAINED = (INPUT, "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 SHAPES = ("batch_shape", "batch_input_shape")
 # Modules of Keras itself, under all the names that it had.
 KERAS_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
@@ -92,7 +94,7 @@ class Described:
         """A function that was called on tensors, and no layer. `.h5` files do not tell, but layers can be trained."""
         if not self.module:
             in_keras_3 = any(not call.is_keras_2 for call in self.calls)
-            return in_keras_3 and not self.is_model and self.kind != INPUT and "trainable" not in self.config
+            return in_keras_3 and not self.is_model and self.kind not in UNTRAINED and "trainable" not in self.config
         return ".ops." in self.module or ".activations" in self.module
 
 
