@@ -5,7 +5,13 @@ For scripts: `run(read_experiment(Path("experiment.toml")), Path("out"), Silent(
 
 from __future__ import annotations
 
+import sys
+
+from mcusim.system.interruption import end_at_once
 from mcusim.system.version import VERSION
+
+if sys.argv[:1] == ["-m"] and "mcusim" in sys.orig_argv:  # the first moment of `python -m mcusim`
+    end_at_once()
 
 TYPE_CHECKING = False  # without importing typing: `python -m mcusim` forgets the working folder before it imports
 if TYPE_CHECKING:

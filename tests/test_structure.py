@@ -220,6 +220,8 @@ def test_only_one_module_starts_programs(path: Path) -> None:
 
 
 def _is_program(path: Path) -> bool:
+    if path.stem == "interruption":  # ends the process before there is anybody to catch an error
+        return True
     return path.parent.name == "commands" or '__name__ == "__main__"' in path.read_text()
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from mcusim.system.errors import MissingToolError
@@ -20,7 +21,7 @@ def import_keras() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _without_chatter():
+        with _without_chatter(), _home_kept_clean():
             import keras
             import tensorflow  # noqa: F401  (Keras imports it by itself; here to learn which one is missing)
     except ImportError as error:
@@ -29,6 +30,24 @@ def import_keras() -> Any:
         hint = "set KERAS_BACKEND=tensorflow"
         raise MissingToolError(f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'", hint=hint)
     return keras
+
+
+@contextmanager
+def _home_kept_clean() -> Iterator[None]:
+    """Where Keras finds no settings it writes some when it is imported: then into a folder that goes."""
+    home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
+    if (home / "keras.json").is_file():
+        yield
+        return
+    before = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory(prefix="mcusim-") as folder:
+        os.environ["KERAS_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["KERAS_HOME"]
+            if before is not None:
+                os.environ["KERAS_HOME"] = before
 
 
 def missing() -> MissingToolError | None:

@@ -366,6 +366,12 @@ def test_weights_are_refused(tmp_path: Path, name: str) -> None:
     refused(write_archive(tmp_path / "m.keras", one_dense(), stored.getvalue()))
 
 
+def test_a_setting_that_tells_no_shape_of_weights(tmp_path: Path) -> None:
+    model = sequential(start(8, 8, 2), layer("DepthwiseConv2D", "d", kernel_size=[3, 3], depth_multiplier=None))
+    path = write_keras(tmp_path / "x.keras", model, {"layers/depthwise_conv2d": (numbers(3, 3, 2, 1), numbers(2))})
+    assert "settings cannot be understood" in refused(path).what
+
+
 def test_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
     stored = io.BytesIO()
     with h5py.File(stored, "w") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,19 @@ def test_half_precision_has_a_wider_bound(tmp_path: Path) -> None:
     source, x, values = asked(tmp_path / "half.keras")
     assert values.unit == 2.0**-10
     assert 0 < compare(source, x, values, "keras", tmp_path / "half.keras") < 0.1
+
+
+@pytest.mark.parametrize("has_settings", [False, True])
+def test_keras_writes_no_settings_into_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_settings: bool
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "")
+    if has_settings:
+        (tmp_path / ".keras").mkdir()
+        (tmp_path / ".keras" / "keras.json").write_text("{}")
+    reference._keep_home_clean()
+    assert os.environ["KERAS_HOME"] == ("" if has_settings else os.getcwd())
 
 
 def test_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the same sums on every machine
     if backend := _backend():
         os.environ["KERAS_BACKEND"] = backend[0]
+    _keep_home_clean()
     model = _load(path)
     size = model.inputs[0].shape[0] or len(samples[0])
     outputs: list[list[Array]] = []
@@ -47,6 +48,13 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     count, asked = len(samples[0]), set(wanted)
     kept = {origin: np.concatenate(parts)[:count] for origin, parts in layers.items() if origin in asked}
     return Values([np.concatenate(parts)[:count] for parts in zip(*outputs, strict=True)], kept, _unit(model))
+
+
+def _keep_home_clean() -> None:
+    """Where Keras finds no settings it writes some: then into the folder of this process, which is temporary."""
+    home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
+    if not (home / "keras.json").is_file():
+        os.environ["KERAS_HOME"] = os.getcwd()
 
 
 def _installed(package: str) -> str | None:
