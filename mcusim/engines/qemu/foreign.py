@@ -88,13 +88,16 @@ def _run(job: Job) -> None:
 
 
 def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> None:
-    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
+    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds.
+
+    They begin anew with the first instruction: a busy machine may take long to get there.
+    """
     began = since = told = time.monotonic()
-    before, places = (0, 0), Places(job.image.elf)
+    before, places = (0, 0, False), Places(job.image.elf)
     while process.poll() is None:
         time.sleep(_POLL_S)
         now, seen = time.monotonic(), look(job.folder)
-        done = (seen.begun, seen.measured) if seen else before
+        done = (seen.begun, seen.measured, seen.pc != 0) if seen else before
         if done != before:
             before, since = done, now
         if now - since > job.stall_s:

@@ -9,13 +9,13 @@ from mcusim.boards.board import Board
 from mcusim.cores.armv7m.faults import describe_status
 from mcusim.engines.qemu.glimpse import Glimpse
 from mcusim.engines.qemu.machine_memory import region_name
+from mcusim.engines.qemu.process import FAULT_STATUS, FAULT_STATUS_WORDS
 from mcusim.system.command import run
 from mcusim.system.elf_code import CodeSymbol, read_bytes, read_functions
 from mcusim.system.errors import EngineError, McusimError
 from mcusim.system.image import Image
 from mcusim.system.toolchain import find_arm_tool
 
-FAULT_STATUS, _STATUS_WORDS = 0xE000ED28, 5  # CFSR, HFSR, DFSR, MMFAR, BFAR
 _FRAMES_SHOWN = 8
 _SLEEPS = (b"\x30\xbf", b"\x20\xbf")  # WFI, WFE
 _ITSELF = b"\xfe\xe7"  # a branch to itself
@@ -99,9 +99,9 @@ def _fault(board: Board, said: str) -> str:
     """In words what the fault status tells; empty without one."""
     rows = re.findall(rf"\b(?:{FAULT_STATUS:x}|{FAULT_STATUS + 16:x}): ((?:0x[0-9a-f]{{8}} ?)+)", said)
     words = [int(word, 16) for row in rows for word in row.split()]
-    if len(words) < _STATUS_WORDS:
+    if len(words) < FAULT_STATUS_WORDS:
         return ""
-    cfsr, hfsr, _, mmfar, bfar = words[:_STATUS_WORDS]
+    cfsr, hfsr, _, mmfar, bfar = words[:FAULT_STATUS_WORDS]
     cause, address = describe_status(cfsr, hfsr, mmfar, bfar)
     return cause + (f", at 0x{address:08x}{region_name(board, address)}" if cause and address is not None else "")
 

@@ -31,6 +31,8 @@ from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
 from mcusim.system.image import Image
 
+FAULT_STATUS, FAULT_STATUS_WORDS = 0xE000ED28, 5  # CFSR, HFSR, DFSR, MMFAR, BFAR
+
 
 @dataclass(frozen=True)
 class QemuProcess:
@@ -138,7 +140,7 @@ def ask_where(process: subprocess.Popen[bytes]) -> None:
     """Lets a running QEMU write its registers and the status of faults to its log, if its monitor answers, and end."""
     with suppress(OSError, subprocess.TimeoutExpired):
         assert process.stdin is not None
-        process.stdin.write(b"stop\ninfo registers\nx /6wx 0xE000ED28\nquit\n")
+        process.stdin.write(b"stop\ninfo registers\nx /%dwx %#x\nquit\n" % (FAULT_STATUS_WORDS, FAULT_STATUS))
         process.stdin.flush()
         process.wait(3)
 

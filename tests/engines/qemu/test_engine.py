@@ -297,27 +297,9 @@ def test_plugins_compile_without_a_warning(name: str, state: bool, tmp_path: Pat
     text = (plugin._SOURCES / name).read_text()
     written = tmp_path / name
     written.write_text(text if state else text.replace("__x86_64__", "NOWHERE").replace("__aarch64__", "NOWHERE"))
-    flags = [
-        "-std=gnu11",
-        "-O2",
-        "-shared",
-        "-fPIC",
-        "-Wall",
-        "-Wextra",
-        "-Wshadow",
-        "-Wcast-qual",
-        "-Wconversion",
-        "-Werror",
-    ]
-    command = [
-        plugin.find_host_compiler(),
-        *flags,
-        f"-I{plugin._SOURCES}",
-        str(written),
-        "-o",
-        str(tmp_path / "plugin.so"),
-    ]
-    assert run_command(command).stderr == ""
+    flags = ("-std=gnu11", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wshadow", "-Wcast-qual", "-Wconversion")
+    built = ("-Werror", f"-I{plugin._SOURCES}", written, "-o", tmp_path / "plugin.so")
+    assert run_command([plugin.find_host_compiler(), *flags, *built]).stderr == ""
 
 
 def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch, version: str = "7.2.22") -> None:
