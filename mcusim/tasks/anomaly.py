@@ -13,7 +13,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
 from mcusim.tasks.roc import auc
-from mcusim.tasks.task import Answers, Asked, Labels, Scores, far
+from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 
 NAME = "anomaly"
 DECIDES = False
@@ -29,7 +29,7 @@ def claim(asked: Asked) -> str | None:
     return f"the output has the shape of the input, and {told}"
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     """(N,) int64: 0 normal, 1 anomalous."""
     if not asked.repeats_its_input:
         raise DataError(
@@ -37,12 +37,12 @@ def labels(asked: Asked) -> Labels:
             hint="anomalies are found by a model that repeats its only input; say another [task] kind",
         )
     if asked.targets is None:
-        return Labels(None)
+        return TaskLabels(None)
     if asked.classes and asked.classes[0].lower() not in NORMAL:
         told = ", ".join(map(repr, asked.classes[:3]))
         hint = "store 0 for normal and 1 for anomalous, without names"
         raise DataError(f"classes{asked.of} are {told}: it is not known which one is normal", hint=hint)
-    return Labels(class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2))
+    return TaskLabels(class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2))
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

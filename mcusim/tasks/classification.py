@@ -11,7 +11,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.class_scores import confusion_of, overall, scores_of_classes
 from mcusim.tasks.figure import Budget, Figure, Row, Value, percent
-from mcusim.tasks.task import Answers, Asked, Labels, Scores
+from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels
 
 NAME = "classification"
 DECIDES = True
@@ -39,7 +39,7 @@ def claim(asked: Asked) -> str | None:
     return None
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     """(N,) int64, class numbers from 0."""
     if asked.targets is None:
         what = f"data set {asked.dataset!r} has no labels{asked.of} to classify by"
@@ -53,7 +53,7 @@ def labels(asked: Asked) -> Labels:
     numbered, notes = _numbered(asked, parts)
     _check_classes(asked, max(int(y.max(initial=0)) for y in numbered) + 1)
     notes += _few(asked, numbered) + _rule(asked)
-    return Labels(numbered[0], tuple(notes), ("top_k",) if asked.elements > 1 else ("threshold",))
+    return TaskLabels(numbered[0], tuple(notes), ("top_k",) if asked.elements > 1 else ("threshold",))
 
 
 def _decides_often(asked: Asked) -> bool:

@@ -9,7 +9,7 @@ from mcusim.system.errors import DataError
 from mcusim.tasks.class_scores import overall, scores_of_classes
 from mcusim.tasks.classification import threshold
 from mcusim.tasks.figure import Budget, Figure, Row, percent
-from mcusim.tasks.task import Answers, Asked, ClassScores, Labels, Scores
+from mcusim.tasks.task import Answers, Asked, ClassScores, Scores, TaskLabels
 
 NAME = "multilabel"
 DECIDES = False  # a softmax makes outputs compete, and so is no part of the decision to leave out
@@ -24,7 +24,7 @@ def claim(asked: Asked) -> str | None:
     return "each target has a 0 or 1 for each output" if _are_yes_or_no(y) else None
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     """(N, elements) int64 of 0 and 1."""
     y = asked.targets
     if y is None or y.size != len(y) * asked.elements or not _are_yes_or_no(y):
@@ -38,7 +38,7 @@ def labels(asked: Asked) -> Labels:
         what = f"data set {asked.dataset!r} names {len(asked.classes)} classes{asked.of}"
         raise DataError(f"{what}, model {asked.model!r} has {asked.elements} outputs", hint="name each output")
     rule = f"a label is decided where its output is above {threshold(asked):g} ([task] threshold)"
-    return Labels(y.reshape(len(y), -1).astype(np.int64), (rule,), ("threshold",))
+    return TaskLabels(y.reshape(len(y), -1).astype(np.int64), (rule,), ("threshold",))
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

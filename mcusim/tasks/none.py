@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcusim.system.arrays import Array
 from mcusim.tasks.figure import Row
-from mcusim.tasks.task import Answers, Asked, Labels, Scores, far
+from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 
 NAME = "none"
 DECIDES = True
@@ -15,9 +15,9 @@ def claim(asked: Asked) -> str | None:
     return "there are no labels to score with" if asked.targets is None else None
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     """Whatever there is is not looked at."""
-    return Labels(None)
+    return TaskLabels(None)
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

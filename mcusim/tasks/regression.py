@@ -8,7 +8,7 @@ from mcusim.datasets.targets import are_whole
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
-from mcusim.tasks.task import Answers, Asked, Labels, Scores, far
+from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 
 NAME = "regression"
 DECIDES = False
@@ -23,7 +23,7 @@ def claim(asked: Asked) -> str | None:
     return f"targets are {kind}, as many as outputs ({asked.elements})"
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     """(N, elements) float64."""
     targets = asked.targets
     if targets is None:
@@ -40,7 +40,7 @@ def labels(asked: Asked) -> Labels:
             f"model {asked.model!r} answers {asked.elements} numbers",
             hint=f"store targets of shape (N, {asked.elements})",
         )
-    return Labels(targets.reshape(len(targets), -1).astype(np.float64))
+    return TaskLabels(targets.reshape(len(targets), -1).astype(np.float64))
 
 
 def _wanted(asked: Asked) -> int:

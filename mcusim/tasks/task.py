@@ -102,7 +102,7 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class TaskLabels:
     """Targets as a task wants them, (N, ..), and what a reader should know of how they were understood.
 
     `uses`: the options among those of `Asked` (threshold, top_k) that scores depend on.
@@ -129,7 +129,7 @@ class Task(Protocol):
         The first of `TASKS` that claims an output has it.
         """
 
-    def labels(self, asked: Asked) -> Labels:
+    def labels(self, asked: Asked) -> TaskLabels:
         """The targets as `score` wants them. DataError when the output cannot answer for them."""
 
     def score(self, asked: Asked, answers: Answers) -> Scores:

@@ -7,7 +7,7 @@ import numpy as np
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row, percent
-from mcusim.tasks.task import Answers, Asked, Labels, Scores
+from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels
 
 NAME = "counting"
 DECIDES = False
@@ -31,10 +31,10 @@ def claim(asked: Asked) -> str | None:
     return None  # by nothing is a count told from another number: the user has to say so
 
 
-def labels(asked: Asked) -> Labels:
+def labels(asked: Asked) -> TaskLabels:
     if asked.targets is None or asked.elements != 1:
         raise DataError(f"model {asked.model!r} answers {asked.elements} numbers", hint="one is asked for")
-    return Labels(asked.targets.reshape(-1))
+    return TaskLabels(asked.targets.reshape(-1))
 
 
 def score(asked: Asked, answers: Answers) -> Scores:
