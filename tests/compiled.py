@@ -43,7 +43,10 @@ int main(void)
     return 0;
 }
 """
-WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-float-conversion")
+WARNINGS = (
+    *("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-float-conversion"),
+    *("-Wshadow", "-Wstrict-prototypes"),
+)
 
 
 def run_compiled(graph: Graph, x: Array, *, sanitize: str = "undefined,address") -> Array:
@@ -56,7 +59,7 @@ def run_compiled(graph: Graph, x: Array, *, sanitize: str = "undefined,address")
         library = emit_library(lower(graph))
         library.write(folder)
         (folder / "main.c").write_text(MAIN)
-        flags = ["-O1", "-std=gnu11", "-ffp-contract=off", *WARNINGS[:3], *sanitizers]
+        flags = ["-O1", "-std=gnu11", "-ffp-contract=off", *WARNINGS, *sanitizers]
         built = subprocess.run(
             [compiler, *flags, *(name for name in library.files if name.endswith(".c")), "main.c", "-o", "model"],
             cwd=folder,

@@ -52,7 +52,7 @@ NN_KERNEL void NN_NAME(gru)(const number_t *restrict input, number_t *restrict o
         next = state;
         state = written;
         for (int unit = 0; unit < p.units && (p.sequence || step == p.steps - 1); unit++) {
-            *output++ = nn_convert(state[unit], p);
+            *output++ = (number_t)nn_convert(state[unit], p);
         }
     }
 }

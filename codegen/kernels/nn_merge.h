@@ -37,7 +37,7 @@ NN_KERNEL void NN_NAME(merge)(const number_t *const *inputs, number_t *output, c
         if (NN_NEXT_ADDEND == 0) { /* where a sum begins with something of its own */
             sum += nn_begin_sum(x, p);
         }
-        output[i] = nn_finish(sum, 0, p);
+        output[i] = (number_t)nn_finish(sum, 0, p);
     }
 }
 

@@ -15,7 +15,7 @@ NN_KERNEL void NN_NAME(multiply)(const number_t *const *inputs, number_t *output
 {
     for (int i = 0; i < p.elements; i++) {
         const number_t x = inputs[0][nn_place(i, p.first)], y = inputs[1][nn_place(i, p.second)];
-        output[i] = nn_product(x, y, p);
+        output[i] = (number_t)nn_product(x, y, p);
     }
 }
 

@@ -28,7 +28,7 @@ NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const num
         for (int i = 0; i < p.slopes; i++) {
             const number_t x = *input++;
             const int slope = x < 0 ? i : p.slopes;
-            *output++ = nn_finish((accumulator_t)kernel[slope] * x + bias[slope], slope, p);
+            *output++ = (number_t)nn_finish((accumulator_t)kernel[slope] * x + bias[slope], slope, p);
         }
     }
 }

@@ -34,7 +34,7 @@ NN_KERNEL void NN_NAME(simple_rnn)(const number_t *restrict input, number_t *res
         next = state;
         state = written;
         for (int unit = 0; unit < p.units && (p.sequence || step == p.steps - 1); unit++) {
-            *output++ = nn_convert(state[unit], p);
+            *output++ = (number_t)nn_convert(state[unit], p);
         }
     }
 }
