@@ -8,6 +8,8 @@ scales of the channels are far apart nothing folds: weights of one format would 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,28 +31,43 @@ FARTHEST = 16.0  # largest scale over the smallest: 4 bits of the weights
 
 
 def fold_scaling(graph: Graph) -> Graph:
-    """Fold until nothing changes."""
+    """Fold until nothing changes: once through the layers, each takes over all scalings that it is the reader of."""
+    readers = Counter(name for layer in graph for name in set(layer.inputs))
+    passed = {name for name, count in readers.items() if count == 1} - {end.name for end in graph.ends}
+    kept: dict[str, Layer] = {}
     for layer in graph:
-        chain = _chain(graph, layer)
-        folded = _folded(chain[0], layer) if chain else None
-        if folded is not None:
-            return fold_scaling(_without(graph, chain, layer, folded))
-    return graph
+        kept[layer.name] = layer
+        while _takes_over(kept, passed, layer.name):
+            pass
+    return replace(graph, layers=tuple(kept.values()))
 
 
-def _chain(graph: Graph, layer: Layer) -> list[Layer]:
-    """The scaling whose only reader is `layer`, and what only changes its shape between them."""
+def _takes_over(kept: dict[str, Layer], passed: Collection[str], name: str) -> bool:
+    """Fold the next scaling into a layer, if there is one. `passed`: tensors that one layer reads, and nobody else."""
+    chain = _chain(kept, passed, kept[name])
+    folded = _folded(chain[-1], kept[name]) if chain else None
+    if folded is None:
+        return False
+    kept[name] = folded
+    *between, scaling = chain
+    first = kept[between[-1].name if between else name]
+    kept[first.name] = replace(first, inputs=scaling.inputs)
+    del kept[scaling.name]
+    return True
+
+
+def _chain(kept: Mapping[str, Layer], passed: Collection[str], layer: Layer) -> list[Layer]:
+    """From a reader back to the scaling: what only changes its shape between them, and the scaling itself."""
     if not isinstance(layer, READERS):
         return []
     chain: list[Layer] = []
-    source = graph[layer.inputs[0]]
-    while len(graph.consumers(source.name)) == 1 and source not in graph.ends:
-        chain.insert(0, source)
-        if isinstance(source, BatchNormalization):
+    while layer.inputs and layer.inputs[0] in passed:
+        layer = kept[layer.inputs[0]]
+        chain.append(layer)
+        if isinstance(layer, BatchNormalization):
             return chain
-        if not isinstance(source, Reshape):
-            return []
-        source = graph[source.inputs[0]]
+        if not isinstance(layer, Reshape):
+            break
     return []
 
 
@@ -84,16 +101,3 @@ def _by_filter(array: Array, layer: Convolution) -> Array:
     """One number for each input channel -> (filters, 1, 1, channels of the filter's group)."""
     filters = len(layer.kernel) // layer.groups
     return np.repeat(array.reshape(layer.groups, 1, 1, -1), filters, axis=0)
-
-
-def _without(graph: Graph, chain: list[Layer], layer: Layer, folded: Layer) -> Graph:
-    """The graph with `folded` for `layer`, and without the first of `chain`, whose reader reads what it read."""
-    scaling, *between = chain
-    first = between[0] if between else layer
-    layers = []
-    for one in graph:
-        if one is scaling:
-            continue
-        made = folded if one is layer else one
-        layers.append(replace(made, inputs=scaling.inputs) if one is first else made)
-    return replace(graph, layers=tuple(layers))

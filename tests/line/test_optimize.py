@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
+from mcusim.graph import Graph, Output
 from mcusim.line.optimize import drop_softmax, optimize
 from tests.graphs import Builder
 
@@ -69,3 +74,28 @@ def test_nothing_to_fuse_with_the_input() -> None:
     builder = Builder((8, 3))
     builder.add("ReLU")
     assert kinds(builder) == ["ReLU"]
+
+
+def test_scalings_join_their_reader_however_many_there_are() -> None:
+    """Neither recursion nor a look at all layers for each."""
+    builder = Builder((4,))
+    for _ in range(1100):
+        builder.add("Rescaling", scale=0.9, offset=0.1)
+        builder.dense(4)
+    graph, x = builder.graph(), builder.samples()
+    assert {layer.kind for layer in optimize(graph)} == {"Input", "Dense"}
+    small = Graph(graph.layers[:5])
+    np.testing.assert_allclose(optimize(small).run(x), small.run(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_scaling_joins_its_reader_through_reshapes_unless_others_read_it() -> None:
+    builder = Builder((2, 4))
+    builder.add("Rescaling", scale=[1.0, 2.0, 3.0, 4.0], offset=0.5)
+    builder.add("Rescaling", scale=0.5, offset=[1.0, 0.0, -1.0, 0.0])
+    shared = builder.add("Flatten")
+    builder.dense(3)
+    graph, x = builder.graph(), builder.samples()
+    assert [layer.kind for layer in optimize(graph)] == ["Input", "Reshape", "Dense"]
+    np.testing.assert_allclose(optimize(graph).run(x), graph.run(x), rtol=1e-5, atol=1e-5)
+    read = replace(graph, outputs=(Output("end", graph.layers[-1].name), Output("flat", shared)))
+    assert [layer.kind for layer in optimize(read)].count("BatchNormalization") == 2
