@@ -52,13 +52,18 @@ def floating(value: float) -> str:
 
 def number_lines(values: Array) -> list[str]:
     """The numbers of an array as lines of a C initializer."""
-    lines = [""]
-    for value in values.reshape(-1).tolist():
-        text = f"{number(value)},"
-        if lines[-1] and len(lines[-1]) + 1 + len(text) > LINE_WIDTH:
-            lines.append("")
-        lines[-1] += f" {text}" if lines[-1] else text
-    return lines if values.size else []
+    return filled([f"{number(value)}," for value in values.reshape(-1).tolist()])
+
+
+def filled(words: Iterable[str], width: int = LINE_WIDTH) -> list[str]:
+    """As many words a line as there is room for."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def number(value: float | int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Shape, Tensor
-from mcusim.line.c_text import c_names, floating, literal, number_lines, plain_comment
+from mcusim.line.c_text import c_names, filled, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
 from mcusim.program import Constant, KernelCall, Place, Program, Step, Unit
 from mcusim.system.assets import CODEGEN
@@ -18,6 +19,8 @@ from mcusim.system.templates import render
 
 INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
+CALL_WIDTH = 112
+Names = Mapping[tuple[str, str], str]  # of arrays in C, by the function of their layer and their role
 
 
 def emit_library(program: Program, statistics: Mapping[str, Normalization] | None = None) -> Sources:
@@ -62,18 +65,18 @@ class _Library:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
         suffix = "" if unit is self.program.unit else f"_{unit.name}"
         steps = [step for step in self.program.steps if step.unit == unit.name]
-        arrays = [self._array(step, constant) for step in steps for constant in step.code.constants]
+        names = _array_names(steps)
         values = {
             "title": self.title,
             "headers": sorted({f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}),
             "weights": f"weights{suffix}.h",
-            "layers": [self._layer(unit, step) for step in steps],
+            "layers": [self._layer(unit, step, names) for step in steps],
         }
         if suffix:
             source = render("model_unit.c.j2", unit=unit, config=self._config(unit), **values)
         else:
             source = render("model.c.j2", **values, **self._main())
-        weights = render("weights.h.j2", title=f"Weights of {self.title}", arrays=arrays)
+        weights = render("weights.h.j2", title=f"Weights of {self.title}", arrays=_arrays(steps, names))
         return {f"model{suffix}.c": source, f"weights{suffix}.h": weights}
 
     def _main(self) -> dict[str, Any]:
@@ -98,7 +101,7 @@ class _Library:
     def _arena_is_bytes(self) -> bool:
         return len(self.program.units) > 1 or any(step.scratch for step in self.program.steps)
 
-    def _layer(self, unit: Unit, step: Step) -> dict[str, Any]:
+    def _layer(self, unit: Unit, step: Step, names: Names) -> dict[str, Any]:
         shapes = " + ".join(map(_shape, step.input_shapes))
         facts = [f"{step.kind} {shapes} -> {_shape(step.shape)}"]
         facts += [f"{step.macs} MACs"] if step.macs else []
@@ -106,7 +109,7 @@ class _Library:
         return {
             "comment": f"{plain_comment(step.name)}: {', '.join(facts)}",
             "signature": self._signature(unit, step),
-            "calls": [_kernel_call(unit, step, call) for call in step.code.calls],
+            "calls": [_kernel_call(unit, step, call, names) for call in step.code.calls],
         }
 
     def _signature(self, unit: Unit, step: Step, *, outside: bool = False) -> str:
@@ -140,17 +143,6 @@ class _Library:
             members = self.inputs if place.region == "input" else self.outputs
             name = f"{place.region}->{members[place.name]}"
         return name if dtype == _signed(dtype) else f"({const}{_ctype(_signed(dtype))} *){name}"
-
-    def _array(self, step: Step, constant: Constant) -> Mapping[str, Any]:
-        shape = _shape(constant.values.shape)
-        return {
-            "comment": f"{plain_comment(step.name)} {constant.role}: {shape}"
-            + (f", {constant.numbers}" if constant.numbers else ""),
-            "ctype": constant.ctype,
-            "name": f"{step.function}_{constant.role}",
-            "count": constant.values.size,
-            "lines": number_lines(constant.values),
-        }
 
     def _cnn(self) -> str:
         if self.is_record:
@@ -204,15 +196,47 @@ class _Library:
         return texts
 
 
-def _kernel_call(unit: Unit, step: Step, call: KernelCall) -> dict[str, Any]:
-    roles = {constant.role for constant in step.code.constants}
+def _array_names(steps: Sequence[Step]) -> Names:
+    """Arrays that are equal lie in flash once, called after the first layer that has them."""
+    first: dict[tuple[str, str, bytes], str] = {}
+    names: dict[tuple[str, str], str] = {}
+    for step in steps:
+        for constant in step.code.constants:
+            content = (constant.ctype, constant.values.dtype.str, constant.values.tobytes())
+            names[step.function, constant.role] = first.setdefault(content, f"{step.function}_{constant.role}")
+    return names
 
-    def named(value: Any) -> str:
-        return f"{step.function}_{value}" if isinstance(value, str) and value in roles else literal(value)
 
+def _arrays(steps: Sequence[Step], names: Names) -> list[dict[str, Any]]:
+    """Those of weights.h, in the order of the layers."""
+    readers = Counter(names.values())
+    first: dict[str, tuple[Step, Constant]] = {}
+    for step in steps:
+        for constant in step.code.constants:
+            first.setdefault(names[step.function, constant.role], (step, constant))
+    return [_array(step, constant, name, readers[name]) for name, (step, constant) in first.items()]
+
+
+def _array(step: Step, constant: Constant, name: str, readers: int) -> dict[str, Any]:
+    facts = [_shape(constant.values.shape), *([str(constant.numbers)] if constant.numbers else [])]
+    facts += [f"read in {readers} places"] if readers > 1 else []
     return {
-        "function": f"nn_{call.kernel}_{unit.storage}",
-        "arguments": ", ".join(map(named, call.arguments)),
+        "comment": f"{plain_comment(step.name)} {constant.role}: {', '.join(facts)}",
+        "ctype": constant.ctype,
+        "name": name,
+        "count": constant.values.size,
+        "lines": number_lines(constant.values),
+    }
+
+
+def _kernel_call(unit: Unit, step: Step, call: KernelCall, names: Names) -> dict[str, Any]:
+    def named(value: Any) -> str:
+        return names.get((step.function, value)) or literal(value) if isinstance(value, str) else literal(value)
+
+    function = f"nn_{call.kernel}_{unit.storage}"
+    first, *others = map(named, call.arguments)
+    return {
+        "lines": filled((f"{word}," for word in (f"{function}({first}", *others)), CALL_WIDTH),
         "type": f"nn_{call.kernel}_t",
         "fields": [f".{name} = {named(value)}" for name, value in call.parameters.items()],
     }
