@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from mcusim.graph import Graph, Layer
+from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import Range
 from mcusim.system.arrays import Array
@@ -15,6 +16,7 @@ from mcusim.system.records import fields_of
 FEWEST_FOR_OUTLIERS = 50  # samples: of fewer each counts
 SAMPLES_PER_OUTLIER = 1000
 OUTLIER_FACTOR = 4  # times what is usual
+NAMED_QUANTA = 4  # by which a curve is off: two bits
 NAMED_SHARE = 0.001  # of the calibration samples: a layer that saturates on more is named
 
 
@@ -61,3 +63,13 @@ def lost_bits_notes(layers: Iterable[Layer]) -> list[str]:
         if isinstance(layer, WeightedSum) and layer.kernel_numbers and layer.lost_bits > 1
     ]
     return [f"weights are coarser, so that 32-bit sums cannot overflow, in {', '.join(lost)}"] if lost else []
+
+
+def coarse_curve_notes(layers: Iterable[Layer]) -> list[str]:
+    """Of functions whose inputs reach so far that the lines of their table lie far apart."""
+    coarse = [
+        f"{layer.name!r} ({layer.kind}, by {layer.lookup.error_quanta:.0f} of {layer.lookup.numbers.maximum})"
+        for layer in layers
+        if isinstance(layer, Pointwise) and layer.lookup and layer.lookup.error_quanta > NAMED_QUANTA
+    ]
+    return [f"inputs reach too far for the table of a curve, which is off in {', '.join(coarse)}"] if coarse else []

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mcusim.graph import Graph, Layer
 from mcusim.layers.convert import Convert
 from mcusim.line import storage
-from mcusim.line.calibration import lost_bits_notes, saturation_notes, without_outliers
+from mcusim.line.calibration import coarse_curve_notes, lost_bits_notes, saturation_notes, without_outliers
 from mcusim.line.trace import Trace
 from mcusim.numbers import NUMBERS, SCHEMES
 from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
@@ -69,7 +69,8 @@ def quantize(
     fits = weights == "fitted" and rounding == "nearest" and any(own.stores_unsigned for own in schemes.values())
     trace = Trace(graph, usual) if fits else None
     quantized = _quantized(graph, schemes, seen, trace)
-    notes += [*saturation_notes(quantized, seen), *lost_bits_notes(quantized), *(trace.notes() if trace else ())]
+    notes += [*saturation_notes(quantized, seen), *lost_bits_notes(quantized), *coarse_curve_notes(quantized)]
+    notes += trace.notes() if trace else ()
     return replace(
         graph,
         layers=quantized,

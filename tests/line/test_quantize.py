@@ -211,3 +211,13 @@ def test_weights_that_are_fitted_make_less_noise_on_other_samples(samples: int) 
     assert fitted.layers[1].kernel.dtype == np.int8  # type: ignore[attr-defined]
     again = quantize(graph, seen, "int8")
     np.testing.assert_array_equal(fitted.run(new), again.run(new))
+
+
+def test_a_curve_that_is_too_wide_for_its_table_is_named() -> None:
+    builder = Builder((16,))
+    builder.add("Activation", activation="softsign")
+    for scale, named in ((1.0, False), (200.0, True)):
+        quantized = quantize(builder.graph(), builder.samples(64, scale), "int16")
+        notes = [note for note in quantized.notes if "table of a curve" in note]
+        assert bool(notes) == named, quantized.notes
+        assert not named or builder.last.name in notes[0]
