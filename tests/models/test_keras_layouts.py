@@ -13,6 +13,8 @@ import pytest
 
 from mcusim.graph import Graph
 from mcusim.models import read_model
+from mcusim.models.keras.convert import converted
+from mcusim.models.keras.layer import KerasLayer
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from tests.keras_files import (
@@ -395,3 +397,16 @@ def test_a_setting_that_nobody_asks_for_is_refused(tmp_path: Path) -> None:
     model = sequential(start(2, 4), layer("TimeDistributed", "t", layer=inner))
     with pytest.raises(ModelError, match=r"evil = 1 has no meaning"):
         read(write_keras(tmp_path / "m.keras", model, {"layers/time_distributed/layer": (K[0], B[0])}))
+
+
+def test_a_setting_of_the_layer_that_runs_backwards_is_not_ignored() -> None:
+    def recurrent(**settings: Any) -> Entry:
+        return layer("SimpleRNN", "r", units=4, activation="tanh", **settings)
+
+    def both(**settings: Any) -> KerasLayer:
+        config = {"layer": recurrent(), "backward_layer": recurrent(go_backwards=True, **settings)}
+        return KerasLayer("b", "Bidirectional", config, (K[0], K[1], B[0]) * 2, ("start",), ((5, 4),))
+
+    assert converted(both())[-1].shape == (8,)
+    with pytest.raises(ModelError, match=r"'b' \(Bidirectional\): surprise = 1 has no meaning here"):
+        converted(both(surprise=1))

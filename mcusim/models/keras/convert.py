@@ -16,6 +16,7 @@ from mcusim.models.keras.variables import check_weights
 
 LARGEST_TENSOR_ELEMENTS = 2**24
 MERGING = ("Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
+WRAPPED = ("layer", "backward_layer")  # where a wrapper keeps what is inside
 # What a converter raises for settings that it does not expect.
 ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 
@@ -44,19 +45,21 @@ def converted(keras: KerasLayer) -> list[Layer]:
 
 
 def _with_memory(keras: KerasLayer) -> KerasLayer:
-    """With a Config for its settings, and for those of the layer inside a wrapper."""
-    settings, inner = keras.config, keras.config.get("layer")
-    if isinstance(inner, Mapping) and isinstance(inner.get("config"), Mapping):
-        settings = {**settings, "layer": {**inner, "config": Config(inner["config"])}}
+    """With a Config for its settings, and for those of the layers inside a wrapper."""
+    settings = dict(keras.config)
+    for key in WRAPPED:
+        inner = settings.get(key)
+        if isinstance(inner, Mapping) and isinstance(inner.get("config"), Mapping):
+            settings[key] = {**inner, "config": Config(inner["config"])}
     return replace(keras, config=Config(settings))
 
 
 def _configs(config: Mapping[str, object]) -> Iterator[Config]:
     if isinstance(config, Config):
         yield config
-        inner = config.peek("layer")
-        if isinstance(inner, Mapping) and inner.get("class_name") not in IDENTITIES:
-            yield from _configs(inner.get("config", {}))
+        for inner in map(config.peek, WRAPPED):
+            if isinstance(inner, Mapping) and inner.get("class_name") not in IDENTITIES:
+                yield from _configs(inner.get("config", {}))
 
 
 def _check_settings(keras: KerasLayer, configs: list[Config]) -> None:
