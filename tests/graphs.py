@@ -1,4 +1,4 @@
-"""Graphs for tests, built through the layers' own `from_keras` but without Keras."""
+"""Graphs for tests, built by the converters of Keras' layers, but without Keras."""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ def _reason(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> s
     unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in (*inputs, layer))
     wide = own is not None and layer.numbers is not None and own.bits != layer.numbers.bits
     if (unsigned or wide) and not getattr(kernel, "ANY_STORAGE", False):
-        return "its numbers have a sign, and one width"
+        return "it takes numbers with a sign alone, and of one width"
     return kernel.fits(layer, inputs, core)

@@ -14,7 +14,6 @@ from mcusim.numbers.recurrent import Chosen, FloatStates, IntegerStates, States,
 from mcusim.system.arrays import Array
 
 R = TypeVar("R", bound="Recurrent")
-Sequence = dict[str, list[Array]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

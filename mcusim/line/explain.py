@@ -91,9 +91,10 @@ def _own_error(layer: Layer, quantized: Graph, values: Mapping[str, Array]) -> A
     made = quantized[layer.name]
     if layer.INPUT:
         assert made.numbers is not None
-        return _decoded(made.numbers, made.numbers.encode(values[layer.name])) - values[layer.name]
+        return _decoded(made.numbers, made.numbers.encode(values[layer.name], quantized.rounding)) - values[layer.name]
     numbers = [quantized[name].numbers for name in made.inputs]
-    rounded = [own.encode(values[name]) for own, name in zip(numbers, layer.inputs, strict=True) if own]
+    rounding = quantized.rounding
+    rounded = [own.encode(values[name], rounding) for own, name in zip(numbers, layer.inputs, strict=True) if own]
     decoded = [_decoded(own, q) for own, q in zip(numbers, rounded, strict=True)]
     return _decoded(made.numbers, run_layer(made, rounded)) - run_layer(layer, decoded)
 

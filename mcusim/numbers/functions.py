@@ -17,9 +17,8 @@ from mcusim.numbers.numbers import Fields, Range
 from mcusim.system.arrays import Array
 
 LARGEST = 3.4028235e38  # of float32: what stands for "no limit"
-JUST_BELOW_1 = (
-    1 - 2.0**-20
-)  # of a range: no integer bit is spent on 1.0 alone, which saturates to the number next to it
+# Of a range: no integer bit is spent on 1.0 alone, which saturates to the number next to it.
+JUST_BELOW_1 = 1 - 2.0**-20
 UNIT = Range(0.0, JUST_BELOW_1)
 SYMMETRIC = Range(-JUST_BELOW_1, JUST_BELOW_1)
 
