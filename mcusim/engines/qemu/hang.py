@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from pathlib import Path, PurePosixPath
 
@@ -39,7 +40,8 @@ class Places:
         return found is None or found in {self._function(at) for at in (seen.pc, *seen.frames)}
 
     def _function(self, address: int) -> CodeSymbol | None:
-        return next((f for f in self._functions if f.start <= address < f.end), None)
+        at = bisect.bisect_right(self._functions, address, key=lambda function: function.start) - 1
+        return self._functions[at] if at >= 0 and address < self._functions[at].end else None
 
     def name(self, address: int) -> str:
         found = self._function(address)
