@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 LARGEST_SUMMARY_BYTES = 1_000_000
-EXPLAINED_SAMPLES = 200
+EXPLANATION, EXPLAINED_SAMPLES = "explain.json", 200
 
 
 @click.command()
@@ -106,21 +106,21 @@ def _explain(session: Session, experiment: Path, out: Path | None, **choices: An
     for name in FORMATS:
         if choices.pop(name):
             what = f"--{name} writes a report, and --explain makes none"
-            raise ConfigurationError(what, hint="leave it out: the explanation is in explain.json of --out")
+            raise ConfigurationError(what, hint=f"leave it out: the explanation is in {EXPLANATION} of --out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     cases = {case.quantized_label: case for case in chosen.cases() if case.quantization.data_type != "float32"}
     if not cases:
         hint = "add an integer type: [[quantization]] data_type = 'int8', or --data-type int8"
         raise ConfigurationError("float32 is not quantized: there is nothing to explain", hint=hint)
-    check_out(out)
+    check_out(out, [EXPLANATION])
     setting, bench, told = Setting(chosen, out, may_train=False), Bench(Terminal(session)), {}
     for label, case in cases.items():
         told[label] = explained(setting, case, bench)
         session.close()
         _say_noise(label, told[label])
-    write_text(out / "explain.json", to_json(told))
-    say(f"explanation: {out / 'explain.json'}")
+    write_text(out / EXPLANATION, to_json(told))
+    say(f"explanation: {out / EXPLANATION}")
     return OK
 
 

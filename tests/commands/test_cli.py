@@ -110,6 +110,16 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"Usage: mcusim {command}" in capsys.readouterr().out
 
 
+def test_an_explanation_follows_no_link_out_of_its_folder(
+    engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path.parent / "out").mkdir()
+    (path.parent / "out" / "explain.json").symlink_to("../mine")
+    choice = ["--explain", "--data-type", "int8", "--out", "out"]
+    assert cli.execute(["evaluate", "test.toml", *choice]) == 2
+    assert "'explain.json' leads out" in capsys.readouterr().err and not (path.parent / "mine").exists()
+
+
 def test_summaries_of_commands_are_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     cli.execute(["--help"])
     listed = capsys.readouterr().out.partition("Commands:")[2].split("\n")
