@@ -182,7 +182,8 @@ def test_sums_of_many_inputs_keep_the_bits_of_their_weights() -> None:
     graph, x = builder.graph(), builder.samples(4)
     wide = quantize(graph, x, "int16")
     assert wide.ends[0].accumulator_peak > 2**31 and not wide.notes
-    assert noise(graph, wide, x) < noise(graph, quantize(graph, x, "int8"), x) / 1000
+    narrow = quantize(graph, x, "int8", weights="rounded")  # to fit so many takes a minute
+    assert noise(graph, wide, x) < noise(graph, narrow, x) / 1000
     np.testing.assert_array_equal(run_compiled(wide, x), wide.run(x))
 
 
