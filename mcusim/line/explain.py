@@ -59,9 +59,11 @@ def explain(real: Graph, quantized: Graph, x: Array) -> tuple[LayerNoise, ...]:
 
 
 def noise(real: Array, other: Array) -> float:
-    """Mean squared difference as a share of the mean square of `real`; 0 where that is 0."""
-    signal = float(np.mean(np.square(real, dtype=np.float64)))
-    return float(np.mean(np.square(real.astype(np.float64) - other))) / signal if signal else 0.0
+    """Mean squared difference as a share of the mean square of `real`; 0 where that is 0, or either no number."""
+    with np.errstate(invalid="ignore"):
+        signal = float(np.mean(np.square(real, dtype=np.float64)))
+        found = float(np.mean(np.square(real.astype(np.float64) - other))) / signal if signal else 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def decibels(share: float) -> float | None:

@@ -5,6 +5,7 @@ A layer that is quantized sees the errors of those before it, so that its weight
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,7 +64,7 @@ class Trace:
         """Of a layer that makes most of the noise, where that is much."""
         total = sum(self._added.values())
         worst = max(self._added, key=lambda name: self._added[name])
-        if max(self._noise[end.name] for end in self._graph.ends) < MUCH_NOISE or self._added[worst] <= total / 2:
+        if max(self._noise[end.name] for end in self._graph.ends) < MUCH_NOISE or not self._added[worst] > total / 2:
             return []
         share = self._added[worst] / total
         return [f"{worst!r} makes {share:.0%} of the noise of quantization: see `mcusim evaluate --explain`"]
@@ -73,7 +74,10 @@ class Trace:
         real, numbers = self._real[layer.name].astype(np.float64), made.numbers
         assert numbers is not None
         signal = float(np.mean(real**2))
-        found = float(np.mean((numbers.decode(self._stored[made.name]) - real) ** 2)) / signal if signal else 0.0
+        with np.errstate(invalid="ignore"):  # of sums that float32 cannot hold
+            found = float(np.mean((numbers.decode(self._stored[made.name]) - real) ** 2)) / signal if signal else 0.0
+        if not math.isfinite(found):
+            found = 0.0
         before = max((self._noise[name] for name in layer.inputs), default=0.0)
         self._added[layer.name] = max(found - before, 0.0)
         return found

@@ -75,3 +75,8 @@ def test_a_layer_that_makes_most_of_much_noise_is_named() -> None:
     quantized = quantize(graph, x, "int16", layers={last: "int4"})
     assert any(f"{last!r} makes" in note and "% of the noise" in note for note in quantized.notes)
     assert not any("of the noise" in note for note in quantize(graph, x, "int8").notes)
+
+
+def test_what_float32_cannot_hold_makes_no_noise_of_nan() -> None:
+    huge = np.array([1.0, np.inf], np.float32)
+    assert noise(huge, huge) == 0.0 and noise(np.ones(2, np.float32), huge) == 0.0

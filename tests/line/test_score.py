@@ -83,6 +83,13 @@ def test_a_score_that_is_no_number_is_none() -> None:
     assert found.scores == {"mae": None, "worst": None, "r2": None}
 
 
+def test_a_difference_of_what_float32_cannot_hold_is_none() -> None:
+    """Of weights near the largest float."""
+    expected = np.array([[100], [1]], np.int8)
+    wrong, distance = compare(expected, classes(expected, [0, 0], Format(8, -130)))
+    assert not wrong.any() and distance is None
+
+
 def test_floats_differ_as_their_task_says() -> None:
     expected = np.array([[1.0], [2.0]], np.float32)
     wrong, _ = compare(expected + np.float32([[0.05], [0.2]]), numbers(expected, [0.0, 0.0]))
