@@ -126,14 +126,11 @@ def _shared(graph: Graph, layer: Layer, index: int, home: Mapping[str, Request])
         return home.get(layer.inputs[0])
     for name in layer.inputs if layer.IN_PLACE else ():
         request = home.get(name)
-        if request and graph[name].output_bytes == layer.output_bytes and _dies(graph, request, index):
+        if (
+            request and graph[name].output_bytes == layer.output_bytes and request.last <= index
+        ):  # nobody reads it later
             return request
     return None
-
-
-def _dies(graph: Graph, request: Request, index: int) -> bool:
-    """Does nobody read any tensor of the request after step `index`?"""
-    return not any(name in request.names for layer in graph.layers[index + 1 :] for name in layer.inputs)
 
 
 def _aligned(size_bytes: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class _Library:
             return ""
         return f"uint8_t arena[{size}]" if self._arena_is_bytes else f"number_t arena[{size // self.numbers.itemsize}]"
 
-    @property
+    @cached_property
     def _arena_is_bytes(self) -> bool:
         return len(self.program.units) > 1 or any(step.scratch for step in self.program.steps)
 

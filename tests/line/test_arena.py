@@ -118,3 +118,11 @@ def test_views_lie_where_their_input_does(builder: Builder) -> None:
         places = plan(graph).places
         there = {one.name for one in graph if one.VIEW and places[one.name] == places[one.inputs[0]]}
         assert views(graph) == there
+
+
+def test_a_chain_of_thousands_of_layers_in_place_is_one_tensor() -> None:
+    """Planned in a second; it took minutes."""
+    builder = Builder((128,))
+    for _ in range(3000):
+        builder.add("ReLU")
+    assert plan(builder.graph()).arena_bytes == 128 * 4
