@@ -30,7 +30,9 @@ def doctor() -> int:
             say(f"{word}  {tool.name:{width}}  {tool.problem or 'not found'}")
             say(f"{'':9}{'':{width}}  needed for {tool.needed_for}: {tool.install or 'no known way to get it'}")
     missing = [tool for tool in tools if tool.found is None and tool.required]
-    say("everything is there" if not missing else f"{len(missing)} missing")
+    absent = any(tool.found is None for tool in tools)
+    every = "everything that is needed is there" if absent else "everything is there"
+    say(every if not missing else f"{len(missing)} missing")
     return OK if not missing else MissingToolError.exit_code
 
 

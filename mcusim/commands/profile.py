@@ -81,7 +81,12 @@ def seconds(value: str) -> float:
     help=f"ELF: how long one call, or the way to the first one, may take [{STALL_S:g}].",
 )
 @click.option(
-    "--rows", type=click.IntRange(1, 10000), default=20, show_default=True, help="Functions and lines to list."
+    "--rows",
+    type=click.IntRange(1, 10000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Functions and lines to list.",
 )
 @click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
 @click.option("--stacks", type=options.PATH, metavar="F", help="Write collapsed stacks, for a flame graph.")

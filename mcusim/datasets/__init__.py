@@ -34,7 +34,8 @@ def load_dataset(name_or_file: str, base: Path | None = None, progress: Progress
     """
     if name_or_file in DATASETS:
         return DATASETS[name_or_file].load(progress)
-    if name_or_file.endswith(".npz") or "/" in name_or_file:
-        return npz_file.load((base or Path.cwd()) / name_or_file)
+    path = (base or Path.cwd()) / name_or_file
+    if path.suffix or "/" in name_or_file or path.exists():
+        return npz_file.load(path)
     hint = suggestion(name_or_file, DATASETS) + " (or a file: 'data.npz')"
     raise ConfigurationError(f"there is no data set {name_or_file!r}", hint=hint)

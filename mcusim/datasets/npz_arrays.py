@@ -19,6 +19,7 @@ from mcusim.system.errors import DataError, suggestion
 # Of all arrays that are read, with their copies in float32: the rest of the line needs as much.
 LARGEST_BYTES = 3 * 2**29
 MOST_ARRAYS = 1000
+WRITE = "write one: numpy.savez('data.npz', x_train=.., y_train=.., x_test=.., y_test=..)"
 LONGEST_REASON = 200
 # NumPy gives a header, which is a Python literal, to Python's own parser.
 UNREADABLE = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, OverflowError)
@@ -27,12 +28,9 @@ UNREADABLE = (ValueError, TypeError, SyntaxError, tokenize.TokenError, Recursion
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """DataError for a file that is none, and for all that reading it may bring to light: then it says which file."""
-    if not path.is_file():
-        near = suggestion(path.name, [file.name for file in path.parent.glob("*.npz")] or ["none in this folder"])
-        raise DataError(f"there is no data file {path.name!r}", where=str(path.parent), hint=near)
+    demand_data(path, str(path))
     if not zipfile.is_zipfile(path):
-        hint = "write it with numpy.savez_compressed()"
-        raise DataError(f"{path.name!r} is no .npz file", where=str(path), hint=hint)
+        raise DataError(f"{path.name!r} is no .npz file", where=str(path), hint=WRITE)
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -45,6 +43,16 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         reason = " ".join(str(error).split())[:LONGEST_REASON]
         hint = "write it again with numpy.savez_compressed()"
         raise DataError(f"{path.name!r} is damaged: {reason}", where=str(path), hint=hint) from None
+
+
+def demand_data(path: Path, where: str) -> None:
+    """Raises DataError when there is no such file."""
+    if path.is_dir():
+        raise DataError(f"{path.name!r} is a folder, no .npz file", where=where, hint=WRITE)
+    if not path.is_file():
+        near = [file.name for file in path.parent.glob("*.npz")]
+        hint = f"looked for {path.absolute()}" + (f"; {suggestion(path.name, near)}" if near else "")
+        raise DataError(f"there is no data file {path.name!r}", where=where, hint=hint)
 
 
 def read_arrays(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Array]:

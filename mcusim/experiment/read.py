@@ -8,6 +8,7 @@ from typing import Any
 
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
+from mcusim.datasets.npz_arrays import demand_data
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
@@ -22,8 +23,8 @@ from mcusim.experiment.tables import (
     TaskChoice,
     model_name,
 )
-from mcusim.models import is_model
-from mcusim.system.errors import ConfigurationError, ModelError, Problems, suggestion
+from mcusim.models import demand_model, is_model
+from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
@@ -59,7 +60,7 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
     if path.is_dir():
         path = path / "experiment.toml"
     if is_model(path):
-        hint = f"mcusim generate {path} writes its C; an experiment file names it as [[model]] file = ..."
+        hint = f"mcusim init {path} DATA.npz writes an experiment with it; mcusim generate {path} writes its C"
         raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
     engine = choices.get("engine")
     if engine is not None:
@@ -166,6 +167,9 @@ class _Reader:
             raise here.error("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
         if choice.name is not None and choice.name not in DATASETS:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
+        if choice.file is not None and choice.file not in DATASETS:
+            with self.problems.caught():
+                demand_data(self.folder / choice.file, str(here.at("file")))
         return choice
 
     def _task(self) -> TaskChoice:
@@ -181,7 +185,8 @@ class _Reader:
             with self.problems.caught():
                 models.append(self._model(here, table))
         if self._lacks("model"):
-            raise self.place.error("the experiment has no [[model]]", "see docs/experiment.md")
+            hint = "[[model]] with file = 'model.keras'; mcusim init model.keras data.npz writes a whole experiment"
+            raise self.place.error("the experiment has no [[model]]", hint)
         self._check_names([model.name for model in models])
         return tuple(models)
 
@@ -213,8 +218,7 @@ class _Reader:
 
     def _model_file(self, name: str, here: Place) -> Path:
         path = self.folder / name
-        if not path.exists():
-            raise ModelError(f"there is no model file {name!r}", where=str(here), hint=f"looked for {path}")
+        demand_model(path, str(here))
         return path
 
     def _check_architecture(self, model: Model, own: Mapping[str, Any], here: Place) -> None:
@@ -248,10 +252,13 @@ class _Reader:
             check_engines(target.engine)
         with here.at("kernels").located():
             check_kernels(target.kernels, kernel_names())
-        boards = tuple(self._board(name, here.at("boards")) for name in target.boards)
+        boards = []
+        for name in target.boards:
+            with self.problems.caught():
+                boards.append(self._board(name, here.at("boards")))
         if len(set(boards)) < len(boards):
             raise here.at("boards").error("a board is there twice", "remove one")
-        return target.model_copy(update={"boards": boards})
+        return target.model_copy(update={"boards": tuple(boards)})
 
     def _board(self, name: str, here: Place) -> str:
         """A board's name; its file's path as seen from the experiment file."""

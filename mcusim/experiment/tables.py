@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, field
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
+from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS, TYPE_SYNONYMS
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, WIDE_OUTPUT
 from mcusim.numbers import SCHEMES
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
@@ -29,27 +30,6 @@ Seconds = Annotated[
 
 
 _A_FILE = dict.fromkeys(("path", "filename", "file_name", "filepath", "npz", "keras", "source"), "file")
-# What others call our data types, and those that there are not.
-TYPE_SYNONYMS = {
-    **dict.fromkeys(("float", "fp32", "f32", "single", "none"), "float32"),
-    **dict.fromkeys(("i8", "s8", "int8_t", "8", "q7", "qint8", "uint8", "u8"), "int8"),
-    **dict.fromkeys(("i16", "s16", "int16_t", "16", "q15", "qint16", "uint16"), "int16"),
-    **dict.fromkeys(
-        ("float16", "fp16", "half", "bfloat16", "bf16", "float64", "fp64", "double"),
-        "the core computes in float32; int16 takes half of its memory",
-    ),
-    **dict.fromkeys(("int32", "int64"), "the widest integer type is int16; or use float32"),
-}
-
-
-KIND_SYNONYMS = {
-    **dict.fromkeys(("classify", "classifier", "binary", "multiclass", "multi-class"), "classification"),
-    **dict.fromkeys(("multi-label", "multi_label", "tagging"), "multilabel"),
-    **dict.fromkeys(("regress", "regressor"), "regression"),
-    **dict.fromkeys(("anomaly detection", "anomaly_detection", "autoencoder", "reconstruction"), "anomaly"),
-    **dict.fromkeys(("timing", "benchmark", "null"), "none"),
-}
-
 FilePath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
@@ -345,6 +325,8 @@ _Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)
 
 class Expect(_Budgets):  # type: ignore[misc]
     """[expect]: budgets, a field for each of `figures.py`. A broken one makes `mcusim run` end with exit code 7."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = BUDGET_SYNONYMS
 
     @property
     def limits(self) -> dict[str, float]:

@@ -45,7 +45,7 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         ("[task]", list(_task(read))),
         ("[[model]]", [(f"file = {_text(_relative(model, folder))}", _size(read.source.graph))]),
         ("[[quantization]]", [('data_type = "float32"', "as it was trained")]),
-        ("[[quantization]]", [('data_type = "int8"', "a quarter of the memory; int16 loses nothing, as a rule")]),
+        ("[[quantization]]", list(_integers(read))),
         ("[target]", list(_target(boards))),
         ("[expect]", list(_budgets(read, boards))),
     )
@@ -83,6 +83,13 @@ def _task(read: FloatModel) -> Iterator[Line]:
     yield f"kind = {f'{{ {kinds} }}' if named else only}", "guessed from the model's end and the targets"
 
 
+def _integers(read: FloatModel) -> Iterator[Line]:
+    if read.fitted.dataset.x_train is None:
+        yield '# data_type = "int8"', "an x_train in the data file has to choose the scales of integers"
+    else:
+        yield 'data_type = "int8"', "a quarter of the memory; int16 loses nothing, as a rule"
+
+
 def _target(boards: Sequence[Board]) -> Iterator[Line]:
     names = ", ".join(_text(board.name) for board in boards)
     yield f"boards = [{names}]", ""
@@ -105,7 +112,7 @@ def _score_budgets(read: FloatModel) -> Iterator[Line]:
     mark = ""
     for name, (budget, figure) in BUDGETS.items():
         value = known.get(figure.key)
-        if value is not None and math.isfinite(value):
+        if value is not None and math.isfinite(value) and not (budget.limit == "share" and value < 0):
             limit = _limit(value, higher=figure.better == "higher", share=budget.limit == "share")
             told = f"{figure.word or figure.key} of the float model: {figure.amount(value)}, on {len(read.x):,} samples"
             yield f"{mark}{name} = {limit}", told

@@ -32,16 +32,20 @@ def check_line(experiment: Experiment, stages: Stages, out: Path, *, may_train: 
 
 def _check_boards(experiment: Experiment, stages: Stages) -> None:
     engines = [stages.engines[name] for name in experiment.engines]
+    without_board = (name for name, engine in stages.engines.items() if not engine.FACTS.needs_board)
+    another = next(without_board, None) if all(engine.FACTS.needs_board for engine in engines) else None
+    instead = f"; or run on this machine: --engine {another}" if another else ""
+    absent: list[MissingToolError] = []
     try:
         check_build(experiment, stages)
-        for engine in engines:
-            if missing := engine.missing():
-                raise missing
     except MissingToolError as error:
-        without_board = (name for name, engine in stages.engines.items() if not engine.FACTS.needs_board)
-        another = next(without_board, None) if all(engine.FACTS.needs_board for engine in engines) else None
-        instead = f"; or run on this machine: --engine {another}" if another else ""
-        raise MissingToolError(error.what, where=error.where, hint=f"{error.hint or 'install it'}{instead}") from None
+        absent.append(error)
+    absent += filter(None, (engine.missing() for engine in engines))
+    problems = Problems()
+    for tool in absent:
+        hint = f"{tool.hint or 'install it'}{instead}"
+        problems.add(MissingToolError(tool.what, where=tool.where, hint=hint))
+    problems.tell()
 
 
 def _check_training(experiment: Experiment, folder: Path) -> None:

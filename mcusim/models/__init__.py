@@ -8,7 +8,7 @@ from typing import Protocol
 from mcusim.models.keras import reader as keras
 from mcusim.models.reference import Reference
 from mcusim.models.source import Source
-from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.errors import MissingToolError, ModelError, suggestion
 from mcusim.system.files import demand_regular
 
 
@@ -33,6 +33,12 @@ class ModelFormat(Protocol):
 
 MODELS: tuple[ModelFormat, ...] = (keras,)
 SUFFIXES = tuple(suffix for model_format in MODELS for suffix in model_format.SUFFIXES)
+SAVED = "save the Keras model itself, where it was trained: model.save('model.keras')"
+FOREIGN = "build the same network in Keras, set its weights there, and save it: model.save('model.keras')"
+OTHERS = {  # what users have instead -> what helps
+    **dict.fromkeys((".tflite", ".lite", ".pb", ".ckpt", ".index", ".cc"), SAVED),
+    **dict.fromkeys((".pt", ".pth", ".onnx", ".safetensors", ".mlmodel"), FOREIGN),
+}
 
 
 def is_model(path: Path) -> bool:
@@ -42,16 +48,24 @@ def is_model(path: Path) -> bool:
 
 def read_model(path: Path, name: str) -> Source:
     """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it."""
-    if not path.exists():
-        raise ModelError(f"there is no model file {path.name!r}", where=str(path), hint="check the path")
-    demand_regular(path, hint="name the file that model.save() wrote", kind=ModelError)
+    demand_model(path, str(path))
     return format_of(path).read(path, name)
 
 
-def format_of(path: Path) -> ModelFormat:
+def demand_model(path: Path, where: str) -> None:
+    """Raises ModelError when there is no such file, it is none, or no format has such a name."""
+    if not path.exists():
+        near = [file.name for file in path.parent.glob("*") if is_model(file)]
+        hint = f"looked for {path.absolute()}" + (f"; {suggestion(path.name, near)}" if near else "")
+        raise ModelError(f"there is no model file {path.name!r}", where=where, hint=hint)
+    demand_regular(path, hint=SAVED, kind=ModelError)
+    format_of(path, where)
+
+
+def format_of(path: Path, where: str | None = None) -> ModelFormat:
     """By its name. Raises ModelError for one that is not known."""
     for model_format in MODELS:
         if path.suffix in model_format.SUFFIXES:
             return model_format
-    hint = f"known are {', '.join(SUFFIXES)}"
-    raise ModelError(f"{path.name!r} is no model of a known format", where=str(path), hint=hint)
+    hint = OTHERS.get(path.suffix.lower(), f"known are {', '.join(SUFFIXES)}")
+    raise ModelError(f"{path.name!r} is no model of a known format", where=where or str(path), hint=hint)

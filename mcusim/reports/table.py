@@ -48,7 +48,7 @@ def _is_as_expected(report: Report, figure: Figure) -> bool:
 
 
 def _row(report: Report, run: Run, columns: Sequence[Figure]) -> tuple[str, ...]:
-    broken = {check.figure for check in report.checks_of(run) if not check.passed}
+    broken = {check.figure for check in report.checks_of(run) if not check.passed and not run.error}
     first, *others = (f"{BROKEN if figure in broken else ''}{figure.cell(run)}" for figure in columns)
     return run.model_label, run.type_label, run.board_label, "failed" if run.error else first, *others
 

@@ -31,9 +31,15 @@ class Completed:
     stderr: str
 
 
-def find(program: str, *, hint: str) -> str:
-    """Absolute path of `program` (a name to look for in PATH, or a path). Raises MissingToolError with `hint`."""
+def find(program: str, *, hint: str, variable: str | None = None) -> str:
+    """Absolute path of `program` (a name to look for in PATH, or a path). Raises MissingToolError with `hint`.
+
+    `variable` of the environment may have named it: then no installation helps.
+    """
     path = shutil.which(program)
+    if path is None and variable and variable in os.environ:
+        what = f"there is no program {program!r}, which {variable} names"
+        raise MissingToolError(what, where=variable, hint=f"correct {variable}, or unset it")
     if path is None:
         raise MissingToolError(f"{program!r} is not installed", where="PATH", hint=hint)
     return os.path.abspath(path)

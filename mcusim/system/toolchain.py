@@ -59,12 +59,13 @@ def host_toolchain(*, sanitize: bool = False) -> Toolchain:
 
 def find_arm_tool(name: str) -> str:
     """Path of a GNU Arm tool (``gcc``, ``addr2line``). MCUSIM_ARM_GCC_PREFIX replaces ``arm-none-eabi-``."""
-    return find(os.environ.get("MCUSIM_ARM_GCC_PREFIX", "arm-none-eabi-") + name, hint=ARM_GCC_HINT)
+    variable = "MCUSIM_ARM_GCC_PREFIX"
+    return find(os.environ.get(variable, "arm-none-eabi-") + name, hint=ARM_GCC_HINT, variable=variable)
 
 
 def find_host_compiler() -> str:
     """Path of this machine's C compiler: MCUSIM_CC, else gcc."""
-    return find(os.environ.get("MCUSIM_CC", "gcc"), hint=HOST_GCC_HINT)
+    return find(os.environ.get("MCUSIM_CC", "gcc"), hint=HOST_GCC_HINT, variable="MCUSIM_CC")
 
 
 @cache

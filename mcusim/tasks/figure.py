@@ -95,7 +95,8 @@ class Figure(Row):
         off = abs(value - limit)
         if self.unit == "share":
             return f"{100 * off:.3g} points"
-        return f"{100 * off / abs(limit):.3g} %" if limit else ""
+        share = 100 * off / abs(limit) if limit else 0.0
+        return f"{share:.3g} %" if 0 < share < 100 else f"{share:,.0f} %" if limit else ""
 
 
 def percent(share: float) -> str:

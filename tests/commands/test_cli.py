@@ -498,6 +498,7 @@ def row(name: str, *, found: str | None, required: bool = True) -> Any:
         ([row("gcc", found="12.2")], 0, "everything is there"),
         ([row("gcc", found="12.2"), row("qemu", found=None)], 4, "apt-get install it"),
         ([row("sklearn", found=None, required=False)], 0, "absent"),
+        ([row("sklearn", found=None, required=False)], 0, "everything that is needed is there"),
     ],
 )
 def test_doctor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from mcusim.experiment.read import read_experiment
 from mcusim.line import draft
 from mcusim.models.source import Source
 from tests.graphs import several
-from tests.lines import FakeStages
+from tests.lines import FakeStages, dataset
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
 
@@ -40,6 +41,16 @@ def test_what_it_writes_is_an_experiment(folder: Path, capsys: pytest.CaptureFix
 def test_it_runs_as_it_is(folder: Path) -> None:
     assert cli.execute(["init", "m.keras", "d.npz"]) == 0
     assert cli.execute(["run", "experiment.toml", "--engine", "host"]) in (0, 7)
+
+
+def test_integers_need_training_samples(folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written can be run at once."""
+    lacking = replace(dataset(), x_train=None, y_train=None)
+    monkeypatch.setattr(stages, "load_dataset", lambda *_: lacking)
+    assert cli.execute(["init", "m.keras", "d.npz"]) == 0
+    experiment = read_experiment(folder / "experiment.toml")
+    assert [entry.data_type for entry in experiment.quantizations] == ["float32"]
+    assert "# [[quantization]]" in (folder / "experiment.toml").read_text()
 
 
 def test_without_data(folder: Path) -> None:

@@ -13,7 +13,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
-from mcusim.system.errors import ConfigurationError, McusimError, ModelError
+from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError
 from mcusim.system.validation import Table
 from mcusim.training.settings import TrainingSettings
 
@@ -60,6 +60,7 @@ def test_a_file_called_experiment_is_named_after_its_folder(tmp_path: Path) -> N
 
 def test_four_lines_are_enough(read: Read, tmp_path: Path) -> None:
     (tmp_path / "model.keras").touch()
+    (tmp_path / "data.npz").touch()
     (tmp_path / ("x" * 120 + ".h5")).touch()
     four = '[dataset]\nfile = "data.npz"\n[[model]]\nfile = "model.keras"\n'
     experiment = read(four)
@@ -227,6 +228,29 @@ def test_all_errors_of_a_file_are_told_at_once(read: Read) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("modle.keras", "did you mean 'model.keras'?"),
+        ("saved_model", "model.save('model.keras')"),
+        ("m.tflite", "model.save('model.keras')"),
+        ("m.onnx", "build the same network in Keras"),
+        ("m.zip", "known are .keras"),
+    ],
+)
+def test_model_and_data_that_cannot_be_are_told_together(read: Read, tmp_path: Path, name: str, words: str) -> None:
+    for file in ("model.keras", "m.tflite", "m.onnx", "m.zip", "data.npz"):
+        (tmp_path / file).touch()
+    (tmp_path / "saved_model").mkdir()
+    with pytest.raises(DataError) as caught:
+        read(f'[dataset]\nfile = "date.npz"\n[[model]]\nfile = "{name}"\n[target]\nboards = ["a", "STM32L4"]\n')
+    data, model, *boards = (caught.value, *caught.value.others)
+    assert data.what == "there is no data file 'date.npz'" and "did you mean 'data.npz'?" in (data.hint or "")
+    assert "test.toml:2, dataset.file" in str(data.where) and model.where
+    assert name in model.what and words in (model.hint or "")
+    assert [board.what for board in boards] == ["unknown board 'a'", "unknown board 'STM32L4'"]
+
+
 SYNONYMS = [  # appended to SMALL: text, the hint
     ('[[model]]\nname = "x"\narch = "cnn"\n', "did you mean 'architecture'?"),
     ('[[model]]\nname = "x"\narchitecture = "cnn"\nepochs = 3\n', "training = { epochs = 30"),
@@ -236,6 +260,9 @@ SYNONYMS = [  # appended to SMALL: text, the hint
     ('[[quantization]]\ndata_type = "INT8"\n', "did you mean 'int8'?"),
     ("[budgets]\nlatency = 3\n", "did you mean 'expect'?"),
     ("[training]\nlr = 0.1\n", "did you mean 'learning_rate'?"),
+    ("[expect]\nrom_max = 1\n", "did you mean 'rom_bytes_max'?"),
+    ("[expect]\nram_kb_max = 1\n", "in bytes"),
+    ("[expect]\nlatency_max_ms = 1\n", "did you mean 'latency_ms_max'?"),
 ]
 
 
@@ -266,7 +293,7 @@ CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ("boards =", "kernels = 3\nboards =", "'kernels' is 3", "a name, a list of names"),
     ("boards =", 'kernels = { conv1 = ["plain", "x"] }\nboards =', "unknown kernel 'x'", "plain"),
     ("[[model]]", "[model]", "'model' is no list of tables", "[[model]]"),
-    ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "docs/experiment.md"),
+    ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "mcusim init"),
     ('[dataset]\nname = "digits"', "", "the experiment has no [dataset]", "[dataset]"),
     ("[dataset]", "[[dataset]]", "'dataset' is no table", "[dataset]"),
 ]

@@ -90,3 +90,10 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(MissingToolError) as caught:
         run(["no-such-program"])
     assert caught.value.hint
+
+
+def test_a_variable_that_names_no_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCUSIM_QEMU", "no-such-program")
+    with pytest.raises(MissingToolError) as caught:
+        find("no-such-program", hint="install it", variable="MCUSIM_QEMU")
+    assert caught.value.where == "MCUSIM_QEMU" and caught.value.hint == "correct MCUSIM_QEMU, or unset it"

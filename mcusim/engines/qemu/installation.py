@@ -23,7 +23,7 @@ def missing() -> MissingToolError | None:
 
 def find_qemu() -> str:
     """Path of qemu-system-arm; MCUSIM_QEMU names another one."""
-    return find(os.environ.get("MCUSIM_QEMU", "qemu-system-arm"), hint=QEMU_HINT)
+    return find(os.environ.get("MCUSIM_QEMU", "qemu-system-arm"), hint=QEMU_HINT, variable="MCUSIM_QEMU")
 
 
 def version() -> str:

@@ -9,6 +9,10 @@ from mcusim.models.keras.layers import KERAS_NAMES
 from mcusim.system.errors import ModelError, suggestion
 
 MOST_SHOWN = 12
+SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
+OWN = (
+    "nothing in a model's file is executed: say the same with layers of Keras, x * 2 + 1 or keras.ops (`mcusim layers`)"
+)
 T = TypeVar("T")
 
 
@@ -51,7 +55,7 @@ class Problems:
 
 def _no_kernel(names: list[str], kind: str) -> ModelError:
     near = suggestion(kind, KERAS_NAMES)
-    hint = near if near.startswith("did") else "supported layers: " + ", ".join(KERAS_NAMES)
+    hint = near if near.startswith("did") else OWN if kind in ("Lambda", "Custom") or ">" in kind else SUPPORTED
     if len(names) == 1:
         return ModelError(f"layer {names[0]!r} ({kind}) has no kernel", hint=hint)
     more = [f"and {len(names) - MOST_SHOWN} more"] if len(names) > MOST_SHOWN else []
