@@ -41,6 +41,7 @@ OF_MODELS = (init, run, train, generate, build, evaluate, profile, export, repor
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once
+_RAISED_AGAIN_S = 0.01
 
 
 class _Commands(click.Group):
@@ -113,13 +114,23 @@ def _prepare_process() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as of what runs in the background of a script
             signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    sys.unraisablehook = _unraisable
     if not os.environ.get("MCUSIM_DEBUG"):
         warnings.simplefilter("ignore")  # of libraries; they are not for users
 
 
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python drops what a callback raises, as one of its own after an import: an interruption is raised again later."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _RAISED_AGAIN_S)  # now, it would be raised in here
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def _hear_no_more() -> None:
     """The verdict stands. Any other handler is taken back while Python ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
         while signal.getsignal(number) != signal.SIG_IGN:
             with suppress(KeyboardInterrupt):  # one that came just before
                 signal.signal(number, signal.SIG_IGN)

@@ -214,6 +214,27 @@ main()
     assert process.communicate(timeout=HANG_S)[1] == "interrupted\n" and process.returncode == 130
 
 
+def test_a_signal_inside_of_a_callback(folder: Path) -> None:
+    """Python drops it there."""
+    code = f"""
+import os, sys, time
+from mcusim.commands import cli
+class Callback:
+    def __del__(self):
+        os.write(1, b"go\\n")
+        {ASLEEP}
+def work():
+    Callback()
+    {ASLEEP}
+cli.cli.commands["boards"].callback = work
+cli.main(["boards"])
+"""
+    process = started([], folder, command=[sys.executable, "-c", code])
+    assert process.stdout and process.stdout.readline() == "go\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=HANG_S)[1] == "interrupted\n" and process.returncode == 130
+
+
 INTERRUPTED_WHILE_PRINTING = """
 import signal, sys
 from mcusim.commands import streams
