@@ -30,6 +30,8 @@ Seconds = Annotated[
 
 
 _A_FILE = dict.fromkeys(("path", "filename", "file_name", "filepath", "npz", "keras", "source"), "file")
+Axis = Annotated[int, Field(ge=1, le=2**24)]
+InputShape = Annotated[list[Axis], Field(min_length=1, max_length=3)]
 FilePath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
@@ -152,6 +154,17 @@ class Model(Table):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     keep: Literal["last", "best"] = "last"
     proof: bool = True
+    input_shape: InputShape | dict[Name, InputShape] | None = Field(
+        default=None,
+        description="whole numbers from 1 on, for each axis but the batch; of several inputs a table by name",
+    )
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """`input_shape` by input, "" for an only one."""
+        told = self.input_shape or {}
+        by_input = told if isinstance(told, dict) else {"": told}
+        return {name: tuple(shape) for name, shape in by_input.items()}
 
     @model_validator(mode="before")
     @classmethod
@@ -165,6 +178,8 @@ class Model(Table):
             hint = "architecture = 'resnetv1' to train one, or file = 'model.keras'"
             named = f"model {self.name!r}" if self.name else "a model"
             raise Unusable(f"{named} needs either 'architecture' or 'file'", hint)
+        if self.input_shape and self.architecture:
+            raise Unusable(f"model {self.name!r} has the shape of its data set", "leave 'input_shape' out")
         return self
 
 

@@ -253,7 +253,8 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
     def make() -> FloatModel:
         path, chosen = model_file(setting, model, repeat, bench), setting.experiment
         bench.watcher.stage(f"reading {model.name}")
-        source = bench.stages.read_model(path, model.name)
+        told = (model.shapes,) if model.shapes else ()
+        source = bench.stages.read_model(path, model.name, *told)
         there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
         choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")

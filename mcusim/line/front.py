@@ -20,7 +20,7 @@ from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.sources import Sources
-from mcusim.models.source import Source
+from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 
@@ -34,9 +34,12 @@ class Generated:
     library: Sources
 
 
-def read_model(path: Path, name: str | None = None) -> Source:
-    """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it."""
-    source = models.read_model(path, name or path.stem)
+def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) -> Source:
+    """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it.
+
+    `shapes` of inputs whose length the file leaves open, by name, "" for an only one.
+    """
+    source = models.read_model(path, name or path.stem, shapes)
     return replace(source, graph=optimize(source.graph), unoptimized=source.graph)
 
 

@@ -26,7 +26,7 @@ class Stages:
     """`check_tools` raises MissingToolError when `make_firmware` could not do its work for want of a compiler."""
 
     load_dataset: Callable[[str, Path, Progress | None], Dataset] = load_dataset
-    read_model: Callable[[Path, str], Source] = read_model
+    read_model: Callable[..., Source] = read_model
     start_proof: Callable[[Path, Source, Array, ExitStack], Proving] = start_proof
     check_tools: Callable[[Facts, Board | None], object] = target_for
     make_firmware: Callable[[Sources, Facts, Board | None, Path], Firmware] = make_firmware

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mcusim.models.keras import reader as keras
 from mcusim.models.reference import Reference
-from mcusim.models.source import Source
+from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.system.errors import MissingToolError, ModelError, suggestion
 from mcusim.system.files import demand_regular
 
@@ -27,8 +27,11 @@ class ModelFormat(Protocol):
     def missing(self) -> MissingToolError | None:
         """Why such files cannot be read here, or None."""
 
-    def read(self, path: Path, name: str) -> Source:
-        """The graph is called `name`. Raises ModelError whatever is wrong with the file."""
+    def read(self, path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
+        """The graph is called `name`. Raises ModelError whatever is wrong with the file.
+
+        `shapes`: of inputs, by name, "" for an only one, for axes whose length the file leaves open.
+        """
 
 
 MODELS: tuple[ModelFormat, ...] = (keras,)
@@ -46,10 +49,13 @@ def is_model(path: Path) -> bool:
     return path.suffix in SUFFIXES
 
 
-def read_model(path: Path, name: str) -> Source:
-    """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it."""
+def read_model(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
+    """Raises ModelError for a file that is not there or of no known format, or whatever is wrong with it.
+
+    `shapes`: see `ModelFormat`.
+    """
     demand_model(path, str(path))
-    return format_of(path).read(path, name)
+    return format_of(path).read(path, name, shapes)
 
 
 def demand_model(path: Path, where: str) -> None:

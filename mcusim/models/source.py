@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from mcusim.datasets.dataset import Normalization
-from mcusim.graph import Graph
+from mcusim.graph import Graph, Shape
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of, records_of
+
+Shapes = Mapping[str, Shape]
+NO_SHAPES: Shapes = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,15 @@ def test_json_that_is_no_model(tmp_path: Path, text: str | bytes) -> None:
     refused(write_archive(tmp_path / "m.keras", text, stored.getvalue()))
 
 
+def test_json_of_others_is_called_so(tmp_path: Path) -> None:
+    for told, what in (({"modelTopology": {}, "weightsManifest": []}, "TensorFlow.js"), ({"a": 1}, "no Keras model")):
+        path = tmp_path / "m.json"
+        path.write_text(json.dumps(told))
+        with pytest.raises(ModelError, match=what) as caught:
+            read_model(path, "model")
+        assert caught.value.hint
+
+
 def test_thousands_of_layers(tmp_path: Path) -> None:
     flat = sequential(start(4, 4), *[layer("Flatten", f"f{i}") for i in range(3_000)])
     assert len(read_model(write_keras(tmp_path / "flat.keras", flat, {})).graph.layers) == 2

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -110,6 +111,23 @@ def test_every_layer_is_seen_and_none_differs(files: Mapping[str, Path], name: s
     assert all(len(value) == 16 for value in (*values.outputs, *values.layers.values()))
     largest = max(float(np.abs(value).max()) for value in values.outputs)
     assert compare(source, x, values, "keras", files[name]) < SMALL * largest
+
+
+def test_settings_of_keras_2_are_taken(keras_2_lstm: Path) -> None:
+    source, x, values = asked(keras_2_lstm)
+    assert compare(source, x, values, "keras", keras_2_lstm) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def keras_2_lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keras_2") / "lstm.h5"
+    keras = pytest.importorskip("keras")
+    series = [keras.layers.LSTM(3, return_sequences=True), keras.layers.Bidirectional(keras.layers.GRU(2))]
+    keras.Sequential([keras.Input((5, 2)), *series]).save(path)
+    with h5py.File(path, "r+") as file:
+        told = file.attrs["model_config"]
+        file.attrs["model_config"] = told.replace('"return_sequences"', '"time_major": false, "return_sequences"')
+    return path
 
 
 def test_calls_are_told_apart(files: Mapping[str, Path]) -> None:

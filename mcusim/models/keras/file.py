@@ -101,9 +101,21 @@ def _json(path: Path) -> Iterator[KerasFile]:
         if path.stat().st_size > LARGEST_DESCRIPTION_BYTES:
             raise broken("its description is too large")
         description = _parsed(path.read_bytes())
+        _demand_keras(description)
         file = weights_beside(path).open("rb")
     with file, _weights(file) as stored:
         yield KerasFile(description, stored, _version(description))
+
+
+def _demand_keras(description: Any) -> None:
+    """Before weights are missed beside a file that is none of Keras."""
+    told = description if isinstance(description, dict) else {}
+    if {"modelTopology", "weightsManifest"} <= set(told):
+        hint = "convert it: tensorflowjs_converter --input_format=tfjs_layers_model model.json model.h5"
+        raise ModelError("this is a model of TensorFlow.js, not of Keras", hint=hint)
+    if not {"class_name", "config"} <= set(told):
+        hint = "give what model.to_json() wrote, or save the whole model with model.save('model.keras')"
+        raise ModelError("this JSON describes no Keras model", hint=hint)
 
 
 def weights_beside(path: Path) -> Path:

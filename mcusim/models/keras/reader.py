@@ -16,7 +16,7 @@ from mcusim.models.keras.file import opened
 from mcusim.models.keras.hdf5 import bounded
 from mcusim.models.keras.walk import Walk
 from mcusim.models.keras.weights import weights_of
-from mcusim.models.source import Origin, Source
+from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
 from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.training.normalization_file import load_normalization
 
@@ -30,13 +30,16 @@ def missing() -> MissingToolError | None:
     return None
 
 
-def read(path: Path, name: str) -> Source:
-    """The graph is called `name`. Raises ModelError whatever is wrong with the file."""
+def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
+    """The graph is called `name`. Raises ModelError whatever is wrong with the file.
+
+    `shapes`: see `ModelFormat`.
+    """
     try:
         with opened(path) as file:
             model = described(file.description)
             with bounded():
-                walk = Walk(weights_of(model, file.weights), file.version)
+                walk = Walk(weights_of(model, file.weights), file.version, _told(model, shapes))
                 inputs = walk.inputs(model)
                 ends = walk.model(model, inputs, (), Origin())
         walk.problems.demand_none()
@@ -47,6 +50,11 @@ def read(path: Path, name: str) -> Source:
     kept = {layer.name for layer in graph}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
     return Source(graph, {} if normalization is None else {"": normalization}, origins=origins)
+
+
+def _told(model: Described, shapes: Shapes) -> Shapes:
+    """ "" stands for an only input."""
+    return {"input" if not name and len(model.inputs) == 1 else name: shape for name, shape in shapes.items()}
 
 
 def _graph(model: Described, walk: Walk, ends: list[str], name: str) -> Graph:

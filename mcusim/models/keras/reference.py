@@ -83,12 +83,22 @@ def _load(path: Path) -> Any:
         def __init__(self, groups: int = 1, **settings: Any) -> None:
             super().__init__(**settings)
 
-    known = {"DepthwiseConv2D": DepthwiseConv2D}
+    known: dict[str, Any] = {"DepthwiseConv2D": DepthwiseConv2D}
+    known |= {kind: _without_time_major(getattr(keras.layers, kind)) for kind in ("GRU", "LSTM", "SimpleRNN")}
     if path.suffix != ".json":
         return keras.saving.load_model(path, custom_objects=known, compile=False, safe_mode=True)
     model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=known)
     model.load_weights(weights_beside(path))
     return model
+
+
+def _without_time_major(kind: type) -> type:
+    """A recurrent layer that takes a setting of Keras 2: false in all that our reader accepts."""
+
+    def __init__(self: Any, *given: Any, time_major: bool = False, **settings: Any) -> None:
+        kind.__init__(self, *given, **settings)  # type: ignore[misc]
+
+    return type(kind.__name__, (kind,), {"__init__": __init__})
 
 
 def _batches(samples: Sequence[Array], size: int) -> Iterator[list[Array]]:

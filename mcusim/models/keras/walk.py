@@ -32,11 +32,12 @@ UNREAD: Sequence[Name] = (None,)  # outputs, however many, of what cannot be rea
 @dataclass
 class Walk:
     """Layers so far. `version`: of the Keras that saved the model, as far as it tells. `batch`: the fixed batch of the
-    model's input, if it has one.
+    model's input, if it has one. `told`: shapes of inputs that users told, by name.
     """
 
     weights: Weights
     version: str = ""
+    told: Mapping[str, Shape] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -64,15 +65,20 @@ class Walk:
         names = (
             ["input"] if len(model.inputs) == 1 else [name or model.layers[r.layer].name for name, r in model.inputs]
         )
+        if unknown := set(self.told) - set(names):
+            what = f"[[model]] input_shape tells of an input {min(unknown)!r}, and the model has none"
+            raise ModelError(what, hint=f"its inputs: {', '.join(map(shown, names))}")
         return [self._input(model.layers[ref.layer], name) for name, (_, ref) in zip(names, model.inputs, strict=True)]
 
     def _input(self, layer: Described, name: str) -> str:
         told = next((layer.config[key] for key in SHAPES if layer.config.get(key) is not None), None)
         if not isinstance(told, list):
             raise ModelError(f"the model's input {shown(layer.name)!r} has no shape", hint="start with Input((128, 9))")
-        shape = tuple(told[1:])
+        shape = self._fixed(tuple(told[1:]), name)
         if not 1 <= len(shape) <= 3 or any(type(axis) is not int or axis < 1 for axis in shape):
             hint = "use one to three fixed axes, for example Input((128, 9))"
+            if None in shape:
+                hint = "tell its length: input_shape = [128, 9] in [[model]], or save it with Input((128, 9))"
             raise ModelError(f"the model's input has shape {shape}", hint=hint)
         if math.prod(shape) > LARGEST_TENSOR_ELEMENTS:
             hint = "use a smaller input"
@@ -84,6 +90,16 @@ class Walk:
         name = self.unique(shown(name))
         self.append(Input(name=name, inputs=(), shape=shape))
         return name
+
+    def _fixed(self, shape: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+        """With the axes that the model leaves open as the user told them."""
+        told = self.told.get(name)
+        if told is None:
+            return shape
+        if len(told) != len(shape) or any(own not in (None, size) for own, size in zip(shape, told, strict=True)):
+            what = f"[[model]] input_shape tells {tuple(told)}, and the model's input has shape {shape}"
+            raise ModelError(what, hint="give as many axes, and change only those that are None")
+        return tuple(told)
 
     def model(self, model: Described, tensors: Sequence[Name], place: Place, path: Origin) -> list[Name]:
         """Append the layers of a model that is called on these tensors; -> the names of its outputs."""

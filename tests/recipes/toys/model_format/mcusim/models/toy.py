@@ -11,7 +11,7 @@ from mcusim.graph import Graph
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.models import toy_reference
-from mcusim.models.source import Origin, Source
+from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
 from mcusim.system.errors import MissingToolError, ModelError
 
 NAME = "toy"
@@ -23,7 +23,7 @@ def missing() -> MissingToolError | None:
     return None
 
 
-def read(path: Path, name: str) -> Source:
+def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     try:
         told = json.loads(path.read_bytes())
         kernel, bias = (np.asarray(told[role], np.float32) for role in ("kernel", "bias"))
