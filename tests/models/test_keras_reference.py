@@ -122,7 +122,7 @@ def test_settings_of_keras_2_are_taken(keras_2_lstm: Path) -> None:
 def keras_2_lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keras_2") / "lstm.h5"
     keras = pytest.importorskip("keras")
-    series = [keras.layers.LSTM(3, return_sequences=True), keras.layers.Bidirectional(keras.layers.GRU(2))]
+    series = [keras.layers.LSTM(3, return_sequences=True), keras.layers.GRU(2)]
     keras.Sequential([keras.Input((5, 2)), *series]).save(path)
     with h5py.File(path, "r+") as file:
         told = file.attrs["model_config"]

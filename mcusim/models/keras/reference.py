@@ -85,9 +85,10 @@ def _load(path: Path) -> Any:
 
     known: dict[str, Any] = {"DepthwiseConv2D": DepthwiseConv2D}
     known |= {kind: _without_time_major(getattr(keras.layers, kind)) for kind in ("GRU", "LSTM", "SimpleRNN")}
-    if path.suffix != ".json":
-        return keras.saving.load_model(path, custom_objects=known, compile=False, safe_mode=True)
-    model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=known)
+    with keras.saving.custom_object_scope(known):  # of layers inside of layers, too
+        if path.suffix != ".json":
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.model_from_json(path.read_text(encoding="utf-8"))
     model.load_weights(weights_beside(path))
     return model
 
