@@ -30,8 +30,8 @@ Seconds = Annotated[
 
 
 _A_FILE = dict.fromkeys(("path", "filename", "file_name", "filepath", "npz", "keras", "source"), "file")
-Axis = Annotated[int, Field(ge=1, le=2**24)]
-InputShape = Annotated[list[Axis], Field(min_length=1, max_length=3)]
+InputShape = Annotated[list[Annotated[int, Field(ge=1, le=2**24)]], Field(min_length=1, max_length=3)]
+InputShapes = InputShape | dict[Name, InputShape] | None
 FilePath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
@@ -154,10 +154,7 @@ class Model(Table):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     keep: Literal["last", "best"] = "last"
     proof: bool = True
-    input_shape: InputShape | dict[Name, InputShape] | None = Field(
-        default=None,
-        description="whole numbers from 1 on, for each axis but the batch; of several inputs a table by name",
-    )
+    input_shape: InputShapes = Field(default=None, description="whole numbers from 1 on, or a table of them by input")
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
