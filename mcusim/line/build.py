@@ -201,13 +201,17 @@ def _too_big(elf: ElfFile, script: str, target: Target) -> BuildError:
             overflows.append(f"{shown} by {need - have:,} bytes ({need:,} needed, {have:,} there)")
             hints.append(f"largest in {shown}: {_largest(elf, sections)}")
     what = "the firmware overflows " + " and ".join(overflows or ["the memory of the board"])
-    hint = "; ".join([*hints, "fewer filters or a narrower data type take less"])
+    hint = "; ".join([*hints, "int8 weights take a quarter of float32's; `mcusim boards` tells which has more"])
     return BuildError(what, where=f"board {target.name!r}", hint=hint)
 
 
 def _largest(elf: ElfFile, sections: tuple[str, ...]) -> str:
     inside = [(symbol.size, name) for name, symbol in elf.symbols.items() if symbol.section in sections and symbol.size]
-    return ", ".join(f"{name} {size:,} bytes" for size, name in sorted(inside, reverse=True)[:_LARGEST_SHOWN])
+    return ", ".join(
+        f"{name} {size:,} bytes"
+        for size, name in sorted(inside, reverse=True)[:_LARGEST_SHOWN]
+        if 100 * size > max(inside)[0]
+    )
 
 
 def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: tuple[str, ...] = ()) -> Firmware:

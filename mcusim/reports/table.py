@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
 from mcusim.reports.report import Report, Run, RunError
 from mcusim.tasks.figure import Figure
 
 NAMES = ("model", "type", "board")  # columns that tell which run it is
+MANY = 1000  # runs, of which notes name boards alone
 BROKEN = "!"  # before a figure that broke its budget
 
 
@@ -83,6 +85,7 @@ def remarks(report: Report) -> list[str]:
                 f"expected {_number(first.expected)}, got {_number(first.got)}"
             )
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
+    lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
     if not report.complete:
         lines.append("not complete: the experiment was interrupted, or is still running")
     lines += _of_models(report, "normalization", "normalization")
@@ -108,15 +111,48 @@ def _notes(report: Report) -> list[str]:
 
 
 def _about(report: Report, told: Sequence[tuple[str, Run]]) -> list[str]:
-    """Each line once, with the boards it is true for: `note (host): ..`."""
-    boards: dict[str, dict[str, None]] = {}
+    """Each line once, with the models, data types and boards that it is told of: `note (int8): ..`."""
+    runs: dict[str, list[Run]] = {}
     for line, run in told:
-        boards.setdefault(line, {})[run.board] = None
-    every = {run.board for run in report.runs}
-    return [
-        line if len(where) == len(every) else line.replace(":", f" ({', '.join(where)}):", 1)
-        for line, where in boards.items()
-    ]
+        runs.setdefault(line, []).append(run)
+    lines = []
+    for line, some in runs.items():
+        told_of = {run.id for run in some}
+        names = ", ".join(_which(some, [run for run in report.runs if not run.error or run.id in told_of]))
+        lines.append(line.replace(":", f" ({names}):", 1) if names else line)
+    return lines
+
+
+def _which(some: Sequence[Run], every: Sequence[Run]) -> list[str]:
+    """The fewest names that tell some runs from the others: boards, else data types, models, or several."""
+    parts = {run.id: (run.board, run.type_label, run.model_label) for run in every}
+    meant = {run.id for run in some}
+    if len(every) > MANY:
+        boards = dict.fromkeys(run.board for run in some)
+        return [*boards] if boards.keys() < {run.board for run in every} else []
+    for count in range(4):
+        for chosen in combinations(range(3), count):
+            own = [dict.fromkeys(parts[run.id][at] for run in some) for at in chosen]
+            fits = {
+                one
+                for one, its in parts.items()
+                if all(its[at] in names for at, names in zip(chosen, own, strict=True))
+            }
+            if fits == meant or count == 3:
+                return [name for names in reversed(own) for name in names]
+    return []
+
+
+def _of_outputs(run: Run) -> str:
+    """Of several outputs the table has the worst: here is each."""
+    told = []
+    for output in run.outputs:
+        of_it = (one for one in COLUMNS if one.key == "accuracy" or one.key.startswith("scores."))
+        known = ((one, value) for one in of_it if (value := one.value(output)) is not None)
+        told += [f"{output.name} {one.word} {one.show(value)}{' %' * (one.unit == 'share')}" for one, value in known][
+            :1
+        ]
+    return ", ".join(told)
 
 
 def _number(value: int | float | None) -> str:
