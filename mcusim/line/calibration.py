@@ -52,7 +52,8 @@ def saturation_notes(layers: Iterable[Layer], seen: Mapping[str, Range]) -> list
         share = float(np.mean(octaves.peaks > largest * (1 + 1.5 / layer.numbers.maximum)))  # rounding is not meant
         if share > NAMED_SHARE:
             often.append(f"{layer.name!r} ({share:.1%})")
-    return [f"numbers saturate on calibration samples in {', '.join(often)}"] if often else []
+    told = "the largest numbers of some calibration samples are cut off, where that costs least on the whole"
+    return [f"{told} (ranges = 'max' keeps them): {', '.join(often)}"] if often else []
 
 
 def lost_bits_notes(layers: Iterable[Layer]) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from mcusim.models.keras.layers import KERAS_NAMES
-from mcusim.system.errors import ModelError, suggestion
+from mcusim.system.errors import ModelError
 
 MOST_SHOWN = 12
 SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
@@ -54,8 +53,8 @@ class Problems:
 
 
 def _no_kernel(names: list[str], kind: str) -> ModelError:
-    near = suggestion(kind, KERAS_NAMES)
-    hint = near if near.startswith("did") else OWN if kind in ("Lambda", "Custom") or ">" in kind else SUPPORTED
+    # No name that is like it: Keras wrote this one, so it is no slip, and BatchNormalization is not what it means.
+    hint = OWN if kind in ("Lambda", "Custom") or ">" in kind else SUPPORTED
     if len(names) == 1:
         return ModelError(f"layer {names[0]!r} ({kind}) has no kernel", hint=hint)
     more = [f"and {len(names) - MOST_SHOWN} more"] if len(names) > MOST_SHOWN else []
