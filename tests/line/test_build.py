@@ -150,7 +150,7 @@ def test_too_much_flash(board: Board, tmp_path: Path) -> None:
     assert caught.value.what.startswith("the firmware overflows flash by 1,")
     assert f"{size:,} there" in caught.value.what and "RAM" not in caught.value.what
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith(f"largest in flash: dense_9_kernel {size:,} bytes, ")
+    assert caught.value.hint.startswith(f"largest in flash: dense_9_kernel {size:,} bytes; ")
 
 
 def test_too_much_of_everything(board: Board, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_missing_compiler(nucleo: Board, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(MissingToolError) as caught:
         build_library(library(), nucleo, tmp_path, "qemu")
     assert "'/nowhere/arm-gcc'" in caught.value.what
-    assert caught.value.hint == "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    assert caught.value.hint == "correct MCUSIM_ARM_GCC_PREFIX, or unset it"
     monkeypatch.setenv("MCUSIM_CC", "no-such-compiler")
     with pytest.raises(MissingToolError, match="no-such-compiler"):
         build_library(library(), nucleo, tmp_path, "host")

@@ -278,9 +278,7 @@ def test_missing_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCUSIM_QEMU", "qemu-system-none")
     reason = qemu.missing()
     assert (
-        reason is not None
-        and "qemu-system-none" in reason.what
-        and reason.hint == "sudo apt-get install qemu-system-arm"
+        reason is not None and "qemu-system-none" in reason.what and reason.hint == "correct MCUSIM_QEMU, or unset it"
     )
 
 
@@ -288,7 +286,7 @@ def test_missing_host_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCUSIM_CC", "no-such-cc")
     plugin.build_plugin.cache_clear()
     reason = qemu.missing()
-    assert reason is not None and "no-such-cc" in reason.what and reason.hint is not None and "gcc" in reason.hint
+    assert reason is not None and "no-such-cc" in reason.what and reason.hint == "correct MCUSIM_CC, or unset it"
 
 
 @pytest.mark.parametrize("name", ["count.c", "profile.c"])
