@@ -85,8 +85,9 @@ def _read(case: Any, path: Path) -> list[list[float]]:
 
 def _class(case: Any, numbers: list[float]) -> int:
     deciding = numbers[: case.outputs]
-    if case.threshold is not None:
-        return int(deciding[0] > case.threshold)
+    threshold = getattr(case, "threshold", None)  # an older export has none
+    if threshold is not None:
+        return int(deciding[0] > threshold)
     return deciding.index(max(deciding))
 
 
