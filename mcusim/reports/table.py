@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, islice
 
 from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
 from mcusim.reports.report import Report, Run, RunError
@@ -125,11 +125,11 @@ def _about(report: Report, told: Sequence[tuple[str, Run]]) -> list[str]:
 
 def _which(some: Sequence[Run], every: Sequence[Run]) -> list[str]:
     """The fewest names that tell some runs from the others: boards, else data types, models, or several."""
-    parts = {run.id: (run.board, run.type_label, run.model_label) for run in every}
+    parts = {run.id: (run.board_label, run.type_label, run.model_label) for run in every}
     meant = {run.id for run in some}
     if len(every) > MANY:
-        boards = dict.fromkeys(run.board for run in some)
-        return [*boards] if boards.keys() < {run.board for run in every} else []
+        boards = dict.fromkeys(run.board_label for run in some)
+        return [*boards] if boards.keys() < {run.board_label for run in every} else []
     for count in range(4):
         for chosen in combinations(range(3), count):
             own = [dict.fromkeys(parts[run.id][at] for run in some) for at in chosen]
@@ -144,14 +144,13 @@ def _which(some: Sequence[Run], every: Sequence[Run]) -> list[str]:
 
 
 def _of_outputs(run: Run) -> str:
-    """Of several outputs the table has the worst: here is each."""
+    """Of several outputs the table has the worst: here is each, with the first score that it has."""
     told = []
     for output in run.outputs:
         of_it = (one for one in COLUMNS if one.key == "accuracy" or one.key.startswith("scores."))
         known = ((one, value) for one in of_it if (value := one.value(output)) is not None)
-        told += [f"{output.name} {one.word} {one.show(value)}{' %' * (one.unit == 'share')}" for one, value in known][
-            :1
-        ]
+        for one, value in islice(known, 1):
+            told.append(f"{output.name} {one.word} {one.show(value)}{' %' * (one.unit == 'share')}")
     return ", ".join(told)
 
 

@@ -110,3 +110,11 @@ def test_an_unfinished_report_says_so() -> None:
 def test_a_name_of_a_million_letters_is_cut() -> None:
     run = dataclasses.replace(good_run(), model="a" * 1_000_000, notes=("b" * 1_000_000,))
     assert len(shown(dataclasses.replace(full_report(), runs=(run,), checks=()))) < 6000
+
+
+def test_a_note_of_one_engine_names_the_board_in_it() -> None:
+    runs = [good_run("cnn", kind, board) for kind in ("int8", "int16") for board in ("a", "b")]
+    runs = [dataclasses.replace(run, notes=("stands in",) if run.board == "b" else ()) for run in runs]
+    others = [dataclasses.replace(run, id=f"{run.id}-renode", engine="renode", notes=()) for run in runs]
+    text = shown(dataclasses.replace(full_report(), runs=(*runs, *others), checks=()))
+    assert "note (b): stands in" in text
