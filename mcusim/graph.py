@@ -74,7 +74,7 @@ class Layer(Tensor):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         """Is no output negative, where no number is of those `inputs` that are True?"""
-        return False
+        return self.KEEPS_NUMBERS and all(inputs)
 
     @property
     def arithmetic(self) -> Numbers | None:

@@ -18,9 +18,6 @@ class Reshape(Layer):
     READS_UNSIGNED = True
     WRITES_UNSIGNED = True
 
-    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return all(inputs)
-
     def run(self, *inputs: Array) -> Array:
         return inputs[0].reshape(-1, *self.shape)
 

@@ -30,9 +30,6 @@ class StridedCopy(Layer):
     READS_UNSIGNED = True
     WRITES_UNSIGNED = True
 
-    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return all(inputs)
-
     @property
     def kind(self) -> str:
         return self.spelled

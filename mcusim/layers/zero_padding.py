@@ -23,9 +23,6 @@ class ZeroPadding(Layer):
     READS_UNSIGNED = True
     WRITES_UNSIGNED = True
 
-    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return all(inputs)
-
     @property
     def kind(self) -> str:
         return f"ZeroPadding{len(self.shape) - 1}D"
