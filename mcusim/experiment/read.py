@@ -163,8 +163,8 @@ class _Reader:
             return DatasetChoice()  # told before, or not needed
         here = self.place.at("dataset")
         choice = validate(DatasetChoice, self._table("dataset"), here)
-        if not choice.is_there:
-            raise here.error("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
+        with here.located():
+            choice.demand_one()
         if choice.name is not None and choice.name not in DATASETS:
             raise here.at("name").error(f"unknown data set {choice.name!r}", suggestion(choice.name, DATASETS))
         if choice.file is not None and choice.file not in DATASETS:

@@ -80,9 +80,14 @@ class DatasetChoice(Table):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> DatasetChoice:
-        if (self.name is None) == (self.file is None) and self.model_fields_set:
-            raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
+        if self.model_fields_set:
+            self.demand_one()
         return self
+
+    def demand_one(self) -> None:
+        """Raises Unusable unless it names a data set, in one way."""
+        if (self.name is None) == (self.file is None):
+            raise Unusable("[dataset] needs either 'name' or 'file'", "name = 'digits', or file = 'data.npz'")
 
     @property
     def normalize_in_training(self) -> Literal["z-score", "none"]:
