@@ -46,16 +46,34 @@ class KernelCall:
 
 
 @dataclass(frozen=True)
+class Routine:
+    """A function in assembly, in a file of its own: `<name>.S`, declared in `<name>.h`. Equal ones are there once.
+
+    `signature` is what stands between its brackets in C. Where the assembly cannot run, `<name>.h` defines the same
+    function by its twin in C: `nn_<twin>_<type>(arguments, (nn_<twin>_t){parameters})`, from `nn_<twin>.h`.
+    """
+
+    name: str
+    assembly: str
+    code_bytes: int
+    signature: str
+    twin: KernelCall
+
+
+@dataclass(frozen=True)
 class LayerCode:
     """What a layer does, as C sees it. `scratch_bytes`: memory that its calls need while they run.
 
-    `files`: more sources by name, such as assembly that was generated for this layer.
+    `routines` are functions that parameters of calls name; `code_bytes` is what the C around them takes, about.
+    `files`: more sources by name.
     """
 
     calls: tuple[KernelCall, ...]
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
+    routines: tuple[Routine, ...] = ()
+    code_bytes: int = 0
 
 
 @dataclass(frozen=True)

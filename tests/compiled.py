@@ -12,6 +12,7 @@ import numpy as np
 from mcusim.graph import Graph
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
+from mcusim.program import Program
 from mcusim.system.arrays import Array
 
 MAIN = r"""
@@ -49,14 +50,16 @@ WARNINGS = (
 )
 
 
-def run_compiled(graph: Graph, x: Array, *, sanitize: str = "undefined,address") -> Array:
-    """Outputs of the graph's C library for real inputs, as `graph.run(x)` gives them."""
+def run_compiled(
+    graph: Graph, x: Array, *, sanitize: str = "undefined,address", program: Program | None = None
+) -> Array:
+    """Outputs of the graph's C library for real inputs, as `graph.run(x)` gives them. `program`: else that of `lower`."""
     sanitizers = (f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
     compiler = shutil.which("gcc") or shutil.which("cc")
     assert compiler, "the tests need a host C compiler: apt-get install gcc"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        library = emit_library(lower(graph))
+        library = emit_library(program or lower(graph))
         library.write(folder)
         (folder / "main.c").write_text(MAIN)
         flags = ["-O1", "-std=gnu11", "-ffp-contract=off", *WARNINGS, *sanitizers]

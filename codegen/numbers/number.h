@@ -55,6 +55,8 @@ typedef int32_t accumulator_t; /* mcusim proved that no input overflows it */
 #endif
 #define NN_LAYER static NN_SHARED_LAYER
 #define NN_ALIGNED __attribute__((aligned(4)))
+/* The first multiple of `bytes` from a pointer on. */
+#define NN_ALIGN_UP(pointer, bytes) ((void *)(((uintptr_t)(pointer) + (uintptr_t)(bytes) - 1) & ~((uintptr_t)(bytes) - 1)))
 #ifdef __arm__
 #define NN_WEIGHTS __attribute__((section(".rodata.weights")))
 #else
@@ -124,6 +126,13 @@ static inline void *nn_store(void *output, long_number_t x, nn_storage_t storage
     number_t *const same = (number_t *)output;
     *same = (number_t)x;
     return same + 1;
+}
+
+/* Likewise, as number `index` of an output. */
+static inline void nn_store_at(void *output, int index, long_number_t x, nn_storage_t storage)
+{
+    const int bytes = storage == NN_WIDE ? (int)sizeof(int16_t) : (int)sizeof(number_t);
+    nn_store((uint8_t *)output + index * bytes, x, storage);
 }
 
 static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, long_number_t ceiling)

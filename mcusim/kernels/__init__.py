@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import plain
+from mcusim.kernels import patches, plain
 from mcusim.kernels.kernel import Kernel
 
-KERNELS: tuple[Kernel, ...] = (plain,)
+KERNELS: tuple[Kernel, ...] = (
+    plain,
+    patches,
+)

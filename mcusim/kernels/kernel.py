@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mcusim.graph import Layer
 from mcusim.program import LayerCode
@@ -10,10 +10,36 @@ from mcusim.program import LayerCode
 Inputs = tuple[Layer, ...]  # what a layer reads
 
 
+class Variant(NamedTuple):
+    """How a kernel trades cycles for memory. `stripes`: parts in which a layer runs, one after the other in the same
+    scratch memory. `compact`: with shifts and sizes in registers, so that layers share its code.
+    """
+
+    stripes: int = 1
+    compact: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"{self.stripes} stripes"] if self.stripes > 1 else []
+        return ", ".join([*parts, *(["compact"] if self.compact else [])])
+
+
+DEFAULT = Variant()
+DSP_CORES = ("cortex-m4",)  # with the instructions that assembly and simd.h use
+MOST_STRIPES = 16
+
+
+def stripes(positions: int, tile: int) -> tuple[Variant, ...]:
+    """All that make a difference for tiles of so many positions."""
+    tiles = -(-positions // tile)
+    counts = {-(-tiles // -(-tiles // count)) for count in range(1, min(MOST_STRIPES, tiles) + 1)}
+    return tuple(Variant(count) for count in sorted(counts))
+
+
 class Kernel(Protocol):
     """A module with these names. The cheapest that fits a layer runs, unless the experiment says otherwise.
 
     One with `ANY_STORAGE = True` takes inputs without a sign, and stores as any nn_storage_t; others get none of these.
+    One with `variants(layer, inputs) -> tuple[Variant, ...]` comes in several, others as DEFAULT alone.
     What its code includes of codegen/ goes into the library by itself.
     """
 
@@ -23,8 +49,13 @@ class Kernel(Protocol):
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""
 
-    def cost(self, layer: Layer, inputs: Inputs) -> float:
-        """Cycles for one sample, about, on a Cortex-M4F without wait states. Only asked where it fits."""
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+        """Cycles for one sample, about, on a Cortex-M4F whose flash has so many. Only asked where it fits."""
 
-    def code(self, layer: Layer, inputs: Inputs) -> LayerCode:
+    def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         """Only asked where it fits."""
+
+
+def why_no_dsp(core: str | None) -> str | None:
+    """None on a core for which the assembly was written."""
+    return None if core in DSP_CORES else f"it is for {', '.join(DSP_CORES)}"

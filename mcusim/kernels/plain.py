@@ -9,7 +9,7 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels import plain_pointwise, plain_recurrent, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.concatenate import Concatenate
@@ -37,11 +37,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if type(layer) in _CODE else f"there is no plain C for {layer.kind}"
 
 
-def cost(layer: Layer, inputs: Inputs) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     return CYCLES_PER_MAC * layer.macs + CYCLES_PER_ELEMENT * layer.elements
 
 
-def code(layer: Layer, inputs: Inputs) -> LayerCode:
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     return _CODE[type(layer)](layer, inputs)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,7 @@ class _Library:
         return {
             **self._headers(),
             **{name: text for step in self.program.steps for name, text in step.code.files.items()},
+            **{name: text for unit in self.program.units for name, text in self._routines(unit).items()},
             "model.h": render("model.h.j2", title=self.title, **self._model_h()),
             "number_config.h": self._config(self.program.unit),
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
@@ -69,7 +70,7 @@ class _Library:
         names = _array_names(steps)
         values = {
             "title": self.title,
-            "headers": sorted({f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}),
+            "headers": _headers_of(steps),
             "weights": f"weights{suffix}.h",
             "layers": [self._layer(unit, step, names) for step in steps],
         }
@@ -79,6 +80,16 @@ class _Library:
             source = render("model.c.j2", **values, **self._main())
         weights = render("weights.h.j2", title=f"Weights of {self.title}", arrays=_arrays(steps, names))
         return {f"model{suffix}.c": source, f"weights{suffix}.h": weights}
+
+    def _routines(self, unit: Unit) -> dict[str, str]:
+        """Assembly of the layers of a unit, and what declares it."""
+        texts: dict[str, str] = {}
+        for step in self.program.steps:
+            for routine in step.code.routines if step.unit == unit.name else ():
+                twin = _call(routine.twin, unit, literal)
+                texts[f"{routine.name}.S"] = render("routine.S.j2", routine=routine)
+                texts[f"{routine.name}.h"] = render("routine.h.j2", routine=routine, calls=[twin])
+        return texts
 
     def _main(self) -> dict[str, Any]:
         """The rest of model.c: the arena, what other units define, and cnn()."""
@@ -185,9 +196,13 @@ class _Library:
     def _headers(self) -> dict[str, str]:
         """Texts of number.h, the kernels and what they include."""
         texts: dict[str, str] = {}
-        called = {f"nn_{call.kernel}.h" for step in self.program.steps for call in step.code.calls}
+        steps = self.program.steps
+        routines = [routine for step in steps for routine in step.code.routines]
+        called = {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
+        called |= {f"nn_{routine.twin.kernel}.h" for routine in routines}
         waiting = ["number.h", *sorted(called), *(unit.header for unit in self.program.units)]
-        generated = {"number_config.h", *(name for step in self.program.steps for name in step.code.files)}
+        waiting += ["assembly.h"] if routines else []
+        generated = {"number_config.h", *(name for step in steps for name in step.code.files)}
         while waiting:
             name = waiting.pop()
             if name not in texts and name not in generated:
@@ -230,10 +245,19 @@ def _array(step: Step, constant: Constant, name: str, readers: int) -> dict[str,
     }
 
 
+def _headers_of(steps: Sequence[Step]) -> list[str]:
+    called = {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
+    return sorted(called | {f"{routine.name}.h" for step in steps for routine in step.code.routines})
+
+
 def _kernel_call(unit: Unit, step: Step, call: KernelCall, names: Names) -> dict[str, Any]:
     def named(value: Any) -> str:
         return names.get((step.function, value)) or literal(value) if isinstance(value, str) else literal(value)
 
+    return _call(call, unit, named)
+
+
+def _call(call: KernelCall, unit: Unit, named: Callable[[Any], str]) -> dict[str, Any]:
     function = f"nn_{call.kernel}_{unit.storage}"
     first, *others = map(named, call.arguments)
     return {

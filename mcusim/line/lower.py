@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from mcusim.graph import Graph, Layer, Tensor
 from mcusim.kernels.choice import WHERE, KernelChoice, choose
-from mcusim.kernels.kernel import Kernel
+from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
 
 FLOAT_HEADER = "float32.h"
+Chosen = tuple[Kernel, Variant]
 Width = tuple[int, int]  # bits of numbers, 0 for float32, and of sums
 
 
@@ -23,10 +24,20 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
     """
     if kernels is not None:
         graph.demand_layers(dict(kernels.layers), WHERE)
+    chosen = {layer.name: choose(layer, graph.inputs_of(layer), core, kernels) for layer in running_layers(graph)}
+    return program_of(graph, {name: (kernel, DEFAULT) for name, kernel in chosen.items()})
+
+
+def running_layers(graph: Graph) -> list[Layer]:
+    """Those that have something to do."""
     views = arena.views(graph)
-    running = [layer for layer in graph if not layer.INPUT and layer.name not in views]
-    chosen = {layer.name: choose(layer, graph.inputs_of(layer), core, kernels) for layer in running}
-    code = {layer.name: chosen[layer.name].code(layer, graph.inputs_of(layer)) for layer in running}
+    return [layer for layer in graph if not layer.INPUT and layer.name not in views]
+
+
+def program_of(graph: Graph, chosen: Mapping[str, Chosen]) -> Program:
+    """With a kernel that fits for each layer that runs."""
+    running = running_layers(graph)
+    code = {layer.name: _code(layer, graph, chosen[layer.name]) for layer in running}
     plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()})
     functions = c_names(layer.name for layer in graph)
     units = _units(graph, running)
@@ -38,13 +49,18 @@ def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = 
         inputs=tuple(Tensor(name=layer.name, shape=layer.shape, numbers=layer.numbers) for layer in graph.inputs),
         outputs=graph.output_tensors,
         steps=tuple(
-            _step(graph, layer, chosen[layer.name], code[layer.name], functions[layer.name], units, plan)
+            _step(graph, layer, chosen[layer.name][0], code[layer.name], functions[layer.name], units, plan)
             for layer in running
         ),
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         buffers_bytes=plan.buffers_bytes,
     )
+
+
+def _code(layer: Layer, graph: Graph, chosen: Chosen) -> LayerCode:
+    kernel, variant = chosen
+    return kernel.code(layer, graph.inputs_of(layer), variant)
 
 
 def _width(layer: Layer) -> Width:

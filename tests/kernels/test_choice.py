@@ -7,7 +7,7 @@ import pytest
 from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.graph import Graph, Layer
 from mcusim.kernels import choice, plain
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.layers import LAYERS
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
@@ -29,10 +29,10 @@ class Half:
             return "it needs a Cortex-M4"
         return None if layer.kind == "Dense" else "it is for dense layers"
 
-    def cost(self, layer: Layer, inputs: Inputs) -> float:
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
         return plain.cost(layer, inputs) / 2
 
-    def code(self, layer: Layer, inputs: Inputs) -> LayerCode:
+    def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         made = plain.code(layer, inputs)
         return LayerCode(made.calls, made.constants, self.SCRATCH_BYTES, {"half.S": "/* assembly */\n"})
 

@@ -46,9 +46,10 @@ def test_a_layer(tree: Tree) -> None:
 
 
 def test_a_kernel(tree: Tree) -> None:
+    last = "from mcusim.kernels.kernel import Kernel\n"
     tree.add("kernel")
-    tree.line("mcusim/kernels/__init__.py", "= (plain,)", "= (plain, countdown)")
-    tree.imported("mcusim/kernels/__init__.py", "import plain\n", "import countdown, plain\n")
+    tree.line("mcusim/kernels/__init__.py", "    plain,", "    *(plain, countdown),")
+    tree.imported("mcusim/kernels/__init__.py", last, f"from mcusim.kernels import countdown\n{last}")
     tree.test(
         "tests/kernels", "tests/line/test_lower.py", "tests/line/test_emit.py", "tests/experiment/test_kernel_choice.py"
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mcusim.graph import Layer
 from mcusim.kernels import plain
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.program import LayerCode
 
 NAME = "countdown"
@@ -20,10 +20,10 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return "its order of sums is another" if layer.numbers is None else None
 
 
-def cost(layer: Layer, inputs: Inputs) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     return 0.9 * plain.cost(layer, inputs)
 
 
-def code(layer: Layer, inputs: Inputs) -> LayerCode:
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     made = plain.code(layer, inputs)
     return replace(made, calls=tuple(replace(call, kernel="dense_countdown") for call in made.calls))

@@ -1,0 +1,11 @@
+/* Is this a core for which the library's assembly was written? If not, or with NN_PORTABLE defined, its twins in C run. */
+#ifndef NN_ASSEMBLY_H
+#define NN_ASSEMBLY_H
+
+#if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && !defined(NN_PORTABLE)
+#define NN_ASSEMBLY 1
+#else
+#define NN_ASSEMBLY 0
+#endif
+
+#endif

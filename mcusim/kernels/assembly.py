@@ -1,0 +1,183 @@
+"""A schedule in Python -> the text of a function in assembly: register map, blocks with their comments, instructions.
+
+Every instruction has 32 bits (but IT). So loops lie on whole words, which the core fetches without a lost cycle, and
+the bytes of a function are known before any assembler saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+WORD_BYTES, HALFWORD_BYTES = 4, 2
+ALIGNMENT = 5  # of a function, as a power of two: a line of the instruction cache
+LONGEST_OFFSET = 4095  # of a load or store of one word
+LONGEST_STEP = 255  # of a pointer that moves with a load
+# What has a form of 16 bits, which `.w` rules out; all others have 32 anyway.
+_NARROW = frozenset(
+    [
+        "adc",
+        "add",
+        "and",
+        "asr",
+        "b",
+        "bic",
+        "cmn",
+        "cmp",
+        "eor",
+        "ldm",
+        "ldr",
+        "ldrb",
+        "ldrh",
+        "ldrsb",
+        "ldrsh",
+        "lsl",
+        "lsr",
+        "mov",
+        "mul",
+        "mvn",
+        "neg",
+        "orr",
+        "pop",
+        "push",
+        "ror",
+        "rsb",
+        "sbc",
+        "stm",
+        "str",
+        "strb",
+        "strh",
+        "sub",
+        "sxtb",
+        "sxth",
+        "tst",
+        "uxtb",
+        "uxth",
+        "nop",
+        "bne",
+        "beq",
+        "blt",
+        "bge",
+        "bgt",
+        "ble",
+        "bhi",
+        "bls",
+        "bcs",
+        "bcc",
+        "bmi",
+        "bpl",
+    ]
+    + ["adds", "ands", "subs", "lsls", "lsrs", "asrs", "movs"]
+)
+
+
+class Assembly:
+    """One function. `summary` says what it computes; blocks follow as they run."""
+
+    def __init__(self, name: str, summary: Iterable[str]) -> None:
+        self.name = name
+        self._head = list(summary)
+        self._map: list[str] = []
+        self._body: list[str] = []
+        self._bytes = 0
+        self._names: dict[str, str] = {}
+        self._labels = 0
+
+    def register(self, name: str, register: str, meaning: str = "") -> str:
+        """`name` stands for `register` from here on."""
+        self._names[name] = register
+        comment = f"/* {meaning} */" if meaning else ""
+        self._map.append(f"    {name:<12} .req    {register:<4}{comment}".rstrip())
+        return name
+
+    def block(self, comment: str) -> None:
+        """What the next instructions are for."""
+        self._body += ["", f"    /* {comment} */"]
+
+    def __call__(self, mnemonic: str, *operands: object) -> None:
+        """One instruction. Shifts of the last operand are a string: `"asr #3"`."""
+        base = mnemonic.partition(".")[0]
+        wide = f"{mnemonic}.w" if mnemonic in _NARROW else mnemonic
+        self._body.append(f"    {wide:<8} {', '.join(map(str, operands))}".rstrip())
+        self._bytes += HALFWORD_BYTES if base.startswith("it") else WORD_BYTES
+
+    def label(self, meaning: str) -> str:
+        """A place to jump to, on a whole word; -> its name."""
+        self._labels += 1
+        name = f".L{self.name}_{meaning}_{self._labels}"
+        self._body.append(f"{name}:")
+        return name
+
+    def place(self, meaning: str) -> None:
+        """A label that is jumped to from before: `.L<function>_<meaning>`."""
+        self._body.append(f".L{self.name}_{meaning}:")
+
+    @contextmanager
+    def loop(self, meaning: str, comment: str) -> Iterator[str]:
+        """Around what is repeated; the body ends with its own branch to the label that it is given."""
+        self.block(comment)
+        yield self.label(meaning)
+
+    @property
+    def code_bytes(self) -> int:
+        return self._bytes
+
+    @property
+    def text(self) -> str:
+        """As a file ends up, but for what the compiler's preprocessor has to know first."""
+        return "\n".join(
+            [
+                *_comment(self._head),
+                "    .syntax unified",
+                "    .thumb",
+                "",
+                *self._map,
+                "",
+                f'    .section .text.{self.name}, "ax", %progbits',
+                f"    .p2align {ALIGNMENT}",
+                f"    .global {self.name}",
+                f"    .type   {self.name}, %function",
+                f"{self.name}:",
+                *self._body,
+                "",
+                f"    .size   {self.name}, . - {self.name}",
+            ]
+        )
+
+
+def at(base: str, offset: int = 0) -> str:
+    """`[base, #offset]`"""
+    return f"[{base}, #{offset}]" if offset else f"[{base}]"
+
+
+def several(names: Iterable[str]) -> str:
+    """A list of registers for LDM, STM, PUSH and POP."""
+    return f"{{{', '.join(names)}}}"
+
+
+def imm(value: int) -> str:
+    return f"#{value}"
+
+
+def constant(a: Assembly, register: str, value: int) -> None:
+    """Any 32 bits into a register, in one or two instructions."""
+    value &= 0xFFFFFFFF
+    a("movw", register, imm(value & 0xFFFF))
+    if value >> 16:
+        a("movt", register, imm(value >> 16))
+
+
+def add_constant(a: Assembly, register: str, value: int, spare: str) -> None:
+    """register += value, which may be negative. `spare` is lost where 12 bits do not hold it."""
+    if value == 0:
+        return
+    if abs(value) <= LONGEST_OFFSET:
+        a("addw" if value > 0 else "subw", register, register, imm(abs(value)))
+        return
+    constant(a, spare, abs(value))
+    a("add" if value > 0 else "sub", register, register, spare)
+
+
+def _comment(lines: list[str]) -> list[str]:
+    first, *rest = lines
+    return [f"/* {first}", *(f" * {line}".rstrip() for line in rest), " */"]

@@ -1,0 +1,74 @@
+"""Kernels on an emulated board: what they answer, and the cycles of each layer under the timing model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
+from mcusim.cores import core_of
+from mcusim.engines.engine import numbers
+from mcusim.engines.qemu import engine as qemu
+from mcusim.graph import Graph, Layer
+from mcusim.kernels import plain
+from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import Chosen, program_of, running_layers
+from mcusim.program import Program
+from mcusim.system.arrays import Array
+from mcusim.timing.time_counts import time_counts
+from mcusim.workloads.generated import make_firmware
+from tests.jobs import run
+
+CORE = "cortex-m4"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`cycles` of each layer with all that it calls, for one sample."""
+
+    program: Program
+    answers: Array
+    cycles: Mapping[str, float]
+    rom_bytes: int
+
+
+def forced(graph: Graph, kernel: Kernel, variant: Variant = DEFAULT) -> dict[str, Chosen]:
+    """That kernel wherever it fits, and plain C elsewhere."""
+
+    def one(layer: Layer, inputs: Inputs) -> Chosen:
+        return (kernel, variant) if kernel.fits(layer, inputs, CORE) is None else (plain, DEFAULT)
+
+    return {layer.name: one(layer, graph.inputs_of(layer)) for layer in running_layers(graph)}
+
+
+def measure(
+    graph: Graph,
+    x: Array,
+    folder: Path,
+    chosen: Mapping[str, Chosen],
+    board: str | Board = "nucleo_l452re_p",
+    *,
+    emit: Callable[[Program], object] | None = None,
+) -> Measured:
+    """On QEMU, every sample profiled."""
+    there = load_board(board) if isinstance(board, str) else board
+    program = program_of(graph, chosen)
+    firmware = make_firmware(emit_library(program), qemu.FACTS, there, folder / "build")
+    execution = run(qemu, firmware, there, graph.encode(x), folder / "run", profile=True)
+    assert execution.complete and execution.counts is not None
+    parameters = core_of(there.chip).TIMING
+    assert parameters is not None and firmware.rom_bytes is not None
+    timing = time_counts(execution.counts, firmware.elf, there, folder, parameters)
+    cycles = {step.name: timing.function_cycles[step.function] for step in program.steps}
+    answers = numbers(execution.answers, graph.answer_dtype)
+    return Measured(program, answers, cycles, firmware.rom_bytes.total)
+
+
+def differing(measured: Measured, graph: Graph, x: Array) -> int:
+    """Samples that are not what `Graph.run` computes."""
+    return int(np.sum(np.any(measured.answers != graph.run(x), axis=-1)))
