@@ -53,7 +53,7 @@ WARNINGS = (
 def run_compiled(
     graph: Graph, x: Array, *, sanitize: str = "undefined,address", program: Program | None = None
 ) -> Array:
-    """Outputs of the graph's C library for real inputs, as `graph.run(x)` gives them. `program`: else that of `lower`."""
+    """Outputs of the C library of a graph, like those of `graph.run(x)`. `program`: else what `lower` makes."""
     sanitizers = (f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
     compiler = shutil.which("gcc") or shutil.which("cc")
     assert compiler, "the tests need a host C compiler: apt-get install gcc"
