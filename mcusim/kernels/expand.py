@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.assembly import Assembly, at, imm, several
 from mcusim.program import KernelCall, Routine
 
 SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
@@ -29,7 +29,7 @@ def expand_bytes(*, unsigned: bool = False) -> Routine:
         words, pairs = [f"r{3 + i}" for i in range(count)], [f"r{4 + i}" for i in range(2 * count)]
         # From the last word on, so that no pair is written over a word that is still needed.
         words = [pairs[2 * i + 1] for i in range(count)]
-        a("ldm", "input!", several(words)) if count > 1 else a("ldr", words[0], "[input]", imm(4))
+        _load(a, words)
         for i in range(count):
             a(extend, pairs[2 * i], words[i])
             a(extend, words[i], words[i], "ror #8")
@@ -45,11 +45,18 @@ def copy_words() -> Routine:
 
     def some(count: int) -> None:
         words = [f"r{4 + i}" for i in range(count)]
-        a("ldm", "input!", several(words)) if count > 1 else a("ldr", words[0], "[input]", imm(4))
+        _load(a, words)
         a("stm", "output!", several(words)) if count > 1 else a("str", words[0], "[output]", imm(4))
 
     _by_fours(a, some)
     return _routine(a, "const void *input, int16_t *output, int words", "copy_words", {"pairs": 2})
+
+
+def _load(a: Assembly, words: list[str]) -> None:
+    """One by one, which takes no longer than LDM, from any address: a caller's bytes may lie anywhere."""
+    for i in range(1, len(words)):
+        a("ldr", words[i], at("input", 4 * i))
+    a("ldr", words[0], "[input]", imm(4 * len(words)))
 
 
 def _by_fours(a: Assembly, some: Callable[[int], None]) -> None:
