@@ -130,7 +130,7 @@ class Step(Tensor):
 
 @dataclass(frozen=True)
 class Program:
-    """A model ready to be written as C."""
+    """A model ready to be written as C. `notes`: what limits cost it."""
 
     name: str
     data_type: str
@@ -142,6 +142,7 @@ class Program:
     arena_bytes: int
     arena_lower_bound_bytes: int
     buffers_bytes: int
+    notes: tuple[str, ...] = ()
 
     @property
     def unit(self) -> Unit:

@@ -100,12 +100,11 @@ def test_what_is_generated_is_what_was_measured(out: Path, tmp_path: Path) -> No
     shutil.copytree(out / "models", tmp_path / "models")
     assert cli.execute(["evaluate", DIGITS, "--samples", "5", *choice]) == 0
     (built,) = (tmp_path / "cnn-int8-nucleo_l452re_p").glob("nucleo_l452re_p-*")
-    assert cli.execute(["generate", DIGITS, "--data-type", "int8", "--out", str(tmp_path)]) == 0
+    assert cli.execute(["generate", DIGITS, *choice]) == 0
     shutil.copy(tmp_path / "models" / "cnn_last.keras", tmp_path / "cnn.keras")
     file = [str(tmp_path / "cnn.keras"), "--calibration", str(tmp_path / "data.npz")]
-    assert (
-        cli.execute(["generate", *file, "--seed", "1", "--data-type", "int8", "--out", str(tmp_path / "of-file")]) == 0
-    )
+    choice[-1] = str(tmp_path / "of-file")
+    assert cli.execute(["generate", *file, "--seed", "1", *choice]) == 0
     for folder in (tmp_path / "library" / "cnn-int8", tmp_path / "of-file"):
         generated = sorted(path.name for path in folder.iterdir())
         assert "model.c" in generated and "weights.h" in generated

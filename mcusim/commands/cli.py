@@ -26,7 +26,8 @@ from mcusim.commands.engines import engines
 from mcusim.commands.export import export
 from mcusim.commands.generate import generate
 from mcusim.commands.init import init
-from mcusim.commands.inventory import boards, datasets, kernels, layers
+from mcusim.commands.inventory import boards, datasets, layers
+from mcusim.commands.kernels import kernels
 from mcusim.commands.profile import profile
 from mcusim.commands.report import report
 from mcusim.commands.run import build, evaluate, run, train

@@ -11,6 +11,7 @@ from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.names import file_name
 
 if TYPE_CHECKING:
     from mcusim.line.sources import Sources
@@ -23,6 +24,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 @options.out_option
 @options.model_option
 @options.type_option
+@options.board_option
 @options.seed_option
 @click.option("--scheme", metavar="S", help="Of a model file: per-layer (default) or per-network.")
 @click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
@@ -33,7 +35,8 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     """Write the C of trained models.
 
     Headers, weights and cnn(input, output), for a project of your own: compile model.c, include model.h. An integer
-    type of a model file needs --calibration, or --scheme per-network with a --format.
+    type of a model file needs --calibration, or --scheme per-network with a --format. An experiment's boards choose its
+    kernels, and --board those of a model file, which is else written in plain C for any core.
     """
     model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
     from mcusim.models import is_model
@@ -44,7 +47,11 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
         if choices["models"]:
             raise ConfigurationError("--model chooses from an experiment", hint="leave it out for a model file")
         session.out = out
-        _write(_from_model(source, choices["data_types"], choices["seed"] or 0, **model_options), out)
+        boards = choices["boards"]
+        if len(boards) > 1:
+            raise ConfigurationError("a library is for one board", where="mcusim generate", hint="give one --board")
+        seed = choices["seed"] or 0
+        _write(_from_model(source, choices["data_types"], seed, *boards, **model_options), out)
         return
     for name, value in model_options.items():
         if value is not None:
@@ -52,29 +59,35 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     _from_experiment(session, source, out, **choices)
 
 
-def _from_model(path: Path, data_types: tuple[str, ...], seed: int, **chosen: Any) -> Sources:
+def _from_model(path: Path, data_types: tuple[str, ...], seed: int, board: str | None = None, **chosen: Any) -> Sources:
     from mcusim.line.library import library_of_model
 
     if len(data_types) != 1:
         raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
     calibration = chosen.pop("calibration")
-    return library_of_model(path, calibration, seed, data_type=data_types[0], **{k: v for k, v in chosen.items() if v})
+    words = {name: value for name, value in chosen.items() if value}
+    return library_of_model(path, calibration, seed, board, data_type=data_types[0], **words)
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:
     from mcusim.commands.terminal import Terminal
-    from mcusim.engines import ENGINES
     from mcusim.line.case import Bench, Setting, ready_model
     from mcusim.line.preflight import check_out
 
-    on_no_board = next(name for name, engine in ENGINES.items() if not engine.FACTS.needs_board)
-    experiment, out = options.open_experiment(path, session, out, engine=on_no_board, **choices)
+    experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
     setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
+    libraries: dict[str, dict[str, Sources]] = {}  # by model and data type, then by board
     for case in experiment.cases():
         library = ready_model(setting, case, bench).generated.library
-        session.close()
-        _write(library, out / "library" / case.id.removesuffix(f"-{on_no_board}"))
+        libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, library)
+    session.close()
+    for name, by_board in libraries.items():
+        alike = len({library.digest for library in by_board.values()}) == 1
+        for board, library in by_board.items():
+            _write(library, out / "library" / (name if alike else f"{name}-{file_name(board)}"))
+            if alike:
+                break
 
 
 def _write(library: Sources, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""boards, datasets, layers, kernels: what there is."""
+"""boards, datasets, layers: what there is."""
 
 from __future__ import annotations
 
@@ -40,14 +40,6 @@ def layers() -> None:
     print_table(("activation", *NUMBER_TYPES), [(name, *cells) for name, cells in activations().items()])
     say("")
     print_table(("word", "what it means"), list(WORDS.items()))
-
-
-@click.command()
-def kernels() -> None:
-    """What can run a layer: names for `[target] kernels`."""
-    from mcusim.kernels import KERNELS
-
-    print_table(("kernel", "what it is"), [(kernel.NAME, kernel.SUMMARY) for kernel in KERNELS])
 
 
 def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -35,6 +35,12 @@ class Case:
         return f"{self.model.name}{repeat}, {self.quantization.label}"
 
     @property
+    def library_name(self) -> str:
+        """Likewise, for a folder."""
+        repeat = (f"repeat{self.repeat}",) if self.repeat else ()
+        return "-".join(part.replace(" ", "_") for part in (self.model.name, *repeat, self.quantization.label))
+
+    @property
     def work(self) -> tuple[str, int, Quantization, str | None]:
         """All but the engine: every engine should come to the same."""
         return self.model.name, self.repeat, self.quantization, self.board

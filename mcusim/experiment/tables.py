@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, field
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
+from mcusim.experiment.sizes import WANTED_BYTES, Bytes
 from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS, TYPE_SYNONYMS
 from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, WIDE_OUTPUT
 from mcusim.numbers import SCHEMES
@@ -311,6 +312,8 @@ class Target(Table):
         **dict.fromkeys(("processes", "workers", "threads", "cores"), "jobs"),
         **dict.fromkeys(("test_samples", "n_samples", "count"), "samples"),
         "kernel": "kernels",
+        **dict.fromkeys(("rom_max", "max_flash", "flash", "flash_budget", "flash_bytes_max"), "flash_max"),
+        **dict.fromkeys(("max_ram", "ram", "ram_budget", "sram_max", "ram_bytes_max"), "ram_max"),
     }
 
     boards: tuple[Name, ...] = Field(
@@ -326,6 +329,8 @@ class Target(Table):
     kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(
         default=KernelChoice(), description=WANTED, json_schema_extra=_kernels_by_layer
     )
+    flash_max: Bytes = Field(default=None, description=WANTED_BYTES)
+    ram_max: Bytes = Field(default=None, description=WANTED_BYTES)
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -25,13 +25,13 @@ class Variant(NamedTuple):
 
 DEFAULT = Variant()
 DSP_CORES = ("cortex-m4",)  # with the instructions that assembly and simd.h use
-MOST_STRIPES = 16
+STRIPES = (1, 2, 3, 4, 6, 8, 12, 16)  # that are tried
 
 
 def stripes(positions: int, tile: int) -> tuple[Variant, ...]:
-    """All that make a difference for tiles of so many positions."""
+    """Those that make a difference for tiles of so many positions."""
     tiles = -(-positions // tile)
-    counts = {-(-tiles // -(-tiles // count)) for count in range(1, min(MOST_STRIPES, tiles) + 1)}
+    counts = {-(-tiles // -(-tiles // count)) for count in STRIPES if count <= tiles}
     return tuple(Variant(count) for count in sorted(counts))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mcusim.graph import Layer
@@ -31,6 +32,7 @@ ANY_STORAGE = True  # of the layers that take it
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0
 CYCLES_PER_ELEMENT = 20.0
+CODE_BYTES = 130
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -42,7 +44,8 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    return _CODE[type(layer)](layer, inputs)
+    made: LayerCode = _CODE[type(layer)](layer, inputs)
+    return replace(made, code_bytes=CODE_BYTES)
 
 
 def _add(layer: Add, inputs: Inputs) -> LayerCode:

@@ -69,6 +69,15 @@ def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
     )
 
 
+def live_bytes(graph: Graph) -> dict[str, int]:
+    """Of the arena, by layer: what its step reads, writes or leaves for later, its scratch memory not counted."""
+    requests = _tensors(graph, _callers_places(graph))
+    return {
+        layer.name: sum(request.size_bytes for request in requests if request.first <= step <= request.last)
+        for step, layer in enumerate(graph.layers)
+    }
+
+
 def views(graph: Graph) -> frozenset[str]:
     """Layers whose output lies where their input does, so that nothing is left to do: both in the arena or neither."""
     places = _callers_places(graph)

@@ -22,14 +22,18 @@ from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
+from mcusim.graph import Graph
+from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.build import Firmware
+from mcusim.line.destination import destination_of, over_ram, within
 from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
-from mcusim.line.front import Generated, generate
+from mcusim.line.front import Generated, generated_of, quantized_graph
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
 from mcusim.line.normalize import normalize
+from mcusim.line.offers import Offer, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
 from mcusim.line.score import Wanted, scores_of_float
@@ -193,6 +197,8 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
             *origin.fitted.notes,
             *_doubt(setting, case, bench),
             *graph.notes,
+            *program.notes,
+            *over_ram(figures.ram_bytes, setting.experiment.target.ram_max),
             *execution.notes,
         ),
     )
@@ -280,24 +286,32 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     def make() -> ReadyModel:
         origin = float_model(setting, case.model, case.repeat, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
-        kernels = setting.experiment.target.kernels
         dataset = origin.fitted.dataset
-        generated = generate(
-            origin.source,
-            dataset.x_train,
-            case.quantization,
-            core,
-            kernels,
-            labels=dataset.y_train,
-            seed=setting.seed,
+        quantized = quantized_graph(
+            origin.source, dataset.x_train, case.quantization, labels=dataset.y_train, seed=setting.seed
         )
+        generated = _generated(setting, case, bench, quantized, origin.source)
         graph = generated.graph
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)
 
-    _, board = place_of(case, bench)
-    core = board.chip.core if board else None
-    return bench.once.do(("c", case.model.name, case.repeat, case.quantization, core), make)
+    destination = _destination(setting, case, bench)
+    return bench.once.do(("c", case.model.name, case.repeat, case.quantization, destination), make)
+
+
+def _generated(setting: Setting, case: Case, bench: Bench, graph: Graph, source: Source) -> Generated:
+    """Under the experiment's limits. What C takes of the flash is known only when it was built: then once more."""
+    target = setting.experiment.target
+    facts, board = place_of(case, bench)
+
+    def to_c(excess_bytes: int) -> Generated:
+        return generated_of(graph, source, _destination(setting, case, bench, excess_bytes), target.kernels)
+
+    def rom_bytes(generated: Generated) -> int:
+        firmware = bench.stages.make_firmware(generated.library, facts, board, setting.out / case.id)
+        return firmware.rom_bytes.total if firmware.rom_bytes else 0
+
+    return within(target.flash_max, to_c, rom_bytes)
 
 
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
@@ -305,6 +319,17 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
     return explain(model.origin.source.graph, model.generated.graph, model.origin.x)
+
+
+def offers_of(setting: Setting, case: Case, bench: Bench) -> tuple[Offer, ...]:
+    """What each kernel would cost in each layer of a case, and which runs."""
+    graph = ready_model(setting, case, bench).generated.graph
+    return offers(graph, _destination(setting, case, bench), setting.experiment.target.kernels)
+
+
+def _destination(setting: Setting, case: Case, bench: Bench, flash_excess_bytes: int = 0) -> Destination:
+    _, board = place_of(case, bench)
+    return destination_of(board, setting.experiment.target, flash_excess_bytes) if board else ANYWHERE
 
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:

@@ -14,7 +14,7 @@ from mcusim import models
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
-from mcusim.kernels.choice import KernelChoice
+from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
@@ -47,20 +47,27 @@ def generate(
     source: Source,
     calibration: Array | None,
     chosen: Quantization,
-    core: str | None = None,
+    destination: Destination = ANYWHERE,
     kernels: KernelChoice | None = None,
     *,
     labels: Array | None = None,
     seed: int = 0,
 ) -> Generated:
+    """Both halves of the way: `quantized_graph` and `generated_of`."""
+    graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
+    return generated_of(graph, source, destination, kernels)
+
+
+def quantized_graph(
+    source: Source, calibration: Array | None, chosen: Quantization, *, labels: Array | None = None, seed: int = 0
+) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
-    None where there are none. `core`: of the chip, `kernels`: those that may run; see `lower`.
+    None where there are none.
     """
-    count = chosen.calibration_samples
-    graph = quantize(
+    return quantize(
         source.graph,
-        _calibration(source, calibration, count, labels, seed),
+        _calibration(source, calibration, chosen.calibration_samples, labels, seed),
         chosen.data_type,
         scheme=chosen.scheme,
         fraction=chosen.fraction,
@@ -70,7 +77,13 @@ def generate(
         output=chosen.output,
         layers=dict(chosen.layers),
     )
-    program = lower(graph, core, kernels)
+
+
+def generated_of(
+    graph: Graph, source: Source, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None
+) -> Generated:
+    """`destination`: what it is for, `kernels`: those that may run; see `lower`. `source`: of the graph."""
+    program = lower(graph, destination, kernels)
     return Generated(graph, program, emit_library(program, source.normalizations))
 
 

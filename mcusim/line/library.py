@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mcusim.boards.load import load_board
 from mcusim.datasets.npz_file import training_samples
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.tables import Quantization, Target
+from mcusim.kernels.choice import ANYWHERE
+from mcusim.line.destination import destination_of
 from mcusim.line.front import generate, read_model
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.sources import Sources
 from mcusim.system.validation import COMMAND_LINE, validate
 
 
-def library_of_model(path: Path, calibration: Path | None, seed: int = 0, **words: str) -> Sources:
+def library_of_model(
+    path: Path, calibration: Path | None, seed: int = 0, board: str | None = None, **words: str
+) -> Sources:
     """The C library of a model file. `words` are those of [[quantization]].
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train`, or `x_train_<input>` for each of several, or
     `x`; the model's normalization is applied. With their targets (`y_train`) and the `seed` of an experiment those are
-    chosen that it chooses.
+    chosen that it chooses. `board`: whose kernels are chosen, by name or file; plain C for any without one.
     """
     chosen = validate(Quantization, words, COMMAND_LINE)
     source = read_model(path)
     source = replace(source, graph=drop_softmax(source.graph))
     x, y = (None, None) if calibration is None else training_samples(calibration)
-    return generate(source, x, chosen, labels=y, seed=seed).library
+    destination = destination_of(load_board(board), Target()) if board else ANYWHERE
+    return generate(source, x, chosen, destination, labels=y, seed=seed).library

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mcusim.graph import Graph, Layer, Tensor
-from mcusim.kernels.choice import WHERE, KernelChoice, choose
-from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
+from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Option, options
+from mcusim.kernels.kernel import Kernel, Variant
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
+from mcusim.line.select import price_of_limits, select
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
 
@@ -17,15 +19,23 @@ Chosen = tuple[Kernel, Variant]
 Width = tuple[int, int]  # bits of numbers, 0 for float32, and of sums
 
 
-def lower(graph: Graph, core: str | None = None, kernels: KernelChoice | None = None) -> Program:
+def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None) -> Program:
     """Choose kernels and memory. The graph's inputs are the caller's arrays and no steps.
 
-    `core`: of the chip that it is for; None for any. Raises ConfigurationError when `kernels` cannot be.
+    Raises ConfigurationError when `kernels`, or the limits of `destination`, cannot be met.
     """
+    several = options_of(graph, destination, kernels)
+    selected = select(graph, several, destination)
+    program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
+    return replace(program, notes=price_of_limits(graph, several, destination, selected))
+
+
+def options_of(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> dict[str, list[Option]]:
+    """How each layer that runs could, the cheapest first."""
     if kernels is not None:
         graph.demand_layers(dict(kernels.layers), WHERE)
-    chosen = {layer.name: choose(layer, graph.inputs_of(layer), core, kernels) for layer in running_layers(graph)}
-    return program_of(graph, {name: (kernel, DEFAULT) for name, kernel in chosen.items()})
+    running = running_layers(graph)
+    return {layer.name: options(layer, graph.inputs_of(layer), destination, kernels) for layer in running}
 
 
 def running_layers(graph: Graph) -> list[Layer]:

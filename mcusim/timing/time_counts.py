@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-
-import numpy as np
 
 from mcusim.boards.board import Board
 from mcusim.engines.counts import Counts
@@ -27,9 +26,9 @@ def time_counts(counts: Counts, elf: Path, board: Board, folder: Path, parameter
 
 def to_timing(priced: Profile, board: Board, instructions: float) -> Timing:
     """The figures of a profile that a report keeps. `instructions`: mean of the same samples."""
-    whole = np.rint(priced.cycles).astype(np.int64)
+    shortest, longest = math.floor(priced.cycles.min()), math.ceil(priced.cycles.max())
     return Timing(
-        cycles=Cycles(round(priced.mean, 1), int(whole.min()), int(whole.max()), len(whole), HOW),
+        cycles=Cycles(round(priced.mean, 1), shortest, longest, len(priced.cycles), HOW),
         latency_ms=round(priced.latency_ms, 6),
         energy_uwh=round(energy_uwh(priced.mean, board, priced.clock_hz), 9),
         function_cycles=priced.inclusive,

@@ -7,6 +7,7 @@ import pytest
 from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.graph import Graph, Layer
 from mcusim.kernels import choice, plain
+from mcusim.kernels.choice import Destination
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.layers import LAYERS
 from mcusim.line.lower import lower
@@ -52,7 +53,7 @@ def network() -> Graph:
 
 
 def kernels(core: str | None, chosen: KernelChoice | None = None) -> list[str]:
-    return [step.kernel for step in lower(network(), core, chosen).steps]
+    return [step.kernel for step in lower(network(), Destination(core), chosen).steps]
 
 
 def test_the_cheapest_that_fits_runs() -> None:
@@ -85,7 +86,7 @@ def test_a_layer_that_is_not_there_is_named() -> None:
 
 
 def test_scratch_lies_in_the_arena_and_more_files_in_the_library() -> None:
-    program = lower(network(), "cortex-m4")
+    program = lower(network(), Destination("cortex-m4"))
     first, second = program.steps[1:]
     assert first.scratch is not None and second.scratch is not None and program.steps[0].scratch is None
     assert program.arena_bytes == program.arena_lower_bound_bytes == 24 + 16 + 12

@@ -3,6 +3,7 @@ import pytest
 
 from mcusim.commands import cli
 from mcusim.experiment.kernel_choice import KernelChoice
+from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
@@ -27,10 +28,10 @@ def test_it_is_chosen_by_cost_or_by_name() -> None:
     builder = Builder((7,))
     builder.dense(3)
     graph = quantize(builder.graph(), builder.samples(), "int8")
-    assert [step.kernel for step in lower(graph, None, KernelChoice(default=("plain",))).steps] == ["plain"]
-    assert [step.kernel for step in lower(graph, "cortex-m4", KernelChoice(default=("countdown",))).steps] == [
-        "countdown"
-    ]
+    assert [step.kernel for step in lower(graph, ANYWHERE, KernelChoice(default=("plain",))).steps] == ["plain"]
+    assert [
+        step.kernel for step in lower(graph, Destination("cortex-m4"), KernelChoice(default=("countdown",))).steps
+    ] == ["countdown"]
     assert [step.kernel for step in lower(builder.graph()).steps] == ["plain"], "float32"
 
 
