@@ -117,7 +117,17 @@ def _for_flash(offers: Options, chosen: Selection, limit: Limit | None) -> Selec
     small = [selection for selection in tried if flash_bytes(selection) <= limit.size_bytes]
     if not small and limit.where:
         raise _too_much_flash(min(tried, key=flash_bytes), limit)
-    return min(small, key=cycles) if small else min(tried, key=flash_bytes)
+    return _filled(min(small, key=cycles), offers, limit.size_bytes) if small else min(tried, key=flash_bytes)
+
+
+def _filled(selection: Selection, offers: Options, most_bytes: int) -> Selection:
+    """What room is left goes to the layer that gains most by it, one after the other: a price is the same for all."""
+    while True:
+        exchanged = [selection | {name: option} for name, several in offers.items() for option in several]
+        faster = [one for one in exchanged if cycles(one) < cycles(selection) and flash_bytes(one) <= most_bytes]
+        if not faster:
+            return selection
+        selection = min(faster, key=cycles)
 
 
 def _at_price(offers: Options, price: float) -> Selection:

@@ -1,0 +1,31 @@
+"""A number of bytes, as people write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcusim.experiment.sizes import read_bytes
+from mcusim.experiment.tables import Target
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.validation import Place, Unusable, validate
+
+
+def test_bytes_and_their_multiples() -> None:
+    assert [read_bytes(text) for text in ("7", "48 KiB", "48kib", " 2 MiB ", "9B")] == [7, 49152, 49152, 2**21, 9]
+    assert read_bytes(5) == 5 and read_bytes(True) is True
+
+
+@pytest.mark.parametrize("text", ["", "KiB", "1.5 KiB", "-1", "16 KB", "16 kB", "1e3", "1 GiB", "16 KiB 3"])
+def test_what_is_no_number_of_bytes(text: str) -> None:
+    with pytest.raises(Unusable, match="is no number of bytes"):
+        read_bytes(text)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, [1], "much"])
+def test_a_limit_that_is_none(value: object, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        validate(Target, {"ram_max": value}, Place("test.toml", "[target]\nram_max = 0\n").at("target"))
+    assert caught.value.where == "test.toml:2, target.ram_max"
+    assert caught.value.hint and "48 KiB" in caught.value.hint
