@@ -14,7 +14,7 @@ from mcusim.line.sources import Sources
 from mcusim.system.command import Completed, run
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.elf import ElfFile, read_elf
-from mcusim.system.errors import BuildError
+from mcusim.system.errors import BuildError, McusimError, MissingToolError
 from mcusim.system.image import Image
 from mcusim.system.toolchain import Toolchain
 
@@ -154,7 +154,9 @@ def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
         objects.append(f"{stem}.o")
         compiled = run([toolchain.gcc, *flags, *_flags(name, toolchain), "-c", name, "-o", objects[-1]], folder=folder)
         if compiled.returncode != 0:
-            raise _refused(f"the compiler refused {name!r}", compiled, toolchain, folder)
+            raise _no_assembler(name, compiled, toolchain) or _refused(
+                f"the compiler refused {name!r}", compiled, toolchain, folder
+            )
     return objects
 
 
@@ -177,6 +179,19 @@ def _link(objects: list[str], script: str | None, target: Target, folder: Path) 
         if run([*command, "roomy.elf", "-T", "roomy.ld"], folder=folder).returncode == 0:
             raise _too_big(read_elf(folder / "roomy.elf"), script, target)
     raise _refused("the linker refused the firmware", linked, toolchain, folder)
+
+
+def _no_assembler(name: str, completed: Completed, toolchain: Toolchain) -> McusimError | None:
+    """When it is missing, or when it does not know what our assembly says: that one can do without."""
+    if re.search(r"cannot (execute|exec|find) .?(\S*/)?as\b", completed.stderr):
+        hint = "sudo apt-get install binutils-arm-none-eabi: it comes with the compiler, as arm-none-eabi-as"
+        return MissingToolError("the assembler of the compiler is missing", where=toolchain.gcc, hint=hint)
+    first = re.search(r"^.*\.S:\d+: Error: .*$", completed.stderr, re.MULTILINE)
+    if not first:
+        return None
+    what = f"the assembler refused {name!r}: {first[0].strip()}"
+    hint = 'it may be too old: install GNU Arm tools 10 or newer, or do without assembly: [target] kernels = "plain"'
+    return BuildError(what, where=toolchain.version, hint=hint)
 
 
 def _refused(what: str, completed: Completed, toolchain: Toolchain, folder: Path) -> BuildError:

@@ -128,8 +128,23 @@ def test_assembly_is_the_same_bytes_in_any_folder(nucleo: Board, tmp_path: Path)
 
 def test_assembler_errors_are_shown(nucleo: Board, tmp_path: Path) -> None:
     files = {**library_of_files().files, "nn_dense.S": "    nonsense r0\n"}
-    with pytest.raises(BuildError, match=r"the compiler refused 'nn_dense.S': nn_dense.S:1: Error: bad instruction"):
+    with pytest.raises(BuildError, match=r"assembler refused 'nn_dense.S': nn_dense.S:1: Error: bad instr") as caught:
         build_library(Sources(files), nucleo, tmp_path, "qemu")
+    assert caught.value.hint and 'kernels = "plain"' in caught.value.hint
+
+
+def test_a_compiler_without_its_assembler_is_told(
+    nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gcc = find_arm_tool("gcc")
+    alone = tmp_path / "arm-gcc"
+    says = "arm-none-eabi-gcc: fatal error: cannot execute 'as': execvp: No such file or directory"
+    alone.write_text(f'#!/bin/sh\ncase "$*" in *-c*) echo "{says}" >&2; exit 1;; esac\nexec {gcc} "$@"\n')
+    alone.chmod(0o755)
+    monkeypatch.setenv("MCUSIM_ARM_GCC_PREFIX", str(tmp_path / "arm-"))
+    with pytest.raises(MissingToolError, match="the assembler of the compiler is missing") as caught:
+        build_library(library(), nucleo, tmp_path / "build", "qemu")
+    assert caught.value.hint and "binutils" in caught.value.hint
 
 
 def test_host_program_claims_no_rom(nucleo: Board, tmp_path: Path) -> None:

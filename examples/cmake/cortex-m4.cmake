@@ -1,0 +1,10 @@
+# GNU Arm tools for a Cortex-M4 with FPU. Start-up code and a linker script are the project's own business.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR cortex-m4)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_ASM_COMPILER arm-none-eabi-gcc)
+set(MACHINE "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard")
+set(CMAKE_C_FLAGS_INIT "${MACHINE} -ffunction-sections -fdata-sections")
+set(CMAKE_ASM_FLAGS_INIT "${MACHINE}")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "${MACHINE} --specs=nano.specs --specs=nosys.specs -Wl,--gc-sections")
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
