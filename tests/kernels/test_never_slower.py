@@ -1,0 +1,97 @@
+"""What is chosen is never slower than plain C, and mostly several times faster: over layers of many shapes.
+
+All layers of a data type stand side by side in one network, which is measured twice: with the kernels that were chosen,
+and in plain C.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph
+from mcusim.kernels import plain
+from mcusim.kernels.choice import Destination
+from mcusim.line.lower import Chosen, options_of
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.line.select import select
+from tests.graphs import Builder
+from tests.kernels.measured import differing, forced, measure
+
+ELEMENTS = 1440  # of the only input, which every layer sees in a shape of its own
+LARGEST_OUTPUT = 8000
+SERIES = [(160, 9), (90, 16), (60, 24), (45, 32), (144, 10), (96, 15), (480, 3), (1440, 1), (24, 60), (12, 120)]
+IMAGES = [(12, 12, 10), (15, 16, 6), (10, 9, 16), (6, 10, 24), (24, 20, 3), (8, 6, 30), (36, 40, 1), (5, 9, 32)]
+VECTORS = [(1440,)]
+SLOWER = 1.02
+TIMES_FASTER = {"int8": 4.0, "int16": 4.0, "float32": 2.5}
+
+
+def network(seed: int, data_type: str) -> Graph:
+    """On each shape a convolution of random settings, a depthwise one and a pool; dense layers. All end in vectors."""
+    random = np.random.default_rng(seed)
+    builder = Builder((ELEMENTS,), seed=seed)
+    ends = []
+
+    def end() -> None:
+        if len(builder.last.shape) > 1:
+            builder.add(f"GlobalMaxPooling{len(builder.last.shape) - 1}D")
+        ends.append(builder.last.name)
+
+    for shape in SERIES + IMAGES:
+        rank = len(shape) - 1
+        for depthwise in (False, True):
+            builder.add("Reshape", "input", target_shape=shape)
+            chosen = {
+                "strides": int(random.integers(1, 3)),
+                "padding": str(random.choice(["same", "valid"])),
+                "activation": str(random.choice(["linear", "relu"])),
+            }
+            size = int(random.integers(1, 1 + min(5 if rank == 2 else 7, *shape[:-1])))
+            if depthwise and shape[-1] > 1:
+                builder.depthwise(max(size, 2), **chosen)
+            else:
+                most = min(32, LARGEST_OUTPUT // math.prod(shape[:-1]))
+                builder.conv(int(random.integers(1, most + 1)), size, **chosen)
+            end()
+        builder.add("Reshape", "input", target_shape=shape)
+        builder.add(f"{random.choice(['Max', 'Average'])}Pooling{rank}D", pool_size=int(random.integers(2, 4)))
+        end()
+    for units in (1, 3, 6, 10, 33):
+        builder.add("Reshape", "input", target_shape=(ELEMENTS,))
+        builder.dense(units)
+        end()
+    while len(ends) > 1:
+        groups = [ends[start : start + 8] for start in range(0, len(ends), 8)]
+        ends = [builder.add("Concatenate", *group) if len(group) > 1 else group[0] for group in groups]
+    builder.dense(8)
+    graph = optimize(builder.graph())
+    return graph if data_type == "float32" else quantize(graph, builder.samples(4), data_type)
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+def test_the_chosen_kernels_beat_plain_c(data_type: str, tmp_path: Path) -> None:
+    graph = network(1, data_type)
+    x = Builder((ELEMENTS,), seed=7).samples(2)
+    destination = Destination("cortex-m4", 2)
+    selected = select(graph, options_of(graph, destination), destination)
+    fast: dict[str, Chosen] = {name: (option.kernel, option.variant) for name, option in selected.items()}
+    ours = measure(graph, x, tmp_path / "ours", fast)
+    plainly = measure(graph, x, tmp_path / "plain", forced(graph, plain))
+    np.testing.assert_array_equal(ours.answers, plainly.answers)
+    assert data_type == "float32" or differing(ours, graph, x) == 0
+    slower = {
+        name: f"{fast[name][0].NAME} {ours.cycles[name]:.0f}, plain {plainly.cycles[name]:.0f}: {graph[name].kind}"
+        for name in fast
+        if ours.cycles[name] > SLOWER * plainly.cycles[name] + 10
+    }
+    assert not slower
+    gains = [plainly.cycles[name] / ours.cycles[name] for name in fast if graph[name].macs]
+    print(data_type, f"median of {len(gains)} layers with weights: {statistics.median(gains):.2f} times faster")
+    assert statistics.median(gains) >= TIMES_FASTER[data_type]
