@@ -51,6 +51,7 @@ class Routine:
 
     `signature` is what stands between its brackets in C. Where the assembly cannot run, `<name>.h` defines the same
     function by its twin in C: `nn_<twin>_<type>(arguments, (nn_<twin>_t){parameters})`, from `nn_<twin>.h`.
+    `guard`: of those of assembly.h, what tells where it can.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Routine:
     code_bytes: int
     signature: str
     twin: KernelCall
+    guard: str = "NN_ASSEMBLY"
 
 
 @dataclass(frozen=True)

@@ -8,4 +8,11 @@
 #define NN_ASSEMBLY 0
 #endif
 
+/* Likewise, for assembly that uses the FPU */
+#if NN_ASSEMBLY && defined(__ARM_FP)
+#define NN_FLOAT_ASSEMBLY 1
+#else
+#define NN_FLOAT_ASSEMBLY 0
+#endif
+
 #endif

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import patches, plain
+from mcusim.kernels import patches, plain, tiles
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     plain,
     patches,
+    tiles,
 )

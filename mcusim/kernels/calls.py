@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mcusim.graph import Layer
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
 
 Fields = dict[str, Any]
 
@@ -23,7 +26,7 @@ def reading(entry: Layer) -> Fields:
 
 
 def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
-    """Kernel and bias as they are, and what turns a sum into an output."""
+    """Kernel and bias, and what turns a sum into an output."""
     if layer.rescale is None:
         finish, factors = layer.activation.fields(None), {}
     else:
@@ -32,11 +35,16 @@ def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
             finish["storage"] = "NN_WIDE"
     constants = (
         Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
-        Constant("bias", "accumulator_t", layer.bias),
+        Constant("bias", "accumulator_t", bias_of(layer)),
         *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
     )
     call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish})
     return LayerCode((call,), constants)
+
+
+def bias_of(layer: WeightedSum) -> Array:
+    """Never -0.0: then no sum is, and products with zeros of the padding may be added or left out for the same bits."""
+    return np.asarray(layer.bias + 0)
 
 
 def window_fields(shape: Any, output: Any, size: Any, strides: Any, padding: Any) -> Fields:

@@ -1,0 +1,85 @@
+"""What ends sums of float32 in assembly: activation and store. In C it is nn_limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcusim.kernels.assembly import Assembly, at, constant, imm
+from mcusim.numbers.numbers import Activation
+
+CEILING_CYCLES, RELU_CYCLES = 4, 2  # for each number
+CEILING_BYTES, RELU_BYTES = 14, 6
+DEFAULT_NAN = 1 << 25  # of FPSCR: every NaN that is computed is the positive one
+Output = tuple[str, int]  # a sum in a register, and how many bytes behind the first output it goes
+
+
+@dataclass(frozen=True)
+class FloatFinish:
+    """`nn_limit` of float32, for sums that are never -0.0, as theirs begin as a bias that is not.
+
+    A negative number is one whose bits are a negative integer: so is no NaN between `enter` and `leave`.
+    """
+
+    activation: Activation
+
+    @property
+    def key(self) -> str:
+        ceiling = self.activation.ceiling
+        if not self.activation.relu:
+            return "linear"
+        return "relu" if ceiling is None else f"relu_{np.float32(ceiling).view(np.uint32):08x}"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return dict(self.activation.fields(None))
+
+    @property
+    def cycles(self) -> int:
+        """Of a number, besides its store."""
+        return self.activation.relu * RELU_CYCLES + (self.activation.ceiling is not None) * CEILING_CYCLES
+
+    @property
+    def code_bytes(self) -> int:
+        """Likewise."""
+        return self.activation.relu * RELU_BYTES + (self.activation.ceiling is not None) * CEILING_BYTES
+
+    def enter(self, a: Assembly, spare: str) -> None:
+        """On the stack: FPSCR as it was."""
+        if self.activation.relu:
+            a.block("From here on no NaN has a sign")
+            a("vmrs", spare, "fpscr")
+            a("push", f"{{{spare}}}")
+            a("orr", spare, spare, imm(DEFAULT_NAN))
+            a("vmsr", "fpscr", spare)
+
+    def leave(self, a: Assembly, spare: str) -> None:
+        if self.activation.relu:
+            a("pop", f"{{{spare}}}")
+            a("vmsr", "fpscr", spare)
+
+    def store(self, a: Assembly, sums: Sequence[Output], base: str, spares: tuple[str, str], high: str) -> None:
+        """Sums become outputs. Two core registers and one of the FPU are lost."""
+        if self.activation.ceiling is not None:
+            constant(a, spares[0], int(np.float32(self.activation.ceiling).view(np.uint32)))
+            a("vmov", high, spares[0])
+            for name, _ in sums:
+                a("vcmp.f32", name, high)
+                a("vmrs", "APSR_nzcv", "fpscr")
+                a("it", "gt")
+                a("vmovgt.f32", name, high)
+        if not self.activation.relu:
+            for name, offset in sums:
+                a("vstr", name, at(base, offset))
+            return
+        for first in range(0, len(sums), 2):
+            pair = sums[first : first + 2]
+            used = spares[: len(pair)]
+            a("vmov", *used, *(name for name, _ in pair))
+            for spare in used:
+                a("bic", spare, spare, spare, "asr #31")
+            for spare, (_, offset) in zip(used, pair, strict=True):
+                a("str", spare, at(base, offset))

@@ -1,0 +1,93 @@
+"""Convolution in float32 by tiles of filters x positions, as many sums as the FPU has registers for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import bias_of
+from mcusim.kernels.expand import copy_words
+from mcusim.kernels.float_finish import FloatFinish
+from mcusim.kernels.float_plan import Plan, best_plan, cycles
+from mcusim.kernels.float_rows import window_of
+from mcusim.kernels.float_tile import float_tile
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.planes import NO_DILATION
+from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
+
+NAME = "tiles"
+SUMMARY = "convolutions in float32, up to 24 sums at a time in the order of plain C: the same bits (Cortex-M4F)"
+CODE_BYTES = 500  # of the C around the tile, about
+TYPICAL_WAIT_STATES = 2  # for which the tile is chosen
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    if why := why_no_dsp(core):
+        return why
+    if not isinstance(layer, Convolution):
+        return "it is for convolutions"
+    if layer.kernel_numbers is not None:
+        return "it is for float32"
+    if layer.groups > 1 or layer.dilation != NO_DILATION:
+        return "its windows have no gaps, and see all channels"
+    if not window_of(layer).sees_every_row:
+        return "windows lie wholly in the padding"
+    if _plan(layer, DEFAULT) is None:
+        return "its inputs lie too far apart"
+    return None
+
+
+def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
+    assert isinstance(layer, Convolution)
+    plan = _plan(layer, DEFAULT)
+    return (DEFAULT,) if plan is None or not plan.band_columns else stripes(plan.window.output[0], 1)
+
+
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    assert isinstance(layer, Convolution)
+    plan = _plan(layer, variant)
+    assert plan is not None
+    return cycles(plan, wait_states)
+
+
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    assert isinstance(layer, Convolution)
+    plan = _plan(layer, variant)
+    assert plan is not None
+    tile, copy = float_tile(plan.tile), copy_words()
+    constants = (
+        Constant("kernel", "number_t", _tiles_of_filters(layer, plan.tile.filters)),
+        Constant("bias", "accumulator_t", bias_of(layer)),
+    )
+    fields = {**_fields(plan), "copy": copy.name, "tile": tile.name}
+    call = KernelCall("convolution_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
+    return LayerCode((call,), constants, max(4, plan.scratch_bytes), routines=(tile, copy), code_bytes=CODE_BYTES)
+
+
+def _plan(layer: Convolution, variant: Variant) -> Plan | None:
+    return best_plan(window_of(layer), FloatFinish(layer.activation), variant.stripes, TYPICAL_WAIT_STATES)
+
+
+def _fields(plan: Plan) -> dict[str, Any]:
+    window, row = plan.window, plan.row
+    names = ("height", "width", "channels")
+    fields: dict[str, Any] = {f"input_{name}": value for name, value in zip(names, window.input, strict=True)}
+    fields |= {f"output_{name}": value for name, value in zip(names, window.output, strict=True)}
+    fields |= {"window_height": window.size[0], "window_width": window.size[1]}
+    fields |= {"stride_height": window.strides[0], "stride_width": window.strides[1]}
+    fields |= {"padding_top": window.padding[0][0], "padding_left": window.padding[1][0]}
+    fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions}
+    fields |= {"copied": int(plan.copied), "stripe": plan.stripe}
+    fields |= {"left": row.left, "right": row.right, "middle": row.middle, "first": row.first, "rest": row.rest}
+    return fields
+
+
+def _tiles_of_filters(layer: Convolution, filters: int) -> Array:
+    """[tiles][taps][filters of a tile]. The last tile may have some filters of the one before."""
+    rows = layer.kernel.reshape(len(layer.kernel), -1)
+    starts = [min(first, len(rows) - filters) for first in range(0, len(rows), filters)]
+    return np.ascontiguousarray([rows[start : start + filters].T for start in starts])
