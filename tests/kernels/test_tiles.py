@@ -30,7 +30,9 @@ def extreme_samples(builder: Builder) -> Array:
     """An ordinary one, one with a few numbers of EXTREMES, and one full of them."""
     x = builder.samples(3)
     shares = np.array([0, 0.02, 0.5]).reshape(-1, *[1] * (x.ndim - 1))
-    return np.where(builder.random.random(x.shape) < shares, builder.random.choice(EXTREMES, x.shape), x).astype(x.dtype)
+    return np.where(builder.random.random(x.shape) < shares, builder.random.choice(EXTREMES, x.shape), x).astype(
+        x.dtype
+    )
 
 
 def kernel_of(graph: Graph, variant: Variant = DEFAULT) -> list[str]:
