@@ -1,0 +1,118 @@
+"""Graph + board -> what kernels take there: built, run in QEMU on a few samples, priced by the timing model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcusim.boards.board import Board
+from mcusim.cores import core_of
+from mcusim.engines.engine import Execution, Job, numbers, records
+from mcusim.engines.qemu import engine as qemu
+from mcusim.experiment.kernel_choice import KernelChoice
+from mcusim.experiment.tables import Target
+from mcusim.graph import Graph
+from mcusim.line.build import Firmware
+from mcusim.line.destination import destination_of
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import options_of, program_of
+from mcusim.line.select import select
+from mcusim.system.arrays import Array
+from mcusim.system.errors import ConfigurationError
+from mcusim.timing.time_counts import time_counts
+from mcusim.timing.timing import Timing
+from mcusim.workloads.generated import make_firmware
+
+ANY, PLAIN = KernelChoice(), KernelChoice(default=("plain",))
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """One layer for one sample. `expected`: the cycles that the kernel's formula says, None where there is none.
+
+    `cycles` are None where the compiler made one function of two equal ones: those of both are those of the first.
+    """
+
+    name: str
+    kernel: str
+    macs: int
+    cycles: float | None
+    expected: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sample of a network. ROM and RAM are those of the firmware, harness and stack included.
+
+    `answers` (samples, numbers) are those of the firmware. `compiler`: its version.
+    """
+
+    macs: int
+    cycles: float
+    clock_hz: int
+    rom_bytes: int
+    ram_bytes: int
+    answers: Array
+    layers: tuple[LayerRun, ...]
+    compiler: str
+
+    @property
+    def latency_ms(self) -> float:
+        return 1e3 * self.cycles / self.clock_hz
+
+    @property
+    def cycles_per_mac(self) -> float:
+        return self.cycles / self.macs
+
+
+def run_ours(graph: Graph, x: Array, board: Board, folder: Path, kernels: KernelChoice = ANY) -> Run:
+    """With the kernels that `mcusim run` would choose from `kernels`. Raises BuildError for what no board holds."""
+    destination = destination_of(board, Target())
+    selected = select(graph, options_of(graph, destination, kernels), destination)
+    program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
+    firmware = make_firmware(emit_library(program), qemu.FACTS, board, folder)
+    seen, timing = price(firmware, graph.encode(x), board, folder)
+    cycles = timing.function_cycles
+    layers = tuple(
+        LayerRun(step.name, str(option), step.macs, cycles.get(step.function), option.cycles)
+        for step in program.steps
+        for option in [selected[step.name]]
+    )
+    return run_of(graph, firmware, seen, timing, board, layers)
+
+
+def run_of(
+    graph: Graph, firmware: Firmware, seen: Execution, timing: Timing, board: Board, layers: tuple[LayerRun, ...]
+) -> Run:
+    assert firmware.rom_bytes is not None and seen.stack_bytes is not None
+    return Run(
+        macs=graph.macs,
+        cycles=timing.cycles.mean,
+        clock_hz=board.clock_hz,
+        rom_bytes=firmware.rom_bytes.total,
+        ram_bytes=(firmware.arena_bytes or 0) + (firmware.ram_static_bytes or 0) + seen.stack_bytes,
+        answers=numbers(seen.answers, graph.answer_dtype),
+        layers=layers,
+        compiler=firmware.compiler,
+    )
+
+
+def price(firmware: Firmware, samples: Array, board: Board, folder: Path) -> tuple[Execution, Timing]:
+    """Every one of `samples` (N, ...), raw numbers, is profiled.
+
+    Raises ConfigurationError for a board whose core or chip has no timing model.
+    """
+    parameters = core_of(board.chip).TIMING
+    if parameters is None or board.chip.timing is None:
+        hint = "name another board, or give its chip a table [timing]: docs/timing.md"
+        raise ConfigurationError(f"there is no timing model of board {board.name!r}", hint=hint)
+    with qemu.open(1) as ready:
+        seen = ready.run(Job(firmware.image, records(samples), folder, board, profile=True))
+    if not seen.complete or seen.counts is None:
+        raise KeyboardInterrupt
+    return seen, time_counts(seen.counts, firmware.elf, board, folder, parameters)
+
+
+def at_clock(board: Board, clock_hz: int | None) -> Board:
+    """The board with another clock; its wait states follow from that."""
+    return board if clock_hz is None else board.model_copy(update={"clock_hz": clock_hz})
