@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import patches, plain, tiles
+from mcusim.kernels import patches, plain, pointwise, tiles
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     plain,
     patches,
+    pointwise,
     tiles,
 )

@@ -9,6 +9,7 @@ from mcusim.program import KernelCall, Routine
 
 SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
 RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
+TURN = 8  # words
 
 
 def expand_bytes(*, unsigned: bool = False) -> Routine:
@@ -26,16 +27,15 @@ def expand_bytes(*, unsigned: bool = False) -> Routine:
     )
 
     def some(count: int) -> None:
-        words, pairs = [f"r{3 + i}" for i in range(count)], [f"r{4 + i}" for i in range(2 * count)]
-        # From the last word on, so that no pair is written over a word that is still needed.
-        words = [pairs[2 * i + 1] for i in range(count)]
-        _load(a, words)
+        pairs = [f"r{4 + i}" for i in range(2 * count)]
+        for i in reversed(range(count)):
+            _load(a, pairs[2 * i + 1], i, count)
         for i in range(count):
-            a(extend, pairs[2 * i], words[i])
-            a(extend, words[i], words[i], "ror #8")
-        a("stm", "output!", several(pairs)) if count > 1 else a("strd", *pairs, "[output]", imm(8))
+            a(extend, pairs[2 * i], pairs[2 * i + 1])
+            a(extend, pairs[2 * i + 1], pairs[2 * i + 1], "ror #8")
+        a("stm", "output!", several(pairs))
 
-    _by_fours(a, some)
+    _by_words(a, some)
     return _routine(a, "const void *input, int16_t *output, int words", "expand", {"is_unsigned": int(unsigned)})
 
 
@@ -45,34 +45,40 @@ def copy_words() -> Routine:
 
     def some(count: int) -> None:
         words = [f"r{4 + i}" for i in range(count)]
-        _load(a, words)
+        for i in reversed(range(count)):
+            _load(a, words[i], i, count)
         a("stm", "output!", several(words)) if count > 1 else a("str", words[0], "[output]", imm(4))
 
-    _by_fours(a, some)
+    _by_words(a, some)
     return _routine(a, "const void *input, int16_t *output, int words", "copy_words", {"pairs": 2})
 
 
-def _load(a: Assembly, words: list[str]) -> None:
-    """One by one, which takes no longer than LDM, from any address: a caller's bytes may lie anywhere."""
-    for i in range(1, len(words)):
-        a("ldr", words[i], at("input", 4 * i))
-    a("ldr", words[0], "[input]", imm(4 * len(words)))
+def _load(a: Assembly, register: str, index: int, count: int) -> None:
+    """Word `index` of `count`. LDR, since a map may begin at any address; the pointer moves with the first word's."""
+    a("ldr", register, "[input]", imm(4 * count)) if index == 0 else a("ldr", register, at("input", 4 * index))
 
 
-def _by_fours(a: Assembly, some: Callable[[int], None]) -> None:
+def _by_words(a: Assembly, some: Callable[[int], None]) -> None:
     a.register("input", "r0")
     a.register("output", "r1")
-    a.register("left", "r2", "words, less four")
+    a.register("left", "r2", "words, less those of a turn")
     a("push", SAVED)
-    a("subs", "left", "left", imm(4))
+    a("subs", "left", "left", imm(TURN))
     a("blt", f".L{a.name}_rest")
-    with a.loop("four", "Four words") as again:
-        some(4)
-        a("subs", "left", "left", imm(4))
+    with a.loop("turn", f"{TURN} words, half of them at a time") as again:
+        some(TURN // 2)
+        some(TURN // 2)
+        a("subs", "left", "left", imm(TURN))
         a("bge", again)
-    a.block("What is left, word by word")
+    a.block("Half a turn, if there is as much left")
     a.place("rest")
-    a("adds.w", "left", "left", imm(4))
+    a("adds", "left", "left", imm(TURN // 2))
+    a("blt", f".L{a.name}_few")
+    some(TURN // 2)
+    a("sub", "left", "left", imm(TURN // 2))
+    a.block("What is left, word by word")
+    a.place("few")
+    a("adds", "left", "left", imm(TURN // 2))
     a("beq", f".L{a.name}_end")
     with a.loop("one", "A word") as again:
         some(1)

@@ -12,7 +12,7 @@ from mcusim.kernels.calls import gaps, reading, window_fields
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tile import POSITIONS, can_end, end_bytes, tile_2x4
+from mcusim.kernels.tile import interleaved, tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -23,6 +23,7 @@ NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: windows side by side, 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 CODE_BYTES = 600  # of the C around the tile, about
+POSITIONS = 4  # of a tile
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -36,8 +37,6 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it takes two filters of a group at a time"
     if _positions(layer) < POSITIONS:
         return f"it takes {POSITIONS} positions at a time"
-    if 3 * layer.shape[-1] * layer.dtype.itemsize > 4000:
-        return "its outputs lie too far apart"
     return None
 
 
@@ -55,19 +54,20 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     finish = finish_of(layer)
     assert finish is not None
     words, bytes_ = _words(layer), layer.kernel_numbers.dtype.itemsize  # type: ignore[union-attr]
-    tile = tile_2x4(words, layer.shape[-1], finish)
+    plan = interleaved(2, POSITIONS, words, layer.shape[-1], finish)
+    tile = tile_routine(plan)
     weights = expand_bytes() if bytes_ == 1 else copy_words()
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     stripe = POSITIONS * math.ceil(_positions(layer) / POSITIONS / variant.stripes)
     fields: dict[str, Any] = {**window, **gaps(layer.dilation), "groups": layer.groups, **reading(inputs[0])}
-    fields |= {"output_bytes": finish.store_bytes, "words": words, "end_bytes": end_bytes(words), "stripe": stripe}
+    fields |= {"output_bytes": finish.store_bytes, "words": words, "end_bytes": plan.end_bytes, "stripe": stripe}
     fields |= {"weights": weights.name, "tile": tile.name}
     constants = (
         Constant("kernel", "number_t", _pairs(layer, words), layer.kernel_numbers),
         Constant("bias", "int32_t", layer.bias),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
-    scratch = 8 * words + end_bytes(words) + 4 * words * stripe
+    scratch = 8 * words + plan.end_bytes + 4 * words * stripe
     return LayerCode((call,), constants, scratch, routines=(tile, weights), code_bytes=CODE_BYTES)
 
 
@@ -76,10 +76,8 @@ def _positions(layer: Layer) -> int:
 
 
 def _words(layer: Convolution) -> int:
-    """Pairs of numbers of a patch: so many that the loop can be unrolled and its end told."""
-    taps = int(np.prod(layer.kernel.shape[1:]))
-    least = -(-taps // 4) * 2
-    return min(words for words in range(least, least + 64, 2) if can_end(words))
+    """Pairs of numbers of a patch."""
+    return -(-int(np.prod(layer.kernel.shape[1:])) // 4) * 2
 
 
 def _pairs(layer: Convolution, words: int) -> Array:

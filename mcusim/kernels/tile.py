@@ -1,144 +1,255 @@
-"""2 filters x 4 positions: the tile of scalar products of pointwise convolutions and patches.
+"""Some filters x some positions: the tile of scalar products that pointwise convolutions and patches share.
 
-Eight sums, two weights and two inputs fill the registers of the core: 8 SMLAD and 6 loads, 16 products in 16 cycles.
+The sums stay in registers while weights and inputs come by in pairs of numbers. 2 x 4 is what a Cortex-M4 has registers
+for: 6 loads in two bursts and 8 SMLAD, 16 products in 16 cycles. 2 x 3 takes a burst less and is as good.
 """
 
 from __future__ import annotations
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
+from dataclasses import dataclass
+from itertools import product
+
+from mcusim.kernels.assembly import LONGEST_OFFSET, LONGEST_STEP, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
 from mcusim.program import KernelCall, Routine
 
-FILTERS, POSITIONS = 2, 4
-SUMS = tuple(f"sum{filter_}{position}" for filter_ in range(FILTERS) for position in range(POSITIONS))
-MOST_STEPS = 14  # of the unrolled loop: with its end it stays in the 1 KiB of the L452's instruction cache
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int tiles"
+MOST_FILTERS, MOST_POSITIONS = 2, 4
+MOST_CODE = 960  # bytes from the begin of a tile to its end: what stays in the L452's instruction cache
+_FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for operands: those without a sum
+_SAVED = [f"r{n}" for n in range(4, 12)]
+_OUTPUT, _END, _BIAS, _FRAME = 0, 4, 8, 20  # on the stack
+CALL_CYCLES = 42  # of a call from C: registers saved and restored, the frame filled
 
 
-def unrolled(words: int, most: int = MOST_STEPS) -> int:
-    """Steps of the loop: the most that divide the words of a row."""
-    return max(steps for steps in range(1, most + 1) if words % steps == 0)
+@dataclass(frozen=True)
+class Tile:
+    """`filters` (1 or 2) x `positions` (1 to 4), sums over `words` pairs of numbers.
+
+    From a position's pair to the same one of the next are `position_step` bytes, to its own next one `word_step`, and
+    from tile to tile `tile_step`. The layer has `outputs` filters: so far lie the outputs of two positions apart.
+    """
+
+    filters: int
+    positions: int
+    words: int
+    outputs: int
+    finish: Finish
+    position_step: int
+    word_step: int
+    tile_step: int
+
+    @property
+    def sums(self) -> list[str]:
+        return [f"sum{filter_}{position}" for filter_ in range(self.filters) for position in range(self.positions)]
+
+    @property
+    def plan(self) -> tuple[int, int, int]:
+        """Pairs before the loop, pairs in a turn of it, turns: as few turns as the instruction cache allows."""
+        most = min(
+            (MOST_CODE - 16 * len(self.sums) - 60) // (4 * (self.filters + self.positions + len(self.sums))),
+            LONGEST_STEP // max(self.word_step, 4 * self.filters),
+        )
+        if self.words <= most:
+            return self.words, 0, 0
+        plans = [
+            (-(-(self.words - first) // steps), first + steps, first, steps)
+            for first, steps in product(range(1, most), range(1, most))
+            if first + steps <= most and (self.words - first) % steps == 0
+        ]
+        turns, _, first, steps = min(plans)
+        return first, steps, turns
+
+    @property
+    def mask(self) -> int:
+        """Bits of the address of the weights that are 0 at their end, and after no other turn of the loop."""
+        _, steps, turns = self.plan
+        step = 4 * self.filters * steps
+        return (1 << (turns - 1).bit_length()) - 1 << (step & -step).bit_length() - 1 if turns > 1 else 0
+
+    @property
+    def end_bytes(self) -> int:
+        """The weights end at a multiple of it."""
+        return max(4, 1 << self.mask.bit_length())
+
+    @property
+    def weight_bytes(self) -> int:
+        return 4 * self.filters * self.words
+
+    @property
+    def farthest(self) -> int:
+        """Offset of the last load from the pointer to the input."""
+        first, steps, _ = self.plan
+        return self.position_step * (self.positions - 1) + self.word_step * max(first, steps)
+
+    @property
+    def fits(self) -> bool:
+        return self.farthest <= LONGEST_OFFSET
+
+    @property
+    def cycles(self) -> float:
+        """Of one tile, without its end's place in a call."""
+        _, _, turns = self.plan
+        bursts = -(-self.positions // (len(_operands(self)) - self.filters))
+        a_word = len(self.sums) + self.filters + self.positions + bursts
+        end = 2 * len(self.sums) + (3 * len(self.sums) - 2 * len(self.sums) + 1 if self.finish.ceiling else 0)
+        return self.words * a_word + max(0, 3 * (turns - 1)) + end + 10 + (turns > 0)
 
 
-def end_bytes(words: int) -> int:
-    """The weights of two filters end at a multiple of it, so that their address tells when they are used up."""
-    size = 4
-    while size < FILTERS * 4 * words:
-        size *= 2
-    return size
+def interleaved(filters: int, positions: int, words: int, outputs: int, finish: Finish) -> Tile:
+    """Of inputs [tiles][words][positions][2 numbers]."""
+    step = 4 * positions
+    return Tile(filters, positions, words, outputs, finish, 4, step, step * words)
 
 
-def end_mask(words: int) -> int:
-    """Bits of the address that are 0 at the end alone."""
-    step = 8 * unrolled(words)
-    return (end_bytes(words) - 1) & ~((step & -step) - 1)
+def rows(filters: int, positions: int, words: int, outputs: int, finish: Finish, position_step: int) -> Tile:
+    """Of inputs that lie [tiles][positions][words][2 numbers], so many bytes from position to position."""
+    return Tile(filters, positions, words, outputs, finish, position_step, 4, positions * position_step)
 
 
-def can_end(words: int) -> bool:
-    """Has Thumb an immediate for the mask?"""
-    mask = end_mask(words)
-    return mask == 0 or mask // (mask & -mask) < 256
-
-
-def registers(a: Assembly) -> None:
-    for index, name in enumerate(SUMS):
-        a.register(name, f"r{4 + index}", f"filter {index // POSITIONS}, position {index % POSITIONS}")
-    a.register("input", "r0", "words of 4 positions side by side")
-    a.register("weights", "lr", "words of 2 filters side by side, up to a multiple of a power of two")
-    for index in range(2):
-        a.register(f"weight{index}", f"r{1 + index}")
-        a.register(f"x{index}", ("r3", "r12")[index])
-
-
-def products(a: Assembly, words: int) -> None:
-    """All sums, over `words` pairs of numbers; `input` and `weights` move to their ends."""
-    steps = unrolled(words)
-    x_step, w_step = 16 * steps, 8 * steps
-    with a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
-        for step in range(steps):
-            first = step == 0
-            x = 16 * step - (0 if first else x_step)
-            w = 8 * step - (0 if first else w_step)
-            if first:  # the pointers move with the last load of each kind
-                a("ldr", "weight1", at("weights", 4))
-                a("ldr", "weight0", "[weights]", imm(w_step))
-                a("ldr", "x1", at("input", 4))
-                a("ldr", "x0", "[input]", imm(x_step))
-                x -= x_step
-            else:
-                a("ldr", "weight0", at("weights", w))
-                a("ldr", "weight1", at("weights", w + 4))
-                a("ldr", "x0", at("input", x))
-                a("ldr", "x1", at("input", x + 4))
-            for position in range(POSITIONS):
-                if position == 2:
-                    a("ldr", "x0", at("input", x + 8))
-                    a("ldr", "x1", at("input", x + 12))
-                for filter_ in range(FILTERS):
-                    name = SUMS[POSITIONS * filter_ + position]
-                    a("smlad", name, f"weight{filter_}", f"x{position % 2}", name)
-        if end_mask(words):
-            a("tst", "weights", imm(end_mask(words)))
-            a("bne", again)
-
-
-def tile_2x4(words: int, filters: int, finish: Finish) -> Routine:
-    """Rows of `words` pairs, 4 positions at a time, for 2 of `filters`; outputs lie `filters` apart."""
-    name = f"nn_tile_2x4_{words}_{filters}_{finish.key}"
-    a = Assembly(name, _head(name, words, filters))
-    registers(a)
-    a.block("On the stack: output, bias, tiles")
-    a("push", several([*(f"r{n}" for n in range(4, 12)), "lr"]))
-    a("sub", "sp", "sp", imm(12))
-    a("strd", "r2", "r3", "[sp]")
-    a("ldr", "r2", at("sp", 48))
-    a("str", "r2", at("sp", 8))
-    a("mov", "weights", "r1")
-    _begin(a, "r3")
-    with a.loop("tile", "A tile: its sums begun, all products") as tile:
-        products(a, words)
-        a.block("Sums become outputs; those of the next tile begin")
-        a("ldrd", "r2", "r3", "[sp]")
-        finish.saturated(a, SUMS, "r12")
-        for index, name_ in enumerate(SUMS):
-            filter_, position = divmod(index, POSITIONS)
-            finish.store(a, name_, "r2", (filters * position + filter_) * finish.store_bytes)
-        a("ldr", "r12", at("sp", 8))
-        add_constant(a, "r2", POSITIONS * filters * finish.store_bytes, "r1")
-        add_constant(a, "weights", -8 * words, "r1")
-        a("str", "r2", "[sp]")
-        _begin(a, "r3")
-        a("subs", "r12", "r12", imm(1))
-        a("str", "r12", at("sp", 8))
-        a("bne", tile)
-    a("add", "sp", "sp", imm(12))
-    a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
-    twin = KernelCall(
-        "tile_2x4",
-        ("input", "weights", "output", "bias", "tiles"),
-        {"words": words, "filters": filters, **finish.fields},
-    )
+def tile_routine(tile: Tile) -> Routine:
+    """`tiles` tiles one after another, for the same filters."""
+    t = tile
+    name = f"nn_tile_{t.filters}x{t.positions}_{t.words}_{t.position_step}_{t.outputs}_{t.finish.key}"
+    a = Assembly(name, _head(name, t))
+    _registers(a, t)
+    _enter(a, t)
+    with a.loop("tile", "A tile: its sums begin with the bias of their filter") as again:
+        for filter_ in range(t.filters):
+            a("ldr", t.sums[t.positions * (filter_ + 1) - 1], at("sp", _BIAS + 4 * filter_))
+        _products(a, t)
+        _end(a, t)
+        a("bne", again)
+    a("add", "sp", "sp", imm(_FRAME))
+    a("pop", several([*_SAVED, "pc"]))
+    fields = {"filters": t.filters, "positions": t.positions, "words": t.words, "outputs": t.outputs}
+    fields |= {"position_step": t.position_step, "word_step": t.word_step, "tile_step": t.tile_step}
+    twin = KernelCall("tile", ("input", "weights", "output", "bias", "tiles"), {**fields, **t.finish.fields})
     return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
 
 
-def _begin(a: Assembly, bias: str) -> None:
-    """Every sum begins as the bias of its filter."""
-    a("ldrd", SUMS[0], SUMS[POSITIONS], f"[{bias}]")
-    for filter_ in range(FILTERS):
-        first, *others = SUMS[POSITIONS * filter_ : POSITIONS * (filter_ + 1)]
-        for name in others:
-            a("mov", name, first)
+def _operands(t: Tile) -> list[str]:
+    """Registers for weights and inputs."""
+    return list(_FREE[: len(_FREE) - t.filters * t.positions])
 
 
-def _head(name: str, words: int, filters: int) -> list[str]:
+def _registers(a: Assembly, t: Tile) -> None:
+    a.register("input", "r0", "of the tile, on its way through the words")
+    a.register("weights", "lr", "of all filters, word by word")
+    for index, name in enumerate(t.sums):
+        filter_, position = divmod(index, t.positions)
+        a.register(name, f"r{4 + index}", f"filter {filter_}, position {position}")
+    operands = _operands(t)
+    for filter_ in range(t.filters):
+        a.register(f"weight{filter_}", operands[filter_])
+    for index, register in enumerate(operands[t.filters : t.filters + t.positions]):
+        a.register(f"x{index}", register)
+
+
+def _enter(a: Assembly, t: Tile) -> None:
+    a.block("On the stack: where outputs go, where the input ends, the biases")
+    a("push", several([*_SAVED, "lr"]))
+    a("sub", "sp", "sp", imm(_FRAME))
+    a("ldr", "r12", at("sp", _FRAME + 4 * (len(_SAVED) + 1)))
+    a("ldr", "r4", "[r3]")
+    if t.filters == 2:
+        a("ldr", "r5", "[r3, #4]")
+    constant(a, "r6", t.tile_step)
+    a("mla", "r12", "r12", "r6", "r0")
+    a("mov", "weights", "r1")
+    if t.finish.raised:
+        constant(a, "r1", t.finish.raised)
+        for filter_ in range(t.filters):
+            a("add", f"r{4 + filter_}", f"r{4 + filter_}", "r1")
+    a("str", "r2", at("sp", _OUTPUT))
+    a("str", "r12", at("sp", _END))
+    for filter_ in range(t.filters):
+        a("str", f"r{4 + filter_}", at("sp", _BIAS + 4 * filter_))
+
+
+def _products(a: Assembly, t: Tile) -> None:
+    """All sums; `input` and `weights` move to the ends of their words, but weights without a loop."""
+    first, steps, turns = t.plan
+    a.block(f"{first} pairs of numbers, for all sums")
+    _steps(a, t, first, begin=True, move=turns > 0)
+    if not turns:
+        return
+    with a.loop("products", f"{steps} pairs in each of {turns} turns; the address of the weights tells the last") as again:
+        _steps(a, t, steps, begin=False, move=True)
+        if turns > 1:
+            _until_the_end(a, t.mask)
+            a("bne", again)
+
+
+def _until_the_end(a: Assembly, mask: int) -> None:
+    """Zero, as the flags say, once the weights are used up."""
+    if mask >> (mask & -mask).bit_length() - 1 < 256:
+        a("tst", "weights", imm(mask))
+        return
+    constant(a, "weight0", mask)
+    a("tst", "weights", "weight0")
+
+
+def _steps(a: Assembly, t: Tile, steps: int, *, begin: bool, move: bool) -> None:
+    """Unrolled. Pointers move with the first load from where they point to."""
+    weight_step, x_step = 4 * t.filters * steps, t.word_step * steps
+    at_once = min(t.positions, len(_operands(t)) - t.filters)
+    for step in range(steps):
+        for filter_ in reversed(range(t.filters)):
+            offset = 4 * (t.filters * step + filter_)
+            if offset == 0 and move:
+                a("ldr", "weight0", "[weights]", imm(weight_step))
+            else:
+                a("ldr", f"weight{filter_}", at("weights", offset - (weight_step if move and step else 0)))
+        for burst in range(0, t.positions, at_once):
+            positions = range(burst, min(burst + at_once, t.positions))
+            for position in [*positions[1:], positions[0]]:
+                offset = t.word_step * step + t.position_step * position
+                if step == position == 0:
+                    a("ldr", "x0", "[input]", imm(x_step))
+                else:
+                    a("ldr", f"x{position - burst}", at("input", offset - (x_step if step or burst else 0)))
+            for position, filter_ in product(positions, range(t.filters)):
+                name, last = t.sums[t.positions * filter_ + position], t.sums[t.positions * (filter_ + 1) - 1]
+                addend = last if begin and step == 0 else name
+                a("smlad", name, f"weight{filter_}", f"x{position - burst}", addend)
+
+
+def _end(a: Assembly, t: Tile) -> None:
+    """Sums -> outputs; pointers to the next tile, flags whether there is one."""
+    a.block("Sums become outputs")
+    size = t.finish.store_bytes
+    a("ldr", "r1", at("sp", _OUTPUT))
+    a("ldr", "r2", at("sp", _END))
+    t.finish.saturated(a, t.sums, "r3", raised=True)
+    near = t.outputs * size * t.positions <= LONGEST_OFFSET
+    for position in range(t.positions):
+        for filter_ in range(t.filters):
+            offset = (t.outputs * position if near else 0) + filter_
+            t.finish.store(a, t.sums[t.positions * filter_ + position], "r1", offset * size)
+        if not near:
+            add_constant(a, "r1", t.outputs * size, "r3")
+    a.block("On to the next tile, if any is left")
+    if near:
+        add_constant(a, "r1", t.outputs * size * t.positions, "r3")
+    add_constant(a, "input", t.tile_step - t.word_step * t.words, "r3")
+    if t.plan[2]:
+        add_constant(a, "weights", -t.weight_bytes, "r3")
+    a("str", "r1", at("sp", _OUTPUT))
+    a("cmp", "input", "r2")
+
+
+def _head(name: str, t: Tile) -> list[str]:
+    loads = f"{t.position_step} bytes from position to position, {t.word_step} from pair to pair"
+    ends = f"; they end at a multiple of {t.end_bytes} bytes" if t.mask else ""
     return [
-        f"{name}: 2 filters x 4 positions, scalar products of {2 * words} numbers of 16 bits.",
+        f"{name}: {t.filters} filters x {t.positions} positions, products of {t.words} pairs of numbers of 16 bits.",
         "",
-        "input    tiles: [tiles][words][4 positions][2 numbers]",
-        f"weights  [words][2 filters][2 numbers]; they end at a multiple of {end_bytes(words)} bytes",
-        f"output   of the first filter at the first position; positions lie {filters} outputs apart",
-        "bias     of the two filters, with what rounds in it",
+        f"input    {loads}, {t.tile_step} from tile to tile",
+        f"weights  [{t.words} pairs][{t.filters} filters][2 numbers]{ends}",
+        f"output   of the first filter at the first position; positions lie {t.outputs} outputs apart",
+        "bias     of the filters, with what rounds in it",
         "",
-        "No sum overflows: mcusim has the bound of each from its weights; what needs more than 32 bits does not come",
-        "here. The address of the weights ends the loop, so that no register has to count.",
+        "No sum overflows: mcusim has the bound of each from its weights, and sends here what 32 bits hold. What lies",
+        "between may wrap round, the sum is right again. The address of the weights ends the loop: no register counts.",
     ]
