@@ -4,9 +4,9 @@
 
 uint32_t mcusim_samples_done;
 
-/* Engines find both in the symbol table. */
-sample_t mcusim_input;
-answer_t mcusim_output;
+/* Engines find both in the symbol table. On whole words, as the arena is: kernels read the sample by words. */
+sample_t mcusim_input __attribute__((aligned(4)));
+answer_t mcusim_output __attribute__((aligned(4)));
 
 int main(void)
 {

@@ -10,6 +10,23 @@ from mcusim.program import KernelCall, Routine
 SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
 RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
 TURN = 8  # words
+CALL_CYCLES = 32  # registers saved and restored, and what decides between the loops
+
+
+def expand_cycles(words: int, flash_waits: int = 0) -> float:
+    """Of one call. `flash_waits`: wait states of the flash, where words come from there."""
+    return _cycles(words, 44, 10, flash_waits)
+
+
+def copy_cycles(words: int, flash_waits: int = 0) -> float:
+    return _cycles(words, 20, 7, flash_waits)
+
+
+def _cycles(words: int, turn: int, one: int, flash_waits: int) -> float:
+    turns, left = divmod(words, TURN)
+    halves, few = divmod(left, TURN // 2)
+    flash = words / 2 * max(0, flash_waits - 1)  # flash is read two words at a time
+    return CALL_CYCLES + turns * (turn + 3) + halves * turn / 2 + few * one + flash
 
 
 def expand_bytes(*, unsigned: bool = False) -> Routine:

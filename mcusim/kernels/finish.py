@@ -19,7 +19,8 @@ class Finish:
     """A shift to the right, and limits that SSAT or USAT know. `fields` are those of NN_FINISH.
 
     `saturate`: `ssat` or `usat`, to `bits`. `ceiling`: of an activation, below what saturation leaves.
-    `room`: what a sum may be raised by before 32 bits are too few. `store_bytes`: of an output. `kernel_bits`: of the weights, as wide as the numbers of the unit.
+    `room`: what a sum may be raised by before 32 bits are too few. `store_bytes`: of an output.
+    `kernel_bits`: of the weights, as wide as the numbers of the unit.
     """
 
     shift: int

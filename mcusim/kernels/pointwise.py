@@ -1,4 +1,4 @@
-"""Pointwise convolution: each position by itself. The map is read as it lies, in tiles of 2 filters x 3 or 4 positions."""
+"""Pointwise convolution: each position by itself. Maps are read as they lie, in tiles of 2 filters x 4 positions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
-from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tile import CALL_CYCLES, MOST_POSITIONS, Tile, rows, tile_routine
+from mcusim.kernels.tile import CALL_CYCLES, LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -23,6 +23,9 @@ NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 CODE_BYTES = 260  # of the C around the tile, about
+OTHER_CODE = 380  # bytes that run between two calls of a tile
+INSTRUCTION_CACHE = 1024
+FETCH_CYCLES = 0.8  # of two instructions that are in no cache, with two wait states
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -41,12 +44,17 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
+    assert isinstance(layer, Convolution)
     return stripes(_positions(layer), _tile(layer).positions) if _copies(layer) else (DEFAULT,)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     assert isinstance(layer, Convolution)
-    return 1.3 * layer.macs
+    tile, positions = _tile(layer), _positions(layer)
+    stripe = _stripe(tile, positions, variant)
+    stripes_, last = divmod(positions, stripe)
+    one = _stripe_cycles(layer, tile, stripe, wait_states)
+    return stripes_ * one + (_stripe_cycles(layer, tile, last, wait_states) if last else 0)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -56,7 +64,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     weights = expand_bytes() if is_bytes else copy_words()
     routines = {weights.name: weights, routine.name: routine}
     fields = _places(layer)
-    stripe = tile.positions * math.ceil(math.ceil(positions / tile.positions) / variant.stripes)
+    stripe = _stripe(tile, positions, variant)
     if _copies(layer):
         bring = expand_bytes(unsigned=bool(reading(inputs[0]))) if is_bytes else copy_words()
         routines[bring.name] = bring
@@ -88,7 +96,7 @@ def _copies(layer: Convolution) -> bool:
 
 
 def _places(layer: Convolution) -> dict[str, Any]:
-    height, width, channels = plane(layer.input_shape)
+    _, width, channels = plane(layer.input_shape)
     rows_, columns, filters = plane(layer.shape)
     fields = {"input_width": width, "input_channels": channels, "output_width": columns, "output_channels": filters}
     return fields | {"stride_height": layer.strides[0], "stride_width": layer.strides[1], "positions": rows_ * columns}
@@ -100,10 +108,37 @@ def _tile(layer: Convolution) -> Tile:
     assert finish is not None
     positions = _positions(layer)
     tiles = [
-        rows(min(filters, 2), count, channels // 2, filters, finish, 2 * channels)
+        rows(min(filters, 2), count, channels // 2, filters, finish, 2 * channels, most)
         for count in range(1, min(positions, MOST_POSITIONS) + 1)
+        for most in (LONG_CODE, SHORT_CODE)
     ]
-    return min(tiles, key=lambda tile: math.ceil(positions / tile.positions) * tile.cycles)
+    return min(tiles, key=lambda tile: _stripe_cycles(layer, tile, positions, wait_states=2))
+
+
+def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
+    """Positions that are brought at a time."""
+    return tile.positions * math.ceil(math.ceil(positions / tile.positions) / variant.stripes)
+
+
+def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, wait_states: int) -> float:
+    """Of all filters over some positions."""
+    tiles, rest = divmod(positions, tile.positions)
+    calls, pairs = (tiles > 0) + (rest > 0), math.ceil(layer.shape[-1] / tile.filters)
+    is_bytes = layer.kernel.dtype.itemsize == 1
+    cycles_of = expand_cycles if is_bytes else copy_cycles
+    weights = cycles_of(tile.weight_bytes // (4 if not is_bytes else 8), wait_states)
+    code = tile.code_bytes + OTHER_CODE
+    fetches = code / 8 * FETCH_CYCLES * wait_states / 2 if code > INSTRUCTION_CACHE else 0
+    a_pair = 58 + weights + calls * CALL_CYCLES + (tiles + (rest > 0)) * tile.cycles + fetches
+    return pairs * a_pair + _bring_cycles(layer, positions) + 20
+
+
+def _bring_cycles(layer: Convolution, positions: int) -> float:
+    cycles_of = expand_cycles if layer.kernel.dtype.itemsize == 1 else copy_cycles
+    words = _channels(layer) * layer.kernel.dtype.itemsize // 4
+    if not _copies(layer):
+        return 0
+    return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (16 + cycles_of(words))
 
 
 def _pairs(layer: Convolution, tile: Tile) -> Array:

@@ -15,11 +15,12 @@ from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int tiles"
 MOST_FILTERS, MOST_POSITIONS = 2, 4
-MOST_CODE = 960  # bytes from the begin of a tile to its end: what stays in the L452's instruction cache
+# Bytes from the begin of a tile to its end: what stays in the L452's instruction cache, alone or with what calls it.
+LONG_CODE, SHORT_CODE = 960, 600
 _FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for operands: those without a sum
 _SAVED = [f"r{n}" for n in range(4, 12)]
 _OUTPUT, _END, _BIAS, _FRAME = 0, 4, 8, 20  # on the stack
-CALL_CYCLES = 42  # of a call from C: registers saved and restored, the frame filled
+CALL_CYCLES = 29  # of a call from C: registers saved and restored, the frame filled
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Tile:
     position_step: int
     word_step: int
     tile_step: int
+    most_code: int = LONG_CODE
 
     @property
     def sums(self) -> list[str]:
@@ -47,7 +49,7 @@ class Tile:
     def plan(self) -> tuple[int, int, int]:
         """Pairs before the loop, pairs in a turn of it, turns: as few turns as the instruction cache allows."""
         most = min(
-            (MOST_CODE - 16 * len(self.sums) - 60) // (4 * (self.filters + self.positions + len(self.sums))),
+            (self.most_code - 16 * len(self.sums) - 60) // (4 * (self.filters + self.positions + len(self.sums))),
             LONGEST_STEP // max(self.word_step, 4 * self.filters),
         )
         if self.words <= most:
@@ -90,10 +92,17 @@ class Tile:
     def cycles(self) -> float:
         """Of one tile, without its end's place in a call."""
         _, _, turns = self.plan
-        bursts = -(-self.positions // (len(_operands(self)) - self.filters))
-        a_word = len(self.sums) + self.filters + self.positions + bursts
-        end = 2 * len(self.sums) + (3 * len(self.sums) - 2 * len(self.sums) + 1 if self.finish.ceiling else 0)
-        return self.words * a_word + max(0, 3 * (turns - 1)) + end + 10 + (turns > 0)
+        sums, first_burst = len(self.sums), len(_operands(self)) - self.filters
+        bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
+        loads = self.filters + self.positions + bursts
+        end = 2 * sums + 13 + (0 if self.finish.ceiling is None else 1 + sums * (1 if self.finish.raised else 2))
+        return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + (turns > 0)
+
+    @property
+    def code_bytes(self) -> int:
+        """About."""
+        first, steps, _ = self.plan
+        return 4 * (first + steps) * (len(self.sums) + self.filters + self.positions) + 12 * len(self.sums) + 75
 
 
 def interleaved(filters: int, positions: int, words: int, outputs: int, finish: Finish) -> Tile:
@@ -102,15 +111,24 @@ def interleaved(filters: int, positions: int, words: int, outputs: int, finish: 
     return Tile(filters, positions, words, outputs, finish, 4, step, step * words)
 
 
-def rows(filters: int, positions: int, words: int, outputs: int, finish: Finish, position_step: int) -> Tile:
+def rows(
+    filters: int,
+    positions: int,
+    words: int,
+    outputs: int,
+    finish: Finish,
+    position_step: int,
+    most_code: int = LONG_CODE,
+) -> Tile:
     """Of inputs that lie [tiles][positions][words][2 numbers], so many bytes from position to position."""
-    return Tile(filters, positions, words, outputs, finish, position_step, 4, positions * position_step)
+    return Tile(filters, positions, words, outputs, finish, position_step, 4, positions * position_step, most_code)
 
 
 def tile_routine(tile: Tile) -> Routine:
     """`tiles` tiles one after another, for the same filters."""
     t = tile
-    name = f"nn_tile_{t.filters}x{t.positions}_{t.words}_{t.position_step}_{t.outputs}_{t.finish.key}"
+    size = f"{t.filters}x{t.positions}" + ("" if t.most_code == LONG_CODE else "_short")
+    name = f"nn_tile_{size}_{t.words}_{t.position_step}_{t.outputs}_{t.finish.key}"
     a = Assembly(name, _head(name, t))
     _registers(a, t)
     _enter(a, t)
@@ -174,7 +192,9 @@ def _products(a: Assembly, t: Tile) -> None:
     _steps(a, t, first, begin=True, move=turns > 0)
     if not turns:
         return
-    with a.loop("products", f"{steps} pairs in each of {turns} turns; the address of the weights tells the last") as again:
+    with a.loop(
+        "products", f"{steps} pairs in each of {turns} turns; the address of the weights tells the last"
+    ) as again:
         _steps(a, t, steps, begin=False, move=True)
         if turns > 1:
             _until_the_end(a, t.mask)

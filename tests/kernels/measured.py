@@ -64,7 +64,8 @@ def measure(
     parameters = core_of(there.chip).TIMING
     assert parameters is not None and firmware.rom_bytes is not None
     timing = time_counts(execution.counts, firmware.elf, there, folder, parameters)
-    cycles = {step.name: timing.function_cycles[step.function] for step in program.steps}
+    # Of layers that are equal to the bit the compiler keeps one function.
+    cycles = {step.name: timing.function_cycles.get(step.function, 0.0) for step in program.steps}
     answers = numbers(execution.answers, graph.answer_dtype)
     return Measured(program, answers, cycles, firmware.rom_bytes.total)
 
