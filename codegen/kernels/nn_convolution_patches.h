@@ -79,8 +79,9 @@ NN_KERNEL void NN_NAME(convolution_patches)(const number_t *restrict input, void
     int16_t *const patches = (int16_t *)NN_ALIGN_UP((uint8_t *)scratch + 8 * p.words, p.end_bytes);
     int16_t *const weights = patches - 4 * p.words;
     for (int group = 0; group < p.groups; group++) {
-        for (int start = 0; start < positions; start += p.stripe) {
-            const int end = start + p.stripe < positions ? start + p.stripe : positions;
+        for (int start = 0, end; start < positions; start = end) {
+            end = start + p.stripe < positions ? start + p.stripe : positions;
+            end -= start == 0 ? end % 4 : 0; /* before the first position there is none to begin at */
             const int tiles = (end - start + 3) / 4;
             const int first = end - 4 * tiles; /* some positions twice, rather than some that are not there */
             for (int i = 0; i < 4 * tiles; i++) {
