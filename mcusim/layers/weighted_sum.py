@@ -13,6 +13,7 @@ from mcusim.numbers.numbers import LINEAR, Activation, Numbers, Range, Rescale, 
 from mcusim.system.arrays import Array
 
 W = TypeVar("W", bound="WeightedSum")
+EXACT_IN_FLOAT32 = 2**24
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +55,9 @@ class WeightedSum(Layer):
         return self.peak_sum
 
     def exact(self, x: Array) -> Array:
-        """In a type in which sums are right: float64 sums of integers are exact below 2**53."""
-        return x.astype(np.float32 if self.rescale is None else np.float64)
+        """In a type in which sums are right, in any order: of integers those below 2**24, or 2**53, are exact."""
+        narrow = self.rescale is None or self.peak_sum < EXACT_IN_FLOAT32
+        return x.astype(np.float32 if narrow else np.float64)
 
     def finish(self, sums: Array) -> Array:
         """Sums of products, without bias -> output."""
