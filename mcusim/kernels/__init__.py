@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import patches, plain, pointwise, tiles
+from mcusim.kernels import depthwise, patches, plain, pointwise, tiles
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -10,4 +10,5 @@ KERNELS: tuple[Kernel, ...] = (
     patches,
     pointwise,
     tiles,
+    depthwise,
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 WORD_BYTES, HALFWORD_BYTES = 4, 2
+TAKEN, RETURN = 2, 5  # cycles of a branch with the refill behind it, and of what a POP of the program counter adds
 ALIGNMENT = 5  # of a function, as a power of two: a line of the instruction cache
 LONGEST_OFFSET = 4095  # of a load or store of one word
 LONGEST_STEP = 255  # of a pointer that moves with a load
@@ -80,6 +81,8 @@ class Assembly:
         self._map: list[str] = []
         self._body: list[str] = []
         self._bytes = 0
+        self._cycles = 0.0
+        self._last = ""
         self._names: dict[str, str] = {}
         self._labels = 0
 
@@ -100,6 +103,8 @@ class Assembly:
         wide = f"{mnemonic}.w" if mnemonic in _NARROW else mnemonic
         self._body.append(f"    {wide:<8} {', '.join(map(str, operands))}".rstrip())
         self._bytes += HALFWORD_BYTES if base.startswith("it") else WORD_BYTES
+        self._cycles += _price(base, operands, self._last)
+        self._last = base
 
     def label(self, meaning: str) -> str:
         """A place to jump to, on a whole word; -> its name."""
@@ -121,6 +126,15 @@ class Assembly:
     @property
     def code_bytes(self) -> int:
         return self._bytes
+
+    @property
+    def cycles(self) -> float:
+        """Of all instructions so far, each once, on a Cortex-M4 that waits for no memory; see `repeated`."""
+        return self._cycles
+
+    def repeated(self, since: float, times: float) -> None:
+        """What came since `cycles` had that value runs so often altogether: the end of a loop."""
+        self._cycles += (times - 1) * (self._cycles - since)
 
     @property
     def text(self) -> str:
@@ -176,6 +190,20 @@ def add_constant(a: Assembly, register: str, value: int, spare: str) -> None:
         return
     constant(a, spare, abs(value))
     a("add" if value > 0 else "sub", register, register, spare)
+
+
+def _price(base: str, operands: tuple[object, ...], last: str) -> float:
+    """Arm DDI 0439D, table 3-1: loads pair with a load before them, all of several words takes one cycle more."""
+    if base in ("ldrd", "strd"):
+        return 3
+    if base in ("ldm", "stm", "push", "pop"):
+        names = str(operands[-1])
+        return 1 + names.count(",") + 1 + (RETURN if "pc" in names else 0)
+    if base.startswith("ldr"):
+        return 1 if last.startswith("ldr") and last != "ldrd" else 3 if last.startswith("str") else 2
+    if base.startswith("b") and base not in ("bfc", "bic", "bfi"):
+        return TAKEN
+    return 1
 
 
 def _comment(lines: list[str]) -> list[str]:

@@ -1,0 +1,18 @@
+/* Zeros for pairs of columns of all channels of the planes: the twin of nn_depthwise_zeros.S */
+#ifndef NN_DEPTHWISE_ZEROS_H
+#define NN_DEPTHWISE_ZEROS_H
+
+#include "number.h"
+
+typedef struct {
+    int channels; /* side by side */
+} nn_depthwise_zeros_t;
+
+NN_KERNEL void NN_NAME(depthwise_zeros)(int16_t *planes, int words, const nn_depthwise_zeros_t p)
+{
+    for (int i = 0; i < 2 * p.channels * words; i++) {
+        planes[i] = 0;
+    }
+}
+
+#endif

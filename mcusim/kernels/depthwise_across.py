@@ -1,0 +1,184 @@
+"""Depthwise convolution across a row: up to 4 outputs side by side, window row by window row.
+
+For windows that are too large for `down`, and for sequences. Weights stay in registers where they all fit; else those
+of one row of the window at a time come from RAM. Words of inputs come two at a time.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mcusim.kernels.assembly import at, imm
+from mcusim.kernels.depthwise_frame import (
+    BIAS,
+    LOOP_BYTES,
+    OUTPUT,
+    OUTPUT_NOW,
+    ROWS,
+    WEIGHTS,
+    Frame,
+    Part,
+    Pointer,
+    Walk,
+    X,
+    unrolled,
+)
+from mcusim.kernels.depthwise_window import WORD_BYTES, Window
+from mcusim.program import Routine
+
+COLUMNS = 4  # side by side
+AT_ONCE = 2  # words of inputs
+MOST_WEIGHTS = 14 - COLUMNS - AT_ONCE - 2  # words in registers, beside two pointers
+
+
+def resident(window: Window) -> bool:
+    """Do all weights stay in registers?"""
+    return window.words <= MOST_WEIGHTS
+
+
+@lru_cache(maxsize=256)
+def across(part: Part) -> tuple[Routine, float]:
+    """The function, and its cycles for 4 channels."""
+    return _Across(part).routine()
+
+
+class _Across(Frame):
+    def __init__(self, part: Part) -> None:
+        w = part.window
+        super().__init__(
+            "across",
+            part,
+            [
+                f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
+                "",
+                f"{part.columns} outputs of a row at a time, window row by window row.",
+            ],
+        )
+        self.resident = part.weight_bytes < 4
+        self._name_registers()
+        spare = self.xs[0]
+        with self.channels(spare):
+            if self.resident:
+                self.load_weights(self.weights, spare)
+            else:
+                self.a("ldr", "weights", at("sp", WEIGHTS))
+            self.load_bias(spare, self.bias or self.sums[-1])
+            self.a("ldr", "x", at("sp", X))
+            self.a("ldr", self.output or spare, at("sp", OUTPUT))
+            if not self.output:
+                self.a("str", spare, at("sp", OUTPUT_NOW))
+            self._rows(spare)
+            if not self.resident:
+                self.a("addw", "weights", "weights", imm(4 * w.stored_words))
+                self.a("str", "weights", at("sp", WEIGHTS))
+
+    def _name_registers(self) -> None:
+        part, w = self.part, self.part.window
+        self.weights = [
+            self.take(f"w{row}_{index}", f"taps {low}, {high}" if low >= 0 else f"tap {high} in the high half")
+            for row in range(w.height if self.resident else 1)
+            for index, (low, high) in enumerate(w.pairs)
+        ]
+        self.sums = [self.take(f"sum{c}", f"of column {c}") for c in range(part.columns)]
+        self.xs = [self.take(f"x{i}", "a word of inputs") for i in range(AT_ONCE)]
+        self.take("x", "inputs")
+        if not self.resident:
+            self.take("weights", "of the channel, all in RAM")
+        self.output = self.take_if_free("output", "where outputs go")
+        self.bias = self.take_if_free("bias", "of the channel")
+        self.trips = self.take_if_free("trips", "of the loop over tiles")
+
+    # ---- rows of tiles
+
+    def _rows(self, spare: str) -> None:
+        a, part = self.a, self.part
+        x, output = Pointer(a, "x"), Pointer(a, self.output)
+        if part.rows == 1:
+            self._tiles(x, output, spare)
+            return
+        self.count(ROWS, spare, part.rows)
+        before = a.cycles
+        with a.loop("row", "A row of outputs") as again:
+            x.moved = output.moved = 0
+            self._tiles(x, output, spare)
+            x.move(part.window.stride_height * part.pitch)
+            rest = part.row_bytes - part.tiles * part.columns * part.position_bytes
+            if self.output:
+                output.move(part.row_bytes)
+            elif rest:
+                a("ldr", spare, at("sp", OUTPUT_NOW))
+                Pointer(a, spare).move(rest)
+                a("str", spare, at("sp", OUTPUT_NOW))
+            self.advance(ROWS, spare, -1)
+            a("bne", again)
+        a.repeated(before, part.rows)
+
+    def _tiles(self, x: Pointer, output: Pointer, spare: str) -> None:
+        part, w = self.part, self.part.window
+        tile_bytes = 4 * (w.height * (len(w.products(part.columns)) + self._words) + 3 * part.columns)
+        tile_bytes += 0 if self.resident else 4 * w.words
+        walks = [Walk(x, part.tile_bytes, w.height * part.pitch)]
+        if self.output:
+            walks.append(Walk(output, part.columns * part.position_bytes, part.columns * part.position_bytes))
+        most = LOOP_BYTES // tile_bytes
+
+        def tile(index: int) -> None:
+            self._tile(index, x, output)
+
+        if part.tiles <= max(1, most):
+            for index in range(part.tiles):
+                tile(index)
+        else:
+            self.turns(part.tiles, unrolled(most, 1, tuple(walks)), tuple(walks), tile, self.trips, spare)
+
+    @property
+    def _words(self) -> int:
+        """Of inputs, that a row of the window needs."""
+        return -(-self.part.window.columns(self.part.columns) // 2)
+
+    # ---- a tile
+
+    def _tile(self, index: int, x: Pointer, output: Pointer) -> None:
+        part, w = self.part, self.part.window
+        self.a.block(f"Tile {index}")
+        if not self.bias:
+            self.a("ldr", self.sums[-1], at("sp", BIAS))
+        begun: set[str] = set()
+        for row in range(w.height):
+            start = index * part.tile_bytes + row * part.pitch
+            x.reach(start, start + self._words * WORD_BYTES)
+            if not self.resident:
+                for number, name in enumerate(self.weights):
+                    self.a("ldr", name, at("weights", 4 * (row * len(w.pairs) + number)))
+            for first in range(0, self._words, AT_ONCE):
+                self._some_words(row, range(first, min(first + AT_ONCE, self._words)), start, x, begun)
+        self._end(index, output)
+
+    def _some_words(self, row: int, words: range, start: int, x: Pointer, begun: set[str]) -> None:
+        part, w = self.part, self.part.window
+        for word in words:
+            self.a("ldr", self.xs[word % AT_ONCE], x.at(start + word * WORD_BYTES))
+        products = [product for product in w.products(part.columns) if product.word in words]
+        for product in sorted(products, key=lambda product: product.word):
+            name = self.sums[product.column]
+            # The last column begins behind all others, which find the bias in its register.
+            addend = name if name in begun else self.bias or self.sums[-1]
+            begun.add(name)
+            weight = (row * len(w.pairs) if self.resident else 0) + product.weight
+            self.a(product.instruction, name, self.weights[weight], self.xs[product.word % AT_ONCE], addend)
+
+    def _end(self, index: int, output: Pointer) -> None:
+        a, part = self.a, self.part
+        step = part.columns * part.position_bytes
+        part.finish.saturated(a, self.sums, self.xs[0])
+        if self.output:
+            output.reach(index * step, (index + 1) * step)
+            first = index * step - output.moved
+        else:
+            first = 0
+            a("ldr", self.xs[1], at("sp", OUTPUT_NOW))
+        for column, name in enumerate(self.sums):
+            part.finish.store(a, name, self.output or self.xs[1], first + column * part.position_bytes)
+        if not self.output:
+            Pointer(a, self.xs[1]).move(step)
+            a("str", self.xs[1], at("sp", OUTPUT_NOW))

@@ -1,0 +1,206 @@
+"""Depthwise convolution down a strip of columns: all weights in registers, each row of inputs is loaded once.
+
+A row of inputs ends the sums of one row of outputs, goes on with those below, and begins the next ones in the registers
+that have just become free. The 3 x 3 window of stride 1 takes every register: 6 words of weights, 2 x 2 sums, 2 words
+of inputs, two pointers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mcusim.kernels.assembly import at
+from mcusim.kernels.depthwise_frame import BIAS, LOOP_BYTES, OUTPUT, TILES, Frame, Part, Pointer, Walk, X, unrolled
+from mcusim.kernels.depthwise_window import WORD_BYTES, Window
+from mcusim.program import Routine
+
+COLUMNS = 2  # side by side
+REGISTERS = 14
+
+
+def rolling(window: Window) -> int:
+    """Rows of outputs that wait for more rows of inputs at a time."""
+    return max(1, -(-(window.height - 1) // window.stride_height))
+
+
+def words(window: Window, columns: int) -> int:
+    return -(-window.columns(columns) // 2)
+
+
+def fits(window: Window) -> bool:
+    needed = window.words + rolling(window) * COLUMNS + words(window, COLUMNS) + 2
+    return needed <= REGISTERS
+
+
+@lru_cache(maxsize=256)
+def down(part: Part) -> tuple[Routine, float]:
+    """The function, and its cycles for 4 channels."""
+    return _Down(part).routine()
+
+
+class _Down(Frame):
+    def __init__(self, part: Part) -> None:
+        w = part.window
+        super().__init__(
+            "down",
+            part,
+            [
+                f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
+                "",
+                f"Goes down {part.columns} columns: a row of inputs ends the sums of a row of outputs, goes on with",
+                "those of the next, and begins new ones in the registers of those that ended.",
+            ],
+        )
+        self.sets = rolling(w)
+        self._name_registers()
+        spare = self.xs[0]
+        with self.channels(spare):
+            self.load_weights(self.weights, spare)
+            self.load_bias(spare, self.bias or self.sums[0][0])
+            self.a("ldr", "x", at("sp", X))
+            self.a("ldr", "output", at("sp", OUTPUT))
+            self._tiles(spare)
+
+    def _name_registers(self) -> None:
+        part, w = self.part, self.part.window
+        self.weights = [
+            self.take(
+                f"w{row}_{index}",
+                f"row {row}: taps {low}, {high}" if low >= 0 else f"row {row}: tap {high} in the high half",
+            )
+            for row in range(w.height)
+            for index, (low, high) in enumerate(w.pairs)
+        ]
+        self.sums = [
+            [self.take(f"sum{s}_{c}", f"of every {self.sets}. row: column {c}") for c in range(part.columns)]
+            for s in range(self.sets)
+        ]
+        self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(words(w, part.columns))]
+        self.take("x", "inputs, from row to row")
+        self.take("output", "outputs, likewise")
+        self.bias = self.take_if_free("bias", "of the channel")
+        self.limit = self.take_if_free("limit", "of outputs") if part.finish.ceiling is not None else ""
+        self.trips = self.take_if_free("trips", "of the loop over rows")
+
+    def _tiles(self, spare: str) -> None:
+        part = self.part
+        if part.tiles == 1:
+            self._walk(last=True)
+            return
+        self.count(TILES, spare, part.tiles)
+        before = self.a.cycles
+        with self.a.loop("strip", f"A strip of {part.columns} columns") as again:
+            self._walk(last=False)
+            self.advance(TILES, spare, -1)
+            self.a("bne", again)
+        self.a.repeated(before, part.tiles)
+
+    # ---- down a strip
+
+    def _walk(self, *, last: bool) -> None:
+        part, w = self.part, self.part.window
+        x, output = Pointer(self.a, "x"), Pointer(self.a, "output")
+        walks = (
+            Walk(x, w.stride_height * part.pitch, w.height * part.pitch),
+            Walk(output, part.row_bytes, part.columns * part.position_bytes),
+        )
+        most = LOOP_BYTES // self._bytes_of_a_row
+        if part.rows <= most:
+            for row in range(w.rows(part.rows)):
+                self._row(row, x, output, range(part.rows))
+        else:
+            self._loop(x, output, walks, unrolled(most, self.sets, walks))
+        if not last:
+            x.move(part.tile_bytes)
+            output.move(part.columns * part.position_bytes)
+
+    @property
+    def _bytes_of_a_row(self) -> int:
+        columns, w = self.part.columns, self.part.window
+        return 4 * (len(w.products(columns)) * w.height + len(self.xs) * w.stride_height + columns * 2 + 2)
+
+    def _loop(self, x: Pointer, output: Pointer, walks: tuple[Walk, ...], rows: int) -> None:
+        """So many rows of outputs a turn, after the rows of inputs above those that end a row of outputs."""
+        part, w = self.part, self.part.window
+        above = w.height - w.stride_height
+        early = -part.rows % rows
+        for row in range(above):
+            self._row(row, x, output, range(part.rows), early)
+
+        def ended(item: int) -> None:
+            start = item * w.stride_height + above
+            for row in range(start, start + w.stride_height):
+                self._row(row, x, output, None)
+
+        self.turns(part.rows, rows, walks, ended, self.trips, self.xs[0])
+
+    def _row(self, row: int, x: Pointer, output: Pointer, there: range | None, early: int = 0) -> None:
+        """Row of inputs: ends, goes on with and begins rows of outputs, all or those that are `there`."""
+        w = self.part.window
+        first = -(-(row - w.height + 1) // w.stride_height)
+        seen = [r for r in range(first, row // w.stride_height + 1) if there is None or r in there]
+        if not seen:
+            return
+        self.a.block(f"Row {row} of inputs")
+        start = row * self.part.pitch
+        self._load(start, x, self.xs)
+        taps = {r: row - r * w.stride_height for r in seen}
+        beginning = [r for r in seen if taps[r] == 0]
+        ending = [r for r in seen if taps[r] == w.height - 1]
+        sums = {r: self.sums[(r + early) % self.sets] for r in seen}
+        going_on = [r for r in seen if r not in beginning]
+        hurry = [r for r in going_on if r in ending or self._spoils]
+        for r in hurry:
+            self._products(sums[r], taps[r])
+        for r in ending:
+            if r in going_on:
+                self._end(sums[r], r, output)
+        for r in going_on:
+            if r not in hurry:
+                self._products(sums[r], taps[r])
+        if beginning and self._spoils and w.height > 1 and ending:
+            self._load(start, x, self.xs[-1:])
+        for r in beginning:
+            self._begin(sums[r])
+            if r in ending:
+                self._end(sums[r], r, output)
+
+    def _load(self, start: int, x: Pointer, names: list[str]) -> None:
+        first = self.xs.index(names[0])
+        x.reach(start, start + WORD_BYTES * len(self.xs))
+        for index, name in enumerate(names):
+            self.a("ldr", name, x.at(start + WORD_BYTES * (first + index)))
+
+    @property
+    def _spoils(self) -> bool:
+        """Is a word of inputs lost where sums end, as a ceiling needs a register and none is left?"""
+        return self.part.finish.ceiling is not None and not self.limit
+
+    def _begin(self, sums: list[str]) -> None:
+        """New sums: from the last column on, as the first one's register may hold the bias."""
+        if not self.bias:
+            self.a("ldr", sums[0], at("sp", BIAS))
+        for column in reversed(range(len(sums))):
+            addend = self.bias or sums[0]
+            for product in self.part.window.products(self.part.columns):
+                if product.column == column:
+                    self._product(product.instruction, sums[column], product.weight, product.word, addend)
+                    addend = sums[column]
+
+    def _products(self, sums: list[str], k: int) -> None:
+        w = self.part.window
+        for product in w.products(self.part.columns):
+            name = sums[product.column]
+            self._product(product.instruction, name, k * len(w.pairs) + product.weight, product.word, name)
+
+    def _product(self, instruction: str, sum_: str, weight: int, word: int, addend: str) -> None:
+        self.a(instruction, sum_, self.weights[weight], self.xs[word], addend)
+
+    def _end(self, sums: list[str], row: int, output: Pointer) -> None:
+        part = self.part
+        offset = row * part.row_bytes
+        output.reach(offset, offset + part.columns * part.position_bytes)
+        part.finish.saturated(self.a, sums, self.limit or self.xs[-1])
+        for column, name in enumerate(sums):
+            place = offset + column * part.position_bytes - output.moved
+            part.finish.store(self.a, name, "output", place)

@@ -1,0 +1,210 @@
+"""Inputs as depthwise convolutions read them: 4 channels taken apart, and pairs of columns put side by side."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.depthwise_frame import Pointer
+from mcusim.kernels.depthwise_window import CHANNELS, WORD_BYTES
+from mcusim.program import KernelCall, Routine
+
+SAVED = tuple(f"r{n}" for n in range(4, 12))
+PAIRS = 4  # at most, that are unrolled
+_LOAD_ONE = {"signed": "ldrsb", "unsigned": "ldrb", "wide": "ldrsh"}
+
+
+class Spread(NamedTuple):
+    """`width` columns of each row of `input_width`, from column `before` of the planes on; around them lie zeros.
+
+    `channels`: of the input. `words`: pairs of columns of a row of the planes. `kind`: `signed` or `unsigned` for 8
+    bits, `wide` for 16.
+    """
+
+    channels: int
+    input_width: int
+    width: int
+    before: int
+    words: int
+    kind: str
+
+    @property
+    def position_bytes(self) -> int:
+        return self.channels * (2 if self.kind == "wide" else 1)
+
+
+@lru_cache(maxsize=256)
+def spread(shape: Spread) -> tuple[Routine, float]:
+    """The function, and the cycles of one row."""
+    return _Spreading(shape).routine()
+
+
+class _Spreading:
+    def __init__(self, shape: Spread) -> None:
+        self.shape = shape
+        sizes = f"{shape.channels}x{shape.input_width}_{shape.width}_from_{shape.before}_of_{shape.words}"
+        self.name = f"nn_depthwise_spread_{shape.kind}_{sizes}"
+        self.a = Assembly(self.name, _head(self.name, shape))
+        self.wide, self.few = shape.kind == "wide", shape.channels < CHANNELS
+        self.x = Pointer(self.a, "input")
+        self._function()
+
+    def routine(self) -> tuple[Routine, float]:
+        shape = self.shape
+        fields = {"channels": shape.channels, "input_width": shape.input_width, "width": shape.width}
+        fields |= {"before": shape.before, "words": shape.words, "is_unsigned": int(shape.kind == "unsigned")}
+        twin = KernelCall("depthwise_spread", ("input", "planes", "rows"), fields)
+        signature = "const void *input, int16_t *planes, int rows"
+        return Routine(self.name, self.a.text, self.a.code_bytes, signature, twin), self.row_cycles
+
+    def _function(self) -> None:
+        a = self.a
+        a.register("input", "r0", "rows of positions of all channels")
+        a.register("planes", "r1", "rows of pairs of columns of 4 channels")
+        a.register("rows", "r2", "that are left")
+        a.register("zero", "lr")
+        a("push", several([*SAVED, "lr"]))
+        a("movw", "zero", imm(0))
+        before = a.cycles
+        with a.loop("row", "A row") as again:
+            self._row()
+            a("subs", "rows", "rows", imm(1))
+            a("bne", again)
+        self.row_cycles = a.cycles - before
+        a("pop", several([*SAVED, "pc"]))
+
+    def _row(self) -> None:
+        shape = self.shape
+        lead = shape.before % 2
+        pairs, tail = divmod(shape.width - lead, 2)
+        self.x.moved = 0
+        self._zeros(shape.before // 2)
+        if lead:
+            self.a.block("A column whose left neighbour is a zero")
+            self._alone(0, low=False)
+        self._pairs(pairs, lead)
+        if tail:
+            self.a.block("A column whose right neighbour is a zero")
+            self._alone(shape.width - 1, low=True)
+        self._zeros(shape.words - shape.before // 2 - lead - pairs - tail)
+        self.x.move(shape.input_width * shape.position_bytes)
+
+    def _zeros(self, words: int) -> None:
+        for _ in range(words):
+            self._store(("zero",) * CHANNELS)
+
+    def _store(self, names: tuple[str, ...]) -> None:
+        """A word of each channel; the pointer moves with the last store."""
+        for channel in range(1, len(names)):
+            self.a("str", names[channel], f"[planes, #{4 * channel}]")
+        self.a("str", names[0], "[planes]", imm(WORD_BYTES))
+
+    def _load(self, column: int, names: tuple[str, ...]) -> None:
+        """All four channels of a position: of bytes they are in the first register. Of fewer, each in its own."""
+        start, kind = column * self.shape.position_bytes, self.shape.kind
+        self.x.reach(start, start + 4)
+        if self.few:
+            size = self.shape.position_bytes // self.shape.channels
+            for channel, name in enumerate(names[: self.shape.channels]):
+                self.a(_LOAD_ONE[kind], name, self.x.at(start + size * channel))
+            return
+        self.a("ldr", names[0], self.x.at(start))
+        if self.wide:
+            self.a("ldr", names[1], self.x.at(start + 4))
+
+    def _extend(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Which halves of registers are channels 0 to 3: `!` is the high one."""
+        if self.few:
+            return names[: self.shape.channels]
+        low, high = names[:2]
+        if self.wide:
+            return low, f"{low}!", high, f"{high}!"
+        extend = "uxtb16" if self.shape.kind == "unsigned" else "sxtb16"
+        self.a(extend, high, low, "ror #8")
+        self.a(extend, low, low)
+        return low, high, f"{low}!", f"{high}!"
+
+    def _alone(self, column: int, *, low: bool) -> None:
+        """One column and a zero."""
+        a, made, spare = self.a, [], iter(("r7", "r8", "r9"))
+        self._load(column, ("r3", "r4", "r5"))
+        for half in self._extend(("r3", "r4", "r5")):
+            name = half.rstrip("!")
+            if half == name:  # the high half of this register is still to come
+                made.append(next(spare))
+                a("uxth", made[-1], name) if low else a("lsl", made[-1], name, "#16")
+            else:
+                made.append(name)
+                a("lsr", name, name, "#16") if low else a("bfc", name, "#0", "#16")
+        self._store(tuple(made))
+
+    def _pairs(self, pairs: int, first: int) -> None:
+        if not pairs:
+            return
+        a, step = self.a, 2 * self.shape.position_bytes
+        turns = pairs // PAIRS
+        if turns > 1:
+            self.x.move(first * self.shape.position_bytes)
+            a("movw", "r12", imm(turns))
+            before = a.cycles
+            with a.loop("pairs", f"{PAIRS} pairs of columns") as again:
+                base = self.x.moved
+                for pair in range(PAIRS):
+                    self._pair(first + 2 * pair)
+                self.x.move(base + PAIRS * step)
+                a("subs", "r12", "r12", imm(1))
+                a("bne", again)
+            a.repeated(before, turns)
+            self.x.moved += (turns - 1) * PAIRS * step
+        done = turns * PAIRS if turns > 1 else 0
+        for pair in range(done, pairs):
+            self._pair(first + 2 * pair)
+
+    def _pair(self, column: int) -> None:
+        a = self.a
+        a.block("Two columns")
+        left, right = (("r3", "r4", "r5"), ("r6", "r7", "r8")) if self.few else (("r3", "r4"), ("r5", "r6"))
+        start = column * self.shape.position_bytes
+        self.x.reach(start, start + self.shape.position_bytes + 4)
+        self._load(column, left)
+        self._load(column + 1, right)
+        lefts, rights = self._extend(left), self._extend(right)
+        made = ("r9", "r10", "r11") if self.few else ("r7", "r8", "r9", "r10")
+        for name, one, other in zip(made, lefts, rights, strict=False):
+            if one.endswith("!"):
+                a("pkhtb", name, other.rstrip("!"), one.rstrip("!"), "asr #16")
+            else:
+                a("pkhbt", name, one, other, "lsl #16")
+        self._store(made[: len(lefts)])
+
+
+@lru_cache
+def zeros(number_bytes: int) -> tuple[Routine, float]:
+    """Rows of the planes that lie in the padding, and the cycles of a pair of columns of 4 channels."""
+    name = f"nn_depthwise_zeros_n{8 * number_bytes}"
+    a = Assembly(name, [f"{name}: zeros for `words` pairs of columns of 4 channels."])
+    a("push", "{r4, lr}")
+    for name in ("r2", "r3", "r4", "lr"):
+        a("movw", name, imm(0))
+    before = a.cycles
+    with a.loop("word", "A pair of columns") as again:
+        a("stm", "r0!", "{r2, r3, r4, lr}")
+        a("subs", "r1", "r1", imm(1))
+        a("bne", again)
+    word_cycles = a.cycles - before
+    a("pop", "{r4, pc}")
+    twin = KernelCall("depthwise_zeros", ("planes", "words"), {"channels": CHANNELS})
+    return Routine(a.name, a.text, a.code_bytes, "int16_t *planes, int words", twin), word_cycles
+
+
+def _head(name: str, shape: Spread) -> list[str]:
+    numbers = "16 bits" if shape.kind == "wide" else f"8 bits, {shape.kind},"
+    return [
+        f"{name}: numbers of {numbers} as the planes of up to 4 channels.",
+        "",
+        f"input    [rows][{shape.input_width} positions][{shape.channels} channels], from the first of up to 4 on",
+        f"planes   numbers of 16 bits: [rows][{shape.words} pairs of columns][4 channels][2 columns]",
+        "",
+        f"{shape.width} positions of a row are read, and lie from column {shape.before} on; zeros are around them.",
+    ]
