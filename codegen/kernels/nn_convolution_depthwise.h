@@ -19,7 +19,7 @@ typedef struct {
     int words;          /* of a row of the planes: pairs of columns */
     int filter_words;   /* of weights: pairs of taps of a filter */
     int rest_column;    /* the first one that `rest` computes */
-    void (*zeros)(int16_t *, int);
+    void (*zeros)(int16_t *, int); /* none when all rows of the planes are there */
     void (*spread)(const void *, int16_t *, int);
     void (*weights)(const void *, int16_t *, int); /* none when they stay in registers */
     void (*tiles)(const int16_t *, const void *, void *, const int32_t *, int);
@@ -48,10 +48,10 @@ NN_KERNEL void NN_NAME(depthwise_planes)(const number_t *input, int16_t *planes,
     const int above = top >= 0 ? 0 : top + rows > 0 ? -top : rows; /* rows of zeros */
     const int below = bottom <= p.input_height ? 0 : bottom - p.input_height < rows - above ? bottom - p.input_height : rows - above;
     const int first = top + above, end = bottom - below;
-    if (borders && above) {
+    if (p.zeros && borders && above) {
         p.zeros(planes, above * p.words);
     }
-    if (borders && below) {
+    if (p.zeros && borders && below) {
         p.zeros(planes + (end - top) * pitch, below * p.words);
     }
     if (end == first) {

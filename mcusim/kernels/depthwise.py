@@ -178,18 +178,16 @@ class _Shape:
     @property
     def routines(self) -> tuple[Routine, ...]:
         plan = self.plan
-        made = (zeros(self.number_bytes)[0], self.spread[0], *(part[0] for part in plan.parts))
-        return made if plan.in_registers else (*made, self._weights)
+        made = [self.spread[0], *(part[0] for part in plan.parts)]
+        made += [] if plan.in_registers else [self._weights]
+        made += [zeros(self.number_bytes)[0]] if self._empty_rows else []
+        return tuple(made)
 
     def fields(self) -> dict[str, Any]:
         plan = self.plan
         fields: dict[str, Any] = {"output_bytes": self.finish.store_bytes, "multiplier": self.multiplier}
-        fields |= {
-            "stripe": self.rows,
-            "words": self.words,
-            "zeros": zeros(self.number_bytes)[0].name,
-        }
-        fields |= {"filter_words": self.window.stored_words}
+        fields |= {"stripe": self.rows, "words": self.words, "filter_words": self.window.stored_words}
+        fields |= {"zeros": zeros(self.number_bytes)[0].name} if self._empty_rows else {}
         fields |= {"spread": self.spread[0].name}
         fields |= {"tiles": plan.tiles[0].name} if plan.tiles else {}
         fields |= {"rest": plan.rest[0].name, "rest_column": plan.first} if plan.rest else {}
@@ -201,9 +199,9 @@ class _Shape:
     def cycles(self, wait_states: int) -> float:
         blocks = math.ceil(self.channels / CHANNELS)
         calls = self.channels / CHANNELS_A_CALL * self.multiplier
-        rows, seen = self.stripes * self.window.rows(self.rows), self._rows_seen
-        spreading = blocks * seen * self.spread[1]
-        nothing = (rows - seen) * self.words * zeros(self.number_bytes)[1]
+        rows = self.stripes * self.window.rows(self.rows) - self._empty_rows
+        spreading = blocks * rows * self.spread[1]
+        nothing = self._empty_rows * self.words * zeros(self.number_bytes)[1]
         c = C_CYCLES * blocks + (C_CALL_CYCLES * len(self.plan.parts) * self.channels if self.multiplier > 1 else 0)
         made_ready = self.filters * self.window.stored_words * EXPAND_CYCLES if self.expanded_bytes else 0
         compute = self.stripes * (self.plan.cycles * calls + c + made_ready)
@@ -218,11 +216,11 @@ class _Shape:
         return (0.75 * code * times + weights) / FLASH_LINE_BYTES * wait_states
 
     @property
-    def _rows_seen(self) -> int:
-        """Rows of inputs that all stripes have in their planes."""
+    def _empty_rows(self) -> int:
+        """Rows of the planes of all stripes that lie outside of the input."""
         rows, found = self.window.rows(self.rows), 0
         for stripe in range(self.stripes):
             first = min(stripe * self.rows, self.height - self.rows)
             top = first * self.window.stride_height - self.layer.padding[0][0]
-            found += max(0, min(top + rows, self.input_height) - max(top, 0))
+            found += rows - max(0, min(top + rows, self.input_height) - max(top, 0))
         return found
