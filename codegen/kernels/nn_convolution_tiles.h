@@ -30,6 +30,18 @@ typedef struct {
     int first, column, columns;
 } nn_band_t;
 
+/* -> what lies behind `count` zeros: the first four are copied on and on. (Small libraries have a memset by bytes.) */
+NN_KERNEL number_t *NN_NAME(zeros)(number_t *to, int count, const nn_convolution_tiles_t p)
+{
+    for (int i = 0; i < 4 && i < count; i++) {
+        to[i] = 0;
+    }
+    if (count > 4) {
+        p.copy(to, (int16_t *)(to + 4), count - 4);
+    }
+    return count > 0 ? to + count : to;
+}
+
 /* Fills a band up to row `end`; -> what lies behind it. */
 NN_KERNEL number_t *NN_NAME(fill_band)(const nn_band_t band, const number_t *input, int end,
                                        const nn_convolution_tiles_t p)
@@ -37,17 +49,12 @@ NN_KERNEL number_t *NN_NAME(fill_band)(const nn_band_t band, const number_t *inp
     const nn_range_t inside = nn_range(band.column, band.columns, p.input_width);
     number_t *to = band.numbers;
     for (int y = band.first; y < end && band.columns; y++) {
-        for (int i = 0; i < inside.first * p.input_channels; i++) {
-            *to++ = 0;
-        }
+        to = NN_NAME(zeros)(to, inside.first * p.input_channels, p);
         const int count = (inside.end - inside.first) * p.input_channels;
         if (count > 0) {
             p.copy(input + (y * p.input_width + band.column + inside.first) * p.input_channels, (int16_t *)to, count);
         }
-        to += count;
-        for (int i = 0; i < (band.columns - inside.end) * p.input_channels; i++) {
-            *to++ = 0;
-        }
+        to = NN_NAME(zeros)(to + count, (band.columns - inside.end) * p.input_channels, p);
     }
     return to;
 }

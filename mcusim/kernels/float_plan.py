@@ -15,7 +15,8 @@ CACHE_BYTES, MOST_LOOP_BYTES = 1024, 980
 # Cycles, by the timing model
 CALL = 95  # of a routine, its registers saved and restored
 ROW = 30  # of outputs, and of window
-COPIED_WORD = 2.0
+COPY, COPIED_WORD = 35, 2.1
+BAND_ROW, BAND_WORD = 20, 2.5
 MISS = 0.5  # for each wait state: a word of flash, as data or code
 
 
@@ -43,15 +44,23 @@ class Plan:
         return self.window.size[0] * self.window.taps * self.tile.filters
 
     @property
-    def band_columns(self) -> int:
+    def bands(self) -> tuple[int, ...]:
+        """Columns of each."""
         stride, size = self.window.strides[1], self.window.size[1]
         tiles = (self.row.left, self.row.right)
-        return sum((count * self.tile.positions - 1) * stride + size for count in tiles if count)
+        return tuple((count * self.tile.positions - 1) * stride + size for count in tiles if count)
+
+    @property
+    def band_rows(self) -> tuple[int, ...]:
+        """Rows of the input, for each stripe."""
+        window, rows = self.window, self.window.output[0]
+        return tuple(
+            rows_between(window, start, min(start + self.stripe, rows)) for start in range(0, rows, self.stripe)
+        )
 
     @property
     def scratch_bytes(self) -> int:
-        rows = min((self.stripe - 1) * self.window.strides[0] + self.window.size[0], self.window.input[0])
-        return 4 * (self.copied * self.weights + rows * self.band_columns * self.window.input[2])
+        return 4 * (self.copied * self.weights + max(self.band_rows) * sum(self.bands) * self.window.input[2])
 
 
 @lru_cache(maxsize=1024)
@@ -88,16 +97,22 @@ def cycles(plan: Plan, wait_states: int) -> float:
     flash = 0.0 if plan.copied else tap_stalls(tile, wait_states)
     total = tiles * (window.output[0] * tile_cycles(tile, wait_states) + seen * row_cycles(tile, flash))
     total += calls * CALL + plan.filter_tiles * window.output[0] * ROW
-    words = plan.filter_tiles * plan.weights * plan.stripes if plan.copied else 0
-    total += words * (COPIED_WORD + MISS * wait_states)
-    return total + window.input[0] * plan.band_columns * window.input[2] * COPIED_WORD
+    copies = plan.filter_tiles * len(plan.band_rows) if plan.copied else 0
+    total += copies * (COPY + plan.weights * (COPIED_WORD + MISS * wait_states))
+    run = len(plan.bands) * (BAND_ROW + COPY) + sum(plan.bands) * window.input[2] * BAND_WORD
+    return total + sum(plan.band_rows) * run
+
+
+def rows_between(window: Window, start: int, end: int) -> int:
+    """Rows of the input that the windows of some rows of outputs see."""
+    first = start * window.strides[0] - window.padding[0][0]
+    last = (end - 1) * window.strides[0] - window.padding[0][0] + window.size[0]
+    return min(last, window.input[0]) - max(first, 0)
 
 
 def rows_seen(window: Window) -> int:
     """Rows of the window that lie in the plane, over all rows of outputs."""
-    height, size, top = window.input[0], window.size[0], window.padding[0][0]
-    starts = [y * window.strides[0] - top for y in range(window.output[0])]
-    return sum(min(start + size, height) - max(start, 0) for start in starts)
+    return sum(rows_between(window, y, y + 1) for y in range(window.output[0]))
 
 
 def step_cycles(tile: FloatTile) -> int:

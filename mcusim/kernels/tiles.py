@@ -44,7 +44,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, DEFAULT)
-    return (DEFAULT,) if plan is None or not plan.band_columns else stripes(plan.window.output[0], 1)
+    return (DEFAULT,) if plan is None or not plan.bands else stripes(plan.window.output[0], 1)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
