@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, patches, plain, pointwise, tiles
+from mcusim.kernels import depthwise, patches, plain, pointwise, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -11,4 +11,5 @@ KERNELS: tuple[Kernel, ...] = (
     pointwise,
     tiles,
     depthwise,
+    winograd,
 )

@@ -1,0 +1,147 @@
+/* Convolution with windows of three columns by exact Winograd, F(4,3) along the rows: tiles of six inputs become six
+ * points, V; so do filters, U; their products are summed over channels and rows of the window, and give four outputs.
+ *
+ * V lies in blocks: a block is four tiles side by side in a row, or a column of tiles with all rows that its windows see.
+ */
+#ifndef NN_CONVOLUTION_WINOGRAD_H
+#define NN_CONVOLUTION_WINOGRAD_H
+
+#include "number.h"
+#include "simd.h"
+
+typedef struct {
+    int input_height, input_width, input_channels;
+    int output_height, output_width, output_channels;
+    int window_height, window_width, stride_height, stride_width;
+    int padding_top, padding_left;
+    int channels;     /* as V and U have them: the others are zeros */
+    int output_bytes; /* of a number */
+    int rows;         /* of outputs in a block; 0: blocks are four tiles in a row */
+    int cells;        /* tiles of V in a block */
+    int stripe;       /* blocks that are transformed at a time */
+    int words;        /* that a sum is over: two numbers each */
+    int end_bytes;    /* each point of U ends at a multiple of it */
+    int shift;        /* for a tile that has to be told */
+    void (*transform)(const void *, int16_t *, int);
+    void (*weights)(const void *, int16_t *);
+    void (*tile)(const int16_t *, const int16_t *, void *, const int32_t *, int, int);
+} nn_convolution_winograd_t;
+
+/* Where in the input the tile `cell` of a block begins: above or left of it, too, where there is padding. */
+NN_KERNEL int NN_NAME(winograd_row)(int block, int cell, const nn_convolution_winograd_t p)
+{
+    const int columns = (p.output_width + 3) / 4, last = p.output_height - p.rows;
+    const int row = block / columns * p.rows;
+    return p.rows ? (row < last ? row : last) + cell - p.padding_top : 0;
+}
+
+NN_KERNEL int NN_NAME(winograd_column)(int block, int cell, const nn_convolution_winograd_t p)
+{
+    const int columns = (p.output_width + 3) / 4, tiles = p.rows ? 1 : 4;
+    const int column = (p.rows ? block % columns : 4 * block) * 4, last = p.output_width - 4 * tiles;
+    return (column < last ? column : last) + (p.rows ? 0 : 4 * cell) - p.padding_left;
+}
+
+/* A tile that reaches beyond the row, or whose channels are not as V has them, with zeros where there is nothing. */
+NN_KERNEL void NN_NAME(winograd_edge)(number_t *tile, const number_t *row, int column, const nn_convolution_winograd_t p)
+{
+    const int of_a_word = 4 / (int)sizeof(number_t);
+    for (int i = 0; i < 6; i++, column++, tile += p.channels) {
+        const int inside = column >= 0 && column < p.input_width;
+        const number_t *const from = row + (inside ? column : 0) * p.input_channels;
+        if (p.channels == p.input_channels) {
+            for (int channel = 0; channel < p.channels; channel += of_a_word) {
+                nn_put_word(tile + channel, inside ? nn_word(from + channel) : 0);
+            }
+            continue;
+        }
+        for (int channel = 0; channel < p.input_channels; channel++) {
+            tile[channel] = (number_t)(inside ? from[channel] : 0);
+        }
+        for (int channel = p.input_channels; channel < p.channels; channel++) {
+            tile[channel] = 0;
+        }
+    }
+}
+
+/* V of a block; `edge` has room for one tile. */
+NN_KERNEL void NN_NAME(winograd_block)(const number_t *input, int16_t *v, number_t *edge, int block,
+                                       const nn_convolution_winograd_t p)
+{
+    int some = 1;
+    for (int cell = 0; cell < p.cells; cell += some) {
+        const int row = NN_NAME(winograd_row)(block, cell, p), column = NN_NAME(winograd_column)(block, cell, p);
+        const int all = p.rows ? p.cells - cell : 1, left = p.input_height - row;
+        int16_t *const to = v + cell * p.channels;
+        some = 1;
+        if (row < 0 || left <= 0) {
+            for (int point = 0; point < 6; point++) {
+                for (int channel = 0; channel < p.channels; channel += 2) {
+                    nn_put_word(to + point * p.cells * p.channels + channel, 0);
+                }
+            }
+            continue;
+        }
+        const number_t *const from = input + row * p.input_width * p.input_channels;
+        if (p.channels == p.input_channels && column >= 0 && column + 6 <= p.input_width) {
+            some = p.rows ? (all < left ? all : left) : column + (3 - cell) * 4 + 6 <= p.input_width ? 4 - cell : 1;
+            p.transform(from + column * p.input_channels, to, some);
+        } else {
+            NN_NAME(winograd_edge)(edge, from, column, p);
+            p.transform(edge, to, 1);
+        }
+    }
+}
+
+/* Outputs of two filters for blocks from `first` on, whose V begins at `v` */
+NN_KERNEL void NN_NAME(winograd_outputs)(const int16_t *v, const int16_t *u, uint8_t *output, const int32_t *bias, int first,
+                                         int blocks, const nn_convolution_winograd_t p)
+{
+    const int block_numbers = 6 * p.cells * p.channels, position = p.output_channels * p.output_bytes;
+    if (!p.rows) {
+        const int whole = (first + blocks) * 16 <= p.output_width ? blocks : blocks - 1;
+        if (whole) {
+            p.tile(v, u, output + first * 16 * position, bias, whole, p.shift);
+        }
+        if (whole < blocks) { /* some positions twice, rather than some that are not there */
+            p.tile(v + whole * block_numbers, u, output + (p.output_width - 16) * position, bias, 1, p.shift);
+        }
+        return;
+    }
+    for (int block = 0; block < blocks; block++, v += block_numbers) {
+        const int row = NN_NAME(winograd_row)(first + block, 0, p) + p.padding_top;
+        const int column = NN_NAME(winograd_column)(first + block, 0, p) + p.padding_left;
+        uint8_t *const to = output + (row * p.output_width + column) * position;
+        p.tile(v, u, to, bias, p.rows / 4, p.shift);
+        if (p.rows % 4) {
+            const int last = p.rows - 4;
+            p.tile(v + last * p.channels, u, to + last * p.output_width * position, bias, 1, p.shift);
+        }
+    }
+}
+
+/* kernel: filters as they are, with zeros for channels that V has besides; bias: at the scale of the sums, times -6 */
+NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, void *restrict output, void *scratch,
+                                             const number_t *kernel, const int32_t *bias,
+                                             const nn_convolution_winograd_t p)
+{
+    const int columns = (p.output_width + 3) / 4, filters = p.output_channels;
+    const int all = p.rows ? columns * ((p.output_height + p.rows - 1) / p.rows) : (p.output_width + 15) / 16;
+    const int taps = p.window_height * 3 * p.channels;
+    int16_t *const points = (int16_t *)NN_ALIGN_UP(scratch, p.end_bytes), *const u = points + p.end_bytes / 2 - 4 * p.words;
+    int16_t *const v = points + 6 * p.end_bytes / 2;
+    number_t *const edge = (number_t *)(v + p.stripe * 6 * p.cells * p.channels);
+    for (int first = 0; first < all; first += p.stripe) {
+        const int blocks = first + p.stripe < all ? p.stripe : all - first;
+        for (int block = 0; block < blocks; block++) {
+            NN_NAME(winograd_block)(input, v + block * 6 * p.cells * p.channels, edge, first + block, p);
+        }
+        for (int pair = 0; pair < filters; pair += 2) {
+            const int filter = pair + 2 <= filters ? pair : filters - 2; /* of an odd number one twice */
+            p.weights(kernel + filter * taps, u);
+            NN_NAME(winograd_outputs)(v, u, (uint8_t *)output + filter * p.output_bytes, bias + filter, first, blocks, p);
+        }
+    }
+}
+
+#endif

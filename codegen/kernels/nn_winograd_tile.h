@@ -1,0 +1,52 @@
+/* F(4,3) for 2 filters x 4 tiles of four outputs: the twin of nn_winograd_<sizes>.S */
+#ifndef NN_WINOGRAD_TILE_H
+#define NN_WINOGRAD_TILE_H
+
+#include "number.h"
+#include "simd.h"
+
+typedef struct {
+    int words;              /* that a sum is over */
+    int end;                /* weights: numbers from the end of a point to that of the next */
+    int tile, point, group; /* input: numbers from tile to tile, point to point, four tiles to four tiles */
+    int filters;            /* of the layer: as many outputs a position */
+    int output_tile, output_group;
+    NN_FINISH
+} nn_winograd_tile_t;
+
+/* M of six points -> four outputs of a filter, as numbers before saturation */
+static inline void nn_winograd_outputs(const uint32_t m[6], int32_t bias, int32_t outputs[4])
+{
+    const uint32_t third = 0xAAAAAAABu, m1 = m[1] + (uint32_t)bias;
+    const uint32_t a = third * (m1 + m[2]), b = third * (m[3] + m[4]), c = third * (m1 - m[2]), d = third * (m[3] - m[4]);
+    outputs[0] = (int32_t)(2 * m[0] + b - 4 * a) >> 3;
+    outputs[1] = (int32_t)(d - 2 * c) >> 2;
+    outputs[2] = (int32_t)(b - a) >> 1;
+    outputs[3] = (int32_t)(2 * (m[5] + d) - c) >> 1;
+}
+
+NN_KERNEL void NN_NAME(winograd_tile)(const int16_t *input, const int16_t *weights, void *output, const int32_t *bias,
+                                      int groups, int shift, const nn_winograd_tile_t p)
+{
+    for (int tile = 0; tile < 4 * groups; tile++) {
+        for (int filter = 0; filter < 2; filter++) {
+            uint32_t m[6];
+            int32_t outputs[4];
+            for (int point = 0; point < 6; point++) {
+                const int16_t *const v = input + tile / 4 * p.group + tile % 4 * p.tile + point * p.point;
+                const int16_t *const u = weights + point * p.end + 2 * filter;
+                m[point] = 0;
+                for (int word = 0; word < p.words; word++) {
+                    m[point] = (uint32_t)nn_dual(nn_word(v + 2 * word), nn_word(u + 4 * word), (int32_t)m[point]);
+                }
+            }
+            nn_winograd_outputs(m, bias[filter], outputs);
+            for (int i = 0; i < 4; i++) {
+                const int index = tile / 4 * p.output_group + tile % 4 * p.output_tile + i * p.filters + filter;
+                nn_store_at(output, index, nn_finish(outputs[i] >> shift, filter, p), p.storage);
+            }
+        }
+    }
+}
+
+#endif

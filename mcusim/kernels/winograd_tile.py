@@ -1,0 +1,239 @@
+"""2 filters x 4 tiles of exact Winograd, F(4,3): products of each of six points, then 32 outputs from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.finish import Finish
+from mcusim.kernels.tile import SUMS, end_bytes, unrolled
+from mcusim.kernels.winograd_points import EIGHT_BITS, OUTPUTS_OF_A_TILE, POINTS, THIRD
+from mcusim.kernels.winograd_transforms import RESTORED, SAVED, step
+from mcusim.program import KernelCall, Routine
+
+TILES = 4
+SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int groups, int shift"
+MOST_STEPS = 10  # of the unrolled loop
+MOST_WORDS_AT_ONCE = 10  # that need no loop
+POINT_BYTES = 4 + 4 * len(SUMS)  # on the stack, of a point: its sums, and above them how many points were left
+FRAME = 20
+M_BYTES = 4 + POINTS * POINT_BYTES
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where V and the outputs lie. In bytes, but `words`: pairs of numbers that a sum is over.
+
+    tile: from a tile's V to the next one's. point: to that of the next point. group: to that of the next four tiles.
+    output_*: from output to output of a filter; `output_group` of four tiles.
+    """
+
+    words: int
+    tile: int
+    point: int
+    group: int
+    output: int
+    output_tile: int
+    output_group: int
+
+    @property
+    def at_once(self) -> bool:
+        return self.words <= MOST_WORDS_AT_ONCE
+
+    @property
+    def steps(self) -> int:
+        return self.words if self.at_once else unrolled(self.words, MOST_STEPS)
+
+    @property
+    def key(self) -> str:
+        sizes = (self.words, self.tile, self.point, self.group, self.output, self.output_tile, self.output_group)
+        return "_".join(map(str, sizes))
+
+
+def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
+    """`compact`: the shift comes as an argument."""
+    name = f"nn_winograd_{layout.key}_{finish.compact_key if compact else finish.key}"
+    a = Assembly(name, _head(name, layout))
+    _registers(a)
+    a.block("On the stack: output, bias, input, weights")
+    a("push", several(SAVED))
+    a("sub", "sp", "sp", imm(FRAME))
+    a("strd", "r2", "r3", "[sp]")
+    a("str", "r1", at("sp", 12))
+    a("mov", "weights", "r1")
+    if compact:
+        a("ldr", "r1", at("sp", FRAME + 40))
+        a("add", "r1", "r1", imm(1))
+        a("str", "r1", at("sp", FRAME + 40))
+    with a.loop("group", "Four tiles: their points, six of which are left") as group:
+        a("mov", "weight0", imm(POINTS))
+        a("push", "{weight0}")
+        _points(a, layout)
+        _outputs(a, layout, finish, compact=compact)
+        a.block("The next four tiles")
+        a("add", "sp", "sp", imm(M_BYTES))
+        step(a, "r1", layout.output_group - TILES * layout.output_tile)
+        a("str", "r1", "[sp]")
+        a("ldrd", "input", "weights", at("sp", 8))
+        add_constant(a, "input", layout.group - POINTS * layout.point, "r1")
+        a("ldr", "r1", at("sp", FRAME + 36))
+        a("subs", "r1", "r1", imm(1))
+        a("str", "r1", at("sp", FRAME + 36))
+        a("bne", group)
+    a("add", "sp", "sp", imm(FRAME))
+    a("pop", several(RESTORED))
+    fields = {
+        "words": layout.words,
+        "end": end_bytes(layout.words) // 2,
+        "tile": layout.tile // 2,
+        "point": layout.point // 2,
+        "group": layout.group // 2,
+        "filters": layout.output // finish.store_bytes,
+        "output_tile": layout.output_tile // finish.store_bytes,
+        "output_group": layout.output_group // finish.store_bytes,
+        **finish.fields,
+    }
+    fields["shift"] = 0  # the argument has it
+    call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, call)
+
+
+def _registers(a: Assembly) -> None:
+    for index, name in enumerate(SUMS):
+        a.register(name, f"r{4 + index}", f"filter {index // TILES}, tile {index % TILES}")
+    a.register("input", "r0", "V: words of the first of four tiles")
+    a.register("weights", "lr", "U: words of 2 filters side by side, up to a multiple of a power of two")
+    for index in range(2):
+        a.register(f"weight{index}", f"r{1 + index}")
+        a.register(f"x{index}", ("r3", "r12")[index])
+
+
+def _points(a: Assembly, layout: Layout) -> None:
+    with a.loop("point", "A point: eight sums from nothing") as point:
+        if not layout.at_once:
+            for name in SUMS:
+                a("mov", name, imm(0))
+        _products(a, layout)
+        a.block("Its sums go onto the stack, above the count of what is left")
+        a("ldr", "weight0", "[sp]")
+        add_constant(a, "input", layout.point - 4 * layout.words, "r2")
+        add_constant(a, "weights", end_bytes(layout.words) - 8 * layout.words, "r2")
+        a("subs", "weight0", "weight0", imm(1))
+        a("push", several(["weight0", *SUMS]))
+        a("bne", point)
+
+
+def _products(a: Assembly, layout: Layout) -> None:
+    """All sums over the words; `input` and `weights` move behind them."""
+    steps = layout.steps
+    with a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
+        for index in range(steps):
+            _step(a, layout, index, steps)
+        if steps < layout.words:
+            a("tst", "weights", imm(_mask(layout)))
+            a("bne", again)
+
+
+def _step(a: Assembly, layout: Layout, index: int, steps: int) -> None:
+    multiply = "smuad" if layout.at_once and index == 0 else "smlad"
+    x, w = 4 * (index - steps), 8 * (index - steps)
+    if index == 0:  # the pointers move with the last load of each kind
+        a("ldr", "weight1", at("weights", 4))
+        a("ldr", "weight0", "[weights]", imm(8 * steps))
+        a("ldr", "x1", at("input", layout.tile))
+        a("ldr", "x0", "[input]", imm(4 * steps))
+    else:
+        a("ldr", "weight0", at("weights", w))
+        a("ldr", "weight1", at("weights", w + 4))
+        a("ldr", "x0", at("input", x))
+        a("ldr", "x1", at("input", x + layout.tile))
+    for tile in range(TILES):
+        if tile == 2:
+            a("ldr", "x0", at("input", x + 2 * layout.tile))
+            a("ldr", "x1", at("input", x + 3 * layout.tile))
+        for filter_ in range(2):
+            name = SUMS[TILES * filter_ + tile]
+            a(multiply, name, f"weight{filter_}", f"x{tile % 2}", *([name] if multiply == "smlad" else []))
+
+
+def _mask(layout: Layout) -> int:
+    """Bits of the address of the weights that are 0 at the end of a point alone."""
+    least = 8 * layout.steps
+    return (end_bytes(layout.words) - 1) & ~((least & -least) - 1)
+
+
+def can_end(layout: Layout) -> bool:
+    """Has Thumb an immediate for the mask?"""
+    mask = _mask(layout)
+    return layout.at_once or mask == 0 or mask // (mask & -mask) < 256
+
+
+def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> None:
+    a.block("r0 sums, r1 output, r2 and r12 bias, r3 a third")
+    a("str", "input", at("sp", M_BYTES + 8))
+    a("ldrd", "r1", "r2", at("sp", M_BYTES))
+    a("ldrd", "r2", "r12", "[r2]")
+    constant(a, "r3", THIRD)
+    a("add", "r0", "sp", imm(4 + 4 * TILES))
+    a("mov", "lr", imm(TILES))
+    with a.loop("tile", "A tile of the first filter, and of the second") as tile:
+        for filter_, bias in enumerate(("r2", "r12")):
+            for point in range(POINTS):
+                offset = POINT_BYTES * (POINTS - 1 - point) - 4 * TILES * (1 - filter_)
+                last = filter_ == 1 and point == POINTS - 1
+                a("ldr", f"r{4 + point}", *(["[r0]", imm(4)] if last else [at("r0", offset)]))
+            _four(a, bias, finish, compact=compact)
+            for index, name in enumerate(("r4", "r7", "r8", "r9")):
+                finish.store(a, name, "r1", index * layout.output + filter_ * finish.store_bytes)
+        step(a, "r1", layout.output_tile)
+        a("subs", "lr", "lr", imm(1))
+        a("bne", tile)
+
+
+def _four(a: Assembly, bias: str, finish: Finish, *, compact: bool) -> None:
+    """M of six points in r4 to r9 -> four outputs in r4, r7, r8 and r9."""
+    a("add", "r5", "r5", bias)
+    a("add", "r10", "r5", "r6")
+    a("sub", "r11", "r5", "r6")
+    a("add", "r5", "r7", "r8")
+    a("sub", "r6", "r7", "r8")
+    for name in ("r10", "r11", "r5", "r6"):
+        a("mul", name, name, "r3")
+    a("sub", "r7", "r5", "r10", "lsl #2")
+    a("add", "r4", "r7", "r4", "lsl #1")  # 8 times the first output
+    a("sub", "r7", "r6", "r11", "lsl #1")  # 4 times the second
+    a("sub", "r8", "r5", "r10")  # twice the third
+    a("add", "r9", "r9", "r6")
+    a("rsb", "r9", "r11", "r9", "lsl #1")  # twice the fourth
+    more = {"r4": EIGHT_BITS, "r7": 2, "r8": 1, "r9": 1}
+    if not compact:
+        for name, bits in more.items():
+            finish.saturated(a, [name], "r10", more=bits)
+        return
+    a("ldr", "r11", at("sp", M_BYTES + FRAME + 40))
+    a("asr", "r4", "r4", imm(2))
+    a("asr", "r7", "r7", imm(1))
+    finish.saturated(a, list(more), "r10", shift="r11")
+
+
+def _head(name: str, layout: Layout) -> list[str]:
+    count, outputs = layout.words, OUTPUTS_OF_A_TILE
+    return [
+        f"{name}: F(4,3) for 2 filters x 4 tiles of {outputs} outputs, {2 * count} numbers of 16 bits a sum.",
+        "",
+        f"input    V of the point 0 of the first tile; tiles lie {layout.tile} bytes apart, points {layout.point},",
+        f"         groups of four tiles {layout.group}",
+        f"weights  U: [6 points][{count} words][2 filters] pairs; points end at multiples of {end_bytes(count)} bytes",
+        f"output   of the first filter; outputs lie {layout.output} bytes apart, tiles {layout.output_tile},",
+        f"         groups {layout.output_group}",
+        "bias     of the two filters, times -6: added to the sum of the point 1, of which every output has a part",
+        "groups   of four tiles",
+        "shift    of the outputs, where the code does not know it, and one more",
+        "",
+        "With M the sums of the six points, and a, b, c, d a third of M1 + M2, M3 + M4, M1 - M2, M3 - M4, outputs are",
+        "(2 M0 - 4 a + b) / 8, (d - 2 c) / 4, (b - a) / 2 and (2 M5 + 2 d - c) / 2, all exact.",
+        "",
+        "Sums wrap round at 32 bits, and a third is the product with 0xAAAAAAAB, the inverse of 3 modulo 2^32: so what",
+        "stands in these brackets is right modulo 2^32, and mcusim proved that 8 times an output fits in 32 bits.",
+        "The address of the weights ends the loop over the words, so that no register has to count.",
+    ]

@@ -1,0 +1,167 @@
+"""Exact Winograd against Graph.run: its matrices, shapes on the host and on boards, what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcusim.graph import Graph, Output
+from mcusim.kernels import winograd
+from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.winograd_points import INPUTS, OUTPUTS, SCALES, WEIGHTS, WHOLE, reach, why_not
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.input import Input
+from mcusim.line.lower import program_of, running_layers
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.system.arrays import Array
+from mcusim.system.records import records_of
+from tests.compiled import run_compiled
+from tests.graphs import Builder
+from tests.kernels.measured import CORE, differing, forced, measure
+
+BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
+
+
+def layer_of(graph: Graph) -> Convolution:
+    return next(layer for layer in running_layers(graph) if isinstance(layer, Convolution))
+
+
+def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
+    """And two samples, of which one saturates."""
+    graph = quantize(optimize(builder.graph()), builder.samples(8), data_type)
+    samples = builder.samples(2)
+    samples[-1] *= 1000
+    return graph, samples
+
+
+def test_the_points_are_the_convolution() -> None:
+    """24 times the outputs of four windows of three, for every input and weight that is one and all others zero."""
+    for position in range(6):
+        for tap in range(3):
+            d, g = np.eye(6, dtype=int)[position], np.eye(3, dtype=int)[tap]
+            made = OUTPUTS @ (SCALES * (INPUTS @ d) * (WEIGHTS @ g))
+            assert made.tolist() == [WHOLE * int(np.dot(d[i : i + 3], g)) for i in range(4)]
+
+
+def test_the_bound_of_the_transform_is_reached() -> None:
+    assert reach(INPUTS, -128, 127) == (-1275, 1278)
+    corners = np.array(np.meshgrid(*[[-128, 127]] * 6)).reshape(6, -1)
+    made = INPUTS @ corners
+    assert (int(made.min()), int(made.max())) == reach(INPUTS, -128, 127)
+
+
+def test_what_has_no_proof_is_refused() -> None:
+    kernel = np.ones((2, 1, 3, 4), np.int8)
+    assert why_not(0, 255, kernel, 2**27) is None
+    assert "8 times that" in (why_not(0, 255, kernel, 2**28) or "")
+    assert "no room" in (why_not(-(2**12), 2**12 - 1, kernel, 1) or "")
+    assert "its weights" in (why_not(0, 1, 5000 * kernel.astype(np.int16), 1) or "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "config", "data_type", "why"),
+    [
+        ((40, 4), {"size": 5}, "int8", "windows of three"),
+        ((40, 4), {"strides": 2}, "int8", "stride 1"),
+        ((40, 4), {"dilation_rate": 2}, "int8", "dilation"),
+        ((40, 4), {}, "int16", "no room"),
+        ((12, 4), {}, "int8", "16 positions"),
+        ((3, 9, 4), {"padding": "same"}, "int8", "4 rows"),
+        ((40, 4), {"filters": 1}, "int8", "two filters"),
+        ((20, 800), {"filters": 2}, "int8", "too far apart"),
+    ],
+)
+def test_what_it_cannot_run_says_why(shape: tuple[int, ...], config: dict[str, int], data_type: str, why: str) -> None:
+    builder = Builder(shape)
+    builder.conv(**{"filters": 4, **config})
+    graph, _ = quantized(builder, data_type)
+    layer = layer_of(graph)
+    assert why in (winograd.fits(layer, graph.inputs_of(layer), CORE) or "")
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
+    """One or two layers, so that the second reads what the first wrote: with a sign or without."""
+    channels, seed = draw(st.integers(1, 9)), draw(st.integers(0, 2**16))
+    side = st.integers(6, 19)
+    shape = (draw(st.integers(20, 70)), channels) if draw(st.booleans()) else (draw(side), draw(side), channels)
+    builder = Builder(shape, seed=seed, spread=draw(st.sampled_from([1.0, 30.0])))
+    rank = len(shape) - 1
+    for _ in range(draw(st.integers(1, 2))):
+        if draw(st.booleans()):
+            ends = st.tuples(st.integers(0, 2), st.integers(0, 2))
+            builder.add(f"ZeroPadding{rank}D", padding=draw(ends) if rank == 1 else (draw(ends), draw(ends)))
+        builder.conv(
+            draw(st.integers(2, 7)),
+            padding=draw(st.sampled_from(["same", "valid"])),
+            activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
+        )
+    variant = Variant(draw(st.integers(1, 5)), draw(st.booleans()))
+    return builder, draw(st.sampled_from(["int8", "int8", "int12"])), variant
+
+
+@settings(max_examples=8, deadline=None)
+@given(cases())
+def test_on_the_host(case: tuple[Builder, str, Variant]) -> None:
+    builder, data_type, variant = case
+    graph, x = quantized(builder, data_type)
+    chosen = forced(graph, winograd, variant)
+    assert np.array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("variant", [DEFAULT, Variant(2, True)], ids=str)
+def test_on_boards(board: str, variant: Variant, tmp_path: Path) -> None:
+    builder = Builder((9, 23, 5))
+    builder.conv(8, padding="same", activation="relu")
+    builder.conv(7, padding="valid", activation="relu6")
+    builder.add("Reshape", target_shape=(-1, 7))
+    builder.conv(6, padding="same")
+    graph, x = quantized(builder, "int8")
+    measured = measure(graph, x, tmp_path, forced(graph, winograd, variant), board)
+    assert {step.kernel for step in measured.program.steps} >= {winograd.NAME}
+    assert differing(measured, graph, x) == 0
+
+
+SHAPES = (  # input, filters, padding
+    ((128, 16), 16, "same"),
+    ((61, 24), 7, "valid"),
+    ((37, 5), 9, "same"),
+    ((40, 80), 12, "same"),
+    ((16, 16, 32), 8, "same"),
+    ((13, 9, 12), 6, "same"),
+    ((25, 12, 3), 8, "valid"),
+)
+
+
+def side_by_side(data_type: str) -> tuple[Graph, Array]:
+    """A convolution of each of SHAPES with an input of its own: one build and one run for all."""
+    builder = Builder(SHAPES[0][0])
+    outputs = []
+    for index, (shape, filters, padding) in enumerate(SHAPES):
+        if index:
+            builder.layers.append(Input(name=f"input{index}", inputs=(), shape=shape))
+        made = builder.conv(filters, 3, builder.last.name, padding=padding, activation="relu")
+        outputs.append(Output(f"output{index}", made))
+    graph = Graph(tuple(builder.layers), "model", outputs=tuple(outputs))
+    x = {one.name: builder.random.normal(size=(2, *one.shape)).astype(np.float32) for one in graph.inputs}
+    samples = records_of(x)
+    return quantize(optimize(graph), samples, data_type), samples[:1]
+
+
+@pytest.mark.parametrize(
+    ("board", "wait_states", "variant"),
+    [("nucleo_l452re_p", 2, DEFAULT), ("nucleo_l452re_p", 2, Variant(2, True)), ("sparkfun_edge", 0, DEFAULT)],
+)
+def test_what_it_costs(board: str, wait_states: int, variant: Variant, tmp_path: Path) -> None:
+    graph, x = side_by_side("int8")
+    measured = measure(graph, x, tmp_path, forced(graph, winograd, variant), board)
+    for step in measured.program.steps:
+        layer = graph[step.name]
+        estimate = winograd.cost(layer, graph.inputs_of(layer), variant, wait_states)
+        assert estimate == pytest.approx(measured.cycles[step.name], rel=0.05 if wait_states else 0.15), step.name
