@@ -19,8 +19,9 @@ typedef struct {
     int rows;         /* of outputs in a block; 0: blocks are four tiles in a row */
     int cells;        /* tiles of V in a block */
     int stripe;       /* blocks that are transformed at a time */
-    int words;        /* that a sum is over: two numbers each */
     int end_bytes;    /* each point of U ends at a multiple of it */
+    int apart;        /* bytes from point to point of U */
+    int offset;       /* of U from a multiple of end_bytes */
     int shift;        /* for a tile that has to be told */
     void (*transform)(const void *, int16_t *, int);
     void (*weights)(const void *, int16_t *);
@@ -128,8 +129,8 @@ NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, voi
     const int columns = (p.output_width + 3) / 4, filters = p.output_channels;
     const int all = p.rows ? columns * ((p.output_height + p.rows - 1) / p.rows) : (p.output_width + 15) / 16;
     const int taps = p.window_height * 3 * p.channels;
-    int16_t *const points = (int16_t *)NN_ALIGN_UP(scratch, p.end_bytes), *const u = points + p.end_bytes / 2 - 4 * p.words;
-    int16_t *const v = points + 6 * p.end_bytes / 2;
+    uint8_t *const points = (uint8_t *)NN_ALIGN_UP((uint8_t *)scratch, p.end_bytes) + p.offset;
+    int16_t *const u = (int16_t *)points, *const v = (int16_t *)(points + 6 * p.apart);
     number_t *const edge = (number_t *)(v + p.stripe * 6 * p.cells * p.channels);
     for (int first = 0; first < all; first += p.stripe) {
         const int blocks = first + p.stripe < all ? p.stripe : all - first;

@@ -7,7 +7,7 @@
 
 typedef struct {
     int words;              /* that a sum is over */
-    int end;                /* weights: numbers from the end of a point to that of the next */
+    int apart;              /* weights: numbers from point to point */
     int tile, point, group; /* input: numbers from tile to tile, point to point, four tiles to four tiles */
     int filters;            /* of the layer: as many outputs a position */
     int output_tile, output_group;
@@ -34,7 +34,7 @@ NN_KERNEL void NN_NAME(winograd_tile)(const int16_t *input, const int16_t *weigh
             int32_t outputs[4];
             for (int point = 0; point < 6; point++) {
                 const int16_t *const v = input + tile / 4 * p.group + tile % 4 * p.tile + point * p.point;
-                const int16_t *const u = weights + point * p.end + 2 * filter;
+                const int16_t *const u = weights + point * p.apart + 2 * filter;
                 m[point] = 0;
                 for (int word = 0; word < p.words; word++) {
                     m[point] = (uint32_t)nn_dual(nn_word(v + 2 * word), nn_word(u + 4 * word), (int32_t)m[point]);

@@ -12,9 +12,8 @@ from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.finish import MOST_SHIFT, finish_of
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
-from mcusim.kernels.tile import end_bytes
 from mcusim.kernels.winograd_points import BIAS_FACTOR, EIGHT_BITS, OUTPUTS_OF_A_TILE, POINTS, WINDOW, why_not
-from mcusim.kernels.winograd_tile import TILES, Layout, can_end, winograd_tile
+from mcusim.kernels.winograd_tile import TILES, Layout, winograd_tile
 from mcusim.kernels.winograd_transforms import input_transform, weight_transform
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -92,7 +91,8 @@ def _why_too_large(layer: Convolution, shift: int, output_bytes: int) -> str | N
         return "its channels or filters lie too far apart"
     if shift + EIGHT_BITS > MOST_SHIFT:
         return "its outputs are shifted too far"
-    return None if can_end(_layout(layer, _plan(layer, DEFAULT), output_bytes)) else "no address ends its sums"
+    mask = _layout(layer, _plan(layer, DEFAULT), output_bytes).mask
+    return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
@@ -145,17 +145,15 @@ def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
 def _cycles_of_u(layer: Convolution, plan: Plan, wait_states: int) -> float:
     """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
     size, rows = layer.kernel.dtype.itemsize, int(layer.kernel.shape[1])
-    end = end_bytes(plan.words)
-    far = 12 if 2 * end > LONGEST_OFFSET else 5 if POINTS * end > LONGEST_OFFSET else 0
+    apart = _layout(layer, plan, 1).apart
+    far = 12 if 2 * apart > LONGEST_OFFSET else 5 if POINTS * apart > LONGEST_OFFSET else 0
     per_word = (43 if size == 1 else 25) + far + 2.5 * wait_states
     return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
 
 
 def _cycles_of_m(layer: Convolution, plan: Plan, compact: bool) -> int:
     """Of 2 filters x 4 tiles: 16 cycles for 8 SMLAD."""
-    layout = _layout(layer, plan, 1)
-    point = 16 if layout.at_once else 24 + 3 * (plan.words // layout.steps)
-    return POINTS * (16 * plan.words + point) + (350 if compact else 295)
+    return POINTS * _layout(layer, plan, 1).point_cycles + (350 if compact else 295)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -163,16 +161,18 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     finish, numbers = finish_of(layer), inputs[0].numbers
     assert finish is not None and numbers is not None
     plan, size = _plan(layer, variant), layer.kernel.dtype.itemsize
-    tile = winograd_tile(_layout(layer, plan, finish.store_bytes), finish, compact=variant.compact)
+    layout = _layout(layer, plan, finish.store_bytes)
+    tile = winograd_tile(layout, finish, compact=variant.compact)
     _, width, channels = plane(layer.input_shape)
     unsigned, beside = size == 1 and numbers.minimum == 0, width * channels if plan.rows else 4 * channels
     transform = input_transform(plan.channels, size, unsigned, beside * size, plan.point_bytes)
-    weights = weight_transform(plan.channels, size, layer.kernel.shape[1], end_bytes(plan.words))
+    weights = weight_transform(plan.channels, size, layer.kernel.shape[1], layout.apart)
     fields: dict[str, Any] = window_fields(
         layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding
     )
     fields |= {"channels": plan.channels, "output_bytes": finish.store_bytes, "rows": plan.rows, "cells": plan.cells}
-    fields |= {"stripe": plan.stripe, "words": plan.words, "end_bytes": end_bytes(plan.words), "shift": finish.shift}
+    fields |= {"stripe": plan.stripe, "shift": finish.shift}
+    fields |= {"end_bytes": layout.end_bytes, "apart": layout.apart, "offset": layout.offset}
     fields |= {"transform": transform.name, "weights": weights.name, "tile": tile.name}
     call = KernelCall("convolution_winograd", ("input", "output", "scratch", "kernel", "bias"), fields)
     constants = (
@@ -180,13 +180,13 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         Constant("bias", "int32_t", _bias(layer)),
     )
     return LayerCode(
-        (call,), constants, _scratch(plan, size), routines=(tile, transform, weights), code_bytes=CODE_BYTES
+        (call,), constants, _scratch(plan, layout, size), routines=(tile, transform, weights), code_bytes=CODE_BYTES
     )
 
 
-def _scratch(plan: Plan, size: int) -> int:
+def _scratch(plan: Plan, layout: Layout, size: int) -> int:
     """U with what aligns it, V of a stripe, and a tile at an edge."""
-    u = (POINTS + 1) * end_bytes(plan.words)
+    u = layout.end_bytes + layout.offset + POINTS * layout.apart
     return u + plan.stripe * plan.block_bytes + POINTS * plan.channels * size
 
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
-from mcusim.kernels.tile import SUMS, end_bytes, unrolled
 from mcusim.kernels.winograd_points import EIGHT_BITS, OUTPUTS_OF_A_TILE, POINTS, THIRD
 from mcusim.kernels.winograd_transforms import RESTORED, SAVED, step
 from mcusim.program import KernelCall, Routine
 
 TILES = 4
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int groups, int shift"
-MOST_STEPS = 10  # of the unrolled loop
-MOST_WORDS_AT_ONCE = 10  # that need no loop
+# In code, before the loop and in it: what the L452's instruction cache holds together with the tile's end, or, where
+# that runs seldom, alone.
+MOST_STEPS, MOST_STEPS_OF_MANY, MANY_WORDS = 11, 14, 80
+SUMS = tuple(f"sum{filter_}{tile}" for filter_ in range(2) for tile in range(TILES))
 POINT_BYTES = 4 + 4 * len(SUMS)  # on the stack, of a point: its sums, and above them how many points were left
 FRAME = 20
 M_BYTES = 4 + POINTS * POINT_BYTES
@@ -37,12 +38,47 @@ class Layout:
     output_group: int
 
     @property
-    def at_once(self) -> bool:
-        return self.words <= MOST_WORDS_AT_ONCE
+    def plan(self) -> tuple[int, int, int]:
+        """Words before the loop, words in a turn of it, turns. Sums begin in the first; else they need zeros."""
+        most = MOST_STEPS if self.words < MANY_WORDS else MOST_STEPS_OF_MANY
+        if self.words <= most:
+            return self.words, 0, 0
+        plans = [
+            (3 * ((self.words - first) // steps) + (0 if first else len(SUMS)), first + steps, first, steps)
+            for first in range(most)
+            for steps in range(1, most + 1 - first)
+            if (self.words - first) % steps == 0
+        ]
+        *_, first, steps = min(plans)
+        return first, steps, (self.words - first) // steps
 
     @property
-    def steps(self) -> int:
-        return self.words if self.at_once else unrolled(self.words, MOST_STEPS)
+    def mask(self) -> int:
+        """Bits of the address of the weights that are 0 at the end of a point, and after no other turn of its loop."""
+        _, steps, turns = self.plan
+        step = 8 * steps
+        return (1 << (turns - 1).bit_length()) - 1 << (step & -step).bit_length() - 1 if turns > 1 else 0
+
+    @property
+    def end_bytes(self) -> int:
+        """Each point of the weights ends at a multiple of it."""
+        return max(8, 1 << self.mask.bit_length())
+
+    @property
+    def offset(self) -> int:
+        """Of the weights' begin from such a multiple."""
+        return -8 * self.words % self.end_bytes
+
+    @property
+    def apart(self) -> int:
+        """Bytes from point to point of the weights."""
+        return -(-8 * self.words // self.end_bytes) * self.end_bytes
+
+    @property
+    def point_cycles(self) -> int:
+        """Of eight sums, and what brings them to memory."""
+        first, _, turns = self.plan
+        return 16 * self.words + 16 + 3 * turns + (0 if first else len(SUMS))
 
     @property
     def key(self) -> str:
@@ -84,7 +120,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     a("pop", several(RESTORED))
     fields = {
         "words": layout.words,
-        "end": end_bytes(layout.words) // 2,
+        "apart": layout.apart // 2,
         "tile": layout.tile // 2,
         "point": layout.point // 2,
         "group": layout.group // 2,
@@ -109,35 +145,33 @@ def _registers(a: Assembly) -> None:
 
 
 def _points(a: Assembly, layout: Layout) -> None:
-    with a.loop("point", "A point: eight sums from nothing") as point:
-        if not layout.at_once:
+    first, steps, turns = layout.plan
+    with a.loop("point", "A point: eight sums") as point:
+        if not first:
             for name in SUMS:
                 a("mov", name, imm(0))
-        _products(a, layout)
+        for index in range(first):
+            _step(a, layout, index, first, "smlad" if index else "smuad")
+        if turns:
+            with a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
+                for index in range(steps):
+                    _step(a, layout, index, steps, "smlad")
+                if turns > 1:
+                    a("tst", "weights", imm(layout.mask))
+                    a("bne", again)
         a.block("Its sums go onto the stack, above the count of what is left")
         a("ldr", "weight0", "[sp]")
         add_constant(a, "input", layout.point - 4 * layout.words, "r2")
-        add_constant(a, "weights", end_bytes(layout.words) - 8 * layout.words, "r2")
+        step(a, "weights", layout.apart - 8 * layout.words)
         a("subs", "weight0", "weight0", imm(1))
         a("push", several(["weight0", *SUMS]))
         a("bne", point)
 
 
-def _products(a: Assembly, layout: Layout) -> None:
-    """All sums over the words; `input` and `weights` move behind them."""
-    steps = layout.steps
-    with a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
-        for index in range(steps):
-            _step(a, layout, index, steps)
-        if steps < layout.words:
-            a("tst", "weights", imm(_mask(layout)))
-            a("bne", again)
-
-
-def _step(a: Assembly, layout: Layout, index: int, steps: int) -> None:
-    multiply = "smuad" if layout.at_once and index == 0 else "smlad"
+def _step(a: Assembly, layout: Layout, index: int, steps: int, multiply: str) -> None:
+    """The pointers move with the first loads, by all the steps of this run."""
     x, w = 4 * (index - steps), 8 * (index - steps)
-    if index == 0:  # the pointers move with the last load of each kind
+    if index == 0:
         a("ldr", "weight1", at("weights", 4))
         a("ldr", "weight0", "[weights]", imm(8 * steps))
         a("ldr", "x1", at("input", layout.tile))
@@ -154,18 +188,6 @@ def _step(a: Assembly, layout: Layout, index: int, steps: int) -> None:
         for filter_ in range(2):
             name = SUMS[TILES * filter_ + tile]
             a(multiply, name, f"weight{filter_}", f"x{tile % 2}", *([name] if multiply == "smlad" else []))
-
-
-def _mask(layout: Layout) -> int:
-    """Bits of the address of the weights that are 0 at the end of a point alone."""
-    least = 8 * layout.steps
-    return (end_bytes(layout.words) - 1) & ~((least & -least) - 1)
-
-
-def can_end(layout: Layout) -> bool:
-    """Has Thumb an immediate for the mask?"""
-    mask = _mask(layout)
-    return layout.at_once or mask == 0 or mask // (mask & -mask) < 256
 
 
 def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> None:
@@ -223,7 +245,7 @@ def _head(name: str, layout: Layout) -> list[str]:
         "",
         f"input    V of the point 0 of the first tile; tiles lie {layout.tile} bytes apart, points {layout.point},",
         f"         groups of four tiles {layout.group}",
-        f"weights  U: [6 points][{count} words][2 filters] pairs; points end at multiples of {end_bytes(count)} bytes",
+        f"weights  U: [6 points][{count} words][2 filters] pairs; points lie {layout.apart} bytes apart",
         f"output   of the first filter; outputs lie {layout.output} bytes apart, tiles {layout.output_tile},",
         f"         groups {layout.output_group}",
         "bias     of the two filters, times -6: added to the sum of the point 1, of which every output has a part",
