@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, patches, plain, pointwise, tiles, winograd
+from mcusim.kernels import depthwise, direct, patches, plain, pointwise, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -12,4 +12,5 @@ KERNELS: tuple[Kernel, ...] = (
     tiles,
     depthwise,
     winograd,
+    direct,
 )

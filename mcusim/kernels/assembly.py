@@ -97,11 +97,12 @@ class Assembly:
         """What the next instructions are for."""
         self._body += ["", f"    /* {comment} */"]
 
-    def __call__(self, mnemonic: str, *operands: object) -> None:
+    def __call__(self, mnemonic: str, *operands: object, comment: str = "") -> None:
         """One instruction. Shifts of the last operand are a string: `"asr #3"`."""
         base = mnemonic.partition(".")[0]
         wide = f"{mnemonic}.w" if mnemonic in _NARROW else mnemonic
-        self._body.append(f"    {wide:<8} {', '.join(map(str, operands))}".rstrip())
+        line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
+        self._body.append(f"{line:<44}/* {comment} */" if comment else line)
         self._bytes += HALFWORD_BYTES if base.startswith("it") else WORD_BYTES
         self._cycles += _price(base, operands, self._last)
         self._last = base

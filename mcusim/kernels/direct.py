@@ -1,0 +1,162 @@
+"""Direct convolution: windows are read where they lie, and each number that was loaded serves several taps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import reading
+from mcusim.kernels.direct_cost import cheapest, cycles
+from mcusim.kernels.direct_plan import Geometry, Plan, Region
+from mcusim.kernels.direct_tile import tile_routine
+from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.finish import finish_of
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.planes import NO_DILATION, plane
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
+
+NAME = "direct"
+SUMMARY = (
+    "convolutions in int8 and int16, windows up to 7 wide: every column is loaded once for several taps (Cortex-M4)"
+)
+ANY_STORAGE = True
+MOST_TAPS, MOST_STRIDE = 7, 2
+CODE_BYTES = 700  # of the C around the tiles, about
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    if why := why_no_dsp(core):
+        return why
+    if not isinstance(layer, Convolution):
+        return "it is for convolutions"
+    if finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
+        return "it is for integers with sums of 32 bits"
+    if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:
+        return f"it is for windows up to {MOST_TAPS} wide, without gaps, and strides up to {MOST_STRIDE}"
+    geometry = _geometry(layer)
+    if any(first >= end for first, end in map(geometry.window_rows, range(geometry.rows))):
+        return "a window lies in the padding alone"
+    if cheapest(geometry) is None:
+        return "its columns or weights lie too far apart"
+    return None
+
+
+def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
+    assert isinstance(layer, Convolution)
+    geometry, tiles = _geometry(layer), _plan(layer, DEFAULT).tiling
+    length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
+    counts = (DEFAULT,) if geometry.in_place else stripes(length, unit)
+    return tuple(variant._replace(compact=compact) for variant in counts for compact in (False, True))
+
+
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    assert isinstance(layer, Convolution)
+    return cycles(_plan(layer, variant), wait_states)
+
+
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    assert isinstance(layer, Convolution)
+    finish = finish_of(layer)
+    assert finish is not None and layer.kernel_numbers is not None
+    plan = _plan(layer, variant)
+    tile, small = plan.tiling.tile, plan.tiling.small
+    bytes_ = layer.kernel_numbers.dtype.itemsize
+    routines = [tile_routine(each, finish, compact=variant.compact) for each in (tile, small) if each]
+    make = expand_bytes() if bytes_ == 1 else copy_words()
+    expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if bytes_ == 1 else make
+    kernel = _kernel(layer, plan)
+    odd = bytes_ == 1 and tile.row_of_weights // 4 * _merged(plan) % 2
+    weights_bytes = (plan.geometry.window[0] - 1) * tile.weights_pitch + tile.row_of_weights + (4 if odd else 0)
+    fields: dict[str, Any] = {"input_width": plan.geometry.width, "input_channels": plan.geometry.all_channels}
+    fields |= {"output_channels": layer.shape[-1], "groups": layer.groups, "together": tile.window.filters}
+    fields |= {"column_bytes": plan.geometry.column_bytes, **reading(inputs[0]), "output_bytes": finish.store_bytes}
+    fields |= {"parts": len(plan.parts), "pieces": kernel.shape[2], "piece_words": kernel.shape[3] * bytes_ // 4}
+    fields |= {"piece_pitch": tile.weights_pitch, "piece_numbers": kernel.shape[3], "moved_bytes": tile.moved}
+    fields |= {"end_bytes": tile.end_bytes, "weights_bytes": weights_bytes, "expand": expand.name, "make": make.name}
+    fields |= {"tile": routines[0].name, "small_tile": routines[-1].name}
+    arrays = {
+        "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],
+        "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 7)],
+        "blocks": [(*block, finish.shift) for _, blocks in plan.parts for block in blocks],
+    }
+    constants = (
+        Constant("kernel", "number_t", kernel, layer.kernel_numbers),
+        Constant("bias", "int32_t", layer.bias),
+        *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
+    )
+    arguments = ("input", "output", "scratch", "kernel", "bias", *arrays)
+    call = KernelCall("convolution_direct", arguments, fields)
+    scratch = tile.end_bytes - 4 + weights_bytes + plan.columns_bytes
+    used = tuple({routine.name: routine for routine in (*routines, make, expand)}.values())
+    return LayerCode((call,), constants, scratch, routines=used, code_bytes=CODE_BYTES)
+
+
+def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
+    finish = finish_of(layer)
+    assert finish is not None
+    height, width, all_channels = plane(layer.input_shape)
+    rows, columns, outputs = plane(layer.shape)
+    limited = finish.ceiling is not None
+    bytes_, channels = layer.kernel.dtype.itemsize, all_channels // layer.groups
+    return Geometry(
+        height,
+        width,
+        all_channels,
+        len(_lanes(channels, bytes_)),
+        rows,
+        columns,
+        outputs,
+        outputs // layer.groups,
+        (layer.kernel.shape[1], layer.kernel.shape[2]),
+        layer.strides,
+        layer.padding[0][0],
+        layer.padding[1][0],
+        bytes_ == 2 and channels % 2 == 0 and all_channels % 2 == 0,
+        bytes_,
+        finish.store_bytes,
+        layer.groups,
+        (3 + (3 if limited else 0) + compact, (1 if limited else 0) + 2 * compact),
+    )
+
+
+def _plan(layer: Convolution, variant: Variant) -> Plan:
+    plan = cheapest(_geometry(layer, compact=variant.compact), variant.stripes, single=variant.compact)
+    assert plan is not None
+    return plan
+
+
+def _lanes(channels: int, bytes_: int) -> Array:
+    """(words, 2): which channels share a word; `channels` itself is a zero. Of bytes by fours 0 and 2, 1 and 3 do."""
+    fours = channels // 4 * 4 if bytes_ == 1 else 0
+    first = np.arange(fours).reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
+    rest = np.arange(fours, channels + channels % 2).reshape(-1, 2)
+    return np.concatenate([first, rest])
+
+
+def _merged(plan: Plan) -> int:
+    """Rows of the window whose weights lie side by side in scratch, so that they are made ready at once."""
+    tile = plan.tiling.tile
+    return plan.geometry.window[0] if tile.weights_pitch == tile.row_of_weights else 1
+
+
+def _kernel(layer: Convolution, plan: Plan) -> Array:
+    """(groups, turns of filters, pieces, numbers): as `make` wants them."""
+    rows, taps, channels = layer.kernel.shape[1:]
+    filters, together = layer.shape[-1] // layer.groups, plan.tiling.tile.window.filters
+    bytes_ = layer.kernel.dtype.itemsize
+    own = layer.kernel.reshape(layer.groups, filters, rows, taps, channels)
+    lanes = np.pad(own, ((0, 0),) * 4 + ((0, 1),))[..., _lanes(channels, bytes_)]
+    chosen = [
+        min(first, filters - together) + index for first in range(0, filters, together) for index in range(together)
+    ]
+    sets = lanes[:, chosen].reshape(layer.groups, -1, together, *lanes.shape[2:]).swapaxes(2, 3)
+    pieces = sets.reshape(*sets.shape[:2], rows // _merged(plan), -1, 2)
+    if bytes_ == 1:  # two words come from four bytes: numbers 0 and 2, then 1 and 3
+        pieces = np.pad(pieces, ((0, 0),) * 3 + ((0, pieces.shape[3] % 2), (0, 0)))
+        pieces = pieces.reshape(*pieces.shape[:3], -1, 2, 2).swapaxes(4, 5)
+    return np.ascontiguousarray(pieces.reshape(*sets.shape[:2], rows // _merged(plan), -1))

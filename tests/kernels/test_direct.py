@@ -1,0 +1,190 @@
+"""Direct convolution against Graph.run: shapes on the host under the sanitizers, both boards, what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcusim.graph import Graph, Output, Shape
+from mcusim.kernels import direct
+from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.tap_reuse import Window, schedule
+from mcusim.line.lower import program_of, running_layers
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+from tests.graphs import Builder
+from tests.kernels.measured import CORE, differing, forced, measure
+
+BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
+
+
+def convolve(builder: Builder, filters: int, window: Shape, *inputs: str, groups: int = 1, **config: Any) -> str:
+    """Like Builder.conv, with a window of any shape."""
+    channels = (builder.layer(inputs[0]) if inputs else builder.last).shape[-1] // groups
+    fan_in = int(np.prod(window)) * channels
+    arrays = (builder.weights(*window, channels, filters, fan_in=fan_in), builder.bias(filters))
+    return builder.add(f"Conv{len(window)}D", *inputs, arrays=arrays, groups=groups, **config)
+
+
+def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
+    """And two samples, of which one saturates."""
+    graph = quantize(optimize(builder.graph()), builder.samples(8), data_type)
+    samples = builder.samples(2)
+    samples[-1] *= 1000
+    return graph, samples
+
+
+def side_by_side(shape: Shape, convolutions: list[dict[str, Any]], data_type: str) -> tuple[Graph, Array]:
+    """Layers that read the same input, all of them outputs: one build and one run for many."""
+    builder = Builder(shape)
+    names = [convolve(builder, c.pop("filters"), c.pop("window"), "input", **c) for c in convolutions]
+    graph = Graph(tuple(builder.layers), "side_by_side", tuple(Output(name, name) for name in names))
+    return quantize(optimize(graph), builder.samples(8), data_type), builder.samples(2) * 2
+
+
+def test_a_schedule_makes_each_product_once() -> None:
+    """From registers that hold what it says, whatever order is the cheapest."""
+    for window in (Window(f, p, k, s) for f, p in ((1, 8), (2, 3), (1, 5)) for k in range(1, 8) for s in (1, 2)):
+        held: dict[int, object] = {}
+        made = []
+        for burst in schedule(window):
+            held.update(zip(burst.registers, burst.loads, strict=True))
+            for product, weight, column in burst.products:
+                assert (held[weight], held[column]) == (product.weight, product.column)
+                assert product.column.place == window.stride * product.position + product.weight.place
+                made.append((product.filter_, product.position, product.weight.place))
+        assert len(set(made)) == len(made) == window.sums * window.taps
+        assert max(held) < window.operands
+
+
+def test_columns_are_reused() -> None:
+    """Cycles for a product of the shapes that matter: the fewest that anybody found."""
+    best = {(3, 1): 32 / 36, (5, 1): 51 / 60, (7, 1): 58 / 70, (3, 2): 34 / 36}
+    for (taps, stride), bound in best.items():
+        sizes = [(filters, positions) for filters in (1, 2) for positions in range(1, 8 // filters + 1)]
+        found = min(Window(f, p, taps, stride).cycles / (2 * f * p * taps) for f, p in sizes)
+        assert found <= bound
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
+    """One or two layers, so that the second reads what the first wrote: with a sign or without."""
+    channels, rank = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 9])), draw(st.integers(1, 2))
+    sides = [draw(st.integers(5, 33 if rank == 1 else 15)) for _ in range(rank)]
+    builder = Builder((*sides, channels), draw(st.integers(0, 2**16)), spread=draw(st.sampled_from([1.0, 1.0, 30.0])))
+    for _ in range(draw(st.integers(1, 2))):
+        sides = list(builder.last.shape[:-1])
+        window = tuple(draw(st.integers(1, min(7, side))) for side in sides)
+        if draw(st.booleans()):
+            ends = [draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))) for n in window]
+            builder.add(f"ZeroPadding{rank}D", padding=ends[0] if rank == 1 else tuple(ends))
+        groups = draw(st.sampled_from([g for g in (1, 1, 2, 3) if builder.last.shape[-1] % g == 0]))
+        convolve(
+            builder,
+            groups * draw(st.integers(1, 4)),
+            window,
+            groups=groups,
+            strides=tuple(draw(st.integers(1, 2)) for _ in sides),
+            padding=draw(st.sampled_from(["same", "valid"])),
+            activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
+        )
+    variant = Variant(draw(st.sampled_from([1, 1, 2, 3, 5])), draw(st.booleans()))
+    return builder, draw(st.sampled_from(["int8", "int8", "int16", "int12"])), variant
+
+
+@settings(max_examples=8, deadline=None)
+@given(cases())
+def test_on_the_host(case: tuple[Builder, str, Variant]) -> None:
+    builder, data_type, variant = case
+    graph, x = quantized(builder, data_type)
+    chosen = forced(graph, direct, variant)
+    assert np.array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
+
+
+def shapes_1d() -> list[dict[str, Any]]:
+    return [
+        {"filters": 4, "window": (3,), "padding": "same", "activation": "relu"},
+        {"filters": 1, "window": (3,), "padding": "same"},
+        {"filters": 5, "window": (3,), "padding": "same", "strides": 2, "activation": "relu6"},
+        {"filters": 3, "window": (5,), "padding": "same"},
+        {"filters": 2, "window": (7,), "padding": "same", "activation": "relu"},
+        {"filters": 3, "window": (4,), "padding": "same", "strides": 2},
+        {"filters": 4, "window": (2,)},
+        {"filters": 6, "window": (3,), "padding": "same", "groups": 2},
+    ]
+
+
+def shapes_2d() -> list[dict[str, Any]]:
+    return [
+        {"filters": 4, "window": (3, 3), "padding": "same", "activation": "relu"},
+        {"filters": 3, "window": (3, 3), "padding": "same", "strides": 2},
+        {"filters": 2, "window": (5, 4), "padding": "same", "strides": (2, 1), "activation": "relu6"},
+        {"filters": 2, "window": (7, 1), "padding": "same", "strides": (1, 2)},
+        {"filters": 1, "window": (2, 7)},
+        {"filters": 4, "window": (3, 3), "padding": "same", "groups": 2},
+    ]
+
+
+@pytest.mark.parametrize("data_type", ["int8", "int16"])
+@pytest.mark.parametrize(
+    ("shape", "convolutions", "variant"),
+    [
+        ((31, 20), shapes_1d(), DEFAULT),
+        ((26, 6), shapes_1d(), Variant(3, True)),
+        ((9, 13, 2), shapes_2d(), Variant(2)),
+        ((11, 10, 12), shapes_2d(), Variant(1, True)),
+    ],
+)
+@pytest.mark.parametrize("board", BOARDS)
+def test_on_boards(
+    board: str, shape: Shape, convolutions: list[dict[str, Any]], variant: Variant, data_type: str, tmp_path: Path
+) -> None:
+    graph, x = side_by_side(shape, [dict(each) for each in convolutions], data_type)
+    chosen = forced(graph, direct, variant)
+    assert {kernel.NAME for kernel, _ in chosen.values()} == {"direct"}
+    measured = measure(graph, x, tmp_path, chosen, board)
+    assert differing(measured, graph, x) == 0
+    if board == BOARDS[0]:
+        for layer in running_layers(graph):
+            estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
+            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.12), layer.name
+
+
+@pytest.mark.parametrize("data_type", ["int8", "int16"])
+def test_it_is_as_fast_as_it_says(data_type: str, tmp_path: Path) -> None:
+    """At most 0.96 cycles a product, with all that goes with it, where a layer is long enough."""
+    builder = Builder((128, 80))
+    builder.conv(80, 3, padding="same", activation="relu")
+    graph, x = quantized(builder, data_type)
+    measured = measure(graph, x, tmp_path, forced(graph, direct))
+    (layer,) = running_layers(graph)
+    assert differing(measured, graph, x) == 0
+    assert measured.cycles[layer.name] / layer.macs < 0.96
+    assert direct.cost(layer, graph.inputs_of(layer), DEFAULT, 2) == pytest.approx(
+        measured.cycles[layer.name], rel=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "config", "data_type", "why"),
+    [
+        ((40, 4), {"window": (9,)}, "int8", "up to 7 wide"),
+        ((40, 4), {"window": (3,), "strides": 3}, "int8", "strides up to 2"),
+        ((40, 4), {"window": (3,), "dilation_rate": 2}, "int8", "without gaps"),
+        ((10, 4000), {"window": (3,)}, "int8", "too far apart"),
+    ],
+)
+def test_what_it_cannot_run_says_why(shape: Shape, config: dict[str, Any], data_type: str, why: str) -> None:
+    builder = Builder(shape)
+    convolve(builder, 2, **config)
+    graph, _ = quantized(builder, data_type)
+    (layer,) = running_layers(graph)
+    assert why in (direct.fits(layer, graph.inputs_of(layer), CORE) or "")
+    assert "cortex-m4" in (direct.fits(layer, graph.inputs_of(layer), None) or "")
