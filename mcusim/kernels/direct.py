@@ -68,7 +68,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     bytes_ = layer.kernel_numbers.dtype.itemsize
     routines = [tile_routine(each, finish, compact=variant.compact) for each in (tile, small) if each]
     make = expand_bytes() if bytes_ == 1 else copy_words()
-    expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if bytes_ == 1 else make
+    expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
     odd = bytes_ == 1 and tile.row_of_weights // 4 * _merged(plan) % 2
     weights_bytes = (plan.geometry.window[0] - 1) * tile.weights_pitch + tile.row_of_weights + (4 if odd else 0)

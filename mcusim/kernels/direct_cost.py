@@ -73,7 +73,6 @@ def work(plan: Plan) -> Work:
     turns = g.groups * -(-g.filters // tile.window.filters)
     pieces = 1 if tile.weights_pitch == tile.row_of_weights else g.window[0]
     words = g.window[0] * tile.row_of_weights / 4 / (2 if g.number_bytes == 1 else 1)
-    fast = g.number_bytes == 1 and g.groups == 1 and g.all_channels % 4 == 0
     total = dict.fromkeys(Work._fields, 0.0)
     total["layers"] = 1
     for regions, blocks in plan.parts:
@@ -85,7 +84,7 @@ def work(plan: Plan) -> Work:
             total["regions"] += g.groups
             total["copied_rows"] += rows
             total["zeros"] += rows * (region.left + region.right) * g.column_bytes / 4
-            if fast:
+            if g.by_fours:
                 total["fast_words"] += rows * region.columns * g.words / 2
             else:
                 total["columns"] += rows * region.columns

@@ -49,6 +49,11 @@ class Geometry:
     def column_bytes(self) -> int:
         return 2 * self.all_channels if self.in_place else 4 * self.words
 
+    @property
+    def by_fours(self) -> bool:
+        """Does the input become pairs word by word, whole rows at once?"""
+        return self.number_bytes == 1 and self.groups == 1 and self.all_channels % 4 == 0
+
     def window_rows(self, row: int) -> tuple[int, int]:
         """First and end of the window's rows that are inside the plane."""
         above = row * self.strides[0] - self.top
