@@ -154,7 +154,7 @@ def test_on_boards(
     if board == BOARDS[0]:
         for layer in running_layers(graph):
             estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
-            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.06, abs=2000), layer.name
+            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.06, abs=3000), layer.name
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16"])
