@@ -150,33 +150,58 @@ class _Spreading:
             before = a.cycles
             with a.loop("pairs", f"{PAIRS} pairs of columns") as again:
                 base = self.x.moved
-                for pair in range(PAIRS):
-                    self._pair(first + 2 * pair)
+                self._unrolled(PAIRS, first)
                 self.x.move(base + PAIRS * step)
                 a("subs", "r12", "r12", imm(1))
                 a("bne", again)
             a.repeated(before, turns)
             self.x.moved += (turns - 1) * PAIRS * step
         done = turns * PAIRS if turns > 1 else 0
-        for pair in range(done, pairs):
-            self._pair(first + 2 * pair)
+        self._unrolled(pairs - done, first + 2 * done)
 
-    def _pair(self, column: int) -> None:
+    def _unrolled(self, pairs: int, first: int) -> None:
+        """Pairs of columns, two at a time where registers last."""
+        make = self._few_pair if self.few else self._wide_pair if self.wide else self._byte_pairs
+        at_once = 2 if make == self._byte_pairs else 1
+        for pair in range(0, pairs, at_once):
+            column = first + 2 * pair
+            columns = 2 * min(at_once, pairs - pair)
+            start = column * self.shape.position_bytes
+            self.x.reach(start, start + columns * self.shape.position_bytes + 4)
+            self.a.block(f"{columns} columns")
+            make(column, columns)
+
+    def _byte_pairs(self, column: int, columns: int) -> None:
+        """Channels 0 and 1 of two columns come into one word, 2 and 3 into another; SXTB16 takes these apart."""
+        a, names = self.a, ("r3", "r4", "r5", "r6")[:columns]
+        extend = "uxtb16" if self.shape.kind == "unsigned" else "sxtb16"
+        for index, name in enumerate(names):
+            self._load(column + index, (name,))
+        for left, right in zip(names[::2], names[1::2], strict=True):
+            a("pkhbt", "r7", left, right, "lsl #16")
+            a("pkhtb", "r9", right, left, "asr #16")
+            a(extend, "r8", "r7", "ror #8")
+            a(extend, "r7", "r7")
+            a(extend, "r10", "r9", "ror #8")
+            a(extend, "r9", "r9")
+            self._store(("r7", "r8", "r9", "r10"))
+
+    def _wide_pair(self, column: int, columns: int) -> None:
         a = self.a
-        a.block("Two columns")
-        left, right = (("r3", "r4", "r5"), ("r6", "r7", "r8")) if self.few else (("r3", "r4"), ("r5", "r6"))
-        start = column * self.shape.position_bytes
-        self.x.reach(start, start + self.shape.position_bytes + 4)
-        self._load(column, left)
-        self._load(column + 1, right)
-        lefts, rights = self._extend(left), self._extend(right)
-        made = ("r9", "r10", "r11") if self.few else ("r7", "r8", "r9", "r10")
-        for name, one, other in zip(made, lefts, rights, strict=False):
-            if one.endswith("!"):
-                a("pkhtb", name, other.rstrip("!"), one.rstrip("!"), "asr #16")
-            else:
-                a("pkhbt", name, one, other, "lsl #16")
-        self._store(made[: len(lefts)])
+        self._load(column, ("r3", "r4"))
+        self._load(column + 1, ("r5", "r6"))
+        for index, (left, right) in enumerate((("r3", "r5"), ("r4", "r6"))):
+            a("pkhbt", f"r{7 + 2 * index}", left, right, "lsl #16")
+            a("pkhtb", f"r{8 + 2 * index}", right, left, "asr #16")
+        self._store(("r7", "r8", "r9", "r10"))
+
+    def _few_pair(self, column: int, columns: int) -> None:
+        lefts, rights = ("r3", "r4", "r5")[: self.shape.channels], ("r6", "r7", "r8")[: self.shape.channels]
+        self._load(column, lefts)
+        self._load(column + 1, rights)
+        for left, right in zip(lefts, rights, strict=True):
+            self.a("pkhbt", left, left, right, "lsl #16")
+        self._store(lefts)
 
 
 @lru_cache
