@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading, window_fields
 from mcusim.kernels.depthwise_across import COLUMNS, across, resident
 from mcusim.kernels.depthwise_down import COLUMNS as DOWN_COLUMNS
-from mcusim.kernels.depthwise_down import down
+from mcusim.kernels.depthwise_down import down, skips
 from mcusim.kernels.depthwise_down import fits as can_go_down
 from mcusim.kernels.depthwise_frame import CHANNELS_A_CALL, Part
 from mcusim.kernels.depthwise_spread import Spread, spread, zeros
@@ -75,6 +76,9 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     return LayerCode((call,), constants, shape.scratch_bytes, routines=shape.routines, code_bytes=CODE_BYTES)
 
 
+Make = Callable[[Part], tuple[Routine, float]]
+
+
 @dataclass(frozen=True)
 class _Plan:
     """Functions that compute all columns of a row: `tiles` those that come in full tiles, `rest` what is left."""
@@ -124,12 +128,17 @@ class _Shape:
         return min(plans, key=lambda plan: plan.cycles)
 
     def _down(self) -> _Plan:
-        return self._plan(down, DOWN_COLUMNS, in_registers=True)
+        return self._plan(self._make_down, DOWN_COLUMNS, in_registers=True)
+
+    def _make_down(self, part: Part) -> tuple[Routine, float]:
+        cut = replace(part, empty=(self._zeros_above(0), self._zeros_below(0)))
+        above = replace(part, empty=(self._zeros_above(0), 0))
+        return down(next((one for one in (cut, above) if self.stripes == 1 and skips(one)), part))
 
     def _across(self) -> _Plan:
         return self._plan(across, COLUMNS, in_registers=resident(self.window))
 
-    def _plan(self, make: Any, columns: int, *, in_registers: bool) -> _Plan:
+    def _plan(self, make: Make, columns: int, *, in_registers: bool) -> _Plan:
         tiles, rest = divmod(self.width, columns)
         weight_bytes = self.number_bytes if in_registers else 4
         return _Plan(
@@ -218,9 +227,16 @@ class _Shape:
     @property
     def _empty_rows(self) -> int:
         """Rows of the planes of all stripes that lie outside of the input."""
-        rows, found = self.window.rows(self.rows), 0
-        for stripe in range(self.stripes):
-            first = min(stripe * self.rows, self.height - self.rows)
-            top = first * self.window.stride_height - self.layer.padding[0][0]
-            found += rows - max(0, min(top + rows, self.input_height) - max(top, 0))
-        return found
+        return sum(self._zeros_above(stripe) + self._zeros_below(stripe) for stripe in range(self.stripes))
+
+    def _zeros_above(self, stripe: int) -> int:
+        return min(max(0, -self._top(stripe)), self.window.rows(self.rows))
+
+    def _zeros_below(self, stripe: int) -> int:
+        rows = self.window.rows(self.rows)
+        return min(max(0, self._top(stripe) + rows - self.input_height), rows - self._zeros_above(stripe))
+
+    def _top(self, stripe: int) -> int:
+        """The row of the input that is the first one of the planes."""
+        first = min(stripe * self.rows, self.height - self.rows)
+        return first * self.window.stride_height - self.layer.padding[0][0]

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from mcusim.kernels.assembly import at
 from mcusim.kernels.depthwise_frame import BIAS, LOOP_BYTES, OUTPUT, TILES, Frame, Part, Pointer, Walk, X, unrolled
-from mcusim.kernels.depthwise_window import WORD_BYTES, Window
+from mcusim.kernels.depthwise_window import WORD_BYTES, Product, Window
 from mcusim.program import Routine
 
 COLUMNS = 2  # side by side
@@ -30,6 +30,22 @@ def words(window: Window, columns: int) -> int:
 def fits(window: Window) -> bool:
     needed = window.words + rolling(window) * COLUMNS + words(window, COLUMNS) + 2
     return needed <= REGISTERS
+
+
+def skips(part: Part) -> bool:
+    """Can it leave out the rows of zeros? Where rows are a loop, those above alone, if all are before it."""
+    w, (top, bottom) = part.window, part.empty
+    whole = w.rows(part.rows) - bottom
+    seen = all(max(r * w.stride_height, top) < min(r * w.stride_height + w.height, whole) for r in range(part.rows))
+    straight = part.rows <= LOOP_BYTES // bytes_of_a_row(part)
+    return seen and (straight or (bottom == 0 and top < max(1, w.height - w.stride_height)))
+
+
+def bytes_of_a_row(part: Part) -> int:
+    """Of code."""
+    w = part.window
+    row = len(w.products(part.columns)) * w.height + words(w, part.columns) * w.stride_height + part.columns * 2 + 2
+    return 4 * row
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +120,7 @@ class _Down(Frame):
             Walk(x, w.stride_height * part.pitch, w.height * part.pitch),
             Walk(output, part.row_bytes, part.columns * part.position_bytes),
         )
-        most = LOOP_BYTES // self._bytes_of_a_row
+        most = LOOP_BYTES // bytes_of_a_row(part)
         if part.rows <= most:
             for row in range(w.rows(part.rows)):
                 self._row(row, x, output, range(part.rows))
@@ -113,11 +129,6 @@ class _Down(Frame):
         if not last:
             x.move(part.tile_bytes)
             output.move(part.columns * part.position_bytes)
-
-    @property
-    def _bytes_of_a_row(self) -> int:
-        columns, w = self.part.columns, self.part.window
-        return 4 * (len(w.products(columns)) * w.height + len(self.xs) * w.stride_height + columns * 2 + 2)
 
     def _loop(self, x: Pointer, output: Pointer, walks: tuple[Walk, ...], rows: int) -> None:
         """So many rows of outputs a turn, after the rows of inputs above those that end a row of outputs."""
@@ -136,34 +147,44 @@ class _Down(Frame):
 
     def _row(self, row: int, x: Pointer, output: Pointer, there: range | None, early: int = 0) -> None:
         """Row of inputs: ends, goes on with and begins rows of outputs, all or those that are `there`."""
-        w = self.part.window
+        w, start = self.part.window, row * self.part.pitch
+        sight = self._sight if there is None else self._cut_sight
         first = -(-(row - w.height + 1) // w.stride_height)
-        seen = [r for r in range(first, row // w.stride_height + 1) if there is None or r in there]
+        near = range(first, row // w.stride_height + 1) if there is None else there
+        seen = [r for r in near if row in sight(r)]
         if not seen:
             return
         self.a.block(f"Row {row} of inputs")
-        start = row * self.part.pitch
         self._load(start, x, self.xs)
-        taps = {r: row - r * w.stride_height for r in seen}
-        beginning = [r for r in seen if taps[r] == 0]
-        ending = [r for r in seen if taps[r] == w.height - 1]
-        sums = {r: self.sums[(r + early) % self.sets] for r in seen}
+        ending = [r for r in seen if row == sight(r)[-1]]
+        beginning = [r for r in seen if row == sight(r)[0]]
         going_on = [r for r in seen if r not in beginning]
-        hurry = [r for r in going_on if r in ending or self._spoils]
-        for r in hurry:
-            self._products(sums[r], taps[r])
+        sums = {r: self.sums[(r + early) % self.sets] for r in seen}
+        first_ones = [r for r in going_on if r in ending or self._spoils]
+        for r in first_ones:
+            self._products(sums[r], row - r * w.stride_height)
         for r in ending:
             if r in going_on:
                 self._end(sums[r], r, output)
         for r in going_on:
-            if r not in hurry:
-                self._products(sums[r], taps[r])
-        if beginning and self._spoils and w.height > 1 and ending:
-            self._load(start, x, self.xs[-1:])
-        for r in beginning:
-            self._begin(sums[r])
+            if r not in first_ones:
+                self._products(sums[r], row - r * w.stride_height)
+        for index, r in enumerate(beginning):
+            if self._spoils and (index or not set(ending) <= set(beginning)):
+                self._load(start, x, self.xs[-1:])
+            self._begin(sums[r], row - r * w.stride_height)
             if r in ending:
                 self._end(sums[r], r, output)
+
+    def _sight(self, r: int) -> range:
+        """Rows of inputs that a row of outputs sees."""
+        top = r * self.part.window.stride_height
+        return range(top, top + self.part.window.height)
+
+    def _cut_sight(self, r: int) -> range:
+        """Likewise, without those of zeros."""
+        seen, (top, bottom) = self._sight(r), self.part.empty
+        return range(max(seen[0], top), min(seen[-1] + 1, self.part.window.rows(self.part.rows) - bottom))
 
     def _load(self, start: int, x: Pointer, names: list[str]) -> None:
         first = self.xs.index(names[0])
@@ -176,25 +197,24 @@ class _Down(Frame):
         """Is a word of inputs lost where sums end, as a ceiling needs a register and none is left?"""
         return self.part.finish.ceiling is not None and not self.limit
 
-    def _begin(self, sums: list[str]) -> None:
-        """New sums: from the last column on, as the first one's register may hold the bias."""
+    def _begin(self, sums: list[str], k: int) -> None:
+        """New sums: from the last column on, as the first one's register may hold the bias. `k`: row of the window."""
         if not self.bias:
             self.a("ldr", sums[0], at("sp", BIAS))
         for column in reversed(range(len(sums))):
             addend = self.bias or sums[0]
             for product in self.part.window.products(self.part.columns):
                 if product.column == column:
-                    self._product(product.instruction, sums[column], product.weight, product.word, addend)
+                    self._product(product, k, sums[column], addend)
                     addend = sums[column]
 
     def _products(self, sums: list[str], k: int) -> None:
-        w = self.part.window
-        for product in w.products(self.part.columns):
-            name = sums[product.column]
-            self._product(product.instruction, name, k * len(w.pairs) + product.weight, product.word, name)
+        for product in self.part.window.products(self.part.columns):
+            self._product(product, k, sums[product.column], sums[product.column])
 
-    def _product(self, instruction: str, sum_: str, weight: int, word: int, addend: str) -> None:
-        self.a(instruction, sum_, self.weights[weight], self.xs[word], addend)
+    def _product(self, product: Product, k: int, sum_: str, addend: str) -> None:
+        weight = self.weights[k * len(self.part.window.pairs) + product.weight]
+        self.a(product.instruction, sum_, weight, self.xs[product.word], addend)
 
     def _end(self, sums: list[str], row: int, output: Pointer) -> None:
         part = self.part

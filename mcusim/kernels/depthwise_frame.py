@@ -26,7 +26,8 @@ class Part:
 
     `words`: pairs of columns in a row of the planes. `filters`: of the layer, which lie side by side in its output of
     `width` positions a row. `number_bytes`: of the layer's weights; `weight_bytes`: as many where they come from
-    flash, 4 where they are words made ready in RAM. `multiplier`: filters of an input channel.
+    flash, 4 where they are words made ready in RAM. `multiplier`: filters of an input channel. `empty`: rows of zeros
+    at the top and the bottom of the planes, which need not be read.
     """
 
     window: Window
@@ -40,6 +41,7 @@ class Part:
     number_bytes: int
     multiplier: int
     finish: Finish
+    empty: tuple[int, int] = (0, 0)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -72,7 +74,8 @@ class Part:
         shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
         outputs = f"{self.words}_{self.filters}x{self.width}_m{self.multiplier}"
         numbers = f"w{8 * self.weight_bytes}_n{8 * self.number_bytes}_o{8 * self.finish.store_bytes}"
-        return f"{shape}_{outputs}_{numbers}_{self.finish.key}"
+        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
+        return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}"
 
 
 @dataclass
