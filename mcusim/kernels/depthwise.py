@@ -209,7 +209,7 @@ class _Shape:
         blocks = math.ceil(self.channels / CHANNELS)
         calls = self.channels / CHANNELS_A_CALL * self.multiplier
         rows = self.stripes * self.window.rows(self.rows) - self._empty_rows
-        spreading = blocks * rows * self.spread[1]
+        spreading = blocks * rows * (self.spread[1] + self.used * self._unaligned)
         nothing = self._empty_rows * self.words * zeros(self.number_bytes)[1]
         c = C_CYCLES * blocks + (C_CALL_CYCLES * len(self.plan.parts) * self.channels if self.multiplier > 1 else 0)
         made_ready = self.filters * self.window.stored_words * EXPAND_CYCLES if self.expanded_bytes else 0
@@ -223,6 +223,15 @@ class _Shape:
         times = 1 + (blocks * self.stripes - 1) * lost
         weights = self.stripes * self.filters * self.window.stored_words * 2 * self.number_bytes
         return (0.75 * code * times + weights) / FLASH_LINE_BYTES * wait_states
+
+    @property
+    def _unaligned(self) -> float:
+        """Cycles more, on average, to load 4 channels of a position that begin anywhere."""
+        if self.channels < CHANNELS:
+            return 0
+        if self.number_bytes > 1:
+            return 1 if self.channels % 2 else 0
+        return 1.25 if self.channels % 2 else self.channels % 4 / 4
 
     @property
     def _empty_rows(self) -> int:

@@ -122,12 +122,13 @@ COSTS: tuple[Case, ...] = (
     ((12, 12, 16), 5, 1, "same", "relu", 1),
     ((6, 6, 64), 3, 1, "same", "relu6", 1),
     ((3, 3, 64), 3, 1, "same", "relu", 1),
-    ((17, 13, 7), 7, 1, "valid", "relu", 1),
     ((14, 14, 5), 5, 2, "same", "linear", 1),
     ((128, 12), 3, 1, "same", "relu", 1),
-    ((127, 10), 7, 2, "valid", "relu", 1),
     ((9, 9, 8), 3, 1, "same", "relu", 2),
     ((20, 20, 3), 3, 1, "same", "relu", 1),
+    # Behind these inputs others would not lie on whole words.
+    ((127, 10), 7, 2, "valid", "relu", 1),
+    ((17, 13, 7), 7, 1, "valid", "relu", 1),
 )
 
 
