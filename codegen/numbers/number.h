@@ -46,12 +46,12 @@ typedef int32_t accumulator_t; /* mcusim proved that no input overflows it */
 #endif
 
 /* A kernel has every shape as a constant and is compiled anew for each layer. A layer stays one function under its own
- * name (GCC would clone it for its arguments), so that profiles can tell layers apart. */
+ * name (GCC would clone it for its arguments, or have equal ones share their code), so that profiles can tell layers apart. */
 #define NN_KERNEL static inline __attribute__((always_inline))
 #ifdef __clang__
 #define NN_SHARED_LAYER __attribute__((noinline))
 #else
-#define NN_SHARED_LAYER __attribute__((noinline, noclone))
+#define NN_SHARED_LAYER __attribute__((noinline, noclone, no_icf))
 #endif
 #define NN_LAYER static NN_SHARED_LAYER
 #define NN_ALIGNED __attribute__((aligned(4)))
