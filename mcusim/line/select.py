@@ -18,7 +18,7 @@ from mcusim.line import arena
 from mcusim.program import Routine
 from mcusim.system.errors import ConfigurationError
 
-RAM_SLACK, FLASH_SLACK = 1.01, 1.01  # cycles that less memory may cost, where nothing is said of it
+RAM_SLACK, FLASH_SLACK = 1.02, 1.003  # cycles that less memory may cost, where nothing is said of it
 PRICES = tuple(2.0 ** (step / 2) for step in range(-8, 40))  # of a byte of flash, in cycles
 
 Options = Mapping[str, Sequence[Option]]
