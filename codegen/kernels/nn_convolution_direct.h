@@ -27,8 +27,8 @@ typedef struct {
     int weights_bytes;  /* in scratch */
     void (*expand)(const void *, int16_t *, int); /* bytes of the input, where channels come by fours */
     void (*make)(const void *, int16_t *, int);   /* weights */
-    void (*tile)(const void *, const int16_t *, void *, const int32_t *, const int32_t *);
-    void (*small_tile)(const void *, const int16_t *, void *, const int32_t *, const int32_t *);
+    void (*tile)(const void *, const int16_t *, void *, const accumulator_t *, const int32_t *);
+    void (*small_tile)(const void *, const int16_t *, void *, const accumulator_t *, const int32_t *);
 } nn_convolution_direct_t;
 
 /* `count` channels from `input` on -> words; lanes as the weights have them */
@@ -85,8 +85,8 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
 /* kernel: weights of `together` filters at a time as `make` wants them; bias: at the scale of the sums; parts: how many
  * regions and blocks each has */
 NN_KERNEL void NN_NAME(convolution_direct)(const number_t *restrict input, void *restrict output, void *scratch,
-                                           const number_t *kernel, const int32_t *bias, const int32_t *parts,
-                                           const int32_t *regions, const int32_t *blocks,
+                                           const number_t *kernel, const accumulator_t *bias,
+                                           const int32_t *parts, const int32_t *regions, const int32_t *blocks,
                                            const nn_convolution_direct_t p)
 {
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;

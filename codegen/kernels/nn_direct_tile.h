@@ -18,23 +18,24 @@ typedef struct {
 } nn_direct_tile_t;
 
 /* The sum of one filter at the position whose window begins at `input` */
-NN_KERNEL int32_t NN_NAME(direct_sum)(const uint8_t *input, const uint8_t *weights, int32_t sum, int rows, int row_bytes,
-                                      const nn_direct_tile_t p)
+NN_KERNEL accumulator_t NN_NAME(direct_sum)(const uint8_t *input, const uint8_t *weights, accumulator_t sum, int rows,
+                                            int row_bytes, const nn_direct_tile_t p)
 {
     for (int row = 0; row < rows; row++) {
         for (int tap = 0; tap < p.taps; tap++) {
             const uint8_t *const column = input + row * row_bytes + tap * p.column_bytes;
             const uint8_t *const weight = weights + row * p.weights_pitch + 4 * tap * p.words;
             for (int word = 0; word < p.words; word++) {
-                sum = nn_dual(nn_word(weight + 4 * word), nn_word(column + 4 * word), sum);
+                const uint32_t x = nn_word(weight + 4 * word), y = nn_word(column + 4 * word);
+                sum = sizeof sum == 8 ? (accumulator_t)nn_dual_long(x, y, sum) : nn_dual(x, y, (int32_t)sum);
             }
         }
     }
     return sum;
 }
 
-NN_KERNEL void NN_NAME(direct_tile)(const void *input, const int16_t *weights, void *output, const int32_t *bias,
-                                    const int32_t *block, nn_direct_tile_t p)
+NN_KERNEL void NN_NAME(direct_tile)(const void *input, const int16_t *weights, void *output,
+                                    const accumulator_t *bias, const int32_t *block, nn_direct_tile_t p)
 {
     const uint8_t *column = (const uint8_t *)input;
     uint8_t *out = (uint8_t *)output;
@@ -46,7 +47,7 @@ NN_KERNEL void NN_NAME(direct_tile)(const void *input, const int16_t *weights, v
         for (int position = 0; position < block[NN_BLOCK_TILES] * p.positions; position++) {
             for (int filter = 0; filter < p.filters; filter++) {
                 const uint8_t *const own = (const uint8_t *)weights + 4 * filter * p.taps * p.words;
-                const int32_t sum = NN_NAME(direct_sum)(column, own, bias[filter], block[NN_BLOCK_WINDOW_ROWS],
+                const accumulator_t sum = NN_NAME(direct_sum)(column, own, bias[filter], block[NN_BLOCK_WINDOW_ROWS],
                                                         block[NN_BLOCK_ROW_BYTES], p);
                 nn_store_at(out, filter, nn_finish(sum, filter, p), p.storage);
             }

@@ -64,6 +64,16 @@ static inline int32_t nn_dual(uint32_t x, uint32_t y, int32_t sum)
 #endif
 }
 
+/* Likewise, in 64 bits */
+static inline int64_t nn_dual_long(uint32_t x, uint32_t y, int64_t sum)
+{
+#if NN_ASSEMBLY
+    return __smlald((int16x2_t)x, (int16x2_t)y, sum);
+#else
+    return sum + (int64_t)nn_low(x) * nn_low(y) + (int64_t)nn_high(x) * nn_high(y);
+#endif
+}
+
 static inline uint32_t nn_add_pairs(uint32_t x, uint32_t y)
 {
 #if NN_ASSEMBLY

@@ -12,7 +12,7 @@ from mcusim.kernels.direct_cost import cheapest, cycles
 from mcusim.kernels.direct_plan import Geometry, Plan, Region
 from mcusim.kernels.direct_tile import tile_routine
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import finish_of
+from mcusim.kernels.finish import Finish, finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -34,8 +34,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return why
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
-    if finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
-        return "it is for integers with sums of 32 bits"
+    finish = finish_of(layer)
+    if finish is None:
+        return "it is for integers that end with a shift"
+    if _is_long(layer) and (not 0 < finish.shift < 32 or layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT):
+        return "its sums have more than 32 bits even after their shift"
     if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:
         return f"it is for windows up to {MOST_TAPS} wide, without gaps, and strides up to {MOST_STRIDE}"
     geometry = _geometry(layer)
@@ -51,7 +54,8 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     geometry, tiles = _geometry(layer), _plan(layer, DEFAULT).tiling
     length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
     counts = (DEFAULT,) if geometry.in_place else stripes(length, unit)
-    return tuple(variant._replace(compact=compact) for variant in counts for compact in (False, True))
+    kinds = (False,) if _is_long(layer) else (False, True)
+    return tuple(variant._replace(compact=compact) for variant in counts for compact in kinds)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
@@ -66,7 +70,12 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     plan = _plan(layer, variant)
     tile, small = plan.tiling.tile, plan.tiling.small
     bytes_ = layer.kernel_numbers.dtype.itemsize
-    routines = [tile_routine(each, finish, compact=variant.compact) for each in (tile, small) if each]
+    compact = variant.compact and not _is_long(layer)
+    routines = [
+        tile_routine(each, finish, rows=plan.has_rows(index), compact=compact)
+        for index, each in enumerate((tile, small))
+        if each
+    ]
     make = expand_bytes() if bytes_ == 1 else copy_words()
     expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
@@ -82,11 +91,11 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     arrays = {
         "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],
         "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 7)],
-        "blocks": [(*block, finish.shift) for _, blocks in plan.parts for block in blocks],
+        "blocks": [block._replace(shift=finish.shift) for _, blocks in plan.parts for block in blocks],
     }
     constants = (
         Constant("kernel", "number_t", kernel, layer.kernel_numbers),
-        Constant("bias", "int32_t", layer.bias),
+        Constant("bias", "accumulator_t", layer.bias),
         *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
     )
     arguments = ("input", "output", "scratch", "kernel", "bias", *arrays)
@@ -96,12 +105,16 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     return LayerCode((call,), constants, scratch, routines=used, code_bytes=CODE_BYTES)
 
 
+def _is_long(layer: Convolution) -> bool:
+    """Do its sums take 64 bits? `peak_sum` bounds each of them, the bias included."""
+    return layer.peak_sum > ACCUMULATOR_LIMIT
+
+
 def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
     finish = finish_of(layer)
     assert finish is not None
     height, width, all_channels = plane(layer.input_shape)
     rows, columns, outputs = plane(layer.shape)
-    limited = finish.ceiling is not None
     bytes_, channels = layer.kernel.dtype.itemsize, all_channels // layer.groups
     return Geometry(
         height,
@@ -120,8 +133,17 @@ def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
         bytes_,
         finish.store_bytes,
         layer.groups,
-        (3 + (3 if limited else 0) + compact, (1 if limited else 0) + 2 * compact),
+        2 if _is_long(layer) else 1,
+        _end_cycles(layer, finish, compact),
     )
+
+
+def _end_cycles(layer: Convolution, finish: Finish, compact: bool) -> tuple[int, int]:
+    """Of the end of a sum: saturation, store, the next one's bias; and of all else at the end of a tile."""
+    limit = 0 if finish.ceiling is None else 1 if finish.raised and not compact and not _is_long(layer) else 2
+    if _is_long(layer):
+        return 6 + limit, 1 + bool(limit)
+    return 3 + limit + compact, bool(limit) + 2 * compact
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan:

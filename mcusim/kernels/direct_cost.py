@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mcusim.kernels.direct_plan import Geometry, Plan, plan, tilings
-from mcusim.kernels.direct_tile import BLOCK
 
 GRANULE_BYTES = 8  # of code that the flash gives at a time
 WORTH_A_ROUTINE = 0.99  # a second size of tile has to save so much
@@ -89,12 +88,10 @@ def work(plan: Plan) -> Work:
             else:
                 total["columns"] += rows * region.columns
                 total["column_words"] += rows * region.columns * g.words
-        for numbers in blocks:
-            block = dict(zip(BLOCK, numbers, strict=False))
-            own = plan.tiling.small if block["tile"] and plan.tiling.small else tile
-            cycles = own.cycles(block["window_rows"], *g.end_cycles)
-            total["tiles"] += turns * block["rows"] * block["tiles"] * cycles
-            total["rows"] += turns * block["rows"] * own.tall
+        for block in blocks:
+            own = plan.tiling.small if block.tile and plan.tiling.small else tile
+            total["tiles"] += turns * block.rows * block.tiles * own.cycles(block.window_rows, *g.end_cycles)
+            total["rows"] += turns * block.rows * plan.has_rows(block.tile)
             total["blocks"] += turns
             total["tall_blocks"] += turns * own.tall
             total["fetched"] += turns * own.code_bytes / GRANULE_BYTES

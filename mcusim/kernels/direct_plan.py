@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
-from mcusim.kernels.direct_tile import BLOCK, CACHE_BYTES, MOST_FILTERS, Tile
+from mcusim.kernels.direct_tile import CACHE_BYTES, MOST_FILTERS, Block, Tile
 from mcusim.kernels.tap_reuse import REGISTERS, Window
 
 MOST_STEPS = 40  # pairs of channels in a turn of the loop
@@ -19,8 +19,8 @@ class Geometry:
     """A convolution, in numbers. `height`, `width`: of the input; `rows`, `columns`: of the output.
 
     `outputs`: of a position. `words`: pairs of channels of a group. `filters`: of a group. `in_place`: is the input
-    read where it lies? `number_bytes`: of an input, `store_bytes`: of an output. `end_cycles`: of the end of a sum,
-    and of all besides at the end of a tile.
+    read where it lies? `number_bytes`: of an input, `store_bytes`: of an output. `sum_registers`: 2 for sums of 64
+    bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
     """
 
     height: int
@@ -39,11 +39,12 @@ class Geometry:
     number_bytes: int
     store_bytes: int
     groups: int
+    sum_registers: int
     end_cycles: tuple[int, int]
 
     @property
     def tall(self) -> bool:
-        return self.rows > 1 or self.window[0] > 1
+        return self.window[0] > 1
 
     @property
     def column_bytes(self) -> int:
@@ -127,14 +128,18 @@ class Plan:
 
     geometry: Geometry
     tiling: Tiling
-    parts: tuple[tuple[tuple[Region, ...], tuple[tuple[int, ...], ...]], ...]
+    parts: tuple[tuple[tuple[Region, ...], tuple[Block, ...]], ...]
     columns_bytes: int
+
+    def has_rows(self, tile: int) -> bool:
+        """Is there a block of more than one row of outputs for tiles of that size?"""
+        return any(block.rows > 1 for _, blocks in self.parts for block in blocks if block.tile == tile)
 
 
 def tilings(geometry: Geometry, *, single: bool = False) -> Iterator[Tiling]:
     """All that are possible. `single`: of one size of tiles."""
-    for filters in range(1, min(MOST_FILTERS, geometry.filters) + 1):
-        most = min(geometry.columns, (REGISTERS - FEWEST_OPERANDS) // filters)
+    for filters in range(1, min(MOST_FILTERS // geometry.sum_registers, geometry.filters) + 1):
+        most = min(geometry.columns, (REGISTERS - FEWEST_OPERANDS) // (filters * geometry.sum_registers))
         alone = [tile for size in range(1, most + 1) if (tile := _tile(geometry, filters, size))]
         yield from map(Tiling, alone)
         for tile in [] if single else alone:
@@ -147,7 +152,7 @@ def tilings(geometry: Geometry, *, single: bool = False) -> Iterator[Tiling]:
 
 def _tile(geometry: Geometry, filters: int, positions: int) -> Tile | None:
     """With as many pairs of channels in a turn of its loop as cost least and stay in the cache."""
-    window = Window(filters, positions, geometry.window[1], geometry.strides[1])
+    window = Window(filters, positions, geometry.window[1], geometry.strides[1], geometry.sum_registers)
     ways = [
         Tile(window, geometry.words, geometry.column_bytes, geometry.outputs, steps, geometry.tall)
         for steps in range(1, min(geometry.words, MOST_STEPS) + 1)
@@ -176,7 +181,7 @@ def _stripes(geometry: Geometry, tiles: Tiling, count: int) -> Iterator[Part]:
         yield Part(own, (0, geometry.columns)) if along_rows else Part((0, geometry.rows), own)
 
 
-def _cover(geometry: Geometry, tiles: Tiling, part: Part) -> tuple[list[Region], list[tuple[int, ...]], int]:
+def _cover(geometry: Geometry, tiles: Tiling, part: Part) -> tuple[list[Region], list[Block], int]:
     """Regions and blocks of a part, and the bytes of all regions."""
     regions: list[Region] = []
     size = 0
@@ -209,7 +214,18 @@ def _cover(geometry: Geometry, tiles: Tiling, part: Part) -> tuple[list[Region],
     blocks = [
         _block(geometry, tiles, rows, view, run) for rows in _equal_rows(geometry, part.rows) for view, run in runs
     ]
-    return regions, blocks, size
+    return regions, blocks if geometry.tall else _both_ends(geometry, blocks), size
+
+
+def _both_ends(geometry: Geometry, blocks: list[Block]) -> list[Block]:
+    """Two tiles that are copied, at both ends of a row of outputs, become two rows of one block."""
+    if len(blocks) != 3 or blocks[0].rows > 1 or blocks[0][:2] != blocks[2][:2] or blocks[0].tiles != blocks[2].tiles:
+        return blocks
+    first, inner, last = blocks
+    row_bytes = geometry.columns * geometry.outputs * geometry.store_bytes
+    next_input = last.input - first.input + first.next_input - geometry.strides[0] * first.row_bytes
+    next_output = last.output - first.output + first.next_output - row_bytes
+    return [first._replace(rows=2, next_input=next_input, next_output=next_output), inner]
 
 
 def _copy(geometry: Geometry, part: Part, first: int, count: int, offset: int) -> tuple[Region, View, int]:
@@ -233,25 +249,23 @@ def _equal_rows(geometry: Geometry, rows: tuple[int, int]) -> Iterator[range]:
         yield range(own[0], own[-1] + 1)
 
 
-def _block(geometry: Geometry, tiles: Tiling, rows: range, view: View, run: list[tuple[int, Tile]]) -> tuple[int, ...]:
-    """Numbers of a block, but for the shift."""
+def _block(geometry: Geometry, tiles: Tiling, rows: range, view: View, run: list[tuple[int, Tile]]) -> Block:
     position, tile = run[0]
-    window, outputs = tile.window, geometry.outputs * geometry.store_bytes
+    outputs = geometry.outputs * geometry.store_bytes
     first, end = geometry.window_rows(rows[0])
     above = rows[0] * geometry.strides[0] - geometry.top + first - view.top
     column = position * geometry.strides[1] - geometry.left - view.left
-    covered = len(run) * window.positions
-    values = {
-        "tile": int(tile != tiles.tile),
-        "in_scratch": int(view.in_scratch),
-        "input": view.offset + above * view.row_bytes + column * geometry.column_bytes,
-        "weights": first * tile.weights_pitch,
-        "output": (rows[0] * geometry.columns + position) * outputs,
-        "tiles": len(run),
-        "rows": len(rows),
-        "window_rows": end - first,
-        "row_bytes": view.row_bytes,
-        "next_input": geometry.strides[0] * view.row_bytes - covered * window.stride * geometry.column_bytes,
-        "next_output": (geometry.columns - covered) * outputs,
-    }
-    return tuple(values[name] for name in BLOCK if name in values)
+    covered = len(run) * tile.window.positions
+    return Block(
+        tile=int(tile != tiles.tile),
+        in_scratch=int(view.in_scratch),
+        input=view.offset + above * view.row_bytes + column * geometry.column_bytes,
+        weights=first * tile.weights_pitch,
+        output=(rows[0] * geometry.columns + position) * outputs,
+        tiles=len(run),
+        rows=len(rows),
+        window_rows=end - first,
+        row_bytes=view.row_bytes,
+        next_input=geometry.strides[0] * view.row_bytes - covered * geometry.strides[1] * geometry.column_bytes,
+        next_output=(geometry.columns - covered) * outputs,
+    )

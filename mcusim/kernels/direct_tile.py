@@ -6,28 +6,16 @@ multiplies in between is `tap_reuse.schedule`. A block is what one call does: ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, add_constant, at, imm, several
+from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
 from mcusim.kernels.tap_reuse import Window, Word, schedule
 from mcusim.program import KernelCall, Routine
 
-# A block of outputs, in the order of its numbers; codegen/kernels/nn_direct_block.h tells what they mean.
-BLOCK: tuple[str, ...] = (
-    "tile",
-    "in_scratch",
-    "input",
-    "weights",
-    "output",
-    "tiles",
-    "rows",
-    "window_rows",
-    "row_bytes",
-)
-BLOCK += ("next_input", "next_output", "shift")
-SIGNATURE = "const void *input, const int16_t *weights, void *output, const int32_t *bias, const int32_t *block"
+SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"
 CACHE_BYTES = (
     940  # of the loop with its end: the 1 KiB of the L452's instruction cache, less the lines cut at both ends
 )
@@ -36,14 +24,28 @@ MOST_FILTERS = 2
 TURN_CYCLES = 3  # TST and a branch that is taken
 WINDOW_ROW_CYCLES = 8  # two loads, ADD, ADD, CMP, branch
 TILE_CYCLES = 12  # of its end, for one filter: three loads in a burst, two ADD, ADD and STR, SUBS and STR, branch
-# The stack while it runs; a flat block has the first five alone.
-FRAME = ("output", "bias0", "bias1", "tiles", "shift")
-TALL_FRAME = (*FRAME, "row_step", "weights_end", "weights", "back", "rows", "block")
+
+
+class Block(NamedTuple):
+    """What one call does: codegen/kernels/nn_direct_block.h tells what the numbers mean."""
+
+    tile: int
+    in_scratch: int
+    input: int
+    weights: int
+    output: int
+    tiles: int
+    rows: int
+    window_rows: int
+    row_bytes: int
+    next_input: int
+    next_output: int
+    shift: int = 0
 
 
 def field(name: str) -> int:
     """Bytes from a block to its `name`."""
-    return 4 * BLOCK.index(name)
+    return 4 * Block._fields.index(name)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Tile:
     """A routine, but for how it ends its sums.
 
     `words`: pairs of channels. `column_bytes`: from one column of the input to the next. `outputs`: of a position.
-    `steps`: pairs of channels that a turn of the loop takes. `tall`: has a block more than one row, or a window?
+    `steps`: pairs of channels that a turn of the loop takes. `tall`: has the window rows?
     """
 
     window: Window
@@ -102,7 +104,7 @@ class Tile:
     @property
     def has_spare(self) -> bool:
         """Is a register left at the end for the count of tiles, beside output, biases and one for the rest?"""
-        return self.window.operands > 2 + self.window.filters
+        return self.window.operands > 2 + self.window.filters * self.window.sum_registers
 
     @cached_property
     def code_bytes(self) -> int:
@@ -133,45 +135,59 @@ class Tile:
         )
 
 
-def tile_routine(tile: Tile, finish: Finish, *, compact: bool = False) -> Routine:
-    """`compact`: the block tells the shift."""
-    name = _name(tile, finish, compact)
-    body = _Writer(tile, finish, compact, Assembly(name, _head(name, tile)))
-    body.write()
+def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = False) -> Routine:
+    """`rows`: is there a block of more than one row of outputs? `compact`: the block tells the shift."""
+    name = _name(tile, finish, rows, compact)
+    writer = _Writer(tile, finish, rows, compact, Assembly(name, _head(name, tile, rows)))
+    writer.write()
     window = tile.window
     fields = {"filters": window.filters, "positions": window.positions, "taps": window.taps, "stride": window.stride}
     fields |= {"words": tile.words, "column_bytes": tile.column_bytes, "outputs": tile.outputs}
     fields |= {"weights_pitch": tile.weights_pitch, "shift_in_block": int(compact)}
     twin = KernelCall("direct_tile", ("input", "weights", "output", "bias", "block"), {**fields, **finish.fields})
-    return Routine(name, body.a.text, body.a.code_bytes, SIGNATURE, twin)
+    return Routine(name, writer.a.text, writer.a.code_bytes, SIGNATURE, twin)
 
 
-def _name(tile: Tile, finish: Finish, compact: bool) -> str:
+def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
     window = tile.window
     shape = f"{window.filters}x{window.positions}_k{window.taps}" + (f"s{window.stride}" if window.stride > 1 else "")
+    kind = "_long" * (window.sum_registers - 1) + "_tall" * tile.tall + "_rows" * rows
     size = f"{tile.words}_{tile.column_bytes}_{tile.outputs}"
-    rows = "_rows" if tile.tall else ""
-    return f"nn_direct_{shape}_{size}{rows}_{finish.compact_key if compact else finish.key}"
+    return f"nn_direct_{shape}{kind}_{size}_{finish.compact_key if compact else finish.key}"
 
 
 class _Writer:
     """The function, from its first instruction to its last."""
 
-    def __init__(self, tile: Tile, finish: Finish, compact: bool, assembly: Assembly) -> None:
-        self.tile, self.window, self.finish, self.compact = tile, tile.window, finish, compact
-        self.a = assembly
-        self.frame = TALL_FRAME if tile.tall else FRAME
+    def __init__(self, tile: Tile, finish: Finish, rows: bool, compact: bool, assembly: Assembly) -> None:
+        self.tile, self.window, self.finish = tile, tile.window, finish
+        self.rows, self.compact, self.a = rows, compact, assembly
+        self.long = self.window.sum_registers == 2
+        biases = [f"bias{f}" for f in range(self.window.filters)]
+        self.biases = [name for bias in biases for name in ((bias, f"{bias}_high") if self.long else (bias,))]
+        self.frame = ["output", *self.biases, "tiles", *(["shift"] if compact else [])]
+        self.frame += ["row_step", "weights_end", "weights", "back"] if tile.tall else []
+        self.frame += ["rows", "block"] if rows else []
         self.frame_bytes = 4 * len(self.frame)
         self.frame_bytes += (SAVED_BYTES + self.frame_bytes) % 8  # AAPCS: the stack is a multiple of 8
-        self.sums = [
-            self.a.register(f"sum{f}{p}", f"r{4 + f * self.window.positions + p}", f"filter {f}, position {p}")
-            for f in range(self.window.filters)
-            for p in range(self.window.positions)
-        ]
-        free = ["r1", "r2", "r3", "r12", *(f"r{n}" for n in range(4 + len(self.sums), 12))]
+        self.sums, self.highs = self.sum_registers()
+        last = 4 + len(self.sums) + len(self.highs)
+        free = ["r1", "r2", "r3", "r12", *(f"r{n}" for n in range(last, 12))]
         self.operands = [self.a.register(f"op{n}", register) for n, register in enumerate(free)]
         self.a.register("input", "r0", "first column that the tile sees, its pair of channels")
         self.a.register("weights", "lr", "first tap of the first filter, its pair of channels")
+
+    def sum_registers(self) -> tuple[list[str], list[str]]:
+        """From r4 on; those of 64 bits in two."""
+        sums, highs, number = [], [], 4
+        for filter_ in range(self.window.filters):
+            for position in range(self.window.positions):
+                what = f"filter {filter_}, position {position}"
+                sums.append(self.a.register(f"sum{filter_}{position}", f"r{number}", what))
+                if self.long:
+                    highs.append(self.a.register(f"high{filter_}{position}", f"r{number + 1}", "its upper half"))
+                number += self.window.sum_registers
+        return sums, highs
 
     def slot(self, name: str) -> str:
         """Where it is on the stack."""
@@ -182,7 +198,7 @@ class _Writer:
         with self.a.loop("tile", f"{self.tile.words} pairs of channels of a row of the window") as again:
             self.row_of_window(again)
             self.end_of_tile(again)
-        if self.tile.tall:
+        if self.rows:
             self.end_of_row(again)
         self.a("add", "sp", "sp", imm(self.frame_bytes))
         self.a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
@@ -191,40 +207,60 @@ class _Writer:
 
     def enter(self) -> None:
         """r0 input, r1 weights, r2 output, r3 bias; the block is the fifth argument."""
-        a, tile = self.a, self.tile
+        a = self.a
         a.block("On the stack: " + ", ".join(self.frame))
         a("push", several([*(f"r{n}" for n in range(4, 12)), "lr"]))
         a("sub", "sp", "sp", imm(self.frame_bytes))
         a("ldr", "r12", at("sp", SAVED_BYTES + self.frame_bytes))
         a("mov", "weights", "r1")
         a("str", "r2", self.slot("output"))
-        for filter_ in range(self.window.filters):
-            a("ldr", "r2", at("r3", 4 * filter_))
-            a("str", "r2", self.slot(f"bias{filter_}"))
-        for name in ("tiles", *(["shift"] if self.compact else []), *(["rows"] if tile.tall else [])):
-            a("ldr", "r2", at("r12", field(name)))
-            a("str", "r2", self.slot(name))
-        if tile.tall:
-            a.block("How far the pointers go: to the next row of the window, to its end, and back from there")
+        loaded = ["r4", "r5", "r6", "r7"][: len(self.biases)]
+        for index, name in enumerate(loaded):
+            a("ldr", name, at("r3", 4 * index))
+        kept = ["tiles", *(["shift"] if self.compact else []), *(["rows"] if self.rows else [])]
+        registers = ["r8", "r9", "r10"][: len(kept)]
+        for name, register in zip(kept, registers, strict=True):
+            a("ldr", register, at("r12", field(name)))
+        if self.raised:
+            constant(a, "r2", self.finish.raised)
+            for name in loaded:
+                a("add", name, name, "r2")
+        for slot, register in [*zip(self.biases, loaded, strict=True), *zip(kept, registers, strict=True)]:
+            a("str", register, self.slot(slot))
+        if self.rows:
             a("str", "r12", self.slot("block"))
-            a("str", "r1", self.slot("weights"))
-            a("ldr", "r2", at("r12", field("window_rows")))
-            a("ldr", "r3", at("r12", field("row_bytes")))
-            a("movw", "r12", imm(tile.weights_pitch))
-            a("mla", "r1", "r2", "r12", "r1")
-            a("str", "r1", self.slot("weights_end"))
-            a("mul", "r2", "r2", "r3")
-            add_constant(a, "r2", -self.advance, "r1")
-            a("str", "r2", self.slot("back"))
-            add_constant(a, "r3", -tile.moved, "r1")
-            a("str", "r3", self.slot("row_step"))
-        for filter_ in range(self.window.filters):
-            a("ldr", self.operands[filter_], self.slot(f"bias{filter_}"))
+        if self.tile.tall:
+            self.enter_window()
+        for name, slot in zip(self.operands, self.biases, strict=False):
+            a("ldr", name, self.slot(slot))
         self.begin_sums(self.operands)
+
+    def enter_window(self) -> None:
+        a, tile = self.a, self.tile
+        a.block("How far the pointers go: to the next row of the window, to its end, and back from there")
+        a("ldr", "r2", at("r12", field("window_rows")))
+        a("ldr", "r3", at("r12", field("row_bytes")))
+        a("str", "r1", self.slot("weights"))
+        a("movw", "r12", imm(tile.weights_pitch))
+        a("mla", "r1", "r2", "r12", "r1")
+        a("mul", "r2", "r2", "r3")
+        a("str", "r1", self.slot("weights_end"))
+        add_constant(a, "r2", -self.advance, "r1")
+        a("str", "r2", self.slot("back"))
+        add_constant(a, "r3", -tile.moved, "r1")
+        a("str", "r3", self.slot("row_step"))
+
+    @property
+    def raised(self) -> bool:
+        """Do sums begin so high that saturation ends at the ceiling?"""
+        return bool(self.finish.raised) and not self.compact and not self.long
 
     def begin_sums(self, biases: list[str]) -> None:
         for index, name in enumerate(self.sums):
-            self.a("mov", name, biases[index // self.window.positions])
+            first = self.window.sum_registers * (index // self.window.positions)
+            self.a("mov", name, biases[first])
+            if self.long:
+                self.a("mov", self.highs[index], biases[first + 1])
 
     # ---- the loops
 
@@ -267,8 +303,12 @@ class _Writer:
                 else:
                     self.a("ldr", register, at(base, away - (step if moved[word.is_weight] else 0)), comment=what)
             for product, weight, column in burst.products:
-                name = self.sums[product.filter_ * self.window.positions + product.position]
-                self.a("smlad", name, self.operands[weight], self.operands[column], name)
+                index = product.filter_ * self.window.positions + product.position
+                own, operands = self.sums[index], (self.operands[weight], self.operands[column])
+                if self.long:
+                    self.a("smlald", own, self.highs[index], *operands)
+                else:
+                    self.a("smlad", own, *operands, own)
 
     def _moving_last(self, load: tuple[Word, int]) -> int:
         """A load behind one that moves its pointer would wait for it."""
@@ -291,11 +331,11 @@ class _Writer:
         a, window, tile, bytes_ = self.a, self.window, self.tile, self.finish.store_bytes
         a.block("Sums become outputs; those of the next tile begin")
         output, spare, *others = self.operands
-        biases, last = others[: window.filters], others[window.filters :]
+        biases, last = others[: len(self.biases)], others[len(self.biases) :]
         tiles = last[0] if last else ""
         a("ldr", output, self.slot("output"))
-        for filter_, name in enumerate(biases):
-            a("ldr", name, self.slot(f"bias{filter_}"))
+        for name, slot in zip(biases, self.biases, strict=True):
+            a("ldr", name, self.slot(slot))
         if tiles:
             a("ldr", tiles, self.slot("tiles"))
         if tile.tall:
@@ -305,9 +345,7 @@ class _Writer:
         else:
             add_constant(a, "input", self.advance - tile.moved, spare)
             add_constant(a, "weights", -tile.moved, spare)
-        if self.compact:
-            a("ldr", spare, self.slot("shift"))
-        self.finish.saturated(a, self.sums, spare, shift=spare if self.compact else None)
+        self.saturate(spare)
         for index, name in enumerate(self.sums):
             filter_, position = divmod(index, window.positions)
             self.finish.store(a, name, output, (position * tile.outputs + filter_) * bytes_)
@@ -320,6 +358,19 @@ class _Writer:
         a("subs", tiles, tiles, imm(1))
         a("str", tiles, self.slot("tiles"))
         a("bne", again)
+
+    def saturate(self, spare: str) -> None:
+        a, finish = self.a, self.finish
+        if not self.long:
+            if self.compact:
+                a("ldr", spare, self.slot("shift"))
+            shift = spare if self.compact else None
+            finish.saturated(a, self.sums, spare, shift=shift, raised=self.raised)
+            return
+        for low, high in zip(self.sums, self.highs, strict=True):  # 32 bits hold what is left
+            a("lsr", low, low, imm(finish.shift))
+            a("orr", low, low, high, f"lsl #{32 - finish.shift}")
+        replace(finish, shift=0).saturated(a, self.sums, spare)
 
     def end_of_row(self, again: str) -> None:
         """The next row of outputs, which begins where the block says."""
@@ -349,27 +400,25 @@ def _what(word: Word) -> str:
     return f"tap {word.place}" + (f" of filter {word.filter_}" if word.filter_ else "")
 
 
-def _head(name: str, tile: Tile) -> list[str]:
+def _head(name: str, tile: Tile, rows: bool) -> list[str]:
     window = tile.window
     step = f"{window.stride} columns" if window.stride > 1 else "a column"
-    rows = "; rows of outputs and of the window as the block says" if tile.tall else ""
+    more = "; rows of the window as the block says" if tile.tall else ""
+    more += "; rows of outputs as the block says" if rows else ""
+    bits = 32 * window.sum_registers
+    end = f" Where its bits {tile.end_mask:#x} are 0, the address of the weights ends the loop." if tile.turns else ""
     return [
         f"{name}: direct convolution, {window.filters} x {window.positions} outputs at a time.",
         "",
-        f"A tile is {window.filters} of the filters x {window.positions} positions, {step} apart{rows}.",
+        f"A tile is {window.filters} of the filters x {window.positions} positions, {step} apart{more}.",
         f"input    the first column of the first tile: {tile.words} words of two numbers; the next lies "
         f"{tile.column_bytes} bytes on",
         f"weights  [rows of the window][filters][{window.taps} taps][{tile.words}] words; from row to row "
         f"{tile.weights_pitch} bytes",
         f"output   of the first filter at the first position; positions lie {tile.outputs} outputs apart",
-        "bias     of the filters, with what rounds in it",
+        f"bias     of the filters, {bits} bits, with what rounds in it",
         "block    how many tiles and rows: nn_direct_block.h",
         "",
-        "No sum overflows: mcusim has the bound of each from its weights; what needs more than 32 bits does not come",
-        "here. In between sums may wrap round, which the end undoes."
-        + (
-            f" The address of the weights ends the loop: there alone the bits {tile.end_mask:#x} of it are 0."
-            if tile.turns
-            else ""
-        ),
+        f"No sum overflows {bits} bits: mcusim has the bound of each from its weights, and chose this routine by it.",
+        f"In between sums may wrap round, which the end undoes.{end}",
     ]

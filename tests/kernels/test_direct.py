@@ -17,6 +17,7 @@ from mcusim.kernels.tap_reuse import Window, schedule
 from mcusim.line.lower import program_of, running_layers
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
@@ -33,9 +34,18 @@ def convolve(builder: Builder, filters: int, window: Shape, *inputs: str, groups
     return builder.add(f"Conv{len(window)}D", *inputs, arrays=arrays, groups=groups, **config)
 
 
+LONG = "Q6.9"  # one format for all numbers of int16: sums of large weights need 64 bits
+
+
+def on_integers(graph: Graph, samples: Array, data_type: str) -> Graph:
+    if data_type == LONG:
+        return quantize(optimize(graph), samples, "int16", scheme="per-network", fraction=9)
+    return quantize(optimize(graph), samples, data_type)
+
+
 def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
     """And two samples, of which one saturates."""
-    graph = quantize(optimize(builder.graph()), builder.samples(8), data_type)
+    graph = on_integers(builder.graph(), builder.samples(8), data_type)
     samples = builder.samples(2)
     samples[-1] *= 1000
     return graph, samples
@@ -43,10 +53,10 @@ def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
 
 def side_by_side(shape: Shape, convolutions: list[dict[str, Any]], data_type: str) -> tuple[Graph, Array]:
     """Layers that read the same input, all of them outputs: one build and one run for many."""
-    builder = Builder(shape)
+    builder = Builder(shape, spread=30.0 if data_type == LONG else 1.0)
     names = [convolve(builder, c.pop("filters"), c.pop("window"), "input", **c) for c in convolutions]
     graph = Graph(tuple(builder.layers), "side_by_side", tuple(Output(name, name) for name in names))
-    return quantize(optimize(graph), builder.samples(8), data_type), builder.samples(2) * 2
+    return on_integers(graph, builder.samples(8), data_type), builder.samples(2) * 2
 
 
 def test_a_schedule_makes_each_product_once() -> None:
@@ -96,7 +106,7 @@ def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
             activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
         )
     variant = Variant(draw(st.sampled_from([1, 1, 2, 3, 5])), draw(st.booleans()))
-    return builder, draw(st.sampled_from(["int8", "int8", "int16", "int12"])), variant
+    return builder, draw(st.sampled_from(["int8", "int8", "int16", "int12", LONG])), variant
 
 
 @settings(max_examples=8, deadline=None)
@@ -132,7 +142,7 @@ def shapes_2d() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("data_type", ["int8", "int16"])
+@pytest.mark.parametrize("data_type", ["int8", "int16", LONG])
 @pytest.mark.parametrize(
     ("shape", "convolutions", "variant"),
     [
@@ -155,6 +165,11 @@ def test_on_boards(
         for layer in running_layers(graph):
             estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
             assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.06, abs=3000), layer.name
+
+
+def test_sums_of_64_bits_are_tried() -> None:
+    graph, _ = side_by_side((11, 10, 12), shapes_2d(), LONG)
+    assert sum(layer.accumulator_peak > ACCUMULATOR_LIMIT for layer in running_layers(graph)) >= 4
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16"])
