@@ -1,0 +1,312 @@
+"""The tile of direct convolution as assembly.
+
+A loop over pairs of channels for each row of the window; the address of the weights ends it. What it loads and
+multiplies in between is `tap_reuse.schedule`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.direct_tile import Block, Tile
+from mcusim.kernels.finish import Finish
+from mcusim.kernels.tap_reuse import Word, schedule
+from mcusim.program import KernelCall, Routine
+
+SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"
+SAVED_BYTES = 36  # of nine registers
+
+
+def field(name: str) -> int:
+    """Bytes from a block to its `name`."""
+    return 4 * Block._fields.index(name)
+
+
+def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = False) -> Routine:
+    """`rows`: is there a block of more than one row of outputs? `compact`: the block tells the shift."""
+    name = _name(tile, finish, rows, compact)
+    writer = _Writer(tile, finish, rows, compact, Assembly(name, _head(name, tile, rows)))
+    writer.write()
+    window = tile.window
+    fields = {"filters": window.filters, "positions": window.positions, "taps": window.taps, "stride": window.stride}
+    fields |= {"words": tile.words, "column_bytes": tile.column_bytes, "outputs": tile.outputs}
+    fields |= {"weights_pitch": tile.weights_pitch, "shift_in_block": int(compact)}
+    twin = KernelCall("direct_tile", ("input", "weights", "output", "bias", "block"), {**fields, **finish.fields})
+    return Routine(name, writer.a.text, writer.a.code_bytes, SIGNATURE, twin)
+
+
+def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
+    window = tile.window
+    shape = f"{window.filters}x{window.positions}_k{window.taps}" + (f"s{window.stride}" if window.stride > 1 else "")
+    kind = "_long" * (window.sum_registers - 1) + "_tall" * tile.tall + "_rows" * rows
+    size = f"{tile.words}_{tile.column_bytes}_{tile.outputs}"
+    return f"nn_direct_{shape}{kind}_{size}_{finish.compact_key if compact else finish.key}"
+
+
+class _Writer:
+    """The function, from its first instruction to its last."""
+
+    def __init__(self, tile: Tile, finish: Finish, rows: bool, compact: bool, assembly: Assembly) -> None:
+        self.tile, self.window, self.finish = tile, tile.window, finish
+        self.rows, self.compact, self.a = rows, compact, assembly
+        self.long = self.window.sum_registers == 2
+        biases = [f"bias{f}" for f in range(self.window.filters)]
+        self.biases = [name for bias in biases for name in ((bias, f"{bias}_high") if self.long else (bias,))]
+        self.frame = ["output", *self.biases, "tiles", *(["shift"] if compact else [])]
+        self.frame += ["row_step", "weights_end", "weights", "back"] if tile.tall else []
+        self.frame += ["rows", "block"] if rows else []
+        self.frame_bytes = 4 * len(self.frame)
+        self.frame_bytes += (SAVED_BYTES + self.frame_bytes) % 8  # AAPCS: the stack is a multiple of 8
+        self.sums, self.highs = self.sum_registers()
+        last = 4 + len(self.sums) + len(self.highs)
+        free = ["r1", "r2", "r3", "r12", *(f"r{n}" for n in range(last, 12))]
+        self.operands = [self.a.register(f"op{n}", register) for n, register in enumerate(free)]
+        self.a.register("input", "r0", "first column that the tile sees, its pair of channels")
+        self.a.register("weights", "lr", "first tap of the first filter, its pair of channels")
+
+    def sum_registers(self) -> tuple[list[str], list[str]]:
+        """From r4 on; those of 64 bits in two."""
+        sums, highs, number = [], [], 4
+        for filter_ in range(self.window.filters):
+            for position in range(self.window.positions):
+                what = f"filter {filter_}, position {position}"
+                sums.append(self.a.register(f"sum{filter_}{position}", f"r{number}", what))
+                if self.long:
+                    highs.append(self.a.register(f"high{filter_}{position}", f"r{number + 1}", "its upper half"))
+                number += self.window.sum_registers
+        return sums, highs
+
+    def slot(self, name: str) -> str:
+        """Where it is on the stack."""
+        return at("sp", 4 * self.frame.index(name))
+
+    def write(self) -> None:
+        self.enter()
+        with self.a.loop("tile", f"{self.tile.words} pairs of channels of a row of the window") as again:
+            self.row_of_window(again)
+            self.end_of_tile(again)
+        if self.rows:
+            self.end_of_row(again)
+        self.a("add", "sp", "sp", imm(self.frame_bytes))
+        self.a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
+
+    # ---- what is done once
+
+    def enter(self) -> None:
+        """r0 input, r1 weights, r2 output, r3 bias; the block is the fifth argument."""
+        a = self.a
+        a.block("On the stack: " + ", ".join(self.frame))
+        a("push", several([*(f"r{n}" for n in range(4, 12)), "lr"]))
+        a("sub", "sp", "sp", imm(self.frame_bytes))
+        a("ldr", "r12", at("sp", SAVED_BYTES + self.frame_bytes))
+        a("mov", "weights", "r1")
+        a("str", "r2", self.slot("output"))
+        loaded = ["r4", "r5", "r6", "r7"][: len(self.biases)]
+        for index, name in enumerate(loaded):
+            a("ldr", name, at("r3", 4 * index))
+        kept = ["tiles", *(["shift"] if self.compact else []), *(["rows"] if self.rows else [])]
+        registers = ["r8", "r9", "r10"][: len(kept)]
+        for name, register in zip(kept, registers, strict=True):
+            a("ldr", register, at("r12", field(name)))
+        if self.raised:
+            constant(a, "r2", self.finish.raised)
+            for name in loaded:
+                a("add", name, name, "r2")
+        for slot, register in [*zip(self.biases, loaded, strict=True), *zip(kept, registers, strict=True)]:
+            a("str", register, self.slot(slot))
+        if self.rows:
+            a("str", "r12", self.slot("block"))
+        if self.tile.tall:
+            self.enter_window()
+        for name, slot in zip(self.operands, self.biases, strict=False):
+            a("ldr", name, self.slot(slot))
+        self.begin_sums(self.operands)
+
+    def enter_window(self) -> None:
+        a, tile = self.a, self.tile
+        a.block("How far the pointers go: to the next row of the window, to its end, and back from there")
+        a("ldr", "r2", at("r12", field("window_rows")))
+        a("ldr", "r3", at("r12", field("row_bytes")))
+        a("str", "r1", self.slot("weights"))
+        a("movw", "r12", imm(tile.weights_pitch))
+        a("mla", "r1", "r2", "r12", "r1")
+        a("mul", "r2", "r2", "r3")
+        a("str", "r1", self.slot("weights_end"))
+        add_constant(a, "r2", -self.advance, "r1")
+        a("str", "r2", self.slot("back"))
+        add_constant(a, "r3", -tile.moved, "r1")
+        a("str", "r3", self.slot("row_step"))
+
+    @property
+    def raised(self) -> bool:
+        """Do sums begin so high that saturation ends at the ceiling?"""
+        return bool(self.finish.raised) and not self.compact and not self.long
+
+    def begin_sums(self, biases: list[str]) -> None:
+        for index, name in enumerate(self.sums):
+            first = self.window.sum_registers * (index // self.window.positions)
+            self.a("mov", name, biases[first])
+            if self.long:
+                self.a("mov", self.highs[index], biases[first + 1])
+
+    # ---- the loops
+
+    def row_of_window(self, again: str) -> None:
+        """All products of a row of the window, and the way to the next row."""
+        a, tile = self.a, self.tile
+        if tile.turns:
+            for step in range(tile.steps):
+                self.products(4 * step, first=step == 0)
+            a("tst", "weights", imm(tile.end_mask))
+            a("bne", again)
+        if tile.turns and tile.rest:
+            a.block("The pairs of channels that are left")
+        for step in range(tile.rest):
+            self.products(4 * step)
+        if tile.tall:
+            a.block("The next row of the window")
+            a("ldr", "op0", self.slot("row_step"))
+            a("ldr", "op1", self.slot("weights_end"))
+            add_constant(a, "weights", tile.weights_pitch - tile.moved, "op2")
+            a("add", "input", "input", "op0")
+            a("cmp", "weights", "op1")
+            a("bne", again)
+
+    def products(self, offset: int, *, first: bool | None = None) -> None:
+        """Those of one pair of channels. `first` of a turn: the pointers move on with their first word.
+
+        `offset`: bytes from where the turn began.
+        """
+        step = 0 if first is None else 4 * self.tile.steps
+        moved = {kind: first is False for kind in (True, False)}  # has the pointer? By Word.is_weight
+        for burst in schedule(self.window):
+            loads = sorted(zip(burst.loads, burst.registers, strict=True), key=self._moving_last)
+            for word, number in loads:
+                base, away = ("weights" if word.is_weight else "input"), self._bytes(word) + offset
+                register, what = self.operands[number], _what(word)
+                if first and away == 0 and not moved[word.is_weight]:
+                    self.a("ldr", register, f"[{base}]", imm(step), comment=what)
+                    moved[word.is_weight] = True
+                else:
+                    self.a("ldr", register, at(base, away - (step if moved[word.is_weight] else 0)), comment=what)
+            for product, weight, column in burst.products:
+                index = product.filter_ * self.window.positions + product.position
+                own, operands = self.sums[index], (self.operands[weight], self.operands[column])
+                if self.long:
+                    self.a("smlald", own, self.highs[index], *operands)
+                else:
+                    self.a("smlad", own, *operands, own)
+
+    def _moving_last(self, load: tuple[Word, int]) -> int:
+        """A load behind one that moves its pointer would wait for it."""
+        return int(self._bytes(load[0]) == 0)
+
+    def _bytes(self, word: Word) -> int:
+        """From the pointer to it."""
+        if word.is_weight:
+            return 4 * self.tile.words * (word.filter_ * self.window.taps + word.place)
+        return word.place * self.tile.column_bytes
+
+    # ---- what ends them
+
+    @property
+    def advance(self) -> int:
+        """Bytes from the first column of a tile to that of the next."""
+        return self.window.positions * self.window.stride * self.tile.column_bytes
+
+    def end_of_tile(self, again: str) -> None:
+        a, window, tile, bytes_ = self.a, self.window, self.tile, self.finish.store_bytes
+        a.block("Sums become outputs; those of the next tile begin")
+        output, spare, *others = self.operands
+        biases, last = others[: len(self.biases)], others[len(self.biases) :]
+        tiles = last[0] if last else ""
+        a("ldr", output, self.slot("output"))
+        for name, slot in zip(biases, self.biases, strict=True):
+            a("ldr", name, self.slot(slot))
+        if tiles:
+            a("ldr", tiles, self.slot("tiles"))
+        if tile.tall:
+            a("ldr", "weights", self.slot("weights"))
+            a("ldr", spare, self.slot("back"))
+            a("sub", "input", "input", spare)
+        else:
+            add_constant(a, "input", self.advance - tile.moved, spare)
+            add_constant(a, "weights", -tile.moved, spare)
+        self.saturate(spare)
+        for index, name in enumerate(self.sums):
+            filter_, position = divmod(index, window.positions)
+            self.finish.store(a, name, output, (position * tile.outputs + filter_) * bytes_)
+        add_constant(a, output, window.positions * tile.outputs * bytes_, spare)
+        a("str", output, self.slot("output"))
+        if not tiles:
+            tiles = spare
+            a("ldr", tiles, self.slot("tiles"))
+        self.begin_sums(biases)
+        a("subs", tiles, tiles, imm(1))
+        a("str", tiles, self.slot("tiles"))
+        a("bne", again)
+
+    def saturate(self, spare: str) -> None:
+        a, finish = self.a, self.finish
+        if not self.long:
+            if self.compact:
+                a("ldr", spare, self.slot("shift"))
+            shift = spare if self.compact else None
+            finish.saturated(a, self.sums, spare, shift=shift, raised=self.raised)
+            return
+        for low, high in zip(self.sums, self.highs, strict=True):  # 32 bits hold what is left
+            a("lsr", low, low, imm(finish.shift))
+            a("orr", low, low, high, f"lsl #{32 - finish.shift}")
+        replace(finish, shift=0).saturated(a, self.sums, spare)
+
+    def end_of_row(self, again: str) -> None:
+        """The next row of outputs, which begins where the block says."""
+        a = self.a
+        rows, block, output, spare = self.operands[:4]
+        a.block("The next row of outputs")
+        a("ldr", rows, self.slot("rows"))
+        a("ldr", block, self.slot("block"))
+        a("ldr", output, self.slot("output"))
+        a("subs", rows, rows, imm(1))
+        a("str", rows, self.slot("rows"))
+        a("beq", f".L{a.name}_end")
+        a("ldr", spare, at(block, field("next_input")))
+        a("ldr", rows, at(block, field("next_output")))
+        a("ldr", block, at(block, field("tiles")))
+        a("add", "input", "input", spare)
+        a("add", output, output, rows)
+        a("str", output, self.slot("output"))
+        a("str", block, self.slot("tiles"))
+        a("b", again)
+        a.place("end")
+
+
+def _what(word: Word) -> str:
+    if not word.is_weight:
+        return f"column {word.place}"
+    return f"tap {word.place}" + (f" of filter {word.filter_}" if word.filter_ else "")
+
+
+def _head(name: str, tile: Tile, rows: bool) -> list[str]:
+    window = tile.window
+    step = f"{window.stride} columns" if window.stride > 1 else "a column"
+    more = "; rows of the window as the block says" if tile.tall else ""
+    more += "; rows of outputs as the block says" if rows else ""
+    bits = 32 * window.sum_registers
+    end = f" Where its bits {tile.end_mask:#x} are 0, the address of the weights ends the loop." if tile.turns else ""
+    return [
+        f"{name}: direct convolution, {window.filters} x {window.positions} outputs at a time.",
+        "",
+        f"A tile is {window.filters} of the filters x {window.positions} positions, {step} apart{more}.",
+        f"input    the first column of the first tile: {tile.words} words of two numbers; the next lies "
+        f"{tile.column_bytes} bytes on",
+        f"weights  [rows of the window][filters][{window.taps} taps][{tile.words}] words; from row to row "
+        f"{tile.weights_pitch} bytes",
+        f"output   of the first filter at the first position; positions lie {tile.outputs} outputs apart",
+        f"bias     of the filters, {bits} bits, with what rounds in it",
+        "block    how many tiles and rows: nn_direct_block.h",
+        "",
+        f"No sum overflows {bits} bits: mcusim has the bound of each from its weights, and chose this routine by it.",
+        f"In between sums may wrap round, which the end undoes.{end}",
+    ]
