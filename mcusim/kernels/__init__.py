@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, direct, patches, plain, pointwise, tiles, winograd
+from mcusim.kernels import depthwise, direct, gather, patches, plain, pointwise, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -10,6 +10,7 @@ KERNELS: tuple[Kernel, ...] = (
     patches,
     pointwise,
     tiles,
+    gather,
     depthwise,
     winograd,
     direct,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mcusim.kernels.float_finish import FloatFinish
@@ -65,27 +65,35 @@ class Plan:
 
 @lru_cache(maxsize=1024)
 def best_plan(window: Window, finish: FloatFinish, stripes: int, wait_states: int) -> Plan | None:
-    return min(_plans(window, finish, stripes), key=lambda plan: cycles(plan, wait_states), default=None)
-
-
-def _plans(window: Window, finish: FloatFinish, stripes: int) -> Iterator[Plan]:
-    for tile in _tiles(window, finish):
-        row = row_of(window, tile.positions)
-        yield from (Plan(window, tile, row, copied, stripes) for copied in (False, True))
+    """None where no register reaches from one position to the next. Stripes have the tile of the whole."""
+    if stripes > 1:
+        whole = best_plan(window, finish, 1, wait_states)
+        plans = [] if whole is None else [replace(whole, stripes=stripes, copied=copied) for copied in (False, True)]
+    else:
+        plans = [
+            Plan(window, tile, row_of(window, tile.positions), copied, stripes)
+            for tile in _tiles(window, finish)
+            for copied in (False, True)
+        ]
+    return min(plans, key=lambda plan: cycles(plan, wait_states), default=None)
 
 
 def _tiles(window: Window, finish: FloatFinish) -> Iterator[FloatTile]:
-    channels, filters, width = window.input[2], window.output[2], window.output[1]
+    channels, filters, taps = window.input[2], window.output[2], window.taps
     distance = 4 * window.strides[1] * channels
+    for f, p, unroll in tile_sizes(filters, window.output[1], taps):
+        tile = FloatTile(f, p, unroll, taps, 4, distance, p * distance, window.size[0] > 1, filters, finish)
+        if tile.fits:
+            yield tile
+
+
+def tile_sizes(filters: int, positions: int, taps: int) -> Iterator[tuple[int, int, int]]:
+    """(filters, positions, taps of the loop) that registers and the instruction cache have room for."""
     for f in range(1, min(MOST_FILTERS, filters) + 1):
-        for p in range(1, min(MOST_POSITIONS, width) + 1):
-            for passes in {-(-window.taps // unroll) for unroll in range(1, MOST_UNROLL + 1)}:
-                unroll = -(-window.taps // passes)
-                tile = FloatTile(
-                    f, p, unroll, window.taps, 4, distance, p * distance, window.size[0] > 1, filters, finish
-                )
-                if tile.fits and 4 * unroll * tap_instructions(tile) <= MOST_LOOP_BYTES:
-                    yield tile
+        for p in range(1, min(MOST_POSITIONS, positions) + 1):
+            most = MOST_LOOP_BYTES // (4 * (f + p + 2 * f * p))
+            for passes in sorted({-(-taps // unroll) for unroll in range(1, min(MOST_UNROLL, most) + 1)}):
+                yield f, p, -(-taps // passes)
 
 
 def cycles(plan: Plan, wait_states: int) -> float:

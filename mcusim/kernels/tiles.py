@@ -60,7 +60,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert plan is not None
     tile, copy = float_tile(plan.tile), copy_words()
     constants = (
-        Constant("kernel", "number_t", _tiles_of_filters(layer, plan.tile.filters)),
+        Constant("kernel", "number_t", tiles_of_filters(layer, plan.tile.filters)),
         Constant("bias", "accumulator_t", bias_of(layer)),
     )
     fields = {**_fields(plan), "copy": copy.name, "tile": tile.name}
@@ -86,8 +86,9 @@ def _fields(plan: Plan) -> dict[str, Any]:
     return fields
 
 
-def _tiles_of_filters(layer: Convolution, filters: int) -> Array:
-    """[tiles][taps][filters of a tile]. The last tile may have some filters of the one before."""
-    rows = layer.kernel.reshape(len(layer.kernel), -1)
-    starts = [min(first, len(rows) - filters) for first in range(0, len(rows), filters)]
-    return np.ascontiguousarray([rows[start : start + filters].T for start in starts])
+def tiles_of_filters(layer: Convolution, filters: int) -> Array:
+    """[groups][tiles][taps][filters of a tile]. The last tile may have some filters of the one before."""
+    rows = layer.kernel.reshape(layer.groups, len(layer.kernel) // layer.groups, -1)
+    several = rows.shape[1]
+    starts = [min(first, several - filters) for first in range(0, several, filters)]
+    return np.ascontiguousarray([[group[start : start + filters].T for start in starts] for group in rows])

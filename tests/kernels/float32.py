@@ -1,0 +1,53 @@
+"""What tests of kernels in float32 share: numbers that are hard, and prices that are near enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mcusim.graph import Graph
+from mcusim.kernels.kernel import Kernel
+from mcusim.line.lower import Chosen
+from mcusim.system.arrays import Array
+from tests.graphs import Builder
+from tests.kernels.measured import Measured, forced
+
+EXTREMES = (0.0, -0.0, 1e-42, 3e38, -3e38)  # sums become infinite, and those of the next layer NaN
+WITHIN = 0.05
+
+
+def same(x: Array, y: Array) -> bool:
+    """Bit for bit, but that a NaN is a NaN."""
+    bits = x.view(np.uint32) == y.view(np.uint32)
+    return bool(np.all(bits | (np.isnan(x) & np.isnan(y))))
+
+
+def extreme_samples(builder: Builder) -> Array:
+    """An ordinary one, one with a few numbers of EXTREMES, and one full of them."""
+    x = builder.samples(3)
+    shares = np.array([0, 0.02, 0.5]).reshape(-1, *[1] * (x.ndim - 1))
+    return np.where(builder.random.random(x.shape) < shares, builder.random.choice(EXTREMES, x.shape), x).astype(
+        x.dtype
+    )
+
+
+def striped(graph: Graph, kernel: Kernel, most: int) -> dict[str, Chosen]:
+    """That kernel where it fits, in its variant number `most`, or the last one before."""
+    chosen = forced(graph, kernel)
+    for name, (there, _) in chosen.items():
+        if there is kernel and hasattr(kernel, "variants"):
+            several = kernel.variants(graph[name], graph.inputs_of(graph[name]))
+            chosen[name] = kernel, several[min(most, len(several)) - 1]
+    return chosen
+
+
+def far_off(graph: Graph, chosen: Mapping[str, Chosen], measured: Measured, wait_states: int = 2) -> list[str]:
+    """Layers that cost more or less than their kernel says."""
+    wrong = []
+    for name, (kernel, variant) in chosen.items():
+        layer, cycles = graph[name], measured.cycles[name]
+        cost = kernel.cost(layer, graph.inputs_of(layer), variant, wait_states)
+        print(f"{name} {layer.kind} {layer.shape} {variant}: {cycles:.0f}, said {cost / cycles - 1:+.1%}")
+        wrong += [name] if abs(cost / cycles - 1) > WITHIN else []
+    return wrong
