@@ -13,7 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,114 +21,190 @@ import numpy as np
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
 from mcusim.commands.profile import clock
+from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
-from mcusim.system.errors import McusimError
-from tools.kernel_runs import PLAIN, Run, at_clock, run_ours
-from tools.networks import DATA_TYPES, NETWORKS, network
+from mcusim.system.errors import ConfigurationError, McusimError
+from tools import cmsis_nn
+from tools.kernel_library import Adapter, Library, is_in, load_adapter
+from tools.kernel_runs import PLAIN, Row, at_clock, run_ours
+from tools.kernel_tables import (
+    HEAD,
+    LIBRARY_HEAD,
+    conditions,
+    layers_shown,
+    layers_table,
+    networks_table,
+    shown,
+    write_tables,
+)
+from tools.networks import DATA_TYPES, NETWORKS, Network, network
 
 TYPES, BOARDS = ("int8", "int16", "float32"), ("nucleo_l452re_p",)
+IN_DETAIL = ("uci_har_f80", "int8")  # whose layers docs/kernels.md shows
+KNOWN: tuple[Adapter, ...] = (cmsis_nn.Adapter(),)
+HOW_TO_ADAPT = """
+another library: --adapter FILE.py names a Python file with a class Adapter:
+
+  name = "MyNN"
+  sources = ["src/*.c"]         # patterns below FOLDER: the C of the library, all of which is compiled
+  without = ["*_test.c"]        # names among them that are not for this core
+  includes = ["inc"]            # folders of its headers
+  headers = ["mynn.h"]          # that the generated program includes
+  def version(self, folder):    # -> str, for the table
+  def graph(self, network, data_type):   # -> the Graph that it can run, network.quantized(data_type)
+                                         #    or nearest to it; None where it has no such numbers
+  def call(self, layer, graph, name):    # -> tools.kernel_library.Call, the C that runs one layer:
+      Call(constants=c_array("int8_t", f"{name}_kernel", layer.kernel),
+           body=f"    mynn_dense(input0, {name}_kernel, output, {layer.elements});",
+           scratch="0")         # a C expression: bytes that `scratch` has to have
+
+Activations lie channels last; those of 8 bits without a sign are given less 128, as int8_t. tools/cmsis_nn.py is one.
+"""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One network in one data type on one board. What could not be run has `problem` in place of figures.
+class Bench:
+    """What is measured, and how. `folder`: of a library, None for none; `adapter`: a file that tells of it."""
 
-    `mismatches`: samples whose answer is not, number for number, that of `Graph.run`; of float32, whose sums numpy adds
-    in another order, that of plain C.
-    """
+    names: Sequence[str]
+    data_types: Sequence[str]
+    boards: Sequence[Board]
+    samples: int
+    target: Target
+    work: Path
+    folder: Path | None = None
+    adapter: Path | None = None
 
-    network: str
-    data_type: str
-    board: Board
-    ours: Run | None = None
-    plain: Run | None = None
-    mismatches: int = 0
-    problem: str = ""
+    def rows(self) -> Iterator[Row]:
+        """One after the other as they are measured."""
+        libraries = {board.name: self._library(board) for board in self.boards} if self.folder else {}
+        for name in self.names:
+            there = network(name)
+            for data_type in self.data_types:
+                graph = there.quantized(data_type)
+                for board in self.boards:
+                    row = self._row(there, data_type, graph, board)
+                    library = libraries.get(board.name)
+                    yield _beside(row, library, there, there.x[: self.samples]) if library else row
 
     @property
-    def speed_up(self) -> float:
-        """How much longer plain C takes."""
-        assert self.ours and self.plain
-        return self.plain.cycles / self.ours.cycles
+    def library_title(self) -> str:
+        return "" if self.folder is None else _title(self._adapter(self.folder), self.folder)
 
-
-def rows(names: Sequence[str], data_types: Sequence[str], boards: Sequence[Board], samples: int) -> Iterator[Row]:
-    """One after the other as they are measured."""
-    for name in names:
-        there = network(name)
-        for data_type in data_types:
-            graph = there.quantized(data_type)
-            for board in boards:
-                yield _row(there.title, data_type, board, graph, there.x[:samples])
-
-
-def _row(title: str, data_type: str, board: Board, graph: Graph, x: Array) -> Row:
-    with tempfile.TemporaryDirectory(prefix="mcusim-kernels-") as name:
+    def _row(self, there: Network, data_type: str, graph: Graph, board: Board) -> Row:
+        row, x = Row(there.title, data_type, board), there.x[: self.samples]
         try:
-            ours, plain = (run_ours(graph, x, board, Path(name), *chosen) for chosen in ((), (PLAIN,)))
+            ours, plain = (run_ours(graph, x, board, self.work, target) for target in (self.target, PLAIN))
         except McusimError as error:
-            return Row(title, data_type, board, problem=error.what)
-    exact = plain.answers if graph.data_type == "float32" else graph.run(x)
-    mismatches = int(np.any(ours.answers != exact, axis=-1).sum())
-    return Row(title, data_type, board, ours, plain, mismatches)
+            return replace(row, problem=error.what)
+        exact = plain.answers if graph.data_type == "float32" else graph.run(x)
+        return replace(row, ours=ours, plain=plain, mismatches=_differing(ours.answers, exact))
+
+    def _library(self, board: Board) -> Library:
+        assert self.folder is not None
+        return Library(self._adapter(self.folder), self.folder, board, self.work / board.name)
+
+    def _adapter(self, folder: Path) -> Adapter:
+        if self.adapter:
+            return load_adapter(self.adapter)
+        found = next((adapter for adapter in KNOWN if is_in(adapter, folder)), None)
+        if found is None:
+            hint = f"known are {', '.join(adapter.name for adapter in KNOWN)}; --help tells how to write an --adapter"
+            raise ConfigurationError("there is no library that is known here", where=str(folder), hint=hint)
+        return found
+
+
+def _title(adapter: Adapter, folder: Path) -> str:
+    return f"{adapter.name} {adapter.version(folder)}".rstrip()
+
+
+def _differing(answers: Array, exact: Array) -> int:
+    return int(np.any(answers != exact, axis=-1).sum())
+
+
+def _beside(row: Row, library: Library, there: Network, x: Array) -> Row:
+    """The row with what the library takes, where it has such numbers."""
+    try:
+        graph = library.adapter.graph(there, row.data_type)
+        if graph is None:
+            return row
+        made, difference = library.run(graph, x, row.board)
+    except McusimError as error:
+        return replace(row, problem=f"{row.problem}; {library.adapter.name}: {error.what}".lstrip("; "))
+    return replace(row, library=made, difference=difference)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        boards = [at_clock(load_board(name), options.clock) for name in options.board or BOARDS]
-        print(HEAD)
-        for row in rows(options.network or list(NETWORKS), options.type or TYPES, boards, options.samples):
-            print(shown(row), flush=True)
-            if options.layers and row.ours:
-                print("\n".join(layers_shown(row.ours)), flush=True)
+        with tempfile.TemporaryDirectory(prefix="mcusim-kernels-") as name:
+            _measure(_bench(options, Path(name)), options)
     except McusimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
+def _bench(options: argparse.Namespace, work: Path) -> Bench:
+    return Bench(
+        names=options.network or list(NETWORKS),
+        data_types=options.type or TYPES,
+        boards=[at_clock(load_board(name), options.clock) for name in options.board or BOARDS],
+        samples=options.samples,
+        target=Target(flash_max=options.flash_max, ram_max=options.ram_max),
+        work=work,
+        folder=options.library,
+        adapter=options.adapter,
+    )
+
+
+def _measure(bench: Bench, options: argparse.Namespace) -> None:
+    """Prints each row when it is there; the tables of the docs come last."""
+    title = bench.library_title
+    print(HEAD + (LIBRARY_HEAD if title else ""))
+    measured = []
+    for row in bench.rows():
+        measured.append(row)
+        print(shown(row), flush=True)
+        if options.layers and row.ours:
+            print("\n".join(layers_shown(row.ours)), flush=True)
+    if options.markdown:
+        write_tables(_parts(measured, title))
+
+
+def _parts(rows: Sequence[Row], title: str) -> dict[str, str]:
+    """Tables of docs/kernels.md, by the names of their markers; those that no row is about stay as they are."""
+    short = title.partition(" ")[0]
+    ours = {name: [row for row in rows if row.network.startswith("UCI-HAR") is own] for name, own in GROUPS.items()}
+    parts = {name: f"{conditions(some, title)}\n\n{networks_table(some, short)}" for name, some in ours.items() if some}
+    name, data_type = IN_DETAIL
+    title_of = network(name).title
+    detail = [row.ours for row in rows if (row.network, row.data_type) == (title_of, data_type) and row.ours]
+    return {**parts, **({"layers": layers_table(detail[0])} if detail else {})}
+
+
+GROUPS = {"UCI-HAR": True, "MLPerf Tiny": False}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Modelled times of kernels, beside those of plain C.")
+    parser = argparse.ArgumentParser(
+        description="Modelled times of kernels, beside those of plain C, and of another library.",
+        epilog=HOW_TO_ADAPT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--network", action="append", choices=NETWORKS, help="only this one (again for more)")
     parser.add_argument("--type", action="append", choices=DATA_TYPES, help=f"(again for more) [{' '.join(TYPES)}]")
     parser.add_argument("--board", action="append", help=f"name or file (again for more) [{' '.join(BOARDS)}]")
     parser.add_argument("--clock", type=clock, help="for example 80MHz [the board's]")
+    parser.add_argument("--flash-max", type=int, metavar="BYTES", help="[target] flash_max, for our kernels")
+    parser.add_argument("--ram-max", type=int, metavar="BYTES", help="[target] ram_max, for our kernels")
     parser.add_argument("--samples", type=int, default=2, help="that run, random ones (%(default)s)")
     parser.add_argument("--layers", action="store_true", help="each layer, with the cycles that its kernel expected")
+    parser.add_argument("--library", type=Path, metavar="FOLDER", help="sources of a kernel library: CMSIS-NN")
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help="Python that tells of another library: see below")
+    parser.add_argument("--markdown", action="store_true", help="write the tables of docs/kernels.md")
     return parser
-
-
-HEAD = (
-    f"{'network':<20} {'type':<10} {'board':<16} {'ms':>8} {'c/MAC':>6} {'speed-up':>8} {'ROM':>8} {'RAM':>8} "
-    f"{'mismatches':>10} {'plain ms':>9} {'ROM':>8} {'RAM':>8}"
-)
-
-
-def shown(row: Row) -> str:
-    """A line of the table."""
-    line = f"{row.network:<20} {row.data_type:<10} {row.board.name:<16}"
-    if row.ours is None or row.plain is None:
-        return f"{line} {row.problem}"
-    ours, plain = row.ours, row.plain
-    line += f" {ours.latency_ms:>8.2f} {ours.cycles_per_mac:>6.3f} {row.speed_up:>8.2f}"
-    line += f" {ours.rom_bytes:>8,} {ours.ram_bytes:>8,} {row.mismatches:>10}"
-    return f"{line} {plain.latency_ms:>9.2f} {plain.rom_bytes:>8,} {plain.ram_bytes:>8,}"
-
-
-def layers_shown(run: Run) -> Iterator[str]:
-    """A line for each layer: its kernel, cycles, and those that the kernel's formula says."""
-    for layer in run.layers:
-        line = f"    {layer.name:<20} {layer.kernel:<26}"
-        if layer.cycles is None:
-            yield f"{line} the compiler made one function of it and another layer"
-            continue
-        per_mac = f"{layer.cycles / layer.macs:.3f}" if layer.macs else ""
-        line += f" {layer.cycles:>12,.0f} {per_mac:>7}"
-        if layer.expected is not None:
-            line += f" {layer.expected:>12,.0f} expected ({layer.expected / layer.cycles - 1:+.1%})"
-        yield line
 
 
 if __name__ == "__main__":

@@ -13,17 +13,18 @@ from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
-from mcusim.line.destination import destination_of
+from mcusim.line.destination import destination_of, within
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import options_of, program_of
-from mcusim.line.select import select
+from mcusim.line.select import Selection, select
+from mcusim.program import Program
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
 from mcusim.workloads.generated import make_firmware
 
-ANY, PLAIN = KernelChoice(), KernelChoice(default=("plain",))
+ANY, PLAIN = Target(), Target(kernels=KernelChoice(default=("plain",)))
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,45 @@ class Run:
         return self.cycles / self.macs
 
 
-def run_ours(graph: Graph, x: Array, board: Board, folder: Path, kernels: KernelChoice = ANY) -> Run:
-    """With the kernels that `mcusim run` would choose from `kernels`. Raises BuildError for what no board holds."""
-    destination = destination_of(board, Target())
-    selected = select(graph, options_of(graph, destination, kernels), destination)
-    program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
-    firmware = make_firmware(emit_library(program), qemu.FACTS, board, folder)
+@dataclass(frozen=True)
+class Row:
+    """One network in one data type on one board. What could not be run has `problem` in place of figures.
+
+    `mismatches`: samples whose answer is not, number for number, that of `Graph.run`; of float32, whose sums numpy adds
+    in another order, that of plain C. `library`: the same on the functions of another library, and the largest
+    `difference` of one of its answers from `Graph.run`, in units of the last bit; rescaling rounds otherwise there.
+    """
+
+    network: str
+    data_type: str
+    board: Board
+    ours: Run | None = None
+    plain: Run | None = None
+    mismatches: int = 0
+    library: Run | None = None
+    difference: float = 0.0
+    problem: str = ""
+
+    @property
+    def speed_up(self) -> float:
+        """How many times as long plain C takes."""
+        assert self.ours and self.plain
+        return self.plain.cycles / self.ours.cycles
+
+
+def run_ours(graph: Graph, x: Array, board: Board, folder: Path, target: Target = ANY) -> Run:
+    """With the kernels that `mcusim run` chooses for `target`, under its limits.
+
+    Raises BuildError for what the board cannot hold, ConfigurationError for limits that nothing can meet.
+    """
+
+    def made(excess: int) -> tuple[Firmware, Program, Selection]:
+        destination = destination_of(board, target, excess)
+        selected = select(graph, options_of(graph, destination, target.kernels), destination)
+        program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
+        return make_firmware(emit_library(program), qemu.FACTS, board, folder), program, selected
+
+    firmware, program, selected = within(target.flash_max, made, lambda them: _rom_bytes(them[0]))
     seen, timing = price(firmware, graph.encode(x), board, folder)
     cycles = timing.function_cycles
     layers = tuple(
@@ -81,15 +115,20 @@ def run_ours(graph: Graph, x: Array, board: Board, folder: Path, kernels: Kernel
     return run_of(graph, firmware, seen, timing, board, layers)
 
 
+def _rom_bytes(firmware: Firmware) -> int:
+    assert firmware.rom_bytes is not None
+    return firmware.rom_bytes.total
+
+
 def run_of(
     graph: Graph, firmware: Firmware, seen: Execution, timing: Timing, board: Board, layers: tuple[LayerRun, ...]
 ) -> Run:
-    assert firmware.rom_bytes is not None and seen.stack_bytes is not None
+    assert seen.stack_bytes is not None
     return Run(
         macs=graph.macs,
         cycles=timing.cycles.mean,
         clock_hz=board.clock_hz,
-        rom_bytes=firmware.rom_bytes.total,
+        rom_bytes=_rom_bytes(firmware),
         ram_bytes=(firmware.arena_bytes or 0) + (firmware.ram_static_bytes or 0) + seen.stack_bytes,
         answers=numbers(seen.answers, graph.answer_dtype),
         layers=layers,
