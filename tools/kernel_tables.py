@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -113,10 +114,11 @@ def conditions(rows: Sequence[Row], library: str) -> str:
     compilers = " and ".join(sorted({run.compiler for run in runs}))
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%d %B %Y").lstrip("0")
     others = f" {library} was built by the same compiler with -O3." if library else ""
-    return (
+    told = (
         f"All times are **modelled** for {', '.join(boards)}, from runs in QEMU {version()} on {today}; nothing ran on "
         f"silicon. Compiler: {compilers}.{others}"
     )
+    return textwrap.fill(told, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def write_tables(parts: Mapping[str, str], path: Path = DOCS) -> None:

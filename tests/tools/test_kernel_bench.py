@@ -166,8 +166,8 @@ def test_docs_have_a_place_for_every_table(tmp_path: Path) -> None:
 
 
 def test_docs_say_where_the_figures_are_from() -> None:
-    text = kernel_tables.DOCS.read_text(encoding="utf-8")
-    assert len(re.findall(r"All times are \*\*modelled\*\* for .* QEMU \S+ on \d+ \w+ \d{4}", text)) == 2
+    text = " ".join(kernel_tables.DOCS.read_text(encoding="utf-8").split())
+    assert len(re.findall(r"All times are \*\*modelled\*\* for [^|]* QEMU \S+ on \d+ \w+ \d{4}", text)) == 2
 
 
 def test_a_folder_without_a_library_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
