@@ -27,7 +27,7 @@ def spread(channels: int, column: int, step: int) -> Routine:
     a.register("fours", "r3", "left of a column")
     words = ("r4", "r5", "r6", "r12")
     fours, rest = divmod(channels, AT_A_TIME)
-    a("push", several(SAVED))
+    a("push", several([*SAVED, "lr"]))
     with a.loop("column", "A column") as column_again:
         if fours > 1:
             constant(a, "fours", fours)
@@ -43,8 +43,7 @@ def spread(channels: int, column: int, step: int) -> Routine:
         add_constant(a, "from", 4 * (column - channels), "fours")
         a("subs", "columns", "columns", imm(1))
         a("bne", column_again)
-    a("pop", several(SAVED))
-    a("bx", "lr")
+    a("pop", several([*SAVED, "pc"]))
     twin = KernelCall("spread", ("to", "from", "columns"), {"channels": channels, "column": column, "step": step})
     return Routine(name, a.text, a.code_bytes, "float *to, const float *from, int columns", twin)
 
