@@ -1,29 +1,30 @@
-"""Convolution by patches: windows laid side by side, multiplied 2 filters x 4 positions at a time. For any window."""
+"""Convolution by patches, for any window: what positions see lies side by side and meets 2 filters at a time."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import gaps, reading, window_fields
-from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import finish_of
+from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.finish import Finish, finish_of
+from mcusim.kernels.frame import Frame, Stripe, frame_of, stripes_of
+from mcusim.kernels.patch_copy import patch_copy
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tile import interleaved, tile_routine
+from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles, weight_words
+from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows, tile_routine
+from mcusim.kernels.widen import widen
 from mcusim.layers.convolution import Convolution
-from mcusim.layers.planes import plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Routine
 from mcusim.system.arrays import Array
 
 NAME = "patches"
-SUMMARY = "convolutions of any window in int8 and int16: windows side by side, 2 filters x 4 positions (Cortex-M4)"
+SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
-CODE_BYTES = 600  # of the C around the tile, about
-POSITIONS = 4  # of a tile
+CODE_BYTES = 700  # of the C around the tile, about
+GROUP_CYCLES = 60  # of the C around a group of a stripe
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -33,68 +34,92 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions"
     if finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
         return "it is for integers with sums of 32 bits"
-    if layer.shape[-1] // layer.groups < 2:
-        return "it takes two filters of a group at a time"
-    if _positions(layer) < POSITIONS:
-        return f"it takes {POSITIONS} positions at a time"
     return None
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    return stripes(_positions(layer), POSITIONS)
+    frame, tile = _plan(layer)
+    return (DEFAULT,) if frame.in_place and frame.is_one_run else stripes(frame.positions, tile.positions)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
-    assert isinstance(layer, Convolution)
-    return 1.3 * layer.macs + 20 * layer.elements
+    frame, tile = _plan(layer)
+    stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
+    return sum(_cycles(frame, tile, layer.shape[-1], stripe, wait_states) for stripe in stripes_)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish = finish_of(layer)
-    assert finish is not None
-    words, bytes_ = _words(layer), layer.kernel_numbers.dtype.itemsize  # type: ignore[union-attr]
-    plan = interleaved(2, POSITIONS, words, layer.shape[-1], finish)
-    tile = tile_routine(plan)
-    weights = expand_bytes() if bytes_ == 1 else copy_words()
-    window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
-    stripe = POSITIONS * math.ceil(_positions(layer) / POSITIONS / variant.stripes)
-    fields: dict[str, Any] = {**window, **gaps(layer.dilation), "groups": layer.groups, **reading(inputs[0])}
-    fields |= {"output_bytes": finish.store_bytes, "words": words, "end_bytes": plan.end_bytes, "stripe": stripe}
-    fields |= {"weights": weights.name, "tile": tile.name}
+    frame, tile = _plan(layer)
+    stripe, size = _stripe(frame, tile, variant), frame.item_bytes
+    routines: dict[str, Routine] = {"weights": bring_weights(size), "tile": tile_routine(tile)}
+    if not frame.in_place:
+        routines["widen"] = widen(size, unsigned=bool(reading(inputs[0])))
+    if not _reads_frame(frame, tile):
+        routines["gather"] = patch_copy(frame.window(tile.positions))
+    fields = {**frame.fields(), **_tile_fields(layer, tile, size), "stripe": stripe}
+    numbers = frame.numbers(stripes_of(frame.positions, stripe, tile.positions))
+    fields |= {"frame_numbers": numbers} if numbers else {}
+    fields |= {role: routine.name for role, routine in routines.items()}
     constants = (
-        Constant("kernel", "number_t", _pairs(layer, words), layer.kernel_numbers),
+        Constant("kernel", "number_t", _weights(layer, frame, tile), layer.kernel_numbers),
         Constant("bias", "int32_t", layer.bias),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
-    scratch = 8 * words + plan.end_bytes + 4 * words * stripe
-    return LayerCode((call,), constants, scratch, routines=(tile, weights), code_bytes=CODE_BYTES)
+    scratch = tile.weight_bytes + tile.end_bytes + 2 * numbers
+    if not _reads_frame(frame, tile):
+        scratch += 4 * tile.words * tile.positions * math.ceil(min(stripe, frame.positions) / tile.positions)
+    return LayerCode((call,), constants, scratch, routines=tuple(routines.values()), code_bytes=CODE_BYTES)
 
 
-def _positions(layer: Layer) -> int:
-    return math.prod(layer.shape[:-1])
+def _tile_fields(layer: Convolution, tile: Tile, item_bytes: int) -> Fields:
+    fields: Fields = {"output_channels": layer.shape[-1], "output_bytes": tile.finish.store_bytes, "words": tile.words}
+    fields |= {"filters": tile.filters, "tile_positions": tile.positions, "end_bytes": tile.end_bytes}
+    return fields | {"weight_words": weight_words(tile, item_bytes)}
 
 
-def _words(layer: Convolution) -> int:
-    """Pairs of numbers of a patch."""
-    return -(-int(np.prod(layer.kernel.shape[1:])) // 4) * 2
+def _plan(layer: Layer) -> tuple[Frame, Tile]:
+    """The tile that takes the least cycles over all positions."""
+    assert isinstance(layer, Convolution)
+    frame, finish = frame_of(layer), finish_of(layer)
+    assert finish is not None
+    filters, all_ = layer.shape[-1] // frame.groups, layer.shape[-1]
+    tiles = [
+        _tile(frame, min(filters, 2), positions, all_, finish, most)
+        for positions in range(1, min(frame.positions, MOST_POSITIONS) + 1)
+        for most in (LONG_CODE, SHORT_CODE)
+    ]
+    whole = Stripe(0, 0, frame.positions)
+    return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, wait_states=2))
 
 
-def _pairs(layer: Convolution, words: int) -> Array:
-    """Filters two by two, as `weights` makes them [words][2 filters][2 numbers]; of an odd number one twice."""
-    filters = layer.shape[-1] // layer.groups
-    taps = layer.kernel.reshape(layer.groups, filters, -1)
-    rows = np.pad(taps, ((0, 0), (0, 0), (0, 2 * words - taps.shape[-1])))
-    chosen = [min(first + index, filters - 2 + index) for first in range(0, filters, 2) for index in range(2)]
-    pairs = rows[:, chosen][:, :, _lanes(layer, words)].reshape(layer.groups, -1, 2, words, 2)
-    order = (0, 1, 3, 4, 2) if rows.dtype.itemsize == 1 else (0, 1, 3, 2, 4)  # see expand_bytes
-    return np.ascontiguousarray(pairs.transpose(order))
+def _tile(frame: Frame, filters: int, positions: int, outputs: int, finish: Finish, most: int) -> Tile:
+    """From the frame, where it reaches all positions of the tile; else from patches."""
+    if frame.is_one_run:
+        tile = rows(filters, positions, frame.words, outputs, finish, frame.position_step, most)
+        if tile.fits:
+            return tile
+    return interleaved(filters, positions, frame.words, outputs, finish, most)
 
 
-def _lanes(layer: Convolution, words: int) -> Array:
-    """(words, 2): which numbers of a patch share a word. Of bytes that came four at a time 0 and 2, 1 and 3 do."""
-    order = np.arange(2 * words).reshape(-1, 2)
-    channels = plane(layer.input_shape)[2] // layer.groups
-    if layer.kernel.dtype.itemsize == 1 and channels % 4 == 0:
-        return order.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
-    return order
+def _reads_frame(frame: Frame, tile: Tile) -> bool:
+    """Or does it need patches?"""
+    return frame.is_one_run and tile.word_step == 4 and tile.tile_step == tile.positions * frame.position_step
+
+
+def _stripe(frame: Frame, tile: Tile, variant: Variant) -> int:
+    """Positions that are laid out at a time."""
+    return tile.positions * math.ceil(math.ceil(frame.positions / tile.positions) / variant.stripes)
+
+
+def _cycles(frame: Frame, tile: Tile, filters: int, stripe: Stripe, wait_states: int) -> float:
+    """Of all groups over a stripe."""
+    of_frame = frame.cycles(stripe) * (1 if frame.is_shared else frame.groups)
+    gathered = 0 if _reads_frame(frame, tile) else frame.gather_cycles(frame.window(tile.positions), stripe)
+    own: float = pairs_cycles(tile, filters // frame.groups, stripe.stop - stripe.start, frame.item_bytes, wait_states)
+    return of_frame + frame.groups * (GROUP_CYCLES + gathered + own)
+
+
+def _weights(layer: Convolution, frame: Frame, tile: Tile) -> Array:
+    groups = frame.taps(layer.kernel).reshape(frame.groups, layer.shape[-1] // frame.groups, -1)
+    return np.stack([paired(group, tile) for group in groups])

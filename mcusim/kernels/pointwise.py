@@ -5,27 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tile import CALL_CYCLES, LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
+from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles
+from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode
-from mcusim.system.arrays import Array
 
 NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 CODE_BYTES = 260  # of the C around the tile, about
-OTHER_CODE = 380  # bytes that run between two calls of a tile
-INSTRUCTION_CACHE = 1024
-FETCH_CYCLES = 0.8  # of two instructions that are in no cache, with two wait states
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -61,7 +56,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     tile, positions = _tile(layer), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.kernel.dtype.itemsize == 1
-    weights = expand_bytes() if is_bytes else copy_words()
+    weights = bring_weights(layer.kernel.dtype.itemsize)
     routines = {weights.name: weights, routine.name: routine}
     fields = _places(layer)
     stripe = _stripe(tile, positions, variant)
@@ -73,7 +68,12 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"end_bytes": tile.end_bytes, "output_bytes": tile.finish.store_bytes}
     fields |= {"weights": weights.name, "tile": routine.name}
     constants = (
-        Constant("kernel", "number_t", _pairs(layer, tile), layer.kernel_numbers),
+        Constant(
+            "kernel",
+            "number_t",
+            paired(layer.kernel.reshape(layer.shape[-1], -1), tile, lanes=is_bytes),
+            layer.kernel_numbers,
+        ),
         Constant("bias", "int32_t", layer.bias),
     )
     call = KernelCall("pointwise_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
@@ -122,15 +122,8 @@ def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
 
 def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, wait_states: int) -> float:
     """Of all filters over some positions."""
-    tiles, rest = divmod(positions, tile.positions)
-    calls, pairs = (tiles > 0) + (rest > 0), math.ceil(layer.shape[-1] / tile.filters)
-    is_bytes = layer.kernel.dtype.itemsize == 1
-    cycles_of = expand_cycles if is_bytes else copy_cycles
-    weights = cycles_of(tile.weight_bytes // (4 if not is_bytes else 8), wait_states)
-    code = tile.code_bytes + OTHER_CODE
-    fetches = code / 8 * FETCH_CYCLES * wait_states / 2 if code > INSTRUCTION_CACHE else 0
-    a_pair = 58 + weights + calls * CALL_CYCLES + (tiles + (rest > 0)) * tile.cycles + fetches
-    return pairs * a_pair + _bring_cycles(layer, positions) + 20
+    pairs = pairs_cycles(tile, layer.shape[-1], positions, layer.kernel.dtype.itemsize, wait_states)
+    return 20 + pairs + _bring_cycles(layer, positions)
 
 
 def _bring_cycles(layer: Convolution, positions: int) -> float:
@@ -139,16 +132,3 @@ def _bring_cycles(layer: Convolution, positions: int) -> float:
     if not _copies(layer):
         return 0
     return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (16 + cycles_of(words))
-
-
-def _pairs(layer: Convolution, tile: Tile) -> Array:
-    """[filters / 2][words][2 filters][2 numbers] once `weights` has brought them; an odd filter comes a second time."""
-    filters, taps = layer.shape[-1], layer.kernel.reshape(layer.shape[-1], -1)
-    if tile.filters == 1:
-        return np.ascontiguousarray(taps)
-    chosen = [min(first, filters - 2) + index for first in range(0, filters, 2) for index in range(2)]
-    if taps.dtype.itemsize > 1:
-        return np.ascontiguousarray(taps[chosen].reshape(-1, 2, tile.words, 2).transpose(0, 2, 1, 3))
-    # Of bytes that came four at a time, numbers 0 and 2 and then 1 and 3 share a word; so the two filters do here.
-    lanes = taps[chosen].reshape(-1, 2, tile.words // 2, 2, 2)
-    return np.ascontiguousarray(lanes.transpose(0, 2, 4, 3, 1))

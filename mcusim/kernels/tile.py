@@ -95,7 +95,12 @@ class Tile:
         sums, first_burst = len(self.sums), len(_operands(self)) - self.filters
         bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
         loads = self.filters + self.positions + bursts
-        end = 2 * sums + 13 + (0 if self.finish.ceiling is None else 1 + sums * (1 if self.finish.raised else 2))
+        end = (
+            2 * sums
+            + 9
+            + 2 * self.filters
+            + (0 if self.finish.ceiling is None else 1 + sums * (1 if self.finish.raised else 2))
+        )
         return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + (turns > 0)
 
     @property
@@ -105,10 +110,12 @@ class Tile:
         return 4 * (first + steps) * (len(self.sums) + self.filters + self.positions) + 12 * len(self.sums) + 75
 
 
-def interleaved(filters: int, positions: int, words: int, outputs: int, finish: Finish) -> Tile:
+def interleaved(
+    filters: int, positions: int, words: int, outputs: int, finish: Finish, most_code: int = LONG_CODE
+) -> Tile:
     """Of inputs [tiles][words][positions][2 numbers]."""
     step = 4 * positions
-    return Tile(filters, positions, words, outputs, finish, 4, step, step * words)
+    return Tile(filters, positions, words, outputs, finish, 4, step, step * words, most_code)
 
 
 def rows(

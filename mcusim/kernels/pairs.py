@@ -1,0 +1,58 @@
+"""Filters two by two: how their weights lie in flash, and what all of them take over some positions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
+from mcusim.kernels.tile import CALL_CYCLES, Tile
+from mcusim.program import Routine
+from mcusim.system.arrays import Array
+
+PAIR_CYCLES = 58  # of the C between two pairs of filters
+OTHER_CODE = {1: 380, 2: 310}  # bytes that run between two calls of a tile, by those of a weight
+INSTRUCTION_CACHE = 1024
+FETCH_CYCLES = 0.4  # for each wait state, of two instructions that are in no cache
+
+
+def bring_weights(item_bytes: int) -> Routine:
+    """What makes the weights of `paired` ready for the tile."""
+    return expand_bytes() if item_bytes == 1 else copy_words()
+
+
+def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
+    """(filters, 2 x words) -> as flash has them: `bring_weights` makes [filters / 2][words][2 filters][2 numbers].
+
+    Of an odd number of filters the one before the last comes a second time. `lanes`: numbers 0 and 2 of four are a
+    pair of the input, and 1 and 3, as bytes are that came four at a time.
+    """
+    (filters, numbers), many = taps.shape, tile.filters
+    order = np.arange(numbers)
+    if lanes:
+        order = order.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1)
+    chosen = [min(first, filters - many) + index for first in range(0, filters, many) for index in range(many)]
+    pairs = taps[chosen][:, order].reshape(-1, many, tile.words, 2)
+    if taps.dtype.itemsize > 1:
+        return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3))
+    if many == 2:  # of each four bytes 0 and 2 become a pair, then 1 and 3
+        return np.ascontiguousarray(pairs.transpose(0, 2, 3, 1))
+    flat = np.pad(pairs.reshape(len(pairs), -1), ((0, 0), (0, -numbers % 4)))
+    return np.ascontiguousarray(flat.reshape(len(pairs), -1, 2, 2).transpose(0, 1, 3, 2))
+
+
+def weight_words(tile: Tile, item_bytes: int) -> int:
+    """Of flash, for the filters of a tile."""
+    return math.ceil(tile.weight_bytes * item_bytes / 8)
+
+
+def pairs_cycles(tile: Tile, filters: int, positions: int, item_bytes: int, wait_states: int) -> float:
+    """Of all filters over some positions, which are there; `wait_states` of the flash."""
+    tiles, rest = divmod(positions, tile.positions)
+    calls, pairs = (tiles > 0) + (rest > 0), math.ceil(filters / tile.filters)
+    bring = expand_cycles if item_bytes == 1 else copy_cycles
+    code = tile.code_bytes + OTHER_CODE[item_bytes]
+    fetches = code / 8 * FETCH_CYCLES * wait_states if code > INSTRUCTION_CACHE else 0
+    a_pair = PAIR_CYCLES + bring(weight_words(tile, item_bytes), wait_states) + calls * CALL_CYCLES + fetches
+    return pairs * (a_pair + (tiles + (rest > 0)) * tile.cycles)
