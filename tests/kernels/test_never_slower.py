@@ -88,8 +88,8 @@ def test_the_chosen_kernels_beat_plain_c(data_type: str, tmp_path: Path) -> None
     assert data_type == "float32" or differing(ours, graph, x) == 0
     slower = {
         name: f"{fast[name][0].NAME} {ours.cycles[name]:.0f}, plain {plainly.cycles[name]:.0f}: {graph[name].kind}"
-        for name in fast
-        if ours.cycles[name] > SLOWER * plainly.cycles[name] + 10
+        for name in fast  # the same C may come out a little otherwise beside other functions
+        if fast[name][0] is not plain and ours.cycles[name] > SLOWER * plainly.cycles[name] + 10
     }
     assert not slower
     gains = [plainly.cycles[name] / ours.cycles[name] for name in fast if graph[name].macs]
