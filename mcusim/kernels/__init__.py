@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, direct, gather, patches, plain, pointwise, tiles, winograd
+from mcusim.kernels import depthwise, direct, gather, patches, plain, pointwise, rows, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -14,4 +14,5 @@ KERNELS: tuple[Kernel, ...] = (
     depthwise,
     winograd,
     direct,
+    rows,
 )

@@ -1,7 +1,7 @@
 """A schedule in Python -> the text of a function in assembly: register map, blocks with their comments, instructions.
 
-Every instruction has 32 bits (but IT). So loops lie on whole words, which the core fetches without a lost cycle, and
-the bytes of a function are known before any assembler saw it.
+Every instruction has 32 bits (but IT and BX). So loops lie on whole words, which the core fetches without a lost cycle,
+and the bytes of a function are known before any assembler saw it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Assembly:
         wide = f"{mnemonic}.w" if mnemonic in _NARROW else mnemonic
         line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
         self._body.append(f"{line:<44}/* {comment} */" if comment else line)
-        self._bytes += HALFWORD_BYTES if base.startswith("it") else WORD_BYTES
+        self._bytes += HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
         self._cycles += _price(base, operands, self._last)
         self._last = base
 

@@ -1,0 +1,31 @@
+/* Bytes of a row, four in a word: the twin of nn_rows_apart_*.S */
+#ifndef NN_ROWS_APART_H
+#define NN_ROWS_APART_H
+
+#include "number.h"
+#include "simd.h"
+
+typedef struct {
+    int words; /* of inputs: two numbers each */
+    int rows;  /* of a block */
+    NN_FINISH
+} nn_rows_apart_t;
+
+/* input: words, an even number of them; weights: blocks x (rows, words / 2 x rows) */
+NN_KERNEL void NN_NAME(rows_apart)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+                                   const nn_rows_apart_t p)
+{
+    (void)total;
+    for (int row = 0; row < blocks * p.rows; row++) {
+        const int32_t *const block = weights + row / p.rows * (p.rows + p.rows * p.words / 2);
+        int32_t sum = block[row % p.rows];
+        for (int word = 0; word < p.words; word += 2) {
+            const uint32_t w = nn_word(block + p.rows + word / 2 * p.rows + row % p.rows);
+            sum = nn_dual(nn_bytes(w, 0, 0), nn_word(input + 2 * word), sum);
+            sum = nn_dual(nn_bytes(w, 1, 0), nn_word(input + 2 * word + 2), sum);
+        }
+        nn_store_at(output, row, nn_finish(sum, row, p), p.storage);
+    }
+}
+
+#endif

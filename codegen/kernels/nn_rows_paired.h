@@ -1,0 +1,35 @@
+/* Bytes of two rows in each half of a word: the twin of nn_rows_paired_*.S and nn_rows_raised_*.S */
+#ifndef NN_ROWS_PAIRED_H
+#define NN_ROWS_PAIRED_H
+
+#include "number.h"
+#include "simd.h"
+
+typedef struct {
+    int words; /* of inputs: two numbers each */
+    int rows;  /* of a block */
+    int raised; /* are second rows' weights 128 larger? */
+    NN_FINISH
+} nn_rows_paired_t;
+
+/* input: words; weights: blocks x (rows, words x pairs of rows); total: 128 x the sum of the inputs */
+NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+                                    const nn_rows_paired_t p)
+{
+    for (int pair = 0; pair < blocks * p.rows / 2; pair++) {
+        const int32_t *const block = weights + pair / (p.rows / 2) * (p.rows + p.rows / 2 * p.words);
+        const int first = pair % (p.rows / 2);
+        int32_t both = block[2 * first], second = block[2 * first + 1];
+        for (int word = 0; word < p.words; word++) {
+            const uint32_t x = nn_word(input + 2 * word), w = nn_word(block + p.rows + word * (p.rows / 2) + first);
+            both = nn_dual(w, x, both);
+            second = nn_dual(nn_bytes(w, 0, p.raised), x, second);
+        }
+        const int32_t upper = (int32_t)((uint32_t)both - (uint32_t)second) >> 8;
+        const int32_t lower = (int32_t)((uint32_t)second - (p.raised ? (uint32_t)total : 0));
+        nn_store_at(output, 2 * pair, nn_finish(upper, 2 * pair, p), p.storage);
+        nn_store_at(output, 2 * pair + 1, nn_finish(lower, 2 * pair + 1, p), p.storage);
+    }
+}
+
+#endif

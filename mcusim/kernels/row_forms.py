@@ -1,0 +1,226 @@
+"""How several rows of weights lie in words, and what multiplies a word of them: the forms of dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mcusim.kernels.assembly import Assembly, imm
+from mcusim.kernels.finish import Finish
+from mcusim.system.arrays import Array
+
+HIGHEST_PAIRED = 2**23  # 256 x a sum has to fit in 32 bits
+
+
+@dataclass(frozen=True)
+class Form:
+    """Rows that are multiplied at a time. Two of a layer's inputs lie in each word of `xs` registers.
+
+    `span`: words of inputs that a word of weights meets. `word_cycles`: of what `multiply` writes. `end_cycles`: of
+    `end`, a row.
+    """
+
+    NAME: ClassVar[str]
+    LAYOUT: ClassVar[tuple[str, ...]]
+    PROOF: ClassVar[tuple[str, ...]]
+    span: ClassVar[int] = 1
+    word_cycles: ClassVar[int] = 1
+    end_cycles: ClassVar[float] = 1
+    spares: ClassVar[int] = 0
+    sum_words: ClassVar[int] = 1
+    needs_total: ClassVar[bool] = False  # of the inputs
+    rows_at_a_time: ClassVar[tuple[int, ...]] = (2, 3, 4, 5, 6)
+
+    rows: int
+    xs: int
+    ws: int
+
+    @property
+    def twin(self) -> str:
+        return f"rows_{self.NAME}"
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Of the twin, besides its sizes."""
+        return {}
+
+    @property
+    def units(self) -> int:
+        """Words of weights that meet the same word of inputs, or the same `span` of them."""
+        return self.rows
+
+    @property
+    def sums(self) -> list[str]:
+        """Names of the registers that begin as a row's bias, in the order of the rows."""
+        return [f"sum{row}" for row in range(self.rows)]
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        """The products of one word of weights. It is lost."""
+        raise NotImplementedError
+
+    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+        """Sums become outputs; -> the register of each row's."""
+        finish.saturated(a, self.sums, spare)
+        return self.sums
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        """Rows (blocks, rows, pairs, 2) and biases (blocks, rows) -> words (blocks, words) as they are read."""
+        raise NotImplementedError
+
+
+class Paired(Form):
+    """Bytes of two rows side by side: half a word is 256 x a weight of the first row + one of the second.
+
+    -128 beside a negative one has no room: for weights of which none is -128.
+    """
+
+    NAME = "paired"
+    LAYOUT: ClassVar[tuple[str, ...]] = (
+        "weights  blocks: the sums' first values, then for each word of inputs one for each two rows: half of it is",
+        "         256 x a weight of the first row + one of the second",
+    )
+    PROOF: ClassVar[tuple[str, ...]] = (
+        "A sum of halves is 256 x the first row's + the second's; one of their lower bytes is the second's. What they",
+        "differ by is 256 x the first row's, which 32 bits hold: mcusim knows from the weights that no row's sum",
+        "reaches 2^23. On the way sums may wrap round.",
+    )
+    word_cycles = 3
+    end_cycles = 1.5
+    rows_at_a_time = (2, 4, 6, 8)
+    extend: ClassVar[str] = "sxtb16"
+    raised: ClassVar[int] = 0  # of the second row's weights
+
+    @property
+    def twin(self) -> str:
+        return "rows_paired"
+
+    @property
+    def fields(self) -> dict[str, int]:
+        return {"raised": 1} if self.needs_total else {}
+
+    @property
+    def units(self) -> int:
+        return self.rows // 2
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        first, second = self.sums[2 * unit : 2 * unit + 2]
+        a("smlad", first, word, inputs[0], first)
+        a(self.extend, word, word)
+        a("smlad", second, word, inputs[0], second)
+
+    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+        firsts, seconds = self.sums[::2], self.sums[1::2]
+        for first, second in zip(firsts, seconds, strict=True):
+            a("sub", first, first, second)
+        if self.needs_total:
+            for second in seconds:
+                a("sub", second, second, total)
+        finish.saturated(a, firsts, spare, more=8)
+        finish.saturated(a, seconds, spare)
+        return self.sums
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        wide, start = rows.astype(np.int64), bias.astype(np.int64).copy()
+        halves = 256 * wide[:, ::2] + wide[:, 1::2] + self.raised
+        start[:, ::2] = 256 * start[:, ::2] + start[:, 1::2]
+        return _joined(start, halves.transpose(0, 2, 1, 3))
+
+
+class Raised(Paired):
+    """Likewise for any weights: those of the second row are 128 larger, and have no sign."""
+
+    NAME = "raised"
+    LAYOUT = (*Paired.LAYOUT, "         + 128")
+    PROOF = (*Paired.PROOF, "The second row's is 128 x the sum of all inputs too large: `total`.")
+    end_cycles = 2
+    needs_total = True
+    extend = "uxtb16"
+    raised = 128
+
+
+class Apart(Form):
+    """Bytes of a row, four in a word: for sums that are too large to be paired."""
+
+    NAME = "apart"
+    LAYOUT = (
+        "weights  blocks: the sums' first values, then for each two words of inputs one for each row: its bytes meet",
+        "         the lower number of the first, that of the second, the upper number of the first, of the second",
+    )
+    PROOF = ("No sum overflows: mcusim has the bound of each from its weights.",)
+    span = 2
+    word_cycles = 4
+    spares = 1
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        sum_ = self.sums[unit]
+        a("sxtb16", "even", word)
+        a("smlad", sum_, "even", inputs[0], sum_)
+        a("sxtb16", word, word, "ror #8")
+        a("smlad", sum_, word, inputs[1], sum_)
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        """Pairs hold numbers 0 and 2, 1 and 3 of four: so the bytes of a word are in order."""
+        blocks, count = rows.shape[:2]
+        fours = rows.reshape(blocks, count, -1, 2, 2).transpose(0, 2, 1, 4, 3)
+        words = np.ascontiguousarray(fours.astype(np.int8)).reshape(blocks, -1).view("<i4")
+        return np.concatenate([bias.astype(np.int32), words], axis=1)
+
+
+class Halfwords(Form):
+    """Weights of 16 bits: two of a row in a word."""
+
+    NAME = "halfwords"
+    LAYOUT = (
+        "weights  blocks: the sums' first values, then for each word of inputs a word of two weights for each row",
+    )
+    PROOF = Apart.PROOF
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        sum_ = self.sums[unit]
+        a("smlad", sum_, word, inputs[0], sum_)
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        return _joined(bias, rows.transpose(0, 2, 1, 3))
+
+
+class Long(Halfwords):
+    """Likewise with sums of 64 bits."""
+
+    NAME = "long"
+    PROOF = ("Sums have 64 bits. Shifted they have 32: mcusim has the bound of each from its weights.",)
+    end_cycles = 3
+    sum_words = 2
+    rows_at_a_time = (2, 3, 4)
+
+    @property
+    def sums(self) -> list[str]:
+        return [f"{part}{row}" for row in range(self.rows) for part in ("low", "high")]
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        a("smlald", *self.sums[2 * unit : 2 * unit + 2], word, inputs[0])
+
+    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+        lows = self.sums[::2]
+        if finish.shift:
+            for low, high in zip(lows, self.sums[1::2], strict=True):
+                a("lsr", low, low, imm(finish.shift))
+                a("orr", low, low, high, f"lsl #{32 - finish.shift}")
+        finish.saturated(a, lows, spare, more=-finish.shift)
+        return lows
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        words = np.stack([bias & 0xFFFFFFFF, bias >> 32], axis=-1)
+        return _joined(words.reshape(len(bias), -1), rows.transpose(0, 2, 1, 3))
+
+
+FORMS: Mapping[str, type[Form]] = {kind.NAME: kind for kind in (Paired, Raised, Apart, Halfwords, Long)}
+
+
+def _joined(start: Array, halves: Array) -> Array:
+    """First values (blocks, n), and halfwords (blocks, ..., 2) from the low end -> words (blocks, words)."""
+    lanes = np.ascontiguousarray(halves.astype("<i2")).reshape(len(start), -1).view("<i4")
+    first = np.asarray(start, np.int64) & 0xFFFFFFFF
+    return np.concatenate([first.astype(np.uint32).view(np.int32), lanes], axis=1)

@@ -1,0 +1,251 @@
+"""Rows of weights straight from flash, times one vector of inputs: the schedule of dense layers of integers.
+
+Every weight is read once, so nothing is gained by bringing it into RAM first: bursts as long as the registers allow,
+all rows of a block in step with the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
+from mcusim.kernels.finish import Finish
+from mcusim.kernels.row_forms import FORMS, Form
+from mcusim.program import KernelCall, Routine
+
+SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks"
+MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
+SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
+RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
+TURN_CYCLES = 3  # TST and the branch back
+CEILING_CYCLES, CEILING_BYTES = 3, 10  # of an output: comparison, IT, move
+FETCH_CYCLES = 1 / 8  # of a byte of code that runs for the first time, at two wait states
+REGISTERS = 12  # for sums, inputs and weights
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The words of the inputs: `rest`, then `turns` times `words` in a loop."""
+
+    turns: int
+    words: int
+    rest: int
+
+    @property
+    def all_words(self) -> int:
+        return self.rest + self.turns * self.words
+
+    @property
+    def key(self) -> str:
+        return f"{self.turns}x{self.words}_{self.rest}" if self.words else f"{self.rest}"
+
+    @property
+    def loop_bytes(self) -> int:
+        """Of the inputs that the loop reads."""
+        return 4 * self.turns * self.words if self.turns > 1 else 0
+
+    @property
+    def end_bytes(self) -> int:
+        """The inputs end at a multiple of it, so that their address tells when they are used up."""
+        size = 4
+        while size < self.loop_bytes:
+            size *= 2
+        return size
+
+    @property
+    def mask(self) -> int:
+        """Bits of the address that are 0 at the end alone."""
+        step = 4 * self.words
+        return (self.end_bytes - 1) & ~((step & -step) - 1)
+
+    @property
+    def can_end(self) -> bool:
+        """Has Thumb an immediate for the mask?"""
+        return self.turns == 1 or self.mask // (self.mask & -self.mask) < 256
+
+
+@cache
+def form_of(name: str, rows: int) -> Form:
+    """With the bursts of inputs and weights that cost least of those for which there are registers."""
+    kind = FORMS[name]
+    free = REGISTERS - kind.spares - kind.sum_words * rows
+    found: list[Form] = [kind(rows, xs, free - xs) for xs in range(kind.span, free, kind.span)]
+    return min(found, key=lambda form: (_group_cycles(form, form.xs) / form.xs, form.xs))
+
+
+@cache
+def turns_of(form: Form, words: int, ceiling: bool, blocks: int) -> Turns:
+    """The loop of the fewest cycles for so many blocks, with those that its code takes to come from flash; the
+    instruction cache holds it with all around it.
+    """
+    longest = min(words // 2, MOST_BYTES // (4 * form.word_cycles * form.units) * form.span)
+    steps = range(form.xs, longest + 1, form.xs)
+    found = [Turns(1, 0, words), *(Turns(words // step, step, words % step) for step in steps)]
+    usable = [one for one in found if one.can_end]
+    fitting = [one for one in usable if _block_bytes(form, one, ceiling) <= MOST_BYTES]
+    best = fitting or [min(usable, key=lambda one: _block_bytes(form, one, ceiling))]
+    return min(best, key=lambda one: blocks * _pass_cycles(form, one) + FETCH_CYCLES * _block_bytes(form, one, ceiling))
+
+
+def _groups(words: int, most: int) -> Iterator[int]:
+    """Words of inputs that are loaded at a time."""
+    for start in range(0, words, most):
+        yield min(most, words - start)
+
+
+def _bursts(form: Form, count: int) -> list[list[tuple[int, int]]]:
+    """For `count` words of inputs: (unit, first word of the inputs) of the words of weights that come together."""
+    items = [(unit, x) for x in range(0, count, form.span) for unit in range(form.units)]
+    return [items[start : start + form.ws] for start in range(0, len(items), form.ws)]
+
+
+def _products(a: Assembly, form: Form, words: int) -> None:
+    xs, ws = [f"x{i}" for i in range(form.xs)], [f"w{i}" for i in range(form.ws)]
+    for count in _groups(words, form.xs):
+        _load(a, "input", xs[:count])
+        for burst in _bursts(form, count):
+            _load(a, "weights", ws[: len(burst)])
+            for word, (unit, x) in zip(ws, burst, strict=False):
+                form.multiply(a, unit, word, xs[x : x + form.span])
+
+
+def _load(a: Assembly, base: str, names: Sequence[str]) -> None:
+    if len(names) > 1:
+        a("ldm", f"{base}!", several(names))
+    else:
+        a("ldr", names[0], f"[{base}]", imm(4))
+
+
+def _counts(form: Form, words: int) -> tuple[int, int]:
+    """For so many words of inputs: loads, and words of weights."""
+    whole, rest = divmod(words, form.xs)
+    loads = whole + (rest > 0)
+    for times, count in ((whole, form.xs), (1, rest)):
+        loads += times * -(-count // form.span * form.units // form.ws)
+    return loads, words // form.span * form.units
+
+
+def _group_cycles(form: Form, words: int) -> int:
+    """Loads of n words take 1 + n."""
+    loads, weights = _counts(form, words)
+    return loads + words + weights * (1 + form.word_cycles)
+
+
+def _pass_cycles(form: Form, turns: Turns) -> int:
+    loop = turns.turns * (_group_cycles(form, turns.words) + TURN_CYCLES) if turns.turns > 1 else 0
+    return loop + _group_cycles(form, turns.rest)
+
+
+def _block_bytes(form: Form, turns: Turns, ceiling: bool) -> int:
+    """Of all that a block runs."""
+    both = [_counts(form, words) for words in (turns.words, turns.rest)]
+    code = sum(loads + weights * form.word_cycles for loads, weights in both)
+    return 4 * round(code + 12 + form.rows * (1 + form.end_cycles)) + (CEILING_BYTES * form.rows if ceiling else 0)
+
+
+@dataclass(frozen=True)
+class Products:
+    """A block of `form.rows` rows."""
+
+    call_cycles: ClassVar[int] = 36
+
+    form: Form
+    turns: Turns
+    ceiling: bool  # of the activation
+
+    @property
+    def rows(self) -> int:
+        return self.form.rows
+
+    @property
+    def cycles(self) -> float:
+        output = 1 + self.form.sum_words + self.form.end_cycles + (CEILING_CYCLES if self.ceiling else 0)
+        ends = self.rows * output + 11
+        return _pass_cycles(self.form, self.turns) + ends
+
+    @property
+    def flash_bytes(self) -> int:
+        return 4 * (self.rows * self.form.sum_words + self.form.units * self.turns.all_words // self.form.span)
+
+    @property
+    def code_bytes(self) -> int:
+        return _block_bytes(self.form, self.turns, self.ceiling) + 44
+
+
+@cache
+def products_of(name: str, words: int, ceiling: bool, rows: int, blocks: int) -> Products:
+    """What is best where so many blocks follow each other, for inputs of so many words."""
+    form = form_of(name, rows)
+    return Products(form, turns_of(form, words, ceiling, blocks), ceiling)
+
+
+def row_products(products: Products, finish: Finish) -> Routine:
+    """Blocks of that kind, one after the other."""
+    form, turns = products.form, products.turns
+    words = turns.all_words
+    name = f"nn_rows_{form.NAME}_{form.rows}_{turns.key}_{finish.key}"
+    a = Assembly(name, _head(name, form, words, turns))
+    free = _registers(a, form)
+    output, total, end, spare = *free[:3], free[-1]
+    a.block("On the stack: output, total, end of the outputs")
+    a("push", SAVED)
+    a("ldr", "r12", at("sp", 36))
+    a("sub", "sp", "sp", imm(12))
+    a("mov", "weights", "r1")
+    a("movw", "r1", imm(form.rows * finish.store_bytes))
+    a("mla", "r12", "r12", "r1", "r2")
+    a("strd", "r2", "r3", "[sp]")
+    a("str", "r12", at("sp", 8))
+    with a.loop("block", f"{form.rows} rows: their sums begin as biases") as block:
+        a("ldm", "weights!", several(form.sums))
+        if turns.rest:
+            a.block(f"{turns.rest} words of inputs")
+            _products(a, form, turns.rest)
+        if turns.turns > 1:
+            with a.loop("products", f"{turns.words} words of inputs") as again:
+                _products(a, form, turns.words)
+                a("tst", "input", imm(turns.mask))
+                a("bne", again)
+        a.block("Sums become outputs; the inputs are read again")
+        a("ldm", "sp", several([output, total, end]))
+        outputs = form.end(a, finish, total, spare)
+        for row, register in enumerate(outputs):
+            finish.store(a, register, output, row * finish.store_bytes)
+        add_constant(a, output, form.rows * finish.store_bytes, spare)
+        add_constant(a, "input", -4 * words, spare)
+        a("str", output, "[sp]")
+        a("cmp", output, end)
+        a("bne", block)
+    a("add", "sp", "sp", imm(12))
+    a("pop", RESTORED)
+    arguments = ("input", "weights", "output", "total", "blocks")
+    twin = KernelCall(form.twin, arguments, {"words": words, "rows": form.rows, **form.fields, **finish.fields})
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
+
+
+def _registers(a: Assembly, form: Form) -> list[str]:
+    """-> the names of those that hold nothing between two blocks, lowest first."""
+    a.register("input", "r0", "words of two inputs")
+    a.register("weights", "lr")
+    xs, ws = [f"x{i}" for i in range(form.xs)], [f"w{i}" for i in range(form.ws)]
+    order = [*xs, *(["even"] if form.spares else []), *form.sums, *ws]
+    for index, name in enumerate(order):
+        a.register(name, f"r{1 + index}")
+    return [name for name in order if name not in form.sums]
+
+
+def _head(name: str, form: Form, words: int, turns: Turns) -> list[str]:
+    end = f"; they end at a multiple of {turns.end_bytes} bytes" if turns.turns > 1 else ""
+    return [
+        f"{name}: scalar products of {2 * words} numbers of 16 bits with {form.rows} rows of weights at a time.",
+        "",
+        f"input    {words} words of two numbers{end}",
+        *form.LAYOUT,
+        f"output   {form.rows} numbers a block",
+        "total    128 x the sum of all inputs" if form.needs_total else "total    is not used",
+        "",
+        *form.PROOF,
+    ]

@@ -1,0 +1,169 @@
+"""Dense layers by rows: some rows of weights at a time, straight from flash, times the same inputs."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.kernels import row_floats
+from mcusim.kernels.calls import reading
+from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.finish import Finish, finish_of
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.row_floats import FloatRows, float_rows, float_rows_of
+from mcusim.kernels.row_forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
+from mcusim.kernels.row_inputs import row_inputs
+from mcusim.kernels.row_parts import Part, cycles_of, parts_of, rows_of
+from mcusim.kernels.row_products import Products, products_of, row_products
+from mcusim.layers.dense import Dense
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.program import Constant, KernelCall, LayerCode, Routine
+from mcusim.system.arrays import Array
+
+NAME = "rows"
+SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
+ANY_STORAGE = True
+CODE_BYTES = 200  # of the C around the routines, about
+FEWEST_EXPANDED = 32  # inputs for which a routine makes them ready
+MOST_UNROLLED = 3  # turns of a loop in C that the compiler writes out
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    if why := why_no_dsp(core):
+        return why
+    if not isinstance(layer, Dense):
+        return "it is for dense layers"
+    if layer.rescale is None:
+        return None
+    if finish_of(layer) is None:
+        return "it is for powers of two and for float32"
+    if layer.peak_sum >> _finish(layer).shift > ACCUMULATOR_LIMIT:
+        return "its sums need more than 32 bits when they are shifted"
+    return None
+
+
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    assert isinstance(layer, Dense)
+    if layer.rescale is None:
+        return cycles_of(_float_parts(layer), wait_states)
+    return _ready_cycles(layer) + cycles_of(_parts(layer), wait_states)
+
+
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    assert isinstance(layer, Dense)
+    if layer.rescale is None:
+        return _float_code(layer)
+    finish, parts, weights = _finish(layer), _parts(layer), _weights(layer)
+    routines = [row_products(part.block, finish) for part in parts]
+    packed = [
+        part.block.form.packed(weights[rows], layer.bias[rows])
+        for part, rows in zip(parts, rows_of(parts, layer.elements), strict=True)
+    ]
+    before, end = _ready(layer, inputs), max(part.block.turns.end_bytes for part in parts)
+    fields: dict[str, Any] = {"inputs": layer.kernel.shape[1], "units": layer.elements, **reading(inputs[0])}
+    fields |= {"output_bytes": finish.store_bytes, "words": _words(layer), "end_bytes": end}
+    fields |= {role: routine.name for role, routine in before.items()}
+    for name, part, routine, own in zip(("first", "second"), parts, routines, packed, strict=False):
+        fields[name] = {"products": routine.name, "blocks": part.blocks, "units": part.units, "words": own.size}
+    kernel = Constant("kernel", "int32_t", np.concatenate([own.reshape(-1) for own in packed]), layer.kernel_numbers)
+    call = KernelCall("dense_rows", ("input", "output", "scratch", "kernel"), fields)
+    scratch = 4 * _words(layer) + end - 4
+    return LayerCode(
+        (call,), (kernel,), scratch, routines=_different(*before.values(), *routines), code_bytes=CODE_BYTES
+    )
+
+
+def _float_code(layer: Dense) -> LayerCode:
+    parts = _float_parts(layer)
+    routines = [float_rows(part.block, layer.activation) for part in parts]
+    packed = [
+        row_floats.packed(layer.kernel[rows], layer.bias[rows]).reshape(-1) for rows in rows_of(parts, layer.elements)
+    ]
+    fields: dict[str, Any] = {"units": layer.elements}
+    for name, part, routine, own in zip(("first", "second"), parts, routines, packed, strict=False):
+        fields[name] = {"products": routine.name, "blocks": part.blocks, "units": part.units, "numbers": own.size}
+    call = KernelCall("dense_rows_float", ("input", "output", "kernel"), fields)
+    kernel = Constant("kernel", "float", np.concatenate(packed))
+    return LayerCode((call,), (kernel,), routines=_different(*routines), code_bytes=CODE_BYTES // 2)
+
+
+def _different(*routines: Routine) -> tuple[Routine, ...]:
+    return tuple({routine.name: routine for routine in routines}.values())
+
+
+def _parts(layer: Dense) -> tuple[Part[Products], ...]:
+    return _parts_of(_kind(layer).NAME, _words(layer), _finish(layer).ceiling is not None, layer.elements)
+
+
+@cache
+def _parts_of(name: str, words: int, ceiling: bool, units: int) -> tuple[Part[Products], ...]:
+    return parts_of(partial(products_of, name, words, ceiling), FORMS[name].rows_at_a_time, units)
+
+
+def _float_parts(layer: Dense) -> tuple[Part[FloatRows], ...]:
+    limits = int(layer.activation.relu) + (layer.activation.ceiling is not None)
+    return _float_parts_of(layer.kernel.shape[1], limits, layer.elements)
+
+
+@cache
+def _float_parts_of(inputs: int, limits: int, units: int) -> tuple[Part[FloatRows], ...]:
+    sizes = [rows for rows in row_floats.ROWS_AT_A_TIME if rows <= units]
+    return parts_of(partial(float_rows_of, inputs, limits), sizes, units)
+
+
+def _finish(layer: Dense) -> Finish:
+    finish = finish_of(layer)
+    assert finish is not None
+    return finish
+
+
+def _kind(layer: Dense) -> type[Form]:
+    if layer.kernel.dtype.itemsize == 2:
+        return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
+    if layer.peak_sum >= HIGHEST_PAIRED or _finish(layer).shift > 31 - 8:
+        return Apart
+    return Raised if layer.kernel.min() == -128 else Paired
+
+
+def _words(layer: Dense) -> int:
+    """Pairs of inputs; bytes come four at a time."""
+    inputs, each = layer.kernel.shape[1], 4 // layer.kernel.dtype.itemsize
+    return int(-(-inputs // each) * each // 2)
+
+
+def _weights(layer: Dense) -> Array:
+    """(units, words, 2), in the order in which inputs are laid out; zeros follow them."""
+    words = _words(layer)
+    pairs = np.arange(2 * words).reshape(-1, 2)
+    if layer.kernel.dtype.itemsize == 1:
+        pairs = pairs.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
+    return np.pad(layer.kernel, ((0, 0), (0, 2 * words - layer.kernel.shape[1])))[:, pairs]
+
+
+def _ready(layer: Dense, inputs: Inputs) -> dict[str, Routine]:
+    """What makes the inputs ready, where they are so many that a call pays."""
+    if layer.kernel.shape[1] < FEWEST_EXPANDED:
+        return {}
+    if layer.kernel.dtype.itemsize == 2:
+        return {"expand": copy_words()}
+    unsigned = bool(reading(inputs[0]))
+    if _kind(layer).needs_total:
+        return {"expand_and_sum": row_inputs(unsigned=unsigned)}
+    return {"expand": expand_bytes(unsigned=unsigned)}
+
+
+def _ready_cycles(layer: Dense) -> float:
+    """Of the C around the calls, and of what makes the inputs ready: in C, or four words a turn."""
+    wide = layer.kernel.dtype.itemsize == 2
+    inputs = int(layer.kernel.shape[1])
+    words, rest = divmod(inputs, 2 if wide else 4)
+    cycles: float = (16 if wide else 24) + (8 if rest else 0) + (14 if layer.elements < _parts(layer)[0].units else 0)
+    if inputs < FEWEST_EXPANDED:
+        each = 16 if not wide else 9 if words > MOST_UNROLLED else 3
+        return cycles + each * words
+    if _kind(layer).needs_total:
+        return cycles + 33 + 33 * (words // 4) + 16 * (words % 4)
+    return cycles + 28 + (13 if wide else 25) * (words // 4) + 8 * (words % 4)
