@@ -1,4 +1,4 @@
-/* Rows of three taps become six points of F(4,3): the twin of nn_winograd_weights_*.S */
+/* Rows of three taps become points of F(4,3) or F(2,3): the twin of nn_winograd_weights_*.S */
 #ifndef NN_WINOGRAD_WEIGHTS_H
 #define NN_WINOGRAD_WEIGHTS_H
 
@@ -6,6 +6,7 @@
 #include "simd.h"
 
 typedef struct {
+    int outputs; /* of a tile: 4 or 2 */
     int channels, rows;
     int apart; /* numbers from point to point */
 } nn_winograd_weights_t;
@@ -24,9 +25,11 @@ NN_KERNEL void NN_NAME(winograd_weight_pair)(const number_t *taps, int16_t *outp
     nn_put_word(output, g[0]);
     nn_put_word(output + p.apart, nn_add_pairs(s, g[1]));
     nn_put_word(output + 2 * p.apart, nn_subtract_pairs(s, g[1]));
-    nn_put_word(output + 3 * p.apart, nn_add_pairs(t, twice));
-    nn_put_word(output + 4 * p.apart, nn_subtract_pairs(t, twice));
-    nn_put_word(output + 5 * p.apart, g[2]);
+    if (p.outputs == 4) {
+        nn_put_word(output + 3 * p.apart, nn_add_pairs(t, twice));
+        nn_put_word(output + 4 * p.apart, nn_subtract_pairs(t, twice));
+    }
+    nn_put_word(output + (p.outputs + 1) * p.apart, g[2]);
 }
 
 NN_KERNEL void NN_NAME(winograd_weights)(const void *input, int16_t *output, const nn_winograd_weights_t p)

@@ -10,21 +10,22 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import window_fields
-from mcusim.kernels.finish import MOST_SHIFT, finish_of
+from mcusim.kernels.finish import MOST_SHIFT, Finish, finish_of
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
-from mcusim.kernels.winograd_points import BIAS_FACTOR, EIGHT_BITS, OUTPUTS_OF_A_TILE, POINTS, WINDOW, why_not
+from mcusim.kernels.winograd_inputs import input_transform
+from mcusim.kernels.winograd_points import F43, WINDOW, Scheme, scheme_for
 from mcusim.kernels.winograd_tile import TILES, Layout, winograd_tile
-from mcusim.kernels.winograd_transforms import input_transform, weight_transform
+from mcusim.kernels.winograd_weights import weight_transform
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
 
 NAME = "winograd"
-SUMMARY = "convolutions with windows 3 wide in int8 to int12: exact Winograd F(4,3), half of the products (Cortex-M4)"
+SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) or F(2,3), fewer products (Cortex-M4)"
 ANY_STORAGE = True
 CODE_BYTES = 900  # of the C around, about
-ROW_TILES = OUTPUTS_OF_A_TILE * TILES  # positions of a block in a row
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
 
@@ -32,6 +33,7 @@ MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 class Plan:
     """How a layer is cut into blocks of `cells` tiles: `rows` of outputs of a column of tiles, 0 for four in a row."""
 
+    scheme: Scheme
     channels: int
     words: int
     rows: int
@@ -41,12 +43,17 @@ class Plan:
 
     @property
     def block_bytes(self) -> int:
-        return POINTS * self.point_bytes
+        return self.scheme.points * self.point_bytes
 
     @property
     def point_bytes(self) -> int:
         """From point to point of V."""
         return self.cells * 2 * self.channels
+
+    @property
+    def across(self) -> int:
+        """Outputs that a block has in a row."""
+        return self.scheme.outputs_of_a_tile * (1 if self.rows else TILES)
 
     @property
     def stripes(self) -> int:
@@ -60,52 +67,71 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions"
     if layer.kernel.shape[2] != WINDOW or layer.strides != (1, 1) or layer.dilation != NO_DILATION or layer.groups > 1:
         return "it is for windows of three columns, stride 1, without dilation or groups"
-    finish, numbers = finish_of(layer), inputs[0].numbers
-    if finish is None or numbers is None or inputs[0].dtype.itemsize != layer.kernel.dtype.itemsize:
+    finish = finish_of(layer)
+    if finish is None or inputs[0].numbers is None or inputs[0].dtype.itemsize != layer.kernel.dtype.itemsize:
         return "it is for integers"
-    if why := why_not(numbers.minimum, numbers.maximum, layer.kernel, layer.peak_sum):
-        return why
-    return _why_too_large(layer, finish.shift, finish.store_bytes) or _why_too_small(layer)
+    if layer.peak_sum > ACCUMULATOR_LIMIT:
+        return "it is for sums of 32 bits"
+    scheme = _scheme(layer, inputs)
+    if isinstance(scheme, str):
+        return scheme
+    return _why_too_small(layer, scheme) or _why_too_large(layer, scheme, finish)
 
 
-def _why_too_small(layer: Convolution) -> str | None:
+def _scheme(layer: Convolution, inputs: Inputs) -> Scheme | str:
+    """F(2,3) where F(4,3) has no room; of inputs that no activation lets be negative even for all 16 bits."""
+    numbers = inputs[0].numbers
+    assert numbers is not None
+    minimum = 0 if inputs[0].nonnegative((False,) * len(inputs[0].inputs)) else numbers.minimum
+    return scheme_for(minimum, numbers.maximum, layer.kernel, layer.bias)
+
+
+def _known_scheme(layer: Convolution, inputs: Inputs) -> Scheme:
+    scheme = _scheme(layer, inputs)
+    assert isinstance(scheme, Scheme)
+    return scheme
+
+
+def _why_too_small(layer: Convolution, scheme: Scheme) -> str | None:
     height, width, filters = plane(layer.shape)
+    outputs = scheme.outputs_of_a_tile
     if filters < 2:
         return "it takes two filters at a time"
     if height == 1 == layer.kernel.shape[1]:
-        return None if width >= ROW_TILES else f"it takes {ROW_TILES} positions at a time"
-    if height < TILES or width < OUTPUTS_OF_A_TILE:
-        return f"it takes {TILES} rows of {OUTPUTS_OF_A_TILE} positions at a time"
+        return None if width >= outputs * TILES else f"it takes {outputs * TILES} positions at a time"
+    if height < TILES or width < outputs:
+        return f"it takes {TILES} rows of {outputs} positions at a time"
     return None
 
 
-def _why_too_large(layer: Convolution, shift: int, output_bytes: int) -> str | None:
+def _why_too_large(layer: Convolution, scheme: Scheme, finish: Finish) -> str | None:
     channels, size = _channels(layer), layer.kernel.dtype.itemsize
     words = layer.kernel.shape[1] * channels // 2
     too_far = max(
         2 * channels * (TILES + layer.kernel.shape[1] - 1),  # a point of V in a block of the fewest rows
-        (POINTS - 1) * channels * size,
-        3 * layer.shape[-1] * output_bytes + output_bytes,
+        (scheme.points - 1) * channels * size,
+        (3 * layer.shape[-1] + 1) * finish.store_bytes,
     )
     if words > MOST_WORDS or too_far > LONGEST_OFFSET - 256:
         return "its channels or filters lie too far apart"
-    if shift + EIGHT_BITS > MOST_SHIFT:
+    if finish.shift + scheme.left_bits > MOST_SHIFT:
         return "its outputs are shifted too far"
-    mask = _layout(layer, _plan(layer, DEFAULT), output_bytes).mask
+    mask = _layout(layer, _plan(layer, scheme, DEFAULT), finish.store_bytes).mask
     return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
-    plans = {_plan(layer, Variant(count)).stripes for count in STRIPES}
-    counts = sorted(count for count in plans if _plan(layer, Variant(count)).stripes == count)
+    scheme = _known_scheme(layer, inputs)
+    plans = {_plan(layer, scheme, Variant(count)).stripes for count in STRIPES}
+    counts = sorted(count for count in plans if _plan(layer, scheme, Variant(count)).stripes == count)
     return tuple(Variant(count, compact) for count in counts for compact in (False, True))
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     """What runs, counted: tiles of V, filters for each stripe, groups of four tiles for each pair of filters."""
     assert isinstance(layer, Convolution)
-    plan, pairs = _plan(layer, variant), -(-layer.shape[-1] // 2)
+    plan, pairs = _plan(layer, _known_scheme(layer, inputs), variant), -(-layer.shape[-1] // 2)
     calls = plan.stripes
     if plan.rows:
         calls = plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0))
@@ -116,28 +142,40 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 
 
 def _cycles_of_v(layer: Convolution, plan: Plan) -> int:
-    """Tiles that the assembly transforms, those that C copies before, and those above and below, that are zeros."""
-    channels, size = layer.kernel.shape[3], layer.kernel.dtype.itemsize
-    height, width, _ = plane(layer.input_shape)
+    """Tiles that the assembly transforms; what is not there as it reads it is copied before."""
+    size, points = layer.kernel.dtype.itemsize, plan.scheme.points
+    height, width, channels = plane(layer.input_shape)
     words = plan.channels * size // 4
     cells = [cell for block in range(plan.blocks) for cell in _cells(layer, plan, block)]
-    seen = [column for row, column in cells if 0 <= row < height]
-    edges = [plan.channels != channels or not 0 <= column <= width - POINTS for column in seen].count(True)
-    copied = 60 + POINTS * (10 + 6 * words if plan.channels == channels else 4 + 9 * channels)
-    transformed = 20 + (79 if size == 1 else 41) * words
-    zeros = POINTS * (100 + plan.channels) * (len(cells) - len(seen))
-    return 60 * plan.blocks + transformed * len(seen) + copied * edges + zeros
+    whole = [0 <= row < height and 0 <= column <= width - points for row, column in cells].count(True)
+    edges = len(cells) - (whole if plan.channels == channels else 0)
+    copied = 20 + points * (11 * words if plan.channels == channels else 8 + 6 * words)
+    far = _far(plan.scheme, plan.point_bytes, 2, 16)
+    transformed = 20 + ((79 if size == 1 else 41 if points == F43.points else 22) + far) * words
+    return 60 * plan.blocks + transformed * len(cells) + copied * edges
+
+
+def _far(scheme: Scheme, apart: int, half: int, all_: int) -> int:
+    """Cycles that points cost which lie so far apart that a store reaches half of them, or two."""
+    return (
+        all_
+        if (scheme.points // 2 - 1) * apart > LONGEST_OFFSET
+        else half
+        if scheme.points * apart > LONGEST_OFFSET
+        else 0
+    )
 
 
 def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
     """Where in the input the tiles of a block begin: (row, column), as nn_convolution_winograd.h has it."""
     height, width, _ = plane(layer.shape)
     top, left = layer.padding[0][0], layer.padding[1][0]
+    outputs, last = plan.scheme.outputs_of_a_tile, width - plan.across
     if not plan.rows:
-        first = min(block * ROW_TILES, width - ROW_TILES) - left
-        return [(0, first + OUTPUTS_OF_A_TILE * cell) for cell in range(TILES)]
-    columns = -(-width // OUTPUTS_OF_A_TILE)
-    column = min(block % columns * OUTPUTS_OF_A_TILE, width - OUTPUTS_OF_A_TILE) - left
+        first = min(block * plan.across, last) - left
+        return [(0, first + outputs * cell) for cell in range(TILES)]
+    columns = -(-width // outputs)
+    column = min(block % columns * outputs, last) - left
     row = min(block // columns * plan.rows, height - plan.rows) - top
     return [(row + cell, column) for cell in range(plan.cells)]
 
@@ -146,38 +184,41 @@ def _cycles_of_u(layer: Convolution, plan: Plan, wait_states: int) -> float:
     """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
     size, rows = layer.kernel.dtype.itemsize, int(layer.kernel.shape[1])
     apart = _layout(layer, plan, 1).apart
-    far = 12 if 2 * apart > LONGEST_OFFSET else 5 if POINTS * apart > LONGEST_OFFSET else 0
-    per_word = (43 if size == 1 else 25) + far + 2.5 * wait_states
+    far = _far(plan.scheme, apart, 5, 12)
+    per_word = (43 if size == 1 else 25 if plan.scheme is F43 else 16) + far + 2.5 * wait_states
     return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
 
 
 def _cycles_of_m(layer: Convolution, plan: Plan, compact: bool) -> int:
     """Of 2 filters x 4 tiles: 16 cycles for 8 SMLAD."""
-    return POINTS * _layout(layer, plan, 1).point_cycles + (350 if compact else 295)
+    end = (350 if compact else 295) if plan.scheme is F43 else (190 if compact else 170)
+    return plan.scheme.points * _layout(layer, plan, 1).point_cycles + end
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish, numbers = finish_of(layer), inputs[0].numbers
+    finish, numbers, scheme = finish_of(layer), inputs[0].numbers, _known_scheme(layer, inputs)
     assert finish is not None and numbers is not None
-    plan, size = _plan(layer, variant), layer.kernel.dtype.itemsize
+    plan, size = _plan(layer, scheme, variant), layer.kernel.dtype.itemsize
     layout = _layout(layer, plan, finish.store_bytes)
     tile = winograd_tile(layout, finish, compact=variant.compact)
     _, width, channels = plane(layer.input_shape)
-    unsigned, beside = size == 1 and numbers.minimum == 0, width * channels if plan.rows else 4 * channels
-    transform = input_transform(plan.channels, size, unsigned, beside * size, plan.point_bytes)
-    weights = weight_transform(plan.channels, size, layer.kernel.shape[1], layout.apart)
+    unsigned = size == 1 and numbers.minimum == 0
+    beside = channels * (width if plan.rows else scheme.outputs_of_a_tile)
+    transform = input_transform(scheme, plan.channels, size, unsigned, beside * size, plan.point_bytes)
+    weights = weight_transform(scheme, plan.channels, size, layer.kernel.shape[1], layout.apart)
     fields: dict[str, Any] = window_fields(
         layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding
     )
+    fields |= {"outputs": scheme.outputs_of_a_tile}
     fields |= {"channels": plan.channels, "output_bytes": finish.store_bytes, "rows": plan.rows, "cells": plan.cells}
     fields |= {"stripe": plan.stripe, "shift": finish.shift}
-    fields |= {"end_bytes": layout.end_bytes, "apart": layout.apart, "offset": layout.offset}
+    fields |= {"end_bytes": layout.end_bytes, "apart": layout.apart, "begin": layout.begin}
     fields |= {"transform": transform.name, "weights": weights.name, "tile": tile.name}
     call = KernelCall("convolution_winograd", ("input", "output", "scratch", "kernel", "bias"), fields)
     constants = (
         Constant("kernel", "number_t", _kernel(layer, plan), layer.kernel_numbers),
-        Constant("bias", "int32_t", _bias(layer)),
+        Constant("bias", "int32_t", scheme.bias(layer.bias, layer.kernel)),
     )
     return LayerCode(
         (call,), constants, _scratch(plan, layout, size), routines=(tile, transform, weights), code_bytes=CODE_BYTES
@@ -186,8 +227,8 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 def _scratch(plan: Plan, layout: Layout, size: int) -> int:
     """U with what aligns it, V of a stripe, and a tile at an edge."""
-    u = layout.end_bytes + layout.offset + POINTS * layout.apart
-    return u + plan.stripe * plan.block_bytes + POINTS * plan.channels * size
+    u = layout.end_bytes + layout.begin + plan.scheme.points * layout.apart
+    return u + plan.stripe * plan.block_bytes + plan.scheme.points * plan.channels * size
 
 
 def _channels(layer: Convolution) -> int:
@@ -196,14 +237,14 @@ def _channels(layer: Convolution) -> int:
     return -(-int(layer.kernel.shape[3]) // of_a_word) * of_a_word
 
 
-def _plan(layer: Convolution, variant: Variant) -> Plan:
+def _plan(layer: Convolution, scheme: Scheme, variant: Variant) -> Plan:
     channels, window = _channels(layer), layer.kernel.shape[1]
     words = window * channels // 2
     height, width, _ = plane(layer.shape)
     if height == 1 == window:
-        blocks = -(-width // ROW_TILES)
-        return Plan(channels, words, 0, TILES, blocks, -(-blocks // variant.stripes))
-    columns = -(-width // OUTPUTS_OF_A_TILE)
+        blocks = -(-width // (scheme.outputs_of_a_tile * TILES))
+        return Plan(scheme, channels, words, 0, TILES, blocks, -(-blocks // variant.stripes))
+    columns = -(-width // scheme.outputs_of_a_tile)
     most = (LONGEST_OFFSET - 256) // (2 * channels) - (window - 1)  # rows, so that stores reach the next point
     groups = -(-height // TILES)
     parts = next(
@@ -216,7 +257,7 @@ def _plan(layer: Convolution, variant: Variant) -> Plan:
     )
     rows = _rows(height, parts)
     blocks = columns * -(-height // rows)
-    return Plan(channels, words, rows, rows + window - 1, blocks, -(-blocks // variant.stripes))
+    return Plan(scheme, channels, words, rows, rows + window - 1, blocks, -(-blocks // variant.stripes))
 
 
 def _rows(height: int, parts: int) -> int:
@@ -229,17 +270,12 @@ def _layout(layer: Convolution, plan: Plan, output_bytes: int) -> Layout:
     tile = 2 * plan.channels
     position = filters * output_bytes
     if not plan.rows:
-        group, output_tile = POINTS * plan.point_bytes, OUTPUTS_OF_A_TILE * position
+        group, output_tile = plan.block_bytes, plan.scheme.outputs_of_a_tile * position
     else:
         group, output_tile = TILES * tile, width * position
-    return Layout(plan.words, tile, plan.point_bytes, group, position, output_tile, TILES * output_tile)
+    return Layout(plan.scheme, plan.words, tile, plan.point_bytes, group, position, output_tile, TILES * output_tile)
 
 
 def _kernel(layer: Convolution, plan: Plan) -> Array:
     extra = plan.channels - layer.kernel.shape[3]
     return np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
-
-
-def _bias(layer: Convolution) -> Array:
-    """Modulo 2**32, as all of the last sums are."""
-    return (layer.bias.astype(np.int64) * BIAS_FACTOR).astype(np.uint32).astype(np.int32)

@@ -1,4 +1,4 @@
-"""2 filters x 4 tiles of exact Winograd, F(4,3): products of each of six points, then 32 outputs from them."""
+"""2 filters x 4 tiles of exact Winograd: products of each point, then outputs from them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
-from mcusim.kernels.winograd_points import EIGHT_BITS, OUTPUTS_OF_A_TILE, POINTS, THIRD
-from mcusim.kernels.winograd_transforms import RESTORED, SAVED, step
+from mcusim.kernels.winograd_ends import FOUR, TWO, four, two
+from mcusim.kernels.winograd_points import F43, THIRD, Scheme
+from mcusim.kernels.winograd_stores import RESTORED, SAVED, step
 from mcusim.program import KernelCall, Routine
 
 TILES = 4
@@ -18,7 +19,6 @@ MOST_STEPS, MOST_STEPS_OF_MANY, MANY_WORDS = 11, 14, 80
 SUMS = tuple(f"sum{filter_}{tile}" for filter_ in range(2) for tile in range(TILES))
 POINT_BYTES = 4 + 4 * len(SUMS)  # on the stack, of a point: its sums, and above them how many points were left
 FRAME = 20
-M_BYTES = 4 + POINTS * POINT_BYTES
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Layout:
     output_*: from output to output of a filter; `output_group` of four tiles.
     """
 
+    scheme: Scheme
     words: int
     tile: int
     point: int
@@ -65,8 +66,8 @@ class Layout:
         return max(8, 1 << self.mask.bit_length())
 
     @property
-    def offset(self) -> int:
-        """Of the weights' begin from such a multiple."""
+    def begin(self) -> int:
+        """Of the weights from such a multiple."""
         return -8 * self.words % self.end_bytes
 
     @property
@@ -81,6 +82,11 @@ class Layout:
         return 16 * self.words + 16 + 3 * turns + (0 if first else len(SUMS))
 
     @property
+    def m_bytes(self) -> int:
+        """Of all sums of four tiles, on the stack."""
+        return 4 + self.scheme.points * POINT_BYTES
+
+    @property
     def key(self) -> str:
         sizes = (self.words, self.tile, self.point, self.group, self.output, self.output_tile, self.output_group)
         return "_".join(map(str, sizes))
@@ -88,7 +94,9 @@ class Layout:
 
 def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     """`compact`: the shift comes as an argument."""
-    name = f"nn_winograd_{layout.key}_{finish.compact_key if compact else finish.key}"
+    points = layout.scheme.points
+    kind = f"nn_winograd{'' if layout.scheme is F43 else f'_{points}'}"
+    name = f"{kind}_{layout.key}_{finish.compact_key if compact else finish.key}"
     a = Assembly(name, _head(name, layout))
     _registers(a)
     a.block("On the stack: output, bias, input, weights")
@@ -97,21 +105,21 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     a("strd", "r2", "r3", "[sp]")
     a("str", "r1", at("sp", 12))
     a("mov", "weights", "r1")
-    if compact:
+    if compact and layout.scheme is F43:  # its outputs come times 2 at least
         a("ldr", "r1", at("sp", FRAME + 40))
         a("add", "r1", "r1", imm(1))
         a("str", "r1", at("sp", FRAME + 40))
-    with a.loop("group", "Four tiles: their points, six of which are left") as group:
-        a("mov", "weight0", imm(POINTS))
+    with a.loop("group", "Four tiles: so many points are left") as group:
+        a("mov", "weight0", imm(points))
         a("push", "{weight0}")
         _points(a, layout)
         _outputs(a, layout, finish, compact=compact)
         a.block("The next four tiles")
-        a("add", "sp", "sp", imm(M_BYTES))
+        a("add", "sp", "sp", imm(layout.m_bytes))
         step(a, "r1", layout.output_group - TILES * layout.output_tile)
         a("str", "r1", "[sp]")
         a("ldrd", "input", "weights", at("sp", 8))
-        add_constant(a, "input", layout.group - POINTS * layout.point, "r1")
+        add_constant(a, "input", layout.group - points * layout.point, "r1")
         a("ldr", "r1", at("sp", FRAME + 36))
         a("subs", "r1", "r1", imm(1))
         a("str", "r1", at("sp", FRAME + 36))
@@ -119,6 +127,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     a("add", "sp", "sp", imm(FRAME))
     a("pop", several(RESTORED))
     fields = {
+        "outputs": layout.scheme.outputs_of_a_tile,
         "words": layout.words,
         "apart": layout.apart // 2,
         "tile": layout.tile // 2,
@@ -191,71 +200,45 @@ def _step(a: Assembly, layout: Layout, index: int, steps: int, multiply: str) ->
 
 
 def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> None:
-    a.block("r0 sums, r1 output, r2 and r12 bias, r3 a third")
-    a("str", "input", at("sp", M_BYTES + 8))
-    a("ldrd", "r1", "r2", at("sp", M_BYTES))
+    points = layout.scheme.points
+    a.block("r0 sums, r1 output, r2 and r12 bias" + (", r3 a third" if layout.scheme is F43 else ""))
+    a("str", "input", at("sp", layout.m_bytes + 8))
+    a("ldrd", "r1", "r2", at("sp", layout.m_bytes))
     a("ldrd", "r2", "r12", "[r2]")
-    constant(a, "r3", THIRD)
+    if layout.scheme is F43:
+        constant(a, "r3", THIRD)
     a("add", "r0", "sp", imm(4 + 4 * TILES))
     a("mov", "lr", imm(TILES))
+    shift = at("sp", layout.m_bytes + FRAME + 40) if compact else None
     with a.loop("tile", "A tile of the first filter, and of the second") as tile:
         for filter_, bias in enumerate(("r2", "r12")):
-            for point in range(POINTS):
-                offset = POINT_BYTES * (POINTS - 1 - point) - 4 * TILES * (1 - filter_)
-                last = filter_ == 1 and point == POINTS - 1
+            for point in range(points):
+                offset = POINT_BYTES * (points - 1 - point) - 4 * TILES * (1 - filter_)
+                last = filter_ == 1 and point == points - 1
                 a("ldr", f"r{4 + point}", *(["[r0]", imm(4)] if last else [at("r0", offset)]))
-            _four(a, bias, finish, compact=compact)
-            for index, name in enumerate(("r4", "r7", "r8", "r9")):
+            names = four(a, bias, finish, shift) if layout.scheme is F43 else two(a, bias, finish, shift)
+            for index, name in enumerate(names):
                 finish.store(a, name, "r1", index * layout.output + filter_ * finish.store_bytes)
         step(a, "r1", layout.output_tile)
         a("subs", "lr", "lr", imm(1))
         a("bne", tile)
 
 
-def _four(a: Assembly, bias: str, finish: Finish, *, compact: bool) -> None:
-    """M of six points in r4 to r9 -> four outputs in r4, r7, r8 and r9."""
-    a("add", "r5", "r5", bias)
-    a("add", "r10", "r5", "r6")
-    a("sub", "r11", "r5", "r6")
-    a("add", "r5", "r7", "r8")
-    a("sub", "r6", "r7", "r8")
-    for name in ("r10", "r11", "r5", "r6"):
-        a("mul", name, name, "r3")
-    a("sub", "r7", "r5", "r10", "lsl #2")
-    a("add", "r4", "r7", "r4", "lsl #1")  # 8 times the first output
-    a("sub", "r7", "r6", "r11", "lsl #1")  # 4 times the second
-    a("sub", "r8", "r5", "r10")  # twice the third
-    a("add", "r9", "r9", "r6")
-    a("rsb", "r9", "r11", "r9", "lsl #1")  # twice the fourth
-    more = {"r4": EIGHT_BITS, "r7": 2, "r8": 1, "r9": 1}
-    if not compact:
-        for name, bits in more.items():
-            finish.saturated(a, [name], "r10", more=bits)
-        return
-    a("ldr", "r11", at("sp", M_BYTES + FRAME + 40))
-    a("asr", "r4", "r4", imm(2))
-    a("asr", "r7", "r7", imm(1))
-    finish.saturated(a, list(more), "r10", shift="r11")
-
-
 def _head(name: str, layout: Layout) -> list[str]:
-    count, outputs = layout.words, OUTPUTS_OF_A_TILE
+    scheme, count = layout.scheme, layout.words
+    outputs = scheme.outputs_of_a_tile
     return [
-        f"{name}: F(4,3) for 2 filters x 4 tiles of {outputs} outputs, {2 * count} numbers of 16 bits a sum.",
+        f"{name}: F({outputs},3) for 2 filters x 4 tiles of {outputs} outputs, {2 * count} numbers of 16 bits a sum.",
         "",
         f"input    V of the point 0 of the first tile; tiles lie {layout.tile} bytes apart, points {layout.point},",
         f"         groups of four tiles {layout.group}",
-        f"weights  U: [6 points][{count} words][2 filters] pairs; points lie {layout.apart} bytes apart",
+        f"weights  U: [{scheme.points} points][{count} words][2 filters] pairs; points lie {layout.apart} bytes apart",
         f"output   of the first filter; outputs lie {layout.output} bytes apart, tiles {layout.output_tile},",
         f"         groups {layout.output_group}",
-        "bias     of the two filters, times -6: added to the sum of the point 1, of which every output has a part",
+        f"bias     of the two filters, times {scheme.bias_factor}: a part of the point 1, and so of every output",
         "groups   of four tiles",
-        "shift    of the outputs, where the code does not know it, and one more",
+        "shift    of the outputs, where the code does not know it",
         "",
-        "With M the sums of the six points, and a, b, c, d a third of M1 + M2, M3 + M4, M1 - M2, M3 - M4, outputs are",
-        "(2 M0 - 4 a + b) / 8, (d - 2 c) / 4, (b - a) / 2 and (2 M5 + 2 d - c) / 2, all exact.",
-        "",
-        "Sums wrap round at 32 bits, and a third is the product with 0xAAAAAAAB, the inverse of 3 modulo 2^32: so what",
-        "stands in these brackets is right modulo 2^32, and mcusim proved that 8 times an output fits in 32 bits.",
+        *(FOUR if scheme is F43 else TWO),
         "The address of the weights ends the loop over the words, so that no register has to count.",
     ]

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph, Output
 from mcusim.kernels import winograd
 from mcusim.kernels.kernel import DEFAULT, Variant
-from mcusim.kernels.winograd_points import INPUTS, OUTPUTS, SCALES, WEIGHTS, WHOLE, reach, why_not
+from mcusim.kernels.winograd_points import (
+    F23,
+    F23_POSITIVE,
+    F43,
+    SCHEMES,
+    Scheme,
+    largest_sum,
+    reach,
+    scheme_for,
+    why_not,
+)
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of, running_layers
@@ -39,28 +49,47 @@ def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
     return graph, samples
 
 
-def test_the_points_are_the_convolution() -> None:
-    """24 times the outputs of four windows of three, for every input and weight that is one and all others zero."""
-    for position in range(6):
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.title)
+def test_the_points_are_the_convolution(scheme: Scheme) -> None:
+    """`whole` times the outputs, for every input and weight that is one and all others zero."""
+    outputs = range(scheme.outputs_of_a_tile)
+    for position in range(scheme.points):
         for tap in range(3):
-            d, g = np.eye(6, dtype=int)[position], np.eye(3, dtype=int)[tap]
-            made = OUTPUTS @ (SCALES * (INPUTS @ d) * (WEIGHTS @ g))
-            assert made.tolist() == [WHOLE * int(np.dot(d[i : i + 3], g)) for i in range(4)]
+            d, g = np.eye(scheme.points, dtype=int)[position], np.eye(3, dtype=int)[tap]
+            made = scheme.outputs @ (scheme.scales * (scheme.inputs @ d) * (scheme.weights @ g))
+            assert made.tolist() == [scheme.whole * int(np.dot(d[i : i + 3], g)) for i in outputs]
 
 
-def test_the_bound_of_the_transform_is_reached() -> None:
-    assert reach(INPUTS, -128, 127) == (-1275, 1278)
-    corners = np.array(np.meshgrid(*[[-128, 127]] * 6)).reshape(6, -1)
-    made = INPUTS @ corners
-    assert (int(made.min()), int(made.max())) == reach(INPUTS, -128, 127)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.title)
+def test_the_bound_of_the_transform_is_reached(scheme: Scheme) -> None:
+    made = scheme.inputs @ corners(-128, 127, scheme.points)
+    made[1] -= scheme.offset
+    assert (int(made.min()), int(made.max())) == reach(scheme.inputs, -128, 127, scheme.offset)
 
 
 def test_what_has_no_proof_is_refused() -> None:
-    kernel = np.ones((2, 1, 3, 4), np.int8)
-    assert why_not(0, 255, kernel, 2**27) is None
-    assert "8 times that" in (why_not(0, 255, kernel, 2**28) or "")
-    assert "no room" in (why_not(-(2**12), 2**12 - 1, kernel, 1) or "")
-    assert "its weights" in (why_not(0, 1, 5000 * kernel.astype(np.int16), 1) or "")
+    kernel, none = np.ones((2, 1, 3, 4), np.int8), np.zeros(2, np.int64)
+    assert why_not(F43, 0, 255, kernel, none + 2**28 - 256 * 12) is None
+    assert "before the last shift" in (why_not(F43, 0, 255, kernel, none - 2**28) or "")
+    assert "no room" in (why_not(F43, -(2**12), 2**12 - 1, kernel, none) or "")
+    assert "its weights" in (why_not(F43, 0, 1, 5000 * kernel.astype(np.int16), none) or "")
+    assert scheme_for(-(2**11), 2**11 - 1, kernel, none) is F43
+    assert scheme_for(-(2**13), 2**13 - 1, kernel, none) is F23
+    assert scheme_for(0, 2**15 - 1, kernel, none) is F23_POSITIVE
+    assert "no room" in str(scheme_for(-1, 2**15 - 1, kernel, none))
+
+
+def test_the_largest_sum_is_reached() -> None:
+    kernel = np.random.default_rng(0).integers(-9, 9, (3, 1, 3, 2))
+    bias = np.array([5, -700, 3])
+    rows = kernel.reshape(3, -1)
+    worst = max(abs(int(row @ x + one)) for row, one in zip(rows, bias, strict=True) for x in corners(-3, 11, 6).T)
+    assert largest_sum(-3, 11, kernel, bias) == worst
+
+
+def corners(minimum: int, maximum: int, count: int) -> Array:
+    """(count, 2 ** count)"""
+    return np.array(np.meshgrid(*[[minimum, maximum]] * count)).reshape(count, -1)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +131,7 @@ def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
             activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
         )
     variant = Variant(draw(st.integers(1, 5)), draw(st.booleans()))
-    return builder, draw(st.sampled_from(["int8", "int8", "int12"])), variant
+    return builder, draw(st.sampled_from(["int8", "int8", "int12", "int14", "int16"])), variant
 
 
 @settings(max_examples=8, deadline=None)
@@ -116,13 +145,14 @@ def test_on_the_host(case: tuple[Builder, str, Variant]) -> None:
 
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("variant", [DEFAULT, Variant(2, True)], ids=str)
-def test_on_boards(board: str, variant: Variant, tmp_path: Path) -> None:
+@pytest.mark.parametrize("data_type", ["int8", "int16"])
+def test_on_boards(board: str, variant: Variant, data_type: str, tmp_path: Path) -> None:
     builder = Builder((9, 23, 5))
     builder.conv(8, padding="same", activation="relu")
     builder.conv(7, padding="valid", activation="relu6")
     builder.add("Reshape", target_shape=(-1, 7))
     builder.conv(6, padding="same")
-    graph, x = quantized(builder, "int8")
+    graph, x = quantized(builder, data_type)
     measured = measure(graph, x, tmp_path, forced(graph, winograd, variant), board)
     assert {step.kernel for step in measured.program.steps} >= {winograd.NAME}
     assert differing(measured, graph, x) == 0
