@@ -38,22 +38,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
         a("addw", "t0", "input", imm(row))
         a("str", "t0", "[sp]")
         with a.loop("channels", "The positions of the same channels") as again:
-            for i in range(1, scheme.points):
-                a("ldr", words[i], at("input", i * row))
-            a("ldr", words[0], "[input]", imm(4))
-            if bytes_ == 1:
-                extend = "uxtb16" if unsigned else "sxtb16"
-                _half(a, _into(a, extend, words, free), free, lambda name, point: store(name, point, 0))
-                a.block("Likewise channels 1 and 3 of the four")
-                back = store.near < scheme.points
-                _half(a, _turned(a, extend, words), free, lambda name, point: store(name, point, 4), back_first=back)
-                store.end(8)
-            elif scheme is F43:
-                _half(a, lambda i: words[i], free, lambda name, point: store(name, point, 0))
-                store.end(4)
-            else:
-                _two(a, words, free[0], scheme.offset, lambda name, point: store(name, point, 0))
-                store.end(4)
+            _points(a, scheme, row, bytes_, "uxtb16" if unsigned else "sxtb16", words, free, store)
             a("ldr", "t0", "[sp]")
             a("cmp", "input", "t0")
             a("bne", again)
@@ -74,6 +59,34 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
     }
     call = KernelCall("winograd_input", ("input", "output", "cells"), fields)
     return Routine(name, a.text, a.code_bytes, SIGNATURE, call)
+
+
+def _points(
+    a: Assembly,
+    scheme: Scheme,
+    row: int,
+    bytes_: int,
+    extend: str,
+    words: list[str],
+    free: list[str],
+    store: Stores,
+) -> None:
+    """Of the same word of all positions; both pointers move on."""
+    for i in range(1, scheme.points):
+        a("ldr", words[i], at("input", i * row))
+    a("ldr", words[0], "[input]", imm(4))
+    if bytes_ == 1:
+        _half(a, _into(a, extend, words, free), free, lambda name, point: store(name, point, 0))
+        a.block("Likewise channels 1 and 3 of the four")
+        back = store.near < scheme.points
+        _half(a, _turned(a, extend, words), free, lambda name, point: store(name, point, 4), back_first=back)
+        store.end(8)
+    elif scheme is F43:
+        _half(a, lambda i: words[i], free, lambda name, point: store(name, point, 0))
+        store.end(4)
+    else:
+        _two(a, words, free[0], scheme.offset, lambda name, point: store(name, point, 0))
+        store.end(4)
 
 
 def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Callable[[int], str]:
