@@ -3,6 +3,7 @@
 #define NN_DEPTHWISE_ZEROS_H
 
 #include "number.h"
+#include "simd.h"
 
 typedef struct {
     int channels; /* side by side */
@@ -10,8 +11,8 @@ typedef struct {
 
 NN_KERNEL void NN_NAME(depthwise_zeros)(int16_t *planes, int words, const nn_depthwise_zeros_t p)
 {
-    for (int i = 0; i < 2 * p.channels * words; i++) {
-        planes[i] = 0;
+    for (int i = 0; i < p.channels * words; i++) {
+        nn_put_word(planes + 2 * i, 0);
     }
 }
 

@@ -83,6 +83,7 @@ class Assembly:
         self._bytes = 0
         self._cycles = 0.0
         self._last = ""
+        self._result: object = None  # of the FPU, which is there a cycle later
         self._names: dict[str, str] = {}
         self._labels = 0
 
@@ -104,8 +105,8 @@ class Assembly:
         line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
         self._body.append(f"{line:<44}/* {comment} */" if comment else line)
         self._bytes += HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
-        self._cycles += _price(base, operands, self._last)
-        self._last = base
+        self._cycles += _price(base, operands, self._last) + (self._result in operands[1:])
+        self._last, self._result = base, operands[0] if base in ("vadd", "vmul") else None
 
     def label(self, meaning: str) -> str:
         """A place to jump to, on a whole word; -> its name."""
@@ -197,14 +198,23 @@ def _price(base: str, operands: tuple[object, ...], last: str) -> float:
     """Arm DDI 0439D, table 3-1: loads pair with a load before them, all of several words takes one cycle more."""
     if base in ("ldrd", "strd"):
         return 3
-    if base in ("ldm", "stm", "push", "pop"):
+    if base in ("ldm", "stm", "push", "pop", "vldm", "vpush", "vpop"):
         names = str(operands[-1])
-        return 1 + names.count(",") + 1 + (RETURN if "pc" in names else 0)
-    if base.startswith("ldr"):
-        return 1 if last.startswith("ldr") and last != "ldrd" else 3 if last.startswith("str") else 2
+        return 1 + _listed(names) + (RETURN if "pc" in names else 0)
+    if base.startswith(("ldr", "vldr")):
+        again = last.startswith(("ldr", "vldr")) and last != "ldrd"
+        return 1 if again else 3 if last.startswith(("str", "vstr")) else 2
+    if base == "vmov":
+        return 1 if str(operands[0]).startswith("s") and len(operands) == 2 else 2
     if base.startswith("b") and base not in ("bfc", "bic", "bfi"):
         return TAKEN
     return 1
+
+
+def _listed(names: str) -> int:
+    """Registers of a list, which may be a range of the FPU's."""
+    first, dash, last = names.strip("{}").partition("-")
+    return int(last[1:]) - int(first[1:]) + 1 if dash else names.count(",") + 1
 
 
 def _comment(lines: list[str]) -> list[str]:

@@ -13,7 +13,8 @@ from mcusim.kernels.depthwise_across import COLUMNS, across, resident
 from mcusim.kernels.depthwise_down import COLUMNS as DOWN_COLUMNS
 from mcusim.kernels.depthwise_down import down, skips
 from mcusim.kernels.depthwise_down import fits as can_go_down
-from mcusim.kernels.depthwise_frame import CHANNELS_A_CALL, Part
+from mcusim.kernels.depthwise_frame import CHANNELS_A_CALL
+from mcusim.kernels.depthwise_part import Part
 from mcusim.kernels.depthwise_spread import Spread, spread, zeros
 from mcusim.kernels.depthwise_window import CHANNELS, WORD_BYTES, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes

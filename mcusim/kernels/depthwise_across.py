@@ -6,6 +6,7 @@ of one row of the window at a time come from RAM. Words of inputs come two at a 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import at, imm
@@ -17,12 +18,13 @@ from mcusim.kernels.depthwise_frame import (
     ROWS,
     WEIGHTS,
     Frame,
-    Part,
+    P,
     Pointer,
     Walk,
     X,
     unrolled,
 )
+from mcusim.kernels.depthwise_part import IntegerLoads, Part, taps
 from mcusim.kernels.depthwise_window import WORD_BYTES, Window
 from mcusim.program import Routine
 
@@ -39,54 +41,59 @@ def resident(window: Window) -> bool:
 @lru_cache(maxsize=256)
 def across(part: Part) -> tuple[Routine, float]:
     """The function, and its cycles for 4 channels."""
-    return _Across(part).routine()
+    return _IntegerAcross(part).routine()
 
 
-class _Across(Frame):
-    def __init__(self, part: Part) -> None:
+class Across(Frame[P]):
+    """Rows of tiles. Weights that do not stay in registers are at `weights`."""
+
+    sums: list[str]
+    output: str
+    trips: str
+
+    def __init__(self, part: P) -> None:
         w = part.window
-        super().__init__(
-            "across",
-            part,
-            [
-                f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
-                "",
-                f"{part.columns} outputs of a row at a time, window row by window row.",
-            ],
-        )
-        self.resident = part.weight_bytes < 4
-        self._name_registers()
-        spare = self.xs[0]
+        head = [
+            f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
+            "",
+            f"{part.columns} outputs of a row at a time, window row by window row.",
+        ]
+        super().__init__("across", part, head)
+        self.spare = spare = self.name_registers()
         with self.channels(spare):
-            if self.resident:
-                self.load_weights(self.weights, spare)
-            else:
+            self.load_channel(spare)
+            if not part.resident:
                 self.a("ldr", "weights", at("sp", WEIGHTS))
-            self.load_bias(spare, self.bias or self.sums[-1])
             self.a("ldr", "x", at("sp", X))
             self.a("ldr", self.output or spare, at("sp", OUTPUT))
             if not self.output:
                 self.a("str", spare, at("sp", OUTPUT_NOW))
             self._rows(spare)
-            if not self.resident:
-                self.a("addw", "weights", "weights", imm(4 * w.stored_words))
+            if not part.resident:
+                self.a("addw", "weights", "weights", imm(part.filter_bytes))
                 self.a("str", "weights", at("sp", WEIGHTS))
 
-    def _name_registers(self) -> None:
-        part, w = self.part, self.part.window
-        self.weights = [
-            self.take(f"w{row}_{index}", f"taps {low}, {high}" if low >= 0 else f"tap {high} in the high half")
-            for row in range(w.height if self.resident else 1)
-            for index, (low, high) in enumerate(w.pairs)
-        ]
-        self.sums = [self.take(f"sum{c}", f"of column {c}") for c in range(part.columns)]
-        self.xs = [self.take(f"x{i}", "a word of inputs") for i in range(AT_ONCE)]
-        self.take("x", "inputs")
-        if not self.resident:
-            self.take("weights", "of the channel, all in RAM")
-        self.output = self.take_if_free("output", "where outputs go")
-        self.bias = self.take_if_free("bias", "of the channel")
-        self.trips = self.take_if_free("trips", "of the loop over tiles")
+    # ---- what numbers differ in
+
+    @abstractmethod
+    def name_registers(self) -> str:
+        """`x`, and `weights` if they are in RAM, among them; -> one of the core that is free between tiles."""
+
+    @abstractmethod
+    def load_channel(self, spare: str) -> None:
+        """Weights that stay in registers, and the bias."""
+
+    @abstractmethod
+    def tile(self, index: int, x: Pointer, output: Pointer) -> None: ...
+
+    @property
+    @abstractmethod
+    def tile_code_bytes(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """Bytes from the first input of a tile to the last, as loads name them."""
 
     # ---- rows of tiles
 
@@ -114,16 +121,14 @@ class _Across(Frame):
         a.repeated(before, part.rows)
 
     def _tiles(self, x: Pointer, output: Pointer, spare: str) -> None:
-        part, w = self.part, self.part.window
-        tile_bytes = 4 * (w.height * (len(w.products(part.columns)) + self._words) + 3 * part.columns)
-        tile_bytes += 0 if self.resident else 4 * w.words
-        walks = [Walk(x, part.tile_bytes, w.height * part.pitch)]
+        part = self.part
+        walks = [Walk(x, part.tile_bytes, self.reach)]
         if self.output:
             walks.append(Walk(output, part.columns * part.position_bytes, part.columns * part.position_bytes))
-        most = LOOP_BYTES // tile_bytes
+        most = LOOP_BYTES // self.tile_code_bytes
 
         def tile(index: int) -> None:
-            self._tile(index, x, output)
+            self.tile(index, x, output)
 
         if part.tiles <= max(1, most):
             for index in range(part.tiles):
@@ -131,14 +136,50 @@ class _Across(Frame):
         else:
             self.turns(part.tiles, unrolled(most, 1, tuple(walks)), tuple(walks), tile, self.trips, spare)
 
+
+class _IntegerAcross(IntegerLoads, Across[Part]):
+    part: Part
+
+    def name_registers(self) -> str:
+        part, w = self.part, self.part.window
+        self.weights = [
+            self.take(f"w{row}_{index}", taps(pair))
+            for row in range(w.height if part.resident else 1)
+            for index, pair in enumerate(w.pairs)
+        ]
+        self.sums = [self.take(f"sum{c}", f"of column {c}") for c in range(part.columns)]
+        self.xs = [self.take(f"x{i}", "a word of inputs") for i in range(AT_ONCE)]
+        self.take("x", "inputs")
+        if not part.resident:
+            self.take("weights", "of the channel, all in RAM")
+        self.output = self.take_if_free("output", "where outputs go")
+        self.bias = self.take_if_free("bias", "of the channel")
+        self.trips = self.take_if_free("trips", "of the loop over tiles")
+        return self.xs[0]
+
+    def load_channel(self, spare: str) -> None:
+        if self.part.resident:
+            self.load_weights(self.weights, spare)
+        self.load_bias(spare, self.bias or self.sums[-1])
+
+    @property
+    def tile_code_bytes(self) -> int:
+        part, w = self.part, self.part.window
+        size = 4 * (w.height * (len(w.products(part.columns)) + self._words) + 3 * part.columns)
+        return size + (0 if part.resident else 4 * w.words)
+
+    @property
+    def reach(self) -> int:
+        return self.part.window.height * self.part.pitch
+
     @property
     def _words(self) -> int:
         """Of inputs, that a row of the window needs."""
-        return -(-self.part.window.columns(self.part.columns) // 2)
+        return self.part.window.input_words(self.part.columns)
 
     # ---- a tile
 
-    def _tile(self, index: int, x: Pointer, output: Pointer) -> None:
+    def tile(self, index: int, x: Pointer, output: Pointer) -> None:
         part, w = self.part, self.part.window
         self.a.block(f"Tile {index}")
         if not self.bias:
@@ -147,7 +188,7 @@ class _Across(Frame):
         for row in range(w.height):
             start = index * part.tile_bytes + row * part.pitch
             x.reach(start, start + self._words * WORD_BYTES)
-            if not self.resident:
+            if not self.part.resident:
                 for number, name in enumerate(self.weights):
                     self.a("ldr", name, at("weights", 4 * (row * len(w.pairs) + number)))
             for first in range(0, self._words, AT_ONCE):
@@ -164,7 +205,7 @@ class _Across(Frame):
             # The last column begins behind all others, which find the bias in its register.
             addend = name if name in begun else self.bias or self.sums[-1]
             begun.add(name)
-            weight = (row * len(w.pairs) if self.resident else 0) + product.weight
+            weight = (row * len(w.pairs) if self.part.resident else 0) + product.weight
             self.a(product.instruction, name, self.weights[weight], self.xs[product.word % AT_ONCE], addend)
 
     def _end(self, index: int, output: Pointer) -> None:

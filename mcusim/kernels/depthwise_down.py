@@ -7,10 +7,25 @@ of inputs, two pointers.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import at
-from mcusim.kernels.depthwise_frame import BIAS, LOOP_BYTES, OUTPUT, TILES, Frame, Part, Pointer, Walk, X, unrolled
+from mcusim.kernels.depthwise_frame import (
+    BIAS,
+    LOOP_BYTES,
+    NO_OFFSETS,
+    OUTPUT,
+    TILES,
+    Frame,
+    P,
+    Pointer,
+    Shared,
+    Walk,
+    X,
+    unrolled,
+)
+from mcusim.kernels.depthwise_part import IntegerLoads, Part, taps
 from mcusim.kernels.depthwise_window import WORD_BYTES, Product, Window
 from mcusim.program import Routine
 
@@ -23,80 +38,76 @@ def rolling(window: Window) -> int:
     return max(1, -(-(window.height - 1) // window.stride_height))
 
 
-def words(window: Window, columns: int) -> int:
-    return -(-window.columns(columns) // 2)
-
-
 def fits(window: Window) -> bool:
-    needed = window.words + rolling(window) * COLUMNS + words(window, COLUMNS) + 2
+    needed = window.words + rolling(window) * COLUMNS + window.input_words(COLUMNS) + 2
     return needed <= REGISTERS
 
 
-def skips(part: Part) -> bool:
+def skips(part: Shared) -> bool:
     """Can it leave out the rows of zeros? Where rows are a loop, those above alone, if all are before it."""
     w, (top, bottom) = part.window, part.empty
     whole = w.rows(part.rows) - bottom
     seen = all(max(r * w.stride_height, top) < min(r * w.stride_height + w.height, whole) for r in range(part.rows))
-    straight = part.rows <= LOOP_BYTES // bytes_of_a_row(part)
+    straight = part.rows <= LOOP_BYTES // part.code_bytes_of_a_row
     return seen and (straight or (bottom == 0 and top < max(1, w.height - w.stride_height)))
-
-
-def bytes_of_a_row(part: Part) -> int:
-    """Of code."""
-    w = part.window
-    row = len(w.products(part.columns)) * w.height + words(w, part.columns) * w.stride_height + part.columns * 2 + 2
-    return 4 * row
 
 
 @lru_cache(maxsize=256)
 def down(part: Part) -> tuple[Routine, float]:
     """The function, and its cycles for 4 channels."""
-    return _Down(part).routine()
+    return _IntegerDown(part).routine()
 
 
-class _Down(Frame):
-    def __init__(self, part: Part) -> None:
+class Down(Frame[P]):
+    """Goes down strips of columns: `sums` are `sets` of sums of a row of outputs, `xs` the inputs of a row."""
+
+    sums: list[list[str]]
+    xs: list[str]
+    trips: str
+    offsets = True  # do loads of inputs take one?
+    spoils = False  # is the last input lost where sums end?
+
+    def __init__(self, part: P) -> None:
         w = part.window
-        super().__init__(
-            "down",
-            part,
-            [
-                f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
-                "",
-                f"Goes down {part.columns} columns: a row of inputs ends the sums of a row of outputs, goes on with",
-                "those of the next, and begins new ones in the registers of those that ended.",
-            ],
-        )
+        head = [
+            f"{w.height} x {w.width}, {part.rows} rows of {part.tiles} x {part.columns} outputs a channel.",
+            "",
+            f"Goes down {part.columns} columns: a row of inputs ends the sums of a row of outputs, goes on with",
+            "those of the next, and begins new ones in the registers of those that ended.",
+        ]
+        super().__init__("down", part, head)
         self.sets = rolling(w)
-        self._name_registers()
-        spare = self.xs[0]
-        with self.channels(spare):
-            self.load_weights(self.weights, spare)
-            self.load_bias(spare, self.bias or self.sums[0][0])
+        self.spare = self.name_registers()
+        with self.channels(self.spare):
+            self.load_channel(self.spare)
             self.a("ldr", "x", at("sp", X))
             self.a("ldr", "output", at("sp", OUTPUT))
-            self._tiles(spare)
+            self._tiles(self.spare)
 
-    def _name_registers(self) -> None:
-        part, w = self.part, self.part.window
-        self.weights = [
-            self.take(
-                f"w{row}_{index}",
-                f"row {row}: taps {low}, {high}" if low >= 0 else f"row {row}: tap {high} in the high half",
-            )
-            for row in range(w.height)
-            for index, (low, high) in enumerate(w.pairs)
-        ]
-        self.sums = [
-            [self.take(f"sum{s}_{c}", f"of every {self.sets}. row: column {c}") for c in range(part.columns)]
-            for s in range(self.sets)
-        ]
-        self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(words(w, part.columns))]
-        self.take("x", "inputs, from row to row")
-        self.take("output", "outputs, likewise")
-        self.bias = self.take_if_free("bias", "of the channel")
-        self.limit = self.take_if_free("limit", "of outputs") if part.finish.ceiling is not None else ""
-        self.trips = self.take_if_free("trips", "of the loop over rows")
+    # ---- what numbers differ in
+
+    @abstractmethod
+    def name_registers(self) -> str:
+        """`x` and `output` among them; -> one of the core that is free where nothing is computed."""
+
+    @abstractmethod
+    def load_channel(self, spare: str) -> None:
+        """Weights and bias."""
+
+    @abstractmethod
+    def load(self, start: int, x: Pointer, names: list[str]) -> None:
+        """Inputs of a row, `start` bytes from where the pointer was at first."""
+
+    @abstractmethod
+    def begin(self, sums: list[str], k: int) -> None:
+        """New sums: the bias, and products of row `k` of the window."""
+
+    @abstractmethod
+    def products(self, sums: list[str], k: int) -> None: ...
+
+    @abstractmethod
+    def end(self, sums: list[str], row: int, output: Pointer) -> None:
+        """Sums become outputs of a row."""
 
     def _tiles(self, spare: str) -> None:
         part = self.part
@@ -117,10 +128,10 @@ class _Down(Frame):
         part, w = self.part, self.part.window
         x, output = Pointer(self.a, "x"), Pointer(self.a, "output")
         walks = (
-            Walk(x, w.stride_height * part.pitch, w.height * part.pitch),
+            Walk(x, w.stride_height * part.pitch, w.height * part.pitch if self.offsets else NO_OFFSETS),
             Walk(output, part.row_bytes, part.columns * part.position_bytes),
         )
-        most = LOOP_BYTES // bytes_of_a_row(part)
+        most = LOOP_BYTES // part.code_bytes_of_a_row
         if part.rows <= most:
             for row in range(w.rows(part.rows)):
                 self._row(row, x, output, range(part.rows))
@@ -143,7 +154,7 @@ class _Down(Frame):
             for row in range(start, start + w.stride_height):
                 self._row(row, x, output, None)
 
-        self.turns(part.rows, rows, walks, ended, self.trips, self.xs[0])
+        self.turns(part.rows, rows, walks, ended, self.trips, self.spare)
 
     def _row(self, row: int, x: Pointer, output: Pointer, there: range | None, early: int = 0) -> None:
         """Row of inputs: ends, goes on with and begins rows of outputs, all or those that are `there`."""
@@ -155,26 +166,26 @@ class _Down(Frame):
         if not seen:
             return
         self.a.block(f"Row {row} of inputs")
-        self._load(start, x, self.xs)
+        self.load(start, x, self.xs)
         ending = [r for r in seen if row == sight(r)[-1]]
         beginning = [r for r in seen if row == sight(r)[0]]
         going_on = [r for r in seen if r not in beginning]
         sums = {r: self.sums[(r + early) % self.sets] for r in seen}
-        first_ones = [r for r in going_on if r in ending or self._spoils]
+        first_ones = [r for r in going_on if r in ending or self.spoils]
         for r in first_ones:
-            self._products(sums[r], row - r * w.stride_height)
+            self.products(sums[r], row - r * w.stride_height)
         for r in ending:
             if r in going_on:
-                self._end(sums[r], r, output)
+                self.end(sums[r], r, output)
         for r in going_on:
             if r not in first_ones:
-                self._products(sums[r], row - r * w.stride_height)
+                self.products(sums[r], row - r * w.stride_height)
         for index, r in enumerate(beginning):
-            if self._spoils and (index or not set(ending) <= set(beginning)):
-                self._load(start, x, self.xs[-1:])
-            self._begin(sums[r], row - r * w.stride_height)
+            if self.spoils and (index or not set(ending) <= set(beginning)):
+                self.load(start, x, self.xs[-1:])
+            self.begin(sums[r], row - r * w.stride_height)
             if r in ending:
-                self._end(sums[r], r, output)
+                self.end(sums[r], r, output)
 
     def _sight(self, r: int) -> range:
         """Rows of inputs that a row of outputs sees."""
@@ -186,18 +197,41 @@ class _Down(Frame):
         seen, (top, bottom) = self._sight(r), self.part.empty
         return range(max(seen[0], top), min(seen[-1] + 1, self.part.window.rows(self.part.rows) - bottom))
 
-    def _load(self, start: int, x: Pointer, names: list[str]) -> None:
+
+class _IntegerDown(IntegerLoads, Down[Part]):
+    part: Part
+
+    def name_registers(self) -> str:
+        part, w = self.part, self.part.window
+        self.weights = [
+            self.take(f"w{row}_{index}", f"row {row}: {taps(pair)}")
+            for row in range(w.height)
+            for index, pair in enumerate(w.pairs)
+        ]
+        self.sums = [
+            [self.take(f"sum{s}_{c}", f"of every {self.sets}. row: column {c}") for c in range(part.columns)]
+            for s in range(self.sets)
+        ]
+        self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(w.input_words(part.columns))]
+        self.take("x", "inputs, from row to row")
+        self.take("output", "outputs, likewise")
+        self.bias = self.take_if_free("bias", "of the channel")
+        self.limit = self.take_if_free("limit", "of outputs") if part.finish.ceiling is not None else ""
+        self.trips = self.take_if_free("trips", "of the loop over rows")
+        self.spoils = part.finish.ceiling is not None and not self.limit
+        return self.xs[0]
+
+    def load_channel(self, spare: str) -> None:
+        self.load_weights(self.weights, spare)
+        self.load_bias(spare, self.bias or self.sums[0][0])
+
+    def load(self, start: int, x: Pointer, names: list[str]) -> None:
         first = self.xs.index(names[0])
         x.reach(start, start + WORD_BYTES * len(self.xs))
         for index, name in enumerate(names):
             self.a("ldr", name, x.at(start + WORD_BYTES * (first + index)))
 
-    @property
-    def _spoils(self) -> bool:
-        """Is a word of inputs lost where sums end, as a ceiling needs a register and none is left?"""
-        return self.part.finish.ceiling is not None and not self.limit
-
-    def _begin(self, sums: list[str], k: int) -> None:
+    def begin(self, sums: list[str], k: int) -> None:
         """New sums: from the last column on, as the first one's register may hold the bias. `k`: row of the window."""
         if not self.bias:
             self.a("ldr", sums[0], at("sp", BIAS))
@@ -208,7 +242,7 @@ class _Down(Frame):
                     self._product(product, k, sums[column], addend)
                     addend = sums[column]
 
-    def _products(self, sums: list[str], k: int) -> None:
+    def products(self, sums: list[str], k: int) -> None:
         for product in self.part.window.products(self.part.columns):
             self._product(product, k, sums[product.column], sums[product.column])
 
@@ -216,7 +250,7 @@ class _Down(Frame):
         weight = self.weights[k * len(self.part.window.pairs) + product.weight]
         self.a(product.instruction, sum_, weight, self.xs[product.word], addend)
 
-    def _end(self, sums: list[str], row: int, output: Pointer) -> None:
+    def end(self, sums: list[str], row: int, output: Pointer) -> None:
         part = self.part
         offset = row * part.row_bytes
         output.reach(offset, offset + part.columns * part.position_bytes)

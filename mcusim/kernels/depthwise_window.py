@@ -58,6 +58,10 @@ class Window:
         """Of inputs that so many outputs of a row see."""
         return (outputs - 1) * self.stride_width + self.width
 
+    def input_words(self, outputs: int) -> int:
+        """Pairs of columns that so many outputs see, the first of which begins at an even one."""
+        return -(-self.columns(outputs) // 2)
+
     def rows(self, outputs: int) -> int:
         return (outputs - 1) * self.stride_height + self.height
 

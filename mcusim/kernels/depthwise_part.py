@@ -1,0 +1,163 @@
+"""What one function of a depthwise convolution of integers computes, and how weights and biases come into registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.depthwise_frame import BIAS, BIASES, WEIGHTS, RoutineFacts
+from mcusim.kernels.depthwise_window import NO_TAP, WORD_BYTES, Window
+from mcusim.kernels.finish import Finish
+from mcusim.program import KernelCall
+
+ARGUMENTS = ("x", "weights", "output", "bias", "channels")
+SIGNATURE = "const int16_t *x, const void *weights, void *output, const int32_t *bias, int channels"
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one function computes of each channel: `rows` x (`tiles` x `columns`) outputs.
+
+    `words`: pairs of columns in a row of the planes. `filters`: of the layer, which lie side by side in its output of
+    `width` positions a row. `number_bytes`: of the layer's weights; `weight_bytes`: as many where they come from
+    flash, 4 where they are words made ready in RAM. `multiplier`: filters of an input channel. `empty`: rows of zeros
+    at the top and the bottom of the planes, which need not be read.
+    """
+
+    window: Window
+    rows: int
+    tiles: int
+    columns: int
+    words: int
+    filters: int
+    width: int
+    weight_bytes: int
+    number_bytes: int
+    multiplier: int
+    finish: Finish
+    empty: tuple[int, int] = (0, 0)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.key == other.key
+
+    @property
+    def resident(self) -> bool:
+        """Do all weights of a filter stay in registers?"""
+        return self.weight_bytes < 4
+
+    @property
+    def filter_bytes(self) -> int:
+        """From the weights of a filter to the next."""
+        return min(4, 2 * self.weight_bytes) * self.window.stored_words
+
+    @property
+    def channel_step(self) -> int:
+        """From the first input of a filter to that of the next."""
+        return 4 if self.multiplier == 1 else 0
+
+    @property
+    def output_step(self) -> int:
+        return self.finish.store_bytes
+
+    @property
+    def code_bytes_of_a_row(self) -> int:
+        """Of outputs, where a function goes down."""
+        w, columns = self.window, self.columns
+        products = len(w.products(columns)) * w.height
+        return 4 * (products + w.input_words(columns) * w.stride_height + columns * 2 + 2)
+
+    @property
+    def pitch(self) -> int:
+        """Bytes of a row of the planes."""
+        return self.words * WORD_BYTES
+
+    @property
+    def tile_bytes(self) -> int:
+        """From a tile of inputs to the next."""
+        return self.columns * self.window.stride_width * WORD_BYTES // 2
+
+    @property
+    def position_bytes(self) -> int:
+        return self.filters * self.finish.store_bytes
+
+    @property
+    def row_bytes(self) -> int:
+        """From a row of outputs to the next."""
+        return self.width * self.position_bytes
+
+    @property
+    def routine(self) -> RoutineFacts:
+        window = self.window
+        fields = {"window_height": window.height, "window_width": window.width}
+        fields |= {"stride_height": window.stride_height, "stride_width": window.stride_width}
+        fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "words": self.words}
+        fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
+        fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
+        return RoutineFacts(SIGNATURE, "NN_ASSEMBLY", KernelCall("depthwise_tile", ARGUMENTS, fields))
+
+    @property
+    def layouts(self) -> list[str]:
+        finish = self.finish
+        kind = "bytes, in the order in which SXTB16 takes them apart" if self.weight_bytes == 1 else "16 bits"
+        return [
+            "",
+            f"x        16 bits: [rows][{self.words} pairs of columns][4 channels][2 columns], from a channel on",
+            f"weights  of each filter: [{self.window.height}][{len(self.window.pairs)} pairs of taps][2], as {kind}",
+            f"output   of {finish.store_bytes} bytes each: [rows][{self.width}][{self.filters} filters], from one on",
+            "bias     of each filter, with what rounds in it",
+            "",
+            "No sum overflows at its end: mcusim has the bound of each from its weights, and what needs more than 32",
+            "bits does not come here; on the way sums wrap round.",
+        ]
+
+    @property
+    def key(self) -> str:
+        w = self.window
+        shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
+        outputs = f"{self.words}_{self.filters}x{self.width}_m{self.multiplier}"
+        numbers = f"w{8 * self.weight_bytes}_n{8 * self.number_bytes}_o{8 * self.finish.store_bytes}"
+        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
+        return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}"
+
+
+def taps(pair: tuple[int, int]) -> str:
+    """What a word of weights holds."""
+    return f"taps {pair[0]}, {pair[1]}" if pair[0] != NO_TAP else f"tap {pair[1]} in the high half"
+
+
+class IntegerLoads:
+    """Of a function, whose text is `a` and whose part is `part`."""
+
+    a: Assembly
+    part: Part
+
+    def load_bias(self, spare: str, bias: str) -> None:
+        """Of this channel, into a register and the frame."""
+        a = self.a
+        a("ldr", spare, at("sp", BIASES))
+        a("ldr", bias, f"[{spare}]", "#4")
+        a("str", spare, at("sp", BIASES))
+        a("str", bias, at("sp", BIAS))
+
+    def load_weights(self, names: list[str], spare: str) -> None:
+        """All of this channel stay in registers."""
+        a, part = self.a, self.part
+        a("ldr", spare, at("sp", WEIGHTS))
+        if part.weight_bytes == 1:
+            raw = [names[min(index, len(names) - 1)] for index in range(1, len(names) + 1, 2)]
+            for index, name in enumerate(raw):
+                a("ldr", name, at(spare, 4 * index))
+            for index, name in enumerate(raw):
+                low = names[2 * index]
+                a("sxtb16", low, name)
+                if low != name:
+                    a("sxtb16", name, name, "ror #8")
+        else:
+            raw = names
+            for index, name in enumerate(names):
+                a("ldr", name, at(spare, 4 * index))
+        a("addw", spare, spare, imm(part.filter_bytes))
+        a("str", spare, at("sp", WEIGHTS))
