@@ -17,11 +17,12 @@ typedef struct {
     int is_unsigned;           /* has the input no sign? */
 } nn_depthwise_spread_t;
 
-/* planes: rows x words x 4 channels x 2 columns */
-NN_KERNEL void NN_NAME(depthwise_spread)(const void *input, int16_t *planes, int rows, const nn_depthwise_spread_t p)
+/* to: rows x words x 4 channels x 2 columns */
+NN_KERNEL void NN_NAME(depthwise_spread)(const void *input, void *to, int rows, const nn_depthwise_spread_t p)
 {
     const int channels = p.channels < NN_PLANES ? p.channels : NN_PLANES;
     const number_t *from = (const number_t *)input;
+    int16_t *planes = (int16_t *)to;
     for (int row = 0; row < rows; row++, from += p.input_width * p.channels, planes += p.words * NN_PLANES * 2) {
         for (int channel = 0; channel < channels; channel++) {
             for (int column = 0; column < 2 * p.words; column++) {

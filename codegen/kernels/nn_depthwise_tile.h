@@ -29,16 +29,16 @@ NN_KERNEL int32_t NN_NAME(depthwise_weight)(const void *weights, int row, int ta
 }
 
 /* x: planes from the first filter's channel on; weights, bias: of the filters; output: from the first filter on */
-NN_KERNEL void NN_NAME(depthwise_tile)(const int16_t *x, const void *weights, void *output, const int32_t *bias,
+NN_KERNEL void NN_NAME(depthwise_tile)(const void *x, const void *weights, void *output, const void *bias,
                                        int channels, const nn_depthwise_tile_t p)
 {
     const int filter_bytes = (p.window_height * p.row_words + 1) / 2 * (p.packed ? 4 : 8);
     for (int filter = 0; filter < channels; filter++) {
-        const int16_t *const plane = x + (p.multiplier == 1 ? 2 * filter : 0);
+        const int16_t *const plane = (const int16_t *)x + (p.multiplier == 1 ? 2 * filter : 0);
         const uint8_t *const own = (const uint8_t *)weights + filter * filter_bytes;
         for (int y = 0; y < p.rows; y++) {
             for (int column = 0; column < p.columns; column++) {
-                uint32_t sum = (uint32_t)bias[filter];
+                uint32_t sum = (uint32_t)((const int32_t *)bias)[filter];
                 for (int row = 0; row < p.window_height; row++) {
                     const int16_t *const from = plane + (y * p.stride_height + row) * p.words * NN_PLANES * 2;
                     for (int tap = 0; tap < p.window_width; tap++) {

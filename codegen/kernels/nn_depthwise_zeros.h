@@ -9,10 +9,10 @@ typedef struct {
     int channels; /* side by side */
 } nn_depthwise_zeros_t;
 
-NN_KERNEL void NN_NAME(depthwise_zeros)(int16_t *planes, int words, const nn_depthwise_zeros_t p)
+NN_KERNEL void NN_NAME(depthwise_zeros)(void *planes, int words, const nn_depthwise_zeros_t p)
 {
     for (int i = 0; i < p.channels * words; i++) {
-        nn_put_word(planes + 2 * i, 0);
+        nn_put_word((uint8_t *)planes + 4 * i, 0);
     }
 }
 

@@ -11,7 +11,7 @@ from mcusim.kernels.finish import Finish
 from mcusim.program import KernelCall
 
 ARGUMENTS = ("x", "weights", "output", "bias", "channels")
-SIGNATURE = "const int16_t *x, const void *weights, void *output, const int32_t *bias, int channels"
+SIGNATURE = "const void *x, const void *weights, void *output, const void *bias, int channels"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
-"""Depthwise convolution in assembly: on the host its twins, in QEMU itself; its bits are those of `Graph.run`."""
+"""Depthwise convolution in assembly, its twins on the host: the bits of `Graph.run`, or in float32 those of plain C."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph, Output
 from mcusim.kernels import depthwise
 from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.layers.convolution import Convolution
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of
 from mcusim.line.optimize import optimize
@@ -22,7 +24,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.measured import CORE, Measured, differing, forced, measure
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=9, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # shape, taps, stride, padding, activation, multiplier
 Case = tuple[tuple[int, ...], int, int, str, str, int]
 FIXED: tuple[Case, ...] = (
@@ -109,10 +111,74 @@ def test_twins_compute_what_the_graph_does(
     np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
 
 
+@FEW
+@given(
+    case=_cases(),
+    spread=st.sampled_from([1.0, 1e20]),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    stripes=st.integers(1, 4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_twins_of_float32_have_the_bits_of_plain_c(
+    case: Case, spread: float, padding: tuple[int, int], stripes: int, seed: int
+) -> None:
+    shape, size, stride, same, activation, multiplier = case
+    builder = Builder(shape, seed=seed, spread=spread)
+    rank = len(shape) - 1
+    builder.add(f"ZeroPadding{rank}D", padding=padding if rank == 1 else (padding, padding[::-1]))
+    builder.depthwise(size, multiplier, strides=stride, padding=same, activation=activation)
+    builder.depthwise(min(3, *builder.last.shape[:-1]), padding="same")
+    graph = optimize(builder.graph())
+    x = np.concatenate([builder.samples(2), builder.samples(1, 1e20), builder.samples(1, 0.0)])
+    program = program_of(graph, forced(graph, depthwise, Variant(stripes)))
+    assert _same_bits(run_compiled(graph, x, program=program), run_compiled(graph, x))
+
+
+def _same_bits(x: Array, y: Array) -> bool:
+    """But that a NaN is a NaN."""
+    x, y = x.view(np.float32), y.view(np.float32)
+    return bool(np.all((x.view(np.uint32) == y.view(np.uint32)) | (np.isnan(x) & np.isnan(y))))
+
+
+@pytest.mark.arm
 @pytest.mark.parametrize("board", ["nucleo_l452re_p", "sparkfun_edge"])
 @pytest.mark.parametrize("data_type", ["int8", "int16"])
 def test_assembly_computes_what_the_graph_does(board: str, data_type: str, tmp_path: Path) -> None:
     _measured(FIXED, data_type, tmp_path, board)
+
+
+@pytest.mark.arm
+def test_assembly_of_float32_has_the_bits_of_plain_c(tmp_path: Path) -> None:
+    graph, x = _side_by_side(FIXED)
+    graph = optimize(graph)
+    measured = measure(graph, x[-2:], tmp_path, forced(graph, depthwise), "sparkfun_edge")
+    assert _same_bits(measured.answers, run_compiled(graph, x[-2:]))
+
+
+FLOAT_COSTS: tuple[Case, ...] = (
+    ((25, 5, 16), 3, 1, "same", "relu", 1),
+    ((24, 24, 4), 3, 1, "same", "relu6", 1),
+    ((12, 12, 8), 3, 2, "same", "relu", 1),
+    ((12, 12, 4), 5, 1, "same", "linear", 1),
+    ((6, 6, 32), 3, 1, "same", "relu", 1),
+    ((3, 3, 64), 3, 1, "same", "relu", 1),
+    ((14, 14, 5), 5, 2, "same", "linear", 1),
+    ((64, 12), 3, 1, "same", "relu", 1),
+    ((9, 9, 4), 3, 1, "same", "relu", 2),
+    ((20, 20, 3), 3, 1, "same", "relu", 1),
+    ((17, 13, 3), 7, 1, "valid", "relu", 1),
+    ((63, 6), 7, 2, "valid", "relu", 1),
+)
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("variant", [DEFAULT, Variant(3)], ids=str)
+def test_cost_in_float32_is_what_it_takes(variant: Variant, tmp_path: Path) -> None:
+    graph, x = _side_by_side(FLOAT_COSTS)
+    graph = optimize(graph)
+    measured = measure(graph, x[-2:], tmp_path, forced(graph, depthwise, variant))
+    assert _same_bits(measured.answers, run_compiled(graph, x[-2:]))
+    _demand_costs(measured, graph, variant)
 
 
 COSTS: tuple[Case, ...] = (
@@ -132,11 +198,16 @@ COSTS: tuple[Case, ...] = (
 )
 
 
+@pytest.mark.arm
 @pytest.mark.parametrize(
     ("data_type", "variant"), [("int8", DEFAULT), ("int16", DEFAULT), ("int8", Variant(3))], ids=str
 )
 def test_cost_is_what_it_takes(data_type: str, variant: Variant, tmp_path: Path) -> None:
     measured, graph = _measured(COSTS, data_type, tmp_path, variant=variant)
+    _demand_costs(measured, graph, variant)
+
+
+def _demand_costs(measured: Measured, graph: Graph, variant: Variant) -> None:
     for step in measured.program.steps:
         layer = graph[step.name]
         cost = depthwise.cost(layer, graph.inputs_of(layer), variant, wait_states=2)
@@ -148,6 +219,16 @@ def _why_not(builder: Builder, data_type: str = "int8") -> str | None:
     graph = graph if data_type == "float32" else quantize(graph, builder.samples(4), data_type)
     layer = graph[builder.last.name]
     return depthwise.fits(layer, graph.inputs_of(layer), CORE)
+
+
+def _why_not_of_sums() -> str | None:
+    """Of a layer whose sums need more bits than it has."""
+    builder = Builder((8, 8, 2))
+    builder.depthwise(3)
+    graph = quantize(optimize(builder.graph()), builder.samples(4), "int8")
+    layer = graph[builder.last.name]
+    assert isinstance(layer, Convolution)
+    return depthwise.fits(replace(layer, peak_sum=2**31), graph.inputs_of(layer), CORE)
 
 
 def test_what_does_not_fit_says_why() -> None:
@@ -165,7 +246,7 @@ def test_what_does_not_fit_says_why() -> None:
     assert "too long" in str(_why_not(long))
     fitting = Builder((8, 8, 2))
     fitting.depthwise(3)
-    assert "32 bits" in str(_why_not(fitting, "float32"))
-    assert _why_not(fitting) is None
+    assert _why_not(fitting) is None and _why_not(fitting, "float32") is None
+    assert "32 bits" in str(_why_not_of_sums())
     layer = fitting.last
     assert "cortex-m4" in str(depthwise.fits(layer, (), None))

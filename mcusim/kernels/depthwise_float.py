@@ -1,0 +1,317 @@
+"""Depthwise convolution in float32: down strips and across rows as integers go, in the FPU's 32 registers.
+
+Each sum is the bias, then product by product in the order of plain C, every one of them rounded: the same bits. Zeros
+of the padding change none, as no sum is -0.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.depthwise_across import Across
+from mcusim.kernels.depthwise_down import Down, rolling
+from mcusim.kernels.depthwise_frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts
+from mcusim.kernels.depthwise_part import ARGUMENTS, SIGNATURE
+from mcusim.kernels.depthwise_window import CHANNELS, Window
+from mcusim.kernels.float_finish import FloatFinish
+from mcusim.program import KernelCall, Routine
+
+SINGLES, KEPT = 32, 16  # registers of the FPU; the first of those that are the caller's
+PRODUCTS = 2  # on their way into a sum: while one is added, the next one is multiplied
+REACH = 1020  # bytes that VLDR and VSTR reach
+GUARD = "NN_FLOAT_ASSEMBLY"
+
+
+@dataclass(frozen=True)
+class FloatPart:
+    """As Part, for float32. `row_columns`: of a row of the planes, which lie [rows][4 channels][columns]."""
+
+    window: Window
+    rows: int
+    tiles: int
+    columns: int
+    row_columns: int
+    filters: int
+    width: int
+    resident: bool
+    multiplier: int
+    finish: FloatFinish = field(compare=False)
+    ending: str
+    empty: tuple[int, int] = (0, 0)
+
+    @property
+    def taps(self) -> int:
+        return self.window.height * self.window.width
+
+    @property
+    def filter_bytes(self) -> int:
+        return 4 * self.taps
+
+    @property
+    def channel_step(self) -> int:
+        return 4 * self.row_columns if self.multiplier == 1 else 0
+
+    @property
+    def output_step(self) -> int:
+        return 4
+
+    @property
+    def code_bytes_of_a_row(self) -> int:
+        w = self.window
+        return 8 * self.columns * self.taps + 8 * w.stride_height + self.columns * (4 + self.finish.code_bytes)
+
+    @property
+    def pitch(self) -> int:
+        return 4 * CHANNELS * self.row_columns
+
+    @property
+    def tile_bytes(self) -> int:
+        return 4 * self.columns * self.window.stride_width
+
+    @property
+    def position_bytes(self) -> int:
+        return 4 * self.filters
+
+    @property
+    def row_bytes(self) -> int:
+        return self.width * self.position_bytes
+
+    @property
+    def key(self) -> str:
+        w = self.window
+        shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
+        outputs = f"{self.row_columns}_{self.filters}x{self.width}_m{self.multiplier}"
+        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
+        return f"float_{shape}_{outputs}_{self.ending}{empty}"
+
+    @property
+    def routine(self) -> RoutineFacts:
+        w = self.window
+        fields = {"window_height": w.height, "window_width": w.width}
+        fields |= {"stride_height": w.stride_height, "stride_width": w.stride_width}
+        fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "row_columns": self.row_columns}
+        fields |= {"filters": self.filters, "width": self.width, "multiplier": self.multiplier, **self.finish.fields}
+        return RoutineFacts(SIGNATURE, GUARD, KernelCall("depthwise_float_tile", ARGUMENTS, fields))
+
+    @property
+    def layouts(self) -> list[str]:
+        return [
+            "",
+            f"x        [rows][4 channels][{self.row_columns} columns], from a channel on",
+            f"weights  of each filter: [{self.window.height}][{self.window.width}]",
+            f"output   [rows][{self.width}][{self.filters} filters], from one on",
+            "bias     of each filter",
+            "",
+            "Each sum is bias + product + product .., in the order of plain C, VMUL and VADD each rounding.",
+        ]
+
+
+def singles(window: Window, columns: int, *, sets: int, weights: int) -> int:
+    """Registers of the FPU that so many sums, inputs and weights need."""
+    return weights + sets * columns + window.columns(columns) + PRODUCTS + 1
+
+
+def goes_down(window: Window, columns: int) -> bool:
+    taps = window.height * window.width
+    return singles(window, columns, sets=rolling(window), weights=taps) <= SINGLES
+
+
+def goes_across(window: Window, columns: int) -> bool:
+    return singles(window, columns, sets=1, weights=window.width) <= SINGLES
+
+
+def stays(window: Window, columns: int) -> bool:
+    """Do the weights of a whole filter stay in registers when it goes across?"""
+    return singles(window, columns, sets=1, weights=window.height * window.width) <= SINGLES
+
+
+@lru_cache(maxsize=256)
+def float_down(part: FloatPart) -> tuple[Routine, float]:
+    """The function, and its cycles for 4 channels."""
+    return _FloatDown(part).routine()
+
+
+@lru_cache(maxsize=256)
+def float_across(part: FloatPart) -> tuple[Routine, float]:
+    return _FloatAcross(part).routine()
+
+
+class _Singles(Frame[FloatPart]):
+    """What both have of the FPU."""
+
+    a: Assembly
+    weights: list[str]
+    xs: list[str]
+
+    def name_singles(self, weights: int, sets: int) -> list[list[str]]:
+        """Weights, inputs and the rest; -> sets of sums."""
+        part, self._used = self.part, 0
+        width = part.window.width
+        self.weights = [self._single(f"w{i // width}_{i % width}", "a weight") for i in range(weights)]
+        self._first_x = self._used
+        self.xs = [self._single(f"x{i}", f"column {i}") for i in range(part.window.columns(part.columns))]
+        sums = [[self._single(f"sum{s}_{c}", f"column {c}") for c in range(part.columns)] for s in range(sets)]
+        self.made = [self._single(f"product{i}", "on its way into a sum") for i in range(PRODUCTS)]
+        self.bias = self._single("bias", "of the channel")
+        return sums
+
+    def _single(self, name: str, meaning: str) -> str:
+        self.a.register(name, f"s{self._used}", meaning)
+        self._used += 1
+        return name
+
+    def enter(self) -> int:
+        kept = max(0, self._used - KEPT)
+        if kept:
+            self.a("vpush", f"{{s{KEPT}-s{self._used - 1}}}" if kept > 1 else f"{{s{KEPT}}}")
+        self.part.finish.enter(self.a, "r4")
+        return 4 * kept + 4 * self.part.finish.activation.relu
+
+    def leave(self) -> None:
+        self.part.finish.leave(self.a, "r4")
+        if self._used > KEPT:
+            self.a("vpop", f"{{s{KEPT}-s{self._used - 1}}}" if self._used > KEPT + 1 else f"{{s{KEPT}}}")
+
+    def load_channel(self, spare: str) -> None:
+        a = self.a
+        if self.part.resident:
+            a("ldr", spare, at("sp", WEIGHTS))
+            a("vldm", f"{spare}!", f"{{s0-s{len(self.weights) - 1}}}" if len(self.weights) > 1 else "{s0}")
+            a("str", spare, at("sp", WEIGHTS))
+        a("ldr", spare, at("sp", BIASES))
+        a("vldr", self.bias, at(spare))
+        a("addw", spare, spare, imm(4))
+        a("str", spare, at("sp", BIASES))
+
+    def load_columns(self) -> None:
+        first, last = self._first_x, self._first_x + len(self.xs) - 1
+        self.a("vldm", "x", f"{{s{first}-s{last}}}" if last > first else f"{{s{first}}}")
+
+    def multiply(self, sums: list[str], weights: list[str], *, new: bool) -> None:
+        """Products of a row of the window, tap by tap. A product is added when the next one has been begun."""
+        stride = self.part.window.stride_width
+        waiting: list[tuple[str, str, str]] = []
+        for tap, weight in enumerate(weights):
+            for column, name in enumerate(sums):
+                product = self.made[(tap * len(sums) + column) % PRODUCTS]
+                self.a("vmul.f32", product, weight, self.xs[column * stride + tap])
+                waiting.append((name, self.bias if new and tap == 0 else name, product))
+                if len(waiting) == PRODUCTS:
+                    self.a("vadd.f32", *waiting.pop(0))
+        for one in waiting:
+            self.a("vadd.f32", *one)
+
+    def store(self, sums: list[str], output: Pointer, offset: int) -> None:
+        """Sums become outputs, `offset` bytes from where the pointer was at first."""
+        a, part = self.a, self.part
+        output.reach(offset, offset + part.columns * part.position_bytes)
+        outputs = [(name, offset - output.moved + c * part.position_bytes) for c, name in enumerate(sums)]
+        near = [one for one in outputs if one[1] <= REACH or part.finish.activation.relu]
+        part.finish.store(a, near, "output", ("spare0", "spare1"), self.made[0])
+        for name, place in outputs[len(near) :]:
+            a("vmov", "spare0", name)
+            a("str", "spare0", at("output", place))
+
+    def name_core(self) -> str:
+        for name, meaning in (("spare0", ""), ("spare1", ""), ("x", "inputs"), ("output", "outputs")):
+            self.take(name, meaning)
+        if not self.part.resident:
+            self.take("weights", "of the channel, all in RAM")
+        self.trips = self.take("trips", "of a loop")
+        return "spare0"
+
+
+class _FloatDown(_Singles, Down[FloatPart]):
+    offsets = False
+
+    def name_registers(self) -> str:
+        self.sums = self.name_singles(self.part.taps, self.sets)
+        return self.name_core()
+
+    def load(self, start: int, x: Pointer, names: list[str]) -> None:
+        x.move(start)
+        self.load_columns()
+
+    def begin(self, sums: list[str], k: int) -> None:
+        self.multiply(sums, self._of_row(k), new=True)
+
+    def products(self, sums: list[str], k: int) -> None:
+        self.multiply(sums, self._of_row(k), new=False)
+
+    def _of_row(self, k: int) -> list[str]:
+        width = self.part.window.width
+        return self.weights[k * width : (k + 1) * width]
+
+    def end(self, sums: list[str], row: int, output: Pointer) -> None:
+        self.store(sums, output, row * self.part.row_bytes)
+
+
+class _FloatAcross(_Singles, Across[FloatPart]):
+    """Rows of the window are a loop where their code would not stay in the cache."""
+
+    def name_registers(self) -> str:
+        part = self.part
+        (self.sums,) = self.name_singles(part.taps if part.resident else part.window.width, 1)
+        self.output = "output"
+        spare = self.name_core()
+        self.left = self.take("left", "rows of the window") if self._is_loop else ""
+        return spare
+
+    @property
+    def _row_code_bytes(self) -> int:
+        """Of a row of the window."""
+        part = self.part
+        return 8 * part.columns * part.window.width + 8 + (0 if part.resident else 4 * part.window.width)
+
+    @property
+    def _is_loop(self) -> bool:
+        return not self.part.resident and self.part.window.height * self._row_code_bytes > LOOP_BYTES
+
+    @property
+    def tile_code_bytes(self) -> int:
+        rows = 1 if self._is_loop else self.part.window.height
+        return rows * self._row_code_bytes + self.part.columns * (4 + self.part.finish.code_bytes)
+
+    @property
+    def reach(self) -> int:
+        return NO_OFFSETS
+
+    def tile(self, index: int, x: Pointer, output: Pointer) -> None:
+        part, width = self.part, self.part.window.width
+        self.a.block(f"Tile {index}")
+        if self._is_loop:
+            self._loop(index, x)
+        else:
+            for row in range(part.window.height):
+                x.move(index * part.tile_bytes + row * part.pitch)
+                self._row(row * width, new=row == 0)
+        self.store(self.sums, output, index * part.columns * part.position_bytes)
+
+    def _row(self, first: int, *, new: bool) -> None:
+        """Of the window, whose first tap is `first`."""
+        width = self.part.window.width
+        for tap in range(0 if self.part.resident else width):
+            self.a("vldr", self.weights[tap], at("weights", 4 * (first + tap)))
+        self.load_columns()
+        weights = self.weights[first : first + width] if self.part.resident else self.weights
+        self.multiply(self.sums, weights, new=new)
+
+    def _loop(self, index: int, x: Pointer) -> None:
+        a, part, w = self.a, self.part, self.part.window
+        start = index * part.tile_bytes
+        x.move(start)
+        for name in self.sums:
+            a("vmov.f32", name, self.bias)
+        a("movw", self.left, imm(w.height))
+        since = a.cycles
+        with a.loop(f"window_{index}", "A row of the window") as again:
+            self._row(0, new=False)
+            x.move(start + part.pitch)
+            a("addw", "weights", "weights", imm(4 * w.width))
+            a("subs", self.left, self.left, imm(1))
+            a("bne", again)
+        a.repeated(since, w.height)
+        x.moved = start + w.height * part.pitch
+        a("subw", "weights", "weights", imm(part.filter_bytes))

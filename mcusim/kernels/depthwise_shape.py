@@ -1,0 +1,331 @@
+"""A depthwise convolution as this kernel runs it: stripes, planes, the functions that it calls and their cycles."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from mcusim.kernels.calls import bias_of, reading
+from mcusim.kernels.depthwise_across import COLUMNS, across, resident
+from mcusim.kernels.depthwise_down import COLUMNS as DOWN_COLUMNS
+from mcusim.kernels.depthwise_down import down, skips
+from mcusim.kernels.depthwise_down import fits as can_go_down
+from mcusim.kernels.depthwise_float import FloatPart, float_across, float_down, goes_across, goes_down, stays
+from mcusim.kernels.depthwise_float_spread import FloatSpread, float_spread
+from mcusim.kernels.depthwise_frame import CHANNELS_A_CALL
+from mcusim.kernels.depthwise_part import Part
+from mcusim.kernels.depthwise_spread import Spread, spread, zeros
+from mcusim.kernels.depthwise_window import CHANNELS, WORD_BYTES, packed, window_of
+from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.finish import finish_of
+from mcusim.kernels.float_finish import FloatFinish
+from mcusim.kernels.kernel import Inputs
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.planes import plane
+from mcusim.program import Constant, Routine
+
+CACHE_BYTES, FLASH_LINE_BYTES = 1024, 8  # of the L452
+HOT_BYTES = 150  # of the C around, that run for all channels
+LARGE_BYTES = 1100  # of a function that does not stay in the cache while it runs
+LOST_BYTES = 600  # of code more than the cache holds, with which nothing is there any more when it runs again
+C_CYCLES, C_CALL_CYCLES = 75, 35  # of the C around: for 4 channels; for each call more
+EXPAND_CYCLES = 3.2  # of a word of weights that comes into RAM
+FLOAT_COLUMNS = (8, 4, 2)  # side by side
+Timed = tuple[Routine, float]
+Q = TypeVar("Q", Part, FloatPart)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Functions that compute all columns of a row: `tiles` those that come in full tiles, `rest` what is left."""
+
+    tiles: Timed | None
+    rest: Timed | None
+    columns: int  # of a tile
+    first: int  # column of the rest
+    in_registers: bool  # the weights
+
+    @property
+    def parts(self) -> list[Timed]:
+        return [part for part in (self.tiles, self.rest) if part]
+
+    @property
+    def cycles(self) -> float:
+        """Of the planes of 4 channels."""
+        return sum(cycles for _, cycles in self.parts)
+
+
+class Shape(ABC):
+    """A layer in stripes of `rows` rows of outputs: the last one begins earlier rather than being smaller.
+
+    `words`: of 4 bytes for each of 4 channels, in a row of the planes.
+    """
+
+    words: int
+    output_bytes: int
+    filter_words: int  # of weights in RAM
+    weight_bytes: int  # of a filter in flash
+    channel_bytes: int  # from a channel of the planes to the next
+    column_bytes: int  # likewise for columns, on average
+
+    def __init__(self, layer: Convolution, parts: int) -> None:
+        self.layer, self.window = layer, window_of(layer)
+        self.height, self.width, self.filters = plane(layer.shape)
+        self.input_height, self.input_width, self.channels = plane(layer.input_shape)
+        self.rows = -(-self.height // parts)
+        self.stripes = -(-self.height // self.rows)
+        self.left = layer.padding[1][0]
+        self.multiplier = self.filters // self.channels
+
+    # ---- what numbers differ in
+
+    @abstractmethod
+    def plans(self) -> Iterator[Plan]: ...
+
+    @property
+    @abstractmethod
+    def spread(self) -> Timed:
+        """How inputs come into the planes, and the cycles of a row."""
+
+    @property
+    @abstractmethod
+    def constants(self) -> tuple[Constant, ...]: ...
+
+    @property
+    @abstractmethod
+    def make_ready(self) -> Routine:
+        """Brings weights into RAM."""
+
+    @property
+    @abstractmethod
+    def unaligned(self) -> float:
+        """Cycles more, on average, to load 4 channels of a position that begin anywhere."""
+
+    # ---- what they share
+
+    @property
+    def used(self) -> int:
+        """Columns of the input that some window sees."""
+        return min(self.input_width, self.window.columns(self.width) - self.left)
+
+    @property
+    def plan(self) -> Plan:
+        return min(self.plans(), key=lambda plan: plan.cycles)
+
+    def _cut(self, make: Callable[[Q], Timed], part: Q) -> Timed:
+        """Without rows of zeros where it can be."""
+        cut = replace(part, empty=(self._zeros_above(0), self._zeros_below(0)))
+        above = replace(part, empty=(self._zeros_above(0), 0))
+        return make(next((one for one in (cut, above) if self.stripes == 1 and skips(one)), part))
+
+    def _plan(self, make: Callable[[int, int], Timed], columns: int, *, in_registers: bool) -> Plan:
+        """`make`: of so many tiles of so many columns."""
+        tiles, rest = divmod(self.width, columns)
+        full, last = make(tiles, columns) if tiles else None, make(1, rest) if rest else None
+        return Plan(full, last, columns, self.width - rest, in_registers)
+
+    @property
+    def ready_bytes(self) -> int:
+        """Of the weights of 4 channels, made ready in RAM."""
+        return 0 if self.plan.in_registers else 4 * CHANNELS * self.multiplier * self.filter_words
+
+    @property
+    def scratch_bytes(self) -> int:
+        return self.window.rows(self.rows) * self.words * WORD_BYTES + self.ready_bytes
+
+    @property
+    def _zeros(self) -> Timed:
+        return zeros(self.layer.kernel.dtype.itemsize)
+
+    @property
+    def routines(self) -> tuple[Routine, ...]:
+        plan = self.plan
+        made = [self.spread[0], *(part[0] for part in plan.parts)]
+        made += [] if plan.in_registers else [self.make_ready]
+        made += [self._zeros[0]] if self._empty_rows else []
+        return tuple(made)
+
+    def fields(self) -> dict[str, Any]:
+        plan = self.plan
+        fields: dict[str, Any] = {"output_bytes": self.output_bytes, "multiplier": self.multiplier}
+        fields |= {"stripe": self.rows, "words": self.words, "channel_bytes": self.channel_bytes}
+        fields |= {"filter_bytes": self.weight_bytes}
+        fields |= {"zeros": self._zeros[0].name} if self._empty_rows else {}
+        fields |= {"spread": self.spread[0].name}
+        fields |= {"tiles": plan.tiles[0].name} if plan.tiles else {}
+        fields |= self._rest_fields(plan)
+        fields |= {} if plan.in_registers else {"weights": self.make_ready.name, "ready_words": self.filter_words}
+        return fields
+
+    def _rest_fields(self, plan: Plan) -> dict[str, Any]:
+        if not plan.rest:
+            return {}
+        column = plan.first * self.window.stride_width
+        return {"rest": plan.rest[0].name, "rest_column": plan.first, "rest_bytes": column * self.column_bytes}
+
+    def cycles(self, wait_states: int) -> float:
+        blocks = math.ceil(self.channels / CHANNELS)
+        calls = self.channels / CHANNELS_A_CALL * self.multiplier
+        rows = self.stripes * self.window.rows(self.rows) - self._empty_rows
+        spreading = blocks * rows * (self.spread[1] + self.used * self.unaligned)
+        nothing = self._empty_rows * self.words * self._zeros[1]
+        c = C_CYCLES * blocks + (C_CALL_CYCLES * len(self.plan.parts) * self.channels if self.multiplier > 1 else 0)
+        made_ready = self.filters * self.filter_words * EXPAND_CYCLES if self.ready_bytes else 0
+        compute = self.stripes * (self.plan.cycles * calls + c + made_ready)
+        return nothing + spreading + compute + self._stalls(blocks, wait_states)
+
+    def _stalls(self, blocks: int, wait_states: int) -> float:
+        """Until code and weights have come from flash; again for each block what the cache does not hold."""
+        code = sum(routine.code_bytes for routine in self.routines) + HOT_BYTES
+        lost = min(1.0, max(0.0, (code - CACHE_BYTES) / LOST_BYTES))
+        times = 1 + (blocks * self.stripes - 1) * lost
+        weights = self.stripes * self.filters * self.weight_bytes
+        return (0.75 * (code * times + self._lost_again) + weights) / FLASH_LINE_BYTES * wait_states
+
+    @property
+    def _lost_again(self) -> float:
+        """Bytes of code, where a function is so large that it is not there any more for the next strip of columns."""
+        plan = self.plan
+        own = plan.tiles[0].code_bytes if plan.tiles else 0
+        lost = min(1.0, max(0.0, (own - LARGE_BYTES) / (LOST_BYTES / 2)))
+        return lost * own * self.stripes * self.filters * (plan.first // plan.columns)
+
+    @property
+    def _empty_rows(self) -> int:
+        """Rows of the planes of all stripes that lie outside of the input."""
+        return sum(self._zeros_above(stripe) + self._zeros_below(stripe) for stripe in range(self.stripes))
+
+    def _zeros_above(self, stripe: int) -> int:
+        return min(max(0, -self._top(stripe)), self.window.rows(self.rows))
+
+    def _zeros_below(self, stripe: int) -> int:
+        rows = self.window.rows(self.rows)
+        return min(max(0, self._top(stripe) + rows - self.input_height), rows - self._zeros_above(stripe))
+
+    def _top(self, stripe: int) -> int:
+        """The row of the input that is the first one of the planes."""
+        first = min(stripe * self.rows, self.height - self.rows)
+        return first * self.window.stride_height - self.layer.padding[0][0]
+
+
+class IntegerShape(Shape):
+    """Two columns of a channel in a word."""
+
+    channel_bytes, column_bytes = 4, WORD_BYTES // 2
+
+    def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
+        super().__init__(layer, parts)
+        finish = finish_of(layer)
+        assert finish is not None
+        self.finish, self.output_bytes = finish, finish.store_bytes
+        self.words = self.window.input_words(self.width)
+        self.number_bytes = layer.kernel.dtype.itemsize
+        self.unsigned = bool(reading(inputs[0]))
+        self.filter_words = self.window.stored_words
+        self.weight_bytes = 2 * self.number_bytes * self.filter_words
+
+    def plans(self) -> Iterator[Plan]:
+        stay = resident(self.window)
+        weight_bytes = self.number_bytes if stay else 4
+        yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
+        if can_go_down(self.window):
+            make = lambda n, c: self._cut(down, self._part(n, c, self.number_bytes))  # noqa: E731
+            yield self._plan(make, DOWN_COLUMNS, in_registers=True)
+
+    def _part(self, tiles: int, columns: int, weight_bytes: int) -> Part:
+        return Part(
+            self.window,
+            self.rows,
+            tiles,
+            columns,
+            self.words,
+            self.filters,
+            self.width,
+            weight_bytes,
+            self.number_bytes,
+            self.multiplier,
+            self.finish,
+        )
+
+    @property
+    def spread(self) -> Timed:
+        kind = "wide" if self.number_bytes > 1 else "unsigned" if self.unsigned else "signed"
+        return spread(Spread(self.channels, self.input_width, self.used, self.left, self.words, kind))
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        kernel = Constant("kernel", "number_t", packed(self.layer, self.window), self.layer.kernel_numbers)
+        return kernel, Constant("bias", "int32_t", self.layer.bias)
+
+    @property
+    def make_ready(self) -> Routine:
+        return expand_bytes() if self.number_bytes == 1 else copy_words()
+
+    @property
+    def unaligned(self) -> float:
+        if self.channels < CHANNELS:
+            return 0
+        if self.number_bytes > 1:
+            return 1 if self.channels % 2 else 0
+        return 1.25 if self.channels % 2 else self.channels % 4 / 4
+
+
+class FloatShape(Shape):
+    """Columns of a channel side by side."""
+
+    output_bytes = column_bytes = 4
+    unaligned = 0.0
+
+    def __init__(self, layer: Convolution, parts: int = 1) -> None:
+        super().__init__(layer, parts)
+        self.words = self.window.columns(self.width)
+        self.channel_bytes = 4 * self.words
+        self.filter_words = self.window.height * self.window.width
+        self.weight_bytes = 4 * self.filter_words
+
+    def plans(self) -> Iterator[Plan]:
+        for columns in FLOAT_COLUMNS:
+            if goes_across(self.window, columns):
+                yield self._across(columns, stay=stays(self.window, columns))
+            if goes_down(self.window, columns):
+                make = lambda n, c: self._cut(float_down, self._part(n, c, True))  # noqa: E731
+                yield self._plan(make, columns, in_registers=True)
+
+    def _across(self, columns: int, *, stay: bool) -> Plan:
+        return self._plan(lambda n, c: float_across(self._part(n, c, stay)), columns, in_registers=stay)
+
+    def _part(self, tiles: int, columns: int, stay: bool) -> FloatPart:
+        finish = FloatFinish(self.layer.activation)
+        return FloatPart(
+            self.window,
+            self.rows,
+            tiles,
+            columns,
+            self.words,
+            self.filters,
+            self.width,
+            stay,
+            self.multiplier,
+            finish,
+            finish.key,
+        )
+
+    @property
+    def spread(self) -> Timed:
+        return float_spread(FloatSpread(self.channels, self.input_width, self.used, self.left, self.words))
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        kernel = self.layer.kernel.reshape(self.filters, -1)
+        return Constant("kernel", "number_t", kernel), Constant("bias", "accumulator_t", bias_of(self.layer))
+
+    @property
+    def make_ready(self) -> Routine:
+        return copy_words()
+
+
+def shape_of(layer: Convolution, inputs: Inputs, parts: int = 1) -> Shape:
+    return FloatShape(layer, parts) if layer.kernel_numbers is None else IntegerShape(layer, inputs, parts)
