@@ -53,8 +53,8 @@ NN_KERNEL void NN_NAME(direct_column)(int16_t *to, const number_t *input, int co
 
 NN_KERNEL void nn_direct_zeros(int16_t *to, int words)
 {
-    for (int i = 0; i < words; i++) {
-        nn_put_word(to + 2 * i, 0);
+    if (words > 0) {
+        memset(to, 0, (size_t)words * 4);
     }
 }
 
@@ -65,10 +65,10 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
     input += region[NN_REGION_INPUT];
     columns += region[NN_REGION_OUTPUT];
     const int count = region[NN_REGION_COLUMNS], pitch = p.column_bytes / 2;
+    nn_direct_zeros((int16_t *)(void *)columns, region[NN_REGION_LEFT] * pitch / 2);
+    columns += region[NN_REGION_LEFT] * p.column_bytes;
     for (int row = 0; row < region[NN_REGION_ROWS]; row++) {
-        int16_t *to = (int16_t *)(void *)columns;
-        nn_direct_zeros(to, region[NN_REGION_LEFT] * pitch / 2);
-        to += region[NN_REGION_LEFT] * pitch;
+        int16_t *const to = (int16_t *)(void *)columns;
         if (sizeof(number_t) == 1 && p.groups == 1 && channels % 4 == 0) {
             p.expand(input, to, count * channels / 4);
         } else {
@@ -76,9 +76,9 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
                 NN_NAME(direct_column)(to + column * pitch, input + column * p.input_channels, channels, p.unsigned_input);
             }
         }
-        nn_direct_zeros(to + count * pitch, region[NN_REGION_RIGHT] * pitch / 2);
+        nn_direct_zeros(to + count * pitch, region[NN_REGION_GAP] * pitch / 2);
         input += p.input_width * p.input_channels;
-        columns += region[NN_REGION_PITCH];
+        columns += (count + region[NN_REGION_GAP]) * p.column_bytes;
     }
 }
 

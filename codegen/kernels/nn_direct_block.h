@@ -20,15 +20,14 @@ enum {
     NN_BLOCK_NUMBERS
 };
 
-/* What is copied into scratch, rows with zeros beside them */
+/* What is copied into scratch: rows, with columns of zeros before the first one and behind each */
 enum {
     NN_REGION_INPUT,   /* numbers from the input to the first column that is copied */
-    NN_REGION_OUTPUT,  /* bytes from the scratch memory's columns to the first row */
+    NN_REGION_OUTPUT,  /* bytes from the scratch memory's columns to the first zeros */
     NN_REGION_ROWS,    /* of the input */
-    NN_REGION_PITCH,   /* bytes from row to row */
-    NN_REGION_LEFT,    /* columns of zeros */
+    NN_REGION_LEFT,    /* columns of zeros before the first row */
     NN_REGION_COLUMNS, /* of the input */
-    NN_REGION_RIGHT,   /* columns of zeros */
+    NN_REGION_GAP,     /* columns of zeros behind each row */
     NN_REGION_NUMBERS
 };
 

@@ -90,7 +90,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"tile": routines[0].name, "small_tile": routines[-1].name}
     arrays = {
         "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],
-        "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 7)],
+        "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 6)],
         "blocks": [block._replace(shift=finish.shift) for _, blocks in plan.parts for block in blocks],
     }
     constants = (

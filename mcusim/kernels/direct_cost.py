@@ -8,6 +8,10 @@ from typing import NamedTuple
 from mcusim.kernels.direct_plan import Geometry, Plan, plan, tilings
 
 GRANULE_BYTES = 8  # of code that the flash gives at a time
+INSTRUCTION_CACHE_BYTES = 1024  # of the L452
+ENTRY_BYTES, AROUND_BYTES = 120, 300  # of code before the loop of a tile; of that, the C and the weights' routine
+# So many bytes too many, and all code is fetched again for each block.
+CROWDING_BYTES = 200
 WORTH_A_ROUTINE = 0.99  # a second size of tile has to save so much
 
 
@@ -25,26 +29,31 @@ class Work(NamedTuple):
     pair_words: float = 0
     regions: float = 0
     copied_rows: float = 0
+    zeros: float = 0  # words
     fast_words: float = 0  # of the input, by the routine for bytes
-    columns: float = 0  # of the input, in C
-    column_words: float = 0
-    zeros: float = 0
+    byte_columns: float = 0  # of the input, in C
+    byte_column_words: float = 0
+    pair_columns: float = 0
+    pair_column_words: float = 0
     layers: float = 0
 
 
 # Fitted over shapes of all kinds, L452 at 48 MHz; what waits for the flash is `fetched`, and a part of the words.
 CYCLES = Work(
     tiles=1,
-    rows=12,
-    blocks=102,
-    tall_blocks=78,
-    fetched=0.45,
-    byte_words=7.6,
-    pair_words=4,
-    regions=190,
-    fast_words=6.5,
-    column_words=6,
+    rows=15,
+    blocks=100,
+    tall_blocks=34,
+    fetched=1.18,
+    byte_words=6.4,
+    pair_words=3.2,
+    regions=142,
+    copied_rows=6.2,
     zeros=5.5,
+    fast_words=5.9,
+    byte_columns=4.8,
+    byte_column_words=4.6,
+    pair_column_words=6.1,
 )
 
 
@@ -72,6 +81,9 @@ def work(plan: Plan) -> Work:
     turns = g.groups * -(-g.filters // tile.window.filters)
     pieces = 1 if tile.weights_pitch == tile.row_of_weights else g.window[0]
     words = g.window[0] * tile.row_of_weights / 4 / (2 if g.number_bytes == 1 else 1)
+    used = tile.code_bytes + (plan.tiling.small.code_bytes if plan.tiling.small else 0)
+    over = (used + AROUND_BYTES - INSTRUCTION_CACHE_BYTES) / CROWDING_BYTES
+    crowded = min(1.0, max(0.0, over))  # the part of the code that is fetched again for each block
     total = dict.fromkeys(Work._fields, 0.0)
     total["layers"] = 1
     for regions, blocks in plan.parts:
@@ -82,17 +94,18 @@ def work(plan: Plan) -> Work:
             rows = g.groups * region.rows
             total["regions"] += g.groups
             total["copied_rows"] += rows
-            total["zeros"] += rows * (region.left + region.right) * g.column_bytes / 4
+            total["zeros"] += g.groups * (region.left + region.rows * region.gap) * g.column_bytes / 4
             if g.by_fours:
                 total["fast_words"] += rows * region.columns * g.words / 2
             else:
-                total["columns"] += rows * region.columns
-                total["column_words"] += rows * region.columns * g.words
+                kind = "byte" if g.number_bytes == 1 else "pair"
+                total[f"{kind}_columns"] += rows * region.columns
+                total[f"{kind}_column_words"] += rows * region.columns * g.words
         for block in blocks:
             own = plan.tiling.small if block.tile and plan.tiling.small else tile
             total["tiles"] += turns * block.rows * block.tiles * own.cycles(block.window_rows, *g.end_cycles)
             total["rows"] += turns * block.rows * plan.has_rows(block.tile)
             total["blocks"] += turns
             total["tall_blocks"] += turns * own.tall
-            total["fetched"] += turns * own.code_bytes / GRANULE_BYTES
+            total["fetched"] += max(1, turns * crowded) * (own.code_bytes + ENTRY_BYTES) / GRANULE_BYTES
     return Work(**total)

@@ -98,10 +98,9 @@ class Region(NamedTuple):
     input: int
     output: int
     rows: int
-    pitch: int
     left: int
     columns: int
-    right: int
+    gap: int
 
 
 class View(NamedTuple):
@@ -235,11 +234,11 @@ def _copy(geometry: Geometry, part: Part, first: int, count: int, offset: int) -
     low = min(max(first, 0), geometry.width)
     inside = max(0, min(first + count, geometry.width) - low)
     left = min(count, max(0, -first))
-    right = count - left - inside
-    pitch = (inside + max(left, right)) * geometry.column_bytes
+    gap = max(left, count - left - inside)
     start = (top * geometry.width + low) * geometry.all_channels
-    region = Region(start, offset, bottom - top, pitch, left, inside, right)
-    return region, View(True, offset, pitch, top, first), (bottom - top - 1) * pitch + count * geometry.column_bytes
+    region = Region(start, offset, bottom - top, left, inside, gap)
+    row_bytes = (inside + gap) * geometry.column_bytes
+    return region, View(True, offset, row_bytes, top, first), region.rows * row_bytes + left * geometry.column_bytes
 
 
 def _equal_rows(geometry: Geometry, rows: tuple[int, int]) -> Iterator[range]:

@@ -142,20 +142,20 @@ def shapes_2d() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("data_type", ["int8", "int16", LONG])
-@pytest.mark.parametrize(
-    ("shape", "convolutions", "variant"),
-    [
-        ((31, 20), shapes_1d(), DEFAULT),
-        ((26, 6), shapes_1d(), Variant(3, True)),
-        ((9, 13, 2), shapes_2d(), Variant(2)),
-        ((11, 10, 12), shapes_2d(), Variant(1, True)),
-    ],
-)
-@pytest.mark.parametrize("board", BOARDS)
-def test_on_boards(
-    board: str, shape: Shape, convolutions: list[dict[str, Any]], variant: Variant, data_type: str, tmp_path: Path
-) -> None:
+GRIDS: list[tuple[Shape, list[dict[str, Any]], Variant]] = [
+    ((31, 20), shapes_1d(), DEFAULT),
+    ((26, 6), shapes_1d(), Variant(3, True)),
+    ((9, 13, 2), shapes_2d(), Variant(2)),
+    ((11, 10, 12), shapes_2d(), Variant(1, True)),
+]
+WHERE = [(BOARDS[0], grid, data_type) for grid in GRIDS for data_type in ("int8", "int16")]
+WHERE += [(BOARDS[0], GRIDS[3], LONG), (BOARDS[1], GRIDS[0], "int16"), (BOARDS[1], GRIDS[3], "int8")]
+
+
+@pytest.mark.parametrize(("board", "grid", "data_type"), WHERE)
+def test_on_boards(board: str, grid: Any, data_type: str, tmp_path: Path) -> None:
+    """Bits, and on the L452 the cycles that it says, where the C around does not weigh more than all else."""
+    shape, convolutions, variant = grid
     graph, x = side_by_side(shape, [dict(each) for each in convolutions], data_type)
     chosen = forced(graph, direct, variant)
     assert {kernel.NAME for kernel, _ in chosen.values()} == {"direct"}
@@ -164,7 +164,7 @@ def test_on_boards(
     if board == BOARDS[0]:
         for layer in running_layers(graph):
             estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
-            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.06, abs=3000), layer.name
+            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.05, abs=2200), layer.name
 
 
 def test_sums_of_64_bits_are_tried() -> None:
