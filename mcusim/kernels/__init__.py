@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, direct, gather, patches, plain, pointwise, rows, tiles, winograd
+from mcusim.kernels import depthwise, direct, gather, patches, plain, points, pointwise, rows, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -11,6 +11,7 @@ KERNELS: tuple[Kernel, ...] = (
     pointwise,
     tiles,
     gather,
+    points,
     depthwise,
     winograd,
     direct,
