@@ -32,6 +32,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for sums of 32 bits"
     if layer.dilation != NO_DILATION:
         return "its taps lie side by side"
+    if max(layer.kernel.shape[1:3]) == 1:
+        return "a window of one tap has nothing to share"
     if max(layer.kernel.shape[1:3]) > MOST_TAPS or max(layer.strides) > MOST_STRIDE:
         return f"it is for windows up to {MOST_TAPS} x {MOST_TAPS} and strides up to {MOST_STRIDE}"
     shape = shape_of(layer, inputs)
