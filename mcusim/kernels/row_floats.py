@@ -17,6 +17,7 @@ from mcusim.program import KernelCall, Routine
 from mcusim.system.arrays import Array
 
 SIGNATURE = "const float *input, const float *weights, float *output, int blocks"
+GUARD = "NN_FLOAT_ASSEMBLY"
 ROWS_AT_A_TIME = tuple(range(1, 13))
 REGISTERS = 32
 SAVED = 16  # from this one on
@@ -148,7 +149,7 @@ def float_rows(block: FloatRows, activation: Activation) -> Routine:
         ("input", "weights", "output", "blocks"),
         {"inputs": block.all_inputs, "rows": block.rows, **fields},
     )
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, GUARD)
 
 
 _CORE = (("input", ""), ("weights", ""), ("output", ""), ("end", "blocks, then the end of the outputs"))

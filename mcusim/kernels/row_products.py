@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
+from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
 from mcusim.kernels.row_forms import FORMS, Form
 from mcusim.program import KernelCall, Routine
@@ -20,9 +20,11 @@ SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
 SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
 RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
-TURN_CYCLES = 3  # TST and the branch back
+TURN_CYCLES, COMPARED_CYCLES = 3, 5  # TST or a load and CMP, and the branch back
+MOST_ALIGNED = 2048  # bytes of inputs that end at a multiple of a power of two; of more it would waste too much memory
 CEILING_CYCLES, CEILING_BYTES = 3, 10  # of an output: comparison, IT, move
 FETCH_CYCLES = 1 / 8  # of a byte of code that runs for the first time, at two wait states
+FRAME = 16  # bytes of the stack
 REGISTERS = 12  # for sums, inputs and weights
 
 
@@ -48,10 +50,15 @@ class Turns:
         return 4 * self.turns * self.words if self.turns > 1 else 0
 
     @property
+    def compared(self) -> bool:
+        """Does the loop compare the address with that of the end?"""
+        return self.loop_bytes > MOST_ALIGNED
+
+    @property
     def end_bytes(self) -> int:
         """The inputs end at a multiple of it, so that their address tells when they are used up."""
         size = 4
-        while size < self.loop_bytes:
+        while size < self.loop_bytes and not self.compared:
             size *= 2
         return size
 
@@ -64,7 +71,7 @@ class Turns:
     @property
     def can_end(self) -> bool:
         """Has Thumb an immediate for the mask?"""
-        return self.turns == 1 or self.mask // (self.mask & -self.mask) < 256
+        return self.turns == 1 or self.compared or self.mask // (self.mask & -self.mask) < 256
 
 
 @cache
@@ -135,7 +142,8 @@ def _group_cycles(form: Form, words: int) -> int:
 
 
 def _pass_cycles(form: Form, turns: Turns) -> int:
-    loop = turns.turns * (_group_cycles(form, turns.words) + TURN_CYCLES) if turns.turns > 1 else 0
+    turn = _group_cycles(form, turns.words) + (COMPARED_CYCLES if turns.compared else TURN_CYCLES)
+    loop = turns.turns * turn if turns.turns > 1 else 0
     return loop + _group_cycles(form, turns.rest)
 
 
@@ -190,15 +198,18 @@ def row_products(products: Products, finish: Finish) -> Routine:
     a = Assembly(name, _head(name, form, words, turns))
     free = _registers(a, form)
     output, total, end, spare = *free[:3], free[-1]
-    a.block("On the stack: output, total, end of the outputs")
+    a.block("On the stack: output, total, end of the outputs, end of the inputs")
     a("push", SAVED)
     a("ldr", "r12", at("sp", 36))
-    a("sub", "sp", "sp", imm(12))
+    a("sub", "sp", "sp", imm(FRAME))
     a("mov", "weights", "r1")
     a("movw", "r1", imm(form.rows * finish.store_bytes))
     a("mla", "r12", "r12", "r1", "r2")
     a("strd", "r2", "r3", "[sp]")
-    a("str", "r12", at("sp", 8))
+    if turns.compared:
+        constant(a, "r3", 4 * words)
+        a("add", "r3", "r3", "input")
+    a("strd", "r12", "r3", at("sp", 8))
     with a.loop("block", f"{form.rows} rows: their sums begin as biases") as block:
         a("ldm", "weights!", several(form.sums))
         if turns.rest:
@@ -207,7 +218,11 @@ def row_products(products: Products, finish: Finish) -> Routine:
         if turns.turns > 1:
             with a.loop("products", f"{turns.words} words of inputs") as again:
                 _products(a, form, turns.words)
-                a("tst", "input", imm(turns.mask))
+                if turns.compared:
+                    a("ldr", "w0", at("sp", 12))
+                    a("cmp", "input", "w0")
+                else:
+                    a("tst", "input", imm(turns.mask))
                 a("bne", again)
         a.block("Sums become outputs; the inputs are read again")
         a("ldm", "sp", several([output, total, end]))
@@ -219,7 +234,7 @@ def row_products(products: Products, finish: Finish) -> Routine:
         a("str", output, "[sp]")
         a("cmp", output, end)
         a("bne", block)
-    a("add", "sp", "sp", imm(12))
+    a("add", "sp", "sp", imm(FRAME))
     a("pop", RESTORED)
     arguments = ("input", "weights", "output", "total", "blocks")
     twin = KernelCall(form.twin, arguments, {"words": words, "rows": form.rows, **form.fields, **finish.fields})

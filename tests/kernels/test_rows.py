@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Output
 from mcusim.kernels import plain, rows
-from mcusim.kernels.row_forms import Paired, Raised
+from mcusim.kernels.row_forms import FORMS, Form, Paired, Raised
+from mcusim.kernels.row_parts import parts_of, rows_of
+from mcusim.kernels.row_products import products_of
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of
@@ -30,7 +33,7 @@ FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health
 ACTIVATIONS = ("linear", "relu", "relu6")
 SIZES = (  # (inputs, units): rests of every kind, one of either, long rows, many units
     *((640, 24), (128, 128), (128, 8), (8, 128), (64, 10), (16, 6), (80, 6), (4, 2), (1, 1), (3, 5), (33, 7), (31, 12)),
-    *((321, 18), (100, 31), (9, 66), (250, 3), (45, 29), (19, 130)),
+    *((321, 18), (100, 31), (9, 66), (250, 3), (45, 29), (19, 130), (1507, 9)),
 )
 NARROW = 20  # cycles that a price may be off whatever the layer: on the smallest the compiler's C around decides
 
@@ -127,6 +130,17 @@ def extreme(form: str) -> tuple[Graph, Array]:
 def test_extreme_weights_and_inputs_give_the_bits_of_the_graph(form: str) -> None:
     graph, x = extreme(form)
     np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, forced(graph, rows))), graph.run(x))
+
+
+@pytest.mark.parametrize("kind", FORMS.values())
+def test_parts_make_every_unit_and_no_other(kind: type[Form]) -> None:
+    for units in (*range(1, 60), 333):
+        for words in (2, 30, 322, 1300):
+            parts = parts_of(partial(products_of, kind.NAME, words, False), kind.rows_at_a_time, units)
+            made = np.unique(np.concatenate([own.reshape(-1) for own in rows_of(parts, units)]))
+            np.testing.assert_array_equal(made, np.arange(units))
+            assert len(parts) == 1 or all(part.units <= units for part in parts), "outputs that are not there"
+            assert {part.block.turns.all_words for part in parts} == {words}
 
 
 @pytest.mark.parametrize(("form", "lowest"), [(Paired, -127), (Raised, -128)])
