@@ -15,6 +15,8 @@ typedef struct {
     int groups;
     int together;       /* filters of a tile */
     int column_bytes;   /* from one column to the next, in scratch too */
+    int fold;           /* rows of the window that lie side by side in a column of the copy; 0: they do not */
+    int input_height, stride_height; /* where they do */
     int unsigned_input; /* has the input no sign? */
     int output_bytes;   /* of a number */
     int parts;          /* stripes, one after the other in the same scratch memory */
@@ -51,6 +53,28 @@ NN_KERNEL void NN_NAME(direct_column)(int16_t *to, const number_t *input, int co
     }
 }
 
+/* A row of outputs: what all rows of its window see of each column, side by side */
+NN_KERNEL void NN_NAME(direct_fold)(int16_t *to, const number_t *input, int top, int count, const int channels,
+                                    const nn_convolution_direct_t p)
+{
+    const int pitch = p.column_bytes / 2;
+    if (top < 0 || top + p.fold > p.input_height || pitch > p.fold * channels) {
+        memset(to, 0, (size_t)(count * p.column_bytes));
+    }
+    for (int row = 0; row < p.fold; row++, to += channels) {
+        if (top + row < 0 || top + row >= p.input_height) {
+            continue;
+        }
+        const number_t *from = input + (top + row) * p.input_width * p.input_channels;
+        int16_t *column = to;
+        for (int i = 0; i < count; i++, from += p.input_channels, column += pitch) {
+            for (int channel = 0; channel < channels; channel++) {
+                column[channel] = (int16_t)nn_read(from[channel], p.unsigned_input);
+            }
+        }
+    }
+}
+
 NN_KERNEL void nn_direct_zeros(int16_t *to, int words)
 {
     if (words > 0) {
@@ -69,7 +93,9 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
     columns += region[NN_REGION_LEFT] * p.column_bytes;
     for (int row = 0; row < region[NN_REGION_ROWS]; row++) {
         int16_t *const to = (int16_t *)(void *)columns;
-        if (sizeof(number_t) == 1 && p.groups == 1 && channels % 4 == 0) {
+        if (p.fold) {
+            NN_NAME(direct_fold)(to, input, region[NN_REGION_TOP] + row * p.stride_height, count, channels, p);
+        } else if (sizeof(number_t) == 1 && p.groups == 1 && channels % 4 == 0) {
             p.expand(input, to, count * channels / 4);
         } else {
             for (int column = 0; column < count; column++) {
@@ -77,7 +103,7 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
             }
         }
         nn_direct_zeros(to + count * pitch, region[NN_REGION_GAP] * pitch / 2);
-        input += p.input_width * p.input_channels;
+        input += p.fold ? 0 : p.input_width * p.input_channels;
         columns += (count + region[NN_REGION_GAP]) * p.column_bytes;
     }
 }

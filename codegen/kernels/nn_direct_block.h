@@ -28,6 +28,7 @@ enum {
     NN_REGION_LEFT,    /* columns of zeros before the first row */
     NN_REGION_COLUMNS, /* of the input */
     NN_REGION_GAP,     /* columns of zeros behind each row */
+    NN_REGION_TOP,     /* row of the input that the first row begins with, where rows of the window lie side by side */
     NN_REGION_NUMBERS
 };
 

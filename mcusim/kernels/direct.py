@@ -26,6 +26,7 @@ SUMMARY = (
 )
 ANY_STORAGE = True
 MOST_TAPS, MOST_STRIDE = 7, 2
+MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
 CODE_BYTES = 700  # of the C around the tiles, about
 
 
@@ -51,7 +52,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
-    geometry, tiles = _geometry(layer), _plan(layer, DEFAULT).tiling
+    plan = _plan(layer, DEFAULT)
+    geometry, tiles = plan.geometry, plan.tiling
     length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
     counts = (DEFAULT,) if geometry.in_place else stripes(length, unit)
     kinds = (False,) if _is_long(layer) else (False, True)
@@ -87,10 +89,13 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"parts": len(plan.parts), "pieces": kernel.shape[2], "piece_words": kernel.shape[3] * bytes_ // 4}
     fields |= {"piece_pitch": tile.weights_pitch, "piece_numbers": kernel.shape[3], "moved_bytes": tile.moved}
     fields |= {"end_bytes": tile.end_bytes, "weights_bytes": weights_bytes, "expand": expand.name, "make": make.name}
+    if plan.geometry.fold:
+        rows, stride, _ = plan.geometry.fold
+        fields |= {"fold": rows, "input_height": plane(layer.input_shape)[0], "stride_height": stride}
     fields |= {"tile": routines[0].name, "small_tile": routines[-1].name}
     arrays = {
         "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],
-        "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 6)],
+        "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 7)],
         "blocks": [block._replace(shift=finish.shift) for _, blocks in plan.parts for block in blocks],
     }
     constants = (
@@ -147,9 +152,14 @@ def _end_cycles(layer: Convolution, finish: Finish, compact: bool) -> tuple[int,
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan:
-    plan = cheapest(_geometry(layer, compact=variant.compact), variant.stripes, single=variant.compact)
-    assert plan is not None
-    return plan
+    """The cheaper of what lies as the input does, and of all rows of the window side by side."""
+    geometry = _geometry(layer, compact=variant.compact)
+    channels = geometry.all_channels // geometry.groups
+    ways = [geometry]
+    if geometry.window[0] > 1 and channels <= MOST_FOLDED:
+        ways.append(geometry.folded(channels))
+    plans = [plan for way in ways if (plan := cheapest(way, variant.stripes, single=variant.compact))]
+    return min(plans, key=cycles)
 
 
 def _lanes(channels: int, bytes_: int) -> Array:
@@ -169,10 +179,15 @@ def _merged(plan: Plan) -> int:
 def _kernel(layer: Convolution, plan: Plan) -> Array:
     """(groups, turns of filters, pieces, numbers): as `make` wants them."""
     rows, taps, channels = layer.kernel.shape[1:]
+    taps_first = layer.kernel
+    fours = True
+    if plan.geometry.fold:
+        taps_first, fours = taps_first.swapaxes(1, 2), False
+        rows, channels = 1, rows * channels
     filters, together = layer.shape[-1] // layer.groups, plan.tiling.tile.window.filters
     bytes_ = layer.kernel.dtype.itemsize
-    own = layer.kernel.reshape(layer.groups, filters, rows, taps, channels)
-    lanes = np.pad(own, ((0, 0),) * 4 + ((0, 1),))[..., _lanes(channels, bytes_)]
+    own = taps_first.reshape(layer.groups, filters, rows, taps, channels)
+    lanes = np.pad(own, ((0, 0),) * 4 + ((0, 1),))[..., _lanes(channels, bytes_ if fours else 2)]
     chosen = [
         min(first, filters - together) + index for first in range(0, filters, together) for index in range(together)
     ]

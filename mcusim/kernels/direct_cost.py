@@ -35,6 +35,9 @@ class Work(NamedTuple):
     byte_column_words: float = 0
     pair_columns: float = 0
     pair_column_words: float = 0
+    folded_rows: float = 0  # of the window, for each row of outputs
+    folded_columns: float = 0
+    folded_numbers: float = 0
     layers: float = 0
 
 
@@ -54,6 +57,9 @@ CYCLES = Work(
     byte_columns=4.8,
     byte_column_words=4.6,
     pair_column_words=6.1,
+    folded_rows=30,
+    folded_columns=6,
+    folded_numbers=3.5,
 )
 
 
@@ -95,7 +101,11 @@ def work(plan: Plan) -> Work:
             total["regions"] += g.groups
             total["copied_rows"] += rows
             total["zeros"] += g.groups * (region.left + region.rows * region.gap) * g.column_bytes / 4
-            if g.by_fours:
+            if g.fold:
+                total["folded_rows"] += rows * g.fold[0]
+                total["folded_columns"] += rows * region.columns * g.fold[0]
+                total["folded_numbers"] += rows * region.columns * g.words * 2
+            elif g.by_fours:
                 total["fast_words"] += rows * region.columns * g.words / 2
             else:
                 kind = "byte" if g.number_bytes == 1 else "pair"

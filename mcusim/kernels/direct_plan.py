@@ -21,6 +21,7 @@ class Geometry:
     `outputs`: of a position. `words`: pairs of channels of a group. `filters`: of a group. `in_place`: is the input
     read where it lies? `number_bytes`: of an input, `store_bytes`: of an output. `sum_registers`: 2 for sums of 64
     bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
+    `fold`: see `folded`.
     """
 
     height: int
@@ -41,6 +42,7 @@ class Geometry:
     groups: int
     sum_registers: int
     end_cycles: tuple[int, int]
+    fold: tuple[int, int, int] | None = None
 
     @property
     def tall(self) -> bool:
@@ -53,7 +55,23 @@ class Geometry:
     @property
     def by_fours(self) -> bool:
         """Does the input become pairs word by word, whole rows at once?"""
-        return self.number_bytes == 1 and self.groups == 1 and self.all_channels % 4 == 0
+        return self.fold is None and self.number_bytes == 1 and self.groups == 1 and self.all_channels % 4 == 0
+
+    def folded(self, channels: int) -> Geometry:
+        """With all rows of the window side by side in each column of the copy: more channels, no rows.
+
+        Few channels of a group leave less of each pair empty so. `fold`: rows of the window, their stride, those above.
+        """
+        return replace(
+            self,
+            height=self.rows,
+            words=-(-self.window[0] * channels // 2),
+            window=(1, self.window[1]),
+            strides=(1, self.strides[1]),
+            top=0,
+            in_place=False,
+            fold=(self.window[0], self.strides[0], self.top),
+        )
 
     def window_rows(self, row: int) -> tuple[int, int]:
         """First and end of the window's rows that are inside the plane."""
@@ -101,6 +119,7 @@ class Region(NamedTuple):
     left: int
     columns: int
     gap: int
+    top: int
 
 
 class View(NamedTuple):
@@ -235,8 +254,10 @@ def _copy(geometry: Geometry, part: Part, first: int, count: int, offset: int) -
     inside = max(0, min(first + count, geometry.width) - low)
     left = min(count, max(0, -first))
     gap = max(left, count - left - inside)
-    start = (top * geometry.width + low) * geometry.all_channels
-    region = Region(start, offset, bottom - top, left, inside, gap)
+    start, above = (top * geometry.width + low) * geometry.all_channels, 0
+    if geometry.fold:
+        start, above = low * geometry.all_channels, top * geometry.fold[1] - geometry.fold[2]
+    region = Region(start, offset, bottom - top, left, inside, gap, above)
     row_bytes = (inside + gap) * geometry.column_bytes
     return region, View(True, offset, row_bytes, top, first), region.rows * row_bytes + left * geometry.column_bytes
 
