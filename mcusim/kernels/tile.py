@@ -7,6 +7,7 @@ for: 6 loads in two bursts and 8 SMLAD, 16 products in 16 cycles. 2 x 3 takes a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, LONGEST_STEP, Assembly, add_constant, at, constant, imm, several
@@ -45,7 +46,7 @@ class Tile:
     def sums(self) -> list[str]:
         return [f"sum{filter_}{position}" for filter_ in range(self.filters) for position in range(self.positions)]
 
-    @property
+    @cached_property
     def plan(self) -> tuple[int, int, int]:
         """Pairs before the loop, pairs in a turn of it, turns: as few turns as the instruction cache allows."""
         most = min(
@@ -88,7 +89,7 @@ class Tile:
     def fits(self) -> bool:
         return self.farthest <= LONGEST_OFFSET
 
-    @property
+    @cached_property
     def cycles(self) -> float:
         """Of one tile, without its end's place in a call."""
         _, _, turns = self.plan
