@@ -96,12 +96,9 @@ class Tile:
         sums, first_burst = len(self.sums), len(_operands(self)) - self.filters
         bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
         loads = self.filters + self.positions + bursts
-        end = (
-            2 * sums
-            + 9
-            + 2 * self.filters
-            + (0 if self.finish.ceiling is None else 1 + sums * (1 if self.finish.raised else 2))
-        )
+        end = 2 * sums + 9 + 2 * (self.filters - len(_kept(self)))
+        if self.finish.ceiling is not None:
+            end += 1 + sums * (1 if self.finish.raised else 2)
         return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + (turns > 0)
 
     @property
@@ -159,6 +156,12 @@ def _operands(t: Tile) -> list[str]:
     return list(_FREE[: len(_FREE) - t.filters * t.positions])
 
 
+def _kept(t: Tile) -> list[str]:
+    """Registers that are left for where outputs go, and for where the input ends: both, the first, or none."""
+    left = _operands(t)[t.filters + t.positions :]
+    return [register for register in left if register in _SAVED[4:]][:2]
+
+
 def _registers(a: Assembly, t: Tile) -> None:
     a.register("input", "r0", "of the tile, on its way through the words")
     a.register("weights", "lr", "of all filters, word by word")
@@ -170,6 +173,8 @@ def _registers(a: Assembly, t: Tile) -> None:
         a.register(f"weight{filter_}", operands[filter_])
     for index, register in enumerate(operands[t.filters : t.filters + t.positions]):
         a.register(f"x{index}", register)
+    for name, register in zip(("output", "end"), _kept(t), strict=False):
+        a.register(name, register, "of the tiles" if name == "end" else "of the tile")
 
 
 def _enter(a: Assembly, t: Tile) -> None:
@@ -187,8 +192,9 @@ def _enter(a: Assembly, t: Tile) -> None:
         constant(a, "r1", t.finish.raised)
         for filter_ in range(t.filters):
             a("add", f"r{4 + filter_}", f"r{4 + filter_}", "r1")
-    a("str", "r2", at("sp", _OUTPUT))
-    a("str", "r12", at("sp", _END))
+    kept = _kept(t)
+    a("mov", "output", "r2") if kept else a("str", "r2", at("sp", _OUTPUT))
+    a("mov", "end", "r12") if len(kept) > 1 else a("str", "r12", at("sp", _END))
     for filter_ in range(t.filters):
         a("str", f"r{4 + filter_}", at("sp", _BIAS + 4 * filter_))
 
@@ -246,25 +252,29 @@ def _steps(a: Assembly, t: Tile, steps: int, *, begin: bool, move: bool) -> None
 def _end(a: Assembly, t: Tile) -> None:
     """Sums -> outputs; pointers to the next tile, flags whether there is one."""
     a.block("Sums become outputs")
-    size = t.finish.store_bytes
-    a("ldr", "r1", at("sp", _OUTPUT))
-    a("ldr", "r2", at("sp", _END))
+    size, kept = t.finish.store_bytes, _kept(t)
+    output, end = "output" if kept else "r1", "end" if len(kept) > 1 else "r2"
+    if not kept:
+        a("ldr", output, at("sp", _OUTPUT))
+    if len(kept) < 2:
+        a("ldr", end, at("sp", _END))
     t.finish.saturated(a, t.sums, "r3", raised=True)
     near = t.outputs * size * t.positions <= LONGEST_OFFSET
     for position in range(t.positions):
         for filter_ in range(t.filters):
             offset = (t.outputs * position if near else 0) + filter_
-            t.finish.store(a, t.sums[t.positions * filter_ + position], "r1", offset * size)
+            t.finish.store(a, t.sums[t.positions * filter_ + position], output, offset * size)
         if not near:
-            add_constant(a, "r1", t.outputs * size, "r3")
+            add_constant(a, output, t.outputs * size, "r3")
     a.block("On to the next tile, if any is left")
     if near:
-        add_constant(a, "r1", t.outputs * size * t.positions, "r3")
+        add_constant(a, output, t.outputs * size * t.positions, "r3")
     add_constant(a, "input", t.tile_step - t.word_step * t.words, "r3")
     if t.plan[2]:
         add_constant(a, "weights", -t.weight_bytes, "r3")
-    a("str", "r1", at("sp", _OUTPUT))
-    a("cmp", "input", "r2")
+    if not kept:
+        a("str", output, at("sp", _OUTPUT))
+    a("cmp", "input", end)
 
 
 def _head(name: str, t: Tile) -> list[str]:
