@@ -27,13 +27,14 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, McusimError
 from tools import cmsis_nn
 from tools.kernel_library import Adapter, Library, is_in, load_adapter
-from tools.kernel_runs import PLAIN, Row, at_clock, run_ours
+from tools.kernel_runs import PLAIN, Row, Run, at_clock, run_ours
 from tools.kernel_tables import (
     HEAD,
     LIBRARY_HEAD,
     conditions,
     layers_shown,
     layers_table,
+    limits_table,
     networks_table,
     shown,
     write_tables,
@@ -42,6 +43,12 @@ from tools.networks import DATA_TYPES, NETWORKS, Network, network
 
 TYPES, BOARDS = ("int8", "int16", "float32"), ("nucleo_l452re_p",)
 IN_DETAIL = ("uci_har_f80", "int8")  # whose layers docs/kernels.md shows
+GROUPS = {True: "UCI-HAR", False: "MLPerf Tiny"}
+ELSEWHERE = "other boards and clocks"
+LIMITS = (  # of int8
+    ("uci_har_f80", "ram_max", (None, 45_000, 40_000, 35_000, 30_000, 28_000)),
+    ("uci_har_f16", "flash_max", (None, 14_000, 12_000, 10_000, 8_000, 7_500)),
+)
 KNOWN: tuple[Adapter, ...] = (cmsis_nn.Adapter(),)
 HOW_TO_ADAPT = """
 another library: --adapter FILE.py names a Python file with a class Adapter:
@@ -150,13 +157,19 @@ def _bench(options: argparse.Namespace, work: Path) -> Bench:
     return Bench(
         names=options.network or list(NETWORKS),
         data_types=options.type or TYPES,
-        boards=[at_clock(load_board(name), options.clock) for name in options.board or BOARDS],
+        boards=[_board(name, options.clock) for name in options.board or BOARDS],
         samples=options.samples,
         target=Target(flash_max=options.flash_max, ram_max=options.ram_max),
         work=work,
         folder=options.library,
         adapter=options.adapter,
     )
+
+
+def _board(text: str, clock_hz: int | None) -> Board:
+    """`NAME` or `NAME@CLOCK`"""
+    name, _, own = text.partition("@")
+    return at_clock(load_board(name), clock(own) if own else clock_hz)
 
 
 def _measure(bench: Bench, options: argparse.Namespace) -> None:
@@ -170,21 +183,43 @@ def _measure(bench: Bench, options: argparse.Namespace) -> None:
         if options.layers and row.ours:
             print("\n".join(layers_shown(row.ours)), flush=True)
     if options.markdown:
-        write_tables(_parts(measured, title))
+        write_tables(_parts(measured, title) | _limits(bench))
 
 
 def _parts(rows: Sequence[Row], title: str) -> dict[str, str]:
     """Tables of docs/kernels.md, by the names of their markers; those that no row is about stay as they are."""
+    usual = [load_board(name) for name in BOARDS]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        group = GROUPS[row.network.startswith("UCI-HAR")] if row.board in usual else ELSEWHERE
+        groups.setdefault(group, []).append(row)
     short = title.partition(" ")[0]
-    ours = {name: [row for row in rows if row.network.startswith("UCI-HAR") is own] for name, own in GROUPS.items()}
-    parts = {name: f"{conditions(some, title)}\n\n{networks_table(some, short)}" for name, some in ours.items() if some}
+    parts = {name: f"{conditions(some, title)}\n\n{networks_table(some, short)}" for name, some in groups.items()}
     name, data_type = IN_DETAIL
-    title_of = network(name).title
-    detail = [row.ours for row in rows if (row.network, row.data_type) == (title_of, data_type) and row.ours]
+    wanted = (network(name).title, data_type, usual[0])
+    detail = [row.ours for row in rows if (row.network, row.data_type, row.board) == wanted and row.ours]
     return {**parts, **({"layers": layers_table(detail[0])} if detail else {})}
 
 
-GROUPS = {"UCI-HAR": True, "MLPerf Tiny": False}
+def _limits(bench: Bench) -> dict[str, str]:
+    """Likewise, of networks that have to do with less memory: those of LIMITS that were measured."""
+    some = [(name, key, sizes) for name, key, sizes in LIMITS if name in bench.names and "int8" in bench.data_types]
+    if not some or bench.boards != [load_board(name) for name in BOARDS]:
+        return {}
+    lines = []
+    for name, key, sizes in some:
+        there = network(name)
+        graph, x = there.quantized("int8"), there.x[: bench.samples]
+        for size in sizes:
+            limit = f"`{key} = {size:_}`" if size else "none"
+            try:
+                made: Run | str = run_ours(
+                    graph, x, bench.boards[0], bench.work, Target().model_copy(update={key: size})
+                )
+            except ConfigurationError as error:
+                made = error.what
+            lines.append((there.title, limit, made))
+    return {"limits": limits_table(lines)}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -195,8 +230,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--network", action="append", choices=NETWORKS, help="only this one (again for more)")
     parser.add_argument("--type", action="append", choices=DATA_TYPES, help=f"(again for more) [{' '.join(TYPES)}]")
-    parser.add_argument("--board", action="append", help=f"name or file (again for more) [{' '.join(BOARDS)}]")
-    parser.add_argument("--clock", type=clock, help="for example 80MHz [the board's]")
+    parser.add_argument("--board", action="append", help=f"NAME or NAME@CLOCK (again for more) [{' '.join(BOARDS)}]")
+    parser.add_argument("--clock", type=clock, help="of boards without one, for example 80MHz [their own]")
     parser.add_argument("--flash-max", type=int, metavar="BYTES", help="[target] flash_max, for our kernels")
     parser.add_argument("--ram-max", type=int, metavar="BYTES", help="[target] ram_max, for our kernels")
     parser.add_argument("--samples", type=int, default=2, help="that run, random ones (%(default)s)")

@@ -75,9 +75,11 @@ def networks_table(rows: Sequence[Row], library: str) -> str:
         "RAM",
     ]
     head += [f"{library}: ms", "c/MAC", "ROM", "RAM"] if library else []
-    lines = [head, ["---"] * 2 + ["--:"] * (len(head) - 2)]
+    places = len({(row.board.name, row.board.clock_hz) for row in rows}) > 1
+    head = ["network", *(["board"] if places else []), *head[1:]]
+    lines = [head, ["---"] * (3 if places else 2) + ["--:"] * (len(head) - (3 if places else 2))]
     for row in rows:
-        cells = [row.network, row.data_type]
+        cells = [row.network, *([_place(row)] if places else []), row.data_type]
         if row.ours and row.plain:
             cells += [f"**{row.ours.latency_ms:.1f}**", f"{row.ours.cycles_per_mac:.3f}", *_bytes(row.ours)]
             cells += [str(row.mismatches), f"{row.plain.latency_ms:.1f}", f"{row.speed_up:.1f}", *_bytes(row.plain)]
@@ -89,8 +91,24 @@ def networks_table(rows: Sequence[Row], library: str) -> str:
     return _joined(lines)
 
 
+def _place(row: Row) -> str:
+    return f"`{row.board.name}` at {row.board.clock_hz / 1e6:g} MHz"
+
+
 def _bytes(run: Run) -> tuple[str, str]:
     return f"{run.rom_bytes:,}", f"{run.ram_bytes:,}"
+
+
+def limits_table(lines: Sequence[tuple[str, str, Run | str]]) -> str:
+    """Markdown: network, limit, and what it took, or why nothing could."""
+    cells = [["network", "limit", "ms", "ROM", "RAM", "kernels"], ["---", "---", "--:", "--:", "--:", "---"]]
+    for title, limit, made in lines:
+        if isinstance(made, str):
+            cells.append([title, limit, "", "", "", made])
+            continue
+        kernels = ", ".join(f"`{name}`" for name in dict.fromkeys(layer.kernel.split()[0] for layer in made.layers))
+        cells.append([title, limit, f"**{made.latency_ms:.1f}**", *_bytes(made), kernels])
+    return _joined(cells)
 
 
 def layers_table(run: Run) -> str:
@@ -110,13 +128,13 @@ def _joined(lines: Sequence[Sequence[str]]) -> str:
 def conditions(rows: Sequence[Row], library: str) -> str:
     """Where the figures are from."""
     runs = [run for row in rows for run in (row.ours, row.plain) if run]
-    boards = sorted({f"`{row.board.name}` at {row.board.clock_hz / 1e6:g} MHz" for row in rows})
+    boards = sorted({_place(row) for row in rows})
     compilers = " and ".join(sorted({run.compiler for run in runs}))
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%d %B %Y").lstrip("0")
     others = f" {library} was built by the same compiler with -O3." if library else ""
     told = (
-        f"All times are **modelled** for {', '.join(boards)}, from runs in QEMU {version()} on {today}; nothing ran on "
-        f"silicon. Compiler: {compilers}.{others}"
+        f"All times are **modelled** for {' and '.join(boards)}, from runs in QEMU {version()} on {today}; nothing ran "
+        f"on silicon. Compiler: {compilers}.{others}"
     )
     return textwrap.fill(told, 120, break_long_words=False, break_on_hyphens=False)
 

@@ -120,11 +120,11 @@ def test_a_line_for_each_and_their_layers(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.arm
 def test_a_higher_clock_is_faster_and_has_more_wait_states(capsys: pytest.CaptureFixture[str]) -> None:
-    def latency(*clock: str) -> float:
-        assert kernel_bench.main(["--network", "dense", "--type", "int8", "--samples", "1", *clock]) == 0
-        return float(capsys.readouterr().out.splitlines()[-1].split("nucleo_l452re_p")[1].split()[0])
-
-    assert 1.0 <= latency() / latency("--clock", "80MHz") < 80 / 48
+    boards = ["--board", "nucleo_l452re_p", "--board", "nucleo_l452re_p@80MHz"]
+    assert kernel_bench.main(["--network", "dense", "--type", "int8", "--samples", "1", *boards]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    own, faster = (float(line.split("nucleo_l452re_p")[1].split()[0]) for line in lines)
+    assert 1.0 <= own / faster < 80 / 48
 
 
 @pytest.mark.arm
@@ -139,6 +139,15 @@ def test_a_library_beside_ours(wrong_by: int, tmp_path: Path, capsys: pytest.Cap
     assert float(latency) > 0 and float(per_mac) > 1 and int(rom.replace(",", "")) > 1000
     assert int(ram.replace(",", "")) > 300 and (float(differs) > 0) == (wrong_by > 0)
     assert "MyNN: no Conv1D here" in convolution
+
+
+@pytest.mark.arm
+def test_limits_have_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kernel_bench, "LIMITS", (("convolution", "ram_max", (None, 400)),))
+    options = kernel_bench._parser().parse_args(["--network", "convolution", "--samples", "1"])
+    _, _, free, limited = kernel_bench._limits(kernel_bench._bench(options, tmp_path))["limits"].splitlines()
+    assert "| tiny convolution | none | **0." in free
+    assert "`ram_max = 400`" in limited and "more than there are for it |" in limited
 
 
 @pytest.mark.arm
@@ -159,15 +168,16 @@ def test_what_a_library_computes_is_compared_number_by_number(tmp_path: Path) ->
 
 def test_docs_have_a_place_for_every_table(tmp_path: Path) -> None:
     path = Path(shutil.copy(kernel_tables.DOCS, tmp_path))
-    kernel_tables.write_tables(dict.fromkeys([*kernel_bench.GROUPS, "layers"], "new"), path)
-    assert path.read_text().count("\nnew\n") == 3
+    names = [*kernel_bench.GROUPS.values(), kernel_bench.ELSEWHERE, "limits", "layers"]
+    kernel_tables.write_tables(dict.fromkeys(names, "new"), path)
+    assert path.read_text().count("\nnew\n") == len(names)
     with pytest.raises(ConfigurationError, match="no markers for 'another'"):
         kernel_tables.write_tables({"another": "x"}, path)
 
 
 def test_docs_say_where_the_figures_are_from() -> None:
     text = " ".join(kernel_tables.DOCS.read_text(encoding="utf-8").split())
-    assert len(re.findall(r"All times are \*\*modelled\*\* for [^|]* QEMU \S+ on \d+ \w+ \d{4}", text)) == 2
+    assert len(re.findall(r"All times are \*\*modelled\*\* for [^|]* QEMU \S+ on \d+ \w+ \d{4}", text)) == 3
 
 
 def test_a_folder_without_a_library_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
