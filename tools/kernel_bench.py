@@ -21,13 +21,14 @@ import numpy as np
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
 from mcusim.commands.profile import clock
+from mcusim.experiment.kernel_choice import KernelChoice, kernel_names
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, McusimError
 from tools import cmsis_nn
 from tools.kernel_library import Adapter, Library, is_in, load_adapter
-from tools.kernel_runs import PLAIN, Row, Run, at_clock, run_ours
+from tools.kernel_runs import ANY, PLAIN, Row, Run, at_clock, run_ours
 from tools.kernel_tables import (
     HEAD,
     LIBRARY_HEAD,
@@ -45,9 +46,16 @@ TYPES, BOARDS = ("int8", "int16", "float32"), ("nucleo_l452re_p",)
 IN_DETAIL = ("uci_har_f80", "int8")  # whose layers docs/kernels.md shows
 GROUPS = {True: "UCI-HAR", False: "MLPerf Tiny"}
 ELSEWHERE = "other boards and clocks"
-LIMITS = (  # of int8
-    ("uci_har_f80", "ram_max", (None, 45_000, 40_000, 35_000, 30_000, 28_000)),
-    ("uci_har_f16", "flash_max", (None, 14_000, 12_000, 10_000, 8_000, 7_500)),
+# What docs/kernels.md shows of [target]
+RAM, FLASH = (45_000, 40_000, 35_000, 30_000, 28_000), (14_000, 12_000, 10_000, 8_000, 7_500)
+NAMED = ("points", "tiles")
+LIMITS: tuple[tuple[str, str, str, Target], ...] = (  # network, data type, [target] in words, and as it is
+    ("uci_har_f80", "int8", "", ANY),
+    *(("uci_har_f80", "int8", f"ram_max = {size:_}", Target(ram_max=size)) for size in RAM),
+    ("uci_har_f16", "int8", "", ANY),
+    *(("uci_har_f16", "int8", f"flash_max = {size:_}", Target(flash_max=size)) for size in FLASH),
+    ("uci_har_f80", "float32", "", ANY),
+    ("uci_har_f80", "float32", f"kernels = {list(NAMED)}", Target(kernels=KernelChoice(default=NAMED))),
 )
 KNOWN: tuple[Adapter, ...] = (cmsis_nn.Adapter(),)
 HOW_TO_ADAPT = """
@@ -154,12 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _bench(options: argparse.Namespace, work: Path) -> Bench:
+    chosen = KernelChoice(default=tuple(options.kernel or ()))
     return Bench(
         names=options.network or list(NETWORKS),
         data_types=options.type or TYPES,
         boards=[_board(name, options.clock) for name in options.board or BOARDS],
         samples=options.samples,
-        target=Target(flash_max=options.flash_max, ram_max=options.ram_max),
+        target=Target(kernels=chosen, flash_max=options.flash_max, ram_max=options.ram_max),
         work=work,
         folder=options.library,
         adapter=options.adapter,
@@ -202,24 +211,24 @@ def _parts(rows: Sequence[Row], title: str) -> dict[str, str]:
 
 
 def _limits(bench: Bench) -> dict[str, str]:
-    """Likewise, of networks that have to do with less memory: those of LIMITS that were measured."""
-    some = [(name, key, sizes) for name, key, sizes in LIMITS if name in bench.names and "int8" in bench.data_types]
-    if not some or bench.boards != [load_board(name) for name in BOARDS]:
+    """Likewise, of networks that have to do with less memory, or with other kernels: those of LIMITS, if all are there.
+
+    Nothing where other networks, types or boards were asked for.
+    """
+    asked = {(name, data_type) for name in bench.names for data_type in bench.data_types}
+    if not {case[:2] for case in LIMITS} <= asked or bench.boards != [load_board(name) for name in BOARDS]:
         return {}
-    lines = []
-    for name, key, sizes in some:
-        there = network(name)
-        graph, x = there.quantized("int8"), there.x[: bench.samples]
-        for size in sizes:
-            limit = f"`{key} = {size:_}`" if size else "none"
-            try:
-                made: Run | str = run_ours(
-                    graph, x, bench.boards[0], bench.work, Target().model_copy(update={key: size})
-                )
-            except ConfigurationError as error:
-                made = error.what
-            lines.append((there.title, limit, made))
-    return {"limits": limits_table(lines)}
+    return {"limits": limits_table([_limited(bench, *case) for case in LIMITS])}
+
+
+def _limited(bench: Bench, name: str, data_type: str, words: str, target: Target) -> tuple[str, str, str, Run | str]:
+    there = network(name)
+    try:
+        x = there.x[: bench.samples]
+        made: Run | str = run_ours(there.quantized(data_type), x, bench.boards[0], bench.work, target)
+    except ConfigurationError as error:
+        made = error.what
+    return there.title, data_type, words, made
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -232,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--type", action="append", choices=DATA_TYPES, help=f"(again for more) [{' '.join(TYPES)}]")
     parser.add_argument("--board", action="append", help=f"NAME or NAME@CLOCK (again for more) [{' '.join(BOARDS)}]")
     parser.add_argument("--clock", type=clock, help="of boards without one, for example 80MHz [their own]")
+    parser.add_argument("--kernel", action="append", choices=kernel_names(), help="only this one (again for more)")
     parser.add_argument("--flash-max", type=int, metavar="BYTES", help="[target] flash_max, for our kernels")
     parser.add_argument("--ram-max", type=int, metavar="BYTES", help="[target] ram_max, for our kernels")
     parser.add_argument("--samples", type=int, default=2, help="that run, random ones (%(default)s)")

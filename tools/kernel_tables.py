@@ -99,15 +99,16 @@ def _bytes(run: Run) -> tuple[str, str]:
     return f"{run.rom_bytes:,}", f"{run.ram_bytes:,}"
 
 
-def limits_table(lines: Sequence[tuple[str, str, Run | str]]) -> str:
-    """Markdown: network, limit, and what it took, or why nothing could."""
-    cells = [["network", "limit", "ms", "ROM", "RAM", "kernels"], ["---", "---", "--:", "--:", "--:", "---"]]
-    for title, limit, made in lines:
+def limits_table(lines: Sequence[tuple[str, str, str, Run | str]]) -> str:
+    """Markdown: network, type, [target], and what it took, or why nothing could."""
+    cells = [["network", "type", "`[target]`", "ms", "ROM", "RAM", "kernels"], ["---"] * 3 + ["--:"] * 3 + ["---"]]
+    for title, data_type, words, made in lines:
+        start = [title, data_type, words and f"`{words}`".replace("'", '"')]
         if isinstance(made, str):
-            cells.append([title, limit, "", "", "", made])
+            cells.append([*start, "", "", "", made])
             continue
         kernels = ", ".join(f"`{name}`" for name in dict.fromkeys(layer.kernel.split()[0] for layer in made.layers))
-        cells.append([title, limit, f"**{made.latency_ms:.1f}**", *_bytes(made), kernels])
+        cells.append([*start, f"**{made.latency_ms:.1f}**", *_bytes(made), kernels])
     return _joined(cells)
 
 

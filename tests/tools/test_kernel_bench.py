@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.experiment.tables import Target
 from mcusim.line.optimize import optimize
 from mcusim.system.errors import ConfigurationError
 from tests.graphs import Builder
 from tools import cmsis_nn, kernel_bench, kernel_tables
 from tools.kernel_library import is_in
+from tools.kernel_runs import ANY
 from tools.networks import NETWORKS, Network, network
 
 LIBRARY_C = """
@@ -119,12 +121,12 @@ def test_a_line_for_each_and_their_layers(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.arm
-def test_a_higher_clock_is_faster_and_has_more_wait_states(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_higher_clock_has_more_wait_states(capsys: pytest.CaptureFixture[str]) -> None:
     boards = ["--board", "nucleo_l452re_p", "--board", "nucleo_l452re_p@80MHz"]
     assert kernel_bench.main(["--network", "dense", "--type", "int8", "--samples", "1", *boards]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    own, faster = (float(line.split("nucleo_l452re_p")[1].split()[0]) for line in lines)
-    assert 1.0 <= own / faster < 80 / 48
+    own, faster = (float(line.split("nucleo_l452re_p")[1].split()[1]) for line in lines)  # cycles a MAC
+    assert own < faster < 1.5 * own
 
 
 @pytest.mark.arm
@@ -143,10 +145,11 @@ def test_a_library_beside_ours(wrong_by: int, tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.arm
 def test_limits_have_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kernel_bench, "LIMITS", (("convolution", "ram_max", (None, 400)),))
-    options = kernel_bench._parser().parse_args(["--network", "convolution", "--samples", "1"])
+    targets = (("", ANY), ("ram_max = 400", Target(ram_max=400)))
+    monkeypatch.setattr(kernel_bench, "LIMITS", [("convolution", "int8", *target) for target in targets])
+    options = kernel_bench._parser().parse_args(["--network", "convolution", "--type", "int8", "--samples", "1"])
     _, _, free, limited = kernel_bench._limits(kernel_bench._bench(options, tmp_path))["limits"].splitlines()
-    assert "| tiny convolution | none | **0." in free
+    assert "| tiny convolution | int8 |  | **0." in free
     assert "`ram_max = 400`" in limited and "more than there are for it |" in limited
 
 
