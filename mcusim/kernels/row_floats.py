@@ -84,9 +84,15 @@ class FloatRows:
         return -(-inputs // self.xs) + bursts + 2 * self.rows * inputs
 
 
-@cache
 def float_rows_of(inputs: int, limits: int, rows: int, blocks: int) -> FloatRows:
     """What is best where so many blocks follow each other."""
+    _, best = min(_fitting(inputs, limits, rows), key=lambda one: blocks * one[0][0] + one[0][1])
+    return best
+
+
+@cache
+def _fitting(inputs: int, limits: int, rows: int) -> list[tuple[tuple[float, float], FloatRows]]:
+    """Cycles of a block, and those that it takes once, of all that the instruction cache holds."""
     free = REGISTERS - rows
     longest = min(inputs // 2, MOST_BYTES // (8 * rows))
     found = [
@@ -97,7 +103,7 @@ def float_rows_of(inputs: int, limits: int, rows: int, blocks: int) -> FloatRows
         for step in (0, *range(xs, longest + 1, xs))
     ]
     fitting = [one for one in found if one.code_bytes <= MOST_BYTES] or [min(found, key=lambda one: one.code_bytes)]
-    return min(fitting, key=lambda one: blocks * one.cycles + one.call_cycles + FETCH_CYCLES * one.code_bytes)
+    return [((one.cycles, one.call_cycles + FETCH_CYCLES * one.code_bytes), one) for one in fitting]
 
 
 def _split(inputs: int, step: int) -> tuple[int, int, int]:

@@ -83,18 +83,21 @@ def form_of(name: str, rows: int) -> Form:
     return min(found, key=lambda form: (_group_cycles(form, form.xs) / form.xs, form.xs))
 
 
-@cache
 def turns_of(form: Form, words: int, ceiling: bool, blocks: int) -> Turns:
-    """The loop of the fewest cycles for so many blocks, with those that its code takes to come from flash; the
-    instruction cache holds it with all around it.
-    """
+    """The loop of the fewest cycles for so many blocks, with those that its code takes to come from flash."""
+    _, best = min(_fitting(form, words, ceiling), key=lambda one: blocks * one[0][0] + one[0][1])
+    return best
+
+
+@cache
+def _fitting(form: Form, words: int, ceiling: bool) -> list[tuple[tuple[float, float], Turns]]:
+    """Cycles of a block, and those that it takes once, of all loops for which the instruction cache has room."""
     longest = min(words // 2, MOST_BYTES // (4 * form.word_cycles * form.units) * form.span)
     steps = range(form.xs, longest + 1, form.xs)
     found = [Turns(1, 0, words), *(Turns(words // step, step, words % step) for step in steps)]
-    usable = [one for one in found if one.can_end]
-    fitting = [one for one in usable if _block_bytes(form, one, ceiling) <= MOST_BYTES]
-    best = fitting or [min(usable, key=lambda one: _block_bytes(form, one, ceiling))]
-    return min(best, key=lambda one: blocks * _pass_cycles(form, one) + FETCH_CYCLES * _block_bytes(form, one, ceiling))
+    sizes = {one: _block_bytes(form, one, ceiling) for one in found if one.can_end}
+    fitting = [one for one, size in sizes.items() if size <= MOST_BYTES] or [min(sizes, key=lambda one: sizes[one])]
+    return [((_pass_cycles(form, one), FETCH_CYCLES * sizes[one]), one) for one in fitting]
 
 
 def _groups(words: int, most: int) -> Iterator[int]:
