@@ -112,7 +112,7 @@ def _burst(a: Assembly, source: str, offsets: list[int], place: str, place_step:
 def _by_rows(a: Assembly, w: Window) -> None:
     a("mov", "source", "input")
     a("mov", "place", "patch")
-    a("mov", "rows", imm(w.rows))
+    a("movw", "rows", imm(w.rows))
     with a.loop("row", f"A row of the window: {w.taps} runs") as again:
         for tap in range(w.taps):
             _run(a, w)

@@ -87,6 +87,11 @@ def test_bits_are_right_on_apollo3(data_type: str, variant: Variant, tmp_path: P
     assert len(compare(pointwise, *grid(data_type), tmp_path, variant, "sparkfun_edge")) == len(SHAPES)
 
 
+def test_outputs_may_lie_far_apart(tmp_path: Path) -> None:
+    graph, x = side_by_side([((5, 4), lambda builder: builder.conv(1500, 1))], "int8")
+    assert len(compare(pointwise, graph, x, tmp_path)) == 1
+
+
 def test_without_wait_states_it_is_a_little_less() -> None:
     graph, _ = grid("int8")
     for layer in graph:
