@@ -7,7 +7,6 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.depthwise_shape import shape_of
-from mcusim.kernels.depthwise_window import WORD_BYTES
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
@@ -20,7 +19,6 @@ SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns 
 ANY_STORAGE = True
 CODE_BYTES = 400  # of the C around, about
 MOST_TAPS, MOST_STRIDE = 7, 2
-MOST_BYTES = 4000  # of a row of the planes, or of neighbouring outputs: what loads and stores reach
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -36,10 +34,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "a window of one tap has nothing to share"
     if max(layer.kernel.shape[1:3]) > MOST_TAPS or max(layer.strides) > MOST_STRIDE:
         return f"it is for windows up to {MOST_TAPS} x {MOST_TAPS} and strides up to {MOST_STRIDE}"
-    shape = shape_of(layer, inputs)
-    if max(shape.words * WORD_BYTES, 8 * layer.shape[-1] * shape.output_bytes) > MOST_BYTES:
-        return "its rows are too long"
-    return None
+    return shape_of(layer, inputs).why_not
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:

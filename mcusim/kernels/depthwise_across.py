@@ -1,7 +1,7 @@
 """Depthwise convolution across a row: up to 4 outputs side by side, window row by window row.
 
 For windows that are too large for `down`, and for sequences. Weights stay in registers where they all fit; else those
-of one row of the window at a time come from RAM. Words of inputs come two at a time.
+of one row of the window at a time come from RAM.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mcusim.kernels.depthwise_window import WORD_BYTES, Window
 from mcusim.program import Routine
 
 COLUMNS = 4  # side by side
-AT_ONCE = 2  # words of inputs
+AT_ONCE = 2  # words of inputs, or more where registers are left
 MOST_WEIGHTS = 14 - COLUMNS - AT_ONCE - 2  # words in registers, beside two pointers
 
 
@@ -155,6 +155,8 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
         self.output = self.take_if_free("output", "where outputs go")
         self.bias = self.take_if_free("bias", "of the channel")
         self.trips = self.take_if_free("trips", "of the loop over tiles")
+        while self.free and len(self.xs) < self._words:
+            self.xs.append(self.take(f"x{len(self.xs)}", "a word of inputs"))
         return self.xs[0]
 
     def load_channel(self, spare: str) -> None:
@@ -170,7 +172,7 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
 
     @property
     def reach(self) -> int:
-        return self.part.window.height * self.part.pitch
+        return (self.part.window.height - 1) * self.part.pitch + self._words * WORD_BYTES
 
     @property
     def _words(self) -> int:
@@ -191,14 +193,14 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
             if not self.part.resident:
                 for number, name in enumerate(self.weights):
                     self.a("ldr", name, at("weights", 4 * (row * len(w.pairs) + number)))
-            for first in range(0, self._words, AT_ONCE):
-                self._some_words(row, range(first, min(first + AT_ONCE, self._words)), start, x, begun)
+            for first in range(0, self._words, len(self.xs)):
+                self._some_words(row, range(first, min(first + len(self.xs), self._words)), start, x, begun)
         self._end(index, output)
 
     def _some_words(self, row: int, words: range, start: int, x: Pointer, begun: set[str]) -> None:
         part, w = self.part, self.part.window
         for word in words:
-            self.a("ldr", self.xs[word % AT_ONCE], x.at(start + word * WORD_BYTES))
+            self.a("ldr", self.xs[word % len(self.xs)], x.at(start + word * WORD_BYTES))
         products = [product for product in w.products(part.columns) if product.word in words]
         for product in sorted(products, key=lambda product: product.word):
             name = self.sums[product.column]
@@ -206,7 +208,7 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
             addend = name if name in begun else self.bias or self.sums[-1]
             begun.add(name)
             weight = (row * len(w.pairs) if self.part.resident else 0) + product.weight
-            self.a(product.instruction, name, self.weights[weight], self.xs[product.word % AT_ONCE], addend)
+            self.a(product.instruction, name, self.weights[weight], self.xs[product.word % len(self.xs)], addend)
 
     def _end(self, index: int, output: Pointer) -> None:
         a, part = self.a, self.part

@@ -163,10 +163,10 @@ class Frame(Generic[P]):
         """Likewise."""
 
     def advance(self, place: int, spare: str, step: int) -> None:
-        """What lies in the frame at `place` += step; the flags tell when it is 0."""
+        """What lies in the frame at `place` += step; after -1 the flags tell when it is 0."""
         if step:
             self.a("ldr", spare, at("sp", place))
-            self.a("adds" if step > 0 else "subs", spare, spare, imm(abs(step)))
+            self.a("addw" if step > 0 else "subs", spare, spare, imm(abs(step)))
             self.a("str", spare, at("sp", place))
 
     def count(self, place: int, spare: str, times: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import bias_of, reading
 from mcusim.kernels.depthwise_across import COLUMNS, across, resident
 from mcusim.kernels.depthwise_down import COLUMNS as DOWN_COLUMNS
@@ -34,6 +35,7 @@ LOST_BYTES = 600  # of code more than the cache holds, with which nothing is the
 C_CYCLES, C_CALL_CYCLES = 75, 35  # of the C around: for 4 channels; for each call more
 EXPAND_CYCLES = 3.2  # of a word of weights that comes into RAM
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
+MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
 Timed = tuple[Routine, float]
 Q = TypeVar("Q", Part, FloatPart)
 
@@ -65,6 +67,8 @@ class Shape(ABC):
     """
 
     words: int
+    most_words: int
+    input_bytes: int
     output_bytes: int
     filter_words: int  # of weights in RAM
     weight_bytes: int  # of a filter in flash
@@ -105,6 +109,19 @@ class Shape(ABC):
         """Cycles more, on average, to load 4 channels of a position that begin anywhere."""
 
     # ---- what they share
+
+    @property
+    def why_not(self) -> str | None:
+        """Loads and stores have to reach what they are for."""
+        if self.words > self.most_words:
+            return "its rows are too long"
+        if next(self.plans(), None) is None or 3 * self.channels * self.input_bytes > LONGEST_OFFSET:
+            return "its positions lie too far apart"
+        return None
+
+    def _reach(self, columns: int) -> bool:
+        """So many outputs side by side from one pointer?"""
+        return columns * self.filters * self.output_bytes <= LONGEST_OFFSET
 
     @property
     def used(self) -> int:
@@ -215,6 +232,7 @@ class IntegerShape(Shape):
     """Two columns of a channel in a word."""
 
     channel_bytes, column_bytes = 4, WORD_BYTES // 2
+    most_words = MOST_WORDS
 
     def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
         super().__init__(layer, parts)
@@ -222,7 +240,7 @@ class IntegerShape(Shape):
         assert finish is not None
         self.finish, self.output_bytes = finish, finish.store_bytes
         self.words = self.window.input_words(self.width)
-        self.number_bytes = layer.kernel.dtype.itemsize
+        self.number_bytes = self.input_bytes = layer.kernel.dtype.itemsize
         self.unsigned = bool(reading(inputs[0]))
         self.filter_words = self.window.stored_words
         self.weight_bytes = 2 * self.number_bytes * self.filter_words
@@ -230,8 +248,9 @@ class IntegerShape(Shape):
     def plans(self) -> Iterator[Plan]:
         stay = resident(self.window)
         weight_bytes = self.number_bytes if stay else 4
-        yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
-        if can_go_down(self.window):
+        if self._reach(COLUMNS):
+            yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
+        if can_go_down(self.window) and self._reach(DOWN_COLUMNS):
             make = lambda n, c: self._cut(down, self._part(n, c, self.number_bytes))  # noqa: E731
             yield self._plan(make, DOWN_COLUMNS, in_registers=True)
 
@@ -276,7 +295,8 @@ class IntegerShape(Shape):
 class FloatShape(Shape):
     """Columns of a channel side by side."""
 
-    output_bytes = column_bytes = 4
+    input_bytes = output_bytes = column_bytes = 4
+    most_words = LONGEST_OFFSET // 12
     unaligned = 0.0
 
     def __init__(self, layer: Convolution, parts: int = 1) -> None:
@@ -287,7 +307,7 @@ class FloatShape(Shape):
         self.weight_bytes = 4 * self.filter_words
 
     def plans(self) -> Iterator[Plan]:
-        for columns in FLOAT_COLUMNS:
+        for columns in filter(self._reach, FLOAT_COLUMNS):
             if goes_across(self.window, columns):
                 yield self._across(columns, stay=stays(self.window, columns))
             if goes_down(self.window, columns):

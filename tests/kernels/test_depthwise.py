@@ -43,6 +43,9 @@ FIXED: tuple[Case, ...] = (
     ((40, 4), 5, 2, "same", "relu6", 1),
     ((61, 5), 7, 1, "valid", "linear", 1),
     ((2, 5), 5, 1, "same", "relu", 1),
+    ((3, 5, 200), 3, 1, "same", "relu", 1),
+    ((339, 4), 3, 1, "same", "relu6", 1),
+    ((4, 280, 2), 3, 1, "same", "relu", 1),
 )
 
 
@@ -244,9 +247,12 @@ def test_what_does_not_fit_says_why() -> None:
     apart = Builder((20, 20, 2))
     apart.depthwise(3, dilation_rate=2)
     assert "side by side" in str(_why_not(apart))
-    long = Builder((3, 600, 2))
+    long = Builder((400, 2))
     long.depthwise(3)
-    assert "too long" in str(_why_not(long))
+    assert "too long" in str(_why_not(long, "float32")) and _why_not(long) is None
+    far = Builder((4, 4, 1500))
+    far.depthwise(3)
+    assert "too far" in str(_why_not(far))
     fitting = Builder((8, 8, 2))
     fitting.depthwise(3)
     assert _why_not(fitting) is None and _why_not(fitting, "float32") is None
