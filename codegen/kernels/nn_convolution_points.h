@@ -17,9 +17,8 @@ typedef struct {
     int window_height, window_width;
     int padding_top, padding_left;
     int filters, positions;   /* of a tile; a position is a group of four outputs */
-    int copied;               /* are the weights of a tile copied into RAM? */
+    int computed;             /* are the weights at the points computed here, or are they in `kernel`? */
     int stripe, stripe_width; /* output rows and groups whose numbers are in memory at a time */
-    void (*copy)(const void *, int16_t *, int);
     void (*tile)(const number_t *, const number_t *, number_t *, const number_t *, int, int, int);
     NN_FINISH
 } nn_convolution_points_t;
@@ -87,7 +86,24 @@ NN_KERNEL void NN_NAME(from_points)(number_t *output, const number_t *sums, cons
     }
 }
 
-/* kernel: tiles of filters x points x rows x channels x filters; the last tile may overlap the one before */
+/* Weights of three columns, `row` numbers each, become those at the points. */
+NN_KERNEL void NN_NAME(weights_to_points)(number_t *to, const int point, const number_t *kernel, const int row)
+{
+    for (int i = 0; i < row; i++, to++, kernel++) {
+        const number_t left = kernel[0], middle = kernel[row], right = kernel[2 * row];
+        const number_t sixth = (left + right) * (1 / 6.0f), half = middle * (1 / 6.0f);
+        const number_t far = left * (1 / 24.0f) + right * (1 / 6.0f), twelfth = middle * (1 / 12.0f);
+        to[0] = left * 0.25f;
+        to[point] = -(sixth + half);
+        to[2 * point] = half - sixth;
+        to[3 * point] = far + twelfth;
+        to[4 * point] = far - twelfth;
+        to[5 * point] = right;
+    }
+}
+
+/* kernel: tiles of filters x points x rows x channels x filters; with `computed` x rows x columns x channels x filters.
+ * The last tile may overlap the one before. */
 NN_KERNEL void NN_NAME(convolution_points)(const number_t *restrict input, number_t *restrict output, void *scratch,
                                            const number_t *kernel, const number_t *bias,
                                            const nn_convolution_points_t p)
@@ -95,7 +111,7 @@ NN_KERNEL void NN_NAME(convolution_points)(const number_t *restrict input, numbe
     const int channels = p.input_channels, row = channels * p.filters, taps = p.window_height * row;
     const int groups = (p.output_width + 3) / 4, pitch = p.stripe_width * channels;
     number_t *const none = (number_t *)scratch, *const there = none + p.filters; /* biases of other points; weights */
-    number_t *const sums = there + (p.copied ? taps : 0);
+    number_t *const sums = there + (p.computed ? NN_POINTS * taps : 0);
     const int sums_of_row = p.stripe_width * p.filters, sums_of_point = p.stripe * sums_of_row;
     number_t *const numbers = sums + NN_POINTS * sums_of_point;
     for (int i = 0; i < p.filters; i++) {
@@ -116,13 +132,12 @@ NN_KERNEL void NN_NAME(convolution_points)(const number_t *restrict input, numbe
             for (int tile = 0; tile * p.filters < p.output_channels; tile++) {
                 const int filter = (tile + 1) * p.filters <= p.output_channels ? tile * p.filters
                                                                              : p.output_channels - p.filters;
+                for (int i = 0; i < p.window_height && p.computed; i++) {
+                    NN_NAME(weights_to_points)(there + i * row, taps, kernel + (tile * p.window_height + i) * 3 * row, row);
+                }
                 for (int j = 0; j < NN_POINTS; j++) {
-                    const number_t *weights = kernel + (tile * NN_POINTS + j) * taps;
+                    const number_t *const weights = (p.computed ? there : kernel + tile * NN_POINTS * taps) + j * taps;
                     const number_t *const begin = j == 1 ? bias + filter : none; /* 1 counts in every output */
-                    if (p.copied) {
-                        p.copy(weights, (int16_t *)there, taps);
-                        weights = there;
-                    }
                     for (int y = start; y < end; y++) {
                         const nn_range_t rows = nn_range(y - p.padding_top, p.window_height, p.input_height);
                         const number_t *const x = numbers + j * point + (rows.start + rows.first - top) * pitch;

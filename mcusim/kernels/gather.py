@@ -15,7 +15,7 @@ from mcusim.kernels.float_plan import CALL, COPIED_WORD, COPY, MISS, row_cycles,
 from mcusim.kernels.float_tile import FloatTile, float_tile
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.spread import column_cycles, spread
-from mcusim.kernels.tiles import CODE_BYTES, TYPICAL_WAIT_STATES, tiles_of_filters
+from mcusim.kernels.tiles import CODE_BYTES, TYPICAL_WAIT_STATES, copy_field, tiles_of_filters
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.program import Constant, KernelCall, LayerCode
@@ -75,7 +75,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, variant)
-    tile, copy = float_tile(plan.tile), copy_words()
+    tile, copies = float_tile(plan.tile), (copy_words(),) if plan.copied else ()
     column = layer.dilation[1] * plane(layer.input_shape)[2]
     spreading = spread(plan.channels, column, plan.tile.positions)
     constants = (
@@ -85,9 +85,9 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     fields: dict[str, Any] = {**window, **gaps(layer.dilation), "groups": layer.groups}
     fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions, "copied": int(plan.copied)}
-    fields |= {"stripe": plan.tiles, "spread": spreading.name, "copy": copy.name, "tile": tile.name}
+    fields |= {"stripe": plan.tiles, "spread": spreading.name, **copy_field(copies), "tile": tile.name}
     call = KernelCall("convolution_gather", ("input", "output", "scratch", "kernel", "bias"), fields)
-    return LayerCode((call,), constants, plan.scratch_bytes, routines=(tile, copy, spreading), code_bytes=CODE_BYTES)
+    return LayerCode((call,), constants, plan.scratch_bytes, routines=(tile, spreading, *copies), code_bytes=CODE_BYTES)
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan:

@@ -11,12 +11,9 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of
-from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.float_plan import (
     CALL,
-    COPIED_WORD,
-    COPY,
     MISS,
     row_cycles,
     rows_between,
@@ -40,6 +37,7 @@ SUMMARY = "convolutions 3 wide in float32 by Winograd's F(4,3): half of the prod
 OPT_IN = True
 CODE_BYTES = 1500  # of the C around the tile, about
 POINTS, OUTPUTS = 6, 4
+COMPUTED, FLASH_ROW = 42.0, 6.0  # cycles of a weight at all points; of a row of weights in flash, once more
 # Cycles: of a number of the input, more at an edge, and of a group; of four outputs, of their limits, and of a group
 TO_POINTS, AT_EDGE, TO_GROUP = 44.0, 20.0, 62.0
 FROM_POINTS, RELU, CEILING, FROM_GROUP = 17.0, 36.0, 11.0, 38.0
@@ -55,12 +53,14 @@ _ROUNDING = 2.0**-24
 
 @dataclass(frozen=True)
 class Plan:
-    """`groups` of four outputs in a row. `rows`, `width`: of outputs and groups, in memory at a time."""
+    """`groups` of four outputs in a row. `rows`, `width`: of outputs and groups, in memory at a time.
+    `computed`: the weights at the points are, which takes half of the flash.
+    """
 
     window: Window
     activation: Activation
     tile: FloatTile
-    copied: bool
+    computed: bool
     groups: int
     rows: int
     width: int
@@ -80,7 +80,7 @@ class Plan:
     def scratch_bytes(self) -> int:
         numbers = max(rows_between(self.window, *stripe) for stripe in self.stripes) * self.window.input[2]
         sums = self.rows * self.tile.filters
-        weights = self.tile.filters + self.copied * self.weights
+        weights = self.tile.filters + self.computed * POINTS * self.weights
         return 4 * (weights + POINTS * self.width * (numbers + sums))
 
 
@@ -99,7 +99,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, DEFAULT)
-    return stripes(plan.window.output[0], 1) if plan.rows > 1 else stripes(plan.groups, plan.tile.positions)
+    several = stripes(plan.window.output[0], 1) if plan.rows > 1 else stripes(plan.groups, plan.tile.positions)
+    return tuple(variant._replace(compact=compact) for variant in several for compact in (False, True))
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
@@ -110,9 +111,9 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, variant)
-    tile, copy = float_tile(plan.tile), copy_words()
+    tile = float_tile(plan.tile)
     constants = (
-        Constant("kernel", "number_t", _at_points(layer, plan.tile.filters)),
+        Constant("kernel", "number_t", _weights(layer, plan)),
         Constant("bias", "accumulator_t", bias_of(layer)),
     )
     names, window = ("height", "width", "channels"), plan.window
@@ -120,14 +121,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {f"output_{name}": value for name, value in zip(names, window.output, strict=True)}
     fields |= {"window_height": window.size[0], "window_width": window.size[1]}
     fields |= {"padding_top": window.padding[0][0], "padding_left": window.padding[1][0]}
-    fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions, "copied": int(plan.copied)}
-    fields |= {"stripe": plan.rows, "stripe_width": plan.width, "copy": copy.name, "tile": tile.name}
+    fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions, "computed": int(plan.computed)}
+    fields |= {"stripe": plan.rows, "stripe_width": plan.width, "tile": tile.name}
     call = KernelCall(
         "convolution_points",
         ("input", "output", "scratch", "kernel", "bias"),
         {**fields, **layer.activation.fields(None)},
     )
-    return LayerCode((call,), constants, plan.scratch_bytes, routines=(tile, copy), code_bytes=CODE_BYTES)
+    return LayerCode((call,), constants, plan.scratch_bytes, routines=(tile,), code_bytes=CODE_BYTES)
 
 
 def largest_error(layer: Convolution, largest: float) -> float:
@@ -141,14 +142,18 @@ def largest_error(layer: Convolution, largest: float) -> float:
     inputs = np.array([float(sum(row)) for row in _INPUT]) * largest
     magnitudes = points * inputs[:, None]
     magnitudes[1] += np.abs(layer.bias.astype(np.float64))
-    return float((_OUTPUT @ magnitudes).max() * _ROUNDING * 1.01 * (taps + 16))
+    return float((_OUTPUT @ magnitudes).max() * _ROUNDING * 1.01 * (taps + 20))
 
 
-def _at_points(layer: Convolution, filters: int) -> Array:
-    """[tiles][points][rows][channels][filters of a tile]. The last tile may have some filters of the one before."""
+def _weights(layer: Convolution, plan: Plan) -> Array:
+    """[tiles][points][rows][channels][filters of a tile], or [tiles][rows][columns][channels][filters] to be computed.
+
+    The last tile may have some filters of the one before.
+    """
     points = np.einsum("pk,frkc->fprc", _FILTER, layer.kernel.astype(np.float64)).astype(np.float32)
-    starts = [min(first, len(points) - filters) for first in range(0, len(points), filters)]
-    return np.ascontiguousarray([points[start : start + filters].transpose(1, 2, 3, 0) for start in starts])
+    values, several = layer.kernel if plan.computed else points, plan.tile.filters
+    starts = [min(first, len(values) - several) for first in range(0, len(values), several)]
+    return np.ascontiguousarray([np.moveaxis(values[start : start + several], 0, -1) for start in starts])
 
 
 def _window(layer: Convolution) -> Window:
@@ -156,26 +161,22 @@ def _window(layer: Convolution) -> Window:
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan:
-    return best_plan(_window(layer), layer.activation, variant.stripes)
+    return best_plan(_window(layer), layer.activation, variant.stripes, variant.compact)
 
 
 @lru_cache(maxsize=1024)
-def best_plan(window: Window, activation: Activation, stripes: int) -> Plan:
+def best_plan(window: Window, activation: Activation, stripes: int, computed: bool) -> Plan:
     """Stripes are of rows where there are several, else of groups."""
     groups, rows, channels = -(-window.output[1] // OUTPUTS), window.output[0], window.input[2]
     if stripes > 1:
-        whole = best_plan(window, activation, 1)
+        whole = best_plan(window, activation, 1, computed)
         width = groups if rows > 1 else max(whole.tile.positions, -(-groups // stripes))
-        striped = replace(whole, rows=-(-rows // stripes), width=width)
-        plans = [replace(striped, copied=copied) for copied in (False, True)]
-    else:
-        several, finish = window.size[0] > 1, FloatFinish(LINEAR)
-        plans = []
-        for f, p, unroll in tile_sizes(window.output[2], groups, channels):
-            tile = FloatTile(f, p, unroll, channels, 4, 4 * channels, 4 * channels * p, several, f, finish)
-            plans += [
-                Plan(window, activation, tile, copied, groups, rows, groups) for copied in (False, True) if tile.fits
-            ]
+        return replace(whole, rows=-(-rows // stripes), width=width)
+    several, finish = window.size[0] > 1, FloatFinish(LINEAR)
+    plans = []
+    for f, p, unroll in tile_sizes(window.output[2], groups, channels):
+        tile = FloatTile(f, p, unroll, channels, 4, 4 * channels, 4 * channels * p, several, f, finish)
+        plans += [Plan(window, activation, tile, computed, groups, rows, groups)] if tile.fits else []
     return min(plans, key=lambda plan: cycles(plan, TYPICAL_WAIT_STATES))
 
 
@@ -185,13 +186,13 @@ def cycles(plan: Plan, wait_states: int) -> float:
     rest = plan.width % tile.positions > 0
     runs = parts * filter_tiles * POINTS
     tiles = plan.width // tile.positions + rest
-    flash = 0.0 if plan.copied else tap_stalls(tile, wait_states)
+    flash = 0.0 if plan.computed else tap_stalls(tile, wait_states) + FLASH_ROW * (window.size[0] > 1) / tile.taps
     inner = (
         runs * tiles * (window.output[0] * tile_cycles(tile, wait_states) + rows_seen(window) * row_cycles(tile, flash))
     )
     inner += runs * window.output[0] * (1 + rest) * CALL
-    if plan.copied:
-        inner += runs * len(plan.stripes) * (COPY + plan.weights * (COPIED_WORD + MISS * wait_states))
+    if plan.computed:
+        inner += parts * filter_tiles * len(plan.stripes) * plan.weights * (COMPUTED + 3 * MISS * wait_states)
     return inner + _transforms(plan, parts, filter_tiles)
 
 

@@ -16,7 +16,7 @@ from mcusim.kernels.float_tile import float_tile
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Routine
 from mcusim.system.arrays import Array
 
 NAME = "tiles"
@@ -58,14 +58,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, variant)
     assert plan is not None
-    tile, copy = float_tile(plan.tile), copy_words()
+    tile, copies = float_tile(plan.tile), (copy_words(),) if plan.copied or plan.bands else ()
     constants = (
         Constant("kernel", "number_t", tiles_of_filters(layer, plan.tile.filters)),
         Constant("bias", "accumulator_t", bias_of(layer)),
     )
-    fields = {**_fields(plan), "copy": copy.name, "tile": tile.name}
+    fields = {**_fields(plan), **copy_field(copies), "tile": tile.name}
     call = KernelCall("convolution_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
-    return LayerCode((call,), constants, max(4, plan.scratch_bytes), routines=(tile, copy), code_bytes=CODE_BYTES)
+    return LayerCode((call,), constants, max(4, plan.scratch_bytes), routines=(tile, *copies), code_bytes=CODE_BYTES)
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan | None:
@@ -84,6 +84,11 @@ def _fields(plan: Plan) -> dict[str, Any]:
     fields |= {"copied": int(plan.copied), "stripe": plan.stripe}
     fields |= {"left": row.left, "right": row.right, "middle": row.middle, "first": row.first, "rest": row.rest}
     return fields
+
+
+def copy_field(copies: tuple[Routine, ...]) -> dict[str, Any]:
+    """What copies words, where something is copied."""
+    return {"copy": copies[0].name} if copies else {}
 
 
 def tiles_of_filters(layer: Convolution, filters: int) -> Array:

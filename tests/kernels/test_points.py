@@ -45,11 +45,11 @@ def exact(graph: Graph, x: Array) -> Array:
 
 
 @settings(max_examples=8)
-@given(convolutions(), st.integers(1, 4))
-def test_the_twin_is_as_near_as_it_says(builder: Builder, stripes: int) -> None:
+@given(convolutions(), st.integers(1, 4), st.booleans())
+def test_the_twin_is_as_near_as_it_says(builder: Builder, stripes: int, compact: bool) -> None:
     graph = optimize(builder.graph())
     x = builder.samples(3, scale=3.0)
-    answers = run_compiled(graph, x, program=program_of(graph, forced(graph, points, Variant(stripes))))
+    answers = run_compiled(graph, x, program=program_of(graph, forced(graph, points, Variant(stripes, compact))))
     (layer,) = [layer for layer in graph if isinstance(layer, Convolution)]
     error = np.abs(answers.reshape(len(x), -1) - exact(graph, x)).max()
     assert error <= points.largest_error(layer, float(np.abs(x).max()))
@@ -72,6 +72,7 @@ def test_it_runs_only_where_it_is_named() -> None:
         assert [step.kernel for step in named.steps] == ["points"], "on the host, too: its bits are the board's"
 
 
+WITHIN = 0.065  # it runs where it is named, whatever it costs
 ELEMENTS = 1152  # of the only input, which every layer sees in a shape of its own
 GRID: list[tuple[tuple[int, ...], int, dict[str, object]]] = [
     ((128, 9), 16, {"padding": "same", "activation": "relu"}),
@@ -98,7 +99,9 @@ def grid() -> tuple[Graph, Array]:
 
 
 @pytest.mark.arm
-@pytest.mark.parametrize(("board", "most"), [("nucleo_l452re_p", 1), ("nucleo_l452re_p", 3), ("sparkfun_edge", 2)])
+@pytest.mark.parametrize(
+    ("board", "most"), [("nucleo_l452re_p", 1), ("nucleo_l452re_p", 2), ("nucleo_l452re_p", 3), ("sparkfun_edge", 4)]
+)
 def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
     """The host's twin is what the bits have to be."""
     graph, x = grid()
@@ -106,5 +109,5 @@ def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
     measured = measure(graph, x, tmp_path, chosen, board)
     assert measured.answers.tobytes() == run_compiled(graph, x, program=measured.program).tobytes()
     assert {kernel.NAME for kernel, _ in chosen.values()} == {"points"}
-    wrong = far_off(graph, chosen, measured) if board == "nucleo_l452re_p" else []
+    wrong = far_off(graph, chosen, measured, WITHIN) if board == "nucleo_l452re_p" else []
     assert not wrong
