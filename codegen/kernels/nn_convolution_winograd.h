@@ -72,15 +72,14 @@ NN_KERNEL void NN_NAME(winograd_edge)(number_t *tile, const number_t *input, int
         }
         return;
     }
+    const int whole = p.channels - of_a_word; /* channels in words that are full */
     for (int i = 0; i < p.outputs + 2; i++, column++, tile += p.channels) {
         const int inside = there && column >= 0 && column < p.input_width;
         const number_t *const from = input + (inside ? first + i * p.input_channels : 0);
-        for (int channel = 0; channel < p.channels; channel += of_a_word) {
-            const int left = p.input_channels - channel;
-            const int whole = left >= of_a_word;
-            const uint32_t word = whole ? nn_word(from + channel) : NN_NAME(winograd_rest)(from + channel, left);
-            nn_put_word(tile + channel, inside ? word : 0);
+        for (int channel = 0; channel < whole; channel += of_a_word) {
+            nn_put_word(tile + channel, inside ? nn_word(from + channel) : 0);
         }
+        nn_put_word(tile + whole, inside ? NN_NAME(winograd_rest)(from + whole, p.input_channels - whole) : 0);
     }
 }
 

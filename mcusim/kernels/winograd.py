@@ -136,7 +136,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
     if plan.rows:
         calls = plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0))
     groups = plan.blocks * max(1, -(-plan.rows // TILES))
-    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, wait_states) + calls * 65
+    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, wait_states) + calls * (85 if variant.compact else 75)
     of_a_pair += groups * _cycles_of_m(layer, plan, variant.compact)
     return 100.0 + _cycles_of_v(layer, plan) + pairs * of_a_pair
 
@@ -149,7 +149,14 @@ def _cycles_of_v(layer: Convolution, plan: Plan) -> int:
     cells = [cell for block in range(plan.blocks) for cell in _cells(layer, plan, block)]
     whole = [0 <= row < height and 0 <= column <= width - points for row, column in cells].count(True)
     edges = len(cells) - (whole if plan.channels == channels else 0)
-    copied = 20 + points * (11 * words if plan.channels == channels else 8 + 6 * words)
+    of_a_position = (
+        11 * words
+        if plan.channels == channels
+        else 2 + 6 * words + 3 * (channels * size % 4)
+        if words <= 3
+        else 25 + 17 * words // 2
+    )
+    copied = 20 + points * of_a_position  # compilers unroll three words
     far = _far(plan.scheme, plan.point_bytes, 2, 16)
     transformed = 20 + ((79 if size == 1 else 41 if points == F43.points else 22) + far) * words
     return 60 * plan.blocks + transformed * len(cells) + copied * edges

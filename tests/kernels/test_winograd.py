@@ -123,13 +123,16 @@ def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
     rank = len(shape) - 1
     for _ in range(draw(st.integers(1, 2))):
         if draw(st.booleans()):
+            builder.add("ReLU")
+        if draw(st.booleans()):
             ends = st.tuples(st.integers(0, 2), st.integers(0, 2))
             builder.add(f"ZeroPadding{rank}D", padding=draw(ends) if rank == 1 else (draw(ends), draw(ends)))
-        builder.conv(
-            draw(st.integers(2, 7)),
-            padding=draw(st.sampled_from(["same", "valid"])),
-            activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
-        )
+        channels, filters = builder.last.shape[-1], draw(st.integers(2, 7))
+        window = (3,) if rank == 1 else (draw(st.integers(1, 4)), 3)
+        arrays = (builder.weights(*window, channels, filters, fan_in=9 * channels), builder.bias(filters))
+        activation = draw(st.sampled_from(["linear", "relu", "relu6"]))
+        padding = "same" if min(builder.last.shape[:-1]) < 7 else draw(st.sampled_from(["same", "valid"]))
+        builder.add(f"Conv{rank}D", arrays=arrays, padding=padding, activation=activation)
     variant = Variant(draw(st.integers(1, 5)), draw(st.booleans()))
     return builder, draw(st.sampled_from(["int8", "int8", "int12", "int14", "int16"])), variant
 
@@ -143,9 +146,9 @@ def test_on_the_host(case: tuple[Builder, str, Variant]) -> None:
     assert np.array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
 
 
+@pytest.mark.arm
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("variant", [DEFAULT, Variant(2, True)], ids=str)
-@pytest.mark.parametrize("data_type", ["int8", "int16"])
+@pytest.mark.parametrize(("variant", "data_type"), [(DEFAULT, "int8"), (Variant(2, True), "int16")], ids=str)
 def test_on_boards(board: str, variant: Variant, data_type: str, tmp_path: Path) -> None:
     builder = Builder((9, 23, 5))
     builder.conv(8, padding="same", activation="relu")
@@ -166,6 +169,7 @@ SHAPES = (  # input, filters, padding
     ((16, 16, 32), 8, "same"),
     ((13, 9, 12), 6, "same"),
     ((25, 12, 3), 8, "valid"),
+    ((57, 25), 6, "same"),
 )
 
 
@@ -184,6 +188,7 @@ def side_by_side(data_type: str) -> tuple[Graph, Array]:
     return quantize(optimize(graph), samples, data_type), samples[:1]
 
 
+@pytest.mark.arm
 @pytest.mark.parametrize(
     ("board", "wait_states", "variant"),
     [("nucleo_l452re_p", 2, DEFAULT), ("nucleo_l452re_p", 2, Variant(2, True)), ("sparkfun_edge", 0, DEFAULT)],
