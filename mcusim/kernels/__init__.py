@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, direct, gather, patches, plain, points, pointwise, rows, tiles, winograd
+from mcusim.kernels import depthwise, direct, gather, lanes, patches, plain, points, pointwise, rows, tiles, winograd
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -16,4 +16,5 @@ KERNELS: tuple[Kernel, ...] = (
     winograd,
     direct,
     rows,
+    lanes,
 )

@@ -1,0 +1,81 @@
+"""Numbers that go elsewhere or change one by one, side by side in words: concatenation and ReLU."""
+
+from __future__ import annotations
+
+import math
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import Fields, one, reading
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes_costs import LIMITS, MOVES, Counts, each_counts, storage_of, total, words_of
+from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.relu import ReLU
+from mcusim.numbers.power_of_two import ShiftConversion
+from mcusim.program import KernelCall, LayerCode
+
+
+def relu(layer: ReLU, inputs: Inputs) -> LayerCode:
+    fields = {"elements": layer.elements, **reading(inputs[0]), **layer.activation.fields(layer.numbers)}
+    return one("relu_lanes", fields)
+
+
+def relu_cost(layer: ReLU, inputs: Inputs) -> float:
+    counts = each_counts(layer.elements, layer)
+    counts["limited"] = counts["words"] * (2 if layer.activation.ceiling is None else 4)
+    return total(counts, LIMITS[storage_of(layer)])
+
+
+def why_no_concatenation(layer: Concatenate, inputs: Inputs) -> str | None:
+    rows = rows_of(layer)
+    if any(part.elements // rows * part.dtype.itemsize < WORD_BYTES for part in inputs):
+        return "it moves a word of channels at a time"
+    if any(_conversion(layer, index, part) is None for index, part in enumerate(inputs)):
+        return "it brings no input to a finer scale"
+    return None
+
+
+def concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
+    calls, offset, rows = [], 0, rows_of(layer)
+    for index, part in enumerate(inputs):
+        channels = part.elements // rows
+        fields: Fields = {"rows": rows, "channels": channels, "output_channels": layer.elements // rows}
+        fields |= {"offset": offset, **reading(part), **(_conversion(layer, index, part) or {})}
+        calls.append(KernelCall("concatenate_lanes", (f"inputs[{index}]", "output"), fields))
+        offset += channels
+    return LayerCode(tuple(calls))
+
+
+def concatenation_cost(layer: Concatenate, inputs: Inputs) -> float:
+    rows = rows_of(layer)
+    counts: Counts = {"rows": rows * len(inputs), "words": 0, "instructions": 0}
+    for index, part in enumerate(inputs):
+        words = rows * words_of(part.elements // rows, layer)[0]
+        fields = _conversion(layer, index, part) or {}
+        pairs = 5 + ("pair_zero" in fields) + 2 * ("pair_shift" in fields) if "pair_bits" in fields else 0
+        counts["words"] += words
+        counts["instructions"] += words * (pairs or 7 * ("shift" in fields))
+    return total(counts, MOVES[storage_of(layer)])
+
+
+def rows_of(layer: Concatenate) -> int:
+    return math.prod(layer.shape[: layer.axis])
+
+
+def _conversion(layer: Concatenate, index: int, part: Layer) -> Fields | None:
+    """Nothing where numbers stay as they are; None where they become larger."""
+    if not layer.conversions or part.numbers is None:
+        return {}
+    conversion = layer.conversions[index]
+    if not isinstance(conversion, ShiftConversion) or conversion.shift < 0:
+        return None
+    if conversion.shift == 0 and part.numbers == layer.numbers:
+        return {}
+    if part.dtype.itemsize > 1:
+        return conversion.fields()
+    end = pairs_end(layer, conversion.shift)
+    if end is None:
+        return None
+    start = conversion.rounding + end.offset
+    fits = start + part.numbers.maximum <= MOST_PAIR
+    return {**conversion.fields(), "start": start, **end_fields(end)} if fits else None

@@ -1,0 +1,122 @@
+"""Pools with channels side by side in words: which fit, what they cost, and their calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcusim.kernels.calls import Fields, one, reading, window_fields
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes_costs import LARGEST, MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
+from mcusim.kernels.reciprocal import reciprocal
+from mcusim.layers.planes import NO_PADDING, plane, shape_like
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.power_of_two import RoundedAveraging
+from mcusim.program import LayerCode
+
+
+def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
+    if layer.shape[-1] * inputs[0].dtype.itemsize < WORD_BYTES:
+        return "it takes a word of channels at a time"
+    return None
+
+
+def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
+    return one("max_pooling_lanes", _fields(layer, inputs))
+
+
+def why_no_average(layer: AveragePooling, inputs: Inputs) -> str | None:
+    if layer.averaging is None:
+        return why_no_window(layer, inputs)
+    if not isinstance(layer.averaging, RoundedAveraging) or layer.accumulator_peak > ACCUMULATOR_LIMIT:
+        return "it is for sums of 32 bits"
+    if _division(layer, inputs) is None:
+        return "it has no exact reciprocal for its windows"
+    return why_no_window(layer, inputs)
+
+
+def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
+    fields = _fields(layer, inputs)
+    if layer.averaging is not None:
+        division, own = _division(layer, inputs), layer.averaging.fields()
+        assert division is not None
+        fields |= {**own, **division, **_sums(layer, inputs)}
+    return one("average_pooling_lanes", fields)
+
+
+def max_cost(layer: MaxPooling, inputs: Inputs) -> float:
+    return total(pool_counts(layer), LARGEST[storage_of(layer)])
+
+
+def average_cost(layer: AveragePooling, inputs: Inputs) -> float:
+    counts = pool_counts(layer)
+    if layer.averaging is not None:
+        division = _division(layer, inputs) or {}
+        way = "reciprocal words" if "reciprocal" in division else "shifted words"
+        counts["pair words" if "pair_bits" in _sums(layer, inputs) else way] = counts.pop("whole words", 0)
+    return total(counts, MEANS[storage_of(layer)])
+
+
+def _division(layer: AveragePooling, inputs: Inputs) -> Fields | None:
+    """How sums of whole windows become means."""
+    averaging, (least, most) = layer.averaging, _limits(inputs)
+    assert isinstance(averaging, RoundedAveraging)
+    count = layer.size[0] * layer.size[1]
+    half = count // 2 if averaging.rounding == "nearest" else 0
+    if count & (count - 1) == 0:
+        fields = {"offset": half, "reciprocal_shift": count.bit_length() - 1}
+    else:
+        found = reciprocal(count, (least * count << averaging.shift) + half, (most * count << averaging.shift) + half)
+        if found is None:
+            return None
+        fields = {"offset": half + found.base * count, "reciprocal": found.factor}
+        fields |= {"reciprocal_shift": found.shift, "base": found.base}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _sums(layer: AveragePooling, inputs: Inputs) -> Fields:
+    """Of numbers of 8 bits: in 16 bits, as long as these hold them."""
+    averaging, (least, most) = layer.averaging, _limits(inputs)
+    assert isinstance(averaging, RoundedAveraging)
+    if inputs[0].dtype.itemsize > 1:
+        return {}
+    count, taps = layer.size[0] * layer.size[1], MOST_PAIR // max(-least, most)
+    if count > taps:
+        return {"taps_in_pairs": taps}
+    shift = count.bit_length() - 1 - averaging.shift
+    end = pairs_end(layer, shift) if count & (count - 1) == 0 and shift >= 0 else None
+    if end is None:
+        return {}
+    start = end.offset + (1 << shift >> 1 if averaging.rounding == "nearest" else 0)
+    return {"start": start, **end_fields(end)} if count * most + start <= MOST_PAIR else {}
+
+
+def _limits(inputs: Inputs) -> tuple[int, int]:
+    numbers = inputs[0].numbers
+    assert numbers is not None
+    return numbers.minimum, numbers.maximum
+
+
+def _fields(layer: Pooling, inputs: Inputs) -> Fields:
+    flat = _flat(layer)
+    output = shape_like(len(flat.input_shape) - 1, *flat.output_plane, layer.shape[-1])
+    fields = window_fields(flat.input_shape, output, flat.size, flat.strides, flat.padding)
+    del fields["output_channels"]  # as many as the input has
+    overhang = {"overhang": 1} if any(map(any, layer.padding)) else {}
+    return {**fields, **overhang, **reading(inputs[0]), **layer.activation.fields(layer.numbers)}
+
+
+def _flat(layer: Pooling) -> Pooling:
+    """The same pool with windows of one row, where they span whole rows, which follow one another."""
+    height, width, channels = plane(layer.input_shape)
+    if layer.size[1] != width or layer.padding != NO_PADDING:
+        return layer
+    rows = layer.output_plane[0]
+    return replace(
+        layer,
+        input_shape=(height * width, channels),
+        shape=(rows, channels),
+        size=(1, layer.size[0] * width),
+        strides=(1, layer.strides[0] * width),
+    )

@@ -1,0 +1,226 @@
+"""Layers without weights, numbers side by side in words: the bits of Graph.run, and what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcusim.graph import Graph
+from mcusim.kernels import lanes, plain
+from mcusim.kernels.kernel import DEFAULT
+from mcusim.kernels.lanes_addition import how_of
+from mcusim.kernels.reciprocal import reciprocal
+from mcusim.layers.add import Add
+from mcusim.line.lower import program_of
+from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+from tests.kernels.lanes_graphs import Side
+from tests.kernels.measured import CORE, Measured, forced, measure
+
+BITS = (8, 16, 5, 0)
+ACTIVATIONS = (LINEAR, RELU, Activation(True, 50.0), Activation(True, 2.0))
+
+
+def same_bits(answers: Array, wanted: Array) -> bool:
+    return answers.tobytes() == wanted.tobytes()
+
+
+def on_the_host(graph: Graph, x: Array) -> Array:
+    """With this kernel wherever it fits."""
+    return run_compiled(graph, x, program=program_of(graph, forced(graph, lanes)))
+
+
+def sums(side: Side, shape: tuple[int, ...]) -> None:
+    """Every way to make a sum: saturated, halved, in pairs by doubling, shifting and adding again, in 32 bits."""
+    a, b, c = (side.input(shape) for _ in range(3))
+    for activation in ACTIVATIONS[:3]:
+        side.add(a, b, activation=activation)
+        side.add(a, b, shift=1, activation=activation)
+        side.add(a, b, shifts=(0, 1), shift=1, activation=activation)
+        side.add(a, b, shifts=(2, 0), shift=3, activation=activation)
+        side.add(a, b, shifts=(5, 0), shift=4, activation=activation)
+        side.add(a, b, shifts=(10, 0), shift=10, activation=activation)
+    side.add(a, b, c, shifts=(0, 1, 2), shift=2)
+    side.add(a, b, c, a, shift=2, activation=RELU)
+    side.add(a, a)
+    if side.bits in (5, 8):
+        u, v = side.input(shape, signed=False), side.input(shape, signed=False)
+        for activation in ACTIVATIONS[::3]:
+            side.add(u, v, signed=False, activation=activation)
+            side.add(u, v, signed=False, shift=1, activation=activation)
+            side.add(u, a, shifts=(0, 1), shift=1, activation=activation)
+            side.add(a, u, shifts=(3, 0), shift=2, signed=False, activation=activation)
+            side.add(u, v, shifts=(4, 0), shift=3, activation=activation)
+
+
+def pools(side: Side, *, mean: bool, signed: bool = True) -> None:
+    for shape in ((24, 20), (12, 9), (9, 37), (7, 4)):
+        a = side.input(shape, signed=signed)
+        for size, stride, same in ((2, 2, False), (3, 2, True), (3, 1, True), (5, 5, False), (shape[0], 1, False)):
+            side.pool(a, (1, size), (1, stride), same=same, mean=mean, activation=RELU if size == 3 else LINEAR)
+    for plane in ((8, 8, 16), (9, 7, 5), (20, 20, 4)):
+        a = side.input(plane, signed=signed)
+        for size, stride, same in ((2, 2, False), (3, 2, True), (4, 3, True)):
+            side.pool(a, (size, size), (stride, stride), same=same, mean=mean)
+        side.pool(a, plane[:2], (1, 1), mean=mean, activation=Activation(True, 40.0))
+
+
+def moves(side: Side) -> None:
+    for shape in ((16, 20), (33, 7), (6, 3, 4)):
+        a, b = side.input(shape), side.input(shape, fraction=3)
+        side.relu(a)
+        side.relu(a, 3.0)
+        side.concatenate(a, b)
+        side.concatenate(a, a)
+        side.concatenate(a, b, axis=0)
+        if side.bits == 8:
+            u = side.input(shape, signed=False, fraction=1)
+            side.relu(u, 9.0)
+            side.concatenate(a, u, b)
+            side.concatenate(u, u, signed=False)
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+@pytest.mark.parametrize("bits", BITS)
+def test_on_the_host(bits: int, rounding: str) -> None:
+    side = Side(bits, rounding)
+    sums(side, (33, 7) if bits == 8 else (5, 1))
+    moves(side)
+    if bits:
+        pools(side, mean=True, signed=bits > 8 or rounding == "floor")
+    if rounding == "nearest":
+        pools(side, mean=False, signed=bits != 8)
+    graph, x = side.graph(), side.samples(2)
+    assert same_bits(on_the_host(graph, x), graph.run(x))
+
+
+def test_means_of_reals_are_those_of_plain_c() -> None:
+    side = Side(0)
+    pools(side, mean=True)
+    graph, x = side.graph(), side.samples(3)
+    assert same_bits(on_the_host(graph, x), run_compiled(graph, x))
+
+
+def test_what_is_no_number_goes_where_it_goes_in_plain_c() -> None:
+    """NaN, infinities and -0.0 come from overflowing sums; nothing but the order of comparisons tells them apart."""
+    side = Side(0)
+    a, b = side.input((12, 6)), side.input((12, 6))
+    huge = side.add(a, a)
+    side.pool(side.add(huge, b), (1, 3), (1, 1), activation=RELU)
+    side.pool(side.relu(side.add(huge, b)), (1, 12), (1, 1))
+    side.pool(side.add(huge, b, activation=RELU), (1, 2), (1, 2), mean=True)
+    graph, x = side.graph(), side.samples(4)
+    for name in x.dtype.names or ():
+        x[name] *= np.float32(3e37)
+        x[name][x[name] == 0] = -0.0
+    assert same_bits(on_the_host(graph, x), run_compiled(graph, x))
+
+
+@settings(max_examples=6)
+@given(st.data())
+def test_any_shape_on_the_host(data: st.DataObject) -> None:
+    side = Side(data.draw(st.sampled_from([8, 16, 4, 11])), data.draw(st.sampled_from(["nearest", "floor"])))
+    unsigned = side.bits <= 8 and data.draw(st.booleans())
+    activation = data.draw(st.sampled_from(ACTIVATIONS))
+    shape = (data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)), data.draw(st.integers(1, 41)))
+    a = side.input(shape, signed=not unsigned)
+    b, c = side.input(shape), side.input(shape, fraction=2)
+    for _ in range(3):
+        size = (data.draw(st.integers(1, shape[0])), data.draw(st.integers(1, shape[1])))
+        strides = (data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3)))
+        same, mean = data.draw(st.booleans()), data.draw(st.booleans())
+        side.pool(data.draw(st.sampled_from([a, b])), size, strides, same=same, mean=mean, activation=activation)
+        scales = tuple(data.draw(st.permutations([0, data.draw(st.integers(0, 11))])))
+        signed = not (side.bits <= 8 and data.draw(st.booleans()))
+        side.add(a, b, shifts=scales, shift=data.draw(st.integers(0, 12)), activation=activation, signed=signed)
+    side.concatenate(a, c, b)
+    graph, x = side.graph(), side.samples(2, data.draw(st.integers(0, 99)))
+    assert same_bits(on_the_host(graph, x), graph.run(x))
+
+
+def test_sums_may_overwrite_what_they_read() -> None:
+    side = Side(8)
+    a, b = side.input((33, 7)), side.input((33, 7))
+    first = side.relu(side.add(a, b, shifts=(1, 0), shift=1))
+    last = side.add(side.add(first, b, shift=1), first, shifts=(0, 2), shift=2)
+    graph = Graph(tuple(side.layers), "side", "int8")
+    assert graph.layers[-1].name == last
+    program = program_of(graph, forced(graph, lanes))
+    assert any(step.sink in step.sources for step in program.steps)
+    x = side.samples(3)
+    assert same_bits(run_compiled(graph, x, program=program), graph.run(x))
+
+
+def grid(bits: int) -> Side:
+    """Different layers, so that the compiler makes a function of each."""
+    side = Side(bits)
+    for mean in (False, True):
+        pools(side, mean=mean)
+    moves(side)
+    for shape in ((16, 20), (33, 7)) if bits else ():
+        sums(side, shape)
+    return side
+
+
+@pytest.mark.parametrize("board", ["nucleo_l452re_p", "sparkfun_edge"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_on_boards(board: str, bits: int, tmp_path: Path) -> None:
+    side = grid(bits)
+    graph, x = side.graph(), side.samples(2)
+    measured = answered(graph, x, tmp_path, board)
+    assert same_bits(measured.answers, graph.run(x))
+    if board == "nucleo_l452re_p":
+        check_costs(graph, measured, answered(graph, x, tmp_path / "plain", board, plain_c=True))
+
+
+def answered(graph: Graph, x: Array, folder: Path, board: str, *, plain_c: bool = False) -> Measured:
+    return measure(graph, x, folder, forced(graph, plain if plain_c else lanes), board)
+
+
+def check_costs(graph: Graph, measured: Measured, compared: Measured) -> None:
+    """Estimates are near, and nothing is slower than plain C. Layers whose code is the same share one function."""
+    ratios, faster = [], []
+    for step in measured.program.steps:
+        cycles, layer = measured.cycles[step.name], graph[step.name]
+        if step.kernel == lanes.NAME:
+            ratios.append(lanes.cost(layer, graph.inputs_of(layer), DEFAULT, 2) / cycles)
+            faster.append(compared.cycles[step.name] / cycles)
+    ratios, faster = np.array(ratios), np.array(faster)
+    assert np.abs(np.log(ratios)).mean() < 0.1
+    assert min(faster) > 0.98 and np.median(faster) > 3
+
+
+def test_how_sums_are_made() -> None:
+    side = Side(8)
+    sums(side, (4, 5))
+    graph = side.graph()
+    ways = {how_of(layer, graph.inputs_of(layer)) for layer in graph if isinstance(layer, Add)}
+    assert ways == {"NN_SATURATED", "NN_HALVED", "NN_IN_PAIRS", "NN_IN_WORDS"}
+
+
+def test_what_does_not_fit_says_why() -> None:
+    side = Side(8)
+    a = side.input((6, 3))
+    pool = side.layer(side.pool(a, (1, 2), (1, 2)))
+    entry = (side.layer(a),)
+    assert lanes.fits(pool, entry, CORE) == "it takes a word of channels at a time"
+    assert lanes.fits(pool, entry, None) == "it is for cortex-m4"
+    assert lanes.fits(side.layer(a), (), CORE) == "it is for pools, sums, activations and copies"
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 7, 9, 25, 49, 100, 125, 1000])
+def test_reciprocals_are_exact(count: int) -> None:
+    least, most = -200 * count, 255 * count + count // 2
+    found = reciprocal(count, least, most)
+    assert found is not None
+    n = np.arange(least, most + 1, dtype=np.int64)
+    assert np.array_equal(((n + found.base * count) * found.factor >> (32 + found.shift)) - found.base, n // count)
+
+
+def test_no_reciprocal_is_told() -> None:
+    assert reciprocal(7, -(2**31), 2**31 - 1) is None
