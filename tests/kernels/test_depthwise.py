@@ -24,7 +24,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.measured import CORE, Measured, differing, forced, measure
 
-FEW = settings(max_examples=9, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # shape, taps, stride, padding, activation, multiplier
 Case = tuple[tuple[int, ...], int, int, str, str, int]
 FIXED: tuple[Case, ...] = (
@@ -144,8 +144,10 @@ def _same_bits(x: Array, y: Array) -> bool:
 
 
 @pytest.mark.arm
-@pytest.mark.parametrize("board", ["nucleo_l452re_p", "sparkfun_edge"])
-@pytest.mark.parametrize("data_type", ["int8", "int16"])
+@pytest.mark.parametrize(
+    ("board", "data_type"),
+    [("nucleo_l452re_p", "int8"), ("sparkfun_edge", "int8"), ("nucleo_l452re_p", "int16")],
+)
 def test_assembly_computes_what_the_graph_does(board: str, data_type: str, tmp_path: Path) -> None:
     _measured(FIXED, data_type, tmp_path, board)
 
