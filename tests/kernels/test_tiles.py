@@ -68,6 +68,7 @@ GRID: list[tuple[tuple[int, ...], int, int, dict[str, object]]] = [
     ((3, 4, 96), 24, 3, {"padding": "same"}),
     ((2, 2, 288), 6, 2, {"padding": "same"}),
     ((1, 72, 16), 5, 1, {}),
+    ((36, 32), 76, 1, {"activation": "relu"}),
     ((72, 1, 16), 6, 1, {"strides": 3}),
     ((24, 48, 1), 4, 5, {"strides": 2, "activation": "relu"}),
 ]
