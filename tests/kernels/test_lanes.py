@@ -167,8 +167,7 @@ def grid(bits: int) -> Side:
     return side
 
 
-@pytest.mark.parametrize("board", ["nucleo_l452re_p", "sparkfun_edge"])
-@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("bits", "board"), [(8, "nucleo_l452re_p"), (16, "nucleo_l452re_p"), (8, "sparkfun_edge")])
 def test_on_boards(board: str, bits: int, tmp_path: Path) -> None:
     side = grid(bits)
     graph, x = side.graph(), side.samples(2)
