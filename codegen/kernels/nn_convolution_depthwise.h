@@ -63,7 +63,7 @@ NN_KERNEL void NN_NAME(depthwise_planes)(const number_t *input, uint8_t *planes,
     }
 }
 
-/* kernel: weights of each filter, as mcusim/kernels/depthwise_shape.py lays them; bias: at the scale of the sums */
+/* kernel: weights of each filter, as mcusim/kernels/depthwise/shape.py lays them; bias: at the scale of the sums */
 NN_KERNEL void NN_NAME(convolution_depthwise)(const number_t *restrict input, void *restrict output, void *scratch,
                                               const void *kernel, const void *bias, const nn_convolution_depthwise_t p)
 {

@@ -11,11 +11,11 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, gaps, window_fields
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.float_plan import CALL, COPIED_WORD, COPY, MISS, row_cycles, tap_stalls, tile_cycles, tile_sizes
-from mcusim.kernels.float_tile import FloatTile, float_tile
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.spread import column_cycles, spread
 from mcusim.kernels.tiles import CODE_BYTES, TYPICAL_WAIT_STATES, copy_field, tiles_of_filters
+from mcusim.kernels.tiles.plan import CALL, COPIED_WORD, COPY, MISS, row_cycles, tap_stalls, tile_cycles, tile_sizes
+from mcusim.kernels.tiles.spread import column_cycles, spread
+from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.program import Constant, KernelCall, LayerCode

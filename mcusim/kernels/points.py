@@ -12,7 +12,10 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.float_plan import (
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.tiles import TYPICAL_WAIT_STATES
+from mcusim.kernels.tiles.edges import Window
+from mcusim.kernels.tiles.plan import (
     CALL,
     MISS,
     row_cycles,
@@ -22,10 +25,7 @@ from mcusim.kernels.float_plan import (
     tile_cycles,
     tile_sizes,
 )
-from mcusim.kernels.float_rows import Window
-from mcusim.kernels.float_tile import FloatTile, float_tile
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tiles import TYPICAL_WAIT_STATES
+from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.numbers import LINEAR, Activation

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Output, Shape
 from mcusim.kernels import direct
+from mcusim.kernels.direct.tap_reuse import Window, schedule
 from mcusim.kernels.kernel import DEFAULT, Variant
-from mcusim.kernels.tap_reuse import Window, schedule
 from mcusim.line.lower import program_of, running_layers
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize

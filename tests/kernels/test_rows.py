@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Output
 from mcusim.kernels import plain, rows
-from mcusim.kernels.row_forms import FORMS, Form, Paired, Raised
-from mcusim.kernels.row_parts import parts_of, rows_of
-from mcusim.kernels.row_products import products_of
+from mcusim.kernels.rows.forms import FORMS, Form, Paired, Raised
+from mcusim.kernels.rows.parts import parts_of, rows_of
+from mcusim.kernels.rows.products import products_of
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of

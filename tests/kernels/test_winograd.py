@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph, Output
 from mcusim.kernels import winograd
 from mcusim.kernels.kernel import DEFAULT, Variant
-from mcusim.kernels.winograd_points import (
+from mcusim.kernels.winograd.points import (
     F23,
     F23_POSITIVE,
     F43,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.float_rows import Row, Window, row_of
-from mcusim.kernels.float_tile import FloatTile, stores
+from mcusim.kernels.tiles.edges import Row, Window, row_of
+from mcusim.kernels.tiles.tile import FloatTile, stores
 
 MOST_FILTERS, MOST_POSITIONS, MOST_UNROLL = 14, 16, 8
 CACHE_BYTES, MOST_LOOP_BYTES = 1024, 980

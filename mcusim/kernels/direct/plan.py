@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
-from mcusim.kernels.direct_tile import CACHE_BYTES, MOST_FILTERS, Block, Tile
-from mcusim.kernels.tap_reuse import REGISTERS, Window
+from mcusim.kernels.direct.tap_reuse import REGISTERS, Window
+from mcusim.kernels.direct.tile import CACHE_BYTES, MOST_FILTERS, Block, Tile
 
 MOST_STEPS = 40  # pairs of channels in a turn of the loop
 FEWEST_OPERANDS = 4  # registers that the end of a tile needs for itself

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcusim.kernels.calls import Fields
-from mcusim.kernels.patch_copy import CALL_CYCLES as GATHER_CYCLES
-from mcusim.kernels.patch_copy import Window
+from mcusim.kernels.patches.copy import CALL_CYCLES as GATHER_CYCLES
+from mcusim.kernels.patches.copy import Window
 from mcusim.kernels.widen import widen_cycles
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import Pair, plane, reach

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import LONGEST_OFFSET
-from mcusim.kernels.tap_reuse import Window
+from mcusim.kernels.direct.tap_reuse import Window
 
 CACHE_BYTES = (
     940  # of the loop with its end: the 1 KiB of the L452's instruction cache, less the lines cut at both ends

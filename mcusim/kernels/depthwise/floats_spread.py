@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import Assembly, imm, several
-from mcusim.kernels.depthwise_frame import Pointer
-from mcusim.kernels.depthwise_window import CHANNELS
+from mcusim.kernels.depthwise.frame import Pointer
+from mcusim.kernels.depthwise.window import CHANNELS
 from mcusim.program import KernelCall, Routine
 
 SAVED = tuple(f"r{n}" for n in range(4, 12))

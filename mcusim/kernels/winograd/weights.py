@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcusim.kernels.assembly import Assembly, at, imm, several
-from mcusim.kernels.winograd_points import F43, Scheme
-from mcusim.kernels.winograd_stores import RESTORED, SAVED, Stores, step
+from mcusim.kernels.winograd.points import F43, Scheme
+from mcusim.kernels.winograd.stores import RESTORED, SAVED, Stores, step
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output"

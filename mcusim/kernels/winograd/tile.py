@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
-from mcusim.kernels.winograd_ends import FOUR, TWO, four, two
-from mcusim.kernels.winograd_points import F43, THIRD, Scheme
-from mcusim.kernels.winograd_stores import RESTORED, SAVED, step
+from mcusim.kernels.winograd.ends import FOUR, TWO, four, two
+from mcusim.kernels.winograd.points import F43, THIRD, Scheme
+from mcusim.kernels.winograd.stores import RESTORED, SAVED, step
 from mcusim.program import KernelCall, Routine
 
 TILES = 4

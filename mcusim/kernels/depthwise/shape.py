@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import bias_of, reading
-from mcusim.kernels.depthwise_across import COLUMNS, across, resident
-from mcusim.kernels.depthwise_down import COLUMNS as DOWN_COLUMNS
-from mcusim.kernels.depthwise_down import down, skips
-from mcusim.kernels.depthwise_down import fits as can_go_down
-from mcusim.kernels.depthwise_float import FloatPart, float_across, float_down, goes_across, goes_down, stays
-from mcusim.kernels.depthwise_float_spread import FloatSpread, float_spread
-from mcusim.kernels.depthwise_frame import CHANNELS_A_CALL
-from mcusim.kernels.depthwise_part import Part
-from mcusim.kernels.depthwise_spread import Spread, spread, zeros
-from mcusim.kernels.depthwise_window import CHANNELS, WORD_BYTES, packed, window_of
+from mcusim.kernels.depthwise.across import COLUMNS, across, resident
+from mcusim.kernels.depthwise.down import COLUMNS as DOWN_COLUMNS
+from mcusim.kernels.depthwise.down import down, skips
+from mcusim.kernels.depthwise.down import fits as can_go_down
+from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
+from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
+from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL
+from mcusim.kernels.depthwise.part import Part
+from mcusim.kernels.depthwise.spread import Spread, spread, zeros
+from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.float_finish import FloatFinish

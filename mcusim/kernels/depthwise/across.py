@@ -10,7 +10,7 @@ from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import at, imm
-from mcusim.kernels.depthwise_frame import (
+from mcusim.kernels.depthwise.frame import (
     BIAS,
     LOOP_BYTES,
     OUTPUT,
@@ -24,8 +24,8 @@ from mcusim.kernels.depthwise_frame import (
     X,
     unrolled,
 )
-from mcusim.kernels.depthwise_part import IntegerLoads, Part, taps
-from mcusim.kernels.depthwise_window import WORD_BYTES, Window
+from mcusim.kernels.depthwise.part import IntegerLoads, Part, taps
+from mcusim.kernels.depthwise.window import WORD_BYTES, Window
 from mcusim.program import Routine
 
 COLUMNS = 4  # side by side

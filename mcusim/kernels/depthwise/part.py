@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Assembly, at, imm
-from mcusim.kernels.depthwise_frame import BIAS, BIASES, WEIGHTS, RoutineFacts
-from mcusim.kernels.depthwise_window import NO_TAP, WORD_BYTES, Window
+from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
+from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Window
 from mcusim.kernels.finish import Finish
 from mcusim.program import KernelCall
 

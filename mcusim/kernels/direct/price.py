@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.direct_plan import Geometry, Plan, plan, tilings
+from mcusim.kernels.direct.plan import Geometry, Plan, plan, tilings
 
 GRANULE_BYTES = 8  # of code that the flash gives at a time
 INSTRUCTION_CACHE_BYTES = 1024  # of the L452

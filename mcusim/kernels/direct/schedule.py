@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.direct_tile import Block, Tile
+from mcusim.kernels.direct.tap_reuse import Word, schedule
+from mcusim.kernels.direct.tile import Block, Tile
 from mcusim.kernels.finish import Finish
-from mcusim.kernels.tap_reuse import Word, schedule
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, imm, several
-from mcusim.kernels.depthwise_window import Window
+from mcusim.kernels.depthwise.window import Window
 from mcusim.program import KernelCall, Routine
 
 REGISTERS = (*(f"r{n}" for n in range(13)), "lr")

@@ -10,10 +10,10 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.float_plan import Plan, best_plan, cycles
-from mcusim.kernels.float_rows import window_of
-from mcusim.kernels.float_tile import float_tile
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.tiles.edges import window_of
+from mcusim.kernels.tiles.plan import Plan, best_plan, cycles
+from mcusim.kernels.tiles.tile import float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION
 from mcusim.program import Constant, KernelCall, LayerCode, Routine

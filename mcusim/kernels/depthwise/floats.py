@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from mcusim.kernels.assembly import Assembly, at, imm
-from mcusim.kernels.depthwise_across import Across
-from mcusim.kernels.depthwise_down import Down, rolling
-from mcusim.kernels.depthwise_frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts
-from mcusim.kernels.depthwise_part import ARGUMENTS, SIGNATURE
-from mcusim.kernels.depthwise_window import CHANNELS, Window
+from mcusim.kernels.depthwise.across import Across
+from mcusim.kernels.depthwise.down import Down, rolling
+from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts
+from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
+from mcusim.kernels.depthwise.window import CHANNELS, Window
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.program import KernelCall, Routine
 

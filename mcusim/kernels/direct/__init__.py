@@ -8,9 +8,9 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
-from mcusim.kernels.direct_assembly import tile_routine
-from mcusim.kernels.direct_cost import cheapest, cycles
-from mcusim.kernels.direct_plan import Geometry, Plan, Region
+from mcusim.kernels.direct.plan import Geometry, Plan, Region
+from mcusim.kernels.direct.price import cheapest, cycles
+from mcusim.kernels.direct.schedule import tile_routine
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Finish, finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp

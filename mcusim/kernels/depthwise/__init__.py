@@ -6,7 +6,7 @@ from typing import Any
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import window_fields
-from mcusim.kernels.depthwise_shape import shape_of
+from mcusim.kernels.depthwise.shape import shape_of
 from mcusim.kernels.finish import finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution

@@ -9,10 +9,10 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.finish import Finish, finish_of
-from mcusim.kernels.frame import Frame, Stripe, frame_of, stripes_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles, weight_words
-from mcusim.kernels.patch_copy import patch_copy
+from mcusim.kernels.patches.copy import patch_copy
+from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows, tile_routine
 from mcusim.kernels.widen import widen
 from mcusim.layers.convolution import Convolution

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels import row_floats
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Finish, finish_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.row_floats import FloatRows, float_rows, float_rows_of
-from mcusim.kernels.row_forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
-from mcusim.kernels.row_inputs import row_inputs
-from mcusim.kernels.row_parts import Part, cycles_of, parts_of, rows_of
-from mcusim.kernels.row_products import Products, products_of, row_products
+from mcusim.kernels.rows import floats as row_floats
+from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
+from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
+from mcusim.kernels.rows.inputs import row_inputs
+from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
+from mcusim.kernels.rows.products import Products, products_of, row_products
 from mcusim.layers.dense import Dense
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine

@@ -12,10 +12,10 @@ from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.finish import MOST_SHIFT, Finish, finish_of
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
-from mcusim.kernels.winograd_inputs import input_transform
-from mcusim.kernels.winograd_points import F43, WINDOW, Scheme, scheme_for
-from mcusim.kernels.winograd_tile import TILES, Layout, winograd_tile
-from mcusim.kernels.winograd_weights import weight_transform
+from mcusim.kernels.winograd.inputs import input_transform
+from mcusim.kernels.winograd.points import F43, WINDOW, Scheme, scheme_for
+from mcusim.kernels.winograd.tile import TILES, Layout, winograd_tile
+from mcusim.kernels.winograd.weights import weight_transform
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT

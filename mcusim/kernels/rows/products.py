@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
-from mcusim.kernels.row_forms import FORMS, Form
+from mcusim.kernels.rows.forms import FORMS, Form
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks"
