@@ -6,7 +6,7 @@ and the bytes of a function are known before any assembler saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 WORD_BYTES, HALFWORD_BYTES = 4, 2
@@ -35,7 +35,6 @@ _NARROW = frozenset(
         "lsl",
         "lsr",
         "mov",
-        "mul",
         "mvn",
         "neg",
         "orr",
@@ -101,7 +100,7 @@ class Assembly:
     def __call__(self, mnemonic: str, *operands: object, comment: str = "") -> None:
         """One instruction. Shifts of the last operand are a string: `"asr #3"`."""
         base = mnemonic.partition(".")[0]
-        wide = f"{mnemonic}.w" if mnemonic in _NARROW else mnemonic
+        wide = f"{mnemonic}.w" if mnemonic in _NARROW and not _is_wide(base, operands) else mnemonic
         line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
         self._body.append(f"{line:<44}/* {comment} */" if comment else line)
         self._bytes += HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
@@ -159,6 +158,12 @@ class Assembly:
                 f"    .size   {self.name}, . - {self.name}",
             ]
         )
+
+
+def _is_wide(base: str, operands: Sequence[object]) -> bool:
+    """Loads and stores below an address, or that move it, have no other form: clang takes no `.w` there."""
+    moves = len(operands) > 2 and str(operands[-2]).endswith("]")
+    return base[:3] in ("ldr", "str") and (moves or "#-" in str(operands[-1]))
 
 
 def at(base: str, offset: int = 0) -> str:
