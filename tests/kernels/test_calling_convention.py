@@ -101,12 +101,17 @@ def networks() -> list[tuple[Builder, str]]:
     return [(one, "int8"), (one, "int16"), (one, "float32"), (two, "int8"), (two, "int12"), (two, "float32")]
 
 
+_GRAPHS: dict[tuple[int, str], Graph] = {}
 NETWORKS = [(builder, data_type, kernel) for builder, data_type in networks() for kernel in FAST]
 
 
 def graph_of(builder: Builder, data_type: str) -> Graph:
-    graph = optimize(builder.graph())
-    return graph if data_type == "float32" else quantize(graph, builder.samples(8), data_type)
+    """Made once, for all kernels."""
+    key = (id(builder), data_type)
+    if key not in _GRAPHS:
+        graph = optimize(builder.graph())
+        _GRAPHS[key] = graph if data_type == "float32" else quantize(graph, builder.samples(8), data_type)
+    return _GRAPHS[key]
 
 
 @pytest.mark.arm
