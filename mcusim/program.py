@@ -51,7 +51,7 @@ class Routine:
 
     `signature` is what stands between its brackets in C. Where the assembly cannot run, `<name>.h` defines the same
     function by its twin in C: `nn_<twin>_<type>(arguments, (nn_<twin>_t){parameters})`, from `nn_<twin>.h`.
-    `guard`: of those of assembly.h, what tells where it can.
+    `guard`: of those of assembly.h, what tells where it can. `stack_bytes`: how deep the assembly goes.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Routine:
     signature: str
     twin: KernelCall
     guard: str = "NN_ASSEMBLY"
+    stack_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.line.build import Firmware
-from mcusim.line.destination import destination_of, within
+from mcusim.line.destination import destination_of
 from mcusim.line.emit import emit_library
+from mcusim.line.knapsack import Selection
 from mcusim.line.lower import options_of, program_of
-from mcusim.line.select import Selection, select
+from mcusim.line.within import within
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -98,13 +99,13 @@ def run_ours(graph: Graph, x: Array, board: Board, folder: Path, target: Target 
     Raises BuildError for what the board cannot hold, ConfigurationError for limits that nothing can meet.
     """
 
-    def made(excess: int) -> tuple[Firmware, Program, Selection]:
-        destination = destination_of(board, target, excess)
-        selected = select(graph, options_of(graph, destination, target.kernels), destination)
+    def build(selected: Selection) -> tuple[Program, Firmware]:
         program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
-        return make_firmware(emit_library(program), qemu.FACTS, board, folder), program, selected
+        return program, make_firmware(emit_library(program), qemu.FACTS, board, folder)
 
-    firmware, program, selected = within(target.flash_max, made, lambda them: _rom_bytes(them[0]))
+    options = options_of(graph, destination_of(board, target), target.kernels)
+    selected = within(graph, options, board, target, build).selected
+    program, firmware = build(selected)
     seen, timing = price(firmware, graph.encode(x), board, folder)
     cycles = timing.function_cycles
     layers = tuple(

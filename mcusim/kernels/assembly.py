@@ -81,6 +81,7 @@ class Assembly:
         self._body: list[str] = []
         self._bytes = 0
         self._cycles = 0.0
+        self._pushed = self._deepest = 0
         self._last = ""
         self._result: object = None  # of the FPU, which is there a cycle later
         self._names: dict[str, str] = {}
@@ -104,6 +105,7 @@ class Assembly:
         line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
         self._body.append(f"{line:<44}/* {comment} */" if comment else line)
         self._bytes += HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
+        self.pushed(_pushed_bytes(base, operands))
         self._cycles += _price(base, operands, self._last) + (self._result in operands[1:])
         self._last, self._result = base, operands[0] if base in ("vadd", "vmul") else None
 
@@ -127,6 +129,16 @@ class Assembly:
     @property
     def code_bytes(self) -> int:
         return self._bytes
+
+    @property
+    def stack_bytes(self) -> int:
+        """The deepest that it goes, of PUSH, VPUSH and SUB from the stack pointer, as they are written."""
+        return self._deepest
+
+    def pushed(self, more_bytes: int) -> None:
+        """By what a loop pushes in its other turns; negative for what is taken off."""
+        self._pushed += more_bytes
+        self._deepest = max(self._deepest, self._pushed)
 
     @property
     def cycles(self) -> float:
@@ -214,6 +226,16 @@ def _price(base: str, operands: tuple[object, ...], last: str) -> float:
     if base.startswith("b") and base not in ("bfc", "bic", "bfi"):
         return TAKEN
     return 1
+
+
+def _pushed_bytes(base: str, operands: tuple[object, ...]) -> int:
+    """0 of what returns, since an end in the middle of a function does not end it."""
+    names = str(operands[-1]) if operands else ""
+    if base in ("push", "vpush", "pop", "vpop"):
+        return 0 if "pc" in names else _listed(names) * WORD_BYTES * (1 if base.endswith("push") else -1)
+    if base in ("sub", "add") and operands[0] == "sp" and names.startswith("#"):
+        return int(names[1:]) * (1 if base == "sub" else -1)
+    return 0
 
 
 def _listed(names: str) -> int:

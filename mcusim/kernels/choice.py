@@ -14,7 +14,7 @@ from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
 
 WHERE = "[target] kernels"
-STACK_BYTES = 160  # that a routine takes and plain C does not, about: registers, and some sums
+FRAME_BYTES = 56  # of the stack that the C of a layer takes, about
 
 
 class KernelChoice(Protocol):
@@ -29,17 +29,21 @@ class KernelChoice(Protocol):
 
 @dataclass(frozen=True)
 class Limit:
-    """Bytes that a model may take. `where`: the key that says so; None for what the board has, which a linker tells."""
+    """Bytes that a model may take. `where`: the key that says so; None for what the board has, which a linker tells.
+
+    `besides_bytes`: what the firmware takes beside the model.
+    """
 
     size_bytes: int
     where: str | None = None
+    besides_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Destination:
     """What code is made for. `core`: None for any. `wait_states`: of its flash, at its clock.
 
-    `ram`: for the arena, input and output of the model and the stack of its kernels. `flash`: for its weights and code.
+    `ram`: for the arena, input and output of the model and the stack of its layers. `flash`: for its weights and code.
     None for no limit.
     """
 
@@ -53,14 +57,23 @@ ANYWHERE = Destination()
 
 
 @dataclass(frozen=True)
+class Built:
+    """What a compiler made of the C of a layer: its code, and its frame on the stack."""
+
+    code_bytes: int
+    frame_bytes: int
+
+
+@dataclass(frozen=True)
 class Option:
-    """One way to run a layer. `cycles` for one sample, as the kernel says."""
+    """One way to run a layer. `cycles` for one sample, as the kernel says. `built`: without it sizes of C are about."""
 
     kernel: Kernel
     variant: Variant
     cycles: float
     layer: Layer
     inputs: Inputs
+    built: Built | None = None
 
     @cached_property
     def code(self) -> LayerCode:
@@ -71,9 +84,15 @@ class Option:
         return self.code.scratch_bytes
 
     @property
+    def stack_bytes(self) -> int:
+        """Of its C, and of the routine that goes deepest."""
+        frame = self.built.frame_bytes if self.built else FRAME_BYTES
+        return frame + max((routine.stack_bytes for routine in self.code.routines), default=0)
+
+    @property
     def ram_bytes(self) -> int:
-        """Scratch memory, and the stack of what is not plain C."""
-        return self.code.scratch_bytes + (STACK_BYTES if self.code.routines else 0)
+        """Scratch memory and stack."""
+        return self.code.scratch_bytes + self.stack_bytes
 
     @property
     def weights_bytes(self) -> int:
@@ -81,9 +100,14 @@ class Option:
         return sum(-(-constant.values.nbytes // 4) * 4 for constant in self.code.constants)
 
     @property
+    def c_bytes(self) -> int:
+        """Of the C around its routines."""
+        return self.built.code_bytes if self.built else self.code.code_bytes
+
+    @property
     def code_bytes(self) -> int:
-        """Its routines and the C around them, the latter about."""
-        return self.code.code_bytes + sum(routine.code_bytes for routine in self.code.routines)
+        """Its routines and the C around them."""
+        return self.c_bytes + sum(routine.code_bytes for routine in self.code.routines)
 
     def __str__(self) -> str:
         variant = str(self.variant)

@@ -107,4 +107,4 @@ def _by_words(a: Assembly, some: Callable[[int], None]) -> None:
 
 def _routine(a: Assembly, signature: str, twin: str, parameters: dict[str, int]) -> Routine:
     call = KernelCall(twin, ("input", "output", "words"), parameters)
-    return Routine(a.name, a.text, a.code_bytes, signature, call)
+    return Routine(a.name, a.text, a.code_bytes, signature, call, stack_bytes=a.stack_bytes)

@@ -148,7 +148,7 @@ def tile_routine(tile: Tile) -> Routine:
     fields = {"filters": t.filters, "positions": t.positions, "words": t.words, "outputs": t.outputs}
     fields |= {"position_step": t.position_step, "word_step": t.word_step, "tile_step": t.tile_step}
     twin = KernelCall("tile", ("input", "weights", "output", "bias", "tiles"), {**fields, **t.finish.fields})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
 
 
 def _operands(t: Tile) -> list[str]:

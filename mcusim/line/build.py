@@ -7,7 +7,8 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcusim.line.sources import Sources
@@ -52,7 +53,8 @@ class Firmware:
     """A linked program. `flags` are those of the model's C; ROM and RAM are None for a native one.
 
     The sections of its image tell what ROM is made of: ``.model`` (code), ``.weights``, ``.libraries``, ``.harness``,
-    ``.vectors``. `ram_static_bytes` is all of RAM but the stack and the model's arena.
+    ``.vectors``. `ram_static_bytes` is all of RAM but the stack and the model's arena. `frames`: bytes of the stack
+    that functions of the model take, as far as the compiler says.
     """
 
     image: Image
@@ -62,6 +64,7 @@ class Firmware:
     rom_bytes: RomBytes | None
     ram_static_bytes: int | None
     arena_bytes: int | None
+    frames: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def elf(self) -> Path:
@@ -152,7 +155,10 @@ def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
         if suffix not in ("c", "S"):
             continue
         objects.append(f"{stem}.o")
-        compiled = run([toolchain.gcc, *flags, *_flags(name, toolchain), "-c", name, "-o", objects[-1]], folder=folder)
+        compiled = run(
+            [toolchain.gcc, *flags, "-fstack-usage", *_flags(name, toolchain), "-c", name, "-o", objects[-1]],
+            folder=folder,
+        )
         if compiled.returncode != 0:
             raise _no_assembler(name, compiled, toolchain) or _refused(
                 f"the compiler refused {name!r}", compiled, toolchain, folder
@@ -255,7 +261,20 @@ def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: t
         rom_bytes=None if native else _rom_bytes(elf),
         ram_static_bytes=None if native else elf.sections.get(".data", 0) + elf.sections.get(".bss", 0) - arena,
         arena_bytes=None if native else arena,
+        frames=_frames(path.parent),
     )
+
+
+def _frames(folder: Path) -> dict[str, int]:
+    """What -fstack-usage wrote beside the sources of the model: `model.c:12:1:name<tab>48<tab>static`."""
+    frames: dict[str, int] = {}
+    for path in sorted(folder.glob("*.su")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            place, _, told = line.partition("\t")
+            size = told.partition("\t")[0]
+            if size.isdecimal():
+                frames[place.rpartition(":")[2]] = int(size)
+    return frames
 
 
 def _rom_bytes(elf: ElfFile) -> RomBytes:

@@ -23,13 +23,15 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.graph import Graph
-from mcusim.kernels.choice import ANYWHERE, Destination
+from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.build import Firmware
-from mcusim.line.destination import destination_of, over_ram, within
+from mcusim.line.destination import destination_of, over_ram
 from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
 from mcusim.line.front import Generated, generated_of, quantized_graph
+from mcusim.line.knapsack import Selection
+from mcusim.line.lower import options_of
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
 from mcusim.line.normalize import normalize
@@ -37,11 +39,14 @@ from mcusim.line.offers import Offer, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
 from mcusim.line.score import Wanted, scores_of_float
+from mcusim.line.select import Choice, select
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
+from mcusim.line.within import within
 from mcusim.models.source import Source
 from mcusim.numbers.numbers import Numbers
+from mcusim.program import Program
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
@@ -295,23 +300,24 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)
 
-    destination = _destination(setting, case, bench)
+    _, board = place_of(case, bench)
+    destination = destination_of(board, setting.experiment.target) if board else ANYWHERE
     return bench.once.do(("c", case.model.name, case.repeat, case.quantization, destination), make)
 
 
 def _generated(setting: Setting, case: Case, bench: Bench, graph: Graph, source: Source) -> Generated:
-    """Under the experiment's limits. What C takes of the flash is known only when it was built: then once more."""
+    """Under the experiment's limits."""
     target = setting.experiment.target
     facts, board = place_of(case, bench)
+    options = options_of(graph, destination_of(board, target) if board else ANYWHERE, target.kernels)
+    if board is None:
+        return generated_of(graph, source, Choice(select(graph, options), options))
 
-    def to_c(excess_bytes: int) -> Generated:
-        return generated_of(graph, source, _destination(setting, case, bench, excess_bytes), target.kernels)
+    def build(selected: Selection) -> tuple[Program, Firmware]:
+        made = generated_of(graph, source, Choice(selected, options))
+        return made.program, bench.stages.make_firmware(made.library, facts, board, setting.out / case.id)
 
-    def rom_bytes(generated: Generated) -> int:
-        firmware = bench.stages.make_firmware(generated.library, facts, board, setting.out / case.id)
-        return firmware.rom_bytes.total if firmware.rom_bytes else 0
-
-    return within(target.flash_max, to_c, rom_bytes)
+    return generated_of(graph, source, within(graph, options, board, target, build))
 
 
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
@@ -323,13 +329,8 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
 
 def offers_of(setting: Setting, case: Case, bench: Bench) -> tuple[Offer, ...]:
     """What each kernel would cost in each layer of a case, and which runs."""
-    graph = ready_model(setting, case, bench).generated.graph
-    return offers(graph, _destination(setting, case, bench), setting.experiment.target.kernels)
-
-
-def _destination(setting: Setting, case: Case, bench: Bench, flash_excess_bytes: int = 0) -> Destination:
-    _, board = place_of(case, bench)
-    return destination_of(board, setting.experiment.target, flash_excess_bytes) if board else ANYWHERE
+    generated = ready_model(setting, case, bench).generated
+    return offers(generated.graph, generated.choice, setting.experiment.target.kernels)
 
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:

@@ -2,56 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
 
 from mcusim.boards.board import Board
 from mcusim.experiment.tables import Target
-from mcusim.kernels.choice import Destination, Limit
+from mcusim.kernels.choice import FRAME_BYTES, Destination, Limit
 from mcusim.line.measure import RamBytes
-from mcusim.system.errors import ConfigurationError
 
-# What the harness takes beside the model, as it is linked for QEMU: read from ELF files and from the stack's paint.
-HARNESS_FLASH_BYTES = 1100
-HARNESS_RAM_BYTES = 320
-STACK_BYTES = 120  # of the harness and of plain C
-TRIES = 4  # of a firmware that turns out larger than its limit
-
-Made = TypeVar("Made")
+HARNESS_STACK_BYTES = 24  # as it is built for QEMU
 
 
-def destination_of(board: Board, target: Target, flash_excess_bytes: int = 0) -> Destination:
-    """`flash_excess_bytes`: by how much a firmware was larger than the limit that it was made for."""
+@dataclass(frozen=True)
+class Besides:
+    """What a firmware takes beside the layers of its model: harness, `cnn` and libraries, stack of the first two."""
+
+    flash_bytes: int = 1100
+    ram_bytes: int = 316 + HARNESS_STACK_BYTES + 40
+
+
+ABOUT = Besides()
+
+
+def destination_of(board: Board, target: Target, besides: Besides = ABOUT) -> Destination:
+    """`besides`: as a firmware of the model had it."""
     timing, memory = board.chip.timing, board.memory
     states = timing.wait_states_at(board.clock_hz) if timing else None
-    ram = _limit(memory.ram.size_bytes - memory.stack_bytes + STACK_BYTES, target.ram_max, "[target] ram_max")
-    flash = _limit(memory.flash.size_bytes, target.flash_max, "[target] flash_max")
+    there = memory.ram.size_bytes - memory.stack_bytes + HARNESS_STACK_BYTES + FRAME_BYTES
     return Destination(
         core=board.chip.core,
         wait_states=states or 0,
-        ram=Limit(ram.size_bytes - HARNESS_RAM_BYTES - STACK_BYTES, ram.where),
-        flash=Limit(flash.size_bytes - HARNESS_FLASH_BYTES - flash_excess_bytes, flash.where),
+        ram=_limit(there, target.ram_max, "[target] ram_max", besides.ram_bytes),
+        flash=_limit(memory.flash.size_bytes, target.flash_max, "[target] flash_max", besides.flash_bytes),
     )
 
 
-def _limit(there: int, wanted: int | None, key: str) -> Limit:
-    return Limit(there) if wanted is None or wanted > there else Limit(wanted, key)
-
-
-def within(flash_max: int | None, make: Callable[[int], Made], rom_bytes: Callable[[Made], int]) -> Made:
-    """What `make` makes under a limit that is lower by its argument, until `rom_bytes` of it meets `flash_max`.
-
-    Raises ConfigurationError when it does not, after a few tries.
-    """
-    made, excess = make(0), 0
-    for _ in range(TRIES):
-        over = rom_bytes(made) - flash_max if flash_max is not None else 0
-        if over <= 0:
-            return made
-        excess += over
-        made = make(excess)
-    what = f"the firmware takes {over:,} bytes of flash more than there may be"
-    raise ConfigurationError(what, where="[target] flash_max", hint=f"raise it by {over:,} bytes, or leave it out")
+def _limit(there: int, wanted: int | None, key: str, besides_bytes: int) -> Limit:
+    named = wanted is not None and wanted <= there
+    return Limit((wanted if named and wanted else there) - besides_bytes, key if named else None, besides_bytes)
 
 
 def over_ram(ram: RamBytes | None, ram_max: int | None) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from mcusim.experiment.tables import Quantization
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.emit import emit_library
-from mcusim.line.lower import lower
+from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.line.select import Choice, select
 from mcusim.line.sources import Sources
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.program import Program
@@ -32,6 +33,7 @@ class Generated:
     graph: Graph
     program: Program
     library: Sources
+    choice: Choice
 
 
 def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) -> Source:
@@ -55,7 +57,8 @@ def generate(
 ) -> Generated:
     """Both halves of the way: `quantized_graph` and `generated_of`."""
     graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
-    return generated_of(graph, source, destination, kernels)
+    options = options_of(graph, destination, kernels)
+    return generated_of(graph, source, Choice(select(graph, options, destination), options, destination))
 
 
 def quantized_graph(
@@ -79,12 +82,10 @@ def quantized_graph(
     )
 
 
-def generated_of(
-    graph: Graph, source: Source, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None
-) -> Generated:
-    """`destination`: what it is for, `kernels`: those that may run; see `lower`. `source`: of the graph."""
-    program = lower(graph, destination, kernels)
-    return Generated(graph, program, emit_library(program, source.normalizations))
+def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
+    """`source`: of the graph. `choice`: of its layers' kernels."""
+    program = lowered(graph, choice)
+    return Generated(graph, program, emit_library(program, source.normalizations), choice)
 
 
 def _calibration(source: Source, samples: Array | None, count: int, labels: Array | None, seed: int) -> Array:

@@ -10,7 +10,7 @@ from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Op
 from mcusim.kernels.kernel import Kernel, Variant
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
-from mcusim.line.select import price_of_limits, select
+from mcusim.line.select import Choice, price_of_limits, select
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
 
@@ -24,10 +24,15 @@ def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoi
 
     Raises ConfigurationError when `kernels`, or the limits of `destination`, cannot be met.
     """
-    several = options_of(graph, destination, kernels)
-    selected = select(graph, several, destination)
+    options = options_of(graph, destination, kernels)
+    return lowered(graph, Choice(select(graph, options, destination), options, destination))
+
+
+def lowered(graph: Graph, choice: Choice) -> Program:
+    """What was chosen, and a note of what that cost."""
+    selected = choice.selected
     program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
-    return replace(program, notes=price_of_limits(graph, several, destination, selected))
+    return replace(program, notes=price_of_limits(graph, choice.options, choice.destination, selected))
 
 
 def options_of(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> dict[str, list[Option]]:

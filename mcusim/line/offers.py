@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcusim.graph import Graph, Layer
 from mcusim.kernels import KERNELS
 from mcusim.kernels.choice import Destination, KernelChoice, Option, why_not
-from mcusim.line.lower import options_of
-from mcusim.line.select import select
+from mcusim.line.select import Choice
 
 
 @dataclass(frozen=True)
@@ -28,19 +27,18 @@ class Offer:
     scratch_bytes: int = 0
 
 
-def offers(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> tuple[Offer, ...]:
-    """In the order of the layers, the cheapest of each first. Raises as `lower` does."""
-    options = options_of(graph, destination, kernels)
-    selected = select(graph, options, destination)
+def offers(graph: Graph, choice: Choice, kernels: KernelChoice | None = None) -> tuple[Offer, ...]:
+    """In the order of the layers, the cheapest of each first. `kernels`: those that may run."""
+    selected = choice.selected
     found: list[Offer] = []
-    for name, several in options.items():
+    for name, several in choice.options.items():
         named = bool(kernels and kernels.for_layer(name))
         found += (_offer(option, several, selected[name], named) for option in several)
-        found += _others(graph, graph[name], several, destination)
+        found += _others(graph, graph[name], several, choice.destination)
     return tuple(found)
 
 
-def _offer(option: Option, several: list[Option], selected: Option, named: bool) -> Offer:
+def _offer(option: Option, several: Sequence[Option], selected: Option, named: bool) -> Offer:
     return Offer(
         layer=option.layer.name,
         macs=option.layer.macs,
@@ -55,7 +53,7 @@ def _offer(option: Option, several: list[Option], selected: Option, named: bool)
     )
 
 
-def _why(option: Option, several: list[Option], named: bool) -> str:
+def _why(option: Option, several: Sequence[Option], named: bool) -> str:
     fastest = several[0]
     if option is fastest:
         return "named" if named else "the only one" if len(several) == 1 else "fastest"
@@ -67,7 +65,7 @@ def _why(option: Option, several: list[Option], named: bool) -> str:
     return f"{slower} {flash:,} bytes of flash less" if flash > 0 else f"{slower} code that layers share"
 
 
-def _others(graph: Graph, layer: Layer, several: list[Option], destination: Destination) -> Iterator[Offer]:
+def _others(graph: Graph, layer: Layer, several: Sequence[Option], destination: Destination) -> Iterator[Offer]:
     there = {option.kernel.NAME for option in several}
     for kernel in KERNELS:
         if kernel.NAME not in there:

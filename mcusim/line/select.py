@@ -1,28 +1,38 @@
 """Options of each layer + limits -> one option for each: the fastest network, of no more memory than that is worth.
 
-Scratch memory lies in the arena beside the tensors that are alive, so the arena is as large as the largest step. Its
-kernel is exchanged for the next cheaper in memory, step by step: under a limit until that is met, without one as long
-as the network stays within a percent of the fastest. Flash is then traded likewise, by a price for its bytes: code that
-layers share is paid once.
+Scratch memory lies in the arena beside the tensors that are alive, so the arena is as large as the largest step, and
+the stack as deep as the deepest. Where no limit is in the way, the kernel of the largest step is exchanged for the next
+cheaper one in memory, as long as the network stays within some percent of the fastest, and flash is traded likewise, by
+a price for its bytes. A limit that is in the way is met exactly: every depth of the stack that there can be leaves a
+room for each step, and a knapsack of flash chooses among the options that have that room.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, Limit, Option
 from mcusim.line import arena
+from mcusim.line.knapsack import Options, Selection, cycles, fastest_within, flash_bytes, smallest
 from mcusim.program import Routine
 from mcusim.system.errors import ConfigurationError
 
 RAM_SLACK, FLASH_SLACK = 1.02, 1.003  # cycles that less memory may cost, where nothing is said of it
 PRICES = tuple(2.0 ** (step / 2) for step in range(-8, 40))  # of a byte of flash, in cycles
+ARENAS = 8  # that are tried where one has gaps
+WORTH_A_NOTE = 0.001  # of the cycles
 
-Options = Mapping[str, Sequence[Option]]
-Selection = dict[str, Option]
+
+@dataclass(frozen=True)
+class Choice:
+    """A selection, and what it was chosen from and for."""
+
+    selected: Selection
+    options: Options
+    destination: Destination = ANYWHERE
 
 
 def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) -> Selection:
@@ -31,11 +41,13 @@ def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) 
     Raises ConfigurationError when a limit that somebody named cannot be met: by how many bytes, and which layer is the
     largest. Of what the board has, as little as there can be is taken.
     """
+    ram, flash = destination.ram, destination.flash
     alive = arena.live_bytes(graph)
-    chosen = _for_ram(graph, options, destination.ram, alive)
-    most = max((alive[name] + option.ram_bytes for name, option in chosen.items()), default=0)
-    offers = {name: _offers(options[name], chosen[name], most - alive[name]) for name in chosen}
-    return _for_flash(offers, chosen, destination.flash)
+    chosen = _cheap_in_flash(options, _cheap_in_ram(options, alive), alive)
+    if _met(ram, ram_bytes(graph, chosen)) and _met(flash, flash_bytes(chosen)):
+        return chosen
+    found = _under_limits(graph, options, alive, ram, flash)
+    return found or _as_near_as_possible(graph, options, alive, ram, flash)
 
 
 def price_of_limits(graph: Graph, options: Options, destination: Destination, selected: Selection) -> tuple[str, ...]:
@@ -45,89 +57,57 @@ def price_of_limits(graph: Graph, options: Options, destination: Destination, se
         return ()
     fastest = cycles(select(graph, options, replace(destination, ram=None, flash=None)))
     more = cycles(selected) / fastest - 1
-    return (
-        (f"{' and '.join(named)} cost about {more:.1%} more cycles ({fastest:,.0f} without)",) if more > 0.001 else ()
-    )
-
-
-def cycles(selection: Selection) -> float:
-    return sum(option.cycles for option in selection.values())
-
-
-def flash_bytes(selection: Selection) -> int:
-    """Weights and code of all layers, what they share once."""
-    routines = {routine.name: routine.code_bytes for option in selection.values() for routine in option.code.routines}
-    own = sum(option.weights_bytes + option.code.code_bytes for option in selection.values())
-    return own + sum(routines.values())
-
-
-def _for_ram(graph: Graph, options: Options, limit: Limit | None, alive: Mapping[str, int]) -> Selection:
-    """The layer of the largest step is exchanged until the limit is met; on from there as long as it costs little."""
-    chosen = {name: several[0] for name, several in options.items()}
-    most_cycles = RAM_SLACK * cycles(chosen)
-    met = limit is None
-    while chosen:
-        if limit and not met and ram_bytes(graph, chosen) <= limit.size_bytes:
-            met, most_cycles = True, max(most_cycles, cycles(chosen))
-        largest = max(chosen, key=lambda name: alive[name] + chosen[name].ram_bytes)
-        other = next((one for one in options[largest] if one.ram_bytes < chosen[largest].ram_bytes), None)
-        if other is None:
-            break
-        exchanged = chosen | {largest: other}
-        if met and cycles(exchanged) > most_cycles:
-            break
-        chosen = exchanged
-    if limit and limit.where and not met and ram_bytes(graph, chosen) > limit.size_bytes:
-        raise _too_much_ram(ram_bytes(graph, chosen), limit, largest, alive[largest], chosen[largest])
-    return chosen
+    if more <= WORTH_A_NOTE:
+        return ()
+    verb = "costs" if len(named) == 1 else "cost"
+    return (f"{' and '.join(named)} {verb} about {more:.1%} more cycles ({fastest:,.0f} without)",)
 
 
 def ram_bytes(graph: Graph, chosen: Selection) -> int:
     """Arena, input and output, and the deepest stack."""
-    caller = graph.sample_dtype.itemsize + graph.answer_dtype.itemsize
-    stack = max((option.ram_bytes - option.scratch_bytes for option in chosen.values()), default=0)
+    stack = max((option.stack_bytes for option in chosen.values()), default=0)
     planned = arena.plan(graph, {name: option.scratch_bytes for name, option in chosen.items()})
-    return planned.arena_bytes + caller + stack
+    return planned.arena_bytes + callers_bytes(graph) + stack
 
 
-def _too_much_ram(need: int, limit: Limit, name: str, alive: int, option: Option) -> ConfigurationError:
-    what = f"the model needs {need:,} bytes of RAM, {need - limit.size_bytes:,} more than there are for it"
-    hint = f"layer {name!r} needs most: {alive:,} bytes of tensors, {option.ram_bytes:,} besides; raise the limit"
-    return ConfigurationError(what, where=limit.where, hint=hint)
+def callers_bytes(graph: Graph) -> int:
+    return graph.sample_dtype.itemsize + graph.answer_dtype.itemsize
 
 
-def _offers(several: Sequence[Option], now: Option, room: int) -> list[Option]:
-    """The chosen one, and of each kernel, compact or not, the fastest with scratch memory for which there is room."""
+def _met(limit: Limit | None, size_bytes: int) -> bool:
+    return limit is None or size_bytes <= limit.size_bytes
+
+
+def _cheap_in_ram(options: Options, alive: Mapping[str, int]) -> Selection:
+    """The layer of the largest step is exchanged as long as that costs little."""
+    chosen = {name: several[0] for name, several in options.items()}
+    most_cycles = RAM_SLACK * cycles(chosen)
+    while chosen:
+        largest = max(chosen, key=lambda name: alive[name] + chosen[name].ram_bytes)
+        other = next((one for one in options[largest] if one.ram_bytes < chosen[largest].ram_bytes), None)
+        if other is None or cycles(chosen | {largest: other}) > most_cycles:
+            break
+        chosen |= {largest: other}
+    return chosen
+
+
+def _cheap_in_flash(options: Options, chosen: Selection, alive: Mapping[str, int]) -> Selection:
+    """Among the selections that prices for a byte of flash bring about the smallest that costs little."""
+    room = max((alive[name] + option.scratch_bytes for name, option in chosen.items()), default=0)
+    deepest = max((option.stack_bytes for option in chosen.values()), default=0)
+    offers = {name: _offers(options[name], chosen[name], room - alive[name], deepest) for name in chosen}
+    tried = [chosen, *(_at_price(offers, price) for price in PRICES)]
+    return min((one for one in tried if cycles(one) <= FLASH_SLACK * cycles(chosen)), key=flash_bytes)
+
+
+def _offers(several: Sequence[Option], now: Option, room: int, deepest: int) -> list[Option]:
+    """The chosen one, and of each kernel, compact or not, the fastest with memory for which there is room."""
     found = {(now.kernel.NAME, now.variant.compact): now}
     for option in several:
         key = (option.kernel.NAME, option.variant.compact)
-        if key not in found and option.ram_bytes <= room:
+        if key not in found and option.scratch_bytes <= room and option.stack_bytes <= deepest:
             found[key] = option
     return list(found.values())
-
-
-def _for_flash(offers: Options, chosen: Selection, limit: Limit | None) -> Selection:
-    """Among the selections that prices for a byte of flash bring about: the smallest that costs little; where that is
-    over the limit, the fastest that is not.
-    """
-    tried = [chosen, *(_at_price(offers, price) for price in PRICES)]
-    little = min((one for one in tried if cycles(one) <= FLASH_SLACK * cycles(chosen)), key=flash_bytes)
-    if limit is None or flash_bytes(little) <= limit.size_bytes:
-        return little
-    small = [selection for selection in tried if flash_bytes(selection) <= limit.size_bytes]
-    if not small and limit.where:
-        raise _too_much_flash(min(tried, key=flash_bytes), limit)
-    return _filled(min(small, key=cycles), offers, limit.size_bytes) if small else min(tried, key=flash_bytes)
-
-
-def _filled(selection: Selection, offers: Options, most_bytes: int) -> Selection:
-    """What room is left goes to the layer that gains most by it, one after the other: a price is the same for all."""
-    while True:
-        exchanged = [selection | {name: option} for name, several in offers.items() for option in several]
-        faster = [one for one in exchanged if cycles(one) < cycles(selection) and flash_bytes(one) <= most_bytes]
-        if not faster:
-            return selection
-        selection = min(faster, key=cycles)
 
 
 def _at_price(offers: Options, price: float) -> Selection:
@@ -136,7 +116,7 @@ def _at_price(offers: Options, price: float) -> Selection:
 
     def worth(option: Option) -> float:
         shared = sum(routine.code_bytes / users[routine.name] for routine in option.code.routines)
-        return option.cycles + price * (option.weights_bytes + option.code.code_bytes + shared)
+        return option.cycles + price * (option.weights_bytes + option.c_bytes + shared)
 
     return {name: min(several, key=worth) for name, several in offers.items()}
 
@@ -145,10 +125,120 @@ def _routines(several: Sequence[Option]) -> dict[str, Routine]:
     return {routine.name: routine for option in several for routine in option.code.routines}
 
 
-def _too_much_flash(smallest: Selection, limit: Limit) -> ConfigurationError:
-    need = flash_bytes(smallest)
-    name = max(smallest, key=lambda name: smallest[name].weights_bytes + smallest[name].code_bytes)
-    what = f"the model needs {need:,} bytes of flash, {need - limit.size_bytes:,} more than there are for it"
-    weights, code = smallest[name].weights_bytes, smallest[name].code_bytes
-    hint = f"layer {name!r} needs most: {weights:,} bytes of weights, {code:,} of code; raise the limit"
-    return ConfigurationError(what, where=limit.where, hint=hint)
+def _under_limits(
+    graph: Graph, options: Options, alive: Mapping[str, int], ram: Limit | None, flash: Limit | None
+) -> Selection | None:
+    """The fastest of all depths of the stack; those come first that could be the fastest."""
+    depths = [None] if ram is None else _depths(options)
+    bounds = ((_fastest(_with_room(graph, options, alive, ram, depth)), depth) for depth in depths)
+    hopeful = sorted((cycles(one), depth or 0, depth) for one, depth in bounds if one is not None)
+    best: Selection | None = None
+    for bound, _, depth in hopeful:
+        if best is not None and bound >= cycles(best):
+            break
+        found = _with_stack(graph, options, alive, ram, flash, depth)
+        if found is not None and (best is None or cycles(found) < cycles(best)):
+            best = found
+    return best
+
+
+def _depths(options: Options) -> list[int]:
+    return sorted({one.stack_bytes for several in options.values() for one in several})
+
+
+def _with_stack(
+    graph: Graph,
+    options: Options,
+    alive: Mapping[str, int],
+    ram: Limit | None,
+    flash: Limit | None,
+    depth: int | None,
+) -> Selection | None:
+    """The fastest with a stack of that depth. An arena with gaps is larger than its steps: these get less."""
+    less = 0
+    for _ in range(ARENAS):
+        allowed = _with_room(graph, options, alive, ram, depth, less)
+        found = _fastest(allowed)
+        if found is not None and flash is not None and flash_bytes(found) > flash.size_bytes:
+            found = fastest_within(allowed, flash.size_bytes)
+        if found is None:
+            return None
+        small = _cheap_in_flash(allowed, found, alive)
+        found = small if _met(ram, ram_bytes(graph, small)) else found
+        if ram is None or ram_bytes(graph, found) <= ram.size_bytes:
+            return found
+        less += ram_bytes(graph, found) - ram.size_bytes
+    return None
+
+
+def _with_room(
+    graph: Graph, options: Options, alive: Mapping[str, int], ram: Limit | None, depth: int | None, less: int = 0
+) -> Options:
+    if ram is None or depth is None:
+        return options
+    room = ram.size_bytes - callers_bytes(graph) - depth - less
+
+    def fits(name: str, one: Option) -> bool:
+        return one.stack_bytes <= depth and alive[name] + one.scratch_bytes <= room
+
+    return {name: [one for one in several if fits(name, one)] for name, several in options.items()}
+
+
+def _fastest(options: Options) -> Selection | None:
+    return {name: several[0] for name, several in options.items()} if all(options.values()) else None
+
+
+def _as_near_as_possible(
+    graph: Graph, options: Options, alive: Mapping[str, int], ram: Limit | None, flash: Limit | None
+) -> Selection:
+    """Where not all limits can be met. Raises when somebody named the one that cannot."""
+    if ram is not None and (flash is None or _under_limits(graph, options, alive, ram, None) is None):
+        least = _least_ram(graph, options)
+        if ram.where:
+            raise _too_much_ram(graph, least, ram, alive)
+        return least
+    allowed = _roomiest(graph, options, alive, ram)
+    least = smallest(allowed)
+    if flash is not None and flash.where:
+        raise _too_much_flash(least, flash)
+    return least
+
+
+def _roomiest(graph: Graph, options: Options, alive: Mapping[str, int], ram: Limit | None) -> Options:
+    """What a limit of RAM leaves, with the stack that leaves most."""
+    if ram is None:
+        return options
+    every = (_with_room(graph, options, alive, ram, depth) for depth in _depths(options))
+    return max((one for one in every if all(one.values())), key=lambda one: sum(map(len, one.values())))
+
+
+def _least_ram(graph: Graph, options: Options) -> Selection:
+    """With each depth of the stack that is enough the least scratch memory; the best of those."""
+    tried = []
+    for depth in _depths(options):
+        flat = {name: [one for one in several if one.stack_bytes <= depth] for name, several in options.items()}
+        if all(flat.values()):
+            tried.append({name: min(several, key=lambda one: one.scratch_bytes) for name, several in flat.items()})
+    return min(tried, key=lambda one: ram_bytes(graph, one))
+
+
+def _too_much_ram(graph: Graph, least: Selection, limit: Limit, alive: Mapping[str, int]) -> ConfigurationError:
+    need = ram_bytes(graph, least)
+    name = max(least, key=lambda name: alive[name] + least[name].scratch_bytes)
+    tensors, scratch = alive[name], least[name].scratch_bytes
+    hint = f"layer {name!r} needs most: {tensors:,} bytes of tensors, {scratch:,} of scratch memory"
+    return _too_much("RAM", need, limit, hint)
+
+
+def _too_much_flash(least: Selection, limit: Limit) -> ConfigurationError:
+    name = max(least, key=lambda name: least[name].weights_bytes + least[name].code_bytes)
+    weights, code = least[name].weights_bytes, least[name].code_bytes
+    hint = f"layer {name!r} needs most: {weights:,} bytes of weights, {code:,} of code"
+    return _too_much("flash", flash_bytes(least), limit, hint)
+
+
+def _too_much(memory: str, need: int, limit: Limit, hint: str) -> ConfigurationError:
+    need += limit.besides_bytes
+    over = need - limit.size_bytes - limit.besides_bytes
+    what = f"the firmware needs {need:,} bytes of {memory}, {over:,} more than there may be"
+    return ConfigurationError(what, where=limit.where, hint=f"{hint}; raise the limit by {over:,} bytes")

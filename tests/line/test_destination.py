@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mcusim.boards.load import load_board
 from mcusim.experiment.tables import Target
-from mcusim.line.destination import destination_of, over_ram, within
+from mcusim.line.destination import Besides, destination_of, over_ram
 from mcusim.line.measure import RamBytes
-from mcusim.system.errors import ConfigurationError
 
 BOARD = load_board("nucleo_l452re_p")
 
@@ -28,21 +25,10 @@ def test_limits_of_the_experiment_carry_their_key() -> None:
     assert larger.ram == destination_of(BOARD, Target()).ram
 
 
-def test_a_firmware_that_is_too_large_is_made_again_with_less() -> None:
-    asked: list[int] = []
-
-    def make(excess: int) -> int:
-        asked.append(excess)
-        return 1100 - excess
-
-    assert within(1000, make, lambda made: made) == 1000
-    assert asked == [0, 100]
-    assert within(None, make, lambda made: made) == 1100
-
-
-def test_a_firmware_that_stays_too_large_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="100 bytes of flash more"):
-        within(1000, lambda _: 1100, lambda made: made)
+def test_what_a_firmware_takes_beside_its_model_is_taken_off() -> None:
+    made = destination_of(BOARD, Target(ram_max=20_000, flash_max=30_000), Besides(2000, 700))
+    assert made.ram and (made.ram.size_bytes, made.ram.besides_bytes) == (19_300, 700)
+    assert made.flash and (made.flash.size_bytes, made.flash.besides_bytes) == (28_000, 2000)
 
 
 def test_a_deeper_stack_is_noted() -> None:

@@ -57,7 +57,9 @@ class _Spreading:
     def routine(self) -> tuple[Routine, float]:
         twin = KernelCall("depthwise_float_spread", ("input", "planes", "rows"), self.shape._asdict())
         signature = "const void *input, void *planes, int rows"
-        return Routine(self.name, self.a.text, self.a.code_bytes, signature, twin), self.row_cycles
+        return Routine(
+            self.name, self.a.text, self.a.code_bytes, signature, twin, stack_bytes=self.a.stack_bytes
+        ), self.row_cycles
 
     @property
     def _channels(self) -> int:

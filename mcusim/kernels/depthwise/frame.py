@@ -215,5 +215,13 @@ class Frame(Generic[P]):
     def routine(self) -> tuple[Routine, float]:
         """And its cycles for CHANNELS_A_CALL channels."""
         facts = self.part.routine
-        made = Routine(self.name, self.a.text, self.a.code_bytes, facts.signature, facts.twin, facts.guard)
+        made = Routine(
+            self.name,
+            self.a.text,
+            self.a.code_bytes,
+            facts.signature,
+            facts.twin,
+            facts.guard,
+            stack_bytes=self.a.stack_bytes,
+        )
         return made, self.a.cycles

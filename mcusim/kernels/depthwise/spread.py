@@ -56,7 +56,9 @@ class _Spreading:
         fields |= {"before": shape.before, "words": shape.words, "is_unsigned": int(shape.kind == "unsigned")}
         twin = KernelCall("depthwise_spread", ("input", "planes", "rows"), fields)
         signature = "const void *input, void *planes, int rows"
-        return Routine(self.name, self.a.text, self.a.code_bytes, signature, twin), self.row_cycles
+        return Routine(
+            self.name, self.a.text, self.a.code_bytes, signature, twin, stack_bytes=self.a.stack_bytes
+        ), self.row_cycles
 
     def _function(self) -> None:
         a = self.a
@@ -220,7 +222,9 @@ def zeros(number_bytes: int) -> tuple[Routine, float]:
     word_cycles = a.cycles - before
     a("pop", "{r4, pc}")
     twin = KernelCall("depthwise_zeros", ("planes", "words"), {"channels": CHANNELS})
-    return Routine(a.name, a.text, a.code_bytes, "void *planes, int words", twin), word_cycles
+    return Routine(
+        a.name, a.text, a.code_bytes, "void *planes, int words", twin, stack_bytes=a.stack_bytes
+    ), word_cycles
 
 
 def _head(name: str, shape: Spread) -> list[str]:

@@ -33,7 +33,7 @@ def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = Fals
     fields |= {"words": tile.words, "column_bytes": tile.column_bytes, "outputs": tile.outputs}
     fields |= {"weights_pitch": tile.weights_pitch, "shift_in_block": int(compact)}
     twin = KernelCall("direct_tile", ("input", "weights", "output", "bias", "block"), {**fields, **finish.fields})
-    return Routine(name, writer.a.text, writer.a.code_bytes, SIGNATURE, twin)
+    return Routine(name, writer.a.text, writer.a.code_bytes, SIGNATURE, twin, stack_bytes=writer.a.stack_bytes)
 
 
 def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:

@@ -155,7 +155,7 @@ def float_rows(block: FloatRows, activation: Activation) -> Routine:
         ("input", "weights", "output", "blocks"),
         {"inputs": block.all_inputs, "rows": block.rows, **fields},
     )
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, GUARD)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, GUARD, stack_bytes=a.stack_bytes)
 
 
 _CORE = (("input", ""), ("weights", ""), ("output", ""), ("end", "blocks, then the end of the outputs"))

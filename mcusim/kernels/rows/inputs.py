@@ -54,4 +54,4 @@ def row_inputs(*, unsigned: bool) -> Routine:
     a("str", "total", "[r0]")
     a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
     twin = KernelCall("row_inputs", ("input", "output", "sixteens", "sum"), {"is_unsigned": int(unsigned)})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)

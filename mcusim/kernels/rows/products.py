@@ -241,7 +241,7 @@ def row_products(products: Products, finish: Finish) -> Routine:
     a("pop", RESTORED)
     arguments = ("input", "weights", "output", "total", "blocks")
     twin = KernelCall(form.twin, arguments, {"words": words, "rows": form.rows, **form.fields, **finish.fields})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
 
 
 def _registers(a: Assembly, form: Form) -> list[str]:

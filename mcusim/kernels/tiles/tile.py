@@ -112,7 +112,15 @@ def float_tile(tile: FloatTile) -> Routine:
         **tile.finish.fields,
     }
     arguments = ("input", "weights", "output", "bias", "tiles", "rows", "pitch")
-    return Routine(tile.name, a.text, a.code_bytes, SIGNATURE, KernelCall("float_tile", arguments, parameters), GUARD)
+    return Routine(
+        tile.name,
+        a.text,
+        a.code_bytes,
+        SIGNATURE,
+        KernelCall("float_tile", arguments, parameters),
+        GUARD,
+        stack_bytes=a.stack_bytes,
+    )
 
 
 class _Writer:

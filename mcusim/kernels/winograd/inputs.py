@@ -58,7 +58,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
         "apart": apart // 2,
     }
     call = KernelCall("winograd_input", ("input", "output", "cells"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
 
 
 def _points(

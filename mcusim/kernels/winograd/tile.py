@@ -140,7 +140,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     }
     fields["shift"] = 0  # the argument has it
     call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
 
 
 def _registers(a: Assembly) -> None:
@@ -174,6 +174,7 @@ def _points(a: Assembly, layout: Layout) -> None:
         step(a, "weights", layout.apart - 8 * layout.words)
         a("subs", "weight0", "weight0", imm(1))
         a("push", several(["weight0", *SUMS]))
+        a.pushed((layout.scheme.points - 1) * POINT_BYTES)
         a("bne", point)
 
 

@@ -57,7 +57,8 @@ def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apar
         a("bne", filter_)
     a("pop", several(RESTORED))
     fields = {"outputs": scheme.outputs_of_a_tile, "channels": channels, "rows": rows, "apart": apart // 2}
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, KernelCall("winograd_weights", ("input", "output"), fields))
+    call = KernelCall("winograd_weights", ("input", "output"), fields)
+    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
 
 
 def _points(a: Assembly, scheme: Scheme, taps: list[str], store: Callable[[str, int], None]) -> None:

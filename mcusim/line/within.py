@@ -1,0 +1,96 @@
+"""Options of each layer + limits of an experiment -> a choice that meets them, by what a compiler makes of it.
+
+How many bytes the C of a layer takes, in flash and on the stack, is known only when it was built. So what was chosen is
+built, and chosen again with what was learned, until nothing changes; the fastest that met the limits is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mcusim.boards.board import Board
+from mcusim.experiment.tables import Target
+from mcusim.graph import Graph
+from mcusim.kernels.choice import Built, Destination, Option
+from mcusim.line.build import Firmware
+from mcusim.line.destination import HARNESS_STACK_BYTES, Besides, destination_of
+from mcusim.line.knapsack import Options, Selection, cycles, flash_bytes
+from mcusim.line.select import Choice, callers_bytes, ram_bytes, select
+from mcusim.program import Program
+from mcusim.system.errors import ConfigurationError
+
+TRIES = 6
+ENTRY = "cnn"
+
+Build = Callable[[Selection], tuple[Program, Firmware]]
+
+
+def within(graph: Graph, options: Options, board: Board, target: Target, build: Build) -> Choice:
+    """Nothing is built where `target` has no limits. Raises ConfigurationError when they cannot be met."""
+    destination = destination_of(board, target)
+    if target.flash_max is None and target.ram_max is None:
+        return Choice(select(graph, options, destination), options, destination)
+    best: Choice | None = None
+    tried: list[list[tuple[object, ...]]] = []
+    for _ in range(TRIES):
+        chosen = _selected_or_least(graph, options, destination)
+        key: list[tuple[object, ...]] = [(name, option.kernel.NAME, option.variant) for name, option in chosen.items()]
+        if key in tried:
+            break
+        tried.append(key)
+        program, firmware = build(chosen)
+        options = _learned(options, chosen, program, firmware)
+        chosen = {name: _same(option, options[name]) for name, option in chosen.items()}
+        besides = _besides(graph, chosen, firmware)
+        destination = destination_of(board, target, besides)
+        if _fits(graph, chosen, destination) and (best is None or cycles(chosen) < cycles(best.selected)):
+            best = Choice(chosen, options, destination)
+    if best is None:
+        select(graph, options, destination)
+        raise ConfigurationError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
+    return best
+
+
+def _selected_or_least(graph: Graph, options: Options, destination: Destination) -> Selection:
+    """Where nothing seems to fit, what comes nearest: its true size tells by how much."""
+    try:
+        return select(graph, options, destination)
+    except ConfigurationError:
+        limits = (limit and replace(limit, where=None) for limit in (destination.ram, destination.flash))
+        return select(graph, options, Destination(destination.core, destination.wait_states, *limits))
+
+
+def _learned(options: Options, chosen: Selection, program: Program, firmware: Firmware) -> dict[str, list[Option]]:
+    functions = {step.name: step.function for step in program.steps}
+    symbols, frames = firmware.image.symbols, firmware.frames
+
+    def known(name: str, option: Option) -> Option:
+        function = functions[name]
+        if function not in symbols or function not in frames:  # one of two that are equal to the bit
+            return option
+        return replace(option, built=Built(symbols[function].size, frames[function]))
+
+    return {
+        name: [known(name, one) if one is chosen[name] else one for one in several] for name, several in options.items()
+    }
+
+
+def _same(option: Option, several: list[Option]) -> Option:
+    return next(one for one in several if (one.kernel, one.variant) == (option.kernel, option.variant))
+
+
+def _besides(graph: Graph, chosen: Selection, firmware: Firmware) -> Besides:
+    assert firmware.rom_bytes is not None and firmware.ram_static_bytes is not None
+    stack = HARNESS_STACK_BYTES + firmware.frames.get(ENTRY, 0)
+    return Besides(
+        flash_bytes=firmware.rom_bytes.total - flash_bytes(chosen),
+        ram_bytes=firmware.ram_static_bytes - callers_bytes(graph) + stack,
+    )
+
+
+def _fits(graph: Graph, chosen: Selection, destination: Destination) -> bool:
+    ram, flash = destination.ram, destination.flash
+    return (ram is None or not ram.where or ram_bytes(graph, chosen) <= ram.size_bytes) and (
+        flash is None or not flash.where or flash_bytes(chosen) <= flash.size_bytes
+    )
