@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -11,6 +12,12 @@ from mcusim.system.assets import CODEGEN
 
 def render(template: str, **values: Any) -> str:
     """Not escaped, for it is no HTML: whatever a user named has to be plain before it comes here."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """One for all: it keeps what it has compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(CODEGEN / "templates"),
         line_statement_prefix="%%",
@@ -18,4 +25,4 @@ def render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["hex"] = lambda value: f"0x{value:08X}"
-    return environment.get_template(template).render(**values)
+    return environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.direct.plan import Geometry, Plan, plan, tilings
+from mcusim.kernels.direct.plan import Geometry, Plan, Tiling, plan, tilings
 
 GRANULE_BYTES = 8  # of code that the flash gives at a time
 INSTRUCTION_CACHE_BYTES = 1024  # of the L452
@@ -63,16 +63,28 @@ CYCLES = Work(
 )
 
 
+HOPEFUL = 12  # tilings that are tried for stripes
+
+
 @lru_cache(maxsize=1024)
 def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> Plan | None:
     """None where none is possible. `single`: with tiles of one size."""
     best: tuple[float, Plan] | None = None
-    for tiles in tilings(geometry, single=single):
+    for tiles in _hopeful(geometry, single) if stripes > 1 else tilings(geometry, single=single):
         found = plan(geometry, tiles, stripes)
         bar = WORTH_A_ROUTINE if best and tiles.small and not best[1].tiling.small else 1.0
         if best is None or cycles(found) < bar * best[0]:
             best = cycles(found), found
     return best[1] if best else None
+
+
+@lru_cache(maxsize=256)
+def _hopeful(geometry: Geometry, single: bool) -> tuple[Tiling, ...]:
+    """Those that are cheapest for the whole layer at once: one of them is for its stripes."""
+    every = tuple(tilings(geometry, single=single))
+    prices = {tiles: cycles(plan(geometry, tiles, 1)) for tiles in every}
+    best = set(sorted(every, key=lambda tiles: prices[tiles])[:HOPEFUL])
+    return tuple(tiles for tiles in every if tiles in best)
 
 
 def cycles(plan: Plan, wait_states: int = 2) -> float:
