@@ -145,6 +145,10 @@ class Assembly:
         """Of all instructions so far, each once, on a Cortex-M4 that waits for no memory; see `repeated`."""
         return self._cycles
 
+    def waits(self, cycles: float) -> None:
+        """What the last instructions take besides, for reasons that their prices do not know."""
+        self._cycles += cycles
+
     def repeated(self, since: float, times: float) -> None:
         """What came since `cycles` had that value runs so often altogether: the end of a loop."""
         self._cycles += (times - 1) * (self._cycles - since)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
-from mcusim.kernels import lanes_addition, lanes_moves, lanes_pooling
+from mcusim.kernels import lanes_addition, lanes_max, lanes_moves, lanes_pooling
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
@@ -25,7 +25,7 @@ class _Layer(NamedTuple):
     """What the kernel has to say of one type of layer."""
 
     why_not: Callable[[Any, Inputs], str | None]
-    cost: Callable[[Any, Inputs], float]
+    cost: Callable[[Any, Inputs, int], float]
     code: Callable[[Any, Inputs], LayerCode]
 
 
@@ -38,7 +38,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
-    return _LAYERS[type(layer)].cost(layer, inputs)
+    return _LAYERS[type(layer)].cost(layer, inputs, wait_states)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -50,6 +50,6 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     Add: _Layer(lanes_addition.why_not, lanes_addition.cost, lanes_addition.add),
     AveragePooling: _Layer(lanes_pooling.why_no_average, lanes_pooling.average_cost, lanes_pooling.average_pooling),
     Concatenate: _Layer(lanes_moves.why_no_concatenation, lanes_moves.concatenation_cost, lanes_moves.concatenate),
-    MaxPooling: _Layer(lanes_pooling.why_no_window, lanes_pooling.max_cost, lanes_pooling.max_pooling),
+    MaxPooling: _Layer(lanes_pooling.why_no_window, lanes_max.max_cost, lanes_max.max_pooling),
     ReLU: _Layer(lambda layer, inputs: None, lanes_moves.relu_cost, lanes_moves.relu),
 }

@@ -42,7 +42,7 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
     return one("add_lanes", fields, arguments=("inputs", "output"))
 
 
-def cost(layer: Add, inputs: Inputs) -> float:
+def cost(layer: Add, inputs: Inputs, wait_states: int) -> float:
     counts, size = each_counts(layer.elements, layer), len(inputs)
     counts |= {"loads": counts["words"] * size, "single inputs": counts["singles"] * size}
     if layer.addition is None:

@@ -14,12 +14,6 @@ Storage = int  # bytes of a number; 0 for float32
 
 # Fitted to the timing model, for what GCC 12 makes of the C at -O2. It mixes instructions of 16 and 32 bits as it
 # likes, and those at odd halfwords wait for their fetch now and then: a tenth of the cycles, or a quarter, is chance.
-LARGEST: Mapping[Storage, Cycles] = {
-    1: {"lines": 21, "straight taps": 4.5, "looped taps": 5.3, "looped rows": 17, "edge words": 23, "limited": 2.2},
-    2: {"lines": 20, "straight taps": 4.3, "looped taps": 4.6, "looped rows": 18, "edge words": 19, "limited": 2.2},
-    0: {"lines": 11, "windows": 3, "straight taps": 5.1, "looped taps": 4.7, "looped rows": 6.5, "loops": 6}
-    | {"edge words": 19, "limited": 4.8},
-}
 MEANS: Mapping[Storage, Cycles] = {
     1: {"lines": 18, "straight taps": 8.5, "looped taps": 5.3, "looped rows": 17, "edge words": 105}
     | {"pair words": 3, "reciprocal words": 25, "shifted words": 25, "limited": 0.5},

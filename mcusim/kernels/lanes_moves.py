@@ -20,7 +20,7 @@ def relu(layer: ReLU, inputs: Inputs) -> LayerCode:
     return one("relu_lanes", fields)
 
 
-def relu_cost(layer: ReLU, inputs: Inputs) -> float:
+def relu_cost(layer: ReLU, inputs: Inputs, wait_states: int) -> float:
     counts = each_counts(layer.elements, layer)
     counts["limited"] = counts["words"] * (2 if layer.activation.ceiling is None else 4)
     return total(counts, LIMITS[storage_of(layer)])
@@ -46,7 +46,7 @@ def concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
     return LayerCode(tuple(calls))
 
 
-def concatenation_cost(layer: Concatenate, inputs: Inputs) -> float:
+def concatenation_cost(layer: Concatenate, inputs: Inputs, wait_states: int) -> float:
     rows = rows_of(layer)
     counts: Counts = {"rows": rows * len(inputs), "words": 0, "instructions": 0}
     for index, part in enumerate(inputs):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mcusim.kernels.calls import Fields, one, reading, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_costs import LARGEST, MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes_costs import MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes_max import axis_of, flattened
 from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.reciprocal import reciprocal
-from mcusim.layers.planes import NO_PADDING, plane, shape_like
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.planes import plane, shape_like
+from mcusim.layers.pooling import AveragePooling, Pooling
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import RoundedAveraging
 from mcusim.program import LayerCode
@@ -19,11 +18,19 @@ from mcusim.program import LayerCode
 def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
     if layer.shape[-1] * inputs[0].dtype.itemsize < WORD_BYTES:
         return "it takes a word of channels at a time"
-    return None
-
-
-def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    return one("max_pooling_lanes", _fields(layer, inputs))
+    pool = flattened(layer)
+    axes = [
+        axis_of(*of_axis)
+        for of_axis in zip(
+            pool.size,
+            pool.strides,
+            (before for before, _ in pool.padding),
+            plane(pool.input_shape),
+            pool.output_plane,
+            strict=False,
+        )
+    ]
+    return "windows lie wholly in the padding" if any(min(axis.taps) <= 0 for axis in axes) else None
 
 
 def why_no_average(layer: AveragePooling, inputs: Inputs) -> str | None:
@@ -45,11 +52,7 @@ def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     return one("average_pooling_lanes", fields)
 
 
-def max_cost(layer: MaxPooling, inputs: Inputs) -> float:
-    return total(pool_counts(layer), LARGEST[storage_of(layer)])
-
-
-def average_cost(layer: AveragePooling, inputs: Inputs) -> float:
+def average_cost(layer: AveragePooling, inputs: Inputs, wait_states: int) -> float:
     counts = pool_counts(layer)
     if layer.averaging is not None:
         division = _division(layer, inputs) or {}
@@ -99,24 +102,9 @@ def _limits(inputs: Inputs) -> tuple[int, int]:
 
 
 def _fields(layer: Pooling, inputs: Inputs) -> Fields:
-    flat = _flat(layer)
+    flat = flattened(layer)
     output = shape_like(len(flat.input_shape) - 1, *flat.output_plane, layer.shape[-1])
     fields = window_fields(flat.input_shape, output, flat.size, flat.strides, flat.padding)
     del fields["output_channels"]  # as many as the input has
     overhang = {"overhang": 1} if any(map(any, layer.padding)) else {}
     return {**fields, **overhang, **reading(inputs[0]), **layer.activation.fields(layer.numbers)}
-
-
-def _flat(layer: Pooling) -> Pooling:
-    """The same pool with windows of one row, where they span whole rows, which follow one another."""
-    height, width, channels = plane(layer.input_shape)
-    if layer.size[1] != width or layer.padding != NO_PADDING:
-        return layer
-    rows = layer.output_plane[0]
-    return replace(
-        layer,
-        input_shape=(height * width, channels),
-        shape=(rows, channels),
-        size=(1, layer.size[0] * width),
-        strides=(1, layer.strides[0] * width),
-    )

@@ -1,0 +1,141 @@
+"""Max pools with channels side by side: whole windows in one routine, those at the edges in another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from mcusim.kernels.calls import Fields, window_fields
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes_largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
+from mcusim.kernels.lanes_words import FEW_WORDS, Words, unaligned, words_of_layer
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
+from mcusim.layers.pooling import MaxPooling, Pooling
+from mcusim.program import KernelCall, LayerCode, Routine
+
+# Fitted, of the C around the routines: a layer, a row of outputs, the call of a routine, a window at an edge
+LAYER, ROW, CALL, EDGE = 2.0, 4.0, 5.0, 14.0
+FEW_TAPS = 4  # of float32, for which code for twice as many words stays in the instruction cache
+LARGEST_LOOP = 1000  # bytes of code, that stay in the cache
+COLD = 0.9  # of 8 bytes of code that are fetched for the first time, for each wait state but the first
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Windows along an axis. `taps`: of each, those inside the plane."""
+
+    size: int
+    taps: tuple[int, ...]
+    first: int  # window that is whole
+    whole: int  # so many follow one another
+
+    @property
+    def all_whole(self) -> bool:
+        return self.whole == len(self.taps)
+
+
+def axis_of(size: int, stride: int, before: int, length: int, outputs: int) -> Axis:
+    starts = [index * stride - before for index in range(outputs)]
+    taps = tuple(min(start + size, length) - max(start, 0) for start in starts)
+    first = next((index for index, count in enumerate(taps) if count == size), 0)
+    return Axis(size, taps, first, taps.count(size))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`whole` is None where no window is, `any` where all are."""
+
+    rows: Axis
+    columns: Axis
+    whole: Made | None
+    any: Window | None
+    misplaced: float  # cycles of a tap, for words that are not aligned
+
+    def cycles(self, wait_states: int) -> float:
+        cold = COLD * max(0, wait_states - 1) * sum(routine.code_bytes for routine in self.routines) / 8
+        return LAYER + cold + sum(ROW + self._row(rows) for rows in self.rows.taps)
+
+    @property
+    def routines(self) -> tuple[Routine, ...]:
+        return tuple(made.routine for made in (self.whole, self.any) if made is not None)
+
+    def _row(self, rows: int) -> float:
+        """A row of outputs, whose windows have so many rows."""
+        together = self.whole is not None and rows == self.rows.size
+        total = 0.0
+        if self.whole is not None and together:
+            total = CALL + self.whole.around + self.columns.whole * self.whole.window
+        if self.any is not None:
+            inside = range(self.columns.first, self.columns.first + self.columns.whole) if together else range(0)
+            for index, columns in enumerate(self.columns.taps):
+                if index not in inside:
+                    total += EDGE + self.any.cycles(rows, columns) + rows * columns * self.misplaced
+        return total
+
+
+def pool_of(layer: Pooling, inputs: Inputs) -> Pool:
+    flat = flattened(layer)
+    height, width, channels = plane(flat.input_shape)
+    return _pool(
+        words_of_layer(layer, inputs),
+        (height, width, channels),
+        flat.size,
+        flat.strides,
+        flat.padding,
+        flat.output_plane,
+    )
+
+
+@lru_cache(maxsize=256)
+def _pool(
+    words: Words, shape: tuple[int, int, int], size: Pair, strides: Pair, padding: Padding, outputs: Pair
+) -> Pool:
+    _, width, channels = shape
+    rows, columns = (
+        axis_of(size[axis], strides[axis], padding[axis][0], shape[axis], outputs[axis]) for axis in range(2)
+    )
+    pixel = channels * words.number_bytes
+    several = FEW_WORDS if FEW_TAPS < size[0] * size[1] <= MOST_TAPS else words.several
+    windows = Windows(
+        replace(words, several=several), channels, *size, width * pixel if size[0] > 1 else 0, strides[1] * pixel
+    )
+    whole = side_by_side(windows) if windows.is_straight and rows.whole and columns.whole else None
+    if whole is not None and whole.routine.code_bytes > LARGEST_LOOP:
+        whole = None
+    complete = whole is not None and rows.all_whole and columns.all_whole
+    other = None if complete else one_window(words, channels, width * pixel)
+    misplaced = unaligned(pixel) * -(-pixel // 4)
+    return Pool(rows, columns, whole, other, misplaced)
+
+
+def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
+    pool, flat = pool_of(layer, inputs), flattened(layer)
+    output = shape_like(len(flat.input_shape) - 1, *flat.output_plane, layer.shape[-1])
+    fields: Fields = window_fields(flat.input_shape, output, flat.size, flat.strides, flat.padding)
+    del fields["output_channels"]  # as many as the input has
+    columns = pool.columns
+    if pool.whole is not None:
+        fields |= {"first_column": columns.first} if columns.first else {}
+        fields |= {"whole_columns": columns.whole, "whole": pool.whole.routine.name}
+    if pool.any is not None:
+        fields["any"] = pool.any.routine.name
+    return LayerCode((KernelCall("max_pooling_lanes", ("input", "output"), fields),), routines=pool.routines)
+
+
+def max_cost(layer: MaxPooling, inputs: Inputs, wait_states: int) -> float:
+    return pool_of(layer, inputs).cycles(wait_states)
+
+
+def flattened(layer: Pooling) -> Pooling:
+    """The same pool with windows of one row, where they span whole rows, which follow one another."""
+    height, width, channels = plane(layer.input_shape)
+    if layer.size[1] != width or layer.padding != NO_PADDING:
+        return layer
+    rows = layer.output_plane[0]
+    return replace(
+        layer,
+        input_shape=(height * width, channels),
+        shape=(rows, channels),
+        size=(1, layer.size[0] * width),
+        strides=(1, layer.strides[0] * width),
+    )

@@ -1,0 +1,177 @@
+"""Words with numbers side by side in registers: loads, comparisons, limits, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, constant, imm
+from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.kernel import Inputs
+from mcusim.numbers.numbers import Activation
+
+WORD_BYTES = 4
+LONGEST_FLOAT_OFFSET = 1020
+FEW_WORDS = 4
+SHIFTED = 0.5  # of a cycle, for the fetches of what follows IT, which has 16 bits
+FAR, SPARE = "r12", "lr"  # a pointer to what lies far behind another; what is lost in a comparison
+
+
+@dataclass(frozen=True)
+class Words:
+    """Numbers of `bits` (0 for float32) and their limits. `unsigned`: those of 8 bits may have no sign."""
+
+    bits: int
+    unsigned: bool
+    activation: Activation
+    ceiling: int | None  # as it is stored
+    several: int = FEW_WORDS  # that are worked on together: up to twice as many of float32
+
+    @property
+    def real(self) -> bool:
+        return self.bits == 0
+
+    @property
+    def number_bytes(self) -> int:
+        return 4 if self.real else 1 if self.bits <= 8 else 2
+
+    @property
+    def key(self) -> str:
+        """What two routines have in common, as a part of their names."""
+        storage = "float" if self.real else f"{'u' * self.unsigned}int{8 * self.number_bytes}"
+        limits = f"_relu{'' if self.ceiling is None else f'_{self.ceiling:x}'}" if self.activation.relu else ""
+        return storage + limits
+
+    def limits(self) -> Fields:
+        """The activation, as C has it."""
+        if not self.activation.relu:
+            return {"activation": "NN_LINEAR"}
+        if self.ceiling is None:
+            return {"activation": "NN_RELU"}
+        return {
+            "activation": "NN_RELU_CEILING",
+            "ceiling": np.float32(self.activation.ceiling) if self.real else self.ceiling,
+        }
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Registers of so many words."""
+        return tuple(f"s{i}" if self.real else f"r{4 + i}" for i in range(self.several))
+
+    @property
+    def second(self) -> tuple[str, ...]:
+        """Likewise, others."""
+        return tuple(f"s{i + self.several}" if self.real else f"r{8 + i}" for i in range(self.several))
+
+    @property
+    def longest_offset(self) -> int:
+        return LONGEST_FLOAT_OFFSET if self.real else LONGEST_OFFSET
+
+    def load(self, a: Assembly, names: Sequence[str], base: str, offset: int, places: Sequence[int]) -> None:
+        """Words that lie `places` bytes behind `offset`; FAR is lost where this is too far for a load."""
+        if offset + max(places) > self.longest_offset:
+            if offset <= LONGEST_OFFSET:
+                a("addw", FAR, base, imm(offset))
+            else:
+                constant(a, FAR, offset)
+                a("add", FAR, base, FAR)
+            base, offset = FAR, 0
+        for name, place in zip(names, places, strict=False):
+            a("vldr" if self.real else "ldr", name, at(base, offset + place))
+
+    def store(self, a: Assembly, names: Sequence[str], base: str, places: Sequence[int], step: int = 0) -> None:
+        """The pointer moves by `step`, after the last word."""
+        if self.real:
+            for name, place in zip(names, places, strict=False):
+                a("vstr", name, at(base, place))
+            if step:
+                a("add", base, base, imm(step))
+            return
+        for name, place in reversed(list(zip(names, places, strict=False))[1:]):
+            a("str", name, at(base, place))
+        a("str", names[0], *([at(base), imm(step)] if step else [at(base, places[0])]))
+
+    def larger(self, a: Assembly, best: Sequence[str], others: Sequence[str]) -> None:
+        """Of equals, and beside what is no number, `best` stays, as in plain C."""
+        for one, other in zip(best, others, strict=False):
+            if self.real:
+                _move_if(a, "gt", (other, one), one, other)
+            else:
+                self._compare(a, one, other)
+                a("sel", one, one, other)
+
+    def limit(self, a: Assembly, names: Sequence[str], spare: str) -> None:
+        """The activation. `spare` is a register like those of `names`, which is lost."""
+        if not self.activation.relu:
+            return
+        if self.real or not self.unsigned:
+            self._zero(a, spare)
+            for name in names:
+                if self.real:
+                    _move_if(a, "mi", (name, "#0.0"), name, spare)
+                else:
+                    self._compare(a, name, spare)
+                    a("sel", name, name, spare)
+        if self.ceiling is not None:
+            self._constant(a, spare, self.ceiling)
+            for name in names:
+                if self.real:
+                    _move_if(a, "gt", (name, spare), name, spare)
+                else:
+                    self._compare(a, name, spare)
+                    a("sel", name, spare, name)
+
+    def _compare(self, a: Assembly, one: str, other: str) -> None:
+        """For each number: is the one at least as large as the other? SEL reads the answers."""
+        how = "ssub16" if self.number_bytes == 2 else "usub8" if self.unsigned else "ssub8"
+        a(how, SPARE, one, other)
+
+    def _zero(self, a: Assembly, name: str) -> None:
+        if self.real:
+            a("mov", FAR, imm(0))
+            a("vmov", name, FAR)
+        else:
+            a("mov", name, imm(0))
+
+    def _constant(self, a: Assembly, name: str, bits: int) -> None:
+        """In all lanes of a word."""
+        if self.real:
+            constant(a, FAR, bits)
+            a("vmov", name, FAR)
+        else:
+            constant(a, name, bits * (0x01010101 if self.number_bytes == 1 else 0x00010001))
+
+
+def _move_if(a: Assembly, condition: str, compared: tuple[str, str], to: str, what: str) -> None:
+    """Of float32; false where one is no number."""
+    a("vcmp.f32", *compared)
+    a("vmrs", "APSR_nzcv", "fpscr")
+    a("it", condition)
+    a(f"vmov{condition}.f32", to, what)
+    a.waits(SHIFTED)
+
+
+def words_of_layer(layer: Layer, inputs: Inputs) -> Words:
+    """Of a layer whose numbers are those of its inputs."""
+    activation = getattr(layer, "activation", Activation())
+    fields = activation.fields(layer.numbers)
+    ceiling = None
+    if activation.ceiling is not None:
+        value = fields["ceiling"]
+        ceiling = int(np.float32(value).view(np.uint32)) if layer.numbers is None else int(value)
+    bits = 0 if layer.numbers is None else 8 * layer.dtype.itemsize
+    return Words(bits, bool(reading(inputs[0])), activation, ceiling, 2 * FEW_WORDS if bits == 0 else FEW_WORDS)
+
+
+def places(row_bytes: int) -> tuple[int, ...]:
+    """Where words lie that cover a row of bytes: the last one ends where the row ends."""
+    whole = tuple(range(0, row_bytes - WORD_BYTES + 1, WORD_BYTES))
+    return whole if row_bytes % WORD_BYTES == 0 else (*whole, row_bytes - WORD_BYTES)
+
+
+def unaligned(row_bytes: int) -> float:
+    """Cycles that a load of a word takes more, in the mean, where rows of so many bytes follow one another."""
+    return {0: 0.0, 2: 0.5}.get(row_bytes % WORD_BYTES, 1.25)
