@@ -7,9 +7,8 @@
 #define NN_ADD_INPUTS 16
 #define NN_ADD_TERMS 16
 
-/* How sums are made: of two numbers of one scale, which saturate or are halved; in 16 bits, where all sums have room
- * in them; else in 32 bits. */
-typedef enum { NN_SATURATED, NN_HALVED, NN_IN_PAIRS, NN_IN_WORDS } nn_addition_t;
+/* How sums are made: in 16 bits, where all of them have room, else in 32. */
+typedef enum { NN_IN_PAIRS, NN_IN_WORDS } nn_addition_t;
 
 typedef struct {
     int elements, inputs;
@@ -39,7 +38,7 @@ NN_PART lane_t NN_NAME(add_numbers)(const lane_t *x, uint32_t bytes, const nn_ad
 }
 #else
 /* Words that are read at a time: all of their sums have to be in registers */
-#define NN_ADD_BURST (p.addition <= NN_HALVED ? NN_BLOCK : p.addition == NN_IN_PAIRS || NN_LANES == 2 ? 2 : 1)
+#define NN_ADD_BURST (p.addition == NN_IN_PAIRS || NN_LANES == 2 ? 2 : 1)
 static inline uint32_t nn_doubled_pairs(uint32_t pair, int times)
 {
     NN_UNROLLED for (int i = 0; i < times; i++) {
@@ -91,16 +90,6 @@ NN_PART lane_t NN_NAME(add_in_words)(const lane_t *x, const nn_add_lanes_t p)
 /* The outputs of a word of each input */
 NN_PART lane_t NN_NAME(add_numbers)(const lane_t *x, uint32_t bytes, const nn_add_lanes_t p)
 {
-    const int is_unsigned = p.unsigned_inputs & 1;
-    if (p.addition == NN_SATURATED) {
-        const lane_t sums = NN_LANES == 4 ? nn_saturated_bytes(x[0], x[1], is_unsigned) : nn_saturated_pairs(x[0], x[1]);
-        return nn_limit_lanes(sums, is_unsigned, p);
-    }
-    if (p.addition == NN_HALVED) {
-        const lane_t halves = NN_LANES == 4 ? nn_halved_bytes(x[0], x[1], is_unsigned, p.rounding)
-                                            : nn_halved_pairs(x[0], x[1], p.rounding);
-        return nn_limit_lanes(halves, is_unsigned, p);
-    }
     if (p.addition == NN_IN_PAIRS) {
         return nn_end_pairs(NN_NAME(sum_in_pairs)(x, 0, p), NN_NAME(sum_in_pairs)(x, 1, p), bytes, p);
     }

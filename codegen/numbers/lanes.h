@@ -48,15 +48,6 @@ static inline void nn_put_lanes(number_t *numbers, lane_t lanes)
 {
     *numbers = lanes;
 }
-
-/* As plain C has it: of equals, and beside what is no number, the first */
-static inline lane_t nn_larger(lane_t x, lane_t y, int is_unsigned)
-{
-    (void)is_unsigned;
-    return y > x ? y : x;
-}
-
-#define nn_limit_lanes(x, is_unsigned, p) nn_limit(x, p)
 #else
 typedef uint32_t lane_t;
 
@@ -76,23 +67,9 @@ static inline lane_t nn_spread(long_number_t x)
     return NN_LANES == 4 ? (uint8_t)x * 0x01010101u : (uint16_t)x * 0x00010001u;
 }
 
-static inline lane_t nn_larger(lane_t x, lane_t y, int is_unsigned)
-{
-    return NN_LANES == 4 ? nn_larger_bytes(x, y, is_unsigned) : nn_larger_pairs(x, y);
-}
-
 static inline lane_t nn_smaller(lane_t x, lane_t y, int is_unsigned)
 {
     return NN_LANES == 4 ? nn_smaller_bytes(x, y, is_unsigned) : nn_smaller_pairs(x, y);
-}
-
-/* nn_activate of numbers that are stored already */
-static inline lane_t nn_activate_lanes(lane_t x, int is_unsigned, nn_activation_t activation, long_number_t ceiling)
-{
-    if (activation != NN_LINEAR && !is_unsigned) {
-        x = nn_larger(x, 0, 0);
-    }
-    return activation == NN_RELU_CEILING ? nn_smaller(x, nn_spread(ceiling), is_unsigned) : x;
 }
 
 /* A sum, at the scale of what is stored, but for a ceiling */
@@ -140,7 +117,6 @@ static inline __attribute__((always_inline)) uint32_t nn_ended_pairs(uint32_t ev
     return zero ? nn_subtract_bytes(word, (uint32_t)zero * 0x01010101u) : word;
 }
 
-#define nn_limit_lanes(x, is_unsigned, p) nn_activate_lanes(x, is_unsigned, (p).activation, (p).ceiling)
 #endif
 
 #endif

@@ -214,62 +214,6 @@ static inline uint32_t nn_subtract_bytes(uint32_t x, uint32_t y)
 #endif
 }
 
-/* Sums of each two bytes, or numbers of 16 bits, saturated; signed, or without a sign */
-static inline uint32_t nn_saturated_bytes(uint32_t x, uint32_t y, int is_unsigned)
-{
-#if NN_ASSEMBLY
-    return is_unsigned ? (uint32_t)__uqadd8((uint8x4_t)x, (uint8x4_t)y) : (uint32_t)__qadd8((int8x4_t)x, (int8x4_t)y);
-#else
-    const int32_t least = is_unsigned ? 0 : -128, most = is_unsigned ? 255 : 127;
-    uint32_t sums = 0;
-    for (int shift = 0; shift < 32; shift += 8) {
-        const uint8_t one = (uint8_t)(x >> shift), other = (uint8_t)(y >> shift);
-        const int32_t sum = is_unsigned ? one + other : (int8_t)one + (int8_t)other;
-        sums |= ((uint32_t)(sum < least ? least : sum > most ? most : sum) & 255) << shift;
-    }
-    return sums;
-#endif
-}
-
-static inline uint32_t nn_saturated_pairs(uint32_t x, uint32_t y)
-{
-#if NN_ASSEMBLY
-    return (uint32_t)__qadd16((int16x2_t)x, (int16x2_t)y);
-#else
-    const int32_t low = nn_low(x) + nn_low(y), high = nn_high(x) + nn_high(y);
-    return nn_pair(low < -32768 ? -32768 : low > 32767 ? 32767 : low, high < -32768 ? -32768 : high > 32767 ? 32767 : high);
-#endif
-}
-
-/* Half of each sum, rounded down, or to the nearest with halves up: then x + y + 1 is x less the complement of y */
-static inline uint32_t nn_halved_bytes(uint32_t x, uint32_t y, int is_unsigned, int nearest)
-{
-#if NN_ASSEMBLY
-    if (is_unsigned) {
-        return nearest ? (uint32_t)__uhsub8((uint8x4_t)x, (uint8x4_t)~y) ^ 0x80808080u
-                       : (uint32_t)__uhadd8((uint8x4_t)x, (uint8x4_t)y);
-    }
-    return nearest ? (uint32_t)__shsub8((int8x4_t)x, (int8x4_t)~y) : (uint32_t)__shadd8((int8x4_t)x, (int8x4_t)y);
-#else
-    uint32_t halves = 0;
-    for (int shift = 0; shift < 32; shift += 8) {
-        const uint8_t one = (uint8_t)(x >> shift), other = (uint8_t)(y >> shift);
-        const int32_t sum = is_unsigned ? one + other : (int8_t)one + (int8_t)other;
-        halves |= ((uint32_t)((sum + nearest) >> 1) & 255) << shift;
-    }
-    return halves;
-#endif
-}
-
-static inline uint32_t nn_halved_pairs(uint32_t x, uint32_t y, int nearest)
-{
-#if NN_ASSEMBLY
-    return nearest ? (uint32_t)__shsub16((int16x2_t)x, (int16x2_t)~y) : (uint32_t)__shadd16((int16x2_t)x, (int16x2_t)y);
-#else
-    return nn_pair((nn_low(x) + nn_low(y) + nearest) >> 1, (nn_high(x) + nn_high(y) + nearest) >> 1);
-#endif
-}
-
 /* sum + one lane of `pair` x a factor of 16 bits */
 static inline int32_t nn_add_product(int32_t sum, uint32_t pair, int high, int32_t factor)
 {

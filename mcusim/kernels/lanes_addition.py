@@ -9,12 +9,14 @@ from mcusim.kernels.calls import Fields, one, reading
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes_costs import SUMS, each_counts, lanes_of, storage_of, total
 from mcusim.kernels.lanes_pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
+from mcusim.kernels.lanes_streams import stream, stream_cycles
+from mcusim.kernels.lanes_sums import summing_of
 from mcusim.layers.add import Add
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import ShiftedAddition
-from mcusim.program import LayerCode
+from mcusim.program import KernelCall, LayerCode
 
-How = Literal["NN_SATURATED", "NN_HALVED", "NN_IN_PAIRS", "NN_IN_WORDS"]
+How = Literal["NN_IN_PAIRS", "NN_IN_WORDS"]
 MOST_FACTOR = 14  # of SMLABB, as a power of two
 MOST_TERMS = 16  # NN_ADD_TERMS in C
 
@@ -32,6 +34,11 @@ def why_not(layer: Add, inputs: Inputs) -> str | None:
 
 
 def add(layer: Add, inputs: Inputs) -> LayerCode:
+    if (summing := summing_of(layer, inputs)) is not None:
+        routine = stream(summing).routine
+        ours: Fields = {"elements": layer.elements, "y": summing.coarse, "sum": routine.name, **dict(summing.fields)}
+        call = KernelCall("add_of_two", ("inputs", "output"), ours)
+        return LayerCode((call,), routines=(routine,))
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
     unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
     fields: Fields = {"elements": layer.elements, "inputs": len(inputs), **own}
@@ -43,6 +50,8 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
 
 
 def cost(layer: Add, inputs: Inputs, wait_states: int) -> float:
+    if (summing := summing_of(layer, inputs)) is not None:
+        return stream_cycles(stream(summing), layer, wait_states)
     counts, size = each_counts(layer.elements, layer), len(inputs)
     counts |= {"loads": counts["words"] * size, "single inputs": counts["singles"] * size}
     if layer.addition is None:
@@ -61,24 +70,11 @@ def _instructions(layer: Add, inputs: Inputs) -> int:
         terms, end = terms_of(layer, inputs), pairs_end(layer, _shift(layer))
         assert end is not None
         return 2 * terms.instructions + 2 * (1 + (end.shift > 0)) + 1 + (end.zero > 0) + 2 * (end.ceiling > 0)
-    if how == "NN_IN_WORDS":
-        return lanes * (len(inputs) + 1) + (1 if lanes == 2 else 3 + 3 * len(inputs)) + ceiling
-    unsigned = any(map(reading, inputs))
-    assert isinstance(layer.addition, ShiftedAddition)
-    rounding = (2 if unsigned else 1) if how == "NN_HALVED" and layer.addition.rounding else 0
-    return 1 + rounding + ceiling + 2 * (layer.activation.relu and not unsigned)
+    return lanes * (len(inputs) + 1) + (1 if lanes == 2 else 3 + 3 * len(inputs)) + ceiling
 
 
 def how_of(layer: Add, inputs: Inputs) -> How:
-    """The cheapest way that is exact."""
-    addition = layer.addition
-    assert isinstance(addition, ShiftedAddition) and layer.numbers is not None
-    signs = {entry.numbers.minimum for entry in (*inputs, layer) if entry.numbers is not None}
-    if len(inputs) == 2 and not any(addition.shifts) and len(signs) == 1:
-        if addition.rescale.shift == 0 and layer.numbers.bits == 8 * layer.dtype.itemsize:
-            return "NN_SATURATED"
-        if addition.rescale.shift == 1:  # no mean of two numbers is beyond both
-            return "NN_HALVED"
+    """Of sums that no lane of a number's own size has room for."""
     return "NN_IN_PAIRS" if layer.dtype.itemsize == 1 and _have_room(layer, inputs) else "NN_IN_WORDS"
 
 

@@ -27,11 +27,6 @@ SUMS: Mapping[Storage, Cycles] = {
     2: {"once": 7, "loads": 1.96, "instructions": 1.44, "single inputs": 87},
     0: {"once": 12, "words": 2.9, "loads": 2.0, "instructions": 1.0, "limited": 3.8},
 }
-LIMITS: Mapping[Storage, Cycles] = {
-    1: {"words": 4.1, "limited": 1.2, "singles": 7.5},
-    2: {"once": 22, "words": 3.6, "limited": 1.16, "singles": 25},
-    0: {"once": 100, "words": 5.5, "limited": 1.3},
-}
 MOVES: Mapping[Storage, Cycles] = {
     1: {"rows": 6.1, "words": 2.8, "instructions": 1.4},
     2: {"rows": 1.2, "words": 4.1, "instructions": 1.06},

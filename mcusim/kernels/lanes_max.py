@@ -8,7 +8,7 @@ from functools import lru_cache
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes_largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
-from mcusim.kernels.lanes_words import FEW_WORDS, Words, unaligned, words_of_layer
+from mcusim.kernels.lanes_words import FEW_WORDS, Words, fetched, unaligned, words_of_layer
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
 from mcusim.layers.pooling import MaxPooling, Pooling
 from mcusim.program import KernelCall, LayerCode, Routine
@@ -17,7 +17,6 @@ from mcusim.program import KernelCall, LayerCode, Routine
 LAYER, ROW, CALL, EDGE = 2.0, 4.0, 5.0, 14.0
 FEW_TAPS = 4  # of float32, for which code for twice as many words stays in the instruction cache
 LARGEST_LOOP = 1000  # bytes of code, that stay in the cache
-COLD = 0.9  # of 8 bytes of code that are fetched for the first time, for each wait state but the first
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ class Pool:
     misplaced: float  # cycles of a tap, for words that are not aligned
 
     def cycles(self, wait_states: int) -> float:
-        cold = COLD * max(0, wait_states - 1) * sum(routine.code_bytes for routine in self.routines) / 8
-        return LAYER + cold + sum(ROW + self._row(rows) for rows in self.rows.taps)
+        return LAYER + fetched(self.routines, wait_states) + sum(ROW + self._row(rows) for rows in self.rows.taps)
 
     @property
     def routines(self) -> tuple[Routine, ...]:

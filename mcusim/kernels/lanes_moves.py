@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, one, reading
+from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_costs import LIMITS, MOVES, Counts, each_counts, storage_of, total, words_of
+from mcusim.kernels.lanes_costs import MOVES, Counts, storage_of, total, words_of
 from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
+from mcusim.kernels.lanes_streams import Activating, stream, stream_cycles
+from mcusim.kernels.lanes_words import words_of_layer
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.numbers.power_of_two import ShiftConversion
@@ -16,14 +18,14 @@ from mcusim.program import KernelCall, LayerCode
 
 
 def relu(layer: ReLU, inputs: Inputs) -> LayerCode:
+    routine = stream(Activating(words_of_layer(layer, inputs))).routine
     fields = {"elements": layer.elements, **reading(inputs[0]), **layer.activation.fields(layer.numbers)}
-    return one("relu_lanes", fields)
+    call = KernelCall("relu_lanes", ("input", "output"), {**fields, "limited": routine.name})
+    return LayerCode((call,), routines=(routine,))
 
 
 def relu_cost(layer: ReLU, inputs: Inputs, wait_states: int) -> float:
-    counts = each_counts(layer.elements, layer)
-    counts["limited"] = counts["words"] * (2 if layer.activation.ceiling is None else 4)
-    return total(counts, LIMITS[storage_of(layer)])
+    return stream_cycles(stream(Activating(words_of_layer(layer, inputs))), layer, wait_states)
 
 
 def why_no_concatenation(layer: Concatenate, inputs: Inputs) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,12 @@ from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, constant, imm
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
 from mcusim.numbers.numbers import Activation
+from mcusim.program import Routine
 
 WORD_BYTES = 4
 LONGEST_FLOAT_OFFSET = 1020
 FEW_WORDS = 4
+COLD = 0.9  # of 8 bytes of code that are fetched for the first time, for each wait state but the first
 SHIFTED = 0.5  # of a cycle, for the fetches of what follows IT, which has 16 bits
 FAR, SPARE = "r12", "lr"  # a pointer to what lies far behind another; what is lost in a comparison
 
@@ -175,3 +177,8 @@ def places(row_bytes: int) -> tuple[int, ...]:
 def unaligned(row_bytes: int) -> float:
     """Cycles that a load of a word takes more, in the mean, where rows of so many bytes follow one another."""
     return {0: 0.0, 2: 0.5}.get(row_bytes % WORD_BYTES, 1.25)
+
+
+def fetched(routines: Iterable[Routine], wait_states: int) -> float:
+    """Cycles of code that runs for the first time."""
+    return COLD * max(0, wait_states - 1) * sum(routine.code_bytes for routine in routines) / 8

@@ -13,6 +13,7 @@ from mcusim.graph import Graph
 from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
 from mcusim.kernels.lanes_addition import how_of
+from mcusim.kernels.lanes_sums import summing_of
 from mcusim.kernels.reciprocal import reciprocal
 from mcusim.layers.add import Add
 from mcusim.line.lower import program_of
@@ -22,7 +23,7 @@ from tests.compiled import run_compiled
 from tests.kernels.lanes_graphs import Side
 from tests.kernels.measured import CORE, Measured, forced, measure
 
-BITS = (8, 16, 5, 0)
+NUMBERS = ((8, "nearest"), (8, "floor"), (16, "nearest"), (5, "floor"), (0, "nearest"))
 ACTIVATIONS = (LINEAR, RELU, Activation(True, 50.0), Activation(True, 2.0))
 
 
@@ -54,6 +55,9 @@ def sums(side: Side, shape: tuple[int, ...]) -> None:
             side.add(u, v, signed=False, activation=activation)
             side.add(u, v, signed=False, shift=1, activation=activation)
             side.add(u, a, shifts=(0, 1), shift=1, activation=activation)
+            side.add(a, b, shifts=(1, 0), shift=1, signed=False, activation=activation)
+            side.add(a, u, shifts=(1, 0), shift=3, signed=False, activation=activation)
+            side.add(u, b, shifts=(0, 2), shift=2, signed=False, activation=activation)
             side.add(a, u, shifts=(3, 0), shift=2, signed=False, activation=activation)
             side.add(u, v, shifts=(4, 0), shift=3, activation=activation)
 
@@ -85,16 +89,14 @@ def moves(side: Side) -> None:
             side.concatenate(u, u, signed=False)
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "floor"])
-@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize(("bits", "rounding"), NUMBERS)
 def test_on_the_host(bits: int, rounding: str) -> None:
     side = Side(bits, rounding)
     sums(side, (33, 7) if bits == 8 else (5, 1))
     moves(side)
     if bits:
         pools(side, mean=True, signed=bits > 8 or rounding == "floor")
-    if rounding == "nearest":
-        pools(side, mean=False, signed=bits != 8)
+    pools(side, mean=False, signed=bits != 8 or rounding == "floor")
     graph, x = side.graph(), side.samples(2)
     assert same_bits(on_the_host(graph, x), graph.run(x))
 
@@ -121,7 +123,7 @@ def test_what_is_no_number_goes_where_it_goes_in_plain_c() -> None:
     assert same_bits(on_the_host(graph, x), run_compiled(graph, x))
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_any_shape_on_the_host(data: st.DataObject) -> None:
     side = Side(data.draw(st.sampled_from([8, 16, 4, 11])), data.draw(st.sampled_from(["nearest", "floor"])))
@@ -157,51 +159,83 @@ def test_sums_may_overwrite_what_they_read() -> None:
 
 
 def grid(bits: int) -> Side:
-    """Different layers, so that the compiler makes a function of each."""
+    """Different layers, so that the compiler makes a function of each. All inputs begin at whole words."""
     side = Side(bits)
-    for mean in (False, True):
-        pools(side, mean=mean)
-    moves(side)
-    for shape in ((16, 20), (33, 7)) if bits else ():
-        sums(side, shape)
+    shapes = ((64, 20), (24, 16), (16, 12), (7, 4), (8, 37), (12, 7)) if bits else ((24, 20), (16, 12), (9, 7))
+    for shape in shapes:
+        a, b = side.input(shape), side.input(shape)
+        for size, stride, same in ((2, 2, False), (3, 2, True), (5, 5, False), (shape[0], 1, False)):
+            side.pool(a, (1, size), (1, stride), same=same, activation=RELU if size == 3 else LINEAR)
+        side.add(a, b, shift=int(bits > 0), activation=RELU)
+        side.relu(b)
+    for plane in ((8, 8, 16), (20, 20, 4), (12, 14, 12), (9, 8, 7)):
+        a = side.input(plane, signed=bits != 8)
+        for size, stride, same in ((2, 2, False), (3, 2, True), (4, 3, True)):
+            side.pool(a, (size, size), (stride, stride), same=same, activation=Activation(True, 40.0 * (size == 3)))
+        side.pool(a, plane[:2], (1, 1))
+    if bits:
+        sums(side, (16, 20))
     return side
 
 
-@pytest.mark.parametrize(("bits", "board"), [(8, "nucleo_l452re_p"), (16, "nucleo_l452re_p"), (8, "sparkfun_edge")])
-def test_on_boards(board: str, bits: int, tmp_path: Path) -> None:
+def rest(bits: int) -> Side:
+    """What is C."""
+    side = Side(bits)
+    pools(side, mean=True)
+    moves(side)
+    return side
+
+
+@pytest.mark.parametrize("bits", [8, 16, 0])
+def test_on_the_board(bits: int, tmp_path: Path) -> None:
     side = grid(bits)
+    graph, x = side.graph(), side.samples(2)
+    measured = answered(graph, x, tmp_path)
+    wanted = graph.run(x) if bits else run_compiled(graph, x)
+    assert same_bits(measured.answers, wanted)
+    far = {}
+    for step in measured.program.steps:
+        cycles, layer = measured.cycles[step.name], graph[step.name]
+        estimate = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, 2)
+        if step.code.routines and abs(estimate - cycles) > max(60, 0.05 * cycles):
+            far[step.name] = (estimate, cycles)
+    assert not far
+    assert sum(bool(step.code.routines) for step in measured.program.steps) > 30
+
+
+@pytest.mark.parametrize("board", ["nucleo_l452re_p", "sparkfun_edge"])
+def test_what_the_compiler_makes(board: str, tmp_path: Path) -> None:
+    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C."""
+    side = rest(8)
     graph, x = side.graph(), side.samples(2)
     measured = answered(graph, x, tmp_path, board)
     assert same_bits(measured.answers, graph.run(x))
-    if board == "nucleo_l452re_p":
-        check_costs(graph, measured, answered(graph, x, tmp_path / "plain", board, plain_c=True))
+    if board != "nucleo_l452re_p":
+        return
+    compared = answered(graph, x, tmp_path / "plain", board, plain_c=True)
+    names = [step.name for step in measured.program.steps if step.kernel == lanes.NAME]
+    cycles = np.array([measured.cycles[name] for name in names])
+    estimates = np.array([lanes.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, 2) for name in names])
+    faster = np.array([compared.cycles[name] for name in names]) / cycles
+    assert np.median(np.abs(np.log(estimates / cycles))) < 0.14
+    assert min(faster) > 0.98 and np.median(faster) > 3
 
 
-def answered(graph: Graph, x: Array, folder: Path, board: str, *, plain_c: bool = False) -> Measured:
+def answered(
+    graph: Graph, x: Array, folder: Path, board: str = "nucleo_l452re_p", *, plain_c: bool = False
+) -> Measured:
     return measure(graph, x, folder, forced(graph, plain if plain_c else lanes), board)
-
-
-def check_costs(graph: Graph, measured: Measured, compared: Measured) -> None:
-    """Estimates are near, as far as they can be: the compiler's mix of short and long instructions decides up to a
-    quarter of the cycles. Nothing is slower than plain C.
-    """
-    ratios, faster = [], []
-    for step in measured.program.steps:
-        cycles, layer = measured.cycles[step.name], graph[step.name]
-        if step.kernel == lanes.NAME:
-            ratios.append(lanes.cost(layer, graph.inputs_of(layer), DEFAULT, 2) / cycles)
-            faster.append(compared.cycles[step.name] / cycles)
-    ratios, faster = np.array(ratios), np.array(faster)
-    assert np.abs(np.log(ratios)).mean() < 0.16 and np.median(np.abs(np.log(ratios))) < 0.14
-    assert min(faster) > 0.98 and np.median(faster) > (3 if graph.data_type == "int8" else 2.2)
 
 
 def test_how_sums_are_made() -> None:
     side = Side(8)
     sums(side, (4, 5))
-    graph = side.graph()
-    ways = {how_of(layer, graph.inputs_of(layer)) for layer in graph if isinstance(layer, Add)}
-    assert ways == {"NN_SATURATED", "NN_HALVED", "NN_IN_PAIRS", "NN_IN_WORDS"}
+    graph, ways = side.graph(), set()
+    for layer in graph:
+        if isinstance(layer, Add):
+            summing = summing_of(layer, graph.inputs_of(layer))
+            ways.add(summing.ending if summing else how_of(layer, graph.inputs_of(layer)))
+    assert ways == {"saturated", "halved", "difference", "mixed", "mixed halves", "NN_IN_PAIRS", "NN_IN_WORDS"}
 
 
 def test_what_does_not_fit_says_why() -> None:

@@ -1,0 +1,146 @@
+"""Arrays that are read word by word, side by side, and written as one: sums of two, and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from mcusim.graph import Layer
+from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.lanes_words import WORD_BYTES, Words, fetched
+from mcusim.program import KernelCall, Routine
+
+LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a number that it leaves over
+SAVED = tuple(f"r{n}" for n in range(4, 12))
+
+
+class Work(Protocol):
+    """What happens to words on their way; it can be a key. `inputs`: arrays, one or two."""
+
+    @property
+    def words(self) -> Words:
+        """Of the output."""
+
+    @property
+    def inputs(self) -> int: ...
+
+    @property
+    def key(self) -> str:
+        """What sets it apart, as the end of a name."""
+
+    @property
+    def summary(self) -> Sequence[str]: ...
+
+    @property
+    def twin(self) -> KernelCall: ...
+
+    def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
+        """Words of both inputs -> those of the output, in `x`. `y`, FAR and SPARE are lost."""
+
+
+class Stream(NamedTuple):
+    """A routine, and its cycles: of a call, of a turn of several words, of a word more."""
+
+    routine: Routine
+    several: int
+    around: float
+    turn: float
+    one: float
+
+    def cycles(self, words: int) -> float:
+        turns, ones = divmod(words, self.several)
+        return self.around + turns * self.turn + ones * self.one
+
+
+@lru_cache(maxsize=256)
+def stream(work: Work) -> Stream:
+    return _Writer(work).stream()
+
+
+class _Writer:
+    def __init__(self, work: Work) -> None:
+        self.work, self.words = work, work.words
+        self.name = f"nn_{work.key}"
+        self.a = a = Assembly(self.name, [f"{self.name}: {work.summary[0]}", *work.summary[1:]])
+        self.sources = ("x", "y")[: work.inputs]
+        a.register("output", "r0", "may be an input")
+        for number, name in enumerate(self.sources, 1):
+            a.register(name, f"r{number}", "an input")
+        a.register("left", f"r{work.inputs + 1}", "words, less those of a turn")
+        self.saved = () if self.words.real else SAVED
+        a("push", several([*self.saved, "lr"]))
+        a("subs", "left", "left", imm(self.words.several))
+        a("blt", f".L{a.name}_rest")
+        self.turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
+        a.place("rest")
+        a("adds", "left", "left", imm(self.words.several))
+        a("beq", f".L{a.name}_end")
+        self.one = self._loop("one", "A word", 1, "bne")
+        a.place("end")
+        a("pop", several([*self.saved, "pc"]))
+
+    def stream(self) -> Stream:
+        inputs = ", ".join(f"const void *{name}" for name in self.sources)
+        guard = "NN_FLOAT_ASSEMBLY" if self.words.real else "NN_ASSEMBLY"
+        signature = f"void *output, {inputs}, int words"
+        routine = Routine(self.name, self.a.text, self.a.code_bytes, signature, self.work.twin, guard)
+        return Stream(routine, self.words.several, self.a.cycles - self.turn - self.one, self.turn, self.one)
+
+    def _loop(self, name: str, comment: str, count: int, again_if: str) -> float:
+        """-> cycles of a turn."""
+        a, since = self.a, self.a.cycles
+        x, y = self.words.first[:count], self.words.second[:count]
+        with a.loop(name, comment) as again:
+            for source, names in zip(self.sources, (x, y), strict=False):
+                self._load(names, source)
+            self.work(a, x, y)
+            step = WORD_BYTES * count
+            self.words.store(a, x, "output", range(0, step, WORD_BYTES), step)
+            a("subs", "left", "left", imm(count))
+            a(again_if, again)
+        return a.cycles - since
+
+    def _load(self, names: Sequence[str], source: str) -> None:
+        if self.words.real:
+            self.a("vldm", f"{source}!", _range(names))
+            return
+        for index in reversed(range(1, len(names))):
+            self.a("ldr", names[index], f"[{source}, #{WORD_BYTES * index}]")
+        self.a("ldr", names[0], f"[{source}]", imm(WORD_BYTES * len(names)))
+
+
+def _range(names: Sequence[str]) -> str:
+    return f"{{{names[0]}-{names[-1]}}}" if len(names) > 1 else f"{{{names[0]}}}"
+
+
+class Activating(NamedTuple):
+    """ReLU, with or without a ceiling."""
+
+    words: Words
+
+    @property
+    def inputs(self) -> int:
+        return 1
+
+    @property
+    def key(self) -> str:
+        return f"limited_{self.words.key}"
+
+    @property
+    def summary(self) -> Sequence[str]:
+        return ("an activation, of as many numbers at once as a word holds.",)
+
+    @property
+    def twin(self) -> KernelCall:
+        unsigned = {"unsigned_input": 1} if self.words.unsigned else {}
+        return KernelCall("limited", ("output", "x", "words"), {**unsigned, **self.words.limits()})
+
+    def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
+        self.words.limit(a, x, y[0])
+
+
+def stream_cycles(made: Stream, layer: Layer, wait_states: int) -> float:
+    words, rest = divmod(layer.elements * layer.dtype.itemsize, WORD_BYTES)
+    total = LAYER + rest // layer.dtype.itemsize * ALONE
+    return total + (made.cycles(words) + fetched((made.routine,), wait_states) if words else 0)
