@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import reading
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_words import FAR, SPARE, Words, words_of_layer
+from mcusim.kernels.lanes.words import FAR, SPARE, Words, words_of_layer
 from mcusim.layers.add import Add
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.numbers.power_of_two import ShiftedAddition

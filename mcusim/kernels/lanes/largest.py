@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mcusim.kernels.assembly import Assembly, add_constant, constant, imm, several
-from mcusim.kernels.lanes_words import FAR, SPARE, WORD_BYTES, Words, places, unaligned
+from mcusim.kernels.lanes.words import FAR, SPARE, WORD_BYTES, Words, places, unaligned
 from mcusim.program import KernelCall, Routine
 
 MOST_TAPS = 9  # that have instructions of their own: the loop stays in the instruction cache

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from mcusim.kernels.calls import Fields, one, reading
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_costs import SUMS, each_counts, lanes_of, storage_of, total
-from mcusim.kernels.lanes_pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
-from mcusim.kernels.lanes_streams import stream, stream_cycles
-from mcusim.kernels.lanes_sums import summing_of
+from mcusim.kernels.lanes.costs import SUMS, each_counts, lanes_of, storage_of, total
+from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
+from mcusim.kernels.lanes.streams import stream, stream_cycles
+from mcusim.kernels.lanes.sums import summing_of
 from mcusim.layers.add import Add
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import ShiftedAddition

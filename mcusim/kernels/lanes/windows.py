@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
-from mcusim.kernels.lanes_words import FEW_WORDS, Words, fetched, unaligned, words_of_layer
+from mcusim.kernels.lanes.largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
+from mcusim.kernels.lanes.words import FEW_WORDS, Words, fetched, unaligned, words_of_layer
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
 from mcusim.layers.pooling import MaxPooling, Pooling
 from mcusim.program import KernelCall, LayerCode, Routine

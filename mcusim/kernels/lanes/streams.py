@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm, several
-from mcusim.kernels.lanes_words import WORD_BYTES, Words, fetched
+from mcusim.kernels.lanes.words import WORD_BYTES, Words, fetched
 from mcusim.program import KernelCall, Routine
 
 LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a number that it leaves over

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
-from mcusim.kernels import lanes_addition, lanes_max, lanes_moves, lanes_pooling
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.lanes import addition, moves, pooling, windows
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.pooling import AveragePooling, MaxPooling
@@ -18,7 +18,7 @@ from mcusim.program import LayerCode
 NAME = "lanes"
 SUMMARY = "layers without weights: numbers side by side in words (Cortex-M4)"
 ANY_STORAGE = True
-CODE_BYTES = 300  # of a call, about
+CODE_BYTES, AROUND_BYTES = 300, 100  # of a call, about: of one that is C, and of one that calls routines
 
 
 class _Layer(NamedTuple):
@@ -43,13 +43,13 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     made = _LAYERS[type(layer)].code(layer, inputs)
-    return replace(made, code_bytes=CODE_BYTES * len(made.calls))
+    return replace(made, code_bytes=(AROUND_BYTES if made.routines else CODE_BYTES) * len(made.calls))
 
 
 _LAYERS: Mapping[type[Layer], _Layer] = {
-    Add: _Layer(lanes_addition.why_not, lanes_addition.cost, lanes_addition.add),
-    AveragePooling: _Layer(lanes_pooling.why_no_average, lanes_pooling.average_cost, lanes_pooling.average_pooling),
-    Concatenate: _Layer(lanes_moves.why_no_concatenation, lanes_moves.concatenation_cost, lanes_moves.concatenate),
-    MaxPooling: _Layer(lanes_pooling.why_no_window, lanes_max.max_cost, lanes_max.max_pooling),
-    ReLU: _Layer(lambda layer, inputs: None, lanes_moves.relu_cost, lanes_moves.relu),
+    Add: _Layer(addition.why_not, addition.cost, addition.add),
+    AveragePooling: _Layer(pooling.why_no_average, pooling.average_cost, pooling.average_pooling),
+    Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
+    MaxPooling: _Layer(pooling.why_no_window, windows.max_cost, windows.max_pooling),
+    ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
 }

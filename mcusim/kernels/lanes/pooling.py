@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mcusim.kernels.calls import Fields, one, reading, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_costs import MEANS, pool_counts, storage_of, total
-from mcusim.kernels.lanes_max import axis_of, flattened
-from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
-from mcusim.kernels.reciprocal import reciprocal
+from mcusim.kernels.lanes.costs import MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
+from mcusim.kernels.lanes.reciprocal import reciprocal
+from mcusim.kernels.lanes.windows import axis_of, flattened
 from mcusim.layers.planes import plane, shape_like
 from mcusim.layers.pooling import AveragePooling, Pooling
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT

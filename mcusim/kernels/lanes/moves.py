@@ -7,10 +7,10 @@ import math
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes_costs import MOVES, Counts, storage_of, total, words_of
-from mcusim.kernels.lanes_pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
-from mcusim.kernels.lanes_streams import Activating, stream, stream_cycles
-from mcusim.kernels.lanes_words import words_of_layer
+from mcusim.kernels.lanes.costs import MOVES, Counts, storage_of, total, words_of
+from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
+from mcusim.kernels.lanes.streams import Activating, stream, stream_cycles
+from mcusim.kernels.lanes.words import words_of_layer
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.numbers.power_of_two import ShiftConversion
