@@ -124,10 +124,10 @@ def options(
     """
     named = choice.for_layer(layer.name) if choice else ()
     reasons = {kernel.NAME: why_not(kernel, layer, inputs, destination.core) for kernel in KERNELS}
-    allowed = [kernel for kernel in KERNELS if (kernel.NAME in named if named else not _opt_in(kernel))]
+    allowed = [kernel for kernel in KERNELS if (kernel.NAME in named if named else not opt_in(kernel))]
     fitting = [kernel for kernel in allowed if reasons[kernel.NAME] is None]
     if not fitting and not (choice and layer.name in dict(choice.layers)):
-        fitting = [kernel for kernel in KERNELS if reasons[kernel.NAME] is None and not _opt_in(kernel)]
+        fitting = [kernel for kernel in KERNELS if reasons[kernel.NAME] is None and not opt_in(kernel)]
     if not fitting:
         why = "; ".join(f"{kernel.NAME}: {reasons[kernel.NAME]}" for kernel in allowed)
         hint = "name another, or none: mcusim kernels lists them"
@@ -142,16 +142,17 @@ def _variants(kernel: Kernel, layer: Layer, inputs: Inputs, wait_states: int) ->
         yield Option(kernel, variant, kernel.cost(layer, inputs, variant, wait_states), layer, inputs)
 
 
-def _opt_in(kernel: Kernel) -> bool:
+def opt_in(kernel: Kernel) -> bool:
     """Does it run only where it is named, since its bits are others?"""
     return bool(getattr(kernel, "OPT_IN", False))
 
 
 def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     """Why it cannot run the layer, or None."""
+    reason = kernel.fits(layer, inputs, core)
+    if reason or getattr(kernel, "ANY_STORAGE", False):
+        return reason
     own = layer.arithmetic
     unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in (*inputs, layer))
     wide = own is not None and layer.numbers is not None and own.bits != layer.numbers.bits
-    if (unsigned or wide) and not getattr(kernel, "ANY_STORAGE", False):
-        return "it takes numbers with a sign alone, and of one width"
-    return kernel.fits(layer, inputs, core)
+    return "it takes numbers with a sign alone, and of one width" if unsigned or wide else None

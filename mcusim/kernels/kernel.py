@@ -40,6 +40,8 @@ class Kernel(Protocol):
 
     One with `ANY_STORAGE = True` takes inputs without a sign, and stores as any nn_storage_t; others get none of these.
     One with `variants(layer, inputs) -> tuple[Variant, ...]` comes in several, others as DEFAULT alone.
+    One with `OPT_IN = True` has other bits than plain C, and runs only where it is named: of inputs up to `largest` an
+    output is off by `largest_error(layer, largest)` at most.
     What its code includes of codegen/ goes into the library by itself.
     """
 

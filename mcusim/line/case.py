@@ -22,31 +22,27 @@ from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
-from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of, over_ram
 from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
-from mcusim.line.front import Generated, generated_of, quantized_graph
-from mcusim.line.knapsack import Selection
-from mcusim.line.lower import options_of
+from mcusim.line.front import Generated, generated_within, quantized_graph
+from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
 from mcusim.line.normalize import normalize
-from mcusim.line.offers import Offer, offers
+from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
 from mcusim.line.score import Wanted, scores_of_float
-from mcusim.line.select import Choice, select
+from mcusim.line.sources import Sources
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
-from mcusim.line.within import within
 from mcusim.models.source import Source
 from mcusim.numbers.numbers import Numbers
-from mcusim.program import Program
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
@@ -201,13 +197,19 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
             *setting.experiment.notes,
             *origin.fitted.notes,
             *_doubt(setting, case, bench),
-            *graph.notes,
-            *program.notes,
+            *_notes(setting, model),
             *over_ram(figures.ram_bytes, setting.experiment.target.ram_max),
             *execution.notes,
         ),
     )
     return Outcome(case, run, execution, origin.positions)
+
+
+def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:
+    """Of quantization, and of the choice of kernels."""
+    generated, origin = model.generated, model.origin
+    kernels = kernel_notes(origin.source.graph, generated.choice, setting.experiment.target, origin.x)
+    return (*generated.graph.notes, *generated.program.notes, *kernels)
 
 
 def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:
@@ -295,7 +297,12 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
         quantized = quantized_graph(
             origin.source, dataset.x_train, case.quantization, labels=dataset.y_train, seed=setting.seed
         )
-        generated = _generated(setting, case, bench, quantized, origin.source)
+        target, (facts, board) = setting.experiment.target, place_of(case, bench)
+
+        def build(library: Sources) -> Firmware:
+            return bench.stages.make_firmware(library, facts, board, setting.out / case.id)
+
+        generated = generated_within(quantized, origin.source, target, board, build)
         graph = generated.graph
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return ReadyModel(generated, graph.encode(origin.x), expected, origin)
@@ -305,21 +312,6 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     return bench.once.do(("c", case.model.name, case.repeat, case.quantization, destination), make)
 
 
-def _generated(setting: Setting, case: Case, bench: Bench, graph: Graph, source: Source) -> Generated:
-    """Under the experiment's limits."""
-    target = setting.experiment.target
-    facts, board = place_of(case, bench)
-    options = options_of(graph, destination_of(board, target) if board else ANYWHERE, target.kernels)
-    if board is None:
-        return generated_of(graph, source, Choice(select(graph, options), options))
-
-    def build(selected: Selection) -> tuple[Program, Firmware]:
-        made = generated_of(graph, source, Choice(selected, options))
-        return made.program, bench.stages.make_firmware(made.library, facts, board, setting.out / case.id)
-
-    return generated_of(graph, source, within(graph, options, board, target, build))
-
-
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
     """Where the quantization of a case loses what, on the test samples."""
     model = ready_model(setting, case, bench)
@@ -327,7 +319,7 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     return explain(model.origin.source.graph, model.generated.graph, model.origin.x)
 
 
-def offers_of(setting: Setting, case: Case, bench: Bench) -> tuple[Offer, ...]:
+def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:
     """What each kernel would cost in each layer of a case, and which runs."""
     generated = ready_model(setting, case, bench).generated
     return offers(generated.graph, generated.choice, setting.experiment.target.kernels)

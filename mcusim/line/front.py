@@ -5,22 +5,28 @@ The only way there, for `run`, `generate`, `export` and the tools: what is gener
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mcusim import models
+from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.tables import Quantization, Target
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
+from mcusim.line.build import Firmware
+from mcusim.line.destination import destination_of
 from mcusim.line.emit import emit_library
+from mcusim.line.knapsack import Selection
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice, select
 from mcusim.line.sources import Sources
+from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.program import Program
 from mcusim.system.arrays import Array
@@ -86,6 +92,21 @@ def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
     """`source`: of the graph. `choice`: of its layers' kernels."""
     program = lowered(graph, choice)
     return Generated(graph, program, emit_library(program, source.normalizations), choice)
+
+
+def generated_within(
+    graph: Graph, source: Source, target: Target, board: Board | None, build: Callable[[Sources], Firmware]
+) -> Generated:
+    """`generated_of` with kernels that meet the limits of an experiment on a board. `board`: None for this machine."""
+    options = options_of(graph, destination_of(board, target) if board else ANYWHERE, target.kernels)
+    if board is None:
+        return generated_of(graph, source, Choice(select(graph, options), options))
+
+    def built(selected: Selection) -> tuple[Program, Firmware]:
+        made = generated_of(graph, source, Choice(selected, options))
+        return made.program, build(made.library)
+
+    return generated_of(graph, source, within(graph, options, board, target, built))
 
 
 def _calibration(source: Source, samples: Array | None, count: int, labels: Array | None, seed: int) -> Array:

@@ -1,23 +1,30 @@
-"""quantized Graph + Destination -> for each layer what every kernel offers, which was chosen, and why."""
+"""Choice of kernels -> for each layer what every kernel offers, which runs, and why; and what that comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcusim.graph import Graph, Layer
 from mcusim.kernels import KERNELS
 from mcusim.kernels.choice import Destination, KernelChoice, Option, why_not
-from mcusim.line.select import Choice
+from mcusim.line import arena
+from mcusim.line.knapsack import cycles, flash_bytes
+from mcusim.line.select import Choice, ram_bytes
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A kernel in one of its variants. `why` it was chosen, or, when it does not fit, why not."""
+    """A kernel in one of its variants. `why` it was chosen, or, when it does not fit, why not.
+
+    `cycles` for one sample; `code_bytes` with what layers share, `scratch_bytes` while it runs.
+    """
 
     layer: str
+    kind: str
     macs: int
     kernel: str
+    variant: str
     fits: bool
     chosen: bool
     why: str
@@ -27,25 +34,61 @@ class Offer:
     scratch_bytes: int = 0
 
 
-def offers(graph: Graph, choice: Choice, kernels: KernelChoice | None = None) -> tuple[Offer, ...]:
-    """In the order of the layers, the cheapest of each first. `kernels`: those that may run."""
-    selected = choice.selected
+@dataclass(frozen=True)
+class Offers:
+    """`each`: in the order of the layers, the cheapest of each first. The others are of what was chosen.
+
+    `flash_bytes`: weights and code of the layers, what they share once; `ram_bytes`: arena, input, output and the
+    deepest stack of a layer. Start-up code, `cnn` and the harness come on top.
+    """
+
+    each: tuple[Offer, ...]
+    macs: int
+    cycles: float
+    flash_bytes: int
+    ram_bytes: int
+
+
+def offers(graph: Graph, choice: Choice, kernels: KernelChoice | None = None) -> Offers:
+    """`kernels`: those that may run."""
+    selected, alive = choice.selected, arena.live_bytes(graph)
+    room = max((alive[name] + option.scratch_bytes for name, option in selected.items()), default=0)
     found: list[Offer] = []
     for name, several in choice.options.items():
         named = bool(kernels and kernels.for_layer(name))
-        found += (_offer(option, several, selected[name], named) for option in several)
+        why = _why(selected[name], several, room - alive[name], named=named)
+        found += (_offer(option, why if option is selected[name] else None) for option in several)
         found += _others(graph, graph[name], several, choice.destination)
-    return tuple(found)
+    return Offers(tuple(found), graph.macs, cycles(selected), flash_bytes(selected), ram_bytes(graph, selected))
 
 
-def _offer(option: Option, several: Sequence[Option], selected: Option, named: bool) -> Offer:
+def shortest(each: Sequence[Offer]) -> Iterator[Offer]:
+    """Of each kernel in a layer the fastest variant, and what runs."""
+    seen: set[tuple[str, str]] = set()
+    for offer in each:
+        key = (offer.layer, offer.kernel)
+        if offer.fits and (offer.chosen or key not in seen):
+            yield offer
+        seen.add(key)
+
+
+def by_layer(each: Sequence[Offer]) -> Mapping[str, list[Offer]]:
+    layers: dict[str, list[Offer]] = {}
+    for offer in each:
+        layers.setdefault(offer.layer, []).append(offer)
+    return layers
+
+
+def _offer(option: Option, why: str | None) -> Offer:
     return Offer(
         layer=option.layer.name,
+        kind=option.layer.kind,
         macs=option.layer.macs,
-        kernel=str(option),
+        kernel=option.kernel.NAME,
+        variant=str(option.variant),
         fits=True,
-        chosen=option is selected,
-        why=_why(option, several, named) if option is selected else "",
+        chosen=why is not None,
+        why=why or "",
         cycles=option.cycles,
         code_bytes=option.code_bytes,
         weights_bytes=option.weights_bytes,
@@ -53,16 +96,19 @@ def _offer(option: Option, several: Sequence[Option], selected: Option, named: b
     )
 
 
-def _why(option: Option, several: Sequence[Option], named: bool) -> str:
+def _why(option: Option, several: Sequence[Option], room: int, *, named: bool) -> str:
+    """`room`: for its scratch memory, in the arena as it was chosen."""
     fastest = several[0]
     if option is fastest:
-        return "named" if named else "the only one" if len(several) == 1 else "fastest"
-    slower = f"{option.cycles / fastest.cycles - 1:+.1%} cycles for"
+        return "named" if named else "the only one" if len(several) == 1 else "the fastest"
+    slower = f"{option.cycles / fastest.cycles - 1:.1%} slower than {fastest}"
     ram = fastest.ram_bytes - option.ram_bytes
     flash = fastest.weights_bytes + fastest.code_bytes - option.weights_bytes - option.code_bytes
+    if flash > 0 and (ram <= 0 or fastest.scratch_bytes <= room):
+        return f"{slower}, for {flash:,} bytes of flash less"
     if ram > 0:
-        return f"{slower} {ram:,} bytes of RAM less"
-    return f"{slower} {flash:,} bytes of flash less" if flash > 0 else f"{slower} code that layers share"
+        return f"{slower}, for {ram:,} bytes of RAM less"
+    return f"{slower}, for code that layers share"
 
 
 def _others(graph: Graph, layer: Layer, several: Sequence[Option], destination: Destination) -> Iterator[Offer]:
@@ -70,5 +116,5 @@ def _others(graph: Graph, layer: Layer, several: Sequence[Option], destination: 
     for kernel in KERNELS:
         if kernel.NAME not in there:
             reason = why_not(kernel, layer, graph.inputs_of(layer), destination.core)
-            why = reason or "the experiment does not name it"
-            yield Offer(layer.name, layer.macs, kernel.NAME, fits=False, chosen=False, why=why)
+            why = reason or "it runs only where it is named"
+            yield Offer(layer.name, layer.kind, layer.macs, kernel.NAME, "", fits=False, chosen=False, why=why)
