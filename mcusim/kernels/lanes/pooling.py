@@ -9,13 +9,15 @@ from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_
 from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.windows import axis_of, flattened
 from mcusim.layers.planes import plane, shape_like
-from mcusim.layers.pooling import AveragePooling, Pooling
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import RoundedAveraging
 from mcusim.program import LayerCode
 
 
 def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
+    if layer.shape[-1] == 1 and isinstance(layer, MaxPooling):
+        return "it takes several channels at a time"  # one of float32 costs more than in plain C
     if layer.shape[-1] * inputs[0].dtype.itemsize < WORD_BYTES:
         return "it takes a word of channels at a time"
     pool = flattened(layer)
