@@ -41,7 +41,7 @@ def test_a_layer(tree: Tree) -> None:
     )
     tree.line(GRAPHS, 'kinds = ["relu",', 'kinds = ["negate", "relu",')
     tree.edit(GRAPHS, '    else:\n        builder.add("Softmax",', MOVE)
-    tree.test("tests/layers", "tests/kernels", "-k", "Negate or every_layer or negate")
+    tree.test("tests/layers", "-k", "Negate or every_layer or negate")
     assert tree.touched() == (4, 1)
 
 
@@ -50,10 +50,12 @@ def test_a_kernel(tree: Tree) -> None:
     tree.add("kernel")
     tree.line("mcusim/kernels/__init__.py", "    plain,", "    *(plain, countdown),")
     tree.imported("mcusim/kernels/__init__.py", last, f"from mcusim.kernels import countdown\n{last}")
-    tree.test(
-        "tests/kernels", "tests/line/test_lower.py", "tests/line/test_emit.py", "tests/experiment/test_kernel_choice.py"
+    tree.edit(
+        "docs/kernels.md", "### `plain`\n", "### `countdown`\n\nFrom the last input to the first.\n\n### `plain`\n"
     )
-    assert tree.touched() == (2, 1)
+    kernels = [f"tests/kernels/test_{name}.py" for name in ("countdown", "choice", "docs")]
+    tree.test(*kernels, "tests/line/test_lower.py", "tests/line/test_emit.py", "tests/experiment/test_kernel_choice.py")
+    assert tree.touched() == (3, 1)
 
 
 def test_a_number_system(tree: Tree) -> None:
