@@ -39,7 +39,7 @@ def on_the_host(graph: Graph, x: Array) -> Array:
 def sums(side: Side, shape: tuple[int, ...]) -> None:
     """Every way to make a sum: saturated, halved, in pairs by doubling, shifting and adding again, in 32 bits."""
     a, b, c = (side.input(shape) for _ in range(3))
-    for activation in ACTIVATIONS[:3]:
+    for activation in ACTIVATIONS[:3] if side.bits == 8 else ACTIVATIONS[1:3]:
         side.add(a, b, activation=activation)
         side.add(a, b, shift=1, activation=activation)
         side.add(a, b, shifts=(0, 1), shift=1, activation=activation)
@@ -51,7 +51,7 @@ def sums(side: Side, shape: tuple[int, ...]) -> None:
     side.add(a, a)
     if side.bits in (5, 8):
         u, v = side.input(shape, signed=False), side.input(shape, signed=False)
-        for activation in ACTIVATIONS[::3]:
+        for activation in ACTIVATIONS[::3] if side.bits == 8 else ACTIVATIONS[3:]:
             side.add(u, v, signed=False, activation=activation)
             side.add(u, v, signed=False, shift=1, activation=activation)
             side.add(u, a, shifts=(0, 1), shift=1, activation=activation)
@@ -75,7 +75,7 @@ def pools(side: Side, *, mean: bool, signed: bool = True) -> None:
 
 
 def moves(side: Side) -> None:
-    for shape in ((16, 20), (33, 7), (6, 3, 4)):
+    for shape in ((33, 7), (6, 3, 4)):
         a, b = side.input(shape), side.input(shape, fraction=3)
         side.relu(a)
         side.relu(a, 3.0)
@@ -123,7 +123,7 @@ def test_what_is_no_number_goes_where_it_goes_in_plain_c() -> None:
     assert same_bits(on_the_host(graph, x), run_compiled(graph, x))
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(st.data())
 def test_any_shape_on_the_host(data: st.DataObject) -> None:
     side = Side(data.draw(st.sampled_from([8, 16, 4, 11])), data.draw(st.sampled_from(["nearest", "floor"])))
