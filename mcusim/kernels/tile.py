@@ -133,7 +133,8 @@ def tile_routine(tile: Tile) -> Routine:
     """`tiles` tiles one after another, for the same filters."""
     t = tile
     size = f"{t.filters}x{t.positions}" + ("" if t.most_code == LONG_CODE else "_short")
-    name = f"nn_tile_{size}_{t.words}_{t.position_step}_{t.outputs}_{t.finish.key}"
+    steps = f"{t.position_step}_{t.word_step}_{t.tile_step}"
+    name = f"nn_tile_{size}_{t.words}_{steps}_{t.outputs}_{t.finish.key}"
     a = Assembly(name, _head(name, t))
     _registers(a, t)
     _enter(a, t)

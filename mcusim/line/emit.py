@@ -86,8 +86,8 @@ class _Library:
         texts: dict[str, str] = {}
         for step in self.program.steps:
             for routine in step.code.routines if step.unit == unit.name else ():
-                twin = _call(routine.twin, unit, literal)
-                texts[f"{routine.name}.S"] = render("routine.S.j2", routine=routine)
+                twin, text = _call(routine.twin, unit, literal), render("routine.S.j2", routine=routine)
+                assert texts.setdefault(f"{routine.name}.S", text) == text, f"{routine.name} is two functions"
                 texts[f"{routine.name}.h"] = render("routine.h.j2", routine=routine, calls=[twin])
         return texts
 

@@ -40,7 +40,8 @@ def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
     window = tile.window
     shape = f"{window.filters}x{window.positions}_k{window.taps}" + (f"s{window.stride}" if window.stride > 1 else "")
     kind = "_long" * (window.sum_registers - 1) + "_tall" * tile.tall + "_rows" * rows
-    size = f"{tile.words}_{tile.column_bytes}_{tile.outputs}"
+    by = f"by{tile.steps}" if tile.turns else ""  # the same words may be taken in turns of several lengths
+    size = f"{tile.words}{by}_{tile.column_bytes}_{tile.outputs}"
     return f"nn_direct_{shape}{kind}_{size}_{finish.compact_key if compact else finish.key}"
 
 

@@ -1,0 +1,87 @@
+"""Functions in assembly that are equal are there once, by their name: two that differ may not share one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph, Layer, Shape
+from mcusim.kernels import KERNELS
+from mcusim.kernels.choice import why_not
+from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.layers.input import Input
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import program_of, running_layers
+from mcusim.line.quantize import quantize
+from tests.graphs import Builder
+from tests.kernels.measured import CORE, forced
+
+# Among them pairs of numbers by a prime number, of which tiles take turns of several lengths, and windows of two
+# channels, which overlap in memory: a tile reads them there, and as many numbers side by side from a copy.
+SHAPES: list[Shape] = [(40, 2), (40, 6), (11, 106), (9, 10, 2), (8, 9, 6)]
+MOST_VARIANTS = 2
+
+
+def network(data_type: str) -> Graph:
+    """On each shape layers of all kinds that have weights. All shift their sums alike, so that more may be shared."""
+    builder = Builder((1, 1))
+    builder.layers.clear()
+    for index, shape in enumerate(SHAPES):
+        start = f"input{index}"
+        builder.layers.append(Input(name=start, inputs=(), shape=shape))
+        for size, strides in ((1, 1), (1, 2), (3, 1)):
+            for filters in (3, 8):
+                builder.conv(filters, size, start, strides=strides, padding="same")
+        builder.add("Reshape", start, target_shape=shape)
+        builder.depthwise(3, padding="same")
+        for units in (1, 12):
+            builder.add("Flatten", start)
+            builder.dense(units)
+    graph = builder.graph()
+    if data_type == "float32":
+        return graph
+    return quantize(graph, np.zeros(0), data_type, scheme="per-network", fraction=4)
+
+
+def variants_of(kernel: Kernel, layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
+    offered = getattr(kernel, "variants", None)
+    every: tuple[Variant, ...] = offered(layer, inputs) if offered else (DEFAULT,)
+    return (*every[:MOST_VARIANTS], *(one for one in every[MOST_VARIANTS:] if one.stripes <= MOST_VARIANTS))
+
+
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+def test_a_name_stands_for_one_function(data_type: str) -> None:
+    graph = network(data_type)
+    texts: dict[str, str] = {}
+    for layer in running_layers(graph):
+        inputs = graph.inputs_of(layer)
+        for kernel in KERNELS:
+            if why_not(kernel, layer, inputs, CORE):
+                continue
+            for variant in variants_of(kernel, layer, inputs):
+                for routine in kernel.code(layer, inputs, variant).routines:
+                    assert texts.setdefault(routine.name, routine.assembly) == routine.assembly, (kernel.NAME, layer)
+    assert len(texts) > 25
+
+
+def test_a_name_of_two_functions_is_a_defect() -> None:
+    """No library comes of it."""
+    builder = Builder((12, 4))
+    builder.conv(4, 3)
+    builder.conv(4, 3)
+    graph = quantize(builder.graph(), builder.samples(4), "int8")
+    (fast,) = [kernel for kernel in KERNELS if kernel.NAME == "patches"]
+    program = program_of(graph, forced(graph, fast))
+    first, second = program.steps
+    own = {routine.name: routine for routine in second.code.routines}
+    shared = next(routine for routine in first.code.routines if routine.name in own)
+    others = tuple(
+        replace(routine, assembly=f"{routine.assembly}\n") if routine.name == shared.name else routine
+        for routine in second.code.routines
+    )
+    broken = replace(program, steps=(first, replace(second, code=replace(second.code, routines=others))))
+    assert emit_library(program)
+    with pytest.raises(AssertionError, match=shared.name):
+        emit_library(broken)
