@@ -11,7 +11,7 @@ from mcusim.graph import Layer
 from mcusim.kernels import plain_costs, plain_pointwise, plain_recurrent, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
-from mcusim.kernels.plain_depthwise import depthwise_cycles, is_depthwise
+from mcusim.kernels.plain_convolution import convolution_cycles
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.concatenate import Concatenate
@@ -41,8 +41,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
-    if isinstance(layer, Convolution) and is_depthwise(layer):
-        return depthwise_cycles(layer)
+    if isinstance(layer, Convolution):
+        return convolution_cycles(layer)
     known = plain_costs.cycles(layer, inputs)
     return CYCLES_PER_MAC * layer.macs + CYCLES_PER_ELEMENT * layer.elements if known is None else known
 

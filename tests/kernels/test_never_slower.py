@@ -21,6 +21,7 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.select import select
 from tests.graphs import Builder
+from tests.kernels.grid import Case, side_by_side
 from tests.kernels.measured import differing, forced, measure
 
 ELEMENTS = 720  # of the only input, which every layer sees in a shape of its own
@@ -94,3 +95,46 @@ def test_the_chosen_kernels_beat_plain_c(data_type: str, tmp_path: Path) -> None
     gains = [plainly.cycles[name] / ours.cycles[name] for name in fast if graph[name].macs]
     print(data_type, f"median of {len(gains)} layers with weights: {statistics.median(gains):.2f} times faster")
     assert statistics.median(gains) >= TIMES_FASTER[data_type]
+
+
+def _in_the_padding(shape: tuple[int, ...], filters: int, window: tuple[int, ...], strides: tuple[int, ...]) -> Case:
+    """A convolution whose windows see more padding than map."""
+
+    def make(builder: Builder) -> None:
+        sizes = (*window, shape[-1], filters)
+        arrays = (builder.weights(*sizes, fan_in=math.prod(sizes[:-1])), builder.bias(filters))
+        kind = f"Conv{len(window)}D"
+        builder.add(kind, arrays=arrays, strides=strides, padding="same", activation="relu")
+
+    return shape, make
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+def test_plain_c_is_priced_where_it_leaves_out_what_others_multiply(data_type: str, tmp_path: Path) -> None:
+    """Small maps in large windows, and windows that the compiler unrolls: a kernel that is chosen there is faster."""
+    cases: list[Case] = [
+        _in_the_padding((2, 1, 16), 8, (7, 11), (4, 2)),
+        _in_the_padding((1, 2, 4), 36, (3, 5), (1, 1)),
+        _in_the_padding((5, 1, 8), 6, (4, 6), (4, 4)),
+        _in_the_padding((2, 1, 2), 19, (5, 6), (1, 1)),
+        _in_the_padding((3, 2, 19), 8, (7, 7), (1, 1)),
+        _in_the_padding((1, 8, 56), 2, (3, 5), (2, 4)),
+        _in_the_padding((1, 2), 20, (9,), (1,)),
+        _in_the_padding((2, 118), 7, (6,), (3,)),
+        _in_the_padding((30, 36, 1), 1, (1, 1), (1, 1)),
+        _in_the_padding((131, 2), 2, (1,), (1,)),
+        _in_the_padding((41, 1), 6, (1,), (1,)),
+    ]
+    graph, x = side_by_side(cases, data_type)
+    destination = Destination("cortex-m4", 2)
+    selected = select(graph, options_of(graph, destination), destination)
+    fast: dict[str, Chosen] = {name: (option.kernel, option.variant) for name, option in selected.items()}
+    ours = measure(graph, x, tmp_path / "ours", fast)
+    plainly = measure(graph, x, tmp_path / "plain", forced(graph, plain))
+    for name, (kernel, _) in fast.items():
+        layer = graph[name]
+        if layer.macs:
+            cost, cycles = plain.cost(layer, graph.inputs_of(layer)), plainly.cycles[name]
+            assert cost == pytest.approx(cycles, rel=0.35, abs=250), f"{layer.kind} {layer.shape}"
+            assert kernel is plain or ours.cycles[name] <= SLOWER * cycles + 10, f"{layer.kind} {layer.shape}"
