@@ -47,7 +47,7 @@ static inline uint32_t nn_bytes(uint32_t word, int odd, int is_unsigned)
 {
 #if NN_ASSEMBLY
     const uint32_t turned = odd ? word >> 8 | word << 24 : word;
-    return is_unsigned ? (uint32_t)__uxtb16(turned) : (uint32_t)__sxtb16(turned);
+    return is_unsigned ? (uint32_t)__uxtb16(turned) : (uint32_t)__sxtb16((int8x4_t)turned);
 #else
     const uint32_t bytes = (odd ? word >> 8 : word) & 0x00FF00FFu;
     return is_unsigned ? bytes : nn_pair((int8_t)(uint8_t)bytes, (int8_t)(uint8_t)(bytes >> 16));
@@ -119,9 +119,11 @@ static inline uint32_t nn_subtract_pairs(uint32_t x, uint32_t y)
 static inline __attribute__((always_inline)) uint32_t nn_clamp_pairs(uint32_t pair, int bits)
 {
 #if NN_ASSEMBLY
-#define NN_CLAMP(bits) \
-    case bits:         \
-        return (uint32_t)__usat16((int16x2_t)pair, bits);
+#define NN_CLAMP(bits)                                                      \
+    case bits:                                                              \
+        __asm__("usat16 %0, #" #bits ", %1" : "=r"(clamped) : "r"(pair)); \
+        return clamped;
+    uint32_t clamped;
     switch (bits) { /* the instruction has the bits in itself */
         NN_CLAMP(1)
         NN_CLAMP(2)
@@ -138,7 +140,8 @@ static inline __attribute__((always_inline)) uint32_t nn_clamp_pairs(uint32_t pa
         NN_CLAMP(13)
         NN_CLAMP(14)
     default:
-        return (uint32_t)__usat16((int16x2_t)pair, 15);
+        __asm__("usat16 %0, #15, %1" : "=r"(clamped) : "r"(pair));
+        return clamped;
     }
 #undef NN_CLAMP
 #else
