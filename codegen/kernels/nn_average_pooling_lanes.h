@@ -161,7 +161,7 @@ NN_PART void NN_NAME(average_window)(const number_t *corner, number_t *output, i
 #endif
     {
 #if NN_NUMBER_BITS != 0
-        const nn_sum_t start = count == p.window_height * p.window_width ? p.start * 0x00010001 : 0;
+        const nn_sum_t start = count == p.window_height * p.window_width ? (nn_sum_t)(p.start * 0x00010001) : 0;
 #else
         const nn_sum_t start = 0;
 #endif
@@ -175,7 +175,7 @@ NN_PART void NN_NAME(average_window)(const number_t *corner, number_t *output, i
 #if NN_NUMBER_BITS != 0
         if (p.pair_bits && count == p.window_height * p.window_width) {
             NN_UNROLLED for (int i = 0; i < NN_WORDS(numbers); i++) {
-                nn_put_lanes(output + nn_word_place(i, numbers), nn_end_pairs(sums[2 * i], sums[2 * i + 1], kept.bytes, p));
+                nn_put_lanes(output + nn_word_place(i, numbers), nn_end_pairs((uint32_t)sums[2 * i], (uint32_t)sums[2 * i + 1], kept.bytes, p));
             }
             return;
         }
@@ -210,8 +210,8 @@ NN_KERNEL void NN_NAME(average_pooling_lanes)(const number_t *restrict input, nu
 #if NN_NUMBER_BITS == 0
     const nn_average_kept_t kept = {0};
 #else
-    const nn_average_kept_t kept = {nn_kept(NN_PAIR_BYTES), p.offset ? (int32_t)nn_kept(p.offset) : 0,
-                                    p.base ? (int32_t)nn_kept(p.base) : 0};
+    const nn_average_kept_t kept = {nn_kept(NN_PAIR_BYTES), p.offset ? (int32_t)nn_kept((uint32_t)p.offset) : 0,
+                                    p.base ? (int32_t)nn_kept((uint32_t)p.base) : 0};
 #endif
     for (int y = 0; y < p.output_height; y++) {
         const nn_range_t rows = nn_range(y * p.stride_height - p.padding_top, p.window_height, p.input_height);

@@ -69,7 +69,8 @@ NN_KERNEL void NN_NAME(dense_rows)(const number_t *restrict input, void *restric
     if (p.units < p.first.units) {
         uint32_t block[8];
         p.first.products(x, kernel, block, total, 1);
-        memcpy(output, block, (size_t)(p.units * p.output_bytes));
+        const size_t size = (size_t)(p.units * p.output_bytes); /* less than a block has, which -O0 does not see */
+        memcpy(output, block, size < sizeof block ? size : sizeof block);
         return;
     }
     p.first.products(x, kernel, output, total, p.first.blocks);

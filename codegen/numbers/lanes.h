@@ -72,6 +72,9 @@ static inline lane_t nn_smaller(lane_t x, lane_t y, int is_unsigned)
     return NN_LANES == 4 ? nn_smaller_bytes(x, y, is_unsigned) : nn_smaller_pairs(x, y);
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* of what is inside of __ssat */
+
 /* A sum, at the scale of what is stored, but for a ceiling */
 static inline int32_t nn_saturated(int32_t x, nn_activation_t activation, nn_storage_t storage)
 {
@@ -84,6 +87,8 @@ static inline int32_t nn_saturated(int32_t x, nn_activation_t activation, nn_sto
     return nn_saturate(nn_activate(x, activation == NN_LINEAR ? NN_LINEAR : NN_RELU, 0), storage);
 #endif
 }
+
+#pragma GCC diagnostic pop
 
 /* `x[i]`, saturated, in lane i */
 static inline lane_t nn_packed_lanes(const int32_t *x, nn_activation_t activation, long_number_t ceiling)

@@ -34,9 +34,9 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> None:
     """Write the C of trained models.
 
-    Headers, weights and cnn(input, output), for a project of your own: compile model.c, include model.h. An integer
-    type of a model file needs --calibration, or --scheme per-network with a --format. An experiment's boards choose its
-    kernels, and --board those of a model file, which is else written in plain C for any core.
+    Headers, weights and cnn(input, output), for a project of your own: compile every *.c and *.S, include model.h. An
+    integer type of a model file needs --calibration, or --scheme per-network with a --format. An experiment's boards
+    choose its kernels, and --board those of a model file, which is else written in plain C for any core.
     """
     model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
     from mcusim.models import is_model
@@ -77,11 +77,15 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
     experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
     setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
+    notes: dict[str, None] = {}  # each once
     libraries: dict[str, dict[str, Sources]] = {}  # by model and data type, then by board
     for case in experiment.cases():
-        library = ready_model(setting, case, bench).generated.library
-        libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, library)
+        generated = ready_model(setting, case, bench).generated
+        libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, generated.library)
+        notes |= {f"note ({case.label}): {note}": None for note in generated.program.notes}
     session.close()
+    for note in notes:
+        say(note)
     for name, by_board in libraries.items():
         alike = len({library.digest for library in by_board.values()}) == 1
         for board, library in by_board.items():
@@ -96,4 +100,5 @@ def _write(library: Sources, folder: Path) -> None:
     check_out(folder, library.files)
     library.write(folder)
     size = sum(map(len, library.files.values()))
-    say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile model.c, include model.h")
+    sources = "*.c and *.S" if any(name.endswith(".S") for name in library.files) else "*.c"
+    say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile all {sources}, include model.h")

@@ -47,6 +47,7 @@ class Bench:
 
     graph: Graph
     folder: Path
+    sample: tuple[int, ...] = (32, 6)
     built: list[tuple[str, ...]] = field(default_factory=list)
 
     def build(self, selected: Selection) -> tuple[Program, Firmware]:
@@ -59,7 +60,7 @@ class Bench:
         options = options_of(self.graph, destination_of(BOARD, target), target.kernels)
         selected = within(self.graph, options, BOARD, target, self.build).selected
         _, firmware = self.build(selected)
-        x = np.zeros((2, 32, 6), np.float32)
+        x = np.zeros((2, *self.sample), np.float32)
         seen = run(qemu, firmware, BOARD, self.graph.encode(x), self.folder / "run")
         assert firmware.rom_bytes is not None and seen.stack_bytes is not None
         ram = (firmware.arena_bytes or 0) + (firmware.ram_static_bytes or 0) + seen.stack_bytes
