@@ -10,7 +10,7 @@ room for each step, and a knapsack of flash chooses among the options that have 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Graph
@@ -24,6 +24,7 @@ RAM_SLACK, FLASH_SLACK = 1.02, 1.003  # cycles that less memory may cost, where 
 PRICES = tuple(2.0 ** (step / 2) for step in range(-8, 40))  # of a byte of flash, in cycles
 ARENAS = 8  # that are tried where one has gaps
 WORTH_A_NOTE = 0.001  # of the cycles
+MORE_RAM, MORE_FLASH, MUCH = 256, 1024, 0.8  # bytes that leave so little of the cycles are worth a word
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,21 @@ def price_of_limits(graph: Graph, options: Options, destination: Destination, se
     if more <= WORTH_A_NOTE:
         return ()
     verb = "costs" if len(named) == 1 else "cost"
-    return (f"{' and '.join(named)} {verb} about {more:.1%} more cycles ({fastest:,.0f} without)",)
+    others = [f"{fastest:,.0f} without", *_with_more(graph, options, destination, cycles(selected))]
+    return (f"{' and '.join(named)} {verb} about {more:.1%} more cycles ({', '.join(others)})",)
+
+
+def _with_more(graph: Graph, options: Options, destination: Destination, now: float) -> Iterator[str]:
+    """Where a little more memory would help a lot."""
+    ram, flash = destination.ram, destination.flash
+    if ram and ram.where:
+        roomier = replace(destination, ram=replace(ram, size_bytes=ram.size_bytes + MORE_RAM))
+        found = cycles(select(graph, options, roomier))
+        yield from [f"about {found:,.0f} with {MORE_RAM} bytes more of RAM"] if found < MUCH * now else []
+    if flash and flash.where:
+        roomier = replace(destination, flash=replace(flash, size_bytes=flash.size_bytes + MORE_FLASH))
+        found = cycles(select(graph, options, roomier))
+        yield from [f"about {found:,.0f} with {MORE_FLASH:,} bytes more of flash"] if found < MUCH * now else []
 
 
 def ram_bytes(graph: Graph, chosen: Selection) -> int:

@@ -118,8 +118,17 @@ def test_what_a_limit_costs_is_said() -> None:
     destination = Destination(ram=Limit(2000, "[target] ram_max"))
     (note,) = price_of_limits(graph, several, destination, select(graph, several, destination))
     assert "100.0% more cycles" in note and "ram_max" in note
+    need = ram_bytes(graph, select(graph, several))
+    assert "(150 without, about 150 with 256 bytes more of RAM)" in _note(graph, several, need - 1)
+    assert "more of RAM" not in _note(graph, several, 2000)
     roomy = Destination(ram=Limit(10**6, "[target] ram_max"))
     assert price_of_limits(graph, several, roomy, select(graph, several, roomy)) == ()
+
+
+def _note(graph: Graph, several: dict[str, list[Option]], limit: int) -> str:
+    destination = Destination(ram=Limit(limit, "[target] ram_max"))
+    (note,) = price_of_limits(graph, several, destination, select(graph, several, destination))
+    return note
 
 
 def test_code_is_made_for_few_of_many_variants() -> None:

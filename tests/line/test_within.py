@@ -99,3 +99,19 @@ def test_nothing_is_built_where_there_is_no_limit(graph: Graph, tmp_path: Path) 
     bench, target = Bench(graph, tmp_path), Target()
     within(graph, options_of(graph, destination_of(BOARD, target)), BOARD, target, bench.build)
     assert bench.built == []
+
+
+@pytest.mark.parametrize("data_type", ["int16", "float32"])
+def test_what_plain_c_takes_is_enough(data_type: str, tmp_path: Path) -> None:
+    """To the byte, as it is reported: frames may have words that nobody writes."""
+    builder = Builder((32, 6), seed=3)
+    for _ in range(2):
+        builder.conv(16, 3, padding="same")
+    builder.add("MaxPooling1D")
+    builder.dense(5)
+    made = builder.graph()
+    graph = made if data_type == "float32" else quantize(made, builder.samples(), data_type, weights="rounded")
+    bench = Bench(graph, tmp_path)
+    rom, ram, _ = bench.sizes(Target(kernels=PLAIN))
+    assert bench.sizes(Target(ram_max=ram))[1] <= ram
+    assert bench.sizes(Target(flash_max=rom))[0] <= rom
