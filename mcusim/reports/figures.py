@@ -47,7 +47,11 @@ WHO_RAN = (
     Figure("float_proof.samples", "that it ran: 16 of the test samples, fewer of very large models", unit="samples"),
     Figure("float_proof.max_difference", "largest absolute difference of any output of the model", better="lower"),
     Row("no_float_proof", "why there is none; null where there is one"),
-    Row("kernels", "kernels that ran, in the order of the layers: `plain`, portable C", junit=True),
+    Row(
+        "kernels",
+        "kernels that ran, in the order of the layers, each once; `plain` is portable C, docs/kernels.md has the others",
+        junit=True,
+    ),
     Row("board", "board; `host` when it ran on the build machine"),
     Row("engine", "what executed the firmware", junit=True),
     Row("engine_version", "its version, as it tells it", junit=True),
@@ -229,7 +233,7 @@ INSIDE = (
     Row("layers[].name", "name in the Keras model"),
     Row("layers[].kind", "kind after optimization"),
     Row("layers[].macs", "as `macs`"),
-    Row("layers[].kernel", "kernel that ran it: `plain`, portable C"),
+    Row("layers[].kernel", "kernel that ran it, as in `kernels`"),
     Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
     Row(
         "layers[].cycles",
