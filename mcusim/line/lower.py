@@ -13,6 +13,7 @@ from mcusim.line.c_text import c_names
 from mcusim.line.select import Choice, price_of_limits, select
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
+from mcusim.system.errors import ConfigurationError
 
 FLOAT_HEADER = "float32.h"
 Chosen = tuple[Kernel, Variant]
@@ -37,10 +38,19 @@ def lowered(graph: Graph, choice: Choice) -> Program:
 
 def options_of(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> dict[str, list[Option]]:
     """How each layer that runs could, the cheapest first."""
+    running = running_layers(graph)
     if kernels is not None:
         graph.demand_layers(dict(kernels.layers), WHERE)
-    running = running_layers(graph)
+        _demand_code(kernels, running)
     return {layer.name: options(layer, graph.inputs_of(layer), destination, kernels) for layer in running}
+
+
+def _demand_code(kernels: KernelChoice, running: list[Layer]) -> None:
+    names = {layer.name for layer in running}
+    for name, _ in kernels.layers:
+        if name not in names:
+            what = f"layer {name!r} has nothing to do, and no kernel"
+            raise ConfigurationError(what, where=WHERE, hint="leave it out")
 
 
 def running_layers(graph: Graph) -> list[Layer]:

@@ -49,7 +49,7 @@ WHO_RAN = (
     Row("no_float_proof", "why there is none; null where there is one"),
     Row(
         "kernels",
-        "kernels that ran, in the order of the layers, each once; `plain` is portable C, docs/kernels.md has the others",
+        "kernels that ran, in the order of the layers, each once (docs/kernels.md); `plain` is portable C",
         junit=True,
     ),
     Row("board", "board; `host` when it ran on the build machine"),

@@ -85,6 +85,12 @@ def test_a_layer_that_is_not_there_is_named() -> None:
     assert caught.value.hint == "did you mean 'dense_3'?"
 
 
+@pytest.mark.parametrize("name", ["input", "flatten_2"])
+def test_a_layer_that_has_nothing_to_do_has_no_kernel(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"layer '{name}' has nothing to do"):
+        kernels(None, KernelChoice(layers=((name, ("plain",)),)))
+
+
 def test_scratch_lies_in_the_arena_and_more_files_in_the_library() -> None:
     program = lower(network(), Destination("cortex-m4"))
     first, second = program.steps[1:]
