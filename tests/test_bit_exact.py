@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcusim.graph import Graph
+from mcusim.kernels.choice import Destination
 from mcusim.line.arena import Plan, plan
+from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.program import Place
@@ -19,7 +21,9 @@ from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder, builders, several
 
+FAST = Destination("cortex-m4", wait_states=2)  # where kernels in assembly are chosen: on the host run their twins
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(EXAMPLES, max_examples=20)
 QUANTIZATIONS = [
     ("int8", "per-layer", None, "nearest"),
     ("int8", "per-layer", None, "floor"),
@@ -65,6 +69,26 @@ def test_floats_agree_on_any_graph(builder: Builder, fused: bool) -> None:
     compiled = run_compiled(graph, x)
     scale = max(*(values.peak for values in graph.ranges(x).values()), 1e-30)
     np.testing.assert_allclose(compiled, expected, rtol=1e-4, atol=1e-5 * scale)
+
+
+@FEW
+@given(builders(), st.sampled_from(["int8", "int16", "int12", "mixed"]), st.booleans())
+def test_chosen_kernels_are_bit_exact_on_any_graph(builder: Builder, data_type: str, positive: bool) -> None:
+    graph = optimize(builder.graph())
+    x = extreme_samples(builder)
+    x = np.abs(x) if positive else x
+    layers = {layer.name: "int16" for layer in graph.layers[1::3]} if data_type == "mixed" else {}
+    quantized = quantize(graph, x[:8], "int8" if data_type == "mixed" else data_type, layers=layers)
+    np.testing.assert_array_equal(run_compiled(quantized, x, program=lower(quantized, FAST)), quantized.run(x))
+
+
+@FEW
+@given(builders())
+def test_chosen_kernels_have_the_bits_of_plain_c_in_float(builder: Builder) -> None:
+    graph = optimize(builder.graph())
+    x = builder.samples(8)
+    chosen = run_compiled(graph, x, program=lower(graph, FAST))
+    np.testing.assert_array_equal(chosen, run_compiled(graph, x))
 
 
 @EXAMPLES

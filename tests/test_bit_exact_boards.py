@@ -13,6 +13,7 @@ from mcusim.engines import host
 from mcusim.engines.engine import Engine, numbers
 from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
+from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
@@ -47,8 +48,10 @@ def board(request: pytest.FixtureRequest) -> Board:
     return board_with(request.param, "qemu")
 
 
-def run_on(engine: Engine, board: Board, graph: Graph, x: Array, folder: Path) -> Array:
-    firmware = make_firmware(emit_library(lower(graph)), engine.FACTS, board, folder / "build")
+def run_on(
+    engine: Engine, board: Board, graph: Graph, x: Array, folder: Path, destination: Destination = ANYWHERE
+) -> Array:
+    firmware = make_firmware(emit_library(lower(graph, destination)), engine.FACTS, board, folder / "build")
     execution = run(engine, firmware, board, graph.encode(x), folder / "run", jobs=2)
     assert execution.complete
     return numbers(execution.answers, graph.answer_dtype)
@@ -62,6 +65,20 @@ def test_integers_on_every_board(tmp_path: Path, data_type: str, board: Board) -
     x[16:] *= 1000
     graph = quantize(optimize(builder.graph()), x[:16], data_type)
     np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+def test_chosen_kernels_give_the_bits_of_the_graph(tmp_path: Path, data_type: str, board: Board) -> None:
+    """Of float32 those of plain C, which the host has."""
+    builder = zoo()
+    x = builder.samples(24)
+    x[16:] *= 1000
+    graph = quantize(optimize(builder.graph()), x[:16], data_type)
+    destination = Destination(board.chip.core, wait_states=2)
+    assert {step.kernel for step in lower(graph, destination).steps} >= {"plain", "rows"}
+    expected = graph.run(x) if data_type != "float32" else run_on(host, board, graph, x, tmp_path / "host")
+    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path / "board", destination), expected)
 
 
 @pytest.mark.arm

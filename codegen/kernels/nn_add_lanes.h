@@ -65,7 +65,7 @@ NN_PART int32_t NN_NAME(sum_in_words)(const lane_t *pairs, int high, const nn_ad
     NN_UNROLLED for (int input = 0; input < p.inputs; input++) {
         sum = nn_add_product(sum, pairs[input], high, 1 << p.shifts[input]);
     }
-    return nn_saturated(sum >> p.shift, p.activation, p.storage);
+    return nn_saturated_lane(sum >> p.shift, p.activation, p.storage);
 }
 
 NN_PART lane_t NN_NAME(add_in_words)(const lane_t *x, const nn_add_lanes_t p)

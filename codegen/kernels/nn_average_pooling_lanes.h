@@ -26,17 +26,17 @@ typedef struct {
 } nn_average_pooling_lanes_t;
 
 #if NN_NUMBER_BITS == 0
-typedef float nn_sum_t;
+typedef float nn_lane_sum_t;
 #define NN_SUMS 1 /* of a lane_t */
 #elif NN_NUMBER_BITS <= 8
-typedef uint32_t nn_sum_t;
+typedef uint32_t nn_lane_sum_t;
 #define NN_SUMS 2 /* pairs: even and odd numbers */
 #else
-typedef int32_t nn_sum_t;
+typedef int32_t nn_lane_sum_t;
 #define NN_SUMS 2
 #endif
 
-NN_PART void NN_NAME(average_word)(nn_sum_t *sums, lane_t seen, int is_unsigned)
+NN_PART void NN_NAME(average_word)(nn_lane_sum_t *sums, lane_t seen, int is_unsigned)
 {
     (void)is_unsigned;
 #if NN_NUMBER_BITS == 0
@@ -51,7 +51,7 @@ NN_PART void NN_NAME(average_word)(nn_sum_t *sums, lane_t seen, int is_unsigned)
 }
 
 /* Two words at a time: there are no registers for more */
-NN_PART void NN_NAME(average_tap)(nn_sum_t *sums, const number_t *tap, const int numbers, int in_loop,
+NN_PART void NN_NAME(average_tap)(nn_lane_sum_t *sums, const number_t *tap, const int numbers, int in_loop,
                                   int is_unsigned)
 {
     const int words = NN_WORDS(numbers);
@@ -75,7 +75,7 @@ NN_PART void NN_NAME(average_tap)(nn_sum_t *sums, const number_t *tap, const int
 }
 
 /* `columns` taps, one beside the other */
-NN_PART void NN_NAME(average_row)(nn_sum_t *sums, const number_t *tap, int columns, const int numbers,
+NN_PART void NN_NAME(average_row)(nn_lane_sum_t *sums, const number_t *tap, int columns, const int numbers,
                                   const nn_average_pooling_lanes_t p)
 {
     if (p.window_width <= 3 && columns == p.window_width) {
@@ -90,7 +90,7 @@ NN_PART void NN_NAME(average_row)(nn_sum_t *sums, const number_t *tap, int colum
 }
 
 /* Sums of a word -> one for each of its numbers */
-NN_PART void NN_NAME(average_numbers)(accumulator_t *numbers, const nn_sum_t *sums)
+NN_PART void NN_NAME(average_numbers)(accumulator_t *numbers, const nn_lane_sum_t *sums)
 {
 #if NN_NUMBER_BITS != 0 && NN_NUMBER_BITS <= 8
     NN_UNROLLED for (int odd = 0; odd < 2; odd++) {
@@ -127,7 +127,7 @@ NN_PART lane_t NN_NAME(average_means)(const accumulator_t *sums, int count, cons
         } else {
             means[i] = (int32_t)nn_average(sums[i], count, p);
         }
-        means[i] = nn_saturated(means[i], p.activation, p.storage);
+        means[i] = nn_saturated_lane(means[i], p.activation, p.storage);
     }
     return nn_packed_lanes(means, p.activation, p.ceiling);
 #endif
@@ -139,7 +139,7 @@ NN_PART void NN_NAME(average_window)(const number_t *corner, number_t *output, i
                                      const nn_average_pooling_lanes_t p)
 {
     const int count = rows * columns;
-    nn_sum_t sums[NN_SUMS * NN_BLOCK];
+    nn_lane_sum_t sums[NN_SUMS * NN_BLOCK];
     accumulator_t whole[NN_LANES * NN_BLOCK] = {0};
     (void)kept;
 #if NN_NUMBER_BITS != 0 && NN_NUMBER_BITS <= 8
@@ -161,9 +161,9 @@ NN_PART void NN_NAME(average_window)(const number_t *corner, number_t *output, i
 #endif
     {
 #if NN_NUMBER_BITS != 0
-        const nn_sum_t start = count == p.window_height * p.window_width ? (nn_sum_t)(p.start * 0x00010001) : 0;
+        const nn_lane_sum_t start = count == p.window_height * p.window_width ? (nn_lane_sum_t)(p.start * 0x00010001) : 0;
 #else
-        const nn_sum_t start = 0;
+        const nn_lane_sum_t start = 0;
 #endif
         NN_UNROLLED for (int i = 0; i < NN_SUMS * NN_BLOCK; i++) {
             sums[i] = start;

@@ -25,7 +25,7 @@ NN_PART lane_t NN_NAME(converted_lanes)(lane_t x, uint32_t bytes, const nn_conca
     if (p.shift) { /* numbers of 16 bits */
         int32_t numbers[NN_LANES];
         NN_UNROLLED for (int i = 0; i < NN_LANES; i++) {
-            numbers[i] = nn_saturated(((i ? nn_high(x) : nn_low(x)) + p.rounding) >> p.shift, NN_LINEAR, p.storage);
+            numbers[i] = nn_saturated_lane(((i ? nn_high(x) : nn_low(x)) + p.rounding) >> p.shift, NN_LINEAR, p.storage);
         }
         return nn_packed_lanes(numbers, NN_LINEAR, 0);
     }

@@ -62,7 +62,7 @@ static inline void nn_put_lanes(number_t *numbers, lane_t lanes)
 }
 
 /* One number in all lanes */
-static inline lane_t nn_spread(long_number_t x)
+static inline lane_t nn_in_all_lanes(long_number_t x)
 {
     return NN_LANES == 4 ? (uint8_t)x * 0x01010101u : (uint16_t)x * 0x00010001u;
 }
@@ -76,7 +76,7 @@ static inline lane_t nn_smaller(lane_t x, lane_t y, int is_unsigned)
 #pragma GCC diagnostic ignored "-Wsign-conversion" /* of what is inside of __ssat */
 
 /* A sum, at the scale of what is stored, but for a ceiling */
-static inline int32_t nn_saturated(int32_t x, nn_activation_t activation, nn_storage_t storage)
+static inline int32_t nn_saturated_lane(int32_t x, nn_activation_t activation, nn_storage_t storage)
 {
 #if NN_ASSEMBLY
     if (storage == NN_UNSIGNED) {
@@ -94,7 +94,7 @@ static inline int32_t nn_saturated(int32_t x, nn_activation_t activation, nn_sto
 static inline lane_t nn_packed_lanes(const int32_t *x, nn_activation_t activation, long_number_t ceiling)
 {
     const lane_t lanes = NN_LANES == 4 ? nn_packed_bytes(x[0], x[1], x[2], x[NN_LANES - 1]) : nn_packed(x[0], x[1]);
-    return activation == NN_RELU_CEILING ? nn_smaller(lanes, nn_spread(ceiling), 1) : lanes;
+    return activation == NN_RELU_CEILING ? nn_smaller(lanes, nn_in_all_lanes(ceiling), 1) : lanes;
 }
 
 /* Numbers of 8 bits from two pairs of sums, as nn_add_bytes makes them: a shift to the right, limits, and all in a word.
