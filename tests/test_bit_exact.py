@@ -23,7 +23,7 @@ from tests.graphs import Builder, builders, several
 
 FAST = Destination("cortex-m4", wait_states=2)  # where kernels in assembly are chosen: on the host run their twins
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-FEW = settings(EXAMPLES, max_examples=20)
+FEW = settings(EXAMPLES, max_examples=10)
 QUANTIZATIONS = [
     ("int8", "per-layer", None, "nearest"),
     ("int8", "per-layer", None, "floor"),

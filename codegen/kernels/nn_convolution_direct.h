@@ -68,7 +68,13 @@ NN_KERNEL void NN_NAME(direct_fold)(int16_t *to, const number_t *input, int top,
         const number_t *from = input + (top + row) * p.input_width * p.input_channels;
         int16_t *column = to;
         for (int i = 0; i < count; i++, from += p.input_channels, column += pitch) {
-            for (int channel = 0; channel < channels; channel++) {
+            int channel = 0;
+            if (sizeof(number_t) == 2 && channels >= 4) { /* words: the compiler would call memmove for each column */
+                for (; channel + 2 <= channels; channel += 2) {
+                    nn_put_word(column + channel, nn_word(from + channel));
+                }
+            }
+            for (; channel < channels; channel++) {
                 column[channel] = (int16_t)nn_read(from[channel], p.unsigned_input);
             }
         }

@@ -43,7 +43,8 @@ def network(seed: int, data_type: str) -> Graph:
             builder.add(f"GlobalMaxPooling{len(builder.last.shape) - 1}D")
         ends.append(builder.last.name)
 
-    for shape in SERIES + IMAGES:
+    shapes = SERIES + IMAGES
+    for shape in shapes[::2] if data_type == "int16" else shapes:
         rank = len(shape) - 1
         for depthwise in (False, True):
             builder.add("Reshape", "input", target_shape=shape)

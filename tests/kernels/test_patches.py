@@ -23,7 +23,7 @@ from tests.graphs import Builder
 from tests.kernels.grid import Case, compare, side_by_side
 from tests.kernels.measured import CORE, forced
 
-FEW = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ACTIVATIONS = ("linear", "relu", "relu6")
 # Input, filters, window, and what else: columns and planes, strides, dilation, groups, first layers, long windows
 SHAPES: list[tuple[Shape, int, tuple[int, ...], dict[str, Any]]] = [

@@ -22,7 +22,7 @@ from tests.graphs import Builder
 from tests.kernels.grid import Case, compare, side_by_side
 from tests.kernels.measured import CORE, forced
 
-FEW = settings(max_examples=14, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ACTIVATIONS = ("linear", "relu", "relu6")
 # (input, filters, stride): whole tiles and not, 1 to 9 positions, one filter, odd ones, long and short rows of weights
 SHAPES = [
@@ -107,7 +107,9 @@ def test_it_is_cheaper_than_plain_c_wherever_it_fits(data_type: str) -> None:
     for layer in graph:
         if layer.kind.startswith("Conv"):
             inputs = graph.inputs_of(layer)
-            assert pointwise.cost(layer, inputs) < plain.cost(layer, inputs) or layer.macs < 100
+            assert (
+                pointwise.cost(layer, inputs) < plain.cost(layer, inputs) or layer.macs < 200
+            )  # which the compiler unrolls
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.measured import CORE, Measured, differing, forced, measure
 
-FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ACTIVATIONS = ("linear", "relu", "relu6")
 SIZES = (  # (inputs, units): rests of every kind, one of either, long rows, many units
     *((640, 24), (128, 128), (128, 8), (8, 128), (64, 10), (16, 6), (80, 6), (4, 2), (1, 1), (3, 5), (33, 7), (31, 12)),
