@@ -17,6 +17,7 @@ from mcusim.graph import Shape, Tensor, record
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 
+ASSEMBLY, FLOAT_ASSEMBLY = "NN_ASSEMBLY", "NN_FLOAT_ASSEMBLY"  # of assembly.h: cores with DSP instructions, and an FPU
 LONG = "_long"  # a unit beside one of the same numbers: its sums have 64 bits
 
 
@@ -59,7 +60,7 @@ class Routine:
     code_bytes: int
     signature: str
     twin: KernelCall
-    guard: str = "NN_ASSEMBLY"
+    guard: str = ASSEMBLY
     stack_bytes: int = 0
 
 

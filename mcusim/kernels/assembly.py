@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from mcusim.program import ASSEMBLY, KernelCall, Routine
+
 WORD_BYTES, HALFWORD_BYTES = 4, 2
 TAKEN, RETURN = 2, 5  # cycles of a branch with the refill behind it, and of what a POP of the program counter adds
 ALIGNMENT = 5  # of a function, as a power of two: a line of the instruction cache
 LONGEST_OFFSET = 4095  # of a load or store of one word
+SAVED = tuple(f"r{number}" for number in range(4, 12))  # of the caller, to whom they come back as they were
 LONGEST_STEP = 255  # of a pointer that moves with a load
 # What has a form of 16 bits, which `.w` rules out; all others have 32 anyway.
 _NARROW = frozenset(
@@ -84,12 +87,10 @@ class Assembly:
         self._pushed = self._deepest = 0
         self._last = ""
         self._result: object = None  # of the FPU, which is there a cycle later
-        self._names: dict[str, str] = {}
         self._labels = 0
 
     def register(self, name: str, register: str, meaning: str = "") -> str:
         """`name` stands for `register` from here on."""
-        self._names[name] = register
         comment = f"/* {meaning} */" if meaning else ""
         self._map.append(f"    {name:<12} .req    {register:<4}{comment}".rstrip())
         return name
@@ -152,6 +153,10 @@ class Assembly:
     def repeated(self, since: float, times: float) -> None:
         """What came since `cycles` had that value runs so often altogether: the end of a loop."""
         self._cycles += (times - 1) * (self._cycles - since)
+
+    def routine(self, signature: str, twin: KernelCall, guard: str = ASSEMBLY) -> Routine:
+        """The function as it was written; the rest as in Routine."""
+        return Routine(self.name, self.text, self.code_bytes, signature, twin, guard, self.stack_bytes)
 
     @property
     def text(self) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.kernels.assembly import Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
 from mcusim.program import KernelCall, Routine
 
-SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
-RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
 TURN = 8  # words
 CALL_CYCLES = 32  # registers saved and restored, and what decides between the loops
 
@@ -79,7 +77,7 @@ def _by_words(a: Assembly, some: Callable[[int], None]) -> None:
     a.register("input", "r0")
     a.register("output", "r1")
     a.register("left", "r2", "words, less those of a turn")
-    a("push", SAVED)
+    a("push", several([*SAVED, "lr"]))
     a("subs", "left", "left", imm(TURN))
     a("blt", f".L{a.name}_rest")
     with a.loop("turn", f"{TURN} words, half of them at a time") as again:
@@ -102,9 +100,9 @@ def _by_words(a: Assembly, some: Callable[[int], None]) -> None:
         a("subs", "left", "left", imm(1))
         a("bne", again)
     a.place("end")
-    a("pop", RESTORED)
+    a("pop", several([*SAVED, "pc"]))
 
 
 def _routine(a: Assembly, signature: str, twin: str, parameters: dict[str, int]) -> Routine:
     call = KernelCall(twin, ("input", "output", "words"), parameters)
-    return Routine(a.name, a.text, a.code_bytes, signature, call, stack_bytes=a.stack_bytes)
+    return a.routine(signature, call)

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, LONGEST_STEP, Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import (
+    LONGEST_OFFSET,
+    LONGEST_STEP,
+    SAVED,
+    Assembly,
+    add_constant,
+    at,
+    constant,
+    imm,
+    several,
+)
 from mcusim.kernels.finish import Finish
 from mcusim.program import KernelCall, Routine
 
@@ -19,7 +29,6 @@ MOST_FILTERS, MOST_POSITIONS = 2, 4
 # Bytes from the begin of a tile to its end: what stays in the L452's instruction cache, alone or with what calls it.
 LONG_CODE, SHORT_CODE = 960, 600
 _FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for operands: those without a sum
-_SAVED = [f"r{n}" for n in range(4, 12)]
 _OUTPUT, _END, _BIAS, _FRAME = 0, 4, 8, 20  # on the stack
 CALL_CYCLES = 29  # of a call from C: registers saved and restored, the frame filled
 
@@ -145,11 +154,11 @@ def tile_routine(tile: Tile) -> Routine:
         _end(a, t)
         a("bne", again)
     a("add", "sp", "sp", imm(_FRAME))
-    a("pop", several([*_SAVED, "pc"]))
+    a("pop", several([*SAVED, "pc"]))
     fields = {"filters": t.filters, "positions": t.positions, "words": t.words, "outputs": t.outputs}
     fields |= {"position_step": t.position_step, "word_step": t.word_step, "tile_step": t.tile_step}
     twin = KernelCall("tile", ("input", "weights", "output", "bias", "tiles"), {**fields, **t.finish.fields})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, twin)
 
 
 def _operands(t: Tile) -> list[str]:
@@ -160,7 +169,7 @@ def _operands(t: Tile) -> list[str]:
 def _kept(t: Tile) -> list[str]:
     """Registers that are left for where outputs go, and for where the input ends: both, the first, or none."""
     left = _operands(t)[t.filters + t.positions :]
-    return [register for register in left if register in _SAVED[4:]][:2]
+    return [register for register in left if register in SAVED[4:]][:2]
 
 
 def _registers(a: Assembly, t: Tile) -> None:
@@ -180,9 +189,9 @@ def _registers(a: Assembly, t: Tile) -> None:
 
 def _enter(a: Assembly, t: Tile) -> None:
     a.block("On the stack: where outputs go, where the input ends, the biases")
-    a("push", several([*_SAVED, "lr"]))
+    a("push", several([*SAVED, "lr"]))
     a("sub", "sp", "sp", imm(_FRAME))
-    a("ldr", "r12", at("sp", _FRAME + 4 * (len(_SAVED) + 1)))
+    a("ldr", "r12", at("sp", _FRAME + 4 * (len(SAVED) + 1)))
     a("ldr", "r4", "[r3]")
     if t.filters == 2:
         a("ldr", "r5", "[r3, #4]")

@@ -47,7 +47,7 @@ def widen(item_bytes: int, *, unsigned: bool = False) -> Routine:
     a.place("end")
     a("bx", "lr")
     call = KernelCall("widen", ("input", "output", "numbers"), {"bytes": item_bytes, "is_unsigned": int(unsigned)})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, call)
 
 
 def _bytes(a: Assembly, extend: str) -> None:

@@ -16,12 +16,11 @@ from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGH
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
 from mcusim.kernels.depthwise.window import CHANNELS, Window
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.program import KernelCall, Routine
+from mcusim.program import FLOAT_ASSEMBLY, KernelCall, Routine
 
 SINGLES, KEPT = 32, 16  # registers of the FPU; the first of those that are the caller's
 PRODUCTS = 2  # on their way into a sum: while one is added, the next one is multiplied
 REACH = 1020  # bytes that VLDR and VSTR reach
-GUARD = "NN_FLOAT_ASSEMBLY"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class FloatPart:
         fields |= {"stride_height": w.stride_height, "stride_width": w.stride_width}
         fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "row_columns": self.row_columns}
         fields |= {"filters": self.filters, "width": self.width, "multiplier": self.multiplier, **self.finish.fields}
-        return RoutineFacts(SIGNATURE, GUARD, KernelCall("depthwise_float_tile", ARGUMENTS, fields))
+        return RoutineFacts(SIGNATURE, FLOAT_ASSEMBLY, KernelCall("depthwise_float_tile", ARGUMENTS, fields))
 
     @property
     def layouts(self) -> list[str]:

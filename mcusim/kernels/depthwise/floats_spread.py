@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, imm, several
 from mcusim.kernels.depthwise.frame import Pointer
 from mcusim.kernels.depthwise.window import CHANNELS
 from mcusim.program import KernelCall, Routine
 
-SAVED = tuple(f"r{n}" for n in range(4, 12))
 AT_ONCE = 8  # numbers in registers
 POSITIONS = 8  # at most, that are unrolled
 
@@ -57,9 +56,7 @@ class _Spreading:
     def routine(self) -> tuple[Routine, float]:
         twin = KernelCall("depthwise_float_spread", ("input", "planes", "rows"), self.shape._asdict())
         signature = "const void *input, void *planes, int rows"
-        return Routine(
-            self.name, self.a.text, self.a.code_bytes, signature, twin, stack_bytes=self.a.stack_bytes
-        ), self.row_cycles
+        return self.a.routine(signature, twin), self.row_cycles
 
     @property
     def _channels(self) -> int:

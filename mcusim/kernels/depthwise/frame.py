@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, imm, several
+from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, imm, several
 from mcusim.kernels.depthwise.window import Window
 from mcusim.program import KernelCall, Routine
 
 REGISTERS = (*(f"r{n}" for n in range(13)), "lr")
-SAVED = (*(f"r{n}" for n in range(4, 12)), "lr")
 LOOP_BYTES = 720  # of an unrolled loop: with what is around it, it stays in the L452's instruction cache
 CHANNELS_A_CALL = 4  # of a call whose cycles are told
 NO_OFFSETS = 1 << 20  # the reach of pointers that are moved before each load
@@ -135,12 +134,12 @@ class Frame(Generic[P]):
         """Around what is done for a channel."""
         a, part = self.a, self.part
         a.block("On the stack: where this channel's inputs, weights and outputs begin, its bias, channels left")
-        a("push", several(SAVED))
+        a("push", several([*SAVED, "lr"]))
         more = self.enter()
         a("sub", "sp", "sp", imm(FRAME))
         a("strd", "r0", "r1", at("sp", X))
         a("strd", "r2", "r3", at("sp", OUTPUT))
-        a("ldr", "r0", at("sp", FRAME + more + 4 * len(SAVED)))
+        a("ldr", "r0", at("sp", FRAME + more + 4 * (len(SAVED) + 1)))
         a("str", "r0", at("sp", LEFT))
         before = a.cycles
         with a.loop("channel", "A channel: its weights and its bias") as again:
@@ -153,7 +152,7 @@ class Frame(Generic[P]):
         a.repeated(before, CHANNELS_A_CALL)
         a("add", "sp", "sp", imm(FRAME))
         self.leave()
-        a("pop", several([*SAVED[:-1], "pc"]))
+        a("pop", several([*SAVED, "pc"]))
 
     def enter(self) -> int:
         """What has to be kept besides core registers: bytes on the stack."""
@@ -215,13 +214,4 @@ class Frame(Generic[P]):
     def routine(self) -> tuple[Routine, float]:
         """And its cycles for CHANNELS_A_CALL channels."""
         facts = self.part.routine
-        made = Routine(
-            self.name,
-            self.a.text,
-            self.a.code_bytes,
-            facts.signature,
-            facts.twin,
-            facts.guard,
-            stack_bytes=self.a.stack_bytes,
-        )
-        return made, self.a.cycles
+        return self.a.routine(facts.signature, facts.twin, facts.guard), self.a.cycles

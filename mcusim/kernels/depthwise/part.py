@@ -8,7 +8,7 @@ from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
 from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Window
 from mcusim.kernels.finish import Finish
-from mcusim.program import KernelCall
+from mcusim.program import ASSEMBLY, KernelCall
 
 ARGUMENTS = ("x", "weights", "output", "bias", "channels")
 SIGNATURE = "const void *x, const void *weights, void *output, const void *bias, int channels"
@@ -96,7 +96,7 @@ class Part:
         fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "words": self.words}
         fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
-        return RoutineFacts(SIGNATURE, "NN_ASSEMBLY", KernelCall("depthwise_tile", ARGUMENTS, fields))
+        return RoutineFacts(SIGNATURE, ASSEMBLY, KernelCall("depthwise_tile", ARGUMENTS, fields))
 
     @property
     def layouts(self) -> list[str]:

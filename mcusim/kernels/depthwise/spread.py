@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, imm, several
 from mcusim.kernels.depthwise.frame import Pointer
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES
 from mcusim.program import KernelCall, Routine
 
-SAVED = tuple(f"r{n}" for n in range(4, 12))
 PAIRS = 4  # at most, that are unrolled
 _LOAD_ONE = {"signed": "ldrsb", "unsigned": "ldrb", "wide": "ldrsh"}
 
@@ -56,9 +55,7 @@ class _Spreading:
         fields |= {"before": shape.before, "words": shape.words, "is_unsigned": int(shape.kind == "unsigned")}
         twin = KernelCall("depthwise_spread", ("input", "planes", "rows"), fields)
         signature = "const void *input, void *planes, int rows"
-        return Routine(
-            self.name, self.a.text, self.a.code_bytes, signature, twin, stack_bytes=self.a.stack_bytes
-        ), self.row_cycles
+        return self.a.routine(signature, twin), self.row_cycles
 
     def _function(self) -> None:
         a = self.a
@@ -222,9 +219,7 @@ def zeros(number_bytes: int) -> tuple[Routine, float]:
     word_cycles = a.cycles - before
     a("pop", "{r4, pc}")
     twin = KernelCall("depthwise_zeros", ("planes", "words"), {"channels": CHANNELS})
-    return Routine(
-        a.name, a.text, a.code_bytes, "void *planes, int words", twin, stack_bytes=a.stack_bytes
-    ), word_cycles
+    return a.routine("void *planes, int words", twin), word_cycles
 
 
 def _head(name: str, shape: Spread) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.direct.tap_reuse import Word, schedule
 from mcusim.kernels.direct.tile import Block, Tile
 from mcusim.kernels.finish import Finish
@@ -33,7 +33,7 @@ def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = Fals
     fields |= {"words": tile.words, "column_bytes": tile.column_bytes, "outputs": tile.outputs}
     fields |= {"weights_pitch": tile.weights_pitch, "shift_in_block": int(compact)}
     twin = KernelCall("direct_tile", ("input", "weights", "output", "bias", "block"), {**fields, **finish.fields})
-    return Routine(name, writer.a.text, writer.a.code_bytes, SIGNATURE, twin, stack_bytes=writer.a.stack_bytes)
+    return writer.a.routine(SIGNATURE, twin)
 
 
 def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
@@ -90,7 +90,7 @@ class _Writer:
         if self.rows:
             self.end_of_row(again)
         self.a("add", "sp", "sp", imm(self.frame_bytes))
-        self.a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
+        self.a("pop", several([*SAVED, "pc"]))
 
     # ---- what is done once
 
@@ -98,7 +98,7 @@ class _Writer:
         """r0 input, r1 weights, r2 output, r3 bias; the block is the fifth argument."""
         a = self.a
         a.block("On the stack: " + ", ".join(self.frame))
-        a("push", several([*(f"r{n}" for n in range(4, 12)), "lr"]))
+        a("push", several([*SAVED, "lr"]))
         a("sub", "sp", "sp", imm(self.frame_bytes))
         a("ldr", "r12", at("sp", SAVED_BYTES + self.frame_bytes))
         a("mov", "weights", "r1")

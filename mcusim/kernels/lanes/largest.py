@@ -14,7 +14,6 @@ from mcusim.program import KernelCall, Routine
 MOST_TAPS = 9  # that have instructions of their own: the loop stays in the instruction cache
 UNROLLED = (4, 2, 1)  # taps of more, in a turn of a loop
 NOT_TAKEN = 1  # cycles less than of a branch that is taken
-SAVED = tuple(f"r{n}" for n in range(4, 12))
 
 
 class Windows(NamedTuple):
@@ -73,19 +72,18 @@ class _Straight:
         steps = f"{windows.row_bytes}_{windows.step_bytes}" if windows.rows > 1 else f"{windows.step_bytes}"
         self.name = f"nn_largest_{self.words.key}_{shape}_{steps}"
         self.a = a = Assembly(self.name, _head(self.name, windows))
-        self.saved = () if self.words.real else SAVED
         a.register("output", "r0", "[windows][channels]")
         a.register("input", "r1", "the first tap of a window")
         a.register("windows", "r2", "that are left")
         a.register("turns", "r3", "of the loop over channels")
-        a("push", several([*self.saved, "lr"]))
+        a("push", several([*self.words.saved, "lr"]))
         before = a.cycles
         with a.loop("window", "A window") as again:
             self._window()
             a("subs", "windows", "windows", imm(1))
             a("bne", again)
         written = a.cycles - before
-        a("pop", several([*self.saved, "pc"]))
+        a("pop", several([*self.words.saved, "pc"]))
         self.around = a.cycles - written
         self.cycles = written + unaligned(windows.pixel_bytes) * len(windows.taps) * len(self._places)
 
@@ -94,10 +92,7 @@ class _Straight:
         parameters = {**_twin(w), "step": w.step_bytes // w.words.number_bytes}
         call = KernelCall("largest", ("output", "input", "windows", str(w.rows), str(w.columns)), parameters)
         signature = "void *output, const void *input, int windows"
-        guard = "NN_FLOAT_ASSEMBLY" if w.words.real else "NN_ASSEMBLY"
-        return Made(
-            Routine(self.name, self.a.text, self.a.code_bytes, signature, call, guard), self.around, self.cycles
-        )
+        return Made(self.a.routine(signature, call, w.words.guard), self.around, self.cycles)
 
     @property
     def _places(self) -> tuple[int, ...]:
@@ -193,24 +188,22 @@ class _One:
         self.words = words
         self.name = f"nn_largest_in_{words.key}_{channels}_{row_bytes}"
         self.a = a = Assembly(self.name, _head(self.name, self.w))
-        self.saved = () if words.real else SAVED
         a.register("output", "r0", "[channels]")
         a.register("corner", "r1", "the first tap")
         a.register("rows", "r2", "that are left, with this one")
         a.register("columns", "r3", "of the row that are left")
         a.register("tap", FAR)
         self.row = self.tap = 0.0
-        a("push", several(["r1", "r2", "r3", *self.saved, "lr"]))
+        a("push", several(["r1", "r2", "r3", *self.words.saved, "lr"]))
         self._blocks()
         a("add", "sp", "sp", imm(3 * WORD_BYTES))
-        a("pop", several([*self.saved, "pc"]))
+        a("pop", several([*self.words.saved, "pc"]))
 
     def made(self) -> Window:
         w = self.w
         call = KernelCall("largest", ("output", "input", "1", "rows", "columns"), {**_twin(w), "step": 0})
         signature = "void *output, const void *input, int rows, int columns"
-        guard = "NN_FLOAT_ASSEMBLY" if w.words.real else "NN_ASSEMBLY"
-        routine = Routine(self.name, self.a.text, self.a.code_bytes, signature, call, guard)
+        routine = self.a.routine(signature, call, w.words.guard)
         return Window(routine, self.a.cycles - self.row - 2 * self.tap, self.row, self.tap)
 
     def _blocks(self) -> None:

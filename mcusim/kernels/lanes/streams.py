@@ -12,7 +12,6 @@ from mcusim.kernels.lanes.words import WORD_BYTES, Words, fetched
 from mcusim.program import KernelCall, Routine
 
 LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a number that it leaves over
-SAVED = tuple(f"r{n}" for n in range(4, 12))
 
 
 class Work(Protocol):
@@ -68,8 +67,7 @@ class _Writer:
         for number, name in enumerate(self.sources, 1):
             a.register(name, f"r{number}", "an input")
         a.register("left", f"r{work.inputs + 1}", "words, less those of a turn")
-        self.saved = () if self.words.real else SAVED
-        a("push", several([*self.saved, "lr"]))
+        a("push", several([*self.words.saved, "lr"]))
         a("subs", "left", "left", imm(self.words.several))
         a("blt", f".L{a.name}_rest")
         self.turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
@@ -78,13 +76,12 @@ class _Writer:
         a("beq", f".L{a.name}_end")
         self.one = self._loop("one", "A word", 1, "bne")
         a.place("end")
-        a("pop", several([*self.saved, "pc"]))
+        a("pop", several([*self.words.saved, "pc"]))
 
     def stream(self) -> Stream:
         inputs = ", ".join(f"const void *{name}" for name in self.sources)
-        guard = "NN_FLOAT_ASSEMBLY" if self.words.real else "NN_ASSEMBLY"
         signature = f"void *output, {inputs}, int words"
-        routine = Routine(self.name, self.a.text, self.a.code_bytes, signature, self.work.twin, guard)
+        routine = self.a.routine(signature, self.work.twin, self.words.guard)
         return Stream(routine, self.words.several, self.a.cycles - self.turn - self.one, self.turn, self.one)
 
     def _loop(self, name: str, comment: str, count: int, again_if: str) -> float:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, constant, imm
+from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, constant, imm
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
 from mcusim.numbers.numbers import Activation
-from mcusim.program import Routine
+from mcusim.program import ASSEMBLY, FLOAT_ASSEMBLY, Routine
 
 WORD_BYTES = 4
 LONGEST_FLOAT_OFFSET = 1020
@@ -35,6 +35,16 @@ class Words:
     @property
     def real(self) -> bool:
         return self.bits == 0
+
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """Registers of the caller that they need."""
+        return () if self.real else SAVED
+
+    @property
+    def guard(self) -> str:
+        """Of a routine: where it can run."""
+        return FLOAT_ASSEMBLY if self.real else ASSEMBLY
 
     @property
     def number_bytes(self) -> int:

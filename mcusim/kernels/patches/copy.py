@@ -81,7 +81,7 @@ def patch_copy(w: Window) -> Routine:
     fields = {"rows": w.rows, "row_step": w.row_step, "taps": w.taps, "tap_step": w.tap_step}
     fields |= {"run_words": w.run_words, "positions": w.positions, "position_step": w.position_step}
     twin = KernelCall("patch_copy", ("input", "patches", "count", "left"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, twin)
 
 
 def _registers(a: Assembly) -> None:

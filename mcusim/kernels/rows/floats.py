@@ -13,14 +13,13 @@ import numpy as np
 
 from mcusim.kernels.assembly import Assembly, add_constant, constant, imm
 from mcusim.numbers.numbers import Activation
-from mcusim.program import KernelCall, Routine
+from mcusim.program import FLOAT_ASSEMBLY, KernelCall, Routine
 from mcusim.system.arrays import Array
 
 SIGNATURE = "const float *input, const float *weights, float *output, int blocks"
-GUARD = "NN_FLOAT_ASSEMBLY"
 ROWS_AT_A_TIME = tuple(range(1, 13))
 REGISTERS = 32
-SAVED = 16  # from this one on
+FIRST_SAVED = 16  # from this one on
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
 TURN_CYCLES = 3  # CMP and the branch back
 LIMIT_CYCLES, LIMIT_BYTES = 5, 14  # of an output: comparison, its flags, IT, move
@@ -65,7 +64,7 @@ class FloatRows:
 
     @property
     def call_cycles(self) -> int:
-        return 10 + (2 * (1 + self.registers - SAVED) if self.registers > SAVED else 0)
+        return 10 + (2 * (1 + self.registers - FIRST_SAVED) if self.registers > FIRST_SAVED else 0)
 
     def bursts(self, inputs: int) -> Iterator[tuple[int, list[int]]]:
         """Of so many inputs: how many are loaded, and for how many of them weights at a time."""
@@ -124,7 +123,7 @@ def float_rows(block: FloatRows, activation: Activation) -> Routine:
         a.register(register, f"r{index}", meaning)
     a.register("spare", "r12", "where the loop ends; between blocks a constant")
     sums, xs, ws = _registers(block)
-    saved = [f"s{index}" for index in range(SAVED, block.registers)]
+    saved = [f"s{index}" for index in range(FIRST_SAVED, block.registers)]
     if saved:
         a("vpush", _range(saved))
     a("movw", "spare", imm(4 * block.rows))
@@ -155,7 +154,7 @@ def float_rows(block: FloatRows, activation: Activation) -> Routine:
         ("input", "weights", "output", "blocks"),
         {"inputs": block.all_inputs, "rows": block.rows, **fields},
     )
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, GUARD, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, twin, FLOAT_ASSEMBLY)
 
 
 _CORE = (("input", ""), ("weights", ""), ("output", ""), ("end", "blocks, then the end of the outputs"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels.assembly import Assembly, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, at, constant, imm, several
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output, int sixteens, int32_t *sum"
@@ -31,7 +31,7 @@ def row_inputs(*, unsigned: bool) -> Routine:
         a.register(evens[index], f"r{4 + 2 * index}", "numbers 0 and 2")
         a.register(odds[index], f"r{5 + 2 * index}", "all four, then numbers 1 and 3")
     a.register("one", "r12", "in each half" if not unsigned else "zero")
-    a("push", several([*(f"r{n}" for n in range(3, 12)), "lr"]))
+    a("push", several(["r3", *SAVED, "lr"]))
     constant(a, "one", 0 if unsigned else 0x00010001)
     a("mov", "total", imm(0))
     with a.loop("sixteen", "Words one by one, which takes no longer than LDM, from any address") as again:
@@ -52,6 +52,6 @@ def row_inputs(*, unsigned: bool) -> Routine:
     a.block("Where the sum goes is on the stack")
     a("ldr", "r0", "[sp]", imm(4))
     a("str", "total", "[r0]")
-    a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
+    a("pop", several([*SAVED, "pc"]))
     twin = KernelCall("row_inputs", ("input", "output", "sixteens", "sum"), {"is_unsigned": int(unsigned)})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, twin)

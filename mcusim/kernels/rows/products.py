@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
 from mcusim.kernels.rows.forms import FORMS, Form
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks"
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
-SAVED = several([*(f"r{n}" for n in range(4, 12)), "lr"])
-RESTORED = several([*(f"r{n}" for n in range(4, 12)), "pc"])
 TURN_CYCLES, COMPARED_CYCLES = 3, 5  # TST or a load and CMP, and the branch back
 MOST_ALIGNED = 2048  # bytes of inputs that end at a multiple of a power of two; of more it would waste too much memory
 CEILING_CYCLES, CEILING_BYTES = 3, 10  # of an output: comparison, IT, move
@@ -202,7 +200,7 @@ def row_products(products: Products, finish: Finish) -> Routine:
     free = _registers(a, form)
     output, total, end, spare = *free[:3], free[-1]
     a.block("On the stack: output, total, end of the outputs, end of the inputs")
-    a("push", SAVED)
+    a("push", several([*SAVED, "lr"]))
     a("ldr", "r12", at("sp", 36))
     a("sub", "sp", "sp", imm(FRAME))
     a("mov", "weights", "r1")
@@ -238,10 +236,10 @@ def row_products(products: Products, finish: Finish) -> Routine:
         a("cmp", output, end)
         a("bne", block)
     a("add", "sp", "sp", imm(FRAME))
-    a("pop", RESTORED)
+    a("pop", several([*SAVED, "pc"]))
     arguments = ("input", "weights", "output", "total", "blocks")
     twin = KernelCall(form.twin, arguments, {"words": words, "rows": form.rows, **form.fields, **finish.fields})
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, twin, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, twin)
 
 
 def _registers(a: Assembly, form: Form) -> list[str]:

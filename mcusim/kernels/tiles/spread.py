@@ -45,9 +45,7 @@ def spread(channels: int, column: int, step: int) -> Routine:
         a("bne", column_again)
     a("pop", several([*SAVED, "pc"]))
     twin = KernelCall("spread", ("to", "from", "columns"), {"channels": channels, "column": column, "step": step})
-    return Routine(
-        name, a.text, a.code_bytes, "float *to, const float *from, int columns", twin, stack_bytes=a.stack_bytes
-    )
+    return a.routine("float *to, const float *from, int columns", twin)
 
 
 def _some(a: Assembly, words: tuple[str, ...], step: int) -> None:

@@ -9,15 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.float_finish import FloatFinish, Output
-from mcusim.program import KernelCall, Routine
+from mcusim.program import FLOAT_ASSEMBLY, KernelCall, Routine
 
 SINGLES = 32  # registers of the FPU
 SPARE = 2  # of them, for products on their way into a sum: while one is added, the next one is multiplied
 REACH = 1020  # bytes that VLDR and VSTR reach from a register, both ways
 BASES = ("r9", "r10", "r11", "r12", "lr")  # registers that can point at inputs
-GUARD = "NN_FLOAT_ASSEMBLY"
 SIGNATURE = "const float *input, const float *weights, float *output, const float *bias, int tiles, int rows, int pitch"
 
 
@@ -112,15 +111,7 @@ def float_tile(tile: FloatTile) -> Routine:
         **tile.finish.fields,
     }
     arguments = ("input", "weights", "output", "bias", "tiles", "rows", "pitch")
-    return Routine(
-        tile.name,
-        a.text,
-        a.code_bytes,
-        SIGNATURE,
-        KernelCall("float_tile", arguments, parameters),
-        GUARD,
-        stack_bytes=a.stack_bytes,
-    )
+    return a.routine(SIGNATURE, KernelCall("float_tile", arguments, parameters), FLOAT_ASSEMBLY)
 
 
 class _Writer:
@@ -135,7 +126,7 @@ class _Writer:
         a, tile = self.a, self.tile
         self._registers()
         a.block("What is the caller's; arguments from its stack")
-        a("push", several([*(f"r{n}" for n in range(4, 12)), "lr"]))
+        a("push", several([*SAVED, "lr"]))
         if self.saved:
             a("vpush", several(self.saved))
         a("ldr", "tiles", at("sp", self.stack))
@@ -153,7 +144,7 @@ class _Writer:
         tile.finish.leave(a, "w")
         if self.saved:
             a("vpop", several(self.saved))
-        a("pop", several([*(f"r{n}" for n in range(4, 12)), "pc"]))
+        a("pop", several([*SAVED, "pc"]))
 
     def _registers(self) -> None:
         a, tile = self.a, self.tile

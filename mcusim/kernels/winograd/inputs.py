@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.kernels.assembly import Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
-from mcusim.kernels.winograd.stores import RESTORED, SAVED, Stores, step
+from mcusim.kernels.winograd.stores import Stores, step
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output, int cells"
@@ -31,7 +31,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
     words = [a.register(f"in{i}", f"r{3 + i}", f"position {i}: a word as it is stored") for i in range(scheme.points)]
     free = [a.register(f"t{i}", register) for i, register in enumerate(("r2", "r9", "r10", "r11", "r12", "lr"))]
     a.block("On the stack: the end of the channels, tiles left")
-    a("push", several(["r2", *SAVED]))
+    a("push", several(["r2", *SAVED, "lr"]))
     a("sub", "sp", "sp", imm(8))
     store = Stores(a, "output", scheme.points, apart)
     with a.loop("tile", "A tile") as tile:
@@ -48,7 +48,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
         a("str", "t0", at("sp", 8))
         a("bne", tile)
     a("add", "sp", "sp", imm(12))
-    a("pop", several(RESTORED))
+    a("pop", several([*SAVED, "pc"]))
     fields = {
         "outputs": scheme.outputs_of_a_tile,
         "offset": scheme.offset,
@@ -58,7 +58,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
         "apart": apart // 2,
     }
     call = KernelCall("winograd_input", ("input", "output", "cells"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, call)
 
 
 def _points(

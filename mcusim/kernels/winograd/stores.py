@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, imm
 
-SAVED = [*(f"r{n}" for n in range(4, 12)), "lr"]
-RESTORED = [*(f"r{n}" for n in range(4, 12)), "pc"]
-
 
 def step(a: Assembly, register: str, value: int) -> None:
     """register += value, in steps that an instruction holds: 12 bits, or a power of two."""

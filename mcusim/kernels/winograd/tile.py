@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Finish
 from mcusim.kernels.winograd.ends import FOUR, TWO, four, two
 from mcusim.kernels.winograd.points import F43, THIRD, Scheme
-from mcusim.kernels.winograd.stores import RESTORED, SAVED, step
+from mcusim.kernels.winograd.stores import step
 from mcusim.program import KernelCall, Routine
 
 TILES = 4
@@ -100,7 +100,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     a = Assembly(name, _head(name, layout))
     _registers(a)
     a.block("On the stack: output, bias, input, weights")
-    a("push", several(SAVED))
+    a("push", several([*SAVED, "lr"]))
     a("sub", "sp", "sp", imm(FRAME))
     a("strd", "r2", "r3", "[sp]")
     a("str", "r1", at("sp", 12))
@@ -125,7 +125,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
         a("str", "r1", at("sp", FRAME + 36))
         a("bne", group)
     a("add", "sp", "sp", imm(FRAME))
-    a("pop", several(RESTORED))
+    a("pop", several([*SAVED, "pc"]))
     fields = {
         "outputs": layout.scheme.outputs_of_a_tile,
         "words": layout.words,
@@ -140,7 +140,7 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
     }
     fields["shift"] = 0  # the argument has it
     call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, call)
 
 
 def _registers(a: Assembly) -> None:

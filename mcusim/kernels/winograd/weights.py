@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.kernels.assembly import Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
-from mcusim.kernels.winograd.stores import RESTORED, SAVED, Stores, step
+from mcusim.kernels.winograd.stores import Stores, step
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output"
@@ -27,7 +27,7 @@ def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apar
     a.register("end", "r10", "of the channels")
     a.register("filters", "r11")
     a.register("rows", "lr")
-    a("push", several(SAVED))
+    a("push", several([*SAVED, "lr"]))
     a("mov", "filters", imm(2))
     store = Stores(a, "output", scheme.points, apart)
     with a.loop("filter", "A filter") as filter_:
@@ -55,10 +55,10 @@ def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apar
         step(a, "output", 4 - 8 * words)
         a("subs", "filters", "filters", imm(1))
         a("bne", filter_)
-    a("pop", several(RESTORED))
+    a("pop", several([*SAVED, "pc"]))
     fields = {"outputs": scheme.outputs_of_a_tile, "channels": channels, "rows": rows, "apart": apart // 2}
     call = KernelCall("winograd_weights", ("input", "output"), fields)
-    return Routine(name, a.text, a.code_bytes, SIGNATURE, call, stack_bytes=a.stack_bytes)
+    return a.routine(SIGNATURE, call)
 
 
 def _points(a: Assembly, scheme: Scheme, taps: list[str], store: Callable[[str, int], None]) -> None:
