@@ -27,19 +27,22 @@ def reading(entry: Layer) -> Fields:
 
 def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
     """Kernel and bias, and what turns a sum into an output."""
-    if layer.rescale is None:
-        finish, factors = layer.activation.fields(None), {}
-    else:
-        finish, factors = layer.rescale.fields(layer.activation), dict(layer.rescale.constants)
-        if layer.numbers and layer.kernel_numbers and layer.numbers.bits > layer.kernel_numbers.bits:
-            finish["storage"] = "NN_WIDE"
+    factors = layer.rescale.constants if layer.rescale else {}
     constants = (
         Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
         Constant("bias", "accumulator_t", bias_of(layer)),
         *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
     )
-    call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish})
+    call = KernelCall(kernel, ("input", "output", "kernel", "bias"), {**fields, **finish_fields(layer)})
     return LayerCode((call,), constants)
+
+
+def finish_fields(layer: WeightedSum) -> Fields:
+    """Members of NN_FINISH."""
+    if layer.rescale is None:
+        return layer.activation.fields(None)
+    wide = layer.numbers and layer.kernel_numbers and layer.numbers.bits > layer.kernel_numbers.bits
+    return {**layer.rescale.fields(layer.activation), **({"storage": "NN_WIDE"} if wide else {})}
 
 
 def bias_of(layer: WeightedSum) -> Array:

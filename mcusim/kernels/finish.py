@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.calls import finish_fields
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import Shift
@@ -95,9 +96,7 @@ def finish_of(layer: WeightedSum) -> Finish | None:
         return None
     if not 0 <= layer.rescale.shift <= MOST_SHIFT:
         return None
-    numbers, fields = layer.numbers, dict(layer.rescale.fields(layer.activation))
-    if numbers.bits > layer.kernel_numbers.bits:
-        fields["storage"] = "NN_WIDE"
+    numbers, fields = layer.numbers, finish_fields(layer)
     no_sign = numbers.minimum == 0 or layer.activation.relu
     bits = numbers.maximum.bit_length() if no_sign else numbers.bits
     ceiling = fields.get("ceiling")
