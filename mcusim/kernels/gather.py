@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -108,15 +108,24 @@ def best_plan(
     padded: bool,
     stripes: int,
 ) -> Plan:
-    taps, columns = math.prod(size), size[0] * size[1]
-    plans = []
-    for f, p, unroll in tile_sizes(filters, windows, taps):
-        tile = FloatTile(f, p, unroll, taps, 4 * p, 4, 4 * p * taps, False, groups * filters, finish)
-        tiles = -(-(windows // p) // stripes)
-        if tile.fits:
-            plan = Plan(tile, False, tiles, groups, filters, windows, size[0], columns, size[2], padded)
-            plans += [plan, replace(plan, copied=True)]
+    columns = size[0] * size[1]
+    plans = (
+        Plan(tile, copied, tiles, groups, filters, windows, size[0], columns, size[2], padded)
+        for tile in _tiles(finish, groups, filters, windows, math.prod(size))
+        for tiles in [-(-(windows // tile.positions) // stripes)]
+        for copied in (False, True)
+    )
     return min(plans, key=lambda plan: cycles(plan, TYPICAL_WAIT_STATES))
+
+
+@lru_cache(maxsize=64)
+def _tiles(finish: FloatFinish, groups: int, filters: int, windows: int, taps: int) -> tuple[FloatTile, ...]:
+    """That registers have room for: the same for all stripes of a layer."""
+    every = (
+        FloatTile(f, p, unroll, taps, 4 * p, 4, 4 * p * taps, False, groups * filters, finish)
+        for f, p, unroll in tile_sizes(filters, windows, taps)
+    )
+    return tuple(tile for tile in every if tile.fits)
 
 
 def cycles(plan: Plan, wait_states: int) -> float:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import bias_of
+from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.tiles import TYPICAL_WAIT_STATES
@@ -116,11 +115,9 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         Constant("kernel", "number_t", _weights(layer, plan)),
         Constant("bias", "accumulator_t", bias_of(layer)),
     )
-    names, window = ("height", "width", "channels"), plan.window
-    fields: dict[str, Any] = {f"input_{name}": value for name, value in zip(names, window.input, strict=True)}
-    fields |= {f"output_{name}": value for name, value in zip(names, window.output, strict=True)}
-    fields |= {"window_height": window.size[0], "window_width": window.size[1]}
-    fields |= {"padding_top": window.padding[0][0], "padding_left": window.padding[1][0]}
+    window = plan.window
+    fields = window_fields(window.input, window.output, window.size, window.strides, window.padding)
+    del fields["stride_height"], fields["stride_width"]  # they are 1
     fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions, "computed": int(plan.computed)}
     fields |= {"stripe": plan.rows, "stripe_width": plan.width, "tile": tile.name}
     call = KernelCall(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import bias_of
+from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
@@ -74,12 +74,7 @@ def _plan(layer: Convolution, variant: Variant) -> Plan | None:
 
 def _fields(plan: Plan) -> dict[str, Any]:
     window, row = plan.window, plan.row
-    names = ("height", "width", "channels")
-    fields: dict[str, Any] = {f"input_{name}": value for name, value in zip(names, window.input, strict=True)}
-    fields |= {f"output_{name}": value for name, value in zip(names, window.output, strict=True)}
-    fields |= {"window_height": window.size[0], "window_width": window.size[1]}
-    fields |= {"stride_height": window.strides[0], "stride_width": window.strides[1]}
-    fields |= {"padding_top": window.padding[0][0], "padding_left": window.padding[1][0]}
+    fields = window_fields(window.input, window.output, window.size, window.strides, window.padding)
     fields |= {"filters": plan.tile.filters, "positions": plan.tile.positions}
     fields |= {"copied": int(plan.copied), "stripe": plan.stripe}
     fields |= {"left": row.left, "right": row.right, "middle": row.middle, "first": row.first, "rest": row.rest}

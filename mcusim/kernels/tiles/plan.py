@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.tiles.edges import Row, Window, row_of
-from mcusim.kernels.tiles.tile import FloatTile, stores
+from mcusim.kernels.tiles.tile import FloatTile
 
 MOST_FILTERS, MOST_POSITIONS, MOST_UNROLL = 14, 16, 8
 CACHE_BYTES, MOST_LOOP_BYTES = 1024, 980
@@ -144,7 +144,7 @@ def row_cycles(tile: FloatTile, tap_stalls: float) -> float:
 
 def tile_cycles(tile: FloatTile, wait_states: int) -> float:
     """Of a tile but for its products."""
-    bumps = sum(bump > 0 for bump, _ in stores(tile))
+    bumps = -(-tile.positions // tile.stored) - 1
     total = 2 * tile.sums + 12 + len(tile.groups) + 2 * bumps + tile.sums * tile.finish.cycles
     return total + fetch_stalls(tile, wait_states)
 

@@ -54,7 +54,7 @@ class FloatTile:
         """Registers of the FPU."""
         return self.sums + self.filters + self.inputs + SPARE
 
-    @property
+    @cached_property
     def chunks(self) -> tuple[range, ...]:
         """Positions that are loaded and multiplied at a time."""
         starts = range(0, self.positions, self.inputs)
@@ -75,6 +75,11 @@ class FloatTile:
         """Positions that one register reaches, over all taps of the loop."""
         most = (2 * REACH - (self.unroll - 1) * self.tap) // self.distance + 1
         return tuple(range(first, min(first + most, self.positions)) for first in range(0, self.positions, most))
+
+    @property
+    def stored(self) -> int:
+        """Positions whose outputs one register reaches."""
+        return max(1, (REACH - 4 * (self.filters - 1)) // (4 * self.outputs) + 1)
 
     @property
     def fits(self) -> bool:
@@ -273,8 +278,7 @@ class _Writer:
 
 def stores(tile: FloatTile) -> Iterator[tuple[int, list[Output]]]:
     """(bytes that the pointer moves before, sums and places behind it), as many positions at a time as it reaches."""
-    last = 4 * (tile.filters - 1)
-    most = max(1, (REACH - last) // (4 * tile.outputs) + 1)
+    most = tile.stored
     for first in range(0, tile.positions, most):
         seen = range(first, min(first + most, tile.positions))
         outputs = [(f"sum{f}_{p}", 4 * ((p - first) * tile.outputs + f)) for p in seen for f in range(tile.filters)]
