@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.direct.plan import Geometry, Plan, Tiling, plan, tilings
+from mcusim.kernels.direct.plan import Geometry, Plan, plan, tilings
 
 GRANULE_BYTES = 8  # of code that the flash gives at a time
 INSTRUCTION_CACHE_BYTES = 1024  # of the L452
@@ -23,8 +24,6 @@ class Work(NamedTuple):
     blocks: float = 0
     tall_blocks: float = 0
     fetched: float = 0  # granules of code, once a block
-    turns: float = 0  # of filters
-    pieces: float = 0  # of weights
     byte_words: float = 0  # of weights, as the flash has them
     pair_words: float = 0
     regions: float = 0
@@ -33,12 +32,10 @@ class Work(NamedTuple):
     fast_words: float = 0  # of the input, by the routine for bytes
     byte_columns: float = 0  # of the input, in C
     byte_column_words: float = 0
-    pair_columns: float = 0
     pair_column_words: float = 0
     folded_rows: float = 0  # of the window, for each row of outputs
     folded_columns: float = 0
     folded_numbers: float = 0
-    layers: float = 0
 
 
 # Fitted over shapes of all kinds, L452 at 48 MHz; what waits for the flash is `fetched`, and a part of the words.
@@ -66,25 +63,40 @@ CYCLES = Work(
 HOPEFUL = 12  # tilings that are tried for stripes
 
 
+class Priced(NamedTuple):
+    """A plan, and the cycles that it takes."""
+
+    cycles: float
+    plan: Plan
+
+    @classmethod
+    def of(cls, plan: Plan) -> Priced:
+        return cls(cycles(plan), plan)
+
+
 @lru_cache(maxsize=1024)
 def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> Plan | None:
     """None where none is possible. `single`: with tiles of one size."""
-    best: tuple[float, Plan] | None = None
-    for tiles in _hopeful(geometry, single) if stripes > 1 else tilings(geometry, single=single):
-        found = plan(geometry, tiles, stripes)
-        bar = WORTH_A_ROUTINE if best and tiles.small and not best[1].tiling.small else 1.0
-        if best is None or cycles(found) < bar * best[0]:
-            best = cycles(found), found
-    return best[1] if best else None
+    best: Priced | None = None
+    for found in _striped(geometry, stripes, single) if stripes > 1 else _whole(geometry, single):
+        bar = WORTH_A_ROUTINE if best and found.plan.tiling.small and not best.plan.tiling.small else 1.0
+        if best is None or found.cycles < bar * best.cycles:
+            best = found
+    return best.plan if best else None
 
 
 @lru_cache(maxsize=256)
-def _hopeful(geometry: Geometry, single: bool) -> tuple[Tiling, ...]:
-    """Those that are cheapest for the whole layer at once: one of them is for its stripes."""
-    every = tuple(tilings(geometry, single=single))
-    prices = {tiles: cycles(plan(geometry, tiles, 1)) for tiles in every}
-    best = set(sorted(every, key=lambda tiles: prices[tiles])[:HOPEFUL])
-    return tuple(tiles for tiles in every if tiles in best)
+def _whole(geometry: Geometry, single: bool) -> tuple[Priced, ...]:
+    """The layer at once, in each way that there is."""
+    return tuple(Priced.of(plan(geometry, tiles, 1)) for tiles in tilings(geometry, single=single))
+
+
+def _striped(geometry: Geometry, stripes: int, single: bool) -> Iterator[Priced]:
+    """With the tilings that are cheapest for the layer at once: one of them is for its stripes."""
+    every = _whole(geometry, single)
+    hopeful = sorted(range(len(every)), key=lambda index: every[index].cycles)[:HOPEFUL]
+    for index in sorted(hopeful):
+        yield Priced.of(plan(geometry, every[index].plan.tiling, stripes))
 
 
 def cycles(plan: Plan, wait_states: int = 2) -> float:
@@ -97,16 +109,12 @@ def work(plan: Plan) -> Work:
     g = plan.geometry
     tile = plan.tiling.tile
     turns = g.groups * -(-g.filters // tile.window.filters)
-    pieces = 1 if tile.weights_pitch == tile.row_of_weights else g.window[0]
     words = g.window[0] * tile.row_of_weights / 4 / (2 if g.number_bytes == 1 else 1)
     used = tile.code_bytes + (plan.tiling.small.code_bytes if plan.tiling.small else 0)
     over = (used + AROUND_BYTES - INSTRUCTION_CACHE_BYTES) / CROWDING_BYTES
     crowded = min(1.0, max(0.0, over))  # the part of the code that is fetched again for each block
     total = dict.fromkeys(Work._fields, 0.0)
-    total["layers"] = 1
     for regions, blocks in plan.parts:
-        total["turns"] += turns
-        total["pieces"] += turns * pieces
         total["byte_words" if g.number_bytes == 1 else "pair_words"] += turns * words
         for region in regions:
             rows = g.groups * region.rows
@@ -119,10 +127,11 @@ def work(plan: Plan) -> Work:
                 total["folded_numbers"] += rows * region.columns * g.words * 2
             elif g.by_fours:
                 total["fast_words"] += rows * region.columns * g.words / 2
+            elif g.number_bytes == 1:
+                total["byte_columns"] += rows * region.columns
+                total["byte_column_words"] += rows * region.columns * g.words
             else:
-                kind = "byte" if g.number_bytes == 1 else "pair"
-                total[f"{kind}_columns"] += rows * region.columns
-                total[f"{kind}_column_words"] += rows * region.columns * g.words
+                total["pair_column_words"] += rows * region.columns * g.words
         for block in blocks:
             own = plan.tiling.small if block.tile and plan.tiling.small else tile
             total["tiles"] += turns * block.rows * block.tiles * own.cycles(block.window_rows, *g.end_cycles)
