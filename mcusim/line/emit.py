@@ -198,8 +198,7 @@ class _Library:
         texts: dict[str, str] = {}
         steps = self.program.steps
         routines = [routine for step in steps for routine in step.code.routines]
-        called = {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
-        called |= {f"nn_{routine.twin.kernel}.h" for routine in routines}
+        called = _called(steps) | {f"nn_{routine.twin.kernel}.h" for routine in routines}
         waiting = ["number.h", *sorted(called), *(unit.header for unit in self.program.units)]
         waiting += ["assembly.h"] if routines else []
         generated = {"number_config.h", *(name for step in steps for name in step.code.files)}
@@ -245,9 +244,12 @@ def _array(step: Step, constant: Constant, name: str, readers: int) -> dict[str,
     }
 
 
+def _called(steps: Sequence[Step]) -> set[str]:
+    return {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
+
+
 def _headers_of(steps: Sequence[Step]) -> list[str]:
-    called = {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
-    return sorted(called | {f"{routine.name}.h" for step in steps for routine in step.code.routines})
+    return sorted(_called(steps) | {f"{routine.name}.h" for step in steps for routine in step.code.routines})
 
 
 def _kernel_call(unit: Unit, step: Step, call: KernelCall, names: Names) -> dict[str, Any]:

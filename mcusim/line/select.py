@@ -17,7 +17,6 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, Limit, Option
 from mcusim.line import arena
 from mcusim.line.knapsack import Options, Selection, cycles, fastest_within, flash_bytes, smallest
-from mcusim.program import Routine
 from mcusim.system.errors import ConfigurationError
 
 RAM_SLACK, FLASH_SLACK = 1.02, 1.003  # cycles that less memory may cost, where nothing is said of it
@@ -111,7 +110,8 @@ def _cheap_in_flash(options: Options, chosen: Selection, alive: Mapping[str, int
     room = max((alive[name] + option.scratch_bytes for name, option in chosen.items()), default=0)
     deepest = max((option.stack_bytes for option in chosen.values()), default=0)
     offers = {name: _offers(options[name], chosen[name], room - alive[name], deepest) for name in chosen}
-    tried = [chosen, *(_at_price(offers, price) for price in PRICES)]
+    users = Counter(name for several in offers.values() for name in _routine_names(several))
+    tried = [chosen, *(_at_price(offers, price, users) for price in PRICES)]
     return min((one for one in tried if cycles(one) <= FLASH_SLACK * cycles(chosen)), key=flash_bytes)
 
 
@@ -125,9 +125,8 @@ def _offers(several: Sequence[Option], now: Option, room: int, deepest: int) -> 
     return list(found.values())
 
 
-def _at_price(offers: Options, price: float) -> Selection:
-    """A routine costs each layer its part, were all that can use it to do so."""
-    users = Counter(routine.name for several in offers.values() for routine in _routines(several).values())
+def _at_price(offers: Options, price: float, users: Mapping[str, int]) -> Selection:
+    """A routine costs each layer its part, were all `users` that can call it to do so."""
 
     def worth(option: Option) -> float:
         shared = sum(routine.code_bytes / users[routine.name] for routine in option.code.routines)
@@ -136,8 +135,8 @@ def _at_price(offers: Options, price: float) -> Selection:
     return {name: min(several, key=worth) for name, several in offers.items()}
 
 
-def _routines(several: Sequence[Option]) -> dict[str, Routine]:
-    return {routine.name: routine for option in several for routine in option.code.routines}
+def _routine_names(several: Sequence[Option]) -> set[str]:
+    return {routine.name for option in several for routine in option.code.routines}
 
 
 def _under_limits(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, imm, several
+from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.depthwise.frame import Pointer
+from mcusim.kernels.depthwise.spread import over_rows
 from mcusim.kernels.depthwise.window import CHANNELS
 from mcusim.program import KernelCall, Routine
 
@@ -43,15 +44,7 @@ class _Spreading:
         a.register("zero", "lr")
         a.register("left", "r12", "turns of the loop over positions")
         self.x, self.planes = Pointer(a, "input"), Pointer(a, "planes")
-        a("push", several([*SAVED, "lr"]))
-        a("movw", "zero", imm(0))
-        before = a.cycles
-        with a.loop("row", "A row") as again:
-            self._row()
-            a("subs", "rows", "rows", imm(1))
-            a("bne", again)
-        self.row_cycles = a.cycles - before
-        a("pop", several([*SAVED, "pc"]))
+        self.row_cycles = over_rows(a, self._row)
 
     def routine(self) -> tuple[Routine, float]:
         twin = KernelCall("depthwise_float_spread", ("input", "planes", "rows"), self.shape._asdict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +40,20 @@ def spread(shape: Spread) -> tuple[Routine, float]:
     return _Spreading(shape).routine()
 
 
+def over_rows(a: Assembly, row: Callable[[], None]) -> float:
+    """The function around what is done for each of `rows`, with a `zero`; -> the cycles of one."""
+    a("push", several([*SAVED, "lr"]))
+    a("movw", "zero", imm(0))
+    before = a.cycles
+    with a.loop("row", "A row") as again:
+        row()
+        a("subs", "rows", "rows", imm(1))
+        a("bne", again)
+    cycles = a.cycles - before
+    a("pop", several([*SAVED, "pc"]))
+    return cycles
+
+
 class _Spreading:
     def __init__(self, shape: Spread) -> None:
         self.shape = shape
@@ -63,15 +78,7 @@ class _Spreading:
         a.register("planes", "r1", "rows of pairs of columns of 4 channels")
         a.register("rows", "r2", "that are left")
         a.register("zero", "lr")
-        a("push", several([*SAVED, "lr"]))
-        a("movw", "zero", imm(0))
-        before = a.cycles
-        with a.loop("row", "A row") as again:
-            self._row()
-            a("subs", "rows", "rows", imm(1))
-            a("bne", again)
-        self.row_cycles = a.cycles - before
-        a("pop", several([*SAVED, "pc"]))
+        self.row_cycles = over_rows(a, self._row)
 
     def _row(self) -> None:
         shape = self.shape
