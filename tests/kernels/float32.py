@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Graph
+from mcusim.graph import Graph, Output, Shape
 from mcusim.kernels.kernel import Kernel
 from mcusim.line.lower import Chosen
+from mcusim.line.optimize import optimize
 from mcusim.system.arrays import Array
 from tests.graphs import Builder
 from tests.kernels.measured import Measured, forced
 
 EXTREMES = (0.0, -0.0, 1e-42, 3e38, -3e38)  # sums become infinite, and those of the next layer NaN
 WITHIN = 0.05
+Convolved = tuple[Shape, int, int, dict[str, Any]]  # input, filters, size of the window, and what else
 
 
 def same(x: Array, y: Array) -> bool:
     """Bit for bit, but that a NaN is a NaN."""
+    x, y = x.view(np.float32), y.view(np.float32)  # of records, too
     bits = x.view(np.uint32) == y.view(np.uint32)
     return bool(np.all(bits | (np.isnan(x) & np.isnan(y))))
 
@@ -30,6 +35,17 @@ def extreme_samples(builder: Builder) -> Array:
     return np.where(builder.random.random(x.shape) < shares, builder.random.choice(EXTREMES, x.shape), x).astype(
         x.dtype
     )
+
+
+def on_one_input(convolutions: Iterable[Convolved]) -> tuple[Graph, Array]:
+    """Side by side, each sees it in a shape of its own of as many elements; -> the graph, and samples for it."""
+    cases = list(convolutions)
+    builder, ends = Builder((math.prod(cases[0][0]),), seed=5), []
+    for shape, filters, size, config in cases:
+        builder.add("Reshape", "input", target_shape=shape)
+        ends.append(builder.conv(filters, size, **config))
+    outputs = tuple(Output(f"y{index}", name) for index, name in enumerate(ends))
+    return optimize(Graph(tuple(builder.layers), "grid", outputs=outputs)), builder.samples(2)
 
 
 def striped(graph: Graph, kernel: Kernel, most: int) -> dict[str, Chosen]:

@@ -22,6 +22,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
+from tests.kernels.float32 import same
 from tests.kernels.measured import CORE, Measured, differing, forced, measure
 
 FEW = settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,6 +90,16 @@ def _cases(draw: st.DrawFn) -> Case:
     return (*plane, channels), size, stride, padding, activation, draw(st.sampled_from([1, 1, 2, 3]))
 
 
+def _padded(case: Case, spread: float, padding: tuple[int, int], seed: int) -> Builder:
+    """The layer of a case behind more padding."""
+    shape, size, stride, own_padding, activation, multiplier = case
+    builder = Builder(shape, seed=seed, spread=spread)
+    rank = len(shape) - 1
+    builder.add(f"ZeroPadding{rank}D", padding=padding if rank == 1 else (padding, padding[::-1]))
+    builder.depthwise(size, multiplier, strides=stride, padding=own_padding, activation=activation)
+    return builder
+
+
 @FEW
 @given(
     case=_cases(),
@@ -102,11 +113,7 @@ def test_twins_compute_what_the_graph_does(
     case: Case, spread: float, padding: tuple[int, int], data_type: str, stripes: int, seed: int
 ) -> None:
     """Two layers one after the other: what the second one reads may have no sign."""
-    shape, size, stride, same, activation, multiplier = case
-    builder = Builder(shape, seed=seed, spread=spread)
-    rank = len(shape) - 1
-    builder.add(f"ZeroPadding{rank}D", padding=padding if rank == 1 else (padding, padding[::-1]))
-    builder.depthwise(size, multiplier, strides=stride, padding=same, activation=activation)
+    builder = _padded(case, spread, padding, seed)
     builder.depthwise(min(3, *builder.last.shape[:-1]), padding="same", activation="relu")
     graph = quantize(optimize(builder.graph()), builder.samples(8), data_type)
     x = np.concatenate([builder.samples(2), builder.samples(1, 1e6), -builder.samples(1, 1e6)])
@@ -125,22 +132,12 @@ def test_twins_compute_what_the_graph_does(
 def test_twins_of_float32_have_the_bits_of_plain_c(
     case: Case, spread: float, padding: tuple[int, int], stripes: int, seed: int
 ) -> None:
-    shape, size, stride, same, activation, multiplier = case
-    builder = Builder(shape, seed=seed, spread=spread)
-    rank = len(shape) - 1
-    builder.add(f"ZeroPadding{rank}D", padding=padding if rank == 1 else (padding, padding[::-1]))
-    builder.depthwise(size, multiplier, strides=stride, padding=same, activation=activation)
+    builder = _padded(case, spread, padding, seed)
     builder.depthwise(min(3, *builder.last.shape[:-1]), padding="same")
     graph = optimize(builder.graph())
     x = np.concatenate([builder.samples(2), builder.samples(1, 1e20), builder.samples(1, 0.0)])
     program = program_of(graph, forced(graph, depthwise, Variant(stripes)))
-    assert _same_bits(run_compiled(graph, x, program=program), run_compiled(graph, x))
-
-
-def _same_bits(x: Array, y: Array) -> bool:
-    """But that a NaN is a NaN."""
-    x, y = x.view(np.float32), y.view(np.float32)
-    return bool(np.all((x.view(np.uint32) == y.view(np.uint32)) | (np.isnan(x) & np.isnan(y))))
+    assert same(run_compiled(graph, x, program=program), run_compiled(graph, x))
 
 
 @pytest.mark.arm
@@ -157,7 +154,7 @@ def test_assembly_of_float32_has_the_bits_of_plain_c(tmp_path: Path) -> None:
     graph, x = _side_by_side(FIXED)
     graph = optimize(graph)
     measured = measure(graph, x[-2:], tmp_path, forced(graph, depthwise), "sparkfun_edge")
-    assert _same_bits(measured.answers, run_compiled(graph, x[-2:]))
+    assert same(measured.answers, run_compiled(graph, x[-2:]))
 
 
 FLOAT_COSTS: tuple[Case, ...] = (
@@ -182,7 +179,7 @@ def test_cost_in_float32_is_what_it_takes(variant: Variant, tmp_path: Path) -> N
     graph, x = _side_by_side(FLOAT_COSTS)
     graph = optimize(graph)
     measured = measure(graph, x[-2:], tmp_path, forced(graph, depthwise, variant))
-    assert _same_bits(measured.answers, run_compiled(graph, x[-2:]))
+    assert same(measured.answers, run_compiled(graph, x[-2:]))
     _demand_costs(measured, graph, variant)
 
 

@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph, Output
 from mcusim.kernels import gather
 from mcusim.kernels.kernel import Variant
 from mcusim.line.lower import program_of
 from mcusim.line.optimize import optimize
-from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
-from tests.kernels.float32 import extreme_samples, far_off, same, striped
+from tests.kernels.float32 import Convolved, extreme_samples, far_off, on_one_input, same, striped
 from tests.kernels.measured import forced, measure
 
 
@@ -50,8 +48,7 @@ def test_the_twin_has_the_bits_of_plain_c(builder: Builder, stripes: int) -> Non
     assert same(run_compiled(graph, x, program=program), run_compiled(graph, x))
 
 
-ELEMENTS = 1152  # of the only input, which every layer sees in a shape of its own
-GRID: list[tuple[tuple[int, ...], int, int, dict[str, object]]] = [
+GRID: list[Convolved] = [
     ((72, 16), 16, 3, {"padding": "same", "dilation_rate": 2}),
     ((72, 16), 16, 3, {"padding": "same", "groups": 2, "activation": "relu"}),
     ((128, 9), 6, 5, {"dilation_rate": 4}),
@@ -65,20 +62,10 @@ GRID: list[tuple[tuple[int, ...], int, int, dict[str, object]]] = [
 ]
 
 
-def grid() -> tuple[Graph, Array]:
-    """All layers of GRID side by side."""
-    builder, ends = Builder((ELEMENTS,), seed=5), []
-    for shape, filters, size, config in GRID:
-        builder.add("Reshape", "input", target_shape=shape)
-        ends.append(builder.conv(filters, size, **config))  # type: ignore[arg-type]
-    outputs = tuple(Output(f"y{index}", name) for index, name in enumerate(ends))
-    return optimize(Graph(tuple(builder.layers), "grid", outputs=outputs)), builder.samples(2)
-
-
 @pytest.mark.arm
 @pytest.mark.parametrize(("board", "most"), [("nucleo_l452re_p", 1), ("nucleo_l452re_p", 3), ("sparkfun_edge", 2)])
 def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
-    graph, x = grid()
+    graph, x = on_one_input(GRID)
     chosen = striped(graph, gather, most)
     measured = measure(graph, x, tmp_path, chosen, board)
     assert measured.answers.tobytes() == run_compiled(graph, x).tobytes()

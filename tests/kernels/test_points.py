@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcusim.experiment.kernel_choice import KernelChoice
-from mcusim.graph import Graph, Output
+from mcusim.graph import Graph
 from mcusim.kernels import points
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.kernel import Variant
@@ -20,7 +20,7 @@ from mcusim.line.optimize import optimize
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
-from tests.kernels.float32 import far_off, striped
+from tests.kernels.float32 import far_off, on_one_input, striped
 from tests.kernels.measured import forced, measure
 
 
@@ -73,7 +73,6 @@ def test_it_runs_only_where_it_is_named() -> None:
 
 
 WITHIN = 0.065  # it runs where it is named, whatever it costs
-ELEMENTS = 1152  # of the only input, which every layer sees in a shape of its own
 GRID: list[tuple[tuple[int, ...], int, dict[str, object]]] = [
     ((128, 9), 16, {"padding": "same", "activation": "relu"}),
     ((72, 16), 16, {"padding": "same"}),
@@ -88,23 +87,13 @@ GRID: list[tuple[tuple[int, ...], int, dict[str, object]]] = [
 ]
 
 
-def grid() -> tuple[Graph, Array]:
-    """All layers of GRID side by side."""
-    builder, ends = Builder((ELEMENTS,), seed=5), []
-    for shape, filters, config in GRID:
-        builder.add("Reshape", "input", target_shape=shape)
-        ends.append(builder.conv(filters, 3, **config))  # type: ignore[arg-type]
-    outputs = tuple(Output(f"y{index}", name) for index, name in enumerate(ends))
-    return optimize(Graph(tuple(builder.layers), "grid", outputs=outputs)), builder.samples(2)
-
-
 @pytest.mark.arm
 @pytest.mark.parametrize(
     ("board", "most"), [("nucleo_l452re_p", 1), ("nucleo_l452re_p", 2), ("nucleo_l452re_p", 3), ("sparkfun_edge", 4)]
 )
 def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
     """The host's twin is what the bits have to be."""
-    graph, x = grid()
+    graph, x = on_one_input((shape, filters, 3, config) for shape, filters, config in GRID)
     chosen = striped(graph, points, most)
     measured = measure(graph, x, tmp_path, chosen, board)
     assert measured.answers.tobytes() == run_compiled(graph, x, program=measured.program).tobytes()

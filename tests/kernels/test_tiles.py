@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph, Output
 from mcusim.kernels import tiles
 from mcusim.kernels.kernel import Variant
 from mcusim.line.lower import program_of
 from mcusim.line.optimize import optimize
-from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
-from tests.kernels.float32 import extreme_samples, far_off, same, striped
+from tests.kernels.float32 import Convolved, extreme_samples, far_off, on_one_input, same, striped
 from tests.kernels.measured import forced, measure
 
 
@@ -47,8 +45,7 @@ def test_the_twin_has_the_bits_of_plain_c(builder: Builder, stripes: int) -> Non
     assert same(run_compiled(graph, x, program=program), run_compiled(graph, x))
 
 
-ELEMENTS = 1152  # of the only input, which every layer sees in a shape of its own
-GRID: list[tuple[tuple[int, ...], int, int, dict[str, object]]] = [
+GRID: list[Convolved] = [
     ((128, 9), 16, 3, {"padding": "same", "activation": "relu"}),
     ((72, 16), 16, 3, {"padding": "same"}),
     ((72, 16), 16, 1, {}),
@@ -74,20 +71,10 @@ GRID: list[tuple[tuple[int, ...], int, int, dict[str, object]]] = [
 ]
 
 
-def grid(kernel_count: int = len(GRID)) -> tuple[Graph, Array]:
-    """All layers of GRID side by side."""
-    builder, ends = Builder((ELEMENTS,), seed=5), []
-    for shape, filters, size, settings_ in GRID[:kernel_count]:
-        builder.add("Reshape", "input", target_shape=shape)
-        ends.append(builder.conv(filters, size, **settings_))
-    outputs = tuple(Output(f"y{index}", name) for index, name in enumerate(ends))
-    return optimize(Graph(tuple(builder.layers), "grid", outputs=outputs)), builder.samples(2)
-
-
 @pytest.mark.arm
 @pytest.mark.parametrize(("board", "most"), [("nucleo_l452re_p", 1), ("nucleo_l452re_p", 3), ("sparkfun_edge", 2)])
 def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
-    graph, x = grid()
+    graph, x = on_one_input(GRID)
     chosen = striped(graph, tiles, most)
     measured = measure(graph, x, tmp_path, chosen, board)
     assert measured.answers.tobytes() == run_compiled(graph, x).tobytes()
