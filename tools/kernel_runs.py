@@ -32,7 +32,7 @@ ANY, PLAIN = Target(), Target(kernels=KernelChoice(default=("plain",)))
 class LayerRun:
     """One layer for one sample. `expected`: the cycles that the kernel's formula says, None where there is none.
 
-    `cycles` are None where the compiler made one function of two equal ones: those of both are those of the first.
+    `cycles` are None where the compiler made one function of two equal ones, as it may of another library's calls.
     """
 
     name: str
@@ -109,7 +109,7 @@ def run_ours(graph: Graph, x: Array, board: Board, folder: Path, target: Target 
     seen, timing = price(firmware, graph.encode(x), board, folder)
     cycles = timing.function_cycles
     layers = tuple(
-        LayerRun(step.name, str(option), step.macs, cycles.get(step.function), option.cycles)
+        LayerRun(step.name, str(option), step.macs, cycles[step.function], option.cycles)
         for step in program.steps
         for option in [selected[step.name]]
     )

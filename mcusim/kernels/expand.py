@@ -44,7 +44,7 @@ def expand_bytes(*, unsigned: bool = False) -> Routine:
     def some(count: int) -> None:
         pairs = [f"r{4 + i}" for i in range(2 * count)]
         for i in reversed(range(count)):
-            _load(a, pairs[2 * i + 1], i, count)
+            load_word(a, pairs[2 * i + 1], i, count)
         for i in range(count):
             a(extend, pairs[2 * i], pairs[2 * i + 1])
             a(extend, pairs[2 * i + 1], pairs[2 * i + 1], "ror #8")
@@ -61,14 +61,14 @@ def copy_words() -> Routine:
     def some(count: int) -> None:
         words = [f"r{4 + i}" for i in range(count)]
         for i in reversed(range(count)):
-            _load(a, words[i], i, count)
+            load_word(a, words[i], i, count)
         a("stm", "output!", several(words)) if count > 1 else a("str", words[0], "[output]", imm(4))
 
     _by_words(a, some)
     return _routine(a, "const void *input, int16_t *output, int words", "copy_words", {"pairs": 2})
 
 
-def _load(a: Assembly, register: str, index: int, count: int) -> None:
+def load_word(a: Assembly, register: str, index: int, count: int) -> None:
     """Word `index` of `count`. LDR, since a map may begin at any address; the pointer moves with the first word's."""
     a("ldr", register, "[input]", imm(4 * count)) if index == 0 else a("ldr", register, at("input", 4 * index))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcusim.kernels.assembly import Assembly, at, imm, several
+from mcusim.kernels.expand import load_word
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output, int numbers"
@@ -52,8 +53,8 @@ def widen(item_bytes: int, *, unsigned: bool = False) -> Routine:
 
 def _bytes(a: Assembly, extend: str) -> None:
     """Two words of four numbers. Numbers 0 and 2 of a word share a register, and 1 and 3; then neighbours do."""
-    a("ldr", "r5", at("input", 4))
-    a("ldr", "r4", "[input]", imm(TURN))
+    for index in (1, 0):
+        load_word(a, f"r{4 + index}", index, 2)
     for index, word in enumerate(("r4", "r5")):
         a(extend, "r6", word)
         a(extend, "r7", word, "ror #8")
@@ -65,7 +66,7 @@ def _bytes(a: Assembly, extend: str) -> None:
 
 def _halfwords(a: Assembly) -> None:
     for index in (1, 2, 3, 0):
-        a("ldr", f"r{4 + index}", *(["[input]", imm(2 * TURN)] if index == 0 else [at("input", 4 * index)]))
+        load_word(a, f"r{4 + index}", index, 4)
     for index in (0, 1, 2, 3):
         a(
             "str",

@@ -72,7 +72,7 @@ def _learned(options: Options, chosen: Selection, program: Program, firmware: Fi
 
     def known(name: str, option: Option) -> Option:
         function = functions[name]
-        if function not in symbols or function not in frames:  # one of two that are equal to the bit
+        if function not in symbols or function not in frames:  # a build that was kept from an older version
             return option
         return replace(option, built=Built(symbols[function].size, frames[function]))
 

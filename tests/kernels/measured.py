@@ -65,7 +65,7 @@ def measure(
     assert parameters is not None and firmware.rom_bytes is not None
     timing = time_counts(execution.counts, firmware.elf, there, folder, parameters)
     # Of layers that are equal to the bit the compiler keeps one function.
-    cycles = {step.name: timing.function_cycles.get(step.function, 0.0) for step in program.steps}
+    cycles = {step.name: timing.function_cycles[step.function] for step in program.steps}
     answers = numbers(execution.answers, graph.answer_dtype)
     return Measured(program, answers, cycles, firmware.rom_bytes.total)
 

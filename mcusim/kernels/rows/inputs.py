@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcusim.kernels.assembly import SAVED, Assembly, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several
+from mcusim.kernels.expand import load_word
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output, int sixteens, int32_t *sum"
@@ -35,9 +36,8 @@ def row_inputs(*, unsigned: bool) -> Routine:
     constant(a, "one", 0 if unsigned else 0x00010001)
     a("mov", "total", imm(0))
     with a.loop("sixteen", "Words one by one, which takes no longer than LDM, from any address") as again:
-        for index in range(1, 4):
-            a("ldr", odds[index], at("input", 4 * index))
-        a("ldr", odds[0], "[input]", imm(INPUTS))
+        for index in (1, 2, 3, 0):
+            load_word(a, odds[index], index, len(odds))
         for even, odd in zip(evens, odds, strict=True):
             a(extend, even, odd)
             if unsigned:
