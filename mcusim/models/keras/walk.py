@@ -19,14 +19,22 @@ from mcusim.models.keras.description import INPUT, SHAPES, Call, Described, Ref,
 from mcusim.models.keras.hdf5 import broken
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
-from mcusim.models.keras.problems import Problems
 from mcusim.models.keras.weights import Place, Weights
+from mcusim.models.problems import Problems
 from mcusim.models.source import Origin
 from mcusim.system.errors import ModelError
 
 MOST_CALLS = 4096
+OWN = (
+    "nothing in a model's file is executed: say the same with layers of Keras, x * 2 + 1 or keras.ops (`mcusim layers`)"
+)
 Name = str | None  # of the layer of the graph that computes a tensor; None when it cannot be read
 UNREAD: Sequence[Name] = (None,)  # outputs, however many, of what cannot be read
+
+
+def _hint(kind: str) -> str | None:
+    """What helps where a layer is code of the user's."""
+    return OWN if kind in ("Lambda", "Custom") or ">" in kind else None
 
 
 @dataclass
@@ -41,7 +49,7 @@ class Walk:
     layers: list[Layer] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = field(default_factory=lambda: Problems(_hint))
     batch: int | None = None
     calls: int = 0
     used: dict[str, int] = field(default_factory=dict)

@@ -9,16 +9,17 @@ from mcusim.system.errors import ModelError
 
 MOST_SHOWN = 12
 SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
-OWN = (
-    "nothing in a model's file is executed: say the same with layers of Keras, x * 2 + 1 or keras.ops (`mcusim layers`)"
-)
 T = TypeVar("T")
 
 
 class Problems:
-    """`caught` runs what may raise; `demand_none` raises all that was."""
+    """`caught` runs what may raise; `demand_none` raises all that was.
 
-    def __init__(self) -> None:
+    `hints`: for kinds without a kernel that are to be helped in another way than by SUPPORTED.
+    """
+
+    def __init__(self, hints: Callable[[str], str | None] = lambda kind: None) -> None:
+        self._hints = hints
         self._unknown: dict[object, tuple[str, str]] = {}  # place in the description: name, kind
         self._others: list[ModelError] = []
 
@@ -49,12 +50,11 @@ class Problems:
         kinds: dict[str, list[str]] = {}
         for name, kind in self._unknown.values():
             kinds.setdefault(kind, []).append(name)
-        return [_no_kernel(names, kind) for kind, names in kinds.items()]
+        return [_no_kernel(names, kind, self._hints(kind) or SUPPORTED) for kind, names in kinds.items()]
 
 
-def _no_kernel(names: list[str], kind: str) -> ModelError:
-    # No name that is like it: Keras wrote this one, so it is no slip, and BatchNormalization is not what it means.
-    hint = OWN if kind in ("Lambda", "Custom") or ">" in kind else SUPPORTED
+def _no_kernel(names: list[str], kind: str, hint: str) -> ModelError:
+    # No name that is like it: a framework wrote this one, so it is no slip, and what is alike is not what it means.
     if len(names) == 1:
         return ModelError(f"layer {names[0]!r} ({kind}) has no kernel", hint=hint)
     more = [f"and {len(names) - MOST_SHOWN} more"] if len(names) > MOST_SHOWN else []
