@@ -1,33 +1,105 @@
-"""Cycles that plain C takes for layers without weights, about: what other kernels are measured against."""
+"""Cycles that plain C takes for layers but convolutions, about: what other kernels are measured against.
+
+Fitted to layers of random shapes, profiled on the L452 at 48 MHz. GCC unrolls what is short, and mixes instructions
+of 16 and 32 bits as it likes, so that equal loops differ by a tenth, and single layers by more.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.plain_convolution import taps_inside
 from mcusim.layers.add import Add
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
+from mcusim.layers.dense import Dense
+from mcusim.layers.gru import GRU
+from mcusim.layers.layer_normalization import LayerNormalization
+from mcusim.layers.lstm import LSTM
+from mcusim.layers.merge import BroadcastAdd, Maximum, Merge, Minimum, Multiply, Subtract
 from mcusim.layers.planes import plane
-from mcusim.layers.pooling import MaxPooling, Pooling
+from mcusim.layers.pointwise import Pointwise
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.prelu import PReLU
+from mcusim.layers.recurrent import Recurrent
 from mcusim.layers.relu import ReLU
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.simple_rnn import SimpleRNN
+from mcusim.layers.softmax import Softmax
+from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.zero_padding import ZeroPadding
+
+
+class ByType(NamedTuple):
+    """What one thing takes, by how numbers are stored."""
+
+    int8: float
+    int16: float
+    real: float
+
+    def of(self, layer: Layer) -> float:
+        return self.real if layer.numbers is None else self.int8 if layer.dtype.itemsize == 1 else self.int16
+
+
+# A number of each; with rows of so many channels, each of those as well
+EACH: Mapping[type[Layer], ByType] = {
+    BilinearUpSampling: ByType(34, 35, 25),
+    Convert: ByType(12, 12, 12),
+    PReLU: ByType(25, 25, 15.3),
+    Reshape: ByType(2, 3, 4),
+    StridedCopy: ByType(6.5, 7.5, 7.6),
+    ZeroPadding: ByType(10.5, 10.8, 12),
+    BroadcastAdd: ByType(21.4, 18.7, 15.3),
+    Maximum: ByType(14, 12.2, 13.6),
+    Minimum: ByType(14, 12.2, 13.6),
+    Subtract: ByType(16, 13.5, 11),
+    Softmax: ByType(48.2, 52.1, 124.5),
+    LayerNormalization: ByType(60, 66, 35),
+}
+ROW: Mapping[type[Layer], ByType] = {
+    PReLU: ByType(7.6, 7.6, 7.2),
+    Softmax: ByType(4, 9, 5),
+    LayerNormalization: ByType(797, 822, 87),
+}
+ONCE = 25.0
+FUNCTIONS: Mapping[str, float] = {  # of float32, where other branches of a function would take less
+    **{"hard_sigmoid": 19, "hard_silu": 19, "hard_tanh": 15, "leaky_relu": 11, "softsign": 18, "threshold_relu": 25},
+    **{"sigmoid": 120, "tanh": 107, "silu": 127, "exponential": 103, "softplus": 187, "gelu": 204, "gelu_tanh": 135},
+    **{"elu": 52, "celu": 66, "selu": 55, "mish": 135},
+}
+MEAN_TAP, MEAN = 7.8, 20.0  # of integers: a number that is added, and the division
+LINES = 11.0  # a function without a table
+TABLE = ByType(10, 28, 0)
+MULTIPLY, MULTIPLY_SPREAD = ByType(15.5, 13, 10), ByType(18.8, 16.8, 13.8)
+CHANNEL, FEW_CHANNELS = ByType(18.5, 18.5, 17), ByType(10, 10, 9)  # of a batch normalization: few are unrolled
+MOST_FEW = 2
+# A product of a dense layer, a row, and a row of one or two products, which are unrolled
+PRODUCT, UNIT, SHORT_UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9), ByType(20, 20, 18)
+GATE = {LSTM: ByType(135, 155, 650), GRU: ByType(80, 100, 430), SimpleRNN: ByType(40, 50, 115)}
+GATED_PRODUCT = {LSTM: ByType(7.6, 7.8, 7), GRU: ByType(10.8, 11, 10), SimpleRNN: ByType(10.5, 10.5, 9.7)}
+STEP = 60.0  # of a sequence
+TRANSPOSED = ByType(11.5, 11.5, 17)  # a tap that may reach an output, beside its products
+TRANSPOSED_PRODUCT = ByType(8.8, 8.8, 10)
 
 
 def cycles(layer: Layer, inputs: Inputs) -> float | None:
-    """Profiled on the L452 at 48 MHz, where GCC's code varies by a third; None for layers of other types."""
-    real = layer.numbers is None
-    if isinstance(layer, Pooling):
-        return _pooling(layer)
-    if isinstance(layer, Add):
-        many = 16 * len(inputs) if len(inputs) > 2 else 0  # their pointers are in memory
-        return layer.elements * (many + (10 if real else 15) + 5 * (real and layer.activation.relu))
-    if isinstance(layer, ReLU):
-        return layer.elements * (11.0 if real else 7.5)
-    if isinstance(layer, Concatenate):
-        return layer.elements * (8.4 if real else 4.5)
-    return None
+    """None for layers that nobody measured."""
+    kind = type(layer)
+    if kind in _OWN:
+        return _OWN[kind](layer, inputs)
+    if kind not in EACH:
+        return None
+    rows = layer.elements // layer.shape[-1]
+    return ONCE + EACH[kind].of(layer) * layer.elements + (ROW[kind].of(layer) * rows if kind in ROW else 0)
 
 
-def _pooling(layer: Pooling) -> float:
+def _pooling(layer: Pooling, inputs: Inputs) -> float:
     (height, width, channels), (rows, columns) = plane(layer.input_shape), layer.output_plane
     real = layer.numbers is None
     if layer.size == (1, 1):
@@ -38,5 +110,73 @@ def _pooling(layer: Pooling) -> float:
             (height, width), (rows, columns), layer.size, layer.strides, layer.padding, strict=True
         )
     )
+    edge = 10 * rows * columns * any(map(any, layer.padding))
+    if not real and isinstance(layer, AveragePooling):
+        return float(channels * (MEAN_TAP * down * across + edge) + MEAN * layer.elements)
     tap = 12.0 if real and isinstance(layer, MaxPooling) and channels > 1 else 9.2 if real else 8.8
-    return channels * (tap * down * across + 10 * rows * columns * any(map(any, layer.padding)))
+    return float(channels * (tap * down * across + edge))
+
+
+def _add(layer: Add, inputs: Inputs) -> float:
+    real, count = layer.numbers is None, len(inputs)
+    if count > 2:  # their pointers are in memory
+        return float(layer.elements * (8.5 * count - 11 if real else 16 * count + 15))
+    return float(layer.elements * (10 + 5 * layer.activation.relu if real else 15 if layer.dtype.itemsize == 1 else 12))
+
+
+def _relu(layer: ReLU, inputs: Inputs) -> float:
+    return layer.elements * (11.0 + 2.3 * (layer.activation.ceiling is not None) if layer.numbers is None else 7.5)
+
+
+def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
+    rows = layer.elements // layer.shape[-1] if layer.axis in (-1, len(layer.shape) - 1) else 1
+    return len(inputs) * (ONCE + 6 * rows) + layer.elements * ByType(8, 9.5, 10.5).of(layer)
+
+
+def _pointwise(layer: Pointwise, inputs: Inputs) -> float:
+    if layer.lookup is None:
+        return ONCE + FUNCTIONS[layer.function.name] * layer.elements
+    return ONCE + (TABLE.of(layer) if layer.lookup.table.size else LINES) * layer.elements
+
+
+def _multiply(layer: Merge, inputs: Inputs) -> float:
+    spread = any(shape != layer.shape for shape in layer.input_shapes)
+    return ONCE + (MULTIPLY_SPREAD if spread else MULTIPLY).of(layer) * layer.elements
+
+
+def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> float:
+    return ONCE + (FEW_CHANNELS if layer.shape[-1] <= MOST_FEW else CHANNEL).of(layer) * layer.elements
+
+
+def _dense(layer: Dense, inputs: Inputs) -> float:
+    units, elements = layer.kernel.shape
+    if elements <= MOST_FEW:
+        return float(SHORT_UNIT.of(layer) * units)
+    return float(ONCE / 2 + UNIT.of(layer) * units + PRODUCT.of(layer) * layer.macs)
+
+
+def _recurrent(layer: Recurrent, inputs: Inputs) -> float:
+    steps = STEP + GATE[type(layer)].of(layer) * layer.units
+    return 10 * ONCE + layer.steps * steps + GATED_PRODUCT[type(layer)].of(layer) * layer.macs
+
+
+def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> float:
+    taps = layer.elements * layer.kernel.shape[1] * layer.kernel.shape[2]
+    return float(ONCE + TRANSPOSED.of(layer) * taps + TRANSPOSED_PRODUCT.of(layer) * layer.macs)
+
+
+_OWN: Mapping[type[Layer], Callable[[Any, Inputs], float]] = {
+    Add: _add,
+    AveragePooling: _pooling,
+    BatchNormalization: _batch_normalization,
+    Concatenate: _concatenate,
+    Dense: _dense,
+    GRU: _recurrent,
+    LSTM: _recurrent,
+    MaxPooling: _pooling,
+    Multiply: _multiply,
+    Pointwise: _pointwise,
+    ReLU: _relu,
+    SimpleRNN: _recurrent,
+    TransposedConvolution: _transposed_convolution,
+}
