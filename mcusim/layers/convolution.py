@@ -67,6 +67,8 @@ class Convolution(WeightedSum):
             0,
             self.dilation,
         )
+        rows, columns, _ = plane(self.shape)
+        view = view[:, :rows, :columns]  # there may be room for more
         return view.reshape(*view.shape[:5], self.groups, -1)
 
     def _by_group(self, taps: Array) -> Array:

@@ -44,6 +44,7 @@ class Pooling(Layer):
     def window_view(self, x: Array, fill: float) -> Array:
         """(batch, rows, columns, taps, channels)"""
         view = windows(x.reshape(-1, *plane(self.input_shape)), self.size, self.strides, self.padding, fill)
+        view = view[:, : self.output_plane[0], : self.output_plane[1]]  # there may be room for more
         return view.reshape(*view.shape[:3], -1, view.shape[-1])
 
 

@@ -24,6 +24,7 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.line.drop_unread import drop_unread
 from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR
 
@@ -34,7 +35,7 @@ def optimize(graph: Graph) -> Graph:
     """The same model with fewer layers. A softmax at its end stays: whether it is needed is the task's business."""
     for merge in (merge_padding, merge_normalization):
         graph = merge_pairs(graph, merge)
-    return merge_pairs(fold_scaling(graph), merge_relu)
+    return drop_unread(merge_pairs(fold_scaling(graph), merge_relu))
 
 
 def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
