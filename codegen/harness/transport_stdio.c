@@ -6,10 +6,10 @@
 #include "transport.h"
 
 #if defined(__linux__)
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #endif
 
 static FILE *input_file, *output_file;
@@ -24,16 +24,16 @@ static FILE *open_file(const char *name, const char *mode, int code_on_failure)
     return file;
 }
 
-/* Never an orphan, never a core file: the engine that started us reports what happened. It holds the other end of our
- * standard input, which tells when it ended before we asked for the signal. */
+/* Never an orphan, never a core file: the engine that started us reports what happened. It says its number, so that we
+ * see when it ended before we asked for the signal. */
 static void bind_to_parent(void)
 {
 #if defined(__linux__)
     const struct rlimit no_core = {0, 0};
+    const char *parent = getenv("MCUSIM_PARENT");
     setrlimit(RLIMIT_CORE, &no_core);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    struct pollfd standard_input = {.fd = 0};
-    if (poll(&standard_input, 1, 0) > 0 && (standard_input.revents & POLLHUP)) {
+    if (parent != NULL && strtol(parent, NULL, 10) != getppid()) {
         exit(TRANSPORT_ORPHAN);
     }
 #endif

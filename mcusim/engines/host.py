@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -79,7 +80,8 @@ class _Host:
 
 
 def _start(program: Path, share: Share) -> subprocess.Popen[bytes]:
-    environment = {"MCUSIM_NONCE": share.nonce, "UBSAN_OPTIONS": "print_stacktrace=1"}
+    own = {"MCUSIM_NONCE": share.nonce, "MCUSIM_PARENT": str(os.getpid())}
+    environment = {**own, "UBSAN_OPTIONS": "print_stacktrace=1"}
     with (share.folder / "engine.log").open("wb") as log:
         return start([str(program)], share.folder, environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
 

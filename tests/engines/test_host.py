@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,16 @@ def test_ctrl_c(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     execution = run(host, firmware, None, samples(8), tmp_path, jobs=1, progress=press)
     assert not execution.complete and execution.indices.tolist() == [0, 1, 2, 3, 4]
     assert np.array_equal(execution.answers.view(INT8), expected(samples(8))[:5])
+
+
+def test_no_orphan_when_we_end_before_it_begins(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library(), nucleo, build_folder, "host")
+    (tmp_path / "input.bin").write_bytes(samples(8).tobytes())
+    codes = []
+    for parent in (os.getpid(), os.getpid() + 1):
+        environment = {**os.environ, "MCUSIM_PARENT": str(parent)}
+        codes.append(subprocess.run([firmware.elf], env=environment, cwd=tmp_path, check=False).returncode)
+    assert codes == [0, 14]  # TRANSPORT_ORPHAN
 
 
 @pytest.mark.arm

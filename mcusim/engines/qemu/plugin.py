@@ -17,7 +17,7 @@ from mcusim.system.errors import BuildError, EngineError, MissingToolError
 from mcusim.system.toolchain import HOST_GCC_HINT, find_host_compiler, version_line
 
 _SOURCES = Path(__file__).parent / "qemu_plugin"
-_FLAGS = ("-std=gnu11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
+_FLAGS = ("-std=gnu11", "-O2", "-shared", "-fPIC", "-pthread", "-fvisibility=hidden")
 _NEWEST_API = 7  # of QEMU 11.1
 
 

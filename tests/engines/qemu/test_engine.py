@@ -206,9 +206,23 @@ def _processes_in(folder: Path) -> list[int]:
     return running_in(lambda working: Path(working).is_relative_to(folder))
 
 
-def test_no_orphan_when_we_are_killed(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+def wait_until_none_is_left(folder: Path) -> None:
+    try:
+        wait_for(lambda: _processes_in(folder) == [])
+    finally:
+        for orphan in _processes_in(folder):  # it hangs for ever
+            os.kill(orphan, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("script", [None, '"$REAL" "$@"'], ids=["", "started by a script"])
+def test_no_orphan_when_we_are_killed(
+    script: str | None, nucleo: Board, build_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once; and in the midst of a run when a script stands between us and QEMU, which is its parent and lives on."""
+    if script:
+        stand_in(build_folder, script, monkeypatch)
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "qemu")
-    script = f"""
+    program = f"""
 from pathlib import Path
 import numpy as np
 from mcusim.boards.load import load_board
@@ -220,13 +234,31 @@ firmware = build_library(library({HANGS_IN_5!r}), board, Path({str(build_folder)
 run(qemu, firmware, board, samples(8), Path({str(tmp_path)!r}), jobs=2)
 """
     assert firmware.elf.exists()
-    parent = subprocess.Popen([sys.executable, "-c", script])
+    parent = subprocess.Popen([sys.executable, "-c", program])
     try:
         wait_for(lambda: len(_processes_in(tmp_path)) > 0)
+        if script:
+            wait_for(lambda: any(path.stat().st_size > 0 for path in tmp_path.glob("run-*/0/output.bin")))
     finally:
         parent.kill()
         parent.wait()
-    wait_for(lambda: _processes_in(tmp_path) == [])
+    wait_until_none_is_left(tmp_path)
+
+
+def test_no_orphan_when_we_end_before_the_plugin_is_loaded(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    """And the pipe that tells it is held a little longer: by the next process, which we were just starting."""
+    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "qemu")
+    job = Job(firmware.image, records(samples(8)), tmp_path, nucleo)
+    process = prepare(job, "count")
+    (share,) = shares.lay_out(job.samples, firmware.image.output_bytes, tmp_path, 1)
+    orphaned = ["sh", "-c", 'exec 3<&0; (sleep 0.2; exec "$@") <&3 & exit', "sh", *process.command(share)]
+    reading, writing = os.pipe()
+    with (share.folder / "engine.log").open("wb") as log, os.fdopen(writing, "wb"):
+        subprocess.run(orphaned, stdin=reading, stdout=log, stderr=log, cwd=share.folder, check=True)
+        os.close(reading)
+        wait_for(lambda: share.finished == 5)
+    wait_until_none_is_left(tmp_path)
+    assert "the process that started this is gone" in share.log
 
 
 def test_two_runs_in_one_tree(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:

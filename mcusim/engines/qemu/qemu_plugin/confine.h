@@ -54,17 +54,34 @@ static void confine(uint64_t handled)
     confined = landlock >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYSCALL_RESTRICT_SELF, landlock, 0) == 0;
 }
 
-/* Never an orphan, never a core file: the engine that started us reports what happened. It holds the other end of our
- * standard input, which tells when it ended before we asked for the signal. */
+/* The engine that started us holds the other end of our standard input. That ends with it, whoever stands between us (a
+ * script that starts QEMU), and however early: a look at it once would miss an end that another process, just being
+ * started by that engine, holds for an instant longer. */
+static void *end_with_parent(void *unused)
+{
+    struct pollfd standard_input = {.fd = STDIN_FILENO};
+    do {
+        standard_input.revents = 0;
+    } while (poll(&standard_input, 1, -1) < 0 && errno == EINTR);
+    if (standard_input.revents & POLLHUP) {
+        fprintf(stderr, "mcusim: the process that started this is gone\n");
+        _exit(1);
+    }
+    return unused;
+}
+
+/* Never an orphan, never a core file: the engine that started us reports what happened. */
 static void bind_to_parent(void)
 {
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    struct pollfd standard_input = {.fd = STDIN_FILENO};
-    if (poll(&standard_input, 1, 0) > 0 && (standard_input.revents & POLLHUP)) {
-        fprintf(stderr, "mcusim: the process that started this is gone\n");
-        exit(1);
+    sigset_t all, before;
+    pthread_t watch;
+    sigfillset(&all); /* signals are for QEMU's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&watch, NULL, end_with_parent, NULL) == 0) {
+        pthread_detach(watch);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
-
