@@ -79,6 +79,8 @@ TABLE = ByType(10, 28, 0)
 MULTIPLY, MULTIPLY_SPREAD = ByType(15.5, 13, 10), ByType(18.8, 16.8, 13.8)
 CHANNEL, FEW_CHANNELS = ByType(18.5, 18.5, 17), ByType(10, 10, 9)  # of a batch normalization: few are unrolled
 MOST_FEW = 2
+COPIES = (Concatenate, Reshape, StridedCopy, ZeroPadding)
+MOST_UNROLLED, UNROLLED = 16, ByType(5, 5, 4.5)  # numbers of a copy that has no loop
 # A product of a dense layer, a row, and a row of one or two products, which are unrolled
 PRODUCT, UNIT, SHORT_UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9), ByType(20, 20, 18)
 GATE = {LSTM: ByType(135, 155, 650), GRU: ByType(80, 100, 430), SimpleRNN: ByType(40, 50, 115)}
@@ -91,6 +93,8 @@ TRANSPOSED_PRODUCT = ByType(8.8, 8.8, 10)
 def cycles(layer: Layer, inputs: Inputs) -> float | None:
     """None for layers that nobody measured."""
     kind = type(layer)
+    if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
+        return 8 + UNROLLED.of(layer) * layer.elements
     if kind in _OWN:
         return _OWN[kind](layer, inputs)
     if kind not in EACH:

@@ -30,7 +30,7 @@ def side_by_side(cases: Sequence[Case], data_type: str, samples: int = 2) -> tup
             inputs.append(Input(name=f"input_{index}", inputs=(), shape=shape))
             builder.layers.append(inputs[-1])
         make(builder)
-        outputs.append(Output(f"out{index}", builder.add(f"GlobalMaxPooling{len(shape) - 1}D")))
+        outputs.append(Output(f"out{index}", builder.add(f"GlobalMaxPooling{len(builder.last.shape) - 1}D")))
     graph = optimize(Graph(tuple(builder.layers), "grid", outputs=tuple(outputs)))
     x = {one.name: builder.random.normal(size=(samples, *one.shape)).astype(np.float32) for one in inputs}
     records = records_of(x) if len(cases) > 1 else x["input"]

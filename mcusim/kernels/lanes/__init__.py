@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.lanes import addition, moves, pooling, windows
+from mcusim.kernels.lanes import addition, copies, moves, pooling, windows
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.program import LayerCode
 
 NAME = "lanes"
@@ -52,4 +55,5 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
     MaxPooling: _Layer(pooling.why_no_window, windows.max_cost, windows.max_pooling),
     ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
+    **dict.fromkeys((Reshape, StridedCopy, ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)),
 }

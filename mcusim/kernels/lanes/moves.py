@@ -7,7 +7,9 @@ import math
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.copies import cached, copy_cycles, placed
 from mcusim.kernels.lanes.costs import MOVES, Counts, storage_of, total, words_of
+from mcusim.kernels.lanes.nests import Moving
 from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.lanes.streams import Activating, stream, stream_cycles
 from mcusim.kernels.lanes.words import words_of_layer
@@ -30,34 +32,55 @@ def relu_cost(layer: ReLU, inputs: Inputs, wait_states: int) -> float:
 
 def why_no_concatenation(layer: Concatenate, inputs: Inputs) -> str | None:
     rows = rows_of(layer)
-    if any(part.elements // rows * part.dtype.itemsize < WORD_BYTES for part in inputs):
-        return "it moves a word of channels at a time"
-    if any(_conversion(layer, index, part) is None for index, part in enumerate(inputs)):
-        return "it brings no input to a finer scale"
+    for index, part in enumerate(inputs):
+        conversion = _conversion(layer, index, part)
+        if conversion is None:
+            return "it brings no input to a finer scale"
+        if conversion and part.elements // rows * part.dtype.itemsize < WORD_BYTES:
+            return "it converts a word of channels at a time"
     return None
 
 
 def concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
-    calls, offset, rows = [], 0, rows_of(layer)
+    calls, routines, offset, rows = [], [], 0, rows_of(layer)
     for index, part in enumerate(inputs):
         channels = part.elements // rows
-        fields: Fields = {"rows": rows, "channels": channels, "output_channels": layer.elements // rows}
-        fields |= {"offset": offset, **reading(part), **(_conversion(layer, index, part) or {})}
-        calls.append(KernelCall("concatenate_lanes", (f"inputs[{index}]", "output"), fields))
+        if converted := _conversion(layer, index, part):
+            fields: Fields = {"rows": rows, "channels": channels, "output_channels": layer.elements // rows}
+            fields |= {"offset": offset, **reading(part), **converted}
+            calls.append(KernelCall("concatenate_lanes", (f"inputs[{index}]", "output"), fields))
+        else:
+            routine = _placing(layer, part, offset).routine
+            calls.append(KernelCall("moved", (f"inputs[{index}]", "output"), {"move": routine.name}))
+            routines.append(routine)
         offset += channels
-    return LayerCode(tuple(calls))
+    return LayerCode(tuple(calls), routines=tuple(routines))
 
 
 def concatenation_cost(layer: Concatenate, inputs: Inputs, wait_states: int) -> float:
-    rows = rows_of(layer)
-    counts: Counts = {"rows": rows * len(inputs), "words": 0, "instructions": 0}
+    counts: Counts = {"rows": 0, "words": 0, "instructions": 0}
+    rows, copied, offset = rows_of(layer), 0.0, 0
     for index, part in enumerate(inputs):
-        words = rows * words_of(part.elements // rows, layer)[0]
-        fields = _conversion(layer, index, part) or {}
-        pairs = 5 + ("pair_zero" in fields) + 2 * ("pair_shift" in fields) if "pair_bits" in fields else 0
-        counts["words"] += words
-        counts["instructions"] += words * (pairs or 7 * ("shift" in fields))
-    return total(counts, MOVES[storage_of(layer)])
+        channels = part.elements // rows
+        if fields := _conversion(layer, index, part):
+            words = rows * words_of(channels, layer)[0]
+            pairs = 5 + ("pair_zero" in fields) + 2 * ("pair_shift" in fields) if "pair_bits" in fields else 0
+            counts["rows"] += rows
+            counts["words"] += words
+            counts["instructions"] += words * (pairs or 7)
+        else:
+            copied += copy_cycles(_placing(layer, part, offset), wait_states)
+        offset += channels
+    return copied + total(counts, MOVES[storage_of(layer)])
+
+
+def _placing(layer: Concatenate, part: Layer, offset: int) -> Moving:
+    """An input whose numbers stay as they are."""
+    rows, size = rows_of(layer), layer.dtype.itemsize
+    channels, whole = part.elements // rows, layer.elements // rows
+    fields = {"rows": rows, "channels": channels, "output_channels": whole, "offset": offset}
+    parts = placed(rows, channels * size, whole * size, offset * size)
+    return cached(size, parts, "an input of a concatenation", "concatenate", tuple(fields.items()))
 
 
 def rows_of(layer: Concatenate) -> int:

@@ -1,0 +1,105 @@
+"""Which loops a copy is made of: axes in another order, repetitions, zeros around it, a place in longer rows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mcusim.graph import Shape
+from mcusim.kernels import plain
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.nests import Apart, Loop, Moving, Part, Run, Skip, Zeros, fits, moved, moving
+from mcusim.kernels.lanes.words import fetched
+from mcusim.layers.planes import plane
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.strided_copy import StridedCopy, joined
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.program import KernelCall, LayerCode
+
+LAYER = 7.0  # fitted: cycles of the C around the routine
+LONGEST_REPEATED, MOST_TIMES = 32, 4  # bytes of what is loaded once and written so often
+Copy = StridedCopy | ZeroPadding | Reshape
+
+
+def why_not(layer: Copy, inputs: Inputs) -> str | None:
+    return None if fits(_parts(layer)) else "its axes are too many, or too far apart"
+
+
+def cost(layer: Copy, inputs: Inputs, wait_states: int) -> float:
+    return copy_cycles(_moving(layer, inputs), wait_states)
+
+
+def copy(layer: Copy, inputs: Inputs) -> LayerCode:
+    routine = _moving(layer, inputs).routine
+    return LayerCode((KernelCall("moved", ("input", "output"), {"move": routine.name}),), routines=(routine,))
+
+
+def copy_cycles(made: Moving, wait_states: int) -> float:
+    return LAYER + made.cycles + fetched((made.routine,), wait_states)
+
+
+def _moving(layer: Copy, inputs: Inputs) -> Moving:
+    plainly = plain.code(layer, inputs).calls[0]
+    return cached(layer.dtype.itemsize, _parts(layer), layer.kind, plainly.kernel, tuple(plainly.parameters.items()))
+
+
+@lru_cache(maxsize=256)
+def cached(
+    number_bytes: int, parts: tuple[Part, ...], kind: str, twin: str, fields: tuple[tuple[str, object], ...]
+) -> Moving:
+    """`fields`: of plain C, whose numbers make the name."""
+    name = f"nn_{twin}_{8 * number_bytes}_{'_'.join(_spelled(value) for _, value in fields)}"
+    summary = (f"{kind}, {', '.join(f'{key} {value}' for key, value in fields)}.", "", "Every size is a constant.")
+    return moving(name, summary, parts, KernelCall(twin, ("input", "output"), dict(fields)))
+
+
+def _spelled(value: object) -> str:
+    """As a part of a name."""
+    return "_".join(map(_spelled, value)) if isinstance(value, tuple) else str(value).replace("-", "m")
+
+
+def _parts(layer: Copy) -> tuple[Part, ...]:
+    size = layer.dtype.itemsize
+    if isinstance(layer, ZeroPadding):
+        return _padded(layer, size)
+    if isinstance(layer, Reshape):
+        return (Run(layer.elements * size),)
+    sizes, strides = joined(layer.sizes, layer.strides)
+    return (Skip(input=layer.offset * size), *strided(sizes, tuple(stride * size for stride in strides), size))
+
+
+def strided(sizes: Shape, strides: tuple[int, ...], number_bytes: int) -> tuple[Part, ...]:
+    """`strides` in bytes."""
+    count, step = sizes[-1], strides[-1]
+    parts: tuple[Part, ...] = (Apart(count, step, number_bytes),)
+    if step == number_bytes:
+        parts = (Run(count * number_bytes),)
+    elif step == 0:
+        parts = (Run(number_bytes),)
+    around = list(zip(sizes, strides, strict=True))[: len(sizes) - (step != 0)]
+    for count, step in reversed(around):
+        first = parts[0]
+        is_run = isinstance(first, Run) and parts == (Run(first.length),) and first.length <= LONGEST_REPEATED
+        if isinstance(first, Run) and is_run and step == 0 and count <= MOST_TIMES:
+            parts = (Run(first.length, count),)
+        else:
+            parts = (Loop(count, (*parts, Skip(input=step - moved(parts)[0]))),)
+    return parts
+
+
+def _padded(layer: ZeroPadding, size: int) -> tuple[Part, ...]:
+    height, width, channels = plane(layer.input_shape)
+    (top, bottom), (left, right) = layer.padding
+    pixel = channels * size
+    row, gap = width * pixel, (left + right) * pixel
+    before, behind = top * (row + gap) + left * pixel, bottom * (row + gap) + right * pixel
+    rows: list[Part] = [Run(height * row)]
+    if gap:
+        rows = [*([Loop(height - 1, (Run(row), Zeros(gap)))] if height > 1 else []), Run(row)]
+    return (*([Zeros(before)] if before else []), *rows, *([Zeros(behind)] if behind else []))
+
+
+def placed(rows: int, count: int, whole: int, offset: int) -> tuple[Part, ...]:
+    """Each row of so many bytes goes to `offset` of a row of `whole` bytes."""
+    if count == whole:
+        return (Run(rows * count),)
+    return (Skip(output=offset), Loop(rows, (Run(count), Skip(output=whole - count))))

@@ -1,0 +1,310 @@
+"""Layers that only move numbers: nested loops of copies in one routine, with every size a constant.
+
+What is written is written from the first byte to the last; what is read lies anywhere. A run of bytes goes in words,
+the last of which may overlap the one before, so that runs of any length need no loop over bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mcusim.kernels.assembly import LONGEST_STEP, SAVED, Assembly, add_constant, at, imm, several
+from mcusim.kernels.lanes.words import WORD_BYTES
+from mcusim.program import KernelCall, Routine
+from mcusim.system.arrays import Array
+
+LOOPED = 16  # words of a run that has a loop
+TURN = 8  # words of such a loop
+UNROLLED_BYTES, UNROLLED = 16, (4, 2)  # of runs that are there several times in a loop
+FARTHEST, FARTHEST_BEFORE = 4095, 255  # of a load, from its base
+COUNTERS = ("r2", "r3", "r12", "lr")
+DATA = SAVED
+
+
+class Zeros(NamedTuple):
+    length: int  # bytes
+
+
+class Run(NamedTuple):
+    """Bytes side by side, which are written `times` times."""
+
+    length: int
+    times: int = 1
+
+
+class Apart(NamedTuple):
+    """Numbers of so many bytes, `step` bytes from one to the next."""
+
+    numbers: int
+    step: int
+    number_bytes: int
+
+
+class Skip(NamedTuple):
+    """Pointers move by so many bytes."""
+
+    input: int = 0
+    output: int = 0
+
+
+class Loop(NamedTuple):
+    rounds: int
+    body: tuple[Part, ...]
+
+
+Part = Zeros | Run | Apart | Skip | Loop
+
+
+class Moving(NamedTuple):
+    """A routine `void *output, const void *input`, and its cycles where both begin at whole words."""
+
+    routine: Routine
+    cycles: float
+
+
+def moving(name: str, summary: Sequence[str], parts: Sequence[Part], twin: KernelCall) -> Moving:
+    """`parts`: in their order."""
+    writer = _Writer(name, summary)
+    writer.whole(parts)
+    start = np.eye(WORD_BYTES)[0]
+    routine = writer.a.routine("void *output, const void *input", twin)
+    return Moving(routine, writer.a.cycles + _misplaced(parts, start))
+
+
+def depth(parts: Sequence[Part]) -> int:
+    """Counters that it takes."""
+    return max((_depth(part) for part in parts), default=0)
+
+
+def _depth(part: Part) -> int:
+    if isinstance(part, Loop):
+        return 1 + depth(part.body)
+    if isinstance(part, Apart):
+        return int(part.numbers >= 2 * _together(part))
+    return int(not isinstance(part, Skip) and part.length >= LOOPED * WORD_BYTES)
+
+
+def fits(parts: Sequence[Part]) -> bool:
+    """Are there counters for it, and loads that reach so far?"""
+    return depth(parts) <= len(COUNTERS) and all(map(_reached, parts))
+
+
+def _reached(part: Part) -> bool:
+    if isinstance(part, Loop):
+        return all(map(_reached, part.body))
+    if isinstance(part, Apart):
+        farthest = (_together(part) - 1) * part.step
+        return -FARTHEST_BEFORE <= farthest <= FARTHEST
+    return True
+
+
+def _together(part: Apart) -> int:
+    """Numbers of a word; of float32 as many as there are registers for."""
+    return WORD_BYTES // part.number_bytes if part.number_bytes < WORD_BYTES else TURN // 2
+
+
+class _Writer:
+    def __init__(self, name: str, summary: Sequence[str]) -> None:
+        self.a = Assembly(name, [f"{name}: {summary[0]}", *summary[1:]])
+        self.a.register("output", "r0")
+        self.a.register("input", "r1")
+        self._depth = 0
+        self._moved = ""  # the pointer that the last instruction changed
+
+    def whole(self, parts: Sequence[Part]) -> None:
+        self.a("push", several([*SAVED, "lr"]))
+        self._parts(parts)
+        self.a("pop", several([*SAVED, "pc"]))
+
+    def _parts(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if isinstance(part, Loop):
+                self._loop(part)
+            elif isinstance(part, Skip):
+                add_constant(self.a, "input", part.input, DATA[0])
+                add_constant(self.a, "output", part.output, DATA[0])
+                self._moved = "output" if part.output else "input" if part.input else self._moved
+            elif isinstance(part, Apart):
+                self._apart(part)
+            else:
+                self._run(part)
+
+    def _counted(self, count: int, meaning: str, body: Sequence[Part]) -> None:
+        """A loop around `body`."""
+        a, counter = self.a, COUNTERS[self._depth]
+        self._depth += 1
+        a("movw", counter, imm(count))
+        since = a.cycles
+        with a.loop("loop", f"{count} times: {meaning}") as again:
+            self._parts(body)
+            a("subs", counter, counter, imm(1))
+            a("bne", again)
+        self._moved = ""
+        a.repeated(since, count)
+        self._depth -= 1
+
+    def _loop(self, part: Loop) -> None:
+        if part.rounds == 1:
+            self._parts(part.body)
+            return
+        short = all(isinstance(one, Run | Skip) for one in part.body) and (
+            sum(one.length for one in part.body if isinstance(one, Run)) <= UNROLLED_BYTES
+        )
+        often = next((count for count in UNROLLED if short and part.rounds % count == 0), 1)
+        if often == part.rounds:
+            self._parts(part.body * often)
+        else:
+            self._counted(part.rounds // often, "what follows", part.body * often)
+
+    def _run(self, part: Zeros | Run) -> None:
+        turns = part.length // (TURN * WORD_BYTES) if part.length >= LOOPED * WORD_BYTES else 0
+        if isinstance(part, Zeros):
+            self.a.block(f"{part.length} bytes of zeros")
+            self.a("mov", DATA[0], imm(0))
+        if turns:
+            counter = COUNTERS[self._depth]
+            self.a("movw", counter, imm(turns))
+            since = self.a.cycles
+            with self.a.loop("words", f"{TURN} words") as again:
+                self._words(part, tuple(range(0, TURN * WORD_BYTES, WORD_BYTES)), TURN * WORD_BYTES)
+                self.a("subs", counter, counter, imm(1))
+                self.a("bne", again)
+            self._moved = ""
+            self.a.repeated(since, turns)
+        rest = part.length - turns * TURN * WORD_BYTES
+        if 0 < part.length < WORD_BYTES:
+            self._few(part)
+        elif rest:
+            self._rest(part, rest)
+
+    def _rest(self, part: Zeros | Run, rest: int) -> None:
+        """The last bytes of a run, whose last word ends where it ends."""
+        there = [*range(0, rest - WORD_BYTES + 1, WORD_BYTES), *([rest - WORD_BYTES] if rest % WORD_BYTES else [])]
+        while there:
+            some, there = there[:TURN], [place - TURN * WORD_BYTES for place in there[TURN:]]
+            step = TURN * WORD_BYTES if there else rest
+            self._words(part, tuple(some), step)
+            rest -= step
+
+    def _words(self, part: Zeros | Run, there: tuple[int, ...], step: int) -> None:
+        """Words at these places; the pointers move by `step`."""
+        names = DATA[: len(there)]
+        if isinstance(part, Run):
+            self._access(["ldr"] * len(there), names, "input", there, step)
+            names, there = (
+                names * part.times,
+                tuple(place + time * step for time in range(part.times) for place in there),
+            )
+            step *= part.times
+        else:
+            names = DATA[:1] * len(there)
+        self._access(["str"] * len(there), names, "output", there, step)
+
+    def _few(self, part: Zeros | Run) -> None:
+        """Less than a word."""
+        pieces, there = {1: ("b",), 2: ("h",), 3: ("h", "b")}[part.length], (0, 2)[: 1 + (part.length > 2)]
+        times = part.times if isinstance(part, Run) else 1
+        names = DATA[: len(pieces)] if isinstance(part, Run) else DATA[:1] * len(pieces)
+        if isinstance(part, Run):
+            self._access([f"ldr{piece}" for piece in pieces], names, "input", there, part.length)
+        every = tuple(place + time * part.length for time in range(times) for place in there)
+        self._access([f"str{piece}" for piece in pieces] * times, names * times, "output", every, times * part.length)
+
+    def _access(
+        self, mnemonics: Sequence[str], names: Sequence[str], base: str, there: Sequence[int], step: int
+    ) -> None:
+        """What is at the pointer comes last, and moves it: behind a store that does so nothing else could go there."""
+        a = self.a
+        if self._moved == base:
+            a.waits(1)  # the address has to be there a cycle early
+        moves = 0 in there and step <= LONGEST_STEP
+        for mnemonic, name, place in reversed(list(zip(mnemonics, names, there, strict=True))):
+            if place != 0 or not moves:
+                a(mnemonic, name, at(base, place))
+        if moves:
+            first = there.index(0)
+            a(mnemonics[first], names[first], at(base), imm(step))
+        else:
+            add_constant(a, base, step, DATA[0])  # of less than 12 bits: the register is not used
+        self._moved = "" if moves and mnemonics[0].startswith("ldr") else base
+
+    def _apart(self, part: Apart) -> None:
+        together = _together(part)
+        turns, rest = divmod(part.numbers, together)
+        counter = COUNTERS[self._depth] if turns > 1 else ""
+        if turns > 1:
+            self.a("movw", counter, imm(turns))
+        if turns:
+            since = self.a.cycles
+            with self.a.loop("apart", f"{together} numbers, {part.step} bytes apart") as again:
+                self._gathered(part, together)
+                if turns > 1:
+                    self.a("subs", counter, counter, imm(1))
+                    self.a("bne", again)
+            self.a.repeated(since, turns)
+        if rest:
+            self._gathered(part, rest)
+
+    def _gathered(self, part: Apart, count: int) -> None:
+        a, size = self.a, part.number_bytes
+        load, store = {1: ("ldrb", "strb"), 2: ("ldrh", "strh"), 4: ("ldr", "str")}[size]
+        if self._moved == "input":
+            a.waits(1)
+        for index in range(count):
+            a(load, DATA[index], at("input", index * part.step))
+        if size < WORD_BYTES and count == _together(part):
+            for index in range(1, count):
+                a("orr", DATA[0], DATA[0], DATA[index], f"lsl #{8 * size * index}")
+            self._access(["str"], DATA[:1], "output", (0,), WORD_BYTES)
+        else:
+            self._access([store] * count, DATA[:count], "output", tuple(range(0, count * size, size)), count * size)
+        add_constant(a, "input", count * part.step, DATA[0])
+        self._moved = "input"
+
+
+def moved(parts: Sequence[Part]) -> tuple[int, int]:
+    """By how many bytes both pointers move: input, output."""
+    there, to = 0, 0
+    for part in parts:
+        if isinstance(part, Loop):
+            more = moved(part.body)
+            there, to = there + part.rounds * more[0], to + part.rounds * more[1]
+        elif isinstance(part, Skip):
+            there, to = there + part.input, to + part.output
+        elif isinstance(part, Apart):
+            there, to = there + part.numbers * part.step, to + part.numbers * part.number_bytes
+        elif isinstance(part, Run):
+            there, to = there + part.length, to + part.length * part.times
+        else:
+            to += part.length
+    return there, to
+
+
+# Cycles that a load of a word takes more where it lies so many bytes behind a whole one; stores take no more
+_MISPLACED = np.array([0.0, 2.0, 1.0, 2.0])
+
+
+def _misplaced(parts: Sequence[Part], often: Array) -> float:
+    """Cycles of words that lie across two. `often`: how often the input is so many bytes behind a whole word."""
+    total = 0.0
+    for part in parts:
+        there = moved([part])[0]
+        if isinstance(part, Loop):
+            total += _misplaced(part.body, _spread(often, part.rounds, moved(part.body)[0]))
+        elif isinstance(part, Run) and part.length >= WORD_BYTES:
+            last = float(np.roll(often, there) @ _MISPLACED) if there % WORD_BYTES else 0.0
+            total += float(often @ _MISPLACED) * (part.length // WORD_BYTES) + last
+        elif isinstance(part, Run) and part.length > 1:
+            total += float(often[1] + often[3])  # a half word
+        often = np.roll(often, there)
+    return total
+
+
+def _spread(often: Array, count: int, there: int) -> Array:
+    """Over all rounds of a loop, each of which moves the input."""
+    rounds = (-(-(count - first) // WORD_BYTES) for first in range(WORD_BYTES))
+    turned = (np.roll(often, first * there) for first in range(WORD_BYTES))
+    return np.asarray(sum(number * one for number, one in zip(rounds, turned, strict=True)))

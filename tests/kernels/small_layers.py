@@ -1,0 +1,81 @@
+"""Layers without much arithmetic, of random shapes: what a test puts side by side in one graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from tests.graphs import Builder
+from tests.kernels.grid import Case
+
+LARGEST = 1500  # numbers of a layer
+Make = Callable[[np.random.Generator], Case]
+
+
+def between(random: np.random.Generator, least: int, most: int) -> int:
+    """Small ones as often as large ones."""
+    return round(math.exp(random.uniform(math.log(least), math.log(most))))
+
+
+def series(random: np.random.Generator) -> tuple[int, ...]:
+    return between(random, 1, 60), between(random, 1, 40)
+
+
+def plane(random: np.random.Generator) -> tuple[int, ...]:
+    return between(random, 1, 14), between(random, 1, 14), between(random, 1, 24)
+
+
+def one(kind: str, shape: Callable[[np.random.Generator], tuple[int, ...]], **config: object) -> Make:
+    """A layer whose settings are given, or drawn by a function."""
+
+    def make(random: np.random.Generator) -> Case:
+        drawn = {name: value(random) if callable(value) else value for name, value in config.items()}
+        return shape(random), lambda builder: builder.add(kind, **drawn)
+
+    return make
+
+
+def concatenation(random: np.random.Generator) -> Case:
+    filters = [between(random, 1, 24) for _ in range(random.integers(1, 3))]
+
+    def make(builder: Builder) -> None:
+        start = builder.last.name
+        builder.add("Concatenate", start, *[builder.conv(count, 1, start) for count in filters])
+
+    return plane(random), make
+
+
+def sides(random: np.random.Generator) -> tuple[tuple[int, int], ...]:
+    return tuple((int(random.integers(0, 3)), int(random.integers(0, 3))) for _ in range(2))
+
+
+COPIES: tuple[Make, ...] = (
+    one("ZeroPadding2D", plane, padding=sides),
+    one("ZeroPadding1D", series, padding=lambda random: int(random.integers(1, 4))),
+    one("UpSampling2D", plane, size=2),
+    one("UpSampling1D", series, size=lambda random: int(random.integers(2, 6))),
+    one("Cropping2D", lambda random: tuple(3 + length for length in plane(random)), cropping=1),
+    one("Permute", plane, dims=lambda random: tuple(1 + random.permutation(3))),
+    one("Permute", series, dims=(2, 1)),
+    one("RepeatVector", lambda random: (between(random, 1, 40),), n=5),
+    concatenation,
+)
+
+
+def cases(makes: Sequence[Make], seed: int, count: int) -> list[Case]:
+    """`count` layers, of each kind as many. Inputs of whole words come first, so that they begin at whole words."""
+    random = np.random.default_rng(seed)
+    every = _endless(makes, random)
+    return sorted((next(every) for _ in range(count)), key=lambda case: math.prod(case[0]) % 4 != 0)
+
+
+def _endless(makes: Sequence[Make], random: np.random.Generator) -> Iterator[Case]:
+    while True:
+        for make in makes:
+            shape, add = make(random)
+            builder = Builder(shape)
+            add(builder)
+            if max(layer.elements for layer in builder.layers) <= LARGEST:
+                yield shape, add

@@ -1,0 +1,76 @@
+"""Layers without much arithmetic, of random shapes: their bits, their cost, and that none is slower than plain C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mcusim.graph import Graph
+from mcusim.kernels import lanes, plain
+from mcusim.line.lower import program_of
+from mcusim.program import Program, Step
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+from tests.kernels.grid import side_by_side
+from tests.kernels.lanes_graphs import same
+from tests.kernels.measured import forced, measure
+from tests.kernels.small_layers import COPIES, Make, cases
+
+DATA_TYPES = ("int8", "int16", "float32")
+GROUPS: dict[str, tuple[Make, ...]] = {"copies": COPIES}
+COUNT = 27
+NEAR, NEAR_CYCLES = 0.05, 100  # of a price to the cycles, whichever is more
+SLOWER, SLOWER_CYCLES = 1.02, 50
+
+
+def network(makes: Sequence[Make], data_type: str, seed: int) -> tuple[Graph, Array]:
+    return side_by_side(cases(makes, seed, COUNT), data_type)
+
+
+def wanted(graph: Graph, x: Array) -> Array:
+    """Integers as `Graph.run` has them, real numbers as plain C: sums have an order there."""
+    return graph.run(x) if graph.data_type != "float32" else run_compiled(graph, x)
+
+
+@pytest.mark.parametrize("data_type", DATA_TYPES)
+@pytest.mark.parametrize("group", GROUPS)
+def test_on_the_host(group: str, data_type: str) -> None:
+    graph, x = network(GROUPS[group], data_type, seed=1)
+    assert same(run_compiled(graph, x, program=program_of(graph, forced(graph, lanes))), wanted(graph, x))
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", DATA_TYPES)
+@pytest.mark.parametrize("group", GROUPS)
+def test_on_the_board(group: str, data_type: str, tmp_path: Path) -> None:
+    graph, x = network(GROUPS[group], data_type, seed=2)
+    ours = measure(graph, x, tmp_path / "ours", forced(graph, lanes))
+    plainly = measure(graph, x, tmp_path / "plain", forced(graph, plain))
+    assert same(ours.answers, wanted(graph, x))
+    far, slow, checked = {}, {}, 0
+    for step in ours.program.steps:
+        if step.kernel != lanes.NAME or step.kind.startswith("GlobalMax") or _misplaced(ours.program, step):
+            continue
+        layer, cycles, plain_cycles = graph[step.name], ours.cycles[step.name], plainly.cycles[step.name]
+        inputs = graph.inputs_of(layer)
+        price, plain_price = lanes.cost(layer, inputs, wait_states=2), plain.cost(layer, inputs)
+        checked += 1
+        if abs(price - cycles) > max(NEAR * cycles, NEAR_CYCLES):
+            far[step.name] = (price, cycles)
+        if price < plain_price and cycles > max(SLOWER * plain_cycles, plain_cycles + SLOWER_CYCLES):
+            slow[step.name] = (cycles, plain_cycles)
+    assert not far
+    assert not slow
+    assert checked >= COUNT // 3
+
+
+def _misplaced(program: Program, step: Step) -> bool:
+    """Is an input not at a whole word, as one of several inputs of a model may be?"""
+    start, places = 0, {}
+    for tensor in program.inputs:
+        places[tensor.name] = start
+        start += tensor.elements * tensor.dtype.itemsize
+    where = [places[place.name] if place.region == "input" else place.offset_bytes for place in step.sources]
+    return any(place % 4 for place in where)
