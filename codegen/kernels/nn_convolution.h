@@ -13,6 +13,7 @@ typedef struct {
     int gap_height, gap_width; /* positions between two taps: dilation - 1 */
     int groups;
     int unsigned_input; /* has the input no sign? */
+    int input_zero;     /* what zeros of the padding are */
     NN_FINISH
 } nn_convolution_t;
 
@@ -44,6 +45,24 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
     return sum;
 }
 
+/* What the taps of a filter add that lie outside of the plane, where zeros are `input_zero`. */
+NN_KERNEL accumulator_t NN_NAME(convolution_outside)(const number_t *filter, const nn_range_t rows,
+                                                     const nn_range_t columns, const int channels,
+                                                     const nn_convolution_t p)
+{
+    accumulator_t weights = 0;
+    for (int row = 0; row < p.window_height; row++) {
+        for (int column = 0; column < p.window_width; column++, filter += channels) {
+            if (row < rows.first || row >= rows.end || column < columns.first || column >= columns.end) {
+                for (int i = 0; i < channels; i++) {
+                    weights += filter[i];
+                }
+            }
+        }
+    }
+    return weights * (accumulator_t)p.input_zero;
+}
+
 /* kernel: filters x window x channels of a group; bias: at the scale of the sums */
 NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restrict output, const number_t *kernel,
                                     const accumulator_t *bias, const nn_convolution_t p)
@@ -57,9 +76,11 @@ NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restri
             const nn_range_t columns =
                 nn_dilated_range(x * p.stride_width - p.padding_left, p.window_width, p.gap_width + 1, p.input_width);
             for (int filter = 0; filter < p.output_channels; filter++) {
-                const accumulator_t sum =
-                    NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps, bias[filter],
-                                             rows, columns, channels, p);
+                accumulator_t sum = NN_NAME(convolution_sum)(input + filter / filters * channels, kernel + filter * taps,
+                                                             bias[filter], rows, columns, channels, p);
+                if (p.input_zero) {
+                    sum += NN_NAME(convolution_outside)(kernel + filter * taps, rows, columns, channels, p);
+                }
                 output = nn_store(output, nn_finish(sum, filter, p), p.storage);
             }
         }

@@ -25,7 +25,7 @@ NN_KERNEL void NN_NAME(largest)(void *output, const void *input, int windows, in
                     best = number > best ? number : best;
                 }
             }
-            *to++ = (number_t)nn_activate(best, p.activation, p.ceiling);
+            *to++ = (number_t)nn_activate(best, p.activation, 0, p.ceiling);
         }
     }
 }

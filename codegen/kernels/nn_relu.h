@@ -13,7 +13,7 @@ typedef struct {
 NN_KERNEL void NN_NAME(relu)(const number_t *input, number_t *output, const nn_relu_t p)
 {
     for (int i = 0; i < p.elements; i++) {
-        output[i] = (number_t)nn_activate(nn_read(input[i], p.unsigned_input), p.activation, p.ceiling);
+        output[i] = (number_t)nn_activate(nn_read(input[i], p.unsigned_input), p.activation, p.floor, p.ceiling);
     }
 }
 

@@ -18,7 +18,7 @@ NN_KERNEL void NN_NAME(relu_lanes)(const number_t *input, number_t *output, cons
         p.limited(output, input, words);
     }
     for (int i = words * lanes; i < p.elements; i++) {
-        output[i] = (number_t)nn_activate(nn_read(input[i], p.unsigned_input), p.activation, p.ceiling);
+        output[i] = (number_t)nn_activate(nn_read(input[i], p.unsigned_input), p.activation, p.floor, p.ceiling);
     }
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     int gap_height, gap_width; /* positions between two taps: dilation - 1 */
     int cut_top, cut_left;     /* rows and columns before the output begins */
     int unsigned_input;        /* has the input no sign? */
+    int input_zero;
     NN_FINISH
 } nn_transposed_convolution_t;
 
@@ -41,7 +42,7 @@ NN_KERNEL void NN_NAME(transposed_convolution)(const number_t *restrict input, n
                         }
                         const number_t *taps = input + (from_y * p.input_width + from_x) * p.input_channels;
                         for (int i = 0; i < p.input_channels; i++) {
-                            sum += (accumulator_t)weights[i] * nn_read(taps[i], p.unsigned_input);
+                            sum += (accumulator_t)weights[i] * (nn_read(taps[i], p.unsigned_input) - (long_number_t)p.input_zero);
                         }
                     }
                 }

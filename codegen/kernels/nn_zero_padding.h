@@ -8,6 +8,7 @@ typedef struct {
     int input_height, input_width, channels;
     int output_height, output_width;
     int padding_top, padding_left;
+    int zero; /* what stands for it */
 } nn_zero_padding_t;
 
 NN_KERNEL void NN_NAME(zero_padding)(const number_t *restrict input, number_t *restrict output, const nn_zero_padding_t p)
@@ -17,7 +18,7 @@ NN_KERNEL void NN_NAME(zero_padding)(const number_t *restrict input, number_t *r
             const int row = y - p.padding_top, column = x - p.padding_left;
             const int inside = row >= 0 && row < p.input_height && column >= 0 && column < p.input_width;
             for (int channel = 0; channel < p.channels; channel++) {
-                *output++ = inside ? *input++ : 0;
+                *output++ = inside ? *input++ : (number_t)p.zero;
             }
         }
     }

@@ -84,7 +84,7 @@ static inline int32_t nn_saturated_lane(int32_t x, nn_activation_t activation, n
     }
     return activation == NN_LINEAR ? __ssat(x, NN_NUMBER_BITS) : (int32_t)__usat(x, NN_NUMBER_BITS - 1);
 #else
-    return nn_saturate(nn_activate(x, activation == NN_LINEAR ? NN_LINEAR : NN_RELU, 0), storage);
+    return nn_saturate(nn_activate(x, activation == NN_LINEAR ? NN_LINEAR : NN_RELU, 0, 0), storage);
 #endif
 }
 

@@ -135,10 +135,11 @@ static inline void nn_store_at(void *output, int index, long_number_t x, nn_stor
     nn_store((uint8_t *)output + index * bytes, x, storage);
 }
 
-static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, long_number_t ceiling)
+static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activation, long_number_t floor,
+                                        long_number_t ceiling)
 {
-    if (activation != NN_LINEAR && x < 0) {
-        x = 0;
+    if (activation != NN_LINEAR && x < floor) {
+        x = floor;
     }
     if (activation == NN_RELU_CEILING && x > ceiling) {
         x = ceiling;
@@ -150,8 +151,9 @@ static inline accumulator_t nn_activate(accumulator_t x, nn_activation_t activat
 #define NN_LIMIT                \
     nn_activation_t activation; \
     long_number_t ceiling;      \
-    nn_storage_t storage;
-#define nn_limit(x, p) nn_saturate(nn_activate((x), (p).activation, (p).ceiling), (p).storage)
+    nn_storage_t storage;       \
+    long_number_t floor; /* what stands for 0 */
+#define nn_limit(x, p) nn_saturate(nn_activate((x), (p).activation, (p).floor, (p).ceiling), (p).storage)
 
 /* How sums become outputs: the number system of the model. */
 #if NN_NUMBER_BITS == 0

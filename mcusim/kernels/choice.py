@@ -10,6 +10,7 @@ from typing import Protocol
 from mcusim.graph import Layer
 from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.numbers.affine import Affine
 from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
 
@@ -149,10 +150,13 @@ def opt_in(kernel: Kernel) -> bool:
 
 def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     """Why it cannot run the layer, or None."""
+    every = (*inputs, layer)
+    if not getattr(kernel, "AFFINE", False) and any(isinstance(tensor.numbers, Affine) for tensor in every):
+        return "it is for numbers whose scales are powers of two"
     reason = kernel.fits(layer, inputs, core)
     if reason or getattr(kernel, "ANY_STORAGE", False):
         return reason
     own = layer.arithmetic
-    unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in (*inputs, layer))
+    unsigned = any(entry.numbers is not None and entry.numbers.minimum == 0 for entry in every)
     wide = own is not None and layer.numbers is not None and own.bits != layer.numbers.bits
     return "it takes numbers with a sign alone, and of one width" if unsigned or wide else None

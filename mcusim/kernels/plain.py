@@ -29,6 +29,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
 ANY_STORAGE = True  # of the layers that take it
+AFFINE = True
 
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0
@@ -80,16 +81,27 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
 
 
 def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
-    assert layer.conversion is not None  # only quantize() makes one
+    assert layer.conversion is not None
     wide = {"wide": 1} if inputs[0].dtype.itemsize > 1 else {}
-    return one("convert", {"elements": layer.elements, **wide, **reading(inputs[0]), **layer.conversion.fields()})
+    if layer.conversion.kernel == "quantize":
+        return one("quantize", {"elements": layer.elements, **layer.conversion.fields()})
+    return one(
+        layer.conversion.kernel, {"elements": layer.elements, **wide, **reading(inputs[0]), **layer.conversion.fields()}
+    )
 
 
 def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     return weighted_sum(
-        layer, "convolution", {**window, **gaps(layer.dilation), "groups": layer.groups, **reading(inputs[0])}
+        layer,
+        "convolution",
+        {**window, **gaps(layer.dilation), "groups": layer.groups, **reading(inputs[0]), **_padded(layer)},
     )
+
+
+def _padded(layer: Convolution) -> Fields:
+    """What lies round the plane, where it is not 0."""
+    return {"input_zero": layer.zero} if layer.zero and any(map(any, layer.padding)) else {}
 
 
 def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
@@ -119,8 +131,8 @@ def _softmax(layer: Softmax, inputs: Inputs) -> LayerCode:
     if layer.softmaxing is None:
         return one("softmax", fields)
     tables = layer.softmaxing.tables
-    call = KernelCall("softmax", ("input", "output", *tables), {**fields, **layer.softmaxing.fields()})
-    return LayerCode((call,), tuple(Constant(role, "uint16_t", values) for role, values in tables.items()))
+    call = KernelCall(layer.softmaxing.kernel, ("input", "output", *tables), {**fields, **layer.softmaxing.fields()})
+    return LayerCode((call,), tuple(Constant(role, f"{values.dtype}_t", values) for role, values in tables.items()))
 
 
 def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
@@ -129,6 +141,7 @@ def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
     fields = {"input_height": height, "input_width": width, "channels": channels}
     fields |= {"output_height": rows, "output_width": columns}
     offsets = {"padding_top": layer.padding[0][0], "padding_left": layer.padding[1][0]}
+    offsets |= {"zero": layer.numbers.zero} if layer.numbers else {}
     return one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
 
 

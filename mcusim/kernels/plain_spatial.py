@@ -43,6 +43,7 @@ def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> Lay
     size = layer.kernel.shape[1:3]
     fields = window_fields(layer.input_shape, layer.shape, size, layer.strides, NO_PADDING)
     cut = {"cut_top": layer.cut[0], "cut_left": layer.cut[1]}
+    cut |= {"input_zero": layer.zero}
     fields |= {name: value for name, value in cut.items() if value}
     return weighted_sum(layer, "transposed_convolution", {**fields, **gaps(layer.dilation), **reading(inputs[0])})
 

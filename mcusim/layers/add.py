@@ -35,7 +35,7 @@ class Add(Layer):
     def run(self, *inputs: Array) -> Array:
         if self.addition is None:
             return self.activation.apply(reduce(np.add, inputs))
-        return self.addition.apply(inputs, self.activation)
+        return self.addition.finish(reduce(np.add, self.addition.addends(inputs)), self.activation)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         addition = scheme.addition(inputs, values)

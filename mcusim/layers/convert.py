@@ -1,4 +1,4 @@
-"""Convert: the same tensor in other numbers, where layers of one width meet those of another."""
+"""Convert: the same tensor in other numbers, where widths meet, or integers and reals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from mcusim.system.arrays import Array
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convert(Layer):
-    """Any shape. No model file has it: `quantize` puts it between layers."""
+    """Any shape. `quantize` puts it between layers; a file that is quantized already may have its own.
+
+    Without `numbers` it makes real ones.
+    """
 
     conversion: Conversion | None = None
 

@@ -42,7 +42,7 @@ class Convolution(WeightedSum):
 
     def run(self, *inputs: Array) -> Array:
         filters = len(self.kernel)
-        view = self._windows(self.exact(inputs[0]))
+        view = self._windows(self.exact(inputs[0]), self.zero)
         # (group, positions, taps) @ (group, taps, filters of the group)
         taps = view.reshape(-1, *view.shape[3:])
         kernel = self.exact(self.kernel).reshape(self.groups, filters // self.groups, -1).transpose(0, 2, 1)
@@ -50,21 +50,21 @@ class Convolution(WeightedSum):
         return self.finish(sums)
 
     def taps(self, x: Array, most: int) -> Array | None:
-        view = self._windows(x)
+        view = self._windows(x, 0)
         positions = int(np.prod(view.shape[:3]))
         if positions <= most:
             return self._by_group(view.reshape(-1, *view.shape[3:]))
         chosen = np.sort(np.random.RandomState(0).permutation(positions)[:most])
         return self._by_group(view[np.unravel_index(chosen, view.shape[:3])])
 
-    def _windows(self, x: Array) -> Array:
-        """(batch, height, width, rows, columns, groups, channels of a group)"""
+    def _windows(self, x: Array, fill: int) -> Array:
+        """(batch, height, width, rows, columns, groups, channels of a group); `fill`: what lies round the plane."""
         view = windows(
             x.reshape(-1, *plane(self.input_shape)),
             self.kernel.shape[1:3],
             self.strides,
             self.padding,
-            0,
+            fill,
             self.dilation,
         )
         rows, columns, _ = plane(self.shape)

@@ -48,21 +48,15 @@ class Combined(Merge):
         first, second = self.aligned(inputs)
         if self.addition is None:
             return self.activation.apply(self.combined(first, second))
-        return self.added(first.astype(np.int64), second.astype(np.int64), self.addition)
+        return self.addition.finish(self.combined(*self.addition.addends((first, second))), self.activation)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         addition = scheme.addition(inputs, values)
         return replace(self, numbers=addition.numbers, addition=addition)
 
     def combined(self, first: Array, second: Array) -> Array:
-        """Of real numbers."""
+        """Of real numbers, or of integers at one scale."""
         raise NotImplementedError
-
-    def added(self, first: Array, second: Array, addition: Addition) -> Array:
-        """Of integers, each at its own scale. A single one of a pair is rescaled by adding nothing to it."""
-        none = np.zeros(1, np.int64)
-        one = addition.apply((first, none), self.activation), addition.apply((none, second), self.activation)
-        return self.combined(*one)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,9 +70,6 @@ class BroadcastAdd(Combined):
     def combined(self, first: Array, second: Array) -> Array:
         return np.asarray(first + second)
 
-    def added(self, first: Array, second: Array, addition: Addition) -> Array:
-        return addition.apply((first, second), self.activation)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subtract(Combined):
@@ -88,9 +79,6 @@ class Subtract(Combined):
 
     def combined(self, first: Array, second: Array) -> Array:
         return np.asarray(first - second)
-
-    def added(self, first: Array, second: Array, addition: Addition) -> Array:
-        return addition.apply((first, -second), self.activation)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +111,7 @@ class Multiply(Merge):
         first, second = self.aligned(inputs)
         if self.product is None:
             return self.activation.apply(first * second)
-        return self.product.apply(first.astype(np.int64) * second.astype(np.int64), self.activation)
+        return self.product.apply(first, second, self.activation)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         product = scheme.product(inputs, values)

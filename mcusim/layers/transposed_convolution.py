@@ -41,7 +41,7 @@ class TransposedConvolution(WeightedSum):
         return 32 * self.elements
 
     def run(self, *inputs: Array) -> Array:
-        x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape)))
+        x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape))) - self.zero
         _, rows, columns, _ = self.kernel.shape
         (height, width), far = x.shape[1:3], reach((rows, columns), self.dilation)
         shape, last = plane(self.shape), [(n - 1) * step for n, step in zip((height, width), self.strides, strict=True)]

@@ -20,7 +20,8 @@ EXACT_IN_FLOAT32 = 2**24
 class WeightedSum(Layer):
     """A layer that sums weight x input. `kernel`: (outputs, ...), a row for each output channel; `bias`: (outputs,).
 
-    Integers: the bias is at the scale of the sums, with all in it that `rescale` wants to find there.
+    Integers: the bias is at the scale of the sums, with all in it that `rescale` wants to find there. `zero`: the
+    number of the inputs that stands for 0.
     """
 
     kernel: Array
@@ -31,6 +32,7 @@ class WeightedSum(Layer):
     rescale: Rescale | None = None
     peak_sum: int = 0
     lost_bits: int = 0
+    zero: int = 0
 
     @property
     def arithmetic(self) -> Numbers | None:

@@ -29,7 +29,8 @@ class ZeroPadding(Layer):
 
     def run(self, *inputs: Array) -> Array:
         x = inputs[0].reshape(-1, *plane(self.input_shape))
-        return np.pad(x, ((0, 0), *self.padding, (0, 0))).reshape(-1, *self.shape)
+        zero = 0 if self.numbers is None else self.numbers.zero
+        return np.pad(x, ((0, 0), *self.padding, (0, 0)), constant_values=zero).reshape(-1, *self.shape)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         return replace(self, numbers=inputs[0])

@@ -169,7 +169,12 @@ class _Library:
         inputs = [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs]
         outputs = [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs]
         own = {"inputs": inputs, "outputs": outputs} if self.is_record else {"input": inputs[0], "output": outputs[0]}
-        return {"signature": self._cnn(), "is_record": self.is_record, **own}
+        is_affine = any(tensor.numbers and "SCALE" in tensor.numbers.macros for tensor in self._ends)
+        return {"signature": self._cnn(), "is_record": self.is_record, "is_affine": is_affine, **own}
+
+    @property
+    def _ends(self) -> tuple[Tensor, ...]:
+        return (*self.program.inputs, *self.program.outputs)
 
     def _member(self, tensor: Tensor, members: Mapping[str, str], role: str) -> dict[str, Any]:
         """What model.h says of an input or output; its macros are `MODEL_INPUT_..`, or `MODEL_X_AUDIO_..`."""
@@ -181,10 +186,9 @@ class _Library:
             "ctype": self._number_type(tensor),
             "shape": _shape(tensor.shape),
             "macro": macro,
-            "scale_macro": f"{macro}_SCALE_FACTOR" if member else f"{role}_SCALE_FACTOR",
+            "scales": _scales(tensor, macro if member else role),
             "dimensions": _dimensions(tensor.shape, macro) if role == "INPUT" else [],
             "elements": tensor.elements,
-            "scale_factor": tensor.numbers.scale_factor if tensor.numbers else 0,
             "mean": _vector(own.mean) if own else "",
             "deviation": _vector(own.std) if own else "",
         }
@@ -284,6 +288,15 @@ def _shape(shape: Shape) -> str:
 
 def _vector(values: Sequence[float]) -> str:
     return "{" + ", ".join(floating(float(value)) for value in values) + "}"
+
+
+def _scales(tensor: Tensor, prefix: str) -> dict[str, str]:
+    """Macros that tell what a tensor's numbers stand for; a real one stands for itself."""
+    macros = tensor.numbers.macros if tensor.numbers else {"SCALE_FACTOR": 0}
+    return {
+        f"{prefix}_{name}": literal(value) if isinstance(value, np.floating) else f"({value})"
+        for name, value in macros.items()
+    }
 
 
 def _dimensions(shape: Shape, macro: str) -> list[tuple[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,16 @@ class Format:
         return HEADER
 
     @property
+    def zero(self) -> int:
+        return 0
+
+    @property
     def scale_factor(self) -> int:
         return self.fraction
+
+    @property
+    def macros(self) -> Mapping[str, int]:
+        return {"SCALE_FACTOR": self.fraction}
 
     def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
         return self.encode_wide(x, rounding).astype(self.dtype)

@@ -7,7 +7,7 @@ for bit. A member of the family is a module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -82,8 +82,12 @@ class Numbers(Protocol):
         """C twin of its number system."""
 
     @property
-    def scale_factor(self) -> int:
-        """INPUT_SCALE_FACTOR and OUTPUT_SCALE_FACTOR of model.h."""
+    def zero(self) -> int:
+        """The stored integer that stands for 0."""
+
+    @property
+    def macros(self) -> Mapping[str, int | np.floating[Any]]:
+        """Of model.h, behind INPUT_ and OUTPUT_: what its reader needs to turn reals into numbers, and back."""
 
     def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
         """Reals -> stored integers, rounded and saturated."""
@@ -92,23 +96,35 @@ class Numbers(Protocol):
         """Stored integers -> reals, float32."""
 
 
+class FixedPoint(Numbers, Protocol):
+    """Numbers whose scale is a power of two."""
+
+    @property
+    def scale_factor(self) -> int:
+        """Bits behind the binary point."""
+
+
 @dataclass(frozen=True)
 class Activation:
-    """What happens to a sum before it is stored: nothing, max(0, x), or min(max(0, x), ceiling). `nn_limit` in C."""
+    """What happens to a sum before it is stored: nothing, max(0, x), or min(max(0, x), ceiling). `nn_limit` in C.
+
+    `floor`: in the place of that 0.
+    """
 
     relu: bool = False
     ceiling: float | None = None
+    floor: float = 0.0
 
     def apply(self, x: Array) -> Array:
         """Of real numbers, float32."""
         if self.relu:
-            x = np.maximum(x, np.float32(0))
+            x = np.maximum(x, np.float32(self.floor))
         return x if self.ceiling is None else np.minimum(x, np.float32(self.ceiling))
 
     def limit(self, x: Array, numbers: Numbers) -> Array:
         """Of integers at the scale of `numbers`, saturated and stored."""
         if self.relu:
-            x = np.maximum(x, _integer(0.0, numbers))
+            x = np.maximum(x, _integer(self.floor, numbers))
         if self.ceiling is not None:
             x = np.minimum(x, _integer(self.ceiling, numbers))
         return np.clip(x, numbers.minimum, numbers.maximum).astype(numbers.dtype)
@@ -118,10 +134,12 @@ class Activation:
         stored = storage_fields(numbers)
         if not self.relu:
             return {"activation": "NN_LINEAR", **stored}
+        floor = np.float32(self.floor) if numbers is None else _integer(self.floor, numbers)
+        own: Fields = {"floor": floor} if floor else {}
         if self.ceiling is None:
-            return {"activation": "NN_RELU", **stored}
+            return {"activation": "NN_RELU", **own, **stored}
         ceiling = np.float32(self.ceiling) if numbers is None else _integer(self.ceiling, numbers)
-        return {"activation": "NN_RELU_CEILING", "ceiling": ceiling, **stored}
+        return {"activation": "NN_RELU_CEILING", **own, "ceiling": ceiling, **stored}
 
 
 LINEAR, RELU = Activation(), Activation(relu=True)
@@ -154,7 +172,7 @@ class QuantizedSum:
     """A weighted sum on integers: `kernel` (outputs, ...), `bias` (outputs,) at the scale of the sums.
 
     `numbers`: of the output. `peak_sum`: proved bound of any intermediate sum's magnitude. `lost_bits`: of the weights,
-    which their scale or the accumulator did not allow. Called as in WeightedSum.
+    which their scale or the accumulator did not allow. `zero`: of the inputs. Called as in WeightedSum.
     """
 
     kernel: Array
@@ -164,6 +182,7 @@ class QuantizedSum:
     rescale: Rescale
     peak_sum: int
     lost_bits: int = 0
+    zero: int = 0
 
 
 @dataclass(frozen=True)
@@ -183,7 +202,12 @@ class Addition(Protocol):
     def numbers(self) -> Numbers: ...
     @property
     def accumulator_peak(self) -> int: ...
-    def apply(self, inputs: tuple[Array, ...], activation: Activation) -> Array: ...
+    def addends(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Stored numbers of each input -> integers at one scale."""
+
+    def finish(self, total: Array, activation: Activation) -> Array:
+        """What addends were made to -> stored numbers."""
+
     def fields(self, activation: Activation) -> Fields: ...
 
 
@@ -194,15 +218,19 @@ class Product(Protocol):
     def numbers(self) -> Numbers: ...
     @property
     def accumulator_peak(self) -> int: ...
-    def apply(self, product: Array, activation: Activation) -> Array: ...
+    def apply(self, first: Array, second: Array, activation: Activation) -> Array: ...
     def fields(self, activation: Activation) -> Fields: ...
 
 
 class Conversion(Protocol):
-    """Stored numbers -> stored numbers of another type. `nn_convert` in C."""
+    """Stored numbers -> stored numbers of another type, where reals are numbers, too."""
 
     @property
-    def numbers(self) -> Numbers: ...
+    def kernel(self) -> str:
+        """In C: `convert`, or what stands for it where one of them is real."""
+
+    @property
+    def numbers(self) -> Numbers | None: ...
     def apply(self, x: Array) -> Array: ...
     def fields(self) -> Fields: ...
 
@@ -224,13 +252,17 @@ class Softmaxing(Protocol):
     """Stored numbers (..., channels) -> their softmax."""
 
     @property
+    def kernel(self) -> str:
+        """In C."""
+
+    @property
     def numbers(self) -> Numbers: ...
     def apply(self, x: Array) -> Array: ...
     def fields(self) -> Fields: ...
 
     @property
     def tables(self) -> Mapping[str, Array]:
-        """uint16 by role."""
+        """By role."""
 
 
 class Standardizing(Protocol):
@@ -273,10 +305,10 @@ class Scheme(Protocol):
         """Of rows of `count` numbers; `epsilon` is added to their variance. None where its sums need too many bits."""
 
     @property
-    def inner_one(self) -> Numbers:
+    def inner_one(self) -> FixedPoint:
         """16 bits, for what is kept inside of a layer and reaches from -1 to 1."""
 
-    def inner_numbers(self, values: Range) -> Numbers:
+    def inner_numbers(self, values: Range) -> FixedPoint:
         """16 bits, for anything else."""
 
     def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum: ...

@@ -8,7 +8,7 @@ could overflow for some input gets fewer fraction bits in its weights, or, where
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,9 +76,11 @@ class ShiftedAddition:
     def numbers(self) -> Numbers:
         return self.rescale.numbers
 
-    def apply(self, inputs: tuple[Array, ...], activation: Activation) -> Array:
-        total = sum(shift_left(x, shift) for x, shift in zip(inputs, self.shifts, strict=True))
-        return self.rescale.apply(np.asarray(total) + self.rounding, activation)
+    def addends(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(shift_left(x, shift) for x, shift in zip(inputs, self.shifts, strict=True))
+
+    def finish(self, total: Array, activation: Activation) -> Array:
+        return self.rescale.apply(total + self.rounding, activation)
 
     def fields(self, activation: Activation) -> Fields:
         shifts: Fields = {"shifts": self.shifts} if any(self.shifts) else {}
@@ -98,7 +100,8 @@ class ShiftedProduct:
     def numbers(self) -> Numbers:
         return self.rescale.numbers
 
-    def apply(self, product: Array, activation: Activation) -> Array:
+    def apply(self, first: Array, second: Array, activation: Activation) -> Array:
+        product = first.astype(np.int64) * second.astype(np.int64)
         return self.rescale.apply(product + self.rounding, activation)
 
     def fields(self, activation: Activation) -> Fields:
@@ -112,6 +115,8 @@ class ShiftConversion:
     shift: int
     rounding: int
     numbers: Format
+
+    kernel = "convert"
 
     def apply(self, x: Array) -> Array:
         return LINEAR.limit(shift_left(x.astype(np.int64) + self.rounding, -self.shift), self.numbers)
@@ -147,17 +152,19 @@ class TableSoftmax:
     entry: Format
     numbers: Format
 
+    kernel = "softmax"
+
     @property
     def tables(self) -> Mapping[str, Array]:
         """e**-(256 h 2**-fraction) and e**-(l 2**-fraction) for h, l = 0..255, times 2**15."""
         low = np.ldexp(np.arange(256.0), -self.entry.fraction)
         powers = {"high": np.exp(-np.minimum(low * 256, 700.0)), "low": np.exp(-np.minimum(low, 700.0))}
-        return {role: np.rint(power * SOFTMAX_ONE).astype(np.int64) for role, power in powers.items()}
+        return {role: np.rint(power * SOFTMAX_ONE).astype(np.uint16) for role, power in powers.items()}
 
     def apply(self, x: Array) -> Array:
         tables = self.tables
         distance = x.max(axis=-1, keepdims=True).astype(np.int64) - x
-        powers = (tables["high"][distance >> 8] * tables["low"][distance & 255]) >> 15
+        powers = (tables["high"][distance >> 8].astype(np.int64) * tables["low"][distance & 255]) >> 15
         return LINEAR.limit((powers << self.numbers.fraction) // powers.sum(axis=-1, keepdims=True), self.numbers)
 
     def fields(self) -> Fields:

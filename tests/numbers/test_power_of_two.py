@@ -47,8 +47,8 @@ def test_finish_agrees_for_every_shift_and_activation(tmp_path: Path, bits: int,
     int32_t sum;
     while (fread(&sum, sizeof sum, 1, stdin) == 1) {{
         for (int shift = 0; shift < 32; shift++) {{
-            const finish_t all[] = {{{{shift, NN_LINEAR, 0, {storage}}}, {{shift, NN_RELU, 0, {storage}}},
-                                     {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}, {storage}}}}};
+            const finish_t all[] = {{{{shift, NN_LINEAR, 0, {storage}, 0}}, {{shift, NN_RELU, 0, {storage}, 0}},
+                                     {{shift, NN_RELU_CEILING, {ceiling.fields(fmt)["ceiling"]}, {storage}, 0}}}};
             void *next = stored;
             for (int i = 0; i < 3; i++) {{
                 next = nn_store(next, nn_finish(sum, 0, all[i]), {storage});

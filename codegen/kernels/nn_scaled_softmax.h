@@ -1,0 +1,42 @@
+/* Softmax over the last axis of affine numbers, bit for bit as TensorFlow Lite Micro. May work in place. */
+#ifndef NN_SCALED_SOFTMAX_H
+#define NN_SCALED_SOFTMAX_H
+
+#include "number.h"
+#include "reciprocal.h"
+
+typedef struct {
+    int rows, channels;
+    int count; /* of powers */
+} nn_scaled_softmax_t;
+
+#if NN_NUMBER_BITS != 0
+/* powers: e^-distance as Q0.31, for distances to the largest number of a row; what is farther away counts as nothing. */
+NN_KERNEL void NN_NAME(scaled_softmax)(const number_t *input, number_t *output, const int32_t *powers,
+                                       const nn_scaled_softmax_t p)
+{
+    for (int row = 0; row < p.rows; row++) {
+        int best = input[0];
+        for (int channel = 1; channel < p.channels; channel++) {
+            best = input[channel] > best ? input[channel] : best;
+        }
+        int32_t sum = 0;
+        for (int channel = 0; channel < p.channels; channel++) {
+            const int distance = best - input[channel];
+            sum += distance < p.count ? nn_divided(powers[distance], 12) : 0;
+        }
+        const int zeros = __builtin_clz((unsigned)sum);
+        const int32_t scale = nn_reciprocal((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
+        for (int channel = 0; channel < p.channels; channel++) {
+            const int distance = best - input[channel];
+            const int shift = 12 - zeros + 31 - NN_NUMBER_BITS;
+            const int32_t y = distance < p.count ? nn_divided(nn_high_product(scale, powers[distance]), shift) : 0;
+            output[channel] = clamp_to_number_t(y + NUMBER_MIN);
+        }
+        input += p.channels;
+        output += p.channels;
+    }
+}
+#endif
+
+#endif

@@ -1,0 +1,83 @@
+/* Affine numbers: an integer q stands for scale * (q - zero). The twin of mcusim/numbers/affine.py; included by number.h. */
+#ifndef NN_AFFINE_H
+#define NN_AFFINE_H
+
+#include <stddef.h>
+
+#include "rounding.h"
+
+/* multiplier * 2^(shift - 31); rounded once it is multiplier * 2^-shift. With a multiplier of 0 numbers stay as they are. */
+typedef struct {
+    int32_t multiplier;
+    int shift;
+} nn_factor_t;
+
+/* A product is rounded to 31 bits less (halves up) and then shifted (halves away from zero), or all at once (halves up). */
+typedef enum { NN_TWICE, NN_ONCE } nn_rounding_t;
+
+static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_rounding_t rounding)
+{
+    if (factor.multiplier == 0) {
+        return (int32_t)x;
+    }
+    if (rounding == NN_ONCE) {
+        return (int32_t)(((int64_t)x * factor.multiplier + ((int64_t)1 << (factor.shift - 1))) >> factor.shift);
+    }
+    const int left = factor.shift > 0 ? factor.shift : 0;
+    return nn_divided(nn_high_product((int32_t)((uint32_t)x << left), factor.multiplier), left - factor.shift);
+}
+
+/* Each channel has its own factor where there are `multipliers`. */
+#define NN_FINISH                 \
+    nn_factor_t factor;           \
+    const int32_t *multipliers;   \
+    const int8_t *shifts;         \
+    nn_rounding_t rounding;       \
+    int zero; /* of the output */ \
+    NN_LIMIT
+#define nn_factor(channel, p) \
+    ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel]} : (p).factor)
+#define nn_finish(sum, channel, p) \
+    nn_limit((accumulator_t)nn_scaled((sum), nn_factor(channel, p), (p).rounding) + (p).zero, p)
+
+#define NN_ADDENDS_MAX 16
+#define NN_ADDITION                                        \
+    int zeros[NN_ADDENDS_MAX];                             \
+    int left; /* bits that addends are finer than their scale */ \
+    nn_factor_t factors[NN_ADDENDS_MAX];                   \
+    NN_FINISH
+#define nn_begin_sum(first, p) 0
+#define NN_NEXT_ADDEND 0
+#define nn_addend(x, input, p) \
+    nn_scaled(((accumulator_t)(x) - (p).zeros[input]) * ((accumulator_t)1 << (p).left), (p).factors[input], NN_TWICE)
+
+#define NN_PRODUCT \
+    int zeros[2];  \
+    NN_FINISH
+#define nn_product(x, y, p) nn_finish(((accumulator_t)(x) - (p).zeros[0]) * ((y) - (p).zeros[1]), 0, p)
+
+#define NN_CONVERSION   \
+    int from_zero;      \
+    nn_factor_t factor; \
+    int zero;           \
+    nn_storage_t storage;
+#define nn_convert(x, p) \
+    nn_saturate((accumulator_t)nn_scaled((x) - (p).from_zero, (p).factor, NN_TWICE) + (p).zero, (p).storage)
+
+/* With a factor the mean of a known count is a scaled sum; else numbers are divided, halves away from `offset`. */
+#define NN_AVERAGING                              \
+    int offset;                                   \
+    int from_zero; /* of all numbers of a sum */  \
+    nn_factor_t factor;                           \
+    int zero;
+#define nn_average(sum, count, p)                                                                                 \
+    ((p).factor.multiplier ? (accumulator_t)nn_scaled((sum) - (p).from_zero, (p).factor, NN_TWICE) + (p).zero \
+                           : nn_mean_away((sum) - (p).offset * (count), (count)) + (p).offset)
+
+/* Mean to the nearest, halves away from zero. */
+static inline accumulator_t nn_mean_away(accumulator_t sum, int count)
+{
+    return (sum + (sum > 0 ? count / 2 : -(count / 2))) / count;
+}
+
+#endif

@@ -1,0 +1,204 @@
+"""Affine numbers: integers of TFLM, in NumPy and in C. TFLM itself is asked in tests/models/test_tflite.py."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcusim.graph import Graph, Layer, Output
+from mcusim.layers.add import Add
+from mcusim.layers.convert import Convert
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.input import Input
+from mcusim.layers.merge import Maximum, Multiply, Subtract
+from mcusim.layers.planes import plane
+from mcusim.layers.pooling import AveragePooling, MaxPooling
+from mcusim.layers.relu import ReLU
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.softmax import Softmax
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.numbers import affine, affine_softmax
+from mcusim.numbers.affine import Affine, Scaled
+from mcusim.numbers.factors import multiplier, once, twice
+from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+
+LIMITS = (LINEAR, RELU, Activation(True, 6.0), Activation(True, 1.0, -1.0))
+
+
+def test_a_factor_has_31_bits() -> None:
+    assert multiplier(0.5) == (1 << 30, 0)
+    assert multiplier(1.0) == (1 << 30, 1)
+    assert multiplier(math.nextafter(1.0, 0)) == (1 << 30, 1)  # rounded up to the next power
+    assert multiplier(2.0**-40) == (0, 0)
+
+
+@given(st.floats(1e-6, 3.0), st.integers(-(2**24), 2**24))
+def test_a_factor_rounds_twice(ratio: float, x: int) -> None:
+    """Half up to 31 bits less, then half away from zero: in fractions."""
+    whole, shift = multiplier(ratio)
+    left, right = max(shift, 0), max(-shift, 0)
+    high = math.floor(Fraction((x << left) * whole, 1 << 31) + Fraction(1, 2))
+    size = math.floor(Fraction(abs(high), 1 << right) + Fraction(1, 2))
+    assert int(twice([ratio]).apply(np.array(x))[()][0]) == (size if high >= 0 else -size)
+
+
+@given(st.floats(1e-6, 0.9), st.integers(-(2**24), 2**24))
+def test_a_factor_rounds_once(ratio: float, x: int) -> None:
+    whole, shift = multiplier(ratio)
+    exact = Fraction(x * whole, 1 << 31) * Fraction(2) ** shift
+    assert int(once([ratio]).apply(np.array(x))[0]) == math.floor(exact + Fraction(1, 2))
+
+
+def test_reals_are_divided_as_float32_with_halves_away_from_zero() -> None:
+    numbers = Affine(8, 0.5, -3)
+    assert numbers.encode(np.array([0.25, -0.25, 0.24, 100.0, -100.0])).tolist() == [-2, -4, -3, 127, -128]
+    assert numbers.decode(np.array([-3, 0])).tolist() == [0.0, 1.5]
+    assert Affine(8, 0.5, 3, signed=False).encode(np.array([-9.0, 200.0])).tolist() == [0, 255]
+
+
+class Net:
+    """Layers one after the other on affine numbers, with scales and zeros by chance."""
+
+    def __init__(self, seed: int, shape: tuple[int, ...], *, extreme: bool = True) -> None:
+        """`extreme`: with zeros at the ends of their range."""
+        self.r, self.extreme = np.random.default_rng(seed), extreme
+        self.layers: list[Layer] = [Input(name="x", inputs=(), shape=shape, numbers=self.numbers())]
+
+    @property
+    def last(self) -> Layer:
+        return self.layers[-1]
+
+    def numbers(self, bits: int = 8) -> Affine:
+        scale = float(np.float32(self.r.uniform(0.01, 0.06)))
+        zero = int(self.r.integers(-40, 40))
+        return Affine(bits, scale, int(self.r.choice([-128, 127, zero])) if self.extreme else zero)
+
+    def given(self, shape: tuple[int, ...], *inputs: Layer) -> dict[str, object]:
+        names = tuple(entry.name for entry in inputs or (self.last,))
+        return {"name": f"l{len(self.layers)}", "inputs": names, "shape": shape}
+
+    def entry(self) -> Affine:
+        return affine.as_affine(self.last.numbers)  # type: ignore[arg-type]
+
+    def sum_of(self, shape: tuple[int, ...], *, fold: bool = True, single: bool = False) -> dict[str, object]:
+        """Weights of that shape, a scale for each output or one for all."""
+        kernel = self.r.integers(-127, 128, shape).astype(np.int8)
+        kernel.reshape(-1)[:2] = [-127, 127][: kernel.size]
+        count = int(self.r.choice([1, shape[0]]))
+        scales = Scaled(8, tuple(float(np.float32(s)) for s in self.r.uniform(0.001, 0.01, count)))
+        bias, out, entry = self.r.integers(-3000, 3000, shape[0]).astype(np.int32), self.numbers(), self.entry()
+        factors = affine.sum_factors(entry, scales, out, single=single)
+        made = vars(affine.weighted_sum(kernel, bias, scales, entry, out, factors, fold=fold))
+        return {**made, "zero": entry.zero, "activation": LIMITS[self.r.integers(4)]}
+
+    def convolution(self, filters: int, groups: int = 1, stride: int = 1) -> None:
+        height, width, channels = plane(self.last.shape)
+        kernel = self.sum_of((filters, 3, 3, channels // groups))
+        shape = ((height - 1) // stride + 1, (width - 1) // stride + 1, filters)
+        window = {"input_shape": self.last.shape, "strides": (stride, stride), "padding": ((1, 1), (1, 1))}
+        self.layers.append(Convolution(**self.given(shape), **window, groups=groups, **kernel))  # type: ignore[arg-type]
+
+    def graph(self) -> Graph:
+        return Graph(tuple(self.layers), data_type="int8", scheme="affine")
+
+
+def differ(graph: Graph, seed: int = 0, count: int = 24) -> int:
+    """Samples of which the C answers something else than `Graph.run`."""
+    r = np.random.default_rng(seed)
+    own = graph.inputs[0]
+    q = r.integers(-128, 128, (count, *own.shape))
+    q[0], q[1] = -128, 127
+    x = q.astype(np.float32) if own.numbers is None else own.numbers.decode(q)
+    want = graph.run(x)
+    assert len(np.unique(want)) > 2
+    return int(np.any(run_compiled(graph, x) != want, axis=1).sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_in_c(seed: int) -> None:
+    net = Net(seed, (6, 5, 4))
+    net.convolution(6)
+    net.convolution(6, groups=6)
+    net.convolution(4, groups=2, stride=2)
+    spread = net.sum_of((3, 2, 2, 4), fold=False, single=seed % 2 == 1)
+    window = {"input_shape": net.last.shape, "strides": (2, 2), "cut": (0, 0)}
+    net.layers.append(TransposedConvolution(**net.given((6, 6, 3)), **window, **spread))  # type: ignore[arg-type]
+    net.layers.append(Reshape(**net.given((108,)), numbers=net.last.numbers))  # type: ignore[arg-type]
+    net.layers.append(Dense(**net.given((7,)), **net.sum_of((7, 108))))  # type: ignore[arg-type]
+    assert differ(net.graph()) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_layers_in_c(seed: int) -> None:
+    net = Net(seed, (6, 6, 4), extreme=False)
+    first = net.last
+    window = {"input_shape": first.shape, "size": (3, 3), "strides": (1, 1), "padding": ((1, 1), (1, 1))}
+    mean = affine.averaging(net.entry(), 9)
+    net.layers.append(AveragePooling(**net.given(first.shape), **window, averaging=mean, numbers=mean.numbers))  # type: ignore[arg-type]
+    net.layers.append(MaxPooling(**net.given(first.shape), **window, numbers=net.entry(), activation=LIMITS[seed]))  # type: ignore[arg-type]
+    pooled, out = net.last, net.numbers()
+    total = affine.addition([affine.as_affine(one.numbers) for one in (first, pooled)], out)  # type: ignore[arg-type]
+    net.layers.append(
+        Add(**net.given(first.shape, first, pooled), addition=total, numbers=out, activation=LIMITS[seed])
+    )  # type: ignore[arg-type]
+    net.layers.append(ReLU(**net.given(first.shape), numbers=out))  # type: ignore[arg-type]
+    added, shapes = net.last, (first.shape, first.shape)
+    out = net.numbers()
+    difference = affine.addition([affine.as_affine(added.numbers), affine.as_affine(first.numbers)], out)  # type: ignore[arg-type]
+    given = net.given(first.shape, added, first)
+    net.layers.append(Subtract(**given, input_shapes=shapes, addition=difference, numbers=out))  # type: ignore[arg-type]
+    taken, out = net.last, net.numbers()
+    times = affine.product(affine.as_affine(taken.numbers), affine.as_affine(added.numbers), out)  # type: ignore[arg-type]
+    given = net.given(first.shape, taken, added)
+    net.layers.append(Multiply(**given, input_shapes=shapes, product=times, numbers=out))  # type: ignore[arg-type]
+    other = affine.conversion(affine.as_affine(taken.numbers), out)  # type: ignore[arg-type]
+    product = net.last
+    net.layers.append(Convert(**net.given(first.shape, taken), conversion=other, numbers=out))  # type: ignore[arg-type]
+    given = net.given(first.shape, product, net.last)
+    net.layers.append(Maximum(**given, input_shapes=shapes, addition=affine.as_they_are(out), numbers=out))  # type: ignore[arg-type]
+    around = {"input_shape": first.shape, "padding": ((1, 0), (0, 1))}
+    net.layers.append(ZeroPadding(**net.given((7, 7, 4)), **around, numbers=out))  # type: ignore[arg-type]
+    whole = {"input_shape": (7, 7, 4), "size": (7, 7), "strides": (7, 7), "padding": ((0, 0), (0, 0))}
+    means = affine.mean(out, net.numbers(), 49)
+    net.layers.append(AveragePooling(**net.given((4,)), **whole, averaging=means, numbers=means.numbers))  # type: ignore[arg-type]
+    chances = affine_softmax.softmax(Affine(8, 0.3, net.entry().zero), Affine(8, 1 / 256, -128))
+    net.layers.append(Softmax(**net.given((4,)), softmaxing=chances, numbers=chances.numbers))  # type: ignore[arg-type]
+    graph = net.graph()
+    ends = [layer.name for layer in net.layers[1:]]
+    for end in ends:  # each for itself, so that saturation further on hides nothing
+        known = net.layers[: ends.index(end) + 2]
+        assert differ(Graph(tuple(known), data_type="int8", scheme="affine")) == 0, (end, graph[end].kind)
+
+
+def test_real_numbers_at_both_ends_in_c() -> None:
+    numbers = Affine(8, float(np.float32(0.7)), 11)
+    quantize, real = affine.FromReals(numbers), affine.ToReals(numbers)
+    layers = (
+        Input(name="x", inputs=(), shape=(9, 4)),
+        Convert(name="q", inputs=("x",), shape=(9, 4), conversion=quantize, numbers=numbers),
+        Convert(name="y", inputs=("q",), shape=(9, 4), conversion=real),
+    )
+    graph = Graph(layers, data_type="int8", scheme="affine", outputs=(Output("y", "y"),))
+    x: Array = np.random.default_rng(0).uniform(-200, 200, (20, 9, 4)).astype(np.float32)
+    x[0].flat[:6] = [0.35, -0.35, 1.05, -1.05, 1e30, -1e30]
+    assert np.array_equal(run_compiled(graph, x), graph.run(x))
+    assert np.abs(graph.run(np.clip(x, -90, 80)) - np.clip(x, -90, 80).reshape(20, -1)).max() <= 0.36
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(-128, 127), min_size=1, max_size=12), st.floats(0.001, 1.0))
+def test_softmax_is_near_the_real_one(q: list[int], scale: float) -> None:
+    entry = Affine(8, float(np.float32(scale)), 0)
+    x = np.array([q], np.int8)
+    made = affine_softmax.softmax(entry, Affine(8, 1 / 256, -128)).apply(x)
+    powers = np.exp(entry.decode(x) - entry.decode(x).max())
+    assert np.abs((made.astype(int) + 128) / 256 - powers / powers.sum()).max() < 0.006
