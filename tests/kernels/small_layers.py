@@ -64,6 +64,35 @@ COPIES: tuple[Make, ...] = (
 )
 
 
+def product(other: str) -> Make:
+    """With an array of its size, or one number for each channel, as in a squeeze and excitation block."""
+
+    def make(random: np.random.Generator) -> Case:
+        ceiling = float(random.choice([0.0, 0.4, 6.0]))
+
+        def add(builder: Builder) -> None:
+            start = builder.last.name
+            if other == "channels":
+                builder.add("GlobalAveragePooling2D", start, keepdims=True)
+            else:
+                builder.add("Rescaling", start, scale=0.7, offset=0.3)
+            builder.add("Multiply", start, builder.last.name)
+            if ceiling:
+                builder.add("ReLU", max_value=ceiling)
+
+        return plane(random), add
+
+    return make
+
+
+FUNCTIONS = ("sigmoid", "tanh", "hard_sigmoid", "silu", "gelu", "elu", "leaky_relu", "exponential", "softplus")
+NUMBER_BY_NUMBER: tuple[Make, ...] = (
+    one("Activation", series, activation=lambda random: str(random.choice(FUNCTIONS))),
+    product("array"),
+    product("channels"),
+)
+
+
 def cases(makes: Sequence[Make], seed: int, count: int) -> list[Case]:
     """`count` layers, of each kind as many. Inputs of whole words come first, so that they begin at whole words."""
     random = np.random.default_rng(seed)

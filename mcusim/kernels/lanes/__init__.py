@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.lanes import addition, copies, moves, pooling, windows
+from mcusim.kernels.lanes import addition, copies, lookups, moves, pooling, products, windows
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.merge import Multiply
+from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
@@ -54,6 +56,8 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     AveragePooling: _Layer(pooling.why_no_average, pooling.average_cost, pooling.average_pooling),
     Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
     MaxPooling: _Layer(pooling.why_no_window, windows.max_cost, windows.max_pooling),
+    Multiply: _Layer(products.why_not, products.cost, products.multiply),
+    Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
     ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
     **dict.fromkeys((Reshape, StridedCopy, ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)),
 }

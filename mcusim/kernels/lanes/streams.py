@@ -25,6 +25,10 @@ class Work(Protocol):
     def inputs(self) -> int: ...
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Pointers that stay where they are, by name."""
+
+    @property
     def key(self) -> str:
         """What sets it apart, as the end of a name."""
 
@@ -33,6 +37,9 @@ class Work(Protocol):
 
     @property
     def twin(self) -> KernelCall: ...
+
+    def prepare(self, a: Assembly) -> None:
+        """What stays in registers that no word is in."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         """Words of both inputs -> those of the output, in `x`. `y`, FAR and SPARE are lost."""
@@ -66,8 +73,11 @@ class _Writer:
         a.register("output", "r0", "may be an input")
         for number, name in enumerate(self.sources, 1):
             a.register(name, f"r{number}", "an input")
-        a.register("left", f"r{work.inputs + 1}", "words, less those of a turn")
+        for number, name in enumerate(work.tables, 1 + work.inputs):
+            a.register(name, f"r{number}", "stays")
+        a.register("left", f"r{work.inputs + len(work.tables) + 1}", "words, less those of a turn")
         a("push", several([*self.words.saved, "lr"]))
+        work.prepare(a)
         a("subs", "left", "left", imm(self.words.several))
         a("blt", f".L{a.name}_rest")
         self.turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
@@ -79,7 +89,7 @@ class _Writer:
         a("pop", several([*self.words.saved, "pc"]))
 
     def stream(self) -> Stream:
-        inputs = ", ".join(f"const void *{name}" for name in self.sources)
+        inputs = ", ".join(f"const void *{name}" for name in (*self.sources, *self.work.tables))
         signature = f"void *output, {inputs}, int words"
         routine = self.a.routine(signature, self.work.twin, self.words.guard)
         return Stream(routine, self.words.several, self.a.cycles - self.turn - self.one, self.turn, self.one)
@@ -121,6 +131,10 @@ class Activating(NamedTuple):
         return 1
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def key(self) -> str:
         return f"limited_{self.words.key}"
 
@@ -132,6 +146,9 @@ class Activating(NamedTuple):
     def twin(self) -> KernelCall:
         unsigned = {"unsigned_input": 1} if self.words.unsigned else {}
         return KernelCall("limited", ("output", "x", "words"), {**unsigned, **self.words.limits()})
+
+    def prepare(self, a: Assembly) -> None:
+        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         self.words.limit(a, x, y[0])

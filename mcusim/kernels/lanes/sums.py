@@ -46,6 +46,10 @@ class Summing(NamedTuple):
         return 2
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def key(self) -> str:
         if self.limits.real:
             return f"sum_{self.limits.key}"
@@ -69,6 +73,9 @@ class Summing(NamedTuple):
     @property
     def twin(self) -> KernelCall:
         return KernelCall("sum_of_two", ("output", "x", "y", "words"), dict(self.fields))
+
+    def prepare(self, a: Assembly) -> None:
+        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         if self.limits.real:

@@ -1,0 +1,178 @@
+"""Products of two arrays, number by number: two products of 16 bits, or four of 8, from words of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mcusim.kernels.assembly import Assembly, constant, imm
+from mcusim.kernels.calls import Fields
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.streams import ALONE, LAYER, stream
+from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, unaligned, words_of_layer
+from mcusim.layers.merge import Multiply, blocks
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import LINEAR, RELU
+from mcusim.numbers.power_of_two import ShiftedProduct
+from mcusim.program import KernelCall, LayerCode
+
+ROUNDING, ODD_X, ODD_Y = "r6", "r10", "r11"
+MOST_SHIFT = 31  # of a saturation
+ROW, REAL_ROW, LIMITED_ROW, LEFT = 8.0, 10.0, 7.0, 11.5  # fitted: cycles of a row in C, and of a number that its words leave over
+SHORTEST_ROW = 16  # bytes: below, calls cost more than they save
+
+
+class Multiplying(NamedTuple):
+    """(x * y + `rounding`) >> `shift`, saturated to `bits`, `positive` ones not below 0; `limits` come after."""
+
+    limits: Words
+    bits: int
+    positive: bool
+    shift: int
+    rounding: int
+    fields: tuple[tuple[str, Any], ...]
+
+    @property
+    def words(self) -> Words:
+        return self.limits
+
+    @property
+    def inputs(self) -> int:
+        return 2
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def key(self) -> str:
+        if self.limits.real:
+            return f"product_{self.limits.key}"
+        return f"product_{'u' * self.positive}{self.bits}_{self.shift}_{self.rounding}_{self.limits.key}"
+
+    @property
+    def summary(self) -> Sequence[str]:
+        if self.limits.real:
+            return ("x * y, limited.",)
+        return (f"(x * y + {self.rounding}) >> {self.shift}, limited. Products have 32 bits.",)
+
+    @property
+    def twin(self) -> KernelCall:
+        return KernelCall("product_words", ("output", "x", "y", "words"), dict(self.fields))
+
+    def prepare(self, a: Assembly) -> None:
+        if self.rounding:
+            constant(a, ROUNDING, self.rounding)
+
+    def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
+        for one, other in zip(x, y, strict=True):
+            if self.limits.real:
+                a("vmul.f32", one, one, other)
+            elif self.limits.number_bytes == 1:
+                self._bytes(a, one, other)
+            else:
+                self._halves(a, one, other, FAR)
+        self.limits.limit(a, x, y[0])
+
+    def _bytes(self, a: Assembly, x: str, y: str) -> None:
+        for odd, word in ((ODD_X, x), (ODD_Y, y)):
+            a("sxtb16", odd, word, "ror #8")
+            a("sxtb16", word, word)
+        for to, (one, other), high in (
+            (FAR, (x, y), 0),
+            (x, (x, y), 1),
+            (SPARE, (ODD_X, ODD_Y), 0),
+            (y, (ODD_X, ODD_Y), 1),
+        ):
+            self._product(a, to, one, other, high)
+        for number in (FAR, x, SPARE, y):
+            self._saturate(a, number)
+        a("bfi", FAR, SPARE, imm(8), imm(8))
+        a("bfi", x, y, imm(8), imm(8))
+        a("pkhbt", x, FAR, x, "lsl #16")
+
+    def _halves(self, a: Assembly, x: str, y: str, low: str) -> None:
+        self._product(a, low, x, y, 0)
+        self._product(a, x, x, y, 1)
+        self._saturate(a, low)
+        self._saturate(a, x)
+        a("pkhbt", x, low, x, "lsl #16")
+
+    def _product(self, a: Assembly, to: str, x: str, y: str, high: int) -> None:
+        halves = "tt" if high else "bb"
+        if self.rounding:
+            a(f"smla{halves}", to, x, y, ROUNDING)
+        else:
+            a(f"smul{halves}", to, x, y)
+
+    def _saturate(self, a: Assembly, number: str) -> None:
+        a(
+            "usat" if self.positive else "ssat",
+            number,
+            imm(self.bits),
+            number,
+            *([f"asr #{self.shift}"] * (self.shift > 0)),
+        )
+
+
+def why_not(layer: Multiply, inputs: Inputs) -> str | None:
+    rows, product = _rows(layer), layer.product
+    if rows is None:
+        return "it repeats one input in each row of channels, and in no other way"
+    if rows[0] > 1 and layer.elements // rows[0] * layer.dtype.itemsize < SHORTEST_ROW:
+        return f"its rows have {SHORTEST_ROW} bytes"
+    if product is None:
+        return None
+    if not isinstance(product, ShiftedProduct) or not 0 <= product.rescale.shift <= MOST_SHIFT:
+        return "it is for scales of powers of two"
+    return "its products have 32 bits" if product.accumulator_peak > ACCUMULATOR_LIMIT else None
+
+
+def cost(layer: Multiply, inputs: Inputs, wait_states: int) -> float:
+    repeated = _rows(layer)
+    assert repeated is not None
+    made, rows, size = stream(_multiplying(layer, inputs)), repeated[0], layer.dtype.itemsize
+    numbers = layer.elements // rows
+    words, rest = divmod(numbers * size, 4)
+    around = REAL_ROW + LIMITED_ROW * layer.activation.relu if layer.numbers is None else ROW
+    row = around * (rows > 1) + rest // size * (LEFT if rows > 1 else ALONE) + (made.cycles(words) if words else 0)
+    return LAYER + rows * (row + words * unaligned(numbers * size) * (rows > 1)) + fetched((made.routine,), wait_states)
+
+
+def multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
+    repeated = _rows(layer)
+    assert repeated is not None
+    work = _multiplying(layer, inputs)
+    routine = stream(work).routine
+    rows, y = repeated
+    fields: Fields = {"rows": rows, "numbers": layer.elements // rows, **({"y": y} if y else {})}
+    call = KernelCall("multiply_lanes", ("inputs", "output"), {**fields, "product": routine.name, **dict(work.fields)})
+    return LayerCode((call,), routines=(routine,))
+
+
+def _rows(layer: Multiply) -> tuple[int, int] | None:
+    """Rows, and which input is the same in each of them."""
+    found = [blocks(shape, layer.shape) for shape in layer.input_shapes]
+    if found == [None, None]:
+        return 1, 1
+    for index, one in enumerate(found):
+        if one is not None and found[1 - index] is None and len(one) == 1 and one[0][0] == 1:
+            return layer.elements // one[0][1], index
+    return None
+
+
+def _multiplying(layer: Multiply, inputs: Inputs) -> Multiplying:
+    if layer.product is None:
+        fields = layer.activation.fields(None)
+        return Multiplying(words_of_layer(layer, inputs), 0, False, 0, 0, tuple(fields.items()))
+    product, numbers, limits = layer.product, layer.numbers, layer.activation.fields(layer.numbers)
+    assert isinstance(product, ShiftedProduct) and numbers is not None
+    unsigned, ceiling = numbers.minimum == 0, limits.get("ceiling", numbers.maximum)
+    positive = unsigned or layer.activation.relu
+    limited = positive and ceiling < numbers.maximum
+    words = Words(
+        8 * layer.dtype.itemsize, limited, RELU if limited else LINEAR, ceiling if limited else None, FEW_WORDS // 2
+    )
+    bits = numbers.maximum.bit_length() + (not positive)
+    fields = product.fields(layer.activation)
+    return Multiplying(words, bits, positive, product.rescale.shift, product.rounding, tuple(fields.items()))
