@@ -52,7 +52,13 @@ def test_dependencies_are_what_is_imported() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     declared = {
         requirement(line)
-        for lines in (PROJECT["project"]["dependencies"], extras["train"], extras["examples"], extras["robot"])
+        for lines in (
+            PROJECT["project"]["dependencies"],
+            extras["train"],
+            extras["examples"],
+            extras["robot"],
+            extras["proof"],
+        )
         for line in lines
     }
     assert imported() - declared == set(), "imported, not declared"

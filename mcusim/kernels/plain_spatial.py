@@ -11,11 +11,13 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers.constant import Constant
 from mcusim.layers.layer_normalization import LayerNormalization
 from mcusim.layers.planes import NO_PADDING
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined
 from mcusim.layers.transposed_convolution import TransposedConvolution
-from mcusim.program import LayerCode
+from mcusim.program import Constant as Flash
+from mcusim.program import KernelCall, LayerCode
 
 
 def _bilinear_up_sampling(layer: BilinearUpSampling, inputs: Inputs) -> LayerCode:
@@ -23,6 +25,11 @@ def _bilinear_up_sampling(layer: BilinearUpSampling, inputs: Inputs) -> LayerCod
     fields: Fields = {"input_height": height, "input_width": width, "channels": channels}
     fields |= {"size_height": layer.size[0], "size_width": layer.size[1]}
     return one("bilinear_up_sampling", fields | ({} if layer.averaging is None else layer.averaging.fields()))
+
+
+def _constant(layer: Constant, inputs: Inputs) -> LayerCode:
+    call = KernelCall("constant", ("input", "output", "values"), {"elements": layer.elements})
+    return LayerCode((call,), (Flash("values", "number_t", layer.values, layer.numbers),))
 
 
 def _layer_normalization(layer: LayerNormalization, inputs: Inputs) -> LayerCode:
@@ -50,6 +57,7 @@ def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> Lay
 
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     BilinearUpSampling: _bilinear_up_sampling,
+    Constant: _constant,
     LayerNormalization: _layer_normalization,
     StridedCopy: _strided_copy,
     TransposedConvolution: _transposed_convolution,

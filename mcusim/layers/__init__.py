@@ -7,6 +7,7 @@ from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.constant import Constant
 from mcusim.layers.convert import Convert
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
@@ -34,6 +35,7 @@ LAYERS: tuple[type[Layer], ...] = (
     BroadcastAdd,
     BilinearUpSampling,
     Concatenate,
+    Constant,
     Convert,
     Convolution,
     Dense,

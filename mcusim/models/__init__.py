@@ -8,6 +8,7 @@ from typing import Protocol
 from mcusim.models.keras import reader as keras
 from mcusim.models.reference import Reference
 from mcusim.models.source import NO_SHAPES, Shapes, Source
+from mcusim.models.tflite import reader as tflite
 from mcusim.system.errors import MissingToolError, ModelError, suggestion
 from mcusim.system.files import demand_regular
 
@@ -34,12 +35,12 @@ class ModelFormat(Protocol):
         """
 
 
-MODELS: tuple[ModelFormat, ...] = (keras,)
+MODELS: tuple[ModelFormat, ...] = (keras, tflite)
 SUFFIXES = tuple(suffix for model_format in MODELS for suffix in model_format.SUFFIXES)
 SAVED = "save the Keras model itself, where it was trained: model.save('model.keras')"
 FOREIGN = "build the same network in Keras, set its weights there, and save it: model.save('model.keras')"
 OTHERS = {  # what users have instead -> what helps
-    **dict.fromkeys((".tflite", ".lite", ".pb", ".ckpt", ".index", ".cc"), SAVED),
+    **dict.fromkeys((".pb", ".ckpt", ".index", ".cc"), SAVED),
     **dict.fromkeys((".pt", ".pth", ".onnx", ".safetensors", ".mlmodel"), FOREIGN),
 }
 

@@ -1,0 +1,1 @@
+"""Model format `tflite`: what TensorFlow Lite's converter writes."""

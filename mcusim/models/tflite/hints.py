@@ -1,0 +1,30 @@
+"""What helps where a file has something that mcusim does not compute: the converter's option, or another layer."""
+
+from __future__ import annotations
+
+CONTROL_FLOW = {"IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE"}
+VARIABLES = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT"}
+INT8 = (
+    "convert it with TensorFlow 2: converter.optimizations = [tf.lite.Optimize.DEFAULT], a representative_dataset, and "
+    "inference_input_type = inference_output_type = tf.int8"
+)
+
+
+def hint_of(kind: str) -> str | None:
+    """Of an operator without a kernel; None where nothing special helps."""
+    if kind.startswith("CUSTOM"):
+        return "convert it with converter.allow_custom_ops = False, which names the layer; put another in its place"
+    if kind in CONTROL_FLOW:
+        return "a loop or a branch cannot be read: convert with fixed shapes, and recurrent layers with unroll=True"
+    if kind in VARIABLES:
+        return "a model that keeps variables cannot be read: train and convert it without them"
+    return None
+
+
+def type_hint(dtype: str) -> str:
+    """Of a tensor whose type nothing computes with."""
+    if dtype == "uint8":
+        return f"this is the arithmetic of old files: {INT8}"
+    if dtype == "float16":
+        return "convert it with converter.target_spec.supported_types = [tf.float16] and float inputs, or as float32"
+    return f"use float32, or int8: {INT8}"

@@ -1,0 +1,23 @@
+"""Operators of TFLite -> what converts them: a function and a row for each.
+
+A converter adds to its `Call` the layers that compute the operation, those of its outputs last. Numbers in the file are
+channels last as here, so that most are one layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mcusim.models.tflite import activations, merges, moving, padding, pools, sums
+from mcusim.models.tflite.call import Call
+
+CONVERTERS: Mapping[str, Callable[[Call], None]] = {
+    **activations.CONVERTERS,
+    **merges.CONVERTERS,
+    **moving.CONVERTERS,
+    **padding.CONVERTERS,
+    **pools.CONVERTERS,
+    **sums.CONVERTERS,
+}
+# No layer: the same numbers in the same order.
+VIEWS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")

@@ -1,0 +1,127 @@
+"""TFLite's operators on two tensors -> layers of a Graph: sums, differences, products, the larger and the smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from mcusim.graph import Shape
+from mcusim.layers.add import Add
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.merge import (
+    MOST_BLOCKS,
+    BroadcastAdd,
+    Maximum,
+    Merge,
+    Minimum,
+    Multiply,
+    Subtract,
+    blocks,
+    merged_shape,
+)
+from mcusim.models.tflite.call import AGAIN, Call, without_batch
+from mcusim.system.arrays import Array
+
+# Sign and offset or factor of a constant -> what it does to each channel: (input times first, plus second).
+Scaling = Callable[[Array, bool], tuple[Array, Array]]
+
+
+def scaled(call: Call, scale: Array, offset: Array, place: int, name: str | None = None) -> BatchNormalization:
+    """An input times `scale` plus `offset`, of each channel."""
+    shape = without_batch(call.shape(place))
+    own = {**call.own(shape, call.view(place, shape)), **({"name": name} if name else {})}
+    return BatchNormalization(**own, kernel=scale, bias=offset, has_bias=bool(offset.any()))
+
+
+def _with_constant(call: Call, scaling: Scaling) -> bool:
+    """Where one input is a constant for each channel, or for all: the layer of that. False: it is another."""
+    place = next((index for index in (0, 1) if call.entry(index).constant is not None), None)
+    if place is None:
+        return False
+    values, channels = call.weights(place), without_batch(call.shape(1 - place))[-1]
+    if values.size not in (1, channels) or (values.size > 1 and values.shape[-1] != channels):
+        return False
+    if values.ndim > len(call.shape(1 - place)):
+        return False
+    each = np.broadcast_to(values.reshape(-1), (channels,)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        scale, offset = scaling(each, place == 0)
+    if not np.isfinite(scale).all():
+        raise call.refused("divides by 0", "train again")
+    call.activated(scaled(call, scale.astype(np.float32), offset.astype(np.float32), 1 - place))
+    return True
+
+
+def _add(call: Call) -> None:
+    if _with_constant(call, lambda constant, first: (np.ones_like(constant), constant)):
+        return
+    one, other = call.entry(0), call.entry(1)
+    if one.layer is not None and other.layer is not None and one.shape == other.shape:
+        same = one.layer.shape == other.layer.shape
+        shape = one.layer.shape if same else without_batch(one.shape)
+        call.activated(Add(**call.own(shape, call.view(0, shape), call.view(1, shape))))
+        return
+    _merge(BroadcastAdd, call)
+
+
+def _subtract(call: Call) -> None:
+    def scaling(constant: Array, first: bool) -> tuple[Array, Array]:
+        ones = np.ones_like(constant)
+        return (-ones, constant) if first else (ones, -constant)
+
+    if not _with_constant(call, scaling):
+        _merge(Subtract, call)
+
+
+def _multiply(call: Call) -> None:
+    if not _with_constant(call, lambda constant, first: (constant, np.zeros_like(constant))):
+        _merge(Multiply, call)
+
+
+def _divide(call: Call) -> None:
+    if call.entry(1).constant is None:
+        raise call.refused("divides by a tensor", "divide by constants")
+    if not _with_constant(call, lambda constant, first: (1 / constant, np.zeros_like(constant))):
+        raise call.refused(f"divides {call.shape()} by {call.shape(1)}", "divide by one number for each channel")
+
+
+def _extreme(kind: type[Merge], call: Call) -> None:
+    call.add(_merged(kind, call))
+
+
+def _merge(kind: type[Merge], call: Call) -> None:
+    call.activated(_merged(kind, call))
+
+
+def _merged(kind: type[Merge], call: Call) -> Merge:
+    shapes = (call.own_shape(0), call.own_shape(1))
+    if call.shape(0) != call.shape(1) or shapes[0] != shapes[1]:
+        shapes = _without_batches(call)
+    shape = merged_shape(*shapes)
+    if shape is None or any(len(blocks(have, shape) or ()) > MOST_BLOCKS for have in shapes):
+        why = f"merges shapes {call.shape(0)} and {call.shape(1)}"
+        raise call.refused(why, "give it tensors of one shape, or with axes of length 1")
+    return kind(**call.own(shape, call.view(0, shapes[0]), call.view(1, shapes[1])), input_shapes=shapes)
+
+
+def _without_batches(call: Call) -> tuple[Shape, Shape]:
+    """With the axes that both have: a shape may lack the batch, which the other has."""
+    rank = max(len(call.shape(0)), len(call.shape(1)))
+    first, second = ((1,) * (rank - len(shape)) + shape for shape in (call.shape(0), call.shape(1)))
+    if rank > 1 and first[0] == second[0] == 1:
+        first, second = first[1:], second[1:]
+    if not first:
+        raise call.refused("merges numbers without axes", AGAIN)
+    return first, second
+
+
+CONVERTERS: Mapping[str, Callable[[Call], None]] = {
+    "ADD": _add,
+    "DIV": _divide,
+    "MAXIMUM": partial(_extreme, Maximum),
+    "MINIMUM": partial(_extreme, Minimum),
+    "MUL": _multiply,
+    "SUB": _subtract,
+}

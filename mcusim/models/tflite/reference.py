@@ -1,0 +1,64 @@
+"""TFLite file -> what TensorFlow Lite Micro's interpreter computes. Only files that our own reader accepted get here.
+
+It verifies nothing, and ends its process where it does not like a model: then there is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcusim.models.reference import Values
+from mcusim.models.source import Origin
+from mcusim.models.tflite.file import read_file
+from mcusim.system.arrays import Array
+
+PACKAGE = "tflite-micro"
+ARENA_BYTES = 2**22  # beyond what tensors take
+
+
+def version() -> str | None:
+    try:
+        return f"TensorFlow Lite Micro {version_of(PACKAGE)}"
+    except PackageNotFoundError:
+        return None
+
+
+def install() -> str:
+    return "TensorFlow Lite Micro is not installed: pip install mcusim[proof]"
+
+
+def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
+    """An Origin's call is the index of its tensor."""
+    interpreter = _interpreter(path)
+    shapes = [model_input.shape for model_input in _inputs(path)]
+    outputs: list[list[Array]] = [[] for _ in read_file(path).outputs]
+    layers: dict[Origin, list[Array]] = {origin: [] for origin in wanted}
+    for sample in zip(*samples, strict=True):
+        for index, (field, shape) in enumerate(zip(sample, shapes, strict=True)):
+            interpreter.set_input(np.ascontiguousarray(field, np.float32).reshape(shape), index)
+        interpreter.invoke()
+        for index, found in enumerate(outputs):
+            found.append(np.array(interpreter.get_output(index), np.float32))
+        for origin, found in layers.items():
+            found.append(np.array(interpreter.GetTensor(origin.calls[0], 0)["tensor_data"], np.float32))
+    return Values([np.stack(found) for found in outputs], {origin: np.stack(found) for origin, found in layers.items()})
+
+
+def _inputs(path: Path) -> list[Any]:
+    model = read_file(path)
+    return [model.tensors[index] for index in model.inputs]
+
+
+def _interpreter(path: Path) -> Any:
+    from tflite_micro.python.tflite_micro import runtime
+
+    model = read_file(path)
+    arena = ARENA_BYTES + 2 * path.stat().st_size + sum(16 * tensor.elements for tensor in model.tensors)
+    keep = runtime.InterpreterConfig.kPreserveAllTensors
+    return runtime.Interpreter.from_file(str(path), arena_size=arena, intrepreter_config=keep)

@@ -1,0 +1,142 @@
+"""TFLite's weighted sums -> layers of a Graph: convolutions, depthwise and transposed ones, fully connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Shape
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.planes import (
+    NO_PADDING,
+    Padding,
+    Pair,
+    output_plane,
+    plane,
+    reach,
+    same_padding,
+    shape_like,
+)
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.models.tflite.call import AGAIN, Call, plane_of
+from mcusim.models.tflite.dilation import Spread
+from mcusim.system.arrays import Array
+
+SAME, VALID = 0, 1
+SHUFFLED = 1  # a layout of the weights of FULLY_CONNECTED that only old phones had
+
+
+def pair(call: Call, rows: str, columns: str) -> Pair:
+    sizes = (call.option(rows), call.option(columns))
+    if min(sizes) < 1:
+        raise call.refused(f"has the {rows} {sizes[0]} and the {columns} {sizes[1]}", AGAIN)
+    return sizes
+
+
+def padding_of(call: Call, shape: Shape, reached: Pair, strides: Pair) -> Padding:
+    mode = call.option("padding")
+    if mode not in (SAME, VALID):
+        raise call.refused(f"has the padding {mode}", AGAIN)
+    return same_padding(shape, reached, strides) if mode == SAME else NO_PADDING
+
+
+def windows_of(call: Call, shape: Shape, reached: Pair, strides: Pair, padding: Padding) -> tuple[Shape, Shape]:
+    """Shapes in which windows see the input and leave the output, but for its channels: 1D only where both are."""
+    found = output_plane(shape, reached, strides, padding)
+    if found is None:
+        raise call.refused(f"has a window of {reached} that does not fit {shape}", AGAIN)
+    if len(shape) == 2 and (reached[0] > 1 or any(padding[0])):
+        shape = (1, *shape)
+    return shape, shape_like(len(shape) - 1, *found, 0)[:-1]
+
+
+def biased(call: Call, index: int, filters: int) -> dict[str, Any]:
+    if call.optional(index) is None:
+        return {"bias": np.zeros(filters, np.float32), "has_bias": False}
+    bias = call.weights(index).reshape(-1)
+    if len(bias) != filters:
+        raise call.refused(f"has {len(bias)} biases for {filters} outputs", AGAIN)
+    return {"bias": bias}
+
+
+def _convolution(call: Call) -> None:
+    kernel = call.weights(1, rank=4)
+    channels = call.shape()[-1]
+    if channels % kernel.shape[3] or len(kernel) % (channels // kernel.shape[3]):
+        raise call.refused(f"has weights of shape {kernel.shape} and gets {channels} channels", AGAIN)
+    _sliding(call, kernel, channels // kernel.shape[3])
+
+
+def _depthwise(call: Call) -> None:
+    """Weights (1, rows, columns, channels x multiplier), filters of one channel side by side."""
+    stored = call.weights(1, rank=4)
+    channels = call.shape()[-1]
+    if len(stored) != 1 or stored.shape[3] % channels:
+        raise call.refused(f"has weights of shape {stored.shape} and gets {channels} channels", AGAIN)
+    _sliding(call, np.ascontiguousarray(stored.transpose(3, 1, 2, 0)), channels)
+
+
+def _sliding(call: Call, kernel: Array, groups: int) -> None:
+    dilation, strides = pair(call, "dilation_h", "dilation_w"), pair(call, "stride_h", "stride_w")
+    shape = plane_of(call)
+    reached = reach((kernel.shape[1], kernel.shape[2]), dilation)
+    spread = call.operation.extra
+    padding = spread.padding if isinstance(spread, Spread) else padding_of(call, shape, reached, strides)
+    shape, outer = windows_of(call, shape, reached, strides, padding)
+    window: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    own = call.own((*outer, len(kernel)), call.view(0, shape))
+    call.activated(Convolution(**own, **biased(call, 2, len(kernel)), input_shape=shape, kernel=kernel, **window))
+
+
+def _fully_connected(call: Call) -> None:
+    """On rows of a matrix: one is a vector, several are a plane whose channels are summed."""
+    if call.option("weights_format") == SHUFFLED:
+        raise call.refused("has shuffled weights", AGAIN)
+    kernel = call.weights(1, rank=2)
+    units, elements = kernel.shape
+    total = int(np.prod(call.shape()))
+    if not elements or total % elements:
+        raise call.refused(f"has weights of shape {kernel.shape} and gets {call.shape()}", AGAIN)
+    rows, bias = total // elements, biased(call, 2, units)
+    if rows == 1:
+        own = call.own((units,), call.view(0, (elements,)))
+        call.activated(Dense(**own, **bias, kernel=kernel))
+        return
+    have = call.own_shape()
+    shape = have if len(have) in (2, 3) and have[-1] == elements else (rows, elements)
+    own = call.own((*shape[:-1], units), call.view(0, shape))
+    call.activated(Convolution(**own, **bias, input_shape=shape, kernel=kernel.reshape(units, 1, 1, elements)))
+
+
+def _transposed(call: Call) -> None:
+    """Inputs: the output's shape, weights (filters, rows, columns, channels), the input, perhaps a bias."""
+    kernel, strides = call.weights(1, rank=4), pair(call, "stride_h", "stride_w")
+    shape = plane_of(call, 2)
+    _, height, width, filters = call.outputs[0].shape
+    if kernel.shape[3] != shape[-1] or filters != len(kernel):
+        raise call.refused(f"has weights of shape {kernel.shape} and gets {shape}", AGAIN)
+    if len(shape) == 2 and (kernel.shape[1] > 1 or height > 1):
+        shape = (1, *shape)
+    wanted = (height, width, filters)
+    padding = padding_of(call, wanted, (kernel.shape[1], kernel.shape[2]), strides)
+    expected = [
+        (-(-size // stride) if call.option("padding") == SAME else (size - window) // stride + 1) or 1
+        for size, stride, window in zip(wanted[:2], strides, kernel.shape[1:3], strict=True)
+    ]
+    if tuple(expected) != plane(shape)[:2]:
+        raise call.refused(f"turns {shape} into {wanted} with strides {strides}", AGAIN)
+    own = call.own(shape_like(len(shape) - 1, *wanted), call.view(2, shape))
+    cut = (padding[0][0], padding[1][0])
+    bias = biased(call, 3, filters)
+    call.activated(TransposedConvolution(**own, **bias, input_shape=shape, kernel=kernel, strides=strides, cut=cut))
+
+
+CONVERTERS: Mapping[str, Callable[[Call], None]] = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _fully_connected,
+    "TRANSPOSE_CONV": _transposed,
+}

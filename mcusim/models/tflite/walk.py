@@ -1,0 +1,211 @@
+"""Model -> layers of a Graph: one operation after the other, each constant, another view of a tensor, or converted.
+
+What cannot be read is collected and told at once. What reads it is not converted, only looked at whether it could be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from mcusim.graph import Layer, Shape
+from mcusim.layers.input import Input
+from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.models.problems import Problems
+from mcusim.models.source import Origin
+from mcusim.models.tflite.call import AGAIN, Call, Entry, without_batch
+from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
+from mcusim.models.tflite.file import shown
+from mcusim.models.tflite.fold import FOLDERS, Folding
+from mcusim.models.tflite.hints import hint_of, type_hint
+from mcusim.models.tflite.layers import CONVERTERS, VIEWS
+from mcusim.models.tflite.names import Names, layer_name, tensor_name
+from mcusim.system.arrays import Array
+from mcusim.system.errors import ModelError
+
+LARGEST_TENSOR_ELEMENTS = 2**24
+MOST_FOLDED_ELEMENTS = 2**26
+# What a converter raises for settings that it does not expect.
+ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known of a tensor. `layer` None and `constant` None: it cannot be read, which is told already."""
+
+    shape: Shape
+    layer: str | None = None
+    constant: Array | None = None
+
+    @property
+    def readable(self) -> bool:
+        return self.layer is not None or self.constant is not None
+
+
+@dataclass
+class Walk:
+    """Layers so far, by name, in the order in which they run."""
+
+    model: Model
+    layers: dict[str, Layer] = field(default_factory=dict)
+    values: dict[int, Value] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    problems: Problems = field(default_factory=lambda: Problems(hint_of))
+    names: Names = field(default_factory=Names)
+    folded: int = 0  # elements of constants that were computed
+    hybrid: bool = False  # integer weights are computed with as reals
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
+
+    def inputs(self) -> None:
+        """An Input for each input of the model, called like it; an only one `input`."""
+        for index in self.model.inputs:
+            tensor = self.model.tensors[index]
+            made = self.problems.caught(tensor.name, "input", partial(self._input, tensor))
+            self.values[index] = Value(tensor.shape, made)
+
+    def _input(self, tensor: Tensor) -> str:
+        only = len(self.model.inputs) == 1
+        told = "input" if only else tensor_name(self.model.names.get(tensor.index, "") or tensor.name, "input")
+        name = self.names.unique(told)
+        what = f"the model's input {shown(tensor.name)!r}"
+        if -1 in tensor.signature[1:]:
+            told = str(tensor.signature).replace("-1", "None")
+            raise ModelError(f"{what} has shape {told}", hint="convert it from a model whose inputs have fixed shapes")
+        shape = without_batch(tensor.shape)
+        if not 1 <= len(shape) <= 3 or not 1 <= math.prod(shape) <= LARGEST_TENSOR_ELEMENTS:
+            raise ModelError(f"{what} has shape {tensor.shape}", hint="use a batch of 1 and one to three fixed axes")
+        if tensor.dtype != "float32":
+            raise ModelError(f"{what} is {tensor.dtype}", hint=type_hint(tensor.dtype))
+        self._append(Input(name=name, inputs=(), shape=shape))
+        return name
+
+    # -- operations ----------------------------------------------------------------------------------------------------
+
+    def operations(self) -> None:
+        for operation in self.model.operations:
+            name = layer_name(
+                self.model.tensors[operation.outputs[0]].name if operation.outputs else "", operation.kind
+            )
+            outputs = self._operation(operation, self.names.unique(name)) or ()
+            self.values |= {index: Value(self.model.tensors[index].shape) for index in operation.outputs}
+            self.values |= dict(zip(operation.outputs, outputs, strict=False))
+
+    def _operation(self, operation: Operation, name: str) -> Sequence[Value] | None:
+        inputs = [None if index == ABSENT else self._value(index) for index in operation.inputs]
+        outputs = [self.model.tensors[index] for index in operation.outputs]
+        given = [value for value in inputs if value is not None]
+        if operation.kind not in CONVERTERS and operation.kind not in VIEWS and operation.kind not in FOLDERS:
+            self.problems.no_kernel(name, operation.kind, operation.index)
+            return None
+        if not all(value.readable for value in given) or not outputs:
+            return None
+
+        folds = operation.kind == "SHAPE" or all(value.constant is not None for value in given)
+        if not (folds and operation.kind in FOLDERS) and operation.kind not in (*VIEWS, *CONVERTERS):
+            self.problems.no_kernel(name, operation.kind, operation.index)
+            return None
+
+        def convert() -> Sequence[Value]:
+            if folds and operation.kind in FOLDERS:
+                return [self._folded(operation, inputs, outputs[0])]
+            if operation.kind in VIEWS:
+                return [self._viewed(operation, given, outputs[0], name)]
+            return self._converted(operation, inputs, outputs, name)
+
+        try:
+            return self.problems.caught(name, operation.kind, convert)
+        except ODD as error:
+            what = f"layer {name!r} ({operation.kind}): its settings cannot be understood ({type(error).__name__})"
+            self.problems.caught(name, operation.kind, lambda: _raise(ModelError(what, hint=AGAIN)))
+            return None
+
+    def _value(self, index: int) -> Value:
+        """Of a tensor of the file, which is a constant where nothing wrote it."""
+        if index not in self.values:
+            tensor = self.model.tensors[index]
+            is_read = tensor.data is not None and not tensor.sparse and not tensor.variable
+            constant = tensor.values if is_read else np.zeros(0, np.float32) if tensor.elements == 0 else None
+            self.values[index] = Value(tensor.shape, constant=constant)
+            if constant is None:
+                self._unreadable(tensor)
+        return self.values[index]
+
+    def _unreadable(self, tensor: Tensor) -> None:
+        why, hint = "is sparse", "convert it again without a sparse model: train it without pruning"
+        if tensor.variable:
+            why, hint = "keeps its numbers from one sample to the next", "use a model that takes a whole series at once"
+        error = ModelError(f"tensor {shown(tensor.name)!r} {why}", hint=hint)
+        self.problems.caught(tensor.name, "tensor", lambda: _raise(error))
+
+    def _folded(self, operation: Operation, inputs: Sequence[Value | None], output: Tensor) -> Value:
+        given = [np.zeros(0) if value is None or value.constant is None else value.constant for value in inputs]
+        first = next((value for value in inputs if value is not None), Value(()))
+        folding = Folding(operation, given, first.shape, output, self._tensors(operation))
+        made = FOLDERS[operation.kind](folding)
+        self.folded += made.size
+        if self.folded > MOST_FOLDED_ELEMENTS:
+            raise ModelError(f"constants of the model have {self.folded} numbers", hint="use a smaller model")
+        return Value(made.shape, constant=made)
+
+    def _tensors(self, operation: Operation) -> list[Tensor | None]:
+        return [None if index == ABSENT else self.model.tensors[index] for index in operation.inputs]
+
+    def _viewed(self, operation: Operation, given: Sequence[Value], output: Tensor, name: str) -> Value:
+        """The same layer with another shape."""
+        (source, *_), shape = given, output.shape
+        if math.prod(shape) != math.prod(source.shape) and len(given) > 1 and given[1].constant is not None:
+            shape = tuple(np.zeros(source.shape, np.bool_).reshape(given[1].constant.reshape(-1)).shape)
+        if math.prod(shape) != math.prod(source.shape):
+            what = f"layer {name!r} ({operation.kind}) turns {source.shape} into {output.shape}"
+            raise ModelError(what, hint=AGAIN)
+        return replace(source, shape=shape)
+
+    def _converted(
+        self, operation: Operation, inputs: Sequence[Value | None], outputs: Sequence[Tensor], name: str
+    ) -> Sequence[Value]:
+        entries = [
+            None if value is None else Entry(tensor, value.shape, value.constant, self.layers.get(value.layer or ""))
+            for value, tensor in zip(inputs, self._entries(operation), strict=True)
+        ]
+        call = Call(name, operation, entries, outputs, self.names.unique)
+        if not any(entry is not None and entry.layer is not None for entry in entries):
+            raise call.refused("computes with constants alone", AGAIN)
+        for tensor in [entry.tensor for entry in entries if entry is not None and entry.layer] + list(outputs):
+            if tensor.dtype != "float32":
+                raise call.refused(f"computes with {tensor.dtype}", type_hint(tensor.dtype))
+        CONVERTERS[operation.kind](call)
+        self.hybrid |= any(
+            entry is not None and entry.constant is not None and entry.tensor.quantized for entry in entries
+        )
+        ends = call.made[-len(outputs) :]
+        for layer, tensor in zip(ends, outputs, strict=True):
+            if layer.elements != tensor.elements:
+                raise call.refused(f"gives {layer.shape}, and the file has {tensor.shape}", AGAIN)
+        for layer in call.made:
+            _check_shape(call, layer)
+            self._append(layer)
+        for layer, tensor in zip(ends, outputs, strict=True):
+            self.origins[layer.name] = Origin((tensor.name,), (tensor.index,))
+        return [Value(tensor.shape, layer.name) for layer, tensor in zip(ends, outputs, strict=True)]
+
+    def _entries(self, operation: Operation) -> list[Tensor]:
+        return [self.model.tensors[max(index, 0)] for index in operation.inputs]
+
+    def _append(self, layer: Layer) -> None:
+        self.layers[layer.name] = layer
+
+
+def _check_shape(call: Call, layer: Layer) -> None:
+    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
+        raise call.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
+    if layer.elements > LARGEST_TENSOR_ELEMENTS:
+        raise call.refused(f"gives {layer.elements} numbers", "use a smaller one")
+
+
+def _raise(error: ModelError) -> None:
+    raise error
