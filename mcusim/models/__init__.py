@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcusim.models.keras import reader as keras
+from mcusim.models.onnx import reader as onnx
 from mcusim.models.reference import Reference
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reader as tflite
@@ -35,13 +36,13 @@ class ModelFormat(Protocol):
         """
 
 
-MODELS: tuple[ModelFormat, ...] = (keras, tflite)
+MODELS: tuple[ModelFormat, ...] = (keras, onnx, tflite)
 SUFFIXES = tuple(suffix for model_format in MODELS for suffix in model_format.SUFFIXES)
 SAVED = "save the Keras model itself, where it was trained: model.save('model.keras')"
-FOREIGN = "build the same network in Keras, set its weights there, and save it: model.save('model.keras')"
+EXPORTED = "export it, where it was trained: torch.onnx.export(model, example, 'model.onnx')"
 OTHERS = {  # what users have instead -> what helps
     **dict.fromkeys((".pb", ".ckpt", ".index", ".cc"), SAVED),
-    **dict.fromkeys((".pt", ".pth", ".onnx", ".safetensors", ".mlmodel"), FOREIGN),
+    **dict.fromkeys((".pt", ".pth", ".safetensors", ".mlmodel"), EXPORTED),
 }
 
 

@@ -233,12 +233,12 @@ def test_all_errors_of_a_file_are_told_at_once(read: Read) -> None:
     [
         ("modle.keras", "did you mean 'model.keras'?"),
         ("saved_model", "model.save('model.keras')"),
-        ("m.onnx", "build the same network in Keras"),
+        ("m.pth", "torch.onnx.export"),
         ("m.zip", "known are .keras"),
     ],
 )
 def test_model_and_data_that_cannot_be_are_told_together(read: Read, tmp_path: Path, name: str, words: str) -> None:
-    for file in ("model.keras", "m.onnx", "m.zip", "data.npz"):
+    for file in ("model.keras", "m.pth", "m.zip", "data.npz"):
         (tmp_path / file).touch()
     (tmp_path / "saved_model").mkdir()
     with pytest.raises(DataError) as caught:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcusim.graph import Graph, Layer, Output
-from mcusim.layers.reshape import Reshape
+from mcusim.graph import Graph, Output
+from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.keras import reference
 from mcusim.models.keras.description import Described, described, shown
 from mcusim.models.keras.file import opened
@@ -58,55 +58,7 @@ def _told(model: Described, shapes: Shapes) -> Shapes:
 
 
 def _graph(model: Described, walk: Walk, ends: list[str], name: str) -> Graph:
-    names = _output_names(model)
-    ends = _distinct(ends, walk)
-    layers = _reachable(walk.layers, ends)
+    names = output_names([shown(name or model.layers[ref.layer].name) for name, ref in model.outputs])
+    ends = distinct(ends, walk.layers, walk.append)
+    layers = reachable(walk.layers, ends)
     return Graph(tuple(layers), name, outputs=tuple(Output(*pair) for pair in zip(names, ends, strict=True)))
-
-
-def _output_names(model: Described) -> list[str]:
-    """By the user's own names, else an output is called like the layer that computes it."""
-    if len(model.outputs) == 1:
-        return ["output"]
-    names: dict[str, int] = {}
-    for name, ref in model.outputs:
-        first = called = shown(name or model.layers[ref.layer].name)
-        while called in names:
-            names[first] += 1
-            called = f"{first}_{names[first]}"
-        names[called] = 1
-    return list(names)
-
-
-def _distinct(ends: list[str], walk: Walk) -> list[str]:
-    """Each output is a tensor of its own: one that is there twice, or is an input, is seen through a Reshape."""
-    if len(ends) == 1:
-        return ends
-    taken = {layer.name for layer in walk.layers if layer.INPUT}
-    distinct = []
-    for end in ends:
-        if end in taken:
-            seen = Reshape(name=walk.unique(f"{end}_output"), inputs=(end,), shape=walk.shapes[end])
-            walk.append(seen)
-            end = seen.name
-        taken.add(end)
-        distinct.append(end)
-    return distinct
-
-
-def _reachable(layers: list[Layer], ends: list[str]) -> list[Layer]:
-    """The layers that the outputs need; an only output comes last."""
-    by_name = {layer.name: layer for layer in layers}
-    needed = {layer.name for layer in layers if layer.INPUT}
-    if set(ends) <= needed:
-        raise ModelError("the model computes nothing", hint="add a layer")
-    waiting = list(ends)
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting.extend(by_name[name].inputs)
-    kept = [layer for layer in layers if layer.name in needed]
-    if len(ends) > 1:
-        return kept
-    return [*(layer for layer in kept if layer.name != ends[0]), by_name[ends[0]]]

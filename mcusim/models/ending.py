@@ -1,0 +1,63 @@
+"""The end of a Graph that was read: its outputs, each a tensor of its own, and the layers that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mcusim.graph import Layer
+from mcusim.layers.reshape import Reshape
+from mcusim.system.errors import ModelError
+
+
+def output_names(names: Sequence[str]) -> list[str]:
+    """What the outputs are called, each by another name; an only one is `output`."""
+    if len(names) == 1:
+        return ["output"]
+    found: dict[str, int] = {}
+    for first in names:
+        called = first
+        while called in found:
+            found[first] += 1
+            called = f"{first}_{found[first]}"
+        found[called] = 1
+    return list(found)
+
+
+def distinct(ends: Sequence[str], layers: Sequence[Layer], add: Callable[[Layer], object]) -> list[str]:
+    """Each output is a tensor of its own: of several, one that is there twice or is an input is seen through a Reshape,
+    which `add` makes part of the graph.
+    """
+    if len(ends) == 1:
+        return list(ends)
+    by_name = {layer.name: layer for layer in layers}
+    taken = {layer.name for layer in layers if layer.INPUT}
+    found = []
+    for end in ends:
+        if end in taken:
+            name = f"{end}_output"
+            while name in by_name:
+                name += "_"
+            seen = Reshape(name=name, inputs=(end,), shape=by_name[end].shape)
+            add(seen)
+            by_name[name], end = seen, name
+        taken.add(end)
+        found.append(end)
+    return found
+
+
+def reachable(layers: Sequence[Layer], ends: Sequence[str]) -> list[Layer]:
+    """The layers that the outputs need; an only output comes last."""
+    by_name = {layer.name: layer for layer in layers}
+    needed = {layer.name for layer in layers if layer.INPUT}
+    if set(ends) <= needed:
+        raise ModelError("the model computes nothing", hint="add a layer")
+    waiting = list(ends)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting.extend(by_name[name].inputs)
+    kept = [layer for layer in layers if layer.name in needed]
+    if len(ends) > 1:
+        return kept
+    return [*(layer for layer in kept if layer.name != ends[0]), by_name[ends[0]]]

@@ -1,0 +1,71 @@
+"""The table of what can be read: operator of ONNX -> its converter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcusim.models.onnx import (
+    activations,
+    merges,
+    normalizations,
+    recurrent,
+    reductions,
+    reshaping,
+    resizing,
+    sums,
+    windows,
+)
+from mcusim.models.onnx.model import Model
+from mcusim.models.onnx.node import OnnxNode
+
+Converter = Callable[[OnnxNode], Any]  # -> a Tensor, or one for each output
+
+CONVERTERS: Mapping[str, Converter] = {
+    **activations.CONVERTERS,
+    **merges.CONVERTERS,
+    **normalizations.CONVERTERS,
+    **recurrent.CONVERTERS,
+    **reductions.CONVERTERS,
+    **reshaping.CONVERTERS,
+    **resizing.CONVERTERS,
+    **sums.CONVERTERS,
+    **windows.CONVERTERS,
+}
+# Operators whose second axis is the channels: an input that they read has its channels last.
+OF_PLANES = (
+    *sums.PLANES,
+    *windows.CONVERTERS,
+    *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Resize", "Upsample"),
+)
+# What keeps the order of its input, whatever it is.
+PASSING = (*activations.CONVERTERS, *merges.CONVERTERS, "Cast", "Dropout", "Identity", "Pad")
+
+NO_BATCH = "export it for a batch of 1, or with an open batch: dynamic_axes={'input': {0: 'batch'}}"
+INSIDE = "it has a graph inside: export a model without conditions and loops"
+HINTS: Mapping[str, str] = {
+    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), INSIDE),
+    "ArgMax": "leave it out: mcusim finds the largest output by itself",
+    "LogSoftmax": "export the model without it: the largest output stays the largest",
+    "Einsum": "write it as a product of matrices",
+}
+
+
+def reads_planes(model: Model, name: str) -> bool:
+    """Is the first that cares for the order of this tensor an operator on planes?"""
+    readers: dict[str, list[int]] = {}
+    for index, node in enumerate(model.nodes):
+        for one in node.inputs:
+            readers.setdefault(one, []).append(index)
+    waiting, seen = list(readers.get(name, ())), set[int]()
+    while waiting:
+        index = min(waiting)
+        waiting.remove(index)
+        node = model.nodes[index]
+        if index in seen:
+            continue
+        seen.add(index)
+        if node.kind not in PASSING:
+            return node.kind in OF_PLANES
+        waiting.extend(one for output in node.outputs for one in readers.get(output, ()))
+    return False

@@ -1,0 +1,221 @@
+"""Pad, Resize and Upsample -> layers of a Graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.models.onnx.node import EXPORT, OnnxNode, channels_last
+from mcusim.models.onnx.operands import rescaled
+from mcusim.models.onnx.reshaping import as_shape, cut, joined_along, whole
+from mcusim.models.onnx.tensor import Tensor, tensor
+from mcusim.system.arrays import Array
+
+Convert = Callable[[OnnxNode], Tensor]
+Ends = tuple[int, int]
+LARGEST_PADDING = 2**20
+
+
+def _pad(node: OnnxNode) -> Tensor:
+    """Where counts are negative something is cut off first."""
+    x, rank = node.x, len(node.x.shape)
+    node.attributes.get("value")  # without a meaning in other modes
+    mode, ends = node.text("mode", "constant"), _ends_of(node, rank)
+    cuts = [(max(0, -front), size + min(front, 0) + min(back, 0), 1) for size, (front, back) in _pairs(x.shape, ends)]
+    x = cut(node, x, cuts, node.named("cut"))
+    ends = [(max(before, 0), max(after, 0)) for before, after in ends]
+    if mode in ("reflect", "edge", "wrap"):
+        return _mirrored(node, x, ends, mode)
+    if mode != "constant":
+        raise node.refused(f"has mode {mode!r:.20}", EXPORT)
+    value = _value(node)
+    if not value:
+        return zeros_around(node, x, ends, node.name)
+    moved = rescaled(node, x, 1.0, -value, node.named("moved"))
+    return rescaled(node, zeros_around(node, moved, ends, node.named("zeros")), 1.0, value)
+
+
+def _pairs(shape: Sequence[int], ends: Sequence[Ends]) -> Iterator[tuple[int, Ends]]:
+    return zip(shape, ends, strict=True)
+
+
+def _ends_of(node: OnnxNode, rank: int) -> list[Ends]:
+    told = node.listed(1, "pads", node.wholes("paddings")) or ()
+    axes = node.listed(3, "axes") or tuple(range(rank))
+    if len(told) != 2 * len(axes) or any(abs(count) > LARGEST_PADDING for count in told):
+        raise node.refused(f"has pads = {str(told)[:60]}", "use two whole numbers for each axis")
+    ends: list[Ends] = [(0, 0)] * rank
+    for number, axis in enumerate(axes):
+        ends[node.axis(axis, rank)] = (told[number], told[number + len(axes)])
+    return ends
+
+
+def _value(node: OnnxNode) -> float:
+    value = float(np.asarray(node.constant(2)).reshape(-1)[0]) if node.has(2) else node.real("value", 0.0)
+    if not math.isfinite(value):
+        raise node.refused(f"pads with {value}", "use a number")
+    return value
+
+
+def zeros_around(node: OnnxNode, x: Tensor, ends: Sequence[Ends], name: str) -> Tensor:
+    """Rows and columns of planes at once, so that a convolution may take them over; else one axis after the other."""
+    padded = [axis for axis, pair in enumerate(ends) if any(pair)]
+    rank = len(x.axes)
+    if not padded:
+        return x
+    if rank in (3, 4) and min(padded) >= 2 and x.shape[0] == 1:
+        order = channels_last(rank)
+        moved = node.made.moved(x, order)
+        own = tuple(x.shape[axis] for axis in order[1:])
+        grown = tuple(size + sum(ends[axis]) for axis, size in zip(order[1:], own, strict=True))
+        rows = ends[2] if rank == 4 else (0, 0)
+        source = node.made.seen(moved, own)
+        layer = ZeroPadding(name=name, inputs=(source,), shape=grown, input_shape=own, padding=(rows, ends[-1]))
+        return node.spread(layer)
+    for number, axis in enumerate(padded):
+        x = _one_axis(node, x, axis, ends[axis], name if number == len(padded) - 1 else node.named(f"axis{axis}"))
+    return x
+
+
+def _one_axis(node: OnnxNode, x: Tensor, axis: int, ends: Ends, name: str) -> Tensor:
+    """It is the columns of a plane: what lies outside of it are the rows, inside of it the channels."""
+    order = x.order or tuple(range(len(x.axes)))
+    moved, at = node.made.moved(x, order), order.index(axis)
+    outer, inner = (math.prod(x.shape[a] for a in part) for part in (order[:at], order[at + 1 :]))
+    own, length = (outer, x.shape[axis], inner), x.shape[axis] + sum(ends)
+    source = node.made.seen(moved, own)
+    layer = ZeroPadding(
+        name=name, inputs=(source,), shape=(outer, length, inner), input_shape=own, padding=((0, 0), ends)
+    )
+    shape = [length if a == axis else size for a, size in enumerate(x.shape)]
+    return tensor(node.made.add(layer), shape, order)
+
+
+def _mirrored(node: OnnxNode, x: Tensor, ends: Sequence[Ends], mode: str) -> Tensor:
+    """Axis by axis: what is at its ends, again in front of it and behind it."""
+    padded = [axis for axis, pair in enumerate(ends) if any(pair)]
+    for number, axis in enumerate(padded):
+        size, (before, after) = x.shape[axis], ends[axis]
+        least = {"reflect": size - 1, "edge": max(before, after), "wrap": size}[mode]
+        if max(before, after) > least:
+            raise node.refused(f"pads {size} numbers by {max(before, after)} ({mode})", "pad less")
+        parts = [x]
+        for place, count in ((0, before), (1, after)):
+            cuts = whole(x)
+            cuts[axis] = _copied(mode, place == 0, size, count)
+            if count:
+                part = cut(node, x, cuts, node.named("before" if place == 0 else "behind"))
+                parts = [part, *parts] if place == 0 else [*parts, part]
+        x = joined_along(node, parts, axis, node.name if number == len(padded) - 1 else node.named(f"axis{axis}"))
+    return x
+
+
+def _copied(mode: str, is_before: bool, size: int, count: int) -> tuple[int, int, int]:
+    """(start, count, step) of what is copied."""
+    if mode == "edge":
+        return (0 if is_before else size - 1, count, 0)
+    if mode == "wrap":
+        return (size - count if is_before else 0, count, 1)
+    return (count if is_before else size - 2, count, -1)
+
+
+# -- other sizes -------------------------------------------------------------------------------------------------------
+
+
+def _resize(node: OnnxNode) -> Tensor:
+    x = node.x
+    scales = _scales(node, x)
+    node.text("keep_aspect_ratio_policy", "stretch")
+    for key in ("cubic_coeff_a", "extrapolation_value", "exclude_outside"):
+        node.attributes.get(key)
+    if node.whole("antialias", 0) and any(scale < 1 for scale in scales):
+        raise node.refused("averages what it leaves out", "use antialias=False")
+    target = [math.floor(size * scale + 1e-9) for size, scale in zip(x.shape, scales, strict=True)]
+    if min(target) < 1 or max(target) > LARGEST_PADDING:
+        raise node.refused(f"gives the shape {tuple(target)}", "use a sensible size")
+    mode = node.text("mode", "nearest")
+    if mode == "nearest":
+        return _nearest(node, x, target, scales)
+    if mode in ("linear", "bilinear"):
+        return _linear(node, x, target)
+    raise node.refused(f"has mode {mode!r:.20}", "use 'nearest' or 'linear'")
+
+
+def _scales(node: OnnxNode, x: Tensor) -> list[float]:
+    """For each axis. Opset 9 has them second, later ones third, or the sizes fourth."""
+    rank, axes = len(x.shape), node.wholes("axes") or tuple(range(len(x.shape)))
+    index = 1 if node.kind == "Upsample" or node.opset < 11 else 2
+    told = node.attributes.get("scales")
+    found = [float(value) for value in told] if isinstance(told, tuple) else []
+    if node.has(index) and node.constant(index).size:
+        found = [float(value) for value in node.constant(index).reshape(-1)[:17]]
+    sizes = node.constant(3).reshape(-1)[:17] if node.has(3) and index == 2 else np.zeros(0)
+    if len(sizes) == len(axes):
+        found = [float(size) / x.shape[node.axis(axis, rank)] for size, axis in zip(sizes, axes, strict=True)]
+    if len(found) != len(axes) or not all(0 < scale <= LARGEST_PADDING for scale in found):
+        raise node.refused(f"has no scales for {x.shape}", "use constant sizes, or constant scales")
+    scales = [1.0] * rank
+    for axis, scale in zip(axes, found, strict=True):
+        scales[node.axis(axis, rank)] = scale
+    return scales
+
+
+def _nearest(node: OnnxNode, x: Tensor, target: Sequence[int], scales: Sequence[float]) -> Tensor:
+    """Each number several times, or every so many of them: what copies with regular steps can do."""
+    usual = "asymmetric" if node.kind == "Upsample" or node.opset < 11 else "half_pixel"
+    mode, rounding = node.text("coordinate_transformation_mode", usual), node.text("nearest_mode", "round_prefer_floor")
+    if usual == "asymmetric":
+        rounding = "floor"
+    wide, cuts = [], []
+    for size, length, scale in zip(x.shape, target, scales, strict=True):
+        places = _places(node, mode, rounding, size, length, scale)
+        count = length // size if length % size == 0 else 1
+        far = np.diff(places[::count])
+        if (places != np.repeat(places[::count], count)).any() or len(set(far.tolist())) > 1:
+            raise node.refused(f"turns {size} numbers into {length}", "use a whole factor")
+        wide += [size, 1]
+        cuts += [(int(places[0]), length // count, int(far[0]) if len(far) else 1), (0, count, 1)]
+    return as_shape(node, cut(node, as_shape(node, x, wide), cuts, node.name), target)
+
+
+def _places(node: OnnxNode, mode: str, rounding: str, size: int, length: int, scale: float) -> Array:
+    """Of each output the input that it copies, as the standard has it."""
+    at = np.arange(length, dtype=np.float64)
+    coordinates = {
+        "asymmetric": at / scale,
+        "half_pixel": (at + 0.5) / scale - 0.5,
+        "pytorch_half_pixel": (at + 0.5) / scale - 0.5 if length > 1 else 0 * at,
+        "align_corners": at * (size - 1) / max(length - 1, 1),
+    }
+    rounded: dict[str, Callable[[Array], Array]] = {
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "round_prefer_floor": lambda value: np.ceil(value - 0.5),
+        "round_prefer_ceil": lambda value: np.floor(value + 0.5),
+    }
+    if mode not in coordinates or rounding not in rounded:
+        raise node.refused(f"goes by {mode!r:.30} and {rounding!r:.30}", "use 'asymmetric' or 'half_pixel'")
+    return np.clip(rounded[rounding](coordinates[mode]), 0, size - 1).astype(np.int64)
+
+
+def _linear(node: OnnxNode, x: Tensor, target: Sequence[int]) -> Tensor:
+    """Whole factors along rows and columns, between the centers of pixels."""
+    usual = "asymmetric" if node.kind == "Upsample" or node.opset < 11 else "half_pixel"
+    mode = node.text("coordinate_transformation_mode", usual)
+    node.text("nearest_mode", "floor")
+    source, shape = node.planes()
+    factors = [length // size for size, length in zip(x.shape, target, strict=True)]
+    whole_ones = all(size * factor == length for size, factor, length in zip(x.shape, factors, target, strict=True))
+    if mode not in ("half_pixel", "pytorch_half_pixel") or len(shape) != 3 or factors[1] != 1 or not whole_ones:
+        why = f"turns {x.shape} into {tuple(target)} ({mode}) in between"
+        raise node.refused(why, "use whole factors and half_pixel: align_corners=False in PyTorch")
+    size = (factors[2], factors[3])
+    made = (target[2], target[3], shape[2])
+    return node.spread(BilinearUpSampling(name=node.name, inputs=(source,), shape=made, input_shape=shape, size=size))
+
+
+CONVERTERS: Mapping[str, Convert] = {"Pad": _pad, "Resize": _resize, "Upsample": _resize}

@@ -1,0 +1,113 @@
+"""Windows that slide over planes, and what pads them: settings that convolutions and pooling share, and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from mcusim.graph import Shape
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
+from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.models.onnx.node import EXPORT, OnnxNode
+from mcusim.models.onnx.tensor import Tensor, tensor
+
+Convert = Callable[[OnnxNode], Tensor]
+LARGEST_SETTING = 2**20
+
+
+def pairs_of(node: OnnxNode, key: str, default: int, lowest: int = 0) -> Pair:
+    """A number for each axis of the plane -> (vertical, horizontal); in 1D the vertical one is the default."""
+    told = node.wholes(key) or ()
+    if len(told) > 2 or any(not lowest <= value <= LARGEST_SETTING for value in told):
+        raise node.refused(f"has {key} = {told}", "use one or two axes, and whole numbers of a sensible size")
+    found = (default,) * (2 - len(told)) + told
+    return (found[0], found[1])
+
+
+def pair(node: OnnxNode, key: str) -> Pair:
+    return pairs_of(node, key, 1, 1)
+
+
+def padding_of(node: OnnxNode, shape: Shape, size: Pair, strides: Pair) -> Padding:
+    """`pads` (all begins, then all ends), or what `auto_pad` says, for windows that reach so far."""
+    mode, told, rank = node.text("auto_pad", "NOTSET"), node.wholes("pads"), len(shape) - 1
+    if mode == "VALID":
+        return NO_PADDING
+    if mode in ("SAME_UPPER", "SAME_LOWER"):
+        ends = [
+            _same(length, window, stride, mode == "SAME_UPPER")
+            for length, window, stride in zip(plane(shape)[:2], size, strides, strict=True)
+        ]
+        return (ends[0], ends[1])
+    if mode != "NOTSET":
+        raise node.refused(f"has auto_pad = {mode!r:.20}", EXPORT)
+    pads = told or (0,) * (2 * rank)
+    if len(pads) != 2 * rank or any(not 0 <= pad <= LARGEST_SETTING for pad in pads):
+        raise node.refused(f"has pads = {pads}", "use two whole numbers for each axis")
+    ends = [(pads[axis], pads[axis + rank]) for axis in range(rank)]
+    return ((0, 0), ends[0]) if rank == 1 else (ends[0], ends[1])
+
+
+def _same(length: int, window: int, stride: int, odd_at_end: bool) -> Pair:
+    total = max((-(-length // stride) - 1) * stride + window - length, 0)
+    return (total // 2, total - total // 2) if odd_at_end else (total - total // 2, total // 2)
+
+
+def _pooling(kind: type[Pooling], node: OnnxNode) -> Tensor:
+    source, shape = node.planes()
+    size, strides = pair(node, "kernel_shape"), pair(node, "strides")
+    if "kernel_shape" not in node.attributes or pair(node, "dilations") != (1, 1):
+        raise node.refused("has windows with gaps, or none", "use kernel_shape alone, without dilations")
+    node.whole("storage_order", 0)  # of the places, which nobody may read
+    padding = padding_of(node, shape, size, strides)
+    lengths, ends = _ends(node, shape, size, strides, padding)
+    if node.whole("count_include_pad", 0) and kind is AveragePooling and padding != NO_PADDING:
+        source, shape = _padded(node, source, shape, padding)
+        ends = ((0, ends[0][1] - padding[0][1]), (0, ends[1][1] - padding[1][1]))
+    made = shape_like(len(shape) - 1, *lengths, shape[-1])
+    window = {"size": size, "strides": strides, "padding": ends, "input_shape": shape}
+    return node.spread(kind(name=node.name, inputs=(source,), shape=made, **window))  # type: ignore[arg-type]
+
+
+def _padded(node: OnnxNode, source: str, shape: Shape, padding: Padding) -> tuple[str, Shape]:
+    """Zeros that count, so that they are numbers like others."""
+    height, width, channels = plane(shape)
+    wider = shape_like(len(shape) - 1, height + sum(padding[0]), width + sum(padding[1]), channels)
+    name = node.named("padded")
+    layer = ZeroPadding(name=name, inputs=(source,), shape=wider, input_shape=shape, padding=padding)
+    return node.made.add(layer), wider
+
+
+def _ends(node: OnnxNode, shape: Shape, size: Pair, strides: Pair, padding: Padding) -> tuple[Pair, Padding]:
+    """Height and width of the output, and the padding that its last windows reach. `ceil_mode` keeps a last window that
+    lies only in part on the plane, unless it begins behind it.
+    """
+    rounds_up, lengths, ends = bool(node.whole("ceil_mode", 0)), [], []
+    for length, window, stride, (before, after) in zip(plane(shape)[:2], size, strides, padding, strict=True):
+        over = length + before + after - window
+        count = (-(-over // stride) if rounds_up else over // stride) + 1
+        if rounds_up and (count - 1) * stride >= length + before:
+            count -= 1
+        if over < 0 or count < 1:
+            raise node.refused(f"has a window of {size} that does not fit {shape}", "use a smaller window")
+        if max(before, after) >= window:
+            raise node.refused(f"has windows of {size} that lie outside of {shape}", "use less padding")
+        lengths.append(count)
+        ends.append((before, max(after, (count - 1) * stride + window - length - before)))
+    return (lengths[0], lengths[1]), (ends[0], ends[1])
+
+
+def _global_pooling(kind: type[Pooling], node: OnnxNode) -> Tensor:
+    source, shape = node.planes()
+    size = plane(shape)[:2]
+    window = {"size": size, "strides": size, "padding": NO_PADDING, "input_shape": shape}
+    layer = kind(name=node.name, inputs=(source,), shape=shape[-1:], **window)  # type: ignore[arg-type]
+    return tensor(node.made.add(layer), (1, shape[-1], *(1,) * (len(shape) - 1)))
+
+
+CONVERTERS: Mapping[str, Convert] = {
+    f"{place}{name}Pool": partial(convert, kind)
+    for place, convert in (("", _pooling), ("Global", _global_pooling))
+    for name, kind in (("Max", MaxPooling), ("Average", AveragePooling))
+}
