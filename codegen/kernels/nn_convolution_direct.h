@@ -45,8 +45,11 @@ NN_KERNEL void NN_NAME(direct_column)(int16_t *to, const number_t *input, int co
         }
     }
     for (; i + 2 <= count; i += 2, to += 2) {
-        nn_put_word(to, sizeof(number_t) == 2 ? nn_word(input + i)
-                                              : nn_pair(nn_read(input[i], is_unsigned), nn_read(input[i + 1], is_unsigned)));
+        uint32_t word = sizeof(number_t) == 2
+                            ? nn_word(input + i)
+                            : nn_pair(nn_read(input[i], is_unsigned), nn_read(input[i + 1], is_unsigned));
+        NN_IN_REGISTER(word); /* or GCC calls memmove for each column, as GCC 14 does */
+        nn_put_word(to, word);
     }
     if (i < count) {
         nn_put_word(to, nn_pair(nn_read(input[i], is_unsigned), 0));

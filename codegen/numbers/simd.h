@@ -11,7 +11,15 @@
 #include "assembly.h"
 
 #if NN_ASSEMBLY
+#if !defined(__clang__) && __GNUC__ < 10
+#error "arm_acle.h has these instructions since GCC 10: take that or a newer one, or -DNN_PORTABLE for plain C"
+#endif
 #include <arm_acle.h>
+#ifdef __clang__
+typedef int8x4_t nn_bytes_t; /* what __uxtb16 takes: as the standard says, */
+#else
+typedef uint8x4_t nn_bytes_t; /* and as GCC has it */
+#endif
 #endif
 
 /* A word, and two numbers as one: low, high */
@@ -26,6 +34,13 @@ static inline void nn_put_word(void *numbers, uint32_t word)
 {
     memcpy(numbers, &word, sizeof word);
 }
+
+/* What the compiler knows of `word` ends here: a loop that copies a few words stays one, and is no call of memmove */
+#if defined(__GNUC__)
+#define NN_IN_REGISTER(word) __asm__("" : "+r"(word))
+#else
+#define NN_IN_REGISTER(word) (void)0
+#endif
 
 static inline uint32_t nn_pair(int32_t low, int32_t high)
 {
@@ -47,7 +62,7 @@ static inline uint32_t nn_bytes(uint32_t word, int odd, int is_unsigned)
 {
 #if NN_ASSEMBLY
     const uint32_t turned = odd ? word >> 8 | word << 24 : word;
-    return is_unsigned ? (uint32_t)__uxtb16(turned) : (uint32_t)__sxtb16((int8x4_t)turned);
+    return is_unsigned ? (uint32_t)__uxtb16((nn_bytes_t)turned) : (uint32_t)__sxtb16((int8x4_t)turned);
 #else
     const uint32_t bytes = (odd ? word >> 8 : word) & 0x00FF00FFu;
     return is_unsigned ? bytes : nn_pair((int8_t)(uint8_t)bytes, (int8_t)(uint8_t)(bytes >> 16));
