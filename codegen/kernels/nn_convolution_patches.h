@@ -26,6 +26,7 @@ typedef struct {
     int weight_words;   /* of the filters of a tile, in flash */
     int end_bytes;      /* the weights of a tile end at a multiple of it */
     int output_bytes;   /* of a number */
+    int input_zero;
     int stripe;         /* positions that are laid out at a time, a multiple of the tile's */
     void (*widen)(const void *, int16_t *, int);
     void (*gather)(const int16_t *, int16_t *, int, int); /* NULL where the tile reads the frame */
@@ -33,11 +34,11 @@ typedef struct {
     void (*tile)(const int16_t *, const int16_t *, void *, const int32_t *, int);
 } nn_convolution_patches_t;
 
-/* Zeros. `volatile`: a compiler would call memset, which takes longer for so few. */
-NN_KERNEL void NN_NAME(clear)(int16_t *numbers, int count)
+/* What stands for zero. `volatile`: a compiler would call memset, which takes longer for so few. */
+NN_KERNEL void NN_NAME(clear)(int16_t *numbers, int count, const nn_convolution_patches_t p)
 {
     for (volatile int16_t *one = numbers; one < numbers + count; one++) {
-        *one = 0;
+        *one = (int16_t)p.input_zero;
     }
 }
 
@@ -50,10 +51,10 @@ NN_KERNEL void NN_NAME(frame)(int16_t *frame, const number_t *input, const int t
     const int is_alike = p.frame_channels == p.input_channels && p.pixel == p.input_channels; /* a row and one of the map */
     const int first = top < 0 ? 0 : top, end = top + count < p.input_height ? top + count : p.input_height;
     if (end <= first) {
-        NN_NAME(clear)(frame, count * p.pitch);
+        NN_NAME(clear)(frame, count * p.pitch, p);
         return;
     }
-    NN_NAME(clear)(frame, (first - top) * p.pitch);
+    NN_NAME(clear)(frame, (first - top) * p.pitch, p);
     int16_t *row = frame + (first - top) * p.pitch;
     if (is_alike && p.pitch == row_numbers) {
         p.widen(input + first * row_numbers, row, (end - first) * row_numbers);
@@ -61,7 +62,7 @@ NN_KERNEL void NN_NAME(frame)(int16_t *frame, const number_t *input, const int t
     } else {
         for (int y = first; y < end; y++, row += p.pitch) {
             const number_t *const from = input + y * row_numbers;
-            NN_NAME(clear)(row, p.padding_left * p.pixel);
+            NN_NAME(clear)(row, p.padding_left * p.pixel, p);
             if (is_alike) {
                 p.widen(from, row + p.padding_left * p.pixel, row_numbers);
             } else {
@@ -69,10 +70,10 @@ NN_KERNEL void NN_NAME(frame)(int16_t *frame, const number_t *input, const int t
                     p.widen(from + x * p.input_channels, row + (p.padding_left + x) * p.pixel, p.frame_channels);
                 }
             }
-            NN_NAME(clear)(row + right * p.pixel, p.pitch - right * p.pixel);
+            NN_NAME(clear)(row + right * p.pixel, p.pitch - right * p.pixel, p);
         }
     }
-    NN_NAME(clear)(row, (top + count - end) * p.pitch);
+    NN_NAME(clear)(row, (top + count - end) * p.pitch, p);
 }
 
 /* Where the window of a position begins, in a frame whose first row is that of output row `first` */
@@ -96,7 +97,7 @@ NN_KERNEL void NN_NAME(patches)(int16_t *patches, const int16_t *frame, int posi
     }
 }
 
-/* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: at the scale of the sums */
+/* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: records of the filters */
 NN_KERNEL void NN_NAME(convolution_patches)(const number_t *restrict input, void *restrict output, void *scratch,
                                             const number_t *kernel, const int32_t *bias,
                                             const nn_convolution_patches_t p)
@@ -139,10 +140,10 @@ NN_KERNEL void NN_NAME(convolution_patches)(const number_t *restrict input, void
                 uint8_t *const to = (uint8_t *)output + at * p.output_bytes;
                 p.weights(kernel + index * tile_weights, weights, p.weight_words);
                 if (tiles > 0) {
-                    p.tile(x, weights, to + start * p.output_channels * p.output_bytes, bias + at, tiles);
+                    p.tile(x, weights, to + start * p.output_channels * p.output_bytes, bias + NN_RECORD * at, tiles);
                 }
                 if (rest) {
-                    p.tile(x_last, weights, to + last * p.output_channels * p.output_bytes, bias + at, 1);
+                    p.tile(x_last, weights, to + last * p.output_channels * p.output_bytes, bias + NN_RECORD * at, 1);
                 }
             }
         }

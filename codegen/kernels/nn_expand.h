@@ -7,6 +7,7 @@
 
 typedef struct {
     int is_unsigned; /* have they no sign? */
+    int doubled;
 } nn_expand_t;
 
 /* Of each word numbers 0 and 2, then 1 and 3 */
@@ -14,8 +15,10 @@ NN_KERNEL void NN_NAME(expand)(const void *input, int16_t *output, int words, co
 {
     for (int i = 0; i < words; i++) {
         const uint32_t word = nn_word((const uint8_t *)input + 4 * i);
-        nn_put_word(output + 4 * i, nn_bytes(word, 0, p.is_unsigned));
-        nn_put_word(output + 4 * i + 2, nn_bytes(word, 1, p.is_unsigned));
+        for (int odd = 0; odd < 2; odd++) {
+            const uint32_t pair = nn_bytes(word, odd, p.is_unsigned);
+            nn_put_word(output + 4 * i + 2 * odd, p.doubled ? nn_pair(2 * nn_low(pair), 2 * nn_high(pair)) : pair);
+        }
     }
 }
 

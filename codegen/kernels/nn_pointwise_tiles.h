@@ -42,7 +42,7 @@ NN_KERNEL void NN_NAME(bring_positions)(int16_t *to, const number_t *input, int 
     }
 }
 
-/* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: at the scale of the sums */
+/* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: records of the filters */
 NN_KERNEL void NN_NAME(pointwise_tiles)(const number_t *restrict input, void *restrict output, void *scratch,
                                         const number_t *kernel, const int32_t *bias, const nn_pointwise_tiles_t p)
 {
@@ -64,11 +64,11 @@ NN_KERNEL void NN_NAME(pointwise_tiles)(const number_t *restrict input, void *re
             uint8_t *const to = (uint8_t *)output + at * p.output_bytes;
             p.weights(kernel + filter * 2 * p.words, weights, weight_numbers * (int)sizeof(number_t) / 4);
             if (tiles > 0) {
-                p.tile(x, weights, to + start * p.output_channels * p.output_bytes, bias + at, tiles);
+                p.tile(x, weights, to + start * p.output_channels * p.output_bytes, bias + NN_RECORD * at, tiles);
             }
             if (start + tiles * p.tile_positions < stop) {
                 p.tile(x + (last - first) * 2 * p.words, weights, to + last * p.output_channels * p.output_bytes,
-                       bias + at, 1);
+                       bias + NN_RECORD * at, 1);
             }
         }
     }

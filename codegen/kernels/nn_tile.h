@@ -21,13 +21,14 @@ NN_KERNEL void NN_NAME(tile)(const int16_t *input, const int16_t *weights, void 
         for (int position = 0; position < p.positions; position++) {
             const uint8_t *const from = (const uint8_t *)input + tile * p.tile_step + position * p.position_step;
             for (int filter = 0; filter < p.filters; filter++) {
-                int32_t sum = bias[filter];
+                const int32_t *const record = bias + NN_RECORD * filter;
+                int32_t sum = record[0];
                 for (int word = 0; word < p.words; word++) {
                     const int16_t *const pair = weights + 2 * (word * p.filters + filter);
                     sum = nn_dual(nn_word(pair), nn_word(from + word * p.word_step), sum);
                 }
                 const int index = (tile * p.positions + position) * p.outputs + filter;
-                nn_store_at(output, index, nn_finish(sum, filter, p), p.storage);
+                nn_store_at(output, index, nn_finish_of(sum, record, p), p.storage);
             }
         }
     }

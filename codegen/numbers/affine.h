@@ -33,12 +33,21 @@ static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_ro
     const int32_t *multipliers;   \
     const int8_t *shifts;         \
     nn_rounding_t rounding;       \
-    int zero; /* of the output */ \
+    int zero;    /* of the output */ \
+    int doubled; /* is the sum of nn_finish_of? */ \
     NN_LIMIT
 #define nn_factor(channel, p) \
     ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel]} : (p).factor)
 #define nn_finish(sum, channel, p) \
     nn_limit((accumulator_t)nn_scaled((sum), nn_factor(channel, p), (p).rounding) + (p).zero, p)
+
+/* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right. */
+#define NN_RECORD 4
+#define nn_finish_of(sum, record, p) nn_limit((accumulator_t)nn_recorded((sum) >> (p).doubled, record), p)
+static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
+{
+    return (int32_t)(((int64_t)nn_high_product((int32_t)sum, record[1]) + record[2] - (sum < 0)) >> record[3]);
+}
 
 #define NN_ADDENDS_MAX 16
 #define NN_ADDITION                                        \

@@ -70,7 +70,7 @@ _NARROW = frozenset(
         "bmi",
         "bpl",
     ]
-    + ["adds", "ands", "subs", "lsls", "lsrs", "asrs", "movs"]
+    + ["adds", "ands", "subs", "lsls", "lsrs", "asrs", "movs", "movlt", "movgt"]
 )
 
 

@@ -11,9 +11,9 @@ TURN = 8  # words
 CALL_CYCLES = 32  # registers saved and restored, and what decides between the loops
 
 
-def expand_cycles(words: int, flash_waits: int = 0) -> float:
+def expand_cycles(words: int, flash_waits: int = 0, *, doubled: bool = False) -> float:
     """Of one call. `flash_waits`: wait states of the flash, where words come from there."""
-    return _cycles(words, 44, 10, flash_waits)
+    return _cycles(words, 60 if doubled else 44, 12 if doubled else 10, flash_waits)
 
 
 def copy_cycles(words: int, flash_waits: int = 0) -> float:
@@ -27,14 +27,15 @@ def _cycles(words: int, turn: int, one: int, flash_waits: int) -> float:
     return CALL_CYCLES + turns * (turn + 3) + halves * turn / 2 + few * one + flash
 
 
-def expand_bytes(*, unsigned: bool = False) -> Routine:
-    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3."""
-    name = "nn_expand_unsigned" if unsigned else "nn_expand_signed"
+def expand_bytes(*, unsigned: bool = False, doubled: bool = False) -> Routine:
+    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3. `doubled`: twice as large."""
+    name = "nn_expand_doubled" if doubled else "nn_expand_unsigned" if unsigned else "nn_expand_signed"
     extend = "uxtb16" if unsigned else "sxtb16"
     a = Assembly(
         name,
         [
-            f"{name}: numbers of 8 bits become numbers of 16, {'without a sign' if unsigned else 'signed'}.",
+            f"{name}: numbers of 8 bits become numbers of 16, {'without a sign' if unsigned else 'signed'}"
+            f"{', twice as large' if doubled else ''}.",
             "",
             "input    words of 4 numbers",
             "output   two words for each: numbers 0 and 2, then 1 and 3",
@@ -48,10 +49,13 @@ def expand_bytes(*, unsigned: bool = False) -> Routine:
         for i in range(count):
             a(extend, pairs[2 * i], pairs[2 * i + 1])
             a(extend, pairs[2 * i + 1], pairs[2 * i + 1], "ror #8")
+        for pair in pairs if doubled else ():
+            a("sadd16", pair, pair, pair)
         a("stm", "output!", several(pairs))
 
     _by_words(a, some)
-    return _routine(a, "const void *input, int16_t *output, int words", "expand", {"is_unsigned": int(unsigned)})
+    fields = {"is_unsigned": int(unsigned), **({"doubled": 1} if doubled else {})}
+    return _routine(a, "const void *input, int16_t *output, int words", "expand", fields)
 
 
 def copy_words() -> Routine:

@@ -1,18 +1,31 @@
-"""What ends sums in assembly: scale, activation, saturation, store. In C it is nn_finish and nn_store."""
+"""What ends sums in assembly: scale, activation, saturation, store. In C it is nn_finish and nn_store.
+
+Finish          a shift, known to the code
+FactorFinish    a factor for each channel, which lies in memory behind its bias: its record
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.calls import finish_fields
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.affine import Affine, Multiplied
+from mcusim.numbers.factors import high_product
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import storage_fields
 from mcusim.numbers.power_of_two import Shift
+from mcusim.system.arrays import Array
 
 MOST_SHIFT = 31
+FACTOR = ("multiplier", "addend", "shift")
+MOST_SUM = MOST_ADDEND = 1 << 30  # a sum is doubled, and a product with its addend has 31 bits
+CLAMP_CYCLES = 3  # CMP, IT, MOV
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,9 @@ class Finish:
     store_bytes: int
     kernel_bits: int
     fields: dict[str, Any]
+
+    record_words = 1  # of a channel: its bias
+    doubled = False
 
     @property
     def key(self) -> str:
@@ -88,6 +104,143 @@ class Finish:
 
     def store(self, a: Assembly, name: str, base: str, offset: int = 0) -> None:
         a("strb" if self.store_bytes == 1 else "strh", name, at(base, offset))
+
+
+@dataclass(frozen=True)
+class FactorFinish:
+    """Sums are rounded twice, as nn_scaled does it, in five instructions; four where nothing is below its zero.
+
+    A record is the bias and what FACTOR names. `limits`: of outputs, where they are not those of the saturation.
+    `above_zero`: is the least output that for 0? Then the sign of a sum is no matter. `doubled`: are sums twice as
+    large? That is what the product takes, and saves an instruction where weights are doubled on their way into RAM.
+    """
+
+    saturate: str
+    bits: int
+    limits: tuple[int | None, int | None]
+    above_zero: bool
+    store_bytes: int
+    kernel_bits: int
+    fields: dict[str, Any]
+    doubled: bool = False
+
+    record_words = 1 + len(FACTOR)
+    ceiling = None
+    raised = 0
+
+    @property
+    def key(self) -> str:
+        """As of Finish."""
+        limits = "".join(
+            f"_{name}{abs(one)}" for name, one in zip(self._names, self.limits, strict=True) if one is not None
+        )
+        signs = "" if self.above_zero else "_signs"
+        return f"int{self.kernel_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        low, high = self.limits
+        return "fn" if low and low < 0 else "f", "cn" if high and high < 0 else "c"
+
+    @property
+    def cycles(self) -> int:
+        """Of a sum."""
+        limits = sum(CLAMP_CYCLES for limit in self.limits if limit is not None)
+        return 3 + (not self.doubled) + (not self.above_zero) + limits
+
+    @property
+    def code_bytes(self) -> int:
+        """Of a sum."""
+        return 4 * (3 + (not self.doubled) + (not self.above_zero)) + 10 * sum(one is not None for one in self.limits)
+
+    def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
+        """Multiplier, addend and shift of a record, whose multiplier is at `offset`."""
+        multiplier, addend, shift = registers
+        a("ldrd", multiplier, addend, at(base, offset))
+        a("ldr", shift, at(base, offset + 8))
+
+    def scaled(self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str) -> None:
+        """Sums of a channel in registers -> numbers as they are stored. `factor`: as loaded. `spare` is lost."""
+        multiplier, addend, shift = factor
+        for name in sums:
+            if not self.above_zero:
+                a("add", spare, addend, name, "asr #31")
+            if not self.doubled:
+                a("lsl", name, name, imm(1))
+            a("smmlar", name, name, multiplier, addend if self.above_zero else spare)
+        for name in sums:
+            a("asr", name, name, shift)
+            a(self.saturate, name, imm(self.bits), name)
+        self._limit(a, sums)
+
+    def _limit(self, a: Assembly, sums: Sequence[str]) -> None:
+        for limit, condition in zip(self.limits, ("lt", "gt"), strict=True):
+            for name in sums if limit is not None else ():
+                a("cmp", name, imm(limit or 0))
+                a("it", condition)
+                a(f"mov{condition}", name, imm(limit or 0))
+
+    def store(self, a: Assembly, name: str, base: str, offset: int = 0) -> None:
+        a("strb", name, at(base, offset))
+
+
+Ending = Finish | FactorFinish
+
+
+def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
+    """None for a layer whose numbers end in another way. `doubled`: would the sums of affine numbers come so?"""
+    found = _factor_finish(layer) if isinstance(layer.rescale, Multiplied) else finish_of(layer)
+    if not doubled or not isinstance(found, FactorFinish):
+        return found
+    return replace(found, doubled=True, fields={**found.fields, "doubled": 1})
+
+
+def records(layer: WeightedSum, ending: Ending) -> Array:
+    """(channels,) biases, or (channels, record_words): what is behind them in the record, as 32 bits."""
+    if isinstance(ending, Finish):
+        return layer.bias
+    assert isinstance(layer.rescale, Multiplied)
+    columns = (layer.bias << ending.doubled, *_factors(layer.rescale, layer.peak_sum))
+    return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int32)
+
+
+def _factors(rescale: Multiplied, peak_sum: int) -> tuple[Array, Array, Array]:
+    """Multiplier, addend and shift, of each channel or of all.
+
+    Of products that are less than half of what a shift takes away nothing is left: a shift of 1 does that as well,
+    and leaves room for the addend.
+    """
+    shifts, multipliers = -rescale.factors.shifts, rescale.factors.multipliers
+    nothing = 1 << np.maximum(shifts - 1, 0) > high_product(np.array(peak_sum), multipliers)
+    shifts, multipliers = np.where(nothing, 1, shifts), np.where(nothing, 1, multipliers)
+    return multipliers, (1 << shifts >> 1) + (rescale.numbers.zero << shifts), shifts
+
+
+def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
+    """None where a factor, or the output, needs what the five instructions do not know."""
+    rescale, numbers, kernel = layer.rescale, layer.numbers, layer.kernel_numbers
+    if not isinstance(rescale, Multiplied) or not isinstance(numbers, Affine) or kernel is None:
+        return None
+    shifts = -rescale.factors.shifts
+    plain = not rescale.factors.is_once and rescale.factors.multipliers.size and numbers.bits == kernel.bits == 8
+    if not plain or layer.peak_sum >= MOST_SUM or shifts.min() < 1:
+        return None
+    if np.abs(_factors(rescale, layer.peak_sum)[1]).max() >= MOST_ADDEND:
+        return None
+    low, high = (int(one) for one in layer.activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
+    limits = (low if low > numbers.minimum else None, high if high < numbers.maximum else None)
+    fields = {**_limit_fields(limits, numbers), **storage_fields(numbers)}
+    saturate = "ssat" if numbers.signed else "usat"
+    return FactorFinish(saturate, numbers.bits, limits, low == numbers.zero, 1, kernel.bits, fields)
+
+
+def _limit_fields(limits: tuple[int | None, int | None], numbers: Affine) -> dict[str, Any]:
+    """Of NN_LIMIT, the same for all layers that end in the same code."""
+    low, high = limits
+    if limits == (None, None):
+        return {"activation": "NN_LINEAR"}
+    own = {"floor": numbers.minimum if low is None else low}
+    return {"activation": "NN_RELU_CEILING", "ceiling": numbers.maximum if high is None else high, **own}
 
 
 def finish_of(layer: WeightedSum) -> Finish | None:

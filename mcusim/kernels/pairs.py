@@ -12,14 +12,15 @@ from mcusim.program import Routine
 from mcusim.system.arrays import Array
 
 PAIR_CYCLES = 58  # of the C between two pairs of filters
+FACTOR_CYCLES = 11  # of a filter whose factor comes onto the stack, at each call
 OTHER_CODE = {1: 380, 2: 310}  # bytes that run between two calls of a tile, by those of a weight
 INSTRUCTION_CACHE = 1024
 FETCH_CYCLES = 0.4  # for each wait state, of two instructions that are in no cache
 
 
-def bring_weights(item_bytes: int) -> Routine:
+def bring_weights(item_bytes: int, tile: Tile) -> Routine:
     """What makes the weights of `paired` ready for the tile."""
-    return expand_bytes() if item_bytes == 1 else copy_words()
+    return expand_bytes(doubled=tile.finish.doubled) if item_bytes == 1 else copy_words()
 
 
 def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
@@ -51,8 +52,14 @@ def pairs_cycles(tile: Tile, filters: int, positions: int, item_bytes: int, wait
     """Of all filters over some positions, which are there; `wait_states` of the flash."""
     tiles, rest = divmod(positions, tile.positions)
     calls, pairs = (tiles > 0) + (rest > 0), math.ceil(filters / tile.filters)
-    bring = expand_cycles if item_bytes == 1 else copy_cycles
     code = tile.code_bytes + OTHER_CODE[item_bytes]
     fetches = code / 8 * FETCH_CYCLES * wait_states if code > INSTRUCTION_CACHE else 0
-    a_pair = PAIR_CYCLES + bring(weight_words(tile, item_bytes), wait_states) + calls * CALL_CYCLES + fetches
+    words = weight_words(tile, item_bytes)
+    brought = (
+        expand_cycles(words, wait_states, doubled=tile.finish.doubled)
+        if item_bytes == 1
+        else copy_cycles(words, wait_states)
+    )
+    factors = 0 if tile.finish.record_words == 1 else FACTOR_CYCLES * tile.filters
+    a_pair = PAIR_CYCLES + brought + calls * (CALL_CYCLES + factors) + fetches
     return pairs * (a_pair + (tiles + (rest > 0)) * tile.cycles)

@@ -8,7 +8,7 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
-from mcusim.kernels.finish import finish_of
+from mcusim.kernels.finish import ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
@@ -20,6 +20,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
+AFFINE = True
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -29,7 +30,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions of one tap, in one group"
     if any(map(any, layer.padding)):
         return "it knows no padding"
-    if finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
+    if ending_of(layer, doubled=True) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
         return "it is for integers with sums of 32 bits"
     even = 4 // layer.kernel.dtype.itemsize
     if _channels(layer) % even:
@@ -55,7 +56,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     tile, positions = _tile(layer), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.kernel.dtype.itemsize == 1
-    weights = bring_weights(layer.kernel.dtype.itemsize)
+    weights = bring_weights(layer.kernel.dtype.itemsize, tile)
     routines = {weights.name: weights, routine.name: routine}
     fields = _places(layer)
     stripe = _stripe(tile, positions, variant)
@@ -73,7 +74,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
             paired(layer.kernel.reshape(layer.shape[-1], -1), tile, lanes=is_bytes),
             layer.kernel_numbers,
         ),
-        Constant("bias", "int32_t", layer.bias),
+        Constant("bias", "int32_t", records(layer, tile.finish)),
     )
     call = KernelCall("pointwise_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
     copies = 4 * tile.words * min(stripe, positions) if _copies(layer) else 0
@@ -112,7 +113,7 @@ def _places(layer: Convolution) -> dict[str, Any]:
 
 def _tile(layer: Convolution) -> Tile:
     """The one that takes the least cycles for all positions, some of them twice where they do not divide."""
-    finish, filters, channels = finish_of(layer), layer.shape[-1], _channels(layer)
+    finish, filters, channels = ending_of(layer, doubled=True), layer.shape[-1], _channels(layer)
     assert finish is not None
     positions = _positions(layer)
     tiles = [

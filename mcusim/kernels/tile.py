@@ -21,7 +21,7 @@ from mcusim.kernels.assembly import (
     imm,
     several,
 )
-from mcusim.kernels.finish import Finish
+from mcusim.kernels.finish import Ending, FactorFinish
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int tiles"
@@ -29,7 +29,11 @@ MOST_FILTERS, MOST_POSITIONS = 2, 4
 # Bytes from the begin of a tile to its end: what stays in the L452's instruction cache, alone or with what calls it.
 LONG_CODE, SHORT_CODE = 960, 600
 _FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for operands: those without a sum
-_OUTPUT, _END, _BIAS, _FRAME = 0, 4, 8, 20  # on the stack
+_OUTPUT, _END, _BIAS = 0, 4, 8  # on the stack; behind the biases factors, if there are any
+_FACTOR = ("r1", "r2", "r3")  # of the filter whose sums end
+_SPARE = "r12"
+_FACTOR_MOVED = ("r6", "r7", "r8")  # on its way to the stack
+RECORDS = "of the filters, twice, and behind each multiplier, addend and shift of its factor"
 CALL_CYCLES = 29  # of a call from C: registers saved and restored, the frame filled
 
 
@@ -45,7 +49,7 @@ class Tile:
     positions: int
     words: int
     outputs: int
-    finish: Finish
+    finish: Ending
     position_step: int
     word_step: int
     tile_step: int
@@ -55,11 +59,18 @@ class Tile:
     def sums(self) -> list[str]:
         return [f"sum{filter_}{position}" for filter_ in range(self.filters) for position in range(self.positions)]
 
+    @property
+    def _end_bytes(self) -> int:
+        """Of code that is no product, with some room."""
+        if isinstance(self.finish, FactorFinish):
+            return (8 + self.finish.code_bytes) * len(self.sums) + 8 * self.filters + 60
+        return 16 * len(self.sums) + 60
+
     @cached_property
     def plan(self) -> tuple[int, int, int]:
         """Pairs before the loop, pairs in a turn of it, turns: as few turns as the instruction cache allows."""
         most = min(
-            (self.most_code - 16 * len(self.sums) - 60) // (4 * (self.filters + self.positions + len(self.sums))),
+            (self.most_code - self._end_bytes) // (4 * (self.filters + self.positions + len(self.sums))),
             LONGEST_STEP // max(self.word_step, 4 * self.filters),
         )
         if self.words <= most:
@@ -106,7 +117,9 @@ class Tile:
         bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
         loads = self.filters + self.positions + bursts
         end = 2 * sums + 9 + 2 * (self.filters - len(_kept(self)))
-        if self.finish.ceiling is not None:
+        if isinstance(self.finish, FactorFinish):
+            end += sums * (self.finish.cycles - 1) + 5 * self.filters
+        elif self.finish.ceiling is not None:
             end += 1 + sums * (1 if self.finish.raised else 2)
         return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + (turns > 0)
 
@@ -114,11 +127,20 @@ class Tile:
     def code_bytes(self) -> int:
         """About."""
         first, steps, _ = self.plan
-        return 4 * (first + steps) * (len(self.sums) + self.filters + self.positions) + 12 * len(self.sums) + 75
+        of_sum, of_filter = 12, 0
+        if isinstance(self.finish, FactorFinish):
+            of_sum, of_filter = 4 + self.finish.code_bytes, 32
+        words = 4 * (first + steps) * (len(self.sums) + self.filters + self.positions)
+        return words + of_sum * len(self.sums) + of_filter * self.filters + 75
+
+    @property
+    def frame(self) -> int:
+        """Bytes of the stack, with which it is a multiple of 8."""
+        return 20 if self.finish.record_words == 1 else 44
 
 
 def interleaved(
-    filters: int, positions: int, words: int, outputs: int, finish: Finish, most_code: int = LONG_CODE
+    filters: int, positions: int, words: int, outputs: int, finish: Ending, most_code: int = LONG_CODE
 ) -> Tile:
     """Of inputs [tiles][words][positions][2 numbers]."""
     step = 4 * positions
@@ -130,7 +152,7 @@ def rows(
     positions: int,
     words: int,
     outputs: int,
-    finish: Finish,
+    finish: Ending,
     position_step: int,
     most_code: int = LONG_CODE,
 ) -> Tile:
@@ -153,7 +175,7 @@ def tile_routine(tile: Tile) -> Routine:
         _products(a, t)
         _end(a, t)
         a("bne", again)
-    a("add", "sp", "sp", imm(_FRAME))
+    a("add", "sp", "sp", imm(t.frame))
     a("pop", several([*SAVED, "pc"]))
     fields = {"filters": t.filters, "positions": t.positions, "words": t.words, "outputs": t.outputs}
     fields |= {"position_step": t.position_step, "word_step": t.word_step, "tile_step": t.tile_step}
@@ -190,11 +212,11 @@ def _registers(a: Assembly, t: Tile) -> None:
 def _enter(a: Assembly, t: Tile) -> None:
     a.block("On the stack: where outputs go, where the input ends, the biases")
     a("push", several([*SAVED, "lr"]))
-    a("sub", "sp", "sp", imm(_FRAME))
-    a("ldr", "r12", at("sp", _FRAME + 4 * (len(SAVED) + 1)))
+    a("sub", "sp", "sp", imm(t.frame))
+    a("ldr", "r12", at("sp", t.frame + 4 * (len(SAVED) + 1)))
     a("ldr", "r4", "[r3]")
     if t.filters == 2:
-        a("ldr", "r5", "[r3, #4]")
+        a("ldr", "r5", at("r3", 4 * t.finish.record_words))
     constant(a, "r6", t.tile_step)
     a("mla", "r12", "r12", "r6", "r0")
     a("mov", "weights", "r1")
@@ -207,6 +229,18 @@ def _enter(a: Assembly, t: Tile) -> None:
     a("mov", "end", "r12") if len(kept) > 1 else a("str", "r12", at("sp", _END))
     for filter_ in range(t.filters):
         a("str", f"r{4 + filter_}", at("sp", _BIAS + 4 * filter_))
+    if isinstance(t.finish, FactorFinish):
+        a.block("What scales the filters' sums")
+        for filter_ in range(t.filters):
+            a("add", "r1", "r3", imm(4 + 4 * t.finish.record_words * filter_))
+            a("ldm", "r1", several(_FACTOR_MOVED))
+            a("add", "r1", "sp", imm(_factor(t, filter_)))
+            a("stm", "r1", several(_FACTOR_MOVED))
+
+
+def _factor(t: Tile, filter_: int) -> int:
+    """Where its multiplier is on the stack."""
+    return _BIAS + 4 * t.filters + 4 * len(_FACTOR) * filter_
 
 
 def _products(a: Assembly, t: Tile) -> None:
@@ -264,11 +298,16 @@ def _end(a: Assembly, t: Tile) -> None:
     a.block("Sums become outputs")
     size, kept = t.finish.store_bytes, _kept(t)
     output, end = "output" if kept else "r1", "end" if len(kept) > 1 else "r2"
+    if isinstance(t.finish, FactorFinish):
+        for filter_ in range(t.filters):
+            t.finish.load(a, _FACTOR, "sp", _factor(t, filter_))
+            t.finish.scaled(a, t.sums[t.positions * filter_ :][: t.positions], _FACTOR, _SPARE)
     if not kept:
         a("ldr", output, at("sp", _OUTPUT))
     if len(kept) < 2:
         a("ldr", end, at("sp", _END))
-    t.finish.saturated(a, t.sums, "r3", raised=True)
+    if not isinstance(t.finish, FactorFinish):
+        t.finish.saturated(a, t.sums, "r3", raised=True)
     near = t.outputs * size * t.positions <= LONGEST_OFFSET
     for position in range(t.positions):
         for filter_ in range(t.filters):
@@ -296,7 +335,7 @@ def _head(name: str, t: Tile) -> list[str]:
         f"input    {loads}, {t.tile_step} from tile to tile",
         f"weights  [{t.words} pairs][{t.filters} filters][2 numbers]{ends}",
         f"output   of the first filter at the first position; positions lie {t.outputs} outputs apart",
-        "bias     of the filters, with what rounds in it",
+        f"bias     {'of the filters, with what rounds in it' if t.finish.record_words == 1 else RECORDS}",
         "",
         "No sum overflows: mcusim has the bound of each from its weights, and sends here what 32 bits hold. What lies",
         "between may wrap round, the sum is right again. The address of the weights ends the loop: no register counts.",

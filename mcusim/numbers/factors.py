@@ -19,6 +19,7 @@ from mcusim.numbers.numbers import Fields
 from mcusim.system.arrays import Array
 
 MULTIPLIER_BITS = 31
+NOTHING = (1, -MULTIPLIER_BITS + 1)  # makes 0 of everything: a multiplier of 0 stands for no factor in C
 LARGEST_SHORT = 0x7FFF0000  # multipliers of 31 bits that fit into 15 when they are rounded
 
 
@@ -82,19 +83,19 @@ def once(ratios: Sequence[float], bits: int = MULTIPLIER_BITS) -> Factors:
     """With multipliers of 31 bits, or of 15."""
     pairs = [multiplier(ratio) for ratio in ratios]
     if bits < MULTIPLIER_BITS:
-        pairs = [(_short(one), shift) for one, shift in pairs]
+        pairs = [(_short(one), shift) if (one, shift) != NOTHING else NOTHING for one, shift in pairs]
     return Factors(*_arrays(_merged([(one, bits - shift) for one, shift in pairs])), is_once=True)
 
 
 def multiplier(ratio: float) -> tuple[int, int]:
-    """-> multiplier and shift: ratio is about multiplier * 2**(shift - 31). What is too small is 0."""
+    """-> multiplier and shift: ratio is about multiplier * 2**(shift - 31). What is too small is NOTHING."""
     if ratio == 0:
-        return 0, 0
+        return NOTHING
     fraction, shift = math.frexp(ratio)
     whole = int(math.copysign(math.floor(abs(fraction) * 2.0**MULTIPLIER_BITS + 0.5), fraction))
     if abs(whole) == 1 << MULTIPLIER_BITS:
         whole, shift = whole // 2, shift + 1
-    return (0, 0) if shift < -MULTIPLIER_BITS else (whole, shift)
+    return NOTHING if shift < -MULTIPLIER_BITS else (whole, shift)
 
 
 def high_product(x: Array, y: Array | int) -> Array:

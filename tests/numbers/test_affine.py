@@ -38,7 +38,11 @@ def test_a_factor_has_31_bits() -> None:
     assert multiplier(0.5) == (1 << 30, 0)
     assert multiplier(1.0) == (1 << 30, 1)
     assert multiplier(math.nextafter(1.0, 0)) == (1 << 30, 1)  # rounded up to the next power
-    assert multiplier(2.0**-40) == (0, 0)
+
+
+@given(st.integers(-(2**31), 2**31 - 1))
+def test_a_factor_that_is_too_small_makes_nothing(x: int) -> None:
+    assert twice([2.0**-40]).apply(np.array(x)).tolist() == once([0.0]).apply(np.array(x)).tolist() == [0]
 
 
 @given(st.floats(1e-6, 3.0), st.integers(-(2**24), 2**24))

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
-from mcusim.kernels.finish import Finish, finish_of
+from mcusim.kernels.finish import Ending, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles, weight_words
 from mcusim.kernels.patches.copy import patch_copy
@@ -23,6 +23,7 @@ from mcusim.system.arrays import Array
 NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
+AFFINE = True
 GROUP_CYCLES = 60  # of the C around a group of a stripe
 
 
@@ -31,7 +32,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return why
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
-    if finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
+    if ending_of(layer, doubled=True) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
         return "it is for integers with sums of 32 bits"
     return None
 
@@ -51,7 +52,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     frame, tile = _plan(layer)
     stripe, size = _stripe(frame, tile, variant), frame.item_bytes
-    routines: dict[str, Routine] = {"weights": bring_weights(size), "tile": tile_routine(tile)}
+    routines: dict[str, Routine] = {"weights": bring_weights(size, tile), "tile": tile_routine(tile)}
     if not frame.in_place:
         routines["widen"] = widen(size, unsigned=bool(reading(inputs[0])))
     if not _reads_frame(frame, tile):
@@ -59,10 +60,11 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields = {**frame.fields(), **_tile_fields(layer, tile, size), "stripe": stripe}
     numbers = frame.numbers(stripes_of(frame.positions, stripe, tile.positions))
     fields |= {"frame_numbers": numbers} if numbers else {}
+    fields |= {"input_zero": layer.zero} if layer.zero and numbers else {}
     fields |= {role: routine.name for role, routine in routines.items()}
     constants = (
         Constant("kernel", "number_t", _weights(layer, frame, tile), layer.kernel_numbers),
-        Constant("bias", "int32_t", layer.bias),
+        Constant("bias", "int32_t", records(layer, tile.finish)),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
     scratch = tile.weight_bytes + tile.end_bytes + 2 * numbers
@@ -90,7 +92,7 @@ def _tile_fields(layer: Convolution, tile: Tile, item_bytes: int) -> Fields:
 def _plan(layer: Layer) -> tuple[Frame, Tile]:
     """The tile that takes the least cycles over all positions."""
     assert isinstance(layer, Convolution)
-    frame, finish = frame_of(layer), finish_of(layer)
+    frame, finish = frame_of(layer), ending_of(layer, doubled=True)
     assert finish is not None
     filters, all_ = layer.shape[-1] // frame.groups, layer.shape[-1]
     tiles = [
@@ -102,7 +104,7 @@ def _plan(layer: Layer) -> tuple[Frame, Tile]:
     return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, wait_states=2))
 
 
-def _tile(frame: Frame, filters: int, positions: int, outputs: int, finish: Finish, most: int) -> Tile:
+def _tile(frame: Frame, filters: int, positions: int, outputs: int, finish: Ending, most: int) -> Tile:
     """From the frame, where it reaches all positions of the tile; else from patches."""
     if frame.is_one_run:
         tile = rows(filters, positions, frame.words, outputs, finish, frame.position_step, most)

@@ -1,0 +1,98 @@
+"""What ends sums of affine numbers in assembly: every factor, zero, sign and limit, for sums up to the largest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph, Output
+from mcusim.kernels import pointwise
+from mcusim.kernels.finish import MOST_SUM, FactorFinish, ending_of, records
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.input import Input
+from mcusim.line.lower import program_of
+from mcusim.numbers import affine
+from mcusim.numbers.affine import Affine, Multiplied, Scaled
+from mcusim.numbers.factors import once, twice
+from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+from tests.kernels.measured import CORE, differing, forced, measure
+
+CHANNELS, FILTERS, POSITIONS = 4, 6, 9
+ENTRY = Affine(8, 0.5, 3)
+ACTIVATIONS = (LINEAR, RELU, Activation(True, 6.0), Activation(True, 1.0, -1.0))
+OUTPUTS = (Affine(8, 0.05, -128), Affine(8, 0.05, -7), Affine(8, 0.1, 127), Affine(8, 0.05, 0, signed=False))
+RATIOS = {  # of the six filters
+    "usual": (0.0123, 0.00071, 0.0049, 0.25, 0.11, 0.003),
+    "far apart": (0.49, 2.0**-9, 2.0**-20, 3e-6, 2.0**-40, 0.0),
+    "tiny": (1e-5, 2e-6, 1e-7, 5e-7, 2.0**-22, 2.0**-31),
+    "one": (0.0071,),
+}
+
+
+def layer(name: str, activation: Activation, out: Affine, ratios: tuple[float, ...], bias: Array) -> Convolution:
+    kernel = np.random.default_rng(len(name)).integers(-128, 128, (FILTERS, 1, 1, CHANNELS)).astype(np.int8)
+    kernel[0], kernel[1] = 127, -128
+    numbers = Scaled(8, (1.0,) * len(ratios))
+    made = affine.weighted_sum(kernel, bias, numbers, ENTRY, out, twice(ratios), fold=True)
+    shapes = {"shape": (POSITIONS, FILTERS), "input_shape": (POSITIONS, CHANNELS)}
+    return Convolution(name=name, inputs=("x",), activation=activation, **shapes, **{**vars(made), "zero": 3})  # type: ignore[arg-type]
+
+
+def finished(kind: str) -> tuple[Graph, Array]:
+    """A layer for each way to end; sums reach from the least to the largest."""
+    most = MOST_SUM - 1 - 2 * 128 * 128 * CHANNELS
+    bias = np.array([most, -most, 1000, -1000, 0, most // 3]) if kind != "usual" else np.arange(6) * 900 - 2000
+    ways = product(ACTIVATIONS, OUTPUTS)
+    layers = [layer(f"l{index}", *way, RATIOS[kind], bias) for index, way in enumerate(ways)]
+    entry = Input(name="x", inputs=(), shape=(POSITIONS, CHANNELS), numbers=ENTRY)
+    outputs = tuple(Output(one.name, one.name) for one in layers)
+    q = np.random.default_rng(0).integers(-128, 128, (12, POSITIONS, CHANNELS))
+    q[0], q[1] = -128, 127
+    return Graph((entry, *layers), "factors", "int8", "affine", outputs=outputs), ENTRY.decode(q)
+
+
+@pytest.mark.parametrize("kind", RATIOS)
+def test_sums_end_as_the_graph_says(kind: str, tmp_path: Path) -> None:
+    graph, x = finished(kind)
+    chosen = forced(graph, pointwise)
+    assert [kernel for kernel, _ in chosen.values()] == [pointwise] * 16
+    np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
+    assert differing(measure(graph, x, tmp_path, chosen), graph, x) == 0
+
+
+def test_only_signs_that_matter_are_looked_at() -> None:
+    of = {
+        (way, out.zero, out.signed): ending_of(layer("l", way, out, RATIOS["usual"], np.zeros(6, np.int64)))
+        for way, out in product(ACTIVATIONS, OUTPUTS)
+    }
+    assert all(isinstance(one, FactorFinish) for one in of.values())
+    above = {key for key, one in of.items() if isinstance(one, FactorFinish) and one.above_zero}
+    relu = ACTIVATIONS[1:3]
+    assert above == {
+        *((way, out.zero, out.signed) for way, out in product(relu, OUTPUTS)),
+        *((way, zero, signed) for way in (LINEAR, ACTIVATIONS[3]) for zero, signed in ((-128, True), (0, False))),
+    }
+
+
+def test_a_record_is_what_the_product_adds_and_shifts() -> None:
+    one = layer("l", LINEAR, Affine(8, 0.05, -7), RATIOS["one"], np.arange(6))
+    ending = ending_of(one, doubled=True)
+    assert isinstance(ending, FactorFinish)
+    whole, shift = 1951633139, 7  # 0.0071 = whole 2**(-7 - 31)
+    wanted = [[2 * bias, whole, 64 - 7 * 128, shift] for bias in one.bias.tolist()]
+    assert records(one, ending).tolist() == wanted
+
+
+def test_other_factors_are_left_to_plain_c() -> None:
+    usual = layer("l", LINEAR, OUTPUTS[0], RATIOS["usual"], np.zeros(6, np.int64))
+    entry = Input(name="x", inputs=(), shape=(POSITIONS, CHANNELS), numbers=ENTRY)
+    for factors in (twice([1.5]), once([0.01])):
+        other = replace(usual, rescale=Multiplied(factors, OUTPUTS[0]))
+        assert pointwise.fits(other, (entry,), CORE) == "it is for integers with sums of 32 bits"
+    assert pointwise.fits(replace(usual, peak_sum=MOST_SUM), (entry,), CORE)
