@@ -23,7 +23,7 @@ import numpy as np
 from mcusim.numbers.numbers import Numbers, Range, Rounding, Scheme
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
-from mcusim.system.records import fields_of
+from mcusim.system.records import fields_of, records_of
 
 Shape = tuple[int, ...]
 CHUNK_BYTES = 2**25  # memory for the largest intermediate array while interpreting
@@ -173,6 +173,11 @@ class Graph:
         return tuple(Tensor(name=output.name, shape=end.shape, numbers=end.numbers) for output, end in named)
 
     @property
+    def is_quantized(self) -> bool:
+        """Does any tensor hold integers? Its ends may be real."""
+        return any(layer.numbers is not None for layer in self.layers)
+
+    @property
     def sample_dtype(self) -> np.dtype[Any]:
         """A sample as the firmware reads it, laid out as C does."""
         return record(self.inputs)
@@ -230,6 +235,11 @@ class Graph:
                 part = values[layer.name]
                 column[start : start + len(part)] = part.reshape(len(part), -1)
         return answers
+
+    def decode(self, answers: Array) -> Array:
+        """Answers of `run` as real numbers."""
+        columns = zip(fields_of(answers).items(), self.ends, strict=True)
+        return records_of({name: q if end.numbers is None else end.numbers.decode(q) for (name, q), end in columns})
 
     def ranges(self, x: Array) -> dict[str, Range]:
         """Of each layer's output over the samples: what calibration needs."""

@@ -52,9 +52,9 @@ def _engines(context: click.Context) -> Sequence[str]:
 
 
 def _data_types(context: click.Context) -> Sequence[str]:
-    from mcusim.line.quantize import DATA_TYPES
+    from mcusim.line.quantize import DATA_TYPE_WORDS
 
-    return DATA_TYPES
+    return DATA_TYPE_WORDS
 
 
 def _models(context: click.Context) -> Sequence[str]:

@@ -35,7 +35,8 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     """Write the C of trained models.
 
     Headers, weights and cnn(input, output), for a project of your own: compile every *.c and *.S, include model.h. An
-    integer type of a model file needs --calibration, or --scheme per-network with a --format. An experiment's boards
+    integer type of a model file needs --calibration, or --scheme per-network with a --format; a model that is quantized
+    in its file needs none of these. An experiment's boards
     choose its kernels, and --board those of a model file, which is else written in plain C for any core.
     """
     model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
@@ -62,11 +63,12 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
 def _from_model(path: Path, data_types: tuple[str, ...], seed: int, board: str | None = None, **chosen: Any) -> Sources:
     from mcusim.line.library import library_of_model
 
-    if len(data_types) != 1:
+    if len(data_types) > 1:
         raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
     calibration = chosen.pop("calibration")
     words = {name: value for name, value in chosen.items() if value}
-    return library_of_model(path, calibration, seed, board, data_type=data_types[0], **words)
+    words |= {"data_type": data_types[0]} if data_types else {}
+    return library_of_model(path, calibration, seed, board, **words)
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:

@@ -12,7 +12,7 @@ from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
-from mcusim.line.quantize import DATA_TYPES
+from mcusim.line.quantize import DATA_TYPE_WORDS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name
 from mcusim.system.validation import Table
@@ -85,11 +85,14 @@ class Experiment(Table):
         parts = (case.model.name, repeat, case.quantization.label, case.board_name, engine)
         return "-".join(file_name(part.replace(" ", "_")) for part in parts if part)
 
-    def limits(self, case: Case) -> dict[str, float]:
-        """Budgets of a run by name; a later [[expect_for]] replaces what it names."""
-        limits = self.expect.limits
+    def limits(self, case: Case, data_type: str | None = None) -> dict[str, float]:
+        """Budgets of a run by name; a later [[expect_for]] replaces what it names.
+
+        `data_type`: that of the run, where the case only says that it is the file's.
+        """
+        limits, words = self.expect.limits, {case.quantization.data_type, data_type}
         for entry in self.expect_for:
-            if entry.concerns(case.model.name, case.quantization.data_type, case.board_name):
+            if any(entry.concerns(case.model.name, word, case.board_name) for word in words if word):
                 limits |= entry.limits
         return limits
 
@@ -125,8 +128,8 @@ class Experiment(Table):
         """The experiment's quantizations of these types; a type that it has none of gets the default one."""
         chosen: list[Quantization] = []
         for name in dict.fromkeys(names):
-            if name not in DATA_TYPES:
-                raise ConfigurationError(f"unknown data type {name!r}", hint=suggestion(name, DATA_TYPES))
+            if name not in DATA_TYPE_WORDS:
+                raise ConfigurationError(f"unknown data type {name!r}", hint=suggestion(name, DATA_TYPE_WORDS))
             own = [entry for entry in self.quantizations if entry.data_type == name]
             chosen += own or [Quantization(data_type=name)]
         return tuple(chosen) if names else self.quantizations

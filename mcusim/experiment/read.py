@@ -23,7 +23,8 @@ from mcusim.experiment.tables import (
     TaskChoice,
     model_name,
 )
-from mcusim.models import demand_model, is_model
+from mcusim.line.quantize import AS_STORED, DATA_TYPES
+from mcusim.models import demand_model, is_model, may_hold_integers
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
@@ -113,7 +114,8 @@ class _Reader:
                 ("data_type", entry.data_type, data_types),
                 ("board", entry.board, boards or board_names()),
             ):
-                if value is not None and value not in there:
+                may_be = key == "data_type" and AS_STORED in there and value in DATA_TYPES
+                if value is not None and value not in there and not may_be:
                     what = f"no run of the experiment has {key} {value!r}"
                     self.problems.add(here.at(key).error(what, suggestion(value, set(there))))
 
@@ -237,13 +239,20 @@ class _Reader:
 
     def _quantizations(self) -> tuple[Quantization, ...]:
         chosen: list[Quantization] = []
-        for here, table in self._array("quantization") or [(self.place, {"data_type": "float32"})]:
+        for here, table in self._array("quantization") or [(self.place, {"data_type": self._stored_type()})]:
             with self.problems.caught():
                 entry = validate(Quantization, table, here)
                 if entry in chosen:
                     raise here.error(f"{entry.label} is there twice", "remove one")
                 chosen.append(entry)
         return tuple(chosen)
+
+    def _stored_type(self) -> str:
+        """What models are run in where nothing is said of it: a file may hold other numbers than float32."""
+        template = self._table("model_template")
+        files = ({**template, **table}.get("file") for _, table in self._array("model"))
+        named = (Path(name) for name in files if isinstance(name, str))
+        return AS_STORED if any(map(may_hold_integers, named)) else "float32"
 
     def _target(self) -> Target:
         here = self.place.at("target")

@@ -12,7 +12,7 @@ from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
 from mcusim.experiment.sizes import WANTED_BYTES, Bytes
 from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS, TYPE_SYNONYMS
-from mcusim.line.quantize import DATA_TYPES, INTEGER_TYPES, WIDE_OUTPUT
+from mcusim.line.quantize import AS_STORED, DATA_TYPE_WORDS, INTEGER_TYPES, WIDE_OUTPUT
 from mcusim.numbers import SCHEMES
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
 from mcusim.reports.figures import BUDGETS
@@ -225,8 +225,8 @@ class Quantization(Table):
 
     data_type: Annotated[
         str,
-        AfterValidator(lambda name: known(name, DATA_TYPES, "data type", TYPE_SYNONYMS)),
-        Field(json_schema_extra={"enum": list(DATA_TYPES)}),
+        AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
+        Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
     ]
     scheme: Annotated[
         str,
@@ -252,11 +252,14 @@ class Quantization(Table):
 
     @model_validator(mode="after")
     def _format_fits(self) -> Quantization:
-        if self.data_type == "float32":
+        if not self.is_quantized:
             extra = sorted(self.model_fields_set - {"data_type"})
             if extra:
                 hint = "remove it, or choose an integer type"
-                raise Unusable(f"float32 is not quantized: {extra[0]!r} has no use", hint)
+                told = (
+                    "float32 is not quantized" if self.data_type == "float32" else f"{AS_STORED!r} changes no numbers"
+                )
+                raise Unusable(f"{told}: {extra[0]!r} has no use", hint)
         elif self.output not in (None, self.data_type, *self._wider_outputs):
             words = " or ".join(repr(name) for name in dict.fromkeys((*self._wider_outputs, self.data_type)))
             raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
@@ -270,6 +273,11 @@ class Quantization(Table):
             hint = "add scheme = 'per-network', or remove it"
             raise Unusable(f"{self.data_type} {self.scheme} takes no format", hint)
         return self
+
+    @property
+    def is_quantized(self) -> bool:
+        """Does mcusim quantize the model?"""
+        return self.data_type in INTEGER_TYPES
 
     @property
     def _wider_outputs(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
 from mcusim.line.front import Generated, generated_within, quantized_graph
+from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
@@ -36,9 +37,10 @@ from mcusim.line.normalize import normalize
 from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
-from mcusim.line.score import Wanted, scores_of_float
+from mcusim.line.score import Wanted, scores_of_real
 from mcusim.line.sources import Sources
 from mcusim.line.stages import STAGES, Stages
+from mcusim.line.stored import demand_explainable
 from mcusim.line.trained import Trained
 from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
@@ -88,7 +90,7 @@ class Bench(ExitStack):
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A model before quantization, N test samples for it (`positions` in the test set), and what it makes of them.
+    """A model as its file has it, N test samples for it (`positions` in the test set), and what it makes of them.
 
     Samples `x` and `answers` are records where there are several inputs or outputs.
     """
@@ -102,9 +104,9 @@ class FloatModel:
     def wanted(self, expected: Array, numbers: Sequence[Numbers | None]) -> dict[str, Wanted]:
         """Of each output, when it should answer `expected`. `numbers`: in the order of the outputs."""
         samples = None if self.x.dtype.names else self.x
-        of_float, judges = fields_of(self.answers), self.fitted.judges
+        of_float, judges = {} if self.source.graph.is_quantized else fields_of(self.answers), self.fitted.judges
         return {
-            name: Wanted(judges[name], values, own, self.labels[name], samples, of_float[name])
+            name: Wanted(judges[name], values, own, self.labels[name], samples, of_float.get(name))
             for (name, values), own in zip(fields_of(expected).items(), numbers, strict=True)
         }
 
@@ -123,7 +125,13 @@ class FloatModel:
     @cached_property
     def scores(self) -> tuple[float | None, Mapping[str, float | None]]:
         """Accuracy, and what else the tasks tell; of several outputs the worst."""
-        return scores_of_float(self.wanted(self.answers, [None] * len(self.source.graph.outputs)))
+        real = self.source.graph.decode(self.answers)
+        return scores_of_real(self.wanted(real, [None] * len(self.source.graph.outputs)))
+
+    @property
+    def scores_of_float(self) -> tuple[float | None, Mapping[str, float | None]]:
+        """None where the model never was one of float32."""
+        return (None, {}) if self.source.graph.is_quantized else self.scores
 
 
 @dataclass(frozen=True)
@@ -151,7 +159,7 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
     try:
         return _run(setting, case, bench)
     except McusimError as error:
-        return Outcome(case, replace(_identity(case), error=RunError.of(error)))
+        return Outcome(case, replace(identity(case), error=RunError.of(error)))
 
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
@@ -175,9 +183,9 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)
-    accuracy_float, scores_float = origin.scores
+    accuracy_float, scores_float = origin.scores_of_float
     run = replace(
-        _identity(case),
+        identity_of(case, origin.source.graph),
         **vars(figures),
         engine_version=execution.engine_version,
         compiler=firmware.compiler,
@@ -313,7 +321,11 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
 
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
-    """Where the quantization of a case loses what, on the test samples."""
+    """Where the quantization of a case loses what, on the test samples.
+
+    Raises ConfigurationError for a model that mcusim did not quantize.
+    """
+    demand_explainable(float_model(setting, case.model, case.repeat, bench).source.graph, case.quantization)
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
     return explain(model.origin.source.graph, model.generated.graph, model.origin.x)
@@ -367,21 +379,3 @@ def why_no_cycles(setting: Setting, case: Case, bench: Bench) -> str | None:
     if core_of(board.chip).TIMING is None:
         return f"the cycles of core {board.chip.core} are not known"
     return None
-
-
-def _identity(case: Case) -> Run:
-    """What a run is, whatever becomes of it."""
-    chosen = case.quantization
-    is_float = chosen.data_type == "float32"
-    return Run(
-        id=case.id,
-        model=case.model.name,
-        repeat=case.repeat,
-        data_type=chosen.data_type,
-        quantization=chosen.short_label,
-        scheme="" if is_float else "mixed" if chosen.layers else chosen.format or chosen.scheme,
-        rounding="" if is_float else chosen.rounding,
-        calibration_samples=None if is_float else chosen.calibration_samples,
-        board=case.board_name,
-        engine=case.engine,
-    )

@@ -18,6 +18,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
 from mcusim.graph import Graph
 from mcusim.line.case import Bench, FloatModel, Setting, float_model
+from mcusim.line.quantize import AS_STORED
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.names import printable
 
@@ -35,7 +36,7 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         general=General(name=model.stem or "experiment"),
         dataset=dataset,
         models=(Model(file=model.absolute()),),
-        quantizations=(Quantization(data_type="float32"),),
+        quantizations=(Quantization(data_type=AS_STORED),),
         target=Target(samples=SAMPLES),
     )
     read = float_model(Setting(experiment, folder), experiment.models[0], 0, bench)
@@ -44,8 +45,7 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         ("[dataset]", list(_dataset(read, data, folder))),
         ("[task]", list(_task(read))),
         ("[[model]]", [(f"file = {_text(_relative(model, folder))}", _size(read.source.graph))]),
-        ("[[quantization]]", [('data_type = "float32"', "as it was trained")]),
-        ("[[quantization]]", list(_integers(read))),
+        *_quantizations(read),
         ("[target]", list(_target(boards))),
         ("[expect]", list(_budgets(read, boards))),
     )
@@ -83,6 +83,14 @@ def _task(read: FloatModel) -> Iterator[Line]:
     yield f"kind = {f'{{ {kinds} }}' if named else only}", "guessed from the model's end and the targets"
 
 
+def _quantizations(read: FloatModel) -> Sequence[tuple[str, Sequence[Line]]]:
+    graph, name = read.source.graph, "[[quantization]]"
+    if graph.is_quantized:
+        told = f"the file holds {graph.data_type}, which runs as it is"
+        return [(name, [(f'data_type = "{AS_STORED}"', told)])]
+    return [(name, [('data_type = "float32"', "as it was trained")]), (name, list(_integers(read)))]
+
+
 def _integers(read: FloatModel) -> Iterator[Line]:
     if read.fitted.dataset.x_train is None:
         yield '# data_type = "int8"', "an x_train in the data file has to choose the scales of integers"
@@ -114,7 +122,8 @@ def _score_budgets(read: FloatModel) -> Iterator[Line]:
         value = known.get(figure.key)
         if value is not None and math.isfinite(value) and not (budget.limit == "share" and value < 0):
             limit = _limit(value, higher=figure.better == "higher", share=budget.limit == "share")
-            told = f"{figure.word or figure.key} of the float model: {figure.amount(value)}, on {len(read.x):,} samples"
+            model = "model" if read.source.graph.is_quantized else "float model"
+            told = f"{figure.word or figure.key} of the {model}: {figure.amount(value)}, on {len(read.x):,} samples"
             yield f"{mark}{name} = {limit}", told
             mark = "# "
 

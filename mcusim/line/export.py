@@ -92,7 +92,7 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
     return {
         "format": FORMAT,
         "model": case.model.name,
-        "data_type": case.quantization.data_type,
+        "data_type": model.generated.graph.data_type,
         "board": case.board_name,
         "clock_hz": board.clock_hz,
         "samples": len(model.inputs),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.tables import TaskChoice
 from mcusim.graph import Graph, Layer, Shape
+from mcusim.layers.convert import Convert
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError
@@ -147,8 +148,8 @@ def _of(targets: Array | None, name: str | None) -> Array | None:
 
 
 def _kind(graph: Graph, end: Layer) -> str:
-    """What computes an output: views do not."""
-    while end.VIEW:
+    """What computes an output: views and conversions do not."""
+    while end.VIEW or isinstance(end, Convert):
         end = graph[end.inputs[0]]
     return "ReLU" if getattr(end, "activation", LINEAR) != LINEAR else end.kind
 

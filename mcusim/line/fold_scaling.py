@@ -76,6 +76,8 @@ def _folded(scaling: Layer, layer: Layer) -> Layer | None:
     assert isinstance(scaling, BatchNormalization) and isinstance(layer, READERS)
     channels = plane(layer.input_shape)[2] if isinstance(layer, Convolution) else layer.kernel.shape[1]
     sizes = np.abs(scaling.kernel)
+    if scaling.numbers or layer.numbers:  # integers have no place for them
+        return None
     if scaling.activation != LINEAR or channels % len(sizes) or sizes.max() > FARTHEST * sizes.min():
         return None
     if isinstance(layer, Convolution) and layer.padding != NO_PADDING and scaling.bias.any():

@@ -26,6 +26,7 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice, select
 from mcusim.line.sources import Sources
+from mcusim.line.stored import demand_as_stored, with_types
 from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.program import Program
@@ -48,7 +49,7 @@ def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) 
     `shapes` of inputs whose length the file leaves open, by name, "" for an only one.
     """
     source = models.read_model(path, name or path.stem, shapes)
-    return replace(source, graph=optimize(source.graph), unoptimized=source.graph)
+    return with_types(replace(source, graph=optimize(source.graph), unoptimized=source.graph))
 
 
 def generate(
@@ -72,8 +73,11 @@ def quantized_graph(
 ) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
-    None where there are none.
+    None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another.
     """
+    if source.graph.is_quantized:
+        demand_as_stored(source.graph, chosen)
+        return source.graph
     return quantize(
         source.graph,
         _calibration(source, calibration, chosen.calibration_samples, labels, seed),

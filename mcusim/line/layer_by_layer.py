@@ -2,7 +2,8 @@
 
 Each layer is given the framework's own values of what it reads. So rounding does not add up through a deep network, a
 layer that is right is not blamed for one before it, and the bound can be tight: it is found from the layer itself, by
-asking how far its output moves when its inputs move by as little as rounding moves them.
+asking how far its output moves when its inputs move by as little as rounding moves them. Integers have no such bound:
+they are those of the framework, or wrong.
 """
 
 from __future__ import annotations
@@ -40,23 +41,24 @@ def first_difference(graph: Graph, x: Array, theirs: Mapping[str, Array], unit: 
     values: dict[str, Array] = {}
     moved: dict[str, Array] = {}
 
-    def take(name: str, value: Array) -> None:
-        values[name] = value
-        moved[name] = shaken(value, unit)
+    def take(layer: Layer, value: Array) -> None:
+        values[layer.name] = value.astype(layer.dtype)
+        moved[layer.name] = values[layer.name] if layer.numbers else shaken(value, unit)
 
     for layer, column in zip(graph.inputs, fields_of(graph.encode(x)).values(), strict=True):
-        take(layer.name, column)
+        take(layer, column)
     with np.errstate(all="ignore"):
         for layer in graph:
             if layer.INPUT:
                 continue
             values[layer.name] = layer.run(*(values[name] for name in layer.inputs))
-            moved[layer.name] = shaken(layer.run(*(moved[name] for name in layer.inputs)), unit)
+            ran = layer.run(*(moved[name] for name in layer.inputs))
+            moved[layer.name] = ran if layer.numbers else shaken(ran, unit)
             if layer.name in theirs:
                 found = _difference(layer, values[layer.name], moved[layer.name], theirs[layer.name], unit)
                 if found:
                     return found
-                take(layer.name, theirs[layer.name].reshape(values[layer.name].shape))
+                take(layer, theirs[layer.name].reshape(values[layer.name].shape))
     return None
 
 
@@ -65,7 +67,7 @@ def _difference(layer: Layer, ours: Array, moved: Array, theirs: Array, unit: fl
         return Difference(layer.name, layer.kind, float(ours.size), float(theirs.size), 0)
     ours, moved, theirs = (array.reshape(len(array), -1).astype(np.float64) for array in (ours, moved, theirs))
     off = distance(ours, theirs)
-    if off.max(initial=0.0) <= bound(theirs, distance(ours, moved), unit):
+    if off.max(initial=0.0) <= (0.0 if layer.numbers else bound(theirs, distance(ours, moved), unit)):
         return None
     sample, element = np.unravel_index(int(np.argmax(off)), off.shape)
     return Difference(layer.name, layer.kind, float(ours[sample, element]), float(theirs[sample, element]), int(sample))

@@ -12,21 +12,25 @@ from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.destination import destination_of
 from mcusim.line.front import generate, read_model
 from mcusim.line.optimize import drop_softmax
+from mcusim.line.quantize import AS_STORED
 from mcusim.line.sources import Sources
+from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import COMMAND_LINE, validate
 
 
 def library_of_model(
     path: Path, calibration: Path | None, seed: int = 0, board: str | None = None, **words: str
 ) -> Sources:
-    """The C library of a model file. `words` are those of [[quantization]].
+    """The C library of a model file. `words` are those of [[quantization]]; a model that is quantized needs none.
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train`, or `x_train_<input>` for each of several, or
     `x`; the model's normalization is applied. With their targets (`y_train`) and the `seed` of an experiment those are
     chosen that it chooses. `board`: whose kernels are chosen, by name or file; plain C for any without one.
     """
-    chosen = validate(Quantization, words, COMMAND_LINE)
     source = read_model(path)
+    if "data_type" not in words and not source.graph.is_quantized:
+        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
+    chosen = validate(Quantization, {"data_type": AS_STORED, **words}, COMMAND_LINE)
     source = replace(source, graph=drop_softmax(source.graph))
     x, y = (None, None) if calibration is None else training_samples(calibration)
     destination = destination_of(load_board(board), Target()) if board else ANYWHERE

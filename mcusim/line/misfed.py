@@ -75,9 +75,10 @@ def misfed(source: Source, fitted: Fitted, seed: int) -> str | None:
     if not known:
         return None
     other, way = max(known, key=lambda pair: pair[0].rank)
+    model = "model" if source.graph.is_quantized else "float model"
     word = other.figure.word or other.figure.key.removeprefix("scores.")
     return (
-        f"{raw} give {worth}, {way.words} {other} ({word} of the float model on {len(x)} {name} samples): "
+        f"{raw} give {worth}, {way.words} {other} ({word} of the {model} on {len(x)} {name} samples): "
         f"was it trained on those? {way.advice}"
     )
 
@@ -125,7 +126,7 @@ def _scaled(x: Array, factor: float, offset: float) -> Array:
 def _worth(graph: Graph, x: Array, judges: dict[str, Judge]) -> _Worth | None:
     """The first figure that tells how good the answers are, of the first output that has one."""
     samples = None if x.dtype.names else x
-    for judge, real in zip(judges.values(), fields_of(graph.run(x)).values(), strict=True):
+    for judge, real in zip(judges.values(), fields_of(graph.decode(graph.run(x))).values(), strict=True):
         scores = judge.score(Answers(real, judge.labels, samples))
         told = {"accuracy": scores.accuracy, **{f"scores.{key}": value for key, value in scores.numbers.items()}}
         for row in judge.task.FIGURES:

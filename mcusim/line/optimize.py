@@ -32,18 +32,29 @@ Pass = Callable[[Layer, Layer], "Layer | None"]
 
 
 def optimize(graph: Graph) -> Graph:
-    """The same model with fewer layers. A softmax at its end stays: whether it is needed is the task's business."""
+    """The same model with fewer layers; of integers no bit changes.
+
+    A softmax at its end stays: whether it is needed is the task's business.
+    """
     for merge in (merge_padding, merge_normalization):
         graph = merge_pairs(graph, merge)
     return drop_unread(merge_pairs(fold_scaling(graph), merge_relu))
 
 
 def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
-    """Without the Softmax at an output, which changes no decision; elsewhere it stays, and at outputs to `keep`."""
+    """Without the Softmax at an output, which changes no decision; elsewhere it stays, and at outputs to `keep`.
+
+    One of integers stays, too: where two of its numbers are equal, those before it may not be.
+    """
     for number, (output, end) in enumerate(zip(graph.outputs, graph.ends, strict=True)):
         if output.name in keep or (len(graph.outputs) == 1 and "" in keep):
             continue
-        if isinstance(end, Softmax) and not graph.consumers(end.name) and not graph[end.inputs[0]].INPUT:
+        if (
+            isinstance(end, Softmax)
+            and end.numbers is None
+            and not graph.consumers(end.name)
+            and not graph[end.inputs[0]].INPUT
+        ):
             outputs = list(graph.outputs)
             outputs[number] = replace(output, layer=end.inputs[0])
             graph = replace(
@@ -89,17 +100,18 @@ def _only_input(layer: Layer, kept: Mapping[str, Layer]) -> Layer | None:
 
 
 def merge_padding(first: Layer, second: Layer) -> Layer | None:
-    """ZeroPadding + convolution -> convolution with that padding."""
-    if isinstance(first, ZeroPadding) and isinstance(second, Convolution):
+    """ZeroPadding + convolution -> convolution with that padding, where both fill it with the same number."""
+    fill = 0 if first.numbers is None else first.numbers.zero
+    if isinstance(first, ZeroPadding) and isinstance(second, Convolution) and fill == second.zero:
         return second.with_padding(first.padding, first.input_shape, first.inputs)
     return None
 
 
 def merge_normalization(first: Layer, second: Layer) -> Layer | None:
-    """Convolution or dense + batch normalization -> the same sum with scaled weights."""
+    """Convolution or dense + batch normalization -> the same sum with scaled weights. Integers have none to spare."""
     if not isinstance(second, BatchNormalization) or not isinstance(first, (Convolution, Dense, TransposedConvolution)):
         return None
-    if first.activation != LINEAR or second.activation != LINEAR:
+    if first.activation != LINEAR or second.activation != LINEAR or first.rescale or second.rescale:
         return None
     scale = second.kernel.reshape(-1, *(1,) * (first.kernel.ndim - 1))
     kernel = (first.kernel * scale).astype(np.float32)
@@ -108,11 +120,15 @@ def merge_normalization(first: Layer, second: Layer) -> Layer | None:
 
 
 def merge_relu(first: Layer, second: Layer) -> Layer | None:
-    """A layer that ends in a sum or a largest value + ReLU -> the layer with that activation."""
+    """A layer that ends in a sum or a largest value + ReLU -> the layer with that activation.
+
+    Integers, too, while the numbers stay: saturated first or last, they are the same.
+    """
     if (
         isinstance(second, ReLU)
         and isinstance(first, (WeightedSum, Pooling, Add, Merge))
         and first.activation == LINEAR
+        and first.numbers == second.numbers
     ):
         return replace(first, activation=second.activation)
     return None

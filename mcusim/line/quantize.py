@@ -18,6 +18,8 @@ from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
 INTEGER_TYPES = {f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)}
 DATA_TYPES = ("float32", *INTEGER_TYPES)
+AS_STORED = "as-stored"  # whatever numbers the model's file holds
+DATA_TYPE_WORDS = (*DATA_TYPES, AS_STORED)
 WIDE_OUTPUT = "int16"
 
 
@@ -52,7 +54,7 @@ def quantize(
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
     ConfigurationError for a layer that is not there, DataError without the samples that are needed.
     """
-    if data_type == "float32":
+    if data_type in ("float32", AS_STORED):
         return graph
     chosen = make_scheme(data_type, scheme, fraction, rounding)
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}

@@ -143,12 +143,9 @@ def worst_scores(each: Sequence[Mapping[str, float | None]], tasks: Sequence[Tas
     return {name: _worst(values, higher_is_better=f"scores.{name}" in rising) for name, values in gathered.items()}
 
 
-def scores_of_float(wanted: Mapping[str, Wanted]) -> tuple[float | None, dict[str, float | None]]:
-    """What the model is worth before quantization: accuracy and scores, of several outputs the worst."""
-    found = []
-    for entry in wanted.values():
-        assert entry.of_float is not None
-        found.append(entry.judge.score(Answers(entry.of_float, entry.labels, entry.samples)))
+def scores_of_real(wanted: Mapping[str, Wanted]) -> tuple[float | None, dict[str, float | None]]:
+    """What the model of `expected` is worth, real numbers: accuracy and scores, of several outputs the worst."""
+    found = [entry.judge.score(Answers(entry.expected, entry.labels, entry.samples)) for entry in wanted.values()]
     told = [_told(scores) for scores in found]
     accuracy = min((scores.accuracy for scores in found if scores.accuracy is not None), default=None)
     several = len(found) > 1

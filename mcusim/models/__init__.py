@@ -15,7 +15,10 @@ from mcusim.system.files import demand_regular
 
 
 class ModelFormat(Protocol):
-    """What a module of this package is. `SUFFIXES` tell its files."""
+    """What a module of this package is. `SUFFIXES` tell its files.
+
+    One with `FLOAT_ONLY = True` has none that are quantized already.
+    """
 
     NAME: str
 
@@ -49,6 +52,12 @@ OTHERS = {  # what users have instead -> what helps
 def is_model(path: Path) -> bool:
     """By its name."""
     return path.suffix in SUFFIXES
+
+
+def may_hold_integers(path: Path) -> bool:
+    """May it be quantized already, by its name?"""
+    known = [model_format for model_format in MODELS if path.suffix in model_format.SUFFIXES]
+    return any(not getattr(model_format, "FLOAT_ONLY", False) for model_format in known)
 
 
 def read_model(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:

@@ -28,9 +28,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Source:
-    """Float32 layers as the file has them, and how samples are normalized for them: by input, "" for an only one.
+    """Layers as the file has them, of float32 or quantized already, and how samples are normalized for them.
 
-    An input without an entry is fed as it is. `fitted`: the statistics are not of the file, but of a training set.
+    Normalizations are by input, "" for an only one; an input without an entry is fed as it is. `fitted`: the statistics
+    are not of the file, but of a training set.
     `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
     that are only steps to it have no entry. `unoptimized` is the graph that they speak of, when `graph` is another.
     """

@@ -23,15 +23,27 @@ WHO_RAN = (
     Row("id", "unique in the report; name of the run's folder in `--out`, where its sources and firmware lie"),
     Row("model", "name in the experiment file"),
     Row("repeat", "0 for the first training, 1 for the one with seed + 1, .."),
-    Row("data_type", "`float32`, or `int4` .. `int16`", junit=True),
-    Row("quantization", "the data type, and what of [[quantization]] differs from the default: `int8 max rounded`"),
     Row(
-        "scheme",
-        "`per-layer`, `mixed` with layers of other data types, or one format for all: `Q7.9`; empty for float32",
+        "data_type",
+        "`float32`, or `int4` .. `int16`; `as-stored` when the run failed before that was known",
         junit=True,
     ),
-    Row("rounding", "`nearest` or `floor`; empty for float32", junit=True),
-    Row("calibration_samples", "training samples, at most, that chose the scales; null for float32", unit="samples"),
+    Row(
+        "quantization",
+        "the data type, and what of [[quantization]] differs from the default: `int8 max rounded`, `int8 as-stored`",
+    ),
+    Row(
+        "scheme",
+        "`per-layer`, `mixed` with layers of other data types, or one format for all: `Q7.9`; `affine, as in the file` "
+        "of a model that is quantized in its file; empty for float32",
+        junit=True,
+    ),
+    Row("rounding", "`nearest` or `floor`; empty for float32, and for numbers of the file", junit=True),
+    Row(
+        "calibration_samples",
+        "training samples, at most, that chose the scales; null for float32, and for numbers of the file",
+        unit="samples",
+    ),
     Row(
         "normalization",
         "what became of raw samples: `none`, `z-score (stored)` with statistics that the model's file keeps, or "
@@ -40,8 +52,8 @@ WHO_RAN = (
     ),
     Row(
         "float_proof",
-        "proof that the float model is the one of the file: its framework ran some test samples, and no layer computes "
-        "anything else but for rounding (that would be an error); null without one",
+        "proof that the model is the one of the file: its framework ran some test samples, and no layer computes "
+        "anything else but for rounding, which is none of integers (that would be an error); null without one",
     ),
     Row("float_proof.against", "the framework: `keras 3.12.0 (tensorflow 2.20.0)`"),
     Figure("float_proof.samples", "that it ran: 16 of the test samples, fewer of very large models", unit="samples"),
@@ -71,7 +83,10 @@ SCORES = (
     Row("complete", "false when the run was interrupted, or failed"),
     Row("task", f"what the outputs are scored as: {', '.join(f'`{task.NAME}`' for task in TASKS)}"),
     Row("scores", "numbers of the task that have no key of their own, by name; of several outputs the worst"),
-    Row("scores_float", "the same of the model before quantization, computed in NumPy"),
+    Row(
+        "scores_float",
+        "the same of the model before quantization, computed in NumPy; {} of one that is quantized in its file",
+    ),
     *(row for row in OF_TASKS if isinstance(row, Figure)),
     Figure(
         "mismatches",

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mcusim.line.score import Mismatch, Wanted, compare, score, scores_of_float
+from mcusim.line.score import Mismatch, Wanted, compare, score, scores_of_real
 from mcusim.numbers.formats import Format
 from mcusim.tasks import classification
 from mcusim.tasks.figure import Figure
@@ -138,9 +138,9 @@ def test_the_worst_of_a_score_is_what_its_row_says() -> None:
 def test_the_float_model_is_scored_alike() -> None:
     wanted = {"kind": classes(KIND, [0, 1, 1], Q4_4), "near": numbers(np.zeros((3, 1), np.int8), [1.0, 1.0, 1.0], Q4_4)}
     of_float = {"kind": KIND.astype(np.float32), "near": np.full((3, 1), 0.5, np.float32)}
-    accuracy, scores = scores_of_float({name: replace(wanted[name], of_float=of_float[name]) for name in wanted})
+    accuracy, scores = scores_of_real({name: replace(wanted[name], expected=of_float[name]) for name in wanted})
     assert accuracy == 1.0 and scores["mae"] == 0.5 and scores["f1_macro"] == 1.0
-    accuracy, scores = scores_of_float({"": replace(wanted["near"], of_float=of_float["near"])})
+    accuracy, scores = scores_of_real({"": replace(wanted["near"], expected=of_float["near"])})
     assert accuracy is None and scores == {"mae": 0.5, "worst": 0.5, "r2": 0.5}
 
 

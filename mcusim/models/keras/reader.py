@@ -23,6 +23,7 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5", ".json")
 REFERENCE = reference
+FLOAT_ONLY = True
 
 
 def missing() -> MissingToolError | None:

@@ -1,0 +1,41 @@
+"""Case, and its Graph where there is one -> what a Run is, whatever becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcusim.experiment.case import Case
+from mcusim.graph import Graph
+from mcusim.line.quantize import AS_STORED
+from mcusim.line.stored import IN_THE_FILE
+from mcusim.reports.report import Run
+
+
+def identity(case: Case) -> Run:
+    """As the experiment says it."""
+    chosen = case.quantization
+    is_integer = chosen.is_quantized
+    return Run(
+        id=case.id,
+        model=case.model.name,
+        repeat=case.repeat,
+        data_type=chosen.data_type,
+        quantization=chosen.short_label,
+        scheme="mixed" if chosen.layers else (chosen.format or chosen.scheme) if is_integer else "",
+        rounding=chosen.rounding if is_integer else "",
+        calibration_samples=chosen.calibration_samples if is_integer else None,
+        board=case.board_name,
+        engine=case.engine,
+    )
+
+
+def identity_of(case: Case, source: Graph) -> Run:
+    """`source`: as read from the file, which may have numbers of its own."""
+    run = identity(case)
+    if source.is_quantized:
+        scheme, label = f"{source.scheme}, {IN_THE_FILE}", f"{source.data_type} {AS_STORED}"
+        found = replace(run, data_type=source.data_type, quantization=label)
+        return replace(found, scheme=scheme, rounding="", calibration_samples=None)
+    if case.quantization.is_quantized:
+        return run
+    return replace(run, data_type=source.data_type, quantization=source.data_type)
