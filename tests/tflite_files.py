@@ -80,6 +80,17 @@ class File:
         data = np.asarray(data)
         return self.tensor(data.shape, dtype, data=data, **told)
 
+    def weights(self, data: Array, axis: int = 0) -> int:
+        """Of sums; `axis`: of their outputs."""
+        return self.constant(data, "float32")
+
+    def bias(self, data: Array) -> int:
+        return self.constant(data, "float32")
+
+    def before(self, start: int, end: int) -> None:
+        """Some operation between two tensors."""
+        self.op("TANH", (start,), (end,))
+
     def buffer(self, content: bytes) -> int:
         made = schema.BufferT()
         made.data = np.frombuffer(content, np.uint8)
@@ -109,6 +120,116 @@ class File:
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+# Operators whose outputs have the numbers of their inputs, and those that fix them: scale and zero of 8 and 16 bits.
+KEEPING = {
+    *(
+        "AVERAGE_POOL_2D",
+        "MAX_POOL_2D",
+        "RESHAPE",
+        "SQUEEZE",
+        "EXPAND_DIMS",
+        "TRANSPOSE",
+        "CONCATENATION",
+        "PACK",
+        "PAD",
+    ),
+    *(
+        "PADV2",
+        "MIRROR_PAD",
+        "SPLIT",
+        "SPLIT_V",
+        "STRIDED_SLICE",
+        "SLICE",
+        "UNPACK",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RELU6",
+    ),
+    *(
+        "DEPTH_TO_SPACE",
+        "SPACE_TO_DEPTH",
+        "MAXIMUM",
+        "MINIMUM",
+        "SPACE_TO_BATCH_ND",
+        "BATCH_TO_SPACE_ND",
+        "RESIZE_BILINEAR",
+    ),
+}
+FIXED = {
+    "LOGISTIC": ((1 / 256, -128), (1 / 32768, 0)),
+    "SOFTMAX": ((1 / 256, -128), (1 / 32768, 0)),
+    "TANH": ((1 / 128, 0), (1 / 32768, 0)),
+}
+SUMS = {"CONV_2D": (0, 1, 2), "DEPTHWISE_CONV_2D": (0, 1, 2), "FULLY_CONNECTED": (0, 1, 2), "TRANSPOSE_CONV": (2, 1, 3)}
+
+
+@dataclass
+class Integers(File):
+    """The same on integers: reals become int8, or int16 with weights of 8 bits, with scales and zeros by chance."""
+
+    bits: int = 8
+    seed: int = 0
+    long: bool = True  # biases of 64 bits, where numbers have 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.random = np.random.default_rng(self.seed)
+
+    def tensor(self, shape: Sequence[int], dtype: str = "float32", *, data: Any = None, **told: Any) -> int:
+        if dtype != "float32":
+            return super().tensor(shape, dtype, data=data, **told)
+        if data is not None:
+            data = self.random.integers(-100, 101, np.shape(data))
+        return super().tensor(shape, f"int{self.bits}", data=data, scale=self.scale(), zero=self.zero(), **told)
+
+    def scale(self) -> float:
+        return float(np.float32(2.0 ** self.random.uniform(*((-8, -4) if self.bits == 8 else (-15, -10)))))
+
+    def zero(self) -> int:
+        near = self.random.integers(-40, 40)
+        return int(self.random.choice([-128, 127, near, near])) if self.bits == 8 else 0
+
+    def weights(self, data: Array, axis: int = 0) -> int:
+        """A scale for each output, or one for all."""
+        count = data.shape[axis] if self.random.random() < 0.7 else 1
+        scales = (2.0 ** self.random.uniform(-9, -5, count)).astype(np.float32)
+        return super().constant(self.random.integers(-127, 128, data.shape), "int8", scale=scales, axis=axis)
+
+    def bias(self, data: Array) -> int:
+        dtype = "int64" if self.bits == 16 and self.long else "int32"
+        return super().constant(self.random.integers(-4000, 4001, data.shape), dtype, scale=1.0)
+
+    def before(self, start: int, end: int) -> None:
+        self.op("QUANTIZE", (start,), (end,))
+
+    def constant(self, data: Any, dtype: str = "int32", **told: Any) -> int:
+        return self.tensor(np.shape(data), dtype, data=data, **told)
+
+    def op(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1, **options: Any) -> None:
+        super().op(kind, inputs, outputs, version, **options)
+        told = [self.graph.tensors[index].quantization for index in (*inputs, *outputs) if index >= 0]
+        if kind in FIXED:
+            scale, zero = FIXED[kind][self.bits == 16]
+            told[-1].scale, told[-1].zeroPoint = [scale], [zero]
+        elif kind in KEEPING:
+            found = [one for one in told if one is not None]
+            for one in found:
+                one.scale, one.zeroPoint = found[0].scale, found[0].zeroPoint
+        elif kind in SUMS:
+            self._fit(told, *(self.graph.tensors[inputs[place]] for place in SUMS[kind] if place < len(inputs)))
+        elif kind == "MUL":
+            told[-1].scale = [told[0].scale[0] * told[1].scale[0] * 2.0 ** (self.bits - 2)]
+        elif kind in ("SUM", "ADD", "SUB"):
+            told[-1].scale = [told[0].scale[0] * 3]
+
+    def _fit(self, told: Sequence[Any], entry: Any, kernel: Any, bias: Any = None) -> None:
+        """A scale of the output that most sums fit, and that of the bias."""
+        first, scales = entry.quantization.scale[0], np.array(kernel.quantization.scale)
+        told[-1].scale = [float(np.float32(first * scales.mean() * 60 * np.sqrt(np.prod(kernel.shape[1:]))))]
+        if bias is not None:
+            bias.quantization.scale = [float(scale) for scale in np.float32(first) * scales]
+            bias.quantization.zeroPoint = [0] * len(scales)
 
 
 def dense_file(units: int = 3, elements: int = 4) -> bytes:

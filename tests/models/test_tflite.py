@@ -179,7 +179,7 @@ def with_state() -> bytes:
         (lambda: with_op("WHILE"), "(WHILE) has no kernel", "unroll=True"),
         (with_custom, "(CUSTOM:Mine", "allow_custom_ops"),
         (with_subgraphs, "2 subgraphs", "fixed shapes"),
-        (lambda: with_op("RELU", dtype="uint8"), "is uint8", "inference_input_type"),
+        (lambda: with_op("RELU", dtype="uint8"), "computes with uint8", "inference_input_type"),
         (lambda: with_op("RELU", (1, 2, 2, 2, 2)), "has shape (1, 2, 2, 2, 2)", "three fixed axes"),
         (lambda: with_op("RELU", (1, 2**25)), "has shape", "fixed axes"),
         (lambda: with_op("CONV_2D"), "has no input 1", "convert it again"),

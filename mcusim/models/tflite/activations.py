@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,32 +12,63 @@ from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
-from mcusim.models.tflite.call import SYMMETRIC, Call, without_batch
+from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_batch
 from mcusim.models.tflite.merges import scaled
+from mcusim.numbers import affine_functions as tables
+from mcusim.numbers import affine_softmax
+from mcusim.numbers.affine import Affine
 from mcusim.numbers.functions import SIGMOID, TANH, Function
 from mcusim.numbers.numbers import RELU, Activation
+from mcusim.numbers.tables import Lookup
+from mcusim.system.arrays import Array
+
+OUTPUT_OF_SOFTMAX = (1 / 256, -128)
+TabledOf = Callable[[Affine, Affine], "Lookup | None"]
 
 
-def _pointwise(function: Function, call: Call) -> None:
-    shape = call.own_shape()
-    call.add(Pointwise(**call.own(shape, call.view(0, shape)), function=function))
+@dataclass(frozen=True)
+class Pair:
+    """A function of reals, and what makes a table of it for integers; None where TFLM has none."""
+
+    function: Function
+    tabled: TabledOf | None = None
+
+
+def _pointwise(pair: Pair, call: Call) -> None:
+    shape, entry, out = call.own_shape(), call.numbers(), call.out
+    lookup = None
+    if entry is not None and out is not None:
+        lookup = pair.tabled(entry, out) if pair.tabled and entry.bits == 8 else None
+        if lookup is None:
+            raise call.refused(f"has no kernel for int{entry.bits} of these scales", "use float32")
+    call.add(Pointwise(**call.own(shape, call.view(0, shape)), function=pair.function, lookup=lookup))
 
 
 def _relu(activation: Activation, call: Call) -> None:
-    shape = call.own_shape()
-    call.add(ReLU(**call.own(shape, call.view(0, shape)), activation=activation))
+    """RELU rescales, the others do not, whatever scale the file gives their output."""
+    shape, entry, out = call.own_shape(), call.numbers(), call.out
+    if activation is RELU and entry is not None and out is not None and entry != out:
+        _pointwise(Pair(Function("leaky_relu", (0.0,)), tables.relu), call)
+        return
+    own = {**call.own(shape, call.view(0, shape)), "numbers": entry}
+    call.add(ReLU(**own, activation=activation))
 
 
 def _leaky_relu(call: Call) -> None:
-    _pointwise(Function("leaky_relu", (call.real("alpha"),)), call)
+    slope = call.real("alpha")
+    made = partial(tables.leaky_relu, slope=slope)
+    _pointwise(Pair(Function("leaky_relu", (slope,)), made), call)
 
 
 def _gelu(call: Call) -> None:
-    _pointwise(Function("gelu_tanh" if call.option("approximate") else "gelu"), call)
+    _pointwise(Pair(Function("gelu_tanh" if call.option("approximate") else "gelu")), call)
 
 
 def _prelu(call: Call) -> None:
     """Slopes for each channel, or for each number."""
+    if call.out is not None:
+        _integer_prelu(call)
+        return
     slopes, shape = call.weights(1), without_batch(call.shape())
     if slopes.size == 1:
         slopes = np.broadcast_to(slopes.reshape(-1), shape[-1:])
@@ -49,9 +81,26 @@ def _prelu(call: Call) -> None:
     call.add(PReLU(**call.own(shape, call.view(0, shape)), kernel=slopes, bias=zeros, has_bias=False))
 
 
+def _integer_prelu(call: Call) -> None:
+    """One slope for all: a table."""
+    stored, numbers = call.constant(1, "slopes"), call.numbers(1)
+    if stored.size != 1 or numbers is None:
+        raise call.refused("has integer slopes for each channel", "use LeakyReLU, or float32")
+    slope = int(stored.reshape(())) - numbers.zero
+    made = partial(tables.prelu, slope=slope, slope_scale=numbers.scale)
+    _pointwise(Pair(Function("leaky_relu", (slope * numbers.scale,)), made), call)
+
+
 def _softmax(call: Call) -> None:
     """Over the last axis, of inputs times beta."""
     shape, beta = without_batch(call.shape()), call.real("beta")
+    entry, out = call.numbers(), call.out
+    if entry is not None and out is not None:
+        if entry.bits != 8 or (out.scale, out.zero) != OUTPUT_OF_SOFTMAX:
+            raise call.refused(f"gives int{out.bits} of the scale {out.scale:.6g} and the zero {out.zero}", AGAIN)
+        made = affine_softmax.softmax(entry, out, beta)
+        call.add(Softmax(**call.own(shape, call.view(0, shape)), softmaxing=made))
+        return
     if beta == 1:
         call.add(Softmax(**call.own(shape, call.view(0, shape))))
         return
@@ -60,18 +109,31 @@ def _softmax(call: Call) -> None:
     call.add(Softmax(**call.own(shape, inner.name)))
 
 
+def _elu(reals: Array) -> Array:
+    return np.where(reals < 0, np.expm1(reals), reals)
+
+
+ON_INTEGERS: Mapping[str, TabledOf] = {
+    "ELU": partial(tables.real_function, function=_elu),
+    "HARD_SWISH": tables.hard_swish,
+    "LOGISTIC": tables.logistic,
+    "TANH": tables.tanh,
+}
+ON_REALS: Mapping[str, Function] = {
+    "ELU": Function("elu", (1.0,)),
+    "EXP": Function("exponential"),
+    "HARD_SWISH": Function("hard_silu", (1 / 6,)),
+    "LOGISTIC": SIGMOID,
+    "TANH": TANH,
+}
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
-    "ELU": partial(_pointwise, Function("elu", (1.0,))),
-    "EXP": partial(_pointwise, Function("exponential")),
+    **{kind: partial(_pointwise, Pair(function, ON_INTEGERS.get(kind))) for kind, function in ON_REALS.items()},
     "GELU": _gelu,
-    "HARD_SWISH": partial(_pointwise, Function("hard_silu", (1 / 6,))),
     "LEAKY_RELU": _leaky_relu,
-    "LOGISTIC": partial(_pointwise, SIGMOID),
     "PRELU": _prelu,
     "RELU": partial(_relu, RELU),
-    "RELU6": partial(_relu, Activation(relu=True, ceiling=6.0)),
+    "RELU6": partial(_relu, RELU6),
     "RELU_0_TO_1": partial(_relu, Activation(relu=True, ceiling=1.0)),
-    "RELU_N1_TO_1": partial(_pointwise, SYMMETRIC),
+    "RELU_N1_TO_1": partial(_relu, SYMMETRIC),
     "SOFTMAX": _softmax,
-    "TANH": partial(_pointwise, TANH),
 }

@@ -11,19 +11,20 @@ import numpy as np
 from mcusim.graph import Layer, Shape
 from mcusim.layers.constant import Constant
 from mcusim.layers.planes import plane
-from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.reshape import Reshape
 from mcusim.models.tflite.description import Operation, Tensor
 from mcusim.models.tflite.fold import real
-from mcusim.numbers.functions import Function
+from mcusim.models.tflite.hints import type_hint
+from mcusim.numbers.affine import Affine
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 L = TypeVar("L", bound=Layer)
-NO_ACTIVATION, ON_RELU, ON_RELU_N1_TO_1, ON_RELU6 = range(4)
-ACTIVATIONS = {NO_ACTIVATION: LINEAR, ON_RELU: RELU, ON_RELU6: Activation(relu=True, ceiling=6.0)}
-SYMMETRIC = Function("hard_tanh")
+RELU6, SYMMETRIC = Activation(relu=True, ceiling=6.0), Activation(relu=True, ceiling=1.0, floor=-1.0)
+ACTIVATIONS = (LINEAR, RELU, SYMMETRIC, RELU6)  # as the schema numbers them
+BITS = {"int8": 8, "uint8": 8, "int16": 16}
+SAME_SCALE = 1e-6
 AGAIN = "convert it again with TFLiteConverter"
 
 
@@ -82,11 +83,15 @@ class Call:
         return entry.constant
 
     def weights(self, index: int, *, rank: int | None = None) -> Array:
-        """Float32. Raises ModelError for numbers that are not finite."""
+        """Float32, or of an operation on integers int8. Raises ModelError for numbers that are not finite."""
         found = self.constant(index)
         if rank is not None and found.ndim != rank:
             raise self.refused(f"has weights of shape {found.shape}", AGAIN)
         tensor = self.entry(index).tensor
+        if self.out is not None:
+            if tensor.dtype not in ("int8", "int4") or not tensor.quantized:
+                raise self.refused(f"computes with integers, its weights are {tensor.dtype}", AGAIN)
+            return found
         if found.dtype.kind != "f" and not tensor.quantized:
             raise self.refused(f"computes with reals, its weights are {found.dtype}", AGAIN)
         found = real(tensor, found) if found.dtype.kind != "f" else found
@@ -117,43 +122,88 @@ class Call:
         entry = self.entry(index)
         if entry.layer is None:
             assert entry.constant is not None
-            return self._constant(entry.constant, shape)
+            return self._constant(entry.constant, shape, self.numbers(index))
         if entry.layer.shape == shape:
             return entry.layer.name
-        return self.add(Reshape(name=self.unique(f"{self.name}_in"), inputs=(entry.layer.name,), shape=shape)).name
+        name, source = self.unique(f"{self.name}_in"), entry.layer
+        return self.add(Reshape(name=name, inputs=(source.name,), shape=shape, numbers=source.numbers)).name
 
-    def _constant(self, values: Array, shape: Shape) -> str:
+    def _constant(self, values: Array, shape: Shape, numbers: Affine | None) -> str:
         beside = next(entry.layer for entry in self.inputs if entry is not None and entry.layer is not None)
         with np.errstate(over="ignore"):
-            values = values.astype(np.float32).reshape(shape)
+            values = values.astype(np.float32 if numbers is None else numbers.dtype).reshape(shape)
         name = self.unique(f"{self.name}_constant")
-        return self.add(Constant(name=name, inputs=(beside.name,), shape=shape, values=values)).name
+        made = Constant(name=name, inputs=(beside.name,), shape=shape, numbers=numbers, values=values)
+        return self.add(made).name
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def numbers(self, index: int = 0) -> Affine | None:
+        """What the integers of an input stand for; None for reals."""
+        return numbers_of(self, self.entry(index).tensor)
+
+    @property
+    def out(self) -> Affine | None:
+        """Likewise of the first output."""
+        return numbers_of(self, self.outputs[0])
+
+    def same_numbers(self, index: int = 0) -> None:
+        """Raises ModelError, as TFLM does, where an input has other numbers than the output."""
+        entry, out = self.numbers(index), self.out
+        if entry and out and (abs(entry.scale - out.scale) > SAME_SCALE or entry.zero != out.zero):
+            raise self.refused("has inputs of another scale than its output", AGAIN)
+
+    @property
+    def bits(self) -> int:
+        """Of the numbers that the operation computes with; 0 for reals."""
+        return 0 if self.out is None else self.out.bits
 
     # -- layers --------------------------------------------------------------------------------------------------------
 
+    def filled(self, beside: str, shape: Shape, value: Array) -> str:
+        """Name of a layer that is one number, all over."""
+        name, dtype = self.unique(f"{self.name}_constant"), np.float32 if self.out is None else self.out.dtype
+        values = np.full(shape, value, dtype)
+        return self.add(Constant(name=name, inputs=(beside,), shape=shape, numbers=self.out, values=values)).name
+
     def own(self, shape: Shape, *inputs: str) -> dict[str, Any]:
         """The first fields of the layer that computes an only output."""
-        return {"name": self.name, "inputs": inputs, "shape": shape}
+        return {"name": self.name, "inputs": inputs, "shape": shape, "numbers": self.out}
 
     def add(self, layer: L) -> L:
         self.made.append(layer)
         return layer
 
     def activated(self, layer: Any) -> None:
-        """Adds a layer that has the activation of the operation, or another behind it."""
+        """Adds a layer with the activation of the operation."""
         number = self.option("activation")
-        if number in ACTIVATIONS:
-            self.add(replace(layer, activation=ACTIVATIONS[number]))
-        elif number == ON_RELU_N1_TO_1:
-            inner = self.add(replace(layer, name=self.unique(f"{self.name}_linear")))
-            self.add(Pointwise(**self.own(layer.shape, inner.name), function=SYMMETRIC))
-        else:
+        if not 0 <= number < len(ACTIVATIONS):
             raise self.refused(f"has the activation {number} inside", "use a layer for it")
+        self.add(replace(layer, activation=ACTIVATIONS[number]))
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
     def refused(self, why: str, hint: str) -> ModelError:
         return ModelError(f"layer {self.name!r} ({self.kind}) {why}", hint=hint)
+
+
+def numbers_of(call: Call, tensor: Tensor) -> Affine | None:
+    """None for reals. Raises ModelError for integers that stand for nothing, or for something in another way."""
+    if tensor.dtype == "float32":
+        return None
+    found = affine_of(tensor)
+    if found is None:
+        without = " without a scale" if tensor.dtype in BITS else ""
+        raise call.refused(f"computes with {tensor.dtype}{without}", type_hint(tensor.dtype))
+    return found
+
+
+def affine_of(tensor: Tensor) -> Affine | None:
+    """None where there is no single scale, or of a type that nothing here computes with."""
+    if tensor.dtype not in BITS or len(tensor.scales) != 1:
+        return None
+    zero = int(tensor.zero_points[0])
+    return Affine(BITS[tensor.dtype], float(tensor.scales[0]), zero, signed=tensor.dtype != "uint8")
 
 
 def without_batch(shape: Shape) -> Shape:

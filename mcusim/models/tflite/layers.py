@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mcusim.models.tflite import activations, merges, moving, padding, pools, sums
+from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, sums
 from mcusim.models.tflite.call import Call
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **activations.CONVERTERS,
+    **conversions.CONVERTERS,
     **merges.CONVERTERS,
     **moving.CONVERTERS,
     **padding.CONVERTERS,
     **pools.CONVERTERS,
     **sums.CONVERTERS,
 }
+# Inputs and outputs of two types.
+TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE")
 # No layer: the same numbers in the same order.
 VIEWS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.merge import (
     MOST_BLOCKS,
     BroadcastAdd,
+    Combined,
     Maximum,
     Merge,
     Minimum,
@@ -22,8 +25,10 @@ from mcusim.layers.merge import (
     merged_shape,
 )
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
+from mcusim.numbers.affine import ScaledAddition, ScaledProduct, addition, as_they_are, product
 from mcusim.system.arrays import Array
 
+M = TypeVar("M", bound=Merge)
 # Sign and offset or factor of a constant -> what it does to each channel: (input times first, plus second).
 Scaling = Callable[[Array, bool], tuple[Array, Array]]
 
@@ -36,9 +41,9 @@ def scaled(call: Call, scale: Array, offset: Array, place: int, name: str | None
 
 
 def _with_constant(call: Call, scaling: Scaling) -> bool:
-    """Where one input is a constant for each channel, or for all: the layer of that. False: it is another."""
+    """Of reals, where one input is a constant for each channel, or for all: the layer of that. False: it is another."""
     place = next((index for index in (0, 1) if call.entry(index).constant is not None), None)
-    if place is None:
+    if place is None or call.out is not None:
         return False
     values, channels = call.weights(place), without_batch(call.shape(1 - place))[-1]
     if values.size not in (1, channels) or (values.size > 1 and values.shape[-1] != channels):
@@ -61,7 +66,8 @@ def _add(call: Call) -> None:
     if one.layer is not None and other.layer is not None and one.shape == other.shape:
         same = one.layer.shape == other.layer.shape
         shape = one.layer.shape if same else without_batch(one.shape)
-        call.activated(Add(**call.own(shape, call.view(0, shape), call.view(1, shape))))
+        own = call.own(shape, call.view(0, shape), call.view(1, shape))
+        call.activated(Add(**own, addition=_addition(call)))
         return
     _merge(BroadcastAdd, call)
 
@@ -75,27 +81,43 @@ def _subtract(call: Call) -> None:
         _merge(Subtract, call)
 
 
+def _addition(call: Call) -> ScaledAddition | None:
+    first, second, out = call.numbers(0), call.numbers(1), call.out
+    return None if first is None or second is None or out is None else addition((first, second), out)
+
+
+def _product(call: Call) -> ScaledProduct | None:
+    first, second, out = call.numbers(0), call.numbers(1), call.out
+    return None if first is None or second is None or out is None else product(first, second, out)
+
+
 def _multiply(call: Call) -> None:
     if not _with_constant(call, lambda constant, first: (constant, np.zeros_like(constant))):
-        _merge(Multiply, call)
+        made = _merged(Multiply, call)
+        call.activated(replace(made, product=_product(call)))
 
 
 def _divide(call: Call) -> None:
+    if call.out is not None:
+        raise call.refused("divides integers", "multiply, or use float32")
     if call.entry(1).constant is None:
         raise call.refused("divides by a tensor", "divide by constants")
     if not _with_constant(call, lambda constant, first: (1 / constant, np.zeros_like(constant))):
         raise call.refused(f"divides {call.shape()} by {call.shape(1)}", "divide by one number for each channel")
 
 
-def _extreme(kind: type[Merge], call: Call) -> None:
-    call.add(_merged(kind, call))
+def _extreme(kind: type[Combined], call: Call) -> None:
+    """Of stored numbers, which have one scale."""
+    call.same_numbers(0)
+    call.same_numbers(1)
+    call.add(replace(_merged(kind, call), addition=as_they_are(call.out) if call.out else None))
 
 
-def _merge(kind: type[Merge], call: Call) -> None:
-    call.activated(_merged(kind, call))
+def _merge(kind: type[Combined], call: Call) -> None:
+    call.activated(replace(_merged(kind, call), addition=_addition(call)))
 
 
-def _merged(kind: type[Merge], call: Call) -> Merge:
+def _merged(kind: type[M], call: Call) -> M:
     shapes = (call.own_shape(0), call.own_shape(1))
     if call.shape(0) != call.shape(1) or shapes[0] != shapes[1]:
         shapes = _without_batches(call)

@@ -29,7 +29,7 @@ def copied(
 ) -> str:
     """Adds the copy; where nothing moves it is the same memory. ModelError where the kernel has too few loops."""
     source = call.view(index, call.own_shape(index))
-    own: dict[str, Any] = {"name": name or call.name, "inputs": (source,), "shape": shape}
+    own: dict[str, Any] = {**call.own(shape, source), "name": name or call.name}
     merged = joined(tuple(sizes), tuple(strides))
     if merged[1] == (1,) and offset == 0 and merged[0][0] == math.prod(call.shape(index)):
         return call.add(Reshape(**own)).name
@@ -142,6 +142,8 @@ def _joined(call: Call, shapes: Sequence[Shape], axis: int) -> None:
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1:
         raise call.refused(f"joins {' and '.join(map(str, shapes[:4]))} along axis {axis}", AGAIN)
     batched = axis > 0 and all(len(shape) > 1 and shape[0] == 1 for shape in shapes)
+    for index in range(len(call.inputs)):
+        call.same_numbers(index)
     views = [shape[1:] if batched else shape for shape in shapes]
     inputs = [call.view(index, view) for index, view in enumerate(views)]
     axis -= batched
@@ -181,15 +183,13 @@ def _mirrored(call: Call, source: Layer | None, shape: Shape, axis: int, pads: t
     if source is None:
         middle = call.view(0, plane)
     else:
-        seen = Reshape(name=call.unique(f"{call.name}_plane"), inputs=(source.name,), shape=plane)
+        seen = Reshape(**{**call.own(plane, source.name), "name": call.unique(f"{call.name}_plane")})
         middle = call.add(seen).name
     parts = []
     for count, last in ((before, before - 1 + skipped), (behind, length - 1 - skipped)):
         if count:
             part = StridedCopy(
-                name=call.unique(f"{call.name}_mirrored"),
-                inputs=(middle,),
-                shape=(rows, count, columns),
+                **{**call.own((rows, count, columns), middle), "name": call.unique(f"{call.name}_mirrored")},
                 spelled="Mirror",
                 sizes=(rows, count, columns),
                 strides=(length * columns, -columns, 1),
@@ -198,7 +198,8 @@ def _mirrored(call: Call, source: Layer | None, shape: Shape, axis: int, pads: t
             parts.append(call.add(part).name)
     order = [*parts[: bool(before)], middle, *parts[bool(before) :]]
     output = (rows, length + before + behind, columns)
-    return call.add(Concatenate(name=call.unique(f"{call.name}_joined"), inputs=tuple(order), shape=output, axis=1))
+    named = {**call.own(output, *order), "name": call.unique(f"{call.name}_joined")}
+    return call.add(Concatenate(**named, axis=1))
 
 
 def _resize_nearest(call: Call) -> None:

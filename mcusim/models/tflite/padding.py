@@ -9,10 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.graph import Shape
+from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.planes import Padding, Pair
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
+from mcusim.system.arrays import Array
 
 NONE: Pair = (0, 0)
 
@@ -24,20 +26,21 @@ def _pad(call: Call) -> None:
     pads: list[Pair] = [(before, behind) for before, behind in told]
     if min(map(min, pads)) < 0:
         raise call.refused(f"pads by {told}", AGAIN)
-    if call.optional(2) is not None and np.any(call.constant(2, "value") != 0):
-        raise call.refused("pads with numbers other than 0", "pad with 0")
-    if len(shape) == 4 and shape[0] == 1 and (any(pads[1]) or any(pads[2])):
+    value = _value(call)
+    if value is None and len(shape) == 4 and shape[0] == 1 and (any(pads[1]) or any(pads[2])):
         _, height, width, channels = shape
         output = (height + sum(pads[1]), width + sum(pads[2]), channels)
-        _padded(call, shape[1:], output, (pads[1], pads[2]))
+        _zeros(call, shape[1:], output, (pads[1], pads[2]))
         shape, pads[1], pads[2] = (1, *output), NONE, NONE
     for axis, ends in enumerate(pads):
         if any(ends):
             rows, columns = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-            before, behind = (shape[axis], columns), (shape[axis] + sum(ends), columns)
-            if rows > 1:
-                before, behind = (rows, *before), (rows, *behind)  # type: ignore[assignment]
-            _padded(call, before, behind, (NONE, ends))
+            outer = (rows,) if rows > 1 or value is not None else ()
+            before, behind = (*outer, shape[axis], columns), (*outer, shape[axis] + sum(ends), columns)
+            if value is None:
+                _zeros(call, before, behind, (NONE, ends))
+            else:
+                _filled(call, before, ends, value)
             shape = (*shape[:axis], shape[axis] + sum(ends), *shape[axis + 1 :])
     if not call.made or call.made[-1].shape != without_batch(shape):
         source = call.made[-1].name if call.made else call.view(0, call.own_shape())
@@ -46,16 +49,36 @@ def _pad(call: Call) -> None:
     call.made[-1] = replace(call.made[-1], name=call.name)
 
 
-def _padded(call: Call, shape: Shape, output: Shape, ends: Padding) -> None:
+def _value(call: Call) -> Array | None:
+    """What is padded with; None for 0, or the integer that stands for it."""
+    if call.optional(2) is None:
+        return None
+    value = call.constant(2, "value").reshape(())
+    return None if value == (call.out.zero if call.out else 0) else value
+
+
+def _zeros(call: Call, shape: Shape, output: Shape, ends: Padding) -> None:
+    source, name = _seen(call, shape), call.unique(f"{call.name}_padded")
+    call.add(ZeroPadding(**{**call.own(output, source), "name": name}, input_shape=shape, padding=ends))
+
+
+def _filled(call: Call, shape: Shape, ends: Pair, value: Array) -> None:
+    """With numbers other than 0: these are constants beside the input."""
+    rows, length, columns = shape
+    source = _seen(call, shape)
+    parts = [call.filled(source, (rows, count, columns), value) if count else "" for count in ends]
+    named = {**call.own((rows, length + sum(ends), columns), *filter(None, (parts[0], source, parts[1])))}
+    call.add(Concatenate(**{**named, "name": call.unique(f"{call.name}_padded")}, axis=1))
+
+
+def _seen(call: Call, shape: Shape) -> str:
+    """What there is so far, in this shape."""
     if not call.made:
-        source = call.view(0, shape)
-    elif call.made[-1].shape == shape:
-        source = call.made[-1].name
-    else:
-        seen = Reshape(name=call.unique(f"{call.name}_plane"), inputs=(call.made[-1].name,), shape=shape)
-        source = call.add(seen).name
-    name = call.unique(f"{call.name}_padded")
-    call.add(ZeroPadding(name=name, inputs=(source,), shape=output, input_shape=shape, padding=ends))
+        return call.view(0, shape)
+    if call.made[-1].shape == shape:
+        return call.made[-1].name
+    seen = Reshape(**{**call.own(shape, call.made[-1].name), "name": call.unique(f"{call.name}_plane")})
+    return call.add(seen).name
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {"PAD": _pad, "PADV2": _pad}

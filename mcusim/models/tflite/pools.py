@@ -17,6 +17,7 @@ from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.models.tflite.call import AGAIN, Call, plane_of, without_batch
 from mcusim.models.tflite.moving import permuted
 from mcusim.models.tflite.sums import padding_of, pair, windows_of
+from mcusim.numbers.affine import averaging, mean
 
 
 def _pool(kind: type[Pooling], call: Call) -> None:
@@ -25,6 +26,9 @@ def _pool(kind: type[Pooling], call: Call) -> None:
     padding = padding_of(call, shape, size, strides)
     shape, outer = windows_of(call, shape, size, strides, padding)
     window: dict[str, Any] = {"input_shape": shape, "size": size, "strides": strides, "padding": padding}
+    call.same_numbers()
+    if call.out is not None and kind is AveragePooling:
+        window["averaging"] = averaging(call.out, size[0] * size[1])
     call.activated(kind(**call.own((*outer, shape[-1]), call.view(0, shape)), **window))
 
 
@@ -60,16 +64,25 @@ def _reduced(call: Call) -> Reduced:
 
 
 def _mean(call: Call) -> None:
-    found = _reduced(call)
+    _averaged(call, _reduced(call))
+
+
+def _averaged(call: Call, found: Reduced, *, divide: bool = True) -> None:
+    """Integers may also be summed so, without a division."""
     channels = found.shape[-1]
     shape = (channels,) if found.rows == 1 else (found.rows, 1, channels)
     window: dict[str, Any] = {"input_shape": found.shape, "size": found.size, "strides": found.size}
+    if (entry := call.numbers()) is not None and call.out is not None:
+        window["averaging"] = mean(entry, call.out, found.size[0] * found.size[1], divide=divide)
     call.add(AveragePooling(**call.own(shape, found.layer), **window, padding=NO_PADDING))
 
 
 def _sum(call: Call) -> None:
-    """A convolution of each channel with ones."""
+    """Of reals, a convolution of each channel with ones."""
     found = _reduced(call)
+    if call.out is not None:
+        _averaged(call, found, divide=False)
+        return
     channels = found.shape[-1]
     own = call.own(shape_like(len(found.shape) - 1, found.rows, 1, channels), found.layer)
     kernel = np.ones((channels, *found.size, 1), np.float32)

@@ -25,6 +25,7 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "tflite"
 SUFFIXES = (".tflite", ".lite")
 REFERENCE = reference
+AFFINE = "affine"  # the scheme of a model whose integers are those of the file
 HYBRID = "integer weights of a file with real activations are computed with as reals, where TFLite quantizes as it runs"
 
 
@@ -102,9 +103,11 @@ def _graph(walk: Walk, ends: list[str], name: str) -> Graph:
     called = ["output"] if len(ends) == 1 else [names.unique(tensor_name(one, "output")) for one in told]
     layers = _reachable(list(walk.layers.values()), ends)
     notes = (HYBRID,) if walk.hybrid else ()
-    return Graph(
-        tuple(layers), name, notes=notes, outputs=tuple(Output(*pair) for pair in zip(called, ends, strict=True))
-    )
+    outputs = tuple(Output(*pair) for pair in zip(called, ends, strict=True))
+    bits = max(layer.numbers.bits if layer.numbers else 0 for layer in layers)
+    if not bits:
+        return Graph(tuple(layers), name, notes=notes, outputs=outputs)
+    return Graph(tuple(layers), name, f"int{bits}", AFFINE, notes=notes, outputs=outputs)
 
 
 def _reachable(layers: list[Layer], ends: list[str]) -> list[Layer]:

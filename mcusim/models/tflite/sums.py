@@ -23,9 +23,11 @@ from mcusim.layers.planes import (
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.models.tflite.call import AGAIN, Call, plane_of
 from mcusim.models.tflite.dilation import Spread
+from mcusim.numbers.affine import Scaled, sum_factors, weighted_sum
 from mcusim.system.arrays import Array
 
 SAME, VALID = 0, 1
+INT32 = 2  # a type of the schema
 SHUFFLED = 1  # a layout of the weights of FULLY_CONNECTED that only old phones had
 
 
@@ -53,13 +55,48 @@ def windows_of(call: Call, shape: Shape, reached: Pair, strides: Pair, padding: 
     return shape, shape_like(len(shape) - 1, *found, 0)[:-1]
 
 
-def biased(call: Call, index: int, filters: int) -> dict[str, Any]:
+def summed(call: Call, kernel: Array, stored: int, bias: int, *, entry: int = 0, fold: bool = True) -> dict[str, Any]:
+    """Weights (outputs, ...), which are input `stored`, and a bias: fields of a WeightedSum on reals or integers.
+
+    `fold`: see `weighted_sum`.
+    """
+    have, out = call.numbers(entry), call.out
+    if have is None or out is None:
+        return {"kernel": kernel, **_biased(call, bias, len(kernel))}
+    scales = call.entry(stored).tensor.scales
+    if len(scales) not in (1, len(kernel)):
+        raise call.refused(f"has {len(scales)} scales for {len(kernel)} outputs", AGAIN)
+    numbers = Scaled(8, tuple(float(scale) for scale in scales))
+    added, is_long = _integer_bias(call, bias, len(kernel))
+    factors = sum_factors(have, numbers, out, long=is_long)
+    made = dict(vars(weighted_sum(kernel, added, numbers, have, out, factors, fold=fold)))
+    del made["numbers"]  # which `Call.own` tells
+    return {**made, "zero": have.zero, "has_bias": call.optional(bias) is not None}
+
+
+def _biased(call: Call, index: int, filters: int) -> dict[str, Any]:
     if call.optional(index) is None:
         return {"bias": np.zeros(filters, np.float32), "has_bias": False}
     bias = call.weights(index).reshape(-1)
+    _check_bias(call, bias, filters)
+    return {"bias": bias}
+
+
+def _integer_bias(call: Call, index: int, filters: int) -> tuple[Array, bool]:
+    """And whether TFLM sums in 64 bits: with inputs of 16, where the bias has 64 or there is none."""
+    wide = call.bits == 16
+    if call.optional(index) is None:
+        return np.zeros(filters, np.int64), wide and call.operation.options.get("quantized_bias_type") != INT32
+    bias = call.constant(index, "bias").reshape(-1)
+    _check_bias(call, bias, filters)
+    if str(bias.dtype) not in ("int32", "int64"):
+        raise call.refused(f"has a bias of type {bias.dtype}", AGAIN)
+    return bias.astype(np.int64), wide and bias.dtype.itemsize == 8
+
+
+def _check_bias(call: Call, bias: Array, filters: int) -> None:
     if len(bias) != filters:
         raise call.refused(f"has {len(bias)} biases for {filters} outputs", AGAIN)
-    return {"bias": bias}
 
 
 def _convolution(call: Call) -> None:
@@ -88,27 +125,36 @@ def _sliding(call: Call, kernel: Array, groups: int) -> None:
     shape, outer = windows_of(call, shape, reached, strides, padding)
     window: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     own = call.own((*outer, len(kernel)), call.view(0, shape))
-    call.activated(Convolution(**own, **biased(call, 2, len(kernel)), input_shape=shape, kernel=kernel, **window))
+    call.activated(Convolution(**own, **summed(call, kernel, 1, 2), input_shape=shape, **window))
 
 
 def _fully_connected(call: Call) -> None:
     """On rows of a matrix: one is a vector, several are a plane whose channels are summed."""
     if call.option("weights_format") == SHUFFLED:
         raise call.refused("has shuffled weights", AGAIN)
-    kernel = call.weights(1, rank=2)
+    kernel = _without_zero(call, call.weights(1, rank=2))
     units, elements = kernel.shape
     total = int(np.prod(call.shape()))
     if not elements or total % elements:
         raise call.refused(f"has weights of shape {kernel.shape} and gets {call.shape()}", AGAIN)
-    rows, bias = total // elements, biased(call, 2, units)
+    rows = total // elements
     if rows == 1:
         own = call.own((units,), call.view(0, (elements,)))
-        call.activated(Dense(**own, **bias, kernel=kernel))
+        call.activated(Dense(**own, **summed(call, kernel, 1, 2)))
         return
     have = call.own_shape()
     shape = have if len(have) in (2, 3) and have[-1] == elements else (rows, elements)
     own = call.own((*shape[:-1], units), call.view(0, shape))
-    call.activated(Convolution(**own, **bias, input_shape=shape, kernel=kernel.reshape(units, 1, 1, elements)))
+    made = summed(call, kernel.reshape(units, 1, 1, elements), 1, 2)
+    call.activated(Convolution(**own, **made, input_shape=shape))
+
+
+def _without_zero(call: Call, kernel: Array) -> Array:
+    """TFLM takes the zero of weights off only here, and only where all have one scale."""
+    tensor = call.entry(1).tensor
+    if call.out is not None and len(tensor.scales) == 1 and tensor.zero_points[0] != 0:
+        raise call.refused("has weights whose zero is not 0", AGAIN)
+    return kernel
 
 
 def _transposed(call: Call) -> None:
@@ -130,8 +176,8 @@ def _transposed(call: Call) -> None:
         raise call.refused(f"turns {shape} into {wanted} with strides {strides}", AGAIN)
     own = call.own(shape_like(len(shape) - 1, *wanted), call.view(2, shape))
     cut = (padding[0][0], padding[1][0])
-    bias = biased(call, 3, filters)
-    call.activated(TransposedConvolution(**own, **bias, input_shape=shape, kernel=kernel, strides=strides, cut=cut))
+    made = summed(call, kernel, 1, 3, entry=2, fold=False)
+    call.activated(TransposedConvolution(**own, **made, input_shape=shape, strides=strides, cut=cut))
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {

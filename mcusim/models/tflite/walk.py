@@ -17,12 +17,12 @@ from mcusim.layers.input import Input
 from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.problems import Problems
 from mcusim.models.source import Origin
-from mcusim.models.tflite.call import AGAIN, Call, Entry, without_batch
+from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_batch
 from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import hint_of, type_hint
-from mcusim.models.tflite.layers import CONVERTERS, VIEWS
+from mcusim.models.tflite.layers import CONVERTERS, TYPE_CHANGING, VIEWS
 from mcusim.models.tflite.names import Names, layer_name, tensor_name
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
@@ -79,9 +79,10 @@ class Walk:
         shape = without_batch(tensor.shape)
         if not 1 <= len(shape) <= 3 or not 1 <= math.prod(shape) <= LARGEST_TENSOR_ELEMENTS:
             raise ModelError(f"{what} has shape {tensor.shape}", hint="use a batch of 1 and one to three fixed axes")
-        if tensor.dtype != "float32":
+        numbers = None if tensor.dtype == "float32" else affine_of(tensor)
+        if tensor.dtype != "float32" and numbers is None:
             raise ModelError(f"{what} is {tensor.dtype}", hint=type_hint(tensor.dtype))
-        self._append(Input(name=name, inputs=(), shape=shape))
+        self._append(Input(name=name, inputs=(), shape=shape, numbers=numbers))
         return name
 
     # -- operations ----------------------------------------------------------------------------------------------------
@@ -175,13 +176,10 @@ class Walk:
         call = Call(name, operation, entries, outputs, self.names.unique)
         if not any(entry is not None and entry.layer is not None for entry in entries):
             raise call.refused("computes with constants alone", AGAIN)
-        for tensor in [entry.tensor for entry in entries if entry is not None and entry.layer] + list(outputs):
-            if tensor.dtype != "float32":
-                raise call.refused(f"computes with {tensor.dtype}", type_hint(tensor.dtype))
+        _check_types(call)
         CONVERTERS[operation.kind](call)
-        self.hybrid |= any(
-            entry is not None and entry.constant is not None and entry.tensor.quantized for entry in entries
-        )
+        stored = [entry for entry in entries if entry is not None and entry.constant is not None]
+        self.hybrid |= call.out is None and any(entry.tensor.quantized for entry in stored)
         ends = call.made[-len(outputs) :]
         for layer, tensor in zip(ends, outputs, strict=True):
             if layer.elements != tensor.elements:
@@ -198,6 +196,18 @@ class Walk:
 
     def _append(self, layer: Layer) -> None:
         self.layers[layer.name] = layer
+
+
+def _check_types(call: Call) -> None:
+    """All tensors of one type, but where it is changed."""
+    computed = [entry.tensor for entry in call.inputs if entry is not None and entry.layer is not None]
+    types = {tensor.dtype for tensor in (*computed, *call.outputs)}
+    if call.kind in TYPE_CHANGING:
+        return
+    if "uint8" in types:
+        raise call.refused("computes with uint8", type_hint("uint8"))
+    if len(types) > 1:
+        raise call.refused(f"computes with {' and '.join(sorted(types))}", type_hint(min(types)))
 
 
 def _check_shape(call: Call, layer: Layer) -> None:

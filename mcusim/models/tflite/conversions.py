@@ -1,0 +1,27 @@
+"""TFLite's QUANTIZE and DEQUANTIZE -> layers of a Graph: reals to integers, and back, and from one scale to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mcusim.layers.convert import Convert
+from mcusim.models.tflite.call import Call
+from mcusim.numbers.affine import FromReals, ToReals, conversion
+
+
+def _quantize(call: Call) -> None:
+    entry, out, shape = call.numbers(), call.out, call.own_shape()
+    if out is None:
+        raise call.refused("gives reals", "leave it out")
+    made = FromReals(out) if entry is None else conversion(entry, out)
+    call.add(Convert(**call.own(shape, call.view(0, shape)), conversion=made))
+
+
+def _dequantize(call: Call) -> None:
+    entry, shape = call.numbers(), call.own_shape()
+    if entry is None or call.out is not None:
+        raise call.refused("takes reals, or gives integers", "leave it out")
+    call.add(Convert(**call.own(shape, call.view(0, shape)), conversion=ToReals(entry)))
+
+
+CONVERTERS: Mapping[str, Callable[[Call], None]] = {"DEQUANTIZE": _dequantize, "QUANTIZE": _quantize}

@@ -1,0 +1,83 @@
+"""Every operator of TFLite that is read, on integers: bit for bit what TensorFlow Lite Micro's interpreter gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph, Layer
+from mcusim.models import read_model
+from mcusim.models.tflite.file import described
+from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of, records_of
+from tests.compiled import run_compiled
+from tests.tflite_cases import CASES
+from tests.tflite_files import Integers
+from tests.tflm import TFLM
+
+SAMPLES = 12
+# Cases without integers, here or in TFLM, whose SPACE_TO_BATCH_ND pads integers with what happens to be in its memory.
+REALS_ONLY = ("DIV", "EXP", "PRELU", "dilation")
+NOT_IN_16_BITS = ("MIRROR_PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "HARD_SWISH", "ELU")
+NOT_IN_16_BITS += ("SOFTMAX", "LOGISTIC", "TANH", "RELU", "LEAKY_RELU", "RESHAPE flat")
+
+
+def compare(content: bytes, folder: Path, samples: int = SAMPLES) -> Graph:
+    """Of random and extreme samples: outputs, and the output of every layer."""
+    path = folder / "m.tflite"
+    path.write_bytes(content)
+    source = read_model(path, "m")
+    graph, model = source.as_read, described(content)
+    real = {layer.name: reals_of(layer, samples) for layer in graph.inputs}
+    given = [
+        layer.numbers.encode(real[layer.name]).reshape(samples, *model.tensors[index].shape)  # type: ignore[union-attr]
+        for layer, index in zip(graph.inputs, model.inputs, strict=True)
+    ]
+    theirs, inner = TFLM.run(content, given, [origin.calls[0] for origin in source.origins.values()])
+    for one, other in zip(fields_of(graph.run(records_of(real))).values(), theirs, strict=True):
+        np.testing.assert_array_equal(one, other.reshape(len(other), -1))
+    values = next(graph._chunks(graph.encode(records_of(real))))[1]
+    for name, origin in source.origins.items():
+        _equal(values[name], inner[origin.calls[0]], f"{name} ({graph[name].kind})")
+    return graph
+
+
+def _equal(ours: Array, theirs: Array, what: str) -> None:
+    np.testing.assert_array_equal(ours, theirs.reshape(ours.shape), what)
+
+
+def cases(bits: int) -> list[str]:
+    return [name for name in CASES if not name.startswith(REALS_ONLY if bits == 8 else (*REALS_ONLY, *NOT_IN_16_BITS))]
+
+
+@pytest.mark.parametrize(("bits", "name"), [(bits, name) for bits in (8, 16) for name in cases(bits)])
+def test_it_computes_what_tflm_computes(bits: int, name: str, tmp_path: Path) -> None:
+    for seed in range(3):
+        file = Integers(bits=bits, seed=seed)
+        compare(file.written(*CASES[name](file)), tmp_path)
+
+
+@pytest.mark.parametrize("bits", [8])
+def test_c_computes_it_too(bits: int, tmp_path: Path) -> None:
+    """All of them side by side, in one library."""
+    file = Integers(bits=bits, seed=7)
+    starts, ends = zip(*(CASES[name](file) for name in cases(bits)), strict=True)
+    content = file.written([index for one in starts for index in one], [index for one in ends for index in one])
+    (tmp_path / "m.tflite").write_bytes(content)
+    graph = read_model(tmp_path / "m.tflite", "m").graph
+    x = records_of({layer.name: reals_of(layer, 8) for layer in graph.inputs})
+    ours, c = graph.run(x), run_compiled(graph, x)
+    for name in ours.dtype.names or ():
+        np.testing.assert_array_equal(c[name], ours[name], name)
+
+
+def reals_of(layer: Layer, samples: int) -> Array:
+    """Of random and extreme integers."""
+    assert layer.numbers is not None
+    random, low, high = np.random.default_rng(0), layer.numbers.minimum, layer.numbers.maximum
+    q = random.integers(low, high + 1, (samples, *layer.shape))
+    q[0], q[1], q[2] = low, high, random.choice([low, high], layer.shape)
+    q[3] = np.clip(layer.numbers.zero + random.integers(-3, 4, layer.shape), low, high)
+    return layer.numbers.decode(q)
