@@ -77,6 +77,11 @@ class Layer(Tensor):
         return self.KEEPS_NUMBERS and all(inputs)
 
     @property
+    def overwritable(self) -> tuple[str, ...]:
+        """Inputs that the output may lie over, where it has their size."""
+        return self.inputs if self.IN_PLACE else ()
+
+    @property
     def arithmetic(self) -> Numbers | None:
         """The numbers it computes with. Not those of its output, where that is wider."""
         return self.numbers

@@ -18,6 +18,7 @@ from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 
 ASSEMBLY, FLOAT_ASSEMBLY = "NN_ASSEMBLY", "NN_FLOAT_ASSEMBLY"  # of assembly.h: cores with DSP instructions, and an FPU
+PART = "part"  # in C
 LONG = "_long"  # a unit beside one of the same numbers: its sums have 64 bits
 
 
@@ -47,6 +48,14 @@ class KernelCall:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """Calls that run so many `times` one after the other. Arguments may name PART, which counts from 0."""
+
+    calls: tuple[KernelCall, ...]
+    times: int
+
+
+@dataclass(frozen=True)
 class Routine:
     """A function in assembly, in a file of its own: `<name>.S`, declared in `<name>.h`. Equal ones are there once.
 
@@ -72,7 +81,7 @@ class LayerCode:
     `files`: more sources by name.
     """
 
-    calls: tuple[KernelCall, ...]
+    calls: tuple[KernelCall | Repeated, ...]
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
     files: Mapping[str, str] = field(default_factory=dict)

@@ -15,8 +15,8 @@ from mcusim.graph import Graph
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.emit import emit_library
-from mcusim.line.knapsack import Selection
-from mcusim.line.lower import options_of, program_of
+from mcusim.line.lower import lowered, options_of
+from mcusim.line.select import Choice
 from mcusim.line.within import within
 from mcusim.program import Program
 from mcusim.system.arrays import Array
@@ -99,19 +99,19 @@ def run_ours(graph: Graph, x: Array, board: Board, folder: Path, target: Target 
     Raises BuildError for what the board cannot hold, ConfigurationError for limits that nothing can meet.
     """
 
-    def build(selected: Selection) -> tuple[Program, Firmware]:
-        program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
+    def build(choice: Choice) -> tuple[Program, Firmware]:
+        program = lowered(choice)
         return program, make_firmware(emit_library(program), qemu.FACTS, board, folder)
 
     options = options_of(graph, destination_of(board, target), target.kernels)
-    selected = within(graph, options, board, target, build).selected
-    program, firmware = build(selected)
+    choice = within(graph, options, board, target, build)
+    program, firmware = build(choice)
     seen, timing = price(firmware, graph.encode(x), board, folder)
     cycles = timing.function_cycles
     layers = tuple(
         LayerRun(step.name, str(option), step.macs, cycles[step.function], option.cycles)
         for step in program.steps
-        for option in [selected[step.name]]
+        for option in [choice.selected[step.name]]
     )
     return run_of(graph, firmware, seen, timing, board, layers)
 

@@ -46,8 +46,11 @@ class Kernel(Protocol):
     What its code includes of codegen/ goes into the library by itself.
     """
 
-    NAME: str
-    SUMMARY: str
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def SUMMARY(self) -> str: ...
 
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""

@@ -133,11 +133,11 @@ def _shared(graph: Graph, layer: Layer, index: int, home: Mapping[str, Request])
     """The request of an input that the layer's output can be written over, if any."""
     if layer.VIEW:
         return home.get(layer.inputs[0])
-    for name in layer.inputs if layer.IN_PLACE else ():
+    needed = [home.get(name) for name in layer.inputs if name not in layer.overwritable]
+    for name in layer.overwritable:
         request = home.get(name)
-        if (
-            request and graph[name].output_bytes == layer.output_bytes and request.last <= index
-        ):  # nobody reads it later
+        fits = graph[name].output_bytes == layer.output_bytes and request not in needed
+        if request and fits and request.last <= index:  # nobody reads it later
             return request
     return None
 

@@ -334,7 +334,7 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
 def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:
     """What each kernel would cost in each layer of a case, and which runs."""
     generated = ready_model(setting, case, bench).generated
-    return offers(generated.graph, generated.choice, setting.experiment.target.kernels)
+    return offers(generated.choice, setting.experiment.target.kernels)
 
 
 def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:

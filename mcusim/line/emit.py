@@ -14,7 +14,7 @@ from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Shape, Tensor
 from mcusim.line.c_text import c_names, filled, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
-from mcusim.program import Constant, KernelCall, Place, Program, Step, Unit
+from mcusim.program import PART, Constant, KernelCall, Place, Program, Repeated, Step, Unit
 from mcusim.system.assets import CODEGEN
 from mcusim.system.templates import render
 
@@ -121,7 +121,7 @@ class _Library:
         return {
             "comment": f"{plain_comment(step.name)}: {', '.join(facts)}",
             "signature": self._signature(unit, step),
-            "calls": [_kernel_call(unit, step, call, names) for call in step.code.calls],
+            "calls": [text for call in step.code.calls for text in _kernel_calls(unit, step, call, names)],
         }
 
     def _signature(self, unit: Unit, step: Step, *, outside: bool = False) -> str:
@@ -249,11 +249,26 @@ def _array(step: Step, constant: Constant, name: str, readers: int) -> dict[str,
 
 
 def _called(steps: Sequence[Step]) -> set[str]:
-    return {f"nn_{call.kernel}.h" for step in steps for call in step.code.calls}
+    calls = (call for step in steps for made in step.code.calls for call in _each(made))
+    return {f"nn_{call.kernel}.h" for call in calls}
+
+
+def _each(call: KernelCall | Repeated) -> tuple[KernelCall, ...]:
+    return call.calls if isinstance(call, Repeated) else (call,)
 
 
 def _headers_of(steps: Sequence[Step]) -> list[str]:
     return sorted(_called(steps) | {f"{routine.name}.h" for step in steps for routine in step.code.routines})
+
+
+def _kernel_calls(unit: Unit, step: Step, call: KernelCall | Repeated, names: Names) -> list[dict[str, Any]]:
+    """Those of a loop have its lines around them."""
+    if isinstance(call, KernelCall):
+        return [_kernel_call(unit, step, call, names)]
+    texts = [{**_kernel_call(unit, step, one, names), "indent": "    "} for one in call.calls]
+    texts[0]["before"] = f"for (int {PART} = 0; {PART} < {call.times}; {PART}++) {{"
+    texts[-1]["after"] = "}"
+    return texts
 
 
 def _kernel_call(unit: Unit, step: Step, call: KernelCall, names: Names) -> dict[str, Any]:
@@ -269,6 +284,9 @@ def _call(call: KernelCall, unit: Unit, named: Callable[[Any], str]) -> dict[str
     return {
         "lines": filled((f"{word}," for word in (f"{function}({first}", *others)), CALL_WIDTH),
         "type": f"nn_{call.kernel}_t",
+        "indent": "",
+        "before": "",
+        "after": "",
         "fields": [f".{name} = {named(value)}" for name, value in call.parameters.items()],
     }
 

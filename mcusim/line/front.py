@@ -20,11 +20,11 @@ from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.emit import emit_library
-from mcusim.line.knapsack import Selection
+from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
-from mcusim.line.select import Choice, select
+from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_as_stored, with_types
 from mcusim.line.within import within
@@ -65,7 +65,7 @@ def generate(
     """Both halves of the way: `quantized_graph` and `generated_of`."""
     graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
     options = options_of(graph, destination, kernels)
-    return generated_of(graph, source, Choice(select(graph, options, destination), options, destination))
+    return generated_of(graph, source, choose_kernels(graph, options, destination, kernels))
 
 
 def quantized_graph(
@@ -93,8 +93,8 @@ def quantized_graph(
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
-    """`source`: of the graph. `choice`: of its layers' kernels."""
-    program = lowered(graph, choice)
+    """`source`: of the graph. `choice`: of its layers' kernels, or of those of its pairs of layers."""
+    program = lowered(choice)
     return Generated(graph, program, emit_library(program, source.normalizations), choice)
 
 
@@ -104,10 +104,10 @@ def generated_within(
     """`generated_of` with kernels that meet the limits of an experiment on a board. `board`: None for this machine."""
     options = options_of(graph, destination_of(board, target) if board else ANYWHERE, target.kernels)
     if board is None:
-        return generated_of(graph, source, Choice(select(graph, options), options))
+        return generated_of(graph, source, choose_kernels(graph, options))
 
-    def built(selected: Selection) -> tuple[Program, Firmware]:
-        made = generated_of(graph, source, Choice(selected, options))
+    def built(choice: Choice) -> tuple[Program, Firmware]:
+        made = generated_of(graph, source, choice)
         return made.program, build(made.library)
 
     return generated_of(graph, source, within(graph, options, board, target, built))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
+from mcusim.kernels.bands import JOINED
 from mcusim.kernels.choice import Option, opt_in
 from mcusim.line.knapsack import Selection
 from mcusim.line.select import Choice
@@ -26,7 +27,8 @@ def _for_boards(target: Target) -> tuple[str, ...]:
 
 def _nowhere(choice: Choice, target: Target) -> tuple[str, ...]:
     """Of the names for all layers those that fit none: else a layer would say so, and end the run."""
-    fitting = {option.kernel.NAME for several in choice.options.values() for option in several}
+    names = {option.kernel.NAME for several in choice.options.values() for option in several}
+    fitting = {part for name in names for part in name.split(JOINED)}
     absent = [name for name in target.kernels.default if name not in fitting]
     core = "" if choice.destination.core else ", without a board"
     return tuple(f"kernel {name!r} of [target] kernels fits no layer here{core}: others run" for name in absent)

@@ -10,7 +10,8 @@ from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Op
 from mcusim.kernels.kernel import Kernel, Variant
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
-from mcusim.line.select import Choice, price_of_limits, select
+from mcusim.line.fuse import choose_kernels, note_of_pairs
+from mcusim.line.select import Choice, price_of_limits
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
 from mcusim.system.errors import ConfigurationError
@@ -25,15 +26,14 @@ def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoi
 
     Raises ConfigurationError when `kernels`, or the limits of `destination`, cannot be met.
     """
-    options = options_of(graph, destination, kernels)
-    return lowered(graph, Choice(select(graph, options, destination), options, destination))
+    return lowered(choose_kernels(graph, options_of(graph, destination, kernels), destination, kernels))
 
 
-def lowered(graph: Graph, choice: Choice) -> Program:
-    """What was chosen, and a note of what that cost."""
-    selected = choice.selected
-    program = program_of(graph, {name: (option.kernel, option.variant) for name, option in selected.items()})
-    return replace(program, notes=price_of_limits(graph, choice.options, choice.destination, selected))
+def lowered(choice: Choice) -> Program:
+    """What was chosen, and notes of what that cost."""
+    chosen = {name: (option.kernel, option.variant) for name, option in choice.selected.items()}
+    notes = (*price_of_limits(choice), *note_of_pairs(choice.graph))
+    return replace(program_of(choice.graph, chosen), notes=notes)
 
 
 def options_of(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> dict[str, list[Option]]:

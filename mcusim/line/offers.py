@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mcusim.graph import Graph, Layer
 from mcusim.kernels import KERNELS
 from mcusim.kernels.choice import Destination, KernelChoice, Option, why_not
+from mcusim.layers.fused import Fused
 from mcusim.line import arena
 from mcusim.line.knapsack import cycles, flash_bytes
 from mcusim.line.select import Choice, ram_bytes
@@ -49,9 +50,10 @@ class Offers:
     ram_bytes: int
 
 
-def offers(graph: Graph, choice: Choice, kernels: KernelChoice | None = None) -> Offers:
+def offers(choice: Choice, kernels: KernelChoice | None = None) -> Offers:
     """`kernels`: those that may run."""
-    selected, alive = choice.selected, arena.live_bytes(graph)
+    graph, selected = choice.graph, choice.selected
+    alive = arena.live_bytes(graph)
     room = max((alive[name] + option.scratch_bytes for name, option in selected.items()), default=0)
     found: list[Offer] = []
     for name, several in choice.options.items():
@@ -113,7 +115,7 @@ def _why(option: Option, several: Sequence[Option], room: int, *, named: bool) -
 
 def _others(graph: Graph, layer: Layer, several: Sequence[Option], destination: Destination) -> Iterator[Offer]:
     there = {option.kernel.NAME for option in several}
-    for kernel in KERNELS:
+    for kernel in () if isinstance(layer, Fused) else KERNELS:
         if kernel.NAME not in there:
             reason = why_not(kernel, layer, graph.inputs_of(layer), destination.core)
             why = reason or "it runs only where it is named"

@@ -28,11 +28,16 @@ MORE_RAM, MORE_FLASH, MUCH = 256, 1024, 0.8  # bytes that leave so little of the
 
 @dataclass(frozen=True)
 class Choice:
-    """A selection, and what it was chosen from and for."""
+    """A selection, and what it was chosen from and for. `graph`: the quantized one, or one of fused pairs.
 
+    `fastest`: cycles that the network could take without limits, where these made for pairs.
+    """
+
+    graph: Graph
     selected: Selection
     options: Options
     destination: Destination = ANYWHERE
+    fastest: float | None = None
 
 
 def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) -> Selection:
@@ -50,12 +55,13 @@ def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) 
     return found or _as_near_as_possible(graph, options, alive, ram, flash)
 
 
-def price_of_limits(graph: Graph, options: Options, destination: Destination, selected: Selection) -> tuple[str, ...]:
+def price_of_limits(choice: Choice) -> tuple[str, ...]:
     """What the limits that somebody named cost, in words; nothing where they cost nothing."""
+    graph, options, destination, selected = choice.graph, choice.options, choice.destination, choice.selected
     named = [limit.where for limit in (destination.ram, destination.flash) if limit and limit.where]
     if not named:
         return ()
-    fastest = cycles(select(graph, options, replace(destination, ram=None, flash=None)))
+    fastest = choice.fastest or cycles(select(graph, options, replace(destination, ram=None, flash=None)))
     more = cycles(selected) / fastest - 1
     if more <= WORTH_A_NOTE:
         return ()

@@ -7,7 +7,7 @@ built, and chosen again with what was learned, until nothing changes; the fastes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mcusim.boards.board import Board
 from mcusim.experiment.tables import Target
@@ -15,6 +15,7 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import Built, Destination, Option
 from mcusim.line.build import Firmware
 from mcusim.line.destination import HARNESS_STACK_BYTES, Besides, destination_of
+from mcusim.line.fuse import choose_kernels, fused_where_needed
 from mcusim.line.knapsack import Options, Selection, cycles, flash_bytes
 from mcusim.line.select import Choice, callers_bytes, ram_bytes, select
 from mcusim.program import Program
@@ -24,37 +25,61 @@ TRIES = 6
 UNUSED_BYTES = 8  # of frames of the stack, that nobody writes: a run may take so much less than they say
 ENTRY = "cnn"
 
-Build = Callable[[Selection], tuple[Program, Firmware]]
+Build = Callable[[Choice], tuple[Program, Firmware]]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """`best`: the fastest that met the limits, or almost; None where none did. The others are what was learned."""
+
+    best: Choice | None
+    options: Options
+    destination: Destination
 
 
 def within(graph: Graph, options: Options, board: Board, target: Target, build: Build) -> Choice:
-    """Nothing is built where `target` has no limits. Raises ConfigurationError when they cannot be met."""
+    """Nothing is built where `target` has no limits. Raises ConfigurationError when they cannot be met.
+
+    Layers run in pairs, band by band, only where that is faster within the limits than all of them for themselves.
+    """
     destination = destination_of(board, target)
     if target.flash_max is None and target.ram_max is None:
-        return Choice(select(graph, options, destination), options, destination)
+        return choose_kernels(graph, options, destination, target.kernels)
+    alone = _tried(graph, options, board, target, build, destination)
+    paired, own = fused_where_needed(graph, alone.options, alone.destination, target.kernels)
+    every = [alone]
+    if paired is not graph:
+        every.append(_tried(paired, own, board, target, build, alone.destination))
+    met = [one.best for one in every if one.best is not None]
+    if not met:
+        select(paired, every[-1].options, every[-1].destination)
+        raise ConfigurationError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
+    best = min(met, key=lambda one: cycles(one.selected))
+    return replace(best, fastest=None if best.graph is graph else cycles(select(graph, options)))
+
+
+def _tried(
+    graph: Graph, options: Options, board: Board, target: Target, build: Build, destination: Destination
+) -> _Tried:
     best: Choice | None = None
     almost: Choice | None = None
     tried: list[list[tuple[object, ...]]] = []
     for _ in range(TRIES):
         chosen = _selected_or_least(graph, options, destination)
-        key: list[tuple[object, ...]] = [(name, option.kernel.NAME, option.variant) for name, option in chosen.items()]
+        key: list[tuple[object, ...]] = [(name, option.kernel, option.variant) for name, option in chosen.items()]
         if key in tried:
             break
         tried.append(key)
-        program, firmware = build(chosen)
+        program, firmware = build(Choice(graph, chosen, options))
         options = _learned(options, chosen, program, firmware)
         chosen = {name: _same(option, options[name]) for name, option in chosen.items()}
         besides = _besides(graph, chosen, firmware)
         destination = destination_of(board, target, besides)
         if _fits(graph, chosen, destination) and (best is None or cycles(chosen) < cycles(best.selected)):
-            best = Choice(chosen, options, destination)
+            best = Choice(graph, chosen, options, destination)
         elif _fits(graph, chosen, destination, UNUSED_BYTES):
-            almost = Choice(chosen, options, destination)
-    best = best or almost
-    if best is None:
-        select(graph, options, destination)
-        raise ConfigurationError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
-    return best
+            almost = Choice(graph, chosen, options, destination)
+    return _Tried(best or almost, options, destination)
 
 
 def _selected_or_least(graph: Graph, options: Options, destination: Destination) -> Selection:

@@ -23,7 +23,7 @@ def notes(target: Target, destination: Destination = M4, scale: float = 1.0) -> 
     builder.conv(8, 3)
     graph = builder.graph()
     options = options_of(graph, destination, target.kernels)
-    choice = Choice(select(graph, options, destination), options, destination)
+    choice = Choice(graph, select(graph, options, destination), options, destination)
     return kernel_notes(graph, choice, target, scale * np.ones((3, 16, 4), np.float32))
 
 

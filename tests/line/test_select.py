@@ -11,7 +11,7 @@ from mcusim.graph import Graph, Layer
 from mcusim.kernels.choice import Destination, Limit, Option
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.line import arena
-from mcusim.line.select import cycles, flash_bytes, price_of_limits, ram_bytes, select
+from mcusim.line.select import Choice, cycles, flash_bytes, price_of_limits, ram_bytes, select
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
 from mcusim.system.errors import ConfigurationError
 from tests.graphs import Builder
@@ -116,18 +116,18 @@ def test_what_a_limit_costs_is_said() -> None:
     graph = chain()
     several = options(graph, Fake("fast", 50, scratch=4000), Fake("slow", 100))
     destination = Destination(ram=Limit(2000, "[target] ram_max"))
-    (note,) = price_of_limits(graph, several, destination, select(graph, several, destination))
+    (note,) = price_of_limits(Choice(graph, select(graph, several, destination), several, destination))
     assert "100.0% more cycles" in note and "ram_max" in note
     need = ram_bytes(graph, select(graph, several))
     assert "(150 without, about 150 with 256 bytes more of RAM)" in _note(graph, several, need - 1)
     assert "more of RAM" not in _note(graph, several, 2000)
     roomy = Destination(ram=Limit(10**6, "[target] ram_max"))
-    assert price_of_limits(graph, several, roomy, select(graph, several, roomy)) == ()
+    assert price_of_limits(Choice(graph, select(graph, several, roomy), several, roomy)) == ()
 
 
 def _note(graph: Graph, several: dict[str, list[Option]], limit: int) -> str:
     destination = Destination(ram=Limit(limit, "[target] ram_max"))
-    (note,) = price_of_limits(graph, several, destination, select(graph, several, destination))
+    (note,) = price_of_limits(Choice(graph, select(graph, several, destination), several, destination))
     return note
 
 

@@ -1,0 +1,137 @@
+"""Two layers band by band: the rows of the second that make up a band, from the rows of the first that it reads.
+
+Each band is two layers like any other, which the kernels of all layers run. So bits are those of the layers one after
+the other; cycles too, but for rows that two bands read, which are computed twice. RAM is what it saves: of what the
+first writes only a few rows are there at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mcusim.graph import Layer
+from mcusim.kernels import plain
+from mcusim.kernels.bands.code import band_code
+from mcusim.kernels.bands.cuts import Band, Run, axis_of, bands, rows_of, runs
+from mcusim.kernels.choice import Destination, KernelChoice, Option, opt_in, options
+from mcusim.kernels.choice import why_not as why_no_kernel
+from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.layers.fused import Fused
+from mcusim.program import LayerCode
+from mcusim.system.errors import ConfigurationError
+
+COUNTS = (2, 4, 8, 16, 32)  # of bands that are tried
+MOST_VARIANTS = 4  # of a kernel, that are tried
+CALL_CYCLES = 40  # of a band
+JOINED = "+"  # names of the kernels of both layers
+Both = tuple[tuple[Kernel, Variant], tuple[Kernel, Variant]]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A Kernel for one fused pair: `rows` of output in a band, and what runs both layers of each run of bands.
+
+    It is called like what runs most bands.
+    """
+
+    NAME: str
+    rows: int
+    chosen: tuple[Both, ...]
+
+    SUMMARY: str = "a convolution and what reads it, band by band"
+    ANY_STORAGE: bool = True
+
+    def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+        return None if isinstance(layer, Fused) else "it is for fused layers"
+
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+        every = zip(self._runs(layer, inputs), self.chosen, strict=True)
+        return sum(run.times * (CALL_CYCLES + _cost(run, both, wait_states)) for run, both in every)
+
+    def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+        assert isinstance(layer, Fused)
+        every = zip(self._runs(layer, inputs), self.chosen, strict=True)
+        return band_code(layer, [(run, *_codes(run, both)) for run, both in every])
+
+    def _runs(self, layer: Layer, inputs: Inputs) -> list[Run]:
+        assert isinstance(layer, Fused)
+        found = bands(layer, inputs, self.rows)
+        assert found is not None
+        return list(runs(found))
+
+
+def band_options(pair: Fused, inputs: Inputs, destination: Destination, choice: KernelChoice | None) -> list[Option]:
+    """The cheapest first; none that takes no less memory than a cheaper one. None where no band fits."""
+    every = rows_of(pair.shape, axis_of(pair.first, pair.second))
+    lengths = sorted({-(-every // count) for count in COUNTS if count <= every}, reverse=True)
+    found = [option for rows in lengths for option in _of_length(pair, inputs, rows, destination, choice)]
+    found.sort(key=lambda option: (option.cycles, option.ram_bytes))
+    kept: list[Option] = []
+    for option in found:
+        if not kept or option.ram_bytes < kept[-1].ram_bytes:
+            kept.append(option)
+    return kept
+
+
+def _of_length(
+    pair: Fused, inputs: Inputs, rows: int, destination: Destination, choice: KernelChoice | None
+) -> Iterator[Option]:
+    """What is good for most bands is taken for all, as far as it fits the first and the last."""
+    found = bands(pair, inputs, rows)
+    if found is None:
+        return
+    every = list(runs(found))
+    most = max(range(len(every)), key=lambda index: every[index].times)
+    try:
+        firsts, seconds = (_worth_it(options(*layer, destination, choice)) for layer in _layers(every[most].band))
+    except ConfigurationError:  # a kernel that was named does not run so few rows
+        return
+    for first in firsts:
+        second = next((one for one in seconds if one.scratch_bytes <= first.scratch_bytes), seconds[-1])
+        chosen = tuple(_of_band(run.band, (first, second), destination.core) for run in every)
+        kernel = Bands(f"{first.kernel.NAME}{JOINED}{second.kernel.NAME}", rows, chosen)
+        cycles = kernel.cost(pair, inputs, DEFAULT, destination.wait_states)
+        yield Option(kernel, Variant(len(found)), cycles, pair, inputs)
+
+
+def _worth_it(several: Sequence[Option]) -> list[Option]:
+    """The fastest, and whatever takes less scratch memory than what is faster; with the bits of plain C."""
+    looked_at: dict[str, int] = {}
+    kept: list[Option] = []
+    for option in several:
+        name = option.kernel.NAME
+        if opt_in(option.kernel) or option.variant.compact or looked_at.get(name, 0) == MOST_VARIANTS:
+            continue
+        looked_at[name] = looked_at.get(name, 0) + 1
+        if not kept or option.scratch_bytes < kept[-1].scratch_bytes:
+            kept.append(option)
+    return kept
+
+
+def _of_band(band: Band, both: tuple[Option, Option], core: str | None) -> Both:
+    """Of each layer the kernel and the variant of most bands, else the nearest one that fits: plain C always does."""
+    first, second = (_fitting(*layer, option, core) for layer, option in zip(_layers(band), both, strict=True))
+    return first, second
+
+
+def _fitting(layer: Layer, inputs: Inputs, option: Option, core: str | None) -> tuple[Kernel, Variant]:
+    kernel = option.kernel if why_no_kernel(option.kernel, layer, inputs, core) is None else plain
+    offered = getattr(kernel, "variants", None)
+    variants = offered(layer, inputs) if offered else (DEFAULT,)
+    return kernel, option.variant if option.variant in variants else variants[-1]
+
+
+def _layers(band: Band) -> tuple[tuple[Layer, Inputs], tuple[Layer, Inputs]]:
+    return (band.first, band.inputs[:1]), (band.second, band.inputs_of_second)
+
+
+def _cost(run: Run, both: Both, wait_states: int) -> float:
+    every = zip(_layers(run.band), both, strict=True)
+    return sum(kernel.cost(*layer, variant, wait_states) for layer, (kernel, variant) in every)
+
+
+def _codes(run: Run, both: Both) -> tuple[LayerCode, LayerCode]:
+    every = zip(_layers(run.band), both, strict=True)
+    first, second = (kernel.code(*layer, variant) for layer, (kernel, variant) in every)
+    return first, second

@@ -1,0 +1,156 @@
+"""Graph whose kernels do not fit in RAM -> the graph with pairs of layers that run band by band, where that helps.
+
+A pair saves memory, and never cycles; so pairs are made only where a limit of RAM is in the way. They are made one
+after the other, each of the tensors that are alive at the largest step, and as many are kept as give the fastest
+network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mcusim.graph import Graph, Layer
+from mcusim.kernels.bands import band_options
+from mcusim.kernels.bands.cuts import axis_of, rows_of, rows_shared, why_not
+from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice, Limit
+from mcusim.layers.fused import Fused
+from mcusim.line import arena
+from mcusim.line.knapsack import Options, cycles, flash_bytes
+from mcusim.line.select import Choice, ram_bytes, select
+
+MOST_PAIRS = 12
+WORTH_IT = 0.999  # of the cycles: what less than this saves is left alone
+
+Score = tuple[int, float]  # bytes over the limits, cycles
+
+
+def choose_kernels(
+    graph: Graph, options: Options, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None
+) -> Choice:
+    """`select`, with pairs where they are needed. Raises ConfigurationError as that does."""
+    made, own = fused_where_needed(graph, options, destination, kernels)
+    fastest = None if made is graph else cycles(select(graph, options))
+    return Choice(made, select(made, own, destination), own, destination, fastest)
+
+
+def note_of_pairs(graph: Graph) -> tuple[str, ...]:
+    pairs = [f"{layer.first.name!r} and {layer.second.name!r}" for layer in graph if isinstance(layer, Fused)]
+    if not pairs:
+        return ()
+    return (f"for less RAM {'; '.join(pairs)} run together, a few rows at a time: their figures are those of both",)
+
+
+def fused_where_needed(
+    graph: Graph, options: Options, destination: Destination, kernels: KernelChoice | None = None
+) -> tuple[Graph, Options]:
+    """Both as they were where RAM is no limit, or costs nothing. Pairs that `graph` has already stay."""
+    if destination.ram is None:
+        return graph, options
+    best, least = (graph, options), _score(graph, options, destination)
+    if not _is_better((0, _score(graph, options, replace(destination, ram=None))[1]), least):
+        return best
+    tried: tuple[Graph, Options] = best
+    for _ in range(MOST_PAIRS):
+        further = _one_pair_more(*tried, destination, kernels)
+        if further is None:
+            break
+        tried = further
+        score = _score(*tried, destination)
+        if _is_better(score, least):
+            best, least = tried, score
+    return best
+
+
+def _is_better(score: Score, than: Score) -> bool:
+    return score[0] < than[0] or (score[0] == than[0] and score[1] < WORTH_IT * than[1])
+
+
+def _score(graph: Graph, options: Options, destination: Destination) -> Score:
+    """Of the best choice that there is, if it meets the limits or not."""
+    ram, flash = destination.ram, destination.flash
+    unnamed = replace(destination, ram=ram and replace(ram, where=None), flash=flash and replace(flash, where=None))
+    selected = select(graph, options, unnamed)
+    over = _over(ram_bytes(graph, selected), ram) + _over(flash_bytes(selected), flash)
+    return over, cycles(selected)
+
+
+def _over(size_bytes: int, limit: Limit | None) -> int:
+    return 0 if limit is None else max(0, size_bytes - limit.size_bytes)
+
+
+def _one_pair_more(
+    graph: Graph, options: Options, destination: Destination, kernels: KernelChoice | None
+) -> tuple[Graph, Options] | None:
+    """With the pair that leaves least alive in the largest steps; None where none leaves less."""
+    for pair, made in _best_first(graph):
+        several = band_options(pair, made.inputs_of(pair), destination, kernels)
+        if several:
+            own = {**options, pair.name: several}
+            return made, {layer.name: own[layer.name] for layer in made if layer.name in own}
+    return None
+
+
+def _best_first(graph: Graph) -> list[tuple[Fused, Graph]]:
+    """Pairs with which less is alive in the largest steps: by what one more can make of it, whether they are no such
+    step themselves, what two bands both compute, and all other steps.
+    """
+    now = _peak(_steps(graph))
+    ranked: list[tuple[tuple[object, ...], Fused, Graph]] = []
+    for pair, made in fusions(graph):
+        steps = _steps(made)
+        if _peak(steps) < now:
+            further = min([_peak(steps), *(_peak(_steps(one)) for _, one in fusions(made))])
+            is_largest = arena.live_bytes(made)[pair.name] == steps[0]
+            ranked.append(((further, is_largest, _computed_twice(pair), steps, pair.name), pair, made))
+    return [(pair, made) for _, pair, made in sorted(ranked, key=lambda one: one[0])]
+
+
+def _steps(graph: Graph) -> list[int]:
+    """Bytes that are alive at each, the largest first."""
+    return sorted(arena.live_bytes(graph).values(), reverse=True)
+
+
+def _peak(steps: list[int]) -> tuple[int, int]:
+    """The largest, and how many are as large."""
+    return steps[0], steps.count(steps[0])
+
+
+def _computed_twice(pair: Fused) -> float:
+    """Multiply-accumulates of the rows that a band shares with the next."""
+    axis = axis_of(pair.first, pair.second)
+    return pair.first.macs * rows_shared(pair.second, axis) / rows_of(pair.first.shape, axis)
+
+
+def fusions(graph: Graph) -> Iterator[tuple[Fused, Graph]]:
+    ends = {layer.name for layer in graph.ends}
+    for second in graph:
+        for first in graph.inputs_of(second):
+            if first.name not in ends and graph.consumers(first.name) == (second,) and why_not(first, second) is None:
+                pair = Fused.of(first, second)
+                yield pair, _with_pair(graph, pair)
+
+
+def _with_pair(graph: Graph, pair: Fused) -> Graph:
+    """At the place of its first layer, if all that it reads is there by then, else at that of its second."""
+    names = [layer.name for layer in graph]
+    early = all(names.index(name) < names.index(pair.first.name) for name in pair.inputs)
+    place, gone = (pair.first, pair.second) if early else (pair.second, pair.first)
+    layers = (pair if layer is place else _reading(layer, pair) for layer in graph if layer is not gone)
+    outputs = (replace(one, layer=pair.name) if one.layer == pair.second.name else one for one in graph.outputs)
+    return replace(graph, layers=tuple(layers), outputs=tuple(outputs))
+
+
+def _reading(layer: Layer, pair: Fused) -> Layer:
+    """Of the pair, which has another name than its second layer. Its parts keep the names that they read."""
+    if pair.second.name not in layer.inputs:
+        return layer
+    return _renamed(layer, pair.second.name, pair.name)
+
+
+def _renamed(layer: Layer, name: str, to: str) -> Layer:
+    inputs = tuple(to if one == name else one for one in layer.inputs)
+    if not isinstance(layer, Fused):
+        return replace(layer, inputs=inputs)
+    first, second = (_renamed(part, name, to) if name in part.inputs else part for part in (layer.first, layer.second))
+    return replace(layer, inputs=inputs, first=first, second=second)
