@@ -39,6 +39,7 @@ def copy_cycles(made: Moving, wait_states: int) -> float:
 
 def _moving(layer: Copy, inputs: Inputs) -> Moving:
     plainly = plain.code(layer, inputs).calls[0]
+    assert isinstance(plainly, KernelCall)
     return cached(layer.dtype.itemsize, _parts(layer), layer.kind, plainly.kernel, tuple(plainly.parameters.items()))
 
 
