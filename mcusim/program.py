@@ -118,13 +118,15 @@ class Unit:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step(Tensor):
-    """One layer of the program, with its output. `kernel` is the name of what runs it, `unit` that of its Unit.
+    """One layer of the program, with its output. `kernel` is the name of what runs it, `variant` how it trades
+    cycles for memory (empty: in no special way), `unit` the name of its Unit.
 
     `dtypes` are those of its inputs; `scratch` is None when it needs none.
     """
 
     kind: str
     kernel: str
+    variant: str
     function: str
     unit: str
     macs: int

@@ -74,7 +74,7 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen]) -> Program:
         inputs=tuple(Tensor(name=layer.name, shape=layer.shape, numbers=layer.numbers) for layer in graph.inputs),
         outputs=graph.output_tensors,
         steps=tuple(
-            _step(graph, layer, chosen[layer.name][0], code[layer.name], functions[layer.name], units, plan)
+            _step(graph, layer, chosen[layer.name], code[layer.name], functions[layer.name], units, plan)
             for layer in running
         ),
         arena_bytes=plan.arena_bytes,
@@ -111,17 +111,19 @@ def _units(graph: Graph, running: list[Layer]) -> dict[Width, Unit]:
 def _step(
     graph: Graph,
     layer: Layer,
-    kernel: Kernel,
+    chosen: Chosen,
     code: LayerCode,
     function: str,
     units: Mapping[Width, Unit],
     plan: arena.Plan,
 ) -> Step:
     inputs = graph.inputs_of(layer)
+    kernel, variant = chosen
     return Step(
         name=layer.name,
         kind=layer.kind,
         kernel=kernel.NAME,
+        variant=str(variant),
         function=function,
         unit=units[_width(layer)].name,
         macs=layer.macs,

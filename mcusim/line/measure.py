@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class LayerFigures:
     kind: str
     macs: int
     kernel: str = "plain"
+    variant: str | None = None
     data_type: str | None = None
     cycles: float | None = None
     cycles_per_mac: float | None = None
@@ -107,12 +108,13 @@ def measure(
 
 
 def _layer(step: Step, timing: Timing | None) -> LayerFigures:
+    known = LayerFigures(step.name, step.kind, step.macs, step.kernel, step.variant or None, step.data_type)
     cycles = timing.function_cycles.get(step.function) if timing else None
     if timing is None or cycles is None:
-        return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.data_type)
+        return known
     per_mac = round(cycles / step.macs, 4) if step.macs else None
     share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
-    return LayerFigures(step.name, step.kind, step.macs, step.kernel, step.data_type, round(cycles, 1), per_mac, share)
+    return replace(known, cycles=round(cycles, 1), cycles_per_mac=per_mac, share=share)
 
 
 def _instructions(counts: Array | None) -> Instructions | None:

@@ -249,6 +249,10 @@ INSIDE = (
     Row("layers[].kind", "kind after optimization"),
     Row("layers[].macs", "as `macs`"),
     Row("layers[].kernel", "kernel that ran it, as in `kernels`"),
+    Row(
+        "layers[].variant",
+        "how that kernel traded cycles for memory: `4 stripes`, `compact`, as `mcusim kernels` says; null: it did not",
+    ),
     Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
     Row(
         "layers[].cycles",

@@ -10,15 +10,17 @@ import pytest
 
 from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution, records
+from mcusim.kernels import winograd
+from mcusim.kernels.kernel import Variant
 from mcusim.line.build import Firmware, RomBytes
-from mcusim.line.lower import lower
+from mcusim.line.lower import lower, program_of
 from mcusim.line.measure import Instructions, Measurements, RamBytes, measure
 from mcusim.line.quantize import quantize
 from mcusim.line.score import Mismatch, Wanted
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 from mcusim.system.image import Image
-from mcusim.tasks import classification
+from mcusim.tasks import classification, none
 from mcusim.tasks.task import Judge
 from mcusim.timing.timing import Cycles, Timing
 from tests.graphs import Builder
@@ -129,6 +131,20 @@ def test_time_is_shared_out_among_the_layers() -> None:
     assert (found.latency_ms, found.energy_uwh) == (0.25, 0.001)
     (layer,) = found.layers
     assert (layer.macs, layer.cycles, layer.cycles_per_mac, layer.share) == (12, 150.0, 12.5, 0.75)
+
+
+def test_a_layer_tells_its_kernel_and_how_that_was_varied() -> None:
+    builder = Builder((24, 8))
+    name = builder.conv(8, 3, padding="same")
+    graph = quantize(builder.graph(), builder.samples(4), "int8")
+    told = []
+    for variant in (Variant(), Variant(2, compact=True)):
+        made = program_of(graph, {name: (winograd, variant)})
+        outputs = np.zeros((3, 24 * 8), made.outputs[0].dtype)
+        wanted = {"": Wanted(Judge(none, asked(24 * 8)), outputs, made.outputs[0].numbers, LABELS)}
+        (layer,) = measure(execution(outputs), made, firmware(), wanted, POSITIONS).layers
+        told.append((layer.kernel, layer.variant))
+    assert told == [("winograd", None), ("winograd", "2 stripes, compact")]
 
 
 def test_a_layer_without_cycles_has_none() -> None:
