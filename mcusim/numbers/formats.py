@@ -67,15 +67,25 @@ class Format:
 
     def encode_wide(self, x: Array, rounding: Rounding) -> npt.NDArray[np.int64]:
         """In 64 bits: for widths beyond 16 bits, such as a bias at the scale of its accumulator."""
-        scaled = np.ldexp(np.asarray(x, np.float64), self.fraction)
+        scaled = _times_power_of_two(np.asarray(x, np.float64), self.fraction)
         rounded = np.floor(scaled + 0.5) if rounding == "nearest" else np.floor(scaled)
         return np.clip(rounded, float(self.minimum), float(self.maximum)).astype(np.int64)
 
     def decode(self, q: Array) -> Array:
-        return np.ldexp(np.asarray(q, np.float64), -self.fraction).astype(np.float32)
+        q = np.asarray(q)
+        exact = np.float32 if q.dtype.kind in "iu" and q.dtype.itemsize <= 2 else np.float64
+        return _times_power_of_two(q.astype(exact), -self.fraction).astype(np.float32, copy=False)
 
     def __str__(self) -> str:
         return f"{'' if self.signed else 'U'}Q{self.bits - self.fraction}.{self.fraction}"
+
+
+def _times_power_of_two(x: Array, exponent: int) -> Array:
+    """As ldexp rounds it: a product does, and is ten times faster, where the factor is a normal number of that type."""
+    info = np.finfo(x.dtype)
+    if info.minexp <= exponent < info.maxexp:
+        return np.asarray(x * x.dtype.type(2.0**exponent))
+    return np.asarray(np.ldexp(x, exponent))
 
 
 def parse_format(text: str) -> Format:

@@ -28,14 +28,17 @@ class Octaves:
     def of(x: Array) -> Octaves:
         """`x` (N, ...). NaN counts as nothing."""
         magnitudes = np.abs(np.ascontiguousarray(x, np.float32)).reshape(len(x), x[:1].size)
-        np.nan_to_num(magnitudes, copy=False, nan=0.0)
+        peaks = magnitudes.max(axis=1, initial=0.0)
+        if not np.isfinite(peaks).all():
+            np.nan_to_num(magnitudes, copy=False, nan=0.0)
+            peaks = magnitudes.max(axis=1, initial=0.0)
         octave = (magnitudes.reshape(-1).view(np.uint32) >> 23).astype(np.intp)
         wide = magnitudes.reshape(-1).astype(np.float64)
         return Octaves(
             np.bincount(octave, minlength=OCTAVES).astype(np.float64),
             np.bincount(octave, wide, OCTAVES),
             np.bincount(octave, wide * wide, OCTAVES),
-            magnitudes.max(axis=1, initial=0.0).astype(np.float64),
+            peaks.astype(np.float64),
         )
 
     def merged(self, other: Octaves) -> Octaves:

@@ -152,3 +152,20 @@ def test_a_range_is_widened_by_what_it_sees() -> None:
     seen = Range().widened(np.array([0.5, 2.0])).widened(np.array([-3.0, 1.0])).widened(np.array([np.nan]))
     assert (seen.low, seen.high, seen.peak) == (-3.0, 2.0, 3.0)
     assert Range().widened(np.empty(0)) == Range(0.0, 0.0)
+
+
+@pytest.mark.parametrize("fraction", [-1100, -140, -127, -126, -9, 0, 7, 126, 127, 128, 140, 1020, 1030])
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_products_by_a_power_of_two_round_as_ldexp(bits: int, fraction: int) -> None:
+    """Also beyond float32, and where its numbers are subnormal."""
+    fmt, random = Format(bits, fraction), np.random.default_rng(1)
+    stored = random.integers(fmt.minimum, fmt.maximum + 1, 500)
+    real = (random.normal(size=500) * 2.0 ** random.integers(-140, 120, 500)).astype(np.float32)
+    real[:4] = [np.inf, -np.inf, 0, 1e-45]
+    with np.errstate(all="ignore"):
+        decoded = np.ldexp(stored.astype(np.float64), -fraction).astype(np.float32)
+        scaled = np.floor(np.ldexp(real.astype(np.float64), fraction) + 0.5)
+        encoded = np.clip(scaled, fmt.minimum, fmt.maximum).astype(fmt.dtype)
+        for dtype in (fmt.dtype, np.int64):
+            assert fmt.decode(stored.astype(dtype)).tobytes() == decoded.tobytes()
+        assert fmt.encode(real).tobytes() == encoded.tobytes()
