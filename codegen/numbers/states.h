@@ -64,25 +64,27 @@ typedef int32_t nn_sum_t;
     nn_state_function_t activation;                                                                           \
     int gate_input_shift, gate_state_shift;           /* of sums to the scale of gates, 2^-12, to the right */ \
     int candidate_input_shift, candidate_state_shift; /* likewise */                                          \
+    int small_sums; /* do 32 bits hold both sums at the scales that they come to, and what they add up to? */  \
     const int16_t *gate_table, *activation_table;
 #define NN_CELLS int carried_shift, bounded_shift, shown_shift; /* to the scales of cell, activation and state */
 #define nn_opened(x, p) nn_table_entry((x), (p).gate_table)
 #define nn_activated(x, p) nn_activated_state((x), (p).activation, (p).activation_table)
 #define nn_bounded(cell, p) nn_activated(nn_saturated(nn_rescaled((cell), (p).bounded_shift)), p)
 #define nn_gate_sum(from_input, from_state, p) \
-    nn_saturated(nn_rescaled((from_input), (p).gate_input_shift) + nn_rescaled((from_state), (p).gate_state_shift))
-#define nn_candidate_sum(from_input, from_state, p)                       \
-    nn_saturated(nn_rescaled((from_input), (p).candidate_input_shift) + \
-                 nn_rescaled((from_state), (p).candidate_state_shift))
+    nn_joined((from_input), (p).gate_input_shift, (from_state), (p).gate_state_shift, (p).small_sums)
+#define nn_candidate_sum(from_input, from_state, p) \
+    nn_joined((from_input), (p).candidate_input_shift, (from_state), (p).candidate_state_shift, (p).small_sums)
 #define nn_carried(forget, cell, gate, candidate, p) \
     nn_carried_cell((forget) * (cell), (gate) * (candidate), (p).carried_shift)
-#define nn_shown(gate, cell, p) nn_saturated(nn_rescaled((gate) * (cell), (p).shown_shift))
-#define nn_reset(gate, state) ((nn_state_t)nn_rescaled((gate) * (state), NN_STATE_ONE))
+#define nn_shown(gate, cell, p)                                                             \
+    ((p).shown_shift > 0 ? nn_saturated_word(nn_nearest((gate) * (cell), (p).shown_shift)) \
+                         : nn_saturated(nn_rescaled((gate) * (cell), (p).shown_shift)))
+#define nn_reset(gate, state) ((nn_state_t)nn_nearest((gate) * (state), NN_STATE_ONE))
 #define nn_reset_sum(from_input, gate, from_state, p)                   \
     nn_saturated(nn_rescaled((from_input), (p).candidate_input_shift) + \
                  nn_reset_state((gate), nn_rescaled((from_state), (p).candidate_state_shift)))
 #define nn_mixed(gate, state, candidate) \
-    nn_saturated(nn_rescaled((gate) * (state) + ((1 << NN_STATE_ONE) - (gate)) * (candidate), NN_STATE_ONE))
+    nn_saturated_word(nn_nearest((gate) * (state) + ((1 << NN_STATE_ONE) - (gate)) * (candidate), NN_STATE_ONE))
 
 #define NN_STATE_ONE 15 /* fraction bits of gates and bounded states */
 #define NN_TABLE_STEP 7
@@ -96,9 +98,35 @@ static inline int64_t nn_rescaled(int64_t x, int shift)
     return x * ((int64_t)1 << -shift);
 }
 
+/* To the right alone, of 32 bits, which are enough for it; `shift` is 1 or more. */
+static inline int32_t nn_nearest(int32_t x, int shift)
+{
+    return shift > 31 ? 0 : (x >> shift) + (x >> (shift - 1) & 1);
+}
+
+static inline nn_state_t nn_saturated_word(int32_t x)
+{
+    return (nn_state_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
+}
+
 static inline nn_state_t nn_saturated(int64_t x)
 {
     return (nn_state_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
+}
+
+/* Likewise, or to the left by a negative count, as far as there is room. */
+static inline int32_t nn_rescaled_word(int32_t x, int shift)
+{
+    return shift > 0 ? nn_nearest(x, shift) : (int32_t)((uint32_t)x << -shift);
+}
+
+/* Both sums at one scale. */
+static inline nn_state_t nn_joined(int32_t from_input, int input_shift, int32_t from_state, int state_shift, int small)
+{
+    if (small) {
+        return nn_saturated_word(nn_rescaled_word(from_input, input_shift) + nn_rescaled_word(from_state, state_shift));
+    }
+    return nn_saturated(nn_rescaled(from_input, input_shift) + nn_rescaled(from_state, state_shift));
 }
 
 /* A function of x from -8 to 8 in units of 2^-12. The table holds an entry every 2^7 from 0 on, with lines between them;
@@ -122,6 +150,9 @@ static inline nn_state_t nn_activated_state(nn_state_t x, nn_state_function_t fu
 
 static inline nn_state_t nn_carried_cell(int32_t kept, int32_t added, int shift)
 {
+    if (shift > 0) { /* half of a product at most: 32 bits have room for both */
+        return nn_saturated_word(nn_nearest(kept + nn_nearest(added, shift), NN_STATE_ONE));
+    }
     return nn_saturated(nn_rescaled(kept + nn_rescaled(added, shift), NN_STATE_ONE));
 }
 

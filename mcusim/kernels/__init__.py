@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from mcusim.kernels import depthwise, direct, gather, lanes, patches, plain, points, pointwise, rows, tiles, winograd
+from mcusim.kernels import (
+    depthwise,
+    direct,
+    gather,
+    lanes,
+    patches,
+    plain,
+    points,
+    pointwise,
+    rows,
+    sequences,
+    tiles,
+    winograd,
+)
 from mcusim.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
@@ -17,4 +30,5 @@ KERNELS: tuple[Kernel, ...] = (
     direct,
     rows,
     lanes,
+    sequences,
 )

@@ -83,8 +83,8 @@ COPIES = (Concatenate, Reshape, StridedCopy, ZeroPadding)
 MOST_UNROLLED, UNROLLED = 16, ByType(5, 5, 4.5)  # numbers of a copy that has no loop
 # A product of a dense layer, a row, and a row of one or two products, which are unrolled
 PRODUCT, UNIT, SHORT_UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9), ByType(20, 20, 18)
-GATE = {LSTM: ByType(135, 155, 650), GRU: ByType(80, 100, 430), SimpleRNN: ByType(40, 50, 115)}
-GATED_PRODUCT = {LSTM: ByType(7.6, 7.8, 7), GRU: ByType(10.8, 11, 10), SimpleRNN: ByType(10.5, 10.5, 9.7)}
+GATE = {LSTM: ByType(230, 235, 650), GRU: ByType(195, 200, 430), SimpleRNN: ByType(50, 48, 115)}
+GATED_PRODUCT = {LSTM: ByType(5.4, 5.5, 7), GRU: ByType(9.1, 9.2, 10), SimpleRNN: ByType(8.8, 9.3, 9.7)}
 STEP = 60.0  # of a sequence
 TRANSPOSED = ByType(11.5, 11.5, 17)  # a tap that may reach an output, beside its products
 TRANSPOSED_PRODUCT = ByType(8.8, 8.8, 10)
@@ -161,7 +161,7 @@ def _dense(layer: Dense, inputs: Inputs) -> float:
 
 def _recurrent(layer: Recurrent, inputs: Inputs) -> float:
     steps = STEP + GATE[type(layer)].of(layer) * layer.units
-    return 10 * ONCE + layer.steps * steps + GATED_PRODUCT[type(layer)].of(layer) * layer.macs
+    return 3 * ONCE + layer.steps * steps + GATED_PRODUCT[type(layer)].of(layer) * layer.macs
 
 
 def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> float:

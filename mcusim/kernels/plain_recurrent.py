@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
@@ -14,7 +16,9 @@ from mcusim.layers.recurrent import Recurrent
 from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.numbers.recurrent import FloatStates
 from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
 
+LARGEST_STATE, MOST_LEFT = 2**15, 30
 STATE_BYTES = {False: 4, True: 2}  # float32, 16 bits
 
 
@@ -28,7 +32,13 @@ def _recurrent(kernel: str, states: int) -> Callable[[Recurrent, Inputs], LayerC
         arguments = ("input", "output", "scratch", "kernel", "recurrent", *biases)
         scratch = STATE_BYTES[integers] * states * layer.units
         return LayerCode(
-            (KernelCall(kernel, arguments, {**_fields(layer), **reading(inputs[0]), **tables}),), constants, scratch
+            (
+                KernelCall(
+                    kernel, arguments, {**_fields(layer), **_room(layer, inputs[0]), **reading(inputs[0]), **tables}
+                ),
+            ),
+            constants,
+            scratch,
         )
 
     return code
@@ -42,6 +52,33 @@ def _fields(layer: Recurrent) -> Fields:
     own = FloatStates(layer.gate, layer.activation) if layer.states is None else layer.states
     fields |= own.cell_fields() if isinstance(layer, LSTM) else {}
     return fields | own.fields() | ({} if layer.conversion is None else layer.conversion.fields())
+
+
+def _room(layer: Recurrent, entry: Layer) -> Fields:
+    """Are the two sums, at the scales that they are brought to, and what they add up to, numbers of 32 bits?"""
+    if layer.states is None or entry.numbers is None:
+        return {}
+    shifts = layer.states.fields()
+    largest = max(-entry.numbers.minimum, entry.numbers.maximum)
+    over_inputs, over_states = (
+        _peak(layer.kernel, layer.bias, largest),
+        _peak(layer.recurrent, layer.recurrent_bias, LARGEST_STATE),
+    )
+    for sums in ("gate", "candidate"):
+        shift, other = (shifts.get(f"{sums}_{of}_shift", 0) for of in ("input", "state"))
+        if max(-shift, -other) > MOST_LEFT or _shifted(over_inputs, shift) + _shifted(over_states, other) >= 2**31:
+            return {}
+    return {"small_sums": 1}
+
+
+def _peak(weights: Array, bias: Array, largest: int) -> int:
+    """No sum of a row is larger."""
+    return int((np.abs(weights.astype(np.int64)).sum(axis=1) * largest + np.abs(bias.astype(np.int64))).max())
+
+
+def _shifted(peak: int, shift: int) -> int:
+    """To the right, to the nearest."""
+    return (peak >> shift) + 1 if shift > 0 else peak << -shift
 
 
 def _constants(layer: Recurrent) -> tuple[tuple[Constant, ...], Fields]:

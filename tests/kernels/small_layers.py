@@ -93,6 +93,24 @@ NUMBER_BY_NUMBER: tuple[Make, ...] = (
 )
 
 
+def sequence(kind: str) -> Make:
+    """Units and features are padded to multiples of four."""
+
+    def make(random: np.random.Generator) -> Case:
+        units, every, backwards = between(random, 4, 24), bool(random.integers(2)), bool(random.integers(2))
+
+        def add(builder: Builder) -> None:
+            builder.recurrent(kind, units, return_sequences=every, go_backwards=backwards)
+            builder.add("Reshape", target_shape=(-1, units))
+
+        return (between(random, 2, 9), between(random, 1, 20)), add
+
+    return make
+
+
+SEQUENCES: tuple[Make, ...] = tuple(map(sequence, ("LSTM", "GRU", "SimpleRNN")))
+
+
 def cases(makes: Sequence[Make], seed: int, count: int) -> list[Case]:
     """`count` layers, of each kind as many. Inputs of whole words come first, so that they begin at whole words."""
     random = np.random.default_rng(seed)
