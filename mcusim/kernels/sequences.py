@@ -74,6 +74,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Recurrent)
     made = plain.code(layer, inputs)
     (call,), rows = made.calls, len(layer.kernel)
+    assert isinstance(call, KernelCall)
     over_inputs, over_states = (one.routine for one in _routines(layer))
     fields = {"rows": rows, **{name: value for name, value in call.parameters.items() if name != "reset_after"}}
     fields |= {"input_sums": over_inputs.name, "state_sums": over_states.name}
