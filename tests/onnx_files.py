@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.models import read_model
 from mcusim.models.onnx.convert import Converted, converted
 from mcusim.models.onnx.messages import model_of
-from mcusim.models.onnx.tensor import counted
+from mcusim.models.onnx.tensor import counted, lying
 from mcusim.models.onnx.tensors import TensorReader
-from mcusim.models.source import Source
 from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of, records_of
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx onnxruntime")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install onnxruntime")
@@ -117,19 +116,17 @@ def onnxruntime_of(data: bytes, samples: list[Array], *, optimized: bool = False
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    names = [one.name for one in session.get_inputs()]
-    found = [
-        session.run(None, {name: field[i : i + 1] for name, field in zip(names, samples, strict=True)})
-        for i in range(len(samples[0]))
-    ]
+    batches = {one.name: one.shape[0] if isinstance(one.shape[0], int) else 1 for one in session.get_inputs()}
+    found = []
+    for number in range(len(samples[0])):
+        given = zip(batches.items(), samples, strict=True)
+        rows = {name: np.repeat(field[number : number + 1], batch, axis=0) for (name, batch), field in given}
+        found.append([row[: len(row) // max(batches.values())] for row in session.run(None, rows)])
     return [np.stack(rows) for rows in zip(*found, strict=True)]
 
 
 def graph_of(made: Converted, samples: list[Array]) -> list[Array]:
     """What the graph computes of samples as the file has them, in the file's order: (N, ..) of each output."""
-    from mcusim.models.onnx.tensor import lying
-    from mcusim.system.records import fields_of, records_of
-
     given = {}
     for layer, place, field_ in zip(made.source.graph.inputs, made.inputs, samples, strict=True):
         given[layer.name] = np.stack([lying(place, one[None]) for one in field_]).reshape(-1, *layer.shape)
@@ -149,5 +146,6 @@ def assert_equal(file: File, *outputs: str, tolerance: float = 2e-5, samples: li
     return made
 
 
-def source_of(path: Path) -> Source:
-    return read_model(path, "model")
+def onnx_shape(file: File) -> tuple[int, ...]:
+    """Of the last output. The inference of the package `onnx` counts a last window in `ceil_mode` that there is not."""
+    return tuple(onnxruntime_of(file.data(), file.samples(1))[0].shape[1:])

@@ -23,6 +23,7 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.kernels.choice import ANYWHERE
+from mcusim.line.arrange import arrange
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of, over_ram
 from mcusim.line.explain import LayerNoise, explain
@@ -279,7 +280,7 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
         choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")
-        fitted = fit(source.graph, there, choice)
+        fitted = fit(source.graph, arrange(source, there), choice)
         dataset = fitted.dataset
         source = replace(source, graph=drop_softmax(source.graph, keep=fitted.exact))
         source = normalize(source, chosen.dataset.normalize, dataset.x_train)

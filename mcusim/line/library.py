@@ -34,4 +34,5 @@ def library_of_model(
     source = replace(source, graph=drop_softmax(source.graph))
     x, y = (None, None) if calibration is None else training_samples(calibration)
     destination = destination_of(load_board(board), Target()) if board else ANYWHERE
+    x = None if x is None else source.arranged(x)
     return generate(source, x, chosen, destination, labels=y, seed=seed).library

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Graph, Shape
 from mcusim.system.arrays import Array
@@ -27,6 +29,14 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Order:
+    """`shape` of a sample or an answer as the file has it; `axes` of that, in the order in which the graph has them."""
+
+    shape: Shape
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """Layers as the file has them, of float32 or quantized already, and how samples are normalized for them.
 
@@ -34,6 +44,7 @@ class Source:
     are not of the file, but of a training set.
     `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
     that are only steps to it have no entry. `unoptimized` is the graph that they speak of, when `graph` is another.
+    `input_orders` and `output_orders`: of those whose channels come first in the file, by name, "" for an only one.
     """
 
     graph: Graph
@@ -41,6 +52,8 @@ class Source:
     fitted: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict)
     unoptimized: Graph | None = None
+    input_orders: Mapping[str, Order] = field(default_factory=dict)
+    output_orders: Mapping[str, Order] = field(default_factory=dict)
 
     @property
     def as_read(self) -> Graph:
@@ -54,7 +67,35 @@ class Source:
             return "none"
         return f"z-score ({'training set' if self.fitted else 'stored'})"
 
+    def arranged(self, x: Array) -> Array:
+        """Samples in the order of the file, as the graph has them; others stay as they are."""
+        return arranged(x, self.input_orders)
+
     def normalized(self, x: Array) -> Array:
         """Raw samples, as the model takes them."""
         known = self.normalizations
         return records_of({name: known[name].apply(v) if name in known else v for name, v in fields_of(x).items()})
+
+
+def arranged(x: Array, orders: Mapping[str, Order]) -> Array:
+    """What has the shape of the file, but for axes of length 1, with its axes in the order of the graph."""
+    fields = fields_of(x)
+    if not any(is_as_in_file(name, part.shape[1:], orders) for name, part in fields.items()):
+        return x
+    return records_of({name: _moved(part, orders.get(name)) for name, part in fields.items()})
+
+
+def is_as_in_file(name: str, shape: Shape, orders: Mapping[str, Order]) -> bool:
+    order = orders.get(name)
+    return order is not None and _plain(shape) == _plain(order.shape)
+
+
+def _moved(part: Array, order: Order | None) -> Array:
+    if order is None or _plain(part.shape[1:]) != _plain(order.shape):
+        return part
+    axes = (0, *(axis + 1 for axis in order.axes))
+    return np.ascontiguousarray(part.reshape(len(part), *order.shape).transpose(axes))
+
+
+def _plain(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)

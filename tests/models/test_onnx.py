@@ -11,6 +11,7 @@ from mcusim.layers.dense import Dense
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.line.optimize import optimize
 from mcusim.models.onnx.convert import Converted
+from mcusim.models.source import Order
 from tests.onnx_files import File, assert_equal, read
 
 PLANE, SERIES, VECTOR = (1, 4, 7, 6), (1, 4, 11), (1, 12)
@@ -392,3 +393,36 @@ def test_functions_that_are_written_in_pieces_are_one(function: str) -> None:
         file.add("Div", file.add("Mul", x, ...) if function == "HardSwish" else file.last, six)
     made = assert_equal(file)
     assert [layer.kind for layer in made.source.graph][2:] == [{"Gelu": "GELU"}.get(function, function)]
+
+
+# -- inputs and outputs ------------------------------------------------------------------------------------------------
+
+
+def test_a_file_for_a_batch_of_several_is_read_for_one_sample() -> None:
+    file = File((5, 4, 6))
+    file.add("Conv", ..., w(4, 4, 3))
+    file.add("Reshape", ..., ints(5, 16))
+    file.add("Gemm", ..., w(3, 16), transB=1)
+    assert_equal(file, samples=[w(4, 4, 6)])
+
+
+def test_the_order_of_inputs_and_outputs_is_told() -> None:
+    file = File((1, 3, 5, 6))
+    file.add("Conv", ..., w(3, 3, 3, 3), pads=[1, 1, 1, 1])
+    source = assert_equal(file).source
+    told = Order((3, 5, 6), (1, 2, 0))
+    assert source.input_orders == source.output_orders == {"": told}
+    x = w(2, 3, 5, 6)
+    assert (source.arranged(x) == x.transpose(0, 2, 3, 1)).all()
+    other = x.transpose(0, 2, 3, 1)
+    assert source.arranged(other) is other
+
+
+def test_an_output_that_repeats_the_input_has_its_order() -> None:
+    """What is compared number by number must not be in two orders: then both have that of the file."""
+    file = File((1, 3, 4, 4))
+    file.add("Conv", ..., w(2, 3, 3, 3))
+    file.add("Flatten")
+    file.add("Gemm", ..., w(48, 8), transB=1)
+    source = assert_equal(file).source
+    assert source.input_orders == source.output_orders == {} and source.graph.inputs[0].shape == (3, 4, 4)

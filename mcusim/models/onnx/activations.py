@@ -110,6 +110,7 @@ def _negated(node: OnnxNode) -> Tensor:
 
 
 CONVERTERS: Mapping[str, Convert] = {
+    "com.microsoft.Gelu": _function(_gelu),
     "Celu": _function(lambda node: Function("celu", (node.real("alpha", 1.0),))),
     "Clip": clip,
     "Elu": _function(lambda node: Function("elu", (node.real("alpha", 1.0),))),

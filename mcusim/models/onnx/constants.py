@@ -123,7 +123,7 @@ def _concat(node: OnnxNode) -> Array:
 
 def target_shape(node: OnnxNode, shape: Sequence[int]) -> tuple[int, ...]:
     """Of a Reshape of what has that shape: 0 keeps an axis, -1 is what is left."""
-    wanted = node.listed(1, "shape") or ()
+    wanted = of_one_sample(node, node.listed(1, "shape") or (), shape)
     keeps = not node.whole("allowzero", 0)
     if any(size == 0 and keeps and i >= len(shape) for i, size in enumerate(wanted)) or wanted.count(-1) > 1:
         raise node.refused(f"turns {tuple(shape)} into {wanted}", EXPORT)
@@ -134,6 +134,12 @@ def target_shape(node: OnnxNode, shape: Sequence[int]) -> tuple[int, ...]:
     if math.prod(found) != elements or min(found, default=0) < 0:
         raise node.refused(f"turns {tuple(shape)} into {wanted}", "keep the number of elements, and a batch of 1")
     return tuple(found)
+
+
+def of_one_sample(node: OnnxNode, wanted: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    """Where the file is for a batch of several it names them all."""
+    batch = tuple(wanted[:1]) == (node.batch,) and tuple(shape[:1]) == (1,)
+    return (1, *wanted[1:]) if node.batch > 1 and batch else tuple(wanted)
 
 
 def squeezed(node: OnnxNode, shape: Sequence[int]) -> tuple[int, ...]:

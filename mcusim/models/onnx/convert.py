@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcusim.graph import Graph, Output
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.onnx.model import Model
+from mcusim.models.onnx.node import channels_last
 from mcusim.models.onnx.patterns import simplified
 from mcusim.models.onnx.tensor import Tensor
 from mcusim.models.onnx.walk import Walk
-from mcusim.models.source import Origin, Shapes, Source
+from mcusim.models.source import Order, Origin, Shapes, Source
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened
 
@@ -31,10 +32,7 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
 
     `shapes`: see `ModelFormat`.
     """
-    walk = Walk(simplified(model), shapes)
-    _demand_known(walk, shapes)
-    walk.run()
-    outputs = tuple(walk.output(one) for one in model.outputs)
+    walk, outputs = _walked(model, shapes)
     names = output_names([shortened(printable(one.name), 60) or "output" for one in model.outputs])
     ends = distinct([one.layer for one in outputs], walk.made.layers, walk.made.add)
     layers = reachable(walk.made.layers, ends)
@@ -42,7 +40,48 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
     kept = {layer.name for layer in layers}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
     inputs = tuple(value for one in model.inputs if isinstance(value := walk.values[one.name], Tensor))
-    return Converted(Source(graph, origins=origins), inputs, outputs, walk.computed)
+    source = Source(
+        graph,
+        origins=origins,
+        input_orders=_orders(["" if len(inputs) == 1 else layer.name for layer in graph.inputs], inputs),
+        output_orders=_orders(["" if len(names) == 1 else one for one in names], outputs),
+    )
+    return Converted(source, inputs, outputs, walk.computed)
+
+
+def _walked(model: Model, shapes: Shapes) -> tuple[Walk, tuple[Tensor, ...]]:
+    """Where an output may be compared with the input, number by number, both have one order: that of the file, unless
+    they are planes both.
+    """
+    for is_last in (True, False):
+        walk = Walk(simplified(model), shapes, is_last)
+        _demand_known(walk, shapes)
+        walk.run()
+        outputs = tuple(walk.output(one) for one in model.outputs)
+        inputs = [value for one in model.inputs if isinstance(value := walk.values[one.name], Tensor)]
+        if len(inputs) > 1 or all(_agree(inputs[0], output) for output in outputs):
+            break
+    return walk, outputs
+
+
+def _agree(x: Tensor, y: Tensor) -> bool:
+    """Not as many numbers, or all in one order."""
+    return x.elements != y.elements or _axes(x) == _axes(y)
+
+
+def _axes(x: Tensor) -> tuple[int, ...]:
+    """Those behind the batch, in the order of memory; none where that is the order of the file."""
+    there = [axis for axis in x.order or () if x.axes[axis]]
+    return tuple(there) if there != sorted(there) else ()
+
+
+def _orders(names: Sequence[str], tensors: Sequence[Tensor]) -> dict[str, Order]:
+    """Of those that lie in another order than the file has."""
+    return {
+        name: Order(x.shape[1:], tuple(axis - 1 for axis in channels_last(len(x.axes))[1:]))
+        for name, x in zip(names, tensors, strict=True)
+        if _axes(x)
+    }
 
 
 def _demand_known(walk: Walk, shapes: Shapes) -> None:

@@ -50,6 +50,7 @@ class OnnxNode:
     used: tuple[bool, ...]
     opset: int
     made: LayersMade
+    batch: int = 1  # of the file; all that is computed is of one sample
 
     # -- inputs --------------------------------------------------------------------------------------------------------
 

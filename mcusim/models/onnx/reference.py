@@ -43,18 +43,25 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     looked_into = {origin: model.nodes[origin.calls[0]].outputs[0] for origin in wanted if origin in read.computed}
     names = [one.name for one in model.outputs]
     session = _session(path, [name for name in dict.fromkeys(looked_into.values()) if name not in names])
+    batch = next((one.shape[0] for one in model.inputs if one.shape and one.shape[0]), 1)
     places = [*read.outputs, *(read.computed[origin] for origin in looked_into)]
     found: list[list[Array]] = []
     for number in range(len(samples[0])):
         feeds = {
-            one.name: counted(place, sample[number]).astype(one.dtype or "float32")
+            one.name: np.repeat(counted(place, sample[number]), batch, axis=0).astype(one.dtype or "float32")
             for one, place, sample in zip(model.inputs, read.inputs, samples, strict=True)
         }
         arrays = session.run([*names, *looked_into.values()], feeds)
-        found.append([lying(place, array).astype(np.float32) for place, array in zip(places, arrays, strict=True)])
+        found.append([lying(place, _one(array, place.shape)) for place, array in zip(places, arrays, strict=True)])
     stacked = [np.stack(rows) for rows in zip(*found, strict=True)]
     layers = dict(zip(looked_into, stacked[len(names) :], strict=True))
     return Values(stacked[: len(names)], layers, _unit(model))
+
+
+def _one(array: Array, shape: Shape) -> Array:
+    """Of a batch of equal samples the first."""
+    apart = [axis for axis, pair in enumerate(zip(array.shape, shape, strict=True)) if pair[0] != pair[1]]
+    return np.take(array, [0], axis=apart[0]).astype(np.float32) if apart else array.astype(np.float32)
 
 
 def _read_for(model: Model, samples: Sequence[Array]) -> Converted:

@@ -13,6 +13,7 @@ from mcusim.layers.strided_copy import steps
 from mcusim.models.onnx.constants import (
     cast_type,
     flattened,
+    of_one_sample,
     permutation,
     slices,
     split_sizes,
@@ -71,7 +72,8 @@ def _counted(shape_of: Callable[[OnnxNode, Sequence[int]], Sequence[int]]) -> Co
 def _expand(node: OnnxNode) -> Tensor:
     x = node.x
     try:
-        shape = np.broadcast_shapes(x.shape, node.listed(1, "shape") or ())
+        wanted = of_one_sample(node, node.listed(1, "shape") or (), x.shape)
+        shape = np.broadcast_shapes(x.shape, wanted)
     except ValueError:
         raise node.refused(f"does not fit {x.shape}", EXPORT) from None
     return repeated(node, x, shape)

@@ -87,7 +87,8 @@ def transposed(of: Tensor, axes: Sequence[int]) -> Tensor:
 
 def reshaped(of: Tensor, shape: Sequence[int]) -> Tensor | None:
     """Counted as another shape of as many elements; None where axes are cut that lie apart in memory."""
-    sizes, left = list(of.sizes), list(of.places)
+    flat = merged(Tensor(of.layer, of.sizes, (of.places,)))
+    sizes, left = list(flat.sizes), list(flat.places)
     axes: list[tuple[int, ...]] = []
     for size in shape:
         axis: list[int] = []

@@ -32,14 +32,19 @@ ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivision
 
 @dataclass
 class Walk:
-    """Values so far, by name; None for what cannot be read. `told`: shapes of inputs that users told, by name."""
+    """Values so far, by name; None for what cannot be read. `told`: shapes of inputs that users told, by name.
+
+    `channels_last`: may inputs and outputs that are planes be so? `batch`: for how many samples the file is.
+    """
 
     model: Model
     told: Shapes = field(default_factory=dict)
+    channels_last: bool = True
     made: LayersMade = field(default_factory=LayersMade)
     values: dict[str, Value | None] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     computed: dict[Origin, Tensor] = field(default_factory=dict)
+    batch: int = 1
     problems: Problems = field(default_factory=lambda: Problems(HINTS.get))
 
     def run(self) -> None:
@@ -66,7 +71,7 @@ class Walk:
             what = f"layer {printable(name)!r} (Input) takes {math.prod(shape)} numbers"
             raise ModelError(what, hint="use a smaller input")
         rank = len(shape)
-        planes = rank in (3, 4) and reads_planes(self.model, declared.name)
+        planes = self.channels_last and rank in (3, 4) and reads_planes(self.model, declared.name)
         order = channels_last(rank) if planes else tuple(range(rank))
         own = tuple(shape[axis] for axis in order[1:])
         layer = Input(name=self.made.unique(name), inputs=(), shape=own)
@@ -78,8 +83,9 @@ class Walk:
         if shape is None:
             raise ModelError(f"the model's input {shown!r} has no shape", hint=NO_BATCH)
         told = self.told.get(name, self.told.get("" if len(self.model.inputs) == 1 else name))
-        if shape[:1] not in ((None,), (1,)):
+        if not shape or shape[0] == 0 or self.batch not in (1, shape[0] or 1):
             raise ModelError(f"the model's input {shown!r} has shape {shape}: no batch of 1", hint=NO_BATCH)
+        self.batch = shape[0] or self.batch
         own = shape[1:]
         if told is not None:
             if len(told) != len(own) or any(have not in (None, size) for have, size in zip(own, told, strict=True)):
@@ -100,7 +106,8 @@ class Walk:
             what = f"output {shortened(printable(declared.name), 60)!r} is a constant, or computed by nobody"
             raise ModelError(what, hint="leave it out")
         last = channels_last(len(value.shape))
-        order = last if len(value.shape) in (3, 4) and value.order and _lies(value, last) else range(len(value.axes))
+        planes = self.channels_last and len(value.shape) in (3, 4) and value.order
+        order = last if planes and _lies(value, last) else range(len(value.axes))
         moved = self.made.moved(value, order)
         shape = tuple(value.shape[axis] for axis in order)
         shape = shape[1:] if shape[:1] == (1,) else shape
@@ -130,7 +137,9 @@ class Walk:
         is_constant = kind in OF_SHAPES or not any(isinstance(value, Tensor) for value in values)
         used = tuple(bool(output) and output in self._read for output in node.outputs)
         unique = name if is_constant else self.made.unique(name)
-        view = OnnxNode(unique, kind, Attributes(node.attributes), values, used, self.model.opset, self.made)
+        view = OnnxNode(
+            unique, kind, Attributes(node.attributes), values, used, self.model.opset, self.made, self.batch
+        )
         table: Mapping[str, object] = FOLDED if is_constant else CONVERTERS
         if kind not in table:
             raise view.refused("works on constants alone" if is_constant else "works on what is computed", CONSTANT)
