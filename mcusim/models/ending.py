@@ -37,7 +37,7 @@ def distinct(ends: Sequence[str], layers: Sequence[Layer], add: Callable[[Layer]
             name = f"{end}_output"
             while name in by_name:
                 name += "_"
-            seen = Reshape(name=name, inputs=(end,), shape=by_name[end].shape)
+            seen = Reshape(name=name, inputs=(end,), shape=by_name[end].shape, numbers=by_name[end].numbers)
             add(seen)
             by_name[name], end = seen, name
         taken.add(end)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcusim.graph import Graph, Layer, Output
-from mcusim.layers.reshape import Reshape
+from mcusim.graph import Graph, Output
+from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference
-from mcusim.models.tflite.call import without_batch
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
-from mcusim.models.tflite.names import Names, tensor_name
+from mcusim.models.tflite.names import tensor_name
 from mcusim.models.tflite.walk import Walk
 from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.training.normalization_file import load_normalization
@@ -25,7 +24,6 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "tflite"
 SUFFIXES = (".tflite", ".lite")
 REFERENCE = reference
-AFFINE = "affine"  # the scheme of a model whose integers are those of the file
 HYBRID = "integer weights of a file with real activations are computed with as reals, where TFLite quantizes as it runs"
 
 
@@ -76,51 +74,19 @@ def _check_told(walk: Walk, shapes: Shapes) -> None:
 
 
 def _ends(walk: Walk) -> list[str]:
-    """Layers of the model's outputs, each a tensor of its own: one that is there twice, or an input, is seen again."""
-    taken = {layer.name for layer in walk.layers.values() if layer.INPUT}
-    ends: list[str] = []
-    for index in walk.model.outputs:
-        value = walk.values.get(index)
-        if value is None or value.constant is not None:
-            raise broken("an output of the model is a constant")
-        if value.layer is None:
-            continue  # told already
-        layer = walk.layers[value.layer]
-        if layer.name in taken:
-            name = walk.names.unique(f"{layer.name}_output")
-            layer = Reshape(name=name, inputs=(layer.name,), shape=without_batch(value.shape))
-            walk.layers[name] = layer
-        taken.add(layer.name)
-        ends.append(layer.name)
-    return ends
+    """Layers of the model's outputs, as far as they can be read."""
+    found = [walk.values.get(index) for index in walk.model.outputs]
+    if any(value is None or value.constant is not None for value in found):
+        raise broken("an output of the model is a constant")
+    return [value.layer for value in found if value is not None and value.layer is not None]
 
 
 def _graph(walk: Walk, ends: list[str], name: str) -> Graph:
     if not ends:
         raise broken("it has no outputs")
-    names, model = Names(), walk.model
+    model, layers = walk.model, list(walk.layers.values())
     told = [model.names.get(index) or model.tensors[index].name for index in model.outputs]
-    called = ["output"] if len(ends) == 1 else [names.unique(tensor_name(one, "output")) for one in told]
-    layers = _reachable(list(walk.layers.values()), ends)
-    notes = (HYBRID,) if walk.hybrid else ()
-    outputs = tuple(Output(*pair) for pair in zip(called, ends, strict=True))
-    bits = max(layer.numbers.bits if layer.numbers else 0 for layer in layers)
-    if not bits:
-        return Graph(tuple(layers), name, notes=notes, outputs=outputs)
-    return Graph(tuple(layers), name, f"int{bits}", AFFINE, notes=notes, outputs=outputs)
-
-
-def _reachable(layers: list[Layer], ends: list[str]) -> list[Layer]:
-    """The layers that the outputs need; an only output comes last."""
-    needed = {layer.name for layer in layers if layer.INPUT}
-    if set(ends) <= needed:
-        raise ModelError("the model computes nothing", hint="add a layer")
-    wanted = {*ends}
-    for layer in reversed(layers):
-        if layer.name in wanted:
-            wanted.update(layer.inputs)
-    kept = [layer for layer in layers if layer.name in wanted | needed]
-    if len(ends) > 1:
-        return kept
-    last = next(layer for layer in kept if layer.name == ends[0])
-    return [*(layer for layer in kept if layer is not last), last]
+    names = output_names([tensor_name(one, "output") for one in told])
+    ends = distinct(ends, layers, layers.append)
+    outputs = tuple(Output(*pair) for pair in zip(names, ends, strict=True))
+    return Graph(tuple(reachable(layers, ends)), name, notes=(HYBRID,) if walk.hybrid else (), outputs=outputs)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mcusim.models.reference import Values
 from mcusim.models.source import Origin
+from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.file import read_file
 from mcusim.system.arrays import Array
 
@@ -34,14 +35,15 @@ def install() -> str:
 
 
 def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
-    """An Origin's call is the index of its tensor."""
-    interpreter = _interpreter(path)
-    shapes = [model_input.shape for model_input in _inputs(path)]
-    outputs: list[list[Array]] = [[] for _ in read_file(path).outputs]
+    """An Origin's call is the index of its tensor. Integers are those of the file; each sample finds a fresh model."""
+    model = read_file(path)
+    interpreter, inputs = _interpreter(path, model), [model.tensors[index] for index in model.inputs]
+    outputs: list[list[Array]] = [[] for _ in model.outputs]
     layers: dict[Origin, list[Array]] = {origin: [] for origin in wanted}
     for sample in zip(*samples, strict=True):
-        for index, (field, shape) in enumerate(zip(sample, shapes, strict=True)):
-            interpreter.set_input(np.ascontiguousarray(field, np.float32).reshape(shape), index)
+        interpreter.reset()
+        for index, (field, tensor) in enumerate(zip(sample, inputs, strict=True)):
+            interpreter.set_input(np.asarray(field, tensor.dtype).reshape(tensor.shape), index)
         interpreter.invoke()
         for index, found in enumerate(outputs):
             found.append(np.array(interpreter.get_output(index), np.float32))
@@ -50,15 +52,9 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     return Values([np.stack(found) for found in outputs], {origin: np.stack(found) for origin, found in layers.items()})
 
 
-def _inputs(path: Path) -> list[Any]:
-    model = read_file(path)
-    return [model.tensors[index] for index in model.inputs]
-
-
-def _interpreter(path: Path) -> Any:
+def _interpreter(path: Path, model: Model) -> Any:
     from tflite_micro.python.tflite_micro import runtime
 
-    model = read_file(path)
     arena = ARENA_BYTES + 2 * path.stat().st_size + sum(16 * tensor.elements for tensor in model.tensors)
     keep = runtime.InterpreterConfig.kPreserveAllTensors
     return runtime.Interpreter.from_file(str(path), arena_size=arena, intrepreter_config=keep)

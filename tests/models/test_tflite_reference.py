@@ -1,0 +1,63 @@
+"""TensorFlow Lite Micro's interpreter proves `.tflite` models, of reals and of integers, layer by layer."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.line.float_proof import Proved, start_proof
+from mcusim.line.front import read_model
+from mcusim.models.source import Source
+from mcusim.models.tflite import reference
+from mcusim.numbers.numbers import Activation
+from mcusim.system.errors import ModelError
+from tests.tflite_files import File, dense_file, quantized_file, reals
+
+LIMITED = Activation(relu=True, ceiling=0.25)
+FILES = {"float32": dense_file, "int8": quantized_file}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def proved(path: Path, source: Source) -> Proved:
+    shape = source.graph.inputs[0].shape
+    with ExitStack() as stack:
+        return start_proof(path, source, reals((4, *shape)), stack)()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_model_is_proved(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(FILES[name]())
+    found = proved(path, read_model(path))
+    assert found.proof and found.proof.samples == 4 and found.proof.against == reference.version()
+    assert found.proof.max_difference <= (0 if name == "int8" else 1e-6)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_layer_that_is_read_wrongly_is_named(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(FILES[name]())
+    source = read_model(path)
+    wrong = [replace(layer, activation=LIMITED) if layer.macs else layer for layer in source.graph]
+    source = replace(source, graph=replace(source.graph, layers=tuple(wrong)), unoptimized=None)
+    with pytest.raises(ModelError, match="computes"):
+        proved(path, source)
+
+
+def test_what_the_interpreter_does_not_run_is_no_proof(tmp_path: Path) -> None:
+    file = File()
+    start, end = file.tensor((1, 4)), file.tensor((1, 3))
+    kernel = file.constant(np.ones((3, 4)), "int8", scale=0.1)
+    file.op("FULLY_CONNECTED", (start, kernel), (end,))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(file.written((start,), (end,)))
+    found = proved(path, read_model(path))
+    assert found.proof is None and "TensorFlow Lite Micro" in str(found.reason)
