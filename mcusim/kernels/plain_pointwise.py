@@ -12,6 +12,7 @@ from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Merge, Minimum,
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.prelu import PReLU
 from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
 
 
 def _pointwise(layer: Pointwise, inputs: Inputs) -> LayerCode:
@@ -19,8 +20,16 @@ def _pointwise(layer: Pointwise, inputs: Inputs) -> LayerCode:
     if layer.lookup is None:
         return one("pointwise", {**fields, **layer.function.fields})
     tables = layer.lookup.tables
+    if layer.lookup.kernel != "pointwise":
+        return with_tables(layer.lookup.kernel, {**fields, **layer.lookup.fields()}, tables)
     call = KernelCall("pointwise", ("input", "output", *(tables or ("NULL",))), {**fields, **layer.lookup.fields()})
     return LayerCode((call,), tuple(Constant(role, "number_t", table, layer.numbers) for role, table in tables.items()))
+
+
+def with_tables(kernel: str, fields: Fields, tables: Mapping[str, Array]) -> LayerCode:
+    """A call that reads arrays of the types that they have here."""
+    constants = tuple(Constant(role, f"{values.dtype}_t", values) for role, values in tables.items())
+    return LayerCode((KernelCall(kernel, ("input", "output", *tables), fields),), constants)
 
 
 def _prelu(layer: PReLU, inputs: Inputs) -> LayerCode:

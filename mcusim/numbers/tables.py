@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Lookup:
     numbers: Numbers
     table: Array
     error_quanta: float = 0.0
+
+    kernel: ClassVar[str] = "pointwise"  # in C
 
     @property
     def tables(self) -> Mapping[str, Array]:

@@ -15,30 +15,32 @@ from mcusim.layers.softmax import Softmax
 from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_batch
 from mcusim.models.tflite.merges import scaled
 from mcusim.numbers import affine_functions as tables
-from mcusim.numbers import affine_softmax
+from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.functions import SIGMOID, TANH, Function
 from mcusim.numbers.numbers import RELU, Activation
 from mcusim.numbers.tables import Lookup
 from mcusim.system.arrays import Array
 
-OUTPUT_OF_SOFTMAX = (1 / 256, -128)
+OUTPUT_OF_SOFTMAX = {8: (1 / 256, -128), 16: (1 / 32768, 0)}
 TabledOf = Callable[[Affine, Affine], "Lookup | None"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A function of reals, and what makes a table of it for integers; None where TFLM has none."""
+    """A function of reals, and what makes one of integers of 8 and of 16 bits; None where TFLM has none."""
 
     function: Function
     tabled: TabledOf | None = None
+    wide: TabledOf | None = None
 
 
 def _pointwise(pair: Pair, call: Call) -> None:
     shape, entry, out = call.own_shape(), call.numbers(), call.out
     lookup = None
     if entry is not None and out is not None:
-        lookup = pair.tabled(entry, out) if pair.tabled and entry.bits == 8 else None
+        make = pair.tabled if entry.bits == 8 else pair.wide
+        lookup = make(entry, out) if make else None
         if lookup is None:
             raise call.refused(f"has no kernel for int{entry.bits} of these scales", "use float32")
     call.add(Pointwise(**call.own(shape, call.view(0, shape)), function=pair.function, lookup=lookup))
@@ -48,7 +50,7 @@ def _relu(activation: Activation, call: Call) -> None:
     """RELU rescales, the others do not, whatever scale the file gives their output."""
     shape, entry, out = call.own_shape(), call.numbers(), call.out
     if activation is RELU and entry is not None and out is not None and entry != out:
-        _pointwise(Pair(Function("leaky_relu", (0.0,)), tables.relu), call)
+        _pointwise(Pair(Function("leaky_relu", (0.0,)), tables.relu, affine_wide.relu), call)
         return
     own = {**call.own(shape, call.view(0, shape)), "numbers": entry}
     call.add(ReLU(**own, activation=activation))
@@ -56,8 +58,8 @@ def _relu(activation: Activation, call: Call) -> None:
 
 def _leaky_relu(call: Call) -> None:
     slope = call.real("alpha")
-    made = partial(tables.leaky_relu, slope=slope)
-    _pointwise(Pair(Function("leaky_relu", (slope,)), made), call)
+    made, wide = partial(tables.leaky_relu, slope=slope), partial(affine_wide.leaky_relu, slope=slope)
+    _pointwise(Pair(Function("leaky_relu", (slope,)), made, wide), call)
 
 
 def _gelu(call: Call) -> None:
@@ -96,9 +98,9 @@ def _softmax(call: Call) -> None:
     shape, beta = without_batch(call.shape()), call.real("beta")
     entry, out = call.numbers(), call.out
     if entry is not None and out is not None:
-        if entry.bits != 8 or (out.scale, out.zero) != OUTPUT_OF_SOFTMAX:
+        if (out.scale, out.zero) != OUTPUT_OF_SOFTMAX[out.bits]:
             raise call.refused(f"gives int{out.bits} of the scale {out.scale:.6g} and the zero {out.zero}", AGAIN)
-        made = affine_softmax.softmax(entry, out, beta)
+        made = (affine_softmax if out.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
         call.add(Softmax(**call.own(shape, call.view(0, shape)), softmaxing=made))
         return
     if beta == 1:
@@ -119,6 +121,7 @@ ON_INTEGERS: Mapping[str, TabledOf] = {
     "LOGISTIC": tables.logistic,
     "TANH": tables.tanh,
 }
+WIDE: Mapping[str, TabledOf] = {"LOGISTIC": affine_wide.logistic, "TANH": affine_wide.tanh}
 ON_REALS: Mapping[str, Function] = {
     "ELU": Function("elu", (1.0,)),
     "EXP": Function("exponential"),
@@ -127,7 +130,7 @@ ON_REALS: Mapping[str, Function] = {
     "TANH": TANH,
 }
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
-    **{kind: partial(_pointwise, Pair(function, ON_INTEGERS.get(kind))) for kind, function in ON_REALS.items()},
+    **{kind: partial(_pointwise, Pair(real, ON_INTEGERS.get(kind), WIDE.get(kind))) for kind, real in ON_REALS.items()},
     "GELU": _gelu,
     "LEAKY_RELU": _leaky_relu,
     "PRELU": _prelu,

@@ -66,7 +66,8 @@ def summed(call: Call, kernel: Array, stored: int, bias: int, *, entry: int = 0,
     scales = call.entry(stored).tensor.scales
     if len(scales) not in (1, len(kernel)):
         raise call.refused(f"has {len(scales)} scales for {len(kernel)} outputs", AGAIN)
-    numbers = Scaled(8, tuple(float(scale) for scale in scales))
+    numbers = Scaled(have.bits, tuple(float(scale) for scale in scales))  # weights lie as wide as what they multiply
+    kernel = kernel.astype(numbers.dtype)
     added, is_long = _integer_bias(call, bias, len(kernel))
     factors = sum_factors(have, numbers, out, long=is_long)
     made = dict(vars(weighted_sum(kernel, added, numbers, have, out, factors, fold=fold)))
