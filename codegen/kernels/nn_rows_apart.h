@@ -11,20 +11,21 @@ typedef struct {
     NN_FINISH
 } nn_rows_apart_t;
 
-/* input: words, an even number of them; weights: blocks x (rows, words / 2 x rows) */
+/* input: words, an even number of them; weights: blocks x (rows, words / 2 x rows, rows of factors) */
 NN_KERNEL void NN_NAME(rows_apart)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
                                    const nn_rows_apart_t p)
 {
     (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
-        const int32_t *const block = weights + row / p.rows * (p.rows + p.rows * p.words / 2);
+        const int32_t *const block = weights + row / p.rows * (NN_RECORD * p.rows + p.rows * p.words / 2);
         int32_t sum = block[row % p.rows];
         for (int word = 0; word < p.words; word += 2) {
             const uint32_t w = nn_word(block + p.rows + word / 2 * p.rows + row % p.rows);
             sum = nn_dual(nn_bytes(w, 0, 0), nn_word(input + 2 * word), sum);
             sum = nn_dual(nn_bytes(w, 1, 0), nn_word(input + 2 * word + 2), sum);
         }
-        nn_store_at(output, row, nn_finish(sum, row, p), p.storage);
+        const int32_t *const record = block + p.rows + p.rows * p.words / 2 + (NN_RECORD - 1) * (row % p.rows) - 1;
+        nn_store_at(output, row, nn_finish_of(sum, record, p), p.storage);
     }
 }
 

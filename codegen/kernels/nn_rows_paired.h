@@ -12,12 +12,12 @@ typedef struct {
     NN_FINISH
 } nn_rows_paired_t;
 
-/* input: words; weights: blocks x (rows, words x pairs of rows); total: 128 x the sum of the inputs */
+/* input: words; weights: blocks x (rows, words x pairs of rows, rows of factors); total: 128 x the sum of the inputs */
 NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
                                     const nn_rows_paired_t p)
 {
     for (int pair = 0; pair < blocks * p.rows / 2; pair++) {
-        const int32_t *const block = weights + pair / (p.rows / 2) * (p.rows + p.rows / 2 * p.words);
+        const int32_t *const block = weights + pair / (p.rows / 2) * (NN_RECORD * p.rows + p.rows / 2 * p.words);
         const int first = pair % (p.rows / 2);
         int32_t both = block[2 * first], second = block[2 * first + 1];
         for (int word = 0; word < p.words; word++) {
@@ -27,8 +27,9 @@ NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights
         }
         const int32_t upper = (int32_t)((uint32_t)both - (uint32_t)second) >> 8;
         const int32_t lower = (int32_t)((uint32_t)second - (p.raised ? (uint32_t)total : 0));
-        nn_store_at(output, 2 * pair, nn_finish(upper, 2 * pair, p), p.storage);
-        nn_store_at(output, 2 * pair + 1, nn_finish(lower, 2 * pair + 1, p), p.storage);
+        const int32_t *const record = block + p.rows + p.rows / 2 * p.words + (NN_RECORD - 1) * 2 * first - 1;
+        nn_store_at(output, 2 * pair, nn_finish_of(upper, record, p), p.storage);
+        nn_store_at(output, 2 * pair + 1, nn_finish_of(lower, record + NN_RECORD - 1, p), p.storage);
     }
 }
 

@@ -5,7 +5,7 @@
 #define NN_FINISH NN_LIMIT
 #define nn_finish(sum, channel, p) nn_limit(sum, p)
 #define NN_RECORD 1 /* words of a channel: its bias */
-#define nn_finish_of(sum, record, p) nn_finish(sum, 0, p)
+#define nn_finish_of(sum, record, p) ((void)(record), nn_finish(sum, 0, p))
 
 #define NN_ADDITION NN_FINISH
 #define nn_begin_sum(first, p) (first) /* 0.0f would make a sum of -0.0f positive */

@@ -8,7 +8,7 @@
     NN_LIMIT
 #define nn_finish(sum, channel, p) nn_limit((sum) >> (p).shift, p)
 #define NN_RECORD 1 /* words of a channel: its bias */
-#define nn_finish_of(sum, record, p) nn_finish(sum, 0, p)
+#define nn_finish_of(sum, record, p) ((void)(record), nn_finish(sum, 0, p))
 
 #define NN_ADDENDS_MAX 16
 #define NN_ADDITION                                                              \

@@ -159,14 +159,20 @@ class FactorFinish:
         a("ldrd", multiplier, addend, at(base, offset))
         a("ldr", shift, at(base, offset + 8))
 
-    def scaled(self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str) -> None:
-        """Sums of a channel in registers -> numbers as they are stored. `factor`: as loaded. `spare` is lost."""
+    def scaled(
+        self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str, *, more: int | None = None
+    ) -> None:
+        """Sums of a channel in registers -> numbers as they are stored. `factor`: as loaded. `spare` is lost.
+
+        `more`: as which power of two sums come, all their bits right; that of `doubled` where nothing is said.
+        """
         multiplier, addend, shift = factor
+        bits = self.doubled if more is None else more
         for name in sums:
             if not self.above_zero:
                 a("add", spare, addend, name, "asr #31")
-            if not self.doubled:
-                a("lsl", name, name, imm(1))
+            if bits != 1:
+                a("lsl" if bits == 0 else "asr", name, name, imm(abs(bits - 1)))
             a("smmlar", name, name, multiplier, addend if self.above_zero else spare)
         for name in sums:
             a("asr", name, name, shift)

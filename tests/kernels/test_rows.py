@@ -16,7 +16,7 @@ from mcusim.graph import Graph, Output
 from mcusim.kernels import plain, rows
 from mcusim.kernels.rows.forms import FORMS, Form, Paired, Raised
 from mcusim.kernels.rows.parts import parts_of, rows_of
-from mcusim.kernels.rows.products import products_of
+from mcusim.kernels.rows.products import OutputPrice, products_of
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of
@@ -27,6 +27,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
+from tests.kernels.affine import affine_graph
 from tests.kernels.measured import CORE, Measured, differing, forced, measure
 
 FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -136,7 +137,7 @@ def test_extreme_weights_and_inputs_give_the_bits_of_the_graph(form: str) -> Non
 def test_parts_make_every_unit_and_no_other(kind: type[Form]) -> None:
     for units in (*range(1, 60), 333):
         for words in (2, 30, 322, 1300):
-            parts = parts_of(partial(products_of, kind.NAME, words, False), kind.rows_at_a_time, units)
+            parts = parts_of(partial(products_of, kind.NAME, words, OutputPrice()), kind.rows_at_a_time, units)
             made = np.unique(np.concatenate([own.reshape(-1) for own in rows_of(parts, units)]))
             np.testing.assert_array_equal(made, np.arange(units))
             assert len(parts) == 1 or all(part.units <= units for part in parts), "outputs that are not there"
@@ -170,6 +171,21 @@ def test_prices_and_bits_on_the_l452(data_type: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.arm
+@pytest.mark.parametrize("seed", [0, 1])
+def test_affine_layers_have_their_bits_and_their_price(seed: int, tmp_path: Path) -> None:
+    graph, x = side_by_side(SIZES, "int8")
+    graph = affine_graph(graph, seed, unsigned=seed == 0)
+    chosen = forced(graph, rows)
+    np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
+    measured = measure(graph, x, tmp_path, chosen, ("nucleo_l452re_p", "sparkfun_edge")[seed])
+    assert differing(measured, graph, x) == 0
+    by_rows = [step.name for step in measured.program.steps if step.kernel == rows.NAME]
+    assert len(by_rows) > len(SIZES)
+    for name in by_rows if seed == 0 else ():
+        told = rows.cost(graph[name], graph.inputs_of(graph[name]), wait_states=2)
+        assert told == pytest.approx(measured.cycles[name], rel=0.05, abs=NARROW), graph[name].weights["kernel"].shape
+
+
 @pytest.mark.parametrize("form", LARGE)
 def test_every_form_on_both_boards(form: str, tmp_path: Path) -> None:
     graph, x = extreme(form)

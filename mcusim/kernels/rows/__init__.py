@@ -10,14 +10,14 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import Finish, finish_of
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.rows import floats as row_floats
 from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
 from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
 from mcusim.kernels.rows.inputs import row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
-from mcusim.kernels.rows.products import Products, products_of, row_products
+from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
 from mcusim.layers.dense import Dense
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
@@ -26,6 +26,7 @@ from mcusim.system.arrays import Array
 NAME = "rows"
 SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
 ANY_STORAGE = True
+AFFINE = True
 CODE_BYTES = 200  # of the C around the routines, about
 FEWEST_EXPANDED = 32  # inputs for which a routine makes them ready
 MOST_UNROLLED = 3  # turns of a loop in C that the compiler writes out
@@ -38,9 +39,10 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for dense layers"
     if layer.rescale is None:
         return None
-    if finish_of(layer) is None:
-        return "it is for powers of two and for float32"
-    if layer.peak_sum >> _finish(layer).shift > ACCUMULATOR_LIMIT:
+    finish = ending_of(layer)
+    if finish is None:
+        return "it is for sums that end in a shift, in a factor below 1/2, or as float32"
+    if isinstance(finish, Finish) and layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT:
         return "its sums need more than 32 bits when they are shifted"
     return None
 
@@ -59,7 +61,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     finish, parts, weights = _finish(layer), _parts(layer), _weights(layer)
     routines = [row_products(part.block, finish) for part in parts]
     packed = [
-        part.block.form.packed(weights[rows], layer.bias[rows])
+        np.hstack([part.block.form.packed(weights[rows], layer.bias[rows]), *_factors(layer, finish, rows)])
         for part, rows in zip(parts, rows_of(parts, layer.elements), strict=True)
     ]
     before, end = _ready(layer, inputs), max(part.block.turns.end_bytes for part in parts)
@@ -74,6 +76,13 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     return LayerCode(
         (call,), (kernel,), scratch, routines=_different(*before.values(), *routines), code_bytes=CODE_BYTES
     )
+
+
+def _factors(layer: Dense, finish: Ending, rows: Array) -> list[Array]:
+    """What is behind the weights of each block, if anything."""
+    if not isinstance(finish, FactorFinish):
+        return []
+    return [records(layer, finish)[rows, 1:].reshape(len(rows), -1)]
 
 
 def _float_code(layer: Dense) -> LayerCode:
@@ -95,12 +104,12 @@ def _different(*routines: Routine) -> tuple[Routine, ...]:
 
 
 def _parts(layer: Dense) -> tuple[Part[Products], ...]:
-    return _parts_of(_kind(layer).NAME, _words(layer), _finish(layer).ceiling is not None, layer.elements)
+    return _parts_of(_kind(layer).NAME, _words(layer), output_price(_finish(layer)), layer.elements)
 
 
 @cache
-def _parts_of(name: str, words: int, ceiling: bool, units: int) -> tuple[Part[Products], ...]:
-    return parts_of(partial(products_of, name, words, ceiling), FORMS[name].rows_at_a_time, units)
+def _parts_of(name: str, words: int, output: OutputPrice, units: int) -> tuple[Part[Products], ...]:
+    return parts_of(partial(products_of, name, words, output), FORMS[name].rows_at_a_time, units)
 
 
 def _float_parts(layer: Dense) -> tuple[Part[FloatRows], ...]:
@@ -114,8 +123,8 @@ def _float_parts_of(inputs: int, limits: int, units: int) -> tuple[Part[FloatRow
     return parts_of(partial(float_rows_of, inputs, limits), sizes, units)
 
 
-def _finish(layer: Dense) -> Finish:
-    finish = finish_of(layer)
+def _finish(layer: Dense) -> Ending:
+    finish = ending_of(layer)
     assert finish is not None
     return finish
 
@@ -123,7 +132,8 @@ def _finish(layer: Dense) -> Finish:
 def _kind(layer: Dense) -> type[Form]:
     if layer.kernel.dtype.itemsize == 2:
         return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
-    if layer.peak_sum >= HIGHEST_PAIRED or _finish(layer).shift > 31 - 8:
+    finish = _finish(layer)
+    if layer.peak_sum >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
         return Apart
     return Raised if layer.kernel.min() == -128 else Paired
 

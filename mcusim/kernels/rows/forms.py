@@ -61,8 +61,17 @@ class Form:
         """The products of one word of weights. It is lost."""
         raise NotImplementedError
 
+    def settle(self, a: Assembly, total: str) -> None:
+        """What makes sums those of their rows, but for `raised_bits`."""
+
+    @property
+    def raised_bits(self) -> tuple[int, ...]:
+        """As which power of two each row's sum is there then."""
+        return (0,) * self.rows
+
     def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
         """Sums become outputs; -> the register of each row's."""
+        self.settle(a, total)
         finish.saturated(a, self.sums, spare)
         return self.sums
 
@@ -111,15 +120,21 @@ class Paired(Form):
         a(self.extend, word, word)
         a("smlad", second, word, inputs[0], second)
 
-    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+    @property
+    def raised_bits(self) -> tuple[int, ...]:
+        return (8, 0) * self.units
+
+    def settle(self, a: Assembly, total: str) -> None:
         firsts, seconds = self.sums[::2], self.sums[1::2]
         for first, second in zip(firsts, seconds, strict=True):
             a("sub", first, first, second)
-        if self.needs_total:
-            for second in seconds:
-                a("sub", second, second, total)
-        finish.saturated(a, firsts, spare, more=8)
-        finish.saturated(a, seconds, spare)
+        for second in seconds if self.needs_total else ():
+            a("sub", second, second, total)
+
+    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+        self.settle(a, total)
+        finish.saturated(a, self.sums[::2], spare, more=8)
+        finish.saturated(a, self.sums[1::2], spare)
         return self.sums
 
     def packed(self, rows: Array, bias: Array) -> Array:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.finish import Finish
+from mcusim.kernels.finish import FACTOR, Ending, FactorFinish
 from mcusim.kernels.rows.forms import FORMS, Form
 from mcusim.program import KernelCall, Routine
 
@@ -20,7 +20,7 @@ SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
 TURN_CYCLES, COMPARED_CYCLES = 3, 5  # TST or a load and CMP, and the branch back
 MOST_ALIGNED = 2048  # bytes of inputs that end at a multiple of a power of two; of more it would waste too much memory
-CEILING_CYCLES, CEILING_BYTES = 3, 10  # of an output: comparison, IT, move
+LOAD_CYCLES = 4  # of a row's factor
 FETCH_CYCLES = 1 / 8  # of a byte of code that runs for the first time, at two wait states
 FRAME = 16  # bytes of the stack
 REGISTERS = 12  # for sums, inputs and weights
@@ -72,6 +72,21 @@ class Turns:
         return self.turns == 1 or self.compared or self.mask // (self.mask & -self.mask) < 256
 
 
+class OutputPrice(NamedTuple):
+    """What an output takes besides the one instruction that saturates it."""
+
+    cycles: int = 0
+    code_bytes: int = 0
+    flash_words: int = 0  # of its factor
+
+
+def output_price(finish: Ending) -> OutputPrice:
+    if isinstance(finish, FactorFinish):
+        return OutputPrice(finish.cycles - 1 + LOAD_CYCLES, finish.code_bytes, len(FACTOR))
+    # A ceiling: comparison, IT, move.
+    return OutputPrice() if finish.ceiling is None else OutputPrice(3, 10)
+
+
 @cache
 def form_of(name: str, rows: int) -> Form:
     """With the bursts of inputs and weights that cost least of those for which there are registers."""
@@ -81,19 +96,19 @@ def form_of(name: str, rows: int) -> Form:
     return min(found, key=lambda form: (_group_cycles(form, form.xs) / form.xs, form.xs))
 
 
-def turns_of(form: Form, words: int, ceiling: bool, blocks: int) -> Turns:
+def turns_of(form: Form, words: int, output: OutputPrice, blocks: int) -> Turns:
     """The loop of the fewest cycles for so many blocks, with those that its code takes to come from flash."""
-    _, best = min(_fitting(form, words, ceiling), key=lambda one: blocks * one[0][0] + one[0][1])
+    _, best = min(_fitting(form, words, output), key=lambda one: blocks * one[0][0] + one[0][1])
     return best
 
 
 @cache
-def _fitting(form: Form, words: int, ceiling: bool) -> list[tuple[tuple[float, float], Turns]]:
+def _fitting(form: Form, words: int, output: OutputPrice) -> list[tuple[tuple[float, float], Turns]]:
     """Cycles of a block, and those that it takes once, of all loops for which the instruction cache has room."""
     longest = min(words // 2, MOST_BYTES // (4 * form.word_cycles * form.units) * form.span)
     steps = range(form.xs, longest + 1, form.xs)
     found = [Turns(1, 0, words), *(Turns(words // step, step, words % step) for step in steps)]
-    sizes = {one: _block_bytes(form, one, ceiling) for one in found if one.can_end}
+    sizes = {one: _block_bytes(form, one, output) for one in found if one.can_end}
     fitting = [one for one, size in sizes.items() if size <= MOST_BYTES] or [min(sizes, key=lambda one: sizes[one])]
     return [((_pass_cycles(form, one), FETCH_CYCLES * sizes[one]), one) for one in fitting]
 
@@ -148,11 +163,11 @@ def _pass_cycles(form: Form, turns: Turns) -> int:
     return loop + _group_cycles(form, turns.rest)
 
 
-def _block_bytes(form: Form, turns: Turns, ceiling: bool) -> int:
+def _block_bytes(form: Form, turns: Turns, output: OutputPrice) -> int:
     """Of all that a block runs."""
     both = [_counts(form, words) for words in (turns.words, turns.rest)]
     code = sum(loads + weights * form.word_cycles for loads, weights in both)
-    return 4 * round(code + 12 + form.rows * (1 + form.end_cycles)) + (CEILING_BYTES * form.rows if ceiling else 0)
+    return 4 * round(code + 12 + form.rows * (1 + form.end_cycles)) + output.code_bytes * form.rows
 
 
 @dataclass(frozen=True)
@@ -163,7 +178,7 @@ class Products:
 
     form: Form
     turns: Turns
-    ceiling: bool  # of the activation
+    output: OutputPrice
 
     @property
     def rows(self) -> int:
@@ -171,32 +186,35 @@ class Products:
 
     @property
     def cycles(self) -> float:
-        output = 1 + self.form.sum_words + self.form.end_cycles + (CEILING_CYCLES if self.ceiling else 0)
-        ends = self.rows * output + 11
+        of_a_row = 1 + self.form.sum_words + self.form.end_cycles + self.output.cycles
+        ends = self.rows * of_a_row + 11
         return _pass_cycles(self.form, self.turns) + ends
 
     @property
     def flash_bytes(self) -> int:
-        return 4 * (self.rows * self.form.sum_words + self.form.units * self.turns.all_words // self.form.span)
+        return 4 * (
+            self.rows * (self.form.sum_words + self.output.flash_words)
+            + self.form.units * self.turns.all_words // self.form.span
+        )
 
     @property
     def code_bytes(self) -> int:
-        return _block_bytes(self.form, self.turns, self.ceiling) + 44
+        return _block_bytes(self.form, self.turns, self.output) + 44
 
 
 @cache
-def products_of(name: str, words: int, ceiling: bool, rows: int, blocks: int) -> Products:
+def products_of(name: str, words: int, output: OutputPrice, rows: int, blocks: int) -> Products:
     """What is best where so many blocks follow each other, for inputs of so many words."""
     form = form_of(name, rows)
-    return Products(form, turns_of(form, words, ceiling, blocks), ceiling)
+    return Products(form, turns_of(form, words, output, blocks), output)
 
 
-def row_products(products: Products, finish: Finish) -> Routine:
+def row_products(products: Products, finish: Ending) -> Routine:
     """Blocks of that kind, one after the other."""
     form, turns = products.form, products.turns
     words = turns.all_words
     name = f"nn_rows_{form.NAME}_{form.rows}_{turns.key}_{finish.key}"
-    a = Assembly(name, _head(name, form, words, turns))
+    a = Assembly(name, _head(name, form, words, turns, finish))
     free = _registers(a, form)
     output, total, end, spare = *free[:3], free[-1]
     a.block("On the stack: output, total, end of the outputs, end of the inputs")
@@ -226,8 +244,12 @@ def row_products(products: Products, finish: Finish) -> Routine:
                     a("tst", "input", imm(turns.mask))
                 a("bne", again)
         a.block("Sums become outputs; the inputs are read again")
-        a("ldm", "sp", several([output, total, end]))
-        outputs = form.end(a, finish, total, spare)
+        if isinstance(finish, FactorFinish):
+            outputs = _scaled(a, form, finish, free)
+            a("ldm", "sp", several([output, total, end]))
+        else:
+            a("ldm", "sp", several([output, total, end]))
+            outputs = form.end(a, finish, total, spare)
         for row, register in enumerate(outputs):
             finish.store(a, register, output, row * finish.store_bytes)
         add_constant(a, output, form.rows * finish.store_bytes, spare)
@@ -242,6 +264,18 @@ def row_products(products: Products, finish: Finish) -> Routine:
     return a.routine(SIGNATURE, twin)
 
 
+def _scaled(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -> list[str]:
+    """Sums of all rows become outputs, with the factors that follow their weights; -> the register of each."""
+    factor, spare = free[:3], free[-1]
+    if form.needs_total:
+        a("ldr", factor[0], at("sp", 4))
+    form.settle(a, factor[0])
+    for name, more in zip(form.sums, form.raised_bits, strict=True):
+        a("ldm", "weights!", several(factor))
+        finish.scaled(a, [name], factor, spare, more=more)
+    return form.sums
+
+
 def _registers(a: Assembly, form: Form) -> list[str]:
     """-> the names of those that hold nothing between two blocks, lowest first."""
     a.register("input", "r0", "words of two inputs")
@@ -253,13 +287,18 @@ def _registers(a: Assembly, form: Form) -> list[str]:
     return [name for name in order if name not in form.sums]
 
 
-def _head(name: str, form: Form, words: int, turns: Turns) -> list[str]:
+def _head(name: str, form: Form, words: int, turns: Turns, finish: Ending) -> list[str]:
     end = f"; they end at a multiple of {turns.end_bytes} bytes" if turns.turns > 1 else ""
     return [
         f"{name}: scalar products of {2 * words} numbers of 16 bits with {form.rows} rows of weights at a time.",
         "",
         f"input    {words} words of two numbers{end}",
         *form.LAYOUT,
+        *(
+            ["         and behind them, for each row, multiplier, addend and shift of its factor"]
+            if isinstance(finish, FactorFinish)
+            else []
+        ),
         f"output   {form.rows} numbers a block",
         "total    128 x the sum of all inputs" if form.needs_total else "total    is not used",
         "",
