@@ -25,6 +25,7 @@ typedef struct {
     int apart;        /* bytes from point to point of U */
     int begin;        /* of U, from a multiple of end_bytes */
     int shift;        /* for a tile that has to be told */
+    uint32_t fill;    /* numbers that stand for 0, a word of them */
     void (*transform)(const void *, int16_t *, int);
     void (*weights)(const void *, int16_t *);
     void (*tile)(const int16_t *, const int16_t *, void *, const int32_t *, int, int);
@@ -58,7 +59,7 @@ NN_KERNEL uint32_t NN_NAME(winograd_rest)(const number_t *from, int left)
     return word;
 }
 
-/* A tile that reaches beyond the input, or whose channels are not as V has them, with zeros where there is nothing. */
+/* A tile that reaches beyond the input, or whose channels are not as V has them, with `fill` where there is nothing. */
 NN_KERNEL void NN_NAME(winograd_edge)(number_t *tile, const number_t *input, int row, int column,
                                       const nn_convolution_winograd_t p)
 {
@@ -68,7 +69,7 @@ NN_KERNEL void NN_NAME(winograd_edge)(number_t *tile, const number_t *input, int
         const int begin = column < 0 ? -column * p.channels : 0;
         const int end = there ? (p.input_width - column) * p.channels : 0;
         for (int i = 0; i < (p.outputs + 2) * p.channels; i += of_a_word) {
-            nn_put_word(tile + i, i >= begin && i < end ? nn_word(input + (first + i)) : 0);
+            nn_put_word(tile + i, i >= begin && i < end ? nn_word(input + (first + i)) : p.fill);
         }
         return;
     }
@@ -77,9 +78,9 @@ NN_KERNEL void NN_NAME(winograd_edge)(number_t *tile, const number_t *input, int
         const int inside = there && column >= 0 && column < p.input_width;
         const number_t *const from = input + (inside ? first + i * p.input_channels : 0);
         for (int channel = 0; channel < whole; channel += of_a_word) {
-            nn_put_word(tile + channel, inside ? nn_word(from + channel) : 0);
+            nn_put_word(tile + channel, inside ? nn_word(from + channel) : p.fill);
         }
-        nn_put_word(tile + whole, inside ? NN_NAME(winograd_rest)(from + whole, p.input_channels - whole) : 0);
+        nn_put_word(tile + whole, inside ? NN_NAME(winograd_rest)(from + whole, p.input_channels - whole) : p.fill);
     }
 }
 
@@ -131,7 +132,7 @@ NN_KERNEL void NN_NAME(winograd_outputs)(const int16_t *v, const int16_t *u, uin
     }
 }
 
-/* kernel: filters as they are, with zeros for channels that V has besides; bias: at the scale that the point 1 has */
+/* kernel: filters as they are, with zeros for channels that V has besides; bias: records, whose biases are at the scale that the point 1 has */
 NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, void *restrict output, void *scratch,
                                              const number_t *kernel, const int32_t *bias,
                                              const nn_convolution_winograd_t p)
@@ -150,7 +151,7 @@ NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, voi
         for (int pair = 0; pair < filters; pair += 2) {
             const int filter = pair + 2 <= filters ? pair : filters - 2; /* of an odd number one twice */
             p.weights(kernel + filter * taps, u);
-            NN_NAME(winograd_outputs)(v, u, (uint8_t *)output + filter * p.output_bytes, bias + filter, first, blocks, p);
+            NN_NAME(winograd_outputs)(v, u, (uint8_t *)output + filter * p.output_bytes, bias + NN_RECORD * filter, first, blocks, p);
         }
     }
 }

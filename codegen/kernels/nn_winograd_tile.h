@@ -38,6 +38,7 @@ NN_KERNEL void NN_NAME(winograd_tile)(const int16_t *input, const int16_t *weigh
 {
     for (int tile = 0; tile < 4 * groups; tile++) {
         for (int filter = 0; filter < 2; filter++) {
+            const int32_t *const record = bias + NN_RECORD * filter;
             uint32_t m[6];
             int32_t outputs[4];
             for (int point = 0; point < p.outputs + 2; point++) {
@@ -49,13 +50,13 @@ NN_KERNEL void NN_NAME(winograd_tile)(const int16_t *input, const int16_t *weigh
                 }
             }
             if (p.outputs == 4) {
-                nn_winograd_four(m, bias[filter], outputs);
+                nn_winograd_four(m, record[0], outputs);
             } else {
-                nn_winograd_two(m, bias[filter], outputs);
+                nn_winograd_two(m, record[0], outputs);
             }
             for (int i = 0; i < p.outputs; i++) {
                 const int index = tile / 4 * p.output_group + tile % 4 * p.output_tile + i * p.filters + filter;
-                nn_store_at(output, index, nn_finish(outputs[i] >> shift, filter, p), p.storage);
+                nn_store_at(output, index, nn_finish_of(outputs[i] >> shift, record, p), p.storage);
             }
         }
     }

@@ -137,6 +137,8 @@ class FactorFinish:
         signs = "" if self.above_zero else "_signs"
         return f"int{self.kernel_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
 
+    compact_key = key  # no code knows a factor
+
     @property
     def _names(self) -> tuple[str, str]:
         low, high = self.limits

@@ -49,7 +49,8 @@ def _sum(layer: WeightedSum, entry: Numbers | None, random: np.random.Generator,
 def _numbers(numbers: Numbers | None, random: np.random.Generator, *, relu: bool, unsigned: bool) -> Affine:
     """About as fine as they were."""
     assert isinstance(numbers, Format)
-    scale = float(np.float32(2.0**-numbers.fraction * random.uniform(0.7, 1.4)))
+    fraction = numbers.fraction - (numbers.bits - 8)  # outputs of the graph may be wider
+    scale = float(np.float32(2.0**-fraction * random.uniform(0.7, 1.4)))
     if unsigned:
         return Affine(8, scale, 0, signed=False)
     zero = int(random.integers(-50, 50))

@@ -32,6 +32,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
+from tests.kernels.affine import affine_graph
 from tests.kernels.measured import CORE, differing, forced, measure
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -200,3 +201,19 @@ def test_what_it_costs(board: str, wait_states: int, variant: Variant, tmp_path:
         layer = graph[step.name]
         estimate = winograd.cost(layer, graph.inputs_of(layer), variant, wait_states)
         assert estimate == pytest.approx(measured.cycles[step.name], rel=0.05 if wait_states else 0.15), step.name
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize(("board", "unsigned"), [("nucleo_l452re_p", True), ("sparkfun_edge", False)])
+def test_affine_layers_have_their_bits_and_their_price(board: str, unsigned: bool, tmp_path: Path) -> None:
+    graph, x = side_by_side("int8")
+    graph = affine_graph(graph, seed=int(unsigned), unsigned=unsigned)
+    chosen = forced(graph, winograd)
+    compiled, wanted = run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x)
+    assert all(np.array_equal(compiled[name], wanted[name]) for name in wanted.dtype.names or ())
+    measured = measure(graph, x, tmp_path, chosen, board)
+    assert differing(measured, graph, x) == 0
+    assert sum(step.kernel == winograd.NAME for step in measured.program.steps) == len(SHAPES)
+    for step in measured.program.steps if board == "nucleo_l452re_p" else ():
+        told = winograd.cost(graph[step.name], graph.inputs_of(graph[step.name]), DEFAULT, 2)
+        assert told == pytest.approx(measured.cycles[step.name], rel=0.05), step.name

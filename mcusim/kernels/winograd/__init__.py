@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import window_fields
-from mcusim.kernels.finish import MOST_SHIFT, Finish, finish_of
+from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
 from mcusim.kernels.winograd.inputs import input_transform
 from mcusim.kernels.winograd.points import F43, WINDOW, Scheme, scheme_for
@@ -18,6 +18,7 @@ from mcusim.kernels.winograd.tile import TILES, Layout, winograd_tile
 from mcusim.kernels.winograd.weights import weight_transform
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
+from mcusim.numbers.affine import Multiplied
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
@@ -25,6 +26,9 @@ from mcusim.system.arrays import Array
 NAME = "winograd"
 SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) or F(2,3), fewer products (Cortex-M4)"
 ANY_STORAGE = True
+AFFINE = True
+FACTOR_STEPS = 3
+FACTOR_CYCLES = 7  # of what loads it, for each tile and filter
 CODE_BYTES = 900  # of the C around, about
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
@@ -67,7 +71,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions"
     if layer.kernel.shape[2] != WINDOW or layer.strides != (1, 1) or layer.dilation != NO_DILATION or layer.groups > 1:
         return "it is for windows of three columns, stride 1, without dilation or groups"
-    finish = finish_of(layer)
+    finish = ending_of(layer)
     if finish is None or inputs[0].numbers is None or inputs[0].dtype.itemsize != layer.kernel.dtype.itemsize:
         return "it is for integers"
     if layer.peak_sum > ACCUMULATOR_LIMIT:
@@ -82,7 +86,7 @@ def _scheme(layer: Convolution, inputs: Inputs) -> Scheme | str:
     """F(2,3) where F(4,3) has no room; of inputs that no activation lets be negative even for all 16 bits."""
     numbers = inputs[0].numbers
     assert numbers is not None
-    minimum = 0 if inputs[0].nonnegative((False,) * len(inputs[0].inputs)) else numbers.minimum
+    minimum = numbers.zero if inputs[0].nonnegative((False,) * len(inputs[0].inputs)) else numbers.minimum
     return scheme_for(minimum, numbers.maximum, layer.kernel, layer.bias)
 
 
@@ -104,7 +108,7 @@ def _why_too_small(layer: Convolution, scheme: Scheme) -> str | None:
     return None
 
 
-def _why_too_large(layer: Convolution, scheme: Scheme, finish: Finish) -> str | None:
+def _why_too_large(layer: Convolution, scheme: Scheme, finish: Ending) -> str | None:
     channels, size = _channels(layer), layer.kernel.dtype.itemsize
     words = layer.kernel.shape[1] * channels // 2
     too_far = max(
@@ -114,7 +118,7 @@ def _why_too_large(layer: Convolution, scheme: Scheme, finish: Finish) -> str | 
     )
     if words > MOST_WORDS or too_far > LONGEST_OFFSET - 256:
         return "its channels or filters lie too far apart"
-    if finish.shift + scheme.left_bits > MOST_SHIFT:
+    if isinstance(finish, Finish) and finish.shift + scheme.left_bits > MOST_SHIFT:
         return "its outputs are shifted too far"
     mask = _layout(layer, _plan(layer, scheme, DEFAULT), finish.store_bytes).mask
     return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
@@ -125,7 +129,8 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     scheme = _known_scheme(layer, inputs)
     plans = {_plan(layer, scheme, Variant(count)).stripes for count in STRIPES}
     counts = sorted(count for count in plans if _plan(layer, scheme, Variant(count)).stripes == count)
-    return tuple(Variant(count, compact) for count in counts for compact in (False, True))
+    compacts = (False, True) if isinstance(ending_of(layer), Finish) else (False,)  # no code knows a factor
+    return tuple(Variant(count, compact) for count in counts for compact in compacts)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
@@ -199,12 +204,16 @@ def _cycles_of_u(layer: Convolution, plan: Plan, wait_states: int) -> float:
 def _cycles_of_m(layer: Convolution, plan: Plan, compact: bool) -> int:
     """Of 2 filters x 4 tiles: 16 cycles for 8 SMLAD."""
     end = (350 if compact else 295) if plan.scheme is F43 else (190 if compact else 170)
+    finish = ending_of(layer)
+    if isinstance(finish, FactorFinish):
+        outputs = plan.scheme.outputs_of_a_tile
+        end += 2 * TILES * (FACTOR_CYCLES + outputs * (finish.cycles - 1) - (2 if outputs == F43.points - 2 else 0))
     return plan.scheme.points * _layout(layer, plan, 1).point_cycles + end
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish, numbers, scheme = finish_of(layer), inputs[0].numbers, _known_scheme(layer, inputs)
+    finish, numbers, scheme = ending_of(layer), inputs[0].numbers, _known_scheme(layer, inputs)
     assert finish is not None and numbers is not None
     plan, size = _plan(layer, scheme, variant), layer.kernel.dtype.itemsize
     layout = _layout(layer, plan, finish.store_bytes)
@@ -219,13 +228,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     )
     fields |= {"outputs": scheme.outputs_of_a_tile}
     fields |= {"channels": plan.channels, "output_bytes": finish.store_bytes, "rows": plan.rows, "cells": plan.cells}
-    fields |= {"stripe": plan.stripe, "shift": finish.shift}
+    fields |= {"stripe": plan.stripe, **({"shift": finish.shift} if isinstance(finish, Finish) else {})}
+    fields |= {"fill": f"{(layer.zero & 255) * 0x01010101:#x}u"} if layer.zero else {}
     fields |= {"end_bytes": layout.end_bytes, "apart": layout.apart, "begin": layout.begin}
     fields |= {"transform": transform.name, "weights": weights.name, "tile": tile.name}
     call = KernelCall("convolution_winograd", ("input", "output", "scratch", "kernel", "bias"), fields)
     constants = (
         Constant("kernel", "number_t", _kernel(layer, plan), layer.kernel_numbers),
-        Constant("bias", "int32_t", scheme.bias(layer.bias, layer.kernel)),
+        Constant("bias", "int32_t", records(replace(layer, bias=scheme.bias(layer.bias, layer.kernel)), finish)),
     )
     return LayerCode(
         (call,), constants, _scratch(plan, layout, size), routines=(tile, transform, weights), code_bytes=CODE_BYTES
@@ -276,11 +286,14 @@ def _layout(layer: Convolution, plan: Plan, output_bytes: int) -> Layout:
     _, width, filters = plane(layer.shape)
     tile = 2 * plan.channels
     position = filters * output_bytes
+    end_steps = FACTOR_STEPS if isinstance(layer.rescale, Multiplied) else 0
     if not plan.rows:
         group, output_tile = plan.block_bytes, plan.scheme.outputs_of_a_tile * position
     else:
         group, output_tile = TILES * tile, width * position
-    return Layout(plan.scheme, plan.words, tile, plan.point_bytes, group, position, output_tile, TILES * output_tile)
+    return Layout(
+        plan.scheme, plan.words, tile, plan.point_bytes, group, position, output_tile, TILES * output_tile, end_steps
+    )
 
 
 def _kernel(layer: Convolution, plan: Plan) -> Array:

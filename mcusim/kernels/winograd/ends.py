@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from mcusim.kernels.assembly import Assembly, imm
-from mcusim.kernels.finish import Finish
+from mcusim.kernels.finish import Ending, FactorFinish
 
 FOUR = (
     "With M the sums of the six points, and a, b, c, d a third of M1 + M2, M3 + M4, M1 - M2, M3 - M4, outputs are",
@@ -20,7 +22,14 @@ TWO = (
 )
 
 
-def four(a: Assembly, bias: str, finish: Finish, shift: str | None) -> tuple[str, ...]:
+class Factor(NamedTuple):
+    """`records`: what holds the address of those of two filters. `offset`: to the factor of one."""
+
+    records: str
+    offset: int
+
+
+def four(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Factor) -> tuple[str, ...]:
     """M of six points in r4 to r9, a third in r3 -> four outputs. `shift`: where it lies, one more."""
     a("add", "r5", "r5", bias)
     a("add", "r10", "r5", "r6")
@@ -36,6 +45,9 @@ def four(a: Assembly, bias: str, finish: Finish, shift: str | None) -> tuple[str
     a("add", "r9", "r9", "r6")
     a("rsb", "r9", "r11", "r9", "lsl #1")  # twice the fourth
     names = ("r4", "r7", "r8", "r9")
+    if isinstance(finish, FactorFinish):
+        _scaled(a, dict(zip(names, (3, 2, 1, 1), strict=True)), finish, factor, ("r5", "r6", "r10"))
+        return names
     if shift is None:
         for name, bits in zip(names, (3, 2, 1, 1), strict=True):
             finish.saturated(a, [name], "r10", more=bits)
@@ -47,7 +59,7 @@ def four(a: Assembly, bias: str, finish: Finish, shift: str | None) -> tuple[str
     return names
 
 
-def two(a: Assembly, bias: str, finish: Finish, shift: str | None) -> tuple[str, ...]:
+def two(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Factor) -> tuple[str, ...]:
     """M of four points in r4 to r7 -> two outputs."""
     a("asrs", "r5", "r5", imm(1))  # the carry: are M1 and M2 odd?
     a("add", "r5", "r5", bias)
@@ -56,9 +68,20 @@ def two(a: Assembly, bias: str, finish: Finish, shift: str | None) -> tuple[str,
     a("add", "r4", "r4", "r8")
     a("sub", "r5", "r9", "r7")
     names = ("r4", "r5")
+    if isinstance(finish, FactorFinish):
+        _scaled(a, dict.fromkeys(names, 0), finish, factor, ("r6", "r7", "r10"))
+        return names
     if shift is None:
         finish.saturated(a, names, "r10")
         return names
     a("ldr", "r11", shift)
     finish.saturated(a, names, "r10", shift="r11")
     return names
+
+
+def _scaled(a: Assembly, sums: dict[str, int], finish: FactorFinish, factor: Factor, free: tuple[str, ...]) -> None:
+    """`sums`: as which power of two each register has its own. `free` and r11 are lost."""
+    a("ldr", "r11", factor.records)
+    finish.load(a, free, "r11", factor.offset)
+    for bits in dict.fromkeys(sums.values()):
+        finish.scaled(a, [name for name, own in sums.items() if own == bits], free, "r11", more=bits)

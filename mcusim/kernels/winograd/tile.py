@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.finish import Finish
-from mcusim.kernels.winograd.ends import FOUR, TWO, four, two
+from mcusim.kernels.finish import Ending
+from mcusim.kernels.winograd.ends import FOUR, TWO, Factor, four, two
 from mcusim.kernels.winograd.points import F43, THIRD, Scheme
 from mcusim.kernels.winograd.stores import step
 from mcusim.program import KernelCall, Routine
@@ -26,7 +26,8 @@ class Layout:
     """Where V and the outputs lie. In bytes, but `words`: pairs of numbers that a sum is over.
 
     tile: from a tile's V to the next one's. point: to that of the next point. group: to that of the next four tiles.
-    output_*: from output to output of a filter; `output_group` of four tiles.
+    output_*: from output to output of a filter; `output_group` of four tiles. `end_steps`: as many words would take the
+    room in the instruction cache that the end needs besides.
     """
 
     scheme: Scheme
@@ -37,11 +38,12 @@ class Layout:
     output: int
     output_tile: int
     output_group: int
+    end_steps: int = 0
 
     @property
     def plan(self) -> tuple[int, int, int]:
         """Words before the loop, words in a turn of it, turns. Sums begin in the first; else they need zeros."""
-        most = MOST_STEPS if self.words < MANY_WORDS else MOST_STEPS_OF_MANY
+        most = MOST_STEPS - self.end_steps if self.words < MANY_WORDS else MOST_STEPS_OF_MANY
         if self.words <= most:
             return self.words, 0, 0
         plans = [
@@ -92,12 +94,12 @@ class Layout:
         return "_".join(map(str, sizes))
 
 
-def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
+def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
     """`compact`: the shift comes as an argument."""
     points = layout.scheme.points
     kind = f"nn_winograd{'' if layout.scheme is F43 else f'_{points}'}"
     name = f"{kind}_{layout.key}_{finish.compact_key if compact else finish.key}"
-    a = Assembly(name, _head(name, layout))
+    a = Assembly(name, _head(name, layout, finish))
     _registers(a)
     a.block("On the stack: output, bias, input, weights")
     a("push", several([*SAVED, "lr"]))
@@ -138,7 +140,8 @@ def winograd_tile(layout: Layout, finish: Finish, *, compact: bool) -> Routine:
         "output_group": layout.output_group // finish.store_bytes,
         **finish.fields,
     }
-    fields["shift"] = 0  # the argument has it
+    if finish.record_words == 1:
+        fields["shift"] = 0  # the argument has it
     call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
     return a.routine(SIGNATURE, call)
 
@@ -200,12 +203,16 @@ def _step(a: Assembly, layout: Layout, index: int, steps: int, multiply: str) ->
             a(multiply, name, f"weight{filter_}", f"x{tile % 2}", *([name] if multiply == "smlad" else []))
 
 
-def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> None:
+def _outputs(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> None:
     points = layout.scheme.points
     a.block("r0 sums, r1 output, r2 and r12 bias" + (", r3 a third" if layout.scheme is F43 else ""))
     a("str", "input", at("sp", layout.m_bytes + 8))
     a("ldrd", "r1", "r2", at("sp", layout.m_bytes))
-    a("ldrd", "r2", "r12", "[r2]")
+    if finish.record_words == 1:
+        a("ldrd", "r2", "r12", "[r2]")
+    else:
+        a("ldr", "r12", at("r2", 4 * finish.record_words))
+        a("ldr", "r2", "[r2]")
     if layout.scheme is F43:
         constant(a, "r3", THIRD)
     a("add", "r0", "sp", imm(4 + 4 * TILES))
@@ -217,7 +224,8 @@ def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> N
                 offset = POINT_BYTES * (points - 1 - point) - 4 * TILES * (1 - filter_)
                 last = filter_ == 1 and point == points - 1
                 a("ldr", f"r{4 + point}", *(["[r0]", imm(4)] if last else [at("r0", offset)]))
-            names = four(a, bias, finish, shift) if layout.scheme is F43 else two(a, bias, finish, shift)
+            factor = Factor(at("sp", layout.m_bytes + 4), 4 * finish.record_words * filter_ + 4)
+            names = (four if layout.scheme is F43 else two)(a, bias, finish, shift, factor)
             for index, name in enumerate(names):
                 finish.store(a, name, "r1", index * layout.output + filter_ * finish.store_bytes)
         step(a, "r1", layout.output_tile)
@@ -225,7 +233,7 @@ def _outputs(a: Assembly, layout: Layout, finish: Finish, *, compact: bool) -> N
         a("bne", tile)
 
 
-def _head(name: str, layout: Layout) -> list[str]:
+def _head(name: str, layout: Layout, finish: Ending) -> list[str]:
     scheme, count = layout.scheme, layout.words
     outputs = scheme.outputs_of_a_tile
     return [
@@ -237,6 +245,7 @@ def _head(name: str, layout: Layout) -> list[str]:
         f"output   of the first filter; outputs lie {layout.output} bytes apart, tiles {layout.output_tile},",
         f"         groups {layout.output_group}",
         f"bias     of the two filters, times {scheme.bias_factor}: a part of the point 1, and so of every output",
+        *(["         and behind each multiplier, addend and shift of its factor"] if finish.record_words > 1 else []),
         "groups   of four tiles",
         "shift    of the outputs, where the code does not know it",
         "",
