@@ -12,7 +12,7 @@ from functools import cache
 from typing import ClassVar, NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.finish import FACTOR, Ending, FactorFinish
+from mcusim.kernels.finish import FACTOR, Ending, FactorFinish, Finish
 from mcusim.kernels.rows.forms import FORMS, Form
 from mcusim.program import KernelCall, Routine
 
@@ -217,18 +217,7 @@ def row_products(products: Products, finish: Ending) -> Routine:
     a = Assembly(name, _head(name, form, words, turns, finish))
     free = _registers(a, form)
     output, total, end, spare = *free[:3], free[-1]
-    a.block("On the stack: output, total, end of the outputs, end of the inputs")
-    a("push", several([*SAVED, "lr"]))
-    a("ldr", "r12", at("sp", 36))
-    a("sub", "sp", "sp", imm(FRAME))
-    a("mov", "weights", "r1")
-    a("movw", "r1", imm(form.rows * finish.store_bytes))
-    a("mla", "r12", "r12", "r1", "r2")
-    a("strd", "r2", "r3", "[sp]")
-    if turns.compared:
-        constant(a, "r3", 4 * words)
-        a("add", "r3", "r3", "input")
-    a("strd", "r12", "r3", at("sp", 8))
+    _enter(a, turns, form.rows * finish.store_bytes)
     with a.loop("block", f"{form.rows} rows: their sums begin as biases") as block:
         a("ldm", "weights!", several(form.sums))
         if turns.rest:
@@ -245,11 +234,9 @@ def row_products(products: Products, finish: Ending) -> Routine:
                 a("bne", again)
         a.block("Sums become outputs; the inputs are read again")
         if isinstance(finish, FactorFinish):
-            outputs = _scaled(a, form, finish, free)
-            a("ldm", "sp", several([output, total, end]))
-        else:
-            a("ldm", "sp", several([output, total, end]))
-            outputs = form.end(a, finish, total, spare)
+            _scale(a, form, finish, free)
+        a("ldm", "sp", several([output, total, end]))
+        outputs = form.end(a, finish, total, spare) if isinstance(finish, Finish) else form.sums
         for row, register in enumerate(outputs):
             finish.store(a, register, output, row * finish.store_bytes)
         add_constant(a, output, form.rows * finish.store_bytes, spare)
@@ -264,8 +251,24 @@ def row_products(products: Products, finish: Ending) -> Routine:
     return a.routine(SIGNATURE, twin)
 
 
-def _scaled(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -> list[str]:
-    """Sums of all rows become outputs, with the factors that follow their weights; -> the register of each."""
+def _enter(a: Assembly, turns: Turns, block_bytes: int) -> None:
+    """`block_bytes`: of the outputs of a block."""
+    a.block("On the stack: output, total, end of the outputs, end of the inputs")
+    a("push", several([*SAVED, "lr"]))
+    a("ldr", "r12", at("sp", 36))
+    a("sub", "sp", "sp", imm(FRAME))
+    a("mov", "weights", "r1")
+    a("movw", "r1", imm(block_bytes))
+    a("mla", "r12", "r12", "r1", "r2")
+    a("strd", "r2", "r3", "[sp]")
+    if turns.compared:
+        constant(a, "r3", 4 * turns.all_words)
+        a("add", "r3", "r3", "input")
+    a("strd", "r12", "r3", at("sp", 8))
+
+
+def _scale(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -> None:
+    """Sums of all rows become outputs, with the factors that follow their weights."""
     factor, spare = free[:3], free[-1]
     if form.needs_total:
         a("ldr", factor[0], at("sp", 4))
@@ -273,7 +276,6 @@ def _scaled(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) 
     for name, more in zip(form.sums, form.raised_bits, strict=True):
         a("ldm", "weights!", several(factor))
         finish.scaled(a, [name], factor, spare, more=more)
-    return form.sums
 
 
 def _registers(a: Assembly, form: Form) -> list[str]:
