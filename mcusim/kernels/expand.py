@@ -17,7 +17,16 @@ def expand_cycles(words: int, flash_waits: int = 0, *, doubled: bool = False) ->
 
 
 def copy_cycles(words: int, flash_waits: int = 0) -> float:
-    return _cycles(words, 20, 7, flash_waits)
+    return _cycles(words, 20, 5, flash_waits)
+
+
+def code_run(words: int, item_bytes: int) -> int:
+    """Bytes of the code that a call for so many words runs, of `expand_bytes` or `copy_words`."""
+    half, one, loop = (52, 16, 8) if item_bytes == 1 else (20, 8, 8)
+    turns, left = divmod(words, TURN)
+    halves, few = divmod(left, TURN // 2)
+    run = (2 * half + loop) * (turns > 0) + (half + 4) * (halves > 0) + (one + loop) * (few > 0)
+    return 24 + run
 
 
 def _cycles(words: int, turn: int, one: int, flash_waits: int) -> float:

@@ -26,6 +26,7 @@ class Variant(NamedTuple):
 DEFAULT = Variant()
 DSP_CORES = ("cortex-m4",)  # with the instructions that assembly and simd.h use
 STRIPES = (1, 2, 3, 4, 6, 8, 12, 16)  # that are tried
+MOST_UNROLLED = 2  # that a compiler writes one behind the other: what it knows of each is not computed then
 
 
 def stripes(positions: int, tile: int) -> tuple[Variant, ...]:

@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 
-from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
+from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
+from mcusim.kernels.fetch import crowding, fetched
 from mcusim.kernels.tile import CALL_CYCLES, Tile
 from mcusim.program import Routine
 from mcusim.system.arrays import Array
 
-PAIR_CYCLES = 58  # of the C between two pairs of filters
+# Of the C: of a pair of filters, in stripes more, and there of an odd number; of the tile that has what is left
+PAIR_CYCLES, STRIPED_CYCLES, ODD_CYCLES, REST_CYCLES = 21, 10, 9, 15
+C_BYTES = 150  # of code, between two calls of a tile
 FACTOR_CYCLES = 11  # of a filter whose factor comes onto the stack, at each call
-OTHER_CODE = {1: 380, 2: 310}  # bytes that run between two calls of a tile, by those of a weight
-INSTRUCTION_CACHE = 1024
-FETCH_CYCLES = 0.4  # for each wait state, of two instructions that are in no cache
 
 
 def bring_weights(item_bytes: int, tile: Tile) -> Routine:
@@ -48,18 +48,35 @@ def weight_words(tile: Tile, item_bytes: int) -> int:
     return math.ceil(tile.weight_bytes * item_bytes / 8)
 
 
-def pairs_cycles(tile: Tile, filters: int, positions: int, item_bytes: int, wait_states: int) -> float:
-    """Of all filters over some positions, which are there; `wait_states` of the flash."""
+def pairs_cycles(
+    tile: Tile, filters: int, positions: int, item_bytes: int, wait_states: int, *, striped: bool = False
+) -> float:
+    """Of all filters over some positions, which are there; `wait_states` of the flash. `striped`: one part of several.
+
+    Without what `first_fetch` tells.
+    """
     tiles, rest = divmod(positions, tile.positions)
     calls, pairs = (tiles > 0) + (rest > 0), math.ceil(filters / tile.filters)
-    code = tile.code_bytes + OTHER_CODE[item_bytes]
-    fetches = code / 8 * FETCH_CYCLES * wait_states if code > INSTRUCTION_CACHE else 0
-    words = weight_words(tile, item_bytes)
+    code, words = _code_run(tile, item_bytes), weight_words(tile, item_bytes)
+    of_c: float = PAIR_CYCLES + (calls > 1) * REST_CYCLES
+    if striped and pairs > 1:
+        of_c += STRIPED_CYCLES + (filters % tile.filters) * ODD_CYCLES
+    of_c += crowding(code + C_BYTES) * fetched(code, wait_states)
     brought = (
         expand_cycles(words, wait_states, doubled=tile.finish.doubled)
         if item_bytes == 1
         else copy_cycles(words, wait_states)
     )
     factors = 0 if tile.finish.record_words == 1 else FACTOR_CYCLES * tile.filters
-    a_pair = PAIR_CYCLES + brought + calls * (CALL_CYCLES + factors) + fetches
-    return pairs * (a_pair + (tiles + (rest > 0)) * tile.cycles)
+    return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
+
+
+def first_fetch(tile: Tile, item_bytes: int, wait_states: int) -> float:
+    """Cycles of code that comes into the cache for the first pair of a stripe, and stays there for the others."""
+    code = _code_run(tile, item_bytes)
+    return (1 - crowding(code + C_BYTES)) * fetched(code, wait_states)
+
+
+def _code_run(tile: Tile, item_bytes: int) -> int:
+    """Bytes of code of assembly for two filters."""
+    return tile.code_bytes + code_run(weight_words(tile, item_bytes), item_bytes)

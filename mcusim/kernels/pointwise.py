@@ -9,8 +9,8 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import ending_of, records
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles
+from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
@@ -21,6 +21,9 @@ NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
+# Of the C: around, of a stripe of several, of a position that is brought alone
+C_CYCLES, STRIPE_CYCLES, POSITION_CYCLES = 37, 24, 17
+AGAIN = 0.5  # of the code of a tile that a stripe fetches again, in the mean
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -48,8 +51,11 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
     tile, positions = _tile(layer), _positions(layer)
     stripe = _stripe(tile, positions, variant)
     stripes_, last = divmod(positions, stripe)
-    one = _stripe_cycles(layer, tile, stripe, wait_states)
-    return stripes_ * one + (_stripe_cycles(layer, tile, last, wait_states) if last else 0)
+    striped = stripe * MOST_UNROLLED < positions
+    one = _stripe_cycles(layer, tile, stripe, wait_states, striped=striped)
+    rest = _stripe_cycles(layer, tile, last, wait_states, striped=striped) if last else 0
+    fetches = first_fetch(tile, layer.kernel.dtype.itemsize, wait_states) * (1 + AGAIN * (positions / stripe - 1))
+    return C_CYCLES + fetches + stripes_ * one + rest
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -129,10 +135,11 @@ def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(positions / tile.positions) / variant.stripes)
 
 
-def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, wait_states: int) -> float:
+def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, wait_states: int, *, striped: bool = False) -> float:
     """Of all filters over some positions."""
-    pairs = pairs_cycles(tile, layer.shape[-1], positions, layer.kernel.dtype.itemsize, wait_states)
-    return 20 + pairs + _bring_cycles(layer, positions)
+    bytes_ = layer.kernel.dtype.itemsize
+    pairs = pairs_cycles(tile, layer.shape[-1], positions, bytes_, wait_states, striped=striped)
+    return striped * STRIPE_CYCLES + pairs + _bring_cycles(layer, positions)
 
 
 def _bring_cycles(layer: Convolution, positions: int) -> float:
@@ -140,4 +147,4 @@ def _bring_cycles(layer: Convolution, positions: int) -> float:
     words = _channels(layer) * layer.kernel.dtype.itemsize // 4
     if not _copies(layer):
         return 0
-    return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (16 + cycles_of(words))
+    return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (POSITION_CYCLES + cycles_of(words))

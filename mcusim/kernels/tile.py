@@ -34,7 +34,7 @@ _FACTOR = ("r1", "r2", "r3")  # of the filter whose sums end
 _SPARE = "r12"
 _FACTOR_MOVED = ("r6", "r7", "r8")  # on its way to the stack
 RECORDS = "of the filters, twice, and behind each multiplier, addend and shift of its factor"
-CALL_CYCLES = 29  # of a call from C: registers saved and restored, the frame filled
+CALL_CYCLES = 41  # of a call from C: registers saved and restored, the frame filled, the last branch not taken
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ class Tile:
         sums, first_burst = len(self.sums), len(_operands(self)) - self.filters
         bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
         loads = self.filters + self.positions + bursts
-        end = 2 * sums + 9 + 2 * (self.filters - len(_kept(self)))
+        end = 2 * sums + 7.5 + 2 * (self.filters - len(_kept(self))) - (self.tile_step == self.word_step * self.words)
         if isinstance(self.finish, FactorFinish):
             end += sums * (self.finish.cycles - 1) + 5 * self.filters
         elif self.finish.ceiling is not None:
-            end += 1 + sums * (1 if self.finish.raised else 2)
-        return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + (turns > 0)
+            end += 2 + sums * (1 if self.finish.raised else 2)
+        return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + 3 * (turns > 0)
 
     @property
     def code_bytes(self) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.finish import Ending, ending_of, records
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.pairs import bring_weights, paired, pairs_cycles, weight_words
+from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows, tile_routine
@@ -24,7 +24,7 @@ NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
-GROUP_CYCLES = 60  # of the C around a group of a stripe
+C_CYCLES, STRIPE_CYCLES = 26, 88  # of the C: around all, of a stripe of several
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -45,7 +45,15 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     frame, tile = _plan(layer)
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
-    return sum(_cycles(frame, tile, layer.shape[-1], stripe, wait_states) for stripe in stripes_)
+    striped = len(stripes_) > MOST_UNROLLED
+    unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
+    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.item_bytes, wait_states)
+    return (
+        C_CYCLES
+        + fetches
+        + unrolled
+        + sum(_cycles(frame, tile, layer.shape[-1], stripe, wait_states, striped=striped) for stripe in stripes_)
+    )
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -123,12 +131,15 @@ def _stripe(frame: Frame, tile: Tile, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(frame.positions / tile.positions) / variant.stripes)
 
 
-def _cycles(frame: Frame, tile: Tile, filters: int, stripe: Stripe, wait_states: int) -> float:
+def _cycles(
+    frame: Frame, tile: Tile, filters: int, stripe: Stripe, wait_states: int, *, striped: bool = False
+) -> float:
     """Of all groups over a stripe."""
     of_frame = frame.cycles(stripe) * (1 if frame.is_shared else frame.groups)
     gathered = 0 if _reads_frame(frame, tile) else frame.gather_cycles(frame.window(tile.positions), stripe)
-    own: float = pairs_cycles(tile, filters // frame.groups, stripe.stop - stripe.start, frame.item_bytes, wait_states)
-    return of_frame + frame.groups * (GROUP_CYCLES + gathered + own)
+    positions, of_group = stripe.stop - stripe.start, filters // frame.groups
+    own: float = pairs_cycles(tile, of_group, positions, frame.item_bytes, wait_states, striped=striped)
+    return striped * STRIPE_CYCLES + of_frame + frame.groups * (gathered + own)
 
 
 def _weights(layer: Convolution, frame: Frame, tile: Tile) -> Array:

@@ -54,8 +54,9 @@ class Window:
         if self.is_straight:
             return words + 2 * -(-self.words // len(_DATA)) + 7
         chunks, rest = divmod(self.run_words, len(_DATA))
-        a_run = chunks * 5 + (2 if rest else 0) + (2 if chunks else 0)
-        return words + self.rows * (self.taps * a_run + 5) + 10
+        turn = 6 if chunks > 1 else 3  # a burst of loads, two pointers, a branch
+        a_run = chunks * turn + (chunks > 1) + (3 if rest else 0) + 2
+        return words + self.rows * (self.taps * a_run + 2) + 12
 
 
 def patch_copy(w: Window) -> Routine:

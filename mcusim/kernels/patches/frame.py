@@ -22,9 +22,9 @@ from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import Pair, plane, reach
 from mcusim.system.arrays import Array
 
-CLEAR_CYCLES = 6  # of a number of the padding
-FRAME_CYCLES, ROW_CYCLES, PIXEL_CYCLES = 20, 6, 4  # of the C around a frame, a row of it, a position
-SEGMENT_CYCLES = 30  # of the C around positions of one row that are gathered
+CLEAR_CYCLES = 4.3  # of a number of the padding
+FRAME_CYCLES, ROW_CYCLES, PIXEL_CYCLES = 8, 11, 10  # of the C around a frame, a row of it, a position
+SEGMENT_CYCLES = 15  # of the C around positions of one row that are gathered
 
 
 class Stripe(NamedTuple):
@@ -166,9 +166,12 @@ class Frame:
         if self.is_contiguous:
             moved = widen_cycles(inside * self.pitch, self.item_bytes)
         elif self.is_alike:
-            moved = inside * (ROW_CYCLES + widen_cycles(width * own, self.item_bytes))
+            moved = inside * (ROW_CYCLES + widen_cycles(width * own, self.item_bytes, width * own))
         else:
-            moved = inside * (ROW_CYCLES + width * (PIXEL_CYCLES + widen_cycles(own, self.item_bytes)))
+            moved = inside * (
+                (width > 1) * ROW_CYCLES / 2
+                + width * (PIXEL_CYCLES + widen_cycles(own, self.item_bytes, self.channels * self.groups))
+            )
         return FRAME_CYCLES + moved + CLEAR_CYCLES * cleared
 
     @property

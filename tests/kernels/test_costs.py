@@ -1,0 +1,39 @@
+"""`cost` of each kernel against the timing model, on layers of all sizes: within a few percent, or a few cycles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.kernels import KERNELS
+from tests.kernels.measured import differing, measure
+from tests.kernels.random_layers import KINDS, network, varied
+
+BOARD, WAIT_STATES = "nucleo_l452re_p", 2
+WITHIN, CYCLES = 0.05, 150  # whichever is more
+NEARLY_ALL = 0.9  # are within it, the others within three times as much
+MOST = 3.0
+INTEGERS = ("int8", "uint8", "int16")
+CASES = [(name, data_type, seed) for name in ("patches", "pointwise") for data_type in INTEGERS for seed in (71,)]
+
+
+@pytest.mark.parametrize(("name", "data_type", "seed"), CASES)
+def test_a_kernel_costs_what_it_says(name: str, data_type: str, seed: int, tmp_path: Path) -> None:
+    """All variants, and bits besides."""
+    kernel = next(kernel for kernel in KERNELS if name == kernel.NAME)
+    graph, x = network(seed, KINDS[name], data_type)
+    chosen = varied(graph, kernel, seed)
+    measured = measure(graph, x, tmp_path, chosen, BOARD)
+    if data_type != "float32":
+        assert differing(measured, graph, x) == 0
+    off = {}
+    for layer, variant in ((graph[one], variant) for one, (own, variant) in chosen.items() if own is kernel):
+        told = kernel.cost(layer, graph.inputs_of(layer), variant, WAIT_STATES)
+        cycles = measured.cycles[layer.name]
+        off[layer.name] = abs(told - cycles) / max(CYCLES, WITHIN * cycles)
+        print(f"{layer.name} {layer.shape} ({variant}): {cycles:.0f}, said {told:.0f}, {told / cycles - 1:+.1%}")
+    assert len(off) >= 6
+    assert max(off.values()) < MOST, max(off, key=lambda one: off[one])
+    assert np.mean(np.array(list(off.values())) <= 1) >= NEARLY_ALL
