@@ -12,9 +12,9 @@ def fetched(code_bytes: float, wait_states: int) -> float:
     return code_bytes * FETCH_CYCLES * max(0, wait_states - 1)
 
 
-def crowding(code_bytes: float) -> float:
+def crowding(code_bytes: float, edge_bytes: float = EDGE_BYTES) -> float:
     """What part of the code of a loop is fetched anew in each turn: nothing or all, but for cut lines.
 
     The cache forgets what was not used for longest, which is what comes next.
     """
-    return min(1.0, max(0.0, (code_bytes + EDGE_BYTES - INSTRUCTION_CACHE_BYTES) / EDGE_BYTES))
+    return min(1.0, max(0.0, (code_bytes + edge_bytes - INSTRUCTION_CACHE_BYTES) / edge_bytes))

@@ -14,7 +14,7 @@ _DATA = [f"r{n}" for n in range(4, 10)]
 
 
 def widen_cycles(numbers: int, item_bytes: int, step: int = 0) -> float:
-    """Of one call, from RAM. `step`: numbers from one call's to the next one's, of which not all begin on words then."""
+    """Of one call, from RAM. `step`: numbers from one call's to the next one's; not all begin on words then."""
     turns, rest = divmod(numbers, TURN)
     late = LATE[step * item_bytes % WORD_BYTES] * TURN * item_bytes / WORD_BYTES
     a_turn = (18 if item_bytes == 1 else 13) + late

@@ -9,22 +9,24 @@ import pytest
 
 from mcusim.kernels import KERNELS
 from tests.kernels.measured import differing, measure
-from tests.kernels.random_layers import KINDS, network, varied
+from tests.kernels.random_layers import KINDS, LONG, network, varied
 
 BOARD, WAIT_STATES = "nucleo_l452re_p", 2
 WITHIN, CYCLES = 0.05, 150  # whichever is more
-NEARLY_ALL = 0.9  # are within it, the others within three times as much
-MOST = 3.0
+NEARLY_ALL = 0.8  # of some twenty layers are within it, the others within so many times as much
+MOST = 2.5
 INTEGERS = ("int8", "uint8", "int16")
-CASES = [(name, data_type, seed) for name in ("patches", "pointwise") for data_type in INTEGERS for seed in (71,)]
+CASES = [(name, data_type) for name in ("direct", "patches", "pointwise") for data_type in INTEGERS]
+CASES += [("direct", LONG)]
+SEED = 71
 
 
-@pytest.mark.parametrize(("name", "data_type", "seed"), CASES)
-def test_a_kernel_costs_what_it_says(name: str, data_type: str, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "data_type"), CASES)
+def test_a_kernel_costs_what_it_says(name: str, data_type: str, tmp_path: Path) -> None:
     """All variants, and bits besides."""
     kernel = next(kernel for kernel in KERNELS if name == kernel.NAME)
-    graph, x = network(seed, KINDS[name], data_type)
-    chosen = varied(graph, kernel, seed)
+    graph, x = network(SEED, KINDS[name], data_type)
+    chosen = varied(graph, kernel, SEED)
     measured = measure(graph, x, tmp_path, chosen, BOARD)
     if data_type != "float32":
         assert differing(measured, graph, x) == 0

@@ -90,8 +90,8 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"piece_pitch": tile.weights_pitch, "piece_numbers": kernel.shape[3], "moved_bytes": tile.moved}
     fields |= {"end_bytes": tile.end_bytes, "weights_bytes": weights_bytes, "expand": expand.name, "make": make.name}
     if plan.geometry.fold:
-        rows, stride, _ = plan.geometry.fold
-        fields |= {"fold": rows, "input_height": plane(layer.input_shape)[0], "stride_height": stride}
+        rows, stride, _, height = plan.geometry.fold
+        fields |= {"fold": rows, "input_height": height, "stride_height": stride}
     fields |= {"tile": routines[0].name, "small_tile": routines[-1].name}
     arrays = {
         "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],

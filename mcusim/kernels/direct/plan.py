@@ -42,7 +42,7 @@ class Geometry:
     groups: int
     sum_registers: int
     end_cycles: tuple[int, int]
-    fold: tuple[int, int, int] | None = None
+    fold: tuple[int, int, int, int] | None = None
 
     @property
     def tall(self) -> bool:
@@ -60,7 +60,8 @@ class Geometry:
     def folded(self, channels: int) -> Geometry:
         """With all rows of the window side by side in each column of the copy: more channels, no rows.
 
-        Few channels of a group leave less of each pair empty so. `fold`: rows of the window, their stride, those above.
+        Few channels of a group leave less of each pair empty so. `fold`: rows of the window, their stride, those
+        above the input, rows of the input.
         """
         return replace(
             self,
@@ -70,7 +71,7 @@ class Geometry:
             strides=(1, self.strides[1]),
             top=0,
             in_place=False,
-            fold=(self.window[0], self.strides[0], self.top),
+            fold=(self.window[0], self.strides[0], self.top, self.height),
         )
 
     def window_rows(self, row: int) -> tuple[int, int]:
