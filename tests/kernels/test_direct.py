@@ -40,7 +40,7 @@ LONG = "Q6.9"  # one format for all numbers of int16: sums of large weights need
 def on_integers(graph: Graph, samples: Array, data_type: str) -> Graph:
     if data_type == LONG:
         return quantize(optimize(graph), samples, "int16", scheme="per-network", fraction=9)
-    return quantize(optimize(graph), samples, data_type)
+    return quantize(optimize(graph), samples, data_type, weights="rounded")
 
 
 def quantized(builder: Builder, data_type: str) -> tuple[Graph, Array]:
