@@ -63,7 +63,7 @@ NN_KERNEL void NN_NAME(depthwise_planes)(const number_t *input, uint8_t *planes,
     }
 }
 
-/* kernel: weights of each filter, as mcusim/kernels/depthwise/shape.py lays them; bias: at the scale of the sums */
+/* kernel: weights of each filter, as mcusim/kernels/depthwise/shape.py lays them; bias: records of the filters */
 NN_KERNEL void NN_NAME(convolution_depthwise)(const number_t *restrict input, void *restrict output, void *scratch,
                                               const void *kernel, const void *bias, const nn_convolution_depthwise_t p)
 {
@@ -93,7 +93,7 @@ NN_KERNEL void NN_NAME(convolution_depthwise)(const number_t *restrict input, vo
                 const int own = i * p.multiplier;
                 NN_NAME(depthwise_filters)(planes + (channel - first + i) * p.channel_bytes, weights + own * filter_bytes,
                                            row + (filter + own) * p.output_bytes,
-                                           (const uint8_t *)bias + (filter + own) * 4, filters, p);
+                                           (const uint8_t *)bias + (filter + own) * 4 * NN_RECORD, filters, p);
             }
         }
     }

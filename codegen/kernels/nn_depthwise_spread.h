@@ -15,6 +15,7 @@ typedef struct {
     int before;                /* zeros to their left */
     int words;                 /* of a row of the planes: pairs of columns */
     int is_unsigned;           /* has the input no sign? */
+    int input_zero;            /* taken off what is read */
 } nn_depthwise_spread_t;
 
 /* to: rows x words x 4 channels x 2 columns */
@@ -29,7 +30,7 @@ NN_KERNEL void NN_NAME(depthwise_spread)(const void *input, void *to, int rows, 
                 const int x = column - p.before;
                 const int there = x >= 0 && x < p.width;
                 planes[NN_PLANE_PLACE(column, channel)] =
-                    (int16_t)(there ? nn_read(from[x * p.channels + channel], p.is_unsigned) : 0);
+                    (int16_t)(there ? nn_read(from[x * p.channels + channel], p.is_unsigned) - p.input_zero : 0);
             }
         }
     }

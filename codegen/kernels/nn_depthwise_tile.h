@@ -13,6 +13,7 @@ typedef struct {
     int row_words;      /* of weights of a row of the window: pairs of taps */
     int packed;         /* are weights bytes, words 0 and 1 as low, low, high, high? */
     int multiplier;     /* filters of an input channel */
+    int doubling;       /* are weights doubled here? */
     NN_FINISH
 } nn_depthwise_tile_t;
 
@@ -28,7 +29,7 @@ NN_KERNEL int32_t NN_NAME(depthwise_weight)(const void *weights, int row, int ta
     return ((const int16_t *)weights)[2 * word + half];
 }
 
-/* x: planes from the first filter's channel on; weights, bias: of the filters; output: from the first filter on */
+/* x: planes from the first filter's channel on; weights; bias: records of the filters; output: from the first filter on */
 NN_KERNEL void NN_NAME(depthwise_tile)(const void *x, const void *weights, void *output, const void *bias,
                                        int channels, const nn_depthwise_tile_t p)
 {
@@ -36,17 +37,18 @@ NN_KERNEL void NN_NAME(depthwise_tile)(const void *x, const void *weights, void 
     for (int filter = 0; filter < channels; filter++) {
         const int16_t *const plane = (const int16_t *)x + (p.multiplier == 1 ? 2 * filter : 0);
         const uint8_t *const own = (const uint8_t *)weights + filter * filter_bytes;
+        const int32_t *const record = (const int32_t *)bias + NN_RECORD * filter;
         for (int y = 0; y < p.rows; y++) {
             for (int column = 0; column < p.columns; column++) {
-                uint32_t sum = (uint32_t)((const int32_t *)bias)[filter];
+                uint32_t sum = (uint32_t)record[0];
                 for (int row = 0; row < p.window_height; row++) {
                     const int16_t *const from = plane + (y * p.stride_height + row) * p.words * NN_PLANES * 2;
                     for (int tap = 0; tap < p.window_width; tap++) {
-                        const int32_t w = NN_NAME(depthwise_weight)(own, row, tap, p);
+                        const int32_t w = NN_NAME(depthwise_weight)(own, row, tap, p) * (1 + p.doubling);
                         sum += (uint32_t)(w * from[NN_PLANE_PLACE(column * p.stride_width + tap, 0)]);
                     }
                 }
-                nn_store_at(output, (y * p.width + column) * p.filters + filter, nn_finish((int32_t)sum, filter, p),
+                nn_store_at(output, (y * p.width + column) * p.filters + filter, nn_finish_of((int32_t)sum, record, p),
                             p.storage);
             }
         }

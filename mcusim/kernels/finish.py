@@ -176,6 +176,10 @@ class FactorFinish:
             if bits != 1:
                 a("lsl" if bits == 0 else "asr", name, name, imm(abs(bits - 1)))
             a("smmlar", name, name, multiplier, addend if self.above_zero else spare)
+        self.shifted(a, sums, shift)
+
+    def shifted(self, a: Assembly, sums: Sequence[str], shift: str) -> None:
+        """The end of `scaled`, behind the product. `shift`: a register."""
         for name in sums:
             a("asr", name, name, shift)
             a(self.saturate, name, imm(self.bits), name)

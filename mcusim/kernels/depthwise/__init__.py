@@ -7,7 +7,7 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.depthwise.shape import shape_of
-from mcusim.kernels.finish import finish_of
+from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -17,6 +17,7 @@ from mcusim.program import KernelCall, LayerCode
 NAME = "depthwise"
 SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns a multiplication (Cortex-M4F)"
 ANY_STORAGE = True
+AFFINE = True
 CODE_BYTES = 400  # of the C around, about
 MOST_TAPS, MOST_STRIDE = 7, 2
 
@@ -26,7 +27,9 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return why
     if not isinstance(layer, Convolution) or layer.groups != plane(layer.input_shape)[2]:
         return "it is for depthwise convolutions"
-    if layer.kernel_numbers is not None and (finish_of(layer) is None or layer.peak_sum > ACCUMULATOR_LIMIT):
+    if layer.kernel_numbers is not None and (
+        ending_of(layer, doubled=True) is None or layer.peak_sum > ACCUMULATOR_LIMIT
+    ):
         return "it is for sums of 32 bits"
     if layer.dilation != NO_DILATION:
         return "its taps lie side by side"

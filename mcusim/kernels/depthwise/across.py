@@ -10,6 +10,7 @@ from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import at, imm
+from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import (
     BIAS,
     LOOP_BYTES,
@@ -24,7 +25,7 @@ from mcusim.kernels.depthwise.frame import (
     X,
     unrolled,
 )
-from mcusim.kernels.depthwise.part import IntegerLoads, Part, taps
+from mcusim.kernels.depthwise.part import Part, ending_words, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Window
 from mcusim.program import Routine
 
@@ -137,7 +138,7 @@ class Across(Frame[P]):
             self.turns(part.tiles, unrolled(most, 1, tuple(walks)), tuple(walks), tile, self.trips, spare)
 
 
-class _IntegerAcross(IntegerLoads, Across[Part]):
+class _IntegerAcross(IntegerEnds, Across[Part]):
     part: Part
 
     def name_registers(self) -> str:
@@ -157,17 +158,22 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
         self.trips = self.take_if_free("trips", "of the loop over tiles")
         while self.free and len(self.xs) < self._words:
             self.xs.append(self.take(f"x{len(self.xs)}", "a word of inputs"))
+        self.keep_factor()
         return self.xs[0]
 
     def load_channel(self, spare: str) -> None:
         if self.part.resident:
             self.load_weights(self.weights, spare)
-        self.load_bias(spare, self.bias or self.sums[-1])
+        self.load_record(spare, self.bias or self.sums[-1], (*self.sums[:-1], *self.xs[1:]))
 
     @property
     def tile_code_bytes(self) -> int:
         part, w = self.part, self.part.window
-        size = 4 * (w.height * (len(w.products(part.columns)) + self._words) + 3 * part.columns)
+        size = 4 * (
+            w.height * (len(w.products(part.columns)) + self._words)
+            + part.columns
+            + ending_words(part.finish, part.columns)
+        )
         return size + (0 if part.resident else 4 * w.words)
 
     @property
@@ -213,7 +219,7 @@ class _IntegerAcross(IntegerLoads, Across[Part]):
     def _end(self, index: int, output: Pointer) -> None:
         a, part = self.a, self.part
         step = part.columns * part.position_bytes
-        part.finish.saturated(a, self.sums, self.xs[0])
+        self.saturate(self.sums, self.xs if part.resident else (*self.xs, *self.weights))
         if self.output:
             output.reach(index * step, (index + 1) * step)
             first = index * step - output.moved

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import at
+from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import (
     BIAS,
     LOOP_BYTES,
@@ -25,7 +26,7 @@ from mcusim.kernels.depthwise.frame import (
     X,
     unrolled,
 )
-from mcusim.kernels.depthwise.part import IntegerLoads, Part, taps
+from mcusim.kernels.depthwise.part import Part, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Product, Window
 from mcusim.program import Routine
 
@@ -65,7 +66,7 @@ class Down(Frame[P]):
     xs: list[str]
     trips: str
     offsets = True  # do loads of inputs take one?
-    spoils = False  # is the last input lost where sums end?
+    spoiled = 0  # inputs at the end that are lost where sums end
 
     def __init__(self, part: P) -> None:
         w = part.window
@@ -171,7 +172,7 @@ class Down(Frame[P]):
         beginning = [r for r in seen if row == sight(r)[0]]
         going_on = [r for r in seen if r not in beginning]
         sums = {r: self.sums[(r + early) % self.sets] for r in seen}
-        first_ones = [r for r in going_on if r in ending or self.spoils]
+        first_ones = [r for r in going_on if r in ending or self.spoiled]
         for r in first_ones:
             self.products(sums[r], row - r * w.stride_height)
         for r in ending:
@@ -181,8 +182,8 @@ class Down(Frame[P]):
             if r not in first_ones:
                 self.products(sums[r], row - r * w.stride_height)
         for index, r in enumerate(beginning):
-            if self.spoils and (index or not set(ending) <= set(beginning)):
-                self.load(start, x, self.xs[-1:])
+            if self.spoiled and (index or not set(ending) <= set(beginning)):
+                self.load(start, x, self.xs[-self.spoiled :])
             self.begin(sums[r], row - r * w.stride_height)
             if r in ending:
                 self.end(sums[r], r, output)
@@ -198,7 +199,7 @@ class Down(Frame[P]):
         return range(max(seen[0], top), min(seen[-1] + 1, self.part.window.rows(self.part.rows) - bottom))
 
 
-class _IntegerDown(IntegerLoads, Down[Part]):
+class _IntegerDown(IntegerEnds, Down[Part]):
     part: Part
 
     def name_registers(self) -> str:
@@ -215,15 +216,17 @@ class _IntegerDown(IntegerLoads, Down[Part]):
         self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(w.input_words(part.columns))]
         self.take("x", "inputs, from row to row")
         self.take("output", "outputs, likewise")
+        self.keep_factor()
         self.bias = self.take_if_free("bias", "of the channel")
         self.limit = self.take_if_free("limit", "of outputs") if part.finish.ceiling is not None else ""
         self.trips = self.take_if_free("trips", "of the loop over rows")
-        self.spoils = part.finish.ceiling is not None and not self.limit
+        self.spoiled = 0 if self.limit else min(self.lost, len(self.xs))
         return self.xs[0]
 
     def load_channel(self, spare: str) -> None:
         self.load_weights(self.weights, spare)
-        self.load_bias(spare, self.bias or self.sums[0][0])
+        first, *others = (name for sums in self.sums for name in sums)
+        self.load_record(spare, self.bias or first, (*others, *self.xs[1:]))
 
     def load(self, start: int, x: Pointer, names: list[str]) -> None:
         first = self.xs.index(names[0])
@@ -254,7 +257,7 @@ class _IntegerDown(IntegerLoads, Down[Part]):
         part = self.part
         offset = row * part.row_bytes
         output.reach(offset, offset + part.columns * part.position_bytes)
-        part.finish.saturated(self.a, sums, self.limit or self.xs[-1])
+        self.saturate(sums, [self.limit] if self.limit else self.xs[-max(1, self.spoiled) :])
         for column, name in enumerate(sums):
             place = offset + column * part.position_bytes - output.moved
             part.finish.store(self.a, name, "output", place)

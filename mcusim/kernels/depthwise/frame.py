@@ -16,7 +16,7 @@ LOOP_BYTES = 720  # of an unrolled loop: with what is around it, it stays in the
 CHANNELS_A_CALL = 4  # of a call whose cycles are told
 NO_OFFSETS = 1 << 20  # the reach of pointers that are moved before each load
 # The frame: where things lie above the stack pointer.
-X, WEIGHTS, OUTPUT, BIASES, LEFT, TILES, ROWS, BIAS, TRIPS, OUTPUT_NOW, _UNUSED, FRAME = range(0, 48, 4)
+X, WEIGHTS, OUTPUT, BIASES, LEFT, TILES, ROWS, BIAS, TRIPS, OUTPUT_NOW, FACTOR_AT, FRAME = range(0, 48, 4)
 
 
 class RoutineFacts(NamedTuple):
@@ -125,6 +125,11 @@ class Frame(Generic[P]):
     def take(self, name: str, meaning: str = "") -> str:
         return self.a.register(name, self._free.pop(0), meaning)
 
+    @property
+    def frame(self) -> int:
+        """Bytes of it."""
+        return FRAME
+
     def take_if_free(self, name: str, meaning: str) -> str:
         """Empty when none is left."""
         return self.take(name, meaning) if self._free else ""
@@ -136,10 +141,10 @@ class Frame(Generic[P]):
         a.block("On the stack: where this channel's inputs, weights and outputs begin, its bias, channels left")
         a("push", several([*SAVED, "lr"]))
         more = self.enter()
-        a("sub", "sp", "sp", imm(FRAME))
+        a("sub", "sp", "sp", imm(self.frame))
         a("strd", "r0", "r1", at("sp", X))
         a("strd", "r2", "r3", at("sp", OUTPUT))
-        a("ldr", "r0", at("sp", FRAME + more + 4 * (len(SAVED) + 1)))
+        a("ldr", "r0", at("sp", self.frame + more + 4 * (len(SAVED) + 1)))
         a("str", "r0", at("sp", LEFT))
         before = a.cycles
         with a.loop("channel", "A channel: its weights and its bias") as again:
@@ -150,7 +155,7 @@ class Frame(Generic[P]):
             self.advance(LEFT, spare, -1)
             a("bne", again)
         a.repeated(before, CHANNELS_A_CALL)
-        a("add", "sp", "sp", imm(FRAME))
+        a("add", "sp", "sp", imm(self.frame))
         self.leave()
         a("pop", several([*SAVED, "pc"]))
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
 from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Window
-from mcusim.kernels.finish import Finish
+from mcusim.kernels.finish import Ending, Finish
 from mcusim.program import ASSEMBLY, KernelCall
 
 ARGUMENTS = ("x", "weights", "output", "bias", "channels")
+FACTOR_LOADS = 5  # instructions, about: a factor, and inputs whose registers it took
+RECORD = ", twice, and behind it multiplier, addend and shift of its factor"
 SIGNATURE = "const void *x, const void *weights, void *output, const void *bias, int channels"
 
 
@@ -34,7 +36,7 @@ class Part:
     weight_bytes: int
     number_bytes: int
     multiplier: int
-    finish: Finish
+    finish: Ending
     empty: tuple[int, int] = (0, 0)
 
     def __hash__(self) -> int:
@@ -47,6 +49,11 @@ class Part:
     def resident(self) -> bool:
         """Do all weights of a filter stay in registers?"""
         return self.weight_bytes < 4
+
+    @property
+    def doubling(self) -> bool:
+        """Are weights doubled where they come into registers? In RAM they are already."""
+        return self.finish.doubled and self.weight_bytes == 1
 
     @property
     def filter_bytes(self) -> int:
@@ -67,7 +74,8 @@ class Part:
         """Of outputs, where a function goes down."""
         w, columns = self.window, self.columns
         products = len(w.products(columns)) * w.height
-        return 4 * (products + w.input_words(columns) * w.stride_height + columns * 2 + 2)
+        ends = ending_words(self.finish, columns)
+        return 4 * (products + w.input_words(columns) * w.stride_height + ends + 2)
 
     @property
     def pitch(self) -> int:
@@ -96,6 +104,7 @@ class Part:
         fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "words": self.words}
         fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
+        fields |= {"doubling": 1} if self.doubling else {}
         return RoutineFacts(SIGNATURE, ASSEMBLY, KernelCall("depthwise_tile", ARGUMENTS, fields))
 
     @property
@@ -107,7 +116,7 @@ class Part:
             f"x        16 bits: [rows][{self.words} pairs of columns][4 channels][2 columns], from a channel on",
             f"weights  of each filter: [{self.window.height}][{len(self.window.pairs)} pairs of taps][2], as {kind}",
             f"output   of {finish.store_bytes} bytes each: [rows][{self.width}][{self.filters} filters], from one on",
-            "bias     of each filter, with what rounds in it",
+            f"bias     of each filter{', with what rounds in it' if isinstance(finish, Finish) else RECORD}",
             "",
             "No sum overflows at its end: mcusim has the bound of each from its weights, and what needs more than 32",
             "bits does not come here; on the way sums wrap round.",
@@ -121,6 +130,13 @@ class Part:
         numbers = f"w{8 * self.weight_bytes}_n{8 * self.number_bytes}_o{8 * self.finish.store_bytes}"
         empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
         return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}"
+
+
+def ending_words(ending: Ending, columns: int) -> int:
+    """Instructions that end the sums of so many columns."""
+    if isinstance(ending, Finish):
+        return 2 * columns
+    return columns * (ending.code_bytes // 4 + 1) + FACTOR_LOADS
 
 
 def taps(pair: tuple[int, int]) -> str:
@@ -155,6 +171,8 @@ class IntegerLoads:
                 a("sxtb16", low, name)
                 if low != name:
                     a("sxtb16", name, name, "ror #8")
+            for name in names if part.doubling else ():
+                a("sadd16", name, name, name)
         else:
             raw = names
             for index, name in enumerate(names):

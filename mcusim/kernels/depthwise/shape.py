@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import bias_of, reading
 from mcusim.kernels.depthwise.across import COLUMNS, across, resident
@@ -21,7 +23,7 @@ from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import finish_of
+from mcusim.kernels.finish import ending_of, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.convolution import Convolution
@@ -236,7 +238,7 @@ class IntegerShape(Shape):
 
     def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
         super().__init__(layer, parts)
-        finish = finish_of(layer)
+        finish = ending_of(layer, doubled=True)
         assert finish is not None
         self.finish, self.output_bytes = finish, finish.store_bytes
         self.words = self.window.input_words(self.width)
@@ -272,16 +274,18 @@ class IntegerShape(Shape):
     @property
     def spread(self) -> Timed:
         kind = "wide" if self.number_bytes > 1 else "unsigned" if self.unsigned else "signed"
-        return spread(Spread(self.channels, self.input_width, self.used, self.left, self.words, kind))
+        return spread(Spread(self.channels, self.input_width, self.used, self.left, self.words, kind, self.layer.zero))
 
     @property
     def constants(self) -> tuple[Constant, ...]:
         kernel = Constant("kernel", "number_t", packed(self.layer, self.window), self.layer.kernel_numbers)
-        return kernel, Constant("bias", "int32_t", self.layer.bias)
+        taken = self.layer.zero * self.layer.kernel.sum(axis=(1, 2, 3), dtype=np.int64)  # off the inputs
+        layer = replace(self.layer, bias=self.layer.bias + taken) if self.layer.zero else self.layer
+        return kernel, Constant("bias", "int32_t", records(layer, self.finish))
 
     @property
     def make_ready(self) -> Routine:
-        return expand_bytes() if self.number_bytes == 1 else copy_words()
+        return expand_bytes(doubled=self.finish.doubled) if self.number_bytes == 1 else copy_words()
 
     @property
     def unaligned(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several
 from mcusim.kernels.depthwise.frame import Pointer
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES
 from mcusim.program import KernelCall, Routine
@@ -19,7 +19,7 @@ class Spread(NamedTuple):
     """`width` columns of each row of `input_width`, from column `before` of the planes on; around them lie zeros.
 
     `channels`: of the input. `words`: pairs of columns of a row of the planes. `kind`: `signed` or `unsigned` for 8
-    bits, `wide` for 16.
+    bits, `wide` for 16. `input_zero`: of 8 bits, taken off what is read; so what lies around is 0 in any case.
     """
 
     channels: int
@@ -28,6 +28,7 @@ class Spread(NamedTuple):
     before: int
     words: int
     kind: str
+    input_zero: int = 0
 
     @property
     def position_bytes(self) -> int:
@@ -40,10 +41,15 @@ def spread(shape: Spread) -> tuple[Routine, float]:
     return _Spreading(shape).routine()
 
 
-def over_rows(a: Assembly, row: Callable[[], None]) -> float:
-    """The function around what is done for each of `rows`, with a `zero`; -> the cycles of one."""
+def over_rows(a: Assembly, row: Callable[[], None], less: int = 0) -> float:
+    """The function around what is done for each of `rows`, with a `zero`; -> the cycles of one.
+
+    `less`: what `less` holds in both halves, unless it is 0.
+    """
     a("push", several([*SAVED, "lr"]))
     a("movw", "zero", imm(0))
+    if less:
+        constant(a, "less", (less & 0xFFFF) * 0x10001)
     before = a.cycles
     with a.loop("row", "A row") as again:
         row()
@@ -58,7 +64,9 @@ class _Spreading:
     def __init__(self, shape: Spread) -> None:
         self.shape = shape
         sizes = f"{shape.channels}x{shape.input_width}_{shape.width}_from_{shape.before}_of_{shape.words}"
-        self.name = f"nn_depthwise_spread_{shape.kind}_{sizes}"
+        zero = shape.input_zero
+        less = f"_less_{'n' if zero < 0 else ''}{abs(zero)}" if zero else ""
+        self.name = f"nn_depthwise_spread_{shape.kind}_{sizes}{less}"
         self.a = Assembly(self.name, _head(self.name, shape))
         self.wide, self.few = shape.kind == "wide", shape.channels < CHANNELS
         self.x = Pointer(self.a, "input")
@@ -68,6 +76,7 @@ class _Spreading:
         shape = self.shape
         fields = {"channels": shape.channels, "input_width": shape.input_width, "width": shape.width}
         fields |= {"before": shape.before, "words": shape.words, "is_unsigned": int(shape.kind == "unsigned")}
+        fields |= {"input_zero": shape.input_zero} if shape.input_zero else {}
         twin = KernelCall("depthwise_spread", ("input", "planes", "rows"), fields)
         signature = "const void *input, void *planes, int rows"
         return self.a.routine(signature, twin), self.row_cycles
@@ -78,7 +87,17 @@ class _Spreading:
         a.register("planes", "r1", "rows of pairs of columns of 4 channels")
         a.register("rows", "r2", "that are left")
         a.register("zero", "lr")
-        self.row_cycles = over_rows(a, self._row)
+        if self.shape.input_zero:
+            a.register("less", "r11", "what is added, in both halves")
+        self.row_cycles = over_rows(a, self._row, -self.shape.input_zero)
+
+    def _extended(self, to: str, name: str, *turned: str) -> None:
+        """Bytes 0 and 2 of a register, or of one that is turned, as 16 bits."""
+        kind = "u" if self.shape.kind == "unsigned" else "s"
+        if self.shape.input_zero:
+            self.a(f"{kind}xtab16", to, "less", name, *turned)
+        else:
+            self.a(f"{kind}xtb16", to, name, *turned)
 
     def _row(self) -> None:
         shape = self.shape
@@ -106,14 +125,20 @@ class _Spreading:
             self.a("str", names[channel], f"[planes, #{4 * channel}]")
         self.a("str", names[0], "[planes]", imm(WORD_BYTES))
 
-    def _load(self, column: int, names: tuple[str, ...]) -> None:
-        """All four channels of a position: of bytes they are in the first register. Of fewer, each in its own."""
+    def _load(self, column: int, names: tuple[str, ...], *, alone: bool = False) -> None:
+        """All four channels of a position: of bytes they are in the first register. Of fewer, each in its own.
+
+        `alone`: is it not put beside another column?
+        """
         start, kind = column * self.shape.position_bytes, self.shape.kind
         self.x.reach(start, start + 4)
         if self.few:
             size = self.shape.position_bytes // self.shape.channels
             for channel, name in enumerate(names[: self.shape.channels]):
                 self.a(_LOAD_ONE[kind], name, self.x.at(start + size * channel))
+            if alone and self.shape.input_zero:
+                for name in names[: self.shape.channels]:
+                    self.a("sadd16", name, name, "less")
             return
         self.a("ldr", names[0], self.x.at(start))
         if self.wide:
@@ -126,15 +151,14 @@ class _Spreading:
         low, high = names[:2]
         if self.wide:
             return low, f"{low}!", high, f"{high}!"
-        extend = "uxtb16" if self.shape.kind == "unsigned" else "sxtb16"
-        self.a(extend, high, low, "ror #8")
-        self.a(extend, low, low)
+        self._extended(high, low, "ror #8")
+        self._extended(low, low)
         return low, high, f"{low}!", f"{high}!"
 
     def _alone(self, column: int, *, low: bool) -> None:
         """One column and a zero."""
         a, made, spare = self.a, [], iter(("r7", "r8", "r9"))
-        self._load(column, ("r3", "r4", "r5"))
+        self._load(column, ("r3", "r4", "r5"), alone=True)
         for half in self._extend(("r3", "r4", "r5")):
             name = half.rstrip("!")
             if half == name:  # the high half of this register is still to come
@@ -180,16 +204,15 @@ class _Spreading:
     def _byte_pairs(self, column: int, columns: int) -> None:
         """Channels 0 and 1 of two columns come into one word, 2 and 3 into another; SXTB16 takes these apart."""
         a, names = self.a, ("r3", "r4", "r5", "r6")[:columns]
-        extend = "uxtb16" if self.shape.kind == "unsigned" else "sxtb16"
         for index, name in enumerate(names):
             self._load(column + index, (name,))
         for left, right in zip(names[::2], names[1::2], strict=True):
             a("pkhbt", "r7", left, right, "lsl #16")
             a("pkhtb", "r9", right, left, "asr #16")
-            a(extend, "r8", "r7", "ror #8")
-            a(extend, "r7", "r7")
-            a(extend, "r10", "r9", "ror #8")
-            a(extend, "r9", "r9")
+            self._extended("r8", "r7", "ror #8")
+            self._extended("r7", "r7")
+            self._extended("r10", "r9", "ror #8")
+            self._extended("r9", "r9")
             self._store(("r7", "r8", "r9", "r10"))
 
     def _wide_pair(self, column: int, columns: int) -> None:
@@ -207,6 +230,8 @@ class _Spreading:
         self._load(column + 1, rights)
         for left, right in zip(lefts, rights, strict=True):
             self.a("pkhbt", left, left, right, "lsl #16")
+            if self.shape.input_zero:
+                self.a("sadd16", left, left, "less")
         self._store(lefts)
 
 

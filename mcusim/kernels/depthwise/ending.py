@@ -1,0 +1,107 @@
+"""How the sums of a channel become outputs where each channel has a factor: from its record to the stores.
+
+Sums take what registers they can get, so a factor stays where a register is left, and else comes from the frame into
+registers whose inputs or weights are not needed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcusim.kernels.assembly import at, imm
+from mcusim.kernels.depthwise.frame import BIAS, BIASES, FACTOR_AT, FRAME, Frame
+from mcusim.kernels.depthwise.part import IntegerLoads, Part
+from mcusim.kernels.finish import FACTOR, FactorFinish, Finish
+
+MULTIPLIER, ADDEND, SHIFT = FACTOR
+PLACES = {name: FACTOR_AT + 4 * index for index, name in enumerate(FACTOR)}  # in the frame
+
+
+class IntegerEnds(IntegerLoads, Frame[Part]):
+    """And how its sums end. `kept`: of FACTOR what stays in registers, by name."""
+
+    part: Part
+    kept: dict[str, str]
+
+    @property
+    def frame(self) -> int:
+        """Of the stack, with the factor at its end: a multiple of 8 with what is pushed."""
+        return FRAME if isinstance(self.part.finish, Finish) else FRAME + 8
+
+    def keep_factor(self) -> None:
+        """As far as there are registers."""
+        self.kept = {}
+        for name in FACTOR if isinstance(self.part.finish, FactorFinish) else ():
+            if register := self.take_if_free(name, "of the channel"):
+                self.kept[name] = register
+
+    @property
+    def lost(self) -> int:
+        """Registers that are lost where sums end."""
+        finish = self.part.finish
+        if isinstance(finish, Finish):
+            return int(finish.ceiling is not None)
+        first = sum(name not in self.kept for name in (MULTIPLIER, ADDEND))
+        return max(first + (not finish.above_zero), int(SHIFT not in self.kept))
+
+    def load_record(self, spare: str, bias: str, free: Sequence[str]) -> None:
+        """Of this channel: its bias into a register and the frame, and its factor. `free`: registers on its way."""
+        finish = self.part.finish
+        if isinstance(finish, Finish):
+            self.load_bias(spare, bias)
+            return
+        a = self.a
+        a("ldr", spare, at("sp", BIASES))
+        for name, register in self.kept.items():
+            a("ldr", register, at(spare, self._in_record(name)))
+        moved, free = [name for name in FACTOR if name not in self.kept], (*free, bias)
+        for first in range(0, len(moved), len(free)):
+            some = dict(zip(moved[first:], free, strict=False))
+            for name, register in some.items():
+                a("ldr", register, at(spare, self._in_record(name)))
+            for name, register in some.items():
+                a("str", register, at("sp", PLACES[name]))
+        a("ldr", bias, f"[{spare}]", imm(4 * finish.record_words))
+        a("str", spare, at("sp", BIASES))
+        a("str", bias, at("sp", BIAS))
+
+    @staticmethod
+    def _in_record(name: str) -> int:
+        return 4 + 4 * FACTOR.index(name)
+
+    def saturate(self, sums: Sequence[str], free: Sequence[str]) -> None:
+        """Sums of the channel -> numbers as they are stored. `free`: registers that may be lost, `lost` at least."""
+        finish = self.part.finish
+        if isinstance(finish, Finish):
+            finish.saturated(self.a, sums, free[0])
+            return
+        self._scale(finish, sums, list(free))
+
+    def _scale(self, finish: FactorFinish, sums: Sequence[str], free: list[str]) -> None:
+        """The shift comes into a register that the product has left, where no other is free."""
+        a, factor = self.a, dict(self.kept)
+        for name in (MULTIPLIER, ADDEND):
+            if name not in factor:
+                factor[name] = free.pop(0)
+        spare = "" if finish.above_zero or not free else free.pop(0)
+        if SHIFT not in factor and free:
+            factor[SHIFT] = free.pop(0)
+        self._from_frame(factor)
+        for index, name in enumerate(sums):
+            addend = factor[ADDEND]
+            if not finish.above_zero:
+                if index and not spare:
+                    self._from_frame({ADDEND: addend})
+                a("add", spare or addend, addend, name, "asr #31")
+            if not finish.doubled:
+                a("lsl", name, name, imm(1))
+            a("smmlar", name, name, factor[MULTIPLIER], addend if finish.above_zero else spare or addend)
+        if SHIFT not in factor:
+            factor[SHIFT] = spare or next(factor[name] for name in (ADDEND, MULTIPLIER) if name not in self.kept)
+            self._from_frame({SHIFT: factor[SHIFT]})
+        finish.shifted(a, sums, factor[SHIFT])
+
+    def _from_frame(self, factor: dict[str, str]) -> None:
+        for name, register in factor.items():
+            if name not in self.kept:
+                self.a("ldr", register, at("sp", PLACES[name]))

@@ -1,0 +1,95 @@
+"""Depthwise convolution of affine numbers: a factor for each channel, zeros of inputs, and what both cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcusim.graph import Graph
+from mcusim.kernels import depthwise
+from mcusim.kernels.finish import FactorFinish, ending_of
+from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.layers.convolution import Convolution
+from mcusim.line.lower import Chosen, program_of
+from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
+from mcusim.system.arrays import Array
+from tests.compiled import run_compiled
+from tests.kernels.affine import affine_graph
+from tests.kernels.measured import differing, forced, measure
+from tests.kernels.test_depthwise import COSTS, FEW, FIXED, Case, _cases, _padded, _side_by_side
+
+ENDS = ("relu", "linear")  # of which the sign of a sum is no matter, and of which it is
+
+
+def _affine(cases: tuple[Case, ...], seed: int) -> tuple[Graph, Array]:
+    graph, x = _side_by_side(cases)
+    return affine_graph(quantize(optimize(graph), x[:-1], "int8"), seed), x
+
+
+def _forced(graph: Graph, variant: Variant = DEFAULT) -> dict[str, Chosen]:
+    chosen = forced(graph, depthwise, variant)
+    assert {kernel.NAME for kernel, _ in chosen.values()} == {"depthwise"}
+    return chosen
+
+
+def _ending(cases: tuple[Case, ...], activation: str) -> tuple[Case, ...]:
+    return tuple((*case[:4], activation, case[5]) for case in cases)
+
+
+@FEW
+@given(
+    case=_cases(),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    stripes=st.integers(1, 4),
+    unsigned=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_twins_compute_what_the_graph_does(
+    case: Case, padding: tuple[int, int], stripes: int, unsigned: bool, seed: int
+) -> None:
+    """Two layers one after the other: what the second one reads may have no sign."""
+    builder = _padded(case, 1.0, padding, seed)
+    builder.depthwise(min(3, *builder.last.shape[:-1]), padding="same", activation="relu")
+    graph = quantize(optimize(builder.graph()), builder.samples(8), "int8")
+    graph = affine_graph(graph, seed, unsigned=unsigned)
+    x = np.concatenate([builder.samples(2), builder.samples(1, 1e6), -builder.samples(1, 1e6)])
+    chosen = forced(graph, depthwise, Variant(stripes))
+    assert depthwise in {kernel for kernel, _ in chosen.values()}
+    np.testing.assert_array_equal(run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x))
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize(
+    ("board", "activation", "variant"),
+    [
+        ("nucleo_l452re_p", "relu", DEFAULT),
+        ("sparkfun_edge", "linear", DEFAULT),
+        ("nucleo_l452re_p", "relu6", Variant(2)),
+    ],
+    ids=str,
+)
+def test_assembly_computes_what_the_graph_does(board: str, activation: str, variant: Variant, tmp_path: Path) -> None:
+    graph, x = _affine(_ending(FIXED, activation), seed=len(board) + len(activation))
+    endings = [ending_of(layer) for layer in graph if isinstance(layer, Convolution)]
+    assert all(isinstance(one, FactorFinish) for one in endings)
+    above = [one.above_zero for one in endings if isinstance(one, FactorFinish)]
+    assert all(above) == (activation != "linear")
+    measured = measure(graph, x[-2:], tmp_path, _forced(graph, variant), board)
+    assert differing(measured, graph, x[-2:]) == 0
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("activation", ENDS)
+def test_cost_is_what_it_takes(activation: str, tmp_path: Path) -> None:
+    graph, x = _affine(_ending(COSTS, activation), seed=3)
+    measured = measure(graph, x[-2:], tmp_path, _forced(graph))
+    assert differing(measured, graph, x[-2:]) == 0
+    for step in measured.program.steps:
+        layer = graph[step.name]
+        cost = depthwise.cost(layer, graph.inputs_of(layer), DEFAULT, wait_states=2)
+        assert cost == pytest.approx(measured.cycles[step.name], rel=0.05, abs=150), f"{layer.kind} {layer.shape}"
