@@ -15,15 +15,16 @@ Storage = int  # bytes of a number; 0 for float32
 # Fitted to the timing model, for what GCC 12 makes of the C at -O2. It mixes instructions of 16 and 32 bits as it
 # likes, and those at odd halfwords wait for their fetch now and then: a tenth of the cycles, or a quarter, is chance.
 MEANS: Mapping[Storage, Cycles] = {
-    1: {"lines": 18, "straight taps": 8.5, "looped taps": 5.3, "looped rows": 17, "edge words": 105}
-    | {"pair words": 3, "reciprocal words": 25, "shifted words": 25, "limited": 0.5},
-    2: {"lines": 29, "straight taps": 7.7, "looped taps": 4, "looped rows": 31, "loops": 3.4, "edge words": 32}
-    | {"reciprocal words": 7, "shifted words": 0.5, "limited": 0.5},
-    0: {"lines": 58, "windows": 4, "straight taps": 1.5, "looped taps": 2.1, "loops": 5.8, "edge words": 55}
-    | {"whole words": 9, "limited": 14},
+    1: {"once": 13, "lines": 1.7, "windows": 0.7, "straight taps": 8.2, "single taps": 9.4, "looped taps": 6.4}
+    | {"looped rows": 18, "edge words": 74, "pair words": 3.6, "reciprocal words": 29, "shifted words": 12}
+    | {"limited": 5.7},
+    2: {"once": 8, "lines": 4.2, "windows": 0.9, "straight taps": 7.3, "single taps": 7, "looped taps": 6.5}
+    | {"looped rows": 12.8, "edge words": 33.7, "reciprocal words": 8, "shifted words": 2.2, "limited": 0.1},
+    0: {"once": 6, "windows": 2.9, "straight taps": 3.7, "single taps": 1.5, "looped taps": 2.5, "loops": 6.8}
+    | {"edge words": 29, "whole words": 3.6, "limited": 11},
 }
 SUMS: Mapping[Storage, Cycles] = {
-    1: {"once": 9, "loads": 2.17, "instructions": 1.23, "single inputs": 42},
+    1: {"once": 9, "loads": 2.17, "instructions": 1.23, "single inputs": 16},
     2: {"once": 7, "loads": 1.96, "instructions": 1.44, "single inputs": 87},
     0: {"once": 12, "words": 2.9, "loads": 2.0, "instructions": 1.0, "limited": 3.8},
 }
@@ -61,14 +62,15 @@ def pool_counts(layer: Pooling) -> Counts:
     words, runs = words_of(channels, layer)
     rows = _inside(layer.size[0], layer.strides[0], layer.padding[0][0], height, layer.output_plane[0])
     columns = _inside(layer.size[1], layer.strides[1], layer.padding[1][0], width, layer.output_plane[1])
-    counts: Counts = {"windows": len(rows) * len(columns), "lines": len(rows)}
+    counts: Counts = {"once": 1, "windows": len(rows) * len(columns), "lines": len(rows)}
+    straight = "single taps" if layer.size == (1, 1) else "straight taps"
     counts["limited"] = words * counts["windows"] if layer.activation.relu else 0
     for high in rows:
         for wide in columns:
             whole = high * wide == layer.size[0] * layer.size[1]
             looped = wide != layer.size[1] or layer.size[1] > UNROLLED
             taps = {"looped taps": words * high * wide, "looped rows": runs * high, "loops": runs * high * wide}
-            part = taps if looped else {"straight taps": words * high * wide}
+            part = taps if looped else {straight: words * high * wide}
             for name, count in {**part, "whole words" if whole else "edge words": words}.items():
                 counts[name] = counts.get(name, 0) + count
     return counts
