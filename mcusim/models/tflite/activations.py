@@ -112,7 +112,7 @@ def _softmax(call: Call) -> None:
 
 
 def _elu(reals: Array) -> Array:
-    return np.where(reals < 0, np.expm1(reals), reals)
+    return np.where(reals < 0, np.expm1(np.minimum(reals, 0)), reals)
 
 
 ON_INTEGERS: Mapping[str, TabledOf] = {
