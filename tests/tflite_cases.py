@@ -299,6 +299,10 @@ CASES: dict[str, Make] = {
     "RESIZE_NEAREST_NEIGHBOR centers": one(
         "RESIZE_NEAREST_NEIGHBOR", (1, 4, 6, 2), (1, 2, 12, 2), (2, 12), halfPixelCenters=True
     ),
+    "RESIZE_BILINEAR": one("RESIZE_BILINEAR", (1, 3, 4, 2), (1, 7, 5, 2), (7, 5)),
+    "RESIZE_BILINEAR centers": one("RESIZE_BILINEAR", (1, 3, 4, 2), (1, 6, 9, 2), (6, 9), halfPixelCenters=True),
+    "RESIZE_BILINEAR corners": one("RESIZE_BILINEAR", (1, 5, 4, 3), (1, 3, 7, 3), (3, 7), alignCorners=True),
+    "RESIZE_BILINEAR smaller": one("RESIZE_BILINEAR", (1, 8, 6, 2), (1, 3, 3, 2), (3, 3), halfPixelCenters=True),
     "DEPTH_TO_SPACE": one("DEPTH_TO_SPACE", (1, 2, 3, 8), (1, 4, 6, 2), blockSize=2),
     "SPACE_TO_DEPTH": one("SPACE_TO_DEPTH", (1, 4, 6, 3), (1, 2, 3, 12), blockSize=2),
     "dilation": dilated(False),

@@ -10,6 +10,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
 from mcusim.kernels.kernel import Inputs
+from mcusim.layers.bilinear_resize import BilinearResize
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.constant import Constant
 from mcusim.layers.layer_normalization import LayerNormalization
@@ -18,6 +19,18 @@ from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.program import Constant as Flash
 from mcusim.program import KernelCall, LayerCode
+
+
+def _bilinear_resize(layer: BilinearResize, inputs: Inputs) -> LayerCode:
+    fields: Fields = {"input_width": layer.input_shape[1], "channels": layer.input_shape[2]}
+    fields |= {"rows": layer.shape[0], "columns": layer.shape[1]}
+    constants = []
+    for role, steps in (("row", layer.rows), ("column", layer.columns)):
+        weights = f"{steps.weights.dtype}_t" if layer.numbers else "number_t"
+        constants += [Flash(f"{role}_places", "int16_t", steps.places.reshape(-1))]
+        constants += [Flash(f"{role}_weights", weights, steps.weights)]
+    arguments = ("input", "output", *(constant.role for constant in constants))
+    return LayerCode((KernelCall("bilinear_resize", arguments, fields),), tuple(constants))
 
 
 def _bilinear_up_sampling(layer: BilinearUpSampling, inputs: Inputs) -> LayerCode:
@@ -56,6 +69,7 @@ def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> Lay
 
 
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
+    BilinearResize: _bilinear_resize,
     BilinearUpSampling: _bilinear_up_sampling,
     Constant: _constant,
     LayerNormalization: _layer_normalization,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcusim.graph import Layer
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.bilinear_resize import BilinearResize
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.constant import Constant
@@ -33,6 +34,7 @@ LAYERS: tuple[type[Layer], ...] = (
     AveragePooling,
     BatchNormalization,
     BroadcastAdd,
+    BilinearResize,
     BilinearUpSampling,
     Concatenate,
     Constant,

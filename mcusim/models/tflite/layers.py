@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, sums
+from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, resizing, sums
 from mcusim.models.tflite.call import Call
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
@@ -18,6 +18,7 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **moving.CONVERTERS,
     **padding.CONVERTERS,
     **pools.CONVERTERS,
+    **resizing.CONVERTERS,
     **sums.CONVERTERS,
 }
 # Inputs and outputs of two types.

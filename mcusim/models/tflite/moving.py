@@ -202,39 +202,6 @@ def _mirrored(call: Call, source: Layer | None, shape: Shape, axis: int, pads: t
     return call.add(Concatenate(**named, axis=1))
 
 
-def _resize_nearest(call: Call) -> None:
-    """By whole factors; others would need a table of places."""
-    _, height, width, channels = call.shape()
-    sizes = call.integers(1, "sizes")
-    if call.option("align_corners") or len(sizes) != 2:
-        raise call.refused("aligns corners", "use half_pixel_centers, or neither")
-    centers = bool(call.option("half_pixel_centers"))
-    found = [_along(have, want, centers) for have, want in zip((height, width), sizes, strict=True)]
-    if None in found:
-        raise call.refused(f"makes {(height, width)} to {tuple(sizes)}", "use a whole factor")
-    (rows, down, top), (columns, across, left) = (along for along in found if along is not None)
-    stride = width * channels
-    copied(
-        call,
-        0,
-        (*sizes, channels),
-        (rows[0], rows[1], columns[0], columns[1], channels),
-        (down[0] * stride, down[1] * stride, across[0] * channels, across[1] * channels, 1),
-        top * stride + left * channels,
-        spelled="UpSampling2D",
-    )
-
-
-def _along(have: int, want: int, centers: bool) -> tuple[tuple[int, int], tuple[int, int], int] | None:
-    """Of an axis: sizes, strides and the first place: (places, repeats)."""
-    if want % have == 0:
-        return (have, want // have), (1, 0), 0
-    if have % want == 0:
-        factor = have // want
-        return (want, 1), (factor, 0), factor // 2 if centers else 0
-    return None
-
-
 def _depth_to_space(call: Call) -> None:
     _, height, width, channels = call.shape()
     size = call.option("block_size")
@@ -278,7 +245,6 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     "DEPTH_TO_SPACE": _depth_to_space,
     "MIRROR_PAD": _mirror_pad,
     "PACK": _pack,
-    "RESIZE_NEAREST_NEIGHBOR": _resize_nearest,
     "REVERSE_V2": _reverse,
     "SLICE": _slice,
     "SPACE_TO_DEPTH": _space_to_depth,
