@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mcusim.graph import Graph, Output
 from mcusim.layers.pointwise import Pointwise
 from mcusim.numbers.functions import FUNCTIONS, LARGEST, Function
 from mcusim.system.arrays import Array
+from mcusim.system.records import fields_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 
@@ -68,11 +70,18 @@ def test_its_slopes_are_those_of_its_ends(function: Function) -> None:
         np.testing.assert_allclose(rise, function.slopes, atol=1e-5)
 
 
+def side_by_side(width: int) -> Graph:
+    """All functions of one input, each an output: one build for all of them."""
+    builder = Builder((width,))
+    made = [Pointwise(name=f.name, inputs=("input",), shape=(width,), function=f) for f in EVERY]
+    return Graph((*builder.layers, *made), outputs=tuple(Output(f.name, f.name) for f in EVERY))
+
+
 def test_c_gives_the_same_bits() -> None:
     x = inputs()
     x = np.concatenate([x, np.zeros(-len(x) % 100, np.float32)]).reshape(-1, 100)
-    for function in EVERY:
-        builder = Builder((100,))
-        builder.layers.append(Pointwise(name="f", inputs=("input",), shape=(100,), function=function))
-        graph = builder.graph()
-        np.testing.assert_array_equal(run_compiled(graph, x).view(np.uint32), graph.run(x).view(np.uint32))
+    graph = side_by_side(100)
+    answers, expected = (fields_of(found) for found in (run_compiled(graph, x), graph.run(x)))
+    assert len(answers) == len(EVERY)
+    for name, found in answers.items():
+        np.testing.assert_array_equal(found.view(np.uint32), expected[name].view(np.uint32), name)
