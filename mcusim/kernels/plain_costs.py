@@ -82,7 +82,11 @@ MOST_FEW = 2
 COPIES = (Concatenate, Reshape, StridedCopy, ZeroPadding)
 MOST_UNROLLED, UNROLLED = 16, ByType(5, 5, 4.5)  # numbers of a copy that has no loop
 # A product of a dense layer, a row, and a row of one or two products, which are unrolled
-PRODUCT, UNIT, SHORT_UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9), ByType(20, 20, 18)
+PRODUCT, UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9)
+SHORT_UNIT = {  # by inputs, and whether a ReLU follows
+    **{(1, False): ByType(19.3, 15, 15.2), (1, True): ByType(15.7, 19, 15.2)},
+    **{(2, False): ByType(26, 27, 23), (2, True): ByType(21.5, 23.7, 28)},
+}
 GATE = {LSTM: ByType(230, 235, 650), GRU: ByType(195, 200, 430), SimpleRNN: ByType(50, 48, 115)}
 GATED_PRODUCT = {LSTM: ByType(5.4, 5.5, 7), GRU: ByType(9.1, 9.2, 10), SimpleRNN: ByType(8.8, 9.3, 9.7)}
 STEP = 60.0  # of a sequence
@@ -155,7 +159,7 @@ def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> float:
 def _dense(layer: Dense, inputs: Inputs) -> float:
     units, elements = layer.kernel.shape
     if elements <= MOST_FEW:
-        return float(SHORT_UNIT.of(layer) * units)
+        return float(SHORT_UNIT[elements, layer.activation.relu].of(layer) * units)
     return float(ONCE / 2 + UNIT.of(layer) * units + PRODUCT.of(layer) * layer.macs)
 
 
