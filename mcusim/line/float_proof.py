@@ -65,6 +65,8 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
     if reference is None or against is None:
         reason = reference.install() if reference else f"{model_format.NAME} has no framework to ask"
         return lambda: Proved(reason=reason)
+    if source.as_read.is_quantized and (why := getattr(reference, "NOT_OF_INTEGERS", None)):
+        return lambda: Proved(reason=why)
     kept = cache_folder() / "float_proof" / f"{_key(path, source, x, against)}.json"
     if (before := _kept(kept)) is not None:
         return lambda: before

@@ -33,7 +33,10 @@ class Values:
 
 
 class Reference(Protocol):
-    """What such a module is. Only `values` imports the framework."""
+    """What such a module is. Only `values` imports the framework.
+
+    One that proves no models of integers says why: NOT_OF_INTEGERS.
+    """
 
     def version(self) -> str | None:
         """What computes, for people: `keras 3.12.0 (tensorflow 2.20.0)`. None when it is not installed."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from mcusim.graph import Graph, Output
+from mcusim.graph import Graph, Layer, Output
 from mcusim.models.ending import distinct, output_names, reachable
-from mcusim.models.onnx.model import Model
+from mcusim.models.onnx.integers import Integers, Weights
+from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import channels_last
 from mcusim.models.onnx.patterns import simplified
+from mcusim.models.onnx.quantization import Stored, of_reals
 from mcusim.models.onnx.tensor import Tensor
 from mcusim.models.onnx.walk import Walk
 from mcusim.models.source import Order, Origin, Shapes, Source
+from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened
+
+OUTPUT_AXES = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
+ROUNDING = (
+    "integers of the file are computed with as TensorFlow Lite Micro does it; onnxruntime rounds some by one otherwise"
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,17 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
 
     `shapes`: see `ModelFormat`.
     """
-    walk, outputs = _walked(model, shapes)
+    quantization = of_reals(model)
+    stored = quantization.stored
+    walk, outputs = _walked(simplified(quantization.model), shapes, quantization.numbers)
     names = output_names([shortened(printable(one.name), 60) or "output" for one in model.outputs])
     ends = distinct([one.layer for one in outputs], walk.made.layers, walk.made.add)
     layers = reachable(walk.made.layers, ends)
-    graph = Graph(tuple(layers), name, outputs=tuple(Output(*pair) for pair in zip(names, ends, strict=True)))
+    told: dict[str, Any] = {"outputs": tuple(Output(*pair) for pair in zip(names, ends, strict=True))}
+    if walk.stored_as:
+        layers, notes = _on_integers(walk, stored, layers, ends)
+        told |= {"data_type": "int8", "scheme": "affine", "notes": notes}
+    graph = Graph(tuple(layers), name, **told)
     kept = {layer.name for layer in layers}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
     inputs = tuple(value for one in model.inputs if isinstance(value := walk.values[one.name], Tensor))
@@ -49,12 +64,12 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
     return Converted(source, inputs, outputs, walk.computed)
 
 
-def _walked(model: Model, shapes: Shapes) -> tuple[Walk, tuple[Tensor, ...]]:
+def _walked(model: Model, shapes: Shapes, numbers: Mapping[str, Affine]) -> tuple[Walk, tuple[Tensor, ...]]:
     """Where an output may be compared with the input, number by number, both have one order: that of the file, unless
     they are planes both.
     """
     for is_last in (True, False):
-        walk = Walk(simplified(model), shapes, is_last)
+        walk = Walk(model, shapes, is_last, numbers)
         _demand_known(walk, shapes)
         walk.run()
         outputs = tuple(walk.output(one) for one in model.outputs)
@@ -62,6 +77,32 @@ def _walked(model: Model, shapes: Shapes) -> tuple[Walk, tuple[Tensor, ...]]:
         if len(inputs) > 1 or all(_agree(inputs[0], output) for output in outputs):
             break
     return walk, outputs
+
+
+def _on_integers(
+    walk: Walk, stored: Mapping[str, Stored], layers: Sequence[Layer], ends: Sequence[str]
+) -> tuple[list[Layer], tuple[str, ...]]:
+    there = {layer.name for layer in layers}
+    weights = {
+        name: found
+        for name, origin in walk.origins.items()
+        if name in there and (found := _weights(walk.model.nodes[origin.calls[0]], stored))
+    }
+    integers = Integers(dict(walk.stored_as), weights, ends)
+    made = reachable(integers.run(layers), ends)
+    return made, (ROUNDING, *integers.notes)
+
+
+def _weights(node: Node, stored: Mapping[str, Stored]) -> Weights | None:
+    """Of a node that sums: its outputs are along the axis that has the scales."""
+    operand = 0 if node.kind == "MatMul" and node.inputs[0] in stored else 1
+    if node.kind not in OUTPUT_AXES or len(node.inputs) < 2 or node.inputs[operand] not in stored:
+        return None
+    kernel, bias = stored[node.inputs[operand]], stored.get(node.inputs[2]) if len(node.inputs) > 2 else None
+    axis = OUTPUT_AXES[node.kind] if operand else 0
+    if node.kind == "Gemm" and node.attributes.get("transB"):
+        axis = 0
+    return Weights(kernel.scales, bias) if kernel.scales.size == 1 or kernel.axis == axis else None
 
 
 def _agree(x: Tensor, y: Tensor) -> bool:

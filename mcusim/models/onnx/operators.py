@@ -39,7 +39,7 @@ OF_PLANES = (
     *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Resize", "Upsample"),
 )
 # What keeps the order of its input, whatever it is.
-PASSING = (*activations.CONVERTERS, *merges.CONVERTERS, "Cast", "Dropout", "Identity", "Pad")
+PASSING = (*activations.CONVERTERS, *merges.CONVERTERS, "Cast", "Dropout", "Identity", "Pad", "QuantizeLinear")
 
 NO_BATCH = "export it for a batch of 1, or with an open batch: dynamic_axes={'input': {0: 'batch'}}"
 INSIDE = "it has a graph inside: export a model without conditions and loops"

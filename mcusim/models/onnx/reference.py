@@ -21,6 +21,7 @@ from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
+NOT_OF_INTEGERS = "onnxruntime rounds integers otherwise than TensorFlow Lite Micro, whose arithmetic this is"
 HALF = 2.0**-10  # relative rounding error of float16
 GRAPH, OUTPUT, NAME = 7, 12, 1  # fields of protobuf
 

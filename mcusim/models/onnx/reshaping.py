@@ -218,6 +218,7 @@ CONVERTERS: Mapping[str, Any] = {
     "Flatten": _counted(flattened),
     "Gather": _gather,
     "Identity": _identity,
+    "QuantizeLinear": _identity,  # what it changes, its output's numbers tell
     "Reshape": _counted(target_shape),
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,

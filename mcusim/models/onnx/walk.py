@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from mcusim.graph import Shape
+from mcusim.layers.convert import Convert
 from mcusim.layers.input import Input
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.layers_made import LARGEST_TENSOR_ELEMENTS, LayersMade
@@ -23,6 +24,7 @@ from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.models.onnx.wire import broken
 from mcusim.models.problems import Problems
 from mcusim.models.source import Origin, Shapes
+from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened
 
@@ -34,24 +36,30 @@ ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivision
 class Walk:
     """Values so far, by name; None for what cannot be read. `told`: shapes of inputs that users told, by name.
 
-    `channels_last`: may inputs and outputs that are planes be so? `batch`: for how many samples the file is.
+    `numbers` of tensors by name, `stored_as`: of layers. `channels_last`: may inputs and outputs that are planes be so?
+    `batch`: for how many samples the file is.
     """
 
     model: Model
     told: Shapes = field(default_factory=dict)
     channels_last: bool = True
+    numbers: Mapping[str, Affine] = field(default_factory=dict)
     made: LayersMade = field(default_factory=LayersMade)
     values: dict[str, Value | None] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     computed: dict[Origin, Tensor] = field(default_factory=dict)
     batch: int = 1
+    stored_as: dict[str, Affine] = field(default_factory=dict)
     problems: Problems = field(default_factory=lambda: Problems(HINTS.get))
 
     def run(self) -> None:
         """Convert all that the outputs need."""
         self.values.update(self.model.constants)
         for declared, name in zip(self.model.inputs, self.input_names, strict=True):
-            self.values[declared.name] = self._input(declared, name)
+            value = self._input(declared, name)
+            if declared.name in self.numbers:
+                self.stored_as[value.layer] = self.numbers[declared.name]
+            self.values[declared.name] = value
         needed = _needed(self.model)
         for index in _ordered(self.model, needed, set(self.values)):
             self._node(index, self.model.nodes[index])
@@ -128,7 +136,9 @@ class Walk:
             return  # told already
         results = self.problems.caught(name, kind, lambda: self._converted(index, node, name, kind, tuple(given)))
         for output, result in zip(node.outputs, results or (), strict=False):
-            self.values[output] = result
+            numbers = self.numbers.get(output)
+            is_stored = numbers is not None and isinstance(result, Tensor)
+            self.values[output] = self._in_numbers(node, result, numbers) if is_stored else result  # type: ignore[arg-type]
 
     def _converted(
         self, index: int, node: Node, name: str, kind: str, values: tuple[Value | None, ...]
@@ -158,6 +168,49 @@ class Walk:
             self._note(Origin((name,), (index,)), results[0])
         return results
 
+    def _in_numbers(self, node: Node, value: Tensor, numbers: Affine) -> Tensor:
+        """The layer of that value, stored so; one of its own where the same reals are read otherwise, too."""
+        have = self.stored_as.get(value.layer)
+        if have == numbers:
+            return value
+        if have is None and (node.kind != "QuantizeLinear" or self._is_only_read(node.inputs[0], numbers)):
+            self.stored_as[value.layer] = numbers
+            return value
+        name = self.made.unique(f"{value.layer}_quantized")
+        layer = Convert(name=name, inputs=(value.layer,), shape=self.made.shapes[value.layer])
+        self.stored_as[self.made.add(layer)] = numbers
+        return value.at(name)
+
+    def _is_only_read(self, name: str, numbers: Affine) -> bool:
+        """Is all that becomes of a tensor, and of those that it is another view of, stored in these numbers?"""
+        readers = self._readers.get(name, [])
+        own = [self.numbers.get(one.outputs[0]) if one.kind == "QuantizeLinear" else None for one in readers]
+        if any(have != numbers for have in own):
+            return False
+        value = self.values.get(name)
+        while (maker := self._makers.get(name)) and isinstance(value, Tensor):
+            before = [one for one in maker.inputs if _layer_of(self.values.get(one)) == value.layer]
+            if not before:
+                return True
+            name = before[0]
+            if len(self._readers[name]) > 1:
+                return False
+        return True
+
+    @cached_property
+    def _readers(self) -> dict[str, list[Node]]:
+        """Nodes that read a tensor; outputs of the model are read by one that does nothing."""
+        end = Node("Identity", tuple(one.name for one in self.model.outputs), ("",))
+        readers: dict[str, list[Node]] = {}
+        for node in (*(self.model.nodes[index] for index in sorted(_needed(self.model))), end):
+            for name in node.inputs:
+                readers.setdefault(name, []).append(node)
+        return readers
+
+    @cached_property
+    def _makers(self) -> dict[str, Node]:
+        return {output: node for node in self.model.nodes for output in node.outputs if output}
+
     def _note(self, origin: Origin, result: Tensor) -> None:
         self.origins[result.layer] = origin
         self.computed[origin] = result
@@ -170,6 +223,10 @@ class Walk:
 
 
 CONSTANT = "fold it into a constant before the export, or leave it out"
+
+
+def _layer_of(value: Value | None) -> str | None:
+    return value.layer if isinstance(value, Tensor) else None
 
 
 def _lies(x: Tensor, order: Sequence[int]) -> bool:

@@ -1,0 +1,298 @@
+"""Layers of reals, and what some are stored as -> layers of integers, as TensorFlow Lite Micro computes them.
+
+ONNX says what an integer model means, and not how it rounds: onnxruntime scales sums as float32, with halves to even,
+and TFLM with multipliers of 31 bits. This is TFLM's arithmetic; a number may be one off onnxruntime's. What has no
+arithmetic on integers is computed on reals, which it is given and whose result is stored again: so does onnxruntime.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.layers.add import Add
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.merge import BroadcastAdd, Merge, Multiply, Subtract
+from mcusim.layers.planes import NO_PADDING
+from mcusim.layers.pointwise import Pointwise
+from mcusim.layers.pooling import AveragePooling, Pooling
+from mcusim.layers.relu import ReLU
+from mcusim.layers.softmax import Softmax
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.models.onnx.quantization import Stored
+from mcusim.numbers import affine_softmax
+from mcusim.numbers.affine import (
+    Affine,
+    FromReals,
+    Scaled,
+    ToReals,
+    addition,
+    averaging,
+    conversion,
+    mean,
+    product,
+    sum_factors,
+    weighted_sum,
+)
+from mcusim.numbers.affine_functions import real_function
+from mcusim.numbers.numbers import LINEAR
+from mcusim.system.arrays import Array
+
+SUMS = (Convolution, Dense, TransposedConvolution)
+OF_SOFTMAX = Affine(8, 1 / 256, -128)  # the only numbers of TFLM's softmax
+FULL = 127.0  # the largest weight
+FAR = 0.01  # of integers from what float32 made of them
+LARGEST_BIAS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Weights:
+    """As the file has them: of a sum's kernel, whose scales are one for all or one for each output, and of its bias."""
+
+    scales: Array
+    bias: Stored | None
+
+
+@dataclass
+class Integers:
+    """`numbers`: what layers are stored in, by name. `weights`: of layers that sum. `ends`: layers of outputs."""
+
+    numbers: dict[str, Affine]
+    weights: dict[str, Weights]
+    ends: Collection[str]
+    made: dict[str, Layer] = field(default_factory=dict)
+    reals: list[str] = field(default_factory=list)  # layers that compute with reals, though they are given integers
+
+    def run(self, layers: Sequence[Layer]) -> list[Layer]:
+        for layer in self._merged(layers):
+            self._layer(layer)
+        return list(self.made.values())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.reals:
+            return ()
+        return (f"reals are computed with, as onnxruntime does it, in {', '.join(map(repr, self.reals[:12]))}",)
+
+    # -- what is stored once -------------------------------------------------------------------------------------------
+
+    def _merged(self, layers: Sequence[Layer]) -> list[Layer]:
+        """A sum that only a bias or a ReLU reads, and that has no numbers, ends with it."""
+        readers = Counter(name for layer in layers for name in layer.inputs)
+        kept: dict[str, Layer] = {}
+        for layer in layers:
+            first = kept.get(layer.inputs[0]) if len(layer.inputs) == 1 else None
+            alone = first is not None and readers[first.name] == 1 and first.name not in {*self.numbers, *self.ends}
+            both = _both(first, layer) if first is not None and alone else None
+            if both is not None and first is not None:
+                del kept[first.name]
+                if first.name in self.weights:
+                    self.weights[layer.name] = self.weights.pop(first.name)
+            kept[layer.name] = both or layer
+        return list(kept.values())
+
+    # -- one layer -----------------------------------------------------------------------------------------------------
+
+    def _layer(self, layer: Layer) -> None:
+        out = self.numbers.get(layer.name)
+        if layer.INPUT:
+            self.made[layer.name] = replace(layer, numbers=out)
+            return
+        entries = [self._of(name) for name in layer.inputs]
+        if any(entry is not None for entry in entries):
+            if layer.KEEPS_NUMBERS and entries[0] is not None and len(entries) == 1:
+                self._stored(replace(layer, numbers=entries[0]), out)
+                return
+            made = self._integer(layer, entries, out)
+            if made is not None and out is not None:
+                self._stored(made, out)
+                return
+            if out is not None and layer.macs:
+                self.reals.append(layer.name)
+        self._real(layer, out)
+
+    def _integer(self, layer: Layer, entries: Sequence[Affine | None], out: Affine | None) -> Layer | None:
+        convert = next((made for kind, made in INTEGERS.items() if isinstance(layer, kind)), None)
+        known = [entry for entry in entries if entry is not None]
+        if convert is None or out is None or len(known) < len(entries):
+            return None
+        return convert(Call(layer, known, out, self.weights.get(layer.name)))
+
+    def _of(self, name: str) -> Affine | None:
+        numbers = self.made[name].numbers
+        return numbers if isinstance(numbers, Affine) else None
+
+    def _stored(self, made: Layer, out: Affine | None) -> None:
+        """In the numbers that it has now, or in those that it should have."""
+        have = made.numbers
+        if out is None or have == out or not isinstance(have, Affine):
+            self.made[made.name] = made
+            return
+        inner = self._add(replace(made, name=self._unique(f"{made.name}_as_read")))
+        self._convert(made.name, inner, conversion(have, out), out)
+
+    def _real(self, layer: Layer, out: Affine | None) -> None:
+        """On reals, made of what is stored; the result is stored again where it has numbers."""
+        inputs = tuple(self._as_real(name) for name in layer.inputs)
+        if out is None:
+            self.made[layer.name] = replace(layer, inputs=inputs)
+            return
+        inner = self._add(replace(layer, name=self._unique(f"{layer.name}_real"), inputs=inputs))
+        self._convert(layer.name, inner, FromReals(out), out)
+
+    def _as_real(self, name: str) -> str:
+        entry = self._of(name)
+        if entry is None:
+            return name
+        real = f"{name}_as_real"
+        if real not in self.made:
+            self._convert(real, self.made[name], ToReals(entry), None)
+        return real
+
+    def _convert(self, name: str, source: Layer, how: Any, out: Affine | None) -> None:
+        self._add(Convert(name=name, inputs=(source.name,), shape=source.shape, conversion=how, numbers=out))
+
+    def _add(self, layer: Layer) -> Layer:
+        self.made[layer.name] = layer
+        return layer
+
+    def _unique(self, name: str) -> str:
+        while name in self.made or name in self.numbers:
+            name += "_"
+        return name
+
+
+def _both(first: Layer, second: Layer) -> Layer | None:
+    if getattr(first, "activation", None) != LINEAR:
+        return None
+    if isinstance(second, ReLU) and isinstance(first, (WeightedSum, Pooling, Add, Merge)):
+        return replace(first, name=second.name, activation=second.activation)
+    if not isinstance(second, BatchNormalization) or not isinstance(first, SUMS):
+        return None
+    if (second.kernel != 1).any() or len(second.bias) != len(first.bias):
+        return None
+    return replace(first, name=second.name, bias=first.bias + second.bias, has_bias=True)
+
+
+# -- layers on integers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer of reals between numbers: those of its inputs, and of its output."""
+
+    layer: Layer
+    entries: Sequence[Affine]
+    out: Affine
+    weights: Weights | None
+
+
+def _sum(call: Call) -> Layer | None:
+    """None where the file has no integers for the weights."""
+    layer, entry = call.layer, call.entries[0]
+    assert isinstance(layer, WeightedSum)
+    if call.weights is None or call.weights.scales.size not in (1, len(layer.kernel)):
+        return None
+    scales = call.weights.scales.astype(np.float64)
+    reals = layer.kernel / scales.reshape(-1, *(1,) * (layer.kernel.ndim - 1))
+    kernel = np.rint(reals)
+    if np.abs(kernel + 0.5).max(initial=0) > 127.5 or np.abs(reals - kernel).max(initial=0) > FAR:
+        return None  # without a sign, and zero far off the middle; or times something
+    added = _bias(layer.bias, call.weights.bias, entry.scale * scales)
+    return _summed(layer, kernel, added, scales, call) if np.abs(added).max(initial=0) <= LARGEST_BIAS else None
+
+
+def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum:
+    numbers, entry = Scaled(8, tuple(map(float, scales))), call.entries[0]
+    factors, fold = sum_factors(entry, numbers, call.out), not isinstance(layer, TransposedConvolution)
+    made = vars(weighted_sum(kernel.astype(np.int8), bias, numbers, entry, call.out, factors, fold=fold))
+    return replace(layer, **{**made, "zero": entry.zero})
+
+
+def _bias(reals: Array, stored: Stored | None, scales: Array) -> Array:
+    """Integers of the file, where they have the scale of the sums; float32 does not hold all of these."""
+    if stored is not None and stored.integers.size == reals.size:
+        told, exact = stored.integers.reshape(-1), np.allclose(stored.scales, scales, rtol=1e-5, atol=0)
+        if exact and np.allclose(told * scales, reals, rtol=1e-3, atol=float(scales.max())):
+            return told.astype(np.int64)
+    return np.rint(reals.astype(np.float64) / scales).astype(np.int64)
+
+
+def _average(call: Call) -> Layer | None:
+    """With its input's numbers, or, where all windows are full, straight to the output's."""
+    layer, entry = call.layer, call.entries[0]
+    assert isinstance(layer, AveragePooling)
+    count = layer.size[0] * layer.size[1]
+    if entry == call.out:
+        return replace(layer, numbers=entry, averaging=averaging(entry, count))
+    if layer.padding == NO_PADDING:
+        return replace(layer, numbers=call.out, averaging=mean(entry, call.out, count))
+    if layer.activation != LINEAR:
+        return None
+    return replace(layer, numbers=entry, averaging=averaging(entry, count))
+
+
+def _addition(call: Call) -> Layer:
+    assert isinstance(call.layer, (Add, BroadcastAdd, Subtract))
+    return replace(call.layer, numbers=call.out, addition=addition(call.entries, call.out))
+
+
+def _product(call: Call) -> Layer:
+    assert isinstance(call.layer, Multiply)
+    return replace(call.layer, numbers=call.out, product=product(call.entries[0], call.entries[1], call.out))
+
+
+def _concatenate(call: Call) -> Layer:
+    conversions = tuple(conversion(entry, call.out) for entry in call.entries)
+    assert isinstance(call.layer, Concatenate)
+    return replace(call.layer, numbers=call.out, conversions=conversions)
+
+
+def _pointwise(call: Call) -> Layer:
+    """All 256 results."""
+    assert isinstance(call.layer, Pointwise)
+    made = real_function(call.entries[0], call.out, call.layer.function.exact)
+    return replace(call.layer, numbers=call.out, lookup=made)
+
+
+def _softmax(call: Call) -> Layer:
+    assert isinstance(call.layer, Softmax)
+    return replace(call.layer, numbers=OF_SOFTMAX, softmaxing=affine_softmax.softmax(call.entries[0], OF_SOFTMAX))
+
+
+def _scaled(call: Call) -> Layer:
+    """Factors of channels are 127 or -127, each at its own scale; one for all only changes that of the input."""
+    layer, entry = call.layer, call.entries[0]
+    assert isinstance(layer, BatchNormalization)
+    factor = float(layer.kernel[0])
+    if factor > 0 and (layer.kernel == layer.kernel[0]).all() and not layer.bias.any() and layer.activation == LINEAR:
+        how = conversion(replace(entry, scale=float(np.float32(entry.scale * factor))), call.out)
+        return Convert(name=layer.name, inputs=layer.inputs, shape=layer.shape, numbers=call.out, conversion=how)
+    scales = np.where(layer.kernel == 0, 1.0, np.abs(layer.kernel.astype(np.float64)) / FULL)
+    return _summed(layer, np.sign(layer.kernel) * FULL, _bias(layer.bias, None, entry.scale * scales), scales, call)
+
+
+INTEGERS: Mapping[type[Layer], Callable[[Call], Layer | None]] = {
+    Add: _addition,
+    AveragePooling: _average,
+    BatchNormalization: _scaled,
+    BroadcastAdd: _addition,
+    Concatenate: _concatenate,
+    Convolution: _sum,
+    Dense: _sum,
+    Multiply: _product,
+    Pointwise: _pointwise,
+    Softmax: _softmax,
+    Subtract: _addition,
+    TransposedConvolution: _sum,
+}
