@@ -117,7 +117,7 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
     }
 }
 
-/* kernel: weights of `together` filters at a time as `make` wants them; bias: at the scale of the sums; parts: how many
+/* kernel: weights of `together` filters at a time as `make` wants them; bias: records of the filters; parts: how many
  * regions and blocks each has */
 NN_KERNEL void NN_NAME(convolution_direct)(const number_t *restrict input, void *restrict output, void *scratch,
                                            const number_t *kernel, const accumulator_t *bias,
@@ -145,7 +145,7 @@ NN_KERNEL void NN_NAME(convolution_direct)(const number_t *restrict input, void 
                     const uint8_t *const from = block[NN_BLOCK_IN_SCRATCH] ? columns : (const uint8_t *)input;
                     (block[NN_BLOCK_TILE] ? p.small_tile : p.tile)(
                         from + block[NN_BLOCK_INPUT], (const int16_t *)(const void *)(weights + block[NN_BLOCK_WEIGHTS]),
-                        (uint8_t *)output + block[NN_BLOCK_OUTPUT] + filter * p.output_bytes, bias + filter, block);
+                        (uint8_t *)output + block[NN_BLOCK_OUTPUT] + filter * p.output_bytes, bias + NN_RECORD * filter, block);
                 }
             }
             first = end;

@@ -41,15 +41,16 @@ NN_KERNEL void NN_NAME(direct_tile)(const void *input, const int16_t *weights, v
     uint8_t *out = (uint8_t *)output;
     const int bytes = p.storage == NN_WIDE ? (int)sizeof(int16_t) : (int)sizeof(number_t);
     if (p.shift_in_block) {
-        p.shift = block[NN_BLOCK_SHIFT];
+        nn_set_shift(p, block[NN_BLOCK_SHIFT]);
     }
     for (int row = 0; row < block[NN_BLOCK_ROWS]; row++) {
         for (int position = 0; position < block[NN_BLOCK_TILES] * p.positions; position++) {
             for (int filter = 0; filter < p.filters; filter++) {
                 const uint8_t *const own = (const uint8_t *)weights + 4 * filter * p.taps * p.words;
-                const accumulator_t sum = NN_NAME(direct_sum)(column, own, bias[filter], block[NN_BLOCK_WINDOW_ROWS],
+                const accumulator_t *const record = bias + NN_RECORD * filter;
+                const accumulator_t sum = NN_NAME(direct_sum)(column, own, record[0], block[NN_BLOCK_WINDOW_ROWS],
                                                         block[NN_BLOCK_ROW_BYTES], p);
-                nn_store_at(out, filter, nn_finish(sum, filter, p), p.storage);
+                nn_store_at(out, filter, nn_finish_of(sum, record, p), p.storage);
             }
             column += p.stride * p.column_bytes;
             out += p.outputs * bytes;

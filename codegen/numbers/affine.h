@@ -43,6 +43,7 @@ static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_ro
 
 /* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right. */
 #define NN_RECORD 4
+#define nn_set_shift(p, value) ((void)(p), (void)(value)) /* records have shifts */
 #define nn_finish_of(sum, record, p) nn_limit((accumulator_t)nn_recorded((sum) >> (p).doubled, record), p)
 static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 {

@@ -7,6 +7,7 @@
     int shift; /* from the scale of the sums to the output's, to the right */ \
     NN_LIMIT
 #define nn_finish(sum, channel, p) nn_limit((sum) >> (p).shift, p)
+#define nn_set_shift(p, value) ((p).shift = (value))
 #define NN_RECORD 1 /* words of a channel: its bias */
 #define nn_finish_of(sum, record, p) ((void)(record), nn_finish(sum, 0, p))
 

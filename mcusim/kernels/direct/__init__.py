@@ -12,7 +12,7 @@ from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import cheapest, cycles
 from mcusim.kernels.direct.schedule import tile_routine
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import Finish, finish_of
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -25,8 +25,10 @@ SUMMARY = (
     "convolutions in int8 and int16, windows up to 7 wide: every column is loaded once for several taps (Cortex-M4)"
 )
 ANY_STORAGE = True
+AFFINE = True
 MOST_TAPS, MOST_STRIDE = 7, 2
 MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
+LOAD_CYCLES = 5  # of a filter's factor
 CODE_BYTES = 700  # of the C around the tiles, about
 
 
@@ -35,11 +37,13 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return why
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
-    finish = finish_of(layer)
+    finish = ending_of(layer, doubled=True)
     if finish is None:
-        return "it is for integers that end with a shift"
-    if _is_long(layer) and (not 0 < finish.shift < 32 or layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT):
+        return "it is for integers that end with a shift, or with a factor below 1/2"
+    if isinstance(finish, Finish) and _is_long(layer) and not _shortens(layer, finish.shift):
         return "its sums have more than 32 bits even after their shift"
+    if layer.zero and any(map(any, layer.padding)):
+        return "what lies round its input has to be 0"
     if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:
         return f"it is for windows up to {MOST_TAPS} wide, without gaps, and strides up to {MOST_STRIDE}"
     geometry = _geometry(layer)
@@ -50,13 +54,18 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
+def _shortens(layer: Convolution, shift: int) -> bool:
+    """Do 32 bits hold what a shift leaves?"""
+    return 0 < shift < 32 and layer.peak_sum >> shift <= ACCUMULATOR_LIMIT
+
+
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, DEFAULT)
     geometry, tiles = plan.geometry, plan.tiling
     length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
     counts = (DEFAULT,) if geometry.in_place else stripes(length, unit)
-    kinds = (False,) if _is_long(layer) else (False, True)
+    kinds = (False, True) if isinstance(ending_of(layer), Finish) and not _is_long(layer) else (False,)
     return tuple(variant._replace(compact=compact) for variant in counts for compact in kinds)
 
 
@@ -67,7 +76,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish = finish_of(layer)
+    finish = ending_of(layer, doubled=True)
     assert finish is not None and layer.kernel_numbers is not None
     plan = _plan(layer, variant)
     tile, small = plan.tiling.tile, plan.tiling.small
@@ -78,7 +87,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         for index, each in enumerate((tile, small))
         if each
     ]
-    make = expand_bytes() if bytes_ == 1 else copy_words()
+    make = expand_bytes(doubled=finish.doubled) if bytes_ == 1 else copy_words()
     expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
     odd = bytes_ == 1 and tile.row_of_weights // 4 * _merged(plan) % 2
@@ -93,14 +102,15 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         rows, stride, _, height = plan.geometry.fold
         fields |= {"fold": rows, "input_height": height, "stride_height": stride}
     fields |= {"tile": routines[0].name, "small_tile": routines[-1].name}
+    shift = finish.shift if isinstance(finish, Finish) else 0
     arrays = {
         "parts": [(len(regions), len(blocks)) for regions, blocks in plan.parts],
         "regions": [region for regions, _ in plan.parts for region in regions] or [Region(*(0,) * 7)],
-        "blocks": [block._replace(shift=finish.shift) for _, blocks in plan.parts for block in blocks],
+        "blocks": [block._replace(shift=shift) for _, blocks in plan.parts for block in blocks],
     }
     constants = (
         Constant("kernel", "number_t", kernel, layer.kernel_numbers),
-        Constant("bias", "accumulator_t", layer.bias),
+        Constant("bias", "accumulator_t", records(layer, finish)),
         *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
     )
     arguments = ("input", "output", "scratch", "kernel", "bias", *arrays)
@@ -116,7 +126,7 @@ def _is_long(layer: Convolution) -> bool:
 
 
 def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
-    finish = finish_of(layer)
+    finish = ending_of(layer, doubled=True)
     assert finish is not None
     height, width, all_channels = plane(layer.input_shape)
     rows, columns, outputs = plane(layer.shape)
@@ -140,11 +150,14 @@ def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
         layer.groups,
         2 if _is_long(layer) else 1,
         _end_cycles(layer, finish, compact),
+        finish.code_bytes if isinstance(finish, FactorFinish) else 0,
     )
 
 
-def _end_cycles(layer: Convolution, finish: Finish, compact: bool) -> tuple[int, int]:
+def _end_cycles(layer: Convolution, finish: Ending, compact: bool) -> tuple[int, int]:
     """Of the end of a sum: saturation, store, the next one's bias; and of all else at the end of a tile."""
+    if isinstance(finish, FactorFinish):
+        return 2 + finish.cycles, LOAD_CYCLES * min(2, layer.shape[-1] // layer.groups)
     limit = 0 if finish.ceiling is None else 1 if finish.raised and not compact and not _is_long(layer) else 2
     if _is_long(layer):
         return 6 + limit, 1 + bool(limit)

@@ -21,7 +21,7 @@ class Geometry:
     `outputs`: of a position. `words`: pairs of channels of a group. `filters`: of a group. `in_place`: is the input
     read where it lies? `number_bytes`: of an input, `store_bytes`: of an output. `sum_registers`: 2 for sums of 64
     bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
-    `fold`: see `folded`.
+    `factor_bytes`: as of Tile. `fold`: see `folded`.
     """
 
     height: int
@@ -42,6 +42,7 @@ class Geometry:
     groups: int
     sum_registers: int
     end_cycles: tuple[int, int]
+    factor_bytes: int = 0
     fold: tuple[int, int, int, int] | None = None
 
     @property
@@ -173,7 +174,9 @@ def _tile(geometry: Geometry, filters: int, positions: int) -> Tile | None:
     """With as many pairs of channels in a turn of its loop as cost least and stay in the cache."""
     window = Window(filters, positions, geometry.window[1], geometry.strides[1], geometry.sum_registers)
     ways = [
-        Tile(window, geometry.words, geometry.column_bytes, geometry.outputs, steps, geometry.tall)
+        Tile(
+            window, geometry.words, geometry.column_bytes, geometry.outputs, steps, geometry.tall, geometry.factor_bytes
+        )
         for steps in range(1, min(geometry.words, MOST_STEPS) + 1)
     ]
     ways = [tile for tile in ways if tile.is_possible and tile.code_bytes <= CACHE_BYTES]

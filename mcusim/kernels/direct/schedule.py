@@ -11,7 +11,8 @@ from dataclasses import replace
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.direct.tap_reuse import Word, schedule
 from mcusim.kernels.direct.tile import Block, Tile
-from mcusim.kernels.finish import Finish
+from mcusim.kernels.finish import FACTOR, Ending, FactorFinish, Finish
+from mcusim.kernels.tile import RECORDS
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"
@@ -23,10 +24,10 @@ def field(name: str) -> int:
     return 4 * Block._fields.index(name)
 
 
-def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = False) -> Routine:
+def tile_routine(tile: Tile, finish: Ending, *, rows: bool, compact: bool = False) -> Routine:
     """`rows`: is there a block of more than one row of outputs? `compact`: the block tells the shift."""
     name = _name(tile, finish, rows, compact)
-    writer = _Writer(tile, finish, rows, compact, Assembly(name, _head(name, tile, rows)))
+    writer = _Writer(tile, finish, rows, compact, Assembly(name, _head(name, tile, rows, finish)))
     writer.write()
     window = tile.window
     fields = {"filters": window.filters, "positions": window.positions, "taps": window.taps, "stride": window.stride}
@@ -36,7 +37,7 @@ def tile_routine(tile: Tile, finish: Finish, *, rows: bool, compact: bool = Fals
     return writer.a.routine(SIGNATURE, twin)
 
 
-def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
+def _name(tile: Tile, finish: Ending, rows: bool, compact: bool) -> str:
     window = tile.window
     shape = f"{window.filters}x{window.positions}_k{window.taps}" + (f"s{window.stride}" if window.stride > 1 else "")
     kind = "_long" * (window.sum_registers - 1) + "_tall" * tile.tall + "_rows" * rows
@@ -48,13 +49,15 @@ def _name(tile: Tile, finish: Finish, rows: bool, compact: bool) -> str:
 class _Writer:
     """The function, from its first instruction to its last."""
 
-    def __init__(self, tile: Tile, finish: Finish, rows: bool, compact: bool, assembly: Assembly) -> None:
+    def __init__(self, tile: Tile, finish: Ending, rows: bool, compact: bool, assembly: Assembly) -> None:
         self.tile, self.window, self.finish = tile, tile.window, finish
         self.rows, self.compact, self.a = rows, compact, assembly
         self.long = self.window.sum_registers == 2
         biases = [f"bias{f}" for f in range(self.window.filters)]
         self.biases = [name for bias in biases for name in ((bias, f"{bias}_high") if self.long else (bias,))]
         self.frame = ["output", *self.biases, "tiles", *(["shift"] if compact else [])]
+        self.factors = [f"{name}{f}" for f in range(self.window.filters) for name in FACTOR[: finish.record_words - 1]]
+        self.frame += [*self.factors]
         self.frame += ["row_step", "weights_end", "weights", "back"] if tile.tall else []
         self.frame += ["rows", "block"] if rows else []
         self.frame_bytes = 4 * len(self.frame)
@@ -105,7 +108,7 @@ class _Writer:
         a("str", "r2", self.slot("output"))
         loaded = ["r4", "r5", "r6", "r7"][: len(self.biases)]
         for index, name in enumerate(loaded):
-            a("ldr", name, at("r3", 4 * index))
+            a("ldr", name, at("r3", 4 * self.finish.record_words * index))
         kept = ["tiles", *(["shift"] if self.compact else []), *(["rows"] if self.rows else [])]
         registers = ["r8", "r9", "r10"][: len(kept)]
         for name, register in zip(kept, registers, strict=True):
@@ -118,11 +121,21 @@ class _Writer:
             a("str", register, self.slot(slot))
         if self.rows:
             a("str", "r12", self.slot("block"))
+        for filter_, first in enumerate(self.factors[:: len(FACTOR)]):
+            self.finish_of_filter(filter_, first)
         if self.tile.tall:
             self.enter_window()
         for name, slot in zip(self.operands, self.biases, strict=False):
             a("ldr", name, self.slot(slot))
         self.begin_sums(self.operands)
+
+    def finish_of_filter(self, filter_: int, first: str) -> None:
+        """Its factor, from its record onto the stack."""
+        a, registers = self.a, several(["r4", "r5", "r6"])
+        a("add", "r2", "r3", imm(4 * (self.finish.record_words * filter_ + 1)))
+        a("ldm", "r2", registers)
+        a("add", "r2", "sp", imm(4 * self.frame.index(first)))
+        a("stm", "r2", registers)
 
     def enter_window(self) -> None:
         a, tile = self.a, self.tile
@@ -219,6 +232,8 @@ class _Writer:
     def end_of_tile(self, again: str) -> None:
         a, window, tile, bytes_ = self.a, self.window, self.tile, self.finish.store_bytes
         a.block("Sums become outputs; those of the next tile begin")
+        if isinstance(self.finish, FactorFinish):
+            self.scale(self.finish)
         output, spare, *others = self.operands
         biases, last = others[: len(self.biases)], others[len(self.biases) :]
         tiles = last[0] if last else ""
@@ -234,7 +249,8 @@ class _Writer:
         else:
             add_constant(a, "input", self.advance - tile.moved, spare)
             add_constant(a, "weights", -tile.moved, spare)
-        self.saturate(spare)
+        if isinstance(self.finish, Finish):
+            self.saturate(self.finish, spare)
         for index, name in enumerate(self.sums):
             filter_, position = divmod(index, window.positions)
             self.finish.store(a, name, output, (position * tile.outputs + filter_) * bytes_)
@@ -248,8 +264,16 @@ class _Writer:
         a("str", tiles, self.slot("tiles"))
         a("bne", again)
 
-    def saturate(self, spare: str) -> None:
-        a, finish = self.a, self.finish
+    def scale(self, finish: FactorFinish) -> None:
+        """Sums of one filter after the other; operands hold nothing any more."""
+        *factor, spare = self.operands[:4]
+        for filter_ in range(self.window.filters):
+            first = filter_ * self.window.positions
+            finish.load(self.a, factor, "sp", 4 * self.frame.index(f"{FACTOR[0]}{filter_}"))
+            finish.scaled(self.a, self.sums[first : first + self.window.positions], factor, spare)
+
+    def saturate(self, finish: Finish, spare: str) -> None:
+        a = self.a
         if not self.long:
             if self.compact:
                 a("ldr", spare, self.slot("shift"))
@@ -289,7 +313,7 @@ def _what(word: Word) -> str:
     return f"tap {word.place}" + (f" of filter {word.filter_}" if word.filter_ else "")
 
 
-def _head(name: str, tile: Tile, rows: bool) -> list[str]:
+def _head(name: str, tile: Tile, rows: bool, finish: Ending) -> list[str]:
     window = tile.window
     step = f"{window.stride} columns" if window.stride > 1 else "a column"
     more = "; rows of the window as the block says" if tile.tall else ""
@@ -305,7 +329,7 @@ def _head(name: str, tile: Tile, rows: bool) -> list[str]:
         f"weights  [rows of the window][filters][{window.taps} taps][{tile.words}] words; from row to row "
         f"{tile.weights_pitch} bytes",
         f"output   of the first filter at the first position; positions lie {tile.outputs} outputs apart",
-        f"bias     of the filters, {bits} bits, with what rounds in it",
+        f"bias     {RECORDS if finish.record_words > 1 else f'of the filters, {bits} bits, with what rounds in it'}",
         "block    how many tiles and rows: nn_direct_block.h",
         "",
         f"No sum overflows {bits} bits: mcusim has the bound of each from its weights, and chose this routine by it.",

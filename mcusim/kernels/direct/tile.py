@@ -43,7 +43,8 @@ class Tile:
     """A routine, but for how it ends its sums.
 
     `words`: pairs of channels. `column_bytes`: from one column of the input to the next. `outputs`: of a position.
-    `steps`: pairs of channels that a turn of the loop takes. `tall`: has the window rows?
+    `steps`: pairs of channels that a turn of the loop takes. `tall`: has the window rows? `factor_bytes`: of the code
+    that scales a sum, where a factor does.
     """
 
     window: Window
@@ -52,6 +53,7 @@ class Tile:
     outputs: int
     steps: int
     tall: bool
+    factor_bytes: int = 0
 
     @property
     def turns(self) -> int:
@@ -101,7 +103,8 @@ class Tile:
         """Of the loop and its end, about."""
         window = self.window
         copies = (self.steps if self.turns else 0) + self.rest
-        return 4 * (copies * window.instructions + 4 * window.sums + 16 + (12 if self.tall else 0))
+        own = 4 * (copies * window.instructions + 4 * window.sums + 16 + (12 if self.tall else 0))
+        return own + self.factor_bytes * window.sums
 
     def cycles(self, window_rows: int = 1, of_sum: int = 3, of_tile: int = 0) -> int:
         """Of a tile, all code in the cache. `of_sum`, `of_tile`: what ends a sum, and a tile besides."""
