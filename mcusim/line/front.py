@@ -26,6 +26,7 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
+from mcusim.line.store_unsigned import store_unsigned
 from mcusim.line.stored import demand_as_stored, with_types
 from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
@@ -49,7 +50,7 @@ def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) 
     `shapes` of inputs whose length the file leaves open, by name, "" for an only one.
     """
     source = models.read_model(path, name or path.stem, shapes)
-    return with_types(replace(source, graph=optimize(source.graph), unoptimized=source.graph))
+    return with_types(replace(source, graph=store_unsigned(optimize(source.graph)), unoptimized=source.graph))
 
 
 def generate(

@@ -64,6 +64,11 @@ class Factors:
         shift = int(self.shifts[0])
         return {"multiplier": int(self.multipliers[0]), **({"shift": shift} if shift else {})}
 
+    def with_quarters(self, where: Array) -> Factors:
+        """1/4, exactly, for the channels `where` it is True."""
+        multipliers, shifts = (np.broadcast_to(own, where.shape) for own in (self.multipliers, self.shifts))
+        return replace(self, multipliers=np.where(where, 1 << 30, multipliers), shifts=np.where(where, -1, shifts))
+
     def divided(self, count: int) -> Factors:
         """By a number of elements, as MEAN does it: the multiplier is cut, not rounded."""
         most = [min(count.bit_length() - 1, 32, 31 + int(shift)) for shift in self.shifts]

@@ -14,10 +14,10 @@ from mcusim.numbers.formats import Format
 from mcusim.numbers.numbers import Numbers
 
 
-def affine_graph(graph: Graph, seed: int = 0, *, unsigned: bool = True) -> Graph:
+def affine_graph(graph: Graph, seed: int = 0, *, unsigned: bool = True, inputs_zero: int | None = None) -> Graph:
     """Of sums and of layers that keep their numbers. `unsigned`: are the outputs of a ReLU stored without a sign?
 
-    A third of the zeros lie at an end of their range; factors differ by channel, or not.
+    A third of the zeros lie at an end of their range, if not told by `inputs_zero`; factors differ by channel, or not.
     """
     random = np.random.default_rng(seed)
     made: dict[str, Layer] = {}
@@ -27,6 +27,8 @@ def affine_graph(graph: Graph, seed: int = 0, *, unsigned: bool = True) -> Graph
             made[layer.name] = _sum(layer, inputs[0], random, unsigned)
         else:
             own = inputs[0] if inputs else _numbers(layer.numbers, random, relu=False, unsigned=False)
+            if not inputs and inputs_zero is not None:
+                own = replace(own, zero=inputs_zero)  # type: ignore[type-var]
             made[layer.name] = replace(layer, numbers=own)
     return replace(graph, layers=tuple(made.values()), scheme="affine")
 

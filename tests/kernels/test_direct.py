@@ -21,6 +21,7 @@ from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
+from tests.kernels.affine import affine_graph
 from tests.kernels.measured import CORE, differing, forced, measure
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -55,7 +56,7 @@ def side_by_side(shape: Shape, convolutions: list[dict[str, Any]], data_type: st
     """Layers that read the same input, all of them outputs: one build and one run for many."""
     builder = Builder(shape, spread=30.0 if data_type == LONG else 1.0)
     names = [convolve(builder, c.pop("filters"), c.pop("window"), "input", **c) for c in convolutions]
-    graph = Graph(tuple(builder.layers), "side_by_side", tuple(Output(name, name) for name in names))
+    graph = Graph(tuple(builder.layers), "side_by_side", outputs=tuple(Output(name, name) for name in names))
     return on_integers(graph, builder.samples(8), data_type), builder.samples(2) * 2
 
 
@@ -215,3 +216,17 @@ def test_what_it_cannot_run_says_why(shape: Shape, config: dict[str, Any], data_
     (layer,) = running_layers(graph)
     assert why in (direct.fits(layer, graph.inputs_of(layer), CORE) or "")
     assert "cortex-m4" in (direct.fits(layer, graph.inputs_of(layer), None) or "")
+
+
+@pytest.mark.parametrize(("board", "unsigned"), [("nucleo_l452re_p", True), ("sparkfun_edge", False)])
+@pytest.mark.parametrize("grid", [((31, 12), shapes_1d), ((9, 10, 12), shapes_2d)])
+def test_affine_layers_have_their_bits(board: str, unsigned: bool, grid: Any, tmp_path: Path) -> None:
+    shape, shapes = grid
+    graph, x = side_by_side(shape, shapes(), "int8")
+    graph = affine_graph(graph, seed=3 + unsigned, unsigned=unsigned, inputs_zero=0)
+    chosen = forced(graph, direct)
+    compiled, wanted = run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x)
+    assert all(np.array_equal(compiled[name], wanted[name]) for name in wanted.dtype.names or ())
+    measured = measure(graph, x, tmp_path, chosen, board)
+    assert differing(measured, graph, x) == 0
+    assert sum(step.kernel == direct.NAME for step in measured.program.steps) >= 6

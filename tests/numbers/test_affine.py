@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcusim.graph import Graph, Layer, Output
+from mcusim.graph import Graph, Output
 from mcusim.layers.add import Add
 from mcusim.layers.convert import Convert
-from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.layers.merge import Maximum, Multiply, Subtract
-from mcusim.layers.planes import plane
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
@@ -27,11 +25,10 @@ from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.numbers import affine, affine_softmax
 from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.factors import multiplier, once, twice
-from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
+from tests.affine_nets import LIMITS, Net, differ
 from tests.compiled import run_compiled
-
-LIMITS = (LINEAR, RELU, Activation(True, 6.0), Activation(True, 1.0, -1.0))
 
 
 def test_a_factor_has_31_bits() -> None:
@@ -69,62 +66,20 @@ def test_reals_are_divided_as_float32_with_halves_away_from_zero() -> None:
     assert Affine(8, 0.5, 3, signed=False).encode(np.array([-9.0, 200.0])).tolist() == [0, 255]
 
 
-class Net:
-    """Layers one after the other on affine numbers, with scales and zeros by chance."""
-
-    def __init__(self, seed: int, shape: tuple[int, ...], *, extreme: bool = True) -> None:
-        """`extreme`: with zeros at the ends of their range."""
-        self.r, self.extreme = np.random.default_rng(seed), extreme
-        self.layers: list[Layer] = [Input(name="x", inputs=(), shape=shape, numbers=self.numbers())]
-
-    @property
-    def last(self) -> Layer:
-        return self.layers[-1]
-
-    def numbers(self, bits: int = 8) -> Affine:
-        scale = float(np.float32(self.r.uniform(0.01, 0.06)))
-        zero = int(self.r.integers(-40, 40))
-        return Affine(bits, scale, int(self.r.choice([-128, 127, zero])) if self.extreme else zero)
-
-    def given(self, shape: tuple[int, ...], *inputs: Layer) -> dict[str, object]:
-        names = tuple(entry.name for entry in inputs or (self.last,))
-        return {"name": f"l{len(self.layers)}", "inputs": names, "shape": shape}
-
-    def entry(self) -> Affine:
-        return affine.as_affine(self.last.numbers)  # type: ignore[arg-type]
-
-    def sum_of(self, shape: tuple[int, ...], *, fold: bool = True, single: bool = False) -> dict[str, object]:
-        """Weights of that shape, a scale for each output or one for all."""
-        kernel = self.r.integers(-127, 128, shape).astype(np.int8)
-        kernel.reshape(-1)[:2] = [-127, 127][: kernel.size]
-        count = int(self.r.choice([1, shape[0]]))
-        scales = Scaled(8, tuple(float(np.float32(s)) for s in self.r.uniform(0.001, 0.01, count)))
-        bias, out, entry = self.r.integers(-3000, 3000, shape[0]).astype(np.int32), self.numbers(), self.entry()
-        factors = affine.sum_factors(entry, scales, out, single=single)
-        made = vars(affine.weighted_sum(kernel, bias, scales, entry, out, factors, fold=fold))
-        return {**made, "zero": entry.zero, "activation": LIMITS[self.r.integers(4)]}
-
-    def convolution(self, filters: int, groups: int = 1, stride: int = 1) -> None:
-        height, width, channels = plane(self.last.shape)
-        kernel = self.sum_of((filters, 3, 3, channels // groups))
-        shape = ((height - 1) // stride + 1, (width - 1) // stride + 1, filters)
-        window = {"input_shape": self.last.shape, "strides": (stride, stride), "padding": ((1, 1), (1, 1))}
-        self.layers.append(Convolution(**self.given(shape), **window, groups=groups, **kernel))  # type: ignore[arg-type]
-
-    def graph(self) -> Graph:
-        return Graph(tuple(self.layers), data_type="int8", scheme="affine")
-
-
-def differ(graph: Graph, seed: int = 0, count: int = 24) -> int:
-    """Samples of which the C answers something else than `Graph.run`."""
-    r = np.random.default_rng(seed)
-    own = graph.inputs[0]
-    q = r.integers(-128, 128, (count, *own.shape))
-    q[0], q[1] = -128, 127
-    x = q.astype(np.float32) if own.numbers is None else own.numbers.decode(q)
-    want = graph.run(x)
-    assert len(np.unique(want)) > 2
-    return int(np.any(run_compiled(graph, x) != want, axis=1).sum())
+def test_dead_filters_with_huge_biases_leave_room_for_the_others() -> None:
+    """Converters clip such a bias to 31 bits; what comes out is the same for every input."""
+    kernel = np.array([[3, -4, 5], [0, 0, 1], [0, 0, 0], [0, 0, 0]], np.int8)
+    bias = np.array([100, 2**30, -(2**30), 2**30])
+    entry, out = Affine(8, 0.5, 3), Affine(8, 0.1, -7)
+    numbers = Scaled(8, (0.01, 2.0**-27, 2.0**-33, 2.0**-25))
+    factors = affine.sum_factors(entry, numbers, out)
+    made = affine.weighted_sum(kernel, bias, numbers, entry, out, factors, fold=True)
+    assert made.peak_sum < 2**16
+    x = np.random.default_rng(0).integers(-128, 128, (50, 3))
+    sums = (x - 3) @ kernel.T.astype(np.int64) + bias
+    want = np.clip(factors.apply(sums) - 7, -128, 127)
+    assert np.array_equal(made.rescale.apply(x @ made.kernel.T.astype(np.int64) + made.bias, LINEAR), want)
+    assert len(np.unique(want[:, 0])) > 3 and want[0, 1:].tolist() != [-7, -7, -7]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,150 @@
+"""Graph -> Graph: affine tensors whose least number stands for 0 are stored without a sign, so that 0 is 0.
+
+Behind a ReLU that is what files have: int8 from a zero of -128 on. Stored 128 higher, in the same byte, nothing has to
+be filled in round a plane but zeros, and fast kernels take them as they take those of power-of-two networks. What the
+network computes, at its inputs and outputs, stays the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Graph, Layer
+from mcusim.layers.add import Add
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
+from mcusim.layers.pooling import AveragePooling
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.affine import Affine, Multiplied, RoundedMean, ScaledAddition, ScaledConversion, ScaledMean, peak_of
+from mcusim.numbers.numbers import Numbers
+
+Zeros = tuple[int, ...]  # how much higher inputs are stored than they were
+
+
+def store_unsigned(graph: Graph) -> Graph:
+    """Whatever reads or writes such a tensor can take it so, or it stays as it is."""
+    chosen = _chosen(graph)
+    if not chosen:
+        return graph
+    raised = {name: -graph[name].numbers.minimum for name in chosen}  # type: ignore[union-attr]
+    layers = []
+    for layer in graph:
+        moved = tuple(raised.get(name, 0) for name in layer.inputs)
+        own = _unsigned(layer.numbers) if layer.name in chosen else layer.numbers
+        layers.append(_stored(layer, moved, own) if any(moved) or own != layer.numbers else layer)
+    return replace(graph, layers=tuple(layers))
+
+
+def _chosen(graph: Graph) -> frozenset[str]:
+    """Taken away until all that is left goes together: a layer that keeps numbers reads and writes the same."""
+    able = {layer.name for layer in graph if _could_be(layer)} - {end.name for end in graph.ends}
+    while True:
+        bad = {
+            name
+            for layer in graph
+            for name in (layer.name, *layer.inputs)
+            if name in able and not _agrees(layer, name == layer.name, able)
+        }
+        if not bad:
+            return frozenset(able)
+        able -= bad
+
+
+def _could_be(layer: Layer) -> bool:
+    numbers = layer.numbers
+    if not isinstance(numbers, Affine) or not numbers.signed or numbers.bits != 8:
+        return False
+    return numbers.zero == numbers.minimum and layer.WRITES_UNSIGNED and not layer.INPUT
+
+
+def _agrees(layer: Layer, writes: bool, able: set[str]) -> bool:
+    """May it read, or write, what has no sign?"""
+    if _keeps(layer):
+        return {layer.name, *layer.inputs} <= able
+    return type(layer) in _STORED and (writes or layer.READS_UNSIGNED)
+
+
+def _keeps(layer: Layer) -> bool:
+    """Are its output's numbers those of its input?"""
+    return layer.KEEPS_NUMBERS or (isinstance(layer, AveragePooling) and isinstance(layer.averaging, RoundedMean))
+
+
+def _unsigned(numbers: Numbers | None) -> Numbers:
+    assert isinstance(numbers, Affine)
+    return replace(numbers, zero=0, signed=False)
+
+
+def _stored(layer: Layer, moved: Zeros, numbers: Numbers | None) -> Layer:
+    if layer.KEEPS_NUMBERS:
+        return replace(layer, numbers=numbers)
+    return _STORED[type(layer)](layer, moved, numbers)
+
+
+# -- layer, how much higher its inputs are, and its own numbers -> the layer ------------------------------------------
+
+
+def _sum(layer: WeightedSum, moved: Zeros, numbers: Affine) -> WeightedSum:
+    """Its bias takes off what higher inputs add."""
+    weights = layer.kernel.reshape(len(layer.kernel), -1).astype(np.int64)
+    bias = layer.bias - moved[0] * weights.sum(axis=1)
+    span = (0, 255) if moved[0] else (-128, 127)
+    peak = peak_of(weights, bias, *span) if moved[0] else layer.peak_sum
+    return _ended(replace(layer, bias=bias, zero=layer.zero + moved[0], peak_sum=peak), numbers)
+
+
+def _transposed(layer: TransposedConvolution, moved: Zeros, numbers: Affine) -> WeightedSum:
+    """Its inputs are taken from their zero one by one."""
+    return _ended(replace(layer, zero=layer.zero + moved[0]), numbers)
+
+
+def _ended(layer: WeightedSum, numbers: Affine) -> WeightedSum:
+    assert isinstance(layer.rescale, Multiplied)
+    return replace(layer, numbers=numbers, rescale=replace(layer.rescale, numbers=numbers))
+
+
+def _add(layer: Add, moved: Zeros, numbers: Affine) -> Add:
+    addition = layer.addition
+    assert isinstance(addition, ScaledAddition)
+    zeros = tuple(zero + more for zero, more in zip(addition.zeros, moved, strict=True))
+    rescale = replace(addition.rescale, numbers=numbers)
+    return replace(layer, addition=replace(addition, zeros=zeros, rescale=rescale), numbers=numbers)
+
+
+def _average(layer: AveragePooling, moved: Zeros, numbers: Affine) -> AveragePooling:
+    own = layer.averaging
+    if isinstance(own, RoundedMean):
+        return replace(layer, averaging=replace(own, numbers=numbers), numbers=numbers)
+    assert isinstance(own, ScaledMean)
+    averaging = replace(own, from_zero=own.from_zero + moved[0], numbers=numbers)
+    return replace(layer, averaging=averaging, numbers=numbers)
+
+
+def _concatenate(layer: Concatenate, moved: Zeros, numbers: Affine) -> Concatenate:
+    made = [_converted(one, more, numbers) for one, more in zip(layer.conversions, moved, strict=True)]
+    return replace(layer, conversions=tuple(made), numbers=numbers)
+
+
+def _convert(layer: Convert, moved: Zeros, numbers: Affine) -> Convert:
+    return replace(layer, conversion=_converted(layer.conversion, moved[0], numbers), numbers=numbers)
+
+
+def _converted(conversion: Any, moved: int, numbers: Affine) -> ScaledConversion:
+    assert isinstance(conversion, ScaledConversion)
+    return replace(conversion, from_zero=conversion.from_zero + moved, numbers=numbers)
+
+
+_STORED: Mapping[type[Layer], Callable[[Any, Zeros, Any], Layer]] = {
+    Add: _add,
+    AveragePooling: _average,
+    Concatenate: _concatenate,
+    Convolution: _sum,
+    Dense: _sum,
+    TransposedConvolution: _transposed,
+}

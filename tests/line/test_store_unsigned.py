@@ -1,0 +1,110 @@
+"""Tensors of affine numbers without a sign: the same answers, and only where everybody can take them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mcusim.graph import Graph, Layer
+from mcusim.layers.add import Add
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.dense import Dense
+from mcusim.layers.pooling import AveragePooling, MaxPooling
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.softmax import Softmax
+from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.line.store_unsigned import store_unsigned
+from mcusim.numbers import affine, affine_softmax
+from mcusim.numbers.affine import Affine
+from mcusim.numbers.numbers import RELU
+from mcusim.system.arrays import Array
+from tests.affine_nets import Net
+from tests.compiled import run_compiled
+
+
+class Least(Net):
+    """Every tensor's zero is the least number, as behind a ReLU; but the input's."""
+
+    def numbers(self, bits: int = 8) -> Affine:
+        zero = -128 if hasattr(self, "layers") else 5
+        return replace(super().numbers(bits), zero=zero)
+
+
+def network(seed: int) -> Graph:
+    """All that can be stored so, in a row."""
+    net = Least(seed, (6, 6, 4))
+    net.convolution(8)
+    first = net.last
+    window = {"input_shape": first.shape, "size": (3, 3), "strides": (1, 1), "padding": ((1, 1), (1, 1))}
+    net.layers.append(MaxPooling(**net.given(first.shape), **window, numbers=net.entry()))  # type: ignore[arg-type]
+    mean = affine.averaging(net.entry(), 9)
+    net.layers.append(AveragePooling(**net.given(first.shape), **window, averaging=mean, numbers=mean.numbers))  # type: ignore[arg-type]
+    net.convolution(8, groups=8)
+    second, out = net.last, net.numbers()
+    total = affine.addition([affine.as_affine(one.numbers) for one in (first, second)], out)  # type: ignore[arg-type]
+    net.layers.append(Add(**net.given(first.shape, first, second), addition=total, numbers=out, activation=RELU))  # type: ignore[arg-type]
+    added, out = net.last, net.numbers()
+    both = tuple(affine.conversion(affine.as_affine(one.numbers), out) for one in (first, added))  # type: ignore[arg-type]
+    given = net.given((6, 6, 16), first, added)
+    net.layers.append(Concatenate(**given, axis=2, conversions=both, numbers=out))  # type: ignore[arg-type]
+    spread = net.sum_of((4, 2, 2, 16), fold=False)
+    around = {"input_shape": (6, 6, 16), "strides": (2, 2), "cut": (0, 0)}
+    net.layers.append(TransposedConvolution(**net.given((12, 12, 4)), **around, **spread))  # type: ignore[arg-type]
+    whole = {"input_shape": (12, 12, 4), "size": (12, 12), "strides": (12, 12), "padding": ((0, 0), (0, 0))}
+    means = affine.mean(net.entry(), net.numbers(), 144)
+    net.layers.append(AveragePooling(**net.given((1, 1, 4)), **whole, averaging=means, numbers=means.numbers))  # type: ignore[arg-type]
+    net.layers.append(Reshape(**net.given((4,)), numbers=net.last.numbers))  # type: ignore[arg-type]
+    net.layers.append(Dense(**net.given((5,)), **net.sum_of((5, 4))))  # type: ignore[arg-type]
+    chances = affine_softmax.softmax(net.entry(), Affine(8, 1 / 256, -128))
+    net.layers.append(Softmax(**net.given((5,)), softmaxing=chances, numbers=chances.numbers))  # type: ignore[arg-type]
+    return net.graph()
+
+
+def samples(graph: Graph) -> Array:
+    q = np.random.default_rng(1).integers(-128, 128, (16, *graph.inputs[0].shape))
+    q[0], q[1] = -128, 127
+    numbers = graph.inputs[0].numbers
+    assert numbers is not None
+    return numbers.decode(q)
+
+
+def signed(layer: Layer) -> bool:
+    assert isinstance(layer.numbers, Affine)
+    return layer.numbers.signed
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_answers_are_the_same(seed: int) -> None:
+    graph = network(seed)
+    stored, x = store_unsigned(graph), samples(graph)
+    names = [layer.name for layer in stored if not signed(layer)]
+    # All but the input, what the softmax reads, which takes signs alone, and its own output.
+    assert names == [layer.name for layer in graph.layers[1:-2]]
+    wanted = graph.run(x)
+    assert np.array_equal(stored.run(x), wanted)
+    assert np.array_equal(run_compiled(stored, x), wanted)
+    inner = graph.layers[:-4]  # up to where many numbers are left
+    cut = replace(graph, layers=inner, outputs=())
+    assert len(np.unique(cut.run(x))) > 20
+    assert np.array_equal(store_unsigned(cut).run(x), cut.run(x))
+
+
+def test_proofs_are_made_anew() -> None:
+    graph = network(0)
+    stored = store_unsigned(graph)
+    second = next(layer for layer in graph.layers[4:] if layer.kind == "DepthwiseConv2D")
+    weights = second.weights["kernel"].reshape(8, -1).astype(int)
+    most = max(np.maximum(weights, 0).sum(axis=1).max(), np.maximum(-weights, 0).sum(axis=1).max())
+    assert 255 * most <= stored[second.name].accumulator_peak <= 255 * most + 128 * np.abs(weights).sum() + 3000
+
+
+def test_one_who_cannot_take_it_keeps_its_input_as_it_was() -> None:
+    net = Least(3, (6, 6, 4))
+    net.convolution(8)
+    net.layers.append(Reshape(**net.given((288,)), numbers=net.last.numbers))  # type: ignore[arg-type]
+    chances = affine_softmax.softmax(net.entry(), Affine(8, 1 / 256, -128))
+    net.layers.append(Softmax(**net.given((288,)), softmaxing=chances, numbers=chances.numbers))  # type: ignore[arg-type]
+    graph = net.graph()
+    assert store_unsigned(graph) is graph
