@@ -246,12 +246,12 @@ class Graph:
         columns = zip(fields_of(answers).items(), self.ends, strict=True)
         return records_of({name: q if end.numbers is None else end.numbers.decode(q) for (name, q), end in columns})
 
-    def ranges(self, x: Array) -> dict[str, Range]:
-        """Of each layer's output over the samples: what calibration needs."""
+    def ranges(self, x: Array, *, spread: bool = False) -> dict[str, Range]:
+        """Of each layer's output over the samples: what calibration needs. `spread`: and how they are spread."""
         ranges = dict.fromkeys(self._by_name, Range())
         for _, values in self._chunks(self.encode(x)):
             for name, value in values.items():
-                ranges[name] = ranges[name].widened(value)
+                ranges[name] = ranges[name].widened(value, spread=spread)
                 inner = self._inner_values(self[name], values)
                 ranges[name] = ranges[name].with_inner(inner) if inner else ranges[name]
         return ranges

@@ -16,7 +16,8 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Engine, Execution, Facts, Job, Ready, records
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line import case
 from mcusim.line.build import Firmware

@@ -33,6 +33,8 @@ QUANTIZATIONS = [
     ("int9", "per-layer", None, "floor"),
     ("int4", "per-layer", None, "nearest"),
     ("int12", "per-network", 0, "nearest"),
+    ("int8", "per-channel", None, "nearest"),
+    ("int8", "per-tensor", None, "nearest"),
 ]
 
 

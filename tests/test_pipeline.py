@@ -13,7 +13,8 @@ import pytest
 
 from mcusim.datasets import Dataset
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Target
 from mcusim.line.case import Bench, Setting, float_model, ready_model
 from mcusim.line.preflight import check_line
 from mcusim.line.stages import STAGES

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mcusim import pipeline
-from mcusim.experiment.tables import DatasetChoice, Expect, Model, Quantization, TaskChoice
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, Expect, Model, TaskChoice
 from mcusim.graph import Graph
 from mcusim.line import case
 from mcusim.line.stages import Stages

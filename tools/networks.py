@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers.add import Add
 from mcusim.layers.convolution import Convolution

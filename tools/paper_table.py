@@ -21,7 +21,7 @@ from mcusim.boards.load import load_board
 from mcusim.cores.cortex_m4f import TIMING
 from mcusim.engines.engine import Job, records
 from mcusim.engines.qemu import engine as qemu
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph
 from mcusim.line.front import Generated, generate, read_model
 from mcusim.models.source import Source

@@ -46,7 +46,7 @@ NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *out
             squares += (uint32_t)((int32_t)input[i] * input[i]);
         }
         squares = squares * (uint64_t)p.elements - (uint64_t)(sum * sum); /* elements^2 x variance */
-        const nn_factor_t factor = nn_row_factor(nn_spread(squares, p.room, p.epsilon), p);
+        const nn_row_factor_t factor = nn_row_factor(nn_spread(squares, p.room, p.epsilon), p);
         for (int i = 0; i < p.elements; i++) {
             const int64_t distance = (int64_t)p.elements * input[i] - sum;
             const accumulator_t standardized = nn_standardized(distance, factor, p);

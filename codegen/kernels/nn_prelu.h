@@ -6,6 +6,7 @@
 
 typedef struct {
     int rows, slopes;
+    int input_zero; /* what stands for 0 */
     NN_FINISH
 } nn_prelu_t;
 
@@ -27,7 +28,7 @@ NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const num
     for (int row = 0; row < p.rows; row++) {
         for (int i = 0; i < p.slopes; i++) {
             const number_t x = *input++;
-            const int slope = x < 0 ? i : p.slopes;
+            const int slope = x < p.input_zero ? i : p.slopes;
             *output++ = (number_t)nn_finish((accumulator_t)kernel[slope] * x + bias[slope], slope, p);
         }
     }

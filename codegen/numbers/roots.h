@@ -35,7 +35,7 @@ static inline float nn_square_root(float x)
 typedef struct {
     int64_t reciprocal;
     int shift;
-} nn_factor_t;
+} nn_row_factor_t;
 
 /* floor(sqrt(x)), one bit after the other */
 static inline uint32_t nn_integer_root(uint64_t x)
@@ -52,19 +52,19 @@ static inline uint32_t nn_integer_root(uint64_t x)
     return (uint32_t)root;
 }
 
-static inline nn_factor_t nn_reciprocal_root(uint64_t spread, int shift)
+static inline nn_row_factor_t nn_reciprocal_root(uint64_t spread, int shift)
 {
     for (; spread != 0 && spread < (uint64_t)1 << 60; spread <<= 2) {
         shift--;
     }
     if (spread == 0 || shift > 62) { /* the row's numbers are alike, or nothing beside epsilon: all become 0 */
-        return (nn_factor_t){0, 0};
+        return (nn_row_factor_t){0, 0};
     }
     const uint64_t reciprocal = (((uint64_t)1 << 61) - 1) / nn_integer_root(spread);
-    return (nn_factor_t){(int64_t)reciprocal, shift < 0 ? 0 : shift};
+    return (nn_row_factor_t){(int64_t)reciprocal, shift < 0 ? 0 : shift};
 }
 
-static inline int32_t nn_scaled_distance(int64_t distance, const nn_factor_t factor, int nearest)
+static inline int32_t nn_scaled_distance(int64_t distance, const nn_row_factor_t factor, int nearest)
 {
     const int64_t half = nearest ? ((int64_t)1 << factor.shift) >> 1 : 0;
     const int64_t scaled = (distance * factor.reciprocal + half) >> factor.shift;

@@ -26,7 +26,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 @options.type_option
 @options.board_option
 @options.seed_option
-@click.option("--scheme", metavar="S", help="Of a model file: per-layer (default) or per-network.")
+@click.option("--scheme", metavar="S", help="Of a model file: per-layer, per-network, per-channel or per-tensor.")
 @click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
 @click.option("--rounding", metavar="R", help="nearest (default) or floor.")
 @click.option("--calibration", type=options.PATH, metavar="F", help="Training samples (.npz), to choose scales.")

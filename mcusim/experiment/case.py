@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcusim.experiment.tables import Model, Quantization
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Model
 
 
 @dataclass(frozen=True)

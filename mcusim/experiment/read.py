@@ -12,17 +12,8 @@ from mcusim.datasets.npz_arrays import demand_data
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
-from mcusim.experiment.tables import (
-    DatasetChoice,
-    Expect,
-    ExpectFor,
-    General,
-    Model,
-    Quantization,
-    Target,
-    TaskChoice,
-    model_name,
-)
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice, model_name
 from mcusim.line.quantize import AS_STORED, DATA_TYPES
 from mcusim.models import demand_model, is_model, may_hold_integers
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
@@ -242,7 +233,7 @@ class _Reader:
         for here, table in self._array("quantization") or [(self.place, {"data_type": self._stored_type()})]:
             with self.problems.caught():
                 entry = validate(Quantization, table, here)
-                if entry in chosen:
+                if entry.label in (other.label for other in chosen):
                     raise here.error(f"{entry.label} is there twice", "remove one")
                 chosen.append(entry)
         return tuple(chosen)

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target, TaskChoice
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
 from mcusim.training.settings import TrainingSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
 from mcusim.experiment.sizes import WANTED_BYTES, Bytes
-from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS, TYPE_SYNONYMS
-from mcusim.line.quantize import AS_STORED, DATA_TYPE_WORDS, INTEGER_TYPES, WIDE_OUTPUT
-from mcusim.numbers import SCHEMES
-from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
+from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import LONGEST_NAME, Count, Limit, Name, Positive, Share, Table, Unusable, known
@@ -194,120 +191,11 @@ def model_name(table: Mapping[str, Any]) -> str:
     return name[:LONGEST_NAME] if isinstance(name, str) else ""
 
 
-def _pairs(table: Any) -> Any:
-    """A table of TOML -> pairs, which are a value; pydantic sees to what is no table."""
-    return tuple(table.items()) if isinstance(table, dict) else table
-
-
-def _types_by_layer(schema: dict[str, Any]) -> None:
-    """As a table, which is how it is written."""
-    del schema["items"], schema["default"]
-    schema |= {"type": "object", "additionalProperties": {"enum": list(INTEGER_TYPES)}}
-
-
 def _kernels_by_layer(schema: dict[str, Any]) -> None:
     words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
     arms = [*words["anyOf"], {"type": "object", "additionalProperties": words}]
     schema.clear()
     schema |= {"anyOf": arms, "default": "auto", "description": WANTED}
-
-
-class Quantization(Table):
-    """[[quantization]]: a data type and how its scales are chosen."""
-
-    SYNONYMS: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("dtype", "type", "datatype", "bits", "width", "precision"), "data_type"),
-        **dict.fromkeys(("samples", "calibration", "representative_samples"), "calibration_samples"),
-        **dict.fromkeys(("round", "rounding_mode"), "rounding"),
-        **dict.fromkeys(("q", "fixed_point", "qformat"), "format"),
-        **dict.fromkeys(("mode", "method", "granularity"), "scheme"),
-    }
-
-    data_type: Annotated[
-        str,
-        AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
-        Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
-    ]
-    scheme: Annotated[
-        str,
-        AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme")),
-        Field(json_schema_extra={"enum": list(SCHEMES)}),
-    ] = "per-layer"
-    format: str | None = None
-    rounding: Literal["nearest", "floor"] = "nearest"
-    ranges: Literal["mse", "max"] = "mse"
-    weights: Literal["fitted", "rounded"] = "fitted"
-    output: str | None = Field(default=None, description='"int16", or the data type itself')
-    calibration_samples: Count = 1000
-    layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
-        default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
-    )
-
-    @field_validator("layers")
-    @classmethod
-    def _known_types(cls, layers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        for _, name in layers:
-            known(name, INTEGER_TYPES, "integer data type", TYPE_SYNONYMS)
-        return layers
-
-    @model_validator(mode="after")
-    def _format_fits(self) -> Quantization:
-        if not self.is_quantized:
-            extra = sorted(self.model_fields_set - {"data_type"})
-            if extra:
-                hint = "remove it, or choose an integer type"
-                told = (
-                    "float32 is not quantized" if self.data_type == "float32" else f"{AS_STORED!r} changes no numbers"
-                )
-                raise Unusable(f"{told}: {extra[0]!r} has no use", hint)
-        elif self.output not in (None, self.data_type, *self._wider_outputs):
-            words = " or ".join(repr(name) for name in dict.fromkeys((*self._wider_outputs, self.data_type)))
-            raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
-        elif self.scheme == "per-network":
-            _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
-            if self.layers:
-                raise Unusable(
-                    "one format is for the whole network: 'layers' has no use", "leave scheme and format out"
-                )
-        elif self.format is not None:
-            hint = "add scheme = 'per-network', or remove it"
-            raise Unusable(f"{self.data_type} {self.scheme} takes no format", hint)
-        return self
-
-    @property
-    def is_quantized(self) -> bool:
-        """Does mcusim quantize the model?"""
-        return self.data_type in INTEGER_TYPES
-
-    @property
-    def _wider_outputs(self) -> tuple[str, ...]:
-        """What sums at the end of the model may be stored as, besides the data type."""
-        narrow = self.scheme == "per-layer" and INTEGER_TYPES[self.data_type] <= MAXIMUM_UNSIGNED_BITS
-        return (WIDE_OUTPUT,) if narrow else ()
-
-    @property
-    def fraction(self) -> int | None:
-        """Fraction bits of the whole network; None per layer."""
-        return None if self.format is None else _parsed(self.format).fraction
-
-    @property
-    def label(self) -> str:
-        """`int16 Q7.9 floor conv1=int8`: the data type, and what differs from the default."""
-        return self._labelled(*(f"{layer}={data_type}" for layer, data_type in self.layers))
-
-    @property
-    def short_label(self) -> str:
-        """The same for a column of a table: layers of other types make it `mixed`."""
-        return self._labelled("mixed" if self.layers else "")
-
-    def _labelled(self, *of_layers: str) -> str:
-        scheme = self.format or (self.scheme if self.scheme != "per-layer" else "")
-        rounding = self.rounding if self.rounding != "nearest" else ""
-        ranges = self.ranges if self.ranges != "mse" else ""
-        weights = self.weights if self.weights != "fitted" else ""
-        output = f"output {self.output}" if self.output else ""
-        samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
-        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *of_layers)))
 
 
 class Target(Table):
@@ -383,18 +271,3 @@ def parse_samples(text: str) -> int | str:
     if text.isdecimal() and 1 <= int(text) < 2**31:
         return int(text)
     raise Unusable(f"{text!r} is neither 'all' nor a number from 1", "for example 100")
-
-
-def _parsed(text: str) -> Format:
-    try:
-        return parse_format(text)
-    except ConfigurationError as error:
-        raise Unusable(error.what, error.hint or "") from None
-
-
-def _check_format(text: str | None, bits: int, data_type: str) -> None:
-    example = f"for example format = 'Q{bits - bits // 2}.{bits // 2}'"
-    if text is None:
-        raise Unusable(f"{data_type} per-network needs a format", example)
-    if _parsed(text).bits != bits:
-        raise Unusable(f"format {text!r} has {_parsed(text).bits} bits, {data_type} has {bits}", example)

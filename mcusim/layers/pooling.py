@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.planes import Padding, Pair, plane, windows
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, windows
 from mcusim.numbers.numbers import LINEAR, Activation, Averaging, Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
@@ -86,5 +86,6 @@ class AveragePooling(Pooling):
         return self.activation.limit(mean, self.numbers)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
-        averaging = scheme.averaging(inputs[0], values, self.size[0] * self.size[1])
+        is_whole = self.size == plane(self.input_shape)[:2] and self.padding == NO_PADDING
+        averaging = scheme.averaging(inputs[0], values, self.size[0] * self.size[1], whole=is_whole)
         return replace(self, numbers=averaging.numbers, averaging=averaging)

@@ -28,12 +28,13 @@ class PReLU(WeightedSum):
         x = inputs[0].reshape(len(inputs[0]), -1, self.slopes)
         if self.rescale is None:
             return self.activation.apply(np.where(x < 0, self.kernel * x, x)).reshape(inputs[0].shape)
-        x = x.astype(np.int64)
-        slope = np.where(x < 0, self.kernel[:-1].astype(np.int64), int(self.kernel[-1]))
-        total = slope * x + np.where(x < 0, self.bias[:-1], self.bias[-1])
+        x, below = x.astype(np.int64), x < self.zero
+        slope = np.where(below, self.kernel[:-1].astype(np.int64), int(self.kernel[-1]))
+        total = slope * x + np.where(below, self.bias[:-1], self.bias[-1])
         return self.rescale.apply(total, self.activation).reshape(inputs[0].shape)
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> PReLU:
         kernel = np.append(self.kernel, np.float32(1))
-        made = scheme.weighted_sum(kernel.reshape(-1, 1), np.zeros(len(kernel), np.float32), inputs[0], values)
+        rows, bias = kernel.reshape(-1, 1), np.zeros(len(kernel), np.float32)
+        made = scheme.weighted_sum(rows, bias, inputs[0], values, one_scale=True)
         return replace(self, **{**vars(made), "kernel": made.kernel.reshape(-1)})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcusim.graph import Shape
 from mcusim.layers.planes import NO_DILATION, Pair, plane, reach
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.numbers import Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
 
@@ -39,6 +40,13 @@ class TransposedConvolution(WeightedSum):
     @property
     def run_bytes(self) -> int:
         return 32 * self.elements
+
+    def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> TransposedConvolution:
+        """What the inputs' zero adds is taken from them, and not from the bias: a sum has as many taps as reach it."""
+        made = super().quantize(scheme, inputs, values)
+        rows = made.kernel.reshape(len(made.kernel), -1).astype(np.int64)
+        most = int(np.abs(rows).sum(axis=1).max(initial=0)) * abs(made.zero)
+        return replace(made, bias=made.bias + made.zero * rows.sum(axis=1), peak_sum=made.peak_sum + 2 * most)
 
     def run(self, *inputs: Array) -> Array:
         x = self.exact(inputs[0].reshape(-1, *plane(self.input_shape))) - self.zero

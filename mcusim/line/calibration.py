@@ -48,7 +48,8 @@ def saturation_notes(layers: Iterable[Layer], seen: Mapping[str, Range]) -> list
         octaves = seen[layer.name].octaves if layer.name in seen else None
         if octaves is None or layer.numbers is None or layer.KEEPS_NUMBERS or not len(octaves.peaks):
             continue
-        largest = float(layer.numbers.decode(np.array(layer.numbers.maximum)))
+        ends = layer.numbers.decode(np.array([layer.numbers.minimum + 1, layer.numbers.maximum]))
+        largest = float(np.abs(ends).max())
         share = float(np.mean(octaves.peaks > largest * (1 + 1.5 / layer.numbers.maximum)))  # rounding is not meant
         if share > NAMED_SHARE:
             often.append(f"{layer.name!r} ({share:.1%})")

@@ -15,7 +15,8 @@ from pathlib import Path
 from mcusim.boards.board import Board
 from mcusim.boards.load import board_names, load_board
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, General, Model, Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line.case import Bench, FloatModel, Setting, float_model
 from mcusim.line.quantize import AS_STORED

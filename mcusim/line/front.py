@@ -14,7 +14,8 @@ import numpy as np
 from mcusim import models
 from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
-from mcusim.experiment.tables import Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.build import Firmware
@@ -83,7 +84,7 @@ def quantized_graph(
         source.graph,
         _calibration(source, calibration, chosen.calibration_samples, labels, seed),
         chosen.data_type,
-        scheme=chosen.scheme,
+        scheme=chosen.chosen_scheme,
         fraction=chosen.fraction,
         rounding=chosen.rounding,
         ranges=chosen.ranges,

@@ -21,7 +21,7 @@ def identity(case: Case) -> Run:
         repeat=case.repeat,
         data_type=chosen.data_type,
         quantization=chosen.short_label,
-        scheme="mixed" if chosen.layers else (chosen.format or chosen.scheme) if is_integer else "",
+        scheme="mixed" if chosen.layers else (chosen.format or chosen.chosen_scheme) if is_integer else "",
         rounding=chosen.rounding if is_integer else "",
         calibration_samples=chosen.calibration_samples if is_integer else None,
         board=case.board_name,

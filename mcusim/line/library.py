@@ -7,13 +7,15 @@ from pathlib import Path
 
 from mcusim.boards.load import load_board
 from mcusim.datasets.npz_file import training_samples
-from mcusim.experiment.tables import Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.destination import destination_of
 from mcusim.line.front import generate, read_model
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import AS_STORED
 from mcusim.line.sources import Sources
+from mcusim.models import may_hold_integers
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import COMMAND_LINE, validate
 
@@ -27,12 +29,18 @@ def library_of_model(
     `x`; the model's normalization is applied. With their targets (`y_train`) and the `seed` of an experiment those are
     chosen that it chooses. `board`: whose kernels are chosen, by name or file; plain C for any without one.
     """
+    told = "data_type" in words
+    _demand_type(told or may_hold_integers(path))
     source = read_model(path)
-    if "data_type" not in words and not source.graph.is_quantized:
-        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
+    _demand_type(told or source.graph.is_quantized)
     chosen = validate(Quantization, {"data_type": AS_STORED, **words}, COMMAND_LINE)
     source = replace(source, graph=drop_softmax(source.graph))
     x, y = (None, None) if calibration is None else training_samples(calibration)
     destination = destination_of(load_board(board), Target()) if board else ANYWHERE
     x = None if x is None else source.arranged(x)
     return generate(source, x, chosen, destination, labels=y, seed=seed).library
+
+
+def _demand_type(is_known: bool) -> None:
+    if not is_known:
+        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")

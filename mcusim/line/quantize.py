@@ -10,7 +10,8 @@ from mcusim.layers.convert import Convert
 from mcusim.line import storage
 from mcusim.line.calibration import coarse_curve_notes, lost_bits_notes, saturation_notes, without_outliers
 from mcusim.line.trace import Trace
-from mcusim.numbers import NUMBERS, SCHEMES
+from mcusim.numbers import DEFAULT_SCHEME, INT8_SCHEME, NUMBERS, SCHEMES
+from mcusim.numbers.cutting import cut
 from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
 from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme, Weights
 from mcusim.system.arrays import Array
@@ -23,6 +24,11 @@ DATA_TYPE_WORDS = (*DATA_TYPES, AS_STORED)
 WIDE_OUTPUT = "int16"
 
 
+def default_scheme(data_type: str) -> str:
+    """Where nobody says another."""
+    return INT8_SCHEME if data_type == "int8" else DEFAULT_SCHEME
+
+
 def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme:
     """Check the words of a quantization and turn them into a Scheme."""
     if data_type not in INTEGER_TYPES:
@@ -31,6 +37,13 @@ def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rou
         raise ConfigurationError(f"unknown quantization scheme {scheme!r}", hint=suggestion(scheme, SCHEMES))
     system = next(system for system in NUMBERS if scheme in system.SCHEMES)
     return system.make_scheme(INTEGER_TYPES[data_type], scheme, fraction, rounding)
+
+
+def demand_ranges(scheme: Scheme, ranges: Ranges) -> None:
+    """Raises ConfigurationError for ranges that powers of two have no use for."""
+    if not scheme.cuts_ranges and ranges not in ("mse", "max"):
+        what = f"ranges = {ranges!r} is for scales that follow a range exactly, not for scheme '{scheme}'"
+        raise ConfigurationError(what, hint="choose scheme = 'per-channel', or ranges = 'mse'")
 
 
 def quantize(
@@ -48,7 +61,8 @@ def quantize(
 ) -> Graph:
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
-    `ranges`: "mse" gives each tensor the format with the least squared error, "max" one that holds all its numbers.
+    `ranges`: "mse" gives each tensor the numbers with the least squared error, "max" those that hold all of it; affine
+    ones know "percentile" and "kl" as well.
     `weights`: "fitted" rounds narrow ones for the sums they are in, "rounded" each for itself.
     `output`: data type of weighted sums that end the model; of narrow ones int16 without it, so that few are equal.
     `layers`: data types of single layers, in place of `data_type`; their inputs are converted where these have another.
@@ -59,16 +73,15 @@ def quantize(
     chosen = make_scheme(data_type, scheme, fraction, rounding)
     others = {name: make_scheme(other, scheme, fraction, rounding) for name, other in (layers or {}).items()}
     schemes = {layer.name: others.get(layer.name, chosen) for layer in graph}
+    demand_ranges(chosen, ranges)
     graph.demand_layers(others, "[[quantization]] layers")
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (x_train in the data set, or --calibration), or scheme 'per-network' and a format"
         raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
-    usual, notes = without_outliers(graph, samples) if ranges == "mse" and chosen.needs_ranges else (samples, [])
-    seen = graph.ranges(usual) if chosen.needs_ranges else dict.fromkeys((layer.name for layer in graph), Range())
-    if ranges == "max":
-        seen = {name: replace(values, octaves=None) for name, values in seen.items()}
+    usual, notes = without_outliers(graph, samples) if ranges != "max" and chosen.needs_ranges else (samples, [])
+    seen = _ranges(graph, usual, schemes, ranges)
     seen = _with_storage(graph, seen, schemes, output)
-    fits = weights == "fitted" and rounding == "nearest" and any(own.stores_unsigned for own in schemes.values())
+    fits = weights == "fitted" and rounding == "nearest" and any(own.fits_weights for own in schemes.values())
     trace = Trace(graph, usual) if fits else None
     quantized = _quantized(graph, schemes, seen, trace)
     notes += [*saturation_notes(quantized, seen), *lost_bits_notes(quantized), *coarse_curve_notes(quantized)]
@@ -83,6 +96,20 @@ def quantize(
     )
 
 
+def _ranges(graph: Graph, samples: Array, schemes: Mapping[str, Scheme], ranges: Ranges) -> dict[str, Range]:
+    """Of all tensors. Scales that are no power of two follow the range exactly, so it is cut first."""
+    if not any(own.needs_ranges for own in schemes.values()):
+        return dict.fromkeys(schemes, Range())
+    cuts = any(own.cuts_ranges for own in schemes.values())
+    seen = graph.ranges(samples, spread=cuts and ranges != "max")
+    if ranges == "max":
+        return {name: replace(values, octaves=None) for name, values in seen.items()}
+    return {
+        name: cut(values, ranges, 1 << schemes[name].bits) if schemes[name].cuts_ranges else values
+        for name, values in seen.items()
+    }
+
+
 def _quantized(
     graph: Graph, schemes: Mapping[str, Scheme], seen: Mapping[str, Range], trace: Trace | None
 ) -> tuple[Layer, ...]:
@@ -93,7 +120,7 @@ def _quantized(
         inputs = [quantized[_converted(graph, quantized, name, own, seen[name])] for name in layer.inputs]
         if trace:
             trace.convert(inputs)
-            values = replace(values, products=trace.products(layer, inputs) if own.stores_unsigned else None)
+            values = replace(values, products=trace.products(layer, inputs) if own.fits_weights else None)
         made = layer.quantize(own, tuple(map(_numbers, inputs)), values)
         quantized[layer.name] = replace(made, inputs=tuple(entry.name for entry in inputs))
         if trace:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph
 from mcusim.line.quantize import AS_STORED
 from mcusim.models.source import Source

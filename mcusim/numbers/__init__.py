@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mcusim.numbers import power_of_two
+from mcusim.numbers import affine_scheme, power_of_two
 from mcusim.numbers.numbers import Rounding, Scheme
 
 
@@ -20,5 +20,7 @@ class NumberSystem(Protocol):
     def make_scheme(self, bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme: ...
 
 
-NUMBERS: tuple[NumberSystem, ...] = (power_of_two,)
+NUMBERS: tuple[NumberSystem, ...] = (power_of_two, affine_scheme)
+DEFAULT_SCHEME = power_of_two.SCHEMES[0]
+INT8_SCHEME = DEFAULT_SCHEME  # to become affine_scheme.SCHEMES[0], once its networks are as fast
 SCHEMES = tuple(word for system in NUMBERS for word in system.SCHEMES)

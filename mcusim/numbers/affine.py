@@ -54,7 +54,9 @@ class Affine:
 
     def encode(self, x: Array, rounding: Rounding = "nearest") -> Array:
         """Divided as float32, halves away from zero."""
-        reals = np.asarray(x, np.float32) / np.float32(self.scale)
+        with np.errstate(over="ignore"):
+            reals = np.asarray(x, np.float32) / np.float32(self.scale)
+        reals = np.clip(reals, np.float32(self.minimum - self.zero - 1), np.float32(self.maximum - self.zero + 1))
         q = round_away(reals).astype(np.float64) if rounding == "nearest" else np.floor(reals).astype(np.float64)
         return np.asarray(np.clip(q + self.zero, self.minimum, self.maximum), self.dtype)
 

@@ -8,6 +8,7 @@ GPTQ, 2022). It needs no labels, takes seconds, and costs nothing on the board.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,21 +17,47 @@ from mcusim.numbers.products import BLOCK, Products
 from mcusim.system.arrays import Array
 
 
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Integers from `minimum` to `maximum`, times `scale`: of all weights, or (outputs,) one for each output."""
+
+    scale: Array
+    minimum: int
+    maximum: int
+
+    @staticmethod
+    def of(fmt: Format) -> Grid:
+        return Grid(np.array(2.0**-fmt.fraction), fmt.minimum, fmt.maximum)
+
+    def encoded(self, x: Array) -> Array:
+        """`x` (..., taps), the scale (..., 1)."""
+        return np.asarray(np.clip(np.floor(x / self.scale + 0.5), self.minimum, self.maximum))
+
+    def by_group(self, groups: int) -> Grid:
+        scale = self.scale.reshape(groups, -1, 1) if self.scale.ndim else self.scale
+        return replace(self, scale=scale)
+
+
 def best_format(kernel: Array, products: Products, formats: Sequence[Format]) -> Format:
     """The one of `formats` in which the sums are best, when weights are rounded one by one."""
-    rows = _by_group(kernel, products)
-    errors = [_error(fmt.decode(fmt.encode(rows)) - rows, products) for fmt in formats]
+    errors = [sum_errors(kernel, products, Grid.of(fmt)).sum() for fmt in formats]
     return formats[int(np.argmin(errors))]
 
 
-def fitted(kernel: Array, products: Products, fmt: Format) -> Array:
-    """`kernel` (outputs, ...) -> stored weights of `fmt`, of its shape."""
-    rows = _by_group(kernel, products)
+def sum_errors(kernel: Array, products: Products, grid: Grid) -> Array:
+    """(outputs,): variance of what is added to each sum when weights are rounded one by one."""
+    rows, own = _by_group(kernel, products), grid.by_group(len(products.stored))
+    return _errors(own.encoded(rows) * own.scale - rows, products).reshape(-1)
+
+
+def fitted(kernel: Array, products: Products, grid: Grid) -> Array:
+    """`kernel` (outputs, ...) -> stored weights of its shape, float64."""
+    rows, own = _by_group(kernel, products), grid.by_group(len(products.stored))
     blocks = [
-        _fitted_block(rows[..., start : start + BLOCK], covariance, fmt)
+        _fitted_block(rows[..., start : start + BLOCK], covariance, own)
         for start, covariance in zip(range(0, rows.shape[2], BLOCK), products.covariances, strict=True)
     ]
-    return np.concatenate(blocks, axis=2).reshape(kernel.shape).astype(fmt.dtype)
+    return np.concatenate(blocks, axis=2).reshape(kernel.shape)
 
 
 def corrected(bias: Array, kernel: Array, weights: Array, products: Products) -> Array:
@@ -40,7 +67,7 @@ def corrected(bias: Array, kernel: Array, weights: Array, products: Products) ->
     return np.asarray(bias + (wanted - have).reshape(-1))
 
 
-def _fitted_block(rows: Array, covariance: Array, fmt: Format) -> Array:
+def _fitted_block(rows: Array, covariance: Array, grid: Grid) -> Array:
     """Rows (groups, outputs, taps), one tap after the other: those with the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     ordered = np.take_along_axis(np.take_along_axis(covariance, order[:, :, None], 1), order[:, None, :], 2)
@@ -48,17 +75,18 @@ def _fitted_block(rows: Array, covariance: Array, fmt: Format) -> Array:
     left = np.take_along_axis(rows, order[:, None, :], 2)
     stored = np.zeros_like(left)
     for tap in range(left.shape[2]):
-        stored[..., tap] = fmt.encode(left[..., tap])
-        error = (left[..., tap] - np.ldexp(stored[..., tap], -fmt.fraction)) / factor[:, None, tap, tap]
-        left[..., tap:] -= error[..., None] * factor[:, None, tap, tap:]
+        stored[..., tap : tap + 1] = grid.encoded(left[..., tap : tap + 1])
+        error = (left[..., tap : tap + 1] - stored[..., tap : tap + 1] * grid.scale) / factor[:, None, None, tap, tap]
+        left[..., tap:] -= error * factor[:, None, tap, tap:]
     return np.take_along_axis(stored, np.argsort(order, axis=1)[:, None, :], 2)
 
 
-def _error(errors: Array, products: Products) -> float:
-    """Variance of what errors of weights (groups, outputs, taps) do to all sums."""
+def _errors(errors: Array, products: Products) -> Array:
+    """(groups, outputs): variance of what errors of weights (groups, outputs, taps) do to sums."""
     starts = range(0, errors.shape[2], BLOCK)
     parts = [errors[..., start : start + BLOCK] for start in starts]
-    return float(sum(((part @ c) * part).sum() for part, c in zip(parts, products.covariances, strict=True)))
+    each = [((part @ c) * part).sum(axis=2) for part, c in zip(parts, products.covariances, strict=True)]
+    return np.asarray(sum(each))
 
 
 def _by_group(kernel: Array, products: Products) -> Array:

@@ -15,11 +15,12 @@ import numpy as np
 
 from mcusim.numbers.octaves import Octaves
 from mcusim.numbers.products import Products
+from mcusim.numbers.spread import Spread
 from mcusim.system.arrays import Array
 
 Rounding = Literal["nearest", "floor"]
 Weights = Literal["fitted", "rounded"]  # for the sums they are in, or each for itself
-Ranges = Literal["mse", "max"]  # how a format is chosen: least squared error, or whatever holds the largest
+Ranges = Literal["mse", "max", "percentile", "kl"]  # how numbers are chosen: `spread.py` says what these do
 Fields = dict[str, Any]  # of a kernel's parameter struct
 
 
@@ -30,7 +31,7 @@ class Range:
     `octaves`: None where their spread is not to decide. `unsigned`: whoever reads them takes numbers without a sign.
     `wide`: whoever reads them takes 16 bits, whatever the arithmetic before has. `products`: what sums are made of,
     where weights are to be rounded for them.
-    `inner`: of what a layer keeps inside, by its own names.
+    `inner`: of what a layer keeps inside, by its own names. `spread`: None where nobody asks for it.
     """
 
     low: float = 0.0
@@ -40,17 +41,19 @@ class Range:
     wide: bool = False
     inner: Mapping[str, Range] = field(default_factory=dict, compare=False)
     products: Products | None = field(default=None, compare=False)
+    spread: Spread | None = field(default=None, compare=False)
 
     @property
     def peak(self) -> float:
         """Largest magnitude."""
         return max(-self.low, self.high)
 
-    def widened(self, x: Array) -> Range:
-        """`x` (N, ...): of N samples. NaN widens nothing."""
-        seen = Octaves.of(x)
+    def widened(self, x: Array, *, spread: bool = False) -> Range:
+        """`x` (N, ...): of N samples. NaN widens nothing. `spread`: is it to be known?"""
+        seen, found = Octaves.of(x), Spread.of(x) if spread else None
         return replace(
             self,
+            spread=found.merged(self.spread) if found and self.spread else found,
             low=min(self.low, float(x.min(initial=0.0))),
             high=max(self.high, float(x.max(initial=0.0))),
             octaves=seen if self.octaves is None else self.octaves.merged(seen),
@@ -286,19 +289,36 @@ class Scheme(Protocol):
         """False where the scales are given, so that no samples are needed."""
 
     def numbers_for(self, values: Range) -> Numbers: ...
-    def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum: ...
+    def weighted_sum(
+        self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
+    ) -> QuantizedSum:
+        """`one_scale`: of all weights, whatever the scheme does elsewhere."""
+
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> Addition: ...
     def product(self, entries: tuple[Numbers, ...], values: Range) -> Product: ...
     @property
     def stores_unsigned(self) -> bool:
         """Has it numbers without a sign?"""
 
+    @property
+    def cuts_ranges(self) -> bool:
+        """Do its scales follow a range exactly, so that it is cut where that is better?"""
+
+    @property
+    def fits_weights(self) -> bool:
+        """Are its weights so narrow that they are rounded for the sums they are in?"""
+
     def joined(self, entries: tuple[Numbers, ...], values: Range | None = None) -> Numbers:
         """One type for tensors that become one: nothing saturates."""
 
     def conversion(self, entry: Numbers, to: Numbers) -> Conversion: ...
-    def averaging(self, entry: Numbers, values: Range | None = None, most: int = 1) -> Averaging:
-        """`most`: elements in a window, at most. Without `values` means have the input's numbers."""
+    def averaging(
+        self, entry: Numbers, values: Range | None = None, most: int = 1, *, whole: bool = False
+    ) -> Averaging:
+        """`most`: elements in a window, at most, or of a `whole` plane, which is the only window.
+
+        Without `values` means have the input's numbers.
+        """
 
     def softmax(self, entry: Numbers) -> Softmaxing: ...
     def standardizing(self, entry: Numbers, count: int, epsilon: float) -> Standardizing | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcusim.numbers.fitting import best_format, corrected, fitted
+from mcusim.numbers.fitting import Grid, best_format, corrected, fitted
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
 from mcusim.numbers.numbers import (
@@ -195,7 +195,18 @@ class PowerOfTwoScheme:
             return Format(self.bits, self.fraction)
         return format_of(values, WIDE_BITS if values.wide else self.bits)
 
-    def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum:
+    @property
+    def cuts_ranges(self) -> bool:
+        """Formats are so few that each is tried."""
+        return False
+
+    @property
+    def fits_weights(self) -> bool:
+        return self.stores_unsigned
+
+    def weighted_sum(
+        self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
+    ) -> QuantizedSum:
         """A sum starts from its bias, at the scale of the accumulator (input fraction + weight fraction).
 
         The rounding of the final shift is in it already, so that rounding costs nothing on the board.
@@ -238,7 +249,7 @@ class PowerOfTwoScheme:
         if products is None:
             stored = kernel_format.encode(kernel, self.rounding)
         else:
-            stored = fitted(kernel, products, kernel_format)
+            stored = fitted(kernel, products, Grid.of(kernel_format)).astype(kernel_format.dtype)
             bias = corrected(bias, kernel, kernel_format.decode(stored), products)
         shift = entry.fraction + fraction - out.fraction
         rounding = rounding_term(shift, self.rounding)
@@ -288,7 +299,9 @@ class PowerOfTwoScheme:
         shift = max(min(shift, LARGEST_SHIFT - 2), have.bits + (not have.signed) - LARGEST_SHIFT)
         return ShiftConversion(shift, rounding_term(shift, self.rounding), _format(to))
 
-    def averaging(self, entry: Numbers, values: Range | None = None, most: int = 1) -> RoundedAveraging:
+    def averaging(
+        self, entry: Numbers, values: Range | None = None, most: int = 1, *, whole: bool = False
+    ) -> RoundedAveraging:
         """Means are smaller than what they are means of: they have a scale of their own, as fine as 32 bits allow."""
         have = _format(entry)
         out = have if values is None else self.numbers_for(values)

@@ -34,8 +34,8 @@ WHO_RAN = (
     ),
     Row(
         "scheme",
-        "`per-layer`, `mixed` with layers of other data types, or one format for all: `Q7.9`; `affine, as in the file` "
-        "of a model that is quantized in its file; empty for float32",
+        "`per-layer`, `per-channel`, `per-tensor`, `mixed` with layers of other data types, or one format for all: "
+        "`Q7.9`; `affine, as in the file` of a model that is quantized in its file; empty for float32",
         junit=True,
     ),
     Row("rounding", "`nearest` or `floor`; empty for float32, and for numbers of the file", junit=True),

@@ -6,7 +6,8 @@ import pickle
 from dataclasses import replace
 
 from mcusim.experiment.case import Case
-from mcusim.experiment.tables import Model, Quantization
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Model
 
 CASE = Case(
     id="m-int8-b",

@@ -8,7 +8,8 @@ import pytest
 
 from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target
 from mcusim.system.errors import ConfigurationError
 
 

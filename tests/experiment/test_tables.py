@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcusim.experiment.tables import DatasetChoice, Quantization, TaskChoice
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import DatasetChoice, TaskChoice
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import COMMAND_LINE, validate
 

@@ -10,7 +10,8 @@ import pytest
 
 from mcusim.engines.engine import Execution, records
 from mcusim.experiment.case import Case
-from mcusim.experiment.tables import Model, Quantization
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Model
 from mcusim.line.agreement import agreed, compare
 from mcusim.line.case import Outcome
 from mcusim.reports.report import Run

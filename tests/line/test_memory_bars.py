@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.experiment.tables import Quantization, Target
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.line.destination import ABOUT, destination_of
 from mcusim.line.front import quantized_graph, read_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcusim.numbers.fitting import best_format, corrected, fitted
+from mcusim.numbers.fitting import Grid, best_format, corrected, fitted
 from mcusim.numbers.formats import Format
 from mcusim.numbers.products import BLOCK, Products
 
@@ -22,7 +22,7 @@ def test_sums_suffer_less(groups: int, taps: int) -> None:
     products = Products.of(x, x)
     assert products is not None
     fmt = best_format(kernel, products, [Format(6, fraction) for fraction in (2, 3, 4, 5)])
-    stored, single = fitted(kernel, products, fmt), fmt.encode(kernel)
+    stored, single = fitted(kernel, products, Grid.of(fmt)).astype(fmt.dtype), fmt.encode(kernel)
     assert stored.dtype == np.int8 and stored.shape == kernel.shape
     assert stored.min() >= fmt.minimum and stored.max() <= fmt.maximum
     errors = []
@@ -47,4 +47,4 @@ def test_taps_that_are_always_zero_harm_nobody() -> None:
     products = Products.of(x, x)
     assert products is not None
     kernel = np.array([[0.3, 0.7, -0.2, 0.9]], np.float32)
-    np.testing.assert_array_equal(fitted(kernel, products, Format(8, 7)), Format(8, 7).encode(kernel))
+    np.testing.assert_array_equal(fitted(kernel, products, Grid.of(Format(8, 7))), Format(8, 7).encode(kernel))

@@ -41,7 +41,9 @@ class TowardsZero(PowerOfTwoScheme):
     def numbers_for(self, values: Range) -> Format:
         return _truncated(super().numbers_for(values))
 
-    def weighted_sum(self, kernel: Array, bias: Array, entry: Numbers, values: Range) -> QuantizedSum:
+    def weighted_sum(
+        self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
+    ) -> QuantizedSum:
         made = super().weighted_sum(kernel, bias, entry, values)
         assert isinstance(made.rescale, Shift)
         out = _truncated(made.rescale.numbers)

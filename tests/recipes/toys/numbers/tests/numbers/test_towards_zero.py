@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mcusim.experiment.tables import Quantization
+from mcusim.experiment.quantization import Quantization
 from mcusim.line.front import generate
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize

@@ -1,0 +1,164 @@
+"""[[quantization]] of an experiment file: a data type, and how its scales are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from mcusim.experiment.synonyms import TYPE_SYNONYMS
+from mcusim.line.quantize import (
+    AS_STORED,
+    DATA_TYPE_WORDS,
+    INTEGER_TYPES,
+    WIDE_OUTPUT,
+    default_scheme,
+    demand_ranges,
+    make_scheme,
+)
+from mcusim.numbers import DEFAULT_SCHEME, SCHEMES
+from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
+from mcusim.numbers.numbers import Ranges
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.validation import Count, Name, Table, Unusable, known
+
+
+def _pairs(table: Any) -> Any:
+    """A table of TOML -> pairs, which are a value; pydantic sees to what is no table."""
+    return tuple(table.items()) if isinstance(table, dict) else table
+
+
+def _types_by_layer(schema: dict[str, Any]) -> None:
+    """As a table, which is how it is written."""
+    del schema["items"], schema["default"]
+    schema |= {"type": "object", "additionalProperties": {"enum": list(INTEGER_TYPES)}}
+
+
+class Quantization(Table):
+    """[[quantization]]: a data type and how its scales are chosen."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("dtype", "type", "datatype", "bits", "width", "precision"), "data_type"),
+        **dict.fromkeys(("samples", "calibration", "representative_samples"), "calibration_samples"),
+        **dict.fromkeys(("round", "rounding_mode"), "rounding"),
+        **dict.fromkeys(("q", "fixed_point", "qformat"), "format"),
+        **dict.fromkeys(("mode", "method", "granularity"), "scheme"),
+    }
+
+    data_type: Annotated[
+        str,
+        AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
+        Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
+    ]
+    scheme: Annotated[
+        str,
+        AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme")),
+        Field(json_schema_extra={"enum": list(SCHEMES)}),
+    ] = DEFAULT_SCHEME
+    format: str | None = None
+    rounding: Literal["nearest", "floor"] = "nearest"
+    ranges: Ranges = "mse"
+    weights: Literal["fitted", "rounded"] = "fitted"
+    output: str | None = Field(default=None, description='"int16", or the data type itself')
+    calibration_samples: Count = 1000
+    layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
+        default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
+    )
+
+    @field_validator("layers")
+    @classmethod
+    def _known_types(cls, layers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for _, name in layers:
+            known(name, INTEGER_TYPES, "integer data type", TYPE_SYNONYMS)
+        return layers
+
+    @model_validator(mode="after")
+    def _format_fits(self) -> Quantization:
+        if not self.is_quantized:
+            extra = sorted(self.model_fields_set - {"data_type"})
+            if extra:
+                hint = "remove it, or choose an integer type"
+                told = (
+                    "float32 is not quantized" if self.data_type == "float32" else f"{AS_STORED!r} changes no numbers"
+                )
+                raise Unusable(f"{told}: {extra[0]!r} has no use", hint)
+        elif self.output not in (None, self.data_type, *self._wider_outputs):
+            words = " or ".join(repr(name) for name in dict.fromkeys((*self._wider_outputs, self.data_type)))
+            raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
+        elif self.chosen_scheme == "per-network":
+            _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
+            if self.layers:
+                raise Unusable(
+                    "one format is for the whole network: 'layers' has no use", "leave scheme and format out"
+                )
+        elif self.format is not None:
+            hint = "add scheme = 'per-network', or remove it"
+            raise Unusable(f"{self.data_type} {self.chosen_scheme} takes no format", hint)
+        if self.is_quantized:
+            self._check_schemes()
+        return self
+
+    def _check_schemes(self) -> None:
+        try:
+            for data_type in (self.data_type, *dict(self.layers).values()):
+                made = make_scheme(data_type, self.chosen_scheme, self.fraction, self.rounding)
+                demand_ranges(made, self.ranges)
+        except ConfigurationError as error:
+            raise Unusable(error.what, error.hint or "") from None
+
+    @property
+    def chosen_scheme(self) -> str:
+        """`scheme`, or that of the data type where nothing is said."""
+        return self.scheme if "scheme" in self.model_fields_set else default_scheme(self.data_type)
+
+    @property
+    def is_quantized(self) -> bool:
+        """Does mcusim quantize the model?"""
+        return self.data_type in INTEGER_TYPES
+
+    @property
+    def _wider_outputs(self) -> tuple[str, ...]:
+        """What sums at the end of the model may be stored as, besides the data type."""
+        narrow = self.chosen_scheme == "per-layer" and INTEGER_TYPES[self.data_type] <= MAXIMUM_UNSIGNED_BITS
+        return (WIDE_OUTPUT,) if narrow else ()
+
+    @property
+    def fraction(self) -> int | None:
+        """Fraction bits of the whole network; None per layer."""
+        return None if self.format is None else _parsed(self.format).fraction
+
+    @property
+    def label(self) -> str:
+        """`int16 Q7.9 floor conv1=int8`: the data type, and what differs from the default."""
+        return self._labelled(*(f"{layer}={data_type}" for layer, data_type in self.layers))
+
+    @property
+    def short_label(self) -> str:
+        """The same for a column of a table: layers of other types make it `mixed`."""
+        return self._labelled("mixed" if self.layers else "")
+
+    def _labelled(self, *of_layers: str) -> str:
+        default = default_scheme(self.data_type)
+        scheme = self.format or (self.chosen_scheme if self.chosen_scheme != default else "")
+        rounding = self.rounding if self.rounding != "nearest" else ""
+        ranges = self.ranges if self.ranges != "mse" else ""
+        weights = self.weights if self.weights != "fitted" else ""
+        output = f"output {self.output}" if self.output else ""
+        samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
+        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *of_layers)))
+
+
+def _parsed(text: str) -> Format:
+    try:
+        return parse_format(text)
+    except ConfigurationError as error:
+        raise Unusable(error.what, error.hint or "") from None
+
+
+def _check_format(text: str | None, bits: int, data_type: str) -> None:
+    example = f"for example format = 'Q{bits - bits // 2}.{bits // 2}'"
+    if text is None:
+        raise Unusable(f"{data_type} per-network needs a format", example)
+    if _parsed(text).bits != bits:
+        raise Unusable(f"format {text!r} has {_parsed(text).bits} bits, {data_type} has {bits}", example)

@@ -1,0 +1,196 @@
+"""How affine scales are chosen: `per-channel`, a scale for the weights of each output channel, or `per-tensor`.
+
+Numbers cover the range that calibration tells, which holds 0, and stand for 0 exactly. Weights are symmetric, from -127
+to 127; a bias has 32 bits at the scale of its sums. What is computed is `affine.py`. Recurrent layers keep fixed point
+inside: weights get such scales that sums end at a power of two.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcusim.numbers import affine, affine_softmax
+from mcusim.numbers.affine import (
+    Affine,
+    RoundedMean,
+    Scaled,
+    ScaledAddition,
+    ScaledConversion,
+    ScaledMean,
+    ScaledProduct,
+    as_affine,
+)
+from mcusim.numbers.affine_softmax import TableOfExponentials
+from mcusim.numbers.affine_weights import weight_scales
+from mcusim.numbers.factors import NO_FACTOR
+from mcusim.numbers.fitting import Grid, corrected, fitted
+from mcusim.numbers.formats import Format, format_for
+from mcusim.numbers.functions import SYMMETRIC, UNIT
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import InnerSum, Numbers, QuantizedSum, Range, Rounding
+from mcusim.numbers.power_of_two import PowerOfTwoScheme
+from mcusim.numbers.roots import STANDARD_BITS, RootStandardizing, scales
+from mcusim.system.arrays import Array
+from mcusim.system.errors import ConfigurationError
+
+NAME = "affine"
+SCHEMES = ("per-channel", "per-tensor")
+HEADER = affine.HEADER
+
+BITS = 8
+LARGEST_BIAS = 2**30  # half of the accumulator
+LARGEST_RATIO = 1 - 2.0**-20  # of a sum's scale to its output's: a larger one would shift sums to the left
+SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller ones would be 0 beside those
+SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
+
+
+@dataclass(frozen=True)
+class AffineScheme:
+    """`per_channel`: of weights. Activations have one scale for each tensor, and a zero."""
+
+    bits: int
+    per_channel: bool
+
+    needs_ranges = True
+    stores_unsigned = False  # a zero does better
+    fits_weights = True
+    cuts_ranges = True
+
+    def __str__(self) -> str:
+        return SCHEMES[0] if self.per_channel else SCHEMES[1]
+
+    def numbers_for(self, values: Range) -> Affine:
+        least, levels = -(1 << self.bits - 1), 1 << self.bits
+        if values == UNIT:  # of sigmoid, as TFLM has it
+            return Affine(self.bits, 1 / levels, least)
+        if values == SYMMETRIC:  # of tanh
+            return Affine(self.bits, 2 / levels, 0)
+        span = values.high - values.low
+        if not math.isfinite(span) or span / (levels - 1) < SMALLEST_SCALE:
+            return Affine(self.bits, 1 / levels if math.isfinite(span) else 1.0, 0)
+        scale = float(np.float32(span / (levels - 1)))
+        return Affine(self.bits, scale, int(np.clip(round(least - values.low / scale), least, least + levels - 1)))
+
+    def weighted_sum(
+        self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
+    ) -> QuantizedSum:
+        """The scale of the output is no finer than that of the sums, and weights get coarser where these overflow."""
+        have, rows = _as_affine(entry), kernel.reshape(len(kernel), -1)
+        products, coarser = values.products, 1.0
+        wanted = weight_scales(rows, self.bits, values, shared=one_scale or not self.per_channel)
+        least = np.maximum(np.abs(bias) / (have.scale * LARGEST_BIAS), wanted.max(initial=0.0) * SMALLEST_SHARE)
+        while True:
+            each = np.maximum(np.maximum(wanted * coarser, SMALLEST_SCALE), least if len(wanted) > 1 else least.max())
+            numbers = Scaled(self.bits, tuple(float(np.float32(scale)) for scale in each))
+            grid = Grid(np.array(numbers.scales), numbers.minimum + 1, numbers.maximum)
+            if len(grid.scale) == 1:
+                grid = replace(grid, scale=grid.scale[0])
+            if products is None:
+                stored, start = numbers.encode(kernel), bias
+            else:
+                stored = fitted(kernel, products, grid).astype(numbers.dtype)
+                start = corrected(bias, kernel, numbers.decode(stored), products)
+            made = self._sum(stored, start, have, numbers, values)
+            if made.peak_sum <= ACCUMULATOR_LIMIT:
+                return replace(made, lost_bits=round(math.log2(coarser)))
+            coarser *= 2
+
+    def _sum(self, kernel: Array, bias: Array, entry: Affine, weights: Scaled, values: Range) -> QuantizedSum:
+        out = self.numbers_for(values)
+        finest = entry.scale * max(weights.scales) / LARGEST_RATIO
+        if out.scale < finest:
+            out = _with_scale(out, finest)
+        quanta = np.rint(bias / (entry.scale * np.array(weights.scales))).clip(-LARGEST_BIAS, LARGEST_BIAS)
+        factors = affine.sum_factors(entry, weights, out)
+        made = affine.weighted_sum(kernel, quanta.astype(np.int64), weights, entry, out, factors, fold=True)
+        return replace(made, zero=entry.zero)
+
+    def addition(self, entries: tuple[Numbers, ...], values: Range) -> ScaledAddition:
+        return affine.addition([_as_affine(entry) for entry in entries], self.numbers_for(values))
+
+    def product(self, entries: tuple[Numbers, ...], values: Range) -> ScaledProduct:
+        first, second = map(_as_affine, entries)
+        out, finest = self.numbers_for(values), first.scale * second.scale / LARGEST_RATIO
+        return affine.product(first, second, _with_scale(out, finest) if out.scale < finest else out)
+
+    def joined(self, entries: tuple[Numbers, ...], values: Range | None = None) -> Affine:
+        every = [as_affine(entry) for entry in entries]
+        if all(entry == every[0] for entry in every):
+            return every[0]
+        ends = [float(entry.decode(np.array(end))) for entry in every for end in (entry.minimum, entry.maximum)]
+        return self.numbers_for(Range(min(ends), max(ends)))
+
+    def conversion(self, entry: Numbers, to: Numbers) -> ScaledConversion:
+        return affine.conversion(_as_affine(entry), as_affine(to))
+
+    def averaging(
+        self, entry: Numbers, values: Range | None = None, most: int = 1, *, whole: bool = False
+    ) -> RoundedMean | ScaledMean:
+        """Of a whole plane with a scale of its own."""
+        have = as_affine(entry)
+        if values is None or not whole:
+            return affine.averaging(have, most)
+        return affine.mean(have, self.numbers_for(values), most)
+
+    def softmax(self, entry: Numbers) -> TableOfExponentials:
+        return affine_softmax.softmax(as_affine(entry), Affine(self.bits, 2.0**-self.bits, -(1 << self.bits - 1)))
+
+    def standardizing(self, entry: Numbers, count: int, epsilon: float) -> RootStandardizing | None:
+        """Neither scale nor zero changes what has mean 0 and deviation 1: `epsilon` alone is in units of the input."""
+        have, numbers = as_affine(entry), format_for(math.sqrt(count - 1), STANDARD_BITS)
+        found = scales(count, have.bits, 0, epsilon / have.scale**2)
+        return found and RootStandardizing(count, *found, numbers.fraction, "nearest", numbers)
+
+    @property
+    def inner_one(self) -> Format:
+        return self._inner.inner_one
+
+    def inner_numbers(self, values: Range) -> Format:
+        return self._inner.inner_numbers(values)
+
+    @property
+    def _inner(self) -> PowerOfTwoScheme:
+        return PowerOfTwoScheme(self.bits, None, "nearest")
+
+    def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum:
+        """Of fixed point as elsewhere; of affine numbers with weights whose scale ends at a power of two."""
+        if isinstance(entry, Format):
+            return self._inner.inner_sum(kernel, bias, entry)
+        have = as_affine(entry)
+        peak = float(np.abs(kernel).max(initial=0.0)) / ((1 << self.bits - 1) - 1)
+        fraction = -math.ceil(math.log2(max(peak, SMALLEST_SCALE) * have.scale))
+        while True:
+            numbers = Scaled(self.bits, (2.0**-fraction / have.scale,))
+            stored = numbers.encode(kernel)
+            quanta = np.floor(np.ldexp(bias.astype(np.float64), fraction) + 0.5).astype(np.int64)
+            unit = Affine(self.bits, 1.0)
+            made = affine.weighted_sum(stored, quanta, numbers, have, unit, NO_FACTOR, fold=True)
+            if made.peak_sum <= ACCUMULATOR_LIMIT:
+                return InnerSum(made.kernel, made.bias, numbers, fraction)
+            fraction -= 1
+
+
+def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> AffineScheme:
+    """Raises ConfigurationError for a width, or a rounding, that its arithmetic has not."""
+    if bits != BITS:
+        what = f"scheme {scheme!r} is for int{BITS}, not int{bits}"
+        raise ConfigurationError(what, hint="choose data_type = 'int8', or scheme = 'per-layer'")
+    if rounding != "nearest":
+        what = f"scheme {scheme!r} rounds as TensorFlow Lite Micro does: {rounding!r} has no use"
+        raise ConfigurationError(what, hint="leave rounding out, or choose scheme = 'per-layer'")
+    return AffineScheme(bits, scheme == SCHEMES[0])
+
+
+def _with_scale(numbers: Affine, scale: float) -> Affine:
+    """The same zero, or as near to it as its numbers allow: a coarser scale reaches farther at both ends."""
+    return replace(numbers, scale=float(np.nextafter(np.float32(scale), np.float32(np.inf))))
+
+
+def _as_affine(numbers: Numbers) -> Affine:
+    """Fixed point, which some layers keep inside, is affine, too."""
+    if isinstance(numbers, Format):
+        return Affine(numbers.bits, 2.0**-numbers.fraction, 0, numbers.signed)
+    return as_affine(numbers)
