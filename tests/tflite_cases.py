@@ -197,6 +197,25 @@ def both_ends(dtype: str) -> Make:
     return make
 
 
+def lstm(time_major: bool, clip: float = 0.0) -> Make:
+    """Five steps of three features, four units; its states are variables."""
+
+    def make(file: File) -> Ends:
+        shape, output = ((5, 1, 3), (5, 1, 4)) if time_major else ((1, 5, 3), (1, 5, 4))
+        start, inner, end = file.tensor(shape), file.tensor(shape), file.tensor(output)
+        file.before(start, inner)
+        kernels = [file.square(reals((4, 3), seed)) for seed in range(4)]
+        recurrent = [file.square(reals((4, 4), seed + 4)) for seed in range(4)]
+        biases = [file.bias(reals((4,), seed)) for seed in range(4)]
+        state, cell = file.states((1, 4), end)
+        inputs = (inner, *kernels, *recurrent, -1, -1, -1, *biases, -1, -1, state, cell, -1, -1, -1, -1)
+        options = {"timeMajor": time_major, "fusedActivationFunction": 4, "cellClip": clip}
+        file.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, (end,), **options)
+        return (start,), (end,)
+
+    return make
+
+
 POOL = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
 CASES: dict[str, Make] = {
     "CONV_2D": conv(
@@ -248,6 +267,8 @@ CASES: dict[str, Make] = {
     "SUM": one("SUM", (1, 4, 5, 3), (1, 3), (1, 2)),
     "SUM of channels": one("SUM", (1, 4, 5, 3), (1, 4, 5, 1), (3,), keepDims=True),
     "SUM of a series": one("SUM", (1, 5, 3), (1, 1, 3), (1,), keepDims=True),
+    "REDUCE_MAX": one("REDUCE_MAX", (1, 4, 5, 3), (1, 1, 1, 3), (1, 2), keepDims=True),
+    "REDUCE_MAX of columns": one("REDUCE_MAX", (1, 4, 5, 3), (1, 4, 3), (2,)),
     "SOFTMAX": one("SOFTMAX", (1, 4, 5), (1, 4, 5), beta=1.0),
     "SOFTMAX beta": one("SOFTMAX", (1, 5), (1, 5), beta=0.5),
     "LOGISTIC": one("LOGISTIC", (1, 4, 3), (1, 4, 3)),
@@ -269,6 +290,9 @@ CASES: dict[str, Make] = {
     "PADV2": one("PADV2", (1, 3, 2), (1, 4, 3), ((0, 0), (1, 0), (0, 1)), np.float32(0)),
     "MIRROR_PAD reflect": one("MIRROR_PAD", (1, 3, 4, 2), (1, 6, 5, 2), ((0, 0), (1, 2), (0, 1), (0, 0)), mode=0),
     "MIRROR_PAD symmetric": one("MIRROR_PAD", (1, 3, 4), (1, 8, 5), ((0, 0), (3, 2), (0, 1)), mode=1),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm(False),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM steps first": lstm(True),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM clip": lstm(False, 0.25),
     "RESHAPE": one("RESHAPE", (1, 4, 6), (1, 8, 3), (1, 8, 3)),
     "RESHAPE flat": flattened,
     "SQUEEZE": one("SQUEEZE", (1, 1, 6), (1, 6), squeezeDims=[1]),

@@ -87,6 +87,14 @@ class File:
     def bias(self, data: Array) -> int:
         return self.constant(data, "float32")
 
+    def square(self, data: Array) -> int:
+        """Weights with one scale for all."""
+        return self.constant(data, "float32")
+
+    def states(self, shape: Sequence[int], output: int) -> tuple[int, int]:
+        """Of an LSTM with that output: the state, and the cell."""
+        return self.tensor(shape, variable=True), self.tensor(shape, variable=True)
+
     def before(self, start: int, end: int) -> None:
         """Some operation between two tensors."""
         self.op("TANH", (start,), (end,))
@@ -124,6 +132,7 @@ class File:
 
 # Operators whose outputs have the numbers of their inputs, and those that fix them: scale and zero of 8 and 16 bits.
 KEEPING = {
+    "REDUCE_MAX",
     *(
         "AVERAGE_POOL_2D",
         "MAX_POOL_2D",
@@ -195,6 +204,18 @@ class Integers(File):
         count = data.shape[axis] if self.random.random() < 0.7 else 1
         scales = (2.0 ** self.random.uniform(-9, -5, count)).astype(np.float32)
         return super().constant(self.random.integers(-127, 128, data.shape), "int8", scale=scales, axis=axis)
+
+    def square(self, data: Array) -> int:
+        scale = float(np.float32(2.0 ** self.random.uniform(-8, -5)))
+        return super().constant(self.random.integers(-127, 128, data.shape), "int8", scale=scale)
+
+    def states(self, shape: Sequence[int], output: int) -> tuple[int, int]:
+        told = self.graph.tensors[output].quantization
+        told.scale, told.zeroPoint = [1 / 128], [int(self.random.integers(-9, 9))]
+        state = self.tensor(shape, variable=True)
+        self.graph.tensors[state].quantization = told
+        fraction = int(self.random.choice([11, 12, 13, 9]))
+        return state, super().tensor(shape, "int16", scale=2.0**-fraction, variable=True)
 
     def bias(self, data: Array) -> int:
         dtype = "int64" if self.bits == 16 and self.long else "int32"

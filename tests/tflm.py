@@ -29,7 +29,7 @@ def serve(connection: Connection) -> None:
     while True:
         content, samples, tensors = connection.recv()
         try:
-            interpreter = runtime.Interpreter.from_bytes(content, arena_size=2**23, intrepreter_config=keep)
+            interpreter = runtime.Interpreter.from_bytes(content, arena_size=2**25, intrepreter_config=keep)
             outputs: list[list[Array]] = []
             inner: list[dict[int, Array]] = []
             for sample in zip(*samples, strict=True):

@@ -13,6 +13,7 @@ typedef struct {
     NN_STATES
     NN_CELLS
     NN_CONVERSION
+    nn_state_t clip; /* of the cell's magnitude; 0 for none */
 } nn_lstm_t;
 
 /* Of one unit. */
@@ -67,7 +68,9 @@ NN_KERNEL void NN_NAME(lstm)(const number_t *restrict input, number_t *restrict 
             const nn_state_t forget = nn_opened(nn_gate_sum(inputs.forget, states.forget, p), p);
             const nn_state_t candidate = nn_activated(nn_candidate_sum(inputs.candidate, states.candidate, p), p);
             const nn_state_t show = nn_opened(nn_gate_sum(inputs.show, states.show, p), p);
-            cell[unit] = nn_carried(forget, cell[unit], enter, candidate, p);
+            const nn_state_t carried = nn_carried(forget, cell[unit], enter, candidate, p);
+            const nn_state_t above = p.clip && carried > p.clip ? p.clip : carried;
+            cell[unit] = p.clip && above < -p.clip ? -p.clip : above;
             next[unit] = nn_shown(show, nn_bounded(cell[unit], p), p);
         }
         nn_state_t *const written = next;

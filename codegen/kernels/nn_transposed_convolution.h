@@ -46,7 +46,7 @@ NN_KERNEL accumulator_t NN_NAME(transposed_taps)(accumulator_t sum, const number
                                                  const nn_transposed_convolution_t p)
 {
     for (int i = 0; i < p.input_channels; i++) {
-        sum += (accumulator_t)weights[i] * (nn_read(taps[i], p.unsigned_input) - p.input_zero);
+        sum += (accumulator_t)weights[i] * (nn_read(taps[i], p.unsigned_input) - (long_number_t)p.input_zero);
     }
     return sum;
 }

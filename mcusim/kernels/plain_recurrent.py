@@ -13,7 +13,9 @@ from mcusim.kernels.kernel import Inputs
 from mcusim.layers.gru import GRU
 from mcusim.layers.lstm import LSTM
 from mcusim.layers.recurrent import Recurrent
+from mcusim.layers.scaled_lstm import ScaledLSTM
 from mcusim.layers.simple_rnn import SimpleRNN
+from mcusim.numbers.affine_wide import sigmoids
 from mcusim.numbers.recurrent import FloatStates
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
@@ -51,6 +53,11 @@ def _fields(layer: Recurrent) -> Fields:
     fields |= {name: 1 for name, value in words.items() if value}
     own = FloatStates(layer.gate, layer.activation) if layer.states is None else layer.states
     fields |= own.cell_fields() if isinstance(layer, LSTM) else {}
+    fields |= (
+        {"clip": layer.stored_clip if layer.states else np.float32(layer.clip)}
+        if isinstance(layer, LSTM) and layer.clip
+        else {}
+    )
     return fields | own.fields() | ({} if layer.conversion is None else layer.conversion.fields())
 
 
@@ -96,8 +103,23 @@ def _constants(layer: Recurrent) -> tuple[tuple[Constant, ...], Fields]:
     return tuple(constants), {**{role: role for role in tables}, **shared}
 
 
+def _scaled_lstm(layer: ScaledLSTM, inputs: Inputs) -> LayerCode:
+    constants = (
+        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
+        Constant("recurrent", "number_t", layer.recurrent, layer.kernel_numbers),
+        Constant("bias", "accumulator_t", layer.bias),
+        Constant("recurrent_bias", "accumulator_t", layer.recurrent_bias),
+        Constant("sigmoids", "uint16_t", sigmoids()),
+    )
+    fields: Fields = {"steps": layer.shape[0], "features": layer.kernel.shape[1], "units": layer.units}
+    arguments = ("input", "output", "scratch", *(constant.role for constant in constants))
+    call = KernelCall("scaled_lstm", arguments, {**fields, **layer.cells.fields()})
+    return LayerCode((call,), constants, STATE_BYTES[True] * layer.units)
+
+
 CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     GRU: _recurrent("gru", 4),
     LSTM: _recurrent("lstm", 3),
+    ScaledLSTM: _scaled_lstm,
     SimpleRNN: _recurrent("simple_rnn", 2),
 }

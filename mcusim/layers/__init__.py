@@ -22,6 +22,7 @@ from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
+from mcusim.layers.scaled_lstm import ScaledLSTM
 from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import StridedCopy
@@ -52,6 +53,7 @@ LAYERS: tuple[type[Layer], ...] = (
     Pointwise,
     ReLU,
     Reshape,
+    ScaledLSTM,
     SimpleRNN,
     Softmax,
     Subtract,

@@ -90,6 +90,15 @@ def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     assert found.dtype.names == ("relu", "add", "t3", "right")
 
 
+def test_a_file_that_only_reshapes(tmp_path: Path) -> None:
+    file = File()
+    start, end = file.tensor((1, 2, 3)), file.tensor((1, 6))
+    file.op("RESHAPE", (start,), (end,), newShape=[1, 6])
+    graph, x = read(file.written((start,), (end,)), tmp_path), reals((4, 2, 3))
+    np.testing.assert_array_equal(graph.run(x), x.reshape(4, 6))
+    np.testing.assert_array_equal(run_compiled(graph, x), x.reshape(4, 6))
+
+
 def constants() -> bytes:
     """Numbers of the file that layers read as tensors: they lie in flash, and are copied."""
     file = File()

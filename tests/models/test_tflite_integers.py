@@ -20,7 +20,16 @@ from tests.tflm import TFLM
 SAMPLES = 12
 # Cases without integers, here or in TFLM, whose SPACE_TO_BATCH_ND pads integers with what happens to be in its memory.
 REALS_ONLY = ("DIV", "EXP", "PRELU", "dilation")
-NOT_IN_16_BITS = ("MIRROR_PAD", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "HARD_SWISH", "ELU", "RESIZE_BILINEAR")
+NOT_IN_16_BITS = (
+    "MIRROR_PAD",
+    "DEPTH_TO_SPACE",
+    "SPACE_TO_DEPTH",
+    "HARD_SWISH",
+    "ELU",
+    "RESIZE_BILINEAR",
+    "REDUCE_MAX",
+    "UNIDIRECTIONAL",
+)
 
 
 def compare(content: bytes, folder: Path, samples: int = SAMPLES) -> Graph:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph
+from mcusim.line.quantize import quantize
 from mcusim.models import read_model
 from mcusim.models.tflite.file import described
 from mcusim.models.tflite.layers import CONVERTERS, TYPE_CHANGING, VIEWS
@@ -96,6 +97,21 @@ def test_other_numbers_at_both_ends(dtype: str, tmp_path: Path) -> None:
     graph = compare(content, tmp_path)
     x = reals((8, 5, 3)) * 4
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
+
+
+def test_c_computes_it_too(tmp_path: Path) -> None:
+    """All of them side by side, in one library; then as integers of ours."""
+    file = File()
+    starts, ends = zip(*(CASES[name](file) for name in CASES), strict=True)
+    content = file.written([index for one in starts for index in one], [index for one in ends for index in one])
+    (tmp_path / "m.tflite").write_bytes(content)
+    graph = read_model(tmp_path / "m.tflite", "m").graph
+    x = records_of({layer.name: reals((8, *layer.shape)) for layer in graph.inputs})
+    for quantized in (graph, quantize(graph, x, "int8")):
+        ours, c = quantized.run(x), run_compiled(quantized, x)
+        for name in ours.dtype.names or ():
+            size = float(np.abs(ours[name]).max()) if ours[name].dtype.kind == "f" else 0.0
+            np.testing.assert_allclose(c[name], ours[name], rtol=0, atol=2e-5 * size, err_msg=name)
 
 
 def test_series_stay_series(tmp_path: Path) -> None:

@@ -43,12 +43,14 @@ class Entry:
 
 @dataclass(eq=False)
 class Call:
-    """`made`: layers so far, the last of which compute the outputs. `unique`: a name that no layer has."""
+    """`made`: layers so far, the last of which compute the outputs. `tensors`: of inputs, also of states, which are no
+    entries. `unique`: a name that no layer has."""
 
     name: str
     operation: Operation
     inputs: Sequence[Entry | None]
     outputs: Sequence[Tensor]
+    tensors: Sequence[Tensor | None]
     unique: Callable[[str], str]
     made: list[Layer] = field(default_factory=list)
 

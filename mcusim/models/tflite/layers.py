@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, resizing, sums
+from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, recurrent, resizing, sums
 from mcusim.models.tflite.call import Call
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
@@ -18,10 +18,13 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **moving.CONVERTERS,
     **padding.CONVERTERS,
     **pools.CONVERTERS,
+    **recurrent.CONVERTERS,
     **resizing.CONVERTERS,
     **sums.CONVERTERS,
 }
 # Inputs and outputs of two types.
 TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE")
+# What they keep from one sample to the next begins anew with each.
+STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
 # No layer: the same numbers in the same order.
 VIEWS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")

@@ -67,14 +67,24 @@ def _mean(call: Call) -> None:
     _averaged(call, _reduced(call))
 
 
+def _largest(call: Call) -> None:
+    call.same_numbers()
+    call.add(MaxPooling(**_windows(call, _reduced(call))))
+
+
 def _averaged(call: Call, found: Reduced, *, divide: bool = True) -> None:
     """Integers may also be summed so, without a division."""
-    channels = found.shape[-1]
-    shape = (channels,) if found.rows == 1 else (found.rows, 1, channels)
-    window: dict[str, Any] = {"input_shape": found.shape, "size": found.size, "strides": found.size}
+    window = _windows(call, found)
     if (entry := call.numbers()) is not None and call.out is not None:
         window["averaging"] = mean(entry, call.out, found.size[0] * found.size[1], divide=divide)
-    call.add(AveragePooling(**call.own(shape, found.layer), **window, padding=NO_PADDING))
+    call.add(AveragePooling(**window))
+
+
+def _windows(call: Call, found: Reduced) -> dict[str, Any]:
+    """Fields of a pooling that leaves one number of each row and channel."""
+    channels = found.shape[-1]
+    own = call.own((channels,) if found.rows == 1 else (found.rows, 1, channels), found.layer)
+    return {**own, "input_shape": found.shape, "size": found.size, "strides": found.size, "padding": NO_PADDING}
 
 
 def _sum(call: Call) -> None:
@@ -94,5 +104,6 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     "AVERAGE_POOL_2D": partial(_pool, AveragePooling),
     "MAX_POOL_2D": partial(_pool, MaxPooling),
     "MEAN": _mean,
+    "REDUCE_MAX": _largest,
     "SUM": _sum,
 }

@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcusim.graph import Graph, Output
+from mcusim.layers.reshape import Reshape
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference
+from mcusim.models.tflite.call import without_batch
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import with_dilations
 from mcusim.models.tflite.file import read_file
@@ -78,7 +80,13 @@ def _ends(walk: Walk) -> list[str]:
     found = [walk.values.get(index) for index in walk.model.outputs]
     if any(value is None or value.constant is not None for value in found):
         raise broken("an output of the model is a constant")
-    return [value.layer for value in found if value is not None and value.layer is not None]
+    ends = [value.layer for value in found if value is not None and value.layer is not None]
+    if len(ends) == 1 and found[0] is not None and walk.layers[ends[0]].INPUT:  # all that the file does is to reshape
+        source = walk.layers[ends[0]]
+        name, shape = walk.names.unique("reshape"), without_batch(found[0].shape)
+        walk.layers[name] = Reshape(name=name, inputs=(source.name,), shape=shape, numbers=source.numbers)
+        return [name]
+    return ends
 
 
 def _graph(walk: Walk, ends: list[str], name: str) -> Graph:

@@ -22,7 +22,7 @@ from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import hint_of, type_hint
-from mcusim.models.tflite.layers import CONVERTERS, TYPE_CHANGING, VIEWS
+from mcusim.models.tflite.layers import CONVERTERS, STATEFUL, TYPE_CHANGING, VIEWS
 from mcusim.models.tflite.names import Names, layer_name, tensor_name
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
@@ -97,12 +97,12 @@ class Walk:
             self.values |= dict(zip(operation.outputs, outputs, strict=False))
 
     def _operation(self, operation: Operation, name: str) -> Sequence[Value] | None:
-        inputs = [None if index == ABSENT else self._value(index) for index in operation.inputs]
-        outputs = [self.model.tensors[index] for index in operation.outputs]
-        given = [value for value in inputs if value is not None]
         if operation.kind not in CONVERTERS and operation.kind not in VIEWS and operation.kind not in FOLDERS:
             self.problems.no_kernel(name, operation.kind, operation.index)
             return None
+        inputs = [self._input_of(operation, index) for index in operation.inputs]
+        outputs = [self.model.tensors[index] for index in operation.outputs]
+        given = [value for value in inputs if value is not None]
         if not all(value.readable for value in given) or not outputs:
             return None
 
@@ -124,6 +124,12 @@ class Walk:
             what = f"layer {name!r} ({operation.kind}): its settings cannot be understood ({type(error).__name__})"
             self.problems.caught(name, operation.kind, lambda: _raise(ModelError(what, hint=AGAIN)))
             return None
+
+    def _input_of(self, operation: Operation, index: int) -> Value | None:
+        """None where there is none, or a state that begins anew with each sample."""
+        if index == ABSENT or (operation.kind in STATEFUL and self.model.tensors[index].variable):
+            return None
+        return self._value(index)
 
     def _value(self, index: int) -> Value:
         """Of a tensor of the file, which is a constant where nothing wrote it."""
@@ -173,7 +179,7 @@ class Walk:
             None if value is None else Entry(tensor, value.shape, value.constant, self.layers.get(value.layer or ""))
             for value, tensor in zip(inputs, self._entries(operation), strict=True)
         ]
-        call = Call(name, operation, entries, outputs, self.names.unique)
+        call = Call(name, operation, entries, outputs, self._tensors(operation), self.names.unique)
         if not any(entry is not None and entry.layer is not None for entry in entries):
             raise call.refused("computes with constants alone", AGAIN)
         _check_types(call)
