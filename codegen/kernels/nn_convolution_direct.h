@@ -1,7 +1,7 @@
 /* Direct convolution: windows are read where they lie, some filters x some positions at a time (nn_direct_tile.h).
  *
- * Numbers of 8 bits become numbers of 16 in scratch memory first, with columns of zeros beside them; of pairs of numbers
- * of 16 bits only the columns at the edges are copied. Rows that are not there are left out of the window.
+ * Numbers of 8 bits become numbers of 16 in scratch memory first, less their zero, with columns of zeros beside them; of
+ * pairs of numbers of 16 bits only the columns at the edges are copied. Rows that are not there are left out of the window.
  */
 #ifndef NN_CONVOLUTION_DIRECT_H
 #define NN_CONVOLUTION_DIRECT_H
@@ -18,6 +18,7 @@ typedef struct {
     int fold;           /* rows of the window that lie side by side in a column of the copy; 0: they do not */
     int input_height, stride_height; /* where they do */
     int unsigned_input; /* has the input no sign? */
+    int input_zero;     /* taken off it on its way, so that columns of zeros are right */
     int output_bytes;   /* of a number */
     int parts;          /* stripes, one after the other in the same scratch memory */
     int pieces;         /* of the weights that are made ready at a time .. */
@@ -34,25 +35,26 @@ typedef struct {
 } nn_convolution_direct_t;
 
 /* `count` channels from `input` on -> words; lanes as the weights have them */
-NN_KERNEL void NN_NAME(direct_column)(int16_t *to, const number_t *input, int count, int is_unsigned)
+NN_KERNEL void NN_NAME(direct_column)(int16_t *to, const number_t *input, int count, const nn_convolution_direct_t p)
 {
+    const int is_unsigned = p.unsigned_input, zero = p.input_zero;
     int i = 0;
     if (sizeof(number_t) == 1) {
         for (; i + 4 <= count; i += 4, to += 4) {
             const uint32_t word = nn_word(input + i);
-            nn_put_word(to, nn_bytes(word, 0, is_unsigned));
-            nn_put_word(to + 2, nn_bytes(word, 1, is_unsigned));
+            nn_put_word(to, nn_bytes_less(word, 0, is_unsigned, zero));
+            nn_put_word(to + 2, nn_bytes_less(word, 1, is_unsigned, zero));
         }
     }
     for (; i + 2 <= count; i += 2, to += 2) {
         uint32_t word = sizeof(number_t) == 2
                             ? nn_word(input + i)
-                            : nn_pair(nn_read(input[i], is_unsigned), nn_read(input[i + 1], is_unsigned));
+                            : nn_pair(nn_read(input[i], is_unsigned) - zero, nn_read(input[i + 1], is_unsigned) - zero);
         NN_IN_REGISTER(word); /* or GCC calls memmove for each column, as GCC 14 does */
         nn_put_word(to, word);
     }
     if (i < count) {
-        nn_put_word(to, nn_pair(nn_read(input[i], is_unsigned), 0));
+        nn_put_word(to, nn_pair(nn_read(input[i], is_unsigned) - zero, 0));
     }
 }
 
@@ -78,7 +80,7 @@ NN_KERNEL void NN_NAME(direct_fold)(int16_t *to, const number_t *input, int top,
                 }
             }
             for (; channel < channels; channel++) {
-                column[channel] = (int16_t)nn_read(from[channel], p.unsigned_input);
+                column[channel] = (int16_t)(nn_read(from[channel], p.unsigned_input) - p.input_zero);
             }
         }
     }
@@ -108,7 +110,7 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
             p.expand(input, to, count * channels / 4);
         } else {
             for (int column = 0; column < count; column++) {
-                NN_NAME(direct_column)(to + column * pitch, input + column * p.input_channels, channels, p.unsigned_input);
+                NN_NAME(direct_column)(to + column * pitch, input + column * p.input_channels, channels, p);
             }
         }
         nn_direct_zeros(to + count * pitch, region[NN_REGION_GAP] * pitch / 2);

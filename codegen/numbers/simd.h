@@ -92,6 +92,12 @@ static inline uint32_t nn_add_bytes(uint32_t pair, uint32_t word, int odd, int i
 #endif
 }
 
+/* As nn_bytes, less `zero`, in as many instructions */
+static inline uint32_t nn_bytes_less(uint32_t word, int odd, int is_unsigned, int zero)
+{
+    return zero ? nn_add_bytes(nn_pair(-zero, -zero), word, odd, is_unsigned) : nn_bytes(word, odd, is_unsigned);
+}
+
 /* sum + low x low + high x high */
 static inline int32_t nn_dual(uint32_t x, uint32_t y, int32_t sum)
 {

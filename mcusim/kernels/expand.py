@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, at, constant, imm, several
 from mcusim.program import KernelCall, Routine
 
 TURN = 8  # words
@@ -36,15 +36,19 @@ def _cycles(words: int, turn: int, one: int, flash_waits: int) -> float:
     return CALL_CYCLES + turns * (turn + 3) + halves * turn / 2 + few * one + flash
 
 
-def expand_bytes(*, unsigned: bool = False, doubled: bool = False) -> Routine:
-    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3. `doubled`: twice as large."""
+def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Routine:
+    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3, less `zero`.
+
+    `doubled`: twice as large.
+    """
     name = "nn_expand_doubled" if doubled else "nn_expand_unsigned" if unsigned else "nn_expand_signed"
-    extend = "uxtb16" if unsigned else "sxtb16"
+    name += f"_less_{'n' if zero < 0 else ''}{abs(zero)}" if zero else ""
+    extend = ("uxtab16" if unsigned else "sxtab16", "less") if zero else ("uxtb16" if unsigned else "sxtb16",)
     a = Assembly(
         name,
         [
             f"{name}: numbers of 8 bits become numbers of 16, {'without a sign' if unsigned else 'signed'}"
-            f"{', twice as large' if doubled else ''}.",
+            f"{', twice as large' if doubled else ''}{f', less {zero}' if zero else ''}.",
             "",
             "input    words of 4 numbers",
             "output   two words for each: numbers 0 and 2, then 1 and 3",
@@ -56,15 +60,21 @@ def expand_bytes(*, unsigned: bool = False, doubled: bool = False) -> Routine:
         for i in reversed(range(count)):
             load_word(a, pairs[2 * i + 1], i, count)
         for i in range(count):
-            a(extend, pairs[2 * i], pairs[2 * i + 1])
-            a(extend, pairs[2 * i + 1], pairs[2 * i + 1], "ror #8")
+            _extend(a, extend, pairs[2 * i], pairs[2 * i + 1])
+            _extend(a, extend, pairs[2 * i + 1], pairs[2 * i + 1], "ror #8")
         for pair in pairs if doubled else ():
             a("sadd16", pair, pair, pair)
         a("stm", "output!", several(pairs))
 
-    _by_words(a, some)
+    _by_words(a, some, less=zero)
     fields = {"is_unsigned": int(unsigned), **({"doubled": 1} if doubled else {})}
+    fields |= {"input_zero": zero} if zero else {}
     return _routine(a, "const void *input, int16_t *output, int words", "expand", fields)
+
+
+def _extend(a: Assembly, how: tuple[str, ...], to: str, *operands: str) -> None:
+    mnemonic, *added = how
+    a(mnemonic, to, *added, *operands)
 
 
 def copy_words() -> Routine:
@@ -86,11 +96,16 @@ def load_word(a: Assembly, register: str, index: int, count: int) -> None:
     a("ldr", register, "[input]", imm(4 * count)) if index == 0 else a("ldr", register, at("input", 4 * index))
 
 
-def _by_words(a: Assembly, some: Callable[[int], None]) -> None:
+def _by_words(a: Assembly, some: Callable[[int], None], *, less: int = 0) -> None:
+    """`less`: what `less` takes off both halves of a register when it is added, unless it is 0."""
     a.register("input", "r0")
     a.register("output", "r1")
     a.register("left", "r2", "words, less those of a turn")
+    if less:
+        a.register("less", "r3", "what is added, in both halves")
     a("push", several([*SAVED, "lr"]))
+    if less:
+        constant(a, "less", (-less & 0xFFFF) * 0x10001)
     a("subs", "left", "left", imm(TURN))
     a("blt", f".L{a.name}_rest")
     with a.loop("turn", f"{TURN} words, half of them at a time") as again:

@@ -216,6 +216,14 @@ def records(layer: WeightedSum, ending: Ending) -> Array:
     return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int32)
 
 
+def less_zero(layer: WeightedSum) -> WeightedSum:
+    """For a kernel that takes the zero off its inputs: its bias does not do so any more."""
+    if not layer.zero:
+        return layer
+    taken = layer.zero * layer.kernel.reshape(len(layer.kernel), -1).sum(axis=1, dtype=np.int64)
+    return replace(layer, bias=layer.bias + taken)
+
+
 def _factors(rescale: Multiplied, peak_sum: int) -> tuple[Array, Array, Array]:
     """Multiplier, addend and shift, of each channel or of all.
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import numpy as np
-
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import bias_of, reading
 from mcusim.kernels.depthwise.across import COLUMNS, across, resident
@@ -23,7 +21,7 @@ from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import ending_of, records
+from mcusim.kernels.finish import ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.convolution import Convolution
@@ -279,9 +277,7 @@ class IntegerShape(Shape):
     @property
     def constants(self) -> tuple[Constant, ...]:
         kernel = Constant("kernel", "number_t", packed(self.layer, self.window), self.layer.kernel_numbers)
-        taken = self.layer.zero * self.layer.kernel.sum(axis=(1, 2, 3), dtype=np.int64)  # off the inputs
-        layer = replace(self.layer, bias=self.layer.bias + taken) if self.layer.zero else self.layer
-        return kernel, Constant("bias", "int32_t", records(layer, self.finish))
+        return kernel, Constant("bias", "int32_t", records(less_zero(self.layer), self.finish))
 
     @property
     def make_ready(self) -> Routine:

@@ -12,7 +12,7 @@ from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import cheapest, cycles
 from mcusim.kernels.direct.schedule import tile_routine
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -42,8 +42,6 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for integers that end with a shift, or with a factor below 1/2"
     if isinstance(finish, Finish) and _is_long(layer) and not _shortens(layer, finish.shift):
         return "its sums have more than 32 bits even after their shift"
-    if layer.zero and any(map(any, layer.padding)):
-        return "what lies round its input has to be 0"
     if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:
         return f"it is for windows up to {MOST_TAPS} wide, without gaps, and strides up to {MOST_STRIDE}"
     geometry = _geometry(layer)
@@ -88,7 +86,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         if each
     ]
     make = expand_bytes(doubled=finish.doubled) if bytes_ == 1 else copy_words()
-    expand = expand_bytes(unsigned=bool(reading(inputs[0]))) if plan.geometry.by_fours else make
+    expand = expand_bytes(unsigned=bool(reading(inputs[0])), zero=layer.zero) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
     odd = bytes_ == 1 and tile.row_of_weights // 4 * _merged(plan) % 2
     weights_bytes = (plan.geometry.window[0] - 1) * tile.weights_pitch + tile.row_of_weights + (4 if odd else 0)
@@ -98,6 +96,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"parts": len(plan.parts), "pieces": kernel.shape[2], "piece_words": kernel.shape[3] * bytes_ // 4}
     fields |= {"piece_pitch": tile.weights_pitch, "piece_numbers": kernel.shape[3], "moved_bytes": tile.moved}
     fields |= {"end_bytes": tile.end_bytes, "weights_bytes": weights_bytes, "expand": expand.name, "make": make.name}
+    fields |= {"input_zero": layer.zero} if layer.zero else {}
     if plan.geometry.fold:
         rows, stride, _, height = plan.geometry.fold
         fields |= {"fold": rows, "input_height": height, "stride_height": stride}
@@ -110,7 +109,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     }
     constants = (
         Constant("kernel", "number_t", kernel, layer.kernel_numbers),
-        Constant("bias", "accumulator_t", records(layer, finish)),
+        Constant("bias", "accumulator_t", records(less_zero(layer), finish)),
         *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
     )
     arguments = ("input", "output", "scratch", "kernel", "bias", *arrays)
