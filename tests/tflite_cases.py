@@ -216,6 +216,16 @@ def lstm(time_major: bool, clip: float = 0.0) -> Make:
     return make
 
 
+def prelu(shape: Sequence[int], slopes: Sequence[int]) -> Make:
+    def make(file: File) -> Ends:
+        start, inner, end = file.tensor(shape), file.tensor(shape), file.tensor(shape)
+        file.before(start, inner)
+        file.op("PRELU", (inner, file.slopes(reals(slopes))), (end,))
+        return (start,), (end,)
+
+    return make
+
+
 POOL = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
 CASES: dict[str, Make] = {
     "CONV_2D": conv(
@@ -279,9 +289,11 @@ CASES: dict[str, Make] = {
     "RELU": one("RELU", (1, 4, 3), (1, 4, 3)),
     "RELU6": one("RELU6", (1, 4, 3), (1, 4, 3)),
     "LEAKY_RELU": one("LEAKY_RELU", (1, 4, 3), (1, 4, 3), alpha=0.3),
-    "PRELU": one("PRELU", (1, 2, 4, 3), (1, 2, 4, 3), reals((1, 1, 3))),
-    "PRELU of all": one("PRELU", (1, 2, 2, 2), (1, 2, 2, 2), reals((2, 2, 2))),
-    "PRELU of columns": one("PRELU", (1, 2, 4, 3), (1, 2, 4, 3), reals((1, 4, 1))),
+    "PRELU": prelu((1, 2, 4, 3), (1, 1, 3)),
+    "PRELU of one slope": prelu((1, 2, 4, 3), (1,)),
+    "PRELU of all": prelu((1, 2, 2, 2), (2, 2, 2)),
+    "PRELU of columns": prelu((1, 2, 4, 3), (1, 4, 1)),
+    "PRELU of vectors": prelu((1, 4), (4,)),
     "PAD": one("PAD", (1, 3, 4, 2), (1, 6, 5, 2), ((0, 0), (1, 2), (0, 1), (0, 0))),
     "PAD of channels": one("PAD", (1, 3, 4, 2), (1, 4, 4, 5), ((0, 0), (1, 0), (0, 0), (1, 2))),
     "PAD of a series": one("PAD", (1, 3, 2), (1, 6, 2), ((0, 0), (1, 2), (0, 0))),

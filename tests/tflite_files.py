@@ -87,6 +87,9 @@ class File:
     def bias(self, data: Array) -> int:
         return self.constant(data, "float32")
 
+    def slopes(self, data: Array) -> int:
+        return self.constant(data, "float32")
+
     def square(self, data: Array) -> int:
         """Weights with one scale for all."""
         return self.constant(data, "float32")
@@ -204,6 +207,10 @@ class Integers(File):
         count = data.shape[axis] if self.random.random() < 0.7 else 1
         scales = (2.0 ** self.random.uniform(-9, -5, count)).astype(np.float32)
         return super().constant(self.random.integers(-127, 128, data.shape), "int8", scale=scales, axis=axis)
+
+    def slopes(self, data: Array) -> int:
+        zero = int(self.random.integers(-128, 128))
+        return super().constant(self.random.integers(-128, 128, data.shape), "int8", scale=0.01, zero=zero)
 
     def square(self, data: Array) -> int:
         scale = float(np.float32(2.0 ** self.random.uniform(-8, -5)))

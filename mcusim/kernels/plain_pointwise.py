@@ -35,6 +35,9 @@ def with_tables(kernel: str, fields: Fields, tables: Mapping[str, Array]) -> Lay
 def _prelu(layer: PReLU, inputs: Inputs) -> LayerCode:
     fields = {"rows": layer.elements // layer.slopes, "slopes": layer.slopes}
     fields |= {"input_zero": layer.zero} if layer.zero else {}
+    if layer.slopes_of_file is not None:
+        call = KernelCall("scaled_prelu", ("input", "output", "kernel"), {**fields, **layer.slopes_of_file.fields()})
+        return LayerCode((call,), (Constant("kernel", "int16_t", layer.kernel),))
     if layer.rescale is not None:
         return weighted_sum(layer, "prelu", fields)
     call = KernelCall("prelu", ("input", "output", "kernel"), {**fields, **layer.activation.fields(None)})

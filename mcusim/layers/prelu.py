@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.affine_wide import ScaledSlopes
 from mcusim.numbers.numbers import Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
@@ -15,8 +16,11 @@ from mcusim.system.arrays import Array
 class PReLU(WeightedSum):
     """Input (..., channels). `kernel` (slopes,): of the channels or, in order, of all elements; `bias` is zero.
 
-    On integers both have one more: 1, for what is not negative, at the scale of the slopes.
+    On integers both have one more: 1, for what is not negative, at the scale of the slopes. Those of a file that has
+    its own integers are multiplied as `slopes_of_file` says, and have no more.
     """
+
+    slopes_of_file: ScaledSlopes | None = None
 
     IN_PLACE = True
 
@@ -26,6 +30,8 @@ class PReLU(WeightedSum):
 
     def run(self, *inputs: Array) -> Array:
         x = inputs[0].reshape(len(inputs[0]), -1, self.slopes)
+        if self.slopes_of_file is not None:
+            return self.slopes_of_file.apply(x, self.kernel).reshape(inputs[0].shape)
         if self.rescale is None:
             return self.activation.apply(np.where(x < 0, self.kernel * x, x)).reshape(inputs[0].shape)
         x, below = x.astype(np.int64), x < self.zero

@@ -60,6 +60,31 @@ def leaky_relu(entry: Affine, out: Affine, slope: float) -> TwoFactors:
     return TwoFactors(entry, out, NO_TABLE, kept=kept, leaked=leaked, sign=-1 if slope < 0 else 1)
 
 
+@dataclass(frozen=True, eq=False)
+class ScaledSlopes:
+    """Of PRELU with many slopes, integers whose zero is taken off: below 0 a number times its slope is rescaled."""
+
+    entry: Affine
+    numbers: Affine
+    kept: Factors
+    leaked: Factors
+
+    def apply(self, x: Array, slopes: Array) -> Array:
+        x = x.astype(np.int64) - self.entry.zero
+        y = np.where(x >= 0, self.kept.apply(x), self.leaked.apply(x * slopes)) + self.numbers.zero
+        return np.asarray(np.clip(y, self.numbers.minimum, self.numbers.maximum), self.numbers.dtype)
+
+    def fields(self) -> Fields:
+        zeros = {"from_zero": self.entry.zero, "zero": self.numbers.zero}
+        found = {name: value for name, value in zeros.items() if value}
+        return {"kept": self.kept.one, "leaked": self.leaked.one, **found}
+
+
+def scaled_slopes(entry: Affine, out: Affine, slope_scale: float) -> ScaledSlopes:
+    kept, leaked = twice([entry.scale / out.scale]), twice([entry.scale * slope_scale / out.scale])
+    return ScaledSlopes(entry, out, kept, leaked)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class WideSigmoid(Lookup):
     """Of LOGISTIC, or of TANH: inputs times `factor` / 2**`shift` are places between the entries of a table."""

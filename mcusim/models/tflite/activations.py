@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from mcusim.graph import Shape
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
@@ -16,7 +17,7 @@ from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_bat
 from mcusim.models.tflite.merges import scaled
 from mcusim.numbers import affine_functions as tables
 from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
-from mcusim.numbers.affine import Affine
+from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.functions import SIGMOID, TANH, Function
 from mcusim.numbers.numbers import RELU, Activation
 from mcusim.numbers.tables import Lookup
@@ -71,26 +72,39 @@ def _prelu(call: Call) -> None:
     if call.out is not None:
         _integer_prelu(call)
         return
-    slopes, shape = call.weights(1), without_batch(call.shape())
-    if slopes.size == 1:
-        slopes = np.broadcast_to(slopes.reshape(-1), shape[-1:])
-    if slopes.size != shape[-1] and slopes.size != int(np.prod(shape)):
-        slopes = np.broadcast_to(slopes.reshape(slopes.shape[-len(shape) :]), shape)
-    if slopes.size == shape[-1] and slopes.shape[-1] != shape[-1] and len(shape) > 1:
-        slopes = np.broadcast_to(slopes, shape)
-    slopes = np.ascontiguousarray(slopes).reshape(-1)
+    shape = without_batch(call.shape())
+    slopes = _slopes(call.weights(1), shape)
     zeros = np.zeros_like(slopes)
     call.add(PReLU(**call.own(shape, call.view(0, shape)), kernel=slopes, bias=zeros, has_bias=False))
 
 
+def _slopes(stored: Array, shape: Shape) -> Array:
+    """As many as there are channels, or numbers."""
+    if stored.size == 1:
+        stored = np.broadcast_to(stored.reshape(-1), shape[-1:])
+    if stored.size != int(np.prod(shape)) and stored.shape[-1] != stored.size:
+        stored = np.broadcast_to(stored.reshape(stored.shape[-len(shape) :]), shape)
+    if stored.size not in (shape[-1], int(np.prod(shape))) or (stored.ndim == 1 and stored.size != shape[-1]):
+        stored = np.broadcast_to(stored, shape)
+    return np.ascontiguousarray(stored).reshape(-1)
+
+
 def _integer_prelu(call: Call) -> None:
-    """One slope for all: a table."""
-    stored, numbers = call.constant(1, "slopes"), call.numbers(1)
-    if stored.size != 1 or numbers is None:
-        raise call.refused("has integer slopes for each channel", "use LeakyReLU, or float32")
-    slope = int(stored.reshape(())) - numbers.zero
-    made = partial(tables.prelu, slope=slope, slope_scale=numbers.scale)
-    _pointwise(Pair(Function("leaky_relu", (slope * numbers.scale,)), made), call)
+    """One slope for all numbers of 8 bits: a table."""
+    stored, tensor, entry, out = call.constant(1, "slopes"), call.entry(1).tensor, call.numbers(), call.out
+    if entry is None or out is None or tensor.dtype != "int8" or len(tensor.scales) != 1:
+        raise call.refused(f"has slopes of type {tensor.dtype}", AGAIN)
+    slopes, scale = stored.astype(np.int16) - np.int16(tensor.zero_points[0]), float(tensor.scales[0])
+    if stored.size == 1 and entry.bits == 8:
+        slope = int(slopes.reshape(()))
+        made = partial(tables.prelu, slope=slope, slope_scale=scale)
+        _pointwise(Pair(Function("leaky_relu", (slope * scale,)), made), call)
+        return
+    shape = without_batch(call.shape())
+    kernel = _slopes(slopes, shape)
+    rule = affine_wide.scaled_slopes(entry, out, scale)
+    own = {**call.own(shape, call.view(0, shape)), "kernel_numbers": Scaled(entry.bits, (scale,))}
+    call.add(PReLU(**own, kernel=kernel, bias=np.zeros(len(kernel), np.int64), has_bias=False, slopes_of_file=rule))
 
 
 def _softmax(call: Call) -> None:
