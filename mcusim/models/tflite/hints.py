@@ -10,12 +10,17 @@ INT8 = (
 )
 
 
+STREAMING = {"SVDF", "RNN", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
+
+
 def hint_of(kind: str) -> str | None:
     """Of an operator without a kernel; None where nothing special helps."""
     if kind.startswith("CUSTOM"):
         return "convert it with converter.allow_custom_ops = False, which names the layer; put another in its place"
     if kind in CONTROL_FLOW:
         return "a loop or a branch cannot be read: convert with fixed shapes, and recurrent layers with unroll=True"
+    if kind in STREAMING:
+        return "it keeps a state from one sample to the next, and each starts anew here: use a model of a whole series"
     if kind in VARIABLES:
         return "a model that keeps variables cannot be read: train and convert it without them"
     return None
