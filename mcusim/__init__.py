@@ -1,6 +1,7 @@
 """How will this neural network behave on that microcontroller? The program on one page: `pipeline.py`.
 
-For scripts: `run(read_experiment(Path("experiment.toml")), Path("out"), Silent())` returns a `Report`.
+For scripts: `run(read_experiment(Path("experiment.toml")), Path("out"), Silent())` returns a `Report`, and
+`from_torch(module, example)` a module of PyTorch as mcusim reads it.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ if TYPE_CHECKING:
 
     from mcusim.boards.load import load_board
     from mcusim.experiment.read import read_experiment
+    from mcusim.line.from_torch import from_torch
     from mcusim.line.watcher import Silent, Watcher
     from mcusim.pipeline import run
     from mcusim.reports.report import Report
     from mcusim.system.errors import McusimError
 
 __version__ = VERSION
-__all__ = ["McusimError", "Report", "Silent", "Watcher", "load_board", "read_experiment", "run"]
+__all__ = ["McusimError", "Report", "Silent", "Watcher", "from_torch", "load_board", "read_experiment", "run"]
 
 _HOMES = {
     "McusimError": "mcusim.system.errors",
     "Report": "mcusim.reports.report",
     "Silent": "mcusim.line.watcher",
     "Watcher": "mcusim.line.watcher",
+    "from_torch": "mcusim.line.from_torch",
     "load_board": "mcusim.boards.load",
     "read_experiment": "mcusim.experiment.read",
     "run": "mcusim.pipeline",

@@ -34,7 +34,7 @@ USERS = {
     "line.library": {"commands"},
     "line.agreement": {"pipeline"},
     "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
-    "line.front": {"line.case", "line.library", "line.stages"},
+    "line.front": {"line.case", "line.from_torch", "line.library", "line.stages"},
     "line.preflight": {"commands", "pipeline", "line.case"},
 }
 MOST_AT_THE_ROOT = 24

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mcusim.models.keras import reader as keras
 from mcusim.models.onnx import reader as onnx
+from mcusim.models.pytorch import reader as pytorch
 from mcusim.models.reference import Reference
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reader as tflite
@@ -39,10 +40,13 @@ class ModelFormat(Protocol):
         """
 
 
-MODELS: tuple[ModelFormat, ...] = (keras, onnx, tflite)
+MODELS: tuple[ModelFormat, ...] = (keras, onnx, pytorch, tflite)
 SUFFIXES = tuple(suffix for model_format in MODELS for suffix in model_format.SUFFIXES)
 SAVED = "save the Keras model itself, where it was trained: model.save('model.keras')"
-EXPORTED = "export it, where it was trained: torch.onnx.export(model, example, 'model.onnx')"
+EXPORTED = (
+    "export it, where it was trained: torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2'), "
+    "or torch.onnx.export(model.eval(), (example,), 'model.onnx')"
+)
 OTHERS = {  # what users have instead -> what helps
     **dict.fromkeys((".pb", ".ckpt", ".index", ".cc"), SAVED),
     **dict.fromkeys((".pt", ".pth", ".safetensors", ".mlmodel"), EXPORTED),

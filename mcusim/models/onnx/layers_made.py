@@ -36,6 +36,11 @@ class LayersMade:
         self._names[name] = 1
         return name
 
+    def release(self, name: str) -> None:
+        """A name that no layer took is free again."""
+        if name not in self.shapes:
+            self._names.pop(name, None)
+
     def add(self, layer: Layer) -> str:
         """-> its name. Raises ModelError for a shape that no kernel has."""
         if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
@@ -65,7 +70,7 @@ class LayersMade:
         key = (x.layer, x.sizes, places)
         if key not in self._moved:
             strides = tuple(own[place] for place in places)
-            self._moved[key] = self.copied(x, f"{x.layer}_permuted", "Permute", sizes, strides)
+            self._moved[key] = self.copied(x, self.unique(f"{x.layer}_permuted"), "Permute", sizes, strides)
         now = {place: position for position, place in enumerate(places)}
         return merged(Tensor(self._moved[key], sizes, tuple(tuple(now[place] for place in axis) for axis in x.axes)))
 
@@ -82,7 +87,7 @@ class LayersMade:
             shape = (math.prod(shape),)
         return self.add(
             StridedCopy(
-                name=self.unique(name),
+                name=name,
                 inputs=(x.layer,),
                 shape=shape,
                 spelled=spelled,

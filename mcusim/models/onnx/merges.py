@@ -64,7 +64,8 @@ def _of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, 
     shape = merged_shape(wide[0].shape, wide[1].shape)
     if shape is None:
         raise node.refused(f"merges shapes {left.shape} and {right.shape}", "give it tensors that fit")
-    order = _order(wide)
+    first = max(wide, key=lambda x: x.elements)
+    order = first.order or tuple(range(rank))
     inner = [axis for axis in order if shape[axis] > 1]
     moved = [node.made.moved(x, order) for x in wide]
     shapes = [tuple(x.shape[axis] for axis in inner) or (1,) for x in moved]
@@ -88,19 +89,6 @@ def _add(kind: type[Merge], node: OnnxNode, name: str, sources: list[str], shape
     if kind is BroadcastAdd and sources[0] != sources[1]:
         return node.made.add(Add(name=name, inputs=tuple(sources), shape=shape))
     return node.made.add(kind(name=name, inputs=(sources[0], sources[1]), shape=shape, input_shapes=(shape, shape)))
-
-
-def _order(tensors: list[Tensor]) -> tuple[int, ...]:
-    """Of the larger one's axes in memory, in which those of length 1 have their places behind the axis before them."""
-    first = max(tensors, key=lambda x: x.elements)
-    order = first.order
-    if order is None:
-        return tuple(range(len(first.axes)))
-    lying = [axis for axis in order if first.axes[axis]]
-    for axis in range(len(first.axes)):
-        if not first.axes[axis]:
-            lying.insert(lying.index(axis - 1) + 1 if axis - 1 in lying else 0, axis)
-    return tuple(lying)
 
 
 # -- with a constant ---------------------------------------------------------------------------------------------------

@@ -198,10 +198,20 @@ def _as_they_lie(kernel: Array, x: Tensor) -> Array:
     return np.ascontiguousarray(columns, np.float32)
 
 
+def _linear_of_pytorch(node: OnnxNode) -> Tensor:
+    """x A' + b along the last axis, whatever stands before it."""
+    kernel = node.weights(1, rank=2)
+    bias = node.weights(2, rank=1) if node.has(2) else np.zeros(len(kernel), np.float32)
+    if len(bias) != len(kernel):
+        raise node.refused(f"has a bias of {len(bias)} numbers for {len(kernel)} outputs", EXPORT)
+    return linear(node, node.x, kernel, bias, has_bias=node.has(2))
+
+
 CONVERTERS: Mapping[str, Convert] = {
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "pytorch.Linear": _linear_of_pytorch,
 }
 PLANES = ("Conv", "ConvTranspose")

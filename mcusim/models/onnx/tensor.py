@@ -44,12 +44,16 @@ class Tensor:
 
     @property
     def order(self) -> tuple[int, ...] | None:
-        """The axes as they lie in memory, outer ones first; None where one of them lies in pieces. Those of length 1
-        lie anywhere: they come first.
+        """The axes as they lie in memory, outer ones first; None where one of them lies in pieces. One of length 1 lies
+        anywhere: behind the axis before it.
         """
         if any(len(axis) > 1 for axis in self.axes):
             return None
-        return tuple(sorted(range(len(self.axes)), key=lambda axis: self.axes[axis] or (-1,)))
+        lying = sorted((axis for axis in range(len(self.axes)) if self.axes[axis]), key=lambda axis: self.axes[axis])
+        for axis, places in enumerate(self.axes):
+            if not places:
+                lying.insert(lying.index(axis - 1) + 1 if axis - 1 in lying else 0, axis)
+        return tuple(lying)
 
     def at(self, layer: str) -> Tensor:
         """The same in another place."""

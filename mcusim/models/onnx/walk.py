@@ -161,6 +161,8 @@ class Walk:
             raise view.refused(why, "export the model again") from None
         for key in view.attributes.ignored:
             raise view.refused(f"has an attribute {printable(key)!r:.60}, which is not known", "export the model again")
+        if not is_constant:
+            self.made.release(unique)
         results = list(result) if isinstance(result, (list, tuple)) else [result]
         if isinstance(results[0], Tensor) and any(
             layer.name == results[0].layer for layer in self.made.layers[before:]

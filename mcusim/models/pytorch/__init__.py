@@ -1,0 +1,1 @@
+"""PyTorch: program of torch.export -> Source."""

@@ -1,0 +1,144 @@
+"""Functions of each number, and arithmetic of PyTorch -> nodes of ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from mcusim.models.pytorch.call import Call
+
+Translate = Callable[[Call], None]
+
+
+def _plain(kind: str, call: Call) -> None:
+    call.end(kind, call.x)
+
+
+def _clamp(call: Call) -> None:
+    low, high = (call.get(*names) for names in (("min", "min_val"), ("max", "max_val")))
+    if call.kind == "aten.hardtanh":
+        low, high = call.real("min_val", -1.0), call.real("max_val", 1.0)
+    call.end("Clip", call.x, *(None if bound is None else call.constant(bound) for bound in (low, high)))
+
+
+def _relu6(call: Call) -> None:
+    call.end("Clip", call.x, call.constant(0.0), call.constant(6.0))
+
+
+def _leaky_relu(call: Call) -> None:
+    call.end("LeakyRelu", call.x, alpha=call.real("negative_slope", 0.01))
+
+
+def _elu(call: Call) -> None:
+    if call.real("scale", 1.0) != 1.0 or call.real("input_scale", 1.0) != 1.0:
+        call.end("Selu", call.x, alpha=call.real("alpha", 1.0), gamma=call.real("scale", 1.0))
+        return
+    call.end("Elu", call.x, alpha=call.real("alpha", 1.0))
+
+
+def _selu(call: Call) -> None:
+    call.end("Selu", call.x)
+
+
+def _celu(call: Call) -> None:
+    call.end("Celu", call.x, alpha=call.real("alpha", 1.0))
+
+
+def _gelu(call: Call) -> None:
+    call.end("Gelu", call.x, approximate=call.get("approximate") or "none")
+
+
+def _softplus(call: Call) -> None:
+    if call.real("beta", 1.0) != 1.0:
+        raise call.refused("has another beta than 1", "use beta=1")
+    call.end("Softplus", call.x)
+
+
+def _prelu(call: Call) -> None:
+    """Slopes of the channels, which are the second axis."""
+    slopes = call.array(call.tensor("weight")).reshape(-1)
+    rank = max(len(call.shape) - 2, 0)
+    call.end("PRelu", call.x, call.constant(slopes.reshape(-1, *(1,) * rank)))
+
+
+def _softmax(call: Call) -> None:
+    call.end("Softmax", call.x, axis=call.whole("dim", -1))
+
+
+def _hard_sigmoid(call: Call) -> None:
+    call.end("HardSigmoid", call.x, alpha=1 / 6, beta=0.5)
+
+
+def _power(call: Call) -> None:
+    call.end("Pow", call.x, call.constant(call.real("exponent", 1.0)))
+
+
+def _square(call: Call) -> None:
+    call.end("Mul", call.x, call.x)
+
+
+def _binary(kind: str, call: Call) -> None:
+    """Of two tensors, or of one and a number; `alpha` times the second."""
+    other, alpha = call.get("other"), call.real("alpha", 1.0)
+    if isinstance(other, (int, float)):
+        other, alpha = call.constant(float(other) * alpha), 1.0
+    if not isinstance(other, str):
+        raise call.refused("lacks its second number", "export it again")
+    if alpha != 1.0:
+        other = call.add("Mul", other, call.constant(alpha))
+    call.end(kind, call.x, other)
+
+
+def _reversed(call: Call) -> None:
+    """other - x"""
+    other = call.get("other")
+    given = call.constant(float(other)) if isinstance(other, (int, float)) else str(other)
+    call.end("Sub", given, call.x)
+
+
+def _same(call: Call) -> None:
+    """Types of real numbers are one here; whole ones would be cut."""
+    dtype = call.get("dtype")
+    if dtype is not None and dtype not in REALS:
+        raise call.refused("turns reals into whole numbers", "leave it out: what is computed stays real")
+    call.end("Identity", call.x)
+
+
+def _log_softmax(call: Call) -> None:
+    raise call.refused("has no kernel", "export the model without it: the largest output stays the largest")
+
+
+REALS = (6, 7, 8, 13)  # types: half, float, double, bfloat16
+PLAIN = {
+    **{"abs": "Abs", "exp": "Exp", "hardswish": "HardSwish", "mish": "Mish", "neg": "Neg", "relu": "Relu"},
+    **{
+        "sigmoid": "Sigmoid",
+        "silu": "Swish",
+        "tanh": "Tanh",
+        "softsign": "Softsign",
+        "maximum": "Max",
+        "minimum": "Min",
+    },
+}
+SAME = ("alias", "clone", "contiguous", "detach", "dropout", "feature_dropout", "lift_fresh_copy", "to", "_to_copy")
+TRANSLATORS: Mapping[str, Translate] = {
+    **{f"aten.{name}": partial(_plain, kind) for name, kind in PLAIN.items() if name not in ("maximum", "minimum")},
+    **{f"aten.{name}": partial(_binary, PLAIN[name]) for name in ("maximum", "minimum")},
+    **{f"aten.{name}": partial(_binary, name.capitalize()) for name in ("add", "sub", "mul", "div")},
+    **dict.fromkeys((f"aten.{name}" for name in SAME), _same),
+    **dict.fromkeys(("aten.clamp", "aten.hardtanh"), _clamp),
+    "aten.relu6": _relu6,
+    "aten.leaky_relu": _leaky_relu,
+    "aten.elu": _elu,
+    "aten.selu": _selu,
+    "aten.celu": _celu,
+    "aten.gelu": _gelu,
+    "aten.softplus": _softplus,
+    "aten.prelu": _prelu,
+    "aten.hardsigmoid": _hard_sigmoid,
+    "aten.pow": _power,
+    "aten.square": _square,
+    "aten.rsub": _reversed,
+    **dict.fromkeys(("aten.softmax", "aten._softmax"), _softmax),
+    **dict.fromkeys(("aten.log_softmax", "aten._log_softmax"), _log_softmax),
+}

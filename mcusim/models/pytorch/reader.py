@@ -1,0 +1,45 @@
+"""PyTorch file -> Source: `.pt2` of torch.export, without PyTorch.
+
+A file is hostile until proved otherwise: nothing in it is executed or unpickled. What it says is put in words of ONNX,
+and read as ONNX is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcusim.models.onnx.convert import Converted, converted
+from mcusim.models.pytorch import reference
+from mcusim.models.pytorch.file import program_in, reading
+from mcusim.models.pytorch.translate import model_of
+from mcusim.models.source import NO_SHAPES, Shapes, Source
+from mcusim.system.errors import MissingToolError, ModelError
+
+NAME = "pytorch"
+SUFFIXES = (".pt2",)
+REFERENCE = reference
+FLOAT_ONLY = True
+
+
+def missing() -> MissingToolError | None:
+    """Nothing ever is: mcusim reads these files by itself."""
+    return None
+
+
+def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
+    """The graph is called `name`. Raises ModelError whatever is wrong with the file.
+
+    `shapes`: see `ModelFormat`; a file of this format leaves none open but the batch.
+    """
+    try:
+        return read_whole(path, name, shapes).source
+    except ModelError as error:
+        raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
+
+
+def read_whole(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Converted:
+    """With how its tensors lie in memory."""
+    program = program_in(path)
+    with reading():
+        model = model_of(program)
+    return converted(model, name, shapes)

@@ -1,0 +1,236 @@
+"""A file of PyTorch is hostile until proved otherwise. Built by hand, as torch.export writes them, without PyTorch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim.models import read_model
+from mcusim.models.pytorch.reader import read_whole
+from mcusim.system.arrays import Array
+from mcusim.system.errors import McusimError, ModelError
+from tests.onnx_files import graph_of
+
+FLOAT = 7
+
+
+def meta(*shape: Any, dtype: int = FLOAT) -> dict[str, Any]:
+    sizes = [{"as_int": size} if isinstance(size, int) else {"as_expr": {"expr_str": size}} for size in shape]
+    strides = [
+        {"as_int": int(np.prod([size for size in shape[i + 1 :] if isinstance(size, int)]))} for i in range(len(shape))
+    ]
+    return {"dtype": dtype, "sizes": sizes, "strides": strides, "storage_offset": {"as_int": 0}}
+
+
+class Pt2:
+    """A program of one input `x` that grows by nodes."""
+
+    def __init__(self, *shape: Any) -> None:
+        self.random = np.random.default_rng(0)
+        self.values = {"x": meta(*shape)}
+        self.specs: list[Any] = []
+        self.nodes: list[Any] = []
+        self.weights: dict[str, Array] = {}
+        self.config: dict[str, Any] = {}
+        self.last = "x"
+
+    def weight(self, *shape: int) -> dict[str, Any]:
+        label = f"layer{len(self.weights)}.weight"
+        self.weights[label] = np.asarray(self.random.normal(size=shape), np.float32)
+        self.config[label] = {
+            "path_name": f"weight_{len(self.config)}",
+            "use_pickle": False,
+            "tensor_meta": meta(*shape),
+        }
+        name = f"p_{len(self.specs)}"
+        self.values[name] = meta(*shape)
+        self.specs.append({"parameter": {"arg": {"name": name}, "parameter_name": label}})
+        return {"as_tensor": {"name": name}}
+
+    def add(self, target: str, shape: tuple[int, ...], *, first: str = "self", **arguments: Any) -> None:
+        name = f"{target.split('.')[1]}_{len(self.nodes)}"
+        inputs = {first: {"as_tensor": {"name": self.last}}, **arguments}
+        self.nodes.append(
+            {
+                "target": f"torch.ops.{target}.default",
+                "inputs": [{"name": key, "arg": value, "kind": 1} for key, value in inputs.items()],
+                "outputs": [{"as_tensor": {"name": name}}],
+                "metadata": {},
+                "name": name,
+            }
+        )
+        self.values[name] = meta(*shape)
+        self.last = name
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        ends = [{"user_output": {"arg": {"as_tensor": {"name": self.last}}}}]
+        specs = [*self.specs, {"user_input": {"arg": {"as_tensor": {"name": "x"}}}}]
+        graph = {"nodes": self.nodes, "tensor_values": self.values}
+        return {"graph_module": {"graph": graph, "signature": {"input_specs": specs, "output_specs": ends}}}
+
+    def entries(self) -> dict[str, bytes]:
+        arrays = {f"m/data/weights/{self.config[label]['path_name']}": a.tobytes() for label, a in self.weights.items()}
+        told = json.dumps({"config": self.config}).encode()
+        return {
+            "m/models/model.json": json.dumps(self.graph).encode(),
+            "m/data/weights/model_weights_config.json": told,
+            **arrays,
+        }
+
+    def write(self, path: Path, **changed: bytes) -> Path:
+        path.write_bytes(zipped({**self.entries(), **changed}))
+        return path
+
+
+def zipped(entries: dict[str, bytes]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def network() -> Pt2:
+    program = Pt2(1, 3, 6, 5)
+    program.add(
+        "aten.conv2d", (1, 4, 6, 5), first="input", weight=program.weight(4, 3, 3, 3), padding={"as_ints": [1, 1]}
+    )
+    program.add("aten.relu", (1, 4, 6, 5))
+    program.add("aten.flatten", (1, 120), start_dim={"as_int": 1})
+    program.add("aten.linear", (1, 2), first="input", weight=program.weight(2, 120), bias=program.weight(2))
+    return program
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        read_model(path, "model")
+    assert caught.value.hint and caught.value.where == str(path)
+    return caught.value.what
+
+
+def test_a_network_is_read_without_pytorch(tmp_path: Path) -> None:
+    program = network()
+    made = read_whole(program.write(tmp_path / "m.pt2"), "model")
+    assert [layer.kind for layer in made.source.graph] == ["Input", "Conv2D", "ReLU", "Reshape", "Dense"]
+    x = np.asarray(np.random.default_rng(1).normal(size=(2, 3, 6, 5)), np.float32)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    kernel, matrix, bias = program.weights.values()
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    planes = np.maximum(np.einsum("nchwij,ocij->nohw", windows, kernel), 0)
+    np.testing.assert_allclose(graph_of(made, [x])[0][:, 0], planes.reshape(2, -1) @ matrix.T + bias, atol=1e-4)
+
+
+def test_truncated_files_are_refused(tmp_path: Path) -> None:
+    data = network().write(tmp_path / "m.pt2").read_bytes()
+    for end in range(0, len(data), 211):
+        (tmp_path / "m.pt2").write_bytes(data[:end])
+        refused(tmp_path / "m.pt2")
+
+
+def test_files_with_broken_bytes_are_read_or_refused(tmp_path: Path) -> None:
+    """Checksums find most of it: here the graph alone is changed, and packed anew."""
+    program, random = network(), np.random.default_rng(0)
+    graph = program.entries()["m/models/model.json"]
+    for _ in range(150):
+        broken = bytearray(graph)
+        for place in random.integers(0, len(graph), 2):
+            broken[place] = random.integers(32, 127)
+        path = program.write(tmp_path / "m.pt2", **{"m/models/model.json": bytes(broken)})
+        try:
+            read_model(path, "model")
+        except McusimError as error:
+            assert error.hint
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [], {}, -1, 2**70, True, [[]], {"as_int": "x"}])
+def test_values_of_any_type_in_any_place_are_read_or_refused(tmp_path: Path, value: Any) -> None:
+    graph = network().graph
+    places = list(_places(graph))
+    for place in places[:: max(1, len(places) // 60)]:
+        changed = json.loads(json.dumps(graph))
+        inner = changed
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = value
+        path = network().write(tmp_path / "m.pt2", **{"m/models/model.json": json.dumps(changed).encode()})
+        try:
+            read_model(path, "model")
+        except McusimError as error:
+            assert error.hint
+
+
+def _places(tree: Any, at: tuple[Any, ...] = ()) -> Any:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, inner in items:
+        yield (*at, key)
+        yield from _places(inner, (*at, key))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"sizes": [{"as_int": 2**31}, {"as_int": 3}, {"as_int": 3}, {"as_int": 3}]}, "numbers for"),
+        ({"strides": [{"as_int": 1}]}, "have the shape"),
+        ({"strides": [{"as_int": -9}, {"as_int": 9}, {"as_int": 3}, {"as_int": 1}]}, "have the shape"),
+        ({"storage_offset": {"as_int": 100}}, "numbers for"),
+        ({"storage_offset": {"as_int": 2**63}}, "no size"),
+        ({"dtype": 99}, "type 99"),
+    ],
+)
+def test_weights_that_are_not_as_they_are_told(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    program = network()
+    program.config["layer0.weight"]["tensor_meta"] |= change
+    assert why in refused(program.write(tmp_path / "m.pt2"))
+
+
+def test_weights_may_lie_in_another_order(tmp_path: Path) -> None:
+    """A transposed parameter is a view of its storage."""
+    program = Pt2(1, 4)
+    program.add("aten.linear", (1, 3), first="input", weight=program.weight(3, 4))
+    stored = program.weights["layer0.weight"]
+    program.config["layer0.weight"]["tensor_meta"]["strides"] = [{"as_int": 1}, {"as_int": 3}]
+    layer: Any = read_model(program.write(tmp_path / "m.pt2"), "model").graph.layers[-1]
+    assert (layer.kernel == stored.reshape(4, 3).T).all()
+
+
+def test_pickles_are_not_read(tmp_path: Path) -> None:
+    program = network()
+    program.config["layer0.weight"]["use_pickle"] = True
+    assert "pickled" in refused(program.write(tmp_path / "m.pt2"))
+    (tmp_path / "old.pt2").write_bytes(zipped({"serialized_exported_program.json": b"{}", "version": b"1"}))
+    assert "before 2.9" in refused(tmp_path / "old.pt2")
+    (tmp_path / "none.pt2").write_bytes(zipped({"data.pkl": b"x"}))
+    assert "holds no graph" in refused(tmp_path / "none.pt2")
+
+
+def test_deep_nesting_and_bombs_are_refused(tmp_path: Path) -> None:
+    program = network()
+    assert refused(program.write(tmp_path / "m.pt2", **{"m/models/model.json": b"[" * 100_000}))
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/models/model.json", b" " * (80 * 2**20))
+    (tmp_path / "m.pt2").write_bytes(data.getvalue())
+    assert "too large" in refused(tmp_path / "m.pt2")
+
+
+def test_all_nodes_that_have_no_kernel_are_told_at_once(tmp_path: Path) -> None:
+    program = network()
+    program.add("aten.fft_rfft", (1, 2))
+    program.add("mine.trick", (1, 2))
+    told = refused(program.write(tmp_path / "m.pt2"))
+    assert "aten.fft_rfft" in told and "mine.trick" in told
+
+
+def test_axes_that_are_left_open_are_refused_but_for_the_batch(tmp_path: Path) -> None:
+    for shape, is_read in (((1, 4), True), (("s0", 4), True), ((1, "s1"), False)):
+        program = Pt2(*shape)
+        program.add("aten.relu", (1, 4))
+        path = program.write(tmp_path / "m.pt2")
+        assert (read_model(path, "model").graph.layers[-1].shape == (4,)) if is_read else "open" in refused(path)
