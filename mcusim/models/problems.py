@@ -1,4 +1,4 @@
-"""What cannot be read of a model: all of it, in one error."""
+"""What cannot be read of a model, or written: all of it, in one error."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Problems:
     def no_kernel(self, name: str, kind: str, place: object) -> None:
         self._unknown.setdefault(place, (name, kind))
 
-    def demand_none(self) -> None:
-        """Raises ModelError."""
+    def demand_none(self, done: str = "read") -> None:
+        """Raises ModelError. `done`: what cannot be done with the layers."""
         errors = [*self._without_kernel(), *self._others]
         if len({error.what for error in errors}) == 1:
             raise errors[0]
@@ -42,7 +42,7 @@ class Problems:
             told = list({error.what: None for error in errors})
             more = [f"and {len(told) - MOST_SHOWN} more"] if len(told) > MOST_SHOWN else []
             count = len(self._unknown) + len({error.what for error in self._others})
-            what = f"{count} layers cannot be read: {'; '.join([*told[:MOST_SHOWN], *more])}"
+            what = f"{count} layers cannot be {done}: {'; '.join([*told[:MOST_SHOWN], *more])}"
             raise ModelError(what, hint=errors[0].hint)
 
     def _without_kernel(self) -> list[ModelError]:

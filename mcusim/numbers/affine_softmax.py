@@ -22,10 +22,11 @@ MOST_CHANNELS = 1 << SUM_BITS
 
 @dataclass(frozen=True, eq=False)
 class TableOfExponentials:
-    """`powers[d]`: e to the distance d below the largest number, Q0.31; what is farther away counts as nothing."""
+    """`powers[d]`: e to `beta` times the distance d below the largest number, Q0.31; farther ones are nothing."""
 
     powers: Array
     numbers: Affine
+    beta: float = 1.0
 
     kernel = "scaled_softmax"
 
@@ -69,4 +70,4 @@ class _Distances:
 
 def softmax(entry: Affine, out: Affine, beta: float = 1.0) -> TableOfExponentials:
     """Of 8 bits; `out` has the scale 1/256 and its least number for 0: TFLM takes nothing else."""
-    return TableOfExponentials(_Distances(entry.scale, beta).powers(), out)
+    return TableOfExponentials(_Distances(entry.scale, beta).powers(), out, beta)

@@ -20,10 +20,11 @@ SINGLE = np.float32
 
 @dataclass(frozen=True, eq=False)
 class TwoTables:
-    """`factor`: of distances to the largest number, to units of the first table."""
+    """`factor`: of distances to the largest number, to units of the first table; `beta` is in it."""
 
     factor: Factors
     numbers: Affine
+    beta: float = 1.0
 
     kernel = "wide_softmax"
 
@@ -48,7 +49,7 @@ class TwoTables:
 
 def softmax(entry: Affine, out: Affine, beta: float = 1.0) -> TwoTables:
     """Of 16 bits; `out` has the scale 1/32768 and the zero 0."""
-    return TwoTables(twice([entry.scale * beta / (REACH / 65535.0)]), out)
+    return TwoTables(twice([entry.scale * beta / (REACH / 65535.0)]), out, beta)
 
 
 def _entry(x: Array, table: Array) -> Array:

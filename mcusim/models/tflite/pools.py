@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -60,7 +60,9 @@ def _reduced(call: Call) -> Reduced:
     if not kept:
         return Reduced(call.view(0, plane), plane, (1, count), rows)
     order = [*before, *kept, *(axis for axis in inner if axis not in kept), *behind]
-    return Reduced(permuted(call, 0, order, plane, call.unique(f"{call.name}_moved")), plane, (1, count), rows)
+    moved = permuted(call, 0, order, plane, call.unique(f"{call.name}_moved"))
+    call.made[-1] = replace(call.made[-1], numbers=call.numbers())
+    return Reduced(moved, plane, (1, count), rows)
 
 
 def _mean(call: Call) -> None:

@@ -31,11 +31,16 @@ def _image(call: Call) -> tuple[Shape, tuple[int, int]]:
 def _bilinear(call: Call) -> None:
     image, sizes = _image(call)
     aligned, centers = bool(call.option("align_corners")), bool(call.option("half_pixel_centers"))
-    make = _real_steps if call.out is None else _integer_steps
-    rows, columns = (make(have, want, aligned, centers) for have, want in zip(image, sizes, strict=False))
+    pairs, real = zip(image, sizes, strict=False), call.out is None
+    rows, columns = (steps_of(real, have, want, aligned, centers) for have, want in pairs)
     call.same_numbers()
     own = call.own((*sizes, image[2]), call.view(0, image))
     call.add(BilinearResize(**own, input_shape=image, rows=rows, columns=columns))
+
+
+def steps_of(real: bool, have: int, want: int, aligned: bool, centers: bool) -> Steps:
+    """Of an axis, of reals or of integers."""
+    return (_real_steps if real else _integer_steps)(have, want, aligned, centers)
 
 
 def _real_steps(have: int, want: int, aligned: bool, centers: bool) -> Steps:

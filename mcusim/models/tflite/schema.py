@@ -226,12 +226,13 @@ def _options(number: int, text: str) -> Options:
 
 
 _ACTIVATION = "activation:i8"
+_POWERS = "pot_scale_int16:bool=1"
 _STRIDES = "stride_w:i32 stride_h:i32"
 _DILATION = "dilation_w:i32=1 dilation_h:i32=1"
 _REDUCER = _options(27, "keep_dims:bool")
 
 OPTIONS: Mapping[str, Options] = {
-    "ADD": _options(11, f"{_ACTIVATION} -"),
+    "ADD": _options(11, f"{_ACTIVATION} {_POWERS}"),
     "AVERAGE_POOL_2D": _options(5, f"padding:i8 {_STRIDES} filter_w:i32 filter_h:i32 {_ACTIVATION}"),
     "BATCH_MATMUL": _options(101, "adj_x:bool adj_y:bool"),
     "CONCATENATION": _options(10, f"axis:i32 {_ACTIVATION}"),
@@ -258,7 +259,7 @@ OPTIONS: Mapping[str, Options] = {
     "STRIDED_SLICE": _options(
         32, "begin_mask:i32 end_mask:i32 ellipsis_mask:i32 new_axis_mask:i32 shrink_axis_mask:i32 offset:bool"
     ),
-    "SUB": _options(28, f"{_ACTIVATION} -"),
+    "SUB": _options(28, f"{_ACTIVATION} {_POWERS}"),
     "SUM": _REDUCER,
     "SVDF": _options(6, f"rank:i32 {_ACTIVATION}"),
     "TRANSPOSE_CONV": _options(49, f"padding:i8 {_STRIDES} {_ACTIVATION} quantized_bias_type:i8"),

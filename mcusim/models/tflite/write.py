@@ -1,0 +1,78 @@
+"""Graph -> the bytes of a `.tflite` file, which TFLM computes bit for bit as `Graph.run` does; of reals nearly so.
+
+Layers are as a file has them or as they were quantized, not stored without a sign. What TFLite has no operator for is
+collected and told at once. The same graph gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from mcusim.graph import Graph, Layer
+from mcusim.layers.constant import Constant
+from mcusim.models.problems import Problems
+from mcusim.models.tflite.writing.file import File
+from mcusim.models.tflite.writing.layers import WRITERS
+from mcusim.models.tflite.writing.sheet import Sheet, tensor_of
+from mcusim.numbers.affine import Affine
+
+DESCRIPTION = "Written by mcusim."
+NO_SIGN = "convert the model as its file has it"
+
+
+def write(graph: Graph) -> bytes:
+    """Raises ModelError for a graph with layers, or numbers, that TFLite has not: all of them."""
+    file, problems = File(), Problems()
+    sheet = Sheet(graph, graph.layers[0], file, reserved=frozenset(layer.name for layer in graph))
+    for layer in graph.inputs:
+        problems.caught(layer.name, layer.kind, partial(_input, sheet.of(layer)))
+    for layer in graph:
+        if not layer.INPUT:
+            problems.caught(
+                layer.name, layer.kind, _writing(sheet.of(layer), all(n in sheet.places for n in layer.inputs))
+            )
+    problems.demand_none(done="written as TFLite")
+    for output in graph.outputs:
+        _output(sheet.of(graph[output.layer]), output.name)
+    return file.written(graph.name, DESCRIPTION)
+
+
+def _input(sheet: Sheet) -> None:
+    layer = sheet.layer
+    sheet.names.add(layer.name)
+    index = sheet.file.tensor(tensor_of(layer.name, (1, *layer.shape), sheet.out))
+    sheet.file.inputs[layer.name] = sheet.places[layer.name] = index
+
+
+def _writing(sheet: Sheet, readable: bool) -> Callable[[], None]:
+    """Of a layer whose inputs could not be written only the kind is looked at."""
+
+    def run() -> None:
+        layer = sheet.layer
+        writer = WRITERS.get(type(layer))
+        if writer is None:
+            raise sheet.refused("is no operator of TFLite", "build it of other layers, or keep that model for mcusim")
+        if readable:
+            _demand_sign(sheet)
+            writer(sheet)
+
+    return run
+
+
+def _demand_sign(sheet: Sheet) -> None:
+    """Tensors without one are read, or made, by conversions alone."""
+    layers: tuple[Layer, ...] = (sheet.layer, *sheet.graph.inputs_of(sheet.layer))
+    unsigned = [one for one in layers if isinstance(one.numbers, Affine) and not one.numbers.signed]
+    if unsigned and sheet.layer.kind != "Convert":
+        raise sheet.refused("computes with integers without a sign", NO_SIGN)
+
+
+def _output(sheet: Sheet, name: str) -> None:
+    """In its own shape, and a tensor that is nothing else: neither input nor another output of the model."""
+    file, shape = sheet.file, (1, *sheet.layer.shape)
+    tensor = sheet.seen(sheet.places[sheet.layer.name], shape)
+    taken = (*file.inputs.values(), *file.outputs.values())
+    if tensor in taken or isinstance(sheet.layer, Constant):
+        tensor = sheet.copied(tensor, shape)
+    file.outputs[name] = tensor

@@ -1,0 +1,16 @@
+"""Kinds of layers -> what writes them as operators of TFLite: a function and a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mcusim.models.tflite.writing import functions, merges, moving, sums, windows
+from mcusim.models.tflite.writing.sheet import Sheet
+
+WRITERS: Mapping[type, Callable[[Sheet], None]] = {
+    **functions.WRITERS,
+    **merges.WRITERS,
+    **moving.WRITERS,
+    **sums.WRITERS,
+    **windows.WRITERS,
+}
