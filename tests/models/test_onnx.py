@@ -376,6 +376,19 @@ def test_shapes_are_computed_and_folded() -> None:
     assert [layer.kind for layer in assert_equal(file).source.graph] == ["Input", "Conv1D", "Reshape", "Dense"]
 
 
+def test_a_layer_normalization_in_pieces_is_one() -> None:
+    """As PyTorch exports it before opset 17."""
+    file = File((1, 5, 8), 13)
+    x = file.add("MatMul", ..., w(8, 8))
+    centered = file.add("Sub", x, file.add("ReduceMean", x, axes=[-1]))
+    variance = file.add("ReduceMean", file.add("Pow", centered, np.float32(2)), axes=[-1], keepdims=1)
+    file.add("Sqrt", file.add("Add", variance, np.float32(1e-3)))
+    file.add("Div", centered, ...)
+    file.add("Add", file.add("Mul", ..., w(8)), w(8))
+    made = assert_equal(file)
+    assert [layer.kind for layer in made.source.graph] == ["Input", "Conv1D", "LayerNormalization"]
+
+
 @pytest.mark.parametrize("function", ["Gelu", "Swish", "HardSwish", "Mish", "HardSigmoid"])
 def test_functions_that_are_written_in_pieces_are_one(function: str) -> None:
     file = File((1, 9))

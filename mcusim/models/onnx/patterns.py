@@ -19,16 +19,22 @@ from mcusim.system.arrays import Array
 
 Tree = Any  # str, float, tuple (kind, *trees), list of trees
 COMMUTATIVE = ("Add", "Mul")
+CONSTANT = Node("Constant", (), ())  # what an array of the file is like
+LAST_AXIS = ({"axes": (-1,), "keepdims": 1}, {"axes": (-1,)})  # of a mean, which is kept
 CLOSE = 1e-3  # numbers of a pattern are written with three digits and more
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Of the tensor X: a node of that kind."""
+    """A node of that kind. `inputs`: names of the tree, of which all but X have to be constants; `numbers`: attributes
+    that are constants of the tree.
+    """
 
     kind: str
     tree: Tree
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ("X",)
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 CDF = ("Add", ("Erf", [("Div", "X", math.sqrt(2)), ("Mul", "X", math.sqrt(0.5))]), 1.0)
@@ -36,6 +42,10 @@ CUBE = [("Pow", "X", 3.0), ("Mul", ("Mul", "X", "X"), "X")]
 TANH = ("Add", ("Tanh", ("Mul", ("Add", "X", ("Mul", CUBE, 0.044715)), math.sqrt(2 / math.pi))), 1.0)
 HARD = ("Clip", ("Add", "X", 3.0), 0.0, 6.0)
 SIXTH = 1 / 6
+CENTERED = ("Sub", "X", ("ReduceMean", "X"))
+VARIANCE = ("ReduceMean", [("Pow", CENTERED, 2.0), ("Mul", CENTERED, CENTERED)])
+DEVIATION = ("Sqrt", ("Add", VARIANCE, "EPSILON"))
+STANDARDIZED = [("Div", CENTERED, DEVIATION), ("Mul", CENTERED, ("Reciprocal", DEVIATION))]
 
 
 def _half_of_x_times(factor: Tree) -> list[Tree]:
@@ -49,6 +59,10 @@ PATTERNS: Sequence[Pattern] = (
     Pattern("Mish", ("Mul", "X", ("Tanh", ("Softplus", "X")))),
     Pattern("HardSwish", [("Div", ("Mul", "X", HARD), 6.0), ("Mul", ("Mul", "X", HARD), SIXTH)]),
     Pattern("HardSwish", ("Mul", "X", [("Div", HARD, 6.0), ("Mul", HARD, SIXTH)])),
+    Pattern(
+        *("LayerNormalization", ("Add", ("Mul", STANDARDIZED, "SCALE"), "BIAS"), {"axis": -1}, ("X", "SCALE", "BIAS")),
+        {"epsilon": "EPSILON"},
+    ),
     Pattern("HardSigmoid", [("Div", HARD, 6.0), ("Mul", HARD, SIXTH)], {"alpha": SIXTH, "beta": 0.5}),
 )
 
@@ -79,8 +93,12 @@ def _replaced(node: Node, makers: Mapping[str, Node], numbers: Mapping[str, floa
         return node
     for pattern in PATTERNS:
         bound = next(_fits(pattern.tree, node.outputs[0], {}, makers, numbers), None)
-        if bound is not None:
-            return replace(node, kind=pattern.kind, inputs=(bound["X"],), attributes=pattern.attributes)
+        if bound is None or any(makers.get(bound[name], CONSTANT).kind != "Constant" for name in pattern.inputs[1:]):
+            continue
+        if all(bound[name] in numbers for name in pattern.numbers.values()):
+            own = {key: numbers[bound[name]] for key, name in pattern.numbers.items()}
+            inputs = tuple(bound[name] for name in pattern.inputs)
+            return replace(node, kind=pattern.kind, inputs=inputs, attributes={**pattern.attributes, **own})
     return node
 
 
@@ -105,7 +123,8 @@ def _fits(
 
 
 def _inputs(node: Node, count: int) -> Iterator[tuple[str, ...]]:
-    if len(node.inputs) == count and (not node.attributes or node.kind == "Clip"):
+    plain = not node.attributes or node.kind == "Clip"
+    if len(node.inputs) == count and (plain or (node.kind == "ReduceMean" and node.attributes in LAST_AXIS)):
         yield node.inputs
         if node.kind in COMMUTATIVE:
             yield tuple(reversed(node.inputs))
