@@ -30,6 +30,12 @@ def _relu(node: OnnxNode) -> Tensor:
     return node.like(node.x, ReLU, activation=RELU)
 
 
+def _bounded(node: OnnxNode) -> Tensor:
+    """Between two numbers, as integers of few bits are."""
+    floor, ceiling = node.real("floor", 0.0), node.real("ceiling", 0.0)
+    return node.like(node.x, ReLU, activation=Activation(relu=True, ceiling=ceiling, floor=floor))
+
+
 def _bound(node: OnnxNode, index: int, key: str, default: float) -> float:
     """An input from opset 11 on, an attribute before. What float32 does not have is no bound."""
     if not node.has(index):
@@ -110,6 +116,7 @@ def _negated(node: OnnxNode) -> Tensor:
 
 
 CONVERTERS: Mapping[str, Convert] = {
+    "mcusim.Bounded": _bounded,
     "com.microsoft.Gelu": _function(_gelu),
     "Celu": _function(lambda node: Function("celu", (node.real("alpha", 1.0),))),
     "Clip": clip,

@@ -45,7 +45,7 @@ from mcusim.numbers.affine import (
     weighted_sum,
 )
 from mcusim.numbers.affine_functions import real_function
-from mcusim.numbers.numbers import LINEAR
+from mcusim.numbers.numbers import LINEAR, Activation
 from mcusim.system.arrays import Array
 
 SUMS = (Convolution, Dense, TransposedConvolution)
@@ -74,7 +74,9 @@ class Integers:
     reals: list[str] = field(default_factory=list)  # layers that compute with reals, though they are given integers
 
     def run(self, layers: Sequence[Layer]) -> list[Layer]:
-        for layer in self._merged(layers):
+        merged = self._merged(layers)
+        self._store_inputs(merged)
+        for layer in merged:
             self._layer(layer)
         return list(self.made.values())
 
@@ -97,9 +99,18 @@ class Integers:
             if both is not None and first is not None:
                 del kept[first.name]
                 if first.name in self.weights:
-                    self.weights[layer.name] = self.weights.pop(first.name)
+                    self.weights[layer.name] = _rescaled(self.weights.pop(first.name), layer)
             kept[layer.name] = both or layer
         return list(kept.values())
+
+    def _store_inputs(self, layers: Sequence[Layer]) -> None:
+        """An input that is only read between bounds has the numbers that it then has."""
+        readers = Counter(name for layer in layers for name in layer.inputs)
+        inputs = {layer.name for layer in layers if layer.INPUT}
+        for layer in layers:
+            first = layer.inputs[0] if isinstance(layer, ReLU) and layer.name in self.numbers else ""
+            if first in inputs and readers[first] == 1 and first not in self.numbers:
+                self.numbers[first] = self.numbers[layer.name]
 
     # -- one layer -----------------------------------------------------------------------------------------------------
 
@@ -173,15 +184,35 @@ class Integers:
 
 
 def _both(first: Layer, second: Layer) -> Layer | None:
-    if getattr(first, "activation", None) != LINEAR:
+    if isinstance(second, ReLU) and isinstance(first, (WeightedSum, Pooling, Add, Merge, ReLU)):
+        both = _both_bounds(first.activation, second.activation)
+        return replace(first, name=second.name, activation=both) if both is not None else None
+    if not isinstance(second, BatchNormalization) or not isinstance(first, SUMS) or first.activation != LINEAR:
         return None
-    if isinstance(second, ReLU) and isinstance(first, (WeightedSum, Pooling, Add, Merge)):
-        return replace(first, name=second.name, activation=second.activation)
-    if not isinstance(second, BatchNormalization) or not isinstance(first, SUMS):
+    if len(second.bias) != len(first.bias):
         return None
-    if (second.kernel != 1).any() or len(second.bias) != len(first.bias):
+    kernel = (first.kernel * second.kernel.reshape(-1, *(1,) * (first.kernel.ndim - 1))).astype(np.float32)
+    bias = (first.bias * second.kernel + second.bias).astype(np.float32)
+    return replace(first, name=second.name, kernel=kernel, bias=bias, has_bias=True)
+
+
+def _both_bounds(first: Activation, second: Activation) -> Activation | None:
+    """One after the other, as far as they overlap."""
+    if first == LINEAR:
+        return second
+    floor = max(first.floor, second.floor)
+    ceilings = [one.ceiling for one in (first, second) if one.ceiling is not None]
+    if ceilings and min(ceilings) <= floor:
         return None
-    return replace(first, name=second.name, bias=first.bias + second.bias, has_bias=True)
+    return Activation(relu=True, ceiling=min(ceilings) if ceilings else None, floor=floor)
+
+
+def _rescaled(weights: Weights, by: Layer) -> Weights:
+    """A batch normalization behind a sum changes the scale of each channel's weights."""
+    if not isinstance(by, BatchNormalization) or (by.kernel == 1).all():
+        return weights
+    factors = np.where(by.kernel == 0, 1.0, np.abs(by.kernel.astype(np.float64)))
+    return Weights(weights.scales.astype(np.float64) * factors, None)
 
 
 # -- layers on integers ------------------------------------------------------------------------------------------------

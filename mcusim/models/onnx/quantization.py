@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mcusim.models.onnx.model import Model, Node
+from mcusim.models.onnx.qonnx import is_quant, quant_of
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
@@ -98,6 +99,10 @@ class _Reader:
             self.nodes.append(self._operator(node, spelled))
         elif (node.domain, node.kind) == (MICROSOFT, "QLinearConcat"):
             self.nodes.append(self._concat(node))
+        elif is_quant(node):
+            self.nodes.append(self._quant(node))
+        elif node.kind == "Transpose" and not node.domain and node.inputs[0] in self.stored:
+            self.nodes.append(self._transposed(node))
         elif node.kind == "QuantizeLinear" and node.domain in ("", MICROSOFT) and node.inputs[0] not in self.constants:
             self.numbers[node.outputs[0]] = self._numbers(node, *_pair(node, 1))
             self.nodes.append(replace(node, inputs=node.inputs[:1], attributes={}, domain=""))
@@ -117,6 +122,52 @@ class _Reader:
             return node
         self._demand(node, name, self._numbers(node, *_pair(node, 1)))
         return replace(node, kind="Identity", inputs=(name,), attributes={}, domain="")
+
+    def _transposed(self, node: Node) -> Node:
+        """Weights in another order are those of the file, too."""
+        stored = self.stored[node.inputs[0]]
+        axes = node.attributes.get("perm", tuple(reversed(range(stored.integers.ndim))))
+        if sorted(axes) != list(range(stored.integers.ndim)):
+            raise _refused(node, f"transposes weights by {axes!r:.40}", "export the model again")
+        axis = axes.index(stored.axis) if stored.axis < len(axes) else stored.axis
+        self.stored[node.outputs[0]] = Stored(stored.integers.transpose(axes), stored.scales, axis)
+        return replace(node, outputs=())
+
+    def _quant(self, node: Node) -> Node:
+        """Of QONNX: constants become integers, what is computed is stored in numbers, perhaps between bounds."""
+        name, scale = node.inputs[0], self._array(node, node.inputs[1]).astype(np.float32)
+        if not np.isfinite(scale).all() or (scale <= 0).any():
+            raise _refused(node, "has scales that are no numbers", "quantize the model again")
+        if node.kind == "BipolarQuant":
+            if name not in self.constants:
+                raise _refused(node, "makes signs of what is computed", "use 2 bits or more")
+            self._constant(node, np.where(self.constants[name] >= 0, 1, -1), scale)
+            return replace(node, outputs=())
+        zero, bits = (float(self._array(node, one).reshape(-1)[0]) for one in node.inputs[2:4])
+        quant = quant_of(node, int(bits)) if bits == int(bits) else None
+        if quant is None or zero:
+            raise _refused(node, f"has {bits:g} bits, or a zero of {zero:g}", "quantize with whole bits around 0")
+        if name in self.constants:
+            self._constant(node, quant.integers(self.constants[name], scale), scale)
+            return replace(node, outputs=())
+        numbers = quant.numbers(float(scale.reshape(-1)[0])) if scale.size == 1 else None
+        if numbers is None:
+            raise _refused(node, f"stores {bits:g} bits with {scale.size} scales", EIGHT)
+        self.numbers[node.outputs[0]] = numbers
+        bounds = quant.bounds(numbers)
+        if bounds is None:
+            return replace(node, kind="QuantizeLinear", inputs=(name,), attributes={}, domain="")
+        own = {"floor": bounds[0], "ceiling": bounds[1]}
+        return replace(node, kind="Bounded", inputs=(name,), attributes=own, domain="mcusim")
+
+    def _constant(self, node: Node, integers: Array, scale: Array) -> None:
+        """Its scales lie along the only axis that has several."""
+        wide = [axis for axis, size in enumerate(scale.shape) if size > 1]
+        if len(wide) > 1 or (wide and scale.ndim != integers.ndim):
+            raise _refused(node, f"has scales of shape {scale.shape}", "use one a tensor, or one a channel")
+        if wide and scale.size != integers.shape[wide[0]]:
+            raise _refused(node, f"has {scale.size} scales for {integers.shape}", "use one for each channel")
+        self.stored[node.outputs[0]] = Stored(integers, scale.reshape(-1), wide[0] if wide else 0)
 
     def _operator(self, node: Node, spelled: Spelled) -> Node:
         inputs = [self._operand(node, *places) for places in spelled.operands]
@@ -176,7 +227,7 @@ class _Reader:
         scales, zeros = self._array(node, scale), self._array(node, zero) if zero else np.zeros(1, np.uint8)
         if scales.size != 1 or zeros.size != 1 or str(zeros.dtype) not in ("int8", "uint8"):
             why = f"stores {zeros.dtype} with scales of shape {scales.shape}"
-            raise _refused(node, why, "quantize activations to 8 bits, with one scale for a tensor")
+            raise _refused(node, why, EIGHT)
         value = float(np.float32(scales.reshape(-1)[0]))
         if not 0 < value < np.inf:
             raise _refused(node, f"has the scale {value}", "quantize the model again")
@@ -188,6 +239,7 @@ class _Reader:
         return self.constants[name]
 
 
+EIGHT = "quantize activations to 8 bits, with one scale for a tensor"
 AGAIN = "quantize the model statically: quantize_static of onnxruntime"
 
 
