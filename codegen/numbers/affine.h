@@ -35,6 +35,7 @@ static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_ro
     nn_rounding_t rounding;       \
     int zero;    /* of the output */ \
     int doubled; /* is the sum of nn_finish_of? */ \
+    int straight; /* bits that it shifts away, where it rounds once for all */ \
     NN_LIMIT
 #define nn_factor(channel, p) \
     ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel]} : (p).factor)
@@ -44,7 +45,14 @@ static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_ro
 /* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right. */
 #define NN_RECORD 4
 #define nn_set_shift(p, value) ((void)(p), (void)(value)) /* records have shifts */
-#define nn_finish_of(sum, record, p) nn_limit((accumulator_t)nn_recorded((sum) >> (p).doubled, record), p)
+#define nn_finish_of(sum, record, p)                                                                       \
+    nn_limit((accumulator_t)((p).straight ? nn_on_line((sum), record, (p).straight)                       \
+                                          : nn_recorded((sum) >> (p).doubled, record)), p)
+/* Of mcusim/kernels/straight.py: the multiplier and the addend of a line, which is shifted. */
+static inline int32_t nn_on_line(accumulator_t sum, const int32_t *record, int shift)
+{
+    return (int32_t)((((int64_t)sum * record[1] >> 32) + record[2]) >> shift);
+}
 static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 {
     return (int32_t)(((int64_t)nn_high_product((int32_t)sum, record[1]) + record[2] - (sum < 0)) >> record[3]);

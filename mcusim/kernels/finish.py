@@ -183,9 +183,10 @@ class FactorFinish:
         for name in sums:
             a("asr", name, name, shift)
             a(self.saturate, name, imm(self.bits), name)
-        self._limit(a, sums)
+        self.limit(a, sums)
 
-    def _limit(self, a: Assembly, sums: Sequence[str]) -> None:
+    def limit(self, a: Assembly, sums: Sequence[str]) -> None:
+        """To `limits`."""
         for limit, condition in zip(self.limits, ("lt", "gt"), strict=True):
             for name in sums if limit is not None else ():
                 a("cmp", name, imm(limit or 0))

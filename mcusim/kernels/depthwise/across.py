@@ -162,9 +162,7 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
         return self.xs[0]
 
     def load_channel(self, spare: str) -> None:
-        if self.part.resident:
-            self.load_weights(self.weights, spare)
-        self.load_record(spare, self.bias or self.sums[-1], (*self.sums[:-1], *self.xs[1:]))
+        self.load_channel_into(self.weights if self.part.resident else [], spare, self.sums[::-1], self.xs[1:])
 
     @property
     def tile_code_bytes(self) -> int:

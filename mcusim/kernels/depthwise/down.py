@@ -224,9 +224,7 @@ class _IntegerDown(IntegerEnds, Down[Part]):
         return self.xs[0]
 
     def load_channel(self, spare: str) -> None:
-        self.load_weights(self.weights, spare)
-        first, *others = (name for sums in self.sums for name in sums)
-        self.load_record(spare, self.bias or first, (*others, *self.xs[1:]))
+        self.load_channel_into(self.weights, spare, [name for sums in self.sums for name in sums], self.xs[1:])
 
     def load(self, start: int, x: Pointer, names: list[str]) -> None:
         first = self.xs.index(names[0])

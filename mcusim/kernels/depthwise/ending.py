@@ -12,6 +12,7 @@ from mcusim.kernels.assembly import at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, FACTOR_AT, FRAME, Frame
 from mcusim.kernels.depthwise.part import IntegerLoads, Part
 from mcusim.kernels.finish import FACTOR, FactorFinish, Finish
+from mcusim.kernels.straight import StraightFinish
 
 MULTIPLIER, ADDEND, SHIFT = FACTOR
 PLACES = {name: FACTOR_AT + 4 * index for index, name in enumerate(FACTOR)}  # in the frame
@@ -22,6 +23,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
 
     part: Part
     kept: dict[str, str]
+    bias: str
 
     @property
     def frame(self) -> int:
@@ -31,9 +33,15 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
     def keep_factor(self) -> None:
         """As far as there are registers."""
         self.kept = {}
-        for name in FACTOR if isinstance(self.part.finish, FactorFinish) else ():
+        for name in self.names:
             if register := self.take_if_free(name, "of the channel"):
                 self.kept[name] = register
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What of a record ends sums."""
+        finish = self.part.finish
+        return () if isinstance(finish, Finish) else FACTOR[:2] if isinstance(finish, StraightFinish) else FACTOR
 
     @property
     def lost(self) -> int:
@@ -42,10 +50,27 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
         if isinstance(finish, Finish):
             return int(finish.ceiling is not None)
         first = sum(name not in self.kept for name in (MULTIPLIER, ADDEND))
-        return max(first + (not finish.above_zero), int(SHIFT not in self.kept))
+        return max(first + (not finish.above_zero), int(SHIFT in self.names and SHIFT not in self.kept))
 
-    def load_record(self, spare: str, bias: str, free: Sequence[str]) -> None:
-        """Of this channel: its bias into a register and the frame, and its factor. `free`: registers on its way."""
+    def load_channel_into(self, weights: list[str], spare: str, sums: Sequence[str], xs: Sequence[str]) -> None:
+        """`weights`: those that stay in registers. A bias that does not stay is lost, but in the frame."""
+        bias, free = (self.bias, [*sums, *xs]) if self.bias else (sums[0], [*sums[1:], *xs])
+        if not isinstance(self.part.finish, StraightFinish):
+            if weights:
+                self.load_weights(weights, spare)
+            self.load_record(spare, bias, free)
+            return
+        if len(sums) + len(xs) < 2:
+            free.append(self.take_if_free("scale", "of the weights"))
+        *free, scale = free
+        self.load_record(spare, bias, free, scale)
+        self.load_weights(weights, spare, (scale, sums[0]))
+
+    def load_record(self, spare: str, bias: str, free: Sequence[str], scale: str = "") -> None:
+        """Of this channel: its bias into a register and the frame, and its factor. `free`: registers on its way.
+
+        `scale`: one for what multiplies the weights.
+        """
         finish = self.part.finish
         if isinstance(finish, Finish):
             self.load_bias(spare, bias)
@@ -54,13 +79,15 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
         a("ldr", spare, at("sp", BIASES))
         for name, register in self.kept.items():
             a("ldr", register, at(spare, self._in_record(name)))
-        moved, free = [name for name in FACTOR if name not in self.kept], (*free, bias)
+        moved, free = [name for name in self.names if name not in self.kept], (*free, bias)
         for first in range(0, len(moved), len(free)):
             some = dict(zip(moved[first:], free, strict=False))
             for name, register in some.items():
                 a("ldr", register, at(spare, self._in_record(name)))
             for name, register in some.items():
                 a("str", register, at("sp", PLACES[name]))
+        if scale:
+            a("ldr", scale, at(spare, self._in_record(SHIFT)))
         a("ldr", bias, f"[{spare}]", imm(4 * finish.record_words))
         a("str", spare, at("sp", BIASES))
         a("str", bias, at("sp", BIAS))
@@ -84,9 +111,12 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
             if name not in factor:
                 factor[name] = free.pop(0)
         spare = "" if finish.above_zero or not free else free.pop(0)
-        if SHIFT not in factor and free:
+        if SHIFT in self.names and SHIFT not in factor and free:
             factor[SHIFT] = free.pop(0)
         self._from_frame(factor)
+        if isinstance(finish, StraightFinish):
+            finish.saturated(a, sums, factor[MULTIPLIER], factor[ADDEND])
+            return
         for index, name in enumerate(sums):
             addend = factor[ADDEND]
             if not finish.above_zero:

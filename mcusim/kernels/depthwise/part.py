@@ -8,11 +8,12 @@ from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
 from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Window
 from mcusim.kernels.finish import Ending, Finish
+from mcusim.kernels.straight import StraightFinish
 from mcusim.program import ASSEMBLY, KernelCall
 
 ARGUMENTS = ("x", "weights", "output", "bias", "channels")
-FACTOR_LOADS = 5  # instructions, about: a factor, and inputs whose registers it took
-RECORD = ", twice, and behind it multiplier, addend and shift of its factor"
+FACTOR_LOADS, STRAIGHT_LOADS = 5, 4  # instructions, about: a factor, and inputs whose registers it took
+RECORD = ", scaled as its sums are, and behind it what scales them"
 SIGNATURE = "const void *x, const void *weights, void *output, const void *bias, int channels"
 
 
@@ -105,6 +106,7 @@ class Part:
         fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
         fields |= {"doubling": 1} if self.doubling else {}
+        fields |= {"scaling": 1} if isinstance(self.finish, StraightFinish) else {}
         return RoutineFacts(SIGNATURE, ASSEMBLY, KernelCall("depthwise_tile", ARGUMENTS, fields))
 
     @property
@@ -136,7 +138,8 @@ def ending_words(ending: Ending, columns: int) -> int:
     """Instructions that end the sums of so many columns."""
     if isinstance(ending, Finish):
         return 2 * columns
-    return columns * (ending.code_bytes // 4 + 1) + FACTOR_LOADS
+    loads = STRAIGHT_LOADS if isinstance(ending, StraightFinish) else FACTOR_LOADS
+    return columns * (ending.code_bytes // 4 + 1) + loads
 
 
 def taps(pair: tuple[int, int]) -> str:
@@ -158,8 +161,8 @@ class IntegerLoads:
         a("str", spare, at("sp", BIASES))
         a("str", bias, at("sp", BIAS))
 
-    def load_weights(self, names: list[str], spare: str) -> None:
-        """All of this channel stay in registers."""
+    def load_weights(self, names: list[str], spare: str, scale: tuple[str, ...] = ()) -> None:
+        """All of this channel stay in registers. `scale`: what multiplies them, and a register for what is between."""
         a, part = self.a, self.part
         a("ldr", spare, at("sp", WEIGHTS))
         if part.weight_bytes == 1:
@@ -173,6 +176,10 @@ class IntegerLoads:
                     a("sxtb16", name, name, "ror #8")
             for name in names if part.doubling else ():
                 a("sadd16", name, name, name)
+            for name in names if scale else ():
+                a("smulbb", scale[1], name, scale[0])
+                a("smultb", name, name, scale[0])
+                a("pkhbt", name, scale[1], name, "lsl #16")
         else:
             raw = names
             for index, name in enumerate(names):

@@ -24,8 +24,10 @@ from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.straight import straight, straight_records
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
+from mcusim.numbers.affine import Affine
 from mcusim.program import Constant, Routine
 
 CACHE_BYTES, FLASH_LINE_BYTES = 1024, 8  # of the L452
@@ -238,6 +240,9 @@ class IntegerShape(Shape):
         super().__init__(layer, parts)
         finish = ending_of(layer, doubled=True)
         assert finish is not None
+        entry, self.lines = inputs[0].numbers, None
+        if isinstance(entry, Affine) and resident(self.window):
+            finish, self.lines = straight(layer, entry) or (finish, None)
         self.finish, self.output_bytes = finish, finish.store_bytes
         self.words = self.window.input_words(self.width)
         self.number_bytes = self.input_bytes = layer.kernel.dtype.itemsize
@@ -277,7 +282,9 @@ class IntegerShape(Shape):
     @property
     def constants(self) -> tuple[Constant, ...]:
         kernel = Constant("kernel", "number_t", packed(self.layer, self.window), self.layer.kernel_numbers)
-        return kernel, Constant("bias", "int32_t", records(less_zero(self.layer), self.finish))
+        layer = less_zero(self.layer)
+        own = straight_records(self.lines, layer.bias) if self.lines else records(layer, self.finish)
+        return kernel, Constant("bias", "int32_t", own)
 
     @property
     def make_ready(self) -> Routine:

@@ -1,0 +1,102 @@
+"""Lines that stand for factors: the same output for every sum that a channel can have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcusim.kernels.straight import Lines, StraightFinish, straight, straight_records
+from mcusim.layers.convolution import Convolution
+from mcusim.numbers import affine
+from mcusim.numbers.affine import Affine, Scaled
+from mcusim.numbers.factors import twice
+from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.system.arrays import Array
+
+TAPS = (3, 3)
+ENTRIES = (Affine(8, 0.5, -128), Affine(8, 0.5, 3), Affine(8, 0.5, 0, signed=False))
+OUTPUTS = (Affine(8, 0.05, -128), Affine(8, 0.05, -7), Affine(8, 0.05, 0, signed=False))
+
+
+def layer(ratios: list[float], entry: Affine, out: Affine, activation: Activation, seed: int = 0) -> Convolution:
+    """Depthwise, with biases of which some are larger than all that is added to them."""
+    random = np.random.default_rng(seed)
+    kernel = random.integers(-127, 128, (len(ratios), *TAPS, 1)).astype(np.int8)
+    bias = random.integers(-20000, 20000, len(ratios))
+    bias[-1] *= 100
+    numbers = Scaled(8, (1.0,) * len(ratios))
+    made = affine.weighted_sum(kernel, bias, numbers, entry, out, twice(ratios), fold=True)
+    shapes = {"shape": (5, 5, len(ratios)), "input_shape": (7, 7, len(ratios)), "groups": len(ratios)}
+    own = {**vars(made), "zero": entry.zero}
+    return Convolution(name="l", inputs=("x",), activation=activation, **shapes, **own)  # type: ignore[arg-type]
+
+
+def on_lines(made: tuple[StraightFinish, Lines], one: Convolution, sums: Array) -> Array:
+    """What the two instructions make of sums (n, channels) without bias, whose weights were scaled."""
+    finish, lines = made
+    bias, multiplier, addend, scale = straight_records(lines, one.bias).astype(np.int64).T
+    total = (sums * scale + bias + 2**31) % 2**32 - 2**31  # as 32 bits wrap round
+    product = (total * multiplier >> 32) + addend
+    assert np.abs(product).max() < 2**31
+    numbers = one.numbers
+    assert isinstance(numbers, Affine)
+    return one.activation.limit(product >> finish.shift, numbers)
+
+
+def every_sum(one: Convolution, entry: Affine, channel: int) -> Array:
+    """Without bias, of stored inputs."""
+    weights = one.kernel[channel].reshape(-1).astype(np.int64)
+    ends = np.outer((entry.minimum, entry.maximum), weights)
+    return np.arange(ends.min(axis=0).sum(), ends.max(axis=0).sum() + 1)
+
+
+def demand_equal(one: Convolution, entry: Affine) -> None:
+    made = straight(one, entry)
+    assert made is not None
+    for channel in range(len(one.kernel)):
+        sums = every_sum(one, entry, channel)[:, None]
+        got = on_lines(made, one, np.broadcast_to(sums, (len(sums), len(one.kernel))))[:, channel]
+        wanted = one.finish(np.broadcast_to(sums, (len(sums), len(one.kernel))))[:, channel]
+        np.testing.assert_array_equal(got, wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    ratios=st.lists(st.floats(2.0**-11, 2.0**-5), min_size=1, max_size=5),
+    entry=st.sampled_from(ENTRIES),
+    out=st.sampled_from(OUTPUTS),
+    activation=st.sampled_from([RELU, Activation(True, 6.0)]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_sum_ends_as_tflm_says(
+    ratios: list[float], entry: Affine, out: Affine, activation: Activation, seed: int
+) -> None:
+    demand_equal(layer(ratios, entry, out, activation, seed), entry)
+
+
+@pytest.mark.parametrize("ratios", [[0.0, 2.0**-40, 0.01], [0.01, 1e-5, 3e-6], [2.0**-7, 2.0**-8, 2.0**-9]], ids=str)
+def test_dead_channels_and_ties_as_well(ratios: list[float]) -> None:
+    demand_equal(layer(ratios, ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0])
+
+
+def test_signs_and_what_is_too_large_are_left_to_factors() -> None:
+    usual = layer([0.01], ENTRIES[0], OUTPUTS[1], RELU)
+    assert straight(usual, ENTRIES[0]) is not None
+    assert straight(replace(usual, activation=LINEAR), ENTRIES[0]) is None  # halves below zero go down
+    assert straight(layer([0.7], ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0]) is None  # no factor of the fast kernels
+    apart = layer([0.4, 2.0**-14], ENTRIES[0], OUTPUTS[0], RELU, seed=4)
+    apart = replace(apart, bias=np.array([0, -(2**29)]), peak_sum=2**29 + 300_000)
+    assert straight(apart, ENTRIES[0]) is not None
+
+
+def test_layers_share_their_shift() -> None:
+    shifts = set()
+    for ratio in (0.03, 0.004, 0.0007):
+        made = straight(layer([ratio, ratio / 3], ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0])
+        assert made is not None
+        shifts.add(made[0].shift)
+    assert len(shifts) == 1
