@@ -42,7 +42,8 @@ static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_ro
 #define nn_finish(sum, channel, p) \
     nn_limit((accumulator_t)nn_scaled((sum), nn_factor(channel, p), (p).rounding) + (p).zero, p)
 
-/* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right. */
+/* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right.
+ * Above that, unless it is 0, is 1 more than how far its sum goes to the left first. */
 #define NN_RECORD 4
 #define nn_set_shift(p, value) ((void)(p), (void)(value)) /* records have shifts */
 #define nn_finish_of(sum, record, p)                                                                       \
@@ -55,7 +56,9 @@ static inline int32_t nn_on_line(accumulator_t sum, const int32_t *record, int s
 }
 static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 {
-    return (int32_t)(((int64_t)nn_high_product((int32_t)sum, record[1]) + record[2] - (sum < 0)) >> record[3]);
+    const int left = record[3] >> 8 & 255, right = record[3] & 255;
+    const int32_t x = (int32_t)((uint32_t)sum << (left > 0 ? left - 1 : 0));
+    return (int32_t)(((int64_t)nn_high_product(x, record[1]) + record[2] - (sum < 0 && right > 0)) >> right);
 }
 
 #define NN_ADDENDS_MAX 16

@@ -24,6 +24,7 @@ from mcusim.system.arrays import Array
 
 MOST_SHIFT = 31
 FACTOR = ("multiplier", "addend", "shift")
+LEFT_AT, SIGN_AT = 8, 16  # bits of the shift of a record: how far a sum goes to the left, and its sign to the right
 MOST_SUM = MOST_ADDEND = 1 << 30  # a sum is doubled, and a product with its addend has 31 bits
 CLAMP_CYCLES = 3  # CMP, IT, MOV
 
@@ -111,8 +112,10 @@ class FactorFinish:
     """Sums are rounded twice, as nn_scaled does it, in five instructions; four where nothing is below its zero.
 
     A record is the bias and what FACTOR names. `limits`: of outputs, where they are not those of the saturation.
-    `above_zero`: is the least output that for 0? Then the sign of a sum is no matter. `doubled`: are sums twice as
-    large? That is what the product takes, and saves an instruction where weights are doubled on their way into RAM.
+    `above_zero`: is the least output that for 0, or is no sum shifted to the right? Then its sign is no matter.
+    `doubled`: are sums twice as large? That is what the product takes, and saves an instruction where weights are
+    doubled on their way into RAM. `left`: are there factors of 1 and more, whose sums are shifted to the left?
+    `mixed`: do signs matter of some channels, but not of those with factors of 1/2 and more?
     """
 
     saturate: str
@@ -123,6 +126,8 @@ class FactorFinish:
     kernel_bits: int
     fields: dict[str, Any]
     doubled: bool = False
+    left: bool = False
+    mixed: bool = False
 
     record_words = 1 + len(FACTOR)
     ceiling = None
@@ -134,7 +139,8 @@ class FactorFinish:
         limits = "".join(
             f"_{name}{abs(one)}" for name, one in zip(self._names, self.limits, strict=True) if one is not None
         )
-        signs = "" if self.above_zero else "_signs"
+        signs = "" if self.above_zero else "_some_signs" if self.mixed else "_signs"
+        signs += "_left" * self.left
         return f"int{self.kernel_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
 
     compact_key = key  # no code knows a factor
@@ -147,13 +153,18 @@ class FactorFinish:
     @property
     def cycles(self) -> int:
         """Of a sum."""
-        limits = sum(CLAMP_CYCLES for limit in self.limits if limit is not None)
-        return 3 + (not self.doubled) + (not self.above_zero) + limits
+        return self._instructions + sum(CLAMP_CYCLES for limit in self.limits if limit is not None)
 
     @property
     def code_bytes(self) -> int:
         """Of a sum."""
-        return 4 * (3 + (not self.doubled) + (not self.above_zero)) + 10 * sum(one is not None for one in self.limits)
+        return 4 * self._instructions + 10 * sum(one is not None for one in self.limits)
+
+    @property
+    def _instructions(self) -> int:
+        """Without those of limits."""
+        signs = 0 if self.above_zero else 3 + self.left if self.mixed else 1
+        return 3 + (not self.doubled) + signs
 
     def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
         """Multiplier, addend and shift of a record, whose multiplier is at `offset`."""
@@ -170,13 +181,29 @@ class FactorFinish:
         """
         multiplier, addend, shift = factor
         bits = self.doubled if more is None else more
+        if self.left and self.above_zero:
+            a("lsr", spare, shift, imm(LEFT_AT))
         for name in sums:
-            if not self.above_zero:
+            if not self.above_zero and not self.mixed:
                 a("add", spare, addend, name, "asr #31")
-            if bits != 1:
+            if self.left:
+                self._go_left(a, name, shift, spare, bits)
+            elif bits != 1:
                 a("lsl" if bits == 0 else "asr", name, name, imm(abs(bits - 1)))
+            if self.mixed:
+                a("lsr", spare, shift, imm(SIGN_AT))
+                a("lsr", spare, name, spare)
+                a("sub", spare, addend, spare)
             a("smmlar", name, name, multiplier, addend if self.above_zero else spare)
         self.shifted(a, sums, shift)
+
+    def _go_left(self, a: Assembly, name: str, shift: str, spare: str, bits: int) -> None:
+        """So far as the record says. `bits`: as of `scaled`. Without signs `spare` knows it already."""
+        if bits:
+            a("asr", name, name, imm(bits))
+        if not self.above_zero:
+            a("lsr", spare, shift, imm(LEFT_AT))
+        a("lsl", name, name, spare)
 
     def shifted(self, a: Assembly, sums: Sequence[str], shift: str) -> None:
         """The end of `scaled`, behind the product. `shift`: a register."""
@@ -201,9 +228,12 @@ Ending = Finish | FactorFinish
 
 
 def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
-    """None for a layer whose numbers end in another way. `doubled`: would the sums of affine numbers come so?"""
+    """None for a layer whose numbers end in another way.
+
+    `doubled`: would the sums of affine numbers come so, where they are not shifted to the left anyway?
+    """
     found = _factor_finish(layer) if isinstance(layer.rescale, Multiplied) else finish_of(layer)
-    if not doubled or not isinstance(found, FactorFinish):
+    if not doubled or not isinstance(found, FactorFinish) or found.left:
         return found
     return replace(found, doubled=True, fields={**found.fields, "doubled": 1})
 
@@ -213,7 +243,10 @@ def records(layer: WeightedSum, ending: Ending) -> Array:
     if isinstance(ending, Finish):
         return layer.bias
     assert isinstance(layer.rescale, Multiplied)
-    columns = (layer.bias << ending.doubled, *_factors(layer.rescale, layer.peak_sum))
+    multipliers, addends, shifts = _factors(layer.rescale, layer.peak_sum)
+    if ending.left or ending.mixed:
+        shifts = np.maximum(shifts, 0) | 1 + np.maximum(-shifts, 0) << LEFT_AT | np.where(shifts > 0, 31, 32) << SIGN_AT
+    columns = (layer.bias << ending.doubled, multipliers, addends, shifts)
     return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int32)
 
 
@@ -226,15 +259,16 @@ def less_zero(layer: WeightedSum) -> WeightedSum:
 
 
 def _factors(rescale: Multiplied, peak_sum: int) -> tuple[Array, Array, Array]:
-    """Multiplier, addend and shift, of each channel or of all.
+    """Multiplier, addend and shift (negative to the left), of each channel or of all.
 
     Of products that are less than half of what a shift takes away nothing is left: a shift of 1 does that as well,
     and leaves room for the addend.
     """
     shifts, multipliers = -rescale.factors.shifts, rescale.factors.multipliers
-    nothing = 1 << np.maximum(shifts - 1, 0) > high_product(np.array(peak_sum), multipliers)
+    nothing = (shifts > 0) & (1 << np.maximum(shifts - 1, 0) > high_product(np.array(peak_sum), multipliers))
     shifts, multipliers = np.where(nothing, 1, shifts), np.where(nothing, 1, multipliers)
-    return multipliers, (1 << shifts >> 1) + (rescale.numbers.zero << shifts), shifts
+    right = np.maximum(shifts, 0)
+    return multipliers, (1 << right >> 1) + (rescale.numbers.zero << right), shifts
 
 
 def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
@@ -242,17 +276,19 @@ def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
     rescale, numbers, kernel = layer.rescale, layer.numbers, layer.kernel_numbers
     if not isinstance(rescale, Multiplied) or not isinstance(numbers, Affine) or kernel is None:
         return None
-    shifts = -rescale.factors.shifts
     plain = not rescale.factors.is_once and rescale.factors.multipliers.size and numbers.bits == kernel.bits == 8
-    if not plain or layer.peak_sum >= MOST_SUM or shifts.min() < 1:
+    if not plain or layer.peak_sum << max(0, int(rescale.factors.shifts.max())) >= MOST_SUM:
         return None
-    if np.abs(_factors(rescale, layer.peak_sum)[1]).max() >= MOST_ADDEND:
+    _, addends, shifts = _factors(rescale, layer.peak_sum)
+    if np.abs(addends).max() >= MOST_ADDEND:
         return None
     low, high = (int(one) for one in layer.activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
     limits = (low if low > numbers.minimum else None, high if high < numbers.maximum else None)
     fields = {**_limit_fields(limits, numbers), **storage_fields(numbers)}
     saturate = "ssat" if numbers.signed else "usat"
-    return FactorFinish(saturate, numbers.bits, limits, low == numbers.zero, 1, kernel.bits, fields)
+    no_sign, left = low == numbers.zero or shifts.max() < 1, bool(shifts.min() < 0)
+    mixed = not no_sign and bool(shifts.min() < 1)
+    return FactorFinish(saturate, numbers.bits, limits, no_sign, 1, kernel.bits, fields, left=left, mixed=mixed)
 
 
 def _limit_fields(limits: tuple[int | None, int | None], numbers: Affine) -> dict[str, Any]:

@@ -28,6 +28,7 @@ SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const i
 MOST_FILTERS, MOST_POSITIONS = 2, 4
 # Bytes from the begin of a tile to its end: what stays in the L452's instruction cache, alone or with what calls it.
 LONG_CODE, SHORT_CODE = 960, 600
+LEAST_UNROLLED = 2  # pairs: one before the loop, one in it
 _FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for operands: those without a sum
 _OUTPUT, _END, _BIAS = 0, 4, 8  # on the stack; behind the biases factors, if there are any
 _FACTOR = ("r1", "r2", "r3")  # of the filter whose sums end
@@ -66,11 +67,16 @@ class Tile:
             return (8 + self.finish.code_bytes) * len(self.sums) + 8 * self.filters + 60
         return 16 * len(self.sums) + 60
 
+    @property
+    def _room(self) -> int:
+        """Bytes that are left for products."""
+        return self.most_code - self._end_bytes
+
     @cached_property
     def plan(self) -> tuple[int, int, int]:
         """Pairs before the loop, pairs in a turn of it, turns: as few turns as the instruction cache allows."""
         most = min(
-            (self.most_code - self._end_bytes) // (4 * (self.filters + self.positions + len(self.sums))),
+            max(LEAST_UNROLLED, self._room // (4 * (self.filters + self.positions + len(self.sums)))),
             LONGEST_STEP // max(self.word_step, 4 * self.filters),
         )
         if self.words <= most:

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.graph import Graph, Output
-from mcusim.kernels import pointwise
+from mcusim.graph import Graph, Layer, Output
+from mcusim.kernels import direct, patches, plain, pointwise, rows, winograd
 from mcusim.kernels.finish import MOST_SUM, FactorFinish, ending_of, records
+from mcusim.kernels.kernel import DEFAULT, Kernel
 from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
-from mcusim.line.lower import program_of
+from mcusim.layers.reshape import Reshape
+from mcusim.line.lower import Chosen, program_of
 from mcusim.numbers import affine
 from mcusim.numbers.affine import Affine, Multiplied, Scaled
 from mcusim.numbers.factors import once, twice
@@ -32,6 +35,10 @@ RATIOS = {  # of the six filters
     "far apart": (0.49, 2.0**-9, 2.0**-20, 3e-6, 2.0**-40, 0.0),
     "tiny": (1e-5, 2e-6, 1e-7, 5e-7, 2.0**-22, 2.0**-31),
     "one": (0.0071,),
+    "half and more": (0.5, 0.75, 0.9999, 0.25, 0.49, 0.003),
+    "one and more": (1.0, 0.3, 1.7, 3.999, 0.5, 0.003),
+    "all large": (1.0, 1.3, 1.7, 3.999, 0.5, 2.2),
+    "all halves": (0.5, 0.6, 0.7, 0.8, 0.9, 0.9999),
 }
 
 
@@ -46,7 +53,7 @@ def layer(name: str, activation: Activation, out: Affine, ratios: tuple[float, .
 
 def finished(kind: str) -> tuple[Graph, Array]:
     """A layer for each way to end; sums reach from the least to the largest."""
-    most = MOST_SUM - 1 - 2 * 128 * 128 * CHANNELS
+    most = (MOST_SUM >> max(0, int(np.log2(max(RATIOS[kind]))) + 1)) - 1 - 2 * 128 * 128 * CHANNELS
     bias = np.array([most, -most, 1000, -1000, 0, most // 3]) if kind != "usual" else np.arange(6) * 900 - 2000
     ways = product(ACTIVATIONS, OUTPUTS)
     layers = [layer(f"l{index}", *way, RATIOS[kind], bias) for index, way in enumerate(ways)]
@@ -57,7 +64,54 @@ def finished(kind: str) -> tuple[Graph, Array]:
     return Graph((entry, *layers), "factors", "int8", "affine", outputs=outputs), ENTRY.decode(q)
 
 
-@pytest.mark.parametrize("kind", RATIOS)
+WINDOW, PLANE = (3, 3), (9, 8, CHANNELS)
+
+
+def of_kernels() -> tuple[Graph, Array, dict[str, Chosen]]:
+    """What each kernel makes of signs that matter for all channels, some or none, and of sums that go to the left."""
+    random = np.random.default_rng(1)
+    flat = Input(name="flat", inputs=(), shape=(PLANE[0] * PLANE[1] * CHANNELS,), numbers=ENTRY)
+    layers: list[Layer] = [Input(name="x", inputs=(), shape=PLANE, numbers=ENTRY)]
+    layers.append(Reshape(name="flat", inputs=("x",), shape=flat.shape, numbers=ENTRY))
+    chosen: dict[str, Chosen] = {"flat": (plain, DEFAULT)}
+    for index, (kernel, (kind, activation)) in enumerate(product(KERNELS, OF_KERNELS)):
+        shape = (FILTERS, flat.shape[0]) if kernel is rows else (FILTERS, *WINDOW, CHANNELS)
+        weights = random.integers(-128, 128, shape).astype(np.int8)
+        scales, bias = Scaled(8, (1.0,) * FILTERS), random.integers(-60, 60, FILTERS)
+        made = vars(affine.weighted_sum(weights, bias, scales, ENTRY, OUTPUTS[1], twice(RATIOS[kind]), fold=True))
+        own = {"name": f"l{index}", "activation": activation, **made, "zero": ENTRY.zero}
+        if kernel is rows:
+            layers.append(Dense(inputs=("flat",), shape=(FILTERS,), **own))
+        else:
+            planes = {"shape": (*PLANE[:2], FILTERS), "input_shape": PLANE, "padding": ((1, 1), (1, 1))}
+            layers.append(Convolution(inputs=("x",), **planes, **own))  # type: ignore[arg-type]
+        chosen[f"l{index}"] = (kernel, DEFAULT)
+    outputs = tuple(Output(one.name, one.name) for one in layers[2:])
+    q = random.integers(-128, 128, (12, *PLANE))
+    q[:10] = ENTRY.zero + (random.random(q[:10].shape) < 0.02)  # outputs of large factors saturate but for few inputs
+    return Graph(tuple(layers), "kernels", "int8", "affine", outputs=outputs), ENTRY.decode(q), chosen
+
+
+KERNELS: tuple[Kernel, ...] = (direct, patches, winograd, rows)
+OF_KERNELS = (("half and more", LINEAR), ("one and more", LINEAR), ("one and more", RELU), ("all halves", LINEAR))
+
+
+def test_all_kernels_end_so(tmp_path: Path) -> None:
+    graph, x, chosen = of_kernels()
+    for name, (kernel, _) in chosen.items():
+        assert kernel.fits(graph[name], graph.inputs_of(graph[name]), CORE) is None
+    compiled, wanted = run_compiled(graph, x, program=program_of(graph, chosen)), graph.run(x)
+    for name in wanted.dtype.names or ():
+        np.testing.assert_array_equal(compiled[name], wanted[name])
+        assert np.mean(np.abs(wanted[name].astype(int) - OUTPUTS[1].zero) < 100) > 0.1
+    measured = measure(graph, x, tmp_path, chosen)
+    assert differing(measured, graph, x) == 0
+    for name, (kernel, _) in list(chosen.items())[1:]:
+        estimate = kernel.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, 2)
+        assert estimate == pytest.approx(measured.cycles[name], rel=0.05, abs=150), (kernel.NAME, name)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RATIOS if kind != "all halves"])
 def test_sums_end_as_the_graph_says(kind: str, tmp_path: Path) -> None:
     graph, x = finished(kind)
     chosen = forced(graph, pointwise)
@@ -92,7 +146,7 @@ def test_a_record_is_what_the_product_adds_and_shifts() -> None:
 def test_other_factors_are_left_to_plain_c() -> None:
     usual = layer("l", LINEAR, OUTPUTS[0], RATIOS["usual"], np.zeros(6, np.int64))
     entry = Input(name="x", inputs=(), shape=(POSITIONS, CHANNELS), numbers=ENTRY)
-    for factors in (twice([1.5]), once([0.01])):
+    for factors in (once([0.01]),):
         other = replace(usual, rescale=Multiplied(factors, OUTPUTS[0]))
         assert pointwise.fits(other, (entry,), CORE) == "it is for integers with sums of 32 bits"
     assert pointwise.fits(replace(usual, peak_sum=MOST_SUM), (entry,), CORE)

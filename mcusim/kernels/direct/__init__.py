@@ -39,7 +39,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions"
     finish = ending_of(layer, doubled=True)
     if finish is None:
-        return "it is for integers that end with a shift, or with a factor below 1/2"
+        return "it is for integers that end with a shift, or with a factor that is rounded twice"
     if isinstance(finish, Finish) and _is_long(layer) and not _shortens(layer, finish.shift):
         return "its sums have more than 32 bits even after their shift"
     if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:

@@ -28,7 +28,7 @@ SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) o
 ANY_STORAGE = True
 AFFINE = True
 FACTOR_STEPS = 3
-FACTOR_CYCLES = 7  # of what loads it, for each tile and filter
+FACTOR_CYCLES = 11  # of what loads it and of code that comes again from flash, for each tile and filter
 CODE_BYTES = 900  # of the C around, about
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
@@ -207,7 +207,10 @@ def _cycles_of_m(layer: Convolution, plan: Plan, compact: bool) -> int:
     finish = ending_of(layer)
     if isinstance(finish, FactorFinish):
         outputs = plan.scheme.outputs_of_a_tile
-        end += 2 * TILES * (FACTOR_CYCLES + outputs * (finish.cycles - 1) - (2 if outputs == F43.points - 2 else 0))
+        spared = 2 if outputs == F43.points - 2 else 0  # shifts, of sums that come doubled
+        if finish.left:
+            spared = -3 if finish.mixed else -6
+        end += 2 * TILES * (FACTOR_CYCLES + outputs * (finish.cycles - 1 + finish.left) - spared)
     return plan.scheme.points * _layout(layer, plan, 1).point_cycles + end
 
 
