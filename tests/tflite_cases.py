@@ -226,6 +226,16 @@ def prelu(shape: Sequence[int], slopes: Sequence[int]) -> Make:
     return make
 
 
+def widening(file: File) -> Ends:
+    """Softmax of 8 bits to 16, and that to 32."""
+    start, wide = file.tensor((1, 4, 5), "int8", scale=0.07, zero=2), file.tensor((1, 4, 5), "int16", scale=1 / 65536)
+    file.graph.tensors[wide].quantization.zeroPoint = [-32768]
+    end = file.tensor((1, 4, 5), "int32", scale=3.051851e-05)
+    file.op("SOFTMAX", (start,), (wide,), beta=1.0)
+    file.op("QUANTIZE", (wide,), (end,))
+    return (start,), (end,)
+
+
 POOL = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
 CASES: dict[str, Make] = {
     "CONV_2D": conv(

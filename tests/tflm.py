@@ -22,21 +22,22 @@ class Refused(Exception):
 
 
 def serve(connection: Connection) -> None:
-    """(file, samples of each input, tensors) -> outputs, and values of those tensors; or a text."""
+    """(file, samples of each input, tensors, steps) -> outputs, and values of those tensors; or a text."""
     from tflite_micro.python.tflite_micro import runtime
 
     keep = runtime.InterpreterConfig.kPreserveAllTensors
     while True:
-        content, samples, tensors = connection.recv()
+        content, samples, tensors, steps = connection.recv()
         try:
             interpreter = runtime.Interpreter.from_bytes(content, arena_size=2**25, intrepreter_config=keep)
             outputs: list[list[Array]] = []
             inner: list[dict[int, Array]] = []
             for sample in zip(*samples, strict=True):
                 interpreter.reset()
-                for index, field in enumerate(sample):
-                    interpreter.set_input(field, index)
-                interpreter.invoke()
+                for step in range(steps):
+                    for index, field in enumerate(sample):
+                        interpreter.set_input(field[step] if steps > 1 else field, index)
+                    interpreter.invoke()
                 count = _count(content)
                 outputs.append([np.array(interpreter.get_output(index)) for index in range(count)])
                 inner.append({index: np.array(interpreter.GetTensor(index, 0)["tensor_data"]) for index in tensors})
@@ -60,14 +61,17 @@ class Interpreter:
         self._connection: Any = None
 
     def run(
-        self, content: bytes, samples: Sequence[Array], tensors: Sequence[int] = ()
+        self, content: bytes, samples: Sequence[Array], tensors: Sequence[int] = (), steps: int = 1
     ) -> tuple[list[Array], Mapping[int, Array]]:
-        """`samples`: of each input, (N, *shape of the file's tensor). Raises Refused."""
+        """`samples`: of each input, (N, *shape of the file's tensor). Raises Refused.
+
+        With `steps` each has so many of that shape, fed one after the other, of which the last is answered.
+        """
         pytest.importorskip("tflite_micro.python.tflite_micro", reason=REASON)
         if self._process is None:
             self._start()
         try:
-            self._connection.send((content, list(samples), list(tensors)))
+            self._connection.send((content, list(samples), list(tensors), steps))
             answer = self._connection.recv() if self._connection.poll(ANSWER_S) else "no answer"
         except (EOFError, OSError):
             answer = "its process ended"

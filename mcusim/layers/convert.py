@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer
+from mcusim.numbers.affine import LongConversion
 from mcusim.numbers.numbers import Conversion, Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
@@ -17,6 +18,10 @@ class Convert(Layer):
     """
 
     conversion: Conversion | None = None
+
+    @property
+    def arithmetic(self) -> Numbers | None:
+        return self.conversion.entry if isinstance(self.conversion, LongConversion) else self.numbers
 
     def run(self, *inputs: Array) -> Array:
         return inputs[0] if self.conversion is None else self.conversion.apply(inputs[0])

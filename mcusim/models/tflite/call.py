@@ -23,7 +23,7 @@ from mcusim.system.errors import ModelError
 L = TypeVar("L", bound=Layer)
 RELU6, SYMMETRIC = Activation(relu=True, ceiling=6.0), Activation(relu=True, ceiling=1.0, floor=-1.0)
 ACTIVATIONS = (LINEAR, RELU, SYMMETRIC, RELU6)  # as the schema numbers them
-BITS = {"int8": 8, "uint8": 8, "int16": 16}
+BITS = {"int8": 8, "uint8": 8, "int16": 16, "int32": 32}  # the last of an output alone
 SAME_SCALE = 1e-6
 AGAIN = "convert it again with TFLiteConverter"
 

@@ -10,7 +10,7 @@ INT8 = (
 )
 
 
-STREAMING = {"SVDF", "RNN", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
+STREAMING = {"RNN", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
 
 
 def hint_of(kind: str) -> str | None:

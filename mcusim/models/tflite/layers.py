@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mcusim.models.tflite import activations, conversions, merges, moving, padding, pools, recurrent, resizing, sums
+from mcusim.models.tflite import (
+    activations,
+    conversions,
+    merges,
+    moving,
+    padding,
+    pools,
+    recurrent,
+    resizing,
+    sums,
+    svdf,
+)
 from mcusim.models.tflite.call import Call
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
@@ -21,10 +32,11 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **recurrent.CONVERTERS,
     **resizing.CONVERTERS,
     **sums.CONVERTERS,
+    **svdf.CONVERTERS,
 }
 # Inputs and outputs of two types.
-TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE")
+TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE", "SOFTMAX")
 # What they keep from one sample to the next begins anew with each.
-STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 # No layer: the same numbers in the same order.
 VIEWS = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")

@@ -6,10 +6,12 @@ executed, and its layers are built by the converters of this package alone.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from mcusim.graph import Graph, Output
+from mcusim.graph import Graph, Layer, Output
 from mcusim.layers.reshape import Reshape
+from mcusim.layers.strided_copy import StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference
@@ -19,6 +21,7 @@ from mcusim.models.tflite.dilation import with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
 from mcusim.models.tflite.names import tensor_name
+from mcusim.models.tflite.unroll import is_streaming, steps_of, unrolled
 from mcusim.models.tflite.walk import Walk
 from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.training.normalization_file import load_normalization
@@ -42,6 +45,8 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     try:
         model = with_dilations(read_file(path))
         _demand_one_subgraph(model)
+        if is_streaming(model):
+            model = unrolled(model, steps_of(model, shapes))
         walk = Walk(model)
         walk.inputs()
         _check_told(walk, shapes)
@@ -89,12 +94,34 @@ def _ends(walk: Walk) -> list[str]:
     return ends
 
 
+def _last_step(walk: Walk, end: str, layers: list[Layer]) -> str:
+    """Of an output that has all steps of a sample."""
+    layer = walk.layers[end]
+    steps, *shape = layer.shape
+    size = math.prod(shape)
+    layers.append(
+        StridedCopy(
+            name=walk.names.unique(f"{end}_last"),
+            inputs=(end,),
+            shape=tuple(shape),
+            numbers=layer.numbers,
+            spelled="Cropping",
+            sizes=(size,),
+            strides=(1,),
+            offset=(steps - 1) * size,
+        )
+    )
+    return layers[-1].name
+
+
 def _graph(walk: Walk, ends: list[str], name: str) -> Graph:
     if not ends:
         raise broken("it has no outputs")
     model, layers = walk.model, list(walk.layers.values())
     told = [model.names.get(index) or model.tensors[index].name for index in model.outputs]
     names = output_names([tensor_name(one, "output") for one in told])
+    if is_streaming(model):
+        ends = [_last_step(walk, end, layers) for end in ends]
     ends = distinct(ends, layers, layers.append)
     outputs = tuple(Output(*pair) for pair in zip(names, ends, strict=True))
     return Graph(tuple(reachable(layers, ends)), name, notes=(HYBRID,) if walk.hybrid else (), outputs=outputs)

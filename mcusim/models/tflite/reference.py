@@ -42,13 +42,19 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     layers: dict[Origin, list[Array]] = {origin: [] for origin in wanted}
     for sample in zip(*samples, strict=True):
         interpreter.reset()
-        for index, (field, tensor) in enumerate(zip(sample, inputs, strict=True)):
-            interpreter.set_input(np.asarray(field, tensor.dtype).reshape(tensor.shape), index)
-        interpreter.invoke()
+        steps = sample[0].size // max(inputs[0].elements, 1)  # of one: more where a state is kept from step to step
+        inner: dict[Origin, list[Array]] = {origin: [] for origin in wanted}
+        for step in range(steps):
+            for index, (field, tensor) in enumerate(zip(sample, inputs, strict=True)):
+                part = np.asarray(field, tensor.dtype).reshape(steps, *tensor.shape)[step]
+                interpreter.set_input(part, index)
+            interpreter.invoke()
+            for origin, found in inner.items():
+                found.append(np.array(interpreter.GetTensor(origin.calls[0], 0)["tensor_data"], np.float32))
         for index, found in enumerate(outputs):
             found.append(np.array(interpreter.get_output(index), np.float32))
-        for origin, found in layers.items():
-            found.append(np.array(interpreter.GetTensor(origin.calls[0], 0)["tensor_data"], np.float32))
+        for origin, parts in inner.items():
+            layers[origin].append(np.stack(parts))
     return Values([np.stack(found) for found in outputs], {origin: np.stack(found) for origin, found in layers.items()})
 
 

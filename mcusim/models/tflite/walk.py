@@ -24,6 +24,7 @@ from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import hint_of, type_hint
 from mcusim.models.tflite.layers import CONVERTERS, STATEFUL, TYPE_CHANGING, VIEWS
 from mcusim.models.tflite.names import Names, layer_name, tensor_name
+from mcusim.numbers.affine import WIDE_BITS
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
@@ -80,7 +81,7 @@ class Walk:
         if not 1 <= len(shape) <= 3 or not 1 <= math.prod(shape) <= LARGEST_TENSOR_ELEMENTS:
             raise ModelError(f"{what} has shape {tensor.shape}", hint="use a batch of 1 and one to three fixed axes")
         numbers = None if tensor.dtype == "float32" else affine_of(tensor)
-        if tensor.dtype != "float32" and numbers is None:
+        if tensor.dtype != "float32" and (numbers is None or numbers.bits > WIDE_BITS):
             raise ModelError(f"{what} is {tensor.dtype}", hint=type_hint(tensor.dtype))
         self._append(Input(name=name, inputs=(), shape=shape, numbers=numbers))
         return name
@@ -210,8 +211,8 @@ def _check_types(call: Call) -> None:
     types = {tensor.dtype for tensor in (*computed, *call.outputs)}
     if call.kind in TYPE_CHANGING:
         return
-    if "uint8" in types:
-        raise call.refused("computes with uint8", type_hint("uint8"))
+    for other in types & {"uint8", "int32"}:
+        raise call.refused(f"computes with {other}", type_hint(other))
     if len(types) > 1:
         raise call.refused(f"computes with {' and '.join(sorted(types))}", type_hint(min(types)))
 
