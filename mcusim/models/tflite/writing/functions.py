@@ -91,7 +91,7 @@ def softmax(sheet: Sheet) -> None:
     assert isinstance(layer, Softmax)
     beta = 1.0
     if entry is not None and out is not None:
-        if (out.scale, out.zero) != OUTPUT_OF_SOFTMAX[out.bits]:
+        if (out.scale, out.zero) != OUTPUT_OF_SOFTMAX.get((entry.bits, out.bits)):
             raise sheet.refused(f"gives numbers of the scale {out.scale:.6g}", REALS)
         beta = getattr(layer.softmaxing, "beta", beta)
         made = (affine_softmax if out.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
