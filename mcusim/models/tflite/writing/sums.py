@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.graph import Shape
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
@@ -22,6 +23,7 @@ from mcusim.models.tflite.sums import INT32, SAME, VALID
 from mcusim.models.tflite.writing.sheet import PER_CHANNEL, REALS, Sheet
 from mcusim.models.tflite.writing.windows import cut, padded
 from mcusim.numbers.affine import Affine, Multiplied, Scaled, sum_factors
+from mcusim.numbers.affine_wide import scaled_slopes
 from mcusim.numbers.factors import Factors
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
@@ -192,12 +194,24 @@ def scaling(sheet: Sheet) -> None:
 def slopes(sheet: Sheet) -> None:
     layer = _layer(sheet)
     assert isinstance(layer, PReLU)
-    if sheet.out is not None:
-        raise sheet.refused("has integer slopes, which TFLite rounds otherwise", f"use LeakyReLU, or {REALS}")
     shape = layer.shape[-1:] if layer.slopes == layer.shape[-1] else layer.shape
-    alphas = sheet.constant("slopes", layer.kernel.astype(np.float32).reshape(shape))
-    tensor = sheet.op("PRELU", (sheet.view(0, layer.shape), alphas), (1, *layer.shape))
+    if sheet.out is None:
+        alphas = sheet.constant("slopes", layer.kernel.astype(np.float32).reshape(shape))
+    else:
+        alphas = _integer_slopes(sheet, layer, shape)
+    tensor = sheet.op("PRELU", (sheet.view(0, layer.shape), alphas), (1, *layer.shape), sheet.out)
     sheet.done(tensor if layer.activation == LINEAR else sheet.limited(tensor, layer.activation))
+
+
+def _integer_slopes(sheet: Sheet, layer: PReLU, shape: Shape) -> int:
+    """As int8, with a zero that brings them there."""
+    entry, out, numbers = sheet.numbers(), sheet.out, layer.kernel_numbers
+    if layer.slopes_of_file is None or entry is None or out is None or not isinstance(numbers, Scaled):
+        raise sheet.refused("has integer slopes, which TFLite rounds otherwise", f"use LeakyReLU, or {REALS}")
+    sheet.demand(layer.slopes_of_file, scaled_slopes(entry, out, numbers.scales[0]), "rescales")
+    zero = int(np.clip(-128 - int(layer.kernel.min()), -128, 127))
+    stored = layer.kernel.astype(np.int64) + zero
+    return sheet.constant("slopes", stored.reshape(shape), "int8", scales=numbers.scales, zeros=(zero,))
 
 
 WRITERS: Mapping[type, Callable[[Sheet], None]] = {
