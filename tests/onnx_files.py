@@ -149,3 +149,63 @@ def assert_equal(file: File, *outputs: str, tolerance: float = 2e-5, samples: li
 def onnx_shape(file: File) -> tuple[int, ...]:
     """Of the last output. The inference of the package `onnx` counts a last window in `ceil_mode` that there is not."""
     return tuple(onnxruntime_of(file.data(), file.samples(1))[0].shape[1:])
+
+
+def mutated(model: Any, random: np.random.Generator) -> bytes:
+    """The model with one to three of its parts changed: inputs, kinds, attributes, weights."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    for _ in range(random.integers(1, 4)):
+        node = made.graph.node[random.integers(len(made.graph.node))]
+        MUTATIONS[random.integers(len(MUTATIONS))](made, node, random)
+    return bytes(made.SerializeToString())
+
+
+def _any(values: Any, random: np.random.Generator) -> Any:
+    return values[random.integers(len(values))]
+
+
+def _other_input(made: Any, node: Any, random: np.random.Generator) -> None:
+    if node.input:
+        names = [
+            *(name for other in made.graph.node for name in other.output),
+            *(w.name for w in made.graph.initializer),
+        ]
+        node.input[random.integers(len(node.input))] = _any([*names, "", "nowhere"], random)
+
+
+def _fewer(made: Any, node: Any, random: np.random.Generator) -> None:
+    names = _any([node.input, node.output], random)
+    if names:
+        del names[random.integers(len(names))]
+
+
+def _other_kind(made: Any, node: Any, random: np.random.Generator) -> None:
+    other = made.graph.node[random.integers(len(made.graph.node))]
+    node.op_type, node.domain = other.op_type, other.domain
+
+
+def _other_attribute(made: Any, node: Any, random: np.random.Generator) -> None:
+    if node.attribute:
+        attribute = _any(node.attribute, random)
+        values = (0, -1, 7, 2**40, [1, 2], [0, 0, 0], "x", 1.5, float("nan"), [0.5], ["a"])
+        attribute.CopyFrom(onnx.helper.make_attribute(attribute.name, _any(values, random)))
+
+
+def _other_weights(made: Any, node: Any, random: np.random.Generator) -> None:
+    if made.graph.initializer:
+        tensor = _any(made.graph.initializer, random)
+        shape = _any([(), (0,), (1,), (3,), (2, 3), (1, 1, 1, 1)], random)
+        dtype = _any(["float32", "int8", "uint8", "int64", "float64", "bool"], random)
+        array = np.full(shape, _any([0, 1, -1, np.nan, np.inf, 1e38], random)) if dtype[0] == "f" else np.zeros(shape)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(dtype), tensor.name))
+
+
+def _other_dimensions(made: Any, node: Any, random: np.random.Generator) -> None:
+    if made.graph.initializer:
+        _any(made.graph.initializer, random).dims[:] = random.choice(
+            [0, 1, 3, 2**33, -1], random.integers(0, 5)
+        ).tolist()
+
+
+MUTATIONS = (_other_input, _fewer, _other_kind, _other_attribute, _other_weights, _other_dimensions)

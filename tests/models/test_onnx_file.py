@@ -12,7 +12,7 @@ import pytest
 from mcusim.models import read_model
 from mcusim.models.onnx.wire import Message, encoded
 from mcusim.system.errors import McusimError, ModelError
-from tests.onnx_files import File, assert_equal, onnx, read
+from tests.onnx_files import File, assert_equal, mutated, onnx, read
 
 
 def small() -> File:
@@ -60,6 +60,38 @@ def test_files_with_broken_bytes_are_read_or_refused() -> None:
         except McusimError as error:
             assert error.hint
         assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("opset", [9, 13, 20])
+def test_mutated_models_are_read_or_refused(opset: int) -> None:
+    """Inputs, kinds, attributes and weights that do not belong together: a ModelError, and soon."""
+    model, random = every_kind(opset).model(), np.random.default_rng(opset)
+    for _ in range(200):
+        start = time.monotonic()
+        try:
+            read(mutated(model, random))
+        except McusimError as error:
+            assert error.hint
+        assert time.monotonic() - start < 3
+
+
+def every_kind(opset: int) -> File:
+    file = small()
+    file.opset = opset
+    axes = np.array([1], np.int64)
+    x = file.add("Reshape", ..., np.array([1, 5, 1], np.int64))
+    file.add("BatchNormalization", ..., *(np.ones(5, np.float32) for _ in range(4)))
+    file.add("Add", ..., x)
+    file.add("Transpose", perm=[2, 0, 1])
+    weights = (file.numbers(1, 12, 5), file.numbers(1, 12, 3), file.numbers(1, 24))
+    file.add("LSTM", ..., *weights, hidden_size=3, outputs=2)
+    file.add("Concat", ..., ..., axis=3)
+    file.add("Slice", ..., axes, axes + 3, axes + 2)
+    file.add("Softmax", axis=3)
+    file.add("ReduceMean", axes=[0]) if opset < 18 else file.add("ReduceMean", ..., axes - 1)
+    file.add("QuantizeLinear", ..., np.float32(0.1), np.int8(3))
+    file.add("DequantizeLinear", ..., np.float32(0.1), np.int8(3))
+    return file
 
 
 def test_what_is_no_protobuf_is_refused(tmp_path: Path) -> None:

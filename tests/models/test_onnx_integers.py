@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph
 from mcusim.models.onnx.convert import ROUNDING, Converted
+from mcusim.models.onnx.tensor import lying
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ModelError
+from mcusim.system.errors import McusimError, ModelError
 from tests.compiled import run_compiled
-from tests.onnx_files import File, graph_of, onnx, onnxruntime_of, read
+from tests.onnx_files import File, graph_of, mutated, onnx, onnxruntime_of, read
 
 quantization = pytest.importorskip("onnxruntime.quantization")
 EXAMPLES = int(os.environ.get("MCUSIM_GRAPHS", "12"))
@@ -84,6 +85,38 @@ def close(steps: tuple[float, float]) -> bool:
     return steps[0] < 1 and steps[1] < 8
 
 
+def steps_of_layers(made: Converted, data: bytes, samples: list[Array]) -> dict[str, Array]:
+    """How far each layer is off onnxruntime's integers when it is given onnxruntime's own: no rounding adds up."""
+    graph, model = made.source.graph, onnx.load_from_string(data)
+    names = {name: model.graph.node[origin.calls[0]].output[0] for name, origin in made.source.origins.items()}
+    known = set(one.name for one in model.graph.output)
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(one) for one in {*names.values()} - known)
+    theirs = dict(
+        zip((one.name for one in model.graph.output), onnxruntime_of(model.SerializeToString(), samples), strict=True)
+    )
+    (entry,), (place,) = graph.inputs, made.inputs
+    x = np.stack([lying(place, one[None]) for one in samples[0]]).reshape(-1, *entry.shape)
+    values, found = {entry.name: graph.encode(x)}, {}
+    for layer in graph.layers[1:]:
+        if not all(name in values for name in layer.inputs):
+            continue
+        ours = layer.run(*(values[name] for name in layer.inputs))
+        values[layer.name] = ours
+        if layer.name in names and isinstance(layer.numbers, Affine):
+            rows = [lying(made.computed[made.source.origins[layer.name]], one) for one in theirs[names[layer.name]]]
+            values[layer.name] = _stored(np.stack(rows), layer.numbers).reshape(ours.shape)
+            found[layer.name] = np.abs(ours.astype(np.int64) - values[layer.name])
+    return found
+
+
+def _stored(values: Array, numbers: Affine) -> Array:
+    """As the file stores them; reals are those before a QuantizeLinear."""
+    if values.dtype.kind in "iu":
+        return (values.astype(np.int64) - (128 if values.dtype == np.uint8 else 0)).astype(np.int8)
+    whole = np.rint(values / np.float32(numbers.scale)) + numbers.zero
+    return np.clip(whole, numbers.minimum, numbers.maximum).astype(np.int8)
+
+
 def real_layers(graph: Graph) -> list[str]:
     return [layer.name for layer in graph if layer.numbers is None]
 
@@ -97,6 +130,8 @@ def test_a_network_of_integers(tmp_path: Path, spelling: str, own: dict[str, Any
     graph = made.source.graph
     assert (graph.data_type, graph.scheme, graph.notes) == ("int8", "affine", (ROUNDING,))
     assert real_layers(graph) == [] and close(off(made, data, file.samples(16)))
+    found = steps_of_layers(made, data, file.samples(16))
+    assert len(found) >= 12 and all(steps.max() <= 1 for steps in found.values())
     kinds = [layer.kind for layer in graph]
     assert kinds.count("Conv2D") == 2 and kinds.count("DepthwiseConv2D") == 1 and "ReLU" not in kinds
 
@@ -184,10 +219,23 @@ def test_random_chains(data: st.DataObject, tmp_path_factory: pytest.TempPathFac
     for _ in range(int(data.draw(st.integers(1, 5)))):
         grown.grow()
     content = quantized(grown.file, tmp_path_factory.mktemp("grown"), data.draw(st.sampled_from(SPELLINGS)))
-    assert close(off(read(content), content, grown.file.samples(6)))
+    made, x = read(content), grown.file.samples(6)
+    assert close(off(made, content, x))
+    for name, steps in steps_of_layers(made, content, x).items():
+        assert steps.max() <= 1 and steps.mean() < 0.3, name
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_mutated_models_are_read_or_refused(tmp_path: Path, spelling: str) -> None:
+    model, random = onnx.load_from_string(quantized(network(), tmp_path, spelling)), np.random.default_rng(0)
+    for _ in range(150):
+        try:
+            read(mutated(model, random))
+        except McusimError as error:
+            assert error.hint
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])

@@ -11,8 +11,8 @@ from mcusim.graph import Graph
 from mcusim.models.onnx.qonnx import DOMAINS, ROUNDINGS
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ModelError
-from tests.onnx_files import File, graph_of, onnx, onnxruntime_of, read
+from mcusim.system.errors import McusimError, ModelError
+from tests.onnx_files import File, graph_of, mutated, onnx, onnxruntime_of, read
 
 
 def w(*shape: int, seed: int = 3) -> Array:
@@ -126,6 +126,16 @@ def test_what_cannot_be_stored_is_refused(scale: Any, bits: Any, own: dict[str, 
     file.add("Relu")
     with pytest.raises(ModelError, match=why):
         read(file.data())
+
+
+def test_mutated_models_are_read_or_refused() -> None:
+    file, random = network(4), np.random.default_rng(0)
+    model = onnx.load_from_string(file.data())
+    for _ in range(250):
+        try:
+            read(mutated(model, random))
+        except McusimError as error:
+            assert error.hint
 
 
 def test_signs_of_activations_are_refused() -> None:

@@ -74,10 +74,11 @@ class Integers:
     reals: list[str] = field(default_factory=list)  # layers that compute with reals, though they are given integers
 
     def run(self, layers: Sequence[Layer]) -> list[Layer]:
-        merged = self._merged(layers)
-        self._store_inputs(merged)
-        for layer in merged:
-            self._layer(layer)
+        with np.errstate(all="ignore"):
+            merged = self._merged(layers)
+            self._store_inputs(merged)
+            for layer in merged:
+                self._layer(layer)
         return list(self.made.values())
 
     @property
@@ -240,23 +241,28 @@ def _sum(call: Call) -> Layer | None:
     if np.abs(kernel + 0.5).max(initial=0) > 127.5 or np.abs(reals - kernel).max(initial=0) > FAR:
         return None  # without a sign, and zero far off the middle; or times something
     added = _bias(layer.bias, call.weights.bias, entry.scale * scales)
-    return _summed(layer, kernel, added, scales, call) if np.abs(added).max(initial=0) <= LARGEST_BIAS else None
+    return _summed(layer, kernel, added, scales, call)
 
 
-def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum:
+def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum | None:
+    """`bias`: whole numbers, of any size or none at all. None where 32 bits do not hold them."""
+    if not (np.abs(bias) <= LARGEST_BIAS).all():
+        return None
     numbers, entry = Scaled(8, tuple(map(float, scales))), call.entries[0]
     factors, fold = sum_factors(entry, numbers, call.out), not isinstance(layer, TransposedConvolution)
-    made = vars(weighted_sum(kernel.astype(np.int8), bias, numbers, entry, call.out, factors, fold=fold))
+    made = vars(
+        weighted_sum(kernel.astype(np.int8), bias.astype(np.int64), numbers, entry, call.out, factors, fold=fold)
+    )
     return replace(layer, **{**made, "zero": entry.zero})
 
 
 def _bias(reals: Array, stored: Stored | None, scales: Array) -> Array:
-    """Integers of the file, where they have the scale of the sums; float32 does not hold all of these."""
+    """Those of the file, where they have the scale of the sums; float32 does not hold all of these. Float64."""
     if stored is not None and stored.integers.size == reals.size:
         told, exact = stored.integers.reshape(-1), np.allclose(stored.scales, scales, rtol=1e-5, atol=0)
         if exact and np.allclose(told * scales, reals, rtol=1e-3, atol=float(scales.max())):
-            return told.astype(np.int64)
-    return np.rint(reals.astype(np.float64) / scales).astype(np.int64)
+            return told.astype(np.float64)
+    return np.rint(reals.astype(np.float64) / scales)
 
 
 def _average(call: Call) -> Layer | None:
@@ -301,7 +307,7 @@ def _softmax(call: Call) -> Layer:
     return replace(call.layer, numbers=OF_SOFTMAX, softmaxing=affine_softmax.softmax(call.entries[0], OF_SOFTMAX))
 
 
-def _scaled(call: Call) -> Layer:
+def _scaled(call: Call) -> Layer | None:
     """Factors of channels are 127 or -127, each at its own scale; one for all only changes that of the input."""
     layer, entry = call.layer, call.entries[0]
     assert isinstance(layer, BatchNormalization)

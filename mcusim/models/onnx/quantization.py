@@ -14,6 +14,7 @@ import numpy as np
 
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.qonnx import is_quant, quant_of
+from mcusim.models.onnx.wire import ODD
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
@@ -76,9 +77,13 @@ def of_reals(model: Model) -> Quantization:
     """Raises ModelError for scales that no numbers have."""
     reader = _Reader(model)
     for node in model.nodes:
-        reader.read(node)
-    constants = {**model.constants, **{name: stored.reals for name, stored in reader.stored.items()}}
-    made = replace(model, nodes=tuple(reader.nodes), constants=constants)
+        try:
+            with np.errstate(all="ignore"):
+                reader.read(node)
+        except ODD as error:
+            why = f"has settings that cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
+            raise _refused(node, why, "quantize the model again") from None
+    made = replace(model, nodes=tuple(reader.nodes), constants={**model.constants, **reader.reals})
     return Quantization(made, reader.numbers, reader.stored)
 
 
@@ -92,6 +97,10 @@ class _Reader:
         self.nodes: list[Node] = []
         self.numbers: dict[str, Affine] = {}
         self.stored: dict[str, Stored] = {}
+        self.reals: dict[str, Array] = {}  # of what is stored
+
+    def _keep(self, name: str, stored: Stored) -> None:
+        self.stored[name], self.reals[name] = stored, stored.reals
 
     def read(self, node: Node) -> None:
         spelled = OPERATORS.get((node.domain, node.kind))
@@ -130,7 +139,7 @@ class _Reader:
         if sorted(axes) != list(range(stored.integers.ndim)):
             raise _refused(node, f"transposes weights by {axes!r:.40}", "export the model again")
         axis = axes.index(stored.axis) if stored.axis < len(axes) else stored.axis
-        self.stored[node.outputs[0]] = Stored(stored.integers.transpose(axes), stored.scales, axis)
+        self._keep(node.outputs[0], Stored(stored.integers.transpose(axes), stored.scales, axis))
         return replace(node, outputs=())
 
     def _quant(self, node: Node) -> Node:
@@ -167,7 +176,7 @@ class _Reader:
             raise _refused(node, f"has scales of shape {scale.shape}", "use one a tensor, or one a channel")
         if wide and scale.size != integers.shape[wide[0]]:
             raise _refused(node, f"has {scale.size} scales for {integers.shape}", "use one for each channel")
-        self.stored[node.outputs[0]] = Stored(integers, scale.reshape(-1), wide[0] if wide else 0)
+        self._keep(node.outputs[0], Stored(integers, scale.reshape(-1), wide[0] if wide else 0))
 
     def _operator(self, node: Node, spelled: Spelled) -> Node:
         inputs = [self._operand(node, *places) for places in spelled.operands]
@@ -204,7 +213,7 @@ class _Reader:
         entry, weights = (self._array(node, node.inputs[places[1]]) for places in spelled.operands)
         own = f"{name} of {node.outputs[0]}"
         scales = (entry.reshape(-1).astype(np.float64) * weights.reshape(-1)).astype(np.float32)
-        self.stored[own] = Stored(self._array(node, name), scales, 0)
+        self._keep(own, Stored(self._array(node, name), scales, 0))
         return own
 
     def _store(self, node: Node, own: str, name: str, scale: str, zero: str, axis: int) -> None:
@@ -216,7 +225,7 @@ class _Reader:
         if scales.size > 1 and (axis >= integers.ndim or integers.shape[axis] != scales.size):
             raise _refused(node, f"has {scales.size} scales for {integers.shape}", "use one a tensor, or one a channel")
         along = [-1 if place == axis and zeros.size > 1 else 1 for place in range(integers.ndim)]
-        self.stored[own] = Stored(integers.astype(np.int64) - zeros.reshape(along), scales, axis)
+        self._keep(own, Stored(integers.astype(np.int64) - zeros.reshape(along), scales, axis))
 
     def _demand(self, node: Node, name: str, numbers: Affine) -> None:
         """A tensor is read in the numbers that it was written in."""
@@ -249,5 +258,5 @@ def _pair(node: Node, first: int) -> tuple[str, str]:
 
 
 def _refused(node: Node, why: str, hint: str) -> ModelError:
-    name = shortened(printable(node.name or node.outputs[0]), 200)
+    name = shortened(printable(node.name or next(iter(node.outputs), node.kind)), 200)
     return ModelError(f"layer {name!r} ({node.kind}) {why}", hint=hint)
