@@ -77,7 +77,7 @@ class Steps(NamedTuple):
 def straight(layer: WeightedSum, entry: Affine) -> tuple[StraightFinish, Lines] | None:
     """None where no lines have the steps of all channels: there signs matter, or shifts are too far apart."""
     finish = ending_of(layer)
-    if not isinstance(finish, FactorFinish) or not finish.above_zero:
+    if not isinstance(finish, FactorFinish) or not finish.above_zero or finish.left:
         return None
     steps = steps_of(layer, entry)
     if steps is None:

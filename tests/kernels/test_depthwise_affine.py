@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from mcusim.line.lower import Chosen, program_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
+from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.kernels.affine import affine_graph
 from tests.kernels.measured import differing, forced, measure
@@ -29,6 +31,24 @@ ENDS = ("relu", "linear")  # of which the sign of a sum is no matter, and of whi
 def _affine(cases: tuple[Case, ...], seed: int) -> tuple[Graph, Array]:
     graph, x = _side_by_side(cases)
     return affine_graph(quantize(optimize(graph), x[:-1], "int8"), seed), x
+
+
+def _upright(graph: Graph, x: Array) -> tuple[Graph, Array]:
+    """Series become maps of one column, and samples of them."""
+    layers = []
+    for layer in graph:
+        shape = (layer.shape[0], 1, layer.shape[1]) if len(layer.shape) == 2 else layer.shape
+        if isinstance(layer, Convolution) and shape != layer.shape:
+            layer = replace(
+                layer,
+                input_shape=(layer.input_shape[0], 1, layer.input_shape[1]),
+                kernel=layer.kernel.transpose(0, 2, 1, 3),
+                strides=layer.strides[::-1],
+                padding=layer.padding[::-1],
+            )
+        layers.append(replace(layer, shape=shape))
+    graph = replace(graph, layers=tuple(layers))
+    return graph, records_of({entry.name: x[entry.name].reshape(-1, *entry.shape) for entry in graph.inputs})
 
 
 def _forced(graph: Graph, variant: Variant = DEFAULT) -> dict[str, Chosen]:
@@ -75,6 +95,7 @@ def test_twins_compute_what_the_graph_does(
 )
 def test_assembly_computes_what_the_graph_does(board: str, activation: str, variant: Variant, tmp_path: Path) -> None:
     graph, x = _affine(_ending(FIXED, activation), seed=len(board) + len(activation))
+    graph, x = _upright(graph, x) if board == "sparkfun_edge" else (graph, x)
     endings = [ending_of(layer) for layer in graph if isinstance(layer, Convolution)]
     assert all(isinstance(one, FactorFinish) for one in endings)
     above = [one.above_zero for one in endings if isinstance(one, FactorFinish)]
@@ -93,3 +114,17 @@ def test_cost_is_what_it_takes(activation: str, tmp_path: Path) -> None:
         layer = graph[step.name]
         cost = depthwise.cost(layer, graph.inputs_of(layer), DEFAULT, wait_states=2)
         assert cost == pytest.approx(measured.cycles[step.name], rel=0.05, abs=150), f"{layer.kind} {layer.shape}"
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_maps_of_one_column_run_as_one_row(affine: bool) -> None:
+    series = tuple(case for case in FIXED if len(case[0]) == 2)
+    graph, x = _affine(series, seed=1) if affine else _side_by_side(series)
+    graph, x = _upright(graph if affine else quantize(optimize(graph), x[:-1], "int16"), x)
+    program = program_of(graph, _forced(graph))
+    np.testing.assert_array_equal(run_compiled(graph, x, program=program), graph.run(x))
+    for layer in graph:
+        if isinstance(layer, Convolution):
+            lying = depthwise.lying(layer)
+            inputs = graph.inputs_of(layer)
+            assert lying.shape[0] == 1 and depthwise.cost(lying, inputs) == depthwise.cost(layer, inputs)

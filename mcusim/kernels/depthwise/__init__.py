@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from mcusim.graph import Layer
@@ -32,6 +34,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for sums of 32 bits"
     if isinstance(ending, FactorFinish) and (ending.left or ending.mixed):
         return "it is for factors below 1, and without a ReLU below 1/2"
+    layer = lying(layer)
     if layer.dilation != NO_DILATION:
         return "its taps lie side by side"
     if max(layer.kernel.shape[1:3]) == 1:
@@ -41,17 +44,37 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return shape_of(layer, inputs).why_not
 
 
+@lru_cache(maxsize=64)
+def lying(layer: Convolution) -> Convolution:
+    """Integers of a map of one column are as well one row, of which two are multiplied at once."""
+    (height, width, channels), (rows, columns, filters) = plane(layer.input_shape), plane(layer.shape)
+    upright = height > 1 == width == columns == layer.kernel.shape[2] and not any(layer.padding[1])
+    if layer.kernel_numbers is None or not upright:
+        return layer
+    return replace(
+        layer,
+        input_shape=(1, height, channels),
+        shape=(1, rows, filters),
+        strides=layer.strides[::-1],
+        padding=layer.padding[::-1],
+        dilation=layer.dilation[::-1],
+        kernel=layer.kernel.transpose(0, 2, 1, 3),
+    )
+
+
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    return stripes(plane(layer.shape)[0], 1)
+    assert isinstance(layer, Convolution)
+    return stripes(plane(lying(layer).shape)[0], 1)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
     assert isinstance(layer, Convolution)
-    return shape_of(layer, inputs, variant.stripes).cycles(wait_states)
+    return shape_of(lying(layer), inputs, variant.stripes).cycles(wait_states)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
+    layer = lying(layer)
     shape = shape_of(layer, inputs, variant.stripes)
     fields = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     own: dict[str, Any] = {**fields, **shape.fields()}
