@@ -120,6 +120,11 @@ NN_PART lane_t NN_NAME(average_means)(const accumulator_t *sums, int count, cons
 #else
     int32_t means[NN_LANES];
     NN_UNROLLED for (int i = 0; i < NN_LANES; i++) {
+#ifdef NN_OWN_MEANS
+        means[i] = nn_limit(nn_average(sums[i], count, p), p);
+    }
+    return nn_packed_lanes(means, NN_LINEAR, 0);
+#else
         if (count == p.window_height * p.window_width) {
             const int32_t scaled = (int32_t)nn_shift(sums[i], p.shift) + kept.offset;
             const int32_t high = (int32_t)((int64_t)scaled * p.reciprocal >> 32);
@@ -130,6 +135,7 @@ NN_PART lane_t NN_NAME(average_means)(const accumulator_t *sums, int count, cons
         means[i] = nn_saturated_lane(means[i], p.activation, p.storage);
     }
     return nn_packed_lanes(means, p.activation, p.ceiling);
+#endif
 #endif
 }
 

@@ -8,7 +8,7 @@ typedef struct {
     int channels, row, step; /* numbers from one row of the map to the next, and from one window to the next */
     int unsigned_input;      /* has the input no sign? */
     nn_activation_t activation;
-    long_number_t ceiling;
+    long_number_t ceiling, floor;
 } nn_largest_t;
 
 NN_KERNEL void NN_NAME(largest)(void *output, const void *input, int windows, int rows, int columns,
@@ -25,7 +25,7 @@ NN_KERNEL void NN_NAME(largest)(void *output, const void *input, int windows, in
                     best = number > best ? number : best;
                 }
             }
-            *to++ = (number_t)nn_activate(best, p.activation, 0, p.ceiling);
+            *to++ = (number_t)nn_activate(best, p.activation, p.floor, p.ceiling);
         }
     }
 }

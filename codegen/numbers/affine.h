@@ -85,15 +85,16 @@ static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 #define nn_convert(x, p) \
     nn_saturate((accumulator_t)nn_scaled((x) - (p).from_zero, (p).factor, NN_TWICE) + (p).zero, (p).storage)
 
-/* With a factor the mean of a known count is a scaled sum; else numbers are divided, halves away from `offset`. */
+/* With a factor the mean of a known count is a scaled sum; else numbers are divided, halves away from `middle`. */
 #define NN_AVERAGING                              \
-    int offset;                                   \
+    int middle;                                   \
     int from_zero; /* of all numbers of a sum */  \
     nn_factor_t factor;                           \
     int zero;
 #define nn_average(sum, count, p)                                                                                 \
     ((p).factor.multiplier ? (accumulator_t)nn_scaled((sum) - (p).from_zero, (p).factor, NN_TWICE) + (p).zero \
-                           : nn_mean_away((sum) - (p).offset * (count), (count)) + (p).offset)
+                           : nn_mean_away((sum) - (p).middle * (count), (count)) + (p).middle)
+#define NN_OWN_MEANS 1 /* sums of windows are not divided by shifts and reciprocals */
 
 /* Mean to the nearest, halves away from zero. */
 static inline accumulator_t nn_mean_away(accumulator_t sum, int count)

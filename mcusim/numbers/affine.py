@@ -341,7 +341,7 @@ class RoundedMean:
         return np.asarray(np.sign(below) * ((np.abs(below) + count // 2) // count) + self.offset)
 
     def fields(self) -> Fields:
-        return _unless_zero(offset=self.offset)
+        return _unless_zero(middle=self.offset)
 
 
 def averaging(entry: Affine, most: int) -> RoundedMean:

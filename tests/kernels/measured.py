@@ -18,7 +18,7 @@ from mcusim.kernels import plain
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import Chosen, program_of, running_layers
-from mcusim.program import Program
+from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
 from mcusim.timing.time_counts import time_counts
 from mcusim.workloads.generated import make_firmware
@@ -73,3 +73,13 @@ def measure(
 def differing(measured: Measured, graph: Graph, x: Array) -> int:
     """Samples that are not what `Graph.run` computes."""
     return int(np.sum(np.any(measured.answers != graph.run(x), axis=-1)))
+
+
+def misplaced(program: Program, step: Step) -> bool:
+    """Is an input not at a whole word, as one of several inputs of a model may be?"""
+    start, places = 0, {}
+    for tensor in program.inputs:
+        places[tensor.name] = start
+        start += tensor.elements * tensor.dtype.itemsize
+    where = [places[place.name] if place.region == "input" else place.offset_bytes for place in step.sources]
+    return any(place % 4 for place in where)

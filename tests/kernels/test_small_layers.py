@@ -11,12 +11,11 @@ from mcusim.graph import Graph
 from mcusim.kernels import lanes, plain, sequences
 from mcusim.kernels.kernel import Kernel
 from mcusim.line.lower import program_of
-from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.kernels.grid import side_by_side
 from tests.kernels.lanes_graphs import same
-from tests.kernels.measured import forced, measure
+from tests.kernels.measured import forced, measure, misplaced
 from tests.kernels.small_layers import COPIES, NUMBER_BY_NUMBER, SEQUENCES, Make, cases
 
 DATA_TYPES = ("int8", "int16", "float32")
@@ -63,7 +62,7 @@ def test_on_the_board(group: str, data_type: str, tmp_path: Path) -> None:
     assert same(ours.answers, wanted(graph, x))
     far, slow, checked = {}, {}, 0
     for step in ours.program.steps:
-        if step.kernel != kernel.NAME or step.kind.startswith("Global") or _misplaced(ours.program, step):
+        if step.kernel != kernel.NAME or step.kind.startswith("Global") or misplaced(ours.program, step):
             continue
         layer, cycles, plain_cycles = graph[step.name], ours.cycles[step.name], plainly.cycles[step.name]
         inputs = graph.inputs_of(layer)
@@ -76,13 +75,3 @@ def test_on_the_board(group: str, data_type: str, tmp_path: Path) -> None:
     assert not far
     assert not slow
     assert checked >= COUNT // 3
-
-
-def _misplaced(program: Program, step: Step) -> bool:
-    """Is an input not at a whole word, as one of several inputs of a model may be?"""
-    start, places = 0, {}
-    for tensor in program.inputs:
-        places[tensor.name] = start
-        start += tensor.elements * tensor.dtype.itemsize
-    where = [places[place.name] if place.region == "input" else place.offset_bytes for place in step.sources]
-    return any(place % 4 for place in where)

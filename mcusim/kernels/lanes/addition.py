@@ -7,16 +7,20 @@ from typing import Literal, NamedTuple
 
 from mcusim.kernels.calls import Fields, one, reading
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles
 from mcusim.kernels.lanes.costs import SUMS, each_counts, lanes_of, storage_of, total
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
+from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream, stream_cycles
 from mcusim.kernels.lanes.sums import summing_of
 from mcusim.layers.add import Add
+from mcusim.numbers.affine import ScaledAddition
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.program import KernelCall, LayerCode
 
 How = Literal["NN_IN_PAIRS", "NN_IN_WORDS"]
+NOT_LINEAR = "it is for two arrays of 8 bits whose sums are linear"
 MOST_FACTOR = 14  # of SMLABB, as a power of two
 MOST_TERMS = 16  # NN_ADD_TERMS in C
 
@@ -24,6 +28,8 @@ MOST_TERMS = 16  # NN_ADD_TERMS in C
 def why_not(layer: Add, inputs: Inputs) -> str | None:
     if layer.addition is None:
         return None
+    if isinstance(layer.addition, ScaledAddition):
+        return None if scaled_summing(layer.addition, inputs, layer.activation) else NOT_LINEAR
     if not isinstance(layer.addition, ShiftedAddition):
         return "it is for scales of powers of two"
     if layer.addition.accumulator_peak > ACCUMULATOR_LIMIT:
@@ -34,6 +40,8 @@ def why_not(layer: Add, inputs: Inputs) -> str | None:
 
 
 def add(layer: Add, inputs: Inputs) -> LayerCode:
+    if isinstance(layer.addition, ScaledAddition):
+        return combined(_scaled(layer, inputs), Rows(1, layer.elements))
     if (summing := summing_of(layer, inputs)) is not None:
         routine = stream(summing).routine
         ours: Fields = {"elements": layer.elements, "y": summing.coarse, "sum": routine.name, **dict(summing.fields)}
@@ -50,6 +58,8 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
 
 
 def cost(layer: Add, inputs: Inputs, wait_states: int) -> float:
+    if isinstance(layer.addition, ScaledAddition):
+        return combined_cycles(_scaled(layer, inputs), Rows(1, layer.elements), wait_states)
     if (summing := summing_of(layer, inputs)) is not None:
         return stream_cycles(stream(summing), layer, wait_states)
     counts, size = each_counts(layer.elements, layer), len(inputs)
@@ -60,6 +70,13 @@ def cost(layer: Add, inputs: Inputs, wait_states: int) -> float:
     else:
         counts["instructions"] = counts["words"] * _instructions(layer, inputs)
     return total(counts, SUMS[storage_of(layer)])
+
+
+def _scaled(layer: Add, inputs: Inputs) -> ScaledSumming:
+    assert isinstance(layer.addition, ScaledAddition)
+    made = scaled_summing(layer.addition, inputs, layer.activation)
+    assert made is not None
+    return made
 
 
 def _instructions(layer: Add, inputs: Inputs) -> int:

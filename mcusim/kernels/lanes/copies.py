@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from mcusim.graph import Shape
 from mcusim.kernels import plain
@@ -48,7 +48,8 @@ def cached(
     number_bytes: int, parts: tuple[Part, ...], kind: str, twin: str, fields: tuple[tuple[str, object], ...]
 ) -> Moving:
     """`fields`: of plain C, whose numbers make the name."""
-    name = f"nn_{twin}_{8 * number_bytes}_{'_'.join(_spelled(value) for _, value in fields)}"
+    spelled = (f"{key * (key == 'zero')}{_spelled(value)}" for key, value in fields)
+    name = f"nn_{twin}_{8 * number_bytes}_{'_'.join(spelled)}"
     summary = (f"{kind}, {', '.join(f'{key} {value}' for key, value in fields)}.", "", "Every size is a constant.")
     return moving(name, summary, parts, KernelCall(twin, ("input", "output"), dict(fields)))
 
@@ -93,10 +94,11 @@ def _padded(layer: ZeroPadding, size: int) -> tuple[Part, ...]:
     pixel = channels * size
     row, gap = width * pixel, (left + right) * pixel
     before, behind = top * (row + gap) + left * pixel, bottom * (row + gap) + right * pixel
+    zeros = partial(Zeros, zero=layer.numbers.zero if layer.numbers else 0, number_bytes=size)
     rows: list[Part] = [Run(height * row)]
     if gap:
-        rows = [*([Loop(height - 1, (Run(row), Zeros(gap)))] if height > 1 else []), Run(row)]
-    return (*([Zeros(before)] if before else []), *rows, *([Zeros(behind)] if behind else []))
+        rows = [*([Loop(height - 1, (Run(row), zeros(gap)))] if height > 1 else []), Run(row)]
+    return (*([zeros(before)] if before else []), *rows, *([zeros(behind)] if behind else []))
 
 
 def placed(rows: int, count: int, whole: int, offset: int) -> tuple[Part, ...]:

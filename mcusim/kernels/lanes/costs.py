@@ -23,6 +23,16 @@ MEANS: Mapping[Storage, Cycles] = {
     0: {"once": 6, "windows": 2.9, "straight taps": 3.7, "single taps": 1.5, "looped taps": 2.5, "loops": 6.8}
     | {"edge words": 29, "whole words": 3.6, "limited": 11},
 }
+AFFINE_MEANS: Cycles = {
+    "once": 20,
+    "straight taps": 6.4,
+    "looped taps": 5.9,
+    "looped rows": 12.3,
+    "edge words": 107,
+} | {
+    "divided words": 67,
+    "scaled words": 120,
+}
 SUMS: Mapping[Storage, Cycles] = {
     1: {"once": 9, "loads": 2.17, "instructions": 1.23, "single inputs": 16},
     2: {"once": 7, "loads": 1.96, "instructions": 1.44, "single inputs": 87},

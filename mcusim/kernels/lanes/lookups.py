@@ -76,7 +76,7 @@ def cost(layer: Pointwise, inputs: Inputs, wait_states: int) -> float:
 
 def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:
     routine = stream(LookingUp()).routine
-    table = Constant("table", "number_t", _every_byte(layer), layer.numbers)
+    table = Constant("table", "number_t", _every_byte(layer).view(np.int8), layer.numbers)
     call = KernelCall(
         "pointwise_lanes", ("input", "output", "table"), {"elements": layer.elements, "look_up": routine.name}
     )

@@ -15,6 +15,7 @@ from mcusim.kernels.lanes.streams import Activating, stream, stream_cycles
 from mcusim.kernels.lanes.words import words_of_layer
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
+from mcusim.numbers.affine import ScaledConversion
 from mcusim.numbers.power_of_two import ShiftConversion
 from mcusim.program import KernelCall, LayerCode
 
@@ -92,6 +93,8 @@ def _conversion(layer: Concatenate, index: int, part: Layer) -> Fields | None:
     if not layer.conversions or part.numbers is None:
         return {}
     conversion = layer.conversions[index]
+    if isinstance(conversion, ScaledConversion) and part.numbers == layer.numbers:
+        return {}
     if not isinstance(conversion, ShiftConversion) or conversion.shift < 0:
         return None
     if conversion.shift == 0 and part.numbers == layer.numbers:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcusim.kernels.assembly import LONGEST_STEP, SAVED, Assembly, add_constant, at, imm, several
+from mcusim.kernels.assembly import LONGEST_STEP, SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.lanes.words import WORD_BYTES
 from mcusim.program import KernelCall, Routine
 from mcusim.system.arrays import Array
@@ -25,7 +25,15 @@ DATA = SAVED
 
 
 class Zeros(NamedTuple):
+    """Numbers that stand for 0."""
+
     length: int  # bytes
+    zero: int = 0
+    number_bytes: int = 1
+
+    @property
+    def word(self) -> int:
+        return self.zero % (1 << 8 * self.number_bytes) * {1: 0x01010101, 2: 0x00010001, 4: 1}[self.number_bytes]
 
 
 class Run(NamedTuple):
@@ -163,7 +171,7 @@ class _Writer:
         turns = part.length // (TURN * WORD_BYTES) if part.length >= LOOPED * WORD_BYTES else 0
         if isinstance(part, Zeros):
             self.a.block(f"{part.length} bytes of zeros")
-            self.a("mov", DATA[0], imm(0))
+            constant(self.a, DATA[0], part.word) if part.zero else self.a("mov", DATA[0], imm(0))
         if turns:
             counter = COUNTERS[self._depth]
             self.a("movw", counter, imm(turns))

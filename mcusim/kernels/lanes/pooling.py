@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from mcusim.kernels.calls import Fields, one, reading, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.costs import MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes.costs import AFFINE_MEANS, MEANS, pool_counts, storage_of, total
 from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.windows import axis_of, flattened
 from mcusim.layers.planes import plane, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.numbers.affine import RoundedMean, ScaledMean
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.power_of_two import RoundedAveraging
 from mcusim.program import LayerCode
+
+OWN = RoundedMean | ScaledMean  # what C computes as the number system says
 
 
 def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
@@ -38,6 +41,8 @@ def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
 def why_no_average(layer: AveragePooling, inputs: Inputs) -> str | None:
     if layer.averaging is None:
         return why_no_window(layer, inputs)
+    if isinstance(layer.averaging, OWN):
+        return why_no_window(layer, inputs) if layer.dtype.itemsize == 1 else "it is for numbers of 8 bits"
     if not isinstance(layer.averaging, RoundedAveraging) or layer.accumulator_peak > ACCUMULATOR_LIMIT:
         return "it is for sums of 32 bits"
     if _division(layer, inputs) is None:
@@ -47,7 +52,9 @@ def why_no_average(layer: AveragePooling, inputs: Inputs) -> str | None:
 
 def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     fields = _fields(layer, inputs)
-    if layer.averaging is not None:
+    if isinstance(layer.averaging, OWN):
+        fields |= {**layer.averaging.fields(), **_taps_in_pairs(layer, inputs)}
+    elif layer.averaging is not None:
         division, own = _division(layer, inputs), layer.averaging.fields()
         assert division is not None
         fields |= {**own, **division, **_sums(layer, inputs)}
@@ -56,6 +63,10 @@ def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
 
 def average_cost(layer: AveragePooling, inputs: Inputs, wait_states: int) -> float:
     counts = pool_counts(layer)
+    if isinstance(layer.averaging, OWN):
+        way = "divided words" if isinstance(layer.averaging, RoundedMean) else "scaled words"
+        counts[way] = counts.pop("whole words", 0)
+        return total(counts, AFFINE_MEANS)
     if layer.averaging is not None:
         division = _division(layer, inputs) or {}
         way = "reciprocal words" if "reciprocal" in division else "shifted words"
@@ -82,19 +93,26 @@ def _division(layer: AveragePooling, inputs: Inputs) -> Fields | None:
 
 def _sums(layer: AveragePooling, inputs: Inputs) -> Fields:
     """Of numbers of 8 bits: in 16 bits, as long as these hold them."""
-    averaging, (least, most) = layer.averaging, _limits(inputs)
+    averaging = layer.averaging
     assert isinstance(averaging, RoundedAveraging)
     if inputs[0].dtype.itemsize > 1:
         return {}
-    count, taps = layer.size[0] * layer.size[1], MOST_PAIR // max(-least, most)
-    if count > taps:
-        return {"taps_in_pairs": taps}
+    if several := _taps_in_pairs(layer, inputs):
+        return several
+    count, most = layer.size[0] * layer.size[1], _limits(inputs)[1]
     shift = count.bit_length() - 1 - averaging.shift
     end = pairs_end(layer, shift) if count & (count - 1) == 0 and shift >= 0 else None
     if end is None:
         return {}
     start = end.offset + (1 << shift >> 1 if averaging.rounding == "nearest" else 0)
     return {"start": start, **end_fields(end)} if count * most + start <= MOST_PAIR else {}
+
+
+def _taps_in_pairs(layer: AveragePooling, inputs: Inputs) -> Fields:
+    """Nothing where 16 bits hold the sum of a window."""
+    least, most = _limits(inputs)
+    taps = MOST_PAIR // max(-least, most)
+    return {"taps_in_pairs": taps} if layer.size[0] * layer.size[1] > taps else {}
 
 
 def _limits(inputs: Inputs) -> tuple[int, int]:

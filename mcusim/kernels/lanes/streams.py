@@ -78,21 +78,28 @@ class _Writer:
         a.register("left", f"r{work.inputs + len(work.tables) + 1}", "words, less those of a turn")
         a("push", several([*self.words.saved, "lr"]))
         work.prepare(a)
-        a("subs", "left", "left", imm(self.words.several))
-        a("blt", f".L{a.name}_rest")
-        self.turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
-        a.place("rest")
-        a("adds", "left", "left", imm(self.words.several))
-        a("beq", f".L{a.name}_end")
+        self.turn = self._turns() if self.words.several > 1 else 0.0
         self.one = self._loop("one", "A word", 1, "bne")
         a.place("end")
         a("pop", several([*self.words.saved, "pc"]))
+
+    def _turns(self) -> float:
+        """Several words each -> cycles of one."""
+        a = self.a
+        a("subs", "left", "left", imm(self.words.several))
+        a("blt", f".L{a.name}_rest")
+        turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
+        a.place("rest")
+        a("adds", "left", "left", imm(self.words.several))
+        a("beq", f".L{a.name}_end")
+        return turn
 
     def stream(self) -> Stream:
         inputs = ", ".join(f"const void *{name}" for name in (*self.sources, *self.work.tables))
         signature = f"void *output, {inputs}, int words"
         routine = self.a.routine(signature, self.work.twin, self.words.guard)
-        return Stream(routine, self.words.several, self.a.cycles - self.turn - self.one, self.turn, self.one)
+        around = self.a.cycles - self.turn - self.one
+        return Stream(routine, self.words.several, around, self.turn or self.one, self.one)
 
     def _loop(self, name: str, comment: str, count: int, again_if: str) -> float:
         """-> cycles of a turn."""

@@ -15,6 +15,7 @@ from mcusim.numbers.numbers import Activation
 from mcusim.program import ASSEMBLY, FLOAT_ASSEMBLY, Routine
 
 WORD_BYTES = 4
+LANES = 1 << 32
 LONGEST_FLOAT_OFFSET = 1020
 FEW_WORDS = 4
 COLD = 0.9  # of 8 bytes of code that are fetched for the first time, for each wait state but the first
@@ -31,6 +32,7 @@ class Words:
     activation: Activation
     ceiling: int | None  # as it is stored
     several: int = FEW_WORDS  # that are worked on together: up to twice as many of float32
+    floor: int = 0  # of an activation, as it is stored
 
     @property
     def real(self) -> bool:
@@ -54,18 +56,20 @@ class Words:
     def key(self) -> str:
         """What two routines have in common, as a part of their names."""
         storage = "float" if self.real else f"{'u' * self.unsigned}int{8 * self.number_bytes}"
-        limits = f"_relu{'' if self.ceiling is None else f'_{self.ceiling:x}'}" if self.activation.relu else ""
-        return storage + limits
+        limits = f"_relu{'' if self.ceiling is None else f'_{self.ceiling % LANES:x}'}" if self.activation.relu else ""
+        return storage + limits + (f"_from_{self.floor % LANES:x}" if self.floor else "")
 
     def limits(self) -> Fields:
         """The activation, as C has it."""
         if not self.activation.relu:
             return {"activation": "NN_LINEAR"}
+        floor: Fields = {"floor": np.float32(self.activation.floor) if self.real else self.floor} if self.floor else {}
         if self.ceiling is None:
-            return {"activation": "NN_RELU"}
+            return {"activation": "NN_RELU", **floor}
         return {
             "activation": "NN_RELU_CEILING",
             "ceiling": np.float32(self.activation.ceiling) if self.real else self.ceiling,
+            **floor,
         }
 
     @property
@@ -119,11 +123,11 @@ class Words:
         """The activation. `spare` is a register like those of `names`, which is lost."""
         if not self.activation.relu:
             return
-        if self.real or not self.unsigned:
-            self._zero(a, spare)
+        if self.real or self.floor or not self.unsigned:
+            self._floor(a, spare)
             for name in names:
                 if self.real:
-                    _move_if(a, "mi", (name, "#0.0"), name, spare)
+                    _move_if(a, "mi", (name, spare if self.floor else "#0.0"), name, spare)
                 else:
                     self._compare(a, name, spare)
                     a("sel", name, name, spare)
@@ -141,8 +145,10 @@ class Words:
         how = "ssub16" if self.number_bytes == 2 else "usub8" if self.unsigned else "ssub8"
         a(how, SPARE, one, other)
 
-    def _zero(self, a: Assembly, name: str) -> None:
-        if self.real:
+    def _floor(self, a: Assembly, name: str) -> None:
+        if self.floor:
+            self._constant(a, name, self.floor)
+        elif self.real:
             a("mov", FAR, imm(0))
             a("vmov", name, FAR)
         else:
@@ -154,7 +160,8 @@ class Words:
             constant(a, FAR, bits)
             a("vmov", name, FAR)
         else:
-            constant(a, name, bits * (0x01010101 if self.number_bytes == 1 else 0x00010001))
+            size = self.number_bytes
+            constant(a, name, bits % (1 << 8 * size) * (0x01010101 if size == 1 else 0x00010001))
 
 
 def _move_if(a: Assembly, condition: str, compared: tuple[str, str], to: str, what: str) -> None:
@@ -169,13 +176,16 @@ def _move_if(a: Assembly, condition: str, compared: tuple[str, str], to: str, wh
 def words_of_layer(layer: Layer, inputs: Inputs) -> Words:
     """Of a layer whose numbers are those of its inputs."""
     activation = getattr(layer, "activation", Activation())
-    fields = activation.fields(layer.numbers)
-    ceiling = None
-    if activation.ceiling is not None:
-        value = fields["ceiling"]
-        ceiling = int(np.float32(value).view(np.uint32)) if layer.numbers is None else int(value)
-    bits = 0 if layer.numbers is None else 8 * layer.dtype.itemsize
-    return Words(bits, bool(reading(inputs[0])), activation, ceiling, 2 * FEW_WORDS if bits == 0 else FEW_WORDS)
+    fields, real = activation.fields(layer.numbers), layer.numbers is None
+    ceiling = None if activation.ceiling is None else _stored(fields["ceiling"], real)
+    floor = _stored(fields.get("floor", 0), real)
+    bits = 0 if real else 8 * layer.dtype.itemsize
+    return Words(bits, bool(reading(inputs[0])), activation, ceiling, FEW_WORDS * (1 + real), floor)
+
+
+def _stored(limit: float, real: bool) -> int:
+    """The bits of float32, or an integer."""
+    return int(np.float32(limit).view(np.uint32)) if real else int(limit)
 
 
 def places(row_bytes: int) -> tuple[int, ...]:

@@ -1,0 +1,143 @@
+"""Sums of two arrays of affine numbers, word by word: a product of 16 bits with 32 for each number, a saturation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcusim.kernels.assembly import Assembly, constant, imm
+from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.linear import Linear, linear_of
+from mcusim.kernels.lanes.words import FAR, SPARE, Words
+from mcusim.numbers.affine import Affine, ScaledAddition, as_affine
+from mcusim.numbers.numbers import LINEAR, Activation
+from mcusim.program import KernelCall
+
+FIRST, SECOND, START, X_MASK, Y_MASK, MORE = "r6", "r7", "r10", "r11", "r9", "r5"
+SIGNED_LANES, UNSIGNED_LANES = 0xFF00FF00, 0x7F807F80
+FOUR = 0x01010101
+
+Limits = tuple[int | None, int | None]  # of outputs, where they are not those of the saturation
+
+
+@dataclass(frozen=True)
+class ScaledSumming:
+    """`linear` of numbers, of which `x_unsigned` and `y_unsigned` ones have no sign, as outputs may have none."""
+
+    linear: Linear
+    x_unsigned: bool
+    y_unsigned: bool
+    unsigned: bool
+    limits: Limits
+    twin_kernel: str
+    fields: Fields = field(compare=False)  # what the function was found for
+
+    coarse = 1  # the input that is y
+
+    @property
+    def words(self) -> Words:
+        return Words(8, self.unsigned, LINEAR, None, 1)
+
+    @property
+    def inputs(self) -> int:
+        return 2
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def key(self) -> str:
+        signs = "".join("u" if one else "s" for one in (self.x_unsigned, self.y_unsigned, self.unsigned))
+        numbers = (self.linear.first, self.linear.second, self.linear.start)
+        spelled = "_".join(f"{number % 2**32:x}" for number in numbers)
+        limits = "".join(f"_{name}{one % 256}" for name, one in zip("fc", self.limits, strict=True) if one is not None)
+        return f"scaled_sum_{signs}_{spelled}_{self.linear.shift}{limits}"
+
+    @property
+    def summary(self) -> Sequence[str]:
+        first, second, start, shift = self.linear.first, self.linear.second, self.linear.start, self.linear.shift
+        return (
+            f"((x * {first} >> 16) + (y * {second} >> 16) + {start}) >> {shift}, limited.",
+            "",
+            f"x and y are raised by {8 - self.x_unsigned} and {8 - self.y_unsigned} bits. For every x and every y this",
+            "is the sum with its factors and roundings.",
+        )
+
+    @property
+    def twin(self) -> KernelCall:
+        return KernelCall(self.twin_kernel, ("output", "x", "y", "words"), self.fields)
+
+    def prepare(self, a: Assembly) -> None:
+        for name, value in ((FIRST, self.linear.first), (SECOND, self.linear.second), (START, self.linear.start)):
+            constant(a, name, value)
+        constant(a, X_MASK, UNSIGNED_LANES if self.x_unsigned else SIGNED_LANES)
+        if self.x_unsigned != self.y_unsigned:
+            constant(a, Y_MASK, UNSIGNED_LANES if self.y_unsigned else SIGNED_LANES)
+
+    def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
+        (one,), (other,) = x, y
+        other_mask = X_MASK if self.x_unsigned == self.y_unsigned else Y_MASK
+        _lanes(a, FAR, one, X_MASK, self.x_unsigned)
+        _lanes(a, SPARE, other, other_mask, self.y_unsigned)
+        _products(a, MORE, FAR, SPARE)  # bytes 0 and 2
+        _products(a, SPARE, one, other)  # bytes 1 and 3
+        for name in (MORE, FAR, SPARE, one):
+            a("usat" if self.unsigned else "ssat", name, imm(8), name, f"asr #{self.linear.shift}")
+        a("bfi", MORE, SPARE, imm(8), imm(8))
+        a("bfi", FAR, one, imm(8), imm(8))
+        a("pkhbt", one, MORE, FAR, "lsl #16")
+        limit_bytes(a, one, self.limits, self.unsigned, other)
+
+
+def scaled_summing(addition: ScaledAddition, inputs: Inputs, activation: Activation) -> ScaledSumming | None:
+    """None for other than two arrays of 8 bits, or where sums are not linear."""
+    entries = tuple(entry.numbers for entry in inputs)
+    if (
+        len(entries) != 2
+        or addition.numbers.bits != 8
+        or not all(factors.multipliers.size for factors in addition.factors)
+    ):
+        return None
+    first, second = (as_affine(numbers) for numbers in entries if numbers is not None)
+    if first.bits != 8 or second.bits != 8:
+        return None
+    linear = linear_of(addition, (first, second), activation, 1)
+    if linear is None:
+        return None
+    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
+    fields = {**({"unsigned_inputs": unsigned} if unsigned else {}), **addition.fields(activation)}
+    signs = not first.signed, not second.signed, not addition.numbers.signed
+    limits = limits_of(activation, addition.numbers)
+    return ScaledSumming(linear, *signs, limits, "sum_of_two", fields)
+
+
+def _lanes(a: Assembly, even: str, word: str, mask: str, unsigned: bool) -> None:
+    """Bytes 0 and 2 of a word, and 1 and 3 in its own place, each at the upper end of 16 bits, or below a sign."""
+    a("and", even, mask, word, f"lsl #{8 - unsigned}")
+    a("and", word, mask, word, *(["lsr #1"] * unsigned))
+
+
+def _products(a: Assembly, low: str, x: str, y: str) -> None:
+    """Of lanes: sums in `low` and in `x`."""
+    a("smlawb", low, FIRST, x, START)
+    a("smlawt", x, FIRST, x, START)
+    a("smlawb", low, SECOND, y, low)
+    a("smlawt", x, SECOND, y, x)
+
+
+def limit_bytes(a: Assembly, word: str, limits: Limits, unsigned: bool, spare: str) -> None:
+    """Numbers side by side; `spare` and SPARE are lost."""
+    for limit, kept in zip(limits, ((word, spare), (spare, word)), strict=True):
+        if limit is not None:
+            constant(a, spare, limit % 256 * FOUR)
+            a("usub8" if unsigned else "ssub8", SPARE, word, spare)
+            a("sel", word, *kept)
+
+
+def limits_of(activation: Activation, numbers: Affine) -> Limits:
+    low, high = (int(one) for one in activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
+    return low if low > numbers.minimum else None, high if high < numbers.maximum else None
