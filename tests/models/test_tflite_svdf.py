@@ -42,10 +42,11 @@ def svdf_of_integers(bits: int, seed: int, rank: int = RANK) -> bytes:
     state = file.tensor((1, UNITS * rank * MEMORY), f"int{bits}", scale=8.0 / most, zero=zero, variable=True)
     file.graph.tensors[inner].quantization.zeroPoint = [int(random.integers(-20, 20))]
     file.op("SVDF", (start, features, time, bias, state), (inner,), 4, rank=rank, fusedActivationFunction=1)
-    end = file.tensor((1, UNITS), "int8", scale=0.2, zero=4)
+    end, last = file.tensor((1, UNITS), "int8", scale=0.2, zero=4), file.tensor((1, UNITS), "int32", scale=0.01)
     kernel = file.constant(random.integers(-127, 128, (UNITS, UNITS)), "int8", scale=0.01)
     file.op("FULLY_CONNECTED", (inner, kernel), (end,), 4)
-    return file.written((start,), (end,))
+    file.op("QUANTIZE", (end,), (last,))
+    return file.written((start,), (last,))
 
 
 def read(content: bytes, folder: Path, steps: int | None = STEPS) -> Graph:

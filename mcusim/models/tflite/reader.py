@@ -7,9 +7,11 @@ executed, and its layers are built by the converters of this package alone.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from mcusim.graph import Graph, Layer, Output
+from mcusim.layers.convert import Convert
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
@@ -95,9 +97,14 @@ def _ends(walk: Walk) -> list[str]:
 
 
 def _last_step(walk: Walk, end: str, layers: list[Layer]) -> str:
-    """Of an output that has all steps of a sample."""
+    """Of an output that has all steps of a sample. What is converted last is cut before."""
     layer = walk.layers[end]
     steps, *shape = layer.shape
+    if isinstance(layer, Convert):
+        cut = _last_step(walk, layer.inputs[0], layers)
+        own = replace(layer, name=walk.names.unique(f"{end}_last"), inputs=(cut,), shape=tuple(shape))
+        layers.append(own)
+        return own.name
     size = math.prod(shape)
     layers.append(
         StridedCopy(
