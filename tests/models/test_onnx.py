@@ -10,8 +10,10 @@ import pytest
 from mcusim.layers.dense import Dense
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
 from mcusim.models.onnx.convert import Converted
 from mcusim.models.source import Order
+from tests.compiled import run_compiled
 from tests.onnx_files import File, assert_equal, read
 
 PLANE, SERIES, VECTOR = (1, 4, 7, 6), (1, 4, 11), (1, 12)
@@ -321,6 +323,19 @@ def test_merges_of_tensors(kind: str, other: tuple[int, ...]) -> None:
     else:
         file.add(kind, ..., "y")
     assert_equal(file)
+
+
+def test_constants_that_are_tensors_of_their_own() -> None:
+    """Beside others in a Concat, or larger than what they are added to; in int8, too."""
+    file = File((1, 4, 6))
+    x = file.add("Conv", ..., w(4, 4, 3))
+    file.add("Concat", w(1, 4, 2), x, w(1, 4, 1), axis=2)
+    file.add("Add", file.add("ReduceMean", ..., axes=[1]), w(1, 3, 1))
+    file.add("Sub", w(1, 3, 7), ...)
+    graph = assert_equal(file).source.graph
+    samples = np.asarray(np.random.default_rng(0).normal(size=(8, *graph.inputs[0].shape)), np.float32)
+    integers = quantize(graph, samples, "int8")
+    np.testing.assert_array_equal(run_compiled(integers, samples), integers.run(samples))
 
 
 def test_the_batch_of_a_merge_is_no_axis_of_a_sample() -> None:

@@ -226,6 +226,8 @@ def test_all_problems_are_told_at_once() -> None:
     file.add("Relu")
     file.nodes.append(onnx.helper.make_node("Magic", ["x"], ["m"], name="trick", domain="com.example"))
     file.add("ArgMax")
+    file.add("Cast", to=1)
+    file.add("Relu")
     told = refused(file.data(file.last, "m"))
     for name in ("'Einsum4' (Einsum)", "'trick' (com.example.Magic)", "'ArgMax7' (ArgMax)"):
         assert name in told

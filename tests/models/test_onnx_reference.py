@@ -75,6 +75,20 @@ def test_a_layer_that_is_read_wrongly_is_named(tmp_path: Path, name: str) -> Non
         compare(replace(source, unoptimized=graph), x, theirs, "onnxruntime", path)
 
 
+@pytest.mark.parametrize("kind", ["LogSoftmax", "ArgMax"])
+def test_what_only_decides_at_the_end_is_left_out(tmp_path: Path, kind: str) -> None:
+    file = network()
+    file.nodes.pop()
+    scores = file.last = file.nodes[-1].output[0]
+    file.add(kind, scores, axis=1)
+    file.add("Identity")
+    source = read_model(file.write(tmp_path / "model.onnx"))
+    assert source.graph.layers[-1].kind == "Dense" and f"{kind}8" in source.graph.notes[0]
+    x = samples_of(source)
+    theirs = reference.values(tmp_path / "model.onnx", [x], list(source.origins.values()))
+    assert compare(source, x, theirs, "onnxruntime", tmp_path / "model.onnx") < SMALL
+
+
 def test_weights_beside_the_model(tmp_path: Path) -> None:
     file = network()
     model = file.model()

@@ -138,6 +138,16 @@ def test_an_open_batch_and_several_inputs(tmp_path: Path) -> None:
     assert [value.shape for value in values.outputs] == [(2, 3), (2, 4)]
 
 
+@pytest.mark.parametrize("end", [lambda x: functional.log_softmax(x, dim=1), lambda x: x.argmax(1)])
+def test_what_only_decides_at_the_end_is_left_out(end: Any, tmp_path: Path) -> None:
+    """As classifiers that learned with nn.NLLLoss end."""
+    path, module = tmp_path / "model.pt2", Of(lambda self, x: end(self.last(x)), last=nn.Linear(6, 3))
+    source = from_torch(module, torch.randn(1, 6), path)
+    assert [layer.kind for layer in source.graph] == ["Input", "Dense"] and "left out" in source.graph.notes[0]
+    x = np.ones((2, 6), np.float32)
+    assert compare(source, x, reference.values(path, [x], list(source.origins.values())), "pytorch", path) < 1e-5
+
+
 def test_a_module_stays_as_it_is() -> None:
     module = nn.Sequential(nn.Linear(4, 2), nn.Dropout())
     assert module.training and from_torch(module, torch.randn(1, 4)).graph.outputs and module.training
@@ -146,8 +156,7 @@ def test_a_module_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("function", "why"),
     [
-        (lambda self, x: torch.log_softmax(x, 1), "largest output stays"),
-        (lambda self, x: x.argmax(1), "finds the largest"),
+        (lambda self, x: torch.log_softmax(x, 1) + 1, "only at the end"),
         (lambda self, x: x @ x.transpose(2, 3), "weights"),
         (lambda self, x: torch.fft.rfft(x).real, "layers"),
     ],

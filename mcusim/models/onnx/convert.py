@@ -8,6 +8,7 @@ from typing import Any
 
 from mcusim.graph import Graph, Layer, Output
 from mcusim.models.ending import distinct, output_names, reachable
+from mcusim.models.onnx.decisions import with_scores
 from mcusim.models.onnx.integers import Integers, Weights
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import channels_last
@@ -28,9 +29,13 @@ ROUNDING = (
 
 @dataclass(frozen=True)
 class Converted:
-    """`inputs`, `outputs` and what nodes compute, by origin: how they lie in the memory of the graph's layers."""
+    """`inputs`, `outputs` and what nodes compute, by origin: how they lie in the memory of the graph's layers.
+
+    `model`: whose nodes the origins name, and whose outputs these are.
+    """
 
     source: Source
+    model: Model
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     computed: Mapping[Origin, Tensor]
@@ -41,6 +46,7 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
 
     `shapes`: see `ModelFormat`.
     """
+    model, notes = with_scores(model)
     quantization = of_reals(model)
     stored = quantization.stored
     walk, outputs = _walked(simplified(quantization.model), shapes, quantization.numbers)
@@ -49,9 +55,10 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
     layers = reachable(walk.made.layers, ends)
     told: dict[str, Any] = {"outputs": tuple(Output(*pair) for pair in zip(names, ends, strict=True))}
     if walk.stored_as:
-        layers, notes = _on_integers(walk, stored, layers, ends)
-        told |= {"data_type": "int8", "scheme": "affine", "notes": notes}
-    graph = Graph(tuple(layers), name, **told)
+        layers, own = _on_integers(walk, stored, layers, ends)
+        notes = (*notes, *own)
+        told |= {"data_type": "int8", "scheme": "affine"}
+    graph = Graph(tuple(layers), name, **told, notes=notes)
     kept = {layer.name for layer in layers}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
     inputs = tuple(value for one in model.inputs if isinstance(value := walk.values[one.name], Tensor))
@@ -61,7 +68,7 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
         input_orders=_orders(["" if len(inputs) == 1 else layer.name for layer in graph.inputs], inputs),
         output_orders=_orders(["" if len(names) == 1 else one for one in names], outputs),
     )
-    return Converted(source, inputs, outputs, walk.computed)
+    return Converted(source, model, inputs, outputs, walk.computed)
 
 
 def _walked(model: Model, shapes: Shapes, numbers: Mapping[str, Affine]) -> tuple[Walk, tuple[Tensor, ...]]:

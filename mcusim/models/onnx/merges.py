@@ -49,10 +49,21 @@ def _merged(
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return _of_tensors(kind, node, left, right, name)
     if isinstance(left, Tensor):
+        if _is_larger(right, left):
+            return _of_tensors(kind, node, left, node.of_constant(np.asarray(right), left), name)
         return constant(node, left, np.asarray(right, np.float64), False, name)
     if isinstance(right, Tensor):
+        if _is_larger(left, right):
+            return _of_tensors(kind, node, node.of_constant(np.asarray(left), right), right, name)
         return constant(node, right, np.asarray(left, np.float64), True, name)
     raise node.refused("works on constants", EXPORT)
+
+
+def _is_larger(constant: Value, x: Tensor) -> bool:
+    """Is it repeated along an axis that the tensor has once, or lacks?"""
+    shape = np.shape(constant)
+    own = (1,) * (len(shape) - len(x.shape)) + x.shape
+    return len(shape) > len(x.shape) or any(n > 1 == m for n, m in zip(shape[::-1], own[::-1], strict=False))
 
 
 def _of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, name: str) -> Tensor:

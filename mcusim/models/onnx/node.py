@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
+from mcusim.layers.constant import Constant
 from mcusim.models.onnx.layers_made import LayersMade
 from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.system.arrays import Array
@@ -169,6 +170,16 @@ class OnnxNode:
         shape = own.pop("shape", self.made.shapes[x.layer])
         layer = kind(name=name, inputs=(self.made.seen(x, shape),), shape=shape, **own)
         return x.at(self.made.add(layer))
+
+    def of_constant(self, array: Array, beside: Tensor) -> Tensor:
+        """A constant as a tensor of its own, for what reads it `beside` another one."""
+        values = np.asarray(array, np.float32)
+        if values.ndim < 1 or not np.isfinite(values).all():
+            raise self.refused(f"has a constant of shape {values.shape}, or NaN in it", EXPORT)
+        shape = tuple(size for size in values.shape if size != 1) or (1,)
+        name = self.named("constant")
+        layer = Constant(name=name, inputs=(beside.layer,), shape=shape, values=values.reshape(shape))
+        return tensor(self.made.add(layer), values.shape)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 

@@ -45,8 +45,8 @@ NO_BATCH = "export it for a batch of 1, or with an open batch: dynamic_axes={'in
 INSIDE = "it has a graph inside: export a model without conditions and loops"
 HINTS: Mapping[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), INSIDE),
-    "ArgMax": "leave it out: mcusim finds the largest output by itself",
-    "LogSoftmax": "export the model without it: the largest output stays the largest",
+    "ArgMax": "leave it out: at the end of a model mcusim finds the largest output by itself",
+    "LogSoftmax": "use Softmax: only at the end of a model it may be left out",
     "Einsum": "write it as a product of matrices",
 }
 

@@ -55,6 +55,7 @@ def _dropout(node: OnnxNode) -> Tensor:
 def _cast(node: OnnxNode) -> Tensor:
     """Between types of real numbers nothing changes; all is computed in float32."""
     node.whole("saturate", 1)
+    node.text("round_mode", "up")
     name = cast_type(node)
     if not name.startswith("float"):
         raise node.refused(f"turns numbers into {name}", "leave it out: what is computed stays real")
@@ -157,7 +158,11 @@ def _gather(node: OnnxNode) -> Tensor:
 
 
 def _concat(node: OnnxNode) -> Tensor:
-    tensors = [node.tensor(index) for index in range(len(node.values))]
+    one = next(value for value in node.values if isinstance(value, Tensor))
+    tensors = [
+        node.of_constant(node.constant(index), one) if node.is_constant(index) else node.tensor(index)
+        for index in range(len(node.values))
+    ]
     rank = len(tensors[0].shape)
     axis = node.axis(node.whole("axis", 0), rank)
     if len({(*x.shape[:axis], *x.shape[axis + 1 :]) if len(x.shape) == rank else () for x in tensors}) > 1:

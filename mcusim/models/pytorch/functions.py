@@ -105,7 +105,12 @@ def _same(call: Call) -> None:
 
 
 def _log_softmax(call: Call) -> None:
-    raise call.refused("has no kernel", "export the model without it: the largest output stays the largest")
+    call.end("LogSoftmax", call.x, axis=call.whole("dim", -1))
+
+
+def _largest(call: Call) -> None:
+    """At the end of a model, where it is left out: of other kinds there is no kernel."""
+    call.end("ArgMax", call.x, axis=call.whole("dim", -1))
 
 
 REALS = (6, 7, 8, 13)  # types: half, float, double, bfloat16
@@ -141,4 +146,5 @@ TRANSLATORS: Mapping[str, Translate] = {
     "aten.rsub": _reversed,
     **dict.fromkeys(("aten.softmax", "aten._softmax"), _softmax),
     **dict.fromkeys(("aten.log_softmax", "aten._log_softmax"), _log_softmax),
+    "aten.argmax": _largest,
 }

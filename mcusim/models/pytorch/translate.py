@@ -28,7 +28,6 @@ ON_WHOLES: Mapping[str, Callable[..., int]] = {
     "_operator.mul": lambda a, b: a * b,
     "_operator.sub": lambda a, b: a - b,
 }
-HINTS = {"aten.argmax": "leave it out: mcusim finds the largest output by itself"}
 
 
 def model_of(program: Program) -> Model:
@@ -37,7 +36,7 @@ def model_of(program: Program) -> Model:
     graph, specs = module["graph"], module["signature"]
     shapes = _Shapes(graph["tensor_values"])
     arrays, inputs = _inputs(program, specs["input_specs"], shapes)
-    constants, problems = Constants(arrays), Problems(HINTS.get)
+    constants, problems = Constants(arrays), Problems()
     symbols: dict[str, int] = {}
     nodes: list[Node] = []
     if len(graph["nodes"]) > MOST_NODES:
