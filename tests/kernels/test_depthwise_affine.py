@@ -25,6 +25,12 @@ from tests.kernels.affine import affine_graph
 from tests.kernels.measured import differing, forced, measure
 from tests.kernels.test_depthwise import COSTS, FEW, FIXED, Case, _cases, _padded, _side_by_side
 
+LONG: tuple[Case, ...] = (  # windows of a series
+    ((24, 8), 10, 1, "valid", "linear", 1),
+    ((15, 6), 15, 1, "valid", "relu", 1),
+    ((41, 5), 8, 2, "same", "relu", 1),
+    ((30, 3), 21, 1, "same", "relu6", 2),
+)
 ENDS = ("relu", "linear")  # of which the sign of a sum is no matter, and of which it is
 
 
@@ -94,7 +100,7 @@ def test_twins_compute_what_the_graph_does(
     ids=str,
 )
 def test_assembly_computes_what_the_graph_does(board: str, activation: str, variant: Variant, tmp_path: Path) -> None:
-    graph, x = _affine(_ending(FIXED, activation), seed=len(board) + len(activation))
+    graph, x = _affine((*_ending(FIXED, activation), *_ending(LONG, activation)), seed=len(board) + len(activation))
     graph, x = _upright(graph, x) if board == "sparkfun_edge" else (graph, x)
     endings = [ending_of(layer) for layer in graph if isinstance(layer, Convolution)]
     assert all(isinstance(one, FactorFinish) for one in endings)
@@ -118,7 +124,7 @@ def test_cost_is_what_it_takes(activation: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("affine", [False, True])
 def test_maps_of_one_column_run_as_one_row(affine: bool) -> None:
-    series = tuple(case for case in FIXED if len(case[0]) == 2)
+    series = (*(case for case in FIXED if len(case[0]) == 2), *LONG)
     graph, x = _affine(series, seed=1) if affine else _side_by_side(series)
     graph, x = _upright(graph if affine else quantize(optimize(graph), x[:-1], "int16"), x)
     program = program_of(graph, _forced(graph))

@@ -9,6 +9,7 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.depthwise.shape import shape_of
+from mcusim.kernels.depthwise.window import MOST_TAPS
 from mcusim.kernels.finish import FactorFinish, ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
@@ -21,7 +22,7 @@ SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns 
 ANY_STORAGE = True
 AFFINE = True
 CODE_BYTES = 400  # of the C around, about
-MOST_TAPS, MOST_STRIDE = 7, 2
+MOST_STRIDE, LONGEST = 2, 64  # taps: of a series of integers
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -39,7 +40,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "its taps lie side by side"
     if max(layer.kernel.shape[1:3]) == 1:
         return "a window of one tap has nothing to share"
-    if max(layer.kernel.shape[1:3]) > MOST_TAPS or max(layer.strides) > MOST_STRIDE:
+    is_series = layer.kernel_numbers is not None and plane(layer.input_shape)[0] == layer.kernel.shape[1] == 1
+    if max(layer.kernel.shape[1:3]) > (LONGEST if is_series else MOST_TAPS) or max(layer.strides) > MOST_STRIDE:
         return f"it is for windows up to {MOST_TAPS} x {MOST_TAPS} and strides up to {MOST_STRIDE}"
     return shape_of(layer, inputs).why_not
 

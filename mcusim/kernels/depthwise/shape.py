@@ -19,7 +19,7 @@ from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
 from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL
 from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
-from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, packed, window_of
+from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
@@ -35,7 +35,7 @@ HOT_BYTES = 150  # of the C around, that run for all channels
 LARGE_BYTES = 1100  # of a function that does not stay in the cache while it runs
 LOST_BYTES = 600  # of code more than the cache holds, with which nothing is there any more when it runs again
 C_CYCLES, C_CALL_CYCLES = 75, 35  # of the C around: for 4 channels; for each call more
-EXPAND_CYCLES = 3.2  # of a word of weights that comes into RAM
+EXPAND_CYCLES, DOUBLED_CYCLES = 3.2, 4.2  # of a word of weights that comes into RAM, and there twice as large
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
 MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
 Timed = tuple[Routine, float]
@@ -76,6 +76,7 @@ class Shape(ABC):
     weight_bytes: int  # of a filter in flash
     channel_bytes: int  # from a channel of the planes to the next
     column_bytes: int  # likewise for columns, on average
+    expand_cycles = EXPAND_CYCLES
 
     def __init__(self, layer: Convolution, parts: int) -> None:
         self.layer, self.window = layer, window_of(layer)
@@ -192,7 +193,7 @@ class Shape(ABC):
         spreading = blocks * rows * (self.spread[1] + self.used * self.unaligned)
         nothing = self._empty_rows * self.words * self._zeros[1]
         c = C_CYCLES * blocks + (C_CALL_CYCLES * len(self.plan.parts) * self.channels if self.multiplier > 1 else 0)
-        made_ready = self.filters * self.filter_words * EXPAND_CYCLES if self.ready_bytes else 0
+        made_ready = self.filters * self.filter_words * self.expand_cycles if self.ready_bytes else 0
         compute = self.stripes * (self.plan.cycles * calls + c + made_ready)
         return nothing + spreading + compute + self._stalls(blocks, wait_states)
 
@@ -241,31 +242,41 @@ class IntegerShape(Shape):
         finish = ending_of(layer, doubled=True)
         assert finish is not None
         entry, self.lines = inputs[0].numbers, None
-        if isinstance(entry, Affine) and resident(self.window):
+        self.folded = folded(layer)
+        self.read = window_of(self.folded)  # the window as it is read
+        if isinstance(entry, Affine) and resident(self.read):
             finish, self.lines = straight(layer, entry) or (finish, None)
         self.finish, self.output_bytes = finish, finish.store_bytes
-        self.words = self.window.input_words(self.width)
+        self.words = self.read.input_words(self.width)
+        if self._is_folded:
+            columns = (self.width - 1) * self.read.stride_width + self.read.height * self.read.width
+            self.words = -(-columns // 2)
         self.number_bytes = self.input_bytes = layer.kernel.dtype.itemsize
         self.unsigned = bool(reading(inputs[0]))
-        self.filter_words = self.window.stored_words
+        self.filter_words = self.read.stored_words
+        self.expand_cycles = DOUBLED_CYCLES if finish.doubled else EXPAND_CYCLES
         self.weight_bytes = 2 * self.number_bytes * self.filter_words
 
+    @property
+    def _is_folded(self) -> bool:
+        return self.folded is not self.layer
+
     def plans(self) -> Iterator[Plan]:
-        stay = resident(self.window)
+        stay = resident(self.read)
         weight_bytes = self.number_bytes if stay else 4
         if self._reach(COLUMNS):
             yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
-        if can_go_down(self.window) and self._reach(DOWN_COLUMNS):
+        if can_go_down(self.read) and not self._is_folded and self._reach(DOWN_COLUMNS):
             make = lambda n, c: self._cut(down, self._part(n, c, self.number_bytes))  # noqa: E731
             yield self._plan(make, DOWN_COLUMNS, in_registers=True)
 
     def _part(self, tiles: int, columns: int, weight_bytes: int) -> Part:
         return Part(
-            self.window,
+            self.read,
             self.rows,
             tiles,
             columns,
-            self.words,
+            self.read.width // 2 if self._is_folded else self.words,
             self.filters,
             self.width,
             weight_bytes,
@@ -281,7 +292,7 @@ class IntegerShape(Shape):
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        kernel = Constant("kernel", "number_t", packed(self.layer, self.window), self.layer.kernel_numbers)
+        kernel = Constant("kernel", "number_t", packed(self.folded, self.read), self.layer.kernel_numbers)
         layer = less_zero(self.layer)
         own = straight_records(self.lines, layer.bias) if self.lines else records(layer, self.finish)
         return kernel, Constant("bias", "int32_t", own)

@@ -6,7 +6,7 @@ pairs of taps (0, 1), (2, 3)...; one that begins at an odd column takes tap 0 al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from mcusim.system.arrays import Array
 
 CHANNELS = 4  # that lie side by side in the planes: those of one word of bytes
 WORD_BYTES = 4 * CHANNELS  # of two columns of a row of the planes
+MOST_TAPS = 7  # of a row, whose weights are in registers
+FOLDS = (6, 4)  # taps of a row of a folded window
 NO_TAP = -1  # 0 stands in its place
 
 
@@ -87,6 +89,19 @@ class Window:
 def window_of(layer: Convolution) -> Window:
     height, width = layer.kernel.shape[1:3]
     return Window(height, width, *layer.strides)
+
+
+def folded(layer: Convolution) -> Convolution:
+    """A long window of one row, as rows of a few taps, with zeros behind the last one.
+
+    Such a row begins an even number of columns behind the one before, and is read as if it lay in a row of its own.
+    """
+    filters, rows, taps = layer.kernel.shape[:3]
+    if rows > 1 or taps <= MOST_TAPS:
+        return layer
+    width = min(FOLDS, key=lambda fold: -(-taps // fold) * fold)
+    kernel = np.pad(layer.kernel, ((0, 0), (0, 0), (0, -taps % width), (0, 0)))
+    return replace(layer, kernel=kernel.reshape(filters, -1, width, 1))
 
 
 def packed(layer: Convolution, window: Window) -> Array:
