@@ -87,6 +87,11 @@ class Layer(Tensor):
         return self.numbers
 
     @property
+    def weight_numbers(self) -> Numbers | None:
+        """Of what it multiplies with, where it holds such."""
+        return None
+
+    @property
     def kind(self) -> str:
         return type(self).__name__
 
@@ -113,6 +118,12 @@ class Layer(Tensor):
     def run_bytes(self) -> int:
         """Memory that `run` takes for one sample, about."""
         return 16 * self.elements
+
+
+def has_narrow_weights(layer: Layer) -> bool:
+    """Are they stored in fewer bytes than what they are multiplied with?"""
+    own, weights = layer.arithmetic, layer.weight_numbers
+    return own is not None and weights is not None and weights.dtype.itemsize < own.dtype.itemsize
 
 
 @dataclass(frozen=True)

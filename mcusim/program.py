@@ -102,6 +102,8 @@ class Place:
 class Unit:
     """Numbers of one width. `number_bits` is 0 for float32; `header` is the C twin of the number system.
 
+    `weight_bits`: of weights that are narrower, else 0.
+
     The first unit is that of the model's input, and `model.c`; another is `model_<name>.c`.
     """
 
@@ -109,6 +111,7 @@ class Unit:
     number_bits: int
     accumulator_bits: int
     header: str
+    weight_bits: int = 0
 
     @property
     def storage(self) -> str:

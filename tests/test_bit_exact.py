@@ -35,6 +35,8 @@ QUANTIZATIONS = [
     ("int12", "per-network", 0, "nearest"),
     ("int8", "per-channel", None, "nearest"),
     ("int8", "per-tensor", None, "nearest"),
+    ("w8a16", "per-channel", None, "nearest"),
+    ("w8a16", "per-layer", None, "nearest"),
 ]
 
 

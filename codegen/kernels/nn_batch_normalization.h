@@ -10,7 +10,7 @@ typedef struct {
     NN_FINISH
 } nn_batch_normalization_t;
 
-NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *output, const number_t *kernel,
+NN_KERNEL void NN_NAME(batch_normalization)(const number_t *input, number_t *output, const weight_t *kernel,
                                             const accumulator_t *bias, const nn_batch_normalization_t p)
 {
     for (int row = 0; row < p.rows; row++) {

@@ -18,7 +18,7 @@ typedef struct {
 } nn_convolution_t;
 
 /* Sum of products of one filter with the taps of one output position that lie inside the plane. */
-NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const number_t *filter, accumulator_t sum,
+NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const weight_t *filter, accumulator_t sum,
                                                  const nn_range_t rows, const nn_range_t columns, const int channels,
                                                  const nn_convolution_t p)
 {
@@ -26,7 +26,7 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
         const int y = rows.start + row * (p.gap_height + 1);
         const int first = columns.start + columns.first * (p.gap_width + 1);
         const number_t *x = input + (y * p.input_width + first) * p.input_channels;
-        const number_t *w = filter + (row * p.window_width + columns.first) * channels;
+        const weight_t *w = filter + (row * p.window_width + columns.first) * channels;
         if (p.groups == 1 && p.gap_width == 0) { /* taps side by side in both arrays: one scalar product */
             const int count = (columns.end - columns.first) * channels;
             for (int i = 0; i < count; i++) {
@@ -46,7 +46,7 @@ NN_KERNEL accumulator_t NN_NAME(convolution_sum)(const number_t *input, const nu
 }
 
 /* What the taps of a filter add that lie outside of the plane, where zeros are `input_zero`. */
-NN_KERNEL accumulator_t NN_NAME(convolution_outside)(const number_t *filter, const nn_range_t rows,
+NN_KERNEL accumulator_t NN_NAME(convolution_outside)(const weight_t *filter, const nn_range_t rows,
                                                      const nn_range_t columns, const int channels,
                                                      const nn_convolution_t p)
 {
@@ -64,7 +64,7 @@ NN_KERNEL accumulator_t NN_NAME(convolution_outside)(const number_t *filter, con
 }
 
 /* kernel: filters x window x channels of a group; bias: at the scale of the sums */
-NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restrict output, const number_t *kernel,
+NN_KERNEL void NN_NAME(convolution)(const number_t *restrict input, void *restrict output, const weight_t *kernel,
                                     const accumulator_t *bias, const nn_convolution_t p)
 {
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;

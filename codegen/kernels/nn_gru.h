@@ -18,7 +18,7 @@ typedef struct {
 /* kernel: 3 gates x units x features, in the order update, reset, candidate; recurrent: 3 gates x units x units;
  * biases: 3 gates x units, at the scales of the sums over inputs and over states; scratch: 4 x units states */
 NN_KERNEL void NN_NAME(gru)(const number_t *restrict input, number_t *restrict output, void *scratch,
-                            const number_t *kernel, const number_t *recurrent, const nn_sum_t *bias,
+                            const weight_t *kernel, const weight_t *recurrent, const nn_sum_t *bias,
                             const nn_sum_t *recurrent_bias, const nn_gru_t p)
 {
     nn_state_t *state = (nn_state_t *)scratch, *next = state + p.units;

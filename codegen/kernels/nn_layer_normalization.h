@@ -12,7 +12,7 @@ typedef struct {
 } nn_layer_normalization_t;
 
 #if NN_NUMBER_BITS == 0
-NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *output, const number_t *kernel,
+NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *output, const weight_t *kernel,
                                             const accumulator_t *bias, const nn_layer_normalization_t p)
 {
     const float count = (float)p.elements;
@@ -35,7 +35,7 @@ NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *out
     }
 }
 #else
-NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *output, const number_t *kernel,
+NN_KERNEL void NN_NAME(layer_normalization)(const number_t *input, number_t *output, const weight_t *kernel,
                                             const accumulator_t *bias, const nn_layer_normalization_t p)
 {
     for (int row = 0; row < p.rows; row++) {

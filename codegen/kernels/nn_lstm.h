@@ -22,7 +22,7 @@ typedef struct {
 } nn_sums_t;
 
 /* The four gates side by side: each input is read once. */
-NN_KERNEL nn_sums_t nn_four_input_sums(const number_t *x, const number_t *weights, const nn_sum_t *bias, const nn_lstm_t p)
+NN_KERNEL nn_sums_t nn_four_input_sums(const number_t *x, const weight_t *weights, const nn_sum_t *bias, const nn_lstm_t p)
 {
     const int gate = p.units * p.features; /* from the weights of one to those of the next */
     nn_sums_t sums = {bias[0], bias[p.units], bias[2 * p.units], bias[3 * p.units]};
@@ -36,7 +36,7 @@ NN_KERNEL nn_sums_t nn_four_input_sums(const number_t *x, const number_t *weight
     return sums;
 }
 
-NN_KERNEL nn_sums_t nn_four_state_sums(const nn_state_t *state, const number_t *weights, const nn_lstm_t p)
+NN_KERNEL nn_sums_t nn_four_state_sums(const nn_state_t *state, const weight_t *weights, const nn_lstm_t p)
 {
     const int gate = p.units * p.units;
     nn_sums_t sums = {0, 0, 0, 0};
@@ -53,7 +53,7 @@ NN_KERNEL nn_sums_t nn_four_state_sums(const nn_state_t *state, const number_t *
 /* kernel: 4 gates x units x features, in the order input, forget, candidate, output; recurrent: 4 gates x units x units;
  * bias: 4 gates x units, at the scale of the sums over inputs; scratch: 3 x units states */
 NN_KERNEL void NN_NAME(lstm)(const number_t *restrict input, number_t *restrict output, void *scratch,
-                             const number_t *kernel, const number_t *recurrent, const nn_sum_t *bias, const nn_lstm_t p)
+                             const weight_t *kernel, const weight_t *recurrent, const nn_sum_t *bias, const nn_lstm_t p)
 {
     nn_state_t *cell = (nn_state_t *)scratch, *state = cell + p.units, *next = state + p.units;
     for (int i = 0; i < 2 * p.units; i++) {

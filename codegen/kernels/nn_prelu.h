@@ -11,7 +11,7 @@ typedef struct {
 } nn_prelu_t;
 
 #if NN_NUMBER_BITS == 0
-NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const number_t *kernel, const nn_prelu_t p)
+NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const weight_t *kernel, const nn_prelu_t p)
 {
     for (int row = 0; row < p.rows; row++) {
         for (int i = 0; i < p.slopes; i++) {
@@ -22,7 +22,7 @@ NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const num
 }
 #else
 /* After the slopes comes 1, at their scale, for what is not negative. */
-NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const number_t *kernel,
+NN_KERNEL void NN_NAME(prelu)(const number_t *input, number_t *output, const weight_t *kernel,
                               const accumulator_t *bias, const nn_prelu_t p)
 {
     for (int row = 0; row < p.rows; row++) {

@@ -16,7 +16,7 @@ typedef struct {
 
 /* kernel: units x features; recurrent: units x units; bias: at the scale of the sums over inputs; scratch: 2 x units states */
 NN_KERNEL void NN_NAME(simple_rnn)(const number_t *restrict input, number_t *restrict output, void *scratch,
-                                   const number_t *kernel, const number_t *recurrent, const nn_sum_t *bias,
+                                   const weight_t *kernel, const weight_t *recurrent, const nn_sum_t *bias,
                                    const nn_simple_rnn_t p)
 {
     nn_state_t *state = (nn_state_t *)scratch, *next = state + p.units;

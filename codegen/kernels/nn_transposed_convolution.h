@@ -42,7 +42,7 @@ static inline int nn_spreading(int position, int tap, int stride, int length)
     return from >= 0 && from % stride == 0 && from / stride < length ? from / stride : -1;
 }
 
-NN_KERNEL accumulator_t NN_NAME(transposed_taps)(accumulator_t sum, const number_t *weights, const number_t *taps,
+NN_KERNEL accumulator_t NN_NAME(transposed_taps)(accumulator_t sum, const weight_t *weights, const number_t *taps,
                                                  const nn_transposed_convolution_t p)
 {
     for (int i = 0; i < p.input_channels; i++) {
@@ -53,7 +53,7 @@ NN_KERNEL accumulator_t NN_NAME(transposed_taps)(accumulator_t sum, const number
 
 /* kernel: filters x window x channels; bias: at the scale of the sums */
 NN_KERNEL void NN_NAME(transposed_convolution)(const number_t *restrict input, number_t *restrict output,
-                                               const number_t *kernel, const accumulator_t *bias,
+                                               const weight_t *kernel, const accumulator_t *bias,
                                                const nn_transposed_convolution_t p)
 {
     const int gaps = p.gap_height || p.gap_width;
@@ -61,7 +61,7 @@ NN_KERNEL void NN_NAME(transposed_convolution)(const number_t *restrict input, n
         const nn_reach_t rows = nn_reaching(y + p.cut_top, p.window_height, p.stride_height, gaps, p.input_height);
         for (int x = 0; x < p.output_width; x++) {
             const nn_reach_t columns = nn_reaching(x + p.cut_left, p.window_width, p.stride_width, gaps, p.input_width);
-            const number_t *weights = kernel;
+            const weight_t *weights = kernel;
             for (int filter = 0; filter < p.output_channels; filter++) {
                 accumulator_t sum = bias[filter];
                 int from_y = rows.from;

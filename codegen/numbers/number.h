@@ -45,6 +45,13 @@ typedef int32_t accumulator_t; /* mcusim proved that no input overflows it */
 #endif
 #endif
 
+/* Weights are as wide as numbers, or narrower. */
+#ifdef NN_WEIGHT_BITS
+typedef int8_t weight_t;
+#else
+typedef number_t weight_t;
+#endif
+
 /* A kernel has every shape as a constant and is compiled anew for each layer. A layer stays one function under its own
  * name (GCC would clone it for its arguments, or have equal ones share their code), so that profiles can tell layers apart. */
 #define NN_KERNEL static inline __attribute__((always_inline))

@@ -164,7 +164,7 @@ static inline int64_t nn_reset_state(nn_state_t gate, int64_t state)
 #endif
 
 /* Sums of products: exact in 32 bits, as mcusim proved. */
-static inline __attribute__((always_inline)) nn_sum_t nn_input_sum(const number_t *input, const number_t *weights,
+static inline __attribute__((always_inline)) nn_sum_t nn_input_sum(const number_t *input, const weight_t *weights,
                                                                    int count, int unsigned_input, nn_sum_t sum)
 {
     for (int i = 0; i < count; i++) {
@@ -173,7 +173,7 @@ static inline __attribute__((always_inline)) nn_sum_t nn_input_sum(const number_
     return sum;
 }
 
-static inline __attribute__((always_inline)) nn_sum_t nn_state_sum(const nn_state_t *state, const number_t *weights,
+static inline __attribute__((always_inline)) nn_sum_t nn_state_sum(const nn_state_t *state, const weight_t *weights,
                                                                    int count, nn_sum_t sum)
 {
     for (int i = 0; i < count; i++) {

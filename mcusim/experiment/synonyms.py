@@ -11,6 +11,7 @@ TYPE_SYNONYMS = {
         ("float16", "fp16", "half", "bfloat16", "bf16", "float64", "fp64", "double"),
         "the core computes in float32; int16 takes half of its memory",
     ),
+    **dict.fromkeys(("16x8", "int16x8", "a16w8", "int8x16"), "w8a16"),
     **dict.fromkeys(("as_stored", "stored", "as-is", "file", "keep", "tflite", "quantized"), "as-stored"),
     **dict.fromkeys(("int32", "int64"), "the widest integer type is int16; or use float32"),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Layer
+from mcusim.graph import Layer, has_narrow_weights
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.program import Constant, KernelCall, LayerCode
@@ -29,7 +29,7 @@ def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
     """Kernel and bias, and what turns a sum into an output."""
     factors = layer.rescale.constants if layer.rescale else {}
     constants = (
-        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), layer.kernel, layer.kernel_numbers),
         Constant("bias", "accumulator_t", bias_of(layer)),
         *(Constant(role, f"{values.dtype}_t", values) for role, values in factors.items()),
     )
@@ -37,11 +37,16 @@ def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:
     return LayerCode((call,), constants)
 
 
+def weight_type(layer: Layer) -> str:
+    """In C, of a unit's `weight_t`."""
+    return "int8_t" if has_narrow_weights(layer) else "number_t"
+
+
 def finish_fields(layer: WeightedSum) -> Fields:
     """Members of NN_FINISH."""
     if layer.rescale is None:
         return layer.activation.fields(None)
-    wide = layer.numbers and layer.kernel_numbers and layer.numbers.bits > layer.kernel_numbers.bits
+    wide = layer.numbers and layer.arithmetic and layer.numbers.bits > layer.arithmetic.bits
     return {**layer.rescale.fields(layer.activation), **({"storage": "NN_WIDE"} if wide else {})}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from mcusim.graph import Layer
+from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.numbers.affine import Affine
@@ -153,6 +153,8 @@ def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> s
     every = (*inputs, layer)
     if not getattr(kernel, "AFFINE", False) and any(isinstance(tensor.numbers, Affine) for tensor in every):
         return "it is for numbers whose scales are powers of two"
+    if has_narrow_weights(layer) and not getattr(kernel, "NARROW_WEIGHTS", False):
+        return "it takes weights as wide as its inputs"
     reason = kernel.fits(layer, inputs, core)
     if reason or getattr(kernel, "ANY_STORAGE", False):
         return reason

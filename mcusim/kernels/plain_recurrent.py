@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.calls import Fields, reading, weight_type
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.gru import GRU
 from mcusim.layers.lstm import LSTM
@@ -93,8 +93,8 @@ def _constants(layer: Recurrent) -> tuple[tuple[Constant, ...], Fields]:
     sums = "float" if layer.states is None else "int32_t"
     tables = {} if layer.states is None else layer.states.tables
     constants = [
-        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
-        Constant("recurrent", "number_t", layer.recurrent, layer.recurrent_numbers),
+        Constant("kernel", weight_type(layer), layer.kernel, layer.kernel_numbers),
+        Constant("recurrent", weight_type(layer), layer.recurrent, layer.recurrent_numbers),
         Constant("bias", sums, layer.bias),
         *([Constant("recurrent_bias", sums, layer.recurrent_bias)] if isinstance(layer, GRU) else []),
         *(Constant(role, "int16_t", values) for role, values in tables.items()),

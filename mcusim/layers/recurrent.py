@@ -42,6 +42,10 @@ class Recurrent(Layer):
     conversion: Conversion | None = None
 
     @property
+    def weight_numbers(self) -> Numbers | None:
+        return self.kernel_numbers
+
+    @property
     def units(self) -> int:
         return int(self.recurrent.shape[1])
 

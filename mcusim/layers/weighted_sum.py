@@ -21,7 +21,7 @@ class WeightedSum(Layer):
     """A layer that sums weight x input. `kernel`: (outputs, ...), a row for each output channel; `bias`: (outputs,).
 
     Integers: the bias is at the scale of the sums, with all in it that `rescale` wants to find there. `zero`: the
-    number of the inputs that stands for 0.
+    number of the inputs that stands for 0. `wider_numbers`: as wide as the inputs, where weights are narrower.
     """
 
     kernel: Array
@@ -33,9 +33,14 @@ class WeightedSum(Layer):
     peak_sum: int = 0
     lost_bits: int = 0
     zero: int = 0
+    wider_numbers: Numbers | None = None
 
     @property
     def arithmetic(self) -> Numbers | None:
+        return self.wider_numbers or self.kernel_numbers
+
+    @property
+    def weight_numbers(self) -> Numbers | None:
         return self.kernel_numbers
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mcusim.graph import Graph, Layer, Tensor
+from mcusim.graph import Graph, Layer, Tensor, has_narrow_weights
 from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Option, options
 from mcusim.kernels.kernel import Kernel, Variant
 from mcusim.line import arena
@@ -18,7 +18,7 @@ from mcusim.system.errors import ConfigurationError
 
 FLOAT_HEADER = "float32.h"
 Chosen = tuple[Kernel, Variant]
-Width = tuple[int, int]  # bits of numbers, 0 for float32, and of sums
+Width = tuple[int, int, int]  # bits of numbers, 0 for float32, of sums, and of weights that are narrower, or 0
 
 
 def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None) -> Program:
@@ -65,7 +65,8 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen]) -> Program:
     code = {layer.name: _code(layer, graph, chosen[layer.name]) for layer in running}
     plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()})
     functions = c_names(layer.name for layer in graph)
-    units = _units(graph, running)
+    widths = _widths([graph.inputs[0], *running])
+    units = _units(graph, running, widths)
     return Program(
         name=graph.name,
         data_type=graph.data_type,
@@ -74,8 +75,8 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen]) -> Program:
         inputs=tuple(Tensor(name=layer.name, shape=layer.shape, numbers=layer.numbers) for layer in graph.inputs),
         outputs=graph.output_tensors,
         steps=tuple(
-            _step(graph, layer, chosen[layer.name], code[layer.name], functions[layer.name], units, plan)
-            for layer in running
+            _step(graph, layer, chosen[name], code[name], functions[name], units[widths[name]], plan)
+            for name, layer in ((layer.name, layer) for layer in running)
         ),
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
@@ -90,21 +91,35 @@ def _code(layer: Layer, graph: Graph, chosen: Chosen) -> LayerCode:
 
 def _width(layer: Layer) -> Width:
     bits = 0 if layer.arithmetic is None else layer.arithmetic.bits
-    return bits, 64 if layer.accumulator_peak > ACCUMULATOR_LIMIT else 32
+    weights = layer.weight_numbers.bits if layer.weight_numbers and has_narrow_weights(layer) else 0
+    return bits, 64 if layer.accumulator_peak > ACCUMULATOR_LIMIT else 32, weights
 
 
-def _units(graph: Graph, running: list[Layer]) -> dict[Width, Unit]:
+def _widths(layers: Sequence[Layer]) -> dict[str, Width]:
+    """Of each layer by name. Those that have no weights go with others of their width, whose are narrower."""
+    own = {layer.name: _width(layer) for layer in layers}
+    narrow = {(bits, sums): weights for bits, sums, weights in own.values() if weights}
+    return {
+        layer.name: own[layer.name]
+        if layer.weight_numbers
+        else (*own[layer.name][:2], narrow.get(own[layer.name][:2], 0))
+        for layer in layers
+    }
+
+
+def _units(graph: Graph, running: list[Layer], widths: Mapping[str, Width]) -> dict[Width, Unit]:
     """By width; the one of the model's first input comes first, also when no layer is in it."""
     first = graph.inputs[0]
-    widths = sorted({_width(layer) for layer in running if _width(layer)[0] == _width(first)[0]})
+    own = widths[first.name]
+    alike = sorted({widths[layer.name] for layer in running if widths[layer.name][0] == own[0]})
     units: dict[Width, Unit] = {}
-    for layer, width in ((first, [*widths, _width(first)][0]), *((layer, _width(layer)) for layer in running)):
-        bits, accumulator_bits = width
+    for layer, width in ((first, [*alike, own][0]), *((layer, widths[layer.name]) for layer in running)):
+        bits, accumulator_bits, weight_bits = width
         if width not in units:
             header = FLOAT_HEADER if layer.numbers is None else layer.numbers.header
-            name = "float32" if bits == 0 else f"int{bits}"
+            name = "float32" if bits == 0 else f"w{weight_bits}a{bits}" if weight_bits else f"int{bits}"
             name += LONG if any(unit.name == name for unit in units.values()) else ""
-            units[width] = Unit(name, bits, accumulator_bits, header)
+            units[width] = Unit(name, bits, accumulator_bits, header, weight_bits)
     return units
 
 
@@ -114,7 +129,7 @@ def _step(
     chosen: Chosen,
     code: LayerCode,
     function: str,
-    units: Mapping[Width, Unit],
+    unit: Unit,
     plan: arena.Plan,
 ) -> Step:
     inputs = graph.inputs_of(layer)
@@ -125,7 +140,7 @@ def _step(
         kernel=kernel.NAME,
         variant=str(variant),
         function=function,
-        unit=units[_width(layer)].name,
+        unit=unit.name,
         macs=layer.macs,
         input_shapes=tuple(entry.shape for entry in inputs),
         dtypes=tuple(entry.dtype for entry in inputs),

@@ -17,7 +17,11 @@ from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme, Wei
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
 
-INTEGER_TYPES = {f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)}
+NARROW_WEIGHTS = {"w8a16": (16, 8)}  # data types whose weights have fewer bits than all else
+INTEGER_TYPES = {
+    **{f"int{bits}": bits for bits in range(MINIMUM_BITS, MAXIMUM_BITS + 1)},
+    **{name: bits for name, (bits, _) in NARROW_WEIGHTS.items()},
+}
 DATA_TYPES = ("float32", *INTEGER_TYPES)
 AS_STORED = "as-stored"  # whatever numbers the model's file holds
 DATA_TYPE_WORDS = (*DATA_TYPES, AS_STORED)
@@ -36,7 +40,8 @@ def make_scheme(data_type: str, scheme: str, fraction: int | None, rounding: Rou
     if scheme not in SCHEMES:
         raise ConfigurationError(f"unknown quantization scheme {scheme!r}", hint=suggestion(scheme, SCHEMES))
     system = next(system for system in NUMBERS if scheme in system.SCHEMES)
-    return system.make_scheme(INTEGER_TYPES[data_type], scheme, fraction, rounding)
+    narrow = NARROW_WEIGHTS.get(data_type)
+    return system.make_scheme(INTEGER_TYPES[data_type], scheme, fraction, rounding, narrow[1] if narrow else None)
 
 
 def demand_ranges(scheme: Scheme, ranges: Ranges) -> None:

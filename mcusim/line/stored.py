@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mcusim.experiment.quantization import Quantization
-from mcusim.graph import Graph
+from mcusim.graph import Graph, has_narrow_weights
 from mcusim.line.quantize import AS_STORED
 from mcusim.models.source import Source
 from mcusim.system.errors import ConfigurationError
@@ -30,7 +30,8 @@ def with_types(source: Source) -> Source:
 def _named(graph: Graph) -> Graph:
     if not graph.is_quantized or graph.data_type != FLOAT:
         return graph
-    return replace(graph, data_type=f"int{_bits(graph)}", scheme=graph.scheme or AFFINE)
+    narrow = any(map(has_narrow_weights, graph))
+    return replace(graph, data_type="w8a16" if narrow else f"int{_bits(graph)}", scheme=graph.scheme or AFFINE)
 
 
 def _bits(graph: Graph) -> int:

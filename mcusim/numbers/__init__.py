@@ -17,7 +17,10 @@ class NumberSystem(Protocol):
     @property
     def SCHEMES(self) -> tuple[str, ...]: ...
 
-    def make_scheme(self, bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> Scheme: ...
+    def make_scheme(
+        self, bits: int, scheme: str, fraction: int | None, rounding: Rounding, weight_bits: int | None = None
+    ) -> Scheme:
+        """`weight_bits`: of weights, where they have fewer."""
 
 
 NUMBERS: tuple[NumberSystem, ...] = (power_of_two, affine_scheme)

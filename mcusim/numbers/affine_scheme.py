@@ -1,8 +1,9 @@
 """How affine scales are chosen: `per-channel`, a scale for the weights of each output channel, or `per-tensor`.
 
 Numbers cover the range that calibration tells, which holds 0, and stand for 0 exactly. Weights are symmetric, from -127
-to 127; a bias has 32 bits at the scale of its sums. What is computed is `affine.py`. Recurrent layers keep fixed point
-inside: weights get such scales that sums end at a power of two.
+to 127; a bias has 32 bits at the scale of its sums. Numbers of 16 bits (w8a16, TFLite's 16x8) have the zero 0.
+What is computed is `affine.py`. Recurrent layers keep fixed point inside: weights get such scales that sums end at a
+power of two.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcusim.numbers import affine, affine_softmax
+from mcusim.numbers import affine, affine_softmax, affine_wide_softmax
 from mcusim.numbers.affine import (
     Affine,
     RoundedMean,
@@ -25,6 +26,7 @@ from mcusim.numbers.affine import (
 )
 from mcusim.numbers.affine_softmax import TableOfExponentials
 from mcusim.numbers.affine_weights import weight_scales
+from mcusim.numbers.affine_wide_softmax import TwoTables
 from mcusim.numbers.factors import NO_FACTOR
 from mcusim.numbers.fitting import Grid, corrected, fitted
 from mcusim.numbers.formats import Format, format_for
@@ -40,7 +42,7 @@ NAME = "affine"
 SCHEMES = ("per-channel", "per-tensor")
 HEADER = affine.HEADER
 
-BITS = 8
+BITS, WIDE_BITS, WEIGHT_BITS = 8, 16, 8
 LARGEST_BIAS = 2**30  # half of the accumulator
 LARGEST_RATIO = 1 - 2.0**-20  # of a sum's scale to its output's: a larger one would shift sums to the left
 SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller ones would be 0 beside those
@@ -49,7 +51,7 @@ SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
 
 @dataclass(frozen=True)
 class AffineScheme:
-    """`per_channel`: of weights. Activations have one scale for each tensor, and a zero."""
+    """`bits`: of activations, which have one scale for each tensor, and of 8 bits a zero. `per_channel`: of weights."""
 
     bits: int
     per_channel: bool
@@ -63,6 +65,8 @@ class AffineScheme:
         return SCHEMES[0] if self.per_channel else SCHEMES[1]
 
     def numbers_for(self, values: Range) -> Affine:
+        if self.bits == WIDE_BITS:
+            return self._symmetric(values)
         least, levels = -(1 << self.bits - 1), 1 << self.bits
         if values == UNIT:  # of sigmoid, as TFLM has it
             return Affine(self.bits, 1 / levels, least)
@@ -74,17 +78,25 @@ class AffineScheme:
         scale = float(np.float32(span / (levels - 1)))
         return Affine(self.bits, scale, int(np.clip(round(least - values.low / scale), least, least + levels - 1)))
 
+    def _symmetric(self, values: Range) -> Affine:
+        """As TFLM wants it of 16 bits."""
+        largest = (1 << self.bits - 1) - 1
+        scale = float(np.float32(values.peak / largest))
+        if values in (UNIT, SYMMETRIC) or not math.isfinite(scale) or scale < SMALLEST_SCALE:
+            return Affine(self.bits, 1 / (largest + 1) if math.isfinite(scale) else 1.0, 0)
+        return Affine(self.bits, scale, 0)
+
     def weighted_sum(
         self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
     ) -> QuantizedSum:
         """The scale of the output is no finer than that of the sums, and weights get coarser where these overflow."""
         have, rows = _as_affine(entry), kernel.reshape(len(kernel), -1)
         products, coarser = values.products, 1.0
-        wanted = weight_scales(rows, self.bits, values, shared=one_scale or not self.per_channel)
+        wanted = weight_scales(rows, WEIGHT_BITS, values, shared=one_scale or not self.per_channel)
         least = np.maximum(np.abs(bias) / (have.scale * LARGEST_BIAS), wanted.max(initial=0.0) * SMALLEST_SHARE)
         while True:
             each = np.maximum(np.maximum(wanted * coarser, SMALLEST_SCALE), least if len(wanted) > 1 else least.max())
-            numbers = Scaled(self.bits, tuple(float(np.float32(scale)) for scale in each))
+            numbers = Scaled(WEIGHT_BITS, tuple(float(np.float32(scale)) for scale in each))
             grid = Grid(np.array(numbers.scales), numbers.minimum + 1, numbers.maximum)
             if len(grid.scale) == 1:
                 grid = replace(grid, scale=grid.scale[0])
@@ -94,7 +106,7 @@ class AffineScheme:
                 stored = fitted(kernel, products, grid).astype(numbers.dtype)
                 start = corrected(bias, kernel, numbers.decode(stored), products)
             made = self._sum(stored, start, have, numbers, values)
-            if made.peak_sum <= ACCUMULATOR_LIMIT:
+            if made.peak_sum <= ACCUMULATOR_LIMIT or self.bits == WIDE_BITS:  # which TFLM sums up in 64 bits
                 return replace(made, lost_bits=round(math.log2(coarser)))
             coarser *= 2
 
@@ -104,9 +116,9 @@ class AffineScheme:
         if out.scale < finest:
             out = _with_scale(out, finest)
         quanta = np.rint(bias / (entry.scale * np.array(weights.scales))).clip(-LARGEST_BIAS, LARGEST_BIAS)
-        factors = affine.sum_factors(entry, weights, out)
+        factors = affine.sum_factors(entry, weights, out, long=self.bits == WIDE_BITS)
         made = affine.weighted_sum(kernel, quanta.astype(np.int64), weights, entry, out, factors, fold=True)
-        return replace(made, zero=entry.zero)
+        return replace(made, zero=entry.zero, wider_numbers=out if self.bits == WIDE_BITS else None)
 
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> ScaledAddition:
         return affine.addition([_as_affine(entry) for entry in entries], self.numbers_for(values))
@@ -135,7 +147,9 @@ class AffineScheme:
             return affine.averaging(have, most)
         return affine.mean(have, self.numbers_for(values), most)
 
-    def softmax(self, entry: Numbers) -> TableOfExponentials:
+    def softmax(self, entry: Numbers) -> TableOfExponentials | TwoTables:
+        if self.bits == WIDE_BITS:
+            return affine_wide_softmax.softmax(as_affine(entry), Affine(self.bits, 2.0 ** (1 - self.bits), 0))
         return affine_softmax.softmax(as_affine(entry), Affine(self.bits, 2.0**-self.bits, -(1 << self.bits - 1)))
 
     def standardizing(self, entry: Numbers, count: int, epsilon: float) -> RootStandardizing | None:
@@ -153,17 +167,17 @@ class AffineScheme:
 
     @property
     def _inner(self) -> PowerOfTwoScheme:
-        return PowerOfTwoScheme(self.bits, None, "nearest")
+        return PowerOfTwoScheme(self.bits, None, "nearest", WEIGHT_BITS if self.bits == WIDE_BITS else None)
 
     def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum:
         """Of fixed point as elsewhere; of affine numbers with weights whose scale ends at a power of two."""
         if isinstance(entry, Format):
             return self._inner.inner_sum(kernel, bias, entry)
         have = as_affine(entry)
-        peak = float(np.abs(kernel).max(initial=0.0)) / ((1 << self.bits - 1) - 1)
+        peak = float(np.abs(kernel).max(initial=0.0)) / ((1 << WEIGHT_BITS - 1) - 1)
         fraction = -math.ceil(math.log2(max(peak, SMALLEST_SCALE) * have.scale))
         while True:
-            numbers = Scaled(self.bits, (2.0**-fraction / have.scale,))
+            numbers = Scaled(WEIGHT_BITS, (2.0**-fraction / have.scale,))
             stored = numbers.encode(kernel)
             quanta = np.floor(np.ldexp(bias.astype(np.float64), fraction) + 0.5).astype(np.int64)
             unit = Affine(self.bits, 1.0)
@@ -173,11 +187,13 @@ class AffineScheme:
             fraction -= 1
 
 
-def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> AffineScheme:
+def make_scheme(
+    bits: int, scheme: str, fraction: int | None, rounding: Rounding, weight_bits: int | None = None
+) -> AffineScheme:
     """Raises ConfigurationError for a width, or a rounding, that its arithmetic has not."""
-    if bits != BITS:
-        what = f"scheme {scheme!r} is for int{BITS}, not int{bits}"
-        raise ConfigurationError(what, hint="choose data_type = 'int8', or scheme = 'per-layer'")
+    if (bits, weight_bits) not in ((BITS, None), (WIDE_BITS, WEIGHT_BITS)):
+        what = f"scheme {scheme!r} is for int8 and w8a16, not for int{bits}"
+        raise ConfigurationError(what, hint="choose one of these, or scheme = 'per-layer'")
     if rounding != "nearest":
         what = f"scheme {scheme!r} rounds as TensorFlow Lite Micro does: {rounding!r} has no use"
         raise ConfigurationError(what, hint="leave rounding out, or choose scheme = 'per-layer'")

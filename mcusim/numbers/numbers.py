@@ -175,7 +175,8 @@ class QuantizedSum:
     """A weighted sum on integers: `kernel` (outputs, ...), `bias` (outputs,) at the scale of the sums.
 
     `numbers`: of the output. `peak_sum`: proved bound of any intermediate sum's magnitude. `lost_bits`: of the weights,
-    which their scale or the accumulator did not allow. `zero`: of the inputs. Called as in WeightedSum.
+    which their scale or the accumulator did not allow. `zero`: of the inputs. `wider_numbers`: see there. Called as in
+    WeightedSum.
     """
 
     kernel: Array
@@ -186,6 +187,7 @@ class QuantizedSum:
     peak_sum: int
     lost_bits: int = 0
     zero: int = 0
+    wider_numbers: Numbers | None = None
 
 
 @dataclass(frozen=True)

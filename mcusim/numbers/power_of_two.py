@@ -173,11 +173,19 @@ class TableSoftmax:
 
 @dataclass(frozen=True)
 class PowerOfTwoScheme:
-    """`fraction` is None per layer, else the fraction bits of the whole network."""
+    """`fraction` is None per layer, else the fraction bits of the whole network.
+
+    `narrow_bits`: of weights, where they have fewer.
+    """
 
     bits: int
     fraction: int | None
     rounding: Rounding
+    narrow_bits: int | None = None
+
+    @property
+    def weight_bits(self) -> int:
+        return self.narrow_bits or self.bits
 
     def __str__(self) -> str:
         return "per-layer" if self.fraction is None else str(Format(self.bits, self.fraction))
@@ -202,7 +210,7 @@ class PowerOfTwoScheme:
 
     @property
     def fits_weights(self) -> bool:
-        return self.stores_unsigned
+        return self.fraction is None and self.weight_bits <= MAXIMUM_UNSIGNED_BITS
 
     def weighted_sum(
         self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
@@ -217,21 +225,22 @@ class PowerOfTwoScheme:
         wanted = self._kernel_fraction(kernel, values)
         most = min(wanted, LARGEST_SHIFT + out.fraction - have.fraction)
         # Fewer fraction bits in the weights until the proof holds; where that costs too many, sums of 64 bits.
-        least = most - max(1, self.bits - FEWEST_WEIGHT_BITS)
+        least = most - max(1, self.weight_bits - FEWEST_WEIGHT_BITS)
         for fraction in (*range(most, least - 1, -1), most):
             scaled = replace(out, fraction=min(out.fraction, have.fraction + fraction))  # a sum has no more
             made = self._sum(kernel, bias, have, scaled, fraction, values.products)
             if made.peak_sum <= ACCUMULATOR_LIMIT:
                 break
-        return replace(made, lost_bits=wanted - fraction)
+        wider = Format(self.bits, 0) if self.narrow_bits else None
+        return replace(made, lost_bits=wanted - fraction, wider_numbers=wider)
 
     def _kernel_fraction(self, kernel: Array, values: Range) -> int:
         """The scale of the weights: where all of them fit in, or, where the spread decides, that of the least error."""
-        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits)
+        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.weight_bits)
         if values.octaves is None:
             return widest.fraction
         if values.products is None:
-            return format_of(Range().widened(kernel.reshape(1, -1)), self.bits).fraction
+            return format_of(Range().widened(kernel.reshape(1, -1)), self.weight_bits).fraction
         finer = [replace(widest, fraction=widest.fraction + more) for more in range(FINER_WEIGHTS)]
         return best_format(kernel, values.products, finer).fraction
 
@@ -245,7 +254,7 @@ class PowerOfTwoScheme:
         products: Products | None = None,
     ) -> QuantizedSum:
         """With weights of the given fraction, and the bound of the accumulator for the worst input."""
-        kernel_format = Format(self.bits, fraction)
+        kernel_format = Format(self.weight_bits, fraction)
         if products is None:
             stored = kernel_format.encode(kernel, self.rounding)
         else:
@@ -332,7 +341,7 @@ class PowerOfTwoScheme:
 
     def inner_sum(self, kernel: Array, bias: Array, entry: Numbers) -> InnerSum:
         have = _format(entry)
-        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.bits).fraction
+        widest = format_for(float(np.abs(kernel).max(initial=0.0)), self.weight_bits).fraction
         fraction = widest if self.fraction is None else self.fraction
         while True:
             total = have.fraction + fraction
@@ -342,10 +351,15 @@ class PowerOfTwoScheme:
             fraction -= 1
 
 
-def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> PowerOfTwoScheme:
+def make_scheme(
+    bits: int, scheme: str, fraction: int | None, rounding: Rounding, weight_bits: int | None = None
+) -> PowerOfTwoScheme:
     """Raises ConfigurationError for a format that is missing or has no such width."""
     if scheme == "per-layer":
-        return PowerOfTwoScheme(bits, None, rounding)
+        return PowerOfTwoScheme(bits, None, rounding, weight_bits)
+    if weight_bits is not None:
+        what = "weights of fewer bits than their inputs cannot have the format of the whole network"
+        raise ConfigurationError(what, hint="choose scheme = 'per-layer', or data_type = 'int16'")
     if fraction is None or not 0 <= fraction < bits:
         what = f"scheme 'per-network' of int{bits} needs a format with 0 to {bits - 1} fraction bits, not {fraction}"
         raise ConfigurationError(what, hint=f"for example format = 'Q{bits - bits // 2}.{bits // 2}'")

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph
+from mcusim.kernels.choice import Destination
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.pooling import AveragePooling
+from mcusim.line.lower import lower, options_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.numbers.affine import Affine, Multiplied, ScaledMean, as_affine
 from mcusim.numbers.affine_scheme import AffineScheme, make_scheme
 from mcusim.numbers.cutting import cut
+from mcusim.numbers.formats import Format
 from mcusim.numbers.functions import SYMMETRIC, UNIT
 from mcusim.numbers.numbers import Range
 from mcusim.system.arrays import Array
@@ -30,6 +33,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 
 PER_CHANNEL, PER_TENSOR = AffineScheme(8, per_channel=True), AffineScheme(8, per_channel=False)
+FAST = Destination("cortex-m4", wait_states=2)
 ENTRY = Affine(8, 0.05, -3)
 
 
@@ -205,14 +209,45 @@ def sequence(kind: str) -> Builder:
 
 
 @pytest.mark.parametrize("make", [everything, *(lambda kind=kind: sequence(kind) for kind in ("LSTM", "GRU"))])
-@pytest.mark.parametrize("scheme", ["per-channel", "per-tensor"])
-def test_every_layer_has_affine_numbers(make: Callable[[], Builder], scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("data_type", "scheme"),
+    [("int8", "per-channel"), ("int8", "per-tensor"), ("w8a16", "per-channel"), ("w8a16", "per-layer")],
+)
+def test_every_layer_has_its_numbers(make: Callable[[], Builder], data_type: str, scheme: str) -> None:
     builder = make()
     graph, x = optimize(builder.graph()), builder.samples(200)
-    quantized = quantize(graph, x, "int8", scheme=scheme)
-    assert all(isinstance(layer.numbers, Affine) for layer in quantized) and quantized.scheme == scheme
-    assert noise(graph, quantized, x) < 0.02
+    quantized = quantize(graph, x, data_type, scheme=scheme)
+    kind, most = (Format, 3e-3) if scheme == "per-layer" else (Affine, 3e-4 if data_type == "w8a16" else 0.02)
+    assert all(isinstance(layer.numbers, kind) for layer in quantized) and quantized.scheme == scheme
+    assert noise(graph, quantized, x) < most
     x = np.concatenate([x[:20], 1e6 * x[:4]])
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+
+
+def test_weights_have_8_bits_beside_inputs_of_16() -> None:
+    builder = Builder((9, 8, 4), seed=2)
+    builder.conv(5, activation="relu")
+    builder.add("GlobalMaxPooling2D")
+    builder.dense(3)
+    graph, x = optimize(builder.graph()), builder.samples(50)
+    for scheme in ("per-channel", "per-layer"):
+        quantized = quantize(graph, x, "w8a16", scheme=scheme)
+        program = lower(quantized)
+        (unit,) = program.units
+        assert (unit.name, unit.storage, unit.number_bits, unit.weight_bits) == ("w8a16", "int16", 16, 8)
+        kernels = [one.values.dtype for step in program.steps for one in step.code.constants if one.role == "kernel"]
+        assert kernels == [np.int8, np.int8] and all(layer.dtype == np.int16 for layer in quantized)
+        assert quantized.inputs[0].numbers.zero == 0  # type: ignore[union-attr]
+        options = options_of(quantized, FAST)
+        assert {one.kernel.NAME for layer in quantized if layer.weights for one in options[layer.name]} == {"plain"}
+
+
+def test_long_sums_of_wide_numbers_have_64_bits() -> None:
+    builder = Builder((3000,), seed=2)
+    builder.dense(3)
+    quantized = quantize(builder.graph(), builder.samples(20), "w8a16", scheme="per-channel")
+    assert quantized.layers[-1].accumulator_peak > 2**31
+    x = np.concatenate([builder.samples(4), np.full((1, 3000), 1e6, np.float32)])
     np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
 
 
@@ -236,9 +271,9 @@ def test_convolutions_know_what_lies_round_them() -> None:
 
 
 WRONG = [
-    ({"data_type": "int16", "scheme": "per-channel"}, "scheme 'per-channel' is for int8, not int16"),
+    ({"data_type": "int16", "scheme": "per-channel"}, "scheme 'per-channel' is for int8 and w8a16, not for int16"),
     ({"scheme": "per-tensor", "rounding": "floor"}, "rounds as TensorFlow Lite Micro does"),
-    ({"scheme": "per-channel", "layers": {"a": "int16"}}, "is for int8, not int16"),
+    ({"scheme": "per-channel", "layers": {"a": "int16"}}, "is for int8 and w8a16, not for int16"),
     ({"scheme": "per-channel", "output": "int16"}, "has no outputs of 'int16'"),
     ({"scheme": "per-channel", "format": "Q7.1"}, "takes no format"),
     ({"ranges": "kl"}, "ranges = 'kl' is for scales that follow a range exactly, not for scheme 'per-layer'"),

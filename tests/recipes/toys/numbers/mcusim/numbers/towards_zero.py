@@ -50,7 +50,9 @@ class TowardsZero(PowerOfTwoScheme):
         return replace(made, numbers=out, rescale=TruncatingShift(made.rescale.shift, out))
 
 
-def make_scheme(bits: int, scheme: str, fraction: int | None, rounding: Rounding) -> TowardsZero:
+def make_scheme(
+    bits: int, scheme: str, fraction: int | None, rounding: Rounding, weight_bits: int | None = None
+) -> TowardsZero:
     return TowardsZero(bits, None, rounding)
 
 
