@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph, Layer, Output
-from mcusim.kernels import direct, patches, plain, pointwise, rows, winograd
+from mcusim.kernels import depthwise, direct, patches, plain, pointwise, rows, winograd
 from mcusim.kernels.finish import MOST_SUM, FactorFinish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Kernel
 from mcusim.layers.convolution import Convolution
@@ -64,36 +64,40 @@ def finished(kind: str) -> tuple[Graph, Array]:
     return Graph((entry, *layers), "factors", "int8", "affine", outputs=outputs), ENTRY.decode(q)
 
 
-WINDOW, PLANE = (3, 3), (9, 8, CHANNELS)
+PLANE = (9, 8, FILTERS)
+LINEARLY = (("half and more", LINEAR), ("one and more", LINEAR), ("all halves", LINEAR))
+WAYS: tuple[tuple[Kernel, str, Activation], ...] = (
+    *((kernel, *way) for kernel in (direct, patches, winograd, rows) for way in (*LINEARLY, ("one and more", RELU))),
+    *((depthwise, *way) for way in (LINEARLY[2], ("one and more", RELU))),
+)
+
+
+def weighted(name: str, kernel: Kernel, kind: str, activation: Activation, random: np.random.Generator) -> Layer:
+    """A layer for that kernel."""
+    inputs = PLANE[0] * PLANE[1] * PLANE[2] if kernel is rows else 1 if kernel is depthwise else PLANE[2]
+    shape = (FILTERS, inputs) if kernel is rows else (FILTERS, 3, 3, inputs)
+    weights, bias = random.integers(-128, 128, shape).astype(np.int8), random.integers(-60, 60, FILTERS)
+    scales, factors = Scaled(8, (1.0,) * FILTERS), twice(RATIOS[kind])
+    made = vars(affine.weighted_sum(weights, bias, scales, ENTRY, OUTPUTS[1], factors, fold=True))
+    own = {"name": name, "activation": activation, **made, "zero": ENTRY.zero}
+    if kernel is rows:
+        return Dense(inputs=("flat",), shape=(FILTERS,), **own)
+    planes = {"shape": PLANE, "input_shape": PLANE, "padding": ((1, 1), (1, 1)), "groups": PLANE[2] // inputs}
+    return Convolution(inputs=("x",), **planes, **own)  # type: ignore[arg-type]
 
 
 def of_kernels() -> tuple[Graph, Array, dict[str, Chosen]]:
-    """What each kernel makes of signs that matter for all channels, some or none, and of sums that go to the left."""
+    """What each kernel makes of signs that matter for some channels or none, and of sums that go to the left."""
     random = np.random.default_rng(1)
-    flat = Input(name="flat", inputs=(), shape=(PLANE[0] * PLANE[1] * CHANNELS,), numbers=ENTRY)
-    layers: list[Layer] = [Input(name="x", inputs=(), shape=PLANE, numbers=ENTRY)]
-    layers.append(Reshape(name="flat", inputs=("x",), shape=flat.shape, numbers=ENTRY))
-    chosen: dict[str, Chosen] = {"flat": (plain, DEFAULT)}
-    for index, (kernel, (kind, activation)) in enumerate(product(KERNELS, OF_KERNELS)):
-        shape = (FILTERS, flat.shape[0]) if kernel is rows else (FILTERS, *WINDOW, CHANNELS)
-        weights = random.integers(-128, 128, shape).astype(np.int8)
-        scales, bias = Scaled(8, (1.0,) * FILTERS), random.integers(-60, 60, FILTERS)
-        made = vars(affine.weighted_sum(weights, bias, scales, ENTRY, OUTPUTS[1], twice(RATIOS[kind]), fold=True))
-        own = {"name": f"l{index}", "activation": activation, **made, "zero": ENTRY.zero}
-        if kernel is rows:
-            layers.append(Dense(inputs=("flat",), shape=(FILTERS,), **own))
-        else:
-            planes = {"shape": (*PLANE[:2], FILTERS), "input_shape": PLANE, "padding": ((1, 1), (1, 1))}
-            layers.append(Convolution(inputs=("x",), **planes, **own))  # type: ignore[arg-type]
-        chosen[f"l{index}"] = (kernel, DEFAULT)
-    outputs = tuple(Output(one.name, one.name) for one in layers[2:])
+    entry = Input(name="x", inputs=(), shape=PLANE, numbers=ENTRY)
+    flat = Reshape(name="flat", inputs=("x",), shape=(PLANE[0] * PLANE[1] * PLANE[2],), numbers=ENTRY)
+    layers = [weighted(f"l{index}", *way, random) for index, way in enumerate(WAYS)]
+    chosen = {layer.name: (way[0], DEFAULT) for layer, way in zip(layers, WAYS, strict=True)}
+    outputs = tuple(Output(one.name, one.name) for one in layers)
+    graph = Graph((entry, flat, *layers), "kernels", "int8", "affine", outputs=outputs)
     q = random.integers(-128, 128, (12, *PLANE))
     q[:10] = ENTRY.zero + (random.random(q[:10].shape) < 0.02)  # outputs of large factors saturate but for few inputs
-    return Graph(tuple(layers), "kernels", "int8", "affine", outputs=outputs), ENTRY.decode(q), chosen
-
-
-KERNELS: tuple[Kernel, ...] = (direct, patches, winograd, rows)
-OF_KERNELS = (("half and more", LINEAR), ("one and more", LINEAR), ("one and more", RELU), ("all halves", LINEAR))
+    return graph, ENTRY.decode(q), {"flat": (plain, DEFAULT), **chosen}
 
 
 def test_all_kernels_end_so(tmp_path: Path) -> None:

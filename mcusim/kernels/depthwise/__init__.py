@@ -10,7 +10,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.depthwise.shape import shape_of
 from mcusim.kernels.depthwise.window import MOST_TAPS
-from mcusim.kernels.finish import FactorFinish, ending_of
+from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -33,8 +33,6 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     ending = ending_of(layer, doubled=True)
     if layer.kernel_numbers is not None and (ending is None or layer.peak_sum > ACCUMULATOR_LIMIT):
         return "it is for sums of 32 bits"
-    if isinstance(ending, FactorFinish) and (ending.left or ending.mixed):
-        return "it is for factors below 1, and without a ReLU below 1/2"
     layer = lying(layer)
     if layer.dilation != NO_DILATION:
         return "its taps lie side by side"

@@ -21,7 +21,7 @@ from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import ending_of, less_zero, records
+from mcusim.kernels.finish import FactorFinish, ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.straight import straight, straight_records
@@ -260,6 +260,13 @@ class IntegerShape(Shape):
     @property
     def _is_folded(self) -> bool:
         return self.folded is not self.layer
+
+    @property
+    def why_not(self) -> str | None:
+        """Large factors are for lines alone."""
+        if self.lines is None and isinstance(self.finish, FactorFinish) and (self.finish.left or self.finish.mixed):
+            return "its factors are too large"
+        return super().why_not
 
     def plans(self) -> Iterator[Plan]:
         stay = resident(self.read)
