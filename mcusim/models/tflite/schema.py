@@ -234,7 +234,6 @@ _REDUCER = _options(27, "keep_dims:bool")
 OPTIONS: Mapping[str, Options] = {
     "ADD": _options(11, f"{_ACTIVATION} {_POWERS}"),
     "AVERAGE_POOL_2D": _options(5, f"padding:i8 {_STRIDES} filter_w:i32 filter_h:i32 {_ACTIVATION}"),
-    "BATCH_MATMUL": _options(101, "adj_x:bool adj_y:bool"),
     "CONCATENATION": _options(10, f"axis:i32 {_ACTIVATION}"),
     "CONV_2D": _options(1, f"padding:i8 {_STRIDES} {_ACTIVATION} {_DILATION} quantized_bias_type:i8"),
     "DEPTHWISE_CONV_2D": _options(2, f"padding:i8 {_STRIDES} depth_multiplier:i32 {_ACTIVATION} {_DILATION}"),
@@ -250,7 +249,6 @@ OPTIONS: Mapping[str, Options] = {
     "MUL": _options(21, _ACTIVATION),
     "PACK": _options(59, "- axis:i32"),
     "REDUCE_MAX": _REDUCER,
-    "REDUCE_MIN": _REDUCER,
     "REDUCE_PROD": _REDUCER,
     "RESIZE_BILINEAR": _options(15, "- - align_corners:bool half_pixel_centers:bool"),
     "RESIZE_NEAREST_NEIGHBOR": _options(74, "align_corners:bool half_pixel_centers:bool"),

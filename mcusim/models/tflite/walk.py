@@ -29,7 +29,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 LARGEST_TENSOR_ELEMENTS = 2**24
-MOST_FOLDED_ELEMENTS = 2**26
+MOST_FOLDED_ELEMENTS = 2**25
 # What a converter raises for settings that it does not expect.
 ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 
