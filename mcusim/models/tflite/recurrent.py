@@ -10,6 +10,7 @@ import numpy as np
 from mcusim.layers.lstm import LSTM
 from mcusim.layers.scaled_lstm import ScaledLSTM
 from mcusim.models.tflite.call import AGAIN, Call
+from mcusim.models.tflite.sums import integer_bias
 from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.affine_lstm import scaled_cells
 from mcusim.numbers.functions import SIGMOID, TANH
@@ -62,7 +63,7 @@ def _of_integers(call: Call, fields: dict[str, Any], out: Affine) -> None:
     if cells is None or entry.bits != 8:
         raise call.refused(f"has cells of the scale {cell.scales[0]:.6g}, of int{entry.bits}", AGAIN)
     kernel, recurrent = fields["kernel"], fields["recurrent"]
-    bias = np.concatenate([call.constant(place, "bias").reshape(-1) for place in BIASES]).astype(np.int64)
+    bias = np.concatenate([integer_bias(call, place, len(kernel) // 4)[0] for place in BIASES])
     call.add(
         ScaledLSTM(
             **fields,

@@ -68,7 +68,7 @@ def summed(call: Call, kernel: Array, stored: int, bias: int, *, entry: int = 0,
         raise call.refused(f"has {len(scales)} scales for {len(kernel)} outputs", AGAIN)
     numbers = Scaled(have.bits, tuple(float(scale) for scale in scales))  # weights lie as wide as what they multiply
     kernel = kernel.astype(numbers.dtype)
-    added, is_long = _integer_bias(call, bias, len(kernel))
+    added, is_long = integer_bias(call, bias, len(kernel))
     factors = sum_factors(have, numbers, out, long=is_long)
     made = dict(vars(weighted_sum(kernel, added, numbers, have, out, factors, fold=fold)))
     del made["numbers"]  # which `Call.own` tells
@@ -83,8 +83,8 @@ def _biased(call: Call, index: int, filters: int) -> dict[str, Any]:
     return {"bias": bias}
 
 
-def _integer_bias(call: Call, index: int, filters: int) -> tuple[Array, bool]:
-    """And whether TFLM sums in 64 bits: with inputs of 16, where the bias has 64 or there is none."""
+def integer_bias(call: Call, index: int, filters: int) -> tuple[Array, bool]:
+    """0 where there is none. And whether TFLM sums in 64 bits: of 16 bits, where the bias has 64 or there is none."""
     wide = call.bits == 16
     if call.optional(index) is None:
         return np.zeros(filters, np.int64), wide and call.operation.options.get("quantized_bias_type") != INT32

@@ -14,7 +14,7 @@ from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_PADDING, Padding
 from mcusim.layers.pointwise import Pointwise
 from mcusim.models.tflite.call import AGAIN, Call, affine_of
-from mcusim.models.tflite.sums import summed
+from mcusim.models.tflite.sums import integer_bias, summed
 from mcusim.numbers.affine import Affine, Scaled, conversion, sum_factors, weighted_sum
 from mcusim.numbers.affine_functions import every
 from mcusim.numbers.functions import Function
@@ -66,7 +66,7 @@ def _on_integers(
     if state.zero:
         made = _moved(call, made, state)
     wide = Affine(state.bits, out.scale, out.zero)
-    bias = np.zeros(len(along), np.int64) if call.optional(BIAS) is None else call.constant(BIAS).astype(np.int64)
+    bias, _ = integer_bias(call, BIAS, len(along))
     second = {**call.own((steps, len(along)), made.name), **_fields(along, bias, call, (TIME, state, wide)), **window}
     if wide == out:
         call.add(Convolution(**second))
