@@ -16,7 +16,7 @@ from mcusim.models.source import Source
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of
-from tests.onnx_files import File
+from tests.onnx_files import File, onnx
 
 SMALL = 1e-5
 
@@ -73,6 +73,22 @@ def test_a_layer_that_is_read_wrongly_is_named(tmp_path: Path, name: str) -> Non
     graph = replace(source.as_read, layers=tuple(map(wrong, source.as_read)))
     with pytest.raises(ModelError, match=f"'{name}'"):
         compare(replace(source, unoptimized=graph), x, theirs, "onnxruntime", path)
+
+
+def test_models_of_float16(tmp_path: Path) -> None:
+    """Computed in float32, and held against what onnxruntime computes in float16."""
+    model = network().model()
+    for tensor in list(model.graph.initializer):
+        array = onnx.numpy_helper.to_array(tensor)
+        if array.dtype == np.float32:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float16), tensor.name))
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    source = read_model(path)
+    x = samples_of(source)
+    theirs = reference.values(path, [x], list(source.origins.values()))
+    assert theirs.unit == reference.HALF and SMALL < compare(source, x, theirs, "onnxruntime", path) < 0.01
 
 
 @pytest.mark.parametrize("kind", ["LogSoftmax", "ArgMax"])
