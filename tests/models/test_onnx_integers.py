@@ -103,7 +103,9 @@ def steps_of_layers(made: Converted, data: bytes, samples: list[Array]) -> dict[
         ours = layer.run(*(values[name] for name in layer.inputs))
         values[layer.name] = ours
         if layer.name in names and isinstance(layer.numbers, Affine):
-            rows = [lying(made.computed[made.source.origins[layer.name]], one) for one in theirs[names[layer.name]]]
+            rows = [
+                lying(made.computed[made.source.origins[layer.name]].tensor, one) for one in theirs[names[layer.name]]
+            ]
             values[layer.name] = _stored(np.stack(rows), layer.numbers).reshape(ours.shape)
             found[layer.name] = np.abs(ours.astype(np.int64) - values[layer.name])
     return found

@@ -75,6 +75,20 @@ def test_a_layer_that_is_read_wrongly_is_named(tmp_path: Path, name: str) -> Non
         compare(replace(source, unoptimized=graph), x, theirs, "onnxruntime", path)
 
 
+def test_nodes_of_several_outputs_are_looked_into_where_one_is_read(tmp_path: Path) -> None:
+    file = File((1, 1, 5))
+    weights = (file.numbers(1, 12, 5), file.numbers(1, 12, 3), file.numbers(1, 24))
+    file.add("LSTM", ..., *weights, hidden_size=3, outputs=2)
+    file.add("Relu", "lstm0_1")
+    file.add("Split", ..., axis=2, outputs=3)
+    file.add("Tanh", "split2_2")
+    path = file.write(tmp_path / "model.onnx")
+    source = read_model(path)
+    x = samples_of(source)
+    theirs = reference.values(path, [x], list(source.origins.values()))
+    assert len(theirs.layers) == 4 and compare(source, x, theirs, "onnxruntime", path) < SMALL
+
+
 def test_models_of_float16(tmp_path: Path) -> None:
     """Computed in float32, and held against what onnxruntime computes in float16."""
     model = network().model()

@@ -15,7 +15,7 @@ from mcusim.models.onnx.node import channels_last
 from mcusim.models.onnx.patterns import simplified
 from mcusim.models.onnx.quantization import Stored, of_reals
 from mcusim.models.onnx.tensor import Tensor
-from mcusim.models.onnx.walk import Walk
+from mcusim.models.onnx.walk import Computed, Walk
 from mcusim.models.source import Order, Origin, Shapes, Source
 from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
@@ -38,7 +38,7 @@ class Converted:
     model: Model
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    computed: Mapping[Origin, Tensor]
+    computed: Mapping[Origin, Computed]
 
 
 def converted(model: Model, name: str, shapes: Shapes) -> Converted:

@@ -41,11 +41,11 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     """One sample at a time, each node as the file has it."""
     model = model_in(path)
     read = _read_for(model, samples)
-    looked_into = {origin: model.nodes[origin.calls[0]].outputs[0] for origin in wanted if origin in read.computed}
+    looked_into = {origin: read.computed[origin].name for origin in wanted if origin in read.computed}
     names, told = [one.name for one in read.model.outputs], {one.name for one in model.outputs}
     session = _session(path, [name for name in dict.fromkeys([*names, *looked_into.values()]) if name not in told])
     batch = next((one.shape[0] for one in model.inputs if one.shape and one.shape[0]), 1)
-    places = [*read.outputs, *(read.computed[origin] for origin in looked_into)]
+    places = [*read.outputs, *(read.computed[origin].tensor for origin in looked_into)]
     found: list[list[Array]] = []
     for number in range(len(samples[0])):
         feeds = {

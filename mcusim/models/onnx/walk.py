@@ -6,9 +6,10 @@ What cannot be read is collected and told at once. What reads it is not converte
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,13 @@ from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened
 
 
+class Computed(NamedTuple):
+    """An output of a node: its name in the file, and how it lies in the memory of a layer."""
+
+    name: str
+    tensor: Tensor
+
+
 @dataclass
 class Walk:
     """Values so far, by name; None for what cannot be read. `told`: shapes of inputs that users told, by name.
@@ -44,7 +52,7 @@ class Walk:
     made: LayersMade = field(default_factory=LayersMade)
     values: dict[str, Value | None] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
-    computed: dict[Origin, Tensor] = field(default_factory=dict)
+    computed: dict[Origin, Computed] = field(default_factory=dict)
     batch: int = 1
     stored_as: dict[str, Affine] = field(default_factory=dict)
     problems: Problems = field(default_factory=lambda: Problems(HINTS.get))
@@ -161,10 +169,7 @@ class Walk:
         if not is_constant:
             self.made.release(unique)
         results = list(result) if isinstance(result, (list, tuple)) else [result]
-        if isinstance(results[0], Tensor) and any(
-            layer.name == results[0].layer for layer in self.made.layers[before:]
-        ):
-            self._note(Origin((name,), (index,)), results[0])
+        self._note(Origin((name,), (index,)), zip(node.outputs, used, results, strict=False), before)
         return results
 
     def _in_numbers(self, node: Node, value: Tensor, numbers: Affine) -> Tensor:
@@ -210,9 +215,14 @@ class Walk:
     def _makers(self) -> dict[str, Node]:
         return {output: node for node in self.model.nodes for output in node.outputs if output}
 
-    def _note(self, origin: Origin, result: Tensor) -> None:
-        self.origins[result.layer] = origin
-        self.computed[origin] = result
+    def _note(self, origin: Origin, results: Iterable[tuple[str, bool, Value]], before: int) -> None:
+        """Of the first output that is read and that a layer of its own computes. `before`: layers that were there."""
+        new = {layer.name for layer in self.made.layers[before:]}
+        for name, is_used, result in results:
+            if is_used and isinstance(result, Tensor) and result.layer in new:
+                self.origins[result.layer] = origin
+                self.computed[origin] = Computed(name, result)
+                return
 
     @cached_property
     def _read(self) -> set[str]:

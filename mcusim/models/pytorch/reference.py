@@ -35,8 +35,8 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     model = model_of(program_in(path))
     read = converted(model, "model", NO_SHAPES)
     batch = next((one.shape[0] for one in model.inputs if one.shape and one.shape[0]), 1)
-    looked_into = {origin: model.nodes[origin.calls[0]].outputs[0] for origin in wanted if origin in read.computed}
-    places = [*read.outputs, *(read.computed[origin] for origin in looked_into)]
+    looked_into = {origin: read.computed[origin].name for origin in wanted if origin in read.computed}
+    places = [*read.outputs, *(read.computed[origin].tensor for origin in looked_into)]
     names = [*(one.name for one in read.model.outputs), *looked_into.values()]
     run = _runner(path)
     found: list[list[Array]] = []
