@@ -2,6 +2,7 @@
 #ifndef NN_CONVERT_LONG_H
 #define NN_CONVERT_LONG_H
 
+#include "factors.h"
 #include "number.h"
 
 #if NN_NUMBER_BITS != 0

@@ -2,6 +2,7 @@
 #ifndef NN_SCALED_PRELU_H
 #define NN_SCALED_PRELU_H
 
+#include "factors.h"
 #include "number.h"
 
 #if NN_NUMBER_BITS != 0

@@ -2,6 +2,7 @@
 #ifndef NN_TWO_FACTORS_H
 #define NN_TWO_FACTORS_H
 
+#include "factors.h"
 #include "number.h"
 
 #if NN_NUMBER_BITS != 0

@@ -3,6 +3,7 @@
 #define NN_WIDE_SOFTMAX_H
 
 #include "affine_wide.h"
+#include "factors.h"
 #include "number.h"
 
 #if NN_NUMBER_BITS > 8

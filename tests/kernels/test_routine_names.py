@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcusim.graph import Graph, Layer, Shape
-from mcusim.kernels import KERNELS
+from mcusim.graph import Graph, Layer, Output, Shape
+from mcusim.kernels import KERNELS, lanes
 from mcusim.kernels.choice import why_not
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.layers.input import Input
+from mcusim.layers.strided_copy import StridedCopy
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import program_of, running_layers
 from mcusim.line.quantize import quantize
@@ -85,3 +86,16 @@ def test_a_name_of_two_functions_is_a_defect() -> None:
     assert emit_library(program)
     with pytest.raises(AssertionError, match=shared.name):
         emit_library(broken)
+
+
+def test_layers_of_two_kinds_that_copy_alike_share_a_routine() -> None:
+    """RepeatVector and UpSampling1D of one step: the assembly tells nothing of either."""
+    entry = Input(name="x", inputs=(), shape=(24,))
+    kinds = ("RepeatVector", "UpSampling1D")
+    copies = [
+        StridedCopy(name=kind, inputs=("x",), shape=(3, 24), spelled=kind, sizes=(3, 24), strides=(0, 1))
+        for kind in kinds
+    ]
+    graph = Graph((entry, *copies), "two", outputs=tuple(Output(kind, kind) for kind in kinds))
+    files = emit_library(program_of(graph, forced(graph, lanes))).files
+    assert len([name for name in files if name.endswith(".S")]) == 1

@@ -40,17 +40,19 @@ def copy_cycles(made: Moving, wait_states: int) -> float:
 def _moving(layer: Copy, inputs: Inputs) -> Moving:
     plainly = plain.code(layer, inputs).calls[0]
     assert isinstance(plainly, KernelCall)
-    return cached(layer.dtype.itemsize, _parts(layer), layer.kind, plainly.kernel, tuple(plainly.parameters.items()))
+    return cached(layer.dtype.itemsize, _parts(layer), plainly.kernel, tuple(plainly.parameters.items()))
 
 
 @lru_cache(maxsize=256)
-def cached(
-    number_bytes: int, parts: tuple[Part, ...], kind: str, twin: str, fields: tuple[tuple[str, object], ...]
-) -> Moving:
-    """`fields`: of plain C, whose numbers make the name."""
+def cached(number_bytes: int, parts: tuple[Part, ...], twin: str, fields: tuple[tuple[str, object], ...]) -> Moving:
+    """`fields`: of plain C, whose numbers make the name: layers of several kinds may be the same copy."""
     spelled = (f"{key * (key == 'zero')}{_spelled(value)}" for key, value in fields)
     name = f"nn_{twin}_{8 * number_bytes}_{'_'.join(spelled)}"
-    summary = (f"{kind}, {', '.join(f'{key} {value}' for key, value in fields)}.", "", "Every size is a constant.")
+    summary = (
+        f"{twin.replace('_', ' ').capitalize()}: {', '.join(f'{key} {value}' for key, value in fields)}.",
+        "",
+        "Every size is a constant.",
+    )
     return moving(name, summary, parts, KernelCall(twin, ("input", "output"), dict(fields)))
 
 

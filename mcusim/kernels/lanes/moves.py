@@ -81,7 +81,7 @@ def _placing(layer: Concatenate, part: Layer, offset: int) -> Moving:
     channels, whole = part.elements // rows, layer.elements // rows
     fields = {"rows": rows, "channels": channels, "output_channels": whole, "offset": offset}
     parts = placed(rows, channels * size, whole * size, offset * size)
-    return cached(size, parts, "an input of a concatenation", "concatenate", tuple(fields.items()))
+    return cached(size, parts, "concatenate", tuple(fields.items()))
 
 
 def rows_of(layer: Concatenate) -> int:
