@@ -82,7 +82,7 @@ def off(made: Converted, data: bytes, samples: list[Array]) -> tuple[float, floa
 
 def close(steps: tuple[float, float]) -> bool:
     """Roundings of single layers add up; a layer that computes anything else is far off everywhere."""
-    return steps[0] < 1 and steps[1] < 8
+    return steps[0] < 1 and steps[1] < 16
 
 
 def steps_of_layers(made: Converted, data: bytes, samples: list[Array]) -> dict[str, Array]:
