@@ -21,7 +21,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 STAGES = (
     *("experiment/read", "models/keras/reader", "line/optimize", "line/quantize", "line/lower", "line/emit"),
     *("workloads/generated", "line/build", "line/score", "line/measure", "line/budgets", "pipeline"),
-    *("line/trained", "line/library", "line/export", "line/draft"),
+    *("line/trained", "line/library", "line/export", "line/draft", "line/convert"),
 )
 # What puts stages together, and who may use it.
 USERS = {
@@ -32,6 +32,7 @@ USERS = {
     "line.draft": {"commands"},
     "line.export": {"commands"},
     "line.library": {"commands"},
+    "line.convert": {"commands"},
     "line.agreement": {"pipeline"},
     "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
     "line.front": {"line.case", "line.from_torch", "line.library", "line.stages"},

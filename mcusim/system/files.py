@@ -75,8 +75,12 @@ def starts_with(path: Path, magic: bytes) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """A file appears whole or not at all; what is no regular file is written to, and stays. Raises OSError."""
-    data = text.encode("utf-8", errors="replace")
     stream = stream_of(path)
     if stream is not None:
         _write_to(os.dup(stream), data)

@@ -16,6 +16,7 @@ from mcusim.models.tflite.writing.file import File
 from mcusim.models.tflite.writing.layers import WRITERS
 from mcusim.models.tflite.writing.sheet import Sheet, tensor_of
 from mcusim.numbers.affine import Affine
+from mcusim.system.errors import ModelError
 
 DESCRIPTION = "Written by mcusim."
 NO_SIGN = "convert the model as its file has it"
@@ -23,6 +24,7 @@ NO_SIGN = "convert the model as its file has it"
 
 def write(graph: Graph) -> bytes:
     """Raises ModelError for a graph with layers, or numbers, that TFLite has not: all of them."""
+    _demand_scales(graph)
     file, problems = File(), Problems()
     sheet = Sheet(graph, graph.layers[0], file, reserved=frozenset(layer.name for layer in graph))
     for layer in graph.inputs:
@@ -36,6 +38,14 @@ def write(graph: Graph) -> bytes:
     for output in graph.outputs:
         _output(sheet.of(graph[output.layer]), output.name)
     return file.written(graph.name, DESCRIPTION)
+
+
+def _demand_scales(graph: Graph) -> None:
+    """All at once, since none of its layers could be written."""
+    found = [layer for layer in graph if layer.numbers is not None and not isinstance(layer.numbers, Affine)]
+    if found:
+        what = f"model {graph.name!r} computes with fixed point ({found[0].numbers}), and TFLite with scales and zeros"
+        raise ModelError(what, hint="quantize it as TFLite does: --data-type int8 --scheme per-channel")
 
 
 def _input(sheet: Sheet) -> None:
