@@ -30,8 +30,8 @@ def convert(session: Session, /, model: Path, to: str, out: Path | None, force: 
     """Write a model as .tflite, for TensorFlow Lite Micro and whoever else reads it.
 
     A float model is quantized as `mcusim run` does it: --data-type int8 needs --calibration, float32 nothing. A model
-    that is quantized in its file keeps its integers. TensorFlow Lite Micro computes the bits that mcusim computes, as is
-    proved before the file is written, where it is installed.
+    that is quantized in its file keeps its integers. TensorFlow Lite Micro computes the bits that mcusim computes:
+    where it is installed, that is proved before the file is written.
     """
     from mcusim.line.convert import convert as convert_model
     from mcusim.system.files import write_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer
+from mcusim.numbers.affine_functions import of_operator
 from mcusim.numbers.functions import Function
 from mcusim.numbers.numbers import Numbers, Range, Scheme
 from mcusim.numbers.tables import Lookup, look_up
@@ -29,4 +30,5 @@ class Pointwise(Layer):
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         numbers = scheme.numbers_for(self.function.bounds or values)
-        return replace(self, numbers=numbers, lookup=look_up(self.function, inputs[0], numbers))
+        lookup = of_operator(self.function, inputs[0], numbers) or look_up(self.function, inputs[0], numbers)
+        return replace(self, numbers=numbers, lookup=lookup)

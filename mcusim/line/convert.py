@@ -19,8 +19,9 @@ from mcusim.datasets.npz_file import training_samples
 from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph, Layer
 from mcusim.line import front
+from mcusim.line.drop_unread import with_unread
 from mcusim.line.float_proof import Proved, samples_of, start_proof
-from mcusim.line.optimize import optimize
+from mcusim.line.optimize import merged, optimize
 from mcusim.line.quantize import AS_STORED, INTEGER_TYPES
 from mcusim.line.stored import with_types
 from mcusim.models.source import Source
@@ -57,11 +58,12 @@ def convert(path: Path, to: str, calibration: Path | None, seed: int = 0, **word
     _demand_type(told or models.may_hold_integers(path))
     source = _read(path)
     _demand_type(told or source.graph.is_quantized)
-    scheme = {"scheme": SCHEME} if words.get("data_type") in INTEGER_TYPES else {}
+    makes_integers = words.get("data_type") in INTEGER_TYPES and not source.graph.is_quantized
+    scheme = {"scheme": SCHEME} if makes_integers else {}
     chosen = validate(Quantization, {"data_type": AS_STORED, **scheme, **words}, COMMAND_LINE)
     x, y = (None, None) if calibration is None else training_samples(calibration)
     x = None if x is None else source.arranged(x)
-    graph = front.quantized_graph(source, x, chosen, labels=y, seed=seed)
+    graph = with_unread(front.quantized_graph(source, x, chosen, labels=y, seed=seed), merged(source.as_read))
     try:
         content = FORMATS[to](graph)
     except ModelError as error:

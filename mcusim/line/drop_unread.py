@@ -37,6 +37,18 @@ def drop_unread(graph: Graph) -> Graph:
     return replace(graph, layers=tuple(made[layer.name] for layer in graph))
 
 
+def with_unread(graph: Graph, whole: Graph) -> Graph:
+    """What was left out is computed again. `whole`: the graph before, whose layers may have been quantized since."""
+    before = {layer.name: layer for layer in whole if _slides(layer)}
+    return replace(graph, layers=tuple(_as_before(layer, before.get(layer.name)) for layer in graph))
+
+
+def _as_before(layer: Layer, whole: Layer | None) -> Layer:
+    if whole is None or not _slides(layer) or not _slides(whole):
+        return layer
+    return replace(layer, shape=whole.shape, input_shape=whole.input_shape, padding=whole.padding)
+
+
 def _slides(layer: Layer) -> TypeGuard[Sliding]:
     return isinstance(layer, (Convolution, Pooling))
 

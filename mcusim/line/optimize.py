@@ -36,9 +36,14 @@ def optimize(graph: Graph) -> Graph:
 
     A softmax at its end stays: whether it is needed is the task's business.
     """
+    return drop_unread(merged(graph))
+
+
+def merged(graph: Graph) -> Graph:
+    """All of that but what leaves out numbers that nobody reads."""
     for merge in (merge_padding, merge_normalization):
         graph = merge_pairs(graph, merge)
-    return drop_unread(merge_pairs(fold_scaling(graph), merge_relu))
+    return merge_pairs(fold_scaling(graph), merge_relu)
 
 
 def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:

@@ -161,7 +161,7 @@ def _fixed(rows: Array, start: Array, factors: Factors, out: Affine, span: tuple
     ends = [start + above * low - below * high for low, high in (span, span[::-1])]
     least, most = (np.clip(factors.apply(end) + out.zero, out.minimum, out.maximum) for end in ends)
     huge = np.abs(start) >= HUGE_BIAS
-    return np.asarray(huge & (least == most) & (not factors.is_once))
+    return np.asarray(huge & (least == most) & (not factors.is_once) & (factors.multipliers.size > 0))
 
 
 def peak_of(rows: Array, start: Array, low: int, high: int) -> int:

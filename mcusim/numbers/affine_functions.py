@@ -14,6 +14,8 @@ import numpy as np
 from mcusim.numbers.affine import Affine, conversion, round_away
 from mcusim.numbers.factors import Factors, divided, multiplier, twice
 from mcusim.numbers.fixed_functions import ONE, exponential, mirrored, reciprocal
+from mcusim.numbers.functions import SIGMOID, TANH, Function
+from mcusim.numbers.numbers import Numbers
 from mcusim.numbers.tables import DIRECT_BITS, Lookup
 from mcusim.system.arrays import Array
 
@@ -124,6 +126,25 @@ def real_function(entry: Affine, out: Affine, function: Callable[[Array], Array]
     reals, inverse = entry.decode(every(entry)), np.float32(1) / np.float32(out.scale)
     made = np.asarray(function(reals), np.float32)
     return tabled(entry, out, lambda q: round_away(made * inverse).astype(np.int64) + out.zero)
+
+
+def elu(entry: Affine, out: Affine) -> Lookup:
+    return real_function(entry, out, lambda reals: np.where(reals < 0, np.expm1(np.minimum(reals, 0)), reals))
+
+
+def of_operator(function: Function, entry: Numbers, out: Numbers) -> Lookup | None:
+    """What TFLM's operator makes of a function; None where it has none, or not of these numbers."""
+    if not isinstance(entry, Affine) or not isinstance(out, Affine) or (entry.bits, out.bits) != (8, 8):
+        return None
+    if function == SIGMOID:
+        return logistic(entry, out) if (out.scale, out.zero) == (1 / 256, -128) else None
+    if function == TANH:
+        return tanh(entry, out) if (out.scale, out.zero) == (1 / 128, 0) else None
+    if function.name == "leaky_relu":
+        slope = float(np.float32(function.parameters[0]))
+        return leaky_relu(entry, out, slope) if slope else relu(entry, out)
+    others = {Function("elu", (1.0,)): elu, Function("hard_silu", (1 / 6,)): hard_swish}
+    return others[function](entry, out) if function in others else None
 
 
 def _short(whole: int) -> int:

@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
+from mcusim.line.quantize import quantize
 from mcusim.models import read_model
 from mcusim.models.tflite.file import described
 from mcusim.models.tflite.write import write
 from mcusim.system.arrays import Array
+from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
+from tests.graphs import Builder, builders
 from tests.models.test_tflite_integers import cases, reals_of
 from tests.tflite_cases import CASES
 from tests.tflite_files import File, Integers, reals
@@ -105,3 +109,29 @@ def test_every_operator(bits: int, tmp_path: Path) -> None:
             continue  # is not written
         file = Integers(bits=bits, seed=3) if bits else File()
         proved(read(file.written(*CASES[name](file)), tmp_path), tmp_path)
+
+
+# -- models of others, quantized here ----------------------------------------------------------------------------------
+
+
+@EXAMPLES
+@given(builder=builders())
+def test_graphs_of_reals(builder: Builder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    written_or_refused(optimize(builder.graph()), tmp_path_factory.getbasetemp())
+
+
+@EXAMPLES
+@given(builder=builders(), scheme=st.sampled_from(["per-channel", "per-tensor"]))
+def test_graphs_of_our_own_integers(builder: Builder, scheme: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    graph = optimize(builder.graph())
+    made = quantize(graph, builder.samples(), "int8", scheme=scheme, weights="rounded", ranges="max")
+    written_or_refused(made, tmp_path_factory.getbasetemp())
+
+
+def written_or_refused(graph: Graph, folder: Path) -> None:
+    """What is refused is told, and is what TFLite has not."""
+    try:
+        proved(graph, folder)
+    except ModelError as error:
+        print(error.what)
+        assert error.hint

@@ -144,12 +144,8 @@ def _integer_softmax(call: Call, shape: Shape, beta: float) -> None:
     call.add(Softmax(**call.own(shape, source), softmaxing=made))
 
 
-def _elu(reals: Array) -> Array:
-    return np.where(reals < 0, np.expm1(np.minimum(reals, 0)), reals)
-
-
 ON_INTEGERS: Mapping[str, TabledOf] = {
-    "ELU": partial(tables.real_function, function=_elu),
+    "ELU": tables.elu,
     "HARD_SWISH": tables.hard_swish,
     "LOGISTIC": tables.logistic,
     "TANH": tables.tanh,

@@ -9,7 +9,7 @@ from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Minimum, Multiply, Subtract
-from mcusim.models.tflite.writing.sheet import REALS, Sheet
+from mcusim.models.tflite.writing.sheet import OTHER, REALS, Sheet
 from mcusim.numbers.affine import Affine, FromReals, ToReals, addition, as_they_are, conversion, product
 from mcusim.numbers.numbers import LINEAR
 
@@ -30,11 +30,19 @@ def add(sheet: Sheet) -> None:
     if out is not None:
         if len(tensors) != 2:
             raise sheet.refused(f"adds {len(tensors)} tensors of integers at once", "add them two by two")
-        sheet.demand(layer.addition, addition(_both(sheet), out), "adds")
+        _demand_addition(sheet, layer.addition, out)
     tensor, *others = tensors
     for other in others[:-1]:
         tensor = sheet.op("ADD", (tensor, other), shape, out)
     sheet.end("ADD", (tensor, others[-1]), shape, layer.activation, **_exact("ADD"))
+
+
+def _demand_addition(sheet: Sheet, own: object, out: Affine) -> None:
+    """TFLM ends its process where a sum becomes larger when it is brought to the output's scale."""
+    made = addition(_both(sheet), out)
+    sheet.demand(own, made, "adds")
+    if (made.rescale.factors.shifts > 0).any():
+        raise sheet.refused("has an output that is too fine for its sums", OTHER)
 
 
 def _both(sheet: Sheet) -> tuple[Affine, Affine]:
@@ -47,7 +55,7 @@ def combined(kind: str, sheet: Sheet) -> None:
     layer = sheet.layer
     assert isinstance(layer, Combined)
     if sheet.out is not None:
-        sheet.demand(layer.addition, addition(_both(sheet), sheet.out), "computes")
+        _demand_addition(sheet, layer.addition, sheet.out)
     inputs = sheet.views(layer.input_shapes)
     sheet.end(kind, inputs, _merged(sheet, inputs), layer.activation, **_exact(kind))
 

@@ -21,6 +21,7 @@ from mcusim.system.errors import ModelError
 
 PER_CHANNEL = "quantize it as TFLite does: --scheme per-channel"
 REALS = "write it with real numbers: --data-type float32"
+OTHER = f"use another layer in its place, or {REALS}"
 
 
 @dataclass(eq=False)
@@ -188,7 +189,7 @@ class Sheet:
     def demand(self, own: object, theirs: object, what: str) -> None:
         """Raises ModelError where a layer computes otherwise than TFLite's operator does."""
         if not alike(own, theirs):
-            raise self.refused(f"{what} otherwise than TFLite does", PER_CHANNEL)
+            raise self.refused(f"{what} otherwise than TFLite does", OTHER)
 
 
 def tensor_of(name: str, shape: Shape, numbers: Affine | None) -> Tensor:
