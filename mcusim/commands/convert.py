@@ -27,11 +27,12 @@ WHERE = "mcusim convert"
 @click.option("--calibration", type=options.PATH, metavar="F", help="Training samples (.npz), to choose scales.")
 @click.pass_obj
 def convert(session: Session, /, model: Path, to: str, out: Path | None, force: bool, **choices: Any) -> None:
-    """Write a model as .tflite, for TensorFlow Lite Micro and whoever else reads it.
+    """Write a model as a .tflite file.
 
-    A float model is quantized as `mcusim run` does it: --data-type int8 needs --calibration, float32 nothing. A model
-    that is quantized in its file keeps its integers. TensorFlow Lite Micro computes the bits that mcusim computes:
-    where it is installed, that is proved before the file is written.
+    For TensorFlow Lite Micro, and whoever else reads such files. A float model is quantized as `mcusim run` does it:
+    --data-type int8 needs --calibration, float32 nothing. A model that is quantized in its file keeps its integers.
+    TensorFlow Lite Micro computes the bits that mcusim computes: where it is installed, that is proved before the file
+    is written.
     """
     from mcusim.line.convert import convert as convert_model
     from mcusim.system.files import write_bytes

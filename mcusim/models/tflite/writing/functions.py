@@ -14,7 +14,7 @@ import numpy as np
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
-from mcusim.models.tflite.activations import ON_INTEGERS, ON_REALS, OUTPUT_OF_SOFTMAX, WIDE, TabledOf
+from mcusim.models.tflite.activations import NEAR, ON_INTEGERS, ON_REALS, OUTPUT_OF_SOFTMAX, WIDE, TabledOf
 from mcusim.models.tflite.writing.sheet import REALS, Sheet, alike
 from mcusim.numbers import affine_functions, affine_softmax, affine_wide, affine_wide_softmax
 from mcusim.numbers.affine import Affine
@@ -89,14 +89,15 @@ def relu(sheet: Sheet) -> None:
 def softmax(sheet: Sheet) -> None:
     layer, entry, out = sheet.layer, sheet.numbers(), sheet.out
     assert isinstance(layer, Softmax)
-    beta = 1.0
+    beta, tensor = 1.0, sheet.tensor()
     if entry is not None and out is not None:
-        if (out.scale, out.zero) != OUTPUT_OF_SOFTMAX.get((entry.bits, out.bits)):
+        bits = 8 if sheet.file.tensors[tensor].dtype == "int8" else 16  # it may be widened inside, see `widens`
+        scale, zero = OUTPUT_OF_SOFTMAX.get((bits, out.bits), (0.0, 0))
+        if abs(out.scale - scale) > NEAR * scale * (out.bits == 16) or out.zero != zero:
             raise sheet.refused(f"gives numbers of the scale {out.scale:.6g}", REALS)
         beta = getattr(layer.softmaxing, "beta", beta)
-        made = (affine_softmax if out.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
+        made = (affine_softmax if bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
         sheet.demand(layer.softmaxing, made, "computes")
-    tensor = sheet.tensor()
     if sheet.shape(tensor)[-1] != layer.shape[-1]:
         tensor = sheet.view(0, layer.shape)
     sheet.end("SOFTMAX", (tensor,), sheet.shape(tensor), beta=beta)

@@ -9,8 +9,10 @@ from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Minimum, Multiply, Subtract
+from mcusim.layers.softmax import Softmax
 from mcusim.models.tflite.writing.sheet import OTHER, REALS, Sheet
 from mcusim.numbers.affine import Affine, FromReals, ToReals, addition, as_they_are, conversion, product
+from mcusim.numbers.affine_softmax import TableOfExponentials
 from mcusim.numbers.numbers import LINEAR
 
 MOST_JOINED = 10  # inputs of a CONCATENATION that TFLM takes
@@ -122,8 +124,8 @@ def convert(sheet: Sheet) -> None:
     layer, entry, out = sheet.layer, sheet.numbers(), sheet.out
     assert isinstance(layer, Convert)
     tensor = sheet.tensor()
-    if entry is None and out is None:
-        sheet.done(tensor)
+    if (entry is None and out is None) or _is_inside(sheet, entry, out):
+        sheet.places[layer.name] = tensor
     elif entry is None and out is not None:
         sheet.demand(layer.conversion, FromReals(out), "makes integers of reals")
         sheet.end("QUANTIZE", (tensor,), sheet.shape(tensor), LINEAR)
@@ -133,6 +135,16 @@ def convert(sheet: Sheet) -> None:
     elif entry is not None and out is not None:
         sheet.demand(layer.conversion, conversion(entry, out), "converts numbers")
         sheet.end("QUANTIZE", (tensor,), sheet.shape(tensor), LINEAR)
+
+
+def _is_inside(sheet: Sheet, entry: Affine | None, out: Affine | None) -> bool:
+    """Does it but widen numbers for softmaxes, which TFLite's operator does itself?"""
+    name, graph = sheet.layer.name, sheet.graph
+    if entry is None or out is None or (out.bits, out.scale, out.zero) != (16, entry.scale, entry.zero):
+        return False
+    readers = graph.consumers(name)
+    tabled = [isinstance(one, Softmax) and isinstance(one.softmaxing, TableOfExponentials) for one in readers]
+    return bool(readers) and all(tabled) and name not in {end.name for end in graph.ends}
 
 
 WRITERS: Mapping[type, Callable[[Sheet], None]] = {

@@ -56,12 +56,12 @@ class Sheet:
         return self._affine(self.layer.numbers)
 
     def _affine(self, numbers: Numbers | None) -> Affine | None:
-        """Raises ModelError for numbers that TFLite has not."""
+        """With the scale that a file can hold. Raises ModelError for numbers that TFLite has not."""
         if numbers is None:
             return None
         if not isinstance(numbers, Affine) or numbers.bits not in (8, 16):
             raise self.refused(f"computes with {numbers}, and TFLite has int8 and int16 with scales", PER_CHANNEL)
-        return numbers
+        return replace(numbers, scale=float(np.float32(numbers.scale)))
 
     def tensor(self, index: int = 0) -> int:
         return self.places[self.layer.inputs[index]]
