@@ -35,7 +35,7 @@ USERS = {
     "line.convert": {"commands"},
     "line.agreement": {"pipeline"},
     "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
-    "line.front": {"line.case", "line.from_torch", "line.library", "line.stages"},
+    "line.front": {"line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.preflight": {"commands", "pipeline", "line.case"},
 }
 MOST_AT_THE_ROOT = 24
