@@ -11,8 +11,10 @@ import numpy as np
 from mcusim.kernels.assembly import Assembly, at, constant, imm
 from mcusim.numbers.numbers import Activation
 
-CEILING_CYCLES, RELU_CYCLES = 4, 2  # for each number
+IT_WAIT = 0.6  # cycles of what comes behind an IT, of 16 bits: it is fetched in halves
+CEILING_CYCLES, RELU_CYCLES = 4 + IT_WAIT, 2  # for each number
 CEILING_BYTES, RELU_BYTES = 14, 6
+LIMIT_CYCLES, LIMIT_BYTES = 4, 12  # of the limit, before each `store`
 DEFAULT_NAN = 1 << 25  # of FPSCR: every NaN that is computed is the positive one
 Output = tuple[str, int]  # a sum in a register, and how many bytes behind the first output it goes
 
@@ -38,7 +40,7 @@ class FloatFinish:
         return dict(self.activation.fields(None))
 
     @property
-    def cycles(self) -> int:
+    def cycles(self) -> float:
         """Of a number, besides its store."""
         return self.activation.relu * RELU_CYCLES + (self.activation.ceiling is not None) * CEILING_CYCLES
 
@@ -46,6 +48,15 @@ class FloatFinish:
     def code_bytes(self) -> int:
         """Likewise."""
         return self.activation.relu * RELU_BYTES + (self.activation.ceiling is not None) * CEILING_BYTES
+
+    @property
+    def more_cycles(self) -> int:
+        """Of several that are stored at once."""
+        return LIMIT_CYCLES * (self.activation.ceiling is not None)
+
+    @property
+    def more_bytes(self) -> int:
+        return LIMIT_BYTES * (self.activation.ceiling is not None)
 
     def enter(self, a: Assembly, spare: str) -> None:
         """On the stack: FPSCR as it was."""
@@ -71,6 +82,7 @@ class FloatFinish:
                 a("vmrs", "APSR_nzcv", "fpscr")
                 a("it", "gt")
                 a("vmovgt.f32", name, high)
+                a.waits(IT_WAIT)
         if not self.activation.relu:
             for name, offset in sums:
                 a("vstr", name, at(base, offset))

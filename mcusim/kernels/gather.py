@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, gaps, window_fields
-from mcusim.kernels.expand import copy_words
+from mcusim.kernels.expand import copy_cycles, copy_words
+from mcusim.kernels.fetch import fetched
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.tiles import CODE_BYTES, TYPICAL_WAIT_STATES, copy_field, tiles_of_filters
-from mcusim.kernels.tiles.plan import CALL, COPIED_WORD, COPY, MISS, row_cycles, tap_stalls, tile_cycles, tile_sizes
-from mcusim.kernels.tiles.spread import column_cycles, spread
+from mcusim.kernels.tiles.plan import tile_sizes
+from mcusim.kernels.tiles.price import Tiles, call_crowding, code_bytes, tiles_cycles
+from mcusim.kernels.tiles.spread import CALL_CYCLES, column_cycles, spread
 from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
@@ -22,28 +24,41 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "gather"
 SUMMARY = "convolutions of any window in float32: windows side by side, then as tiles (Cortex-M4F)"
-# Cycles, by the timing model
-RUN, EDGES = 20.0, 28.0  # of a row of a window, what is not of its columns; and where rows and columns may be missing
-REFETCH = 120  # of code from flash after other code, for each wait state
+# Cycles of the C, by the timing model
+CALL, GATHERING = 20.4, -19.5  # of a tile, less for the first one of those that read the same windows
+WINDOW, PLANE, OF_STRIPES = 18.0, -4.2, 5.8  # of each, where it has rows and columns, where tiles vary
+EDGES, OF_STRIPES_EDGES, CUT = 12.9, 14.6, -7.3  # more where numbers may be missing, likewise; and where some are
+ROW, EDGE_ROWS, EDGE_ROW = 14.6, 22.8, 11.2  # of a row of a window that has several; and where some may be missing
+ZERO, ZERO_ALONE = 5.4, 3.0  # of each, and where tiles have one position
+GATHER_BYTES = 300  # of code that brings windows
 LEAST_CHANNELS = 4  # of a group
+
+
+class Windows(NamedTuple):
+    """Of a group, all positions together: `runs` of columns, a row of a window each; `cut` windows have zeros."""
+
+    number: int
+    runs: int
+    columns: int
+    zeros: int  # numbers
+    cut: int
+    several_rows: bool
+    padded: bool
+    is_plane: bool  # positions lie in rows and columns
+    apart: bool  # do columns lie further apart than their channels?
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`filters` of each group, `windows` of `rows`, in which lie `columns` of `channels`. `tiles`: of positions,
-    in memory at a time.
-    """
+    """`filters` of each group. `tiles`: of positions, whose windows are in memory at a time."""
 
     tile: FloatTile
     copied: bool
     tiles: int
     groups: int
     filters: int
-    windows: int
-    rows: int
-    columns: int
+    windows: Windows
     channels: int
-    padded: bool
 
     @property
     def scratch_bytes(self) -> int:
@@ -64,7 +79,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, DEFAULT)
-    return stripes(plan.windows, plan.tile.positions)
+    return stripes(plan.windows.number, plan.tile.positions)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
@@ -91,28 +106,44 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan:
-    filters, windows = layer.shape[-1] // layer.groups, math.prod(layer.shape[:-1])
-    finish = FloatFinish(layer.activation)
-    return best_plan(
-        finish, layer.groups, filters, windows, layer.kernel.shape[1:], any(map(any, layer.padding)), variant.stripes
+    filters, finish = layer.shape[-1] // layer.groups, FloatFinish(layer.activation)
+    return best_plan(finish, layer.groups, filters, windows_of(layer), layer.kernel.shape[1:], variant.stripes)
+
+
+def windows_of(layer: Convolution) -> Windows:
+    (height, width, all_channels), (rows, columns, _) = plane(layer.input_shape), plane(layer.shape)
+    (window_height, window_width, channels), padding = layer.kernel.shape[1:], layer.padding
+    seen_rows = _seen(rows, layer.strides[0], padding[0][0], window_height, layer.dilation[0], height)
+    seen_columns = _seen(columns, layer.strides[1], padding[1][0], window_width, layer.dilation[1], width)
+    taken = sum(seen_rows) * sum(seen_columns)
+    whole = seen_rows.count(window_height) * seen_columns.count(window_width)
+    return Windows(
+        rows * columns,
+        sum(seen_rows) * sum(map(bool, seen_columns)),
+        taken,
+        (rows * columns * window_height * window_width - taken) * channels,
+        rows * columns - whole,
+        window_height > 1,
+        any(map(any, padding)),
+        rows > 1 and columns > 1,
+        layer.dilation[1] * all_channels > channels,
     )
+
+
+def _seen(outputs: int, stride: int, before: int, size: int, dilation: int, inputs: int) -> list[int]:
+    """Of each output along an axis: how many taps of its window lie in the input."""
+    starts = [output * stride - before for output in range(outputs)]
+    return [sum(0 <= start + tap * dilation < inputs for tap in range(size)) for start in starts]
 
 
 @lru_cache(maxsize=1024)
 def best_plan(
-    finish: FloatFinish,
-    groups: int,
-    filters: int,
-    windows: int,
-    size: tuple[int, int, int],
-    padded: bool,
-    stripes: int,
+    finish: FloatFinish, groups: int, filters: int, windows: Windows, size: tuple[int, int, int], stripes: int
 ) -> Plan:
-    columns = size[0] * size[1]
     plans = (
-        Plan(tile, copied, tiles, groups, filters, windows, size[0], columns, size[2], padded)
-        for tile in _tiles(finish, groups, filters, windows, math.prod(size))
-        for tiles in [-(-(windows // tile.positions) // stripes)]
+        Plan(tile, copied, tiles, groups, filters, windows, size[2])
+        for tile in _tiles(finish, groups, filters, windows.number, math.prod(size))
+        for tiles in [-(-(windows.number // tile.positions) // stripes)]
         for copied in (False, True)
     )
     return min(plans, key=lambda plan: cycles(plan, TYPICAL_WAIT_STATES))
@@ -129,14 +160,30 @@ def _tiles(finish: FloatFinish, groups: int, filters: int, windows: int, taps: i
 
 
 def cycles(plan: Plan, wait_states: int) -> float:
-    tile = plan.tile
-    tiles = -(-plan.windows // tile.positions)
-    calls = -(-(tiles - (plan.windows % tile.positions > 0)) // plan.tiles) + (plan.windows % tile.positions > 0)
-    run = RUN + EDGES * (plan.padded and plan.rows > 1)
-    gathered = tiles * tile.positions * (run * plan.rows + plan.columns * column_cycles(plan.channels))
-    flash = 0.0 if plan.copied else tap_stalls(tile, wait_states)
-    inner = tiles * (tile_cycles(tile, wait_states) + row_cycles(tile, flash)) + calls * CALL
+    tile, count = plan.tile, plan.windows.number
+    rest = count % tile.positions > 0
+    tiles, stripes = count // tile.positions + rest, -(-(count // tile.positions) // plan.tiles) + rest
+    times = plan.groups * -(-plan.filters // tile.filters)
+    done = Tiles(times * stripes, times * tiles, times * tiles)
+    total = tiles_cycles(tile, done, wait_states, in_flash=not plan.copied) + done.calls * CALL
     if plan.copied:
-        inner += calls * (COPY + tile.taps * tile.filters * (COPIED_WORD + MISS * wait_states))
-    gathered += calls * REFETCH * wait_states
-    return plan.groups * (gathered + -(-plan.filters // tile.filters) * inner)
+        total += done.calls * copy_cycles(tile.taps * tile.filters, wait_states)
+    gathered = _gathered(plan, striped=plan.tiles < count // tile.positions)
+    total += plan.groups * (tiles * tile.positions / count * gathered + stripes * GATHERING)
+    again = call_crowding(tile, GATHER_BYTES)
+    anew = again * fetched(code_bytes(tile) + GATHER_BYTES, wait_states)
+    anew -= again * call_crowding(tile) * fetched(code_bytes(tile), wait_states)  # counted as a call
+    return total + fetched(GATHER_BYTES, wait_states) + (plan.groups * stripes - 1) * anew
+
+
+def _gathered(plan: Plan, *, striped: bool) -> float:
+    """Cycles until all windows of a group lie side by side."""
+    w = plan.windows
+    each = WINDOW + PLANE * w.is_plane + OF_STRIPES * striped
+    if w.padded:
+        each += EDGES + OF_STRIPES_EDGES * striped + EDGE_ROWS * w.several_rows
+    runs = CALL_CYCLES + (ROW + EDGE_ROW * w.padded) * w.several_rows
+    zeros = w.zeros * (ZERO if plan.tile.positions > 1 else ZERO_ALONE)
+    return (
+        w.number * each + w.runs * runs + w.columns * column_cycles(plan.channels, apart=w.apart) + w.cut * CUT + zeros
+    )

@@ -14,16 +14,8 @@ from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.tiles import TYPICAL_WAIT_STATES
 from mcusim.kernels.tiles.edges import Window
-from mcusim.kernels.tiles.plan import (
-    CALL,
-    MISS,
-    row_cycles,
-    rows_between,
-    rows_seen,
-    tap_stalls,
-    tile_cycles,
-    tile_sizes,
-)
+from mcusim.kernels.tiles.plan import rows_between, rows_seen, tile_sizes
+from mcusim.kernels.tiles.price import Tiles, tiles_cycles
 from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
@@ -36,10 +28,16 @@ SUMMARY = "convolutions 3 wide in float32 by Winograd's F(4,3): half of the prod
 OPT_IN = True
 CODE_BYTES = 1500  # of the C around the tile, about
 POINTS, OUTPUTS = 6, 4
-COMPUTED, FLASH_ROW = 42.0, 6.0  # cycles of a weight at all points; of a row of weights in flash, once more
-# Cycles: of a number of the input, more at an edge, and of a group; of four outputs, of their limits, and of a group
-TO_POINTS, AT_EDGE, TO_GROUP = 44.0, 20.0, 62.0
-FROM_POINTS, RELU, CEILING, FROM_GROUP = 17.0, 36.0, 11.0, 38.0
+# Cycles of the C, by the timing model. The compiler knows all sizes: a loop of one turn is none, a column that is always
+# the same is not compared with the edges, and what lies further apart than loads and stores reach takes more.
+PART, TURN, CALL = 17.0, 111.0, 6.8  # of rows and groups at a time, of a tile of filters there, of a call
+COMPUTED, FLASH_WEIGHT, FAR_WEIGHT = 33.7, 1.5, 0.8  # of a weight at all points, from flash, for each point far away
+GROUP, ONE_CHANNEL = 28.0, -15.0  # of six numbers in a row, for all channels
+INSIDE, FAR, OF_STRIPES = 37.8, 1.7, 4.7  # of a group at a channel, for each point far away, or as they vary
+EDGE, THERE, ONE_GROUP = 39.5, 3.0, -13.5  # likewise at an edge, of each number there, where there is one group
+FROM_GROUP, LOOP, SEVERAL_ROWS, ONE_FILTER = -24.0, 38.0, 51.0, -12.6  # of four outputs
+FILTER, OUTPUT, RELU, CEILING = 19.1, 3.9, 4.5, 4.5  # of these at a filter, of each output
+REACH = 1020  # bytes of a load or store of the FPU
 # Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks": points 0, 1, -1, 2, -2 and infinity
 _FILTER = np.array(
     [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6]]
@@ -181,25 +179,48 @@ def cycles(plan: Plan, wait_states: int) -> float:
     window, tile = plan.window, plan.tile
     parts, filter_tiles = math.ceil(plan.groups / plan.width), math.ceil(window.output[2] / tile.filters)
     rest = plan.width % tile.positions > 0
-    runs = parts * filter_tiles * POINTS
-    tiles = plan.width // tile.positions + rest
-    flash = 0.0 if plan.computed else tap_stalls(tile, wait_states) + FLASH_ROW * (window.size[0] > 1) / tile.taps
-    inner = (
-        runs * tiles * (window.output[0] * tile_cycles(tile, wait_states) + rows_seen(window) * row_cycles(tile, flash))
-    )
-    inner += runs * window.output[0] * (1 + rest) * CALL
+    runs, whole = parts * filter_tiles * POINTS, plan.width // tile.positions
+    rows, tiles = runs * window.output[0], runs * (whole + rest)
+    done = Tiles(rows * ((whole > 0) + rest), tiles * window.output[0], tiles * rows_seen(window))
+    inner = tiles_cycles(tile, done, wait_states, in_flash=not plan.computed)
+    turns = parts * filter_tiles * len(plan.stripes)
     if plan.computed:
-        inner += parts * filter_tiles * len(plan.stripes) * plan.weights * (COMPUTED + 3 * MISS * wait_states)
-    return inner + _transforms(plan, parts, filter_tiles)
+        each = COMPUTED + FLASH_WEIGHT * max(0, wait_states - 1) + FAR_WEIGHT * _far(plan.weights)
+        inner += turns * plan.weights * each
+    inner += len(plan.stripes) * parts * PART + turns * TURN + done.calls * CALL
+    return inner + _to_points(plan) + filter_tiles * _from_points(plan)
 
 
-def _transforms(plan: Plan, parts: int, filter_tiles: int) -> float:
-    """Cycles of what becomes points, and of what they become."""
-    window, channels = plan.window, plan.window.input[2]
-    rows = sum(rows_between(window, *stripe) for stripe in plan.stripes)
-    edges = 2 if any(map(any, window.padding)) else int(window.output[1] % OUTPUTS > 0)
-    groups = rows * parts * plan.width
-    there = groups * (TO_GROUP + channels * TO_POINTS) + rows * edges * channels * AT_EDGE
-    relu, ceiling = plan.activation.relu, plan.activation.ceiling is not None
-    outputs = plan.tile.filters * (FROM_POINTS + relu * RELU + ceiling * CEILING) + FROM_GROUP
-    return there + window.output[0] * parts * plan.width * filter_tiles * outputs
+def _far(numbers: int) -> int:
+    """How many points lie out of reach from the first one, so many numbers from each to the next."""
+    return sum(4 * point * numbers > REACH for point in range(1, POINTS))
+
+
+def _firsts(plan: Plan) -> list[int]:
+    """Of each group: its first output of a row. The last part of them may have some again."""
+    starts = (min(start, plan.groups - plan.width) for start in range(0, plan.groups, plan.width))
+    return [OUTPUTS * (start + group) for start in starts for group in range(plan.width)]
+
+
+def _to_points(plan: Plan) -> float:
+    """Cycles of what becomes points."""
+    _, width, channels = plan.window.input
+    firsts = [first - plan.window.padding[1][0] for first in _firsts(plan)]
+    edges = [first for first in firsts if first < 0 or first + POINTS > width]
+    there = sum(max(0, min(first + POINTS, width) - max(first, 0)) for first in edges)
+    rows = [rows_between(plan.window, *stripe) for stripe in plan.stripes]
+    inside = INSIDE + (FAR * _far(rows[0] * plan.width * channels) if len(rows) == 1 else OF_STRIPES)
+    numbers = (len(firsts) - len(edges)) * inside + there * THERE
+    numbers += len(edges) * (EDGE + ONE_GROUP * (len(firsts) == 1))
+    return sum(rows) * (len(firsts) * (GROUP + ONE_CHANNEL * (channels == 1)) + channels * numbers)
+
+
+def _from_points(plan: Plan) -> float:
+    """Of what points become, for a tile of filters."""
+    rows, columns, _ = plan.window.output
+    firsts, activation = _firsts(plan), plan.activation
+    outputs = sum(min(OUTPUTS, columns - first) for first in firsts)
+    each = OUTPUT + activation.relu * RELU + (activation.ceiling is not None) * CEILING
+    group = FROM_GROUP + LOOP * (rows > 1 or plan.width > 1) + SEVERAL_ROWS * (rows > 1)
+    group += plan.tile.filters * FILTER + ONE_FILTER * (plan.tile.filters == 1)
+    return rows * (len(firsts) * group + plan.tile.filters * outputs * each)

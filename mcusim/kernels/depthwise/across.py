@@ -21,13 +21,13 @@ from mcusim.kernels.depthwise.frame import (
     Frame,
     P,
     Pointer,
+    Timed,
     Walk,
     X,
     unrolled,
 )
 from mcusim.kernels.depthwise.part import Part, ending_words, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Window
-from mcusim.program import Routine
 
 COLUMNS = 4  # side by side
 AT_ONCE = 2  # words of inputs, or more where registers are left
@@ -40,8 +40,7 @@ def resident(window: Window) -> bool:
 
 
 @lru_cache(maxsize=256)
-def across(part: Part) -> tuple[Routine, float]:
-    """The function, and its cycles for 4 channels."""
+def across(part: Part) -> Timed:
     return _IntegerAcross(part).routine()
 
 

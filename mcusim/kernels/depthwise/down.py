@@ -22,13 +22,13 @@ from mcusim.kernels.depthwise.frame import (
     P,
     Pointer,
     Shared,
+    Timed,
     Walk,
     X,
     unrolled,
 )
 from mcusim.kernels.depthwise.part import Part, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Product, Window
-from mcusim.program import Routine
 
 COLUMNS = 2  # side by side
 REGISTERS = 14
@@ -54,8 +54,7 @@ def skips(part: Shared) -> bool:
 
 
 @lru_cache(maxsize=256)
-def down(part: Part) -> tuple[Routine, float]:
-    """The function, and its cycles for 4 channels."""
+def down(part: Part) -> Timed:
     return _IntegerDown(part).routine()
 
 

@@ -12,15 +12,16 @@ from functools import lru_cache
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
-from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts
+from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts, Timed
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
 from mcusim.kernels.depthwise.window import CHANNELS, Window
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.program import FLOAT_ASSEMBLY, KernelCall, Routine
+from mcusim.program import FLOAT_ASSEMBLY, KernelCall
 
 SINGLES, KEPT = 32, 16  # registers of the FPU; the first of those that are the caller's
 PRODUCTS = 2  # on their way into a sum: while one is added, the next one is multiplied
 REACH = 1020  # bytes that VLDR and VSTR reach
+ADDRESS_WAIT = 1  # cycles of a load whose address the instruction before made
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,12 @@ def stays(window: Window, columns: int) -> bool:
 
 
 @lru_cache(maxsize=256)
-def float_down(part: FloatPart) -> tuple[Routine, float]:
-    """The function, and its cycles for 4 channels."""
+def float_down(part: FloatPart) -> Timed:
     return _FloatDown(part).routine()
 
 
 @lru_cache(maxsize=256)
-def float_across(part: FloatPart) -> tuple[Routine, float]:
+def float_across(part: FloatPart) -> Timed:
     return _FloatAcross(part).routine()
 
 
@@ -178,13 +178,19 @@ class _Singles(Frame[FloatPart]):
         if self.part.resident:
             a("ldr", spare, at("sp", WEIGHTS))
             a("vldm", f"{spare}!", f"{{s0-s{len(self.weights) - 1}}}" if len(self.weights) > 1 else "{s0}")
+            a.waits(ADDRESS_WAIT)
             a("str", spare, at("sp", WEIGHTS))
         a("ldr", spare, at("sp", BIASES))
         a("vldr", self.bias, at(spare))
+        a.waits(ADDRESS_WAIT)
         a("addw", spare, spare, imm(4))
         a("str", spare, at("sp", BIASES))
 
-    def load_columns(self) -> None:
+    def load_columns(self, x: Pointer, start: int) -> None:
+        """`start`: bytes of the first one from where the pointer was at first."""
+        if start != x.moved:
+            x.move(start)
+            self.a.waits(ADDRESS_WAIT)
         first, last = self._first_x, self._first_x + len(self.xs) - 1
         self.a("vldm", "x", f"{{s{first}-s{last}}}" if last > first else f"{{s{first}}}")
 
@@ -230,8 +236,7 @@ class _FloatDown(_Singles, Down[FloatPart]):
         return self.name_core()
 
     def load(self, start: int, x: Pointer, names: list[str]) -> None:
-        x.move(start)
-        self.load_columns()
+        self.load_columns(x, start)
 
     def begin(self, sums: list[str], k: int) -> None:
         self.multiply(sums, self._of_row(k), new=True)
@@ -284,16 +289,15 @@ class _FloatAcross(_Singles, Across[FloatPart]):
             self._loop(index, x)
         else:
             for row in range(part.window.height):
-                x.move(index * part.tile_bytes + row * part.pitch)
-                self._row(row * width, new=row == 0)
+                self._row(row * width, x, index * part.tile_bytes + row * part.pitch, new=row == 0)
         self.store(self.sums, output, index * part.columns * part.position_bytes)
 
-    def _row(self, first: int, *, new: bool) -> None:
-        """Of the window, whose first tap is `first`."""
+    def _row(self, first: int, x: Pointer, start: int, *, new: bool) -> None:
+        """Of the window, whose first tap is `first`, and whose inputs are `start` bytes from where `x` was at first."""
         width = self.part.window.width
         for tap in range(0 if self.part.resident else width):
             self.a("vldr", self.weights[tap], at("weights", 4 * (first + tap)))
-        self.load_columns()
+        self.load_columns(x, start)
         weights = self.weights[first : first + width] if self.part.resident else self.weights
         self.multiply(self.sums, weights, new=new)
 
@@ -306,7 +310,7 @@ class _FloatAcross(_Singles, Across[FloatPart]):
         a("movw", self.left, imm(w.height))
         since = a.cycles
         with a.loop(f"window_{index}", "A row of the window") as again:
-            self._row(0, new=False)
+            self._row(0, x, start, new=False)
             x.move(start + part.pitch)
             a("addw", "weights", "weights", imm(4 * w.width))
             a("subs", self.left, self.left, imm(1))

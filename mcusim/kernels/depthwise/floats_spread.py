@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import Assembly, imm
-from mcusim.kernels.depthwise.frame import Pointer
-from mcusim.kernels.depthwise.spread import over_rows
+from mcusim.kernels.depthwise.frame import Pointer, Timed
+from mcusim.kernels.depthwise.spread import over_rows, timed
 from mcusim.kernels.depthwise.window import CHANNELS
-from mcusim.program import KernelCall, Routine
+from mcusim.program import KernelCall
 
 AT_ONCE = 8  # numbers in registers
 POSITIONS = 8  # at most, that are unrolled
@@ -28,8 +28,7 @@ class FloatSpread(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def float_spread(shape: FloatSpread) -> tuple[Routine, float]:
-    """The function, and the cycles of one row."""
+def float_spread(shape: FloatSpread) -> Timed:
     return _Spreading(shape).routine()
 
 
@@ -46,10 +45,10 @@ class _Spreading:
         self.x, self.planes = Pointer(a, "input"), Pointer(a, "planes")
         self.row_cycles = over_rows(a, self._row)
 
-    def routine(self) -> tuple[Routine, float]:
+    def routine(self) -> Timed:
         twin = KernelCall("depthwise_float_spread", ("input", "planes", "rows"), self.shape._asdict())
         signature = "const void *input, void *planes, int rows"
-        return self.a.routine(signature, twin), self.row_cycles
+        return timed(self.a.routine(signature, twin), self.a, self.row_cycles)
 
     @property
     def _channels(self) -> int:

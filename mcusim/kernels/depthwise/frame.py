@@ -27,6 +27,17 @@ class RoutineFacts(NamedTuple):
     twin: KernelCall
 
 
+class Timed(NamedTuple):
+    """A function; cycles of a call of it but for what it repeats, and of each of these: channels, rows or words."""
+
+    routine: Routine
+    call: float
+    each: float
+
+    def cycles(self, times: float) -> float:
+        return self.call + times * self.each
+
+
 class Shared(Protocol):
     """What parts of all number types have."""
 
@@ -154,7 +165,7 @@ class Frame(Generic[P]):
             self.advance(OUTPUT, spare, part.output_step)
             self.advance(LEFT, spare, -1)
             a("bne", again)
-        a.repeated(before, CHANNELS_A_CALL)
+        self.channel_cycles = a.cycles - before
         a("add", "sp", "sp", imm(self.frame))
         self.leave()
         a("pop", several([*SAVED, "pc"]))
@@ -216,7 +227,7 @@ class Frame(Generic[P]):
             a("bne", again)
         a.repeated(before, count / unrolled)
 
-    def routine(self) -> tuple[Routine, float]:
-        """And its cycles for CHANNELS_A_CALL channels."""
+    def routine(self) -> Timed:
         facts = self.part.routine
-        return self.a.routine(facts.signature, facts.twin, facts.guard), self.a.cycles
+        made = self.a.routine(facts.signature, facts.twin, facts.guard)
+        return Timed(made, self.a.cycles - self.channel_cycles, self.channel_cycles)

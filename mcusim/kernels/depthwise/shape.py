@@ -16,11 +16,12 @@ from mcusim.kernels.depthwise.down import down, skips
 from mcusim.kernels.depthwise.down import fits as can_go_down
 from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
-from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL
+from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL, Timed
 from mcusim.kernels.depthwise.part import Part
+from mcusim.kernels.depthwise.price import Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
-from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import FactorFinish, ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
@@ -30,15 +31,9 @@ from mcusim.layers.planes import plane
 from mcusim.numbers.affine import Affine
 from mcusim.program import Constant, Routine
 
-CACHE_BYTES, FLASH_LINE_BYTES = 1024, 8  # of the L452
-HOT_BYTES = 150  # of the C around, that run for all channels
-LARGE_BYTES = 1100  # of a function that does not stay in the cache while it runs
-LOST_BYTES = 600  # of code more than the cache holds, with which nothing is there any more when it runs again
-C_CYCLES, C_CALL_CYCLES = 75, 35  # of the C around: for 4 channels; for each call more
-EXPAND_CYCLES, DOUBLED_CYCLES = 3.2, 4.2  # of a word of weights that comes into RAM, and there twice as large
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
+TYPICAL_WAIT_STATES = 2  # for which they are chosen
 MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
-Timed = tuple[Routine, float]
 Q = TypeVar("Q", Part, FloatPart)
 
 
@@ -51,6 +46,12 @@ class Plan:
     columns: int  # of a tile
     first: int  # column of the rest
     in_registers: bool  # the weights
+    goes_down: bool = False  # a strip of so many columns after the other
+
+    @property
+    def strips(self) -> list[int]:
+        """Of each part."""
+        return [self.first // self.columns if self.goes_down and part is self.tiles else 1 for part in self.parts]
 
     @property
     def parts(self) -> list[Timed]:
@@ -59,7 +60,7 @@ class Plan:
     @property
     def cycles(self) -> float:
         """Of the planes of 4 channels."""
-        return sum(cycles for _, cycles in self.parts)
+        return sum(part.cycles(CHANNELS_A_CALL) for part in self.parts)
 
 
 class Shape(ABC):
@@ -76,7 +77,6 @@ class Shape(ABC):
     weight_bytes: int  # of a filter in flash
     channel_bytes: int  # from a channel of the planes to the next
     column_bytes: int  # likewise for columns, on average
-    expand_cycles = EXPAND_CYCLES
 
     def __init__(self, layer: Convolution, parts: int) -> None:
         self.layer, self.window = layer, window_of(layer)
@@ -95,7 +95,7 @@ class Shape(ABC):
     @property
     @abstractmethod
     def spread(self) -> Timed:
-        """How inputs come into the planes, and the cycles of a row."""
+        """How rows of inputs come into the planes."""
 
     @property
     @abstractmethod
@@ -105,6 +105,10 @@ class Shape(ABC):
     @abstractmethod
     def make_ready(self) -> Routine:
         """Brings weights into RAM."""
+
+    @abstractmethod
+    def bring_cycles(self, words: int, wait_states: int) -> float:
+        """Of weights that come into RAM, from so many words of flash."""
 
     @property
     @abstractmethod
@@ -141,11 +145,13 @@ class Shape(ABC):
         above = replace(part, empty=(self._zeros_above(0), 0))
         return make(next((one for one in (cut, above) if self.stripes == 1 and skips(one)), part))
 
-    def _plan(self, make: Callable[[int, int], Timed], columns: int, *, in_registers: bool) -> Plan:
+    def _plan(
+        self, make: Callable[[int, int], Timed], columns: int, *, in_registers: bool, goes_down: bool = False
+    ) -> Plan:
         """`make`: of so many tiles of so many columns."""
         tiles, rest = divmod(self.width, columns)
         full, last = make(tiles, columns) if tiles else None, make(1, rest) if rest else None
-        return Plan(full, last, columns, self.width - rest, in_registers)
+        return Plan(full, last, columns, self.width - rest, in_registers, goes_down)
 
     @property
     def ready_bytes(self) -> int:
@@ -163,9 +169,9 @@ class Shape(ABC):
     @property
     def routines(self) -> tuple[Routine, ...]:
         plan = self.plan
-        made = [self.spread[0], *(part[0] for part in plan.parts)]
+        made = [self.spread.routine, *(part.routine for part in plan.parts)]
         made += [] if plan.in_registers else [self.make_ready]
-        made += [self._zeros[0]] if self._empty_rows else []
+        made += [self._zeros.routine] if self._empty_rows else []
         return tuple(made)
 
     def fields(self) -> dict[str, Any]:
@@ -173,9 +179,9 @@ class Shape(ABC):
         fields: dict[str, Any] = {"output_bytes": self.output_bytes, "multiplier": self.multiplier}
         fields |= {"stripe": self.rows, "words": self.words, "channel_bytes": self.channel_bytes}
         fields |= {"filter_bytes": self.weight_bytes}
-        fields |= {"zeros": self._zeros[0].name} if self._empty_rows else {}
-        fields |= {"spread": self.spread[0].name}
-        fields |= {"tiles": plan.tiles[0].name} if plan.tiles else {}
+        fields |= {"zeros": self._zeros.routine.name} if self._empty_rows else {}
+        fields |= {"spread": self.spread.routine.name}
+        fields |= {"tiles": plan.tiles.routine.name} if plan.tiles else {}
         fields |= self._rest_fields(plan)
         fields |= {} if plan.in_registers else {"weights": self.make_ready.name, "ready_words": self.filter_words}
         return fields
@@ -184,34 +190,32 @@ class Shape(ABC):
         if not plan.rest:
             return {}
         column = plan.first * self.window.stride_width
-        return {"rest": plan.rest[0].name, "rest_column": plan.first, "rest_bytes": column * self.column_bytes}
+        return {"rest": plan.rest.routine.name, "rest_column": plan.first, "rest_bytes": column * self.column_bytes}
 
     def cycles(self, wait_states: int) -> float:
-        blocks = math.ceil(self.channels / CHANNELS)
-        calls = self.channels / CHANNELS_A_CALL * self.multiplier
-        rows = self.stripes * self.window.rows(self.rows) - self._empty_rows
-        spreading = blocks * rows * (self.spread[1] + self.used * self.unaligned)
-        nothing = self._empty_rows * self.words * self._zeros[1]
-        c = C_CYCLES * blocks + (C_CALL_CYCLES * len(self.plan.parts) * self.channels if self.multiplier > 1 else 0)
-        made_ready = self.filters * self.filter_words * self.expand_cycles if self.ready_bytes else 0
-        compute = self.stripes * (self.plan.cycles * calls + c + made_ready)
-        return nothing + spreading + compute + self._stalls(blocks, wait_states)
+        return cycles(self.work(self.plan, wait_states), wait_states)
 
-    def _stalls(self, blocks: int, wait_states: int) -> float:
-        """Until code and weights have come from flash; again for each block what the cache does not hold."""
-        code = sum(routine.code_bytes for routine in self.routines) + HOT_BYTES
-        lost = min(1.0, max(0.0, (code - CACHE_BYTES) / LOST_BYTES))
-        times = 1 + (blocks * self.stripes - 1) * lost
-        weights = self.stripes * self.filters * self.weight_bytes
-        return (0.75 * (code * times + self._lost_again) + weights) / FLASH_LINE_BYTES * wait_states
-
-    @property
-    def _lost_again(self) -> float:
-        """Bytes of code, where a function is so large that it is not there any more for the next strip of columns."""
-        plan = self.plan
-        own = plan.tiles[0].code_bytes if plan.tiles else 0
-        lost = min(1.0, max(0.0, (own - LARGE_BYTES) / (LOST_BYTES / 2)))
-        return lost * own * self.stripes * self.filters * (plan.first // plan.columns)
+    def work(self, plan: Plan, wait_states: int) -> Work:
+        blocks, stay = math.ceil(self.channels / CHANNELS), plan.in_registers
+        turns = self.stripes * blocks
+        words = 0 if stay else self.weight_bytes // 4 * min(CHANNELS, self.channels) * self.multiplier
+        several = [(self._zeros_above(stripe), self._zeros_below(stripe)) for stripe in range(self.stripes)]
+        return Work(
+            turns,
+            turns if self.multiplier == 1 else self.stripes * self.channels,
+            self.stripes * self.filters,
+            plan.parts,
+            plan.strips,
+            self.spread,
+            blocks * (self.stripes * self.window.rows(self.rows) - self._empty_rows),
+            self.used * self.unaligned,
+            self._zeros,
+            sum(rows > 0 for stripe in several for rows in stripe),
+            self._empty_rows * self.words,
+            self.bring_cycles(words, wait_states) if words else 0,
+            code_run(words, self.input_bytes) if words else 0,
+            self.weight_bytes // 4 if stay else 0,
+        )
 
     @property
     def _empty_rows(self) -> int:
@@ -254,7 +258,6 @@ class IntegerShape(Shape):
         self.number_bytes = self.input_bytes = layer.kernel.dtype.itemsize
         self.unsigned = bool(reading(inputs[0]))
         self.filter_words = self.read.stored_words
-        self.expand_cycles = DOUBLED_CYCLES if finish.doubled else EXPAND_CYCLES
         self.weight_bytes = 2 * self.number_bytes * self.filter_words
 
     @property
@@ -275,7 +278,7 @@ class IntegerShape(Shape):
             yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
         if can_go_down(self.read) and not self._is_folded and self._reach(DOWN_COLUMNS):
             make = lambda n, c: self._cut(down, self._part(n, c, self.number_bytes))  # noqa: E731
-            yield self._plan(make, DOWN_COLUMNS, in_registers=True)
+            yield self._plan(make, DOWN_COLUMNS, in_registers=True, goes_down=True)
 
     def _part(self, tiles: int, columns: int, weight_bytes: int) -> Part:
         return Part(
@@ -308,6 +311,11 @@ class IntegerShape(Shape):
     def make_ready(self) -> Routine:
         return expand_bytes(doubled=self.finish.doubled) if self.number_bytes == 1 else copy_words()
 
+    def bring_cycles(self, words: int, wait_states: int) -> float:
+        if self.number_bytes == 1:
+            return expand_cycles(words, wait_states, doubled=self.finish.doubled)
+        return copy_cycles(words, wait_states)
+
     @property
     def unaligned(self) -> float:
         if self.channels < CHANNELS:
@@ -331,13 +339,18 @@ class FloatShape(Shape):
         self.filter_words = self.window.height * self.window.width
         self.weight_bytes = 4 * self.filter_words
 
+    @property
+    def plan(self) -> Plan:
+        """The one that is cheapest with all around it."""
+        return min(self.plans(), key=lambda plan: cycles(self.work(plan, TYPICAL_WAIT_STATES), TYPICAL_WAIT_STATES))
+
     def plans(self) -> Iterator[Plan]:
         for columns in filter(self._reach, FLOAT_COLUMNS):
             if goes_across(self.window, columns):
                 yield self._across(columns, stay=stays(self.window, columns))
             if goes_down(self.window, columns):
                 make = lambda n, c: self._cut(float_down, self._part(n, c, True))  # noqa: E731
-                yield self._plan(make, columns, in_registers=True)
+                yield self._plan(make, columns, in_registers=True, goes_down=True)
 
     def _across(self, columns: int, *, stay: bool) -> Plan:
         return self._plan(lambda n, c: float_across(self._part(n, c, stay)), columns, in_registers=stay)
@@ -370,6 +383,9 @@ class FloatShape(Shape):
     @property
     def make_ready(self) -> Routine:
         return copy_words()
+
+    def bring_cycles(self, words: int, wait_states: int) -> float:
+        return copy_cycles(words, wait_states)
 
 
 def shape_of(layer: Convolution, inputs: Inputs, parts: int = 1) -> Shape:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several
-from mcusim.kernels.depthwise.frame import Pointer
+from mcusim.kernels.depthwise.frame import Pointer, Timed
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES
 from mcusim.program import KernelCall, Routine
 
@@ -36,8 +36,7 @@ class Spread(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def spread(shape: Spread) -> tuple[Routine, float]:
-    """The function, and the cycles of one row."""
+def spread(shape: Spread) -> Timed:
     return _Spreading(shape).routine()
 
 
@@ -60,6 +59,11 @@ def over_rows(a: Assembly, row: Callable[[], None], less: int = 0) -> float:
     return cycles
 
 
+def timed(routine: Routine, a: Assembly, each: float) -> Timed:
+    """Of a function that was written once, with what it repeats."""
+    return Timed(routine, a.cycles - each, each)
+
+
 class _Spreading:
     def __init__(self, shape: Spread) -> None:
         self.shape = shape
@@ -72,14 +76,14 @@ class _Spreading:
         self.x = Pointer(self.a, "input")
         self._function()
 
-    def routine(self) -> tuple[Routine, float]:
+    def routine(self) -> Timed:
         shape = self.shape
         fields = {"channels": shape.channels, "input_width": shape.input_width, "width": shape.width}
         fields |= {"before": shape.before, "words": shape.words, "is_unsigned": int(shape.kind == "unsigned")}
         fields |= {"input_zero": shape.input_zero} if shape.input_zero else {}
         twin = KernelCall("depthwise_spread", ("input", "planes", "rows"), fields)
         signature = "const void *input, void *planes, int rows"
-        return self.a.routine(signature, twin), self.row_cycles
+        return timed(self.a.routine(signature, twin), self.a, self.row_cycles)
 
     def _function(self) -> None:
         a = self.a
@@ -236,8 +240,8 @@ class _Spreading:
 
 
 @lru_cache
-def zeros(number_bytes: int) -> tuple[Routine, float]:
-    """Rows of the planes that lie in the padding, and the cycles of a pair of columns of 4 channels."""
+def zeros(number_bytes: int) -> Timed:
+    """For rows of the planes that lie in the padding, a pair of columns of 4 channels at a time."""
     name = f"nn_depthwise_zeros_n{8 * number_bytes}"
     a = Assembly(name, [f"{name}: zeros for `words` pairs of columns of 4 channels."])
     a("push", "{r4, lr}")
@@ -251,7 +255,7 @@ def zeros(number_bytes: int) -> tuple[Routine, float]:
     word_cycles = a.cycles - before
     a("pop", "{r4, pc}")
     twin = KernelCall("depthwise_zeros", ("planes", "words"), {"channels": CHANNELS})
-    return a.routine("void *planes, int words", twin), word_cycles
+    return timed(a.routine("void *planes, int words", twin), a, word_cycles)
 
 
 def _head(name: str, shape: Spread) -> list[str]:

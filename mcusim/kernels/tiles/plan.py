@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from mcusim.kernels.expand import copy_cycles
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.tiles.edges import Row, Window, row_of
+from mcusim.kernels.tiles.price import Tiles, tiles_cycles
 from mcusim.kernels.tiles.tile import FloatTile
 
 MOST_FILTERS, MOST_POSITIONS, MOST_UNROLL = 14, 16, 8
-CACHE_BYTES, MOST_LOOP_BYTES = 1024, 980
-# Cycles, by the timing model
-CALL = 95  # of a routine, its registers saved and restored
-ROW = 30  # of outputs, and of window
-COPY, COPIED_WORD = 35, 2.1
-BAND_ROW, BAND_WORD = 20, 2.5
-MISS = 0.5  # for each wait state: a word of flash, as data or code
+MOST_LOOP_BYTES = 980
+# Cycles of the C around, by the timing model
+TURN, ROW, CALL = 5, 6.4, 13  # for a tile of filters, for each row of outputs, for each call there
+BAND_ROW, ZERO = 25, 1.5
+STORED = 4  # zeros of a row, before others are copied from them
+MORE_PLACES_BYTES = 25  # of code, for each place more that calls a tile
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ class Plan:
         stride, size = self.window.strides[1], self.window.size[1]
         tiles = (self.row.left, self.row.right)
         return tuple((count * self.tile.positions - 1) * stride + size for count in tiles if count)
+
+    @property
+    def placed_bands(self) -> Iterator[tuple[int, int]]:
+        """The first column of each in the input, which may lie outside, and how many it has."""
+        window, left, positions = self.window, self.window.padding[1][0], self.tile.positions
+        firsts = (0,) * (self.row.left > 0) + (window.output[1] - self.row.right * positions,) * (self.row.right > 0)
+        for first, columns in zip(firsts, self.bands, strict=True):
+            yield first * window.strides[1] - left, columns
 
     @property
     def band_rows(self) -> tuple[int, ...]:
@@ -98,17 +107,30 @@ def tile_sizes(filters: int, positions: int, taps: int) -> Iterator[tuple[int, i
 
 def cycles(plan: Plan, wait_states: int) -> float:
     """Of a sample, on a Cortex-M4F whose flash has so many wait states."""
-    window, tile, row = plan.window, plan.tile, plan.row
-    calls = plan.filter_tiles * window.output[0] * row.calls
-    seen = rows_seen(window)
+    window, row = plan.window, plan.row
+    rows, turns = plan.filter_tiles * window.output[0], plan.filter_tiles * len(plan.band_rows)
     tiles = plan.filter_tiles * row.tiles
-    flash = 0.0 if plan.copied else tap_stalls(tile, wait_states)
-    total = tiles * (window.output[0] * tile_cycles(tile, wait_states) + seen * row_cycles(tile, flash))
-    total += calls * CALL + plan.filter_tiles * window.output[0] * ROW
-    copies = plan.filter_tiles * len(plan.band_rows) if plan.copied else 0
-    total += copies * (COPY + plan.weights * (COPIED_WORD + MISS * wait_states))
-    run = len(plan.bands) * (BAND_ROW + COPY) + sum(plan.bands) * window.input[2] * BAND_WORD
-    return total + sum(plan.band_rows) * run
+    done = Tiles(rows * row.calls, tiles * window.output[0], tiles * rows_seen(window))
+    more = MORE_PLACES_BYTES * (row.calls - 1)
+    total = tiles_cycles(plan.tile, done, wait_states, in_flash=not plan.copied, more_bytes=more)
+    total += turns * TURN + rows * ROW + done.calls * CALL
+    if plan.copied:
+        total += turns * copy_cycles(plan.weights, wait_states)
+    return total + sum(plan.band_rows) * sum(_band_row(window, *band) for band in plan.placed_bands)
+
+
+def _band_row(window: Window, first: int, columns: int) -> float:
+    """Cycles of a row of a band of so many columns, the first of which may lie outside of the plane."""
+    width, channels = window.input[1], window.input[2]
+    there = min(max(first, 0), width), max(min(first + columns, width), min(max(first, 0), width))
+    zeros = (max(0, min(-first, columns)), max(0, min(first + columns - width, columns)))
+    total = BAND_ROW + sum(_zeros(count * channels) for count in zeros)
+    return total + (copy_cycles((there[1] - there[0]) * channels) if there[1] > there[0] else 0)
+
+
+def _zeros(count: int) -> float:
+    """The first ones are stored, which the others are copied from."""
+    return min(count, STORED) * ZERO + (copy_cycles(count - STORED) if count > STORED else 0)
 
 
 def rows_between(window: Window, start: int, end: int) -> int:
@@ -121,39 +143,3 @@ def rows_between(window: Window, start: int, end: int) -> int:
 def rows_seen(window: Window) -> int:
     """Rows of the window that lie in the plane, over all rows of outputs."""
     return sum(rows_between(window, y, y + 1) for y in range(window.output[0]))
-
-
-def step_cycles(tile: FloatTile) -> int:
-    """Of a tap: a burst of loads takes one cycle more than it has; an only product is waited for."""
-    alone = sum(len(chunk) * tile.filters == 1 for chunk in tile.chunks)
-    return tile.filters + tile.positions + len(tile.chunks) + alone + 2 * tile.sums
-
-
-def tap_stalls(tile: FloatTile, wait_states: int) -> float:
-    """Of a tap whose weights lie in flash: their burst ends at the other bus."""
-    return 1 + MISS * max(0, wait_states - 1) * tile.filters
-
-
-def row_cycles(tile: FloatTile, tap_stalls: float) -> float:
-    """Of a row of the window, for all sums of a tile."""
-    loop = tile.passes * (len(tile.groups) + 4) if tile.passes > 1 else 0
-    jump = 2 if tile.skipped else 0
-    between = len(tile.groups) * (2 if tile.passes == 1 else 1) + 8 if tile.several_rows else 0
-    return tile.taps * (step_cycles(tile) + tap_stalls) + loop + jump + between
-
-
-def tile_cycles(tile: FloatTile, wait_states: int) -> float:
-    """Of a tile but for its products."""
-    bumps = -(-tile.positions // tile.stored) - 1
-    total = 2 * tile.sums + 12 + len(tile.groups) + 2 * bumps + tile.sums * tile.finish.cycles
-    return total + fetch_stalls(tile, wait_states)
-
-
-def fetch_stalls(tile: FloatTile, wait_states: int) -> float:
-    """A tile that is larger than the instruction cache comes from flash each time."""
-    code = 4 * (tile.unroll * tap_instructions(tile) + 2 * tile.sums + 20) + tile.finish.code_bytes * tile.sums
-    return code / 8 * max(0, wait_states - 1) if code > CACHE_BYTES else 0
-
-
-def tap_instructions(tile: FloatTile) -> int:
-    return tile.filters + tile.positions + 2 * tile.sums

@@ -7,7 +7,7 @@ from mcusim.program import KernelCall, Routine
 
 AT_A_TIME = 4
 SAVED = ("r4", "r5", "r6")
-CALL_CYCLES = 20  # what is not of a column
+CALL_CYCLES = 12  # what is not of a column
 
 
 def spread(channels: int, column: int, step: int) -> Routine:
@@ -57,7 +57,8 @@ def _some(a: Assembly, words: tuple[str, ...], step: int) -> None:
     a("add", "to", "to", imm(4 * step * len(words)))
 
 
-def column_cycles(channels: int) -> float:
+def column_cycles(channels: int, *, apart: bool) -> int:
+    """`apart`: from a column to the next there are more words than these."""
     fours, rest = divmod(channels, AT_A_TIME)
-    loop = fours * (2 * AT_A_TIME + 4) + (3 * fours if fours > 1 else 0)
-    return loop + (2 * rest + 4 if rest else 0) + 6
+    loop = fours * (2 * AT_A_TIME + 3) + (3 * fours if fours > 1 else 0)
+    return loop + (2 * rest + 3 if rest else 0) + apart + 3

@@ -93,6 +93,19 @@ class FloatTile:
         """Bytes from the first input of a group to where its register points."""
         return max(0, (len(group) - 1) * self.distance + (self.unroll - 1) * self.tap - REACH)
 
+    def start(self, group: range) -> int:
+        """Bytes from the first input of the tile to where the register of a group points at first."""
+        return group[0] * self.distance + self.middle(group) - self.skipped * self.tap
+
+    @property
+    def starts(self) -> list[int]:
+        return [self.start(group) for group in self.groups]
+
+    @property
+    def pitch_less(self) -> int:
+        """Bytes that a register has walked over a row of the window: from row to row so much less than the pitch."""
+        return (self.taps + self.skipped) * self.tap
+
     @property
     def name(self) -> str:
         rows = "rows" if self.several_rows else "row"
@@ -138,7 +151,7 @@ class _Writer:
         if tile.several_rows:
             a("ldr", "rows", at("sp", self.stack + 4))
             a("ldr", "end", at("sp", self.stack + 8))
-            add_constant(a, "end", -(tile.taps + tile.skipped) * tile.tap, "w")
+            add_constant(a, "end", -tile.pitch_less, "w")
             a("str", "end", at("sp", self.stack + 8))
         tile.finish.enter(a, "w")
         with a.loop("tile", "A tile: its sums begin as the bias of their filter") as again:
@@ -182,8 +195,7 @@ class _Writer:
             for f in range(tile.filters):
                 a("vmov.f32", f"sum{f}_{p}", f"sum{f}_0")
         for index, group in enumerate(tile.groups):
-            offset = group[0] * tile.distance + tile.middle(group) - tile.skipped * tile.tap
-            _moved(a, f"x{index}", "input", offset)
+            _moved(a, f"x{index}", "input", tile.start(group))
         if tile.several_rows:
             a("mov", "left", "rows")
         _moved(a, "w", "weights", -4 * tile.filters * tile.skipped)
@@ -278,11 +290,16 @@ class _Writer:
 
 def stores(tile: FloatTile) -> Iterator[tuple[int, list[Output]]]:
     """(bytes that the pointer moves before, sums and places behind it), as many positions at a time as it reaches."""
-    most = tile.stored
+    most, (_, bump) = tile.stored, stored_at(tile)
     for first in range(0, tile.positions, most):
         seen = range(first, min(first + most, tile.positions))
         outputs = [(f"sum{f}_{p}", 4 * ((p - first) * tile.outputs + f)) for p in seen for f in range(tile.filters)]
-        yield (4 * most * tile.outputs if first else 0), outputs
+        yield (bump if first else 0), outputs
+
+
+def stored_at(tile: FloatTile) -> tuple[int, int]:
+    """From how many places outputs are stored, and the bytes from each to the next."""
+    return -(-tile.positions // tile.stored), 4 * tile.stored * tile.outputs
 
 
 def _moved(a: Assembly, register: str, start: str, offset: int) -> None:

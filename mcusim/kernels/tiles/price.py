@@ -1,0 +1,101 @@
+"""Cycles of the routine of a tile, instruction by instruction, and of bringing it into the instruction cache."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mcusim.kernels.assembly import LONGEST_OFFSET, RETURN, SAVED
+from mcusim.kernels.fetch import crowding, fetched
+from mcusim.kernels.tiles.tile import FloatTile, stored_at
+
+KEPT = 16  # registers of the FPU that are the caller's, from this one on
+FLASH_WORD = 0.5  # cycles for each wait state but one: two words of weights come at a time
+RELU_ENTRY, RELU_ENTRY_BYTES = 8, 24  # of the FPU's status, put aside and back
+AROUND_BYTES, EDGE_BYTES = 54, 90  # of C between two calls; how far what lies in the cache may be off
+LINE_BYTES = 32  # of the cache
+
+
+class Tiles(NamedTuple):
+    """How often a routine is called, all its tiles, and the rows of the window of all of them."""
+
+    calls: float
+    tiles: float
+    rows: float
+
+
+def tiles_cycles(tile: FloatTile, done: Tiles, wait_states: int, *, in_flash: bool, more_bytes: float = 0) -> float:
+    """`in_flash`: the weights. `more_bytes`: of code that runs between two calls, than the least."""
+    stall = tap_stalls(tile, wait_states) if in_flash else 0.0
+    own = done.calls * call_cycles(tile) + done.tiles * tile_cycles(tile) + done.rows * row_cycles(tile, stall)
+    code = code_bytes(tile)
+    again = (done.calls - 1) * call_crowding(tile, more_bytes)
+    again += (done.tiles - done.calls) * crowding(code - _entry_bytes(tile), LINE_BYTES)
+    return own + (1 + again) * fetched(code, wait_states)
+
+
+def call_crowding(tile: FloatTile, more_bytes: float = 0) -> float:
+    """What part of the routine has to be fetched anew with each call."""
+    return crowding(code_bytes(tile) + AROUND_BYTES + more_bytes, EDGE_BYTES)
+
+
+def call_cycles(tile: FloatTile) -> float:
+    """Of a call but for its tiles: registers are saved and restored."""
+    saved = max(0, tile.used - KEPT)
+    total = 2 * (2 + len(SAVED)) + RETURN + 1 + (2 * (1 + saved) if saved else 0)
+    if tile.several_rows:
+        total += 3 + _constant(tile.pitch_less)
+    return total + RELU_ENTRY * tile.finish.activation.relu
+
+
+def tile_cycles(tile: FloatTile) -> float:
+    """Of a tile but for its products: its first sums, where its inputs and weights are, and its outputs."""
+    begin = tile.sums + 2 + sum(map(_moved, tile.starts)) + (tile.passes > 1)
+    several, bump = stored_at(tile)
+    end = tile.sums * (1 + tile.finish.cycles) + several * tile.finish.more_cycles + (several - 1) * _constant(bump)
+    return begin + end + 5
+
+
+def row_cycles(tile: FloatTile, stall: float) -> float:
+    """Of a row of the window, for all sums of a tile."""
+    groups, loop = len(tile.groups), tile.passes > 1
+    total = tile.taps * (step_cycles(tile) + stall) + 2 * (tile.skipped > 0)
+    total += tile.passes * (groups + 4) - 1 if loop else (groups + 1) * tile.several_rows
+    return total + (5 + groups + (tile.skipped > 0) + loop) * tile.several_rows
+
+
+def step_cycles(tile: FloatTile) -> int:
+    """Of a tap: a burst of loads takes one cycle more than it has; an only product is waited for."""
+    alone = sum(len(chunk) * tile.filters == 1 for chunk in tile.chunks)
+    return tile.filters + tile.positions + len(tile.chunks) + alone + 2 * tile.sums
+
+
+def tap_stalls(tile: FloatTile, wait_states: int) -> float:
+    """Of a tap whose weights lie in flash: their burst ends at the other bus."""
+    return 1 + FLASH_WORD * max(0, wait_states - 1) * tile.filters
+
+
+def code_bytes(tile: FloatTile) -> float:
+    """Of the routine, about."""
+    groups, loop = len(tile.groups), tile.passes > 1
+    taps = tile.unroll * (tile.filters + tile.positions + 2 * tile.sums)
+    taps += (groups + 1) * (loop or tile.several_rows) + 2 * loop + (tile.skipped > 0)
+    rows = (7 + 2 * groups + (tile.skipped > 0) + loop) * tile.several_rows
+    several, _ = stored_at(tile)
+    around = 8 + 2 * (tile.used > KEPT) + groups + loop + 2 * tile.sums + several - 1
+    finish = tile.sums * tile.finish.code_bytes + several * tile.finish.more_bytes
+    return 4 * (taps + rows + around) + finish + RELU_ENTRY_BYTES * tile.finish.activation.relu
+
+
+def _entry_bytes(tile: FloatTile) -> int:
+    """Of the routine, but for the loop over tiles."""
+    return 12 + 8 * (tile.used > KEPT) + 16 * tile.several_rows + RELU_ENTRY_BYTES * tile.finish.activation.relu
+
+
+def _constant(value: int) -> int:
+    """Cycles to add it."""
+    return 0 if value == 0 else 1 if abs(value) <= LONGEST_OFFSET else 2 + (abs(value) >> 16 > 0)
+
+
+def _moved(offset: int) -> int:
+    """Likewise, from one register to another."""
+    return max(1, _constant(offset))
