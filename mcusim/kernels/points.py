@@ -28,7 +28,7 @@ SUMMARY = "convolutions 3 wide in float32 by Winograd's F(4,3): half of the prod
 OPT_IN = True
 CODE_BYTES = 1500  # of the C around the tile, about
 POINTS, OUTPUTS = 6, 4
-# Cycles of the C, by the timing model. The compiler knows all sizes: a loop of one turn is none, a column that is always
+# Cycles of the C, by the timing model. The compiler knows all sizes: a loop of one turn is none, a column that is ever
 # the same is not compared with the edges, and what lies further apart than loads and stores reach takes more.
 PART, TURN, CALL = 17.0, 111.0, 6.8  # of rows and groups at a time, of a tile of filters there, of a call
 COMPUTED, FLASH_WEIGHT, FAR_WEIGHT = 33.7, 1.5, 0.8  # of a weight at all points, from flash, for each point far away

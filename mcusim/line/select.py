@@ -9,6 +9,7 @@ room for each step, and a knapsack of flash chooses among the options that have 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -99,16 +100,19 @@ def _met(limit: Limit | None, size_bytes: int) -> bool:
 
 
 def _cheap_in_ram(options: Options, alive: Mapping[str, int]) -> Selection:
-    """The layer of the largest step is exchanged as long as that costs little."""
+    """The layer of the largest step is exchanged as long as that costs little and makes it smaller in the end."""
     chosen = {name: several[0] for name, several in options.items()}
     most_cycles = RAM_SLACK * cycles(chosen)
+    worth, least = chosen, math.inf
     while chosen:
         largest = max(chosen, key=lambda name: alive[name] + chosen[name].ram_bytes)
+        if (step := alive[largest] + chosen[largest].ram_bytes) < least:
+            worth, least = chosen, step
         other = next((one for one in options[largest] if one.ram_bytes < chosen[largest].ram_bytes), None)
         if other is None or cycles(chosen | {largest: other}) > most_cycles:
             break
-        chosen |= {largest: other}
-    return chosen
+        chosen = chosen | {largest: other}
+    return worth
 
 
 def _cheap_in_flash(options: Options, chosen: Selection, alive: Mapping[str, int]) -> Selection:

@@ -17,7 +17,7 @@ NEARLY_ALL = 0.8  # of some twenty layers are within it, the others within so ma
 MOST = 2.5
 INTEGERS = ("int8", "uint8", "int16")
 CASES = [(name, data_type) for name in ("direct", "patches", "pointwise") for data_type in INTEGERS]
-CASES += [("direct", LONG)]
+CASES += [("direct", LONG), *((name, "float32") for name in ("tiles", "gather", "points", "depthwise"))]
 SEED = 71
 
 

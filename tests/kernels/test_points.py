@@ -72,7 +72,6 @@ def test_it_runs_only_where_it_is_named() -> None:
         assert [step.kernel for step in named.steps] == ["points"], "on the host, too: its bits are the board's"
 
 
-WITHIN = 0.065  # it runs where it is named, whatever it costs
 GRID: list[tuple[tuple[int, ...], int, dict[str, object]]] = [
     ((128, 9), 16, {"padding": "same", "activation": "relu"}),
     ((72, 16), 16, {"padding": "same"}),
@@ -98,5 +97,5 @@ def test_bits_and_cost_on_boards(board: str, most: int, tmp_path: Path) -> None:
     measured = measure(graph, x, tmp_path, chosen, board)
     assert measured.answers.tobytes() == run_compiled(graph, x, program=measured.program).tobytes()
     assert {kernel.NAME for kernel, _ in chosen.values()} == {"points"}
-    wrong = far_off(graph, chosen, measured, WITHIN) if board == "nucleo_l452re_p" else []
+    wrong = far_off(graph, chosen, measured) if board == "nucleo_l452re_p" else []
     assert not wrong

@@ -11,8 +11,8 @@ from mcusim.kernels.fetch import crowding, fetched
 # Cycles of the C around, by the timing model: for 4 channels, for a call, for each channel that has calls of its own
 TURN, CALL, OWN_CALLS, ZEROS = 26.0, 11.0, 7.0, 7.0
 FLASH_WORD = 0.5  # for each wait state but one: of weights, two at a time
-AROUND_BYTES, INNER_BYTES, ENTRY_BYTES = 100, 90, 60  # of code besides: for 4 channels, for calls, and what runs once
-EDGE_BYTES = 40  # how far what lies in the cache may be off
+AROUND_BYTES, INNER_BYTES, ENTRY_BYTES = 100, 90, 100  # of code besides: for 4 channels, for calls, and what runs once
+EDGE_BYTES, STRIP_EDGE_BYTES = 40, 60  # how far what lies in the cache may be off
 
 
 class Work(NamedTuple):
@@ -56,7 +56,7 @@ def _fetches(work: Work, wait_states: int) -> float:
     again += (work.calls - work.turns) * crowding(calls + INNER_BYTES, EDGE_BYTES)
     for part, strips in zip(work.parts, work.strips, strict=True):
         own = part.routine.code_bytes
-        inside = (work.filters * strips - work.calls) * crowding(own - ENTRY_BYTES, EDGE_BYTES)
+        inside = (work.filters * strips - work.calls) * crowding(own - ENTRY_BYTES, STRIP_EDGE_BYTES)
         total += (1 + again + inside) * fetched(own, wait_states)
     if work.zero_calls:
         total += fetched(work.nothing.routine.code_bytes, wait_states)
