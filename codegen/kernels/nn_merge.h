@@ -11,6 +11,7 @@ typedef struct {
     int elements;
     nn_operation_t operation;
     nn_broadcast_t first, second;
+    unsigned unsigned_inputs; /* bit i: has input i no sign? */
     NN_ADDITION
 } nn_merge_t;
 
@@ -33,7 +34,9 @@ NN_KERNEL void NN_NAME(merge)(const number_t *const *inputs, number_t *output, c
 {
     for (int i = 0; i < p.elements; i++) {
         const number_t x = inputs[0][nn_place(i, p.first)], y = inputs[1][nn_place(i, p.second)];
-        accumulator_t sum = nn_merged(nn_addend(x, 0, p), nn_addend(y, 1, p), p.operation);
+        const accumulator_t one = nn_addend(nn_read(x, p.unsigned_inputs & 1), 0, p);
+        const accumulator_t other = nn_addend(nn_read(y, p.unsigned_inputs >> 1 & 1), 1, p);
+        accumulator_t sum = nn_merged(one, other, p.operation);
         if (NN_NEXT_ADDEND == 0) { /* where a sum begins with something of its own */
             sum += nn_begin_sum(x, p);
         }

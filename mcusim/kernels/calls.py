@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, has_narrow_weights
+from mcusim.kernels.kernel import Inputs
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.program import Constant, KernelCall, LayerCode
@@ -23,6 +24,12 @@ def one(kernel: str, parameters: Fields, *, arguments: tuple[str, ...] = ("input
 def reading(entry: Layer) -> Fields:
     """How a kernel that takes numbers without a sign reads its input."""
     return {"unsigned_input": 1} if entry.numbers and entry.numbers.minimum == 0 else {}
+
+
+def reading_all(inputs: Inputs) -> Fields:
+    """Likewise, one that has several."""
+    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
+    return {"unsigned_inputs": unsigned} if unsigned else {}
 
 
 def weighted_sum(layer: WeightedSum, kernel: str, fields: Fields) -> LayerCode:

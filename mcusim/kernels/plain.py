@@ -9,7 +9,7 @@ from typing import Any
 
 from mcusim.graph import Layer
 from mcusim.kernels import plain_costs, plain_pointwise, plain_recurrent, plain_spatial
-from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, window_fields
+from mcusim.kernels.calls import Fields, gaps, one, reading, reading_all, weighted_sum, window_fields
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.plain_convolution import convolution_cycles
 from mcusim.layers.add import Add
@@ -56,8 +56,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 def _add(layer: Add, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
-    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
-    own = {"unsigned_inputs": unsigned, **own} if unsigned else own
+    own = {**reading_all(inputs), **own}
     fields = {"elements": layer.elements, "inputs": len(inputs), **own}
     return one("add", fields, arguments=("inputs", "output"))
 

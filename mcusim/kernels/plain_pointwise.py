@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, one, weighted_sum
+from mcusim.kernels.calls import Fields, one, reading_all, weighted_sum
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Merge, Minimum, Multiply, Subtract, blocks
 from mcusim.layers.pointwise import Pointwise
@@ -46,13 +46,23 @@ def _prelu(layer: PReLU, inputs: Inputs) -> LayerCode:
 
 def _combined(layer: Combined, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
-    fields = {"elements": layer.elements, "operation": layer.OPERATION, **_broadcasts(layer), **own}
+    fields = {
+        "elements": layer.elements,
+        "operation": layer.OPERATION,
+        **_broadcasts(layer),
+        **reading_all(inputs),
+        **own,
+    }
     return one("merge", fields, arguments=("inputs", "output"))
 
 
 def _multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.product is None else layer.product.fields(layer.activation)
-    return one("multiply", {"elements": layer.elements, **_broadcasts(layer), **own}, arguments=("inputs", "output"))
+    return one(
+        "multiply",
+        {"elements": layer.elements, **_broadcasts(layer), **reading_all(inputs), **own},
+        arguments=("inputs", "output"),
+    )
 
 
 def _broadcasts(layer: Merge) -> Fields:

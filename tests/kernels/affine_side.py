@@ -83,11 +83,13 @@ class AffineSide(Side):
         common = {"name": self._name("relu"), "inputs": (source,), "shape": entry.shape, "numbers": entry.numbers}
         return self._append(ReLU(**common, activation=activation))  # type: ignore[arg-type]
 
-    def padded(self, source: str) -> str:
+    def padded(self, source: str, sides: int = 2) -> str:
+        """By up to so many on each side."""
         entry = self.layer(source)
-        (height, width, channels), sides = plane(entry.shape), self.random.integers(0, 3, (2, 2))
-        shape = (height + int(sides[0].sum()), width + int(sides[1].sum()), channels)
-        padding = tuple((int(one), int(other)) for one, other in sides)
+        (height, width, channels), most = plane(entry.shape), self.random.integers(0, 1 + sides, (2, 2))
+        planes = (height + int(most[0].sum()), width + int(most[1].sum()), channels)
+        shape = planes if len(entry.shape) == 3 or sides else entry.shape
+        padding = tuple((int(one), int(other)) for one, other in most)
         common = {"name": self._name("padding"), "inputs": (source,), "shape": shape, "numbers": entry.numbers}
         return self._append(ZeroPadding(**common, input_shape=entry.shape, padding=padding))  # type: ignore[arg-type]
 

@@ -29,6 +29,15 @@ def side(seed: int) -> AffineSide:
         for first, second in ((a, b), (b, c), (a, a)):
             made.sum_of(first, second)
         made.sum_of(a, b, c)
+        row = made.input(shape[-1:])
+        for kind in ("add", "subtract", "multiply"):
+            made.merged(kind, a, b)
+            made.merged(kind, a, row)
+            made.merged(kind, row, b)
+        made.merged("multiply", a, made.input((*shape[:-1], 1)))
+        like_a = made.padded(a, sides=0)
+        made.merged("maximum", a, like_a)
+        made.merged("minimum", like_a, a)
         for one in (a, b):
             made.limited(one)
             made.padded(one)
@@ -84,7 +93,7 @@ def test_sums_are_linear(seed: int) -> None:
         first, second = made.numbers(), made.numbers()
         addition = affine.addition([first, second], made.numbers(first.scale + second.scale))
         activation, sign = made.limits(), int(made.random.choice([1, -1]))
-        found = linear_of(addition, (first, second), activation, sign)
+        found = linear_of(addition, (first, second), activation, (1, sign))
         assert found is not None
         x, y = np.arange(256)[:, None] + first.minimum, np.arange(256)[None, :] + second.minimum
         lanes_of = (x << lane_shift(first)), (y << lane_shift(second))
@@ -102,5 +111,5 @@ def test_sums_that_no_line_comes_near_to_are_left_to_plain_c() -> None:
     """Of tenths halves are ties, which the roundings of addends decide."""
     entries = Affine(8, 1.0, 3), Affine(8, 0.7, -5)
     addition = affine.addition(entries, Affine(8, 1.0, 0))
-    assert linear_of(addition, entries, LINEAR, 1) is None
-    assert linear_of(affine.addition(entries, Affine(8, 2.0, 0)), entries, RELU, 1) is not None
+    assert linear_of(addition, entries, LINEAR) is None
+    assert linear_of(affine.addition(entries, Affine(8, 2.0, 0)), entries, RELU) is not None

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.lanes import addition, copies, lookups, moves, pooling, products, windows
+from mcusim.kernels.lanes import addition, combined, copies, lookups, moves, pooling, products, windows
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.merge import Multiply
+from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.relu import ReLU
@@ -60,5 +60,8 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     Multiply: _Layer(products.why_not, products.cost, products.multiply),
     Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
     ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
+    **dict.fromkeys(
+        (BroadcastAdd, Maximum, Minimum, Subtract), _Layer(combined.why_not, combined.cost, combined.combine)
+    ),
     **dict.fromkeys((Reshape, StridedCopy, ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)),
 }

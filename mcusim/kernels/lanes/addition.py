@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from mcusim.kernels.calls import Fields, one, reading
+from mcusim.kernels.calls import Fields, one, reading_all
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles
+from mcusim.kernels.lanes.combined import NOT_LINEAR, Rows, combined, combined_cycles
 from mcusim.kernels.lanes.costs import SUMS, each_counts, lanes_of, storage_of, total
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
@@ -20,7 +20,6 @@ from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.program import KernelCall, LayerCode
 
 How = Literal["NN_IN_PAIRS", "NN_IN_WORDS"]
-NOT_LINEAR = "it is for two arrays of 8 bits whose sums are linear"
 MOST_FACTOR = 14  # of SMLABB, as a power of two
 MOST_TERMS = 16  # NN_ADD_TERMS in C
 
@@ -48,9 +47,8 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
         call = KernelCall("add_of_two", ("inputs", "output"), ours)
         return LayerCode((call,), routines=(routine,))
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
-    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
     fields: Fields = {"elements": layer.elements, "inputs": len(inputs), **own}
-    fields |= {"unsigned_inputs": unsigned} if unsigned else {}
+    fields |= reading_all(inputs)
     if layer.addition is not None:
         how = how_of(layer, inputs)
         fields |= {"addition": how, **(_pairs(layer, inputs) if how == "NN_IN_PAIRS" else {})}

@@ -40,10 +40,10 @@ def lane_shift(numbers: Affine) -> int:
 
 @lru_cache(maxsize=256)
 def linear_of(
-    addition: ScaledAddition, entries: tuple[Affine, Affine], activation: Activation, sign: int
+    addition: ScaledAddition, entries: tuple[Affine, Affine], activation: Activation, signs: tuple[int, int] = (1, 1)
 ) -> Linear | None:
-    """`sign`: of the second. None where no such function is found."""
-    sums = _Sums(addition, entries, activation, sign)
+    """`signs`: of both. None where no such function is found."""
+    sums = _Sums(addition, entries, activation, signs)
     slopes = sums.slopes
     return sums.proved(slopes) or sums.proved(sums.better(slopes))
 
@@ -52,13 +52,13 @@ class _Sums:
     """All pairs: `least` <= their sum < `above`, of outputs."""
 
     def __init__(
-        self, addition: ScaledAddition, entries: tuple[Affine, Affine], activation: Activation, sign: int
+        self, addition: ScaledAddition, entries: tuple[Affine, Affine], activation: Activation, signs: tuple[int, int]
     ) -> None:
-        self.addition, self.entries, self.sign = addition, entries, sign
+        self.addition, self.entries, self.signs = addition, entries, signs
         x, y = (np.arange(one.minimum, one.maximum + 1) for one in entries)
         self.x, self.y = x[:, None], y[None, :]
         first, second = addition.addends((self.x, self.y))
-        outputs = addition.finish(first + sign * second, activation).astype(np.int64)
+        outputs = addition.finish(signs[0] * first + signs[1] * second, activation).astype(np.int64)
         low, high = (int(one) for one in activation.limit(np.array([-(2**31), 2**31 - 1]), addition.numbers))
         self.is_low, self.is_high, self.outputs = outputs == low, outputs == high, outputs
 
@@ -66,8 +66,9 @@ class _Sums:
     def slopes(self) -> tuple[float, float, float]:
         """As the scales have it."""
         own = _real(self.addition.rescale.factors) * 2.0**self.addition.left
-        first, second = (own * _real(factors) for factors in self.addition.factors)
-        second *= self.sign
+        first, second = (
+            sign * own * _real(factors) for sign, factors in zip(self.signs, self.addition.factors, strict=True)
+        )
         x_zero, y_zero = self.addition.zeros
         return first, second, self.addition.numbers.zero + 0.5 - first * x_zero - second * y_zero
 

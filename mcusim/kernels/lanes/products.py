@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of
+from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, unaligned, words_of_layer
 from mcusim.layers.merge import Multiply, blocks
+from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import LINEAR, RELU
 from mcusim.numbers.power_of_two import ShiftedProduct
@@ -128,12 +131,23 @@ def why_not(layer: Multiply, inputs: Inputs) -> str | None:
         return f"its rows have {SHORTEST_ROW} bytes"
     if product is None:
         return None
+    if isinstance(product, ScaledProduct):
+        return None if _scaled(layer, inputs) else "its factor is below 1, of numbers of 8 bits"
     if not isinstance(product, ShiftedProduct) or not 0 <= product.rescale.shift <= MOST_SHIFT:
         return "it is for scales of powers of two"
     return "its products have 32 bits" if product.accumulator_peak > ACCUMULATOR_LIMIT else None
 
 
+def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] | None:
+    """Of affine numbers."""
+    over = rows_of(layer)
+    made = None if over is None else multiplying_of(layer, inputs, over.repeated)
+    return None if made is None or over is None else (made, over)
+
+
 def cost(layer: Multiply, inputs: Inputs, wait_states: int) -> float:
+    if (scaled := _scaled(layer, inputs)) is not None:
+        return combined_cycles(*scaled, wait_states)
     repeated = _rows(layer)
     assert repeated is not None
     made, rows, size = stream(_multiplying(layer, inputs)), repeated[0], layer.dtype.itemsize
@@ -145,6 +159,8 @@ def cost(layer: Multiply, inputs: Inputs, wait_states: int) -> float:
 
 
 def multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
+    if (scaled := _scaled(layer, inputs)) is not None:
+        return combined(*scaled)
     repeated = _rows(layer)
     assert repeated is not None
     work = _multiplying(layer, inputs)

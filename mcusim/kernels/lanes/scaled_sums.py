@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcusim.kernels.assembly import Assembly, constant, imm
-from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.calls import Fields, reading_all
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.linear import Linear, linear_of
 from mcusim.kernels.lanes.words import FAR, SPARE, Words
@@ -34,8 +34,6 @@ class ScaledSumming:
     limits: Limits
     twin_kernel: str
     fields: Fields = field(compare=False)  # what the function was found for
-
-    coarse = 1  # the input that is y
 
     @property
     def words(self) -> Words:
@@ -93,26 +91,26 @@ class ScaledSumming:
         limit_bytes(a, one, self.limits, self.unsigned, other)
 
 
-def scaled_summing(addition: ScaledAddition, inputs: Inputs, activation: Activation) -> ScaledSumming | None:
-    """None for other than two arrays of 8 bits, or where sums are not linear."""
-    entries = tuple(entry.numbers for entry in inputs)
-    if (
-        len(entries) != 2
-        or addition.numbers.bits != 8
-        or not all(factors.multipliers.size for factors in addition.factors)
-    ):
+def scaled_summing(
+    addition: ScaledAddition,
+    inputs: Inputs,
+    activation: Activation,
+    signs: tuple[int, int] = (1, 1),
+) -> ScaledSumming | None:
+    """None for other than two arrays of 8 bits, or where sums are not linear. One of a difference's `signs` is -1."""
+    entries = tuple(as_affine(entry.numbers) for entry in inputs if entry.numbers is not None)
+    has_factors = all(factors.multipliers.size for factors in addition.factors)
+    if len(entries) != 2 or not has_factors or any(one.bits != 8 for one in (*entries, addition.numbers)):
         return None
-    first, second = (as_affine(numbers) for numbers in entries if numbers is not None)
-    if first.bits != 8 or second.bits != 8:
-        return None
-    linear = linear_of(addition, (first, second), activation, 1)
+    linear = linear_of(addition, (entries[0], entries[1]), activation, signs)
     if linear is None:
         return None
-    unsigned = sum(1 << index for index, entry in enumerate(inputs) if reading(entry))
-    fields = {**({"unsigned_inputs": unsigned} if unsigned else {}), **addition.fields(activation)}
-    signs = not first.signed, not second.signed, not addition.numbers.signed
-    limits = limits_of(activation, addition.numbers)
-    return ScaledSumming(linear, *signs, limits, "sum_of_two", fields)
+    fields = {**reading_all(inputs), **addition.fields(activation)}
+    if signs != (1, 1):
+        fields |= {"operation": "NN_SUBTRACT", **({"reversed": 1} if signs[0] < 0 else {})}
+    twin = "sum_of_two" if signs == (1, 1) else "merged_words"
+    unsigned = not entries[0].signed, not entries[1].signed, not addition.numbers.signed
+    return ScaledSumming(linear, *unsigned, limits_of(activation, addition.numbers), twin, fields)
 
 
 def _lanes(a: Assembly, even: str, word: str, mask: str, unsigned: bool) -> None:
