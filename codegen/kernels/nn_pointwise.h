@@ -85,13 +85,15 @@ NN_KERNEL void NN_NAME(pointwise)(const number_t *input, number_t *output, const
 
 typedef struct {
     int elements;
+    int unsigned_input; /* has the input no sign? */
     NN_LOOKUP(lookup)
 } nn_pointwise_t;
 
 NN_KERNEL void NN_NAME(pointwise)(const number_t *input, number_t *output, const number_t *table, const nn_pointwise_t p)
 {
     for (int i = 0; i < p.elements; i++) {
-        output[i] = nn_look_up(input[i], table, p.lookup);
+        const int raised = p.unsigned_input ? NUMBER_MIN : 0; /* tables begin with the least number */
+        output[i] = nn_look_up(nn_read(input[i], p.unsigned_input) + raised, table, p.lookup);
     }
 }
 #endif

@@ -9,6 +9,8 @@ import numpy as np
 
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.affine import Affine
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 
 
@@ -28,6 +30,9 @@ ONE_CHANNEL = Prices(5, 12, 10.5)  # of a group
 ONE_CHANNEL_UNROLLED = Prices(0, 0, 7.5)
 UNROLLED = Prices(8, 0, 2.4)  # all filters
 FEW = Prices(9, 0, 8.3)
+AFFINE, AFFINE_ONE_CHANNEL = Prices(28, 0, 9.1), Prices(28, 0, 11.8)
+OWN_FACTOR = 42  # more for an output whose channel has a factor of its own
+OUTSIDE_TAP, OUTSIDE_WEIGHT = 12, 6.6  # of windows that may hang over the edge, where 0 is stored as another number
 MOST_FEW, MOST_UNROLLED = 2, 4  # products of an output; products of all filters, or of one in a depthwise convolution
 
 
@@ -41,11 +46,30 @@ def convolution_cycles(layer: Convolution) -> float:
             (height, width), (rows, columns), sizes, layer.strides, layer.padding, layer.dilation, strict=True
         )
     )
+    if isinstance(layer.numbers, Affine):
+        return _affine_cycles(layer, down * across)
     is_whole = down * across == rows * columns * math.prod(sizes)
     price = _prices(layer, is_whole)
     products = down * across * layer.kernel.shape[3]
     a_filter: float = price.output * rows * columns + price.row * down * columns + price.product * products
     return filters * a_filter
+
+
+def _affine_cycles(layer: Convolution, taps: int) -> float:
+    """`taps`: inside of the plane, of all windows of a filter."""
+    filters, rows, columns, channels = layer.kernel.shape
+    price = AFFINE_ONE_CHANNEL if layer.groups > 1 and channels == 1 else AFFINE
+    output = price.output + OWN_FACTOR * has_factors(layer)
+    total = output * layer.elements + price.product * filters * taps * channels
+    if layer.zero and any(map(any, layer.padding)):
+        every = layer.elements * rows * columns
+        total += OUTSIDE_TAP * every + OUTSIDE_WEIGHT * (every - filters * taps) * channels
+    return float(total)
+
+
+def has_factors(layer: WeightedSum) -> bool:
+    """Has each channel one of its own?"""
+    return bool(layer.rescale and layer.rescale.constants)
 
 
 def _prices(layer: Convolution, is_whole: bool) -> Prices:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.plain_convolution import taps_inside
+from mcusim.kernels.plain_convolution import OWN_FACTOR, has_factors, taps_inside
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
@@ -34,6 +34,7 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.numbers.affine import Affine
 
 
 class ByType(NamedTuple):
@@ -62,6 +63,9 @@ EACH: Mapping[type[Layer], ByType] = {
     Softmax: ByType(48.2, 52.1, 124.5),
     LayerNormalization: ByType(60, 66, 35),
 }
+AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
+    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Softmax: 80, Subtract: 51},
+}
 ROW: Mapping[type[Layer], ByType] = {
     PReLU: ByType(7.6, 7.6, 7.2),
     Softmax: ByType(4, 9, 5),
@@ -76,6 +80,9 @@ FUNCTIONS: Mapping[str, float] = {  # of float32, where other branches of a func
 MEAN_TAP, MEAN = 7.8, 20.0  # of integers: a number that is added, and the division
 LINES = 11.0  # a function without a table
 TABLE = ByType(10, 28, 0)
+AFFINE_ADDENDS = {2: 49.0}  # of a sum of two; of more each
+AFFINE_ADDEND, AFFINE_CONVERTED, CONCATENATED = 80.0, 14.5, 8.0
+AFFINE_TAP, AFFINE_EDGE = 10.2, 23.0  # of a pool, and of one that may hang over the edge
 MULTIPLY, MULTIPLY_SPREAD = ByType(15.5, 13, 10), ByType(18.8, 16.8, 13.8)
 CHANNEL, FEW_CHANNELS = ByType(18.5, 18.5, 17), ByType(10, 10, 9)  # of a batch normalization: few are unrolled
 MOST_FEW = 2
@@ -99,6 +106,8 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     kind = type(layer)
     if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
         return 8 + UNROLLED.of(layer) * layer.elements
+    if kind in AFFINE_EACH and isinstance(layer.numbers, Affine):
+        return ONCE + AFFINE_EACH[kind] * layer.elements
     if kind in _OWN:
         return _OWN[kind](layer, inputs)
     if kind not in EACH:
@@ -118,15 +127,26 @@ def _pooling(layer: Pooling, inputs: Inputs) -> float:
             (height, width), (rows, columns), layer.size, layer.strides, layer.padding, strict=True
         )
     )
-    edge = 10 * rows * columns * any(map(any, layer.padding))
+    affine = isinstance(layer.numbers, Affine)
+    edge = (AFFINE_EDGE if affine else 10) * rows * columns * any(map(any, layer.padding))
     if not real and isinstance(layer, AveragePooling):
         return float(channels * (MEAN_TAP * down * across + edge) + MEAN * layer.elements)
-    tap = 12.0 if real and isinstance(layer, MaxPooling) and channels > 1 else 9.2 if real else 8.8
+    tap = (
+        12.0
+        if real and isinstance(layer, MaxPooling) and channels > 1
+        else 9.2
+        if real
+        else AFFINE_TAP
+        if affine
+        else 8.8
+    )
     return float(channels * (tap * down * across + edge))
 
 
 def _add(layer: Add, inputs: Inputs) -> float:
     real, count = layer.numbers is None, len(inputs)
+    if isinstance(layer.numbers, Affine):
+        return layer.elements * AFFINE_ADDENDS.get(count, AFFINE_ADDEND * count)
     if count > 2:  # their pointers are in memory
         return float(layer.elements * (8.5 * count - 11 if real else 16 * count + 15))
     return float(layer.elements * (10 + 5 * layer.activation.relu if real else 15 if layer.dtype.itemsize == 1 else 12))
@@ -138,6 +158,10 @@ def _relu(layer: ReLU, inputs: Inputs) -> float:
 
 def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
     rows = layer.elements // layer.shape[-1] if layer.axis in (-1, len(layer.shape) - 1) else 1
+    if isinstance(layer.numbers, Affine):
+        return len(inputs) * (ONCE + 6 * rows) + sum(
+            part.elements * (CONCATENATED if part.numbers == layer.numbers else AFFINE_CONVERTED) for part in inputs
+        )
     return len(inputs) * (ONCE + 6 * rows) + layer.elements * ByType(8, 9.5, 10.5).of(layer)
 
 
@@ -160,7 +184,8 @@ def _dense(layer: Dense, inputs: Inputs) -> float:
     units, elements = layer.kernel.shape
     if elements <= MOST_FEW:
         return float(SHORT_UNIT[elements, layer.activation.relu].of(layer) * units)
-    return float(ONCE / 2 + UNIT.of(layer) * units + PRODUCT.of(layer) * layer.macs)
+    unit = UNIT.of(layer) + OWN_FACTOR * has_factors(layer)
+    return float(ONCE / 2 + unit * units + PRODUCT.of(layer) * layer.macs)
 
 
 def _recurrent(layer: Recurrent, inputs: Inputs) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, one, reading_all, weighted_sum
+from mcusim.kernels.calls import Fields, one, reading, reading_all, weighted_sum
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Merge, Minimum, Multiply, Subtract, blocks
 from mcusim.layers.pointwise import Pointwise
@@ -22,8 +24,10 @@ def _pointwise(layer: Pointwise, inputs: Inputs) -> LayerCode:
     tables = layer.lookup.tables
     if layer.lookup.kernel != "pointwise":
         return with_tables(layer.lookup.kernel, {**fields, **layer.lookup.fields()}, tables)
-    call = KernelCall("pointwise", ("input", "output", *(tables or ("NULL",))), {**fields, **layer.lookup.fields()})
-    return LayerCode((call,), tuple(Constant(role, "number_t", table, layer.numbers) for role, table in tables.items()))
+    fields |= {**reading(inputs[0]), **layer.lookup.fields()}
+    call = KernelCall("pointwise", ("input", "output", *(tables or ("NULL",))), fields)
+    stored = {role: table.view(np.int8) if table.dtype == np.uint8 else table for role, table in tables.items()}
+    return LayerCode((call,), tuple(Constant(role, "number_t", table, layer.numbers) for role, table in stored.items()))
 
 
 def with_tables(kernel: str, fields: Fields, tables: Mapping[str, Array]) -> LayerCode:

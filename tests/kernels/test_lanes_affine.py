@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.kernels import lanes
+from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
 from mcusim.kernels.lanes.linear import lane_shift, linear_of
 from mcusim.line.lower import program_of
@@ -113,3 +113,26 @@ def test_sums_that_no_line_comes_near_to_are_left_to_plain_c() -> None:
     addition = affine.addition(entries, Affine(8, 1.0, 0))
     assert linear_of(addition, entries, LINEAR) is None
     assert linear_of(affine.addition(entries, Affine(8, 2.0, 0)), entries, RELU) is not None
+
+
+@pytest.mark.arm
+def test_what_plain_c_takes(tmp_path: Path) -> None:
+    """Of half of the layers the price is within a sixth: the compiler decides a tenth, chance zeros and limits more."""
+    made = AffineSide(4)
+    for shape in SHAPES[:3]:
+        a, b, row = made.input(shape), made.input(shape), made.input(shape[-1:])
+        made.sum_of(a, b)
+        made.sum_of(a, b, a)
+        for kind in ("add", "subtract", "multiply"):
+            made.merged(kind, a, b)
+            made.merged(kind, a, row)
+        made.looked_up(a)
+        made.joined(a, b)
+        made.pool(a, (1, 2), (1, 2), mean=True)
+    graph, x = made.graph(), made.samples(2)
+    measured = measure(graph, x, tmp_path, forced(graph, plain))
+    np.testing.assert_array_equal(measured.answers, graph.run(x))
+    steps = {step.name: graph[step.name] for step in measured.program.steps}
+    told = np.array([plain.cost(layer, graph.inputs_of(layer)) for layer in steps.values()])
+    off = np.abs(np.log(told / np.array([measured.cycles[name] for name in steps])))
+    assert np.median(off) < np.log(7 / 6)

@@ -9,13 +9,15 @@ from mcusim.kernels.calls import reading_all
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, limits_of, scaled_summing
-from mcusim.kernels.lanes.streams import LAYER, stream
+from mcusim.kernels.lanes.streams import stream
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched, unaligned
 from mcusim.layers.merge import Combined, Maximum, Merge, Minimum, Subtract, blocks
 from mcusim.numbers.affine import ScaledAddition
 from mcusim.program import KernelCall, LayerCode
 
-ROW, REST = 9.0, 36.0  # fitted: cycles of a row in C, and of what its words leave over, beside the routine
+# Fitted: cycles of the C around the routine; of a row, and of what its words leave over, beside the routine; of code
+# for this, the first time
+LAYER, ROW, REST, FIRST_REST = 25.0, 9.0, 14.0, 135.0
 
 Combining = ScaledSumming | ScaledMultiplying | Extreme
 LEAST_ROW = 8  # numbers: below, calls cost more than they save
@@ -47,7 +49,7 @@ def combined_cycles(work: Combining, over: Rows, wait_states: int) -> float:
     words, rest = divmod(over.numbers, WORD_BYTES)
     row = ROW * (over.rows > 1) + (made.cycles(words) if words else 0) + (REST + made.cycles(1) if rest else 0)
     askew = words * unaligned(over.numbers) * (1 if over.repeated is None else 0.5) * 2 if over.rows > 1 else 0.0
-    return LAYER + over.rows * (row + askew) + fetched((made.routine,), wait_states)
+    return LAYER + FIRST_REST * (rest > 0) + over.rows * (row + askew) + fetched((made.routine,), wait_states)
 
 
 def why_not(layer: Combined, inputs: Inputs) -> str | None:
@@ -57,6 +59,12 @@ def why_not(layer: Combined, inputs: Inputs) -> str | None:
     if over is None or (over.rows > 1 and over.numbers < LEAST_ROW):
         return f"it repeats one input in each row of {LEAST_ROW} numbers, and in no other way"
     return None if _combining(layer, inputs, over) else NOT_LINEAR
+
+
+def why_no_rows(over: Rows | None) -> str | None:
+    if over is None or (over.rows > 1 and over.numbers < LEAST_ROW):
+        return f"it repeats one input in each row of {LEAST_ROW} numbers, and in no other way"
+    return None
 
 
 def combine(layer: Combined, inputs: Inputs) -> LayerCode:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of
+from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of, why_no_rows
 from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, unaligned, words_of_layer
@@ -125,17 +125,23 @@ class Multiplying(NamedTuple):
 
 def why_not(layer: Multiply, inputs: Inputs) -> str | None:
     rows, product = _rows(layer), layer.product
+    if isinstance(product, ScaledProduct):
+        return _why_not_scaled(layer, inputs)
     if rows is None:
         return "it repeats one input in each row of channels, and in no other way"
     if rows[0] > 1 and layer.elements // rows[0] * layer.dtype.itemsize < SHORTEST_ROW:
         return f"its rows have {SHORTEST_ROW} bytes"
     if product is None:
         return None
-    if isinstance(product, ScaledProduct):
-        return None if _scaled(layer, inputs) else "its factor is below 1, of numbers of 8 bits"
     if not isinstance(product, ShiftedProduct) or not 0 <= product.rescale.shift <= MOST_SHIFT:
         return "it is for scales of powers of two"
     return "its products have 32 bits" if product.accumulator_peak > ACCUMULATOR_LIMIT else None
+
+
+def _why_not_scaled(layer: Multiply, inputs: Inputs) -> str | None:
+    if why := why_no_rows(rows_of(layer)):
+        return why
+    return None if _scaled(layer, inputs) else "its factor is below 1, of numbers of 8 bits"
 
 
 def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] | None:

@@ -103,8 +103,11 @@ class ScaledMultiplying:
 
 def multiplying_of(layer: Multiply, inputs: Inputs, repeated: int | None) -> ScaledMultiplying | None:
     """None for other than 8 bits, or factors from 1 on. `repeated`: the input that is y, where not the second."""
-    product, entries = layer.product, [as_affine(entry.numbers) for entry in inputs if entry.numbers is not None]
-    if not isinstance(product, ScaledProduct) or any(one.bits != 8 for one in (*entries, product.numbers)):
+    product = layer.product
+    if not isinstance(product, ScaledProduct):
+        return None
+    entries = [as_affine(entry.numbers) for entry in inputs if entry.numbers is not None]
+    if any(one.bits != 8 for one in (*entries, product.numbers)):
         return None
     order = (1, 0) if repeated == 0 else (0, 1)
     factors, zero = product.rescale.factors, product.numbers.zero
