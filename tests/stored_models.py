@@ -26,6 +26,7 @@ from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.numbers import QuantizedSum
 from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
+from tests.graphs import Builder
 
 PIXELS = Affine(8, float(np.float32(16 / 255)), -128)  # from 0 to 16
 WINDOW = {"size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
@@ -82,6 +83,22 @@ def digits_graph(x: Array, y: Array, name: str = "digits") -> Graph:
         Softmax(name="softmax", inputs=("logits",), shape=(10,), softmaxing=chances, numbers=chances.numbers),
     )
     return Graph(tuple(layers), name)
+
+
+def float_digits_graph() -> Graph:
+    """A float model of the same kind, of random weights."""
+    builder = Builder((8, 8, 1), seed=1)
+    builder.conv(8, padding="same", activation="relu")
+    start = builder.depthwise(3, padding="same", activation="relu")
+    builder.conv(8, 1)
+    builder.add("Add", builder.last.name, start)
+    builder.add("Activation", activation="sigmoid")
+    builder.add("AveragePooling2D", pool_size=2)
+    builder.conv(12, activation="relu")
+    builder.add("GlobalAveragePooling2D")
+    builder.dense(10)
+    builder.add("Softmax")
+    return builder.graph()
 
 
 @dataclass

@@ -12,17 +12,19 @@ import pytest
 from mcusim.commands import cli
 from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.digits import load
+from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.read import read_experiment
 from mcusim.graph import Graph
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.line import float_proof
+from mcusim.line.front import quantized_graph
 from mcusim.line.optimize import drop_softmax, optimize
 from mcusim.line.stored import with_types
 from mcusim.models.source import Origin, Source
 from mcusim.numbers.affine import Affine
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import ModelError
-from tests.stored_models import StoredFormat, digits_graph, numbers, registered
+from tests.stored_models import StoredFormat, digits_graph, float_digits_graph, numbers, registered
 
 EXPERIMENT = """
 [experiment]
@@ -78,6 +80,26 @@ def test_boards_compute_the_same(stored: StoredFormat, tmp_path: Path) -> None:
     runs = ran(tmp_path, EXPERIMENT.replace("samples = 60", 'boards = ["nucleo_l452re_p", "sparkfun_edge"]'), *words)
     assert [(run.error, run.mismatches, run.samples) for run in runs] == [(None, 0, 360)] * 2
     assert all(run.accuracy and run.accuracy > 0.98 and run.cycles for run in runs)
+
+
+@pytest.mark.arm
+def test_models_that_mcusim_quantizes_alike(monkeypatch: pytest.MonkeyPatch, digits: Dataset, tmp_path: Path) -> None:
+    """A float model, per channel and in 16 bits beside 8, on a board."""
+    registered(Source(float_digits_graph()), monkeypatch)
+    chosen = (("int8", "per-channel"), ("int8", "per-tensor"), ("w8a16", "per-channel"), ("w8a16", "per-layer"))
+    entries = [f'[[quantization]]\ndata_type = "{word}"\nscheme = "{scheme}"\n' for word, scheme in chosen]
+    text = EXPERIMENT.replace("samples = 60", 'samples = 60\nboards = ["nucleo_l452re_p"]\ntiming_samples = 0')
+    runs = ran(tmp_path, text + "".join(entries), "--engine", "qemu")
+    assert [(run.error, run.mismatches, run.data_type, run.scheme) for run in runs] == [
+        (None, 0, *words) for words in chosen
+    ]
+    assert all(run.accuracy is not None and run.accuracy_float is not None for run in runs)
+
+
+def test_behind_a_relu_0_is_stored_as_0(digits: Dataset) -> None:
+    chosen = Quantization(data_type="int8", scheme="per-channel")
+    made = quantized_graph(Source(optimize(float_digits_graph())), digits.x_train, chosen)
+    assert sum(layer.numbers.minimum == 0 for layer in made if layer.numbers) >= 3
 
 
 ACCEPTED = ("as-stored", "int8")

@@ -60,6 +60,7 @@ class Quantization(Table):
     rounding: Literal["nearest", "floor"] = "nearest"
     ranges: Ranges = "mse"
     weights: Literal["fitted", "rounded"] = "fitted"
+    equalize: bool = False
     output: str | None = Field(default=None, description='"int16", or the data type itself')
     calibration_samples: Count = 1000
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
@@ -144,9 +145,12 @@ class Quantization(Table):
         rounding = self.rounding if self.rounding != "nearest" else ""
         ranges = self.ranges if self.ranges != "mse" else ""
         weights = self.weights if self.weights != "fitted" else ""
+        equalized = "equalized" if self.equalize else ""
         output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
-        return " ".join(filter(None, (self.data_type, scheme, rounding, ranges, weights, output, samples, *of_layers)))
+        return " ".join(
+            filter(None, (self.data_type, scheme, rounding, ranges, weights, equalized, output, samples, *of_layers))
+        )
 
 
 def _parsed(text: str) -> Format:

@@ -29,7 +29,7 @@ from mcusim.line.destination import destination_of, over_ram
 from mcusim.line.explain import LayerNoise, explain
 from mcusim.line.fit import Fitted, fit
 from mcusim.line.float_proof import Proved, Proving, samples_of
-from mcusim.line.front import Generated, generated_within, quantized_graph
+from mcusim.line.front import Generated, generated_within, quantized_graph, real_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import measure
@@ -329,7 +329,7 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     demand_explainable(float_model(setting, case.model, case.repeat, bench).source.graph, case.quantization)
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
-    return explain(model.origin.source.graph, model.generated.graph, model.origin.x)
+    return explain(real_graph(model.origin.source, case.quantization), model.generated.graph, model.origin.x)
 
 
 def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:

@@ -21,6 +21,7 @@ from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.emit import emit_library
+from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
@@ -80,8 +81,8 @@ def quantized_graph(
     if source.graph.is_quantized:
         demand_as_stored(source.graph, chosen)
         return source.graph
-    return quantize(
-        source.graph,
+    quantized = quantize(
+        real_graph(source, chosen),
         _calibration(source, calibration, chosen.calibration_samples, labels, seed),
         chosen.data_type,
         scheme=chosen.chosen_scheme,
@@ -92,6 +93,12 @@ def quantized_graph(
         output=chosen.output,
         layers=dict(chosen.layers),
     )
+    return store_unsigned(quantized)
+
+
+def real_graph(source: Source, chosen: Quantization) -> Graph:
+    """What is quantized: the graph of the source, equalized where `chosen` says so."""
+    return equalize(source.graph) if chosen.equalize else source.graph
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:

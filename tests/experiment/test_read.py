@@ -396,7 +396,9 @@ def test_docs_give_the_defaults(section: str, values: dict[str, object]) -> None
     rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", sections()[section], re.MULTILINE))
     for name, default in values.items():
         shown = rows[name].strip(' `"')
-        if isinstance(default, float):
+        if isinstance(default, bool):
+            assert shown == str(default).lower(), name
+        elif isinstance(default, float):
             assert float(shown) == default, name
         elif isinstance(default, KernelChoice):
             assert shown == "auto" and read_choice(shown) == default.model_dump()
