@@ -18,6 +18,7 @@ from mcusim import models
 from mcusim.datasets.npz_file import training_samples
 from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph, Layer
+from mcusim.layers.add import Add
 from mcusim.line import front
 from mcusim.line.drop_unread import with_unread
 from mcusim.line.float_proof import Proved, samples_of, start_proof
@@ -26,6 +27,7 @@ from mcusim.line.quantize import AS_STORED, INTEGER_TYPES
 from mcusim.line.stored import with_types
 from mcusim.models.source import Source
 from mcusim.models.tflite.write import write
+from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, ModelError
 from mcusim.system.records import fields_of, records_of
@@ -61,6 +63,7 @@ def convert(path: Path, to: str, calibration: Path | None, seed: int = 0, **word
     makes_integers = words.get("data_type") in INTEGER_TYPES and not source.graph.is_quantized
     scheme = {"scheme": SCHEME} if makes_integers else {}
     chosen = validate(Quantization, {"data_type": AS_STORED, **scheme, **words}, COMMAND_LINE)
+    source = replace(source, graph=two_by_two(source.graph)) if makes_integers else source
     x, y = (None, None) if calibration is None else training_samples(calibration)
     x = None if x is None else source.arranged(x)
     graph = with_unread(front.quantized_graph(source, x, chosen, labels=y, seed=seed), merged(source.as_read))
@@ -83,6 +86,25 @@ def _read(path: Path) -> Source:
     """As the file has it: no tensor is stored without a sign, and a softmax at the end stays."""
     source = models.read_model(path, path.stem)
     return with_types(replace(source, graph=optimize(source.graph), unoptimized=source.graph))
+
+
+def two_by_two(graph: Graph) -> Graph:
+    """Sums of more than two tensors as TFLite has them, one addend after the other."""
+    layers, notes = list[Layer](), list(graph.notes)
+    for layer in graph:
+        if not isinstance(layer, Add) or len(layer.inputs) < 3:
+            layers.append(layer)
+            continue
+        first, *others = layer.inputs
+        for number, other in enumerate(others[:-1], start=1):
+            name = f"{layer.name}_sum{number}"
+            layers.append(replace(layer, name=name, inputs=(first, other), activation=LINEAR))
+            first = name
+        layers.append(replace(layer, inputs=(first, others[-1])))
+        notes.append(
+            f"{layer.name!r} adds {len(layer.inputs)} tensors, and TFLite two: its sums are rounded one by one"
+        )
+    return replace(graph, layers=tuple(layers), notes=tuple(notes))
 
 
 def _by_chance(graph: Graph, count: int) -> Array:

@@ -12,7 +12,7 @@ from mcusim.line.optimize import optimize
 from mcusim.models import read_model
 from mcusim.models.tflite.file import described
 from mcusim.system.arrays import Array
-from tests.keras_files import dense, layer, numbers, sequential, start, write_keras
+from tests.keras_files import called, dense, functional, layer, numbers, sequential, start, write_keras
 from tests.models.test_tflite_integers import reals_of
 from tests.tflite_files import quantized_file
 from tests.tflm import TFLM
@@ -65,6 +65,34 @@ def test_a_float_model_becomes_integers_of_tflite(tmp_path: Path, capsys: pytest
     assert np.abs(graph.decode(graph.run(x)) - float_graph.run(x)).max() < 0.06
 
 
+@pytest.mark.parametrize("words", [["w8a16"], ["int8", "--scheme", "per-tensor"]])
+def test_other_scales(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = str(data_file(tmp_path)), tmp_path / "out.tflite"
+    given = [str(model_file(tmp_path)), "--data-type", *words, "--calibration", data, "--out", str(out)]
+    assert cli.execute(["convert", *given]) == 0
+    assert "the same bits on 16 samples" in told(capsys)
+    model = described(out.read_bytes())
+    assert model.tensors[model.inputs[0]].dtype == ("int16" if words == ["w8a16"] else "int8")
+    kernel = model.tensors[model.operations[0].inputs[1]]
+    assert kernel.dtype == "int8" and len(kernel.scales) == (4 if words == ["w8a16"] else 1)
+
+
+def test_sums_of_three_are_two_sums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """TFLite adds two tensors; of integers the order of the roundings is what is written."""
+    one, two = (called(dense(name, 5), [["start", 0, 0, {}]]) for name in ("one", "two"))
+    add = called(layer("Add", "add"), [["start", 0, 0, {}], ["one", 0, 0, {}], ["two", 0, 0, {}]])
+    layers = [called(start(5)), one, two]
+    description = functional([*layers, add], [["start", 0, 0]], [["add", 0, 0]])
+    weights = {"layers/dense": [numbers(5, 5), numbers(5)], "layers/dense_1": [numbers(5, 5, seed=1), numbers(5)]}
+    model, data, out = write_keras(tmp_path / "three.keras", description, weights), tmp_path / "x.npz", tmp_path / "o"
+    np.savez(data, x_train=numbers(40, 5))
+    words = ["--data-type", "int8", "--calibration", str(data), "--out", str(out)]
+    assert cli.execute(["convert", str(model), *words]) == 0
+    assert "the same bits" in (said := told(capsys)) and "adds 3 tensors" in said
+    kinds = [operation.kind for operation in described(out.read_bytes()).operations]
+    assert sorted(kinds) == ["ADD", "ADD", "FULLY_CONNECTED", "FULLY_CONNECTED"]
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     model, data = str(model_file(tmp_path)), str(data_file(tmp_path))
     for name in ("one", "two"):
@@ -113,7 +141,7 @@ def test_a_file_is_not_overwritten(
         ([], 2, "one data type is needed"),
         (["--data-type", "int8"], 3, "needs calibration samples"),
         (["--data-type", "int8", "--scheme", "per-layer"], 3, "hint: quantize it as TFLite does: --data-type int8"),
-        (["--data-type", "int16"], 2, "is for int8, not int16"),
+        (["--data-type", "int16"], 2, "scheme 'per-channel' is for int8"),
         (["--data-type", "int8", "--data-type", "float32"], 2, "one data type is needed"),
         (["--to", "onnx"], 2, "'onnx' is not"),
     ],

@@ -37,6 +37,7 @@ from tests.tflite_graphs import networks
 from tests.tflm import TFLM
 
 MODELS = Path(os.environ.get("MCUSIM_MODELS", "models of MLPerf Tiny"))
+OWN = [("int8", "per-channel"), ("int8", "per-tensor"), ("w8a16", "per-channel")]
 EXAMPLES = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -131,10 +132,12 @@ def test_graphs_of_reals(builder: Builder, tmp_path_factory: pytest.TempPathFact
 
 
 @EXAMPLES
-@given(builder=builders(), scheme=st.sampled_from(["per-channel", "per-tensor"]))
-def test_graphs_of_our_own_integers(builder: Builder, scheme: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    graph = optimize(builder.graph())
-    made = quantize(graph, builder.samples(), "int8", scheme=scheme, weights="rounded", ranges="max")
+@given(builder=builders(), words=st.sampled_from(OWN))
+def test_graphs_of_our_own_integers(
+    builder: Builder, words: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    graph, (data_type, scheme) = optimize(builder.graph()), words
+    made = quantize(graph, builder.samples(), data_type, scheme=scheme, weights="rounded", ranges="max")
     written_or_refused(made, tmp_path_factory.getbasetemp())
 
 
