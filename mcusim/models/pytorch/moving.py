@@ -68,6 +68,43 @@ def _sliced(call: Call) -> None:
     call.end("Slice", call.x, *(call.wholes_of(value) for value in (start, end, axis, call.whole("step", 1))))
 
 
+def _narrowed(call: Call) -> None:
+    axis, start = _axis(call, "dim", len(call.shape)), call.whole("start", 0)
+    ends = (start, start + call.whole("length", 1), axis)
+    call.end("Slice", call.x, *(call.wholes_of(value) for value in ends))
+
+
+def _flipped(call: Call) -> None:
+    axes = call.wholes("dims")
+    steps = [call.wholes_of(*(value for _ in axes)) for value in (-1, -FAR_END)]
+    call.end("Slice", call.x, *steps, call.wholes_of(*axes), call.wholes_of(*(-1 for _ in axes)))
+
+
+def _unbound(call: Call) -> None:
+    """Each place of an axis, without it."""
+    axis = _axis(call, "dim", len(call.shape))
+    for place, output in enumerate(call.outputs):
+        call.outputs_named((output,), "Gather", call.x, call.constant(place, np.int64), axis=axis)
+
+
+def _moved(call: Call) -> None:
+    """Axes from `source` to `destination`, the others in their order."""
+    rank = len(call.shape)
+    told = [[axis % rank for axis in call.wholes(name)] for name in ("source", "destination")]
+    rest = iter(axis for axis in range(rank) if axis not in told[0])
+    there = dict(zip(told[1], told[0], strict=True))
+    call.end("Transpose", call.x, perm=[there[axis] if axis in there else next(rest) for axis in range(rank)])
+
+
+def _shuffled(call: Call) -> None:
+    """ShuffleNet's: (groups, channels of a group) the other way round."""
+    batch, channels, *rest = call.shape
+    groups = call.whole("groups", 1)
+    wide = call.add("Reshape", call.x, call.wholes_of(batch, groups, channels // max(groups, 1), *rest))
+    turned = call.add("Transpose", wide, perm=[0, 2, 1, *range(3, 3 + len(rest))])
+    call.end("Reshape", turned, call.wholes_of(*call.shape))
+
+
 def _selected(call: Call) -> None:
     call.end("Gather", call.x, call.constant(call.whole("index"), np.int64), axis=_axis(call, "dim", len(call.shape)))
 
@@ -102,6 +139,11 @@ TRANSLATORS: Mapping[str, Translate] = {
     "aten.stack": _stacked,
     **dict.fromkeys(("aten.split", "aten.chunk", "aten.split_with_sizes"), _split),
     "aten.slice": _sliced,
+    "aten.narrow": _narrowed,
+    "aten.flip": _flipped,
+    "aten.unbind": _unbound,
+    "aten.movedim": _moved,
+    **dict.fromkeys(("aten.channel_shuffle", "aten.native_channel_shuffle"), _shuffled),
     "aten.select": _selected,
     "aten.expand": _expanded,
     "aten.repeat": _repeated,
