@@ -25,10 +25,10 @@ from mcusim.program import Constant, KernelCall, LayerCode
 NAME = "gather"
 SUMMARY = "convolutions of any window in float32: windows side by side, then as tiles (Cortex-M4F)"
 # Cycles of the C, by the timing model
-CALL, GATHERING = 20.4, -19.5  # of a tile, less for the first one of those that read the same windows
-WINDOW, PLANE, OF_STRIPES = 18.0, -4.2, 5.8  # of each, where it has rows and columns, where tiles vary
-EDGES, OF_STRIPES_EDGES, CUT = 12.9, 14.6, -7.3  # more where numbers may be missing, likewise; and where some are
-ROW, EDGE_ROWS, EDGE_ROW = 14.6, 22.8, 11.2  # of a row of a window that has several; and where some may be missing
+CALL, GATHERING = 19.9, -20.4  # of a tile, less for the first one of those that read the same windows
+WINDOW, PLANE, OF_STRIPES = 17.6, -4.2, 6.1  # of each, where it has rows and columns, where tiles vary
+EDGES, OF_STRIPES_EDGES, CUT = 13.2, 14.2, -8.1  # more where numbers may be missing, likewise; and where some are
+ROW, EDGE_ROWS, EDGE_ROW = 14.5, 26.0, 10.9  # of a row of a window that has several; where columns may be missing
 ZERO, ZERO_ALONE = 5.4, 3.0  # of each, and where tiles have one position
 GATHER_BYTES = 300  # of code that brings windows
 LEAST_CHANNELS = 4  # of a group
@@ -44,6 +44,7 @@ class Windows(NamedTuple):
     cut: int
     several_rows: bool
     padded: bool
+    padded_columns: bool
     is_plane: bool  # positions lie in rows and columns
     apart: bool  # do columns lie further apart than their channels?
 
@@ -125,6 +126,7 @@ def windows_of(layer: Convolution) -> Windows:
         rows * columns - whole,
         window_height > 1,
         any(map(any, padding)),
+        any(padding[1]),
         rows > 1 and columns > 1,
         layer.dilation[1] * all_channels > channels,
     )
@@ -181,8 +183,8 @@ def _gathered(plan: Plan, *, striped: bool) -> float:
     w = plan.windows
     each = WINDOW + PLANE * w.is_plane + OF_STRIPES * striped
     if w.padded:
-        each += EDGES + OF_STRIPES_EDGES * striped + EDGE_ROWS * w.several_rows
-    runs = CALL_CYCLES + (ROW + EDGE_ROW * w.padded) * w.several_rows
+        each += EDGES + OF_STRIPES_EDGES * striped + EDGE_ROWS * (w.several_rows and w.padded_columns)
+    runs = CALL_CYCLES + (ROW + EDGE_ROW * w.padded_columns) * w.several_rows
     zeros = w.zeros * (ZERO if plan.tile.positions > 1 else ZERO_ALONE)
     return (
         w.number * each + w.runs * runs + w.columns * column_cycles(plan.channels, apart=w.apart) + w.cut * CUT + zeros
