@@ -64,8 +64,9 @@ EACH: Mapping[type[Layer], ByType] = {
     LayerNormalization: ByType(60, 66, 35),
 }
 AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
-    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Softmax: 80, Subtract: 51},
+    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Softmax: 50, Subtract: 51},
 }
+AFFINE_SOFTMAX = 245  # of a row
 ROW: Mapping[type[Layer], ByType] = {
     PReLU: ByType(7.6, 7.6, 7.2),
     Softmax: ByType(4, 9, 5),
@@ -107,7 +108,8 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
         return 8 + UNROLLED.of(layer) * layer.elements
     if kind in AFFINE_EACH and isinstance(layer.numbers, Affine):
-        return ONCE + AFFINE_EACH[kind] * layer.elements
+        rows = AFFINE_SOFTMAX * layer.elements // layer.shape[-1] if kind is Softmax else 0
+        return ONCE + AFFINE_EACH[kind] * layer.elements + rows
     if kind in _OWN:
         return _OWN[kind](layer, inputs)
     if kind not in EACH:

@@ -19,11 +19,23 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
+from mcusim.layers.merge import BroadcastAdd, Combined, Merge, Multiply, Subtract
+from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.numbers.affine import Affine, Multiplied, RoundedMean, ScaledAddition, ScaledConversion, ScaledMean, peak_of
+from mcusim.numbers.affine import (
+    Affine,
+    Multiplied,
+    RoundedMean,
+    ScaledAddition,
+    ScaledConversion,
+    ScaledMean,
+    ScaledProduct,
+    peak_of,
+)
 from mcusim.numbers.numbers import Numbers
+from mcusim.numbers.tables import Lookup
 
 Zeros = tuple[int, ...]  # how much higher inputs are stored than they were
 
@@ -61,14 +73,24 @@ def _could_be(layer: Layer) -> bool:
     numbers = layer.numbers
     if not isinstance(numbers, Affine) or not numbers.signed or numbers.bits != 8:
         return False
-    return numbers.zero == numbers.minimum and layer.WRITES_UNSIGNED and not layer.INPUT
+    able = layer.WRITES_UNSIGNED or _number_by_number(layer)
+    return numbers.zero == numbers.minimum and able and not layer.INPUT
 
 
 def _agrees(layer: Layer, writes: bool, able: set[str]) -> bool:
     """May it read, or write, what has no sign?"""
     if _keeps(layer):
         return {layer.name, *layer.inputs} <= able
+    if isinstance(layer, Pointwise | Merge):
+        return _number_by_number(layer)
     return type(layer) in _STORED and (writes or layer.READS_UNSIGNED)
+
+
+def _number_by_number(layer: Layer) -> bool:
+    """Is it a table of 8 bits, or a merge with factors? Their C reads what has no sign; power-of-two ones never do."""
+    if isinstance(layer, Pointwise):
+        return type(layer.lookup) is Lookup and layer.lookup.entry.bits == 8
+    return type(layer) in _STORED and isinstance(layer, Merge) and layer.dtype.itemsize == 1
 
 
 def _keeps(layer: Layer) -> bool:
@@ -109,12 +131,29 @@ def _ended(layer: WeightedSum, numbers: Affine) -> WeightedSum:
     return replace(layer, numbers=numbers, rescale=replace(layer.rescale, numbers=numbers))
 
 
-def _add(layer: Add, moved: Zeros, numbers: Affine) -> Add:
+def _add(layer: Add | Combined, moved: Zeros, numbers: Affine) -> Add | Combined:
     addition = layer.addition
     assert isinstance(addition, ScaledAddition)
     zeros = tuple(zero + more for zero, more in zip(addition.zeros, moved, strict=True))
     rescale = replace(addition.rescale, numbers=numbers)
     return replace(layer, addition=replace(addition, zeros=zeros, rescale=rescale), numbers=numbers)
+
+
+def _multiply(layer: Multiply, moved: Zeros, numbers: Affine) -> Multiply:
+    product = layer.product
+    assert isinstance(product, ScaledProduct)
+    zeros = (product.zeros[0] + moved[0], product.zeros[1] + moved[1])
+    product = replace(product, zeros=zeros, rescale=replace(product.rescale, numbers=numbers))
+    return replace(layer, product=product, numbers=numbers)
+
+
+def _look_up(layer: Pointwise, moved: Zeros, numbers: Affine) -> Pointwise:
+    """Tables begin with the least number, whatever it is stored as."""
+    own = layer.lookup
+    assert own is not None and layer.numbers is not None
+    table = (own.table.astype(np.int64) + numbers.minimum - layer.numbers.minimum).astype(numbers.dtype)
+    raised = replace(own, entry=_unsigned(own.entry), table=table) if moved[0] else replace(own, table=table)
+    return replace(layer, lookup=replace(raised, numbers=numbers), numbers=numbers)
 
 
 def _average(layer: AveragePooling, moved: Zeros, numbers: Affine) -> AveragePooling:
@@ -143,8 +182,12 @@ def _converted(conversion: Any, moved: int, numbers: Affine) -> ScaledConversion
 _STORED: Mapping[type[Layer], Callable[[Any, Zeros, Any], Layer]] = {
     Add: _add,
     AveragePooling: _average,
+    BroadcastAdd: _add,
     Concatenate: _concatenate,
     Convolution: _sum,
     Dense: _sum,
+    Multiply: _multiply,
+    Pointwise: _look_up,
+    Subtract: _add,
     TransposedConvolution: _transposed,
 }

@@ -11,13 +11,16 @@ from mcusim.graph import Graph, Layer
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.dense import Dense
+from mcusim.layers.merge import Multiply, Subtract
+from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.softmax import Softmax
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.line.store_unsigned import store_unsigned
-from mcusim.numbers import affine, affine_softmax
+from mcusim.numbers import affine, affine_functions, affine_softmax
 from mcusim.numbers.affine import Affine
+from mcusim.numbers.functions import FUNCTIONS
 from mcusim.numbers.numbers import RELU
 from mcusim.system.arrays import Array
 from tests.affine_nets import Net
@@ -108,3 +111,37 @@ def test_one_who_cannot_take_it_keeps_its_input_as_it_was() -> None:
     net.layers.append(Softmax(**net.given((288,)), softmaxing=chances, numbers=chances.numbers))  # type: ignore[arg-type]
     graph = net.graph()
     assert store_unsigned(graph) is graph
+
+
+def number_by_number(seed: int) -> Graph:
+    """A squeeze and excitation, and a difference."""
+    net = Least(seed, (5, 4, 8))
+    net.convolution(8)
+    first, entry = net.last, net.entry()
+    lookup = affine_functions.logistic(entry, Affine(8, 1 / 256, -128))
+    numbers = lookup.numbers
+    sigmoid = {"function": FUNCTIONS["sigmoid"], "lookup": lookup, "numbers": numbers}
+    net.layers.append(Pointwise(**net.given(first.shape), **sigmoid))  # type: ignore[arg-type]
+    second = net.last
+    merged = {**net.given(first.shape, first, second), "input_shapes": (first.shape, second.shape)}
+    product = affine.product(entry, affine.as_affine(numbers), replace(entry, scale=entry.scale / 2))
+    net.layers.append(Multiply(**merged, product=product, numbers=product.numbers))  # type: ignore[arg-type]
+    third = net.last
+    less = affine.addition([affine.as_affine(one.numbers) for one in (third, first)], net.numbers())  # type: ignore[arg-type]
+    merged = {**net.given(first.shape, third, first), "input_shapes": (third.shape, first.shape)}
+    net.layers.append(Subtract(**merged, addition=less, numbers=less.numbers))  # type: ignore[arg-type]
+    net.convolution(4)
+    return net.graph()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_tables_products_and_differences(seed: int) -> None:
+    graph = number_by_number(seed)
+    stored = store_unsigned(graph)
+    assert [layer.numbers.minimum for layer in stored if layer.numbers] == [-128, 0, 0, 0, 0, -128]
+    q = np.random.default_rng(seed).integers(-128, 128, (6, 5, 4, 8))
+    x = affine.as_affine(graph.inputs[0].numbers).decode(q)  # type: ignore[arg-type]
+    want = graph.run(x)
+    assert len(np.unique(want)) > 2
+    np.testing.assert_array_equal(stored.run(x), want)
+    np.testing.assert_array_equal(run_compiled(stored, x), want)
