@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
+from mcusim.line.drop_unread import with_unread
 from mcusim.line.optimize import merged, optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.store_unsigned import store_unsigned
@@ -95,21 +96,21 @@ def kinds(content: bytes) -> Counter[str]:
 @given(content=networks())
 def test_networks_of_reals(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()
-    proved(optimize(read(content, folder)), folder)
+    proved(merged(read(content, folder)), folder)
 
 
 @EXAMPLES
 @given(content=networks(8))
 def test_networks_of_8_bits(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()
-    proved(optimize(read(content, folder)), folder)
+    proved(merged(read(content, folder)), folder)
 
 
 @EXAMPLES
 @given(content=networks(16))
 def test_networks_of_16_bits(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp()
-    proved(optimize(read(content, folder)), folder)
+    proved(merged(read(content, folder)), folder)
 
 
 @pytest.mark.parametrize("bits", [0, 8, 16])
@@ -128,7 +129,7 @@ def test_every_operator(bits: int, tmp_path: Path) -> None:
 @EXAMPLES
 @given(builder=builders())
 def test_graphs_of_reals(builder: Builder, tmp_path_factory: pytest.TempPathFactory) -> None:
-    written_or_refused(optimize(builder.graph()), tmp_path_factory.getbasetemp())
+    written_or_refused(merged(builder.graph()), tmp_path_factory.getbasetemp())
 
 
 @EXAMPLES
@@ -138,6 +139,7 @@ def test_graphs_of_our_own_integers(
 ) -> None:
     graph, (data_type, scheme) = optimize(builder.graph()), words
     made = quantize(graph, builder.samples(), data_type, scheme=scheme, weights="rounded", ranges="max")
+    made = with_unread(made, merged(builder.graph()))
     written_or_refused(made, tmp_path_factory.getbasetemp())
 
 

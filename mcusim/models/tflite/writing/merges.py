@@ -70,7 +70,7 @@ def extreme(kind: str, sheet: Sheet) -> None:
     out = sheet.out
     if out is not None:
         if set(_both(sheet)) != {out}:
-            raise sheet.refused("compares numbers of two scales", REALS)
+            raise sheet.refused("compares numbers of two scales, and TFLite of one", REALS)
         sheet.demand(layer.addition, as_they_are(out), "compares")
     tensor = sheet.op(kind, inputs, _merged(sheet, inputs), out)
     sheet.done(sheet.limited(tensor, layer.activation))

@@ -38,7 +38,7 @@ def padded(
         before = padding[axis][0]
         behind = (wanted[axis] - 1) * strides[axis] + reached[axis] - shape[axis] - before
         if behind + strides[axis] <= 0:
-            raise sheet.refused("leaves out rows or columns at its end", "crop them with a layer of its own")
+            raise sheet.refused("ends before its last window, which TFLite has not", "crop it with a layer of its own")
         pads.append((before, max(behind, 0)))
     return _padded(sheet, tensor, (pads[0], pads[1]), least=least), VALID
 
