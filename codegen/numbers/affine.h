@@ -15,6 +15,7 @@
     int zero;    /* of the output */ \
     int doubled; /* is the sum of nn_finish_of? */ \
     int straight; /* bits that it shifts away, where it rounds once for all */ \
+    int single;   /* is the factor of nn_finish_of rounded once? */ \
     NN_LIMIT
 #define nn_factor(channel, p) \
     ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel]} : (p).factor)
@@ -25,13 +26,20 @@
  * Above that, unless it is 0, is 1 more than how far its sum goes to the left first. */
 #define NN_RECORD 4
 #define nn_set_shift(p, value) ((void)(p), (void)(value)) /* records have shifts */
-#define nn_finish_of(sum, record, p)                                                                       \
-    nn_limit((accumulator_t)((p).straight ? nn_on_line((sum), record, (p).straight)                       \
+#define nn_finish_of(sum, record, p)                                                                        \
+    nn_limit((accumulator_t)((p).straight ? nn_on_line((sum), record, (p).straight)                        \
+                             : (p).single ? nn_recorded_once((sum) >> (p).doubled, record)                 \
                                           : nn_recorded((sum) >> (p).doubled, record)), p)
 /* Of mcusim/kernels/straight.py: the multiplier and the addend of a line, which is shifted. */
 static inline int32_t nn_on_line(accumulator_t sum, const int32_t *record, int shift)
 {
     return (int32_t)((((int64_t)sum * record[1] >> 32) + record[2]) >> shift);
+}
+/* Rounded once, the sum goes to the left by what is above the shift, and the product has 32 bits less. */
+static inline int32_t nn_recorded_once(accumulator_t sum, const int32_t *record)
+{
+    const int32_t x = (int32_t)((uint32_t)sum << (record[3] >> 8 & 255));
+    return (int32_t)((((int64_t)x * record[1] >> 32) + record[2]) >> (record[3] & 255));
 }
 static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 {

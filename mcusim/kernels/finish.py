@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.assembly import Assembly, at, constant, imm
 from mcusim.kernels.calls import finish_fields
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
-from mcusim.numbers.factors import high_product
+from mcusim.numbers.factors import MULTIPLIER_BITS, Factors, high_product
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import storage_fields
 from mcusim.numbers.power_of_two import Shift
@@ -111,11 +111,14 @@ class Finish:
 class FactorFinish:
     """Sums are rounded twice, as nn_scaled does it, in five instructions; four where nothing is below its zero.
 
+    `single`: they are rounded once, in four: of the product 32 bits are cut off, and the shift rounds.
+
     A record is the bias and what FACTOR names. `limits`: of outputs, where they are not those of the saturation.
     `above_zero`: is the least output that for 0, or is no sum shifted to the right? Then its sign is no matter.
     `doubled`: are sums twice as large? That is what the product takes, and saves an instruction where weights are
     doubled on their way into RAM. `left`: are there factors of 1 and more, whose sums are shifted to the left?
     `mixed`: do signs matter of some channels, but not of those with factors of 1/2 and more?
+    `raw`: does the product take sums as they are?
     """
 
     saturate: str
@@ -128,6 +131,8 @@ class FactorFinish:
     doubled: bool = False
     left: bool = False
     mixed: bool = False
+    single: bool = False
+    raw: bool = False
 
     record_words = 1 + len(FACTOR)
     ceiling = None
@@ -139,7 +144,8 @@ class FactorFinish:
         limits = "".join(
             f"_{name}{abs(one)}" for name, one in zip(self._names, self.limits, strict=True) if one is not None
         )
-        signs = "" if self.above_zero else "_some_signs" if self.mixed else "_signs"
+        signs = "_once" if self.single else "" if self.above_zero else "_some_signs" if self.mixed else "_signs"
+        signs += "_raw" * self.raw
         signs += "_left" * self.left
         return f"int{self.kernel_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
 
@@ -164,7 +170,7 @@ class FactorFinish:
     def _instructions(self) -> int:
         """Without those of limits."""
         signs = 0 if self.above_zero else 3 + self.left if self.mixed else 1
-        return 3 + (not self.doubled) + signs
+        return 3 + (not self.doubled and not self.raw) + signs
 
     def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
         """Multiplier, addend and shift of a record, whose multiplier is at `offset`."""
@@ -188,14 +194,19 @@ class FactorFinish:
                 a("add", spare, addend, name, "asr #31")
             if self.left:
                 self._go_left(a, name, shift, spare, bits)
-            elif bits != 1:
-                a("lsl" if bits == 0 else "asr", name, name, imm(abs(bits - 1)))
+            elif bits != (taken := 1 - self.raw):
+                a("lsl" if bits < taken else "asr", name, name, imm(abs(bits - taken)))
             if self.mixed:
                 a("lsr", spare, shift, imm(SIGN_AT))
                 a("lsr", spare, name, spare)
                 a("sub", spare, addend, spare)
-            a("smmlar", name, name, multiplier, addend if self.above_zero else spare)
-        self.shifted(a, sums, shift)
+            a(self.product, name, name, multiplier, addend if self.above_zero else spare)
+        self.shifted(a, sums, shift, spare)
+
+    @property
+    def product(self) -> str:
+        """Its instruction."""
+        return "smmla" if self.single else "smmlar"
 
     def _go_left(self, a: Assembly, name: str, shift: str, spare: str, bits: int) -> None:
         """So far as the record says. `bits`: as of `scaled`. Without signs `spare` knows it already."""
@@ -205,23 +216,38 @@ class FactorFinish:
             a("lsr", spare, shift, imm(LEFT_AT))
         a("lsl", name, name, spare)
 
-    def shifted(self, a: Assembly, sums: Sequence[str], shift: str) -> None:
-        """The end of `scaled`, behind the product. `shift`: a register."""
+    def shifted(self, a: Assembly, sums: Sequence[str], shift: str, spare: str = "") -> None:
+        """The end of `scaled`, behind the product. `shift`: a register. `spare`: as of `limit`."""
         for name in sums:
             a("asr", name, name, shift)
             a(self.saturate, name, imm(self.bits), name)
-        self.limit(a, sums)
+        self.limit(a, sums, spare)
 
-    def limit(self, a: Assembly, sums: Sequence[str]) -> None:
-        """To `limits`."""
+    def limit(self, a: Assembly, sums: Sequence[str], spare: str = "") -> None:
+        """To `limits`. `spare`: a register for one, if it `has_wide_limits`."""
         for limit, condition in zip(self.limits, ("lt", "gt"), strict=True):
-            for name in sums if limit is not None else ():
-                a("cmp", name, imm(limit or 0))
+            if limit is None:
+                continue
+            known = spare if self.has_wide_limits else imm(limit)
+            if self.has_wide_limits:
+                constant(a, spare, limit)
+            for name in sums:
+                a("cmp", name, known)
                 a("it", condition)
-                a(f"mov{condition}", name, imm(limit or 0))
+                a(f"mov{condition}", name, known)
+
+    @property
+    def has_wide_limits(self) -> bool:
+        """That no instruction has in itself."""
+        return self.bits > 8 and self.limits != (None, None)
+
+    @property
+    def is_special(self) -> bool:
+        """Does it take more registers than others do?"""
+        return self.left or self.mixed or self.has_wide_limits
 
     def store(self, a: Assembly, name: str, base: str, offset: int = 0) -> None:
-        a("strb", name, at(base, offset))
+        a("strb" if self.store_bytes == 1 else "strh", name, at(base, offset))
 
 
 Ending = Finish | FactorFinish
@@ -230,10 +256,11 @@ Ending = Finish | FactorFinish
 def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
     """None for a layer whose numbers end in another way.
 
-    `doubled`: would the sums of affine numbers come so, where they are not shifted to the left anyway?
+    `doubled`: would the sums of affine numbers come so, where they are not shifted to the left anyway, and weights are
+    bytes?
     """
     found = _factor_finish(layer) if isinstance(layer.rescale, Multiplied) else finish_of(layer)
-    if not doubled or not isinstance(found, FactorFinish) or found.left:
+    if not doubled or not isinstance(found, FactorFinish) or found.left or found.kernel_bits > 8:
         return found
     return replace(found, doubled=True, fields={**found.fields, "doubled": 1})
 
@@ -243,10 +270,11 @@ def records(layer: WeightedSum, ending: Ending) -> Array:
     if isinstance(ending, Finish):
         return layer.bias
     assert isinstance(layer.rescale, Multiplied)
-    multipliers, addends, shifts = _factors(layer.rescale, layer.peak_sum)
-    if ending.left or ending.mixed:
-        shifts = np.maximum(shifts, 0) | 1 + np.maximum(-shifts, 0) << LEFT_AT | np.where(shifts > 0, 31, 32) << SIGN_AT
-    columns = (layer.bias << ending.doubled, multipliers, addends, shifts)
+    scale = _scale(layer.rescale, layer.peak_sum, raw=ending.raw)
+    shifts = scale.right
+    if ending.left or ending.mixed or ending.single:
+        shifts = shifts | scale.left + (not ending.raw) << LEFT_AT | np.where(shifts > 0, 31, 32) << SIGN_AT
+    columns = (layer.bias << ending.doubled, scale.multipliers, scale.addends, shifts)
     return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int32)
 
 
@@ -258,17 +286,32 @@ def less_zero(layer: WeightedSum) -> WeightedSum:
     return replace(layer, bias=layer.bias + taken)
 
 
-def _factors(rescale: Multiplied, peak_sum: int) -> tuple[Array, Array, Array]:
-    """Multiplier, addend and shift (negative to the left), of each channel or of all.
+class Scale(NamedTuple):
+    """Of each channel, or of all. `right`: bits behind the product. `left`: before it, besides the doubling."""
 
-    Of products that are less than half of what a shift takes away nothing is left: a shift of 1 does that as well,
-    and leaves room for the addend.
+    multipliers: Array
+    addends: Array
+    right: Array
+    left: Array
+
+
+def _scale(rescale: Multiplied, peak_sum: int, *, raw: bool = False) -> Scale:
+    """Of products that are less than half of what a shift takes away nothing is left: a small shift does that as well,
+    and leaves room for the addend. Rounded once there is always one, so sums go further to the left.
     """
-    shifts, multipliers = -rescale.factors.shifts, rescale.factors.multipliers
+    single = rescale.factors.is_once
+    multipliers, shifts = _normal(rescale.factors) if single else (rescale.factors.multipliers, -rescale.factors.shifts)
     nothing = (shifts > 0) & (1 << np.maximum(shifts - 1, 0) > high_product(np.array(peak_sum), multipliers))
-    shifts, multipliers = np.where(nothing, 1, shifts), np.where(nothing, 1, multipliers)
-    right = np.maximum(shifts, 0)
-    return multipliers, (1 << right >> 1) + (rescale.numbers.zero << right), shifts
+    shifts, multipliers = np.where(nothing, 1 + raw, shifts), np.where(nothing, 1, multipliers)
+    right = np.where(shifts > 0, shifts - raw, int(single))
+    left = np.where(shifts > 0, 0, single - shifts)
+    return Scale(multipliers, (1 << right >> 1) + (rescale.numbers.zero << right), right, left)
+
+
+def _normal(factors: Factors) -> tuple[Array, Array]:
+    """What is rounded once -> multipliers of 31 bits, and shifts behind products of doubled sums with 32 bits less."""
+    spare = MULTIPLIER_BITS - np.frexp(factors.multipliers)[1]
+    return factors.multipliers << spare, factors.shifts + spare - MULTIPLIER_BITS
 
 
 def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
@@ -276,19 +319,23 @@ def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
     rescale, numbers, kernel = layer.rescale, layer.numbers, layer.kernel_numbers
     if not isinstance(rescale, Multiplied) or not isinstance(numbers, Affine) or kernel is None:
         return None
-    plain = not rescale.factors.is_once and rescale.factors.multipliers.size and numbers.bits == kernel.bits == 8
-    if not plain or layer.peak_sum << max(0, int(rescale.factors.shifts.max())) >= MOST_SUM:
+    if not rescale.factors.multipliers.size or numbers.bits != kernel.bits or kernel.bits not in (8, 16):
         return None
-    _, addends, shifts = _factors(rescale, layer.peak_sum)
-    if np.abs(addends).max() >= MOST_ADDEND:
+    single, scale = rescale.factors.is_once, _scale(rescale, layer.peak_sum, raw=True)
+    raw = bool(single and kernel.bits > 8 and scale.right.min() > 0 and not scale.left.any())
+    scale = scale if raw else _scale(rescale, layer.peak_sum)
+    if layer.peak_sum << int(scale.left.max()) >= MOST_SUM << raw or np.abs(scale.addends).max() >= MOST_ADDEND:
         return None
     low, high = (int(one) for one in layer.activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
     limits = (low if low > numbers.minimum else None, high if high < numbers.maximum else None)
-    fields = {**_limit_fields(limits, numbers), **storage_fields(numbers)}
-    saturate = "ssat" if numbers.signed else "usat"
-    no_sign, left = low == numbers.zero or shifts.max() < 1, bool(shifts.min() < 0)
-    mixed = not no_sign and bool(shifts.min() < 1)
-    return FactorFinish(saturate, numbers.bits, limits, no_sign, 1, kernel.bits, fields, left=left, mixed=mixed)
+    fields = {**_limit_fields(limits, numbers), **storage_fields(numbers), **({"single": 1} if single else {})}
+    saturate, bits = "ssat" if numbers.signed else "usat", numbers.bits
+    if limits == (0, None):
+        saturate, bits, limits = "usat", bits - 1, (None, None)
+    large = scale.left + (scale.right == 0) > 0
+    no_sign = single or low == numbers.zero or bool(large.all())
+    forms = {"left": bool(scale.left.any()), "mixed": not no_sign and bool(large.any()), "single": single, "raw": raw}
+    return FactorFinish(saturate, bits, limits, no_sign, numbers.dtype.itemsize, kernel.bits, fields, **forms)
 
 
 def _limit_fields(limits: tuple[int | None, int | None], numbers: Affine) -> dict[str, Any]:

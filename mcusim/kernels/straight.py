@@ -77,7 +77,7 @@ class Steps(NamedTuple):
 def straight(layer: WeightedSum, entry: Affine) -> tuple[StraightFinish, Lines] | None:
     """None where no lines have the steps of all channels: there signs matter, or shifts are too far apart."""
     finish = ending_of(layer)
-    if not isinstance(finish, FactorFinish) or not finish.above_zero:
+    if not isinstance(finish, FactorFinish) or not finish.above_zero or finish.bits > 8:
         return None
     steps = steps_of(layer, entry)
     if steps is None:
@@ -87,7 +87,7 @@ def straight(layer: WeightedSum, entry: Affine) -> tuple[StraightFinish, Lines] 
     for shift in sorted(range(1, MOST_SHIFT + 1), key=lambda shift: abs(shift - USUAL_SHIFT)):
         lines = lines_of(rescale, steps, shift)
         if lines is not None:
-            own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False}
+            own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False, "single": False}
             return StraightFinish(**own, shift=shift), lines
     return None
 

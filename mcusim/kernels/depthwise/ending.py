@@ -123,9 +123,9 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
                 if index and not spare:
                     self._from_frame({ADDEND: addend})
                 a("add", spare or addend, addend, name, "asr #31")
-            if not finish.doubled:
+            if not finish.doubled and not finish.raw:
                 a("lsl", name, name, imm(1))
-            a("smmlar", name, name, factor[MULTIPLIER], addend if finish.above_zero else spare or addend)
+            a(finish.product, name, name, factor[MULTIPLIER], addend if finish.above_zero else spare or addend)
         if SHIFT not in factor:
             factor[SHIFT] = spare or next(factor[name] for name in (ADDEND, MULTIPLIER) if name not in self.kept)
             self._from_frame({SHIFT: factor[SHIFT]})

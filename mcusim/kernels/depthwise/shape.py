@@ -267,8 +267,8 @@ class IntegerShape(Shape):
     @property
     def why_not(self) -> str | None:
         """Large factors are for lines alone."""
-        if self.lines is None and isinstance(self.finish, FactorFinish) and (self.finish.left or self.finish.mixed):
-            return "its factors are too large"
+        if self.lines is None and isinstance(self.finish, FactorFinish) and self.finish.is_special:
+            return "its factors are too large, or limits too wide"
         return super().why_not
 
     def plans(self) -> Iterator[Plan]:

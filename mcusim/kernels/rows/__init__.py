@@ -41,7 +41,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return None
     finish = ending_of(layer)
     if finish is None:
-        return "it is for sums that end in a shift, in a factor below 1/2, or as float32"
+        return "it is for sums that end in a shift, in a factor, or as float32"
     if isinstance(finish, Finish) and layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT:
         return "its sums need more than 32 bits when they are shifted"
     return None
