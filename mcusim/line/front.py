@@ -72,11 +72,18 @@ def generate(
 
 
 def quantized_graph(
-    source: Source, calibration: Array | None, chosen: Quantization, *, labels: Array | None = None, seed: int = 0
+    source: Source,
+    calibration: Array | None,
+    chosen: Quantization,
+    *,
+    labels: Array | None = None,
+    seed: int = 0,
+    unsigned: bool = True,
 ) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
     None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another.
+    `unsigned`: may affine tensors be stored without a sign, which TFLite has not?
     """
     if source.graph.is_quantized:
         demand_as_stored(source.graph, chosen)
@@ -93,7 +100,7 @@ def quantized_graph(
         output=chosen.output,
         layers=dict(chosen.layers),
     )
-    return store_unsigned(quantized)
+    return store_unsigned(quantized) if unsigned else quantized
 
 
 def real_graph(source: Source, chosen: Quantization) -> Graph:
