@@ -100,6 +100,11 @@ def test_behind_a_relu_0_is_stored_as_0(digits: Dataset) -> None:
     chosen = Quantization(data_type="int8", scheme="per-channel")
     made = quantized_graph(Source(optimize(float_digits_graph())), digits.x_train, chosen)
     assert sum(layer.numbers.minimum == 0 for layer in made if layer.numbers) >= 3
+    signed = quantized_graph(
+        Source(optimize(float_digits_graph())), digits.x_train, chosen, unsigned=False
+    )  # for other tools, which have int8 alone
+    assert all(layer.numbers.minimum == -128 for layer in signed if layer.numbers)
+    assert np.array_equal(signed.run(digits.x_test), made.run(digits.x_test))
 
 
 ACCEPTED = ("as-stored", "int8")
