@@ -48,7 +48,9 @@ def test_a_layer(tree: Tree) -> None:
 def test_a_kernel(tree: Tree) -> None:
     last = "from mcusim.kernels.kernel import Kernel\n"
     tree.add("kernel")
-    tree.line("mcusim/kernels/__init__.py", "    plain,", "    *(plain, countdown),")
+    tree.line(
+        "mcusim/kernels/__init__.py", "KERNELS: tuple[Kernel, ...] = (", "KERNELS: tuple[Kernel, ...] = (countdown,"
+    )
     tree.imported("mcusim/kernels/__init__.py", last, f"from mcusim.kernels import countdown\n{last}")
     tree.edit(
         "docs/kernels.md", "### `plain`\n", "### `countdown`\n\nFrom the last input to the first.\n\n### `plain`\n"
@@ -60,15 +62,21 @@ def test_a_kernel(tree: Tree) -> None:
 
 def test_a_number_system(tree: Tree) -> None:
     tree.add("numbers")
-    tree.line("mcusim/numbers/__init__.py", "= (power_of_two,)", "= (power_of_two, towards_zero)")
-    tree.imported("mcusim/numbers/__init__.py", "import power_of_two\n", "import power_of_two, towards_zero\n")
+    tree.line(
+        "mcusim/numbers/__init__.py", "= (power_of_two, affine_scheme)", "= (power_of_two, affine_scheme, towards_zero)"
+    )
+    tree.imported(
+        "mcusim/numbers/__init__.py",
+        "import affine_scheme, power_of_two\n",
+        "import affine_scheme, power_of_two, towards_zero\n",
+    )
     tree.test("tests/numbers/test_towards_zero.py", "tests/line/test_quantize.py", "tests/experiment/test_read.py")
     assert tree.touched() == (2, 1)
 
 
 def test_a_model_format(tree: Tree) -> None:
     tree.add("model_format")
-    tree.line("mcusim/models/__init__.py", "= (keras,)", "= (keras, toy)")
+    tree.line("mcusim/models/__init__.py", "= (keras, onnx, pytorch, tflite)", "= (keras, onnx, pytorch, tflite, toy)")
     tree.imported(
         "mcusim/models/__init__.py",
         "from mcusim.models.keras",
