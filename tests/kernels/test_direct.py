@@ -175,7 +175,7 @@ def test_on_boards(board: str, grid: Any, data_type: str, tmp_path: Path) -> Non
     if board == BOARDS[0]:
         for layer in running_layers(graph):
             estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
-            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=550), layer.name
+            assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=650), layer.name
 
 
 def test_sums_of_64_bits_are_tried() -> None:
@@ -257,4 +257,4 @@ def test_affine_layers_on_boards(
     assert {step.kernel for step in measured.program.steps} == {direct.NAME}
     for layer in running_layers(graph) if board == BOARDS[0] else ():
         estimate = direct.cost(layer, graph.inputs_of(layer), DEFAULT, 2)
-        assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=550), layer.name
+        assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=650), layer.name

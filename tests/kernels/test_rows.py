@@ -247,3 +247,6 @@ def test_what_does_not_fit_says_why() -> None:
     assert rows.fits(dense, graph.inputs_of(dense), CORE) is None
     huge = replace(dense, peak_sum=2**62)
     assert "more than 32 bits when they are shifted" in str(rows.fits(huge, graph.inputs_of(dense), CORE))
+    graph, _ = with_weights("int8", 5, 3, np.ones((3, 5)))
+    narrow = replace(next(layer for layer in graph if isinstance(layer, Dense)), peak_sum=2**31)  # by its bias
+    assert rows.fits(narrow, graph.inputs, CORE) == "sums of more than 32 bits are for weights of 16"

@@ -42,6 +42,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     finish = ending_of(layer)
     if finish is None:
         return "it is for sums that end in a shift, in a factor, or as float32"
+    if layer.kernel.dtype.itemsize == 1 and layer.peak_sum > ACCUMULATOR_LIMIT:
+        return "sums of more than 32 bits are for weights of 16"
     if isinstance(finish, Finish) and layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT:
         return "its sums need more than 32 bits when they are shifted"
     return None
