@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -124,6 +125,11 @@ def merged_shape(first: Shape, second: Shape) -> Shape | None:
     pairs = zip(*((1,) * (rank - len(shape)) + shape for shape in (first, second)), strict=True)
     axes = [max(pair) if 1 in pair or pair[0] == pair[1] else 0 for pair in pairs]
     return tuple(axes) if all(axes) else None
+
+
+def can_merge(shapes: Sequence[Shape], output: Shape) -> bool:
+    """Can the kernel repeat tensors of these shapes over the output's?"""
+    return all(len(blocks(shape, output) or ()) <= MOST_BLOCKS for shape in shapes)
 
 
 def blocks(shape: Shape, output: Shape) -> list[tuple[int, int]] | None:

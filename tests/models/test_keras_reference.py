@@ -194,7 +194,7 @@ def test_keras_writes_no_settings_into_the_home(
 
 def test_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (reference.version() or "").startswith("keras 3.") and "(tensorflow 2." in (reference.version() or "")
-    monkeypatch.setattr(reference, "_installed", lambda package: "3.0" if package == "keras" else None)
+    monkeypatch.setattr(reference, "installed", lambda package: "3.0" if package == "keras" else None)
     assert reference.version() is None and reference.install().startswith("TensorFlow, on which Keras runs")
-    monkeypatch.setattr(reference, "_installed", lambda package: None)
+    monkeypatch.setattr(reference, "installed", lambda package: None)
     assert reference.version() is None and reference.install().startswith("Keras is not installed: pip install")

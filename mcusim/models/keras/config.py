@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from mcusim.models.settings import Settings
 
 # Without an effect at inference, or told again by the shapes of weights.
 WITHOUT_EFFECT = (
@@ -41,26 +43,12 @@ LARGEST_FLOAT = 3e38
 QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
 
 
-class Config(Mapping[str, Any]):
+class Config(Settings):
     """As JSON has it."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self._asked: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self._asked.add(key)
-        return self._values[key]
 
     def peek(self, key: str) -> Any:
         """Without a note of it; None for what is not there."""
         return self._values.get(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def __contains__(self, key: object) -> bool:
         return key in self._values

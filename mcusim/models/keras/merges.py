@@ -12,14 +12,13 @@ from mcusim.graph import Layer, Shape
 from mcusim.layers.add import MOST_ADDENDS, Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.merge import (
-    MOST_BLOCKS,
     BroadcastAdd,
     Maximum,
     Merge,
     Minimum,
     Multiply,
     Subtract,
-    blocks,
+    can_merge,
     merged_shape,
 )
 from mcusim.models.keras.layer import KerasLayer
@@ -65,7 +64,7 @@ def _pairs(kind: type[Merge], keras: KerasLayer) -> list[Layer]:
 def _merged(kind: type[Merge], keras: KerasLayer, name: str, left: Tensor, right: Tensor) -> Layer:
     shapes = (left[1], right[1])
     shape = merged_shape(*shapes)
-    if shape is None or any(len(blocks(have, shape) or ()) > MOST_BLOCKS for have in shapes):
+    if shape is None or not can_merge(shapes, shape):
         joined = " and ".join(map(str, shapes))
         raise keras.refused(f"merges shapes {joined}", "give it tensors of one shape, or with axes of length 1")
     return kind(name=name, inputs=(left[0], right[0]), shape=shape, input_shapes=shapes)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcusim.models.keras.file import weights_beside
-from mcusim.models.reference import Values
+from mcusim.models.reference import Values, installed
 from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
 
@@ -22,12 +20,12 @@ UNITS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 def version() -> str | None:
-    keras, backend = _installed("keras"), _backend()
+    keras, backend = installed("keras"), _backend()
     return f"keras {keras} ({backend[0]} {backend[1]})" if keras and backend else None
 
 
 def install() -> str:
-    absent = "TensorFlow, on which Keras runs," if _installed("keras") else "Keras"
+    absent = "TensorFlow, on which Keras runs," if installed("keras") else "Keras"
     return f"{absent} is not installed: pip install mcusim[train]"
 
 
@@ -57,18 +55,11 @@ def _keep_home_clean() -> None:
         os.environ["KERAS_HOME"] = os.getcwd()
 
 
-def _installed(package: str) -> str | None:
-    try:
-        return version_of(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _backend() -> tuple[str, str] | None:
     """Its name and version: the one that the user has chosen, else the first that is there."""
     chosen = os.environ.get("KERAS_BACKEND")
     for name in (chosen,) if chosen in BACKENDS else BACKENDS:
-        found = next(filter(None, map(_installed, BACKENDS[name])), None)
+        found = next(filter(None, map(installed, BACKENDS[name])), None)
         if found:
             return name, found
     return None

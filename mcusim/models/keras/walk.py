@@ -20,6 +20,7 @@ from mcusim.models.keras.hdf5 import broken
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.weights import Place, Weights
+from mcusim.models.names import Names
 from mcusim.models.problems import Problems
 from mcusim.models.source import Origin
 from mcusim.system.errors import ModelError
@@ -52,15 +53,7 @@ class Walk:
     problems: Problems = field(default_factory=lambda: Problems(_hint))
     batch: int | None = None
     calls: int = 0
-    used: dict[str, int] = field(default_factory=dict)
-
-    def unique(self, name: str) -> str:
-        first = name
-        while name in self.used:
-            self.used[first] += 1
-            name = f"{first}_{self.used[first]}"
-        self.used[name] = 1
-        return name
+    names: Names = field(default_factory=Names)
 
     def append(self, layer: Layer) -> None:
         self.layers.append(layer)
@@ -95,7 +88,7 @@ class Walk:
             if layer.config.get(key):
                 raise ModelError(f"the model's input {shown(layer.name)!r} is {key}", hint="use a dense input")
         self.batch = told[0] if type(told[0]) is int else self.batch
-        name = self.unique(shown(name))
+        name = self.names.unique(shown(name))
         self.append(Input(name=name, inputs=(), shape=shape))
         return name
 
@@ -167,7 +160,7 @@ class Walk:
         return self.problems.caught(name, layer.kind, convert) or UNREAD
 
     def _converted(self, layer: Described, inputs: tuple[str, ...], place: Place, path: Origin, name: str) -> str:
-        end = self._step(layer.kind, layer.config, inputs, self.weights.of(place), self.unique(name))
+        end = self._step(layer.kind, layer.config, inputs, self.weights.of(place), self.names.unique(name))
         return self._from(path, end, inputs)
 
     def _from(self, path: Origin, end: str, inputs: Sequence[str]) -> str:
@@ -188,7 +181,7 @@ class Walk:
             inputs = tuple(ends[source] if isinstance(source, int) else names[source] for source in read)
             if step.kind not in CONVERTERS:
                 raise operations.no_kernel(name, layer, step.kind)
-            called = self.unique(name if number == len(steps) else f"{name}_{number}")
+            called = self.names.unique(name if number == len(steps) else f"{name}_{number}")
             ends.append(self._step(step.kind, step.config, inputs, (), called))
         outputs = [end for end, step in zip(ends, steps, strict=True) if step.is_output]
         outputs = outputs or [[*names.values(), *ends][-1]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mcusim.graph import Layer, Shape
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
+from mcusim.models.names import Names
 from mcusim.models.onnx.tensor import Tensor, merged
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable
@@ -23,23 +24,18 @@ class LayersMade:
 
     layers: list[Layer] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
-    _names: dict[str, int] = field(default_factory=dict)
+    _names: Names = field(default_factory=Names)
     _views: dict[tuple[str, Shape], str] = field(default_factory=dict)
     _moved: dict[tuple[str, tuple[int, ...], tuple[int, ...]], str] = field(default_factory=dict)
 
     def unique(self, name: str) -> str:
         """A name that no layer has, for reports and terminals."""
-        first = name = printable(name)[:LONGEST_NAME] or "layer"
-        while name in self._names:
-            self._names[first] += 1
-            name = f"{first}_{self._names[first]}"
-        self._names[name] = 1
-        return name
+        return self._names.unique(printable(name)[:LONGEST_NAME] or "layer")
 
     def release(self, name: str) -> None:
         """A name that no layer took is free again."""
         if name not in self.shapes:
-            self._names.pop(name, None)
+            self._names.release(name)
 
     def add(self, layer: Layer) -> str:
         """-> its name. Raises ModelError for a shape that no kernel has."""

@@ -9,14 +9,13 @@ import numpy as np
 
 from mcusim.layers.add import Add
 from mcusim.layers.merge import (
-    MOST_BLOCKS,
     BroadcastAdd,
     Maximum,
     Merge,
     Minimum,
     Multiply,
     Subtract,
-    blocks,
+    can_merge,
     merged_shape,
 )
 from mcusim.models.onnx.activations import clipped
@@ -81,7 +80,7 @@ def _of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, 
     moved = [node.made.moved(x, order) for x in wide]
     shapes = [tuple(x.shape[axis] for axis in inner) or (1,) for x in moved]
     full = tuple(shape[axis] for axis in inner) or (1,)
-    if any(len(blocks(have, full) or ()) > MOST_BLOCKS for have in shapes):
+    if not can_merge(shapes, full):
         raise node.refused(f"merges shapes {left.shape} and {right.shape}", "give it tensors of one shape")
     sources = [node.made.seen(x, own) for x, own in zip(moved, shapes, strict=True)]
     if shapes[0] == shapes[1]:

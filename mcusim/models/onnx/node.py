@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,28 +12,15 @@ from mcusim.graph import Layer, Shape
 from mcusim.layers.constant import Constant
 from mcusim.models.onnx.layers_made import LayersMade
 from mcusim.models.onnx.tensor import Tensor, tensor
+from mcusim.models.settings import Settings
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 Value = Tensor | Array  # an activation, or a constant
 
 
-class Attributes(Mapping[str, Any]):
-    """Remembers what was asked for: what nobody reads may not change the result."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self._asked: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self._asked.add(key)
-        return self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+class Attributes(Settings):
+    """Of a node."""
 
     @property
     def ignored(self) -> tuple[str, ...]:

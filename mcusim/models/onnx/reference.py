@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from mcusim.models.onnx.file import model_in
 from mcusim.models.onnx.model import Model
 from mcusim.models.onnx.tensor import counted, lying
 from mcusim.models.onnx.wire import encoded
-from mcusim.models.reference import Values
+from mcusim.models.reference import Values, installed
 from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
@@ -27,10 +25,8 @@ GRAPH, OUTPUT, NAME = 7, 12, 1  # fields of protobuf
 
 
 def version() -> str | None:
-    try:
-        return f"onnxruntime {version_of('onnxruntime')}"
-    except PackageNotFoundError:
-        return None
+    found = installed("onnxruntime")
+    return f"onnxruntime {found}" if found else None
 
 
 def install() -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,14 @@ from mcusim.models.onnx.convert import converted
 from mcusim.models.onnx.tensor import Tensor, counted, lying
 from mcusim.models.pytorch.file import program_in
 from mcusim.models.pytorch.translate import model_of
-from mcusim.models.reference import Values
+from mcusim.models.reference import Values, installed
 from mcusim.models.source import NO_SHAPES, Origin
 from mcusim.system.arrays import Array
 
 
 def version() -> str | None:
-    try:
-        return f"pytorch {version_of('torch')}"
-    except PackageNotFoundError:
-        return None
+    found = installed("torch")
+    return f"pytorch {found}" if found else None
 
 
 def install() -> str:

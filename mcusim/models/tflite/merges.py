@@ -13,7 +13,6 @@ from mcusim.graph import Shape
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.merge import (
-    MOST_BLOCKS,
     BroadcastAdd,
     Combined,
     Maximum,
@@ -21,7 +20,7 @@ from mcusim.layers.merge import (
     Minimum,
     Multiply,
     Subtract,
-    blocks,
+    can_merge,
     merged_shape,
 )
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
@@ -122,7 +121,7 @@ def _merged(kind: type[M], call: Call) -> M:
     if call.shape(0) != call.shape(1) or shapes[0] != shapes[1]:
         shapes = _without_batches(call)
     shape = merged_shape(*shapes)
-    if shape is None or any(len(blocks(have, shape) or ()) > MOST_BLOCKS for have in shapes):
+    if shape is None or not can_merge(shapes, shape):
         why = f"merges shapes {call.shape(0)} and {call.shape(1)}"
         raise call.refused(why, "give it tensors of one shape, or with axes of length 1")
     return kind(**call.own(shape, call.view(0, shapes[0]), call.view(1, shapes[1])), input_shapes=shapes)

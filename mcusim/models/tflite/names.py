@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 LONGEST_NAME = 60
 # What TensorFlow puts behind the name of a layer, without the digits at its end: operations, in its own spelling.
@@ -35,21 +34,6 @@ INNER = {
     "sub",
 }
 PREFIX = re.compile(r"^(serving_default_|args_)")
-
-
-@dataclass
-class Names:
-    """Each is given once: `unique` tells another where a name is taken."""
-
-    used: dict[str, int] = field(default_factory=dict)
-
-    def unique(self, name: str) -> str:
-        first = name
-        while name in self.used:
-            self.used[first] += 1
-            name = f"{first}_{self.used[first]}"
-        self.used[name] = 1
-        return name
 
 
 def layer_name(tensor: str, kind: str) -> str:

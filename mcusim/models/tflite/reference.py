@@ -6,14 +6,12 @@ It verifies nothing, and ends its process where it does not like a model: then t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcusim.models.reference import Values
+from mcusim.models.reference import Values, installed
 from mcusim.models.source import Origin
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.file import read_file
@@ -24,10 +22,8 @@ ARENA_BYTES = 2**22  # beyond what tensors take
 
 
 def version() -> str | None:
-    try:
-        return f"TensorFlow Lite Micro {version_of(PACKAGE)}"
-    except PackageNotFoundError:
-        return None
+    found = installed(PACKAGE)
+    return f"TensorFlow Lite Micro {found}" if found else None
 
 
 def install() -> str:

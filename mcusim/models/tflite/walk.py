@@ -15,6 +15,7 @@ import numpy as np
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
 from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.models.names import Names
 from mcusim.models.problems import Problems
 from mcusim.models.source import Origin
 from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_batch
@@ -23,7 +24,7 @@ from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import hint_of, type_hint
 from mcusim.models.tflite.layers import CONVERTERS, STATEFUL, TYPE_CHANGING, VIEWS
-from mcusim.models.tflite.names import Names, layer_name, tensor_name
+from mcusim.models.tflite.names import layer_name, tensor_name
 from mcusim.numbers.affine import WIDE_BITS
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
