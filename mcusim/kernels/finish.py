@@ -18,7 +18,7 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
 from mcusim.numbers.factors import MULTIPLIER_BITS, Factors, high_product
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.numbers.numbers import storage_fields
+from mcusim.numbers.numbers import Activation, storage_fields
 from mcusim.numbers.power_of_two import Shift
 from mcusim.system.arrays import Array
 
@@ -27,6 +27,8 @@ FACTOR = ("multiplier", "addend", "shift")
 LEFT_AT, SIGN_AT = 8, 16  # bits of the shift of a record: how far a sum goes to the left, and its sign to the right
 MOST_SUM = MOST_ADDEND = 1 << 30  # a sum is doubled, and a product with its addend has 31 bits
 CLAMP_CYCLES = 3  # CMP, IT, MOV
+
+Limits = tuple[int | None, int | None]  # of outputs, where they are not those of the saturation
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class FactorFinish:
 
     saturate: str
     bits: int
-    limits: tuple[int | None, int | None]
+    limits: Limits
     above_zero: bool
     store_bytes: int
     kernel_bits: int
@@ -326,19 +328,29 @@ def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
     scale = scale if raw else _scale(rescale, layer.peak_sum)
     if layer.peak_sum << int(scale.left.max()) >= MOST_SUM << raw or np.abs(scale.addends).max() >= MOST_ADDEND:
         return None
-    low, high = (int(one) for one in layer.activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
-    limits = (low if low > numbers.minimum else None, high if high < numbers.maximum else None)
+    limits = limits_of(layer.activation, numbers)
+    above_zero = is_above_zero(limits, numbers)
     fields = {**_limit_fields(limits, numbers), **storage_fields(numbers), **({"single": 1} if single else {})}
     saturate, bits = "ssat" if numbers.signed else "usat", numbers.bits
     if limits == (0, None):
         saturate, bits, limits = "usat", bits - 1, (None, None)
     large = scale.left + (scale.right == 0) > 0
-    no_sign = single or low == numbers.zero or bool(large.all())
+    no_sign = single or above_zero or bool(large.all())
     forms = {"left": bool(scale.left.any()), "mixed": not no_sign and bool(large.any()), "single": single, "raw": raw}
     return FactorFinish(saturate, bits, limits, no_sign, numbers.dtype.itemsize, kernel.bits, fields, **forms)
 
 
-def _limit_fields(limits: tuple[int | None, int | None], numbers: Affine) -> dict[str, Any]:
+def limits_of(activation: Activation, numbers: Affine) -> Limits:
+    low, high = (int(one) for one in activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
+    return low if low > numbers.minimum else None, high if high < numbers.maximum else None
+
+
+def is_above_zero(limits: Limits, numbers: Affine) -> bool:
+    """Is the least output that for 0?"""
+    return (numbers.minimum if limits[0] is None else limits[0]) == numbers.zero
+
+
+def _limit_fields(limits: Limits, numbers: Affine) -> dict[str, Any]:
     """Of NN_LIMIT, the same for all layers that end in the same code."""
     low, high = limits
     if limits == (None, None):

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from mcusim.kernels.calls import reading_all
+from mcusim.kernels.finish import limits_of
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
-from mcusim.kernels.lanes.scaled_sums import ScaledSumming, limits_of, scaled_summing
+from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched, unaligned
 from mcusim.layers.merge import Combined, Maximum, Merge, Minimum, Subtract, blocks

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.streams import stream, stream_cycles
+from mcusim.kernels.lanes.streams import Work, stream, stream_cycles
 from mcusim.kernels.lanes.words import Words
 from mcusim.layers.pointwise import Pointwise
 from mcusim.numbers.numbers import LINEAR
@@ -21,20 +21,16 @@ FROM_FLASH = 1.0  # a look-up that waits: the table is in the cache of the flash
 FIRST = 25.0  # until it is there
 
 
-class LookingUp(NamedTuple):
+@dataclass(frozen=True)
+class LookingUp(Work):
     """One routine for all tables."""
+
+    inputs = 1
+    tables = ("table",)
 
     @property
     def words(self) -> Words:
         return Words(8, True, LINEAR, None)
-
-    @property
-    def inputs(self) -> int:
-        return 1
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ("table",)
 
     @property
     def key(self) -> str:
@@ -47,9 +43,6 @@ class LookingUp(NamedTuple):
     @property
     def twin(self) -> KernelCall:
         return KernelCall("look_up_words", ("output", "x", "table", "words"), {})
-
-    def prepare(self, a: Assembly) -> None:
-        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         numbers = self.words.second  # of a word, and what is made of them

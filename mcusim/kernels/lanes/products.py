@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of, why_no_rows
 from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
-from mcusim.kernels.lanes.streams import ALONE, LAYER, stream
-from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, unaligned, words_of_layer
+from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
+from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
 from mcusim.layers.merge import Multiply, blocks
 from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -30,7 +31,8 @@ ROW, REAL_ROW, LIMITED_ROW, LEFT = (
 SHORTEST_ROW = 16  # bytes: below, calls cost more than they save
 
 
-class Multiplying(NamedTuple):
+@dataclass(frozen=True)
+class Multiplying(Work):
     """(x * y + `rounding`) >> `shift`, saturated to `bits`, `positive` ones not below 0; `limits` come after."""
 
     limits: Words
@@ -43,14 +45,6 @@ class Multiplying(NamedTuple):
     @property
     def words(self) -> Words:
         return self.limits
-
-    @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
 
     @property
     def key(self) -> str:
@@ -95,9 +89,7 @@ class Multiplying(NamedTuple):
             self._product(a, to, one, other, high)
         for number in (FAR, x, SPARE, y):
             self._saturate(a, number)
-        a("bfi", FAR, SPARE, imm(8), imm(8))
-        a("bfi", x, y, imm(8), imm(8))
-        a("pkhbt", x, FAR, x, "lsl #16")
+        packed(a, x, FAR, SPARE, x, y)
 
     def _halves(self, a: Assembly, x: str, y: str, low: str) -> None:
         self._product(a, low, x, y, 0)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields, reading_all
+from mcusim.kernels.finish import Limits, is_above_zero, limits_of
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.scaled_sums import MORE, Limits, limit_bytes, limits_of
-from mcusim.kernels.lanes.words import FAR, SPARE, Words
+from mcusim.kernels.lanes.scaled_sums import MORE, limit_bytes, limits_key
+from mcusim.kernels.lanes.streams import Work
+from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.layers.merge import Multiply
 from mcusim.numbers.affine import ScaledProduct, as_affine
 from mcusim.numbers.numbers import LINEAR
@@ -20,7 +22,7 @@ MOST_SHIFT, MOST_ADDEND = 20, 1 << 30
 
 
 @dataclass(frozen=True)
-class ScaledMultiplying:
+class ScaledMultiplying(Work):
     """(x - zero) * (y - zero) * multiplier / 2**(31 + shift), rounded twice: as FactorFinish does it."""
 
     zeros: tuple[int, int]
@@ -38,19 +40,11 @@ class ScaledMultiplying:
         return Words(8, self.unsigned, LINEAR, None, 1)
 
     @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
-
-    @property
     def key(self) -> str:
         signs = "".join("u" if one else "s" for one in (*self.unsigned_inputs, self.unsigned))
         numbers = (*(zero % 256 for zero in self.zeros), self.multiplier, self.shift, self.zero % 256)
-        limits = "".join(f"_{name}{one % 256}" for name, one in zip("fc", self.limits, strict=True) if one is not None)
-        return f"scaled_product_{signs}{'z' * self.above_zero}_{'_'.join(f'{number:x}' for number in numbers)}{limits}"
+        told = "_".join(f"{number:x}" for number in numbers)
+        return f"scaled_product_{signs}{'z' * self.above_zero}_{told}{limits_key(self.limits)}"
 
     @property
     def summary(self) -> Sequence[str]:
@@ -87,9 +81,7 @@ class ScaledMultiplying:
         a("smultt", one, one, other)
         for name in (MORE, FAR, SPARE, one):
             self._scale(a, name)
-        a("bfi", MORE, SPARE, imm(8), imm(8))
-        a("bfi", FAR, one, imm(8), imm(8))
-        a("pkhbt", one, MORE, FAR, "lsl #16")
+        packed(a, one, MORE, SPARE, FAR, one)
         limit_bytes(a, one, self.limits, self.unsigned, other)
 
     def _scale(self, a: Assembly, name: str) -> None:
@@ -118,14 +110,15 @@ def multiplying_of(layer: Multiply, inputs: Inputs, repeated: int | None) -> Sca
     own = {**product.fields(layer.activation), **({"zeros": zeros} if any(zeros) else {})}
     fields = {**reading_all(tuple(inputs[index] for index in order)), **own}
     limits = limits_of(layer.activation, product.numbers)
-    least = product.numbers.minimum if limits[0] is None else limits[0]
     signs = (not entries[order[0]].signed, not entries[order[1]].signed)
     unsigned = not product.numbers.signed
-    return ScaledMultiplying(zeros, multiplier, shift, zero, signs, unsigned, least == zero, limits, fields)
+    return ScaledMultiplying(
+        zeros, multiplier, shift, zero, signs, unsigned, is_above_zero(limits, product.numbers), limits, fields
+    )
 
 
 @dataclass(frozen=True)
-class Extreme:
+class Extreme(Work):
     """The larger of two numbers, or the smaller."""
 
     larger: bool
@@ -138,17 +131,8 @@ class Extreme:
         return Words(8, self.unsigned, LINEAR, None)
 
     @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
-
-    @property
     def key(self) -> str:
-        limits = "".join(f"_{name}{one % 256}" for name, one in zip("fc", self.limits, strict=True) if one is not None)
-        return f"extreme_{'larger' if self.larger else 'smaller'}_{'u' * self.unsigned}int8{limits}"
+        return f"extreme_{'larger' if self.larger else 'smaller'}_{'u' * self.unsigned}int8{limits_key(self.limits)}"
 
     @property
     def summary(self) -> Sequence[str]:
@@ -157,9 +141,6 @@ class Extreme:
     @property
     def twin(self) -> KernelCall:
         return KernelCall("merged_words", ("output", "x", "y", "words"), self.fields)
-
-    def prepare(self, a: Assembly) -> None:
-        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         for one, other in zip(x, y, strict=True):

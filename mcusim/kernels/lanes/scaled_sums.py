@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields, reading_all
+from mcusim.kernels.finish import Limits, limits_of
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.linear import Linear, linear_of
-from mcusim.kernels.lanes.words import FAR, SPARE, Words
-from mcusim.numbers.affine import Affine, ScaledAddition, as_affine
+from mcusim.kernels.lanes.streams import Work
+from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
+from mcusim.numbers.affine import ScaledAddition, as_affine
 from mcusim.numbers.numbers import LINEAR, Activation
 from mcusim.program import KernelCall
 
@@ -20,11 +20,9 @@ FIRST, SECOND, START, X_MASK, Y_MASK, MORE = "r6", "r7", "r10", "r11", "r9", "r5
 SIGNED_LANES, UNSIGNED_LANES = 0xFF00FF00, 0x7F807F80
 FOUR = 0x01010101
 
-Limits = tuple[int | None, int | None]  # of outputs, where they are not those of the saturation
-
 
 @dataclass(frozen=True)
-class ScaledSumming:
+class ScaledSumming(Work):
     """`linear` of numbers, of which `x_unsigned` and `y_unsigned` ones have no sign, as outputs may have none."""
 
     linear: Linear
@@ -40,20 +38,11 @@ class ScaledSumming:
         return Words(8, self.unsigned, LINEAR, None, 1)
 
     @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
-
-    @property
     def key(self) -> str:
         signs = "".join("u" if one else "s" for one in (self.x_unsigned, self.y_unsigned, self.unsigned))
         numbers = (self.linear.first, self.linear.second, self.linear.start)
         spelled = "_".join(f"{number % 2**32:x}" for number in numbers)
-        limits = "".join(f"_{name}{one % 256}" for name, one in zip("fc", self.limits, strict=True) if one is not None)
-        return f"scaled_sum_{signs}_{spelled}_{self.linear.shift}{limits}"
+        return f"scaled_sum_{signs}_{spelled}_{self.linear.shift}{limits_key(self.limits)}"
 
     @property
     def summary(self) -> Sequence[str]:
@@ -85,9 +74,7 @@ class ScaledSumming:
         _products(a, SPARE, one, other)  # bytes 1 and 3
         for name in (MORE, FAR, SPARE, one):
             a("usat" if self.unsigned else "ssat", name, imm(8), name, f"asr #{self.linear.shift}")
-        a("bfi", MORE, SPARE, imm(8), imm(8))
-        a("bfi", FAR, one, imm(8), imm(8))
-        a("pkhbt", one, MORE, FAR, "lsl #16")
+        packed(a, one, MORE, SPARE, FAR, one)
         limit_bytes(a, one, self.limits, self.unsigned, other)
 
 
@@ -136,6 +123,6 @@ def limit_bytes(a: Assembly, word: str, limits: Limits, unsigned: bool, spare: s
             a("sel", word, *kept)
 
 
-def limits_of(activation: Activation, numbers: Affine) -> Limits:
-    low, high = (int(one) for one in activation.limit(np.array([-(2**31), 2**31 - 1]), numbers))
-    return low if low > numbers.minimum else None, high if high < numbers.maximum else None
+def limits_key(limits: Limits) -> str:
+    """As a part of a name."""
+    return "".join(f"_{name}{one % 256}" for name, one in zip("fc", limits, strict=True) if one is not None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm, several
@@ -14,33 +16,37 @@ from mcusim.program import KernelCall, Routine
 LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a number that it leaves over
 
 
-class Work(Protocol):
-    """What happens to words on their way; it can be a key. `inputs`: arrays, one or two."""
+class Work(ABC):
+    """What happens to words on their way; it can be a key.
+
+    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name.
+    """
+
+    inputs: ClassVar[int] = 2
+    tables: ClassVar[tuple[str, ...]] = ()
 
     @property
+    @abstractmethod
     def words(self) -> Words:
         """Of the output."""
 
     @property
-    def inputs(self) -> int: ...
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Pointers that stay where they are, by name."""
-
-    @property
+    @abstractmethod
     def key(self) -> str:
         """What sets it apart, as the end of a name."""
 
     @property
+    @abstractmethod
     def summary(self) -> Sequence[str]: ...
 
     @property
+    @abstractmethod
     def twin(self) -> KernelCall: ...
 
-    def prepare(self, a: Assembly) -> None:
-        """What stays in registers that no word is in."""
+    def prepare(self, a: Assembly) -> None:  # noqa: B027
+        """What stays in registers that no word is in: nothing."""
 
+    @abstractmethod
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         """Words of both inputs -> those of the output, in `x`. `y`, FAR and SPARE are lost."""
 
@@ -128,18 +134,17 @@ def _range(names: Sequence[str]) -> str:
     return f"{{{names[0]}-{names[-1]}}}" if len(names) > 1 else f"{{{names[0]}}}"
 
 
-class Activating(NamedTuple):
+@dataclass(frozen=True)
+class Activating(Work):
     """ReLU, with or without a ceiling."""
 
-    words: Words
+    limits: Words
+
+    inputs = 1
 
     @property
-    def inputs(self) -> int:
-        return 1
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
+    def words(self) -> Words:
+        return self.limits
 
     @property
     def key(self) -> str:
@@ -153,9 +158,6 @@ class Activating(NamedTuple):
     def twin(self) -> KernelCall:
         unsigned = {"unsigned_input": 1} if self.words.unsigned else {}
         return KernelCall("limited", ("output", "x", "words"), {**unsigned, **self.words.limits()})
-
-    def prepare(self, a: Assembly) -> None:
-        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         self.words.limit(a, x, y[0])

@@ -7,11 +7,13 @@ k < s: nothing on the way has more bits than a number, and floor(floor(n / 2) / 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import reading
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.streams import Work
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, words_of_layer
 from mcusim.layers.add import Add
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
@@ -24,7 +26,8 @@ Ending = Literal["saturated", "halved", "difference", "mixed", "mixed halves"]
 SIGNS = 0x80808080  # of bytes
 
 
-class Summing(NamedTuple):
+@dataclass(frozen=True)
+class Summing(Work):
     """(x + y * 2^`scale`) >> `shift`. `limits`: of the sums. `coarse`: the input that is y."""
 
     limits: Words
@@ -40,14 +43,6 @@ class Summing(NamedTuple):
     @property
     def words(self) -> Words:
         return self.limits
-
-    @property
-    def inputs(self) -> int:
-        return 2
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        return ()
 
     @property
     def key(self) -> str:
@@ -73,9 +68,6 @@ class Summing(NamedTuple):
     @property
     def twin(self) -> KernelCall:
         return KernelCall("sum_of_two", ("output", "x", "y", "words"), dict(self.fields))
-
-    def prepare(self, a: Assembly) -> None:
-        """Nothing."""
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         if self.limits.real:

@@ -202,3 +202,11 @@ def unaligned(row_bytes: int) -> float:
 def fetched(routines: Iterable[Routine], wait_states: int) -> float:
     """Cycles of code that runs for the first time."""
     return COLD * max(0, wait_states - 1) * sum(routine.code_bytes for routine in routines) / 8
+
+
+def packed(a: Assembly, word: str, *numbers: str) -> None:
+    """Four numbers of 8 bits, the lowest first, each in a register of its own -> a word. All are lost."""
+    first, second, third, fourth = numbers
+    a("bfi", first, second, imm(8), imm(8))
+    a("bfi", third, fourth, imm(8), imm(8))
+    a("pkhbt", word, first, third, "lsl #16")
