@@ -13,10 +13,8 @@ typedef struct {
 
 NN_KERNEL void NN_NAME(convert)(const void *restrict input, number_t *restrict output, const nn_convert_t p)
 {
-    const int8_t *narrow = (const int8_t *)input;
-    const int16_t *wide = (const int16_t *)input;
     for (int i = 0; i < p.elements; i++) {
-        const accumulator_t x = p.wide ? wide[i] : p.unsigned_input ? (uint8_t)narrow[i] : narrow[i];
+        const accumulator_t x = nn_number_at(input, i, p.wide, p.unsigned_input);
         output[i] = (number_t)nn_convert(x, p);
     }
 }

@@ -17,10 +17,8 @@ typedef struct {
 
 NN_KERNEL void NN_NAME(convert_long)(const void *restrict input, int32_t *restrict output, const nn_convert_long_t p)
 {
-    const int8_t *narrow = (const int8_t *)input;
-    const int16_t *wide = (const int16_t *)input;
     for (int i = 0; i < p.elements; i++) {
-        const int32_t x = p.wide ? wide[i] : p.unsigned_input ? (uint8_t)narrow[i] : narrow[i];
+        const int32_t x = nn_number_at(input, i, p.wide, p.unsigned_input);
         output[i] = nn_scaled(x - p.from_zero, p.factor, NN_TWICE) + p.zero;
     }
 }

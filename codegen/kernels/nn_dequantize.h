@@ -14,10 +14,8 @@ typedef struct {
 
 NN_KERNEL void NN_NAME(dequantize)(const void *restrict input, float *restrict output, const nn_dequantize_t p)
 {
-    const int8_t *narrow = (const int8_t *)input;
-    const int16_t *wide = (const int16_t *)input;
     for (int i = 0; i < p.elements; i++) {
-        const int32_t x = p.wide ? wide[i] : p.unsigned_input ? (uint8_t)narrow[i] : narrow[i];
+        const int32_t x = nn_number_at(input, i, p.wide, p.unsigned_input);
         output[i] = p.scale * (float)(x - p.zero);
     }
 }

@@ -17,9 +17,7 @@ NN_KERNEL void NN_NAME(gru_sums)(const number_t *restrict input, number_t *restr
 {
     nn_walk_t w = nn_begin_walk(scratch, p.features, p.units, p.rows);
     for (int step = 0; step < p.steps; step++) {
-        nn_step_input(w.x, input + (p.backwards ? p.steps - 1 - step : step) * p.features, p.features, p.unsigned_input);
-        p.input_sums(w.from_input, w.x, kernel, bias, NN_FOURS(p.rows));
-        p.state_sums(w.from_state, w.state, recurrent, recurrent_bias, NN_FOURS(p.rows));
+        nn_sums_of_step(w, step, p);
         const int32_t *x = w.from_input, *s = w.from_state;
         for (int unit = 0; unit < p.units; unit++, x++, s++) {
             const int reset_row = p.units, candidate_row = 2 * p.units;
@@ -28,12 +26,7 @@ NN_KERNEL void NN_NAME(gru_sums)(const number_t *restrict input, number_t *restr
             const nn_state_t sum = nn_reset_sum(x[candidate_row], reset, s[candidate_row], p);
             w.next[unit] = nn_mixed(update, w.state[unit], nn_activated(sum, p));
         }
-        int16_t *const written = w.next;
-        w.next = w.state;
-        w.state = written;
-        for (int unit = 0; unit < p.units && (p.sequence || step == p.steps - 1); unit++) {
-            *output++ = (number_t)nn_convert(w.state[unit], p);
-        }
+        nn_end_step(w, step, p);
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef NN_SCALED_SOFTMAX_H
 #define NN_SCALED_SOFTMAX_H
 
+#include "nn_row_largest.h"
 #include "number.h"
 #include "reciprocal.h"
 
@@ -16,10 +17,7 @@ NN_KERNEL void NN_NAME(scaled_softmax)(const number_t *input, number_t *output, 
                                        const nn_scaled_softmax_t p)
 {
     for (int row = 0; row < p.rows; row++) {
-        int best = input[0];
-        for (int channel = 1; channel < p.channels; channel++) {
-            best = input[channel] > best ? input[channel] : best;
-        }
+        const int best = nn_row_largest(input, p.channels);
         int32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
             const int distance = best - input[channel];

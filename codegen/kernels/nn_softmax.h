@@ -2,6 +2,7 @@
 #ifndef NN_SOFTMAX_H
 #define NN_SOFTMAX_H
 
+#include "nn_row_largest.h"
 #include "number.h"
 
 typedef struct {
@@ -9,22 +10,13 @@ typedef struct {
     int fraction; /* of the output */
 } nn_softmax_t;
 
-static inline number_t nn_largest(const number_t *input, int channels)
-{
-    number_t best = input[0];
-    for (int channel = 1; channel < channels; channel++) {
-        best = input[channel] > best ? input[channel] : best;
-    }
-    return best;
-}
-
 #if NN_NUMBER_BITS == 0
 #include "functions.h"
 
 NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const nn_softmax_t p)
 {
     for (int row = 0; row < p.rows; row++) {
-        const float best = nn_largest(input, p.channels);
+        const float best = nn_row_largest(input, p.channels);
         float sum = 0.0f;
         for (int channel = 0; channel < p.channels; channel++) {
             output[channel] = nn_exponential(input[channel] - best);
@@ -48,7 +40,7 @@ NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const u
                                 const nn_softmax_t p)
 {
     for (int row = 0; row < p.rows; row++) {
-        const int best = nn_largest(input, p.channels);
+        const int best = nn_row_largest(input, p.channels);
         uint32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
             sum += nn_power(best - input[channel], high, low);

@@ -42,4 +42,24 @@ NN_KERNEL void nn_step_input(int16_t *x, const number_t *input, int features, in
     }
 }
 
+/* Sums over the inputs of a step, and over the states before it; of the arguments that all these layers have. */
+#define nn_sums_of_step(w, step, p)                                                                                  \
+    do {                                                                                                             \
+        const int from = ((p).backwards ? (p).steps - 1 - (step) : (step)) * (p).features;                           \
+        nn_step_input((w).x, input + from, (p).features, (p).unsigned_input);                                        \
+        (p).input_sums((w).from_input, (w).x, kernel, bias, NN_FOURS((p).rows));                                     \
+        (p).state_sums((w).from_state, (w).state, recurrent, recurrent_bias, NN_FOURS((p).rows));                    \
+    } while (0)
+
+/* The next states are those now; where they are asked for they go to `output`. */
+#define nn_end_step(w, step, p)                                                                                      \
+    do {                                                                                                             \
+        int16_t *const written = (w).next;                                                                           \
+        (w).next = (w).state;                                                                                        \
+        (w).state = written;                                                                                         \
+        for (int unit = 0; unit < (p).units && ((p).sequence || (step) == (p).steps - 1); unit++) {                  \
+            *output++ = (number_t)nn_convert((w).state[unit], p);                                                    \
+        }                                                                                                            \
+    } while (0)
+
 #endif

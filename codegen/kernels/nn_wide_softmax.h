@@ -4,6 +4,7 @@
 
 #include "affine_wide.h"
 #include "factors.h"
+#include "nn_row_largest.h"
 #include "number.h"
 
 #if NN_NUMBER_BITS > 8
@@ -17,10 +18,7 @@ NN_KERNEL void NN_NAME(wide_softmax)(const number_t *input, number_t *output, co
                                      const int16_t *reciprocals, const nn_wide_softmax_t p)
 {
     for (int row = 0; row < p.rows; row++) {
-        int best = input[0];
-        for (int channel = 1; channel < p.channels; channel++) {
-            best = input[channel] > best ? input[channel] : best;
-        }
+        const int best = nn_row_largest(input, p.channels);
         int32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
             const int64_t x = (int64_t)nn_scaled(input[channel] - best, p.factor, NN_TWICE) + 32767;

@@ -118,6 +118,13 @@ static inline long_number_t nn_read(number_t x, int is_unsigned)
 #endif
 }
 
+/* Number `index` of an array of int16 or, if it is not `wide`, of int8. */
+static inline int32_t nn_number_at(const void *numbers, int index, int wide, int is_unsigned)
+{
+    const int8_t *const narrow = (const int8_t *)numbers;
+    return wide ? ((const int16_t *)numbers)[index] : is_unsigned ? (uint8_t)narrow[index] : narrow[index];
+}
+
 /* Stores the number `x`, which is saturated; -> where the next one goes. */
 static inline void *nn_store(void *output, long_number_t x, nn_storage_t storage)
 {
