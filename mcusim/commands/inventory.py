@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from mcusim.commands import options
 from mcusim.commands.streams import say
+from mcusim.system.files import write_text
+
+if TYPE_CHECKING:
+    from mcusim.models.listing import Listing
+
+FORMATS = ("keras", "onnx", "pytorch", "tflite")  # in literals: looking at --help imports no reader
 
 
 @click.command()
@@ -31,15 +41,37 @@ def datasets() -> None:
 
 
 @click.command()
-def layers() -> None:
-    """What models may have, and how each number type computes it."""
-    from mcusim.models.keras.support import NUMBER_TYPES, WORDS, activations, kinds
+@click.option("--format", "chosen", type=click.Choice(FORMATS), help="Only what files of this format may have.")
+@click.option("--json", "to_json", type=options.PATH, metavar="F", help="Also write all of it as JSON.")
+def layers(chosen: str | None, to_json: Path | None) -> None:
+    """What models of each format may have, and how numbers compute it.
 
-    print_table(("layer", *NUMBER_TYPES), [(name, *cells) for name, cells in kinds().items()])
+    The names are those that the format's files have. --json: for each format its tables, and of each row its cells.
+    """
+    from mcusim.models import MODELS
+
+    known = {one.NAME: one for one in MODELS if chosen in (None, one.NAME)}
+    for name, one in known.items():
+        say(f"{name} ({', '.join(one.SUFFIXES)})")
+        for listing in one.listings():
+            _print_listing(listing)
+        say("")
+    if to_json:
+        told = {name: {one.what: _rows(one) for one in known[name].listings()} for name in known}
+        write_text(to_json, json.dumps({"format": 1, "layers": told}, indent=2) + "\n")
+
+
+def _print_listing(listing: Listing) -> None:
     say("")
-    print_table(("activation", *NUMBER_TYPES), [(name, *cells) for name, cells in activations().items()])
-    say("")
-    print_table(("word", "what it means"), list(WORDS.items()))
+    print_table((listing.what, *listing.columns), [(name, *cells) for name, cells in listing.rows.items()])
+    if listing.words:
+        say("")
+        print_table(("word", "what it means"), list(listing.words.items()))
+
+
+def _rows(listing: Listing) -> dict[str, dict[str, str]]:
+    """Of each row its cells by column."""
+    return {name: dict(zip(listing.columns, cells, strict=True)) for name, cells in listing.rows.items()}
 
 
 def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcusim.models.keras import reader as keras
+from mcusim.models.listing import Listing
 from mcusim.models.onnx import reader as onnx
 from mcusim.models.pytorch import reader as pytorch
 from mcusim.models.reference import Reference
@@ -32,6 +33,9 @@ class ModelFormat(Protocol):
 
     def missing(self) -> MissingToolError | None:
         """Why such files cannot be read here, or None."""
+
+    def listings(self) -> tuple[Listing, ...]:
+        """What its files may be made of."""
 
     def read(self, path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
         """The graph is called `name`. Raises ModelError whatever is wrong with the file.

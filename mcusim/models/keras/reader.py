@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mcusim.graph import Graph, Output
 from mcusim.models.ending import distinct, output_names, reachable
-from mcusim.models.keras import reference
+from mcusim.models.keras import reference, support
 from mcusim.models.keras.description import Described, described, shown
 from mcusim.models.keras.file import opened
 from mcusim.models.keras.hdf5 import bounded
@@ -23,6 +23,7 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5", ".json")
 REFERENCE = reference
+listings = support.listings
 FLOAT_ONLY = True
 
 

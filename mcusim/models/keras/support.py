@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mcusim.models.keras.activations import ACTIVATIONS, FUNCTION_LAYERS, Chosen
 from mcusim.models.keras.layers import IDENTITIES, KERAS_NAMES
+from mcusim.models.listing import Listing
 from mcusim.numbers.functions import Function
 from mcusim.numbers.numbers import Activation
 from mcusim.numbers.tables import DIRECT_BITS, MOST_SEGMENTS
@@ -22,6 +23,11 @@ WORDS = {
     "table": "looked up in a table: the nearest number there is",
     "lines": f"up to {MOST_SEGMENTS} straight lines, mostly within 1.5 of the last place",
 }
+
+
+def listings() -> tuple[Listing, ...]:
+    """Of layers, and of the activations that they may end with."""
+    return Listing("layer", NUMBER_TYPES, kinds()), Listing("activation", NUMBER_TYPES, activations(), WORDS)
 
 
 def kinds() -> Mapping[str, Cells]:

@@ -21,17 +21,19 @@ from mcusim.models.onnx.node import OnnxNode
 
 Converter = Callable[[OnnxNode], Any]  # -> a Tensor, or one for each output
 
-CONVERTERS: Mapping[str, Converter] = {
-    **activations.CONVERTERS,
-    **merges.CONVERTERS,
-    **normalizations.CONVERTERS,
-    **recurrent.CONVERTERS,
-    **reductions.CONVERTERS,
-    **reshaping.CONVERTERS,
-    **resizing.CONVERTERS,
-    **sums.CONVERTERS,
-    **windows.CONVERTERS,
+# By what they are, for people.
+GROUPS: Mapping[str, Mapping[str, Converter]] = {
+    "function": activations.CONVERTERS,
+    "of two": merges.CONVERTERS,
+    "normalization": normalizations.CONVERTERS,
+    "sequence": recurrent.CONVERTERS,
+    "along axes": reductions.CONVERTERS,
+    "moving": {**reshaping.CONVERTERS, **resizing.CONVERTERS},
+    "sum": sums.CONVERTERS,
+    "window": windows.CONVERTERS,
 }
+OWN = ("mcusim.", "pytorch.")  # domains that are in no file
+CONVERTERS: Mapping[str, Converter] = {name: convert for group in GROUPS.values() for name, convert in group.items()}
 # Operators whose second axis is the channels: an input that they read has its channels last.
 OF_PLANES = (
     *sums.PLANES,

@@ -16,6 +16,7 @@ from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 
 DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
+KINDS = ("Quant", "BipolarQuant")
 BITS = 8
 ROUNDINGS: Mapping[str, Callable[[Array], Array]] = {
     "ROUND": np.rint,
@@ -52,7 +53,7 @@ class Quant:
 
 
 def is_quant(node: Node) -> bool:
-    return node.domain in DOMAINS and node.kind in ("Quant", "BipolarQuant")
+    return node.domain in DOMAINS and node.kind in KINDS
 
 
 def quant_of(node: Node, bits: int) -> Quant | None:

@@ -70,6 +70,7 @@ OPERATORS: Mapping[tuple[str, str], Spelled] = {
     (MICROSOFT, "QLinearSigmoid"): Spelled("Sigmoid", ONE, (3, 4)),
     (MICROSOFT, "QLinearSoftmax"): Spelled("Softmax", ONE, (3, 4)),
 }
+QUANTIZED = tuple(f"{domain}.{kind}" if domain else kind for domain, kind in (*OPERATORS, (MICROSOFT, "QLinearConcat")))
 DROPPED = ("channels_last", "opset")  # attributes of these alone; channels are first, and softmax goes along its axis
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcusim.models.onnx import reference
+from mcusim.models.onnx import reference, support
 from mcusim.models.onnx.convert import converted
 from mcusim.models.onnx.file import model_in
 from mcusim.models.source import NO_SHAPES, Shapes, Source
@@ -17,6 +17,7 @@ from mcusim.system.errors import MissingToolError, ModelError
 NAME = "onnx"
 SUFFIXES = (".onnx",)
 REFERENCE = reference
+listings = support.listings
 
 
 def missing() -> MissingToolError | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcusim.models.onnx.convert import Converted, converted
-from mcusim.models.pytorch import reference
+from mcusim.models.pytorch import reference, support
 from mcusim.models.pytorch.file import program_in, reading
 from mcusim.models.pytorch.translate import model_of
 from mcusim.models.source import NO_SHAPES, Shapes, Source
@@ -18,6 +18,7 @@ from mcusim.system.errors import MissingToolError, ModelError
 NAME = "pytorch"
 SUFFIXES = (".pt2",)
 REFERENCE = reference
+listings = support.listings
 FLOAT_ONLY = True
 
 

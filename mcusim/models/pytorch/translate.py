@@ -15,12 +15,13 @@ from mcusim.system.names import printable, shortened
 
 OPSET = 20  # whose meaning the nodes have
 MOST_NODES = 20_000
-TRANSLATORS: Mapping[str, Callable[[Call], None]] = {
-    **functions.TRANSLATORS,
-    **moving.TRANSLATORS,
-    **recurrent.TRANSLATORS,
-    **windows.TRANSLATORS,
+GROUPS: Mapping[str, Mapping[str, Callable[[Call], None]]] = {
+    "function": functions.TRANSLATORS,
+    "moving": moving.TRANSLATORS,
+    "sequence": recurrent.TRANSLATORS,
+    "sum or window": windows.TRANSLATORS,
 }
+TRANSLATORS = {name: translate for group in GROUPS.values() for name, translate in group.items()}
 # Whole numbers that a program computes with lengths it leaves open.
 ON_WHOLES: Mapping[str, Callable[..., int]] = {
     "_operator.add": lambda a, b: a + b,
@@ -28,6 +29,7 @@ ON_WHOLES: Mapping[str, Callable[..., int]] = {
     "_operator.mul": lambda a, b: a * b,
     "_operator.sub": lambda a, b: a - b,
 }
+ON_LENGTHS = (*ON_WHOLES, "aten.sym_size", "aten._assert_scalar")
 
 
 def model_of(program: Program) -> Model:
@@ -46,7 +48,7 @@ def model_of(program: Program) -> Model:
         arguments = {one["name"]: one["arg"] for one in told["inputs"]}
         name = _name(told, kind)
         call = Call(name, kind, arguments, outputs, shapes.known, symbols, constants, [])
-        if kind in ON_WHOLES or kind in ("aten.sym_size", "aten._assert_scalar"):
+        if kind in ON_LENGTHS:
             symbols |= _wholes(call, told)
         elif kind not in TRANSLATORS:
             problems.no_kernel(name, kind, index)

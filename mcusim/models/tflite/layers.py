@@ -34,6 +34,12 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **sums.CONVERTERS,
     **svdf.CONVERTERS,
 }
+# Numbers that operators compute with: all of these, but where TensorFlow Lite Micro has no such kernel.
+TYPES = ("float32", "int8", "int16")
+IN_TYPES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("DIV", "EXP", "GELU"), ("float32",)),
+    **dict.fromkeys(("ELU", "HARD_SWISH", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"), ("float32", "int8")),
+}
 # Inputs and outputs of two types.
 TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE", "SOFTMAX")
 # What they keep from one sample to the next begins anew with each.

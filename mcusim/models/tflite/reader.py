@@ -16,7 +16,7 @@ from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
-from mcusim.models.tflite import reference
+from mcusim.models.tflite import reference, support
 from mcusim.models.tflite.call import without_batch
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import with_dilations
@@ -31,6 +31,7 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "tflite"
 SUFFIXES = (".tflite", ".lite")
 REFERENCE = reference
+listings = support.listings
 HYBRID = "integer weights of a file with real activations are computed with as reals, where TFLite quantizes as it runs"
 
 

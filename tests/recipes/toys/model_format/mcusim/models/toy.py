@@ -11,6 +11,7 @@ from mcusim.graph import Graph
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
 from mcusim.models import toy_reference
+from mcusim.models.listing import Listing
 from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
 from mcusim.system.errors import MissingToolError, ModelError
 
@@ -21,6 +22,10 @@ REFERENCE = toy_reference
 
 def missing() -> MissingToolError | None:
     return None
+
+
+def listings() -> tuple[Listing, ...]:
+    return (Listing("layer", ("float32",), {"dense": ("yes",)}),)
 
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:

@@ -1,0 +1,29 @@
+"""Which operators of ONNX can be read, and what each is, for `mcusim layers`."""
+
+from __future__ import annotations
+
+from mcusim.models.listing import Listing
+from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
+from mcusim.models.onnx.decisions import DECIDING
+from mcusim.models.onnx.operators import GROUPS, OWN
+from mcusim.models.onnx.qonnx import KINDS
+from mcusim.models.onnx.quantization import QUANTIZED
+
+AT_THE_END, INTEGERS, CONSTANTS = "at the end", "integers", "constants"
+WORDS = {
+    AT_THE_END: "of a model, where it is left out: the scores it gets are outputs",
+    INTEGERS: "of 8 bits: as TensorFlow Lite Micro computes them, or on reals",
+    CONSTANTS: "folded: of weights, and of shapes that a file computes",
+}
+
+
+def listings() -> tuple[Listing, ...]:
+    return (Listing("operator", ("what it is",), {name: (kind,) for name, kind in sorted(kinds().items())}, WORDS),)
+
+
+def kinds() -> dict[str, str]:
+    """Of each operator, as files spell it: a name with dots has a domain of its own."""
+    found = dict.fromkeys((*FOLDED, *OF_SHAPES), CONSTANTS) | dict.fromkeys(DECIDING, AT_THE_END)
+    found |= dict.fromkeys((*QUANTIZED, *(f"qonnx.{kind}" for kind in KINDS)), INTEGERS)
+    own = {name: kind for kind, group in GROUPS.items() for name in group if not name.startswith(OWN)}
+    return found | own | dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), INTEGERS)
