@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line.arena import Plan, plan
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
@@ -21,7 +22,7 @@ from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder, builders, several
 
-FAST = Destination("cortex-m4", wait_states=2)  # where kernels in assembly are chosen: on the host run their twins
+FAST = Destination("cortex-m4", memory=USUAL)  # where kernels in assembly are chosen: on the host run their twins
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FEW = settings(EXAMPLES, max_examples=10)
 QUANTIZATIONS = [

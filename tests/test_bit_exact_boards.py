@@ -14,6 +14,7 @@ from mcusim.engines.engine import Engine, numbers
 from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
@@ -75,7 +76,7 @@ def test_chosen_kernels_give_the_bits_of_the_graph(tmp_path: Path, data_type: st
     x = builder.samples(24)
     x[16:] *= 1000
     graph = quantize(optimize(builder.graph()), x[:16], data_type)
-    destination = Destination(board.chip.core, wait_states=2)
+    destination = Destination(board.chip.core, memory=USUAL)
     assert {step.kernel for step in lower(graph, destination).steps} >= {"plain", "rows"}
     expected = graph.run(x) if data_type != "float32" else run_on(host, board, graph, x, tmp_path / "host")
     np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path / "board", destination), expected)

@@ -10,6 +10,7 @@ import pytest
 
 from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
@@ -50,7 +51,7 @@ def network(data_type: str) -> Graph:
 
 @pytest.fixture(scope="module", params=["int8", "int12", "float32"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = lower(network(request.param), Destination("cortex-m4", wait_states=2))
+    program = lower(network(request.param), Destination("cortex-m4", memory=USUAL))
     kernels = {step.kernel for step in program.steps}
     assert len(kernels) > 3, kernels
     folder = tmp_path_factory.mktemp("library")

@@ -10,6 +10,7 @@ from typing import Protocol
 from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.numbers.affine import Affine
 from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
@@ -42,14 +43,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class Destination:
-    """What code is made for. `core`: None for any. `wait_states`: of its flash, at its clock.
+    """What code is made for. `core`: None for any. `memory`: what it waits for.
 
     `ram`: for the arena, input and output of the model and the stack of its layers. `flash`: for its weights and code.
     None for no limit.
     """
 
     core: str | None = None
-    wait_states: int = 0
+    memory: Memory = NO_WAITS
     ram: Limit | None = None
     flash: Limit | None = None
 
@@ -133,14 +134,14 @@ def options(
         why = "; ".join(f"{kernel.NAME}: {reasons[kernel.NAME]}" for kernel in allowed)
         hint = "name another, or none: mcusim kernels lists them"
         raise ConfigurationError(f"no kernel runs layer {layer.name!r} ({why})", where=WHERE, hint=hint)
-    every = [option for kernel in fitting for option in _variants(kernel, layer, inputs, destination.wait_states)]
+    every = [option for kernel in fitting for option in _variants(kernel, layer, inputs, destination.memory)]
     return sorted(every, key=lambda option: option.cycles)
 
 
-def _variants(kernel: Kernel, layer: Layer, inputs: Inputs, wait_states: int) -> Iterator[Option]:
+def _variants(kernel: Kernel, layer: Layer, inputs: Inputs, memory: Memory) -> Iterator[Option]:
     offered = getattr(kernel, "variants", None)
     for variant in offered(layer, inputs) if offered else (DEFAULT,):
-        yield Option(kernel, variant, kernel.cost(layer, inputs, variant, wait_states), layer, inputs)
+        yield Option(kernel, variant, kernel.cost(layer, inputs, variant, memory), layer, inputs)
 
 
 def opt_in(kernel: Kernel) -> bool:

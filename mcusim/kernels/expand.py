@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcusim.kernels.assembly import SAVED, Assembly, at, constant, imm, several
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.program import KernelCall, Routine
 
 TURN = 8  # words
 CALL_CYCLES = 32  # registers saved and restored, and what decides between the loops
 
 
-def expand_cycles(words: int, flash_waits: int = 0, *, doubled: bool = False) -> float:
-    """Of one call. `flash_waits`: wait states of the flash, where words come from there."""
-    return _cycles(words, 60 if doubled else 44, 12 if doubled else 10, flash_waits)
+def expand_cycles(words: int, memory: Memory = NO_WAITS, *, doubled: bool = False) -> float:
+    """Of one call. `memory`: wait states of the flash, where words come from there."""
+    return _cycles(words, 60 if doubled else 44, 12 if doubled else 10, memory)
 
 
-def copy_cycles(words: int, flash_waits: int = 0) -> float:
-    return _cycles(words, 20, 5, flash_waits)
+def copy_cycles(words: int, memory: Memory = NO_WAITS) -> float:
+    return _cycles(words, 20, 5, memory)
 
 
 def code_run(words: int, item_bytes: int) -> int:
@@ -29,10 +30,10 @@ def code_run(words: int, item_bytes: int) -> int:
     return 24 + run
 
 
-def _cycles(words: int, turn: int, one: int, flash_waits: int) -> float:
+def _cycles(words: int, turn: int, one: int, memory: Memory) -> float:
     turns, left = divmod(words, TURN)
     halves, few = divmod(left, TURN // 2)
-    flash = words / 2 * max(0, flash_waits - 1)  # flash is read two words at a time
+    flash = memory.streamed(4 * words)
     return CALL_CYCLES + turns * (turn + 3) + halves * turn / 2 + few * one + flash
 
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from mcusim.kernels.assembly import SAVED, Assembly, imm, several
 from mcusim.kernels.lanes.words import fetched
+from mcusim.kernels.memory import Memory
 from mcusim.program import KernelCall, Routine
 from mcusim.system.arrays import Array
 
 ROWS = COLUMNS = 4
 UNROLLED = (4, 3, 2)  # blocks of columns in a turn of the loop
 OTHER_BUS = 1.0  # cycles: a load from flash takes as long behind one from RAM as behind none
-BURST = 8  # bytes that flash is read by
 _SUMS, _PAIRS, _WORDS, _ODD = ("r4", "r5", "r6", "r7"), ("r8", "r9"), ("r10", "r11"), "r12"
 
 
@@ -46,9 +46,9 @@ class FourRows(NamedTuple):
     group: float
     words: int  # of weights, of a group of four rows
 
-    def cycles(self, rows: int, wait_states: int) -> float:
-        waits = self.words * 4 / BURST * max(0, wait_states - 1)
-        return self.around + padded(rows) // ROWS * (self.group + waits) + fetched((self.routine,), wait_states)
+    def cycles(self, rows: int, memory: Memory) -> float:
+        waits = memory.streamed(4 * self.words)
+        return self.around + padded(rows) // ROWS * (self.group + waits) + fetched((self.routine,), memory)
 
 
 def four_rows(columns: int, number_bytes: int) -> FourRows:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, gaps, window_fields
 from mcusim.kernels.expand import copy_cycles, copy_words
-from mcusim.kernels.fetch import fetched
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tiles import CODE_BYTES, TYPICAL_WAIT_STATES, copy_field, tiles_of_filters
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
+from mcusim.kernels.tiles import CODE_BYTES, copy_field, tiles_of_filters
 from mcusim.kernels.tiles.plan import tile_sizes
 from mcusim.kernels.tiles.price import Tiles, call_crowding, code_bytes, tiles_cycles
 from mcusim.kernels.tiles.spread import CALL_CYCLES, column_cycles, spread
@@ -83,9 +83,9 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return stripes(plan.windows.number, plan.tile.positions)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return cycles(_plan(layer, variant), wait_states)
+    return cycles(_plan(layer, variant), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -148,7 +148,7 @@ def best_plan(
         for tiles in [-(-(windows.number // tile.positions) // stripes)]
         for copied in (False, True)
     )
-    return min(plans, key=lambda plan: cycles(plan, TYPICAL_WAIT_STATES))
+    return min(plans, key=lambda plan: cycles(plan, USUAL))
 
 
 @lru_cache(maxsize=64)
@@ -161,21 +161,21 @@ def _tiles(finish: FloatFinish, groups: int, filters: int, windows: int, taps: i
     return tuple(tile for tile in every if tile.fits)
 
 
-def cycles(plan: Plan, wait_states: int) -> float:
+def cycles(plan: Plan, memory: Memory) -> float:
     tile, count = plan.tile, plan.windows.number
     rest = count % tile.positions > 0
     tiles, stripes = count // tile.positions + rest, -(-(count // tile.positions) // plan.tiles) + rest
     times = plan.groups * -(-plan.filters // tile.filters)
     done = Tiles(times * stripes, times * tiles, times * tiles)
-    total = tiles_cycles(tile, done, wait_states, in_flash=not plan.copied) + done.calls * CALL
+    total = tiles_cycles(tile, done, memory, in_flash=not plan.copied) + done.calls * CALL
     if plan.copied:
-        total += done.calls * copy_cycles(tile.taps * tile.filters, wait_states)
+        total += done.calls * copy_cycles(tile.taps * tile.filters, memory)
     gathered = _gathered(plan, striped=plan.tiles < count // tile.positions)
     total += plan.groups * (tiles * tile.positions / count * gathered + stripes * GATHERING)
-    again = call_crowding(tile, GATHER_BYTES)
-    anew = again * fetched(code_bytes(tile) + GATHER_BYTES, wait_states)
-    anew -= again * call_crowding(tile) * fetched(code_bytes(tile), wait_states)  # counted as a call
-    return total + fetched(GATHER_BYTES, wait_states) + (plan.groups * stripes - 1) * anew
+    again = call_crowding(tile, memory, GATHER_BYTES)
+    anew = again * memory.fetched(code_bytes(tile) + GATHER_BYTES)
+    anew -= again * call_crowding(tile, memory) * memory.fetched(code_bytes(tile))  # counted as a call
+    return total + memory.fetched(GATHER_BYTES) + (plan.groups * stripes - 1) * anew
 
 
 def _gathered(plan: Plan, *, striped: bool) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from mcusim.graph import Layer
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.program import LayerCode
 
 Inputs = tuple[Layer, ...]  # what a layer reads
@@ -57,8 +58,8 @@ class Kernel(Protocol):
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
-        """Cycles for one sample, about, on a Cortex-M4F whose flash has so many. Only asked where it fits."""
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+        """Cycles for one sample, about, on a Cortex-M4F with such a memory. Only asked where it fits."""
 
     def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         """Only asked where it fits."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
-from mcusim.kernels.fetch import crowding, fetched
+from mcusim.kernels.memory import Memory
 from mcusim.kernels.tile import CALL_CYCLES, Tile
 from mcusim.program import Routine
 from mcusim.system.arrays import Array
@@ -49,9 +49,9 @@ def weight_words(tile: Tile, item_bytes: int) -> int:
 
 
 def pairs_cycles(
-    tile: Tile, filters: int, positions: int, item_bytes: int, wait_states: int, *, striped: bool = False
+    tile: Tile, filters: int, positions: int, item_bytes: int, memory: Memory, *, striped: bool = False
 ) -> float:
-    """Of all filters over some positions, which are there; `wait_states` of the flash. `striped`: one part of several.
+    """Of all filters over some positions, which are there; `memory` of the flash. `striped`: one part of several.
 
     Without what `first_fetch` tells.
     """
@@ -61,20 +61,18 @@ def pairs_cycles(
     of_c: float = PAIR_CYCLES + (calls > 1) * REST_CYCLES
     if striped and pairs > 1:
         of_c += STRIPED_CYCLES + (filters % tile.filters) * ODD_CYCLES
-    of_c += crowding(code + C_BYTES) * fetched(code, wait_states)
+    of_c += memory.crowding(code + C_BYTES) * memory.fetched(code)
     brought = (
-        expand_cycles(words, wait_states, doubled=tile.finish.doubled)
-        if item_bytes == 1
-        else copy_cycles(words, wait_states)
+        expand_cycles(words, memory, doubled=tile.finish.doubled) if item_bytes == 1 else copy_cycles(words, memory)
     )
     factors = 0 if tile.finish.record_words == 1 else FACTOR_CYCLES * tile.filters
     return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
 
 
-def first_fetch(tile: Tile, item_bytes: int, wait_states: int) -> float:
+def first_fetch(tile: Tile, item_bytes: int, memory: Memory) -> float:
     """Cycles of code that comes into the cache for the first pair of a stripe, and stays there for the others."""
     code = _code_run(tile, item_bytes)
-    return (1 - crowding(code + C_BYTES)) * fetched(code, wait_states)
+    return (1 - memory.crowding(code + C_BYTES)) * memory.fetched(code)
 
 
 def _code_run(tile: Tile, item_bytes: int) -> int:

@@ -11,6 +11,7 @@ from mcusim.graph import Layer
 from mcusim.kernels import plain_costs, plain_pointwise, plain_recurrent, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, reading, reading_all, weighted_sum, window_fields
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.plain_convolution import convolution_cycles
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
@@ -42,7 +43,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if type(layer) in _CODE else f"there is no plain C for {layer.kind}"
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     if isinstance(layer, Convolution):
         return convolution_cycles(layer)
     known = plain_costs.cycles(layer, inputs)

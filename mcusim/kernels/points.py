@@ -12,7 +12,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
-from mcusim.kernels.tiles import TYPICAL_WAIT_STATES
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import Window
 from mcusim.kernels.tiles.plan import rows_between, rows_seen, tile_sizes
 from mcusim.kernels.tiles.price import Tiles, tiles_cycles
@@ -100,9 +100,9 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return tuple(variant._replace(compact=compact) for variant in several for compact in (False, True))
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return cycles(_plan(layer, variant), wait_states)
+    return cycles(_plan(layer, variant), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -172,20 +172,20 @@ def best_plan(window: Window, activation: Activation, stripes: int, computed: bo
     for f, p, unroll in tile_sizes(window.output[2], groups, channels):
         tile = FloatTile(f, p, unroll, channels, 4, 4 * channels, 4 * channels * p, several, f, finish)
         plans += [Plan(window, activation, tile, computed, groups, rows, groups)] if tile.fits else []
-    return min(plans, key=lambda plan: cycles(plan, TYPICAL_WAIT_STATES))
+    return min(plans, key=lambda plan: cycles(plan, USUAL))
 
 
-def cycles(plan: Plan, wait_states: int) -> float:
+def cycles(plan: Plan, memory: Memory) -> float:
     window, tile = plan.window, plan.tile
     parts, filter_tiles = math.ceil(plan.groups / plan.width), math.ceil(window.output[2] / tile.filters)
     rest = plan.width % tile.positions > 0
     runs, whole = parts * filter_tiles * POINTS, plan.width // tile.positions
     rows, tiles = runs * window.output[0], runs * (whole + rest)
     done = Tiles(rows * ((whole > 0) + rest), tiles * window.output[0], tiles * rows_seen(window))
-    inner = tiles_cycles(tile, done, wait_states, in_flash=not plan.computed)
+    inner = tiles_cycles(tile, done, memory, in_flash=not plan.computed)
     turns = parts * filter_tiles * len(plan.stripes)
     if plan.computed:
-        each = COMPUTED + FLASH_WEIGHT * max(0, wait_states - 1) + FAR_WEIGHT * _far(plan.weights)
+        each = COMPUTED + FLASH_WEIGHT * memory.miss + FAR_WEIGHT * _far(plan.weights)
         inner += turns * plan.weights * each
     inner += len(plan.stripes) * parts * PART + turns * TURN + done.calls * CALL
     return inner + _to_points(plan) + filter_tiles * _from_points(plan)

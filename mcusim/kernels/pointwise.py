@@ -10,6 +10,7 @@ from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import ending_of, records
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
@@ -46,15 +47,15 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return stripes(_positions(layer), _tile(layer).positions) if _copies(layer) else (DEFAULT,)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
     tile, positions = _tile(layer), _positions(layer)
     stripe = _stripe(tile, positions, variant)
     stripes_, last = divmod(positions, stripe)
     striped = stripe * MOST_UNROLLED < positions
-    one = _stripe_cycles(layer, tile, stripe, wait_states, striped=striped)
-    rest = _stripe_cycles(layer, tile, last, wait_states, striped=striped) if last else 0
-    fetches = first_fetch(tile, layer.kernel.dtype.itemsize, wait_states) * (1 + AGAIN * (positions / stripe - 1))
+    one = _stripe_cycles(layer, tile, stripe, memory, striped=striped)
+    rest = _stripe_cycles(layer, tile, last, memory, striped=striped) if last else 0
+    fetches = first_fetch(tile, layer.kernel.dtype.itemsize, memory) * (1 + AGAIN * (positions / stripe - 1))
     return C_CYCLES + fetches + stripes_ * one + rest
 
 
@@ -127,7 +128,7 @@ def _tile(layer: Convolution) -> Tile:
         for count in range(1, min(positions, MOST_POSITIONS) + 1)
         for most in (LONG_CODE, SHORT_CODE)
     ]
-    return min(tiles, key=lambda tile: _stripe_cycles(layer, tile, positions, wait_states=2))
+    return min(tiles, key=lambda tile: _stripe_cycles(layer, tile, positions, memory=USUAL))
 
 
 def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
@@ -135,10 +136,10 @@ def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(positions / tile.positions) / variant.stripes)
 
 
-def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, wait_states: int, *, striped: bool = False) -> float:
+def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, memory: Memory, *, striped: bool = False) -> float:
     """Of all filters over some positions."""
     bytes_ = layer.kernel.dtype.itemsize
-    pairs = pairs_cycles(tile, layer.shape[-1], positions, bytes_, wait_states, striped=striped)
+    pairs = pairs_cycles(tile, layer.shape[-1], positions, bytes_, memory, striped=striped)
     return striped * STRIPE_CYCLES + pairs + _bring_cycles(layer, positions)
 
 

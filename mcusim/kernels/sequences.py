@@ -11,6 +11,7 @@ from mcusim.graph import Layer
 from mcusim.kernels import plain
 from mcusim.kernels.four_rows import ROWS, FourRows, four_rows, packed, padded
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.gru import GRU
 from mcusim.layers.lstm import LSTM
 from mcusim.layers.recurrent import Recurrent
@@ -57,11 +58,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Recurrent)
     prices, rows = PRICES[type(layer)], len(layer.kernel)
     over_inputs, over_states = _routines(layer)
-    sums = over_inputs.cycles(rows, wait_states) + over_states.cycles(rows, wait_states)
+    sums = over_inputs.cycles(rows, memory) + over_states.cycles(rows, memory)
     features = layer.kernel.shape[1]
     feature = BYTE if inputs[0].dtype.itemsize == 1 else prices.feature
     step = prices.step + feature * features + prices.unit * layer.units

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mcusim.boards.board import Board
 from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import FRAME_BYTES, Destination, Limit
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.line.measure import RamBytes
 
 HARNESS_STACK_BYTES = 24  # as it is built for QEMU
@@ -25,14 +26,34 @@ ABOUT = Besides()
 
 def destination_of(board: Board, target: Target, besides: Besides = ABOUT) -> Destination:
     """`besides`: as a firmware of the model had it."""
-    timing, memory = board.chip.timing, board.memory
-    states = timing.wait_states_at(board.clock_hz) if timing else None
+    memory = board.memory
     there = memory.ram.size_bytes - memory.stack_bytes + HARNESS_STACK_BYTES + FRAME_BYTES
     return Destination(
         core=board.chip.core,
-        wait_states=states or 0,
+        memory=memory_of(board),
         ram=_limit(there, target.ram_max, "[target] ram_max", besides.ram_bytes),
         flash=_limit(memory.flash.size_bytes, target.flash_max, "[target] flash_max", besides.flash_bytes),
+    )
+
+
+def memory_of(board: Board) -> Memory:
+    """What code waits for there. Nothing, where nobody knows."""
+    timing = board.chip.timing
+    states = timing.wait_states_at(board.clock_hz) if timing else None
+    if timing is None or states is None:
+        return NO_WAITS
+    code, data, ram = timing.instruction_cache, timing.data_cache, board.memory.ram
+    slow = [one for one in timing.ram if one.overlaps(ram)]
+    return Memory(
+        wait_states=states,
+        granule_bytes=code.granule_bytes,
+        prefetch=timing.prefetch,
+        code_cache_bytes=code.sets * code.ways * code.line_bytes,
+        data_cache_bytes=data.sets * data.ways * data.line_bytes if data else 0,
+        hit=min(timing.data_hit_cycles, states),
+        miss=max(0, states + timing.data_miss_extra),
+        quick_ram_bytes=max(0, min(one.origin for one in slow) - ram.origin) if slow else None,
+        ram_waits=max((one.wait_states for one in slow), default=0),
     )
 
 

@@ -88,7 +88,7 @@ def _selected_or_least(graph: Graph, options: Options, destination: Destination)
         return select(graph, options, destination)
     except ConfigurationError:
         limits = (limit and replace(limit, where=None) for limit in (destination.ram, destination.flash))
-        return select(graph, options, Destination(destination.core, destination.wait_states, *limits))
+        return select(graph, options, Destination(destination.core, destination.memory, *limits))
 
 
 def _learned(options: Options, chosen: Selection, program: Program, firmware: Firmware) -> dict[str, list[Option]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcusim.graph import Graph, Output, Shape
 from mcusim.kernels.kernel import Kernel
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.input import Input
 from mcusim.line.lower import Chosen
 from mcusim.line.optimize import optimize
@@ -77,7 +78,7 @@ def far_off(graph: Graph, chosen: Mapping[str, Chosen], measured: Measured, with
     wrong = []
     for name, (kernel, variant) in chosen.items():
         layer, cycles = graph[name], measured.cycles[name]
-        cost = kernel.cost(layer, graph.inputs_of(layer), variant, 2)
+        cost = kernel.cost(layer, graph.inputs_of(layer), variant, USUAL)
         print(f"{name} {layer.kind} {layer.shape} {variant}: {cycles:.0f}, said {cost / cycles - 1:+.1%}")
         wrong += [name] if abs(cost / cycles - 1) > within else []
     return wrong

@@ -10,6 +10,7 @@ import numpy as np
 
 from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.input import Input
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -55,6 +56,6 @@ def compare(
     assert differing(measured, graph, x) == 0
     own = [graph[name] for name, (one, _) in chosen.items() if one is kernel]
     return [
-        Told(layer, measured.cycles[layer.name], kernel.cost(layer, graph.inputs_of(layer), variant, wait_states=2))
+        Told(layer, measured.cycles[layer.name], kernel.cost(layer, graph.inputs_of(layer), variant, memory=USUAL))
         for layer in own
     ]

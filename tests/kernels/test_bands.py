@@ -16,6 +16,7 @@ from mcusim.kernels.bands import band_options
 from mcusim.kernels.bands.cuts import bands, runs, why_not
 from mcusim.kernels.choice import ANYWHERE, Destination, Option, opt_in, options
 from mcusim.kernels.kernel import Kernel
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.fused import Fused
 from mcusim.line.fuse import fusions
 from mcusim.line.lower import program_of
@@ -28,7 +29,7 @@ from tests.graphs import Builder
 from tests.kernels.measured import measure
 
 TYPES = ("int8", "int16", "float32")
-BOARD = Destination("cortex-m4", 2)
+BOARD = Destination("cortex-m4", USUAL)
 
 
 def quantized(builder: Builder, data_type: str) -> Graph:

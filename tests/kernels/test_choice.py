@@ -9,6 +9,7 @@ from mcusim.graph import Graph, Layer
 from mcusim.kernels import choice, plain
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers import LAYERS
 from mcusim.line.lower import lower
 from mcusim.line.quantize import quantize
@@ -30,7 +31,7 @@ class Half:
             return "it needs a Cortex-M4"
         return None if layer.kind == "Dense" else "it is for dense layers"
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
         return plain.cost(layer, inputs) / 2
 
     def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mcusim.kernels import KERNELS
+from mcusim.kernels.memory import USUAL
 from tests.kernels.measured import differing, measure
 from tests.kernels.random_layers import KINDS, LONG, network, varied
 
-BOARD, WAIT_STATES = "nucleo_l452re_p", 2
+BOARD = "nucleo_l452re_p"
 WITHIN, CYCLES = 0.05, 150  # whichever is more
 NEARLY_ALL = 0.8  # of some twenty layers are within it, the others within so many times as much
 MOST = 2.5
@@ -32,7 +33,7 @@ def test_a_kernel_costs_what_it_says(name: str, data_type: str, tmp_path: Path) 
         assert differing(measured, graph, x) == 0
     off = {}
     for layer, variant in ((graph[one], variant) for one, (own, variant) in chosen.items() if own is kernel):
-        told = kernel.cost(layer, graph.inputs_of(layer), variant, WAIT_STATES)
+        told = kernel.cost(layer, graph.inputs_of(layer), variant, USUAL)
         cycles = measured.cycles[layer.name]
         off[layer.name] = abs(told - cycles) / max(CYCLES, WITHIN * cycles)
         print(f"{layer.name} {layer.shape} ({variant}): {cycles:.0f}, said {told:.0f}, {told / cycles - 1:+.1%}")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph, Output
 from mcusim.kernels import depthwise, plain
 from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.input import Input
 from mcusim.line.lower import program_of, running_layers
@@ -212,7 +213,7 @@ def test_cost_is_what_it_takes(data_type: str, variant: Variant, tmp_path: Path)
 def _demand_costs(measured: Measured, graph: Graph, variant: Variant) -> None:
     for step in measured.program.steps:
         layer = graph[step.name]
-        cost = depthwise.cost(layer, graph.inputs_of(layer), variant, wait_states=2)
+        cost = depthwise.cost(layer, graph.inputs_of(layer), variant, memory=USUAL)
         assert cost == pytest.approx(measured.cycles[step.name], rel=0.05), f"{layer.kind} {layer.shape}"
 
 
@@ -279,5 +280,5 @@ def test_what_plain_c_takes_is_about_known(tmp_path: Path) -> None:
     measured = measure(graph, x[-2:], tmp_path, {layer.name: (plain, DEFAULT) for layer in running_layers(graph)})
     for step in measured.program.steps:
         layer = graph[step.name]
-        cost = plain.cost(layer, graph.inputs_of(layer), DEFAULT, wait_states=2)
+        cost = plain.cost(layer, graph.inputs_of(layer), DEFAULT, memory=USUAL)
         assert cost == pytest.approx(measured.cycles[step.name], rel=0.2), f"{layer.kind} {layer.shape}"

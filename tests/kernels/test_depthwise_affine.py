@@ -14,6 +14,7 @@ from mcusim.graph import Graph
 from mcusim.kernels import depthwise
 from mcusim.kernels.finish import FactorFinish, ending_of
 from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.convolution import Convolution
 from mcusim.line.lower import Chosen, program_of
 from mcusim.line.optimize import optimize
@@ -118,7 +119,7 @@ def test_cost_is_what_it_takes(activation: str, tmp_path: Path) -> None:
     assert differing(measured, graph, x[-2:]) == 0
     for step in measured.program.steps:
         layer = graph[step.name]
-        cost = depthwise.cost(layer, graph.inputs_of(layer), DEFAULT, wait_states=2)
+        cost = depthwise.cost(layer, graph.inputs_of(layer), DEFAULT, memory=USUAL)
         assert cost == pytest.approx(measured.cycles[step.name], rel=0.05, abs=150), f"{layer.kind} {layer.shape}"
 
 

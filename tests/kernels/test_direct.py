@@ -14,6 +14,7 @@ from mcusim.graph import Graph, Output, Shape
 from mcusim.kernels import direct
 from mcusim.kernels.direct.tap_reuse import Window, schedule
 from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import program_of, running_layers
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -174,7 +175,7 @@ def test_on_boards(board: str, grid: Any, data_type: str, tmp_path: Path) -> Non
     assert differing(measured, graph, x) == 0
     if board == BOARDS[0]:
         for layer in running_layers(graph):
-            estimate = direct.cost(layer, graph.inputs_of(layer), variant, 2)
+            estimate = direct.cost(layer, graph.inputs_of(layer), variant, USUAL)
             assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=650), layer.name
 
 
@@ -193,7 +194,7 @@ def test_it_is_as_fast_as_it_says(data_type: str, tmp_path: Path) -> None:
     (layer,) = running_layers(graph)
     assert differing(measured, graph, x) == 0
     assert measured.cycles[layer.name] / layer.macs < 0.96
-    assert direct.cost(layer, graph.inputs_of(layer), DEFAULT, 2) == pytest.approx(
+    assert direct.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL) == pytest.approx(
         measured.cycles[layer.name], rel=0.02
     )
 
@@ -207,7 +208,7 @@ def test_a_folded_copy_takes_no_more_than_it_says(channels: int, tmp_path: Path)
     measured = measure(graph, x, tmp_path, forced(graph, direct))
     (layer,) = running_layers(graph)
     assert differing(measured, graph, x) == 0
-    assert measured.cycles[layer.name] <= 1.05 * direct.cost(layer, graph.inputs_of(layer), DEFAULT, 2)
+    assert measured.cycles[layer.name] <= 1.05 * direct.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL)
 
 
 @pytest.mark.parametrize(
@@ -256,5 +257,5 @@ def test_affine_layers_on_boards(
     assert differing(measured, graph, x) == 0
     assert {step.kernel for step in measured.program.steps} == {direct.NAME}
     for layer in running_layers(graph) if board == BOARDS[0] else ():
-        estimate = direct.cost(layer, graph.inputs_of(layer), DEFAULT, 2)
+        estimate = direct.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL)
         assert estimate == pytest.approx(measured.cycles[layer.name], rel=0.11, abs=650), layer.name

@@ -15,6 +15,7 @@ from mcusim.graph import Graph, Layer, Output
 from mcusim.kernels import depthwise, direct, patches, plain, pointwise, rows, winograd
 from mcusim.kernels.finish import MOST_SUM, FactorFinish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Kernel
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
 from mcusim.layers.input import Input
@@ -135,7 +136,7 @@ def test_all_kernels_end_so(system: str, tmp_path: Path) -> None:
     measured = measure(graph, x, tmp_path, chosen)
     assert differing(measured, graph, x) == 0
     for name, (kernel, _) in list(chosen.items())[1:]:
-        estimate = kernel.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, 2)
+        estimate = kernel.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, USUAL)
         assert estimate == pytest.approx(measured.cycles[name], rel=0.05, abs=150), (kernel.NAME, name)
 
 

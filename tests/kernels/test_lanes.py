@@ -15,6 +15,7 @@ from mcusim.kernels.kernel import DEFAULT
 from mcusim.kernels.lanes.addition import how_of
 from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.sums import summing_of
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.add import Add
 from mcusim.line.lower import program_of
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
@@ -201,7 +202,7 @@ def test_on_boards(bits: int, board: str, tmp_path: Path) -> None:
     far = {}
     for step in measured.program.steps:
         cycles, layer = measured.cycles[step.name], graph[step.name]
-        estimate = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, 2)
+        estimate = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL)
         if step.code.routines and abs(estimate - cycles) > max(60, 0.05 * cycles):
             far[step.name] = (estimate, cycles)
     assert not far
@@ -217,7 +218,7 @@ def test_what_the_compiler_makes(tmp_path: Path) -> None:
     compared = answered(graph, x, tmp_path / "plain", plain_c=True)
     names = [step.name for step in measured.program.steps if step.kernel == lanes.NAME]
     cycles = np.array([measured.cycles[name] for name in names])
-    estimates = np.array([lanes.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, 2) for name in names])
+    estimates = np.array([lanes.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, USUAL) for name in names])
     faster = np.array([compared.cycles[name] for name in names]) / cycles
     assert np.median(np.abs(np.log(estimates / cycles))) < 0.1
     assert min(faster) > 0.98 and np.median(faster) > 2.5

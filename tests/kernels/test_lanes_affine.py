@@ -10,6 +10,7 @@ import pytest
 from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
 from mcusim.kernels.lanes.linear import lane_shift, linear_of
+from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import program_of
 from mcusim.numbers import affine
 from mcusim.numbers.affine import Affine
@@ -78,7 +79,7 @@ def test_on_boards(board: str, tmp_path: Path) -> None:
         if misplaced(measured.program, step):
             continue
         cycles, layer = measured.cycles[step.name], graph[step.name]
-        told = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, 2) if step.kernel == lanes.NAME else cycles
+        told = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL) if step.kernel == lanes.NAME else cycles
         near = NEAR if step.code.routines else NEAR_OF_C
         if abs(told - cycles) > max(NEAR_CYCLES, near * cycles):
             far[step.name, layer.shape] = (told, cycles)

@@ -16,6 +16,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.kernels import plain
 from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import Chosen, options_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -80,7 +81,7 @@ def network(seed: int, data_type: str) -> Graph:
 def test_the_chosen_kernels_beat_plain_c(data_type: str, tmp_path: Path) -> None:
     graph = network(1, data_type)
     x = Builder((ELEMENTS,), seed=7).samples(2)
-    destination = Destination("cortex-m4", 2)
+    destination = Destination("cortex-m4", USUAL)
     selected = select(graph, options_of(graph, destination), destination)
     fast: dict[str, Chosen] = {name: (option.kernel, option.variant) for name, option in selected.items()}
     ours = measure(graph, x, tmp_path / "ours", fast)
@@ -128,7 +129,7 @@ def test_plain_c_is_priced_where_it_leaves_out_what_others_multiply(data_type: s
         _in_the_padding((41, 1), 6, (1,), (1,)),
     ]
     graph, x = side_by_side(cases, data_type)
-    destination = Destination("cortex-m4", 2)
+    destination = Destination("cortex-m4", USUAL)
     selected = select(graph, options_of(graph, destination), destination)
     fast: dict[str, Chosen] = {name: (option.kernel, option.variant) for name, option in selected.items()}
     ours = measure(graph, x, tmp_path / "ours", fast)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph
 from mcusim.kernels import plain, pointwise
 from mcusim.kernels.kernel import DEFAULT, Variant
+from mcusim.kernels.memory import NO_WAITS, USUAL
 from mcusim.line.lower import program_of
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
@@ -97,8 +98,8 @@ def test_without_wait_states_it_is_a_little_less() -> None:
     for layer in graph:
         if layer.kind.startswith("Conv"):
             inputs = graph.inputs_of(layer)
-            told = pointwise.cost(layer, inputs, wait_states=0)
-            assert told < pointwise.cost(layer, inputs, wait_states=2) < 1.5 * told
+            told = pointwise.cost(layer, inputs, memory=NO_WAITS)
+            assert told < pointwise.cost(layer, inputs, memory=USUAL) < 1.5 * told
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16"])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph, Output
 from mcusim.kernels import plain, rows
+from mcusim.kernels.memory import USUAL
 from mcusim.kernels.rows.forms import FORMS, Form, Paired, Raised
 from mcusim.kernels.rows.parts import parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, products_of
@@ -60,7 +61,7 @@ def dearest(measured: Measured, graph: Graph) -> dict[str, str]:
     for step in measured.program.steps:
         layer = graph[step.name]
         if isinstance(layer, Dense):
-            told, cycles = rows.cost(layer, graph.inputs_of(layer), wait_states=2), measured.cycles[step.name]
+            told, cycles = rows.cost(layer, graph.inputs_of(layer), memory=USUAL), measured.cycles[step.name]
             if abs(told - cycles) > max(0.05 * cycles, NARROW):
                 off[f"{layer.kernel.shape[::-1]} {layer.activation}"] = f"{told:.0f}, measured {cycles:.0f}"
     return off
@@ -182,7 +183,7 @@ def test_affine_layers_have_their_bits_and_their_price(seed: int, tmp_path: Path
     by_rows = [step.name for step in measured.program.steps if step.kernel == rows.NAME]
     assert len(by_rows) > len(SIZES)
     for name in by_rows if seed == 0 else ():
-        told = rows.cost(graph[name], graph.inputs_of(graph[name]), wait_states=2)
+        told = rows.cost(graph[name], graph.inputs_of(graph[name]), memory=USUAL)
         assert told == pytest.approx(measured.cycles[name], rel=0.05, abs=NARROW), graph[name].weights["kernel"].shape
 
 

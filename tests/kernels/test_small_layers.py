@@ -10,6 +10,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.kernels import lanes, plain, sequences
 from mcusim.kernels.kernel import Kernel
+from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import program_of
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
@@ -66,7 +67,7 @@ def test_on_the_board(group: str, data_type: str, tmp_path: Path) -> None:
             continue
         layer, cycles, plain_cycles = graph[step.name], ours.cycles[step.name], plainly.cycles[step.name]
         inputs = graph.inputs_of(layer)
-        price, plain_price = kernel.cost(layer, inputs, wait_states=2), plain.cost(layer, inputs)
+        price, plain_price = kernel.cost(layer, inputs, memory=USUAL), plain.cost(layer, inputs)
         checked += 1
         if abs(price - cycles) > max(NEAR[group] * cycles, NEAR_CYCLES):
             far[step.name] = (price, cycles)

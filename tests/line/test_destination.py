@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mcusim.boards.load import load_board
 from mcusim.experiment.tables import Target
-from mcusim.line.destination import Besides, destination_of, over_ram
+from mcusim.kernels.memory import USUAL
+from mcusim.line.destination import Besides, destination_of, memory_of, over_ram
 from mcusim.line.measure import RamBytes
 
 BOARD = load_board("nucleo_l452re_p")
@@ -12,9 +13,16 @@ BOARD = load_board("nucleo_l452re_p")
 
 def test_a_boards_memory_is_a_limit_that_nobody_named() -> None:
     made = destination_of(BOARD, Target())
-    assert made.core == "cortex-m4" and made.wait_states == 2
+    assert made.core == "cortex-m4" and made.memory == USUAL
     assert made.ram and made.flash and made.ram.where is made.flash.where is None
     assert 120_000 < made.ram.size_bytes < BOARD.memory.ram.size_bytes
+
+
+def test_what_code_waits_for_is_what_the_chip_says() -> None:
+    edge = memory_of(load_board("sparkfun_edge"))
+    assert (edge.wait_states, edge.prefetch, edge.granule_bytes, edge.hit, edge.miss) == (3, False, 16, 0, 3)
+    assert (edge.code_cache_bytes, edge.data_cache_bytes) == (16_384, 0)
+    assert (edge.quick_ram_bytes, edge.ram_waits) == (65_536, 1)
 
 
 def test_limits_of_the_experiment_carry_their_key() -> None:

@@ -11,6 +11,7 @@ from mcusim.graph import Graph, Output, Shape
 from mcusim.kernels import KERNELS
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.kernel import Kernel
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.input import Input
 from mcusim.line.drop_unread import drop_unread
 from mcusim.line.lower import options_of, program_of
@@ -90,7 +91,7 @@ def test_the_answers_stay_with_every_kernel(kernel: Kernel, data_type: str) -> N
 @pytest.mark.parametrize("data_type", TYPES)
 def test_on_the_board(data_type: str, tmp_path: Path) -> None:
     _, read, x = whole_and_read(data_type)
-    selected = select(read, options_of(read, Destination("cortex-m4", 2)))
+    selected = select(read, options_of(read, Destination("cortex-m4", USUAL)))
     chosen = {name: (option.kernel, option.variant) for name, option in selected.items()}
     answers = measure(read, x, tmp_path, chosen).answers
     assert same(answers, run_compiled(read, x))

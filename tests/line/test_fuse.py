@@ -12,6 +12,7 @@ from mcusim.boards.load import load_board
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination, Limit
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.fused import Fused
 from mcusim.line.destination import destination_of
 from mcusim.line.fuse import choose_kernels, fused_where_needed, fusions
@@ -26,7 +27,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.line.test_within import Bench
 
-BOARD = Destination("cortex-m4", 2)
+BOARD = Destination("cortex-m4", USUAL)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from mcusim.graph import Graph, Layer
 from mcusim.kernels.choice import Destination, Limit, Option
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.line import arena
 from mcusim.line.select import Choice, cycles, flash_bytes, price_of_limits, ram_bytes, select
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
@@ -32,7 +33,7 @@ class Fake:
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return None
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
         return self.price * (1 + 0.1 * (variant.stripes - 1)) * (1.002 if variant.compact else 1)
 
     def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

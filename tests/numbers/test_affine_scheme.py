@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.pooling import AveragePooling
 from mcusim.line.lower import lower, options_of
@@ -33,7 +34,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 
 PER_CHANNEL, PER_TENSOR = AffineScheme(8, per_channel=True), AffineScheme(8, per_channel=False)
-FAST = Destination("cortex-m4", wait_states=2)
+FAST = Destination("cortex-m4", memory=USUAL)
 ENTRY = Affine(8, 0.05, -3)
 
 

@@ -17,6 +17,7 @@ from mcusim.kernels.bands.cuts import Band, Run, axis_of, bands, rows_of, runs
 from mcusim.kernels.choice import Destination, KernelChoice, Option, opt_in, options
 from mcusim.kernels.choice import why_not as why_no_kernel
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.fused import Fused
 from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
@@ -45,9 +46,9 @@ class Bands:
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return None if isinstance(layer, Fused) else "it is for fused layers"
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
         every = zip(self._runs(layer, inputs), self.chosen, strict=True)
-        return sum(run.times * (CALL_CYCLES + _cost(run, both, wait_states)) for run, both in every)
+        return sum(run.times * (CALL_CYCLES + _cost(run, both, memory)) for run, both in every)
 
     def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         assert isinstance(layer, Fused)
@@ -91,7 +92,7 @@ def _of_length(
         second = next((one for one in seconds if one.scratch_bytes <= first.scratch_bytes), seconds[-1])
         chosen = tuple(_of_band(run.band, (first, second), destination.core) for run in every)
         kernel = Bands(f"{first.kernel.NAME}{JOINED}{second.kernel.NAME}", rows, chosen)
-        cycles = kernel.cost(pair, inputs, DEFAULT, destination.wait_states)
+        cycles = kernel.cost(pair, inputs, DEFAULT, destination.memory)
         yield Option(kernel, Variant(len(found)), cycles, pair, inputs)
 
 
@@ -126,9 +127,9 @@ def _layers(band: Band) -> tuple[tuple[Layer, Inputs], tuple[Layer, Inputs]]:
     return (band.first, band.inputs[:1]), (band.second, band.inputs_of_second)
 
 
-def _cost(run: Run, both: Both, wait_states: int) -> float:
+def _cost(run: Run, both: Both, memory: Memory) -> float:
     every = zip(_layers(run.band), both, strict=True)
-    return sum(kernel.cost(*layer, variant, wait_states) for layer, (kernel, variant) in every)
+    return sum(kernel.cost(*layer, variant, memory) for layer, (kernel, variant) in every)
 
 
 def _codes(run: Run, both: Both) -> tuple[LayerCode, LayerCode]:

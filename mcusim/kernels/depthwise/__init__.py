@@ -12,6 +12,7 @@ from mcusim.kernels.depthwise.shape import shape_of
 from mcusim.kernels.depthwise.window import MOST_TAPS
 from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -67,9 +68,9 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return stripes(plane(lying(layer).shape)[0], 1)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return shape_of(lying(layer), inputs, variant.stripes).cycles(wait_states)
+    return shape_of(lying(layer), inputs, variant.stripes).cycles(memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

@@ -25,6 +25,7 @@ from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_byte
 from mcusim.kernels.finish import FactorFinish, ending_of, less_zero, records
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.memory import USUAL, Memory
 from mcusim.kernels.straight import straight, straight_records
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
@@ -32,7 +33,6 @@ from mcusim.numbers.affine import Affine
 from mcusim.program import Constant, Routine
 
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
-TYPICAL_WAIT_STATES = 2  # for which they are chosen
 MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
 Q = TypeVar("Q", Part, FloatPart)
 
@@ -107,7 +107,7 @@ class Shape(ABC):
         """Brings weights into RAM."""
 
     @abstractmethod
-    def bring_cycles(self, words: int, wait_states: int) -> float:
+    def bring_cycles(self, words: int, memory: Memory) -> float:
         """Of weights that come into RAM, from so many words of flash."""
 
     @property
@@ -192,10 +192,10 @@ class Shape(ABC):
         column = plan.first * self.window.stride_width
         return {"rest": plan.rest.routine.name, "rest_column": plan.first, "rest_bytes": column * self.column_bytes}
 
-    def cycles(self, wait_states: int) -> float:
-        return cycles(self.work(self.plan, wait_states), wait_states)
+    def cycles(self, memory: Memory) -> float:
+        return cycles(self.work(self.plan, memory), memory)
 
-    def work(self, plan: Plan, wait_states: int) -> Work:
+    def work(self, plan: Plan, memory: Memory) -> Work:
         blocks, stay = math.ceil(self.channels / CHANNELS), plan.in_registers
         turns = self.stripes * blocks
         words = 0 if stay else self.weight_bytes // 4 * min(CHANNELS, self.channels) * self.multiplier
@@ -212,7 +212,7 @@ class Shape(ABC):
             self._zeros,
             sum(rows > 0 for stripe in several for rows in stripe),
             self._empty_rows * self.words,
-            self.bring_cycles(words, wait_states) if words else 0,
+            self.bring_cycles(words, memory) if words else 0,
             code_run(words, self.input_bytes) if words else 0,
             self.weight_bytes // 4 if stay else 0,
         )
@@ -311,10 +311,10 @@ class IntegerShape(Shape):
     def make_ready(self) -> Routine:
         return expand_bytes(doubled=self.finish.doubled) if self.number_bytes == 1 else copy_words()
 
-    def bring_cycles(self, words: int, wait_states: int) -> float:
+    def bring_cycles(self, words: int, memory: Memory) -> float:
         if self.number_bytes == 1:
-            return expand_cycles(words, wait_states, doubled=self.finish.doubled)
-        return copy_cycles(words, wait_states)
+            return expand_cycles(words, memory, doubled=self.finish.doubled)
+        return copy_cycles(words, memory)
 
     @property
     def unaligned(self) -> float:
@@ -342,7 +342,7 @@ class FloatShape(Shape):
     @property
     def plan(self) -> Plan:
         """The one that is cheapest with all around it."""
-        return min(self.plans(), key=lambda plan: cycles(self.work(plan, TYPICAL_WAIT_STATES), TYPICAL_WAIT_STATES))
+        return min(self.plans(), key=lambda plan: cycles(self.work(plan, USUAL), USUAL))
 
     def plans(self) -> Iterator[Plan]:
         for columns in filter(self._reach, FLOAT_COLUMNS):
@@ -384,8 +384,8 @@ class FloatShape(Shape):
     def make_ready(self) -> Routine:
         return copy_words()
 
-    def bring_cycles(self, words: int, wait_states: int) -> float:
-        return copy_cycles(words, wait_states)
+    def bring_cycles(self, words: int, memory: Memory) -> float:
+        return copy_cycles(words, memory)
 
 
 def shape_of(layer: Convolution, inputs: Inputs, parts: int = 1) -> Shape:

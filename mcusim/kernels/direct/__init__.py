@@ -14,6 +14,7 @@ from mcusim.kernels.direct.schedule import tile_routine
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -67,9 +68,9 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return tuple(variant._replace(compact=compact) for variant in counts for compact in kinds)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return cycles(_plan(layer, variant), wait_states)
+    return cycles(_plan(layer, variant), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

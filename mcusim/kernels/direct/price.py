@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mcusim.kernels.direct.plan import Geometry, Plan, Region, plan, tilings
 from mcusim.kernels.direct.tile import Block
 from mcusim.kernels.expand import code_run, copy_cycles, expand_cycles
-from mcusim.kernels.fetch import crowding, fetched
+from mcusim.kernels.memory import USUAL, Memory
 
 ENTRY_BYTES = 120  # of code before the loop of a tile
 AROUND_BYTES, EDGE_BYTES = 24, 180  # of code of the C, that is not in ENTRY_BYTES; how far code sizes are off
@@ -122,12 +122,12 @@ def _striped(geometry: Geometry, stripes: int, single: bool) -> Iterator[Priced]
         yield Priced.of(plan(geometry, every[index].plan.tiling, stripes))
 
 
-def cycles(plan: Plan, wait_states: int = 2) -> float:
+def cycles(plan: Plan, memory: Memory = USUAL) -> float:
     """Of a layer, for one sample."""
-    return sum(each * times for each, times in zip(CYCLES, work(plan, wait_states), strict=True))
+    return sum(each * times for each, times in zip(CYCLES, work(plan, memory), strict=True))
 
 
-def work(plan: Plan, wait_states: int) -> Work:
+def work(plan: Plan, memory: Memory) -> Work:
     total: defaultdict[str, float] = defaultdict(float)
     known = sum(len(regions) for regions, _ in plan.parts) == 1  # to the compiler
     for regions, blocks in plan.parts:
@@ -137,10 +137,10 @@ def work(plan: Plan, wait_states: int) -> Work:
             _add(total, _computed(plan, block))
     g, parts = plan.geometry, len(plan.parts)
     turns = g.groups * -(-g.filters // plan.tiling.tile.window.filters)
-    pieces, weights, run = _weights(plan, wait_states)
+    pieces, weights, run = _weights(plan, memory)
     code = sum(each.code_bytes + ENTRY_BYTES for each in (plan.tiling.tile, plan.tiling.small) if each)
-    again = 1 + (turns * parts - 1) * crowding(code + run + AROUND_BYTES, EDGE_BYTES)
-    total["fetches"] += again * fetched(code, wait_states)
+    again = 1 + (turns * parts - 1) * memory.crowding(code + run + AROUND_BYTES, EDGE_BYTES)
+    total["fetches"] += again * memory.fetched(code)
     total["weights"] += turns * parts * pieces * weights
     total["turns"], total["more_pieces"] = turns * parts, turns * parts * (pieces - 1)
     total["more_blocks"] = total["blocks"] - turns * parts
@@ -154,13 +154,13 @@ def _add(total: dict[str, float], done: Mapping[str, float]) -> None:
         total[name] += times
 
 
-def _weights(plan: Plan, wait_states: int) -> tuple[int, float, int]:
+def _weights(plan: Plan, memory: Memory) -> tuple[int, float, int]:
     """Of a turn of filters: calls of what makes them ready, cycles of each, bytes of code that one runs."""
     g, tile = plan.geometry, plan.tiling.tile
     merged = g.window[0] if tile.weights_pitch == tile.row_of_weights else 1
     words = math.ceil(merged * tile.row_of_weights / (8 if g.number_bytes == 1 else 4))
     bring = expand_cycles if g.number_bytes == 1 else copy_cycles
-    return g.window[0] // merged, bring(words, wait_states), code_run(words, g.number_bytes)
+    return g.window[0] // merged, bring(words, memory), code_run(words, g.number_bytes)
 
 
 def _computed(plan: Plan, block: Block) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.lanes import addition, combined, copies, lookups, moves, pooling, products, windows
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
@@ -31,7 +32,7 @@ class _Layer(NamedTuple):
     """What the kernel has to say of one type of layer."""
 
     why_not: Callable[[Any, Inputs], str | None]
-    cost: Callable[[Any, Inputs, int], float]
+    cost: Callable[[Any, Inputs, Memory], float]
     code: Callable[[Any, Inputs], LayerCode]
 
 
@@ -43,8 +44,8 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return _LAYERS[type(layer)].why_not(layer, inputs)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
-    return _LAYERS[type(layer)].cost(layer, inputs, wait_states)
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+    return _LAYERS[type(layer)].cost(layer, inputs, memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

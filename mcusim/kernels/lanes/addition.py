@@ -13,6 +13,7 @@ from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream, stream_cycles
 from mcusim.kernels.lanes.sums import summing_of
+from mcusim.kernels.memory import Memory
 from mcusim.layers.add import Add
 from mcusim.numbers.affine import ScaledAddition
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -55,11 +56,11 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
     return one("add_lanes", fields, arguments=("inputs", "output"))
 
 
-def cost(layer: Add, inputs: Inputs, wait_states: int) -> float:
+def cost(layer: Add, inputs: Inputs, memory: Memory) -> float:
     if isinstance(layer.addition, ScaledAddition):
-        return combined_cycles(_scaled(layer, inputs), Rows(1, layer.elements), wait_states)
+        return combined_cycles(_scaled(layer, inputs), Rows(1, layer.elements), memory)
     if (summing := summing_of(layer, inputs)) is not None:
-        return stream_cycles(stream(summing), layer, wait_states)
+        return stream_cycles(stream(summing), layer, memory)
     counts, size = each_counts(layer.elements, layer), len(inputs)
     counts |= {"loads": counts["words"] * size, "single inputs": counts["singles"] * size}
     if layer.addition is None:

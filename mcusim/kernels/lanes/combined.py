@@ -12,6 +12,7 @@ from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched, unaligned
+from mcusim.kernels.memory import Memory
 from mcusim.layers.merge import Combined, Maximum, Merge, Minimum, Subtract, blocks
 from mcusim.numbers.affine import ScaledAddition
 from mcusim.program import KernelCall, LayerCode
@@ -45,12 +46,12 @@ def combined(work: Combining, over: Rows) -> LayerCode:
     return LayerCode((KernelCall("combined_lanes", ("inputs", "output"), fields),), routines=(routine,))
 
 
-def combined_cycles(work: Combining, over: Rows, wait_states: int) -> float:
+def combined_cycles(work: Combining, over: Rows, memory: Memory) -> float:
     made = stream(work)
     words, rest = divmod(over.numbers, WORD_BYTES)
     row = ROW * (over.rows > 1) + (made.cycles(words) if words else 0) + (REST + made.cycles(1) if rest else 0)
     askew = words * unaligned(over.numbers) * (1 if over.repeated is None else 0.5) * 2 if over.rows > 1 else 0.0
-    return LAYER + FIRST_REST * (rest > 0) + over.rows * (row + askew) + fetched((made.routine,), wait_states)
+    return LAYER + FIRST_REST * (rest > 0) + over.rows * (row + askew) + fetched((made.routine,), memory)
 
 
 def why_not(layer: Combined, inputs: Inputs) -> str | None:
@@ -72,8 +73,8 @@ def combine(layer: Combined, inputs: Inputs) -> LayerCode:
     return combined(*_both(layer, inputs))
 
 
-def cost(layer: Combined, inputs: Inputs, wait_states: int) -> float:
-    return combined_cycles(*_both(layer, inputs), wait_states)
+def cost(layer: Combined, inputs: Inputs, memory: Memory) -> float:
+    return combined_cycles(*_both(layer, inputs), memory)
 
 
 def rows_of(layer: Merge) -> Rows | None:

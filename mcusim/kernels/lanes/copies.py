@@ -9,6 +9,7 @@ from mcusim.kernels import plain
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.nests import Apart, Loop, Moving, Part, Run, Skip, Zeros, fits, moved, moving
 from mcusim.kernels.lanes.words import fetched
+from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import plane
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import StridedCopy, joined
@@ -24,8 +25,8 @@ def why_not(layer: Copy, inputs: Inputs) -> str | None:
     return None if fits(_parts(layer)) else "its axes are too many, or too far apart"
 
 
-def cost(layer: Copy, inputs: Inputs, wait_states: int) -> float:
-    return copy_cycles(_moving(layer, inputs), wait_states)
+def cost(layer: Copy, inputs: Inputs, memory: Memory) -> float:
+    return copy_cycles(_moving(layer, inputs), memory)
 
 
 def copy(layer: Copy, inputs: Inputs) -> LayerCode:
@@ -33,8 +34,8 @@ def copy(layer: Copy, inputs: Inputs) -> LayerCode:
     return LayerCode((KernelCall("moved", ("input", "output"), {"move": routine.name}),), routines=(routine,))
 
 
-def copy_cycles(made: Moving, wait_states: int) -> float:
-    return LAYER + made.cycles + fetched((made.routine,), wait_states)
+def copy_cycles(made: Moving, memory: Memory) -> float:
+    return LAYER + made.cycles + fetched((made.routine,), memory)
 
 
 def _moving(layer: Copy, inputs: Inputs) -> Moving:

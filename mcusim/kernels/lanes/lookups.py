@@ -11,6 +11,7 @@ from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.streams import Work, stream, stream_cycles
 from mcusim.kernels.lanes.words import Words
+from mcusim.kernels.memory import Memory
 from mcusim.layers.pointwise import Pointwise
 from mcusim.numbers.numbers import LINEAR
 from mcusim.program import Constant, KernelCall, LayerCode
@@ -62,9 +63,9 @@ def why_not(layer: Pointwise, inputs: Inputs) -> str | None:
     return None
 
 
-def cost(layer: Pointwise, inputs: Inputs, wait_states: int) -> float:
-    waits = (layer.elements * FROM_FLASH + FIRST) * (wait_states > 0)
-    return stream_cycles(stream(LookingUp()), layer, wait_states) + waits
+def cost(layer: Pointwise, inputs: Inputs, memory: Memory) -> float:
+    waits = (layer.elements * FROM_FLASH + FIRST) * (memory.wait_states > 0)
+    return stream_cycles(stream(LookingUp()), layer, memory) + waits
 
 
 def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:

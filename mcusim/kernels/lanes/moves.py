@@ -13,6 +13,7 @@ from mcusim.kernels.lanes.nests import Moving
 from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.lanes.streams import Activating, stream, stream_cycles
 from mcusim.kernels.lanes.words import words_of_layer
+from mcusim.kernels.memory import Memory
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.relu import ReLU
 from mcusim.numbers.affine import ScaledConversion
@@ -27,8 +28,8 @@ def relu(layer: ReLU, inputs: Inputs) -> LayerCode:
     return LayerCode((call,), routines=(routine,))
 
 
-def relu_cost(layer: ReLU, inputs: Inputs, wait_states: int) -> float:
-    return stream_cycles(stream(Activating(words_of_layer(layer, inputs))), layer, wait_states)
+def relu_cost(layer: ReLU, inputs: Inputs, memory: Memory) -> float:
+    return stream_cycles(stream(Activating(words_of_layer(layer, inputs))), layer, memory)
 
 
 def why_no_concatenation(layer: Concatenate, inputs: Inputs) -> str | None:
@@ -58,7 +59,7 @@ def concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
     return LayerCode(tuple(calls), routines=tuple(routines))
 
 
-def concatenation_cost(layer: Concatenate, inputs: Inputs, wait_states: int) -> float:
+def concatenation_cost(layer: Concatenate, inputs: Inputs, memory: Memory) -> float:
     counts: Counts = {"rows": 0, "words": 0, "instructions": 0}
     rows, copied, offset = rows_of(layer), 0.0, 0
     for index, part in enumerate(inputs):
@@ -70,7 +71,7 @@ def concatenation_cost(layer: Concatenate, inputs: Inputs, wait_states: int) -> 
             counts["words"] += words
             counts["instructions"] += words * (pairs or 7)
         else:
-            copied += copy_cycles(_placing(layer, part, offset), wait_states)
+            copied += copy_cycles(_placing(layer, part, offset), memory)
         offset += channels
     return copied + total(counts, MOVES[storage_of(layer)])
 

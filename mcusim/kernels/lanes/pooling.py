@@ -8,6 +8,7 @@ from mcusim.kernels.lanes.costs import AFFINE_MEANS, MEANS, pool_counts, storage
 from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.windows import axis_of, flattened
+from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import plane, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.numbers.affine import RoundedMean, ScaledMean
@@ -61,7 +62,7 @@ def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
     return one("average_pooling_lanes", fields)
 
 
-def average_cost(layer: AveragePooling, inputs: Inputs, wait_states: int) -> float:
+def average_cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
     counts = pool_counts(layer)
     if isinstance(layer.averaging, OWN):
         way = "divided words" if isinstance(layer.averaging, RoundedMean) else "scaled words"

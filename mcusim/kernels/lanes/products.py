@@ -13,6 +13,7 @@ from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_
 from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
+from mcusim.kernels.memory import Memory
 from mcusim.layers.merge import Multiply, blocks
 from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -143,9 +144,9 @@ def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] |
     return None if made is None or over is None else (made, over)
 
 
-def cost(layer: Multiply, inputs: Inputs, wait_states: int) -> float:
+def cost(layer: Multiply, inputs: Inputs, memory: Memory) -> float:
     if (scaled := _scaled(layer, inputs)) is not None:
-        return combined_cycles(*scaled, wait_states)
+        return combined_cycles(*scaled, memory)
     repeated = _rows(layer)
     assert repeated is not None
     made, rows, size = stream(_multiplying(layer, inputs)), repeated[0], layer.dtype.itemsize
@@ -153,7 +154,7 @@ def cost(layer: Multiply, inputs: Inputs, wait_states: int) -> float:
     words, rest = divmod(numbers * size, 4)
     around = REAL_ROW + LIMITED_ROW * layer.activation.relu if layer.numbers is None else ROW
     row = around * (rows > 1) + rest // size * (LEFT if rows > 1 else ALONE) + (made.cycles(words) if words else 0)
-    return LAYER + rows * (row + words * unaligned(numbers * size) * (rows > 1)) + fetched((made.routine,), wait_states)
+    return LAYER + rows * (row + words * unaligned(numbers * size) * (rows > 1)) + fetched((made.routine,), memory)
 
 
 def multiply(layer: Multiply, inputs: Inputs) -> LayerCode:

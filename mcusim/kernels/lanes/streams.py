@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm, several
 from mcusim.kernels.lanes.words import WORD_BYTES, Words, fetched
+from mcusim.kernels.memory import Memory
 from mcusim.program import KernelCall, Routine
 
 LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a number that it leaves over
@@ -163,7 +164,7 @@ class Activating(Work):
         self.words.limit(a, x, y[0])
 
 
-def stream_cycles(made: Stream, layer: Layer, wait_states: int) -> float:
+def stream_cycles(made: Stream, layer: Layer, memory: Memory) -> float:
     words, rest = divmod(layer.elements * layer.dtype.itemsize, WORD_BYTES)
     total = LAYER + rest // layer.dtype.itemsize * ALONE
-    return total + (made.cycles(words) + fetched((made.routine,), wait_states) if words else 0)
+    return total + (made.cycles(words) + fetched((made.routine,), memory) if words else 0)

@@ -9,6 +9,7 @@ from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
 from mcusim.kernels.lanes.words import FEW_WORDS, Words, fetched, unaligned, words_of_layer
+from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
 from mcusim.layers.pooling import MaxPooling, Pooling
 from mcusim.program import KernelCall, LayerCode, Routine
@@ -50,8 +51,8 @@ class Pool:
     any: Window | None
     misplaced: float  # cycles of a tap, for words that are not aligned
 
-    def cycles(self, wait_states: int) -> float:
-        return LAYER + fetched(self.routines, wait_states) + sum(ROW + self._row(rows) for rows in self.rows.taps)
+    def cycles(self, memory: Memory) -> float:
+        return LAYER + fetched(self.routines, memory) + sum(ROW + self._row(rows) for rows in self.rows.taps)
 
     @property
     def routines(self) -> tuple[Routine, ...]:
@@ -120,8 +121,8 @@ def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
     return LayerCode((KernelCall("max_pooling_lanes", ("input", "output"), fields),), routines=pool.routines)
 
 
-def max_cost(layer: MaxPooling, inputs: Inputs, wait_states: int) -> float:
-    return pool_of(layer, inputs).cycles(wait_states)
+def max_cost(layer: MaxPooling, inputs: Inputs, memory: Memory) -> float:
+    return pool_of(layer, inputs).cycles(memory)
 
 
 def flattened(layer: Pooling) -> Pooling:

@@ -11,6 +11,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, constant, imm
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.memory import Memory
 from mcusim.numbers.numbers import Activation
 from mcusim.program import ASSEMBLY, FLOAT_ASSEMBLY, Routine
 
@@ -18,7 +19,7 @@ WORD_BYTES = 4
 LANES = 1 << 32
 LONGEST_FLOAT_OFFSET = 1020
 FEW_WORDS = 4
-COLD = 0.9  # of 8 bytes of code that are fetched for the first time, for each wait state but the first
+COLD = 0.9 / 0.8  # of code that runs for the first time: little of it repeats
 SHIFTED = 0.5  # of a cycle, for the fetches of what follows IT, which has 16 bits
 FAR, SPARE = "r12", "lr"  # a pointer to what lies far behind another; what is lost in a comparison
 
@@ -199,9 +200,9 @@ def unaligned(row_bytes: int) -> float:
     return {0: 0.0, 2: 0.5}.get(row_bytes % WORD_BYTES, 1.25)
 
 
-def fetched(routines: Iterable[Routine], wait_states: int) -> float:
+def fetched(routines: Iterable[Routine], memory: Memory) -> float:
     """Cycles of code that runs for the first time."""
-    return COLD * max(0, wait_states - 1) * sum(routine.code_bytes for routine in routines) / 8
+    return COLD * memory.fetched(sum(routine.code_bytes for routine in routines))
 
 
 def packed(a: Assembly, word: str, *numbers: str) -> None:

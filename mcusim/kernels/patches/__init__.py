@@ -10,6 +10,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.finish import Ending, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
@@ -42,17 +43,17 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return (DEFAULT,) if frame.in_place and frame.is_one_run else stripes(frame.positions, tile.positions)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     frame, tile = _plan(layer)
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
     striped = len(stripes_) > MOST_UNROLLED
     unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
-    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.item_bytes, wait_states)
+    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.item_bytes, memory)
     return (
         C_CYCLES
         + fetches
         + unrolled
-        + sum(_cycles(frame, tile, layer.shape[-1], stripe, wait_states, striped=striped) for stripe in stripes_)
+        + sum(_cycles(frame, tile, layer.shape[-1], stripe, memory, striped=striped) for stripe in stripes_)
     )
 
 
@@ -109,7 +110,7 @@ def _plan(layer: Layer) -> tuple[Frame, Tile]:
         for most in (LONG_CODE, SHORT_CODE)
     ]
     whole = Stripe(0, 0, frame.positions)
-    return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, wait_states=2))
+    return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, memory=USUAL))
 
 
 def _tile(frame: Frame, filters: int, positions: int, outputs: int, finish: Ending, most: int) -> Tile:
@@ -131,14 +132,12 @@ def _stripe(frame: Frame, tile: Tile, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(frame.positions / tile.positions) / variant.stripes)
 
 
-def _cycles(
-    frame: Frame, tile: Tile, filters: int, stripe: Stripe, wait_states: int, *, striped: bool = False
-) -> float:
+def _cycles(frame: Frame, tile: Tile, filters: int, stripe: Stripe, memory: Memory, *, striped: bool = False) -> float:
     """Of all groups over a stripe."""
     of_frame = frame.cycles(stripe) * (1 if frame.is_shared else frame.groups)
     gathered = 0 if _reads_frame(frame, tile) else frame.gather_cycles(frame.window(tile.positions), stripe)
     positions, of_group = stripe.stop - stripe.start, filters // frame.groups
-    own: float = pairs_cycles(tile, of_group, positions, frame.item_bytes, wait_states, striped=striped)
+    own: float = pairs_cycles(tile, of_group, positions, frame.item_bytes, memory, striped=striped)
     return striped * STRIPE_CYCLES + of_frame + frame.groups * (gathered + own)
 
 

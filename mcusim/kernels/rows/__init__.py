@@ -12,6 +12,7 @@ from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.rows import floats as row_floats
 from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
 from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
@@ -49,11 +50,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Dense)
     if layer.rescale is None:
-        return cycles_of(_float_parts(layer), wait_states)
-    return _ready_cycles(layer) + cycles_of(_parts(layer), wait_states)
+        return cycles_of(_float_parts(layer), memory)
+    return _ready_cycles(layer) + cycles_of(_parts(layer), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

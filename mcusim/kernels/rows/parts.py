@@ -8,11 +8,11 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from mcusim.kernels.memory import USUAL, Memory
 from mcusim.system.arrays import Array
 
+FIRST_FETCH = 1 / 0.8  # code that runs for the first time, of which little repeats
 MOST_LEFT = 8  # blocks of the second size
-FLASH_WORD = 8  # bytes that flash reads at a time
-USUAL_WAIT_STATES = 2
 
 
 class Block(Protocol):
@@ -48,17 +48,16 @@ class Part(Generic[B]):
         return self.blocks * self.block.rows
 
 
-def cycles_of(parts: Sequence[Part[B]], wait_states: int) -> float:
+def cycles_of(parts: Sequence[Part[B]], memory: Memory) -> float:
     """Of all calls. Flash is read ahead but for a cycle."""
-    stalls = max(0, wait_states - 1) / FLASH_WORD
     code = sum(block.code_bytes for block in {part.block for part in parts})
-    blocks = sum(part.blocks * (part.block.cycles + stalls * part.block.flash_bytes) for part in parts)
-    return blocks + sum(part.block.call_cycles for part in parts) + stalls * code
+    blocks = sum(part.blocks * (part.block.cycles + memory.streamed(part.block.flash_bytes)) for part in parts)
+    return blocks + sum(part.block.call_cycles for part in parts) + FIRST_FETCH * memory.fetched(code)
 
 
 def parts_of(make: Maker[B], sizes: Sequence[int], units: int) -> tuple[Part[B], ...]:
     """The cheapest: one part, or two of which the second may begin inside of the first. `sizes`: rows of a block."""
-    return min(_candidates(make, sizes, units), key=lambda parts: cycles_of(parts, USUAL_WAIT_STATES))
+    return min(_candidates(make, sizes, units), key=lambda parts: cycles_of(parts, USUAL))
 
 
 def _candidates(make: Maker[B], sizes: Sequence[int], units: int) -> Iterator[tuple[Part[B], ...]]:

@@ -11,6 +11,7 @@ from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import window_of
 from mcusim.kernels.tiles.plan import Plan, best_plan, cycles
 from mcusim.kernels.tiles.tile import float_tile
@@ -22,7 +23,6 @@ from mcusim.system.arrays import Array
 NAME = "tiles"
 SUMMARY = "convolutions in float32, up to 24 sums at a time in the order of plain C: the same bits (Cortex-M4F)"
 CODE_BYTES = 500  # of the C around the tile, about
-TYPICAL_WAIT_STATES = 2  # for which the tile is chosen
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -47,11 +47,11 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return (DEFAULT,) if plan is None or not plan.bands else stripes(plan.window.output[0], 1)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
     plan = _plan(layer, variant)
     assert plan is not None
-    return cycles(plan, wait_states)
+    return cycles(plan, memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -69,7 +69,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan | None:
-    return best_plan(window_of(layer), FloatFinish(layer.activation), variant.stripes, TYPICAL_WAIT_STATES)
+    return best_plan(window_of(layer), FloatFinish(layer.activation), variant.stripes, USUAL)
 
 
 def _fields(plan: Plan) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from mcusim.kernels.expand import copy_cycles
 from mcusim.kernels.float_finish import FloatFinish
+from mcusim.kernels.memory import Memory
 from mcusim.kernels.tiles.edges import Row, Window, row_of
 from mcusim.kernels.tiles.price import Tiles, tiles_cycles
 from mcusim.kernels.tiles.tile import FloatTile
@@ -73,10 +74,10 @@ class Plan:
 
 
 @lru_cache(maxsize=1024)
-def best_plan(window: Window, finish: FloatFinish, stripes: int, wait_states: int) -> Plan | None:
+def best_plan(window: Window, finish: FloatFinish, stripes: int, memory: Memory) -> Plan | None:
     """None where no register reaches from one position to the next. Stripes have the tile of the whole."""
     if stripes > 1:
-        whole = best_plan(window, finish, 1, wait_states)
+        whole = best_plan(window, finish, 1, memory)
         plans = [] if whole is None else [replace(whole, stripes=stripes, copied=copied) for copied in (False, True)]
     else:
         plans = [
@@ -84,7 +85,7 @@ def best_plan(window: Window, finish: FloatFinish, stripes: int, wait_states: in
             for tile in _tiles(window, finish)
             for copied in (False, True)
         ]
-    return min(plans, key=lambda plan: cycles(plan, wait_states), default=None)
+    return min(plans, key=lambda plan: cycles(plan, memory), default=None)
 
 
 def _tiles(window: Window, finish: FloatFinish) -> Iterator[FloatTile]:
@@ -105,17 +106,17 @@ def tile_sizes(filters: int, positions: int, taps: int) -> Iterator[tuple[int, i
                 yield f, p, -(-taps // passes)
 
 
-def cycles(plan: Plan, wait_states: int) -> float:
-    """Of a sample, on a Cortex-M4F whose flash has so many wait states."""
+def cycles(plan: Plan, memory: Memory) -> float:
+    """Of a sample, on a Cortex-M4F with such a memory."""
     window, row = plan.window, plan.row
     rows, turns = plan.filter_tiles * window.output[0], plan.filter_tiles * len(plan.band_rows)
     tiles = plan.filter_tiles * row.tiles
     done = Tiles(rows * row.calls, tiles * window.output[0], tiles * rows_seen(window))
     more = MORE_PLACES_BYTES * (row.calls - 1)
-    total = tiles_cycles(plan.tile, done, wait_states, in_flash=not plan.copied, more_bytes=more)
+    total = tiles_cycles(plan.tile, done, memory, in_flash=not plan.copied, more_bytes=more)
     total += turns * TURN + rows * ROW + done.calls * CALL
     if plan.copied:
-        total += turns * copy_cycles(plan.weights, wait_states)
+        total += turns * copy_cycles(plan.weights, memory)
     return total + sum(plan.band_rows) * sum(_band_row(window, *band) for band in plan.placed_bands)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, RETURN, SAVED
-from mcusim.kernels.fetch import crowding, fetched
+from mcusim.kernels.memory import Memory
 from mcusim.kernels.tiles.tile import FloatTile, stored_at
 
 KEPT = 16  # registers of the FPU that are the caller's, from this one on
-FLASH_WORD = 0.5  # cycles for each wait state but one: two words of weights come at a time
 RELU_ENTRY, RELU_ENTRY_BYTES = 8, 24  # of the FPU's status, put aside and back
 AROUND_BYTES, EDGE_BYTES = 54, 90  # of C between two calls; how far what lies in the cache may be off
 LINE_BYTES = 32  # of the cache
@@ -23,19 +22,19 @@ class Tiles(NamedTuple):
     rows: float
 
 
-def tiles_cycles(tile: FloatTile, done: Tiles, wait_states: int, *, in_flash: bool, more_bytes: float = 0) -> float:
+def tiles_cycles(tile: FloatTile, done: Tiles, memory: Memory, *, in_flash: bool, more_bytes: float = 0) -> float:
     """`in_flash`: the weights. `more_bytes`: of code that runs between two calls, than the least."""
-    stall = tap_stalls(tile, wait_states) if in_flash else 0.0
+    stall = tap_stalls(tile, memory) if in_flash else 0.0
     own = done.calls * call_cycles(tile) + done.tiles * tile_cycles(tile) + done.rows * row_cycles(tile, stall)
     code = code_bytes(tile)
-    again = (done.calls - 1) * call_crowding(tile, more_bytes)
-    again += (done.tiles - done.calls) * crowding(code - _entry_bytes(tile), LINE_BYTES)
-    return own + (1 + again) * fetched(code, wait_states)
+    again = (done.calls - 1) * call_crowding(tile, memory, more_bytes)
+    again += (done.tiles - done.calls) * memory.crowding(code - _entry_bytes(tile), LINE_BYTES)
+    return own + (1 + again) * memory.fetched(code)
 
 
-def call_crowding(tile: FloatTile, more_bytes: float = 0) -> float:
+def call_crowding(tile: FloatTile, memory: Memory, more_bytes: float = 0) -> float:
     """What part of the routine has to be fetched anew with each call."""
-    return crowding(code_bytes(tile) + AROUND_BYTES + more_bytes, EDGE_BYTES)
+    return memory.crowding(code_bytes(tile) + AROUND_BYTES + more_bytes, EDGE_BYTES)
 
 
 def call_cycles(tile: FloatTile) -> float:
@@ -69,9 +68,9 @@ def step_cycles(tile: FloatTile) -> int:
     return tile.filters + tile.positions + len(tile.chunks) + alone + 2 * tile.sums
 
 
-def tap_stalls(tile: FloatTile, wait_states: int) -> float:
+def tap_stalls(tile: FloatTile, memory: Memory) -> float:
     """Of a tap whose weights lie in flash: their burst ends at the other bus."""
-    return 1 + FLASH_WORD * max(0, wait_states - 1) * tile.filters
+    return 1 + memory.streamed(4 * tile.filters)
 
 
 def code_bytes(tile: FloatTile) -> float:

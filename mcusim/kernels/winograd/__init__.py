@@ -12,6 +12,7 @@ from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import window_fields
 from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.winograd.inputs import input_transform
 from mcusim.kernels.winograd.points import F43, WINDOW, Scheme, scheme_for
 from mcusim.kernels.winograd.tile import TILES, Layout, winograd_tile
@@ -133,7 +134,7 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return tuple(Variant(count, compact) for count in counts for compact in compacts)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     """What runs, counted: tiles of V, filters for each stripe, groups of four tiles for each pair of filters."""
     assert isinstance(layer, Convolution)
     plan, pairs = _plan(layer, _known_scheme(layer, inputs), variant), -(-layer.shape[-1] // 2)
@@ -141,7 +142,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: 
     if plan.rows:
         calls = plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0))
     groups = plan.blocks * max(1, -(-plan.rows // TILES))
-    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, wait_states) + calls * (85 if variant.compact else 75)
+    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, memory) + calls * (85 if variant.compact else 75)
     of_a_pair += groups * _cycles_of_m(layer, plan, variant.compact)
     return 100.0 + _cycles_of_v(layer, plan) + pairs * of_a_pair
 
@@ -192,12 +193,12 @@ def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
     return [(row + cell, column) for cell in range(plan.cells)]
 
 
-def _cycles_of_u(layer: Convolution, plan: Plan, wait_states: int) -> float:
+def _cycles_of_u(layer: Convolution, plan: Plan, memory: Memory) -> float:
     """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
     size, rows = layer.kernel.dtype.itemsize, int(layer.kernel.shape[1])
     apart = _layout(layer, plan, 1).apart
     far = _far(plan.scheme, apart, 5, 12)
-    per_word = (43 if size == 1 else 25 if plan.scheme is F43 else 16) + far + 2.5 * wait_states
+    per_word = (43 if size == 1 else 25 if plan.scheme is F43 else 16) + far + 2.5 * memory.wait_states
     return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
 
 

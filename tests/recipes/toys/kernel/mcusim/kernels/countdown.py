@@ -7,6 +7,7 @@ from dataclasses import replace
 from mcusim.graph import Layer
 from mcusim.kernels import plain
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
+from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.program import LayerCode
 
 NAME = "countdown"
@@ -20,7 +21,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return "its order of sums is another" if layer.numbers is None else None
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, wait_states: int = 0) -> float:
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     return 0.9 * plain.cost(layer, inputs)
 
 

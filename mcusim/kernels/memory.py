@@ -1,0 +1,49 @@
+"""What code waits for where it was made for: flash, the caches in front of it, and RAM that is not the fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EDGE_BYTES = 40  # lines that are cut at the ends of functions: where a cache begins to be too small, and where it is
+HIDDEN = 2.2  # cycles that the code of a granule takes, while the next one is fetched
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of a chip, at its clock; a chip's data say all of it (`line/destination.py`).
+
+    `wait_states`: of the flash, which gives `granule_bytes` at a time. `prefetch`: it fetches what comes next while
+    code runs. `data_cache_bytes`: 0 where the cache of code serves data, too. `miss`: cycles that the next granule of
+    data takes which is in no cache, `hit` where it is. `quick_ram_bytes` of RAM are there at once (None: all), the rest
+    takes `ram_waits`.
+    """
+
+    wait_states: int = 0
+    granule_bytes: int = 8
+    prefetch: bool = True
+    code_cache_bytes: int = 1024
+    data_cache_bytes: int = 256
+    hit: float = 0
+    miss: float = 0
+    quick_ram_bytes: int | None = None
+    ram_waits: int = 0
+
+    def fetched(self, code_bytes: float) -> float:
+        """Cycles that code takes besides which is in no cache."""
+        waits = max(0.0, self.wait_states + 1 - HIDDEN) if self.prefetch else self.wait_states
+        return code_bytes / self.granule_bytes * waits
+
+    def crowding(self, code_bytes: float, edge_bytes: float = EDGE_BYTES) -> float:
+        """What part of the code of a loop is fetched anew in each turn: nothing or all, but for cut lines.
+
+        The cache forgets what was not used for longest, which is what comes next.
+        """
+        return min(1.0, max(0.0, (code_bytes + edge_bytes - self.code_cache_bytes) / edge_bytes))
+
+    def streamed(self, data_bytes: float) -> float:
+        """Cycles that data takes besides which comes from flash in its order, for the first time."""
+        return data_bytes / self.granule_bytes * self.miss
+
+
+NO_WAITS = Memory()
+USUAL = Memory(wait_states=2, hit=1, miss=1)  # of an STM32L4 at 48 MHz, for what is chosen once for all boards
