@@ -14,7 +14,6 @@ typedef struct {
     int packed;         /* are weights bytes, words 0 and 1 as low, low, high, high? */
     int multiplier;     /* filters of an input channel */
     int doubling;       /* are weights doubled here? */
-    int scaling;        /* or multiplied by the last word of the record? */
     NN_FINISH
 } nn_depthwise_tile_t;
 
@@ -39,7 +38,7 @@ NN_KERNEL void NN_NAME(depthwise_tile)(const void *x, const void *weights, void 
         const int16_t *const plane = (const int16_t *)x + (p.multiplier == 1 ? 2 * filter : 0);
         const uint8_t *const own = (const uint8_t *)weights + filter * filter_bytes;
         const int32_t *const record = (const int32_t *)bias + NN_RECORD * filter;
-        const int32_t scale = p.scaling ? record[NN_RECORD - 1] : 1 + p.doubling;
+        const int32_t scale = 1 + p.doubling;
         for (int y = 0; y < p.rows; y++) {
             for (int column = 0; column < p.columns; column++) {
                 uint32_t sum = (uint32_t)record[0];

@@ -174,8 +174,13 @@ class FactorFinish:
         signs = 0 if self.above_zero else 3 + self.left if self.mixed else 1
         return 3 + (not self.doubled and not self.raw) + signs
 
+    @property
+    def factor(self) -> tuple[str, ...]:
+        """What it needs of a record, behind the bias."""
+        return FACTOR
+
     def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
-        """Multiplier, addend and shift of a record, whose multiplier is at `offset`."""
+        """What `factor` names, of a record whose multiplier is at `offset`."""
         multiplier, addend, shift = registers
         a("ldrd", multiplier, addend, at(base, offset))
         a("ldr", shift, at(base, offset + 8))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
+from mcusim.kernels.finish import FactorFinish
 from mcusim.kernels.memory import Memory
 from mcusim.kernels.tile import CALL_CYCLES, Tile
 from mcusim.program import Routine
@@ -15,7 +16,7 @@ from mcusim.system.arrays import Array
 # Of the C: of a pair of filters, in stripes more, and there of an odd number; of the tile that has what is left
 PAIR_CYCLES, STRIPED_CYCLES, ODD_CYCLES, REST_CYCLES = 21, 10, 9, 15
 C_BYTES = 150  # of code, between two calls of a tile
-FACTOR_CYCLES = 11  # of a filter whose factor comes onto the stack, at each call
+FACTOR_CYCLES = {2: 9, 3: 11}  # of a filter whose factor, of so many words, comes onto the stack, at each call
 
 
 def bring_weights(item_bytes: int, tile: Tile) -> Routine:
@@ -65,7 +66,7 @@ def pairs_cycles(
     brought = (
         expand_cycles(words, memory, doubled=tile.finish.doubled) if item_bytes == 1 else copy_cycles(words, memory)
     )
-    factors = 0 if tile.finish.record_words == 1 else FACTOR_CYCLES * tile.filters
+    factors = FACTOR_CYCLES[len(tile.finish.factor)] * tile.filters if isinstance(tile.finish, FactorFinish) else 0
     return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
 
 

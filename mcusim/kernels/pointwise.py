@@ -8,10 +8,11 @@ from typing import Any
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
-from mcusim.kernels.finish import ending_of, records
+from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
@@ -39,17 +40,17 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     even = 4 // layer.kernel.dtype.itemsize
     if _channels(layer) % even:
         return f"its channels are no multiple of {even}"
-    return None if _tile(layer).fits else "it has too many channels"
+    return None if _tile(layer, inputs).fits else "it has too many channels"
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
-    return stripes(_positions(layer), _tile(layer).positions) if _copies(layer) else (DEFAULT,)
+    return stripes(_positions(layer), _tile(layer, inputs).positions) if _copies(layer) else (DEFAULT,)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    tile, positions = _tile(layer), _positions(layer)
+    tile, positions = _tile(layer, inputs), _positions(layer)
     stripe = _stripe(tile, positions, variant)
     stripes_, last = divmod(positions, stripe)
     striped = stripe * MOST_UNROLLED < positions
@@ -61,7 +62,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    tile, positions = _tile(layer), _positions(layer)
+    tile, positions = _tile(layer, inputs), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.kernel.dtype.itemsize == 1
     weights = bring_weights(layer.kernel.dtype.itemsize, tile)
     routines = {weights.name: weights, routine.name: routine}
@@ -81,7 +82,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
             paired(layer.kernel.reshape(layer.shape[-1], -1), tile, lanes=is_bytes),
             layer.kernel_numbers,
         ),
-        Constant("bias", "int32_t", records(layer, tile.finish)),
+        Constant("bias", "int32_t", records_of(layer, tile.finish)),
     )
     call = KernelCall("pointwise_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
     copies = 4 * tile.words * min(stripe, positions) if _copies(layer) else 0
@@ -118,9 +119,9 @@ def _places(layer: Convolution) -> dict[str, Any]:
     return fields | {"stride_height": layer.strides[0], "stride_width": layer.strides[1], "positions": rows_ * columns}
 
 
-def _tile(layer: Convolution) -> Tile:
+def _tile(layer: Convolution, inputs: Inputs) -> Tile:
     """The one that takes the least cycles for all positions, some of them twice where they do not divide."""
-    finish, filters, channels = ending_of(layer, doubled=True), layer.shape[-1], _channels(layer)
+    finish, filters, channels = ending_in(layer, inputs[0]), layer.shape[-1], _channels(layer)
     assert finish is not None
     positions = _positions(layer)
     tiles = [

@@ -1,38 +1,48 @@
 """Sums of affine numbers become outputs by a product and a shift that the code knows: two instructions a sum.
 
 TFLM rounds a product, and rounds again when it is shifted. An output never falls when its sum grows, so it is known by
-its steps: the least sums that give each number. A line `(sum 2**left + more) multiplier / 2**32 + addend`, shifted and
-saturated, has the same steps; that is proved for all sums that a channel can have. Where 2**left lies in its weights,
-with `left` so that all channels are shifted alike, the line is exact as long as shifts do not differ by more than 6.
+its steps: the least sums that give each number. A line `((sum + more) multiplier / 2**32 + addend) / 2**shift`, rounded
+down and saturated, has the same steps for some `more` and `addend`: proved for all sums that a channel can have.
+All channels of a layer are shifted alike. `addend` moves a line by a fraction of a sum's step: where `more` alone does
+not bring all steps between two sums, one of a few thousand addends does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from mcusim.kernels.assembly import Assembly, imm
-from mcusim.kernels.finish import CLAMP_CYCLES, FactorFinish, ending_of
+from mcusim.graph import Layer
+from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.finish import CLAMP_CYCLES, Ending, FactorFinish, ending_of, records
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
 from mcusim.system.arrays import Array
 
-MOST_LEFT = 8  # bits: of weights of 8, so that 16 hold them
-USUAL_SHIFT, MOST_SHIFT = 10, 20  # where one is as good as another, layers share their code
-ADDENDS = (0, 1, -1, 2, -2, 3, -3, 4, -4)  # that are tried, beside what it should be
-FINER = (0, 2, 4, 6)  # bits of the sums, likewise
-NONE = np.iinfo(np.int64).max
+USUAL_SHIFT, MOST_SHIFT = 3, 12  # where one is as good as another, layers share their code
+REACHES = (64, 1024, 16384)  # of addends that are tried, around what it should be
+MOST_SUM, MOST_SPARE = 1 << 31, 40
+NONE = 1 << 62
+
+
+class Lines(NamedTuple):
+    """Of each channel. `more`: of its sums, it goes into the bias."""
+
+    more: Array
+    multiplier: Array
+    addend: Array
 
 
 @dataclass(frozen=True)
 class StraightFinish(FactorFinish):
-    """A record is the bias, the multiplier, the addend and 2**left, by which weights are multiplied."""
+    """A record is the bias, the multiplier and the addend of a line, and a word of nothing."""
 
     shift: int = 0
+    lines: Lines | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -42,26 +52,29 @@ class StraightFinish(FactorFinish):
     def cycles(self) -> int:
         return 2 + CLAMP_CYCLES * sum(limit is not None for limit in self.limits)
 
-    def saturated(self, a: Assembly, sums: Sequence[str], multiplier: str, addend: str) -> None:
-        """Sums of a channel in registers -> numbers as they are stored."""
+    @property
+    def code_bytes(self) -> int:
+        return 8 + 10 * sum(limit is not None for limit in self.limits)
+
+    @property
+    def factor(self) -> tuple[str, ...]:
+        return super().factor[:2]
+
+    def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
+        """Multiplier and addend: two LDR pair with those around them, LDRD does not."""
+        for index, register in enumerate(registers[:2]):
+            a("ldr", register, at(base, offset + 4 * index))
+
+    def scaled(
+        self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str = "", *, more: int | None = None
+    ) -> None:
+        """Sums of a channel in registers, as they are -> numbers as they are stored."""
+        multiplier, addend = factor[:2]
         for name in sums:
             a("smmla", name, name, multiplier, addend)
         for name in sums:
             a(self.saturate, name, imm(self.bits), name, f"asr #{self.shift}")
         self.limit(a, sums)
-
-    @property
-    def code_bytes(self) -> int:
-        return 8 + 10 * sum(limit is not None for limit in self.limits)
-
-
-class Lines(NamedTuple):
-    """Of each channel. `more`: in units of the scaled sums, it goes into the bias."""
-
-    left: Array
-    more: Array
-    multiplier: Array
-    addend: Array
 
 
 class Steps(NamedTuple):
@@ -73,9 +86,9 @@ class Steps(NamedTuple):
     high: Array
 
 
-@lru_cache(maxsize=64)
-def straight(layer: WeightedSum, entry: Affine) -> tuple[StraightFinish, Lines] | None:
-    """None where no lines have the steps of all channels: there signs matter, or shifts are too far apart."""
+@lru_cache(maxsize=256)
+def straight(layer: WeightedSum, entry: Affine) -> StraightFinish | None:
+    """None where no lines have the steps of all channels: there signs matter, factors are large, or too far apart."""
     finish = ending_of(layer)
     if not isinstance(finish, FactorFinish) or not finish.above_zero or finish.bits > 8:
         return None
@@ -88,24 +101,35 @@ def straight(layer: WeightedSum, entry: Affine) -> tuple[StraightFinish, Lines] 
         lines = lines_of(rescale, steps, shift)
         if lines is not None:
             own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False, "single": False}
-            return StraightFinish(**own, shift=shift), lines
+            return StraightFinish(**own, shift=shift, lines=lines)
     return None
 
 
-def straight_records(lines: Lines, bias: Array) -> Array:
-    """(channels, record_words), as 32 bits. `bias`: of what is summed."""
-    own = (bias << lines.left) + lines.more
-    return np.stack([own, lines.multiplier, lines.addend, 1 << lines.left], axis=-1).astype(np.int32)
+def ending_in(layer: WeightedSum, entry: Layer, *, doubled: bool = True) -> Ending | None:
+    """As `ending_of`, on lines where they have all steps of the sums of what `entry` stores."""
+    found = straight(layer, entry.numbers) if isinstance(entry.numbers, Affine) else None
+    return found or ending_of(layer, doubled=doubled)
+
+
+def records_of(layer: WeightedSum, ending: Ending) -> Array:
+    """As `records`."""
+    lines = ending.lines if isinstance(ending, StraightFinish) else None
+    if lines is None:
+        return records(layer, ending)
+    columns = (layer.bias + lines.more, lines.multiplier, lines.addend, np.zeros_like(lines.addend))
+    return np.stack(columns, axis=-1).astype(np.int32)
 
 
 def steps_of(layer: WeightedSum, entry: Affine) -> Steps | None:
-    """Where the inverse of the factor, and a few sums around it, tell them. None where they do not."""
+    """Where the inverse of the factor, and sums around it, tell them. None where they do not, or there is none."""
     rescale = layer.rescale
     if not isinstance(rescale, Multiplied) or not rescale.factors.multipliers.size:
         return None
     low, high = sums_of(layer, entry)
     numbers = rescale.numbers
     least, most = (int(one) for one in layer.activation.limit(np.array([numbers.minimum, numbers.maximum]), numbers))
+    if least >= most:
+        return None
     outputs = np.arange(least + 1, most + 1)[:, None]
     factors = np.broadcast_to(
         np.ldexp(rescale.factors.multipliers.astype(float), rescale.factors.shifts - 31), low.shape
@@ -132,48 +156,51 @@ def sums_of(layer: WeightedSum, entry: Affine) -> tuple[Array, Array]:
 
 
 def lines_of(rescale: Multiplied, steps: Steps, shift: int) -> Lines | None:
-    """With that shift. Where a line is not exact, sums are scaled by more, so that there is more to choose from."""
+    """With that shift; None where a channel has none."""
+    lines, varies = _constant(steps, shift)
     multipliers, shifts = np.broadcast_arrays(rescale.factors.multipliers, -rescale.factors.shifts, steps.low)[:2]
-    lines = _constant(steps, shift)
-    found = lines.multiplier == 0
-    for finer in FINER:
-        left = np.clip(shift + 1 - shifts + finer, 0, MOST_LEFT)
-        spare = shifts + left - shift - 1  # bits of the multiplier that have no room
-        if (spare < 0)[~found].any():
-            return None
-        spare = np.clip(spare, 0, 40)
-        multiplier = (multipliers + (1 << spare >> 1)) >> spare
-        half = (1 << shift >> 1) + (1 << np.clip(shift - shifts, 0, 62) >> 1)
-        for change in ADDENDS:
-            addend = (rescale.numbers.zero << shift) + half + change
-            least, most = _room(steps, multiplier, addend, left, shift)
-            tried = Lines(left, np.clip(0, least, np.maximum(least, most)), multiplier, addend)
-            better = ~found & (least <= most) & _fits(steps, tried)
-            lines = Lines(*(np.where(better, new, old) for new, old in zip(tried, lines, strict=True)))
-            found = found | better
-        if found.all():
+    spare = shifts - 1 - shift  # bits of the multiplier that have no room
+    if (spare < 0)[varies].any():
+        return None
+    spare = spare.clip(0, MOST_SPARE)
+    multipliers = multipliers + (1 << spare >> 1) >> spare
+    left = np.flatnonzero(varies)
+    for reach in REACHES:
+        changes = np.array(sorted(range(-reach, reach + 1), key=abs))
+        own = Steps(steps.outputs, steps.sums[:, left], steps.low[left], steps.high[left])
+        found, tried = _moved(
+            own, multipliers[left], (rescale.numbers.zero << shift) + (1 << shift >> 1), shift, changes
+        )
+        for new, all_ in zip(tried, lines, strict=True):
+            all_[left[found]] = new[found]
+        left = left[~found]
+        if not left.size:
             return lines
     return None
 
 
-def _constant(steps: Steps, shift: int) -> Lines:
-    """Channels whose sums all give the same number have a multiplier of 0; others one of 1, which means nothing yet."""
+def _constant(steps: Steps, shift: int) -> tuple[Lines, Array]:
+    """Lines of channels whose sums all give the same number; which are others?"""
     varies = ((steps.sums > steps.low) & (steps.sums <= steps.high)).any(axis=0)
     value = steps.outputs[0] - 1 + (steps.sums == steps.low).sum(axis=0)
-    nothing = np.zeros_like(varies, np.int64)
-    return Lines(nothing, nothing, np.asarray(varies, np.int64), np.asarray((value << shift) + (1 << shift >> 1)))
+    nothing = np.zeros_like(value)
+    return Lines(nothing, nothing.copy(), (value << shift) + (1 << shift >> 1)), np.asarray(varies)
 
 
-def _fits(steps: Steps, lines: Lines) -> Array:
-    """In 32 bits?"""
-    largest = np.maximum(np.abs(steps.low), np.abs(steps.high)) << lines.left
-    return (largest + np.abs(lines.more) < 1 << 31) & (np.abs(lines.addend) < 1 << 30)
+def _moved(steps: Steps, multiplier: Array, middle: int, shift: int, changes: Array) -> tuple[Array, Lines]:
+    """Of each channel: does one of the changes of the addend bring its line to all steps? The first one that does.
 
-
-def _room(steps: Steps, multiplier: Array, addend: Array, left: Array, shift: int) -> tuple[Array, Array]:
-    """The least and the largest `more` with which the line has all steps."""
-    wanted = ((steps.outputs << shift) - addend) << 32
-    ends = -(-wanted // np.maximum(multiplier, 1))  # the least scaled sum that reaches it
-    least = np.where(steps.sums <= steps.high, ends - (steps.sums << left), -NONE).max(axis=0)
-    most = np.where(steps.sums > steps.low, ends - ((steps.sums - 1) << left) - 1, NONE).min(axis=0)
-    return least, most
+    A line reaches an output at a sum when (sum + more) multiplier + (change << 32) >= wanted. So what is added to
+    sum * multiplier has a least value, by the steps, and a largest one, by the sums just below them.
+    """
+    wanted = ((steps.outputs << shift) - middle) << 32
+    added = wanted - steps.sums * multiplier
+    least = np.where(steps.sums <= steps.high, added, -NONE).max(axis=0)
+    most = np.where(steps.sums > steps.low, added + multiplier - 1, NONE).min(axis=0)
+    moved, divisor = changes[:, None] << 32, np.maximum(multiplier, 1)
+    lowest, highest = -((moved - least) // divisor), (most - moved) // divisor
+    more = np.clip(0, lowest, np.maximum(lowest, highest))
+    room = MOST_SUM - 1 - np.maximum(np.abs(steps.low), np.abs(steps.high))
+    fits = (lowest <= highest) & (np.abs(more) <= room) & (multiplier > 0) & (multiplier < MOST_SUM)
+    first, channels = fits.argmax(axis=0), np.arange(len(multiplier))
+    return fits.any(axis=0), Lines(more[first, channels], multiplier, middle + changes[first])

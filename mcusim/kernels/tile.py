@@ -22,6 +22,7 @@ from mcusim.kernels.assembly import (
     several,
 )
 from mcusim.kernels.finish import Ending, FactorFinish
+from mcusim.kernels.straight import StraightFinish
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int tiles"
@@ -33,8 +34,10 @@ _FREE = ("r1", "r2", "r3", "r12", *(f"r{n}" for n in range(11, 3, -1)))  # for o
 _OUTPUT, _END, _BIAS = 0, 4, 8  # on the stack; behind the biases factors, if there are any
 _FACTOR = ("r1", "r2", "r3")  # of the filter whose sums end
 _SPARE = "r12"
+_LINES = (("r1", "r2"), ("r3", "r12"))  # of both filters, where a line is all
 _FACTOR_MOVED = ("r6", "r7", "r8")  # on its way to the stack
 RECORDS = "of the filters, twice, and behind each multiplier, addend and shift of its factor"
+LINES = "of the filters, and behind each multiplier and addend of its line"
 CALL_CYCLES = 41  # of a call from C: registers saved and restored, the frame filled, the last branch not taken
 
 
@@ -123,7 +126,9 @@ class Tile:
         bursts = 1 + max(0, -(-(self.positions - first_burst) // first_burst))
         loads = self.filters + self.positions + bursts
         end = 2 * sums + 7.5 + 2 * (self.filters - len(_kept(self))) - (self.tile_step == self.word_step * self.words)
-        if isinstance(self.finish, FactorFinish):
+        if isinstance(self.finish, StraightFinish):
+            end += sums * (self.finish.cycles - 1) + 2 * self.filters + 1
+        elif isinstance(self.finish, FactorFinish):
             end += sums * (self.finish.cycles - 1) + 5 * self.filters
         elif self.finish.ceiling is not None:
             end += 2 + sums * (1 if self.finish.raised else 2)
@@ -135,14 +140,16 @@ class Tile:
         first, steps, _ = self.plan
         of_sum, of_filter = 12, 0
         if isinstance(self.finish, FactorFinish):
-            of_sum, of_filter = 4 + self.finish.code_bytes, 32
+            of_sum, of_filter = 4 + self.finish.code_bytes, 16 + 4 * len(self.finish.factor)
         words = 4 * (first + steps) * (len(self.sums) + self.filters + self.positions)
         return words + of_sum * len(self.sums) + of_filter * self.filters + 75
 
     @property
     def frame(self) -> int:
         """Bytes of the stack, with which it is a multiple of 8."""
-        return 20 if self.finish.record_words == 1 else 44
+        if isinstance(self.finish, FactorFinish):
+            return 20 + 8 * len(self.finish.factor)
+        return 20
 
 
 def interleaved(
@@ -238,15 +245,16 @@ def _enter(a: Assembly, t: Tile) -> None:
     if isinstance(t.finish, FactorFinish):
         a.block("What scales the filters' sums")
         for filter_ in range(t.filters):
+            moved = several(_FACTOR_MOVED[: len(t.finish.factor)])
             a("add", "r1", "r3", imm(4 + 4 * t.finish.record_words * filter_))
-            a("ldm", "r1", several(_FACTOR_MOVED))
-            a("add", "r1", "sp", imm(_factor(t, filter_)))
-            a("stm", "r1", several(_FACTOR_MOVED))
+            a("ldm", "r1", moved)
+            a("add", "r1", "sp", imm(_factor(t.finish, t.filters, filter_)))
+            a("stm", "r1", moved)
 
 
-def _factor(t: Tile, filter_: int) -> int:
+def _factor(finish: FactorFinish, filters: int, filter_: int) -> int:
     """Where its multiplier is on the stack."""
-    return _BIAS + 4 * t.filters + 4 * len(_FACTOR) * filter_
+    return _BIAS + 4 * filters + 4 * len(finish.factor) * filter_
 
 
 def _products(a: Assembly, t: Tile) -> None:
@@ -305,9 +313,7 @@ def _end(a: Assembly, t: Tile) -> None:
     size, kept = t.finish.store_bytes, _kept(t)
     output, end = "output" if kept else "r1", "end" if len(kept) > 1 else "r2"
     if isinstance(t.finish, FactorFinish):
-        for filter_ in range(t.filters):
-            t.finish.load(a, _FACTOR, "sp", _factor(t, filter_))
-            t.finish.scaled(a, t.sums[t.positions * filter_ :][: t.positions], _FACTOR, _SPARE)
+        _scale(a, t, t.finish)
     if not kept:
         a("ldr", output, at("sp", _OUTPUT))
     if len(kept) < 2:
@@ -332,6 +338,28 @@ def _end(a: Assembly, t: Tile) -> None:
     a("cmp", "input", end)
 
 
+def _scale(a: Assembly, t: Tile, finish: FactorFinish) -> None:
+    """Sums of one filter after the other. Operands hold nothing any more: there is room for two lines at once."""
+    places = [_factor(finish, t.filters, filter_) for filter_ in range(t.filters)]
+    of_filters = [t.sums[first : first + t.positions] for first in range(0, len(t.sums), t.positions)]
+    if isinstance(finish, StraightFinish):
+        for line, place in zip(_LINES, places, strict=False):
+            finish.load(a, line, "sp", place)
+        for line, sums in zip(_LINES, of_filters, strict=False):
+            finish.scaled(a, sums, line)
+        return
+    for place, sums in zip(places, of_filters, strict=True):
+        finish.load(a, _FACTOR, "sp", place)
+        finish.scaled(a, sums, _FACTOR, _SPARE)
+
+
+def records_text(finish: Ending, bits: str = "") -> str:
+    """What lies where biases are."""
+    if isinstance(finish, FactorFinish):
+        return LINES if isinstance(finish, StraightFinish) else RECORDS
+    return f"of the filters, {bits}with what rounds in it"
+
+
 def _head(name: str, t: Tile) -> list[str]:
     loads = f"{t.position_step} bytes from position to position, {t.word_step} from pair to pair"
     ends = f"; they end at a multiple of {t.end_bytes} bytes" if t.mask else ""
@@ -341,7 +369,7 @@ def _head(name: str, t: Tile) -> list[str]:
         f"input    {loads}, {t.tile_step} from tile to tile",
         f"weights  [{t.words} pairs][{t.filters} filters][2 numbers]{ends}",
         f"output   of the first filter at the first position; positions lie {t.outputs} outputs apart",
-        f"bias     {'of the filters, with what rounds in it' if t.finish.record_words == 1 else RECORDS}",
+        f"bias     {records_text(t.finish)}",
         "",
         "No sum overflows: mcusim has the bound of each from its weights, and sends here what 32 bits hold. What lies",
         "between may wrap round, the sum is right again. The address of the weights ends the loop: no register counts.",

@@ -35,6 +35,7 @@ ACTIVATIONS = (LINEAR, RELU, Activation(True, 6.0), Activation(True, 1.0, -1.0))
 OUTPUTS = (Affine(8, 0.05, -128), Affine(8, 0.05, -7), Affine(8, 0.1, 127), Affine(8, 0.05, 0, signed=False))
 RATIOS = {  # of the six filters
     "usual": (0.0123, 0.00071, 0.0049, 0.25, 0.11, 0.003),
+    "small": (0.0123, 0.00071, 0.0049, 0.2, 0.11, 0.003),
     "far apart": (0.49, 2.0**-9, 2.0**-20, 3e-6, 2.0**-40, 0.0),
     "tiny": (1e-5, 2e-6, 1e-7, 5e-7, 2.0**-22, 2.0**-31),
     "one": (0.0071,),
@@ -71,7 +72,7 @@ PLANE = (9, 8, FILTERS)
 LINEARLY = (("half and more", LINEAR), ("one and more", LINEAR), ("all halves", LINEAR))
 WAYS: tuple[tuple[Kernel, str, Activation], ...] = (
     *((kernel, *way) for kernel in (direct, patches, winograd, rows) for way in (*LINEARLY, ("one and more", RELU))),
-    *((depthwise, *way) for way in (LINEARLY[2], ("one and more", RELU))),
+    *((depthwise, *LINEARLY[2]), *((kernel, "small", RELU) for kernel in (depthwise, patches, direct))),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcusim.kernels.straight import Lines, StraightFinish, straight, straight_records
+from mcusim.kernels.straight import StraightFinish, records_of, straight
 from mcusim.layers.convolution import Convolution
 from mcusim.numbers import affine
 from mcusim.numbers.affine import Affine, Scaled
@@ -35,11 +35,10 @@ def layer(ratios: list[float], entry: Affine, out: Affine, activation: Activatio
     return Convolution(name="l", inputs=("x",), activation=activation, **shapes, **own)  # type: ignore[arg-type]
 
 
-def on_lines(made: tuple[StraightFinish, Lines], one: Convolution, sums: Array) -> Array:
-    """What the two instructions make of sums (n, channels) without bias, whose weights were scaled."""
-    finish, lines = made
-    bias, multiplier, addend, scale = straight_records(lines, one.bias).astype(np.int64).T
-    total = (sums * scale + bias + 2**31) % 2**32 - 2**31  # as 32 bits wrap round
+def on_lines(finish: StraightFinish, one: Convolution, sums: Array) -> Array:
+    """What the two instructions make of sums (n, channels) without bias."""
+    bias, multiplier, addend, _ = records_of(one, finish).astype(np.int64).T
+    total = (sums + bias + 2**31) % 2**32 - 2**31  # as 32 bits wrap round
     product = (total * multiplier >> 32) + addend
     assert np.abs(product).max() < 2**31
     numbers = one.numbers
@@ -79,7 +78,7 @@ def test_every_sum_ends_as_tflm_says(
 
 
 @pytest.mark.parametrize(
-    "ratios", [[0.0, 2.0**-40, 0.01], [0.01, 1e-5, 3e-6], [2.0**-7, 2.0**-8, 2.0**-9], [0.7, 0.1], [3.3, 0.2]], ids=str
+    "ratios", [[0.0, 2.0**-40, 0.01], [0.01, 1e-5, 3e-6], [2.0**-7, 2.0**-8, 2.0**-9], [0.2, 0.1, 0.24]], ids=str
 )
 def test_dead_and_large_channels_and_ties_as_well(ratios: list[float]) -> None:
     demand_equal(layer(ratios, ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0])
@@ -89,9 +88,24 @@ def test_signs_and_what_is_too_large_are_left_to_factors() -> None:
     usual = layer([0.01], ENTRIES[0], OUTPUTS[1], RELU)
     assert straight(usual, ENTRIES[0]) is not None
     assert straight(replace(usual, activation=LINEAR), ENTRIES[0]) is None  # halves below zero go down
-    apart = layer([0.4, 2.0**-14], ENTRIES[0], OUTPUTS[0], RELU, seed=4)
+    assert straight(layer([0.26, 0.01], ENTRIES[0], OUTPUTS[1], RELU), ENTRIES[0]) is None  # no shift is left
+    apart = layer([0.2, 2.0**-14], ENTRIES[0], OUTPUTS[0], RELU, seed=4)
     apart = replace(apart, bias=np.array([0, -(2**29)]), peak_sum=2**29 + 300_000)
     assert straight(apart, ENTRIES[0]) is not None
+
+
+@pytest.mark.parametrize("moved", [-1, 1])
+def test_a_sum_more_or_less_is_wrong_somewhere(moved: int) -> None:
+    one = layer([0.01, 0.0043, 0.002], ENTRIES[0], OUTPUTS[0], RELU)
+    made = straight(one, ENTRIES[0])
+    assert made is not None and made.lines is not None
+    wrong = replace(made, lines=made.lines._replace(more=made.lines.more + moved))
+    for channel in range(2):  # the last has one output for all of its sums
+        sums = np.broadcast_to(
+            every_sum(one, ENTRIES[0], channel)[:, None], (len(every_sum(one, ENTRIES[0], channel)), 3)
+        )
+        differing = on_lines(wrong, one, sums) != one.finish(sums)
+        assert differing[:, channel].any()
 
 
 def test_layers_share_their_shift() -> None:
@@ -99,5 +113,5 @@ def test_layers_share_their_shift() -> None:
     for ratio in (0.03, 0.004, 0.0007):
         made = straight(layer([ratio, ratio / 3], ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0])
         assert made is not None
-        shifts.add(made[0].shift)
+        shifts.add(made.shift)
     assert len(shifts) == 1

@@ -41,7 +41,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
     def names(self) -> tuple[str, ...]:
         """What of a record ends sums."""
         finish = self.part.finish
-        return () if isinstance(finish, Finish) else FACTOR[:2] if isinstance(finish, StraightFinish) else FACTOR
+        return () if isinstance(finish, Finish) else finish.factor
 
     @property
     def lost(self) -> int:
@@ -55,22 +55,12 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
     def load_channel_into(self, weights: list[str], spare: str, sums: Sequence[str], xs: Sequence[str]) -> None:
         """`weights`: those that stay in registers. A bias that does not stay is lost, but in the frame."""
         bias, free = (self.bias, [*sums, *xs]) if self.bias else (sums[0], [*sums[1:], *xs])
-        if not isinstance(self.part.finish, StraightFinish):
-            if weights:
-                self.load_weights(weights, spare)
-            self.load_record(spare, bias, free)
-            return
-        if len(sums) + len(xs) < 2:
-            free.append(self.take_if_free("scale", "of the weights"))
-        *free, scale = free
-        self.load_record(spare, bias, free, scale)
-        self.load_weights(weights, spare, (scale, sums[0]))
+        if weights:
+            self.load_weights(weights, spare)
+        self.load_record(spare, bias, free)
 
-    def load_record(self, spare: str, bias: str, free: Sequence[str], scale: str = "") -> None:
-        """Of this channel: its bias into a register and the frame, and its factor. `free`: registers on its way.
-
-        `scale`: one for what multiplies the weights.
-        """
+    def load_record(self, spare: str, bias: str, free: Sequence[str]) -> None:
+        """Of this channel: its bias into a register and the frame, and its factor. `free`: registers on its way."""
         finish = self.part.finish
         if isinstance(finish, Finish):
             self.load_bias(spare, bias)
@@ -86,8 +76,6 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
                 a("ldr", register, at(spare, self._in_record(name)))
             for name, register in some.items():
                 a("str", register, at("sp", PLACES[name]))
-        if scale:
-            a("ldr", scale, at(spare, self._in_record(SHIFT)))
         a("ldr", bias, f"[{spare}]", imm(4 * finish.record_words))
         a("str", spare, at("sp", BIASES))
         a("str", bias, at("sp", BIAS))
@@ -115,7 +103,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
             factor[SHIFT] = free.pop(0)
         self._from_frame(factor)
         if isinstance(finish, StraightFinish):
-            finish.saturated(a, sums, factor[MULTIPLIER], factor[ADDEND])
+            finish.scaled(a, sums, (factor[MULTIPLIER], factor[ADDEND]))
             return
         for index, name in enumerate(sums):
             addend = factor[ADDEND]

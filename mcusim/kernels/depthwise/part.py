@@ -106,7 +106,6 @@ class Part:
         fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
         fields |= {"doubling": 1} if self.doubling else {}
-        fields |= {"scaling": 1} if isinstance(self.finish, StraightFinish) else {}
         return RoutineFacts(SIGNATURE, ASSEMBLY, KernelCall("depthwise_tile", ARGUMENTS, fields))
 
     @property
@@ -161,8 +160,8 @@ class IntegerLoads:
         a("str", spare, at("sp", BIASES))
         a("str", bias, at("sp", BIAS))
 
-    def load_weights(self, names: list[str], spare: str, scale: tuple[str, ...] = ()) -> None:
-        """All of this channel stay in registers. `scale`: what multiplies them, and a register for what is between."""
+    def load_weights(self, names: list[str], spare: str) -> None:
+        """All of this channel stay in registers."""
         a, part = self.a, self.part
         a("ldr", spare, at("sp", WEIGHTS))
         if part.weight_bytes == 1:
@@ -176,10 +175,6 @@ class IntegerLoads:
                     a("sxtb16", name, name, "ror #8")
             for name in names if part.doubling else ():
                 a("sadd16", name, name, name)
-            for name in names if scale else ():
-                a("smulbb", scale[1], name, scale[0])
-                a("smultb", name, name, scale[0])
-                a("pkhbt", name, scale[1], name, "lsl #16")
         else:
             raw = names
             for index, name in enumerate(names):

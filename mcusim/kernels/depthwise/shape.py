@@ -22,14 +22,13 @@ from mcusim.kernels.depthwise.price import Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
 from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
-from mcusim.kernels.finish import FactorFinish, ending_of, less_zero, records
+from mcusim.kernels.finish import FactorFinish, less_zero
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.memory import USUAL, Memory
-from mcusim.kernels.straight import straight, straight_records
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
-from mcusim.numbers.affine import Affine
 from mcusim.program import Constant, Routine
 
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
@@ -243,13 +242,10 @@ class IntegerShape(Shape):
 
     def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
         super().__init__(layer, parts)
-        finish = ending_of(layer, doubled=True)
+        finish = ending_in(layer, inputs[0])
         assert finish is not None
-        entry, self.lines = inputs[0].numbers, None
         self.folded = folded(layer)
         self.read = window_of(self.folded)  # the window as it is read
-        if isinstance(entry, Affine) and resident(self.read):
-            finish, self.lines = straight(layer, entry) or (finish, None)
         self.finish, self.output_bytes = finish, finish.store_bytes
         self.words = self.read.input_words(self.width)
         if self._is_folded:
@@ -266,8 +262,8 @@ class IntegerShape(Shape):
 
     @property
     def why_not(self) -> str | None:
-        """Large factors are for lines alone."""
-        if self.lines is None and isinstance(self.finish, FactorFinish) and self.finish.is_special:
+        """Loads, stores and what registers there are for the end of a sum."""
+        if isinstance(self.finish, FactorFinish) and self.finish.is_special:
             return "its factors are too large, or limits too wide"
         return super().why_not
 
@@ -303,9 +299,7 @@ class IntegerShape(Shape):
     @property
     def constants(self) -> tuple[Constant, ...]:
         kernel = Constant("kernel", "number_t", packed(self.folded, self.read), self.layer.kernel_numbers)
-        layer = less_zero(self.layer)
-        own = straight_records(self.lines, layer.bias) if self.lines else records(layer, self.finish)
-        return kernel, Constant("bias", "int32_t", own)
+        return kernel, Constant("bias", "int32_t", records_of(less_zero(self.layer), self.finish))
 
     @property
     def make_ready(self) -> Routine:

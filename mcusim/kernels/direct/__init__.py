@@ -11,10 +11,12 @@ from mcusim.kernels.calls import reading
 from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import cheapest, cycles
 from mcusim.kernels.direct.schedule import tile_routine
+from mcusim.kernels.direct.tile import MOST_FILTERS
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero, records
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.kernels.straight import StraightFinish, ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -38,14 +40,14 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return why
     if not isinstance(layer, Convolution):
         return "it is for convolutions"
-    finish = ending_of(layer, doubled=True)
+    finish = ending_in(layer, inputs[0])
     if finish is None:
         return "it is for integers that end with a shift, or with a factor that is rounded twice"
     if isinstance(finish, Finish) and _is_long(layer) and not _shortens(layer, finish.shift):
         return "its sums have more than 32 bits even after their shift"
     if layer.kernel.shape[2] > MOST_TAPS or max(layer.strides) > MOST_STRIDE or layer.dilation != NO_DILATION:
         return f"it is for windows up to {MOST_TAPS} wide, without gaps, and strides up to {MOST_STRIDE}"
-    geometry = _geometry(layer)
+    geometry = _geometry(layer, finish)
     if any(first >= end for first, end in map(geometry.window_rows, range(geometry.rows))):
         return "a window lies in the padding alone"
     if cheapest(geometry) is None:
@@ -60,7 +62,7 @@ def _shortens(layer: Convolution, shift: int) -> bool:
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     assert isinstance(layer, Convolution)
-    plan = _plan(layer, DEFAULT)
+    plan = _plan(layer, inputs, DEFAULT)
     geometry, tiles = plan.geometry, plan.tiling
     length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
     counts = (DEFAULT,) if geometry.in_place else stripes(length, unit)
@@ -70,14 +72,14 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return cycles(_plan(layer, variant), memory)
+    return cycles(_plan(layer, inputs, variant), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish = ending_of(layer, doubled=True)
+    finish = ending_in(layer, inputs[0])
     assert finish is not None and layer.kernel_numbers is not None
-    plan = _plan(layer, variant)
+    plan = _plan(layer, inputs, variant)
     tile, small = plan.tiling.tile, plan.tiling.small
     bytes_ = layer.kernel_numbers.dtype.itemsize
     compact = variant.compact and not _is_long(layer)
@@ -110,7 +112,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     }
     constants = (
         Constant("kernel", "number_t", kernel, layer.kernel_numbers),
-        Constant("bias", "accumulator_t", records(less_zero(layer), finish)),
+        Constant("bias", "accumulator_t", records_of(less_zero(layer), finish)),
         *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
     )
     arguments = ("input", "output", "scratch", "kernel", "bias", *arrays)
@@ -125,9 +127,7 @@ def _is_long(layer: Convolution) -> bool:
     return layer.peak_sum > ACCUMULATOR_LIMIT
 
 
-def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
-    finish = ending_of(layer, doubled=True)
-    assert finish is not None
+def _geometry(layer: Convolution, finish: Ending, *, compact: bool = False) -> Geometry:
     height, width, all_channels = plane(layer.input_shape)
     rows, columns, outputs = plane(layer.shape)
     bytes_, channels = layer.kernel.dtype.itemsize, all_channels // layer.groups
@@ -157,16 +157,20 @@ def _geometry(layer: Convolution, *, compact: bool = False) -> Geometry:
 def _end_cycles(layer: Convolution, finish: Ending, compact: bool) -> tuple[int, int]:
     """Of the end of a sum: saturation, store, the next one's bias; and of all else at the end of a tile."""
     if isinstance(finish, FactorFinish):
-        return 2 + finish.cycles, LOAD_CYCLES * min(2, layer.shape[-1] // layer.groups)
+        filters = min(MOST_FILTERS, layer.shape[-1] // layer.groups)
+        loads = 2 * filters + 1 if isinstance(finish, StraightFinish) else LOAD_CYCLES * filters
+        return 2 + finish.cycles, loads
     limit = 0 if finish.ceiling is None else 1 if finish.raised and not compact and not _is_long(layer) else 2
     if _is_long(layer):
         return 6 + limit, 1 + bool(limit)
     return 3 + limit + compact, bool(limit) + 2 * compact
 
 
-def _plan(layer: Convolution, variant: Variant) -> Plan:
+def _plan(layer: Convolution, inputs: Inputs, variant: Variant) -> Plan:
     """The cheaper of what lies as the input does, and of all rows of the window side by side."""
-    geometry = _geometry(layer, compact=variant.compact)
+    finish = ending_in(layer, inputs[0])
+    assert finish is not None
+    geometry = _geometry(layer, finish, compact=variant.compact)
     channels = geometry.all_channels // geometry.groups
     ways = [geometry]
     if geometry.window[0] > 1 and channels <= MOST_FOLDED:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.direct.tap_reuse import Word, schedule
 from mcusim.kernels.direct.tile import Block, Tile
-from mcusim.kernels.finish import FACTOR, Ending, FactorFinish, Finish
-from mcusim.kernels.tile import RECORDS
+from mcusim.kernels.finish import Ending, FactorFinish, Finish
+from mcusim.kernels.straight import StraightFinish
+from mcusim.kernels.tile import records_text
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"
@@ -56,8 +57,9 @@ class _Writer:
         biases = [f"bias{f}" for f in range(self.window.filters)]
         self.biases = [name for bias in biases for name in ((bias, f"{bias}_high") if self.long else (bias,))]
         self.frame = ["output", *self.biases, "tiles", *(["shift"] if compact else [])]
-        self.factors = [f"{name}{f}" for f in range(self.window.filters) for name in FACTOR[: finish.record_words - 1]]
-        self.frame += [*self.factors]
+        names = finish.factor if isinstance(finish, FactorFinish) else ()
+        self.factors = [[f"{name}{f}" for name in names] for f in range(self.window.filters)]
+        self.frame += [name for factor in self.factors for name in factor]
         self.frame += ["row_step", "weights_end", "weights", "back"] if tile.tall else []
         self.frame += ["rows", "block"] if rows else []
         self.frame_bytes = 4 * len(self.frame)
@@ -121,20 +123,21 @@ class _Writer:
             a("str", register, self.slot(slot))
         if self.rows:
             a("str", "r12", self.slot("block"))
-        for filter_, first in enumerate(self.factors[:: len(FACTOR)]):
-            self.finish_of_filter(filter_, first)
+        for filter_, factor in enumerate(self.factors):
+            if factor:
+                self.finish_of_filter(filter_, factor)
         if self.tile.tall:
             self.enter_window()
         for name, slot in zip(self.operands, self.biases, strict=False):
             a("ldr", name, self.slot(slot))
         self.begin_sums(self.operands)
 
-    def finish_of_filter(self, filter_: int, first: str) -> None:
+    def finish_of_filter(self, filter_: int, factor: list[str]) -> None:
         """Its factor, from its record onto the stack."""
-        a, registers = self.a, several(["r4", "r5", "r6"])
+        a, registers = self.a, several(["r4", "r5", "r6"][: len(factor)])
         a("add", "r2", "r3", imm(4 * (self.finish.record_words * filter_ + 1)))
         a("ldm", "r2", registers)
-        a("add", "r2", "sp", imm(4 * self.frame.index(first)))
+        a("add", "r2", "sp", imm(4 * self.frame.index(factor[0])))
         a("stm", "r2", registers)
 
     def enter_window(self) -> None:
@@ -265,12 +268,21 @@ class _Writer:
         a("bne", again)
 
     def scale(self, finish: FactorFinish) -> None:
-        """Sums of one filter after the other; operands hold nothing any more."""
+        """Sums of one filter after the other; operands hold nothing any more, and have room for two lines."""
+        count = self.window.positions
+        places = [4 * self.frame.index(factor[0]) for factor in self.factors]
+        of_filters = [self.sums[first : first + count] for first in range(0, len(self.sums), count)]
+        if isinstance(finish, StraightFinish):
+            lines = self.operands[:2], self.operands[2:4]
+            for line, place in zip(lines, places, strict=False):
+                finish.load(self.a, line, "sp", place)
+            for line, sums in zip(lines, of_filters, strict=False):
+                finish.scaled(self.a, sums, line)
+            return
         *factor, spare = self.operands[:4]
-        for filter_ in range(self.window.filters):
-            first = filter_ * self.window.positions
-            finish.load(self.a, factor, "sp", 4 * self.frame.index(f"{FACTOR[0]}{filter_}"))
-            finish.scaled(self.a, self.sums[first : first + self.window.positions], factor, spare)
+        for place, sums in zip(places, of_filters, strict=True):
+            finish.load(self.a, factor, "sp", place)
+            finish.scaled(self.a, sums, factor, spare)
 
     def saturate(self, finish: Finish, spare: str) -> None:
         a = self.a
@@ -329,7 +341,7 @@ def _head(name: str, tile: Tile, rows: bool, finish: Ending) -> list[str]:
         f"weights  [rows of the window][filters][{window.taps} taps][{tile.words}] words; from row to row "
         f"{tile.weights_pitch} bytes",
         f"output   of the first filter at the first position; positions lie {tile.outputs} outputs apart",
-        f"bias     {RECORDS if finish.record_words > 1 else f'of the filters, {bits} bits, with what rounds in it'}",
+        f"bias     {records_text(finish, f'{bits} bits, ')}",
         "block    how many tiles and rows: nn_direct_block.h",
         "",
         f"No sum overflows {bits} bits: mcusim has the bound of each from its weights, and chose this routine by it.",

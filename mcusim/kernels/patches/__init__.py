@@ -8,12 +8,13 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
-from mcusim.kernels.finish import Ending, ending_of, records
+from mcusim.kernels.finish import Ending, ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
+from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows, tile_routine
 from mcusim.kernels.widen import widen
 from mcusim.layers.convolution import Convolution
@@ -39,12 +40,12 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 
 def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    frame, tile = _plan(layer)
+    frame, tile = _plan(layer, inputs)
     return (DEFAULT,) if frame.in_place and frame.is_one_run else stripes(frame.positions, tile.positions)
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    frame, tile = _plan(layer)
+    frame, tile = _plan(layer, inputs)
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
     striped = len(stripes_) > MOST_UNROLLED
     unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
@@ -59,7 +60,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    frame, tile = _plan(layer)
+    frame, tile = _plan(layer, inputs)
     stripe, size = _stripe(frame, tile, variant), frame.item_bytes
     routines: dict[str, Routine] = {"weights": bring_weights(size, tile), "tile": tile_routine(tile)}
     if not frame.in_place:
@@ -73,7 +74,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {role: routine.name for role, routine in routines.items()}
     constants = (
         Constant("kernel", "number_t", _weights(layer, frame, tile), layer.kernel_numbers),
-        Constant("bias", "int32_t", records(layer, tile.finish)),
+        Constant("bias", "int32_t", records_of(layer, tile.finish)),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
     scratch = tile.weight_bytes + tile.end_bytes + 2 * numbers
@@ -98,10 +99,10 @@ def _tile_fields(layer: Convolution, tile: Tile, item_bytes: int) -> Fields:
     return fields | {"weight_words": weight_words(tile, item_bytes)}
 
 
-def _plan(layer: Layer) -> tuple[Frame, Tile]:
+def _plan(layer: Layer, inputs: Inputs) -> tuple[Frame, Tile]:
     """The tile that takes the least cycles over all positions."""
     assert isinstance(layer, Convolution)
-    frame, finish = frame_of(layer), ending_of(layer, doubled=True)
+    frame, finish = frame_of(layer), ending_in(layer, inputs[0])
     assert finish is not None
     filters, all_ = layer.shape[-1] // frame.groups, layer.shape[-1]
     tiles = [
