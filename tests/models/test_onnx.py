@@ -48,6 +48,10 @@ CONVOLUTIONS = [
     one(PLANE, "ConvTranspose", w(4, 5, 4, 2), strides=[3, 2], pads=[1, 0, 0, 1], dilations=[1, 2]),
     one(PLANE, "ConvTranspose", w(4, 3, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
     one(SERIES, "ConvTranspose", w(4, 3, 5), strides=[3], output_shape=[32]),
+    one(PLANE, "ConvTranspose", w(4, 1, 3, 3), w(4), group=4, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
+    one(PLANE, "ConvTranspose", w(4, 3, 2, 4), w(6), group=2, strides=[2, 3], dilations=[2, 1], pads=[1, 0, 0, 2]),
+    one(PLANE, "ConvTranspose", w(4, 2, 1, 2), group=2, strides=[2, 2]),
+    one(SERIES, "ConvTranspose", w(4, 1, 4), w(4), group=4, strides=[2], pads=[1, 1]),
 ]
 POOLS = [
     one(PLANE, f"{kind}Pool", kernel_shape=[3, 2], **settings)

@@ -46,14 +46,14 @@ def _merged(
     kind: type[Merge], constant: WithConstant, node: OnnxNode, left: Value, right: Value, name: str
 ) -> Tensor | Array:
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return _of_tensors(kind, node, left, right, name)
+        return of_tensors(kind, node, left, right, name)
     if isinstance(left, Tensor):
         if _is_larger(right, left):
-            return _of_tensors(kind, node, left, node.of_constant(np.asarray(right), left), name)
+            return of_tensors(kind, node, left, node.of_constant(np.asarray(right), left), name)
         return constant(node, left, np.asarray(right, np.float64), False, name)
     if isinstance(right, Tensor):
         if _is_larger(left, right):
-            return _of_tensors(kind, node, node.of_constant(np.asarray(left), right), right, name)
+            return of_tensors(kind, node, node.of_constant(np.asarray(left), right), right, name)
         return constant(node, right, np.asarray(left, np.float64), True, name)
     raise node.refused("works on constants", EXPORT)
 
@@ -65,7 +65,7 @@ def _is_larger(constant: Value, x: Tensor) -> bool:
     return len(shape) > len(x.shape) or any(n > 1 == m for n, m in zip(shape[::-1], own[::-1], strict=False))
 
 
-def _of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, name: str) -> Tensor:
+def of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, name: str) -> Tensor:
     """Both lie as the larger one does; the kernel repeats the axes that one of them lacks."""
     if (left.sizes, left.axes) == (right.sizes, right.axes):
         return _of_one_shape(kind, node, left, right, name)

@@ -9,11 +9,13 @@ from mcusim.models.onnx import (
     activations,
     merges,
     normalizations,
+    places,
     recurrent,
     reductions,
     reshaping,
     resizing,
     sums,
+    transposed,
     windows,
 )
 from mcusim.models.onnx.model import Model
@@ -28,15 +30,15 @@ GROUPS: Mapping[str, Mapping[str, Converter]] = {
     "normalization": normalizations.CONVERTERS,
     "sequence": recurrent.CONVERTERS,
     "along axes": reductions.CONVERTERS,
-    "moving": {**reshaping.CONVERTERS, **resizing.CONVERTERS},
-    "sum": sums.CONVERTERS,
+    "moving": {**reshaping.CONVERTERS, **places.CONVERTERS, **resizing.CONVERTERS},
+    "sum": {**sums.CONVERTERS, **transposed.CONVERTERS},
     "window": windows.CONVERTERS,
 }
 OWN = ("mcusim.", "pytorch.")  # domains that are in no file
 CONVERTERS: Mapping[str, Converter] = {name: convert for group in GROUPS.values() for name, convert in group.items()}
 # Operators whose second axis is the channels: an input that they read has its channels last.
 OF_PLANES = (
-    *sums.PLANES,
+    *("Conv", "ConvTranspose"),
     *windows.CONVERTERS,
     *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Resize", "Upsample"),
 )

@@ -140,23 +140,6 @@ def _split(node: OnnxNode) -> list[Tensor]:
     return parts
 
 
-def _gather(node: OnnxNode) -> Tensor:
-    """One place of an axis, or several that are as far apart."""
-    x, given = node.x, node.constant(1)
-    axis = node.axis(node.whole("axis", 0), len(x.shape))
-    if given.dtype.kind not in "iu" or given.ndim > 1 or not 1 <= given.size <= 2**20:
-        raise node.refused(f"takes places of shape {given.shape}", "use one, or a row of them")
-    places = given.reshape(-1).astype(np.int64)
-    places = np.where(places < 0, places + x.shape[axis], places)
-    far = np.unique(np.diff(places)) if len(places) > 1 else np.ones(1, np.int64)
-    if places.min() < 0 or places.max() >= x.shape[axis] or len(far) > 1:
-        raise node.refused("takes places at various distances", "use slices in its place")
-    cuts = whole(x)
-    cuts[axis] = (int(places[0]), len(places), int(far[0]))
-    taken = cut(node, x, cuts, node.name)
-    return taken if given.ndim else as_shape(node, taken, [n for i, n in enumerate(taken.shape) if i != axis])
-
-
 def _concat(node: OnnxNode) -> Tensor:
     one = next(value for value in node.values if isinstance(value, Tensor))
     tensors = [
@@ -221,7 +204,6 @@ CONVERTERS: Mapping[str, Any] = {
     "Dropout": _dropout,
     "Expand": _expand,
     "Flatten": _counted(flattened),
-    "Gather": _gather,
     "Identity": _identity,
     "QuantizeLinear": _identity,  # what it changes, its output's numbers tell
     "Reshape": _counted(target_shape),

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from mcusim.layers.bilinear_resize import BilinearResize, Steps
 from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers.planes import plane
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.onnx.node import EXPORT, OnnxNode, channels_last
 from mcusim.models.onnx.operands import rescaled
+from mcusim.models.onnx.places import taken
 from mcusim.models.onnx.reshaping import as_shape, cut, joined_along, whole
 from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.system.arrays import Array
 
 Convert = Callable[[OnnxNode], Tensor]
 Ends = tuple[int, int]
+Cut = tuple[int, int, int]
 LARGEST_PADDING = 2**20
 
 
@@ -141,7 +146,7 @@ def _resize(node: OnnxNode) -> Tensor:
     if mode == "nearest":
         return _nearest(node, x, target, scales)
     if mode in ("linear", "bilinear"):
-        return _linear(node, x, target)
+        return _linear(node, x, target, scales)
     raise node.refused(f"has mode {mode!r:.20}", "use 'nearest' or 'linear'")
 
 
@@ -165,57 +170,94 @@ def _scales(node: OnnxNode, x: Tensor) -> list[float]:
 
 
 def _nearest(node: OnnxNode, x: Tensor, target: Sequence[int], scales: Sequence[float]) -> Tensor:
-    """Each number several times, or every so many of them: what copies with regular steps can do."""
+    """Each number several times, or every so many of them, where one copy can do it; else axis by axis."""
     usual = "asymmetric" if node.kind == "Upsample" or node.opset < 11 else "half_pixel"
     mode, rounding = node.text("coordinate_transformation_mode", usual), node.text("nearest_mode", "round_prefer_floor")
     if usual == "asymmetric":
         rounding = "floor"
-    wide, cuts = [], []
-    for size, length, scale in zip(x.shape, target, scales, strict=True):
-        places = _places(node, mode, rounding, size, length, scale)
-        count = length // size if length % size == 0 else 1
-        far = np.diff(places[::count])
-        if (places != np.repeat(places[::count], count)).any() or len(set(far.tolist())) > 1:
-            raise node.refused(f"turns {size} numbers into {length}", "use a whole factor")
-        wide += [size, 1]
-        cuts += [(int(places[0]), length // count, int(far[0]) if len(far) else 1), (0, count, 1)]
-    return as_shape(node, cut(node, as_shape(node, x, wide), cuts, node.name), target)
+    all_places = [
+        _places(node, mode, rounding, size, length, scale)
+        for size, length, scale in zip(x.shape, target, scales, strict=True)
+    ]
+    found = [_regular(places, size) for places, size in zip(all_places, x.shape, strict=True)]
+    cuts = [part for one in found if one is not None for part in one]
+    if None not in found:
+        wide = as_shape(node, x, [part for size in x.shape for part in (size, 1)])
+        return as_shape(node, cut(node, wide, cuts, node.name), target)
+    for axis, places in enumerate(all_places):
+        if not np.array_equal(places, np.arange(x.shape[axis])):
+            x = taken(node, x, axis, places, node.named(f"axis{axis}"))
+    return x
+
+
+def _regular(places: Array, size: int) -> tuple[Cut, Cut] | None:
+    """Cuts of an axis, and of one that repeats its numbers; None where steps differ."""
+    count = len(places) // size if len(places) % size == 0 else 1
+    far = np.diff(places[::count])
+    if (places != np.repeat(places[::count], count)).any() or len(set(far.tolist())) > 1:
+        return None
+    return (int(places[0]), len(places) // count, int(far[0]) if len(far) else 1), (0, count, 1)
 
 
 def _places(node: OnnxNode, mode: str, rounding: str, size: int, length: int, scale: float) -> Array:
     """Of each output the input that it copies, as the standard has it."""
-    at = np.arange(length, dtype=np.float64)
-    coordinates = {
-        "asymmetric": at / scale,
-        "half_pixel": (at + 0.5) / scale - 0.5,
-        "pytorch_half_pixel": (at + 0.5) / scale - 0.5 if length > 1 else 0 * at,
-        "align_corners": at * (size - 1) / max(length - 1, 1),
-    }
     rounded: dict[str, Callable[[Array], Array]] = {
         "floor": np.floor,
         "ceil": np.ceil,
         "round_prefer_floor": lambda value: np.ceil(value - 0.5),
         "round_prefer_ceil": lambda value: np.floor(value + 0.5),
     }
-    if mode not in coordinates or rounding not in rounded:
-        raise node.refused(f"goes by {mode!r:.30} and {rounding!r:.30}", "use 'asymmetric' or 'half_pixel'")
-    return np.clip(rounded[rounding](coordinates[mode]), 0, size - 1).astype(np.int64)
+    if rounding not in rounded:
+        raise node.refused(f"goes by {rounding!r:.30}", "use 'floor' or 'round_prefer_floor'")
+    return np.clip(rounded[rounding](_coordinates(node, mode, size, length, scale)), 0, size - 1).astype(np.int64)
 
 
-def _linear(node: OnnxNode, x: Tensor, target: Sequence[int]) -> Tensor:
-    """Whole factors along rows and columns, between the centers of pixels."""
+def _coordinates(node: OnnxNode, mode: str, size: int, length: int, scale: float) -> Array:
+    """Of each output where it lies among the inputs: in float32, as onnxruntime does it, where ties are close."""
+    at, half, by = np.arange(length).astype(np.float32), np.float32(0.5), np.float32(scale)
+    coordinates = {
+        "asymmetric": at / by,
+        "half_pixel": (at + half) / by - half,
+        "pytorch_half_pixel": (at + half) / by - half if length > 1 else 0 * at,
+        "align_corners": at * np.float32(size - 1) / np.float32(max(length - 1, 1)),
+    }
+    if mode not in coordinates:
+        raise node.refused(f"goes by {mode!r:.30}", "use 'asymmetric' or 'half_pixel'")
+    return coordinates[mode]
+
+
+def _linear(node: OnnxNode, x: Tensor, target: Sequence[int], scales: Sequence[float]) -> Tensor:
+    """Rows and columns, between pixels; by whole factors from their centers with a kernel of its own."""
     usual = "asymmetric" if node.kind == "Upsample" or node.opset < 11 else "half_pixel"
     mode = node.text("coordinate_transformation_mode", usual)
     node.text("nearest_mode", "floor")
     source, shape = node.planes()
-    factors = [length // size for size, length in zip(x.shape, target, strict=True)]
-    whole_ones = all(size * factor == length for size, factor, length in zip(x.shape, factors, target, strict=True))
-    if mode not in ("half_pixel", "pytorch_half_pixel") or len(shape) != 3 or factors[1] != 1 or not whole_ones:
-        why = f"turns {x.shape} into {tuple(target)} ({mode}) in between"
-        raise node.refused(why, "use whole factors and half_pixel: align_corners=False in PyTorch")
-    size = (factors[2], factors[3])
-    made = (target[2], target[3], shape[2])
-    return node.spread(BilinearUpSampling(name=node.name, inputs=(source,), shape=made, input_shape=shape, size=size))
+    if tuple(target[:2]) != x.shape[:2]:
+        raise node.refused(f"turns {x.shape} into {tuple(target)}", "resize rows and columns alone")
+    rows, columns = plane(shape)[:2]
+    down, across = target[2] if len(target) == 4 else 1, target[-1]
+    made, own = (down, across, shape[-1]), (rows, columns, shape[-1])
+    source = node.made.seen(tensor(source, shape), own)
+    told: dict[str, Any] = {"name": node.name, "inputs": (source,), "shape": made, "input_shape": own}
+    if mode in ("half_pixel", "pytorch_half_pixel") and down % rows == 0 and across % columns == 0:
+        size = (down // rows, across // columns)
+        return _plane_again(node, node.made.add(BilinearUpSampling(**told, size=size)), target)
+    factors = (scales[2] if len(target) == 4 else 1.0, scales[-1])
+    steps = [
+        _between(_coordinates(node, mode, have, want, factor), have)
+        for have, want, factor in zip((rows, columns), (down, across), factors, strict=True)
+    ]
+    return _plane_again(node, node.made.add(BilinearResize(**told, rows=steps[0], columns=steps[1])), target)
+
+
+def _plane_again(node: OnnxNode, layer: str, target: Sequence[int]) -> Tensor:
+    return tensor(layer, target, channels_last(len(target)))
+
+
+def _between(places: Array, size: int) -> Steps:
+    places = np.clip(places, 0, size - 1)
+    before = np.floor(places).astype(np.int64)
+    return Steps(before, np.minimum(before + 1, size - 1), (places - before).astype(np.float32))
 
 
 CONVERTERS: Mapping[str, Convert] = {"Pad": _pad, "Resize": _resize, "Upsample": _resize}

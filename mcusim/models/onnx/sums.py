@@ -11,18 +11,18 @@ import numpy as np
 from mcusim.graph import Shape
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.dense import Dense
-from mcusim.layers.planes import Padding, Pair, output_plane, plane, reach, shape_like
-from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.planes import Padding, Pair, output_plane, reach, shape_like
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.operands import rescaled, with_last
 from mcusim.models.onnx.tensor import Tensor, merged, tensor, transposed
-from mcusim.models.onnx.windows import padding_of, pair, pairs_of
+from mcusim.models.onnx.windows import padding_of, pair
 from mcusim.system.arrays import Array
 
 Convert = Callable[[OnnxNode], Tensor]
 
 
-def _bias(node: OnnxNode, index: int, outputs: int) -> dict[str, Any]:
+def bias_of(node: OnnxNode, index: int, outputs: int) -> dict[str, Any]:
+    """Fields of a sum."""
     if not node.has(index):
         return {"bias": np.zeros(outputs, np.float32), "has_bias": False}
     bias = node.weights(index).reshape(-1)
@@ -31,7 +31,7 @@ def _bias(node: OnnxNode, index: int, outputs: int) -> dict[str, Any]:
     return {"bias": bias, "has_bias": True}
 
 
-def _kernel(node: OnnxNode, shape: Shape) -> Array:
+def kernel_of(node: OnnxNode, shape: Shape) -> Array:
     """(outputs, inputs, rows, columns); of one axis a plane of height 1."""
     kernel = node.weights(1)
     if kernel.ndim != len(shape) + 1:
@@ -44,7 +44,7 @@ def _kernel(node: OnnxNode, shape: Shape) -> Array:
 
 def _convolution(node: OnnxNode) -> Tensor:
     source, shape = node.planes()
-    kernel, groups = _kernel(node, shape), node.whole("group", 1)
+    kernel, groups = kernel_of(node, shape), node.whole("group", 1)
     filters, channels = kernel.shape[:2]
     if groups < 1 or channels * groups != shape[-1] or filters % groups:
         why = f"has a kernel of shape {kernel.shape} in {groups} groups, and gets {shape[-1]} channels"
@@ -60,7 +60,7 @@ def _convolution(node: OnnxNode) -> Tensor:
             shape=shape_like(len(shape) - 1, rows, columns, filters),
             input_shape=shape,
             kernel=np.ascontiguousarray(kernel.transpose(0, 2, 3, 1)),
-            **_bias(node, 2, filters),
+            **bias_of(node, 2, filters),
             strides=strides,
             padding=padding,
             dilation=dilation,
@@ -75,55 +75,6 @@ def fitting(node: OnnxNode, shape: Shape, size: Pair, strides: Pair, padding: Pa
     if found is None:
         raise node.refused(f"has a window of {size} that does not fit {shape}", "use a smaller window, or more padding")
     return found
-
-
-def _transposed_convolution(node: OnnxNode) -> Tensor:
-    """Weights are (channels, filters, ..). What pads cut off at the start is left out, at the end it is not reached."""
-    source, shape = node.planes()
-    kernel = _kernel(node, shape)
-    if node.whole("group", 1) != 1:
-        raise node.refused("has groups", "use one group")
-    if kernel.shape[0] != shape[-1]:
-        raise node.refused(f"has weights for {kernel.shape[0]} channels and gets {shape[-1]}", EXPORT)
-    dilation, strides = pair(node, "dilations"), pair(node, "strides")
-    windows = reach((kernel.shape[2], kernel.shape[3]), dilation)
-    lengths, cut = _spread(node, shape, windows, strides)
-    if min(lengths) < 1 or min(cut) < 0:
-        raise node.refused(f"gives a plane of {lengths}", "use less padding")
-    return node.spread(
-        TransposedConvolution(
-            name=node.name,
-            inputs=(source,),
-            shape=shape_like(len(shape) - 1, *lengths, kernel.shape[1]),
-            input_shape=shape,
-            kernel=np.ascontiguousarray(kernel.transpose(1, 2, 3, 0)),
-            **_bias(node, 2, kernel.shape[1]),
-            strides=strides,
-            cut=cut,
-            dilation=dilation,
-        )
-    )
-
-
-def _spread(node: OnnxNode, shape: Shape, windows: Pair, strides: Pair) -> tuple[Pair, Pair]:
-    """Height and width of the output, and what is cut off before it. As the standard has it in words."""
-    added = pairs_of(node, "output_padding", 0)
-    told, mode = node.wholes("output_shape"), node.text("auto_pad", "NOTSET")
-    full = [
-        (length - 1) * stride + more + window
-        for length, stride, more, window in zip(plane(shape)[:2], strides, added, windows, strict=True)
-    ]
-    if told is not None or mode.startswith("SAME"):
-        node.wholes("pads")
-        rank = len(shape) - 1
-        wanted = [length * stride for length, stride in zip(plane(shape)[:2], strides, strict=True)]
-        if told is not None:
-            wanted[2 - rank :] = told[-rank:]
-        total = [have - want for have, want in zip(full, wanted, strict=True)]
-        cut = [lost // 2 if mode == "SAME_UPPER" else lost - lost // 2 for lost in total]
-        return (wanted[0], wanted[1]), (cut[0], cut[1])
-    (top, bottom), (left, right) = padding_of(node, shape, windows, strides)
-    return (full[0] - top - bottom, full[1] - left - right), (top, left)
 
 
 # -- matrices ----------------------------------------------------------------------------------------------------------
@@ -209,9 +160,7 @@ def _linear_of_pytorch(node: OnnxNode) -> Tensor:
 
 CONVERTERS: Mapping[str, Convert] = {
     "Conv": _convolution,
-    "ConvTranspose": _transposed_convolution,
     "Gemm": _gemm,
     "MatMul": _matmul,
     "pytorch.Linear": _linear_of_pytorch,
 }
-PLANES = ("Conv", "ConvTranspose")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from mcusim.graph import Shape
-from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
+from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, reach, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.layers.zero_padding import ZeroPadding
-from mcusim.models.onnx.node import EXPORT, OnnxNode
+from mcusim.models.onnx.gaps import Along, pooled
+from mcusim.models.onnx.node import EXPORT, OnnxNode, channels_last
 from mcusim.models.onnx.tensor import Tensor, tensor
 
 Convert = Callable[[OnnxNode], Tensor]
@@ -56,18 +57,37 @@ def _same(length: int, window: int, stride: int, odd_at_end: bool) -> Pair:
 
 def _pooling(kind: type[Pooling], node: OnnxNode) -> Tensor:
     source, shape = node.planes()
-    size, strides = pair(node, "kernel_shape"), pair(node, "strides")
-    if "kernel_shape" not in node.attributes or pair(node, "dilations") != (1, 1):
-        raise node.refused("has windows with gaps, or none", "use kernel_shape alone, without dilations")
+    size, strides, gaps = pair(node, "kernel_shape"), pair(node, "strides"), pair(node, "dilations")
+    if "kernel_shape" not in node.attributes:
+        raise node.refused("has no windows", EXPORT)
+    if gaps != (1, 1) and node.text("auto_pad", "NOTSET").startswith("SAME"):
+        raise node.refused("pads windows with gaps by itself", "tell pads: runtimes differ in what these are")
     node.whole("storage_order", 0)  # of the places, which nobody may read
-    padding = padding_of(node, shape, size, strides)
-    lengths, ends = _ends(node, shape, size, strides, padding)
+    reached = reach(size, gaps)
+    padding = padding_of(node, shape, reached, strides)
+    lengths, ends = _ends(node, shape, reached, strides, padding)
     if node.whole("count_include_pad", 0) and kind is AveragePooling and padding != NO_PADDING:
         source, shape = _padded(node, source, shape, padding)
         ends = ((0, ends[0][1] - padding[0][1]), (0, ends[1][1] - padding[1][1]))
+    if gaps != (1, 1):
+        return _with_gaps(kind, node, source, shape, zip(lengths, size, gaps, strides, ends, strict=True))
     made = shape_like(len(shape) - 1, *lengths, shape[-1])
     window = {"size": size, "strides": strides, "padding": ends, "input_shape": shape}
     return node.spread(kind(name=node.name, inputs=(source,), shape=made, **window))  # type: ignore[arg-type]
+
+
+def _with_gaps(
+    kind: type[Pooling], node: OnnxNode, source: str, shape: Shape, windows: Iterable[tuple[int, int, int, int, Pair]]
+) -> Tensor:
+    """`windows`: of rows and columns how many, of what size, with what gaps and strides, and what lies outside."""
+    rank = len(shape) + 1
+    x = tensor(source, (1, shape[-1], *shape[:-1]), channels_last(rank))
+    axes = [
+        Along(axis, count, size, gap, stride, outside[0])
+        for axis, (count, size, gap, stride, outside) in zip((rank - 2, rank - 1), windows, strict=True)
+        if axis > 1
+    ]
+    return pooled(kind, node, x, axes)
 
 
 def _padded(node: OnnxNode, source: str, shape: Shape, padding: Padding) -> tuple[str, Shape]:
