@@ -268,6 +268,10 @@ CASES: dict[str, Make] = {
     "MUL": two("MUL", (1, 1, 1, 3), (1, 4, 2, 3), (1, 4, 2, 3)),
     "MUL constant": one("MUL", (1, 4, 3), (1, 4, 3), reals((1, 1, 3)), fusedActivationFunction=1),
     "DIV constant": one("DIV", (1, 4, 3), (1, 4, 3), reals((3,))),
+    "ABS": one("ABS", (1, 4, 3), (1, 4, 3)),
+    "NEG": one("NEG", (1, 4, 3), (1, 4, 3)),
+    "SQUARE": one("SQUARE", (1, 4, 3), (1, 4, 3)),
+    "SQUARED_DIFFERENCE": two("SQUARED_DIFFERENCE", (1, 4, 3), (1, 4, 1), (1, 4, 3)),
     "MAXIMUM": two("MAXIMUM", (1, 4, 3), (1, 4, 3), (1, 4, 3)),
     "MAXIMUM constant": one("MAXIMUM", (1, 4, 3), (1, 4, 3), np.float32(0.1)),
     "MINIMUM": two("MINIMUM", (1, 4, 3), (1, 4, 3), (1, 4, 3)),
@@ -344,6 +348,13 @@ CASES: dict[str, Make] = {
     "RESIZE_NEAREST_NEIGHBOR": one("RESIZE_NEAREST_NEIGHBOR", (1, 2, 3, 2), (1, 4, 9, 2), (4, 9)),
     "RESIZE_NEAREST_NEIGHBOR centers": one(
         "RESIZE_NEAREST_NEIGHBOR", (1, 4, 6, 2), (1, 2, 12, 2), (2, 12), halfPixelCenters=True
+    ),
+    "RESIZE_NEAREST_NEIGHBOR broken": one("RESIZE_NEAREST_NEIGHBOR", (1, 6, 4, 2), (1, 10, 3, 2), (10, 3)),
+    "RESIZE_NEAREST_NEIGHBOR broken centers": one(
+        "RESIZE_NEAREST_NEIGHBOR", (1, 5, 7, 2), (1, 8, 3, 2), (8, 3), halfPixelCenters=True
+    ),
+    "RESIZE_NEAREST_NEIGHBOR corners": one(
+        "RESIZE_NEAREST_NEIGHBOR", (1, 5, 4, 3), (1, 8, 2, 3), (8, 2), alignCorners=True
     ),
     "RESIZE_BILINEAR": one("RESIZE_BILINEAR", (1, 3, 4, 2), (1, 7, 5, 2), (7, 5)),
     "RESIZE_BILINEAR centers": one("RESIZE_BILINEAR", (1, 3, 4, 2), (1, 6, 9, 2), (6, 9), halfPixelCenters=True),

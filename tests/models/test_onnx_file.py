@@ -268,8 +268,18 @@ def test_absurd_names_are_made_printable() -> None:
     assert len(set(names)) == len(names) and all(name.isprintable() and len(name) < 300 for name in names)
 
 
+@pytest.mark.parametrize("batch", [0, -1])
+def test_an_open_batch_that_is_a_number(batch: int) -> None:
+    """As some exporters write it."""
+
+    def make(model: Any) -> None:
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+
+    assert read(changed(make)).source.graph.inputs[0].shape == (6, 6, 3)
+
+
 @pytest.mark.parametrize(
-    "shape", [(0, 3, 6, 6), (1, 3, None, 6), (1, 3, 6, 6, 6, 6), (1, 3, 0, 6), (1, 2**40, 6, 6), ()]
+    "shape", [(2, 3, 0, 6), (1, 3, None, 6), (1, 3, 6, 6, 6, 6), (1, 3, 0, 6), (1, 2**40, 6, 6), ()]
 )
 def test_inputs_that_no_kernel_has(shape: tuple[Any, ...]) -> None:
     def make(model: Any) -> None:

@@ -152,6 +152,17 @@ def with_subgraphs() -> bytes:
     return file.written((start,), (end,))
 
 
+def with_variables() -> bytes:
+    """As models that stream: variables, set by a subgraph of their own when they are called for the first time."""
+    file = File()
+    start, end, handle = file.tensor((1, 4)), file.tensor((1, 4)), file.tensor((), "resource")
+    file.op("CALL_ONCE", (), ())
+    file.op("VAR_HANDLE", (), (handle,))
+    file.op("RELU", (start,), (end,))
+    file.model.subgraphs.append(file.graph)
+    return file.written((start,), (end,))
+
+
 def with_computed_weights() -> bytes:
     file = File()
     start, kernel, end = file.tensor((1, 4)), file.tensor((3, 4)), file.tensor((1, 3))
@@ -188,6 +199,7 @@ def with_state() -> bytes:
         (lambda: with_op("WHILE"), "(WHILE) has no kernel", "unroll=True"),
         (with_custom, "(CUSTOM:Mine", "allow_custom_ops"),
         (with_subgraphs, "2 subgraphs", "fixed shapes"),
+        (with_variables, "keeps variables", "whole series"),
         (lambda: with_op("RELU", dtype="uint8"), "computes with uint8", "inference_input_type"),
         (lambda: with_op("RELU", (1, 2, 2, 2, 2)), "has shape (1, 2, 2, 2, 2)", "three fixed axes"),
         (lambda: with_op("RELU", (1, 2**25)), "has shape", "fixed axes"),

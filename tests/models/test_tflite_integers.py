@@ -19,7 +19,7 @@ from tests.tflm import TFLM
 
 SAMPLES = 12
 # Cases without integers, here or in TFLM, whose SPACE_TO_BATCH_ND pads integers with what happens to be in its memory.
-REALS_ONLY = ("DIV", "EXP", "dilation")
+REALS_ONLY = ("ABS", "DIV", "EXP", "NEG", "SQUARE", "dilation")
 NOT_IN_16_BITS = (
     "MIRROR_PAD",
     "DEPTH_TO_SPACE",

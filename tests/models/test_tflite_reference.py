@@ -52,6 +52,25 @@ def test_a_layer_that_is_read_wrongly_is_named(name: str, tmp_path: Path) -> Non
         proved(path, source)
 
 
+@pytest.mark.parametrize("kind", ["LOG_SOFTMAX", "ARG_MAX"])
+def test_what_only_decides_at_the_end_is_left_out(kind: str, tmp_path: Path) -> None:
+    """The model's outputs are the scores then, and so are those that prove it."""
+    file, path = File(), tmp_path / "m.tflite"
+    start, scores = file.tensor((1, 4)), file.tensor((1, 3))
+    file.op("FULLY_CONNECTED", (start, file.constant(reals((3, 4)), "float32")), (scores,))
+    if kind == "ARG_MAX":
+        end = file.tensor((1,), "int32")
+        file.op(kind, (scores, file.constant(1)), (end,), outputType=2)
+    else:
+        end = file.tensor((1, 3))
+        file.op(kind, (scores,), (end,))
+    path.write_bytes(file.written((start,), (end,)))
+    source = read_model(path)
+    assert [layer.kind for layer in source.graph] == ["Input", "Dense"] and "left out" in source.graph.notes[0]
+    found = proved(path, source)
+    assert found.proof is not None and found.proof.max_difference <= 1e-6
+
+
 def test_what_the_interpreter_does_not_run_is_no_proof(tmp_path: Path) -> None:
     file = File()
     start, end = file.tensor((1, 4)), file.tensor((1, 3))

@@ -103,5 +103,6 @@ def _declared(message: Message) -> Declared:
     if tensor is None:
         return Declared(message.text(1), None, "")
     shape = tensor.message(2)
-    axes = None if shape is None else tuple(one.whole(1) if 1 in one else None for one in shape.messages(1))
+    # What is open has a name, or nothing; some exporters write 0 or -1.
+    axes = None if shape is None else tuple(max(0, one.whole(1)) or None for one in shape.messages(1))
     return Declared(message.text(1), axes, DTYPES.get(tensor.whole(1), ("", ""))[0])

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-CONTROL_FLOW = {"IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE"}
-VARIABLES = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT"}
+CONTROL_FLOW = {"IF", "WHILE", "CALL", "STABLEHLO_WHILE"}
+VARIABLES = {
+    "CALL_ONCE",
+    "VAR_HANDLE",
+    "READ_VARIABLE",
+    "ASSIGN_VARIABLE",
+    "HASHTABLE",
+    "HASHTABLE_FIND",
+    "HASHTABLE_IMPORT",
+}
 INT8 = (
     "convert it with TensorFlow 2: converter.optimizations = [tf.lite.Optimize.DEFAULT], a representative_dataset, and "
     "inference_input_type = inference_output_type = tf.int8"

@@ -37,7 +37,7 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
 # Numbers that operators compute with: all of these, but where TensorFlow Lite Micro has no such kernel.
 TYPES = ("float32", "int8", "int16")
 IN_TYPES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("DIV", "EXP", "GELU"), ("float32",)),
+    **dict.fromkeys(("ABS", "DIV", "EXP", "GELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE"), ("float32",)),
     **dict.fromkeys(("ELU", "HARD_SWISH", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"), ("float32", "int8")),
 }
 # Inputs and outputs of two types.

@@ -96,6 +96,37 @@ def _multiply(call: Call) -> None:
         call.activated(replace(made, product=_product(call)))
 
 
+def _absolute(call: Call) -> None:
+    """max(x, -x)"""
+    minus, shape = _turned(call), call.own_shape()
+    pair = (call.view(0, shape), minus)
+    call.add(Maximum(**call.own(shape, *pair), input_shapes=(shape, shape)))
+
+
+def _turned(call: Call, name: str | None = "minus") -> str:
+    shape = call.own_shape()
+    minus = np.full(shape[-1], -1, np.float32)
+    own = {**call.own(shape, call.view(0, shape)), **({"name": call.unique(f"{call.name}_{name}")} if name else {})}
+    return call.add(BatchNormalization(**own, kernel=minus, bias=np.zeros_like(minus), has_bias=False)).name
+
+
+def _negated(call: Call) -> None:
+    _turned(call, None)
+
+
+def _squared(call: Call) -> None:
+    shape = call.own_shape()
+    source = call.view(0, shape)
+    call.add(Multiply(**call.own(shape, source, source), input_shapes=(shape, shape)))
+
+
+def _squared_difference(call: Call) -> None:
+    made = _merged(Subtract, call)
+    inner = call.add(replace(made, name=call.unique(f"{call.name}_difference")))
+    own = call.own(made.shape, inner.name, inner.name)
+    call.add(Multiply(**own, input_shapes=(made.shape, made.shape)))
+
+
 def _divide(call: Call) -> None:
     if call.out is not None:
         raise call.refused("divides integers", "multiply, or use float32")
@@ -139,10 +170,14 @@ def _without_batches(call: Call) -> tuple[Shape, Shape]:
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
+    "ABS": _absolute,
     "ADD": _add,
     "DIV": _divide,
     "MAXIMUM": partial(_extreme, Maximum),
     "MINIMUM": partial(_extreme, Minimum),
     "MUL": _multiply,
+    "NEG": _negated,
+    "SQUARE": _squared,
+    "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": _subtract,
 }

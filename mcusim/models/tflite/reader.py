@@ -18,10 +18,12 @@ from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference, support
 from mcusim.models.tflite.call import without_batch
+from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
+from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
 from mcusim.models.tflite.names import tensor_name
 from mcusim.models.tflite.unroll import is_streaming, steps_of, unrolled
 from mcusim.models.tflite.walk import Walk
@@ -46,7 +48,7 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     `shapes`: see `ModelFormat`; a file of this format leaves none open that could be told.
     """
     try:
-        model = with_dilations(read_file(path))
+        model, notes = with_scores(with_dilations(read_file(path)))
         _demand_one_subgraph(model)
         if is_streaming(model):
             model = unrolled(model, steps_of(model, shapes))
@@ -56,7 +58,7 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
         walk.operations()
         ends = _ends(walk)
         walk.problems.demand_none()
-        graph = _graph(walk, ends, name)
+        graph = _graph(walk, ends, name, notes)
     except ModelError as error:
         raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
     except MemoryError:
@@ -67,7 +69,11 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
 
 
 def _demand_one_subgraph(model: Model) -> None:
-    """Control flow has one for each branch; its operators are told where there are any."""
+    """Control flow has one for each branch, and so has what sets variables at the start."""
+    kinds = {operation.kind for operation in model.operations}
+    if model.subgraphs > 1 and not kinds & CONTROL_FLOW and kinds & VARIABLES:
+        what = "the model keeps variables from one call to the next, and each sample starts anew here"
+        raise ModelError(what, hint="convert the model that takes a whole series at once, before it was made to stream")
     if model.subgraphs > 1:
         what = f"the model has {model.subgraphs} subgraphs, which are the branches of loops and conditions"
         raise ModelError(what, hint="convert with fixed shapes, and recurrent layers with unroll=True")
@@ -122,7 +128,7 @@ def _last_step(walk: Walk, end: str, layers: list[Layer]) -> str:
     return layers[-1].name
 
 
-def _graph(walk: Walk, ends: list[str], name: str) -> Graph:
+def _graph(walk: Walk, ends: list[str], name: str, notes: tuple[str, ...]) -> Graph:
     if not ends:
         raise broken("it has no outputs")
     model, layers = walk.model, list(walk.layers.values())
@@ -132,4 +138,5 @@ def _graph(walk: Walk, ends: list[str], name: str) -> Graph:
         ends = [_last_step(walk, end, layers) for end in ends]
     ends = distinct(ends, layers, layers.append)
     outputs = tuple(Output(*pair) for pair in zip(names, ends, strict=True))
-    return Graph(tuple(reachable(layers, ends)), name, notes=(HYBRID,) if walk.hybrid else (), outputs=outputs)
+    notes = (*notes, HYBRID) if walk.hybrid else notes
+    return Graph(tuple(reachable(layers, ends)), name, notes=notes, outputs=outputs)

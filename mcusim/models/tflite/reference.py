@@ -13,6 +13,7 @@ import numpy as np
 
 from mcusim.models.reference import Values, installed
 from mcusim.models.source import Origin
+from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.file import read_file
 from mcusim.system.arrays import Array
@@ -32,7 +33,7 @@ def install() -> str:
 
 def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
     """An Origin's call is the index of its tensor. Integers are those of the file; each sample finds a fresh model."""
-    model = read_file(path)
+    model, _ = with_scores(read_file(path))
     interpreter, inputs = _interpreter(path, model), [model.tensors[index] for index in model.inputs]
     outputs: list[list[Array]] = [[] for _ in model.outputs]
     layers: dict[Origin, list[Array]] = {origin: [] for origin in wanted}
@@ -47,8 +48,8 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
             interpreter.invoke()
             for origin, found in inner.items():
                 found.append(np.array(interpreter.GetTensor(origin.calls[0], 0)["tensor_data"], np.float32))
-        for index, found in enumerate(outputs):
-            found.append(np.array(interpreter.get_output(index), np.float32))
+        for index, found in zip(model.outputs, outputs, strict=True):
+            found.append(np.array(interpreter.GetTensor(index, 0)["tensor_data"], np.float32))
         for origin, parts in inner.items():
             layers[origin].append(np.stack(parts))
     return Values([np.stack(found) for found in outputs], {origin: np.stack(found) for origin, found in layers.items()})

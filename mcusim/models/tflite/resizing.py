@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mcusim.graph import Shape
 from mcusim.layers.bilinear_resize import WEIGHT_BITS, BilinearResize, Steps
+from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.reshape import Reshape
+from mcusim.layers.strided_copy import StridedCopy
+from mcusim.models.runs import runs_of
 from mcusim.models.tflite.call import AGAIN, Call
 from mcusim.models.tflite.moving import copied
+from mcusim.system.arrays import Array
 
 LARGEST_SIDE = 2**14
 ONE = 1 << WEIGHT_BITS
@@ -67,35 +74,84 @@ def _integer_steps(have: int, want: int, aligned: bool, centers: bool) -> Steps:
 
 
 def _resize_nearest(call: Call) -> None:
-    """By whole factors; others would need a table of places."""
-    (height, width, channels), sizes = _image(call)
-    if call.option("align_corners"):
-        raise call.refused("aligns corners", "use half_pixel_centers, or neither")
-    centers = bool(call.option("half_pixel_centers"))
-    found = [_along(have, want, centers) for have, want in zip((height, width), sizes, strict=True)]
-    if None in found:
-        raise call.refused(f"makes {(height, width)} to {tuple(sizes)}", "use a whole factor")
-    (rows, down, top), (columns, across, left) = (along for along in found if along is not None)
+    """By whole factors one copy; by others rows, and then columns, in runs that are joined."""
+    image, sizes = _image(call)
+    aligned, centers = bool(call.option("align_corners")), bool(call.option("half_pixel_centers"))
+    call.same_numbers()
+    rows, columns = (_places(have, want, aligned, centers) for have, want in zip(image, sizes, strict=False))
+    found = [_along(places, have) for places, have in zip((rows, columns), image, strict=False)]
+    if None not in found:
+        _copied_at_once(call, image, sizes, [along for along in found if along is not None])
+        return
+    source = _taken(call, call.view(0, image), image, 0, rows)
+    source = _taken(call, source, (sizes[0], *image[1:]), 1, columns)
+    call.add(Reshape(**call.own((*sizes, image[2]), source)))
+
+
+def _places(have: int, want: int, aligned: bool, centers: bool) -> Array:
+    """Of each output the input that it copies, as TFLM finds it, in float32."""
+    scale = np.float32(have - 1) / np.float32(want - 1) if aligned and want > 1 else np.float32(have) / np.float32(want)
+    at = (np.arange(want).astype(np.float32) + np.float32(0.5 if centers else 0)) * scale
+    places = np.floor(at + np.float32(0.5)) if aligned else np.floor(at)
+    found: Array = np.clip(places, 0, have - 1).astype(np.int64)
+    return found
+
+
+class Along(NamedTuple):
+    """Of an axis: (places, repeats) of a copy, the step between its places, and the first."""
+
+    sizes: tuple[int, int]
+    step: int
+    first: int
+
+
+def _along(places: Array, have: int) -> Along | None:
+    """None where steps differ."""
+    repeats = len(places) // have if len(places) % have == 0 else 1
+    kept = places[::repeats]
+    far = np.unique(np.diff(kept))
+    if len(far) > 1 or not np.array_equal(np.repeat(kept, repeats), places):
+        return None
+    return Along((len(kept), repeats), int(far[0]) if len(far) else 1, int(kept[0]))
+
+
+def _copied_at_once(call: Call, image: Shape, sizes: tuple[int, int], along: Sequence[Along]) -> None:
+    rows, columns = along
+    _, width, channels = image
     stride = width * channels
     copied(
         call,
         0,
         (*sizes, channels),
-        (rows[0], rows[1], columns[0], columns[1], channels),
-        (down[0] * stride, down[1] * stride, across[0] * channels, across[1] * channels, 1),
-        top * stride + left * channels,
+        (*rows.sizes, *columns.sizes, channels),
+        (rows.step * stride, 0, columns.step * channels, 0, 1),
+        rows.first * stride + columns.first * channels,
         spelled="UpSampling2D",
     )
 
 
-def _along(have: int, want: int, centers: bool) -> tuple[tuple[int, int], tuple[int, int], int] | None:
-    """Of an axis: sizes, strides and the first place: (places, repeats)."""
-    if want % have == 0:
-        return (have, want // have), (1, 0), 0
-    if have % want == 0:
-        factor = have // want
-        return (want, 1), (factor, 0), factor // 2 if centers else 0
-    return None
+def _taken(call: Call, source: str, shape: Shape, axis: int, places: Array) -> str:
+    """-> a layer of (outer, places, inner)."""
+    outer, length, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    runs = runs_of(places, length)
+    if runs is None:
+        raise call.refused(f"makes {length} to {len(places)}", "use a whole factor")
+    period, parts = length // runs.periods, []
+    for start, count, step in runs.pieces:
+        own = call.own((outer * runs.periods, count, inner), source)
+        name = call.unique(f"{call.name}_part")
+        part = StridedCopy(
+            **{**own, "name": name},
+            spelled="UpSampling2D",
+            sizes=(outer * runs.periods, count, inner),
+            strides=(period * inner, step * inner, 1),
+            offset=start * inner,
+        )
+        parts.append(call.add(part).name)
+    if len(parts) == 1:
+        return parts[0]
+    own = call.own((outer * runs.periods, len(places) // runs.periods, inner), *parts)
+    return call.add(Concatenate(**{**own, "name": call.unique(f"{call.name}_joined")}, axis=1)).name
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {

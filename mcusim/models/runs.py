@@ -1,0 +1,53 @@
+"""Places of an axis in any order -> copies with regular steps that give them, one after the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcusim.system.arrays import Array
+
+MOST_PIECES = 64
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The axis counted as (`periods`, size of one), and of each period the pieces (start, count, step)."""
+
+    periods: int
+    pieces: tuple[tuple[int, int, int], ...]
+
+
+def runs_of(places: Array, size: int) -> Runs | None:
+    """Of places in 0 .. size - 1; None for too many pieces.
+
+    Where the same order comes again further on, as in images that grow by 5/3, all periods are copied at once.
+    """
+    periods = next(one for one in _divisors(math.gcd(size, len(places))) if _repeats(places, size, one))
+    pieces = _regular(places[: len(places) // periods])
+    return Runs(periods, tuple(pieces)) if len(pieces) <= MOST_PIECES else None
+
+
+def _divisors(number: int) -> list[int]:
+    """The largest first."""
+    return [one for one in range(number, 0, -1) if number % one == 0]
+
+
+def _repeats(places: Array, size: int, periods: int) -> bool:
+    """Is each period of places like the first, so much further on?"""
+    rows, step = places.reshape(periods, -1), size // periods
+    return bool((rows == rows[0] + step * np.arange(periods)[:, None]).all() and rows[0].max() < step)
+
+
+def _regular(places: Array) -> list[tuple[int, int, int]]:
+    """Runs as long as can be."""
+    runs: list[list[int]] = []
+    for place in places.tolist():
+        run = runs[-1] if runs else []
+        if run and (len(run) == 1 or place - run[-1] == run[1] - run[0]):
+            run.append(place)
+        else:
+            runs.append([place])
+    return [(run[0], len(run), run[1] - run[0] if len(run) > 1 else 1) for run in runs]
