@@ -61,7 +61,8 @@ class Routine:
 
     `signature` is what stands between its brackets in C. Where the assembly cannot run, `<name>.h` defines the same
     function by its twin in C: `nn_<twin>_<type>(arguments, (nn_<twin>_t){parameters})`, from `nn_<twin>.h`.
-    `guard`: of those of assembly.h, what tells where it can. `stack_bytes`: how deep the assembly goes.
+    `guard`: of those of assembly.h, what tells where it can. `stack_bytes`: how deep the assembly goes. `in_ram`: it
+    runs from there, where a linker script knows the section.
     """
 
     name: str
@@ -71,6 +72,18 @@ class Routine:
     twin: KernelCall
     guard: str = ASSEMBLY
     stack_bytes: int = 0
+    in_ram: bool = False
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What runs again and again, so many `times` for a sample: `calls` of routines by name in each turn, and
+    `around_bytes` of C between them, about.
+    """
+
+    times: int
+    calls: Mapping[str, float]
+    around_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,7 @@ class LayerCode:
     """What a layer does, as C sees it. `scratch_bytes`: memory that its calls need while they run.
 
     `routines` are functions that parameters of calls name; `code_bytes` is what the C around them takes, about.
-    `files`: more sources by name.
+    `files`: more sources by name. `turns`: loops of calls; a routine that is in none of them is called once, about.
     """
 
     calls: tuple[KernelCall | Repeated, ...]
@@ -87,6 +100,7 @@ class LayerCode:
     files: Mapping[str, str] = field(default_factory=dict)
     routines: tuple[Routine, ...] = ()
     code_bytes: int = 0
+    turns: tuple[Turns, ...] = ()
 
 
 @dataclass(frozen=True)

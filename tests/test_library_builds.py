@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.memory import USUAL
 from mcusim.line.emit import emit_library
-from mcusim.line.lower import lower
+from mcusim.line.lower import lower, with_code_in_ram
 from mcusim.line.quantize import quantize
+from mcusim.system.elf import read_elf, reading
 from tests.graphs import Builder
 
+CODE_IN_RAM = "int12"  # with that, and none in the others
+READ_EXECUTE = 5  # of a segment
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off")
 ARM = ("arm-none-eabi-gcc", "-mthumb")
 M4F = (*ARM, "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
@@ -54,6 +58,9 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     program = lower(network(request.param), Destination("cortex-m4", memory=USUAL))
     kernels = {step.kernel for step in program.steps}
     assert len(kernels) > 3, kernels
+    if request.param == CODE_IN_RAM:
+        moved = frozenset(routine.name for step in program.steps for routine in step.code.routines)
+        program = replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps))
     folder = tmp_path_factory.mktemp("library")
     emit_library(program).write(folder)
     return folder
@@ -79,3 +86,46 @@ def test_without_warnings(library: Path, tmp_path: Path, name: str) -> None:
         [*command, *includes, *WARNINGS, "-c", *sources], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+# As docs/kernels.md tells, of an STM32L4.
+SCRIPT = """
+MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 512K RAM (rw) : ORIGIN = 0x20000000, LENGTH = 128K
+         RAM2 (rx) : ORIGIN = 0x10000000, LENGTH = 32K }
+SECTIONS { .text : { *(.text .text.*) } > FLASH
+           .rodata : { *(.rodata .rodata.*) } > FLASH
+           .code_ram : ALIGN(32) { _scode = .; *(.nn_ram_code) . = ALIGN(4); _ecode = .; } > RAM2 AT > FLASH
+           _sicode = LOADADDR(.code_ram);
+           .data : { *(.data .data.*) } > RAM AT > FLASH
+           .bss : { *(.bss .bss.* COMMON) } > RAM }
+"""
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("script", [None, SCRIPT])
+def test_code_for_ram_is_linked_with_and_without_a_place_for_it(tmp_path: Path, script: str | None) -> None:
+    program = lower(network("int8"), Destination("cortex-m4", memory=USUAL))
+    moved = {routine.name for step in program.steps for routine in step.code.routines}
+    emit_library(replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps))).write(tmp_path)
+    (tmp_path / "own.ld").write_text(script or "")
+    sources = sorted([*tmp_path.glob("*.c"), *tmp_path.glob("*.S")])
+    options = (
+        "-nostartfiles",
+        "-Wl,--fatal-warnings,-e,cnn",
+        *(("-T", "own.ld") if script else ()),
+        "-o",
+        "linked.elf",
+    )
+    done = subprocess.run([*M4F, "-O2", *sources, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    elf = read_elf(tmp_path / "linked.elf")
+    places = {name: symbol for name, symbol in elf.symbols.items() if name in moved}
+    assert len(places) > 5
+    if script:
+        assert all(0x10000000 <= symbol.address < 0x10008000 for symbol in places.values())
+        assert all(0x08000000 <= address < 0x08080000 for address, _ in elf.loaded)
+    else:
+        assert {symbol.section for symbol in places.values()} == {".nn_ram_code"}
+        with reading(tmp_path / "linked.elf") as file:
+            holding = [s for s in file.iter_segments() if s["p_vaddr"] <= min(x.address for x in places.values())]
+        assert holding[-1]["p_flags"] == READ_EXECUTE

@@ -13,18 +13,20 @@ _MINIMUM_STACK_BYTES = 256  # the harness alone needs some 200 at its end
 class MemoryMap(Data):
     """What a firmware is linked for. The stack takes the first `stack_bytes` of `ram`.
 
+    `code_ram`: RAM from which code is fetched without waiting, over another bus than data; it holds nothing else.
     `reset_at` is where the core looks for its first two vectors when that is not the beginning of `flash`.
     """
 
     flash: Region
     ram: Region
+    code_ram: Region | None = None
     stack_bytes: int = Field(default=4096, ge=_MINIMUM_STACK_BYTES, multiple_of=8)
     reset_at: int | None = Field(default=None, ge=0, lt=1 << 32, multiple_of=4)
 
-    @field_validator("flash", "ram")
+    @field_validator("flash", "ram", "code_ram")
     @classmethod
-    def _aligned(cls, region: Region) -> Region:
-        if region.origin % 1024 or region.size_bytes % 1024:
+    def _aligned(cls, region: Region | None) -> Region | None:
+        if region and (region.origin % 1024 or region.size_bytes % 1024):
             what = f"{region} does not begin and end at a multiple of 1024 bytes (memory protection)"
             raise Unusable(what, "give an origin and a size_bytes that are multiples of 1024")
         return region
@@ -33,6 +35,10 @@ class MemoryMap(Data):
     def _regions_fit(self) -> MemoryMap:
         if self.flash.overlaps(self.ram):
             raise Unusable(f"flash ({self.flash}) overlaps ram ({self.ram})", "move or shorten one of them")
+        for name, region in (("flash", self.flash), ("ram", self.ram)):
+            if self.code_ram is not None and self.code_ram.overlaps(region):
+                what = f"code_ram ({self.code_ram}) overlaps {name} ({region})"
+                raise Unusable(what, "give it RAM of its own, or leave it out: code then stays in flash")
         if self.reset_at is not None and self.flash.origin <= self.reset_at < self.flash.end:
             reset_at = f"reset_at (0x{self.reset_at:08X})"
             raise Unusable(f"{reset_at} lies in flash ({self.flash}), whose beginning it would be", "leave it out")
@@ -48,13 +54,22 @@ class QemuMachine(Data):
     machine: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     flash: Region | None = None
     ram: Region | None = None
+    code_ram: Region | None = None
     reset_at: int | None = Field(default=None, ge=0, lt=1 << 32, multiple_of=4)
     note: str | None = None
 
     def memory_map(self, of_board: MemoryMap) -> MemoryMap:
-        """What a firmware is linked for to run on it: `of_board`, except where the machine has none such."""
-        flash, ram = self.flash or of_board.flash, self.ram or of_board.ram
-        return MemoryMap(flash=flash, ram=ram, stack_bytes=of_board.stack_bytes, reset_at=self.reset_at)
+        """What a firmware is linked for to run on it: `of_board`, except where the machine has none such.
+
+        What takes the place of RAM for code may as well be flash: QEMU loads code there, and nothing copies it.
+        """
+        return MemoryMap(
+            flash=self.flash or of_board.flash,
+            ram=self.ram or of_board.ram,
+            code_ram=of_board.code_ram and (self.code_ram or of_board.code_ram),
+            stack_bytes=of_board.stack_bytes,
+            reset_at=self.reset_at,
+        )
 
 
 class RegisterStep(Data):
@@ -125,10 +140,15 @@ class Board(Data):
 
     @model_validator(mode="after")
     def _chip_has_the_memory(self) -> Board:
-        for kind, region in (("flash", self.memory.flash), ("ram", self.memory.ram)):
+        memory = self.memory
+        for key, kind, region in (
+            ("flash", "flash", memory.flash),
+            ("ram", "ram", memory.ram),
+            ("code_ram", "ram", memory.code_ram),
+        ):
             regions = [has for has in self.chip.memory.values() if has.kind == kind and has.alias_of is None]
-            if not any(has.contains(region) for has in regions):
-                what = f"memory.{kind} ({region}) does not lie in any {kind} of chip {self.chip.name!r}"
+            if region is not None and not any(has.contains(region) for has in regions):
+                what = f"memory.{key} ({region}) does not lie in any {kind} of chip {self.chip.name!r}"
                 raise Unusable(what, f"it has {', '.join(map(str, regions)) or 'none'}")
         if self.qemu is not None:
             self.qemu.memory_map(self.memory)  # the override has to be a good map too

@@ -210,6 +210,7 @@ class Target(Table):
         "kernel": "kernels",
         **dict.fromkeys(("rom_max", "max_flash", "flash", "flash_budget", "flash_bytes_max"), "flash_max"),
         **dict.fromkeys(("max_ram", "ram", "ram_budget", "sram_max", "ram_bytes_max"), "ram_max"),
+        **dict.fromkeys(("ram_code", "code_ram", "ramfunc", "run_from_ram"), "code_in_ram"),
     }
 
     boards: tuple[Name, ...] = Field(
@@ -227,6 +228,7 @@ class Target(Table):
     )
     flash_max: Bytes = Field(default=None, description=WANTED_BYTES)
     ram_max: Bytes = Field(default=None, description=WANTED_BYTES)
+    code_in_ram: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -46,13 +46,16 @@ class Destination:
     """What code is made for. `core`: None for any. `memory`: what it waits for.
 
     `ram`: for the arena, input and output of the model and the stack of its layers. `flash`: for its weights and code.
-    None for no limit.
+    None for no limit. `code_ram`: bytes of RAM that code runs from without waiting; `always`: even where that saves
+    little.
     """
 
     core: str | None = None
     memory: Memory = NO_WAITS
     ram: Limit | None = None
     flash: Limit | None = None
+    code_ram: int = 0
+    always: bool = False
 
 
 ANYWHERE = Destination()
@@ -68,7 +71,10 @@ class Built:
 
 @dataclass(frozen=True)
 class Option:
-    """One way to run a layer. `cycles` for one sample, as the kernel says. `built`: without it sizes of C are about."""
+    """One way to run a layer. `cycles` for one sample, as the kernel says. `built`: without it sizes of C are about.
+
+    `in_ram`: routines that run from there, which saves about so many `saved` cycles.
+    """
 
     kernel: Kernel
     variant: Variant
@@ -76,6 +82,8 @@ class Option:
     layer: Layer
     inputs: Inputs
     built: Built | None = None
+    in_ram: frozenset[str] = frozenset()
+    saved: float = 0.0
 
     @cached_property
     def code(self) -> LayerCode:

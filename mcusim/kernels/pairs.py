@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_byte
 from mcusim.kernels.finish import FactorFinish
 from mcusim.kernels.memory import Memory
 from mcusim.kernels.tile import CALL_CYCLES, Tile
-from mcusim.program import Routine
+from mcusim.program import Routine, Turns
 from mcusim.system.arrays import Array
 
 # Of the C: of a pair of filters, in stripes more, and there of an odd number; of the tile that has what is left
@@ -68,6 +69,12 @@ def pairs_cycles(
     )
     factors = FACTOR_CYCLES[len(tile.finish.factor)] * tile.filters if isinstance(tile.finish, FactorFinish) else 0
     return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
+
+
+def turns_of_pairs(tile: Tile, routines: Mapping[str, Routine], filters: int, positions: int, times: int) -> Turns:
+    """Of the filters of a group, over some positions, so many `times`. `routines`: by what they are for."""
+    calls = {routines["weights"].name: 1.0, routines["tile"].name: 1.0 + (positions % tile.positions > 0)}
+    return Turns(times * math.ceil(filters / tile.filters), calls, C_BYTES)
 
 
 def first_fetch(tile: Tile, item_bytes: int, memory: Memory) -> float:

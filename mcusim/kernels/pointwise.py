@@ -11,7 +11,7 @@ from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_
 from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
-from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles
+from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs
 from mcusim.kernels.straight import ending_in, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
 from mcusim.layers.convolution import Convolution
@@ -65,12 +65,12 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     tile, positions = _tile(layer, inputs), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.kernel.dtype.itemsize == 1
     weights = bring_weights(layer.kernel.dtype.itemsize, tile)
-    routines = {weights.name: weights, routine.name: routine}
+    routines = {"weights": weights, "tile": routine}
     fields = _places(layer)
     stripe = _stripe(tile, positions, variant)
     if _copies(layer):
         bring = expand_bytes(unsigned=bool(reading(inputs[0]))) if is_bytes else copy_words()
-        routines[bring.name] = bring
+        routines["bring"] = bring
         fields |= {"bring": bring.name}
     fields |= {"words": tile.words, "filters": tile.filters, "tile_positions": tile.positions, "stripe": stripe}
     fields |= {"end_bytes": tile.end_bytes, "output_bytes": tile.finish.store_bytes}
@@ -87,8 +87,10 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     call = KernelCall("pointwise_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
     copies = 4 * tile.words * min(stripe, positions) if _copies(layer) else 0
     scratch = tile.weight_bytes + tile.end_bytes - 4 + copies
+    used = tuple({each.name: each for each in routines.values()}.values())
+    turns = turns_of_pairs(tile, routines, layer.shape[-1], positions, math.ceil(positions / stripe))
     return LayerCode(
-        (call,), constants, scratch, routines=tuple(routines.values()), code_bytes=_code_bytes(layer, tile, stripe)
+        (call,), constants, scratch, routines=used, code_bytes=_code_bytes(layer, tile, stripe), turns=(turns,)
     )
 
 

@@ -22,7 +22,9 @@ from mcusim.system.toolchain import Toolchain
 HARNESS, SCRIPT = "harness", "linker.ld"
 _ENTRY, _LEAVE = "cnn", "mcusim_infer_return"
 _ELF, _STAMP = "firmware.elf", "build.json"
-_IN_FLASH = (".vectors", ".model", ".weights", ".libraries", ".harness", ".data")  # .data: its initial values
+# Code that runs from RAM, and initial values of .data, are copied there.
+_CODE_IN_RAM = ".code_ram"
+_IN_FLASH = (".vectors", ".model", ".weights", ".libraries", ".harness", _CODE_IN_RAM, ".data")
 _IN_RAM = (".stack", ".data", ".bss")
 _LARGEST_SHOWN = 5
 
@@ -53,8 +55,8 @@ class Firmware:
     """A linked program. `flags` are those of the model's C; ROM and RAM are None for a native one.
 
     The sections of its image tell what ROM is made of: ``.model`` (code), ``.weights``, ``.libraries``, ``.harness``,
-    ``.vectors``. `ram_static_bytes` is all of RAM but the stack and the model's arena. `frames`: bytes of the stack
-    that functions of the model take, as far as the compiler says.
+    ``.vectors``. `ram_static_bytes` is all of RAM, code that runs there included, but the stack and the model's arena.
+    `frames`: bytes of the stack that functions of the model take, as far as the compiler says.
     """
 
     image: Image
@@ -259,7 +261,7 @@ def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: t
         flags=flags,
         elf_sha256=elf.sha256,
         rom_bytes=None if native else _rom_bytes(elf),
-        ram_static_bytes=None if native else elf.sections.get(".data", 0) + elf.sections.get(".bss", 0) - arena,
+        ram_static_bytes=None if native else _static_bytes(elf) - arena,
         arena_bytes=None if native else arena,
         frames=_frames(path.parent),
     )
@@ -277,8 +279,17 @@ def _frames(folder: Path) -> dict[str, int]:
     return frames
 
 
+def _static_bytes(elf: ElfFile) -> int:
+    return sum(elf.sections.get(name, 0) for name in (".data", ".bss", _CODE_IN_RAM))
+
+
 def _rom_bytes(elf: ElfFile) -> RomBytes:
+    """As a board has it: where an emulator loads code to where it runs, flash would hold that, too."""
     start = elf.symbols["mcusim_vectors"].address  # what lies before is not the board's (MemoryMap.reset_at)
-    total = max(address + size for address, size in elf.loaded if address >= start) - start
+    code = elf.symbols.get("mcusim_code_start")
+    in_place = code is not None and any(address == code.address for address, _ in elf.loaded)
+    apart = code.address if code is not None and in_place else None
+    total = max(address + size for address, size in elf.loaded if address >= start and address != apart) - start
+    total += elf.sections[_CODE_IN_RAM] if in_place else 0
     weights = elf.sections.get(".weights", 0)
     return RomBytes(code=total - weights, weights=weights, total=total)

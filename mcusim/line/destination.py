@@ -9,6 +9,7 @@ from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import FRAME_BYTES, Destination, Limit
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.line.measure import RamBytes
+from mcusim.system.errors import ConfigurationError
 
 HARNESS_STACK_BYTES = 24  # as it is built for QEMU
 
@@ -33,6 +34,8 @@ def destination_of(board: Board, target: Target, besides: Besides = ABOUT) -> De
         memory=memory_of(board),
         ram=_limit(there, target.ram_max, "[target] ram_max", besides.ram_bytes),
         flash=_limit(memory.flash.size_bytes, target.flash_max, "[target] flash_max", besides.flash_bytes),
+        code_ram=_code_ram(board, target),
+        always=target.code_in_ram is True,
     )
 
 
@@ -55,6 +58,15 @@ def memory_of(board: Board) -> Memory:
         quick_ram_bytes=max(0, min(one.origin for one in slow) - ram.origin) if slow else None,
         ram_waits=max((one.wait_states for one in slow), default=0),
     )
+
+
+def _code_ram(board: Board, target: Target) -> int:
+    region = board.memory.code_ram
+    if target.code_in_ram is True and region is None:
+        what = f"board {board.name!r} names no RAM for code"
+        hint = 'add code_ram to [memory] of its file, or write code_in_ram = "auto"'
+        raise ConfigurationError(what, where="[target] code_in_ram", hint=hint)
+    return region.size_bytes if region and target.code_in_ram else 0
 
 
 def _limit(there: int, wanted: int | None, key: str, besides_bytes: int) -> Limit:

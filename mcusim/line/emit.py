@@ -20,6 +20,7 @@ from mcusim.system.templates import render
 
 INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
+CODE_RAM = "code_ram.h"  # of a library that has code for RAM
 CALL_WIDTH = 112
 Names = Mapping[tuple[str, str], str]  # of arrays in C, by the function of their layer and their role
 
@@ -205,6 +206,7 @@ class _Library:
         called = _called(steps) | {f"nn_{routine.twin.kernel}.h" for routine in routines}
         waiting = ["number.h", *sorted(called), *(unit.header for unit in self.program.units)]
         waiting += ["assembly.h"] if routines else []
+        waiting += [CODE_RAM] if any(routine.in_ram for routine in routines) else []
         generated = {"number_config.h", *(name for step in steps for name in step.code.files)}
         while waiting:
             name = waiting.pop()

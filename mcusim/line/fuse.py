@@ -16,6 +16,7 @@ from mcusim.kernels.bands.cuts import axis_of, rows_of, rows_shared, why_not
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice, Limit
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
+from mcusim.line.code_ram import with_code_in_ram
 from mcusim.line.knapsack import Options, cycles, flash_bytes
 from mcusim.line.select import Choice, ram_bytes, select
 
@@ -28,10 +29,10 @@ Score = tuple[int, float]  # bytes over the limits, cycles
 def choose_kernels(
     graph: Graph, options: Options, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None
 ) -> Choice:
-    """`select`, with pairs where they are needed. Raises ConfigurationError as that does."""
+    """`select`, with pairs where they are needed, and code in RAM. Raises ConfigurationError as that does."""
     made, own = fused_where_needed(graph, options, destination, kernels)
     fastest = None if made is graph else cycles(select(graph, options))
-    return Choice(made, select(made, own, destination), own, destination, fastest)
+    return with_code_in_ram(Choice(made, select(made, own, destination), own, destination, fastest))
 
 
 def note_of_pairs(graph: Graph) -> tuple[str, ...]:

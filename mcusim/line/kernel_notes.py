@@ -21,6 +21,7 @@ def kernel_notes(graph: Graph, choice: Choice, target: Target, x: Array) -> tupl
 
 def _for_boards(target: Target) -> tuple[str, ...]:
     keys = [key for key in ("flash_max", "ram_max") if getattr(target, key) is not None]
+    keys += ["code_in_ram"] if target.code_in_ram is True else []
     verb = "is" if len(keys) == 1 else "are"
     return (f"{' and '.join(keys)} {verb} for boards: this engine has none, and runs portable C",) if keys else ()
 

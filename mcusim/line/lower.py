@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer, Tensor, has_narrow_weights
@@ -16,6 +16,7 @@ from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import LONG, LayerCode, Program, Step, Unit
 from mcusim.system.errors import ConfigurationError
 
+IN_RAM = "code in RAM"
 FLOAT_HEADER = "float32.h"
 Chosen = tuple[Kernel, Variant]
 Width = tuple[int, int, int]  # bits of numbers, 0 for float32, of sums, and of weights that are narrower, or 0
@@ -33,7 +34,18 @@ def lowered(choice: Choice) -> Program:
     """What was chosen, and notes of what that cost."""
     chosen = {name: (option.kernel, option.variant) for name, option in choice.selected.items()}
     notes = (*price_of_limits(choice), *note_of_pairs(choice.graph))
-    return replace(program_of(choice.graph, chosen), notes=notes)
+    program = program_of(choice.graph, chosen)
+    moved = frozenset(name for option in choice.selected.values() for name in option.in_ram)
+    return replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps), notes=notes)
+
+
+def with_code_in_ram(step: Step, moved: Collection[str]) -> Step:
+    """`moved`: names of the routines that run from there."""
+    own = tuple(replace(routine, in_ram=routine.name in moved) for routine in step.code.routines)
+    if own == step.code.routines:
+        return step
+    variant = ", ".join(filter(None, (step.variant, IN_RAM)))
+    return replace(step, code=replace(step.code, routines=own), variant=variant)
 
 
 def options_of(graph: Graph, destination: Destination, kernels: KernelChoice | None = None) -> dict[str, list[Option]]:

@@ -10,6 +10,7 @@ from mcusim.kernels import KERNELS
 from mcusim.kernels.choice import Destination, KernelChoice, Option, why_not
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
+from mcusim.line.code_ram import code_ram_bytes
 from mcusim.line.knapsack import cycles, flash_bytes
 from mcusim.line.select import Choice, ram_bytes
 
@@ -39,8 +40,8 @@ class Offer:
 class Offers:
     """`each`: in the order of the layers, the cheapest of each first. The others are of what was chosen.
 
-    `flash_bytes`: weights and code of the layers, what they share once; `ram_bytes`: arena, input, output and the
-    deepest stack of a layer. Start-up code, `cnn` and the harness come on top.
+    `flash_bytes`: weights and code of the layers, what they share once; `ram_bytes`: arena, input, output, the
+    deepest stack of a layer, and routines that run from RAM. Start-up code, `cnn` and the harness come on top.
     """
 
     each: tuple[Offer, ...]
@@ -59,9 +60,11 @@ def offers(choice: Choice, kernels: KernelChoice | None = None) -> Offers:
     for name, several in choice.options.items():
         named = bool(kernels and kernels.for_layer(name))
         why = _why(selected[name], several, room - alive[name], named=named)
-        found += (_offer(option, why if option is selected[name] else None) for option in several)
+        chosen = (selected[name].kernel, selected[name].variant)
+        found += (_offer(one, why if (one.kernel, one.variant) == chosen else None) for one in several)
         found += _others(graph, graph[name], several, choice.destination)
-    return Offers(tuple(found), graph.macs, cycles(selected), flash_bytes(selected), ram_bytes(graph, selected))
+    ram = ram_bytes(graph, selected) + code_ram_bytes(selected)
+    return Offers(tuple(found), graph.macs, cycles(selected), flash_bytes(selected), ram)
 
 
 def shortest(each: Sequence[Offer]) -> Iterator[Offer]:
@@ -100,8 +103,13 @@ def _offer(option: Option, why: str | None) -> Offer:
 
 def _why(option: Option, several: Sequence[Option], room: int, *, named: bool) -> str:
     """`room`: for its scratch memory, in the arena as it was chosen."""
+    in_ram = f"; code in RAM saves about {option.saved:,.0f} cycles" if option.in_ram else ""
+    return _why_chosen(option, several, room, named=named) + in_ram
+
+
+def _why_chosen(option: Option, several: Sequence[Option], room: int, *, named: bool) -> str:
     fastest = several[0]
-    if option is fastest:
+    if (option.kernel, option.variant) == (fastest.kernel, fastest.variant):
         return "named" if named else "the only one" if len(several) == 1 else "the fastest"
     slower = f"{option.cycles / fastest.cycles - 1:.1%} slower than {fastest}"
     ram = fastest.ram_bytes - option.ram_bytes

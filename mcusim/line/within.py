@@ -14,6 +14,7 @@ from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.choice import Built, Destination, Option
 from mcusim.line.build import Firmware
+from mcusim.line.code_ram import with_code_in_ram
 from mcusim.line.destination import HARNESS_STACK_BYTES, Besides, destination_of
 from mcusim.line.fuse import choose_kernels, fused_where_needed
 from mcusim.line.knapsack import Options, Selection, cycles, flash_bytes
@@ -55,7 +56,7 @@ def within(graph: Graph, options: Options, board: Board, target: Target, build: 
         select(paired, every[-1].options, every[-1].destination)
         raise ConfigurationError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
     best = min(met, key=lambda one: cycles(one.selected))
-    return replace(best, fastest=None if best.graph is graph else cycles(select(graph, options)))
+    return with_code_in_ram(replace(best, fastest=None if best.graph is graph else cycles(select(graph, options))))
 
 
 def _tried(
@@ -87,8 +88,8 @@ def _selected_or_least(graph: Graph, options: Options, destination: Destination)
     try:
         return select(graph, options, destination)
     except ConfigurationError:
-        limits = (limit and replace(limit, where=None) for limit in (destination.ram, destination.flash))
-        return select(graph, options, Destination(destination.core, destination.memory, *limits))
+        ram, flash = (limit and replace(limit, where=None) for limit in (destination.ram, destination.flash))
+        return select(graph, options, replace(destination, ram=ram, flash=flash))
 
 
 def _learned(options: Options, chosen: Selection, program: Program, firmware: Firmware) -> dict[str, list[Option]]:

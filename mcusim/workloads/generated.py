@@ -11,6 +11,7 @@ from mcusim.cores import core_of
 from mcusim.engines.engine import Facts
 from mcusim.line.build import HARNESS, SCRIPT, Firmware, Target, build
 from mcusim.line.c_text import floating, number_lines, plain_comment
+from mcusim.line.emit import CODE_RAM
 from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
@@ -102,11 +103,14 @@ def make_console(
 def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str, *, registers: bool = True) -> Sources:
     """`registers`: are those of the board there? Else another machine takes its place, and none of them is set."""
     core = core_of(board.chip)
+    if CODE_RAM not in library.files:
+        memory = memory.model_copy(update={"code_ram": None})
+    loaded = memory.code_ram != board.memory.code_ram  # by an emulator, to where it has such memory
     told = {"start_up": board.start_up, "console": board.console} if registers else {"start_up": (), "console": None}
-    headers = {"board.h": render("board.h.j2", board=board.name, **told)}
+    headers = {"board.h": render("board.h.j2", board=board.name, code_in_ram=memory.code_ram is not None, **told)}
     headers |= core.memory_protection(memory, board.name)
     generated = {f"{HARNESS}/{name}": text for name, text in headers.items()}
-    generated[SCRIPT] = render("linker.ld.j2", board=board.name, memory=memory)
+    generated[SCRIPT] = render("linker.ld.j2", board=board.name, memory=memory, code_is_loaded=loaded)
     return library.merged(_harness(core.HARNESS, transport, "mailbox.h")).merged(Sources(generated))
 
 

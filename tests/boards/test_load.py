@@ -115,6 +115,16 @@ MISTAKES = {
     "flash where ram is": ("0x0800_0000", "0x2000_0000", "flash (0x20000000..0x2007FFFF) overlaps ram"),
     "flash too large": ("524_288", "1_048_576", "does not lie in any flash of chip 'stm32l452re'"),
     "ram elsewhere": ("0x2000_0000", "0x3000_0000", "does not lie in any ram"),
+    "code where ram is": (
+        "131_072 }",
+        "131_072 }\ncode_ram = { origin = 0x2000_0000, size_bytes = 1024 }",
+        "code_ram (0x20000000..0x200003FF) overlaps ram",
+    ),
+    "code elsewhere": (
+        "131_072 }",
+        "131_072 }\ncode_ram = { origin = 0x3000_0000, size_bytes = 1024 }",
+        "memory.code_ram (0x30000000..0x300003FF) does not lie in any ram",
+    ),
     "beyond 32 bits": ("0x2000_0000", "0xFFFF_FC00", "ends beyond"),
     "odd size": ("131_072", "131_071", "multiple of 1024"),
     "stack takes all": ("131_072 }", "131_072 }\nstack_bytes = 131_072", "leaves nothing of ram"),

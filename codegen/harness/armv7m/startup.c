@@ -24,6 +24,8 @@
 #define STACK_PAINT 0xC5C5C5C5u
 
 extern uint32_t mcusim_stack_start[], mcusim_stack_end[];
+extern uint32_t mcusim_code_start[], mcusim_code_end[];
+extern const uint32_t mcusim_code_load[];
 extern uint32_t mcusim_data_start[], mcusim_data_end[];
 extern const uint32_t mcusim_data_load[];
 extern uint32_t mcusim_bss_start[], mcusim_bss_end[];
@@ -54,12 +56,16 @@ static void protect_memory(void)
     MPU_CTRL = MPU_CTRL_ENABLE;
 }
 
+static inline void copy(uint32_t *to, const uint32_t *end, const uint32_t *load)
+{
+    while (to < end) {
+        *to++ = *load++;
+    }
+}
+
 static void initialize_memory(void)
 {
-    const uint32_t *load = mcusim_data_load;
-    for (uint32_t *word = mcusim_data_start; word < mcusim_data_end; word++) {
-        *word = *load++;
-    }
+    copy(mcusim_data_start, mcusim_data_end, mcusim_data_load);
     for (uint32_t *word = mcusim_bss_start; word < mcusim_bss_end; word++) {
         *word = 0;
     }
@@ -80,6 +86,9 @@ void mcusim_reset(void)
     SCB_CCR |= CCR_DIV_0_TRP;
     SCB_SHCSR |= SHCSR_MEM_BUS_USAGE_FAULTS;
     SCB_CPACR |= CPACR_FPU_FULL_ACCESS;
+#ifdef CODE_IN_RAM
+    copy(mcusim_code_start, mcusim_code_end, mcusim_code_load); /* before it is protected */
+#endif
     protect_memory();
     synchronize();
     SCB_DEMCR |= DEMCR_TRCENA;

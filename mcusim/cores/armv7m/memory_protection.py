@@ -38,15 +38,17 @@ def memory_protection(memory: MemoryMap, board: str) -> Mapping[str, str]:
 def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
     """The MPU regions that allow what a firmware may do; a later one goes before an earlier one.
 
-    Flash cannot be written, RAM not executed, and an access elsewhere is a fault on every engine: also on QEMU machines
-    that answer 0 from a hole, and in Renode, which lets privileged code go where no region is. Where an overflowing
-    stack goes, below RAM, is such an elsewhere.
+    Flash and code in RAM cannot be written, other RAM not executed, and an access elsewhere is a fault on every engine:
+    also on QEMU machines that answer 0 from a hole, and in Renode, which lets privileged code go where no region is.
+    Where an overflowing stack goes, below RAM, is such an elsewhere.
     """
+    code = _READ_ONLY | _WRITE_THROUGH
     ram_type = _WRITE_THROUGH if memory.ram.origin < _DEFAULT_SRAM_ORIGIN else _WRITE_BACK
     allowed = (
         ("everything else: nothing", [_EVERYTHING], _EXECUTE_NEVER),
-        ("flash: read, execute", [_smallest_block(memory.flash)], _READ_ONLY | _WRITE_THROUGH),
+        ("flash: read, execute", [_smallest_block(memory.flash)], code),
         ("ram: read, write", list(_exact_blocks(memory.ram)), _READ_WRITE | _EXECUTE_NEVER | ram_type),
+        ("code in ram: read, execute", list(_exact_blocks(memory.code_ram)) if memory.code_ram else [], code),
         ("peripherals: read, write", [_PERIPHERALS], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
         ("system: read, write", [_SYSTEM], _READ_WRITE | _EXECUTE_NEVER | _DEVICE),
     )
@@ -56,7 +58,9 @@ def mpu_regions(memory: MemoryMap) -> tuple[MpuRegion, ...]:
         for block in blocks
     )
     if len(regions) > _MPU_REGIONS:
-        what = f"memory protection of ram ({memory.ram}) takes {len(regions)} regions, the core has {_MPU_REGIONS}"
+        code_ram = f" and code_ram ({memory.code_ram})" if memory.code_ram else ""
+        what = f"memory protection of ram ({memory.ram}){code_ram} takes {len(regions)} regions"
+        what += f", the core has {_MPU_REGIONS}"
         hint = "choose a size that is the sum of few powers of two, as 98304 = 65536 + 32768"
         raise ConfigurationError(what, hint=hint)
     return regions

@@ -80,4 +80,11 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     own: dict[str, Any] = {**fields, **shape.fields()}
     call = KernelCall("convolution_depthwise", ("input", "output", "scratch", "kernel", "bias"), own)
-    return LayerCode((call,), shape.constants, shape.scratch_bytes, routines=shape.routines, code_bytes=CODE_BYTES)
+    return LayerCode(
+        (call,),
+        shape.constants,
+        shape.scratch_bytes,
+        routines=shape.routines,
+        code_bytes=CODE_BYTES,
+        turns=(shape.turns,),
+    )

@@ -18,18 +18,18 @@ from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down,
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
 from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL, Timed
 from mcusim.kernels.depthwise.part import Part
-from mcusim.kernels.depthwise.price import Work, cycles
+from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
 from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import FactorFinish, less_zero
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.memory import USUAL, Memory
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.straight import ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
-from mcusim.program import Constant, Routine
+from mcusim.program import Constant, Routine, Turns
 
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
 MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
@@ -172,6 +172,14 @@ class Shape(ABC):
         made += [] if plan.in_registers else [self.make_ready]
         made += [self._zeros.routine] if self._empty_rows else []
         return tuple(made)
+
+    @property
+    def turns(self) -> Turns:
+        """Of four channels."""
+        work = self.work(self.plan, NO_WAITS)
+        calls = {part.routine.name: work.calls / work.turns for part in work.parts} | {self.spread.routine.name: 1.0}
+        calls |= {} if self.plan.in_registers else {self.make_ready.name: 1.0}
+        return Turns(work.turns, calls, AROUND_BYTES + INNER_BYTES * (work.calls > work.turns))
 
     def fields(self) -> dict[str, Any]:
         plan = self.plan

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.direct.plan import Geometry, Plan, Region
-from mcusim.kernels.direct.price import cheapest, cycles
+from mcusim.kernels.direct.price import AROUND_BYTES, cheapest, cycles
 from mcusim.kernels.direct.schedule import tile_routine
 from mcusim.kernels.direct.tile import MOST_FILTERS
 from mcusim.kernels.expand import copy_words, expand_bytes
@@ -20,7 +22,7 @@ from mcusim.kernels.straight import StraightFinish, ending_in, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Routine, Turns
 from mcusim.system.arrays import Array
 
 NAME = "direct"
@@ -119,7 +121,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     call = KernelCall("convolution_direct", arguments, fields)
     scratch = tile.end_bytes - 4 + weights_bytes + plan.columns_bytes
     used = tuple({routine.name: routine for routine in (*routines, make, expand)}.values())
-    return LayerCode((call,), constants, scratch, routines=used, code_bytes=CODE_BYTES)
+    turns = Turns(plan.turns, {make.name: kernel.shape[2], **_calls(plan, routines)}, AROUND_BYTES)
+    return LayerCode((call,), constants, scratch, routines=used, code_bytes=CODE_BYTES, turns=(turns,))
+
+
+def _calls(plan: Plan, routines: Sequence[Routine]) -> Mapping[str, float]:
+    """Of each tile, in the turn of some filters."""
+    called = [routines[-1 if block.tile else 0].name for _, blocks in plan.parts for block in blocks]
+    return {name: times / len(plan.parts) for name, times in Counter(called).items()}
 
 
 def _is_long(layer: Convolution) -> bool:

@@ -151,6 +151,11 @@ class Plan:
     parts: tuple[tuple[tuple[Region, ...], tuple[Block, ...]], ...]
     columns_bytes: int
 
+    @property
+    def turns(self) -> int:
+        """Of as many filters as a tile has, in each stripe."""
+        return self.geometry.groups * -(-self.geometry.filters // self.tiling.tile.window.filters) * len(self.parts)
+
     def has_rows(self, tile: int) -> bool:
         """Is there a block of more than one row of outputs for tiles of that size?"""
         return any(block.rows > 1 for _, blocks in self.parts for block in blocks if block.tile == tile)

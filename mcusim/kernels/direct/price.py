@@ -135,8 +135,8 @@ def work(plan: Plan, memory: Memory) -> Work:
             _add(total, _copied(plan.geometry, region, known=known))
         for block in blocks:
             _add(total, _computed(plan, block))
-    g, parts = plan.geometry, len(plan.parts)
-    turns = g.groups * -(-g.filters // plan.tiling.tile.window.filters)
+    parts = len(plan.parts)
+    turns = plan.turns // parts
     pieces, weights, run = _weights(plan, memory)
     code = sum(each.code_bytes + ENTRY_BYTES for each in (plan.tiling.tile, plan.tiling.small) if each)
     again = 1 + (turns * parts - 1) * memory.crowding(code + run + AROUND_BYTES, EDGE_BYTES)

@@ -11,7 +11,7 @@ from mcusim.kernels.calls import Fields, reading
 from mcusim.kernels.finish import Ending, ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
-from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, weight_words
+from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
 from mcusim.kernels.straight import ending_in, records_of
@@ -80,8 +80,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     scratch = tile.weight_bytes + tile.end_bytes + 2 * numbers
     if not _reads_frame(frame, tile):
         scratch += 4 * tile.words * tile.positions * math.ceil(min(stripe, frame.positions) / tile.positions)
+    parts = frame.groups * math.ceil(frame.positions / stripe)
     return LayerCode(
-        (call,), constants, scratch, routines=tuple(routines.values()), code_bytes=_code_bytes(frame, tile, stripe)
+        (call,),
+        constants,
+        scratch,
+        routines=tuple(routines.values()),
+        code_bytes=_code_bytes(frame, tile, stripe),
+        turns=(turns_of_pairs(tile, routines, layer.shape[-1] // frame.groups, frame.positions, parts),),
     )
 
 

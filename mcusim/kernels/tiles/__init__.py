@@ -14,10 +14,11 @@ from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import window_of
 from mcusim.kernels.tiles.plan import Plan, best_plan, cycles
+from mcusim.kernels.tiles.price import AROUND_BYTES
 from mcusim.kernels.tiles.tile import float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION
-from mcusim.program import Constant, KernelCall, LayerCode, Routine
+from mcusim.program import Constant, KernelCall, LayerCode, Routine, Turns
 from mcusim.system.arrays import Array
 
 NAME = "tiles"
@@ -65,7 +66,15 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     )
     fields = {**_fields(plan), **copy_field(copies), "tile": tile.name}
     call = KernelCall("convolution_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
-    return LayerCode((call,), constants, max(4, plan.scratch_bytes), routines=(tile, *copies), code_bytes=CODE_BYTES)
+    turns = Turns(plan.calls, {tile.name: 1.0}, AROUND_BYTES + plan.more_bytes)
+    return LayerCode(
+        (call,),
+        constants,
+        max(4, plan.scratch_bytes),
+        routines=(tile, *copies),
+        code_bytes=CODE_BYTES,
+        turns=(turns,),
+    )
 
 
 def _plan(layer: Convolution, variant: Variant) -> Plan | None:

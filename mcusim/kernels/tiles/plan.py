@@ -61,6 +61,16 @@ class Plan:
             yield first * window.strides[1] - left, columns
 
     @property
+    def calls(self) -> int:
+        """Of the tile."""
+        return self.filter_tiles * self.window.output[0] * self.row.calls
+
+    @property
+    def more_bytes(self) -> int:
+        """Of code between two calls, than the least."""
+        return MORE_PLACES_BYTES * (self.row.calls - 1)
+
+    @property
     def band_rows(self) -> tuple[int, ...]:
         """Rows of the input, for each stripe."""
         window, rows = self.window, self.window.output[0]
@@ -111,9 +121,8 @@ def cycles(plan: Plan, memory: Memory) -> float:
     window, row = plan.window, plan.row
     rows, turns = plan.filter_tiles * window.output[0], plan.filter_tiles * len(plan.band_rows)
     tiles = plan.filter_tiles * row.tiles
-    done = Tiles(rows * row.calls, tiles * window.output[0], tiles * rows_seen(window))
-    more = MORE_PLACES_BYTES * (row.calls - 1)
-    total = tiles_cycles(plan.tile, done, memory, in_flash=not plan.copied, more_bytes=more)
+    done = Tiles(plan.calls, tiles * window.output[0], tiles * rows_seen(window))
+    total = tiles_cycles(plan.tile, done, memory, in_flash=not plan.copied, more_bytes=plan.more_bytes)
     total += turns * TURN + rows * ROW + done.calls * CALL
     if plan.copied:
         total += turns * copy_cycles(plan.weights, memory)

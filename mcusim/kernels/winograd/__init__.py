@@ -21,7 +21,7 @@ from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.affine import Multiplied
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Turns
 from mcusim.system.arrays import Array
 
 NAME = "winograd"
@@ -30,7 +30,7 @@ ANY_STORAGE = True
 AFFINE = True
 FACTOR_STEPS = 3
 FACTOR_CYCLES = 11  # of what loads it and of code that comes again from flash, for each tile and filter
-CODE_BYTES = 900  # of the C around, about
+CODE_BYTES, AROUND_BYTES = 900, 100  # of the C around, about, and of what runs of it for two filters
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
 
@@ -138,13 +138,16 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     """What runs, counted: tiles of V, filters for each stripe, groups of four tiles for each pair of filters."""
     assert isinstance(layer, Convolution)
     plan, pairs = _plan(layer, _known_scheme(layer, inputs), variant), -(-layer.shape[-1] // 2)
-    calls = plan.stripes
-    if plan.rows:
-        calls = plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0))
+    calls = _calls(plan)
     groups = plan.blocks * max(1, -(-plan.rows // TILES))
     of_a_pair = plan.stripes * _cycles_of_u(layer, plan, memory) + calls * (85 if variant.compact else 75)
     of_a_pair += groups * _cycles_of_m(layer, plan, variant.compact)
     return 100.0 + _cycles_of_v(layer, plan) + pairs * of_a_pair
+
+
+def _calls(plan: Plan) -> int:
+    """Of the tile, for two filters."""
+    return plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0)) if plan.rows else plan.stripes
 
 
 def _cycles_of_v(layer: Convolution, plan: Plan) -> int:
@@ -241,8 +244,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         Constant("kernel", "number_t", _kernel(layer, plan), layer.kernel_numbers),
         Constant("bias", "int32_t", records(replace(layer, bias=scheme.bias(layer.bias, layer.kernel)), finish)),
     )
+    each = {weights.name: 1.0, tile.name: _calls(plan) / plan.stripes}
     return LayerCode(
-        (call,), constants, _scratch(plan, layout, size), routines=(tile, transform, weights), code_bytes=CODE_BYTES
+        (call,),
+        constants,
+        _scratch(plan, layout, size),
+        routines=(tile, transform, weights),
+        code_bytes=CODE_BYTES,
+        turns=(Turns(plan.stripes * -(-layer.shape[-1] // 2), each, AROUND_BYTES),),
     )
 
 

@@ -48,6 +48,7 @@ def test_protection_of_the_boards(name: str, engine: str) -> None:
         (0xE000E000, "rw"),
         (0xE0100000, ""),
         (0xFFFFFFFF, ""),
+        *(((memory.code_ram.origin, "rx"), (memory.code_ram.end, "")) if memory.code_ram else ()),
     ):
         assert allowed(regions, address) == access, hex(address)
 
