@@ -122,7 +122,7 @@ NN_KERNEL void NN_NAME(direct_copy)(const number_t *input, uint8_t *columns, con
 /* kernel: weights of `together` filters at a time as `make` wants them; bias: records of the filters; parts: how many
  * regions and blocks each has */
 NN_KERNEL void NN_NAME(convolution_direct)(const number_t *restrict input, void *restrict output, void *scratch,
-                                           const number_t *kernel, const accumulator_t *bias,
+                                           const weight_t *kernel, const accumulator_t *bias,
                                            const int32_t *parts, const int32_t *regions, const int32_t *blocks,
                                            const nn_convolution_direct_t p)
 {
@@ -131,7 +131,7 @@ NN_KERNEL void NN_NAME(convolution_direct)(const number_t *restrict input, void 
     uint8_t *const weights = loop_end - p.moved_bytes, *const columns = weights + p.weights_bytes;
     for (int group = 0; group < p.groups; group++, input += channels) {
         const int32_t *region = regions, *first = blocks;
-        const number_t *const of_group = kernel;
+        const weight_t *const of_group = kernel;
         for (int part = 0; part < p.parts; part++) {
             const int32_t *const end = first + parts[2 * part + 1] * NN_BLOCK_NUMBERS;
             for (int i = 0; i < parts[2 * part]; i++, region += NN_REGION_NUMBERS) {

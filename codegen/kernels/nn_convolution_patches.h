@@ -99,11 +99,11 @@ NN_KERNEL void NN_NAME(patches)(int16_t *patches, const int16_t *frame, int posi
 
 /* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: records of the filters */
 NN_KERNEL void NN_NAME(convolution_patches)(const number_t *restrict input, void *restrict output, void *scratch,
-                                            const number_t *kernel, const int32_t *bias,
+                                            const weight_t *kernel, const int32_t *bias,
                                             const nn_convolution_patches_t p)
 {
     const int channels = p.input_channels / p.groups, filters = p.output_channels / p.groups;
-    const int tile_weights = p.weight_words * 4 / (int)sizeof(number_t);
+    const int tile_weights = p.weight_words * 4 / (int)sizeof(weight_t);
     int16_t *const end = (int16_t *)NN_ALIGN_UP((int16_t *)scratch + 2 * p.filters * p.words, p.end_bytes);
     int16_t *const weights = end - 2 * p.filters * p.words;
     int16_t *const frame = end + 2; /* four bytes at a time come, of which the last may be too many */

@@ -134,7 +134,7 @@ NN_KERNEL void NN_NAME(winograd_outputs)(const int16_t *v, const int16_t *u, uin
 
 /* kernel: filters as they are, with zeros for channels that V has besides; bias: records, whose biases are at the scale that the point 1 has */
 NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, void *restrict output, void *scratch,
-                                             const number_t *kernel, const int32_t *bias,
+                                             const weight_t *kernel, const int32_t *bias,
                                              const nn_convolution_winograd_t p)
 {
     const int columns = (p.output_width + p.outputs - 1) / p.outputs, filters = p.output_channels;

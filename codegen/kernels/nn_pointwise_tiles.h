@@ -44,7 +44,7 @@ NN_KERNEL void NN_NAME(bring_positions)(int16_t *to, const number_t *input, int 
 
 /* kernel: filters of a tile by tile, as `weights` makes them ready for it; bias: records of the filters */
 NN_KERNEL void NN_NAME(pointwise_tiles)(const number_t *restrict input, void *restrict output, void *scratch,
-                                        const number_t *kernel, const int32_t *bias, const nn_pointwise_tiles_t p)
+                                        const weight_t *kernel, const int32_t *bias, const nn_pointwise_tiles_t p)
 {
     const int weight_numbers = 2 * p.filters * p.words;
     int16_t *const end = (int16_t *)NN_ALIGN_UP((int16_t *)scratch + weight_numbers, p.end_bytes);
@@ -62,7 +62,7 @@ NN_KERNEL void NN_NAME(pointwise_tiles)(const number_t *restrict input, void *re
         for (int filter = 0; filter < p.output_channels; filter += p.filters) {
             const int at = filter + p.filters <= p.output_channels ? filter : p.output_channels - p.filters;
             uint8_t *const to = (uint8_t *)output + at * p.output_bytes;
-            p.weights(kernel + filter * 2 * p.words, weights, weight_numbers * (int)sizeof(number_t) / 4);
+            p.weights(kernel + filter * 2 * p.words, weights, weight_numbers * (int)sizeof(weight_t) / 4);
             if (tiles > 0) {
                 p.tile(x, weights, to + start * p.output_channels * p.output_bytes, bias + NN_RECORD * at, tiles);
             }

@@ -12,12 +12,12 @@ typedef struct {
 } nn_winograd_weights_t;
 
 /* Words of the three taps: pair `odd` of each, as numbers of 16 bits */
-NN_KERNEL void NN_NAME(winograd_weight_pair)(const number_t *taps, int16_t *output, int odd, const nn_winograd_weights_t p)
+NN_KERNEL void NN_NAME(winograd_weight_pair)(const weight_t *taps, int16_t *output, int odd, const nn_winograd_weights_t p)
 {
     uint32_t g[3];
     for (int i = 0; i < 3; i++) {
         const uint32_t word = nn_word(taps + i * p.channels);
-        g[i] = sizeof(number_t) == 1 ? nn_bytes(word, odd, 0) : word;
+        g[i] = sizeof(weight_t) == 1 ? nn_bytes(word, odd, 0) : word;
     }
     const uint32_t s = nn_add_pairs(g[0], g[2]), twice = nn_add_pairs(g[1], g[1]);
     uint32_t t = nn_add_pairs(g[2], g[2]);
@@ -34,9 +34,9 @@ NN_KERNEL void NN_NAME(winograd_weight_pair)(const number_t *taps, int16_t *outp
 
 NN_KERNEL void NN_NAME(winograd_weights)(const void *input, int16_t *output, const nn_winograd_weights_t p)
 {
-    const int of_a_word = 4 / (int)sizeof(number_t);
+    const int of_a_word = 4 / (int)sizeof(weight_t);
     for (int row = 0; row < 2 * p.rows; row++) {
-        const number_t *const taps = (const number_t *)input + 3 * row * p.channels;
+        const weight_t *const taps = (const weight_t *)input + 3 * row * p.channels;
         int16_t *const to = output + row % p.rows * 2 * p.channels + row / p.rows * 2;
         for (int channel = 0; channel < p.channels; channel += of_a_word) {
             for (int pair = 0; pair < of_a_word / 2; pair++) {

@@ -37,7 +37,7 @@ class Finish:
 
     `saturate`: `ssat` or `usat`, to `bits`. `ceiling`: of an activation, below what saturation leaves.
     `room`: what a sum may be raised by before 32 bits are too few. `store_bytes`: of an output.
-    `kernel_bits`: of the weights, as wide as the numbers of the unit.
+    `unit_bits`: of its numbers.
     """
 
     shift: int
@@ -46,7 +46,7 @@ class Finish:
     ceiling: int | None
     room: int
     store_bytes: int
-    kernel_bits: int
+    unit_bits: int
     fields: dict[str, Any]
 
     record_words = 1  # of a channel: its bias
@@ -61,7 +61,7 @@ class Finish:
     def compact_key(self) -> str:
         """Likewise, where the shift is in a register."""
         ceiling = "" if self.ceiling is None else f"_{'r' if self.raised else 'c'}{self.ceiling}"
-        return f"int{self.kernel_bits}_{self.saturate}{self.bits}{ceiling}"
+        return f"int{self.unit_bits}_{self.saturate}{self.bits}{ceiling}"
 
     @property
     def raised(self) -> int:
@@ -128,7 +128,7 @@ class FactorFinish:
     limits: Limits
     above_zero: bool
     store_bytes: int
-    kernel_bits: int
+    unit_bits: int
     fields: dict[str, Any]
     doubled: bool = False
     left: bool = False
@@ -149,7 +149,7 @@ class FactorFinish:
         signs = "_once" if self.single else "" if self.above_zero else "_some_signs" if self.mixed else "_signs"
         signs += "_raw" * self.raw
         signs += "_left" * self.left
-        return f"int{self.kernel_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
+        return f"int{self.unit_bits}_{self.saturate}{self.bits}_factors{signs}{limits}" + "_doubled" * self.doubled
 
     compact_key = key  # no code knows a factor
 
@@ -267,7 +267,7 @@ def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
     bytes?
     """
     found = _factor_finish(layer) if isinstance(layer.rescale, Multiplied) else finish_of(layer)
-    if not doubled or not isinstance(found, FactorFinish) or found.left or found.kernel_bits > 8:
+    if not doubled or not isinstance(found, FactorFinish) or found.left or found.raw or layer.weight_bytes > 1:
         return found
     return replace(found, doubled=True, fields={**found.fields, "doubled": 1})
 
@@ -323,13 +323,13 @@ def _normal(factors: Factors) -> tuple[Array, Array]:
 
 def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
     """None where a factor, or the output, needs what the five instructions do not know."""
-    rescale, numbers, kernel = layer.rescale, layer.numbers, layer.kernel_numbers
-    if not isinstance(rescale, Multiplied) or not isinstance(numbers, Affine) or kernel is None:
+    rescale, numbers, own = layer.rescale, layer.numbers, layer.arithmetic
+    if not isinstance(rescale, Multiplied) or not isinstance(numbers, Affine) or own is None:
         return None
-    if not rescale.factors.multipliers.size or numbers.bits != kernel.bits or kernel.bits not in (8, 16):
+    if not rescale.factors.multipliers.size or numbers.bits != own.bits or own.bits not in (8, 16):
         return None
     single, scale = rescale.factors.is_once, _scale(rescale, layer.peak_sum, raw=True)
-    raw = bool(single and kernel.bits > 8 and scale.right.min() > 0 and not scale.left.any())
+    raw = bool(single and own.bits > 8 and scale.right.min() > 0 and not scale.left.any())
     scale = scale if raw else _scale(rescale, layer.peak_sum)
     if layer.peak_sum << int(scale.left.max()) >= MOST_SUM << raw or np.abs(scale.addends).max() >= MOST_ADDEND:
         return None
@@ -342,7 +342,7 @@ def _factor_finish(layer: WeightedSum) -> FactorFinish | None:
     large = scale.left + (scale.right == 0) > 0
     no_sign = single or above_zero or bool(large.all())
     forms = {"left": bool(scale.left.any()), "mixed": not no_sign and bool(large.any()), "single": single, "raw": raw}
-    return FactorFinish(saturate, bits, limits, no_sign, numbers.dtype.itemsize, kernel.bits, fields, **forms)
+    return FactorFinish(saturate, bits, limits, no_sign, numbers.dtype.itemsize, own.bits, fields, **forms)
 
 
 def limits_of(activation: Activation, numbers: Affine) -> Limits:
@@ -366,7 +366,7 @@ def _limit_fields(limits: Limits, numbers: Affine) -> dict[str, Any]:
 
 def finish_of(layer: WeightedSum) -> Finish | None:
     """None for a layer whose numbers end in another way."""
-    if not isinstance(layer.rescale, Shift) or layer.numbers is None or layer.kernel_numbers is None:
+    if not isinstance(layer.rescale, Shift) or layer.numbers is None or layer.arithmetic is None:
         return None
     if not 0 <= layer.rescale.shift <= MOST_SHIFT:
         return None
@@ -377,4 +377,4 @@ def finish_of(layer: WeightedSum) -> Finish | None:
     ceiling = ceiling if ceiling is not None and ceiling < numbers.maximum else None
     how, size = "usat" if no_sign else "ssat", numbers.dtype.itemsize
     room = ACCUMULATOR_LIMIT - layer.peak_sum
-    return Finish(layer.rescale.shift, how, bits, ceiling, room, size, layer.kernel_numbers.bits, fields)
+    return Finish(layer.rescale.shift, how, bits, ceiling, room, size, layer.arithmetic.bits, fields)

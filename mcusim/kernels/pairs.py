@@ -20,9 +20,9 @@ C_BYTES = 150  # of code, between two calls of a tile
 FACTOR_CYCLES = {2: 9, 3: 11}  # of a filter whose factor, of so many words, comes onto the stack, at each call
 
 
-def bring_weights(item_bytes: int, tile: Tile) -> Routine:
+def bring_weights(weight_bytes: int, tile: Tile) -> Routine:
     """What makes the weights of `paired` ready for the tile."""
-    return expand_bytes(doubled=tile.finish.doubled) if item_bytes == 1 else copy_words()
+    return expand_bytes(doubled=tile.finish.doubled) if weight_bytes == 1 else copy_words()
 
 
 def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
@@ -45,13 +45,13 @@ def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
     return np.ascontiguousarray(flat.reshape(len(pairs), -1, 2, 2).transpose(0, 1, 3, 2))
 
 
-def weight_words(tile: Tile, item_bytes: int) -> int:
+def weight_words(tile: Tile, weight_bytes: int) -> int:
     """Of flash, for the filters of a tile."""
-    return math.ceil(tile.weight_bytes * item_bytes / 8)
+    return math.ceil(tile.weight_bytes * weight_bytes / 8)
 
 
 def pairs_cycles(
-    tile: Tile, filters: int, positions: int, item_bytes: int, memory: Memory, *, striped: bool = False
+    tile: Tile, filters: int, positions: int, weight_bytes: int, memory: Memory, *, striped: bool = False
 ) -> float:
     """Of all filters over some positions, which are there; `memory` of the flash. `striped`: one part of several.
 
@@ -59,13 +59,13 @@ def pairs_cycles(
     """
     tiles, rest = divmod(positions, tile.positions)
     calls, pairs = (tiles > 0) + (rest > 0), math.ceil(filters / tile.filters)
-    code, words = _code_run(tile, item_bytes), weight_words(tile, item_bytes)
+    code, words = _code_run(tile, weight_bytes), weight_words(tile, weight_bytes)
     of_c: float = PAIR_CYCLES + (calls > 1) * REST_CYCLES
     if striped and pairs > 1:
         of_c += STRIPED_CYCLES + (filters % tile.filters) * ODD_CYCLES
     of_c += memory.crowding(code + C_BYTES) * memory.fetched(code)
     brought = (
-        expand_cycles(words, memory, doubled=tile.finish.doubled) if item_bytes == 1 else copy_cycles(words, memory)
+        expand_cycles(words, memory, doubled=tile.finish.doubled) if weight_bytes == 1 else copy_cycles(words, memory)
     )
     factors = FACTOR_CYCLES[len(tile.finish.factor)] * tile.filters if isinstance(tile.finish, FactorFinish) else 0
     return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
@@ -77,12 +77,12 @@ def turns_of_pairs(tile: Tile, routines: Mapping[str, Routine], filters: int, po
     return Turns(times * math.ceil(filters / tile.filters), calls, C_BYTES)
 
 
-def first_fetch(tile: Tile, item_bytes: int, memory: Memory) -> float:
+def first_fetch(tile: Tile, weight_bytes: int, memory: Memory) -> float:
     """Cycles of code that comes into the cache for the first pair of a stripe, and stays there for the others."""
-    code = _code_run(tile, item_bytes)
+    code = _code_run(tile, weight_bytes)
     return (1 - memory.crowding(code + C_BYTES)) * memory.fetched(code)
 
 
-def _code_run(tile: Tile, item_bytes: int) -> int:
+def _code_run(tile: Tile, weight_bytes: int) -> int:
     """Bytes of code of assembly for two filters."""
-    return tile.code_bytes + code_run(weight_words(tile, item_bytes), item_bytes)
+    return tile.code_bytes + code_run(weight_words(tile, weight_bytes), weight_bytes)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import reading
+from mcusim.kernels.calls import reading, weight_type
 from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
@@ -23,6 +23,7 @@ NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 # Of the C: around, of a stripe of several, of a position that is brought alone
 C_CYCLES, STRIPE_CYCLES, POSITION_CYCLES = 37, 24, 17
 AGAIN = 0.5  # of the code of a tile that a stripe fetches again, in the mean
@@ -37,7 +38,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it knows no padding"
     if ending_of(layer, doubled=True) is None or layer.peak_sum > ACCUMULATOR_LIMIT:
         return "it is for integers with sums of 32 bits"
-    even = 4 // layer.kernel.dtype.itemsize
+    even = 4 // (layer.number_bytes if layer.shape[-1] > 1 else layer.weight_bytes)
     if _channels(layer) % even:
         return f"its channels are no multiple of {even}"
     return None if _tile(layer, inputs).fits else "it has too many channels"
@@ -56,15 +57,15 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     striped = stripe * MOST_UNROLLED < positions
     one = _stripe_cycles(layer, tile, stripe, memory, striped=striped)
     rest = _stripe_cycles(layer, tile, last, memory, striped=striped) if last else 0
-    fetches = first_fetch(tile, layer.kernel.dtype.itemsize, memory) * (1 + AGAIN * (positions / stripe - 1))
+    fetches = first_fetch(tile, layer.weight_bytes, memory) * (1 + AGAIN * (positions / stripe - 1))
     return C_CYCLES + fetches + stripes_ * one + rest
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     tile, positions = _tile(layer, inputs), _positions(layer)
-    routine, is_bytes = tile_routine(tile), layer.kernel.dtype.itemsize == 1
-    weights = bring_weights(layer.kernel.dtype.itemsize, tile)
+    routine, is_bytes = tile_routine(tile), layer.number_bytes == 1
+    weights = bring_weights(layer.weight_bytes, tile)
     routines = {"weights": weights, "tile": routine}
     fields = _places(layer)
     stripe = _stripe(tile, positions, variant)
@@ -78,7 +79,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     constants = (
         Constant(
             "kernel",
-            "number_t",
+            weight_type(layer),
             paired(layer.kernel.reshape(layer.shape[-1], -1), tile, lanes=is_bytes),
             layer.kernel_numbers,
         ),
@@ -111,7 +112,7 @@ def _positions(layer: Layer) -> int:
 
 def _copies(layer: Convolution) -> bool:
     """Does the map have to be brought into the scratch memory first?"""
-    return layer.kernel.dtype.itemsize == 1 or layer.strides != (1, 1)
+    return layer.number_bytes == 1 or layer.strides != (1, 1)
 
 
 def _places(layer: Convolution) -> dict[str, Any]:
@@ -141,14 +142,13 @@ def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
 
 def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, memory: Memory, *, striped: bool = False) -> float:
     """Of all filters over some positions."""
-    bytes_ = layer.kernel.dtype.itemsize
-    pairs = pairs_cycles(tile, layer.shape[-1], positions, bytes_, memory, striped=striped)
+    pairs = pairs_cycles(tile, layer.shape[-1], positions, layer.weight_bytes, memory, striped=striped)
     return striped * STRIPE_CYCLES + pairs + _bring_cycles(layer, positions)
 
 
 def _bring_cycles(layer: Convolution, positions: int) -> float:
-    cycles_of = expand_cycles if layer.kernel.dtype.itemsize == 1 else copy_cycles
-    words = _channels(layer) * layer.kernel.dtype.itemsize // 4
+    cycles_of = expand_cycles if layer.number_bytes == 1 else copy_cycles
+    words = _channels(layer) * layer.number_bytes // 4
     if not _copies(layer):
         return 0
     return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (POSITION_CYCLES + cycles_of(words))

@@ -44,6 +44,10 @@ class Fused(Layer):
         return self.first.arithmetic
 
     @property
+    def weight_numbers(self) -> Numbers | None:
+        return self.first.weight_numbers
+
+    @property
     def accumulator_peak(self) -> int:
         return max(self.first.accumulator_peak, self.second.accumulator_peak)
 

@@ -43,6 +43,15 @@ class WeightedSum(Layer):
     def weight_numbers(self) -> Numbers | None:
         return self.kernel_numbers
 
+    @property
+    def number_bytes(self) -> int:
+        """Of what is multiplied with a weight."""
+        return (self.kernel.dtype if self.arithmetic is None else self.arithmetic.dtype).itemsize
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.kernel.dtype.itemsize
+
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.relu
 

@@ -22,8 +22,10 @@ from tests.kernels.measured import differing, forced, measure
 Case = tuple[Shape, Callable[[Builder], object]]  # of its input, and what adds the layer
 
 
-def side_by_side(cases: Sequence[Case], data_type: str, samples: int = 2) -> tuple[Graph, Array]:
-    """Behind each layer a pool that leaves few outputs; -> the graph, and samples for it."""
+def side_by_side(
+    cases: Sequence[Case], data_type: str, samples: int = 2, scheme: str = "per-layer"
+) -> tuple[Graph, Array]:
+    """Behind each map a pool that leaves few outputs; -> the graph, and samples for it."""
     builder = Builder(cases[0][0])
     outputs, inputs = [], [builder.last]
     for index, (shape, make) in enumerate(cases):
@@ -31,11 +33,14 @@ def side_by_side(cases: Sequence[Case], data_type: str, samples: int = 2) -> tup
             inputs.append(Input(name=f"input_{index}", inputs=(), shape=shape))
             builder.layers.append(inputs[-1])
         make(builder)
-        outputs.append(Output(f"out{index}", builder.add(f"GlobalMaxPooling{len(builder.last.shape) - 1}D")))
+        rank = len(builder.last.shape) - 1
+        outputs.append(Output(f"out{index}", builder.add(f"GlobalMaxPooling{rank}D") if rank else builder.last.name))
     graph = optimize(Graph(tuple(builder.layers), "grid", outputs=tuple(outputs)))
     x = {one.name: builder.random.normal(size=(samples, *one.shape)).astype(np.float32) for one in inputs}
     records = records_of(x) if len(cases) > 1 else x["input"]
-    return (quantize(graph, records, data_type, weights="rounded") if data_type != "float32" else graph), records
+    if data_type == "float32":
+        return graph, records
+    return quantize(graph, records, data_type, weights="rounded", scheme=scheme), records
 
 
 @dataclass(frozen=True)

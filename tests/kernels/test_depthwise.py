@@ -106,7 +106,7 @@ def _padded(case: Case, spread: float, padding: tuple[int, int], seed: int) -> B
     case=_cases(),
     spread=st.sampled_from([1.0, 1.0, 1e-3, 1e4]),
     padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
-    data_type=st.sampled_from(["int8", "int8", "int12", "int16"]),
+    data_type=st.sampled_from(["int8", "int8", "int12", "int16", "w8a16"]),
     stripes=st.integers(1, 4),
     seed=st.integers(0, 2**32 - 1),
 )

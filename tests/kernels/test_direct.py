@@ -108,7 +108,7 @@ def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
             activation=draw(st.sampled_from(["linear", "relu", "relu6"])),
         )
     variant = Variant(draw(st.sampled_from([1, 1, 2, 3, 5])), draw(st.booleans()))
-    return builder, draw(st.sampled_from(["int8", "int8", "int16", "int12", LONG])), variant
+    return builder, draw(st.sampled_from(["int8", "int8", "int16", "int12", "w8a16", LONG])), variant
 
 
 @settings(max_examples=8, deadline=None)

@@ -95,10 +95,11 @@ def weighted(name: str, kernel: Kernel, activation: Activation, entry: Affine, o
     random = np.random.default_rng(len(name) + factors.multipliers.size)
     inputs = PLANE[0] * PLANE[1] * PLANE[2] if kernel is rows else 1 if kernel is depthwise else PLANE[2]
     shape = (FILTERS, inputs) if kernel is rows else (FILTERS, 3, 3, inputs)
-    scales, bias = Scaled(entry.bits, (1.0,) * FILTERS), random.integers(-60, 60, FILTERS)
+    scales, bias = Scaled(8, (1.0,) * FILTERS), random.integers(-60, 60, FILTERS)
     weights = random.integers(-128, 128, shape).astype(scales.dtype)
     made = vars(affine.weighted_sum(weights, bias, scales, entry, out, factors, fold=True))
     own = {"name": name, "activation": activation, **made, "zero": entry.zero}
+    own |= {"wider_numbers": entry} if entry.bits > 8 else {}
     if kernel is rows:
         return Dense(inputs=("flat",), shape=(FILTERS,), **own)
     planes = {"shape": PLANE, "input_shape": PLANE, "padding": ((1, 1), (1, 1)), "groups": PLANE[2] // inputs}

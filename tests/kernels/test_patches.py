@@ -95,7 +95,10 @@ def layers(draw: st.DrawFn) -> tuple[Graph, Array, Variant]:
         convolve(builder, groups * draw(st.integers(1, 4)), window, groups=groups, **config)
     x = builder.samples(6)
     graph = quantize(
-        optimize(builder.graph()), x, draw(st.sampled_from(["int8", "int8", "int16", "int12"])), weights="rounded"
+        optimize(builder.graph()),
+        x,
+        draw(st.sampled_from(["int8", "int8", "int16", "int12", "w8a16"])),
+        weights="rounded",
     )
     x[-2:] *= 1e6
     return graph, x, Variant(draw(st.integers(1, 4)))

@@ -70,7 +70,7 @@ def dearest(measured: Measured, graph: Graph) -> dict[str, str]:
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[Graph, Array]:
     """Two layers, so that the second may read numbers without a sign; its answer is wide in int8."""
-    data_type = draw(st.sampled_from(["int8", "int8", "int16", "int12", "int5"]))
+    data_type = draw(st.sampled_from(["int8", "int8", "int16", "int12", "int5", "w8a16"]))
     builder = Builder(
         (draw(st.integers(1, 70)),),
         seed=draw(st.integers(0, 999)),

@@ -138,7 +138,7 @@ def cases(draw: st.DrawFn) -> tuple[Builder, str, Variant]:
         padding = "same" if min(builder.last.shape[:-1]) < 7 else draw(st.sampled_from(["same", "valid"]))
         builder.add(f"Conv{rank}D", arrays=arrays, padding=padding, activation=activation)
     variant = Variant(draw(st.integers(1, 5)), draw(st.booleans()))
-    return builder, draw(st.sampled_from(["int8", "int8", "int12", "int14", "int16"])), variant
+    return builder, draw(st.sampled_from(["int8", "int8", "int12", "int14", "int16", "w8a16"])), variant
 
 
 @settings(max_examples=8, deadline=None)

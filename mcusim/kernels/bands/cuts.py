@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from mcusim.graph import Layer, Shape
+from mcusim.graph import Layer, Shape, has_narrow_weights
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.add import Add
 from mcusim.layers.convolution import Convolution
@@ -74,6 +74,8 @@ def why_not(first: Layer, second: Layer) -> str | None:
     own, other = first.arithmetic, second.arithmetic
     if (own is None) != (other is None) or (own and other and own.bits != other.bits):
         return "its layers compute in numbers of different widths"
+    if second.weight_numbers is not None and has_narrow_weights(first) != has_narrow_weights(second):
+        return "its layers have weights of different widths"
     return None if own is None or first.dtype.itemsize == own.dtype.itemsize else "it is stored in more bits"
 
 

@@ -22,6 +22,7 @@ NAME = "depthwise"
 SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns a multiplication (Cortex-M4F)"
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 CODE_BYTES = 400  # of the C around, about
 MOST_STRIDE, LONGEST = 2, 64  # taps: of a series of integers
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET
-from mcusim.kernels.calls import bias_of, reading
+from mcusim.kernels.calls import bias_of, reading, weight_type
 from mcusim.kernels.depthwise.across import COLUMNS, across, resident
 from mcusim.kernels.depthwise.down import COLUMNS as DOWN_COLUMNS
 from mcusim.kernels.depthwise.down import down, skips
@@ -74,6 +74,7 @@ class Shape(ABC):
     output_bytes: int
     filter_words: int  # of weights in RAM
     weight_bytes: int  # of a filter in flash
+    tap_bytes: int  # of a weight in flash
     channel_bytes: int  # from a channel of the planes to the next
     column_bytes: int  # likewise for columns, on average
 
@@ -163,7 +164,7 @@ class Shape(ABC):
 
     @property
     def _zeros(self) -> Timed:
-        return zeros(self.layer.kernel.dtype.itemsize)
+        return zeros(self.input_bytes)
 
     @property
     def routines(self) -> tuple[Routine, ...]:
@@ -220,7 +221,7 @@ class Shape(ABC):
             sum(rows > 0 for stripe in several for rows in stripe),
             self._empty_rows * self.words,
             self.bring_cycles(words, memory) if words else 0,
-            code_run(words, self.input_bytes) if words else 0,
+            code_run(words, self.tap_bytes) if words else 0,
             self.weight_bytes // 4 if stay else 0,
         )
 
@@ -259,10 +260,10 @@ class IntegerShape(Shape):
         if self._is_folded:
             columns = (self.width - 1) * self.read.stride_width + self.read.height * self.read.width
             self.words = -(-columns // 2)
-        self.number_bytes = self.input_bytes = layer.kernel.dtype.itemsize
+        self.input_bytes, self.tap_bytes = layer.number_bytes, layer.weight_bytes
         self.unsigned = bool(reading(inputs[0]))
         self.filter_words = self.read.stored_words
-        self.weight_bytes = 2 * self.number_bytes * self.filter_words
+        self.weight_bytes = 2 * self.tap_bytes * self.filter_words
 
     @property
     def _is_folded(self) -> bool:
@@ -277,11 +278,11 @@ class IntegerShape(Shape):
 
     def plans(self) -> Iterator[Plan]:
         stay = resident(self.read)
-        weight_bytes = self.number_bytes if stay else 4
+        weight_bytes = self.tap_bytes if stay else 4
         if self._reach(COLUMNS):
             yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
         if can_go_down(self.read) and not self._is_folded and self._reach(DOWN_COLUMNS):
-            make = lambda n, c: self._cut(down, self._part(n, c, self.number_bytes))  # noqa: E731
+            make = lambda n, c: self._cut(down, self._part(n, c, self.tap_bytes))  # noqa: E731
             yield self._plan(make, DOWN_COLUMNS, in_registers=True, goes_down=True)
 
     def _part(self, tiles: int, columns: int, weight_bytes: int) -> Part:
@@ -294,27 +295,27 @@ class IntegerShape(Shape):
             self.filters,
             self.width,
             weight_bytes,
-            self.number_bytes,
+            self.tap_bytes,
             self.multiplier,
             self.finish,
         )
 
     @property
     def spread(self) -> Timed:
-        kind = "wide" if self.number_bytes > 1 else "unsigned" if self.unsigned else "signed"
+        kind = "wide" if self.input_bytes > 1 else "unsigned" if self.unsigned else "signed"
         return spread(Spread(self.channels, self.input_width, self.used, self.left, self.words, kind, self.layer.zero))
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        kernel = Constant("kernel", "number_t", packed(self.folded, self.read), self.layer.kernel_numbers)
+        kernel = Constant("kernel", weight_type(self.layer), packed(self.folded, self.read), self.layer.kernel_numbers)
         return kernel, Constant("bias", "int32_t", records_of(less_zero(self.layer), self.finish))
 
     @property
     def make_ready(self) -> Routine:
-        return expand_bytes(doubled=self.finish.doubled) if self.number_bytes == 1 else copy_words()
+        return expand_bytes(doubled=self.finish.doubled) if self.tap_bytes == 1 else copy_words()
 
     def bring_cycles(self, words: int, memory: Memory) -> float:
-        if self.number_bytes == 1:
+        if self.tap_bytes == 1:
             return expand_cycles(words, memory, doubled=self.finish.doubled)
         return copy_cycles(words, memory)
 
@@ -322,7 +323,7 @@ class IntegerShape(Shape):
     def unaligned(self) -> float:
         if self.channels < CHANNELS:
             return 0
-        if self.number_bytes > 1:
+        if self.input_bytes > 1:
             return 1 if self.channels % 2 else 0
         return 1.25 if self.channels % 2 else self.channels % 4 / 4
 
@@ -330,7 +331,7 @@ class IntegerShape(Shape):
 class FloatShape(Shape):
     """Columns of a channel side by side."""
 
-    input_bytes = output_bytes = column_bytes = 4
+    input_bytes = output_bytes = column_bytes = tap_bytes = 4
     most_words = LONGEST_OFFSET // 12
     unaligned = 0.0
 

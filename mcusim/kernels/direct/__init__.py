@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import reading
+from mcusim.kernels.calls import reading, weight_type
 from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import AROUND_BYTES, cheapest, cycles
 from mcusim.kernels.direct.schedule import tile_routine
@@ -31,6 +31,7 @@ SUMMARY = (
 )
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 MOST_TAPS, MOST_STRIDE = 7, 2
 MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
 LOAD_CYCLES = 5  # of a filter's factor
@@ -83,7 +84,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert finish is not None and layer.kernel_numbers is not None
     plan = _plan(layer, inputs, variant)
     tile, small = plan.tiling.tile, plan.tiling.small
-    bytes_ = layer.kernel_numbers.dtype.itemsize
+    bytes_ = layer.weight_bytes
     compact = variant.compact and not _is_long(layer)
     routines = [
         tile_routine(each, finish, rows=plan.has_rows(index), compact=compact)
@@ -113,7 +114,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         "blocks": [block._replace(shift=shift) for _, blocks in plan.parts for block in blocks],
     }
     constants = (
-        Constant("kernel", "number_t", kernel, layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), kernel, layer.kernel_numbers),
         Constant("bias", "accumulator_t", records_of(less_zero(layer), finish)),
         *(Constant(role, "int32_t", np.array(values, np.int32)) for role, values in arrays.items()),
     )
@@ -139,7 +140,7 @@ def _is_long(layer: Convolution) -> bool:
 def _geometry(layer: Convolution, finish: Ending, *, compact: bool = False) -> Geometry:
     height, width, all_channels = plane(layer.input_shape)
     rows, columns, outputs = plane(layer.shape)
-    bytes_, channels = layer.kernel.dtype.itemsize, all_channels // layer.groups
+    bytes_, channels = layer.number_bytes, all_channels // layer.groups
     return Geometry(
         height,
         width,
@@ -155,6 +156,7 @@ def _geometry(layer: Convolution, finish: Ending, *, compact: bool = False) -> G
         layer.padding[1][0],
         bytes_ == 2 and channels % 2 == 0 and all_channels % 2 == 0,
         bytes_,
+        layer.weight_bytes,
         finish.store_bytes,
         layer.groups,
         2 if _is_long(layer) else 1,
@@ -211,15 +213,14 @@ def _kernel(layer: Convolution, plan: Plan) -> Array:
         taps_first, fours = taps_first.swapaxes(1, 2), False
         rows, channels = 1, rows * channels
     filters, together = layer.shape[-1] // layer.groups, plan.tiling.tile.window.filters
-    bytes_ = layer.kernel.dtype.itemsize
     own = taps_first.reshape(layer.groups, filters, rows, taps, channels)
-    lanes = np.pad(own, ((0, 0),) * 4 + ((0, 1),))[..., _lanes(channels, bytes_ if fours else 2)]
+    lanes = np.pad(own, ((0, 0),) * 4 + ((0, 1),))[..., _lanes(channels, layer.number_bytes if fours else 2)]
     chosen = [
         min(first, filters - together) + index for first in range(0, filters, together) for index in range(together)
     ]
     sets = lanes[:, chosen].reshape(layer.groups, -1, together, *lanes.shape[2:]).swapaxes(2, 3)
     pieces = sets.reshape(*sets.shape[:2], rows // _merged(plan), -1, 2)
-    if bytes_ == 1:  # two words come from four bytes: numbers 0 and 2, then 1 and 3
+    if layer.weight_bytes == 1:  # two words come from four bytes: numbers 0 and 2, then 1 and 3
         pieces = np.pad(pieces, ((0, 0),) * 3 + ((0, pieces.shape[3] % 2), (0, 0)))
         pieces = pieces.reshape(*pieces.shape[:3], -1, 2, 2).swapaxes(4, 5)
     return np.ascontiguousarray(pieces.reshape(*sets.shape[:2], rows // _merged(plan), -1))

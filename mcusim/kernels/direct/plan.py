@@ -19,8 +19,8 @@ class Geometry:
     """A convolution, in numbers. `height`, `width`: of the input; `rows`, `columns`: of the output.
 
     `outputs`: of a position. `words`: pairs of channels of a group. `filters`: of a group. `in_place`: is the input
-    read where it lies? `number_bytes`: of an input, `store_bytes`: of an output. `sum_registers`: 2 for sums of 64
-    bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
+    read where it lies? `number_bytes`: of an input, `weight_bytes`: of a weight in flash, `store_bytes`: of an output.
+    `sum_registers`: 2 for sums of 64 bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
     `factor_bytes`: as of Tile. `fold`: see `folded`.
     """
 
@@ -38,6 +38,7 @@ class Geometry:
     left: int
     in_place: bool
     number_bytes: int
+    weight_bytes: int
     store_bytes: int
     groups: int
     sum_registers: int

@@ -158,9 +158,9 @@ def _weights(plan: Plan, memory: Memory) -> tuple[int, float, int]:
     """Of a turn of filters: calls of what makes them ready, cycles of each, bytes of code that one runs."""
     g, tile = plan.geometry, plan.tiling.tile
     merged = g.window[0] if tile.weights_pitch == tile.row_of_weights else 1
-    words = math.ceil(merged * tile.row_of_weights / (8 if g.number_bytes == 1 else 4))
-    bring = expand_cycles if g.number_bytes == 1 else copy_cycles
-    return g.window[0] // merged, bring(words, memory), code_run(words, g.number_bytes)
+    words = math.ceil(merged * tile.row_of_weights / (8 if g.weight_bytes == 1 else 4))
+    bring = expand_cycles if g.weight_bytes == 1 else copy_cycles
+    return g.window[0] // merged, bring(words, memory), code_run(words, g.weight_bytes)
 
 
 def _computed(plan: Plan, block: Block) -> dict[str, float]:

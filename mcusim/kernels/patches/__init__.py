@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.calls import Fields, reading, weight_type
 from mcusim.kernels.finish import Ending, ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
@@ -26,6 +26,7 @@ NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 C_CYCLES, STRIPE_CYCLES = 26, 88  # of the C: around all, of a stripe of several
 
 
@@ -49,7 +50,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
     striped = len(stripes_) > MOST_UNROLLED
     unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
-    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.item_bytes, memory)
+    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.weight_bytes, memory)
     return (
         C_CYCLES
         + fetches
@@ -62,18 +63,18 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     frame, tile = _plan(layer, inputs)
     stripe, size = _stripe(frame, tile, variant), frame.item_bytes
-    routines: dict[str, Routine] = {"weights": bring_weights(size, tile), "tile": tile_routine(tile)}
+    routines: dict[str, Routine] = {"weights": bring_weights(frame.weight_bytes, tile), "tile": tile_routine(tile)}
     if not frame.in_place:
         routines["widen"] = widen(size, unsigned=bool(reading(inputs[0])))
     if not _reads_frame(frame, tile):
         routines["gather"] = patch_copy(frame.window(tile.positions))
-    fields = {**frame.fields(), **_tile_fields(layer, tile, size), "stripe": stripe}
+    fields = {**frame.fields(), **_tile_fields(layer, tile), "stripe": stripe}
     numbers = frame.numbers(stripes_of(frame.positions, stripe, tile.positions))
     fields |= {"frame_numbers": numbers} if numbers else {}
     fields |= {"input_zero": layer.zero} if layer.zero and numbers else {}
     fields |= {role: routine.name for role, routine in routines.items()}
     constants = (
-        Constant("kernel", "number_t", _weights(layer, frame, tile), layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), _weights(layer, frame, tile), layer.kernel_numbers),
         Constant("bias", "int32_t", records_of(layer, tile.finish)),
     )
     call = KernelCall("convolution_patches", ("input", "output", "scratch", "kernel", "bias"), fields)
@@ -99,10 +100,10 @@ def _code_bytes(frame: Frame, tile: Tile, stripe: int) -> int:
     return 90 + framed + gathered + rest + (240 if stripe < frame.positions else 0)
 
 
-def _tile_fields(layer: Convolution, tile: Tile, item_bytes: int) -> Fields:
+def _tile_fields(layer: Convolution, tile: Tile) -> Fields:
     fields: Fields = {"output_channels": layer.shape[-1], "output_bytes": tile.finish.store_bytes, "words": tile.words}
     fields |= {"filters": tile.filters, "tile_positions": tile.positions, "end_bytes": tile.end_bytes}
-    return fields | {"weight_words": weight_words(tile, item_bytes)}
+    return fields | {"weight_words": weight_words(tile, layer.weight_bytes)}
 
 
 def _plan(layer: Layer, inputs: Inputs) -> tuple[Frame, Tile]:
@@ -144,7 +145,7 @@ def _cycles(frame: Frame, tile: Tile, filters: int, stripe: Stripe, memory: Memo
     of_frame = frame.cycles(stripe) * (1 if frame.is_shared else frame.groups)
     gathered = 0 if _reads_frame(frame, tile) else frame.gather_cycles(frame.window(tile.positions), stripe)
     positions, of_group = stripe.stop - stripe.start, filters // frame.groups
-    own: float = pairs_cycles(tile, of_group, positions, frame.item_bytes, memory, striped=striped)
+    own: float = pairs_cycles(tile, of_group, positions, frame.weight_bytes, memory, striped=striped)
     return striped * STRIPE_CYCLES + of_frame + frame.groups * (gathered + own)
 
 

@@ -47,7 +47,7 @@ class Frame:
     """Sizes and steps as (rows, columns); `channels` are those of a group.
 
     `pixel` and `pitch`: numbers from a position of the frame to the next one, and from row to row. Groups share a frame
-    of all channels where each finds its own on whole words; else each has its own.
+    of all channels where each finds its own on whole words; else each has its own. `item_bytes`: of an input.
     """
 
     input: Pair
@@ -60,6 +60,7 @@ class Frame:
     before: Pair  # zeros above, to the left
     after: Pair
     item_bytes: int
+    weight_bytes: int
 
     @property
     def positions(self) -> int:
@@ -210,7 +211,8 @@ def frame_of(layer: Convolution) -> Frame:
         layer.dilation,
         (top, left),
         (bottom, right),
-        layer.kernel.dtype.itemsize,
+        layer.number_bytes,
+        layer.weight_bytes,
     )
     if size == (1, 1) and layer.strides == (1, 1) and not any(frame.before + frame.after):
         return replace(frame, input=(height * width, 1), output=(rows * columns, 1))

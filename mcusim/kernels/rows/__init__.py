@@ -28,6 +28,7 @@ NAME = "rows"
 SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 CODE_BYTES = 200  # of the C around the routines, about
 FEWEST_EXPANDED = 32  # inputs for which a routine makes them ready
 MOST_UNROLLED = 3  # turns of a loop in C that the compiler writes out
@@ -43,7 +44,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     finish = ending_of(layer)
     if finish is None:
         return "it is for sums that end in a shift, in a factor, or as float32"
-    if layer.kernel.dtype.itemsize == 1 and layer.peak_sum > ACCUMULATOR_LIMIT:
+    if layer.weight_bytes == 1 and layer.peak_sum > ACCUMULATOR_LIMIT:
         return "sums of more than 32 bits are for weights of 16"
     if isinstance(finish, Finish) and layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT:
         return "its sums need more than 32 bits when they are shifted"
@@ -133,17 +134,21 @@ def _finish(layer: Dense) -> Ending:
 
 
 def _kind(layer: Dense) -> type[Form]:
-    if layer.kernel.dtype.itemsize == 2:
+    if layer.weight_bytes == 2:
         return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
     finish = _finish(layer)
-    if layer.peak_sum >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
+    if (
+        layer.number_bytes == 2
+        or layer.peak_sum >= HIGHEST_PAIRED
+        or (isinstance(finish, Finish) and finish.shift > 31 - 8)
+    ):
         return Apart
     return Raised if layer.kernel.min() == -128 else Paired
 
 
 def _words(layer: Dense) -> int:
-    """Pairs of inputs; bytes come four at a time."""
-    inputs, each = layer.kernel.shape[1], 4 // layer.kernel.dtype.itemsize
+    """Pairs of inputs; bytes, of inputs or of weights, come four at a time."""
+    inputs, each = layer.kernel.shape[1], 4 // layer.weight_bytes
     return int(-(-inputs // each) * each // 2)
 
 
@@ -151,7 +156,7 @@ def _weights(layer: Dense) -> Array:
     """(units, words, 2), in the order in which inputs are laid out; zeros follow them."""
     words = _words(layer)
     pairs = np.arange(2 * words).reshape(-1, 2)
-    if layer.kernel.dtype.itemsize == 1:
+    if layer.number_bytes == 1:
         pairs = pairs.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
     return np.pad(layer.kernel, ((0, 0), (0, 2 * words - layer.kernel.shape[1])))[:, pairs]
 
@@ -160,7 +165,7 @@ def _ready(layer: Dense, inputs: Inputs) -> dict[str, Routine]:
     """What makes the inputs ready, where they are so many that a call pays."""
     if layer.kernel.shape[1] < FEWEST_EXPANDED:
         return {}
-    if layer.kernel.dtype.itemsize == 2:
+    if layer.number_bytes == 2:
         return {"expand": copy_words()}
     unsigned = bool(reading(inputs[0]))
     if _kind(layer).needs_total:
@@ -170,7 +175,7 @@ def _ready(layer: Dense, inputs: Inputs) -> dict[str, Routine]:
 
 def _ready_cycles(layer: Dense) -> float:
     """Of the C around the calls, and of what makes the inputs ready: in C, or four words a turn."""
-    wide = layer.kernel.dtype.itemsize == 2
+    wide = layer.number_bytes == 2
     inputs = int(layer.kernel.shape[1])
     words, rest = divmod(inputs, 2 if wide else 4)
     cycles: float = (16 if wide else 24) + (8 if rest else 0) + (14 if layer.elements < _parts(layer)[0].units else 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
-from mcusim.kernels.calls import window_fields
+from mcusim.kernels.calls import weight_type, window_fields
 from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
@@ -28,6 +28,7 @@ NAME = "winograd"
 SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) or F(2,3), fewer products (Cortex-M4)"
 ANY_STORAGE = True
 AFFINE = True
+NARROW_WEIGHTS = True
 FACTOR_STEPS = 3
 FACTOR_CYCLES = 11  # of what loads it and of code that comes again from flash, for each tile and filter
 CODE_BYTES, AROUND_BYTES = 900, 100  # of the C around, about, and of what runs of it for two filters
@@ -73,7 +74,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     if layer.kernel.shape[2] != WINDOW or layer.strides != (1, 1) or layer.dilation != NO_DILATION or layer.groups > 1:
         return "it is for windows of three columns, stride 1, without dilation or groups"
     finish = ending_of(layer)
-    if finish is None or inputs[0].numbers is None or inputs[0].dtype.itemsize != layer.kernel.dtype.itemsize:
+    if finish is None or inputs[0].numbers is None or inputs[0].dtype.itemsize != layer.number_bytes:
         return "it is for integers"
     if layer.peak_sum > ACCUMULATOR_LIMIT:
         return "it is for sums of 32 bits"
@@ -110,7 +111,9 @@ def _why_too_small(layer: Convolution, scheme: Scheme) -> str | None:
 
 
 def _why_too_large(layer: Convolution, scheme: Scheme, finish: Ending) -> str | None:
-    channels, size = _channels(layer), layer.kernel.dtype.itemsize
+    channels, size = _channels(layer), layer.number_bytes
+    if channels * layer.weight_bytes % 4:
+        return "weights of its channels do not fill words"
     words = layer.kernel.shape[1] * channels // 2
     too_far = max(
         2 * channels * (TILES + layer.kernel.shape[1] - 1),  # a point of V in a block of the fewest rows
@@ -152,7 +155,7 @@ def _calls(plan: Plan) -> int:
 
 def _cycles_of_v(layer: Convolution, plan: Plan) -> int:
     """Tiles that the assembly transforms; what is not there as it reads it is copied before."""
-    size, points = layer.kernel.dtype.itemsize, plan.scheme.points
+    size, points = layer.number_bytes, plan.scheme.points
     height, width, channels = plane(layer.input_shape)
     words = plan.channels * size // 4
     cells = [cell for block in range(plan.blocks) for cell in _cells(layer, plan, block)]
@@ -198,10 +201,11 @@ def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
 
 def _cycles_of_u(layer: Convolution, plan: Plan, memory: Memory) -> float:
     """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
-    size, rows = layer.kernel.dtype.itemsize, int(layer.kernel.shape[1])
+    size, rows = layer.weight_bytes, int(layer.kernel.shape[1])
     apart = _layout(layer, plan, 1).apart
     far = _far(plan.scheme, apart, 5, 12)
-    per_word = (43 if size == 1 else 25 if plan.scheme is F43 else 16) + far + 2.5 * memory.wait_states
+    points = (43 if plan.scheme is F43 else 27) if size == 1 else 25 if plan.scheme is F43 else 16
+    per_word = points + far + 2.5 * memory.wait_states
     return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
 
 
@@ -222,14 +226,14 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     finish, numbers, scheme = ending_of(layer), inputs[0].numbers, _known_scheme(layer, inputs)
     assert finish is not None and numbers is not None
-    plan, size = _plan(layer, scheme, variant), layer.kernel.dtype.itemsize
+    plan, size = _plan(layer, scheme, variant), layer.number_bytes
     layout = _layout(layer, plan, finish.store_bytes)
     tile = winograd_tile(layout, finish, compact=variant.compact)
     _, width, channels = plane(layer.input_shape)
     unsigned = size == 1 and numbers.minimum == 0
     beside = channels * (width if plan.rows else scheme.outputs_of_a_tile)
     transform = input_transform(scheme, plan.channels, size, unsigned, beside * size, plan.point_bytes)
-    weights = weight_transform(scheme, plan.channels, size, layer.kernel.shape[1], layout.apart)
+    weights = weight_transform(scheme, plan.channels, layer.weight_bytes, layer.kernel.shape[1], layout.apart)
     fields: dict[str, Any] = window_fields(
         layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding
     )
@@ -241,7 +245,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     fields |= {"transform": transform.name, "weights": weights.name, "tile": tile.name}
     call = KernelCall("convolution_winograd", ("input", "output", "scratch", "kernel", "bias"), fields)
     constants = (
-        Constant("kernel", "number_t", _kernel(layer, plan), layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), _kernel(layer, plan), layer.kernel_numbers),
         Constant("bias", "int32_t", records(replace(layer, bias=scheme.bias(layer.bias, layer.kernel)), finish)),
     )
     each = {weights.name: 1.0, tile.name: _calls(plan) / plan.stripes}
@@ -263,7 +267,7 @@ def _scratch(plan: Plan, layout: Layout, size: int) -> int:
 
 def _channels(layer: Convolution) -> int:
     """As many as fill words."""
-    of_a_word = 4 // layer.kernel.dtype.itemsize
+    of_a_word = 4 // layer.number_bytes
     return -(-int(layer.kernel.shape[3]) // of_a_word) * of_a_word
 
 
@@ -311,4 +315,8 @@ def _layout(layer: Convolution, plan: Plan, output_bytes: int) -> Layout:
 
 def _kernel(layer: Convolution, plan: Plan) -> Array:
     extra = plan.channels - layer.kernel.shape[3]
-    return np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
+    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
+    if layer.weight_bytes == layer.number_bytes:
+        return padded
+    fours = padded.reshape(*padded.shape[:3], -1, 2, 2)  # SXTB16 makes pairs of numbers 0 and 2, 1 and 3
+    return np.ascontiguousarray(fours.swapaxes(4, 5)).reshape(padded.shape)

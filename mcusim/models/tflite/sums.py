@@ -27,6 +27,7 @@ from mcusim.numbers.affine import Scaled, sum_factors, weighted_sum
 from mcusim.system.arrays import Array
 
 SAME, VALID = 0, 1
+WEIGHT_BITS = 8
 INT32 = 2  # a type of the schema
 SHUFFLED = 1  # a layout of the weights of FULLY_CONNECTED that only old phones had
 
@@ -66,13 +67,13 @@ def summed(call: Call, kernel: Array, stored: int, bias: int, *, entry: int = 0,
     scales = call.entry(stored).tensor.scales
     if len(scales) not in (1, len(kernel)):
         raise call.refused(f"has {len(scales)} scales for {len(kernel)} outputs", AGAIN)
-    numbers = Scaled(have.bits, tuple(float(scale) for scale in scales))  # weights lie as wide as what they multiply
-    kernel = kernel.astype(numbers.dtype)
+    numbers = Scaled(WEIGHT_BITS, tuple(float(scale) for scale in scales))
     added, is_long = integer_bias(call, bias, len(kernel))
     factors = sum_factors(have, numbers, out, long=is_long)
     made = dict(vars(weighted_sum(kernel, added, numbers, have, out, factors, fold=fold)))
     del made["numbers"]  # which `Call.own` tells
-    return {**made, "zero": have.zero, "has_bias": call.optional(bias) is not None}
+    wider = have if have.bits > WEIGHT_BITS else None
+    return {**made, "zero": have.zero, "wider_numbers": wider, "has_bias": call.optional(bias) is not None}
 
 
 def _biased(call: Call, index: int, filters: int) -> dict[str, Any]:
