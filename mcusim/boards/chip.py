@@ -111,9 +111,13 @@ class Cache(Data):
 
 
 class RamTiming(Region):
-    """RAM that the core waits for. What no such entry names has none."""
+    """RAM that the core waits for, or that is a memory of its own. What no such entry names is one without waits.
+
+    `single_load`: cycles that a load takes more when it is not behind another one.
+    """
 
     wait_states: int = Field(ge=0, le=MOST_WAIT_STATES)
+    single_load: int = Field(default=0, ge=0, le=MOST_WAIT_STATES)
 
 
 class MemoryTiming(Data):

@@ -20,12 +20,14 @@ _AVAILABLE = 2  # cycles from the request of a word to its decoding: address pha
 class Step:
     """One executed instruction.
 
-    `jumped`: it was reached by a taken branch, not by falling through. `bus`: over which its data goes.
+    `jumped`: it was reached by a taken branch, not by falling through. `bus`: over which its data goes. `single_load`:
+    what a load takes more there when it is not behind another one.
     """
 
     instruction: Instruction
     jumped: bool = False
     bus: str = ""
+    single_load: int = 0
 
 
 class FetchQueue:
@@ -94,8 +96,11 @@ class Core:
             self._decoded = decoded
             self._before = insn if insn.kind != "it" else self._before
             return self._passed(before_now, max(self.now, decoded))
-        began = self._begin(insn, begin, other_bus)
+        paired = self._pairs(insn) and not (other_bus and self.parameters.pair_same_bus)
+        began = self._begin(insn, begin, paired)
         end = began + self._duration(insn, began)
+        if insn.kind == "load" and not paired:
+            end += step.single_load
         if insn.branch:
             self._leave(insn, began, end)
         self._decoded, self._began, self._before = decoded, began, insn
@@ -142,11 +147,11 @@ class Core:
             return False
         return before.kind == "load" or (before.kind == "store" and before.register_offset)
 
-    def _begin(self, insn: Instruction, earliest: int, other_bus: bool) -> int:
+    def _begin(self, insn: Instruction, earliest: int, paired: bool) -> int:
         begin, before, p = earliest, self._before, self.parameters
+        if paired:
+            return max(earliest - 1, self._began + 1, self._decoded + 1)
         if before is not None and (insn.loads or insn.stores):
-            if self._pairs(before, insn) and not (other_bus and p.pair_same_bus):
-                return max(earliest - 1, self._began + 1, self._decoded + 1)
             if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
                 begin = max(begin, self.now + (p.address_after_load if before.loads else p.address_after_alu))
             if before.kind == "store" and insn.loads:
@@ -155,13 +160,15 @@ class Core:
             begin = max(begin, self._fp_free)
         return max(begin, *(self._fp_ready.get(name, 0) - (name in insn.addend) for name in insn.reads), begin)
 
-    def _pairs(self, before: Instruction, insn: Instruction) -> bool:
-        """The address phase of `insn` overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
-        if before.kind != "load" or insn.kind not in ("load", "store") or before.branch:
+    def _pairs(self, insn: Instruction) -> bool:
+        """Its address phase overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
+        before, p = self._before, self.parameters
+        if before is None or before.kind != "load" or insn.kind not in ("load", "store") or before.branch:
             return False
-        if insn.stores and not self.parameters.store_hides_load:
+        if insn.stores and not p.store_hides_load:
             return False
-        return not insn.address_reads & before.writes
+        late = before.writes - {before.base} if p.pair_behind_write_back else before.writes
+        return not insn.address_reads & late
 
     def _duration(self, insn: Instruction, began: int) -> int:
         p = self.parameters

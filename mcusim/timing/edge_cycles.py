@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.counts import ACCESS, FLASH, Counts, Edge
+from mcusim.boards.chip import RamTiming
+from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, Edge
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import Step, core_cycles
 from mcusim.timing.parameters import CoreParameters
@@ -39,9 +40,9 @@ class EdgeCycles:
     refills: tuple[int, ...]
 
 
-def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters) -> EdgeCycles:
-    """Prices every edge of `counts` behind the blocks that most often led to it."""
-    context = _Contexts(code, counts)
+def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters, ram: Sequence[RamTiming] = ()) -> EdgeCycles:
+    """Prices every edge of `counts` behind the blocks that most often led to it. `ram`: of the chip's [timing]."""
+    context = _Contexts(code, counts, ram)
     priced = []
     problems: Counter[str] = Counter()
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
@@ -89,7 +90,7 @@ def _problems(
 class _Contexts:
     """For each block the instructions that mostly ran before its end, the block included."""
 
-    def __init__(self, code: Code, counts: Counts) -> None:
+    def __init__(self, code: Code, counts: Counts, ram: Sequence[RamTiming]) -> None:
         self._code, self._counts = code, counts
         self._likely: dict[int, int] = {}
         self._outside = next(i for i, block in enumerate(counts.blocks) if not block.instructions)
@@ -98,13 +99,20 @@ class _Contexts:
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
         self._steps: dict[int, list[Step]] = {}
-        self._code_bus = _mostly_in_flash(counts)
+        self._code_bus = _mostly_in(counts, FLASH)
+        single = [(number, region.single_load) for number, region in enumerate(ram) if region.single_load]
+        self._single_load = {at: cycles for number, cycles in single for at in _mostly_in(counts, REGION, number)}
 
     def block_steps(self, source: int, to: int) -> list[Step]:
         blocks = self._counts.blocks
         jumped = blocks[source].end != blocks[to].start
         return [
-            Step(insn, jumped and n == 0, "code" if insn.literal or insn.address in self._code_bus else "")
+            Step(
+                insn,
+                jumped and n == 0,
+                "code" if insn.literal or insn.address in self._code_bus else "",
+                self._single_load.get(insn.address, 0),
+            )
             for n, insn in enumerate(self._code.instructions(blocks[to]))
         ]
 
@@ -134,9 +142,9 @@ def _all_executions(counts: Counts) -> list[int]:
     return found
 
 
-def _mostly_in_flash(counts: Counts) -> frozenset[int]:
-    """Addresses of the instructions whose data mostly lies in flash."""
-    totals = counts.event_counts.sum(axis=0).tolist()
-    accesses = {event.address: n for event, n in zip(counts.events, totals, strict=True) if event.kind == ACCESS}
-    in_flash = {event.address: n for event, n in zip(counts.events, totals, strict=True) if event.kind == FLASH}
-    return frozenset(address for address, n in in_flash.items() if 2 * n > accesses.get(address, 0))
+def _mostly_in(counts: Counts, kind: int, block: int = 0) -> frozenset[int]:
+    """Addresses of the instructions whose data mostly lies in flash, or in the RAM of that number."""
+    totals = list(zip(counts.events, counts.event_counts.sum(axis=0).tolist(), strict=True))
+    accesses = {event.address: n for event, n in totals if event.kind == ACCESS}
+    there = {event.address: n for event, n in totals if (event.kind, event.block) == (kind, block)}
+    return frozenset(address for address, n in there.items() if 2 * n > accesses.get(address, 0))

@@ -48,6 +48,7 @@ class CoreParameters:
     address_after_load: int = 1
     load_after_store: int = 1
     store_hides_load: int = 0
+    pair_behind_write_back: int = 0
     literal_load: int = 0
     pair_same_bus: int = 1
     not_taken_fetch: int = 1
@@ -70,6 +71,9 @@ FREE = {
     "address_after_load": Free(0, 1, "as address_after_alu; GCC's description of the core says 0"),
     "load_after_store": Free(0, 1, "measured by jnk0le: a load right behind a store adds one cycle"),
     "store_hides_load": Free(0, 1, "measured by jnk0le: load, store run at one a cycle; TRM 3.3.2: 3 for the pair"),
+    "pair_behind_write_back": Free(
+        0, 1, "TRM 3.3.2 forbids only an address that waits for loaded data; jnk0le: no chain on one base"
+    ),
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
     "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
     "not_taken_fetch": Free(0, 1, "measured by jnk0le: a branch not taken can take 2; its target took a fetch"),

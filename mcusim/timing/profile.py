@@ -66,7 +66,7 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
 def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
     """What the recorded execution takes on `chip`. Raises ConfigurationError when that does not run at `clock_hz`."""
     counts, code = recording.counts, recording.code
-    core = edge_cycles(code, counts, parameters)
+    core = edge_cycles(code, counts, parameters, chip.timing.ram if chip.timing else ())
     prices = event_prices(code, counts, core, chip, clock_hz)
     saved = skipped_savings(code, counts, core)
     of_core = counts.edge_counts.astype(np.float64) @ core.totals

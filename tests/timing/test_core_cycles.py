@@ -162,10 +162,29 @@ def test_division_is_within_the_manuals_bounds() -> None:
     assert CORTEX_M4F.divide_low <= cycles("b0fbf1f0")[0] <= CORTEX_M4F.divide_high  # udiv r0, r0, r1
 
 
+LDR_POST_0, LDR_POST_2 = "51f8040b", "51f8042b"  # ldr r0, [r1], #4; ldr r2, [r1], #4
+CHAIN = dataclasses.replace(CORTEX_M4F, pair_behind_write_back=1)
+
+
+def test_loads_behind_a_written_back_base() -> None:
+    """A choice: TRM 3.3.2 only lets an address wait for what was loaded, jnk0le saw no chain on one base."""
+    chain = [LDR_POST_0, LDR_POST_2] * 2
+    assert cycles(*chain) == [2, 2, 2, 2]
+    assert cycles(*chain, parameters=CHAIN) == [2, 1, 1, 1]
+    assert cycles(LDR_0_1, LDR_2_0, parameters=CHAIN) == [2, 3]  # a loaded address is not there early
+
+
+def test_a_single_load_from_a_memory_of_its_own() -> None:
+    """SRAM2 and SRAM3 of an STM32L4R5: only a load that is not behind another one takes longer there."""
+    steps = [Step(insn, n == 0, "", 1) for n, insn in enumerate(decode(bytes.fromhex(LDR_0_1 + LDR_2_3 + ADD), 0x1000))]
+    without = [dataclasses.replace(step, single_load=0) for step in steps]
+    assert sum(core_cycles(steps, CORTEX_M4F)) == sum(core_cycles(without, CORTEX_M4F)) + 1
+
+
 # What each free parameter has a say in; the code behind a branch is at its target.
 BEFORE = ADD + LDR_0_1 + LDR_2_0 + STR_0_1 + LDR_2_3 + STR_4_5 + ADD + LDR_0_1 + NOP + MOV_1_2 + LDR_0_1
 BEFORE += "0048" + ADD + "08bf0844" + VMLA + ADD + ADD + VMUL_OTHER  # ldr =; it eq; addeq
-BEFORE += ADD * 4 + VMOV_CORE + ADD * 4 + ("00b1" + MOV_W) * 8  # cbz, not taken
+BEFORE += LDR_POST_0 + LDR_POST_2 + ADD * 4 + VMOV_CORE + ADD * 4 + ("00b1" + MOV_W) * 8  # cbz, not taken
 BRANCHES = ("00f000b8", "7047", "10bd")  # b.w; bx lr; pop {r4, pc}
 
 

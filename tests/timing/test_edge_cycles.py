@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcusim.engines.counts import ACCESS, FLASH, Counts
+from mcusim.boards.chip import RamTiming
+from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import core_cycles
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
@@ -144,6 +145,17 @@ def test_loads_pair_unless_one_mostly_reads_flash(in_flash: int, second: int) ->
     events = ((ACCESS, 0, START + 2, (4, 6)), (FLASH, 0, START + 2, (0, in_flash)))
     counts = LOADS.counts("all", "all", events=events)
     assert cost(LOADS, counts, "outside", "all")[1] == second
+
+
+@pytest.mark.parametrize(("there", "first"), [(0, 2), (2, 2), (3, 3), (4, 3)])
+def test_a_single_load_waits_where_it_mostly_reads(there: int, first: int) -> None:
+    """In the second of two memories, of which that one lets a load wait that is not behind another."""
+    ram = [RamTiming(origin=at, size_bytes=64, wait_states=0, single_load=n) for n, at in enumerate((0, 64))]
+    events = [(ACCESS, 0, at, (4,)) for at in (START, START + 2)]
+    events += [(REGION, 1, at, (there,)) for at in (START, START + 2)]
+    counts = LOADS.counts("all", events=events)
+    plain, waits = (edge_cycles(LOADS.code, counts, CORTEX_M4F, known).totals.sum() for known in ((), ram))
+    assert waits - plain == first - 2
 
 
 def test_parameters_are_those_that_were_given() -> None:
