@@ -44,6 +44,7 @@ class Source:
     are not of the file, but of a training set.
     `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
     that are only steps to it have no entry. `unoptimized` is the graph that they speak of, when `graph` is another.
+    `unproved`: why the framework computes something else, so that it is no proof.
     `input_orders` and `output_orders`: of those whose channels come first in the file, by name, "" for an only one.
     """
 
@@ -54,6 +55,7 @@ class Source:
     unoptimized: Graph | None = None
     input_orders: Mapping[str, Order] = field(default_factory=dict)
     output_orders: Mapping[str, Order] = field(default_factory=dict)
+    unproved: str | None = None
 
     @property
     def as_read(self) -> Graph:

@@ -252,7 +252,7 @@ def test_scales_that_are_no_numbers(scale: float) -> None:
 
 
 def test_numbers_that_have_no_arithmetic_here() -> None:
-    for scale, zero in ((np.ones(4, np.float32), np.zeros(4, np.int8)), (np.float32(1), np.int16(0))):
+    for scale, zero in ((np.ones(4, np.float32), np.zeros(4, np.int8)), (np.float32(1), np.uint16(0))):
         file = File((1, 4), 21)
         file.add("QuantizeLinear", ..., scale, zero)
         with pytest.raises(ModelError, match="stores"):

@@ -13,6 +13,7 @@ from mcusim.line.float_proof import Proved, start_proof
 from mcusim.line.front import read_model
 from mcusim.models.source import Source
 from mcusim.models.tflite import reference
+from mcusim.models.tflite.reader import HYBRID
 from mcusim.numbers.numbers import Activation
 from mcusim.system.errors import ModelError
 from tests.tflite_files import File, dense_file, quantized_file, reals
@@ -73,10 +74,19 @@ def test_what_only_decides_at_the_end_is_left_out(kind: str, tmp_path: Path) -> 
 
 def test_what_the_interpreter_does_not_run_is_no_proof(tmp_path: Path) -> None:
     file = File()
+    start, end = file.tensor((1, 4)), file.tensor((1, 8))
+    file.op("TILE", (start, file.constant((1, 2))), (end,))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(file.written((start,), (end,)))
+    found = proved(path, read_model(path))
+    assert found.proof is None and "TensorFlow Lite Micro" in str(found.reason)
+
+
+def test_integer_weights_among_reals_are_no_proof(tmp_path: Path) -> None:
+    file = File()
     start, end = file.tensor((1, 4)), file.tensor((1, 3))
     kernel = file.constant(np.ones((3, 4)), "int8", scale=0.1)
     file.op("FULLY_CONNECTED", (start, kernel), (end,))
     path = tmp_path / "m.tflite"
     path.write_bytes(file.written((start,), (end,)))
-    found = proved(path, read_model(path))
-    assert found.proof is None and "TensorFlow Lite Micro" in str(found.reason)
+    assert proved(path, read_model(path)).reason == HYBRID

@@ -9,6 +9,7 @@ from typing import Any
 from mcusim.graph import Graph, Layer, Output
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.onnx.decisions import with_scores
+from mcusim.models.onnx.dynamic import AT_RUN_TIME
 from mcusim.models.onnx.integers import Integers, Weights
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import channels_last
@@ -57,7 +58,10 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
     if walk.stored_as:
         layers, own = _on_integers(walk, stored, layers, ends)
         notes = (*notes, *own)
-        told |= {"data_type": "int8", "scheme": "affine"}
+        told |= {"scheme": "affine"}
+        told |= {"data_type": "int8"} if {one.bits for one in walk.stored_as.values()} == {8} else {}
+    if quantization.at_run_time:
+        notes = (*notes, AT_RUN_TIME)
     graph = Graph(tuple(layers), name, **told, notes=notes)
     kept = {layer.name for layer in layers}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
@@ -67,6 +71,7 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
         origins=origins,
         input_orders=_orders(["" if len(inputs) == 1 else layer.name for layer in graph.inputs], inputs),
         output_orders=_orders(["" if len(names) == 1 else one for one in names], outputs),
+        unproved=AT_RUN_TIME if quantization.at_run_time else None,
     )
     return Converted(source, model, inputs, outputs, walk.computed)
 

@@ -30,7 +30,7 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.models.onnx.quantization import Stored
-from mcusim.numbers import affine_softmax
+from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
 from mcusim.numbers.affine import (
     Affine,
     FromReals,
@@ -45,11 +45,14 @@ from mcusim.numbers.affine import (
     weighted_sum,
 )
 from mcusim.numbers.affine_functions import real_function
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import LINEAR, Activation
 from mcusim.system.arrays import Array
 
+NARROW = 8  # bits
 SUMS = (Convolution, Dense, TransposedConvolution)
-OF_SOFTMAX = Affine(8, 1 / 256, -128)  # the only numbers of TFLM's softmax
+# The only numbers of TFLM's softmax, by their bits, and what computes it.
+OF_SOFTMAX = {8: (Affine(8, 1 / 256, -128), affine_softmax), 16: (Affine(16, 1 / 32768, 0), affine_wide_softmax)}
 FULL = 127.0  # the largest weight
 FAR = 0.01  # of integers from what float32 made of them
 LARGEST_BIAS = 2**31 - 1
@@ -245,15 +248,21 @@ def _sum(call: Call) -> Layer | None:
 
 
 def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum | None:
-    """`bias`: whole numbers, of any size or none at all. None where 32 bits do not hold them."""
-    if not (np.abs(bias) <= LARGEST_BIAS).all():
+    """`bias`: whole numbers, of any size or none at all. None where 32 bits do not hold them.
+
+    Weights lie as wide as what they multiply. TFLM sums 16 bits in 64, with multipliers of 15: only where it has to be.
+    """
+    entry = call.entries[0]
+    if not (np.abs(bias) <= LARGEST_BIAS).all() or entry.bits != call.out.bits:
         return None
-    numbers, entry = Scaled(8, tuple(map(float, scales))), call.entries[0]
-    factors, fold = sum_factors(entry, numbers, call.out), not isinstance(layer, TransposedConvolution)
-    made = vars(
-        weighted_sum(kernel.astype(np.int8), bias.astype(np.int64), numbers, entry, call.out, factors, fold=fold)
-    )
-    return replace(layer, **{**made, "zero": entry.zero})
+    numbers = Scaled(entry.bits, tuple(map(float, scales)))
+    kernel, fold = kernel.astype(numbers.dtype), not isinstance(layer, TransposedConvolution)
+    for is_long in (False, True):
+        factors = sum_factors(entry, numbers, call.out, long=is_long)
+        made = weighted_sum(kernel, bias.astype(np.int64), numbers, entry, call.out, factors, fold=fold)
+        if entry.bits == NARROW or made.peak_sum <= ACCUMULATOR_LIMIT:
+            break
+    return replace(layer, **{**vars(made), "zero": entry.zero})
 
 
 def _bias(reals: Array, stored: Stored | None, scales: Array) -> Array:
@@ -295,16 +304,21 @@ def _concatenate(call: Call) -> Layer:
     return replace(call.layer, numbers=call.out, conversions=conversions)
 
 
-def _pointwise(call: Call) -> Layer:
-    """All 256 results."""
+def _pointwise(call: Call) -> Layer | None:
+    """All 256 results. Of 16 bits leaky ReLU alone, which TFLM computes for any scales."""
     assert isinstance(call.layer, Pointwise)
-    made = real_function(call.entries[0], call.out, call.layer.function.exact)
-    return replace(call.layer, numbers=call.out, lookup=made)
+    (entry,), out, function = call.entries, call.out, call.layer.function
+    if entry.bits == out.bits == NARROW:
+        return replace(call.layer, numbers=out, lookup=real_function(entry, out, function.exact))
+    if function.name != "leaky_relu" or entry.bits != out.bits:
+        return None
+    return replace(call.layer, numbers=out, lookup=affine_wide.leaky_relu(entry, out, function.parameters[0]))
 
 
 def _softmax(call: Call) -> Layer:
     assert isinstance(call.layer, Softmax)
-    return replace(call.layer, numbers=OF_SOFTMAX, softmaxing=affine_softmax.softmax(call.entries[0], OF_SOFTMAX))
+    numbers, of = OF_SOFTMAX[call.entries[0].bits]
+    return replace(call.layer, numbers=numbers, softmaxing=of.softmax(call.entries[0], numbers))
 
 
 def _scaled(call: Call) -> Layer | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mcusim.models.onnx import dynamic
+from mcusim.models.onnx.dynamic import MICROSOFT, is_dynamic
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.qonnx import is_quant, quant_of
 from mcusim.models.onnx.wire import ODD
@@ -19,8 +21,6 @@ from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened
-
-MICROSOFT = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Quantization:
     model: Model
     numbers: dict[str, Affine] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
+    at_run_time: bool = False  # is some of it quantized only then? It is of reals here
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def of_reals(model: Model) -> Quantization:
             why = f"has settings that cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
             raise _refused(node, why, "quantize the model again") from None
     made = replace(model, nodes=tuple(reader.nodes), constants={**model.constants, **reader.reals})
-    return Quantization(made, reader.numbers, reader.stored)
+    return Quantization(made, reader.numbers, reader.stored, any(map(is_dynamic, model.nodes)))
 
 
 class _Reader:
@@ -99,6 +100,7 @@ class _Reader:
         self.numbers: dict[str, Affine] = {}
         self.stored: dict[str, Stored] = {}
         self.reals: dict[str, Array] = {}  # of what is stored
+        self.chosen: set[str] = set()  # scales and zeros that are found as it runs: nothing is stored in them
 
     def _keep(self, name: str, stored: Stored) -> None:
         self.stored[name], self.reals[name] = stored, stored.reals
@@ -111,15 +113,42 @@ class _Reader:
             self.nodes.append(self._concat(node))
         elif is_quant(node):
             self.nodes.append(self._quant(node))
+        elif is_dynamic(node):
+            self.nodes.append(self._dynamic(node))
         elif node.kind == "Transpose" and not node.domain and node.inputs[0] in self.stored:
             self.nodes.append(self._transposed(node))
         elif node.kind == "QuantizeLinear" and node.domain in ("", MICROSOFT) and node.inputs[0] not in self.constants:
             self.numbers[node.outputs[0]] = self._numbers(node, *_pair(node, 1))
             self.nodes.append(replace(node, inputs=node.inputs[:1], attributes={}, domain=""))
+        elif node.kind == "QuantizeLinear" and node.domain in ("", MICROSOFT):
+            self.nodes.append(self._quantized(node))
         elif node.kind == "DequantizeLinear" and node.domain in ("", MICROSOFT):
             self.nodes.append(self._dequantized(node))
         else:
             self.nodes.append(node)
+
+    def _dynamic(self, node: Node) -> Node:
+        made = dynamic.of_reals(node, self.constants)
+        if made is None:
+            raise _refused(node, "computes its weights", AGAIN)
+        self.constants |= made[1]
+        self.reals |= made[1]
+        self.chosen |= set(node.outputs[1:]) if node.kind == dynamic.QUANTIZE else set()
+        return made[0]
+
+    def _quantized(self, node: Node) -> Node:
+        """Of a constant it is one."""
+        reals, scale = self.constants[node.inputs[0]], self._array(node, node.inputs[1]).astype(np.float32)
+        zero = self._array(node, node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else np.zeros((), np.uint8)
+        axis = node.attributes.get("axis", 1)
+        if zero.dtype.kind not in "iu" or not isinstance(axis, int) or node.attributes.get("block_size"):
+            raise _refused(node, f"stores {zero.dtype}, or in blocks", EIGHT)
+        along = [-1 if place == axis % max(reals.ndim, 1) else 1 for place in range(reals.ndim)]
+        scales, zeros = (one.reshape(along if one.size > 1 else ()) for one in (scale, zero.astype(np.float32)))
+        about = np.iinfo(zero.dtype)
+        whole = np.clip(np.rint(reals / scales) + zeros, about.min, about.max).astype(zero.dtype)
+        self.constants[node.outputs[0]] = self.reals[node.outputs[0]] = whole
+        return replace(node, outputs=())
 
     def _dequantized(self, node: Node) -> Node:
         """Of a constant it is one; else only the name of a tensor that is stored."""
@@ -235,21 +264,24 @@ class _Reader:
 
     def _numbers(self, node: Node, scale: str, zero: str) -> Affine:
         scales, zeros = self._array(node, scale), self._array(node, zero) if zero else np.zeros(1, np.uint8)
-        if scales.size != 1 or zeros.size != 1 or str(zeros.dtype) not in ("int8", "uint8"):
-            why = f"stores {zeros.dtype} with scales of shape {scales.shape}"
-            raise _refused(node, why, EIGHT)
+        if scales.size != 1 or zeros.size != 1 or str(zeros.dtype) not in ("int8", "uint8", "int16"):
+            raise _refused(node, f"stores {zeros.dtype} with scales of shape {scales.shape}", EIGHT)
+        bits = 8 * zeros.dtype.itemsize
+        if bits > 8 and zeros.any():
+            raise _refused(node, f"stores int16 with the zero {zeros.reshape(-1)[0]}", SYMMETRIC)
         value = float(np.float32(scales.reshape(-1)[0]))
         if not 0 < value < np.inf:
             raise _refused(node, f"has the scale {value}", "quantize the model again")
-        return Affine(8, value, int(zeros.reshape(-1)[0]) - (128 if zeros.dtype == np.uint8 else 0))
+        return Affine(bits, value, int(zeros.reshape(-1)[0]) - (128 if zeros.dtype == np.uint8 else 0))
 
     def _array(self, node: Node, name: str) -> Array:
-        if name not in self.constants:
+        if name not in self.constants or name in self.chosen:
             raise _refused(node, f"is told {shortened(printable(name), 60)!r}, which is no constant", AGAIN)
         return self.constants[name]
 
 
 EIGHT = "quantize activations to 8 bits, with one scale for a tensor"
+SYMMETRIC = "quantize 16 bits around 0: extra_options={'ActivationSymmetric': True}, or to 8 bits"
 AGAIN = "quantize the model statically: quantize_static of onnxruntime"
 
 

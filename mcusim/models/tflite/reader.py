@@ -65,7 +65,8 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
         raise ModelError("the model does not fit into memory", where=str(path), hint="use a smaller model") from None
     normalization = load_normalization(path)
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in {one.name for one in graph}}
-    return Source(graph, {} if normalization is None else {"": normalization}, origins=origins)
+    stored = {} if normalization is None else {"": normalization}
+    return Source(graph, stored, origins=origins, unproved=HYBRID if walk.hybrid else None)
 
 
 def _demand_one_subgraph(model: Model) -> None:
