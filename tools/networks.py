@@ -36,6 +36,8 @@ DATA_TYPES: Mapping[str, Quantization] = {
     "int8": Quantization(data_type="int8"),
     "int16": Quantization(data_type="int16"),
     "int16-q7.9": Quantization(data_type="int16", scheme="per-network", format="Q7.9"),
+    "w8a16": Quantization(data_type="w8a16", scheme="per-channel"),
+    "w8a16-per-layer": Quantization(data_type="w8a16", scheme="per-layer"),
     "float32": Quantization(data_type="float32"),
 }
 

@@ -5,6 +5,7 @@ its steps: the least sums that give each number. A line `((sum + more) multiplie
 down and saturated, has the same steps for some `more` and `addend`: proved for all sums that a channel can have.
 All channels of a layer are shifted alike. `addend` moves a line by a fraction of a sum's step: where `more` alone does
 not bring all steps between two sums, one of a few thousand addends does.
+Sums of 16 bits x 8 are rounded once: there the factor itself is a line.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
 from mcusim.system.arrays import Array
 
-USUAL_SHIFT, MOST_SHIFT = 3, 12  # where one is as good as another, layers share their code
+USUAL_SHIFT, MOST_SHIFT = 3, 12
+SHIFTS = sorted(range(1, MOST_SHIFT + 1), key=lambda shift: abs(shift - USUAL_SHIFT))  # as layers share code by it
 REACHES = (64, 1024, 16384)  # of addends that are tried, around what it should be
 MOST_SUM, MOST_SPARE = 1 << 31, 40
 NONE = 1 << 62
@@ -89,20 +91,42 @@ class Steps(NamedTuple):
 @lru_cache(maxsize=256)
 def straight(layer: WeightedSum, entry: Affine) -> StraightFinish | None:
     """None where no lines have the steps of all channels: there signs matter, factors are large, or too far apart."""
-    finish = ending_of(layer)
-    if not isinstance(finish, FactorFinish) or not finish.above_zero or finish.bits > 8:
+    finish, rescale = ending_of(layer), layer.rescale
+    if not isinstance(finish, FactorFinish) or not isinstance(rescale, Multiplied) or finish.has_wide_limits:
         return None
-    steps = steps_of(layer, entry)
+    if finish.unit_bits > 8:
+        return _on(finish, *own_lines(rescale, layer.peak_sum)) if finish.single else None
+    steps = steps_of(layer, entry) if finish.above_zero else None
     if steps is None:
         return None
-    rescale = layer.rescale
-    assert isinstance(rescale, Multiplied)
-    for shift in sorted(range(1, MOST_SHIFT + 1), key=lambda shift: abs(shift - USUAL_SHIFT)):
+    for shift in SHIFTS:
         lines = lines_of(rescale, steps, shift)
         if lines is not None:
-            own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False, "single": False}
-            return StraightFinish(**own, shift=shift, lines=lines)
+            return _on(finish, shift, lines)
     return None
+
+
+def _on(finish: FactorFinish, shift: int, lines: Lines | None) -> StraightFinish | None:
+    if lines is None:
+        return None
+    own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False, "single": False, "raw": False}
+    return StraightFinish(**own, shift=shift, lines=lines)
+
+
+def own_lines(rescale: Multiplied, peak_sum: int) -> tuple[int, Lines | None]:
+    """Of what is rounded once: the factor is a line, where its multiplier has room for the shift.
+
+    (sum m + 2**(t - 1)) >> t is (sum (m << 32 - t + shift) >> 32) + 2**(shift - 1) >> shift: floors nest. Channels
+    whose sums all become 0 have a multiplier of 0.
+    """
+    multipliers, shifts = rescale.factors.multipliers, rescale.factors.shifts
+    nothing = peak_sum * np.abs(multipliers) < 1 << np.minimum(shifts - 1, 62)
+    for shift in SHIFTS:
+        left = np.where(nothing, 0, 32 - shifts + shift)
+        if left.min() >= 0 and (np.abs(multipliers) << np.minimum(left, 31))[~nothing].max(initial=0) < MOST_SUM:
+            addend = np.full_like(multipliers, (rescale.numbers.zero << shift) + (1 << shift >> 1))
+            return shift, Lines(np.zeros_like(addend), np.where(nothing, 0, multipliers << left), addend)
+    return 0, None
 
 
 def ending_in(layer: WeightedSum, entry: Layer, *, doubled: bool = True) -> Ending | None:
@@ -117,7 +141,7 @@ def records_of(layer: WeightedSum, ending: Ending) -> Array:
     if lines is None:
         return records(layer, ending)
     columns = (layer.bias + lines.more, lines.multiplier, lines.addend, np.zeros_like(lines.addend))
-    return np.stack(columns, axis=-1).astype(np.int32)
+    return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int32)
 
 
 def steps_of(layer: WeightedSum, entry: Affine) -> Steps | None:

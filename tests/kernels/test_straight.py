@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mcusim.kernels.straight import StraightFinish, records_of, straight
 from mcusim.layers.convolution import Convolution
 from mcusim.numbers import affine
-from mcusim.numbers.affine import Affine, Scaled
-from mcusim.numbers.factors import twice
+from mcusim.numbers.affine import Affine, Multiplied, Scaled
+from mcusim.numbers.factors import once, twice
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 
@@ -82,6 +82,37 @@ def test_every_sum_ends_as_tflm_says(
 )
 def test_dead_and_large_channels_and_ties_as_well(ratios: list[float]) -> None:
     demand_equal(layer(ratios, ENTRIES[0], OUTPUTS[0], RELU), ENTRIES[0])
+
+
+WIDE = Affine(16, 0.01, 0), Affine(16, 0.004, 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    ratios=st.lists(st.floats(2.0**-16, 2.0**-5) | st.sampled_from([0.0, 1e-12]), min_size=2, max_size=5),
+    relu=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_what_is_rounded_once_is_a_line_itself(ratios: list[float], relu: bool, seed: int) -> None:
+    """16x8: sums that are ties, next to them, at both ends, and by chance."""
+    one = layer(ratios, WIDE[0], WIDE[1], RELU if relu else LINEAR, seed)
+    factors = once([ratio * 0.7 for ratio in ratios], bits=15)
+    one = replace(one, rescale=Multiplied(factors, WIDE[1]), wider_numbers=WIDE[0])
+    made = straight(one, WIDE[0])
+    assert made is not None and made.cycles == 2
+    half, count = np.round(np.ldexp(1.0, factors.shifts - 1) / factors.multipliers).astype(np.int64), len(ratios)
+    near = np.broadcast_to(half, count) * np.arange(-40, 41)[:, None]
+    ends = np.array([[one.peak_sum], [-one.peak_sum]]) * np.ones(count, np.int64)
+    random = np.random.default_rng(seed).integers(-one.peak_sum, one.peak_sum + 1, (500, count))
+    totals = np.concatenate([near - 1, near, near + 1, ends, random])
+    sums = totals.clip(-one.peak_sum, one.peak_sum) - one.bias
+    np.testing.assert_array_equal(on_lines(made, one, sums), one.finish(sums))
+
+
+def test_factors_that_lie_too_far_apart_have_no_common_shift() -> None:
+    one = replace(layer([0.01, 0.01], *WIDE, LINEAR), wider_numbers=WIDE[0])
+    far = Multiplied(once([0.9, 2.0**-24], bits=15), WIDE[1])
+    assert straight(replace(one, rescale=far, peak_sum=2**30 - 1), WIDE[0]) is None
 
 
 def test_signs_and_what_is_too_large_are_left_to_factors() -> None:
