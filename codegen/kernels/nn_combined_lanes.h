@@ -1,4 +1,4 @@
-/* Two arrays of numbers of 8 bits, element by element, by a routine for whole words. May work in place. */
+/* Two arrays of integers, element by element, by a routine for whole words. May work in place. */
 #ifndef NN_COMBINED_LANES_H
 #define NN_COMBINED_LANES_H
 
@@ -15,7 +15,7 @@ typedef struct {
 
 NN_KERNEL void NN_NAME(combined_lanes)(const number_t *const *inputs, number_t *output, const nn_combined_lanes_t p)
 {
-    const int words = p.numbers / 4, rest = p.numbers % 4;
+    const int of_a_word = 4 / (int)sizeof(number_t), words = p.numbers / of_a_word, rest = p.numbers % of_a_word;
     const number_t *x = inputs[1 - p.y], *y = inputs[p.y];
     for (int row = 0; row < p.rows; row++) {
         if (words) {
@@ -23,10 +23,10 @@ NN_KERNEL void NN_NAME(combined_lanes)(const number_t *const *inputs, number_t *
         }
         if (rest) { /* less than a word, made one */
             uint32_t last[2] = {0, 0};
-            memcpy(&last[0], x + 4 * words, (size_t)rest);
-            memcpy(&last[1], y + 4 * words, (size_t)rest);
+            memcpy(&last[0], x + of_a_word * words, (size_t)rest * sizeof(number_t));
+            memcpy(&last[1], y + of_a_word * words, (size_t)rest * sizeof(number_t));
             p.combine(&last[0], &last[0], &last[1], 1);
-            memcpy(output + 4 * words, &last[0], (size_t)rest);
+            memcpy(output + of_a_word * words, &last[0], (size_t)rest * sizeof(number_t));
         }
         output += p.numbers;
         x += p.numbers;

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from mcusim.kernels.calls import Fields, one, reading_all
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.combined import NOT_LINEAR, Rows, combined, combined_cycles
+from mcusim.kernels.lanes.combined import NOT_LINEAR, Combining, Rows, combined, combined_cycles
 from mcusim.kernels.lanes.costs import SUMS, each_counts, lanes_of, storage_of, total
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
-from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
+from mcusim.kernels.lanes.scaled_sums import scaled_summing
 from mcusim.kernels.lanes.streams import stream, stream_cycles
 from mcusim.kernels.lanes.sums import summing_of
 from mcusim.kernels.memory import Memory
@@ -71,7 +71,7 @@ def cost(layer: Add, inputs: Inputs, memory: Memory) -> float:
     return total(counts, SUMS[storage_of(layer)])
 
 
-def _scaled(layer: Add, inputs: Inputs) -> ScaledSumming:
+def _scaled(layer: Add, inputs: Inputs) -> Combining:
     assert isinstance(layer.addition, ScaledAddition)
     made = scaled_summing(layer.addition, inputs, layer.activation)
     assert made is not None

@@ -11,6 +11,7 @@ from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream
+from mcusim.kernels.lanes.wide_sums import WideSumming
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched, unaligned
 from mcusim.kernels.memory import Memory
 from mcusim.layers.merge import Combined, Maximum, Merge, Minimum, Subtract, blocks
@@ -18,12 +19,12 @@ from mcusim.numbers.affine import ScaledAddition
 from mcusim.program import KernelCall, LayerCode
 
 # Fitted: cycles of the C around the routine; of a row, and of what its words leave over, beside the routine; of code
-# for this, the first time
+# for this, the first time, where it is bytes
 LAYER, ROW, REST, FIRST_REST = 25.0, 9.0, 14.0, 135.0
 
-Combining = ScaledSumming | ScaledMultiplying | Extreme
+Combining = ScaledSumming | WideSumming | ScaledMultiplying | Extreme
 LEAST_ROW = 8  # numbers: below, calls cost more than they save
-NOT_LINEAR = "it is for two arrays of 8 bits whose sums are linear"
+NOT_LINEAR = "it is for two arrays whose sums are linear, or of 16 bits"
 
 
 class Rows(NamedTuple):
@@ -48,10 +49,11 @@ def combined(work: Combining, over: Rows) -> LayerCode:
 
 def combined_cycles(work: Combining, over: Rows, memory: Memory) -> float:
     made = stream(work)
-    words, rest = divmod(over.numbers, WORD_BYTES)
+    size = work.words.number_bytes
+    words, rest = divmod(over.numbers * size, WORD_BYTES)
     row = ROW * (over.rows > 1) + (made.cycles(words) if words else 0) + (REST + made.cycles(1) if rest else 0)
-    askew = words * unaligned(over.numbers) * (1 if over.repeated is None else 0.5) * 2 if over.rows > 1 else 0.0
-    return LAYER + FIRST_REST * (rest > 0) + over.rows * (row + askew) + fetched((made.routine,), memory)
+    askew = words * unaligned(over.numbers * size) * (1 if over.repeated is None else 0.5) * 2 if over.rows > 1 else 0.0
+    return LAYER + FIRST_REST * (rest > 0 and size == 1) + over.rows * (row + askew) + fetched((made.routine,), memory)
 
 
 def why_not(layer: Combined, inputs: Inputs) -> str | None:

@@ -11,6 +11,7 @@ from mcusim.kernels.finish import Limits, limits_of
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.linear import Linear, linear_of
 from mcusim.kernels.lanes.streams import Work
+from mcusim.kernels.lanes.wide_sums import WideSumming, wide_summing
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.numbers.affine import ScaledAddition, as_affine
 from mcusim.numbers.numbers import LINEAR, Activation
@@ -83,18 +84,19 @@ def scaled_summing(
     inputs: Inputs,
     activation: Activation,
     signs: tuple[int, int] = (1, 1),
-) -> ScaledSumming | None:
-    """None for other than two arrays of 8 bits, or where sums are not linear. One of a difference's `signs` is -1."""
+) -> ScaledSumming | WideSumming | None:
+    """None for other than two arrays, or where sums of 8 bits are not linear. One of a difference's `signs` is -1."""
     entries = tuple(as_affine(entry.numbers) for entry in inputs if entry.numbers is not None)
-    has_factors = all(factors.multipliers.size for factors in addition.factors)
-    if len(entries) != 2 or not has_factors or any(one.bits != 8 for one in (*entries, addition.numbers)):
-        return None
-    linear = linear_of(addition, (entries[0], entries[1]), activation, signs)
-    if linear is None:
+    if len(entries) != 2 or not all(factors.multipliers.size for factors in addition.factors):
         return None
     fields = {**reading_all(inputs), **addition.fields(activation)}
     if signs != (1, 1):
         fields |= {"operation": "NN_SUBTRACT", **({"reversed": 1} if signs[0] < 0 else {})}
+    if any(one.bits != 8 for one in (*entries, addition.numbers)):
+        return wide_summing(addition, entries, activation, signs, fields)
+    linear = linear_of(addition, (entries[0], entries[1]), activation, signs)
+    if linear is None:
+        return None
     twin = "sum_of_two" if signs == (1, 1) else "merged_words"
     unsigned = not entries[0].signed, not entries[1].signed, not addition.numbers.signed
     return ScaledSumming(linear, *unsigned, limits_of(activation, addition.numbers), twin, fields)
