@@ -14,6 +14,7 @@ typedef struct {
     int packed;         /* are weights bytes, words 0 and 1 as low, low, high, high? */
     int multiplier;     /* filters of an input channel */
     int doubling;       /* are weights doubled here? */
+    int seen;           /* pairs of columns of a row that are there, where not all are: zeros would lie behind them */
     NN_FINISH
 } nn_depthwise_tile_t;
 
@@ -44,7 +45,8 @@ NN_KERNEL void NN_NAME(depthwise_tile)(const void *x, const void *weights, void 
                 uint32_t sum = (uint32_t)record[0];
                 for (int row = 0; row < p.window_height; row++) {
                     const int16_t *const from = plane + (y * p.stride_height + row) * p.words * NN_PLANES * 2;
-                    for (int tap = 0; tap < p.window_width; tap++) {
+                    const int behind = 2 * p.seen - column * p.stride_width;
+                    for (int tap = 0; tap < p.window_width && (p.seen == 0 || tap < behind); tap++) {
                         const int32_t w = NN_NAME(depthwise_weight)(own, row, tap, p) * scale;
                         sum += (uint32_t)(w * from[NN_PLANE_PLACE(column * p.stride_width + tap, 0)]);
                     }

@@ -17,7 +17,7 @@ from mcusim.system.arrays import Array
 # Of the C: of a pair of filters, in stripes more, and there of an odd number; of the tile that has what is left
 PAIR_CYCLES, STRIPED_CYCLES, ODD_CYCLES, REST_CYCLES = 21, 10, 9, 15
 C_BYTES = 150  # of code, between two calls of a tile
-FACTOR_CYCLES = {2: 9, 3: 11}  # of a filter whose factor, of so many words, comes onto the stack, at each call
+FACTOR_CYCLES = {2: 3, 3: 11}  # of a filter whose factor, of so many words, comes onto the stack, at each call
 
 
 def bring_weights(weight_bytes: int, tile: Tile) -> Routine:

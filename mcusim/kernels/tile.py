@@ -127,7 +127,7 @@ class Tile:
         loads = self.filters + self.positions + bursts
         end = 2 * sums + 7.5 + 2 * (self.filters - len(_kept(self))) - (self.tile_step == self.word_step * self.words)
         if isinstance(self.finish, StraightFinish):
-            end += sums * (self.finish.cycles - 1) + 2 * self.filters + 1
+            end += sums * (self.finish.cycles - 1) + 2 * self.filters + 1 - (_free_behind_lines(self) is not None)
         elif isinstance(self.finish, FactorFinish):
             end += sums * (self.finish.cycles - 1) + 5 * self.filters
         elif self.finish.ceiling is not None:
@@ -184,7 +184,7 @@ def tile_routine(tile: Tile) -> Routine:
     _enter(a, t)
     with a.loop("tile", "A tile: its sums begin with the bias of their filter") as again:
         for filter_ in range(t.filters):
-            a("ldr", t.sums[t.positions * (filter_ + 1) - 1], at("sp", _BIAS + 4 * filter_))
+            a("ldr", t.sums[t.positions * (filter_ + 1) - 1], at("sp", _bias(t, filter_)))
         _products(a, t)
         _end(a, t)
         a("bne", again)
@@ -227,34 +227,69 @@ def _enter(a: Assembly, t: Tile) -> None:
     a("push", several([*SAVED, "lr"]))
     a("sub", "sp", "sp", imm(t.frame))
     a("ldr", "r12", at("sp", t.frame + 4 * (len(SAVED) + 1)))
+    if isinstance(t.finish, StraightFinish):
+        _enter_lines(a, t)
+        return
     a("ldr", "r4", "[r3]")
     if t.filters == 2:
         a("ldr", "r5", at("r3", 4 * t.finish.record_words))
-    constant(a, "r6", t.tile_step)
-    a("mla", "r12", "r12", "r6", "r0")
-    a("mov", "weights", "r1")
+    _enter_places(a, t, "r6")
     if t.finish.raised:
         constant(a, "r1", t.finish.raised)
         for filter_ in range(t.filters):
             a("add", f"r{4 + filter_}", f"r{4 + filter_}", "r1")
-    kept = _kept(t)
-    a("mov", "output", "r2") if kept else a("str", "r2", at("sp", _OUTPUT))
-    a("mov", "end", "r12") if len(kept) > 1 else a("str", "r12", at("sp", _END))
+    _keep_places(a, t)
     for filter_ in range(t.filters):
-        a("str", f"r{4 + filter_}", at("sp", _BIAS + 4 * filter_))
+        a("str", f"r{4 + filter_}", at("sp", _bias(t, filter_)))
     if isinstance(t.finish, FactorFinish):
         a.block("What scales the filters' sums")
         for filter_ in range(t.filters):
-            moved = several(_FACTOR_MOVED[: len(t.finish.factor)])
             a("add", "r1", "r3", imm(4 + 4 * t.finish.record_words * filter_))
-            a("ldm", "r1", moved)
-            a("add", "r1", "sp", imm(_factor(t.finish, t.filters, filter_)))
-            a("stm", "r1", moved)
+            a("ldm", "r1", several(_FACTOR_MOVED))
+            a("add", "r1", "sp", imm(_factor(t, filter_)))
+            a("stm", "r1", several(_FACTOR_MOVED))
 
 
-def _factor(finish: FactorFinish, filters: int, filter_: int) -> int:
-    """Where its multiplier is on the stack."""
-    return _BIAS + 4 * filters + 4 * len(finish.factor) * filter_
+def _enter_lines(a: Assembly, t: Tile) -> None:
+    """Likewise, with biases and lines as they lie in their records."""
+    a("ldm", "r3!", several(("r4", "r5", "r6", "r7")))
+    if t.filters == 2:
+        a("ldm", "r3", several(("r7", "r8", "r9")))
+    _enter_places(a, t, "r10")
+    _keep_places(a, t)
+    a("add", "r1", "sp", imm(_BIAS))
+    a("stm", "r1", several(f"r{4 + index}" for index in range(3 * t.filters)))
+
+
+def _enter_places(a: Assembly, t: Tile, spare: str) -> None:
+    """The weights, and the end of the input into r12, where the tiles are counted."""
+    constant(a, spare, t.tile_step)
+    a("mla", "r12", "r12", spare, "r0")
+    a("mov", "weights", "r1")
+
+
+def _keep_places(a: Assembly, t: Tile) -> None:
+    kept = _kept(t)
+    a("mov", "output", "r2") if kept else a("str", "r2", at("sp", _OUTPUT))
+    a("mov", "end", "r12") if len(kept) > 1 else a("str", "r12", at("sp", _END))
+
+
+def _bias(t: Tile, filter_: int) -> int:
+    """Where it is on the stack."""
+    return _BIAS + (12 if isinstance(t.finish, StraightFinish) else 4) * filter_
+
+
+def _factor(t: Tile, filter_: int) -> int:
+    """Where its multiplier is on the stack: of lines behind the bias, else behind both."""
+    if isinstance(t.finish, StraightFinish):
+        return _bias(t, filter_) + 4
+    return _BIAS + 4 * t.filters + 4 * len(_FACTOR) * filter_
+
+
+def _free_behind_lines(t: Tile) -> str | None:
+    """A register for the end of the input, to be loaded with the lines."""
+    left = _operands(t)[2 * t.filters :]
+    return left[0] if isinstance(t.finish, StraightFinish) and len(_kept(t)) == 1 and left[0] not in _kept(t) else None
 
 
 def _products(a: Assembly, t: Tile) -> None:
@@ -311,12 +346,13 @@ def _end(a: Assembly, t: Tile) -> None:
     """Sums -> outputs; pointers to the next tile, flags whether there is one."""
     a.block("Sums become outputs")
     size, kept = t.finish.store_bytes, _kept(t)
-    output, end = "output" if kept else "r1", "end" if len(kept) > 1 else "r2"
+    early = _free_behind_lines(t)
+    output, end = "output" if kept else "r1", "end" if len(kept) > 1 else early or "r2"
     if isinstance(t.finish, FactorFinish):
         _scale(a, t, t.finish)
     if not kept:
         a("ldr", output, at("sp", _OUTPUT))
-    if len(kept) < 2:
+    if len(kept) < 2 and not early:
         a("ldr", end, at("sp", _END))
     if not isinstance(t.finish, FactorFinish):
         t.finish.saturated(a, t.sums, "r3", raised=True)
@@ -340,11 +376,13 @@ def _end(a: Assembly, t: Tile) -> None:
 
 def _scale(a: Assembly, t: Tile, finish: FactorFinish) -> None:
     """Sums of one filter after the other. Operands hold nothing any more: there is room for two lines at once."""
-    places = [_factor(finish, t.filters, filter_) for filter_ in range(t.filters)]
+    places = [_factor(t, filter_) for filter_ in range(t.filters)]
     of_filters = [t.sums[first : first + t.positions] for first in range(0, len(t.sums), t.positions)]
     if isinstance(finish, StraightFinish):
         for line, place in zip(_LINES, places, strict=False):
             finish.load(a, line, "sp", place)
+        if early := _free_behind_lines(t):
+            a("ldr", early, at("sp", _END))
         for line, sums in zip(_LINES, of_filters, strict=False):
             finish.scaled(a, sums, line)
         return

@@ -212,7 +212,7 @@ class _IntegerDown(IntegerEnds, Down[Part]):
             [self.take(f"sum{s}_{c}", f"of every {self.sets}. row: column {c}") for c in range(part.columns)]
             for s in range(self.sets)
         ]
-        self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(w.input_words(part.columns))]
+        self.xs = [self.take(f"x{i}", f"columns {2 * i}, {2 * i + 1}") for i in range(part.input_words)]
         self.take("x", "inputs, from row to row")
         self.take("output", "outputs, likewise")
         self.keep_factor()
@@ -237,13 +237,13 @@ class _IntegerDown(IntegerEnds, Down[Part]):
             self.a("ldr", sums[0], at("sp", BIAS))
         for column in reversed(range(len(sums))):
             addend = self.bias or sums[0]
-            for product in self.part.window.products(self.part.columns):
+            for product in self.part.products:
                 if product.column == column:
                     self._product(product, k, sums[column], addend)
                     addend = sums[column]
 
     def products(self, sums: list[str], k: int) -> None:
-        for product in self.part.window.products(self.part.columns):
+        for product in self.part.products:
             self._product(product, k, sums[product.column], sums[product.column])
 
     def _product(self, product: Product, k: int, sum_: str, addend: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
-from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Window
+from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Product, Window
 from mcusim.kernels.finish import Ending, Finish
 from mcusim.kernels.straight import StraightFinish
 from mcusim.program import ASSEMBLY, KernelCall
@@ -24,7 +24,8 @@ class Part:
     `words`: pairs of columns in a row of the planes. `filters`: of the layer, which lie side by side in its output of
     `width` positions a row. `number_bytes`: of the layer's weights; `weight_bytes`: as many where they come from
     flash, 4 where they are words made ready in RAM. `multiplier`: filters of an input channel. `empty`: rows of zeros
-    at the top and the bottom of the planes, which need not be read.
+    at the top and the bottom of the planes, which need not be read. `unseen`: words at the end of what a row of the
+    window reaches that lie behind the map and its planes: products with their zeros are left out.
     """
 
     window: Window
@@ -39,6 +40,7 @@ class Part:
     multiplier: int
     finish: Ending
     empty: tuple[int, int] = (0, 0)
+    unseen: int = 0
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -74,9 +76,19 @@ class Part:
     def code_bytes_of_a_row(self) -> int:
         """Of outputs, where a function goes down."""
         w, columns = self.window, self.columns
-        products = len(w.products(columns)) * w.height
+        products = len(self.products) * w.height
         ends = ending_words(self.finish, columns)
-        return 4 * (products + w.input_words(columns) * w.stride_height + ends + 2)
+        return 4 * (products + self.input_words * w.stride_height + ends + 2)
+
+    @property
+    def products(self) -> list[Product]:
+        """Of a row of the window."""
+        return [one for one in self.window.products(self.columns) if one.word < self.input_words]
+
+    @property
+    def input_words(self) -> int:
+        """That they take."""
+        return self.window.input_words(self.columns) - self.unseen
 
     @property
     def pitch(self) -> int:
@@ -106,6 +118,7 @@ class Part:
         fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
         fields |= {"doubling": 1} if self.doubling else {}
+        fields |= {"seen": self.input_words} if self.unseen else {}
         return RoutineFacts(SIGNATURE, ASSEMBLY, KernelCall("depthwise_tile", ARGUMENTS, fields))
 
     @property
@@ -130,7 +143,7 @@ class Part:
         outputs = f"{self.words}_{self.filters}x{self.width}_m{self.multiplier}"
         numbers = f"w{8 * self.weight_bytes}_n{8 * self.number_bytes}_o{8 * self.finish.store_bytes}"
         empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
-        return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}"
+        return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}" + f"_u{self.unseen}" * (self.unseen > 0)
 
 
 def ending_words(ending: Ending, columns: int) -> int:

@@ -260,10 +260,25 @@ class IntegerShape(Shape):
         if self._is_folded:
             columns = (self.width - 1) * self.read.stride_width + self.read.height * self.read.width
             self.words = -(-columns // 2)
+        self.unseen = self._unseen()
+        self.words -= self.unseen
         self.input_bytes, self.tap_bytes = layer.number_bytes, layer.weight_bytes
         self.unsigned = bool(reading(inputs[0]))
         self.filter_words = self.read.stored_words
         self.weight_bytes = 2 * self.tap_bytes * self.filter_words
+
+    @property
+    def _goes_down(self) -> bool:
+        return can_go_down(self.read) and not self._is_folded and self._reach(DOWN_COLUMNS)
+
+    def _unseen(self) -> int:
+        """Words of a row that are all zeros, behind the map, and of which only the last column alone sees any."""
+        rest, step = self.width % DOWN_COLUMNS, self.read.stride_width
+        if not rest or not self._goes_down:
+            return 0
+        first, own = (self.width - rest) * step // 2, self.read.input_words(rest)
+        before = first - step + self.read.input_words(DOWN_COLUMNS) if first else 0
+        return min(own - 1, max(0, first + own - max(before, -(-(self.left + self.used) // 2))))
 
     @property
     def _is_folded(self) -> bool:
@@ -279,9 +294,9 @@ class IntegerShape(Shape):
     def plans(self) -> Iterator[Plan]:
         stay = resident(self.read)
         weight_bytes = self.tap_bytes if stay else 4
-        if self._reach(COLUMNS):
+        if self._reach(COLUMNS) and not self.unseen:
             yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
-        if can_go_down(self.read) and not self._is_folded and self._reach(DOWN_COLUMNS):
+        if self._goes_down:
             make = lambda n, c: self._cut(down, self._part(n, c, self.tap_bytes))  # noqa: E731
             yield self._plan(make, DOWN_COLUMNS, in_registers=True, goes_down=True)
 
@@ -298,6 +313,7 @@ class IntegerShape(Shape):
             self.tap_bytes,
             self.multiplier,
             self.finish,
+            unseen=self.unseen if columns < DOWN_COLUMNS else 0,
         )
 
     @property
