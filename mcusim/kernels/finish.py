@@ -180,10 +180,9 @@ class FactorFinish:
         return FACTOR
 
     def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
-        """What `factor` names, of a record whose multiplier is at `offset`."""
-        multiplier, addend, shift = registers
-        a("ldrd", multiplier, addend, at(base, offset))
-        a("ldr", shift, at(base, offset + 8))
+        """What `factor` names, of a record whose multiplier is at `offset`: LDR pair with those around them."""
+        for index, register in enumerate(registers[: len(self.factor)]):
+            a("ldr", register, at(base, offset + 4 * index))
 
     def scaled(
         self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str, *, more: int | None = None

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.finish import CLAMP_CYCLES, Ending, FactorFinish, ending_of, records
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
@@ -62,20 +62,18 @@ class StraightFinish(FactorFinish):
     def factor(self) -> tuple[str, ...]:
         return super().factor[:2]
 
-    def load(self, a: Assembly, registers: Sequence[str], base: str, offset: int) -> None:
-        """Multiplier and addend: two LDR pair with those around them, LDRD does not."""
-        for index, register in enumerate(registers[:2]):
-            a("ldr", register, at(base, offset + 4 * index))
-
     def scaled(
         self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str = "", *, more: int | None = None
     ) -> None:
-        """Sums of a channel in registers, as they are -> numbers as they are stored."""
+        """Sums of a channel in registers -> numbers as they are stored.
+
+        `more`: as which power of two sums come; the addend comes so, too.
+        """
         multiplier, addend = factor[:2]
         for name in sums:
             a("smmla", name, name, multiplier, addend)
         for name in sums:
-            a(self.saturate, name, imm(self.bits), name, f"asr #{self.shift}")
+            a(self.saturate, name, imm(self.bits), name, f"asr #{self.shift + (more or 0)}")
         self.limit(a, sums)
 
 

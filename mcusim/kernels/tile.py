@@ -129,7 +129,7 @@ class Tile:
         if isinstance(self.finish, StraightFinish):
             end += sums * (self.finish.cycles - 1) + 2 * self.filters + 1 - (_free_behind_lines(self) is not None)
         elif isinstance(self.finish, FactorFinish):
-            end += sums * (self.finish.cycles - 1) + 5 * self.filters
+            end += sums * (self.finish.cycles - 1) + 4 * self.filters
         elif self.finish.ceiling is not None:
             end += 2 + sums * (1 if self.finish.raised else 2)
         return self.words * (sums + loads) + max(0, 3 * (turns - 1)) + end + 3 * (turns > 0)

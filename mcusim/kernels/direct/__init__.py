@@ -34,7 +34,7 @@ AFFINE = True
 NARROW_WEIGHTS = True
 MOST_TAPS, MOST_STRIDE = 7, 2
 MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
-LOAD_CYCLES = 5  # of a filter's factor
+LOAD_CYCLES = 4  # of a filter's factor
 CODE_BYTES = 700  # of the C around the tiles, about
 
 

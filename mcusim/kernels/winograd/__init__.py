@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,16 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import weight_type, window_fields
-from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of, records
+from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.kernels.straight import StraightFinish, ending_in, records_of
 from mcusim.kernels.winograd.inputs import input_transform
 from mcusim.kernels.winograd.points import F43, WINDOW, Scheme, scheme_for
 from mcusim.kernels.winograd.tile import TILES, Layout, winograd_tile
 from mcusim.kernels.winograd.weights import weight_transform
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
-from mcusim.numbers.affine import Multiplied
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Turns
 from mcusim.system.arrays import Array
@@ -29,8 +30,8 @@ SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) o
 ANY_STORAGE = True
 AFFINE = True
 NARROW_WEIGHTS = True
-FACTOR_STEPS = 3
-FACTOR_CYCLES = 11  # of what loads it and of code that comes again from flash, for each tile and filter
+FACTOR_STEPS = 2
+FACTOR_CYCLES, LINE_CYCLES = 4, 3  # of what loads it, for each tile and filter
 CODE_BYTES, AROUND_BYTES = 900, 100  # of the C around, about, and of what runs of it for two filters
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
 
@@ -73,7 +74,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for convolutions"
     if layer.kernel.shape[2] != WINDOW or layer.strides != (1, 1) or layer.dilation != NO_DILATION or layer.groups > 1:
         return "it is for windows of three columns, stride 1, without dilation or groups"
-    finish = ending_of(layer)
+    finish = _ending(layer, inputs)
     if finish is None or inputs[0].numbers is None or inputs[0].dtype.itemsize != layer.number_bytes:
         return "it is for integers"
     if layer.peak_sum > ACCUMULATOR_LIMIT:
@@ -90,6 +91,27 @@ def _scheme(layer: Convolution, inputs: Inputs) -> Scheme | str:
     assert numbers is not None
     minimum = numbers.zero if inputs[0].nonnegative((False,) * len(inputs[0].inputs)) else numbers.minimum
     return scheme_for(minimum, numbers.maximum, layer.kernel, layer.bias)
+
+
+@lru_cache(maxsize=64)
+def _ending(layer: Convolution, inputs: Inputs) -> Ending | None:
+    """On lines, unless what they add to sums takes room that the scheme has not."""
+    found = ending_in(layer, inputs[0], doubled=False)
+    if isinstance(found, StraightFinish) and _scheme(_moved(layer, found), inputs) != _scheme(layer, inputs):
+        return ending_of(layer)
+    return found
+
+
+def _moved(layer: Convolution, finish: Ending) -> Convolution:
+    """Its bias with what a line adds to sums."""
+    lines = finish.lines if isinstance(finish, StraightFinish) else None
+    return layer if lines is None else replace(layer, bias=layer.bias + lines.more)
+
+
+def _known_ending(layer: Convolution, inputs: Inputs) -> Ending:
+    finish = _ending(layer, inputs)
+    assert finish is not None
+    return finish
 
 
 def _known_scheme(layer: Convolution, inputs: Inputs) -> Scheme:
@@ -124,7 +146,7 @@ def _why_too_large(layer: Convolution, scheme: Scheme, finish: Ending) -> str | 
         return "its channels or filters lie too far apart"
     if isinstance(finish, Finish) and finish.shift + scheme.left_bits > MOST_SHIFT:
         return "its outputs are shifted too far"
-    mask = _layout(layer, _plan(layer, scheme, DEFAULT), finish.store_bytes).mask
+    mask = _layout(layer, _plan(layer, scheme, DEFAULT), finish).mask
     return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
 
 
@@ -141,10 +163,11 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     """What runs, counted: tiles of V, filters for each stripe, groups of four tiles for each pair of filters."""
     assert isinstance(layer, Convolution)
     plan, pairs = _plan(layer, _known_scheme(layer, inputs), variant), -(-layer.shape[-1] // 2)
+    finish = _known_ending(layer, inputs)
     calls = _calls(plan)
     groups = plan.blocks * max(1, -(-plan.rows // TILES))
-    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, memory) + calls * (85 if variant.compact else 75)
-    of_a_pair += groups * _cycles_of_m(layer, plan, variant.compact)
+    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, finish, memory) + calls * (85 if variant.compact else 75)
+    of_a_pair += groups * _cycles_of_m(layer, plan, finish, variant.compact)
     return 100.0 + _cycles_of_v(layer, plan) + pairs * of_a_pair
 
 
@@ -199,35 +222,37 @@ def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
     return [(row + cell, column) for cell in range(plan.cells)]
 
 
-def _cycles_of_u(layer: Convolution, plan: Plan, memory: Memory) -> float:
+def _cycles_of_u(layer: Convolution, plan: Plan, finish: Ending, memory: Memory) -> float:
     """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
     size, rows = layer.weight_bytes, int(layer.kernel.shape[1])
-    apart = _layout(layer, plan, 1).apart
+    apart = _layout(layer, plan, finish).apart
     far = _far(plan.scheme, apart, 5, 12)
     points = (43 if plan.scheme is F43 else 27) if size == 1 else 25 if plan.scheme is F43 else 16
     per_word = points + far + 2.5 * memory.wait_states
     return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
 
 
-def _cycles_of_m(layer: Convolution, plan: Plan, compact: bool) -> int:
+def _cycles_of_m(layer: Convolution, plan: Plan, finish: Ending, compact: bool) -> int:
     """Of 2 filters x 4 tiles: 16 cycles for 8 SMLAD."""
     end = (350 if compact else 295) if plan.scheme is F43 else (190 if compact else 170)
-    finish = ending_of(layer)
-    if isinstance(finish, FactorFinish):
+    if isinstance(finish, StraightFinish):
+        outputs, shifts = plan.scheme.outputs_of_a_tile, 2 if plan.scheme is F43 else 0
+        end += 2 * TILES * (LINE_CYCLES + shifts + outputs * (finish.cycles - 1))
+    elif isinstance(finish, FactorFinish):
         outputs = plan.scheme.outputs_of_a_tile
         spared = 2 if outputs == F43.points - 2 else 0  # shifts, of sums that come doubled
         if finish.left:
             spared = -3 if finish.mixed else -6
         end += 2 * TILES * (FACTOR_CYCLES + outputs * (finish.cycles - 1 + finish.left) - spared)
-    return plan.scheme.points * _layout(layer, plan, 1).point_cycles + end
+    return plan.scheme.points * _layout(layer, plan, finish).point_cycles + end
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
-    finish, numbers, scheme = ending_of(layer), inputs[0].numbers, _known_scheme(layer, inputs)
-    assert finish is not None and numbers is not None
+    finish, numbers, scheme = _known_ending(layer, inputs), inputs[0].numbers, _known_scheme(layer, inputs)
+    assert numbers is not None
     plan, size = _plan(layer, scheme, variant), layer.number_bytes
-    layout = _layout(layer, plan, finish.store_bytes)
+    layout = _layout(layer, plan, finish)
     tile = winograd_tile(layout, finish, compact=variant.compact)
     _, width, channels = plane(layer.input_shape)
     unsigned = size == 1 and numbers.minimum == 0
@@ -246,7 +271,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     call = KernelCall("convolution_winograd", ("input", "output", "scratch", "kernel", "bias"), fields)
     constants = (
         Constant("kernel", weight_type(layer), _kernel(layer, plan), layer.kernel_numbers),
-        Constant("bias", "int32_t", records(replace(layer, bias=scheme.bias(layer.bias, layer.kernel)), finish)),
+        Constant("bias", "int32_t", _records(layer, finish, scheme)),
     )
     each = {weights.name: 1.0, tile.name: _calls(plan) / plan.stripes}
     return LayerCode(
@@ -257,6 +282,13 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         code_bytes=CODE_BYTES,
         turns=(Turns(plan.stripes * -(-layer.shape[-1] // 2), each, AROUND_BYTES),),
     )
+
+
+def _records(layer: Convolution, finish: Ending, scheme: Scheme) -> Array:
+    """Biases as the scheme has them, of what a line adds to sums as well."""
+    moved = _moved(layer, finish)
+    added = moved.bias - layer.bias  # once more by `records_of`
+    return records_of(replace(layer, bias=scheme.bias(moved.bias, layer.kernel) - added), finish)
 
 
 def _scratch(plan: Plan, layout: Layout, size: int) -> int:
@@ -299,11 +331,11 @@ def _rows(height: int, parts: int) -> int:
     return height if parts == 1 else TILES * -(-height // (TILES * parts))
 
 
-def _layout(layer: Convolution, plan: Plan, output_bytes: int) -> Layout:
+def _layout(layer: Convolution, plan: Plan, finish: Ending) -> Layout:
     _, width, filters = plane(layer.shape)
     tile = 2 * plan.channels
-    position = filters * output_bytes
-    end_steps = FACTOR_STEPS if isinstance(layer.rescale, Multiplied) else 0
+    position = filters * finish.store_bytes
+    end_steps = FACTOR_STEPS if isinstance(finish, FactorFinish) else 0
     if not plan.rows:
         group, output_tile = plan.block_bytes, plan.scheme.outputs_of_a_tile * position
     else:

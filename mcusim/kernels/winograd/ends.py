@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.finish import Ending, FactorFinish
+from mcusim.kernels.straight import StraightFinish
 
 FOUR = (
     "With M the sums of the six points, and a, b, c, d a third of M1 + M2, M3 + M4, M1 - M2, M3 - M4, outputs are",
@@ -22,15 +21,12 @@ TWO = (
 )
 
 
-class Factor(NamedTuple):
-    """`records`: what holds the address of those of two filters. `offset`: to the factor of one."""
+def four(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: int) -> tuple[str, ...]:
+    """M of six points in r4 to r9, a third in r3 -> four outputs.
 
-    records: str
-    offset: int
-
-
-def four(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Factor) -> tuple[str, ...]:
-    """M of six points in r4 to r9, a third in r3 -> four outputs. `shift`: where it lies, one more."""
+    `shift`: where it lies, one more. `factor`: on the stack, where the filter's lies; of a line its addend comes as
+    the power of two of the last outputs.
+    """
     a("add", "r5", "r5", bias)
     a("add", "r10", "r5", "r6")
     a("sub", "r11", "r5", "r6")
@@ -59,7 +55,7 @@ def four(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Fact
     return names
 
 
-def two(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Factor) -> tuple[str, ...]:
+def two(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: int) -> tuple[str, ...]:
     """M of four points in r4 to r7 -> two outputs."""
     a("asrs", "r5", "r5", imm(1))  # the carry: are M1 and M2 odd?
     a("add", "r5", "r5", bias)
@@ -79,9 +75,12 @@ def two(a: Assembly, bias: str, finish: Ending, shift: str | None, factor: Facto
     return names
 
 
-def _scaled(a: Assembly, sums: dict[str, int], finish: FactorFinish, factor: Factor, free: tuple[str, ...]) -> None:
+def _scaled(a: Assembly, sums: dict[str, int], finish: FactorFinish, factor: int, free: tuple[str, ...]) -> None:
     """`sums`: as which power of two each register has its own. `free` and r11 are lost."""
-    a("ldr", "r11", factor.records)
-    finish.load(a, free, "r11", factor.offset)
-    for bits in dict.fromkeys(sums.values()):
+    finish.load(a, free, "sp", factor)
+    there = min(sums.values())
+    for bits in sorted(set(sums.values())):
+        if isinstance(finish, StraightFinish) and bits > there:
+            a("lsl", free[1], free[1], imm(bits - there))
+            there = bits
         finish.scaled(a, [name for name, own in sums.items() if own == bits], free, "r11", more=bits)

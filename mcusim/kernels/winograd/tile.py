@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.finish import Ending
-from mcusim.kernels.winograd.ends import FOUR, TWO, Factor, four, two
+from mcusim.kernels.finish import Ending, FactorFinish
+from mcusim.kernels.straight import StraightFinish
+from mcusim.kernels.winograd.ends import FOUR, TWO, four, two
 from mcusim.kernels.winograd.points import F43, THIRD, Scheme
 from mcusim.kernels.winograd.stores import step
 from mcusim.program import KernelCall, Routine
@@ -18,7 +19,7 @@ SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const i
 MOST_STEPS, MOST_STEPS_OF_MANY, MANY_WORDS = 11, 14, 80
 SUMS = tuple(f"sum{filter_}{tile}" for filter_ in range(2) for tile in range(TILES))
 POINT_BYTES = 4 + 4 * len(SUMS)  # on the stack, of a point: its sums, and above them how many points were left
-FRAME = 20
+FRAME, FACTOR_BYTES = 20, 12  # behind the frame lie factors of both filters
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,17 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
     _registers(a)
     a.block("On the stack: output, bias, input, weights")
     a("push", several([*SAVED, "lr"]))
-    a("sub", "sp", "sp", imm(FRAME))
+    frame = _frame(finish)
+    a("sub", "sp", "sp", imm(frame))
     a("strd", "r2", "r3", "[sp]")
     a("str", "r1", at("sp", 12))
     a("mov", "weights", "r1")
     if compact and layout.scheme is F43:  # its outputs come times 2 at least
-        a("ldr", "r1", at("sp", FRAME + 40))
+        a("ldr", "r1", at("sp", frame + 40))
         a("add", "r1", "r1", imm(1))
-        a("str", "r1", at("sp", FRAME + 40))
+        a("str", "r1", at("sp", frame + 40))
+    if isinstance(finish, FactorFinish):
+        _enter_factors(a, layout, finish)
     with a.loop("group", "Four tiles: so many points are left") as group:
         a("mov", "weight0", imm(points))
         a("push", "{weight0}")
@@ -122,11 +126,11 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
         a("str", "r1", "[sp]")
         a("ldrd", "input", "weights", at("sp", 8))
         add_constant(a, "input", layout.group - points * layout.point, "r1")
-        a("ldr", "r1", at("sp", FRAME + 36))
+        a("ldr", "r1", at("sp", frame + 36))
         a("subs", "r1", "r1", imm(1))
-        a("str", "r1", at("sp", FRAME + 36))
+        a("str", "r1", at("sp", frame + 36))
         a("bne", group)
-    a("add", "sp", "sp", imm(FRAME))
+    a("add", "sp", "sp", imm(frame))
     a("pop", several([*SAVED, "pc"]))
     fields = {
         "outputs": layout.scheme.outputs_of_a_tile,
@@ -144,6 +148,21 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
         fields["shift"] = 0  # the argument has it
     call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
     return a.routine(SIGNATURE, call)
+
+
+def _frame(finish: Ending) -> int:
+    return FRAME + (2 * FACTOR_BYTES if isinstance(finish, FactorFinish) else 0)
+
+
+def _enter_factors(a: Assembly, layout: Layout, finish: FactorFinish) -> None:
+    a.block("What scales the filters' sums, onto the stack")
+    for filter_ in range(2):
+        a("add", "r12", "r3", imm(4 + 4 * finish.record_words * filter_))
+        a("ldm", "r12", several(("r4", "r5", "r6")))
+        if isinstance(finish, StraightFinish) and layout.scheme is F43:  # its outputs come times 2 at least
+            a("lsl", "r5", "r5", imm(1))
+        a("add", "r12", "sp", imm(FRAME + FACTOR_BYTES * filter_))
+        a("stm", "r12", several(("r4", "r5", "r6")))
 
 
 def _registers(a: Assembly) -> None:
@@ -217,14 +236,14 @@ def _outputs(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> N
         constant(a, "r3", THIRD)
     a("add", "r0", "sp", imm(4 + 4 * TILES))
     a("mov", "lr", imm(TILES))
-    shift = at("sp", layout.m_bytes + FRAME + 40) if compact else None
+    shift = at("sp", layout.m_bytes + _frame(finish) + 40) if compact else None
     with a.loop("tile", "A tile of the first filter, and of the second") as tile:
         for filter_, bias in enumerate(("r2", "r12")):
             for point in range(points):
                 offset = POINT_BYTES * (points - 1 - point) - 4 * TILES * (1 - filter_)
                 last = filter_ == 1 and point == points - 1
                 a("ldr", f"r{4 + point}", *(["[r0]", imm(4)] if last else [at("r0", offset)]))
-            factor = Factor(at("sp", layout.m_bytes + 4), 4 * finish.record_words * filter_ + 4)
+            factor = layout.m_bytes + FRAME + FACTOR_BYTES * filter_
             names = (four if layout.scheme is F43 else two)(a, bias, finish, shift, factor)
             for index, name in enumerate(names):
                 finish.store(a, name, "r1", index * layout.output + filter_ * finish.store_bytes)
