@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET
@@ -16,8 +16,9 @@ from mcusim.kernels.depthwise.down import down, skips
 from mcusim.kernels.depthwise.down import fits as can_go_down
 from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
-from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL, Timed
+from mcusim.kernels.depthwise.frame import Timed
 from mcusim.kernels.depthwise.part import Part
+from mcusim.kernels.depthwise.plan import Plan
 from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
@@ -34,32 +35,6 @@ from mcusim.program import Constant, Routine, Turns
 FLOAT_COLUMNS = (8, 4, 2)  # side by side
 MOST_WORDS = 4000  # of a row of the planes; of float32 four channels have to be within reach
 Q = TypeVar("Q", Part, FloatPart)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Functions that compute all columns of a row: `tiles` those that come in full tiles, `rest` what is left."""
-
-    tiles: Timed | None
-    rest: Timed | None
-    columns: int  # of a tile
-    first: int  # column of the rest
-    in_registers: bool  # the weights
-    goes_down: bool = False  # a strip of so many columns after the other
-
-    @property
-    def strips(self) -> list[int]:
-        """Of each part."""
-        return [self.first // self.columns if self.goes_down and part is self.tiles else 1 for part in self.parts]
-
-    @property
-    def parts(self) -> list[Timed]:
-        return [part for part in (self.tiles, self.rest) if part]
-
-    @property
-    def cycles(self) -> float:
-        """Of the planes of 4 channels."""
-        return sum(part.cycles(CHANNELS_A_CALL) for part in self.parts)
 
 
 class Shape(ABC):
