@@ -13,7 +13,8 @@ from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, strip
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs
 from mcusim.kernels.straight import ending_in, records_of
-from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows, tile_routine
+from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows
+from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT

@@ -13,7 +13,7 @@ from mcusim.kernels.direct.tap_reuse import Word, schedule
 from mcusim.kernels.direct.tile import Block, Tile
 from mcusim.kernels.finish import Ending, FactorFinish, Finish
 from mcusim.kernels.straight import StraightFinish
-from mcusim.kernels.tile import records_text
+from mcusim.kernels.tile_schedule import records_text
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, const int16_t *weights, void *output, const accumulator_t *bias, const int32_t *block"

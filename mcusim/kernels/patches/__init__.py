@@ -15,7 +15,8 @@ from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycle
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
 from mcusim.kernels.straight import ending_in, records_of
-from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows, tile_routine
+from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows
+from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.kernels.widen import widen
 from mcusim.layers.convolution import Convolution
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT

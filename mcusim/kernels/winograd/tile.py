@@ -102,19 +102,8 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
     name = f"{kind}_{layout.key}_{finish.compact_key if compact else finish.key}"
     a = Assembly(name, _head(name, layout, finish))
     _registers(a)
-    a.block("On the stack: output, bias, input, weights")
-    a("push", several([*SAVED, "lr"]))
+    _enter(a, layout, finish, compact=compact)
     frame = _frame(finish)
-    a("sub", "sp", "sp", imm(frame))
-    a("strd", "r2", "r3", "[sp]")
-    a("str", "r1", at("sp", 12))
-    a("mov", "weights", "r1")
-    if compact and layout.scheme is F43:  # its outputs come times 2 at least
-        a("ldr", "r1", at("sp", frame + 40))
-        a("add", "r1", "r1", imm(1))
-        a("str", "r1", at("sp", frame + 40))
-    if isinstance(finish, FactorFinish):
-        _enter_factors(a, layout, finish)
     with a.loop("group", "Four tiles: so many points are left") as group:
         a("mov", "weight0", imm(points))
         a("push", "{weight0}")
@@ -152,6 +141,22 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
 
 def _frame(finish: Ending) -> int:
     return FRAME + (2 * FACTOR_BYTES if isinstance(finish, FactorFinish) else 0)
+
+
+def _enter(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> None:
+    frame = _frame(finish)
+    a.block("On the stack: output, bias, input, weights")
+    a("push", several([*SAVED, "lr"]))
+    a("sub", "sp", "sp", imm(frame))
+    a("strd", "r2", "r3", "[sp]")
+    a("str", "r1", at("sp", 12))
+    a("mov", "weights", "r1")
+    if compact and layout.scheme is F43:  # its outputs come times 2 at least
+        a("ldr", "r1", at("sp", frame + 40))
+        a("add", "r1", "r1", imm(1))
+        a("str", "r1", at("sp", frame + 40))
+    if isinstance(finish, FactorFinish):
+        _enter_factors(a, layout, finish)
 
 
 def _enter_factors(a: Assembly, layout: Layout, finish: FactorFinish) -> None:
