@@ -79,11 +79,11 @@ class Builder:
         point = self.weights(*(1,) * rank, channels, filters, fan_in=channels)
         return self.add(f"SeparableConv{rank}D", arrays=(deep, point, self.bias(filters)), **config)
 
-    def transposed(self, filters: int, size: int = 3, **config: Any) -> str:
-        shape = self.last.shape
+    def transposed(self, filters: int, size: int = 3, *inputs: str, **config: Any) -> str:
+        shape = self.layer(inputs[0]).shape if inputs else self.last.shape
         rank, channels = len(shape) - 1, shape[-1]
         kernel = self.weights(*(size,) * rank, filters, channels, fan_in=size**rank * channels)
-        return self.add(f"Conv{rank}DTranspose", arrays=(kernel, self.bias(filters)), **config)
+        return self.add(f"Conv{rank}DTranspose", *inputs, arrays=(kernel, self.bias(filters)), **config)
 
     def around(self, *kinds: str, arrays: tuple[Array, ...] = (), **config: Any) -> str:
         """TimeDistributed of each kind, all with the same config."""

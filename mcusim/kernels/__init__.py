@@ -8,6 +8,7 @@ from mcusim.kernels import (
     gather,
     lanes,
     patches,
+    phases,
     plain,
     points,
     pointwise,
@@ -21,6 +22,7 @@ from mcusim.kernels.kernel import Kernel
 KERNELS: tuple[Kernel, ...] = (
     plain,
     patches,
+    phases,
     pointwise,
     tiles,
     gather,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Repeated
 from mcusim.system.arrays import Array
 
 Fields = dict[str, Any]
@@ -78,3 +79,12 @@ def gaps(dilation: Pair) -> Fields:
     """How many positions lie between two taps of a window."""
     fields = {"gap_height": dilation[0] - 1, "gap_width": dilation[1] - 1}
     return {name: value for name, value in fields.items() if value}
+
+
+def renamed(call: KernelCall | Repeated, named: Mapping[str, str]) -> KernelCall:
+    """The call on other memory: what arguments are called, and what they are here."""
+    assert isinstance(call, KernelCall)
+    parameters = {
+        key: named.get(value, value) if isinstance(value, str) else value for key, value in call.parameters.items()
+    }
+    return KernelCall(call.kernel, tuple(named.get(argument, argument) for argument in call.arguments), parameters)

@@ -5,10 +5,11 @@ What the first layer computes of a band lies at the beginning of the scratch mem
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mcusim.kernels.bands.cuts import ALIGNMENT_BYTES, Run
+from mcusim.kernels.calls import renamed
 from mcusim.layers.fused import Fused
 from mcusim.program import PART, Constant, KernelCall, LayerCode, Repeated, Routine
 
@@ -51,9 +52,9 @@ def band_code(pair: Fused, parts: Sequence[tuple[Run, LayerCode, LayerCode]]) ->
     for run, first, second in parts:
         inner = {"scratch": f"(uint8_t *)scratch + {between}"}
         named = pieces.take("first", first) | inner | _first_arguments(pair, run)
-        made = [_renamed(call, named) for call in first.calls]
+        made = [renamed(call, named) for call in first.calls]
         named = pieces.take("second", second) | inner | _second_arguments(pair, run)
-        made += [_renamed(call, named) for call in second.calls]
+        made += [renamed(call, named) for call in second.calls]
         calls += [Repeated(tuple(made), run.times)] if run.times > 1 else made
     return LayerCode(
         calls=tuple(calls),
@@ -88,11 +89,3 @@ def _source(pair: Fused, name: str) -> str:
 
 def _at(array: str, start: int, step: int) -> str:
     return f"{array}{f' + {start}' if start else ''}{f' + {PART} * {step}' if step else ''}"
-
-
-def _renamed(call: KernelCall | Repeated, named: Mapping[str, str]) -> KernelCall:
-    assert isinstance(call, KernelCall)
-    parameters = {
-        key: named.get(value, value) if isinstance(value, str) else value for key, value in call.parameters.items()
-    }
-    return KernelCall(call.kernel, tuple(named.get(argument, argument) for argument in call.arguments), parameters)
