@@ -21,14 +21,16 @@ NN_KERNEL void NN_NAME(scaled_softmax)(const number_t *input, number_t *output, 
         int32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
             const int distance = best - input[channel];
-            sum += distance < p.count ? nn_divided(powers[distance], 12) : 0;
+            sum += distance < p.count ? (int32_t)(((uint32_t)powers[distance] + (1u << 11)) >> 12) : 0;
         }
         const int zeros = __builtin_clz((unsigned)sum);
+        const int shift = 12 - zeros + 31 - NN_NUMBER_BITS; /* no product is below 0 */
         const int32_t scale = nn_reciprocal((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
         for (int channel = 0; channel < p.channels; channel++) {
             const int distance = best - input[channel];
-            const int shift = 12 - zeros + 31 - NN_NUMBER_BITS;
-            const int32_t y = distance < p.count ? nn_divided(nn_high_product(scale, powers[distance]), shift) : 0;
+            const uint32_t product =
+                distance < p.count ? (uint32_t)(((uint64_t)(uint32_t)scale * (uint32_t)powers[distance] + (1u << 30)) >> 31) : 0;
+            const int32_t y = (int32_t)((product + (1u << (shift - 1))) >> shift);
             output[channel] = clamp_to_number_t(y + NUMBER_MIN);
         }
         input += p.channels;

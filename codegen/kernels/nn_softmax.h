@@ -30,10 +30,11 @@ NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const n
     }
 }
 #else
-/* e^-distance in units of 2^-15, from a table for the high byte of the distance and one for the low byte */
+/* e^-distance in units of 2^-15, from a table for the high byte of the distance, whose first entry is 1, and one for the
+ * low byte */
 static inline uint32_t nn_power(int distance, const uint16_t *high, const uint16_t *low)
 {
-    return (uint32_t)high[distance >> 8] * low[distance & 255] >> 15;
+    return NN_NUMBER_BITS <= 8 ? low[distance] : (uint32_t)high[distance >> 8] * low[distance & 255] >> 15;
 }
 
 NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const uint16_t *high, const uint16_t *low,
@@ -43,10 +44,15 @@ NN_KERNEL void NN_NAME(softmax)(const number_t *input, number_t *output, const u
         const int best = nn_row_largest(input, p.channels);
         uint32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
-            sum += nn_power(best - input[channel], high, low);
+            const uint32_t power = nn_power(best - input[channel], high, low);
+            sum += power;
+            if (sizeof(number_t) > 1) { /* else it has no room there */
+                output[channel] = (number_t)power;
+            }
         }
         for (int channel = 0; channel < p.channels; channel++) {
-            const uint32_t power = nn_power(best - input[channel], high, low);
+            const uint32_t power =
+                sizeof(number_t) > 1 ? (uint16_t)output[channel] : nn_power(best - input[channel], high, low);
             output[channel] = clamp_to_number_t((accumulator_t)((power << p.fraction) / sum));
         }
         input += p.channels;

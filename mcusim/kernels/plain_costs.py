@@ -34,7 +34,7 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
-from mcusim.numbers.affine import Affine
+from mcusim.numbers.affine import Affine, FromReals
 
 
 class ByType(NamedTuple):
@@ -60,19 +60,20 @@ EACH: Mapping[type[Layer], ByType] = {
     Maximum: ByType(14, 12.2, 13.6),
     Minimum: ByType(14, 12.2, 13.6),
     Subtract: ByType(16, 13.5, 11),
-    Softmax: ByType(48.2, 52.1, 124.5),
+    Softmax: ByType(38.3, 41.2, 124.5),
     LayerNormalization: ByType(60, 66, 35),
 }
 AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
-    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Softmax: 50, Subtract: 51},
+    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Subtract: 51},
 }
-AFFINE_SOFTMAX = 245  # of a row
+AFFINE_SOFTMAX, AFFINE_SOFTMAX_ROW = ByType(42.3, 52.5, 0), ByType(110, 30, 0)
 ROW: Mapping[type[Layer], ByType] = {
     PReLU: ByType(7.6, 7.6, 7.2),
-    Softmax: ByType(4, 9, 5),
+    Softmax: ByType(0, 3, 5),
     LayerNormalization: ByType(797, 822, 87),
 }
 ONCE = 25.0
+FROM_REAL = 52.0  # a division
 FUNCTIONS: Mapping[str, float] = {  # of float32, where other branches of a function would take less
     **{"hard_sigmoid": 19, "hard_silu": 19, "hard_tanh": 15, "leaky_relu": 11, "softsign": 18, "threshold_relu": 25},
     **{"sigmoid": 120, "tanh": 107, "silu": 127, "exponential": 103, "softplus": 187, "gelu": 204, "gelu_tanh": 135},
@@ -107,14 +108,17 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     kind = type(layer)
     if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
         return 8 + UNROLLED.of(layer) * layer.elements
+    if isinstance(layer, Convert) and isinstance(layer.conversion, FromReals):
+        return ONCE + FROM_REAL * layer.elements
     if kind in AFFINE_EACH and isinstance(layer.numbers, Affine):
-        rows = AFFINE_SOFTMAX * layer.elements // layer.shape[-1] if kind is Softmax else 0
-        return ONCE + AFFINE_EACH[kind] * layer.elements + rows
+        return ONCE + AFFINE_EACH[kind] * layer.elements
     if kind in _OWN:
         return _OWN[kind](layer, inputs)
     if kind not in EACH:
         return None
     rows = layer.elements // layer.shape[-1]
+    if kind is Softmax and isinstance(layer.numbers, Affine):
+        return ONCE + AFFINE_SOFTMAX.of(layer) * layer.elements + AFFINE_SOFTMAX_ROW.of(layer) * rows
     return ONCE + EACH[kind].of(layer) * layer.elements + (ROW[kind].of(layer) * rows if kind in ROW else 0)
 
 

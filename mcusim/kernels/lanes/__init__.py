@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.lanes import addition, combined, copies, lookups, moves, pooling, products, windows
+from mcusim.kernels.lanes import addition, combined, copies, lookups, moves, pooling, products, reals, windows
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
 from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling, MaxPooling
@@ -57,6 +58,7 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     Add: _Layer(addition.why_not, addition.cost, addition.add),
     AveragePooling: _Layer(pooling.why_no_average, pooling.average_cost, pooling.average_pooling),
     Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
+    Convert: _Layer(reals.why_not, reals.cost, reals.code),
     MaxPooling: _Layer(pooling.why_no_window, windows.max_cost, windows.max_pooling),
     Multiply: _Layer(products.why_not, products.cost, products.multiply),
     Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
