@@ -1,4 +1,4 @@
-"""Functions of one number of 8 bits: four look-ups for each word, in a table of all 256 results."""
+"""Functions of one number: of 8 bits look-ups in a table of all results; of 16 bits lines between some of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import numpy as np
 
 from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.lanes.lines import lining
 from mcusim.kernels.lanes.streams import Work, stream, stream_cycles
 from mcusim.kernels.lanes.words import Words
 from mcusim.kernels.memory import Memory
 from mcusim.layers.pointwise import Pointwise
 from mcusim.numbers.numbers import LINEAR
+from mcusim.numbers.tables import Interpolation
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
 
 BYTES = 4  # of a word
 FROM_FLASH = 1.0  # a look-up that waits: the table is in the cache of the flash
+OF_LINES = 1.9  # one of 16 bits, whose table is larger than the cache
 FIRST = 25.0  # until it is there
 
 
@@ -58,18 +61,36 @@ class LookingUp(Work):
 
 
 def why_not(layer: Pointwise, inputs: Inputs) -> str | None:
-    if layer.lookup is None or layer.dtype.itemsize > 1 or inputs[0].dtype.itemsize > 1:
-        return "it looks up numbers of 8 bits"
-    return None
+    sizes = {layer.dtype.itemsize, inputs[0].dtype.itemsize}
+    if layer.lookup is not None and sizes == {1}:
+        return None
+    if isinstance(layer.lookup, Interpolation) and sizes == {2} and lining(layer.lookup):
+        return None
+    return "it looks up numbers of 8 bits, or of 16 bits nearly all of which lie between the ends of a table"
 
 
 def cost(layer: Pointwise, inputs: Inputs, memory: Memory) -> float:
-    waits = (layer.elements * FROM_FLASH + FIRST) * (memory.wait_states > 0)
-    return stream_cycles(stream(LookingUp()), layer, memory) + waits
+    each = OF_LINES if isinstance(layer.lookup, Interpolation) else FROM_FLASH
+    waits = (layer.elements * each + FIRST) * (memory.wait_states > 0)
+    return stream_cycles(stream(_work(layer)), layer, memory) + waits
+
+
+def _work(layer: Pointwise) -> Work:
+    if not isinstance(layer.lookup, Interpolation):
+        return LookingUp()
+    found = lining(layer.lookup)
+    assert found is not None
+    return found
 
 
 def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:
-    routine = stream(LookingUp()).routine
+    routine = stream(_work(layer)).routine
+    if isinstance(layer.lookup, Interpolation):
+        fields = {"elements": layer.elements, "look_up": routine.name, **layer.lookup.fields()}
+        table = Constant("table", "number_t", layer.lookup.table, layer.numbers)
+        return LayerCode(
+            (KernelCall("pointwise_lines", ("input", "output", "table"), fields),), (table,), routines=(routine,)
+        )
     table = Constant("table", "number_t", _every_byte(layer).view(np.int8), layer.numbers)
     call = KernelCall(
         "pointwise_lanes", ("input", "output", "table"), {"elements": layer.elements, "look_up": routine.name}
