@@ -19,7 +19,7 @@ from tests.compiled import run_compiled
 from tests.kernels.affine_side import AffineSide
 from tests.kernels.measured import forced, measure, misplaced
 
-SHAPES = ((6, 7, 4), (5, 4, 20), (16, 11), (33, 7), (9, 1))
+SHAPES = ((6, 7, 4), (5, 4, 20), (16, 11), (33, 7), (9, 1), (16, 6, 3))
 NEAR_CYCLES, NEAR, NEAR_OF_C = 150, 0.05, 0.35
 
 
