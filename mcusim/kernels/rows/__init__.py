@@ -12,10 +12,10 @@ from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows import floats as row_floats
 from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
-from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised
+from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised, Shared
 from mcusim.kernels.rows.inputs import row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
@@ -108,7 +108,11 @@ def _different(*routines: Routine) -> tuple[Routine, ...]:
 
 
 def _parts(layer: Dense) -> tuple[Part[Products], ...]:
-    return _parts_of(_kind(layer).NAME, _words(layer), output_price(_finish(layer)), layer.elements)
+    return _parts_in(layer, _kind(layer))
+
+
+def _parts_in(layer: Dense, kind: type[Form]) -> tuple[Part[Products], ...]:
+    return _parts_of(kind.NAME, _words_in(layer, kind), output_price(_finish(layer)), layer.elements)
 
 
 @cache
@@ -136,19 +140,21 @@ def _finish(layer: Dense) -> Ending:
 def _kind(layer: Dense) -> type[Form]:
     if layer.weight_bytes == 2:
         return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
-    finish = _finish(layer)
-    if (
-        layer.number_bytes == 2
-        or layer.peak_sum >= HIGHEST_PAIRED
-        or (isinstance(finish, Finish) and finish.shift > 31 - 8)
-    ):
+    finish, is_full = _finish(layer), layer.kernel.min(initial=0) == -128
+    if layer.number_bytes == 2:
+        return Apart if is_full else min((Shared, Apart), key=lambda kind: cycles_of(_parts_in(layer, kind), USUAL))
+    if layer.peak_sum >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
         return Apart
-    return Raised if layer.kernel.min() == -128 else Paired
+    return Raised if is_full else Paired
 
 
 def _words(layer: Dense) -> int:
-    """Pairs of inputs; bytes, of inputs or of weights, come four at a time."""
-    inputs, each = layer.kernel.shape[1], 4 // layer.weight_bytes
+    return _words_in(layer, _kind(layer))
+
+
+def _words_in(layer: Dense, kind: type[Form]) -> int:
+    """Pairs of inputs; bytes come four at a time."""
+    inputs, each = layer.kernel.shape[1], 4 if layer.number_bytes == 1 else 2 * kind.span
     return int(-(-inputs // each) * each // 2)
 
 

@@ -30,7 +30,7 @@ class Form:
     word_cycles: ClassVar[int] = 1
     end_cycles: ClassVar[float] = 1
     spares: ClassVar[int] = 0
-    sum_words: ClassVar[int] = 1
+    sum_words: ClassVar[float] = 1  # registers of a row's sum
     needs_total: ClassVar[bool] = False  # of the inputs
     rows_at_a_time: ClassVar[tuple[int, ...]] = (2, 3, 4, 5, 6)
 
@@ -65,6 +65,11 @@ class Form:
         """What makes sums those of their rows, but for `raised_bits`."""
 
     @property
+    def settled(self) -> list[str]:
+        """Of `sums` those that hold one for each row then."""
+        return self.sums
+
+    @property
     def raised_bits(self) -> tuple[int, ...]:
         """As which power of two each row's sum is there then."""
         return (0,) * self.rows
@@ -72,8 +77,8 @@ class Form:
     def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
         """Sums become outputs; -> the register of each row's."""
         self.settle(a, total)
-        finish.saturated(a, self.sums, spare)
-        return self.sums
+        finish.saturated(a, self.settled, spare)
+        return self.settled
 
     def packed(self, rows: Array, bias: Array) -> Array:
         """Rows (blocks, rows, pairs, 2) and biases (blocks, rows) -> words (blocks, words) as they are read."""
@@ -98,7 +103,7 @@ class Paired(Form):
     )
     word_cycles = 3
     end_cycles = 1.5
-    rows_at_a_time = (2, 4, 6, 8)
+    rows_at_a_time: ClassVar[tuple[int, ...]] = (2, 4, 6, 8)
     extend: ClassVar[str] = "sxtb16"
     raised: ClassVar[int] = 0  # of the second row's weights
 
@@ -231,7 +236,61 @@ class Long(Halfwords):
         return _joined(words.reshape(len(bias), -1), rows.transpose(0, 2, 1, 3))
 
 
-FORMS: Mapping[str, type[Form]] = {kind.NAME: kind for kind in (Paired, Raised, Apart, Halfwords, Long)}
+class Shared(Paired):
+    """Bytes of two rows side by side, for inputs of 16 bits: their common sum has 64 bits."""
+
+    NAME = "shared"
+    PROOF: ClassVar[tuple[str, ...]] = (
+        "A sum of halves is 256 x the first row's + the second's, in 64 bits; one of lower bytes is the second's.",
+        "Each row's fits in 32: mcusim has the bound from its weights.",
+    )
+    end_cycles = 3
+    sum_words = 1.5
+    rows_at_a_time = (2, 4)
+
+    @property
+    def twin(self) -> str:
+        return "rows_shared"
+
+    @property
+    def sums(self) -> list[str]:
+        return [f"{part}{unit}" for unit in range(self.units) for part in ("both", "high", "second")]
+
+    @property
+    def settled(self) -> list[str]:
+        return [name for name in self.sums if not name.startswith("high")]
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        both, high, second = self.sums[3 * unit : 3 * unit + 3]
+        a("smlald", both, high, word, inputs[0])
+        a("sxtb16", word, word)
+        a("smlad", second, word, inputs[0], second)
+
+    @property
+    def raised_bits(self) -> tuple[int, ...]:
+        return (0,) * self.rows
+
+    def settle(self, a: Assembly, total: str) -> None:
+        """What both have more than the second, without its lower byte, which is 0."""
+        for unit in range(self.units):
+            both, high, second = self.sums[3 * unit : 3 * unit + 3]
+            a("subs", both, both, second)
+            a("sbc", high, high, second, "asr #31")
+            a("lsr", both, both, imm(8))
+            a("orr", both, both, high, "lsl #24")
+
+    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
+        return Form.end(self, a, finish, total, spare)
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        wide, start = rows.astype(np.int64), bias.astype(np.int64)
+        halves = 256 * wide[:, ::2] + wide[:, 1::2]
+        both = 256 * start[:, ::2] + start[:, 1::2]
+        first = np.stack([both & 0xFFFFFFFF, both >> 32, start[:, 1::2]], axis=-1)
+        return _joined(first.reshape(len(rows), -1), halves.transpose(0, 2, 1, 3))
+
+
+FORMS: Mapping[str, type[Form]] = {kind.NAME: kind for kind in (Paired, Raised, Shared, Apart, Halfwords, Long)}
 
 
 def _joined(start: Array, halves: Array) -> Array:

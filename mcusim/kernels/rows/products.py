@@ -91,7 +91,7 @@ def output_price(finish: Ending) -> OutputPrice:
 def form_of(name: str, rows: int) -> Form:
     """With the bursts of inputs and weights that cost least of those for which there are registers."""
     kind = FORMS[name]
-    free = REGISTERS - kind.spares - kind.sum_words * rows
+    free = REGISTERS - kind.spares - int(kind.sum_words * rows)
     found: list[Form] = [kind(rows, xs, free - xs) for xs in range(kind.span, free, kind.span)]
     return min(found, key=lambda form: (_group_cycles(form, form.xs) / form.xs, form.xs))
 
@@ -192,7 +192,7 @@ class Products:
 
     @property
     def flash_bytes(self) -> int:
-        return 4 * (
+        return 4 * round(
             self.rows * (self.form.sum_words + self.output.flash_words)
             + self.form.units * self.turns.all_words // self.form.span
         )
@@ -236,7 +236,7 @@ def row_products(products: Products, finish: Ending) -> Routine:
         if isinstance(finish, FactorFinish):
             _scale(a, form, finish, free)
         a("ldm", "sp", several([output, total, end]))
-        outputs = form.end(a, finish, total, spare) if isinstance(finish, Finish) else form.sums
+        outputs = form.end(a, finish, total, spare) if isinstance(finish, Finish) else form.settled
         for row, register in enumerate(outputs):
             finish.store(a, register, output, row * finish.store_bytes)
         add_constant(a, output, form.rows * finish.store_bytes, spare)
@@ -273,7 +273,7 @@ def _scale(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -
     if form.needs_total:
         a("ldr", factor[0], at("sp", 4))
     form.settle(a, factor[0])
-    for name, more in zip(form.sums, form.raised_bits, strict=True):
+    for name, more in zip(form.settled, form.raised_bits, strict=True):
         a("ldm", "weights!", several(factor))
         finish.scaled(a, [name], factor, spare, more=more)
 
