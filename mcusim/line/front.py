@@ -20,6 +20,7 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
+from mcusim.line.drop_constant import drop_constant
 from mcusim.line.emit import emit_library
 from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
@@ -52,7 +53,9 @@ def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) 
     `shapes` of inputs whose length the file leaves open, by name, "" for an only one.
     """
     source = models.read_model(path, name or path.stem, shapes)
-    return with_types(replace(source, graph=store_unsigned(optimize(source.graph)), unoptimized=source.graph))
+    return with_types(
+        replace(source, graph=store_unsigned(drop_constant(optimize(source.graph))), unoptimized=source.graph)
+    )
 
 
 def generate(
