@@ -106,6 +106,19 @@ MODULES: dict[str, tuple[Any, tuple[int, ...]]] = {
             "steps": lambda self, x: x[:, :, ::2, 1:-1] + x[..., 1::2, :4],
             "shuffle": lambda self, x: functional.pixel_shuffle(x.repeat(1, 4, 1, 1), 2),
             "reductions": lambda self, x: x.sum((2, 3)) + x.amax((2, 3)) + x.mean((2, 3)),
+            "corners": lambda self, x: functional.interpolate(x, (5, 9), mode="bilinear", align_corners=True),
+            "broken": lambda self, x: functional.interpolate(x, scale_factor=1.7, mode="bilinear"),
+            "smaller": lambda self, x: functional.interpolate(x, (5, 4), mode="bilinear"),
+            "nearest": lambda self, x: (
+                functional.interpolate(x, (13, 10)) + functional.interpolate(x, (13, 10), mode="nearest-exact")
+            ),
+            "factor": lambda self, x: functional.interpolate(x, scale_factor=(1.4, 2.3)),
+            "series": lambda self, x: functional.interpolate(x[:, 0], 9, mode="linear"),
+            "adaptive": lambda self, x: (
+                functional.adaptive_avg_pool2d(x, (3, 4)) + functional.adaptive_max_pool2d(x, (3, 4))
+            ),
+            "adaptive 1": lambda self, x: functional.adaptive_avg_pool1d(x[:, 0], 5),
+            "gaps": lambda self, x: functional.max_pool2d(x, 2, stride=1, padding=1, dilation=2),
             "gelu": lambda self, x: functional.gelu(x, approximate="tanh"),
             "turns": lambda self, x: x.flip((1, 3)).movedim(1, 3) + x.narrow(1, 1, 1).movedim((1, 2), (3, 1)),
             "unbind": lambda self, x: sum(part * (n + 1) for n, part in enumerate(x.unbind(1))),

@@ -108,6 +108,11 @@ class Call:
             raise self.refused(f"has {name} = {value!r:.40}", EXPORT)
         return list(value)
 
+    def each(self, name: str, default: int, rank: int) -> list[int]:
+        """One number stands for all axes."""
+        found = self.wholes(name, [default])
+        return found * rank if len(found) == 1 else found
+
     def whole(self, name: str, default: int = 0) -> int:
         value = self.get(name)
         value = default if value is None else value

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcusim.models.onnx.model import Declared, Model, Node
 from mcusim.models.problems import Problems
-from mcusim.models.pytorch import functions, moving, recurrent, windows
+from mcusim.models.pytorch import functions, moving, recurrent, resizing, windows
 from mcusim.models.pytorch.call import FIXED, Call, Constants
 from mcusim.models.pytorch.file import DTYPES, Program, broken, whole
 from mcusim.system.errors import ModelError
@@ -19,7 +19,7 @@ GROUPS: Mapping[str, Mapping[str, Callable[[Call], None]]] = {
     "function": functions.TRANSLATORS,
     "moving": moving.TRANSLATORS,
     "sequence": recurrent.TRANSLATORS,
-    "sum or window": windows.TRANSLATORS,
+    "sum or window": {**windows.TRANSLATORS, **resizing.TRANSLATORS},
 }
 TRANSLATORS = {name: translate for group in GROUPS.values() for name, translate in group.items()}
 # Whole numbers that a program computes with lengths it leaves open.

@@ -13,14 +13,8 @@ Translate = Callable[[Call], None]
 
 def _pads(call: Call, rank: int) -> list[int]:
     """The same at both ends of an axis."""
-    pads = _each(call, "padding", 0, rank)
+    pads = call.each("padding", 0, rank)
     return pads + pads
-
-
-def _each(call: Call, name: str, default: int, rank: int) -> list[int]:
-    """One number stands for all axes."""
-    found = call.wholes(name, [default])
-    return found * rank if len(found) == 1 else found
 
 
 def _convolution(call: Call) -> None:
@@ -28,7 +22,7 @@ def _convolution(call: Call) -> None:
         _transposed(call)
         return
     rank = len(call.shapes[call.tensor("weight")]) - 2
-    own = {"strides": _each(call, "stride", 1, rank), "dilations": _each(call, "dilation", 1, rank)}
+    own = {"strides": call.each("stride", 1, rank), "dilations": call.each("dilation", 1, rank)}
     mode = call.get("padding")
     if isinstance(mode, str):
         sizes = zip(call.shapes[call.tensor("weight")][2:], own["dilations"], strict=True)
@@ -42,8 +36,8 @@ def _convolution(call: Call) -> None:
 
 def _transposed(call: Call) -> None:
     rank = len(call.shapes[call.tensor("weight")]) - 2
-    own = {"strides": _each(call, "stride", 1, rank), "dilations": _each(call, "dilation", 1, rank)}
-    own |= {"pads": _pads(call, rank), "output_padding": _each(call, "output_padding", 0, rank)}
+    own = {"strides": call.each("stride", 1, rank), "dilations": call.each("dilation", 1, rank)}
+    own |= {"pads": _pads(call, rank), "output_padding": call.each("output_padding", 0, rank)}
     inputs = (call.x, call.tensor("weight"), call.get("bias"))
     call.end("ConvTranspose", *inputs, group=call.whole("groups", 1), **own)
 
@@ -97,25 +91,16 @@ def _instance_normalization(call: Call) -> None:
 
 
 def _pool(kind: str, rank: int, call: Call) -> None:
-    size = _each(call, "kernel_size", 1, rank)
+    size = call.each("kernel_size", 1, rank)
     own = {"kernel_shape": size, "strides": call.wholes("stride", size), "pads": _pads(call, rank)}
     own["strides"] = own["strides"] * rank if len(own["strides"]) == 1 else own["strides"]
     mode = int(call.flag("ceil_mode"))
     if kind == "MaxPool":
-        call.end(kind, call.x, ceil_mode=mode, dilations=_each(call, "dilation", 1, rank), **own)
+        call.end(kind, call.x, ceil_mode=mode, dilations=call.each("dilation", 1, rank), **own)
         return
     if call.get("divisor_override") is not None:
         raise call.refused("has a divisor of its own", "leave divisor_override out")
     call.end(kind, call.x, ceil_mode=mode, count_include_pad=int(call.flag("count_include_pad", default=True)), **own)
-
-
-def _adaptive(kind: str, rank: int, call: Call) -> None:
-    """Windows side by side, where the lengths divide."""
-    wanted, have = _each(call, "output_size", 1, rank), list(call.shape[-rank:])
-    if any(size < 1 or length % size for size, length in zip(wanted, have, strict=True)):
-        raise call.refused(f"turns {have} into {wanted}", "use sizes that divide the plane")
-    size = [length // one for length, one in zip(have, wanted, strict=True)]
-    call.end(kind, call.x, kernel_shape=size, strides=size)
 
 
 def _reduced(kind: str, call: Call) -> None:
@@ -125,23 +110,6 @@ def _reduced(kind: str, call: Call) -> None:
 
 def _pixel_shuffle(call: Call) -> None:
     call.end("DepthToSpace", call.x, blocksize=call.whole("upscale_factor", 1), mode="CRD")
-
-
-def _nearest(call: Call) -> None:
-    call.end("Resize", call.x, None, _scales(call), mode="nearest", coordinate_transformation_mode="asymmetric",
-             nearest_mode="floor")  # fmt: skip
-
-
-def _bilinear(call: Call) -> None:
-    if call.flag("align_corners"):
-        raise call.refused("aligns corners", "use align_corners=False")
-    call.end("Resize", call.x, None, _scales(call), mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
-
-
-def _scales(call: Call) -> str:
-    """Of all axes, from the sizes that come out."""
-    made = call.shapes[call.outputs[0]]
-    return call.constant([after / before for after, before in zip(made, call.shape, strict=True)])
 
 
 def _pad(call: Call) -> None:
@@ -179,15 +147,10 @@ TRANSLATORS: Mapping[str, Translate] = {
     **{f"aten.max_pool{rank}d": partial(_pool, "MaxPool", rank) for rank in (1, 2)},
     "aten.max_pool2d_with_indices": partial(_pool, "MaxPool", 2),
     **{f"aten.avg_pool{rank}d": partial(_pool, "AveragePool", rank) for rank in (1, 2)},
-    **{f"aten.adaptive_avg_pool{rank}d": partial(_adaptive, "AveragePool", rank) for rank in (1, 2)},
-    "aten._adaptive_avg_pool2d": partial(_adaptive, "AveragePool", 2),
-    **{f"aten.adaptive_max_pool{rank}d": partial(_adaptive, "MaxPool", rank) for rank in (1, 2)},
     "aten.amax": partial(_reduced, "ReduceMax"),
     "aten.mean": partial(_reduced, "ReduceMean"),
     "aten.sum": partial(_reduced, "ReduceSum"),
     "aten.pixel_shuffle": _pixel_shuffle,
-    **dict.fromkeys(("aten.upsample_nearest1d", "aten.upsample_nearest2d"), _nearest),
-    "aten.upsample_bilinear2d": _bilinear,
     **dict.fromkeys(("aten.pad", "aten.constant_pad_nd"), _pad),
     **{f"aten.{kind}_pad{rank}d": _pad for kind in ("reflection", "replication") for rank in (1, 2)},
 }
