@@ -34,12 +34,13 @@ from mcusim.commands.report import report
 from mcusim.commands.run import build, evaluate, run, train
 from mcusim.commands.schema import schema
 from mcusim.commands.session import Session
+from mcusim.commands.validate import validate
 from mcusim.system.errors import BUG, OK, ConfigurationError, McusimError, suggestion
 from mcusim.system.interruption import INTERRUPTED
 from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
-OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, export, report)
+OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once

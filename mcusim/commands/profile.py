@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from mcusim.workloads.foreign import ForeignElf
 
     Found = tuple[str, Recording, Board]  # title, what was counted, where
-HERTZ = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 ELF_MAGIC = b"\x7fELF"
 ELF_SUFFIXES = (".elf", ".axf", ".out")  # if it is none, it is told as a damaged one
 STALL_S, LONGEST_STALL_S = 60.0, 86400.0  # a call of an ELF may take
@@ -30,14 +28,12 @@ STALL_S, LONGEST_STALL_S = 60.0, 86400.0  # a call of an ELF may take
 
 def clock(value: str) -> int:
     """`80MHz`, `48e6` or `48000000` -> Hz."""
-    match = re.fullmatch(r"\s*([0-9.]{1,20}(?:e[0-9]{1,2})?)\s*([kmg]?)(?:hz)?\s*", value, re.IGNORECASE | re.ASCII)
-    try:
-        hertz = round(float(match[1]) * HERTZ[match[2].lower()]) if match else 0
-    except (ValueError, OverflowError):
-        hertz = 0
-    if not 0 < hertz < 10**10:
+    from mcusim.boards.clock import hertz
+
+    found = hertz(value)
+    if found is None:
         raise click.BadParameter(f"{value!r} is no clock: write for example 80MHz")
-    return hertz
+    return found
 
 
 def seconds(value: str) -> float:
@@ -121,7 +117,7 @@ def profile(
         found = _of_run(target, board, model, data_type)
     for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
-        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, _parameters(chip))
+        priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, parameters_of(chip))
         say(title)
         click.echo(render.to_text(priced, where, rows=rows))
         if recording.no_lines:
@@ -190,7 +186,8 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     return [(label, recording, load_board(recording.board)) for label, recording in recordings]
 
 
-def _parameters(chip: Chip) -> CoreParameters:
+def parameters_of(chip: Chip) -> CoreParameters:
+    """Of its core. Raises ConfigurationError where nobody knows its cycles."""
     from mcusim.cores import core_of
 
     core = core_of(chip)

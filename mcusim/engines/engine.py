@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.engines.counts import Counts
 from mcusim.system.arrays import Array
-from mcusim.system.errors import MissingToolError
+from mcusim.system.errors import EngineError, MissingToolError
 from mcusim.system.image import Image
 from mcusim.system.progress import Listener, Progress
 from mcusim.system.tool import Tool
@@ -107,6 +107,10 @@ class Execution:
     notes: tuple[str, ...] = ()
     cycle_counter: npt.NDArray[np.uint64] | None = None
     counts: Counts | None = None
+
+
+class LacksMemoryError(EngineError):
+    """It stands in for the board, but has not the memory that the image needs: another engine may have it."""
 
 
 class Ready(Protocol):

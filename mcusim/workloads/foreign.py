@@ -43,18 +43,25 @@ class ForeignElf:
             what = f"engine {facts.name!r} runs no firmware but that of mcusim"
             raise EngineError(what, where=str(self.elf), hint="mcusim engines tells which one does")
         file = read_elf(self.elf)
-        self._demand_firmware()
-        functions = named_functions(self.elf)
+        start, end = self.demand_places()
         return Image(
             elf=self.elf.absolute(),
             board=board.name,
-            entry=self._address(self.start, file, functions, "--from"),
-            leave=self._address(self.end, file, functions, "--to") if self.end else None,
+            entry=start,
+            leave=end,
             input_bytes=0,
             output_bytes=0,
             sections=file.sections,
             symbols=file.symbols,
         )
+
+    def demand_places(self) -> tuple[int, int | None]:
+        """The addresses of `start` and `end`. Raises BuildError or ConfigurationError as `image` does."""
+        file = read_elf(self.elf)
+        self._demand_firmware()
+        functions = named_functions(self.elf)
+        end = self._address(self.end, file, functions, "--to") if self.end else None
+        return self._address(self.start, file, functions, "--from"), end
 
     def _demand_firmware(self) -> None:
         with reading(self.elf) as elf:

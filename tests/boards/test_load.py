@@ -75,13 +75,13 @@ def test_a_board_of_the_user(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("nucleo", "did you mean 'nucleo_l452re_p'?"),
+        ("nucleo", "did you mean 'nucleo_l452re_p' or 'nucleo_l4r5zi'?"),
         ("nucleo_l452re", "did you mean 'nucleo_l452re_p'?"),
         ("STM32L452", "did you mean 'nucleo_l452re_p'?"),
         ("Nucleo-L452RE-P", "did you mean 'nucleo_l452re_p'?"),
         ("apollo3", "did you mean 'sparkfun_edge'?"),
-        ("esp32", "known: nucleo_l452re_p, sparkfun_edge"),
-        ("", "known: nucleo_l452re_p, sparkfun_edge"),
+        ("esp32", "known: nucleo_l452re_p, nucleo_l4r5zi, sparkfun_edge"),
+        ("", "known: nucleo_l452re_p, nucleo_l4r5zi, sparkfun_edge"),
     ],
 )
 def test_unknown_board(name: str, hint: str) -> None:

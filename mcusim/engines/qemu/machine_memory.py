@@ -9,6 +9,7 @@ from functools import cache
 
 from mcusim.boards.board import Board
 from mcusim.boards.chip import Region
+from mcusim.engines.engine import LacksMemoryError
 from mcusim.engines.qemu.facts import memory_map
 from mcusim.engines.qemu.watched import vectors_of
 from mcusim.system.command import start, stop
@@ -22,7 +23,7 @@ _OTHER_BOARD = "was it linked for another board, or to run behind a boot loader?
 
 
 def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
-    """Raises EngineError when the image cannot begin, or takes memory where the machine has none.
+    """Raises EngineError when the image cannot begin, LacksMemoryError when it takes memory that the machine has not.
 
     Of a machine that tells nothing all is right.
     """
@@ -36,7 +37,7 @@ def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
         if not any(has.contains(region) for has in regions):
             named = region_name(board, region.origin)
             told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
-            raise EngineError(told, where=str(image.elf), hint=_hint(board, regions, machine))
+            raise LacksMemoryError(told, where=str(image.elf), hint=_hint(board, regions, machine))
 
 
 def region_name(board: Board, address: int) -> str:

@@ -1,0 +1,181 @@
+"""validate: the cycles of the model against cycles that somebody measured on silicon."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mcusim.commands import options
+from mcusim.commands.profile import STALL_S, parameters_of, seconds
+from mcusim.commands.streams import say
+from mcusim.system.errors import BUDGET_BROKEN, ConfigurationError, EngineError, MissingToolError, suggestion
+
+if TYPE_CHECKING:
+    from mcusim.engines.engine import Engine
+    from mcusim.timing.deviation import Deviation
+    from mcusim.timing.recording import Recording
+    from mcusim.workloads.measured import Measured
+
+_NAME_WIDTH = 36
+
+
+def address(value: str) -> int:
+    """`0x08000000` or 134217728."""
+    try:
+        found = int(value, 0)
+    except ValueError:
+        found = -1
+    if not 0 <= found < 1 << 32:
+        raise click.BadParameter(f"{value!r} is no address: write for example 0x08000000")
+    return found
+
+
+@click.command()
+@click.argument("table", type=options.PATH, metavar="ROWS.csv")
+@click.option("--engine", metavar="E", help="Run them in this engine [the first that has the memory they need].")
+@click.option(
+    "--load-address", type=address, metavar="ADDRESS", help="Where the first byte of .bin (and .hex) images lies."
+)
+@click.option(
+    "--max-median", type=click.FloatRange(0), metavar="PERCENT", help="Exit with 7 when the median error is larger."
+)
+@click.option(
+    "--max-p90", type=click.FloatRange(0), metavar="PERCENT", help="... when one row in ten has a larger error."
+)
+@click.option(
+    "--stall",
+    "stall_s",
+    type=seconds,
+    default=str(STALL_S),
+    metavar="SECONDS",
+    help=f"How long one call, or the way to the first one, may take [{STALL_S:g}].",
+)
+def validate(
+    table: Path,
+    engine: str | None,
+    load_address: int | None,
+    max_median: float | None,
+    max_p90: float | None,
+    stall_s: float,
+) -> None:
+    """How far the model's cycles are from measured ones.
+
+    ROWS.csv has a line for each measurement on silicon: image,from,to,calls,board,clock,measured. The image (ELF, .bin
+    or .hex, beside the table) runs in an engine; the calls of `from` are measured to their return, or to `to`, and
+    priced for the board at that clock.
+    """
+    from mcusim.timing.deviation import deviation, error_pct
+    from mcusim.workloads.measured import read_measured
+
+    engines = _engines(engine)
+    with tempfile.TemporaryDirectory(prefix="mcusim-validate-") as folder:
+        rows = read_measured(table, load_address, Path(folder))
+        click.echo(
+            f"{'program':<{_NAME_WIDTH}} {'board':<18} {'MHz':>5} {'predicted':>14} {'measured':>14} {'error':>8}"
+        )
+        runs = _Runs(engines, stall_s, Path(folder))
+        errors = []
+        for row in rows:
+            predicted = runs.cycles(row)
+            errors.append(error_pct(predicted, row.measured))
+            where = f"{row.name:<{_NAME_WIDTH}} {row.board.name:<18} {row.clock_hz / 1e6:>5g}"
+            click.echo(f"{where} {predicted:>14,.0f} {row.measured:>14,.0f} {errors[-1]:>+7.2f}%")
+    found = deviation(errors)
+    click.echo(f"{found.rows} rows: median {found.median:.2f} %, p90 {found.p90:.2f} %, largest {found.largest:.2f} %")
+    if _beyond(found, max_median, max_p90):
+        click.get_current_context().exit(BUDGET_BROKEN)
+
+
+def _beyond(found: Deviation, max_median: float | None, max_p90: float | None) -> bool:
+    bounds = (("median", found.median, max_median), ("p90", found.p90, max_p90))
+    broken = [(name, value, bound) for name, value, bound in bounds if bound is not None and value > bound]
+    for name, value, bound in broken:
+        say(f"{name} of {value:.2f} % is more than the allowed {bound:g} %", error=True)
+    return bool(broken)
+
+
+def _engines(name: str | None) -> Sequence[Engine]:
+    """Those that run a firmware of others, or the one of that name; at least one, that is here."""
+    from mcusim.engines import ENGINES
+
+    able = {key: engine for key, engine in ENGINES.items() if engine.FACTS.foreign}
+    if name is not None and name not in able:
+        raise ConfigurationError(f"no engine {name!r} runs a firmware of others", hint=suggestion(name, able))
+    chosen = list(able.values()) if name is None else [able[name]]
+    here = [engine for engine in chosen if engine.missing() is None]
+    if not here:
+        lacking = chosen[0].missing()
+        assert lacking is not None
+        raise lacking
+    return here
+
+
+class _Runs:
+    """What was recorded already: the same calls at another clock are priced anew, and not run again."""
+
+    def __init__(self, engines: Sequence[Engine], stall_s: float, folder: Path) -> None:
+        self._engines, self._stall_s, self._folder = engines, stall_s, folder
+        self._recordings: dict[object, Recording] = {}
+        self._told: set[str] = set()
+
+    def cycles(self, row: Measured) -> float:
+        """Mean of the calls of `row`."""
+        from mcusim.timing.profile import price_recording
+
+        key = row.firmware, row.board.name, row.calls
+        if key not in self._recordings:
+            self._recordings[key] = self._record(row)
+        chip = row.board.chip
+        return price_recording(self._recordings[key], chip, row.clock_hz, parameters_of(chip)).mean
+
+    def _record(self, row: Measured) -> Recording:
+        """In the first engine that has the memory."""
+        from mcusim.engines.engine import LacksMemoryError
+
+        refusals: list[EngineError] = []
+        for engine in self._engines:
+            try:
+                return self._in(engine, row)
+            except LacksMemoryError as error:
+                refusals.append(error)
+        raise self._refused(refusals)
+
+    def _refused(self, refusals: Sequence[EngineError]) -> EngineError:
+        """Another engine would do, if it was here."""
+        from mcusim.engines import ENGINES
+
+        others = [one for one in ENGINES.values() if one.FACTS.foreign and one not in self._engines]
+        lacking = next((error for one in others if (error := one.missing()) is not None), None)
+        first = refusals[0]
+        if isinstance(lacking, MissingToolError):
+            first.hint = f"{lacking.what}, which may have that memory: {lacking.hint}"
+        return first
+
+    def _in(self, engine: Engine, row: Measured) -> Recording:
+        from mcusim.engines.engine import Job, no_samples
+        from mcusim.timing.recording import record
+
+        folder = self._folder / f"run-{len(self._recordings)}-{engine.FACTS.name}"
+        image = row.firmware.image(engine.FACTS, row.board, folder)
+        job = Job(
+            image, no_samples(), folder, row.board, stall_s=self._stall_s, profile=True, calls=row.calls, tell=_tell
+        )
+        with engine.open(1) as ready:
+            execution = ready.run(job)
+        assert execution.counts is not None  # of a job that profiles
+        if row.calls and execution.counts.samples < row.calls:
+            what = f"{row.firmware.start!r} was called {execution.counts.samples} times, and not {row.calls}"
+            raise EngineError(what, where=str(row.firmware.elf), hint="correct 'calls' of that row, or leave it empty")
+        for note in execution.notes:
+            if note not in self._told:
+                say(f"note: {note}", error=True)
+            self._told.add(note)
+        return record(execution.counts, row.firmware.elf, row.board.name)
+
+
+def _tell(text: str) -> None:
+    say(text, error=True)

@@ -1,0 +1,126 @@
+"""mcusim validate: predicted against measured, and every row that cannot be right."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mcusim.commands.cli import execute
+from mcusim.system.elf import read_elf
+from mcusim.system.toolchain import find_arm_tool
+from tests.engines.qemu.bare_firmware import build_bare
+
+pytestmark = pytest.mark.arm
+HEAD = "image,from,to,calls,board,clock,measured,source\n"
+# 4 calls of 3 loads, an addition and a branch a turn.
+MAIN = """
+__attribute__((noinline, noclone)) int work(int n) { while (n) { n--; __asm__ volatile("nop"); } return n; }
+volatile int sink;
+int main(void) { for (int i = 0; i < 4; i++) { sink = work(100); } return 0; }
+"""
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("validate")
+    elf = build_bare(folder, {"main.c": MAIN})
+    for goal, *flags in (("flat.bin", "-Obinary"), ("flat.hex", "-Oihex"), ("bare.elf", "-S")):
+        subprocess.run([find_arm_tool("objcopy"), *flags, elf, folder / goal], check=True)
+    return folder
+
+
+def validate(folder: Path, rows: str, *words: str, head: str = HEAD) -> int:
+    (folder / "rows.csv").write_text(head + rows)
+    return execute(["validate", str(folder / "rows.csv"), *words])
+
+
+def test_the_same_cycles_from_every_file(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = f"0x{read_elf(firmware / 'firmware.elf').symbols['work'].address | 1:08x}"
+    rows = f"firmware.elf,work,,4,nucleo_l452re_p,16MHz,500,a\nbare.elf,{work},,2,nucleo_l452re_p,16e6,500,b\n"
+    rows += f"flat.bin,{work},,,nucleo_l452re_p,16000000,500,c\nflat.hex,{work},,,nucleo_l452re_p,16 MHz,400,d\n"
+    assert validate(firmware, rows, "--load-address", "0x08000000", "--engine", "qemu") == 0
+    _, *found, summary = capsys.readouterr().out.splitlines()
+    predicted = {line.split()[4] for line in found}
+    assert len(found) == 4 and len(predicted) == 1
+    cycles = float(predicted.pop())
+    assert 300 < cycles < 700  # 100 turns of three to five
+    assert f"{cycles / 4 - 100:+.2f}%" in found[3] and summary.startswith("4 rows: median ")
+
+
+def test_a_bound_that_is_broken(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "firmware.elf,work,,4,nucleo_l452re_p,,9000,a\n"
+    assert validate(firmware, rows, "--max-median", "99", "--max-p90", "99") == 0
+    assert validate(firmware, rows, "--max-median", "5", "--max-p90", "99") == 7
+    assert "median of 9" in capsys.readouterr().err
+    assert validate(firmware, rows, "--max-p90", "5") == 7
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("gone.elf,work,,,nucleo_l452re_p,,9,", "there is no 'gone.elf'"),
+        ("gone.bin,0x08000401,,,nucleo_l452re_p,,9,", "no such file"),
+        ("flat.bin,0x08000401,,,nucleo_l452re_p,,9,", "--load-address"),
+        ("firmware.elf,wrok,,,nucleo_l452re_p,,9,", "did you mean 'work'?"),
+        ("bare.elf,work,,,nucleo_l452re_p,,9,", "has no symbols"),
+        ("firmware.elf,work,gone,,nucleo_l452re_p,,9,", "no symbol 'gone'"),
+        ("firmware.elf,,,,nucleo_l452re_p,,9,", "'from' is empty"),
+        ("firmware.elf,work,,,,,9,", "'board' is empty"),
+        ("firmware.elf,work,,,nucleo,,9,", "unknown board 'nucleo'"),
+        ("firmware.elf,work,,,nucleo_l452re_p,fast,9,", "'fast' is no clock"),
+        ("firmware.elf,work,,,nucleo_l452re_p,81MHz,9,", "does not run at 81 MHz"),
+        ("firmware.elf,work,,-1,nucleo_l452re_p,,9,", "'-1' is no number of calls"),
+        ("firmware.elf,work,,,nucleo_l452re_p,,0,", "'0' is no measured value"),
+        ("firmware.elf,work,,,nucleo_l452re_p,,about 9,", "'about 9' is no measured value"),
+        ("firmware.elf,work,,,nucleo_l452re_p,,nan,", "'nan' is no measured value"),
+        ("firmware.elf,work,,,nucleo_l452re_p,,,", "'measured' is empty"),
+        ("firmware.elf,work,,,sparkfun_edge,,9,", "loaded at 0x08000000..0x"),
+        (",work,,,nucleo_l452re_p,,9,", "'image' is empty"),
+    ],
+)
+def test_a_row_that_cannot_be_right(row: str, words: str, firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = validate(firmware, row + "\n")
+    said = capsys.readouterr().err
+    assert words in said and "rows.csv, line 2" in said and "hint:" in said and code in (2, 3, 5)
+
+
+def test_all_that_is_wrong_is_told_at_once(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(firmware, "gone.elf,a,,,nucleo_l452re_p,,9,\nfirmware.elf,work,,,nucleo_l452re_p,,0,\n") != 0
+    said = capsys.readouterr().err
+    assert "line 2" in said and "line 3" in said
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [("image,from\n", "no column 'to'"), ("", "no column 'image'"), (HEAD, "has no rows"), ("\x00\n", "rows.csv")],
+)
+def test_a_table_that_is_none(head: str, words: str, firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(firmware, "" if head == HEAD else "a,b\n", head=head) == 3
+    assert words in capsys.readouterr().err
+
+
+def test_what_the_machine_has_not_is_told_with_its_address(
+    firmware: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The board has it, QEMU's machine has not."""
+    text = '__attribute__((section(".far"))) int far[4] = {1, 2, 3, 4};' + MAIN
+    build_bare(tmp_path, {"main.c": text}, "-Wl,--section-start=.far=0x20040000")
+    assert validate(tmp_path, "firmware.elf,work,,,nucleo_l4r5zi,,9,\n", "--engine", "qemu") == 6
+    assert "0x20040000..0x2004000F (sram3), where QEMU's netduinoplus2 has no memory" in capsys.readouterr().err
+
+
+def test_calls_that_never_come(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(firmware, "firmware.elf,work,,5,nucleo_l452re_p,,9,\n") == 6
+    assert "was called 4 times, and not 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["no", "-1", "0x100000000"])
+def test_no_address(word: str, firmware: Path) -> None:
+    assert validate(firmware, "", "--load-address", word) == 2
+
+
+def test_an_engine_that_runs_none(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(firmware, "", "--engine", "host") == 2
+    assert "runs a firmware of others" in capsys.readouterr().err
