@@ -133,11 +133,12 @@ def options(
     that were named for all layers do not fit, any other may run.
     """
     named = choice.for_layer(layer.name) if choice else ()
-    reasons = {kernel.NAME: why_not(kernel, layer, inputs, destination.core) for kernel in KERNELS}
     allowed = [kernel for kernel in KERNELS if (kernel.NAME in named if named else not opt_in(kernel))]
+    reasons = {kernel.NAME: why_not(kernel, layer, inputs, destination.core) for kernel in allowed}
     fitting = [kernel for kernel in allowed if reasons[kernel.NAME] is None]
     if not fitting and not (choice and layer.name in dict(choice.layers)):
-        fitting = [kernel for kernel in KERNELS if reasons[kernel.NAME] is None and not opt_in(kernel)]
+        others = (kernel for kernel in KERNELS if not opt_in(kernel))
+        fitting = [kernel for kernel in others if why_not(kernel, layer, inputs, destination.core) is None]
     if not fitting:
         why = "; ".join(f"{kernel.NAME}: {reasons[kernel.NAME]}" for kernel in allowed)
         hint = "name another, or none: mcusim kernels lists them"

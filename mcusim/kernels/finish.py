@@ -14,6 +14,7 @@ import numpy as np
 
 from mcusim.kernels.assembly import Assembly, at, constant, imm
 from mcusim.kernels.calls import finish_fields
+from mcusim.kernels.once import once_by_weights
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
 from mcusim.numbers.factors import MULTIPLIER_BITS, Factors, high_product
@@ -259,6 +260,7 @@ class FactorFinish:
 Ending = Finish | FactorFinish
 
 
+@once_by_weights
 def ending_of(layer: WeightedSum, *, doubled: bool = False) -> Ending | None:
     """None for a layer whose numbers end in another way.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.finish import CLAMP_CYCLES, Ending, FactorFinish, ending_of, records
+from mcusim.kernels.once import once_by_weights
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine, Multiplied
 from mcusim.system.arrays import Array
@@ -86,7 +86,7 @@ class Steps(NamedTuple):
     high: Array
 
 
-@lru_cache(maxsize=256)
+@once_by_weights
 def straight(layer: WeightedSum, entry: Affine) -> StraightFinish | None:
     """None where no lines have the steps of all channels: there signs matter, factors are large, or too far apart."""
     finish, rescale = ending_of(layer), layer.rescale

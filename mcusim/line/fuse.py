@@ -1,24 +1,25 @@
 """Graph whose kernels do not fit in RAM -> the graph with pairs of layers that run band by band, where that helps.
 
-A pair saves memory, and never cycles; so pairs are made only where a limit of RAM is in the way. They are made one
-after the other, each of the tensors that are alive at the largest step, and as many are kept as give the fastest
-network.
+A pair saves memory, and never cycles. Where no limit of RAM is in the way `thrift.py` makes those that cost little;
+where one is, they are made one after the other, each of the tensors that are alive at the largest step, and as many are
+kept as give the fastest network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from mcusim.graph import Graph, Layer
+from mcusim.graph import Graph
 from mcusim.kernels.bands import band_options
-from mcusim.kernels.bands.cuts import axis_of, rows_of, rows_shared, why_not
+from mcusim.kernels.bands.cuts import axis_of, rows_of, rows_shared
 from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice, Limit
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
 from mcusim.line.code_ram import with_code_in_ram
+from mcusim.line.fusions import fusions
 from mcusim.line.knapsack import Options, cycles, flash_bytes
-from mcusim.line.select import Choice, ram_bytes, select
+from mcusim.line.select import Choice, meets, ram_bytes, select
+from mcusim.line.thrift import thrifty
 
 MOST_PAIRS = 12
 WORTH_IT = 0.999  # of the cycles: what less than this saves is left alone
@@ -29,17 +30,23 @@ Score = tuple[int, float]  # bytes over the limits, cycles
 def choose_kernels(
     graph: Graph, options: Options, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None
 ) -> Choice:
-    """`select`, with pairs where they are needed, and code in RAM. Raises ConfigurationError as that does."""
+    """`select`, with pairs where they cost little or are needed, and code in RAM.
+
+    Raises ConfigurationError as that does.
+    """
+    free = thrifty(graph, options, destination, kernels)
+    if meets(free.graph, free.selected, destination):
+        return with_code_in_ram(free)
     made, own = fused_where_needed(graph, options, destination, kernels)
-    fastest = None if made is graph else cycles(select(graph, options))
-    return with_code_in_ram(Choice(made, select(made, own, destination), own, destination, fastest))
+    return with_code_in_ram(Choice(made, select(made, own, destination), own, destination, free.fastest))
 
 
 def note_of_pairs(graph: Graph) -> tuple[str, ...]:
     pairs = [f"{layer.first.name!r} and {layer.second.name!r}" for layer in graph if isinstance(layer, Fused)]
     if not pairs:
         return ()
-    return (f"for less RAM {'; '.join(pairs)} run together, a few rows at a time: their figures are those of both",)
+    told = "run together, a few rows at a time: their figures are those of both (docs/kernels.md)"
+    return (f"for less RAM {'; '.join(pairs)} {told}",)
 
 
 def fused_where_needed(
@@ -121,37 +128,3 @@ def _computed_twice(pair: Fused) -> float:
     """Multiply-accumulates of the rows that a band shares with the next."""
     axis = axis_of(pair.first, pair.second)
     return pair.first.macs * rows_shared(pair.second, axis) / rows_of(pair.first.shape, axis)
-
-
-def fusions(graph: Graph) -> Iterator[tuple[Fused, Graph]]:
-    ends = {layer.name for layer in graph.ends}
-    for second in graph:
-        for first in graph.inputs_of(second):
-            if first.name not in ends and graph.consumers(first.name) == (second,) and why_not(first, second) is None:
-                pair = Fused.of(first, second)
-                yield pair, _with_pair(graph, pair)
-
-
-def _with_pair(graph: Graph, pair: Fused) -> Graph:
-    """At the place of its first layer, if all that it reads is there by then, else at that of its second."""
-    names = [layer.name for layer in graph]
-    early = all(names.index(name) < names.index(pair.first.name) for name in pair.inputs)
-    place, gone = (pair.first, pair.second) if early else (pair.second, pair.first)
-    layers = (pair if layer is place else _reading(layer, pair) for layer in graph if layer is not gone)
-    outputs = (replace(one, layer=pair.name) if one.layer == pair.second.name else one for one in graph.outputs)
-    return replace(graph, layers=tuple(layers), outputs=tuple(outputs))
-
-
-def _reading(layer: Layer, pair: Fused) -> Layer:
-    """Of the pair, which has another name than its second layer. Its parts keep the names that they read."""
-    if pair.second.name not in layer.inputs:
-        return layer
-    return _renamed(layer, pair.second.name, pair.name)
-
-
-def _renamed(layer: Layer, name: str, to: str) -> Layer:
-    inputs = tuple(to if one == name else one for one in layer.inputs)
-    if not isinstance(layer, Fused):
-        return replace(layer, inputs=inputs)
-    first, second = (_renamed(part, name, to) if name in part.inputs else part for part in (layer.first, layer.second))
-    return replace(layer, inputs=inputs, first=first, second=second)

@@ -20,7 +20,8 @@ from mcusim.line import arena
 from mcusim.line.knapsack import Options, Selection, cycles, fastest_within, flash_bytes, smallest
 from mcusim.system.errors import ConfigurationError
 
-RAM_SLACK, FLASH_SLACK = 1.02, 1.003  # cycles that less memory may cost, where nothing is said of it
+# Of cycles, that less memory may cost where nothing is said of it: in all, and for flash.
+RAM_SLACK, FLASH_SLACK = 1.02, 1.003
 PRICES = tuple(2.0 ** (step / 2) for step in range(-8, 40))  # of a byte of flash, in cycles
 ARENAS = 8  # that are tried where one has gaps
 WORTH_A_NOTE = 0.001  # of the cycles
@@ -31,7 +32,7 @@ MORE_RAM, MORE_FLASH, MUCH = 256, 1024, 0.8  # bytes that leave so little of the
 class Choice:
     """A selection, and what it was chosen from and for. `graph`: the quantized one, or one of fused pairs.
 
-    `fastest`: cycles that the network could take without limits, where these made for pairs.
+    `fastest`: cycles that the network could take without limits, where it has pairs.
     """
 
     graph: Graph
@@ -49,11 +50,25 @@ def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) 
     """
     ram, flash = destination.ram, destination.flash
     alive = arena.live_bytes(graph)
-    chosen = _cheap_in_flash(options, _cheap_in_ram(options, alive), alive)
-    if _met(ram, ram_bytes(graph, chosen)) and _met(flash, flash_bytes(chosen)):
+    chosen = frugal(options, alive, most_cycles_of(options))
+    if meets(graph, chosen, destination):
         return chosen
     found = _under_limits(graph, options, alive, ram, flash)
     return found or _as_near_as_possible(graph, options, alive, ram, flash)
+
+
+def most_cycles_of(options: Options) -> float:
+    """That a network of these may take for less memory, where nothing is said of it."""
+    return RAM_SLACK * sum(several[0].cycles for several in options.values())
+
+
+def frugal(options: Options, alive: Mapping[str, int], most_cycles: float) -> Selection:
+    """As little RAM as `most_cycles` allow, then less flash for what little is left of them. `alive`: by layer."""
+    return _cheap_in_flash(options, _cheap_in_ram(options, alive, most_cycles), alive, most_cycles)
+
+
+def meets(graph: Graph, chosen: Selection, destination: Destination) -> bool:
+    return _met(destination.ram, ram_bytes(graph, chosen)) and _met(destination.flash, flash_bytes(chosen))
 
 
 def price_of_limits(choice: Choice) -> tuple[str, ...]:
@@ -99,10 +114,9 @@ def _met(limit: Limit | None, size_bytes: int) -> bool:
     return limit is None or size_bytes <= limit.size_bytes
 
 
-def _cheap_in_ram(options: Options, alive: Mapping[str, int]) -> Selection:
+def _cheap_in_ram(options: Options, alive: Mapping[str, int], most_cycles: float) -> Selection:
     """The layer of the largest step is exchanged as long as that costs little and makes it smaller in the end."""
     chosen = {name: several[0] for name, several in options.items()}
-    most_cycles = RAM_SLACK * cycles(chosen)
     worth, least = chosen, math.inf
     while chosen:
         largest = max(chosen, key=lambda name: alive[name] + chosen[name].ram_bytes)
@@ -115,14 +129,17 @@ def _cheap_in_ram(options: Options, alive: Mapping[str, int]) -> Selection:
     return worth
 
 
-def _cheap_in_flash(options: Options, chosen: Selection, alive: Mapping[str, int]) -> Selection:
+def _cheap_in_flash(
+    options: Options, chosen: Selection, alive: Mapping[str, int], most_cycles: float = math.inf
+) -> Selection:
     """Among the selections that prices for a byte of flash bring about the smallest that costs little."""
+    most = max(cycles(chosen), min(FLASH_SLACK * cycles(chosen), most_cycles))
     room = max((alive[name] + option.scratch_bytes for name, option in chosen.items()), default=0)
     deepest = max((option.stack_bytes for option in chosen.values()), default=0)
     offers = {name: _offers(options[name], chosen[name], room - alive[name], deepest) for name in chosen}
     users = Counter(name for several in offers.values() for name in _routine_names(several))
     tried = [chosen, *(_at_price(offers, price, users) for price in PRICES)]
-    return min((one for one in tried if cycles(one) <= FLASH_SLACK * cycles(chosen)), key=flash_bytes)
+    return min((one for one in tried if cycles(one) <= most), key=flash_bytes)
 
 
 def _offers(several: Sequence[Option], now: Option, room: int, deepest: int) -> list[Option]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from mcusim.boards.board import Board
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
-from mcusim.kernels.choice import Built, Destination, Option
+from mcusim.kernels.choice import ANYWHERE, Built, Destination, Option
 from mcusim.line.build import Firmware
 from mcusim.line.code_ram import with_code_in_ram
 from mcusim.line.destination import HARNESS_STACK_BYTES, Besides, destination_of
 from mcusim.line.fuse import choose_kernels, fused_where_needed
 from mcusim.line.knapsack import Options, Selection, cycles, flash_bytes
-from mcusim.line.select import Choice, callers_bytes, ram_bytes, select
+from mcusim.line.select import Choice, callers_bytes, meets, ram_bytes, select
+from mcusim.line.thrift import thrifty
 from mcusim.program import Program
 from mcusim.system.errors import ConfigurationError
 
@@ -41,11 +42,17 @@ class _Tried:
 def within(graph: Graph, options: Options, board: Board, target: Target, build: Build) -> Choice:
     """Nothing is built where `target` has no limits. Raises ConfigurationError when they cannot be met.
 
-    Layers run in pairs, band by band, only where that is faster within the limits than all of them for themselves.
+    What is chosen without limits is taken if it meets them. Else layers run in pairs, band by band, only where that is
+    faster within the limits than all of them for themselves.
     """
     destination = destination_of(board, target)
     if target.flash_max is None and target.ram_max is None:
         return choose_kernels(graph, options, destination, target.kernels)
+    free = thrifty(graph, options, destination, target.kernels)
+    if free.graph is not graph and meets(free.graph, free.selected, destination):
+        built = _as_built(free, board, target, build)
+        if _fits(built):
+            return with_code_in_ram(built)
     alone = _tried(graph, options, board, target, build, destination)
     paired, own = fused_where_needed(graph, alone.options, alone.destination, target.kernels)
     every = [alone]
@@ -56,7 +63,7 @@ def within(graph: Graph, options: Options, board: Board, target: Target, build: 
         select(paired, every[-1].options, every[-1].destination)
         raise ConfigurationError("no choice of kernels met the limits", where="[target]", hint="raise them a little")
     best = min(met, key=lambda one: cycles(one.selected))
-    return with_code_in_ram(replace(best, fastest=None if best.graph is graph else cycles(select(graph, options))))
+    return with_code_in_ram(replace(best, fastest=free.fastest))
 
 
 def _tried(
@@ -71,16 +78,22 @@ def _tried(
         if key in tried:
             break
         tried.append(key)
-        program, firmware = build(Choice(graph, chosen, options))
-        options = _learned(options, chosen, program, firmware)
-        chosen = {name: _same(option, options[name]) for name, option in chosen.items()}
-        besides = _besides(graph, chosen, firmware)
-        destination = destination_of(board, target, besides)
-        if _fits(graph, chosen, destination) and (best is None or cycles(chosen) < cycles(best.selected)):
-            best = Choice(graph, chosen, options, destination)
-        elif _fits(graph, chosen, destination, UNUSED_BYTES):
-            almost = Choice(graph, chosen, options, destination)
+        built = _as_built(Choice(graph, chosen, options), board, target, build)
+        options, destination = built.options, built.destination
+        if _fits(built) and (best is None or cycles(built.selected) < cycles(best.selected)):
+            best = built
+        elif _fits(built, UNUSED_BYTES):
+            almost = built
     return _Tried(best or almost, options, destination)
+
+
+def _as_built(choice: Choice, board: Board, target: Target, build: Build) -> Choice:
+    """With what was learned from it: sizes of its C, and limits by what the firmware takes beside the model."""
+    program, firmware = build(replace(choice, destination=ANYWHERE))  # whose limits need no notes
+    options = _learned(choice.options, choice.selected, program, firmware)
+    selected = {name: _same(option, options[name]) for name, option in choice.selected.items()}
+    besides = _besides(choice.graph, selected, firmware)
+    return replace(choice, selected=selected, options=options, destination=destination_of(board, target, besides))
 
 
 def _selected_or_least(graph: Graph, options: Options, destination: Destination) -> Selection:
@@ -120,8 +133,8 @@ def _besides(graph: Graph, chosen: Selection, firmware: Firmware) -> Besides:
     )
 
 
-def _fits(graph: Graph, chosen: Selection, destination: Destination, unused_bytes: int = 0) -> bool:
-    ram, flash = destination.ram, destination.flash
-    return (ram is None or not ram.where or ram_bytes(graph, chosen) <= ram.size_bytes + unused_bytes) and (
-        flash is None or not flash.where or flash_bytes(chosen) <= flash.size_bytes
+def _fits(choice: Choice, unused_bytes: int = 0) -> bool:
+    ram, flash, selected = choice.destination.ram, choice.destination.flash, choice.selected
+    return (ram is None or not ram.where or ram_bytes(choice.graph, selected) <= ram.size_bytes + unused_bytes) and (
+        flash is None or not flash.where or flash_bytes(selected) <= flash.size_bytes
     )

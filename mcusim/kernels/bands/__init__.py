@@ -7,13 +7,14 @@ first writes only a few rows are there at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcusim.graph import Layer
 from mcusim.kernels import plain
 from mcusim.kernels.bands.code import band_code
-from mcusim.kernels.bands.cuts import Band, Run, axis_of, bands, rows_of, runs
+from mcusim.kernels.bands.cuts import Band, Run, bands, lengths, runs
 from mcusim.kernels.choice import Destination, KernelChoice, Option, opt_in, options
 from mcusim.kernels.choice import why_not as why_no_kernel
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
@@ -22,7 +23,6 @@ from mcusim.layers.fused import Fused
 from mcusim.program import LayerCode
 from mcusim.system.errors import ConfigurationError
 
-COUNTS = (2, 4, 8, 16, 32)  # of bands that are tried
 MOST_VARIANTS = 4  # of a kernel, that are tried
 CALL_CYCLES = 40  # of a band
 JOINED = "+"  # names of the kernels of both layers
@@ -62,11 +62,25 @@ class Bands:
         return list(runs(found))
 
 
-def band_options(pair: Fused, inputs: Inputs, destination: Destination, choice: KernelChoice | None) -> list[Option]:
-    """The cheapest first; none that takes no less memory than a cheaper one. None where no band fits."""
-    every = rows_of(pair.shape, axis_of(pair.first, pair.second))
-    lengths = sorted({-(-every // count) for count in COUNTS if count <= every}, reverse=True)
-    found = [option for rows in lengths for option in _of_length(pair, inputs, rows, destination, choice)]
+def band_options(
+    pair: Fused,
+    inputs: Inputs,
+    destination: Destination,
+    choice: KernelChoice | None,
+    most_cycles: float = math.inf,
+    most_bytes: float = math.inf,
+) -> list[Option]:
+    """The cheapest first; none that takes no less memory than a cheaper one. None where no band fits.
+
+    Shorter bands take longer: where some take more than `most_cycles`, none that are shorter are looked at. Nor are
+    those between whose layers lie more than `most_bytes`.
+    """
+    found: list[Option] = []
+    for rows in lengths(pair, most_bytes):
+        longer = _of_length(pair, inputs, rows, destination, choice, most_cycles)
+        if longer is None:
+            break
+        found += longer
     found.sort(key=lambda option: (option.cycles, option.ram_bytes))
     kept: list[Option] = []
     for option in found:
@@ -76,33 +90,55 @@ def band_options(pair: Fused, inputs: Inputs, destination: Destination, choice: 
 
 
 def _of_length(
-    pair: Fused, inputs: Inputs, rows: int, destination: Destination, choice: KernelChoice | None
-) -> Iterator[Option]:
-    """What is good for most bands is taken for all, as far as it fits the first and the last."""
+    pair: Fused,
+    inputs: Inputs,
+    rows: int,
+    destination: Destination,
+    choice: KernelChoice | None,
+    most_cycles: float,
+) -> list[Option] | None:
+    """What is good for most bands is taken for all, as far as it fits the first and the last. None: too slow."""
     found = bands(pair, inputs, rows)
     if found is None:
-        return
+        return []
     every = list(runs(found))
     most = max(range(len(every)), key=lambda index: every[index].times)
     try:
-        firsts, seconds = (_worth_it(options(*layer, destination, choice)) for layer in _layers(every[most].band))
+        firsts, seconds = (_able(options(*layer, destination, choice)) for layer in _layers(every[most].band))
     except ConfigurationError:  # a kernel that was named does not run so few rows
-        return
-    for first in firsts:
-        second = next((one for one in seconds if one.scratch_bytes <= first.scratch_bytes), seconds[-1])
+        return []
+
+    def together(first: Option, second: Option) -> Option:
         chosen = tuple(_of_band(run.band, (first, second), destination.core) for run in every)
         kernel = Bands(f"{first.kernel.NAME}{JOINED}{second.kernel.NAME}", rows, chosen)
         cycles = kernel.cost(pair, inputs, DEFAULT, destination.memory)
-        yield Option(kernel, Variant(len(found)), cycles, pair, inputs)
+        return Option(kernel, Variant(len(found)), cycles, pair, inputs)
+
+    spare = most_cycles - together(firsts[0], seconds[0]).cycles
+    if spare < 0:
+        return None
+    firsts, seconds = (_worth_it(several, several[0].cycles + spare) for several in (firsts, seconds))
+    made = []
+    for first in firsts:
+        second = next((one for one in seconds if one.scratch_bytes <= first.scratch_bytes), seconds[-1])
+        made.append(together(first, second))
+    return [option for option in made if option.cycles <= most_cycles]
 
 
-def _worth_it(several: Sequence[Option]) -> list[Option]:
-    """The fastest, and whatever takes less scratch memory than what is faster; with the bits of plain C."""
+def _able(several: Sequence[Option]) -> list[Option]:
+    """With the bits of plain C."""
+    return [option for option in several if not opt_in(option.kernel) and not option.variant.compact]
+
+
+def _worth_it(several: Sequence[Option], most_cycles: float) -> list[Option]:
+    """The fastest, and whatever takes less scratch memory than what is faster."""
     looked_at: dict[str, int] = {}
     kept: list[Option] = []
     for option in several:
+        if option.cycles > most_cycles:
+            break
         name = option.kernel.NAME
-        if opt_in(option.kernel) or option.variant.compact or looked_at.get(name, 0) == MOST_VARIANTS:
+        if looked_at.get(name, 0) == MOST_VARIANTS:
             continue
         looked_at[name] = looked_at.get(name, 0) + 1
         if not kept or option.scratch_bytes < kept[-1].scratch_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from mcusim.layers.planes import Padding, Pair, plane, reach, shape_like
 from mcusim.layers.pooling import Pooling
 
 ALIGNMENT_BYTES = 4  # of what kernels read and write
+COUNTS = (2, 4, 8, 16, 32)  # of bands that are tried
 
 
 class Span(NamedTuple):
@@ -93,6 +95,28 @@ def rows_shared(layer: Layer, axis: int) -> int:
     if not isinstance(layer, (Convolution, Pooling)):
         return 0
     return max(0, _window(layer)[axis] - layer.strides[axis])
+
+
+def lengths(pair: Fused, most_bytes: float = math.inf) -> list[int]:
+    """Rows of bands that are tried, the longest first. `most_bytes` of what lies between the layers at a time."""
+    axis = axis_of(pair.first, pair.second)
+    every, between = rows_of(pair.shape, axis), rows_of(pair.first.shape, axis)
+    row_bytes = pair.first.output_bytes / between
+
+    def size_bytes(rows: int) -> float:
+        return row_bytes * min(between, _reads(pair.second, Span(0, rows), axis).rows)
+
+    tried = {-(-every // count) for count in COUNTS if count <= every}
+    return sorted((rows for rows in tried if size_bytes(rows) <= most_bytes), reverse=True)
+
+
+def computed_twice(pair: Fused, most_bytes: float = math.inf) -> float | None:
+    """The least share of the first layer that neighbours both compute; None where no bands are short enough."""
+    axis = axis_of(pair.first, pair.second)
+    for rows in lengths(pair, most_bytes)[:1]:
+        cuts = -(-rows_of(pair.shape, axis) // rows) - 1
+        return cuts * rows_shared(pair.second, axis) / rows_of(pair.first.shape, axis)
+    return None
 
 
 def bands(pair: Fused, inputs: Inputs, rows: int) -> list[Band] | None:
