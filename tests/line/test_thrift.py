@@ -14,6 +14,7 @@ from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.fused import Fused
 from mcusim.line.destination import destination_of
 from mcusim.line.fuse import choose_kernels
@@ -28,7 +29,7 @@ from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.line.test_within import Bench
 
-BOARD = Destination("cortex-m4", 2)
+BOARD = Destination("cortex-m4", USUAL)
 MOST = 1.02  # of the cycles of the fastest network
 
 
