@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mcusim.kernels.kernel import DEFAULT, Kernel
 from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import Chosen, program_of
 from mcusim.line.quantize import quantize
+from mcusim.numbers.affine import Multiplied
+from mcusim.numbers.factors import once
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
@@ -145,10 +148,31 @@ def bytes_of_weights(option: Option) -> int:
     return sum(one.values.nbytes for one in option.code.constants if one.role == "kernel")
 
 
-def test_sums_of_64_bits_stay_where_they_are_right() -> None:
+@pytest.mark.parametrize("units", [3, 17])
+def test_sums_of_64_bits_end_where_32_hold_what_matters(units: int, tmp_path: Path) -> None:
+    """Dense layers, whose outputs are at their ends where a sum has more than 32 bits."""
     builder = Builder((3000,), seed=2)
-    builder.dense(3)
+    builder.dense(units)
     quantized = quantize(builder.graph(), builder.samples(20), "w8a16", scheme="per-channel")
     layer = quantized.layers[-1]
     assert has_narrow_weights(layer) and layer.accumulator_peak > ACCUMULATOR_LIMIT
-    assert rows.fits(layer, quantized.inputs_of(layer), CORE) is not None
+    assert rows.fits(layer, quantized.inputs_of(layer), CORE) is None
+    signs = np.sign(layer.kernel[:2].astype(np.float32)) * 1e6  # type: ignore[attr-defined]
+    x = np.concatenate([builder.samples(3), signs, -signs, np.full((2, 3000), 1e6, np.float32)])
+    sums = quantized.encode(x).astype(np.int64) @ layer.kernel.T.astype(np.int64)  # type: ignore[attr-defined]
+    assert np.abs(sums).max() > ACCUMULATOR_LIMIT
+    chosen = forced(quantized, rows)
+    np.testing.assert_array_equal(run_compiled(quantized, x, program=program_of(quantized, chosen)), quantized.run(x))
+    measured = measure(quantized, x, tmp_path, chosen)
+    assert differing(measured, quantized, x) == 0
+    told = rows.cost(layer, quantized.inputs_of(layer), DEFAULT, USUAL)
+    assert told == pytest.approx(measured.cycles[layer.name], rel=OFF)
+
+
+def test_sums_that_32_bits_would_change_stay_plain_c() -> None:
+    builder = Builder((3000,), seed=2)
+    builder.dense(2)
+    quantized = quantize(builder.graph(), builder.samples(20), "w8a16", scheme="per-channel")
+    layer = quantized.layers[-1]
+    small = replace(layer, rescale=Multiplied(once([2.0**-18], bits=15), layer.numbers))  # type: ignore[arg-type]
+    assert rows.fits(small, quantized.inputs_of(layer), CORE) is not None

@@ -116,6 +116,7 @@ LARGE = {  # what needs another form than most layers: the form, stored weights
     "apart": ("int8", np.where(EXTREMES.random((7, 602)) < 0.5, -128, 127)),
     "shared": ("w8a16", np.where(EXTREMES.random((7, 61)) < 0.5, -127, 127)),
     "apart, of inputs of 16 bits": ("w8a16", np.where(EXTREMES.random((7, 61)) < 0.5, -128, 127)),
+    "apart_long": ("w8a16", np.where(EXTREMES.random((7, 602)) < 0.5, -128, 127)),
     "halfwords": ("int16", np.where(EXTREMES.random((7, 61)) < 0.5, -1000, 1000)),
     "long": ("int16", np.where(EXTREMES.random((7, 61)) < 0.5, -32768, 32767)),
 }
@@ -126,7 +127,7 @@ def extreme(form: str) -> tuple[Graph, Array]:
     graph, x = with_weights(data_type, kernel.shape[1], len(kernel), kernel)
     (first, _) = [layer for layer in graph if isinstance(layer, Dense)]
     assert form.partition(",")[0] == rows._kind(first).NAME
-    assert (first.peak_sum > ACCUMULATOR_LIMIT) == (form == "long")
+    assert (first.peak_sum > ACCUMULATOR_LIMIT) == form.endswith("long")
     return graph, x
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -15,7 +16,18 @@ from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows import floats as row_floats
 from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
-from mcusim.kernels.rows.forms import FORMS, HIGHEST_PAIRED, Apart, Form, Halfwords, Long, Paired, Raised, Shared
+from mcusim.kernels.rows.forms import (
+    FORMS,
+    HIGHEST_PAIRED,
+    Apart,
+    ApartLong,
+    Form,
+    Halfwords,
+    Long,
+    Paired,
+    Raised,
+    Shared,
+)
 from mcusim.kernels.rows.inputs import row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
@@ -41,11 +53,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return "it is for dense layers"
     if layer.rescale is None:
         return None
-    finish = ending_of(layer)
+    finish = ending_of(_limited(layer))
     if finish is None:
         return "it is for sums that end in a shift, in a factor, or as float32"
-    if layer.weight_bytes == 1 and layer.peak_sum > ACCUMULATOR_LIMIT:
-        return "sums of more than 32 bits are for weights of 16"
+    if layer.weight_bytes == 1 and layer.peak_sum > ACCUMULATOR_LIMIT and _limited(layer) is layer:
+        return "its sums need more than 32 bits"
     if isinstance(finish, Finish) and layer.peak_sum >> finish.shift > ACCUMULATOR_LIMIT:
         return "its sums need more than 32 bits when they are shifted"
     return None
@@ -86,7 +98,7 @@ def _factors(layer: Dense, finish: Ending, rows: Array) -> list[Array]:
     """What is behind the weights of each block, if anything."""
     if not isinstance(finish, FactorFinish):
         return []
-    return [records(layer, finish)[rows, 1:].reshape(len(rows), -1)]
+    return [records(_limited(layer), finish)[rows, 1:].reshape(len(rows), -1)]
 
 
 def _float_code(layer: Dense) -> LayerCode:
@@ -132,15 +144,26 @@ def _float_parts_of(inputs: int, limits: int, units: int) -> tuple[Part[FloatRow
 
 
 def _finish(layer: Dense) -> Ending:
-    finish = ending_of(layer)
+    finish = ending_of(_limited(layer))
     assert finish is not None
     return finish
+
+
+def _limited(layer: Dense) -> Dense:
+    """With sums that are saturated to 32 bits, where they have more and outputs are at their ends there."""
+    if layer.weight_bytes > 1 or layer.number_bytes == 1 or layer.peak_sum <= ACCUMULATOR_LIMIT:
+        return layer
+    ends = np.array([[ACCUMULATOR_LIMIT, -ACCUMULATOR_LIMIT - 1], [layer.peak_sum, -layer.peak_sum]])
+    near, far = layer.rescale.apply(ends[..., None] + np.zeros_like(layer.bias), layer.activation)  # type: ignore[union-attr]
+    return replace(layer, peak_sum=ACCUMULATOR_LIMIT) if np.array_equal(near, far) else layer
 
 
 def _kind(layer: Dense) -> type[Form]:
     if layer.weight_bytes == 2:
         return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
     finish, is_full = _finish(layer), layer.kernel.min(initial=0) == -128
+    if layer.number_bytes == 2 and layer.peak_sum > ACCUMULATOR_LIMIT:
+        return ApartLong
     if layer.number_bytes == 2:
         return Apart if is_full else min((Shared, Apart), key=lambda kind: cycles_of(_parts_in(layer, kind), USUAL))
     if layer.peak_sum >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):

@@ -169,7 +169,7 @@ class Apart(Form):
         "weights  blocks: the sums' first values, then for each two words of inputs one for each row: its bytes meet",
         "         the lower number of the first, that of the second, the upper number of the first, of the second",
     )
-    PROOF = ("No sum overflows: mcusim has the bound of each from its weights.",)
+    PROOF: ClassVar[tuple[str, ...]] = ("No sum overflows: mcusim has the bound of each from its weights.",)
     span = 2
     word_cycles = 4
     spares = 1
@@ -187,6 +187,45 @@ class Apart(Form):
         fours = rows.reshape(blocks, count, -1, 2, 2).transpose(0, 2, 1, 4, 3)
         words = np.ascontiguousarray(fours.astype(np.int8)).reshape(blocks, -1).view("<i4")
         return np.concatenate([bias.astype(np.int32), words], axis=1)
+
+
+class ApartLong(Apart):
+    """Likewise with sums of 64 bits. At the end they become the nearest that 32 bits hold."""
+
+    NAME = "apart_long"
+    PROOF: ClassVar[tuple[str, ...]] = (
+        "Sums have 64 bits, and are saturated to 32: mcusim proved that outputs are at their ends where that cuts.",
+    )
+    end_cycles = 5
+    sum_words = 2
+    rows_at_a_time = (2, 3, 4)
+
+    @property
+    def sums(self) -> list[str]:
+        return [f"{part}{row}" for row in range(self.rows) for part in ("low", "high")]
+
+    @property
+    def settled(self) -> list[str]:
+        return self.sums[::2]
+
+    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+        both = self.sums[2 * unit : 2 * unit + 2]
+        a("sxtb16", "even", word)
+        a("smlald", *both, "even", inputs[0])
+        a("sxtb16", word, word, "ror #8")
+        a("smlald", *both, word, inputs[1])
+
+    def settle(self, a: Assembly, total: str) -> None:
+        for low, high in zip(self.sums[::2], self.sums[1::2], strict=True):
+            a("cmp", high, low, "asr #31")
+            a("itt", "ne")
+            a("mvnne", low, imm(1 << 31))
+            a("eorne", low, low, high, "asr #31")
+
+    def packed(self, rows: Array, bias: Array) -> Array:
+        starts = np.stack([bias & 0xFFFFFFFF, bias >> 32], axis=-1).reshape(len(bias), -1)
+        words = super().packed(rows, bias)[:, bias.shape[1] :]
+        return np.concatenate([starts.astype(np.uint32).view(np.int32), words], axis=1)
 
 
 class Halfwords(Form):
@@ -290,7 +329,9 @@ class Shared(Paired):
         return _joined(first.reshape(len(rows), -1), halves.transpose(0, 2, 1, 3))
 
 
-FORMS: Mapping[str, type[Form]] = {kind.NAME: kind for kind in (Paired, Raised, Shared, Apart, Halfwords, Long)}
+FORMS: Mapping[str, type[Form]] = {
+    kind.NAME: kind for kind in (Paired, Raised, Shared, Apart, ApartLong, Halfwords, Long)
+}
 
 
 def _joined(start: Array, halves: Array) -> Array:
