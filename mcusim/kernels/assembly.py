@@ -6,13 +6,15 @@ and the bytes of a function are known before any assembler saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from mcusim.kernels.instructions import Clock
 from mcusim.program import ASSEMBLY, KernelCall, Routine
 
 WORD_BYTES, HALFWORD_BYTES = 4, 2
-TAKEN, RETURN = 2, 5  # cycles of a branch with the refill behind it, and of what a POP of the program counter adds
+PART = -1  # in place of the size of an instruction, where a part of a function begins
 ALIGNMENT = 5  # of a function, as a power of two: a line of the instruction cache
 LONGEST_OFFSET = 4095  # of a load or store of one word
 SAVED = tuple(f"r{number}" for number in range(4, 12))  # of the caller, to whom they come back as they were
@@ -85,12 +87,20 @@ class Assembly:
         self._bytes = 0
         self._cycles = 0.0
         self._pushed = self._deepest = 0
-        self._last = ""
-        self._result: object = None  # of the FPU, which is there a cycle later
+        self._registers: dict[str, str] = {}
+        self._clock, self._unpriced = Clock(self._registers), list[tuple[str, tuple[object, ...], int]]()
         self._labels = 0
+        self._open = self._part = ""
+        self._parts: defaultdict[str, float] = defaultdict(float)
+        self._part_bytes: defaultdict[str, int] = defaultdict(int)
 
-    def register(self, name: str, register: str, meaning: str = "") -> str:
-        """`name` stands for `register` from here on."""
+    def register(self, name: str, register: str, meaning: str = "", *, in_flash: bool = False) -> str:
+        """`name` stands for `register` from here on. `in_flash`: what it points to."""
+        if name in self._registers:
+            self._price()
+        self._registers[name] = register
+        if in_flash:
+            self._clock.in_flash.add(register)
         comment = f"/* {meaning} */" if meaning else ""
         self._map.append(f"    {name:<12} .req    {register:<4}{comment}".rstrip())
         return name
@@ -105,16 +115,17 @@ class Assembly:
         wide = f"{mnemonic}.w" if mnemonic in _NARROW and not _is_wide(base, operands) else mnemonic
         line = f"    {wide:<8} {', '.join(map(str, operands))}".rstrip()
         self._body.append(f"{line:<44}/* {comment} */" if comment else line)
-        self._bytes += HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
+        size = HALFWORD_BYTES if base.startswith(("it", "bx")) else WORD_BYTES
+        self._bytes += size
         self.pushed(_pushed_bytes(base, operands))
-        self._cycles += _price(base, operands, self._last) + (self._result in operands[1:])
-        self._last, self._result = base, operands[0] if base in ("vadd", "vmul") else None
+        self._unpriced.append((base, operands, size))
 
     def label(self, meaning: str) -> str:
         """A place to jump to, on a whole word; -> its name."""
         self._labels += 1
         name = f".L{self.name}_{meaning}_{self._labels}"
         self._body.append(f"{name}:")
+        self._unpriced.append((name, (), 0))
         return name
 
     def place(self, meaning: str) -> None:
@@ -144,7 +155,41 @@ class Assembly:
     @property
     def cycles(self) -> float:
         """Of all instructions so far, each once, on a Cortex-M4 that waits for no memory; see `repeated`."""
+        self._price()
         return self._cycles
+
+    def _price(self) -> None:
+        """Only where somebody asks: it takes longer than to write them."""
+        for base, operands, size in self._unpriced:
+            if size == PART:
+                self._part = base
+                continue
+            cycles = self._clock(base, operands, size) if size else self._clock.label(base)
+            self._cycles += cycles
+            self._parts[self._part] += cycles
+            self._part_bytes[self._part] += size
+        self._unpriced.clear()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Instructions whose cycles `parts` tells apart, but for those in a part inside of it."""
+        outer, self._open = self._open, name
+        self._unpriced.append((name, (), PART))
+        yield
+        self._open = outer
+        self._unpriced.append((outer, (), PART))
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Cycles of each part, each instruction once; "" is what is in none."""
+        self._price()
+        return self._parts
+
+    @property
+    def part_bytes(self) -> Mapping[str, int]:
+        """Likewise of code."""
+        self._price()
+        return self._part_bytes
 
     def waits(self, cycles: float) -> None:
         """What the last instructions take besides, for reasons that their prices do not know."""
@@ -152,7 +197,8 @@ class Assembly:
 
     def repeated(self, since: float, times: float) -> None:
         """What came since `cycles` had that value runs so often altogether: the end of a loop."""
-        self._cycles += (times - 1) * (self._cycles - since)
+        once = self.cycles
+        self._cycles = once + (times - 1) * (once - since)
 
     def routine(self, signature: str, twin: KernelCall, guard: str = ASSEMBLY) -> Routine:
         """The function as it was written; the rest as in Routine."""
@@ -218,23 +264,6 @@ def add_constant(a: Assembly, register: str, value: int, spare: str) -> None:
         return
     constant(a, spare, abs(value))
     a("add" if value > 0 else "sub", register, register, spare)
-
-
-def _price(base: str, operands: tuple[object, ...], last: str) -> float:
-    """Arm DDI 0439D, table 3-1: loads pair with a load before them, all of several words takes one cycle more."""
-    if base in ("ldrd", "strd"):
-        return 3
-    if base in ("ldm", "stm", "push", "pop", "vldm", "vpush", "vpop"):
-        names = str(operands[-1])
-        return 1 + _listed(names) + (RETURN if "pc" in names else 0)
-    if base.startswith(("ldr", "vldr")):
-        again = last.startswith(("ldr", "vldr")) and last != "ldrd"
-        return 1 if again else 3 if last.startswith(("str", "vstr")) else 2
-    if base == "vmov":
-        return 1 if str(operands[0]).startswith("s") and len(operands) == 2 else 2
-    if base.startswith("b") and base not in ("bfc", "bic", "bfi"):
-        return TAKEN
-    return 1
 
 
 def _pushed_bytes(base: str, operands: tuple[object, ...]) -> int:

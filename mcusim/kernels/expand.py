@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, at, constant, imm, several
+from mcusim.kernels.instructions import REFILL
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.program import KernelCall, Routine
 
 TURN = 8  # words
-CALL_CYCLES = 32  # registers saved and restored, and what decides between the loops
 
 
-def expand_cycles(words: int, memory: Memory = NO_WAITS, *, doubled: bool = False) -> float:
-    """Of one call. `memory`: wait states of the flash, where words come from there."""
-    return _cycles(words, 60 if doubled else 44, 12 if doubled else 10, memory)
+class Timed(NamedTuple):
+    """A routine, and the cycles and bytes of its parts: of a call, a turn of `TURN` words, half a turn, a word more."""
+
+    routine: Routine
+    parts: tuple[float, ...]
+    code: tuple[int, ...]
+
+    def cycles(self, words: int, memory: Memory) -> float:
+        turns, left = divmod(words, TURN)
+        halves, few = divmod(left, TURN // 2)
+        call, turn, half, one = self.parts
+        total = call + turns * turn + halves * half + few * one
+        total -= REFILL * (2 * (turns > 0) + halves + 2 * (few > 0))  # loops are entered, and left, without a branch
+        return total + memory.streamed(WORD_BYTES * words + memory.granule_bytes / 2)  # it begins anywhere
+
+    def run(self, words: int) -> int:
+        """Bytes of the code that a call runs."""
+        turns, left = divmod(words, TURN)
+        call, turn, half, one = self.code
+        return call + turn * (turns > 0) + half * (left >= TURN // 2) + one * (left % (TURN // 2) > 0)
+
+
+def expand_cycles(words: int, memory: Memory = NO_WAITS, *, doubled: bool = False, zero: int = 0) -> float:
+    """Of one call. `memory`: where words come from flash."""
+    return _timed_expand(doubled=doubled, zero=zero).cycles(words, memory)
 
 
 def copy_cycles(words: int, memory: Memory = NO_WAITS) -> float:
-    return _cycles(words, 20, 5, memory)
+    return _timed_copy().cycles(words, memory)
 
 
-def code_run(words: int, item_bytes: int) -> int:
+def code_run(words: int, item_bytes: int, *, doubled: bool = False) -> int:
     """Bytes of the code that a call for so many words runs, of `expand_bytes` or `copy_words`."""
-    half, one, loop = (52, 16, 8) if item_bytes == 1 else (20, 8, 8)
-    turns, left = divmod(words, TURN)
-    halves, few = divmod(left, TURN // 2)
-    run = (2 * half + loop) * (turns > 0) + (half + 4) * (halves > 0) + (one + loop) * (few > 0)
-    return 24 + run
-
-
-def _cycles(words: int, turn: int, one: int, memory: Memory) -> float:
-    turns, left = divmod(words, TURN)
-    halves, few = divmod(left, TURN // 2)
-    flash = memory.streamed(4 * words)
-    return CALL_CYCLES + turns * (turn + 3) + halves * turn / 2 + few * one + flash
+    return (_timed_expand(doubled=doubled) if item_bytes == 1 else _timed_copy()).run(words)
 
 
 def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Routine:
@@ -42,6 +55,11 @@ def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0
 
     `doubled`: twice as large.
     """
+    return _timed_expand(unsigned=unsigned, doubled=doubled, zero=zero).routine
+
+
+@lru_cache(maxsize=64)
+def _timed_expand(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Timed:
     name = "nn_expand_doubled" if doubled else "nn_expand_unsigned" if unsigned else "nn_expand_signed"
     name += f"_less_{'n' if zero < 0 else ''}{abs(zero)}" if zero else ""
     extend = ("uxtab16" if unsigned else "sxtab16", "less") if zero else ("uxtb16" if unsigned else "sxtb16",)
@@ -70,7 +88,7 @@ def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0
     _by_words(a, some, less=zero)
     fields = {"is_unsigned": int(unsigned), **({"doubled": 1} if doubled else {})}
     fields |= {"input_zero": zero} if zero else {}
-    return _routine(a, "const void *input, int16_t *output, int words", "expand", fields)
+    return _timed(a, "expand", fields)
 
 
 def _extend(a: Assembly, how: tuple[str, ...], to: str, *operands: str) -> None:
@@ -79,6 +97,11 @@ def _extend(a: Assembly, how: tuple[str, ...], to: str, *operands: str) -> None:
 
 
 def copy_words() -> Routine:
+    return _timed_copy().routine
+
+
+@lru_cache(maxsize=1)
+def _timed_copy() -> Timed:
     name = "nn_word_copy"
     a = Assembly(name, [f"{name}: words from flash into RAM."])
 
@@ -89,7 +112,7 @@ def copy_words() -> Routine:
         a("stm", "output!", several(words)) if count > 1 else a("str", words[0], "[output]", imm(4))
 
     _by_words(a, some)
-    return _routine(a, "const void *input, int16_t *output, int words", "copy_words", {"pairs": 2})
+    return _timed(a, "copy_words", {"pairs": 2})
 
 
 def load_word(a: Assembly, register: str, index: int, count: int) -> None:
@@ -109,7 +132,7 @@ def _by_words(a: Assembly, some: Callable[[int], None], *, less: int = 0) -> Non
         constant(a, "less", (-less & 0xFFFF) * 0x10001)
     a("subs", "left", "left", imm(TURN))
     a("blt", f".L{a.name}_rest")
-    with a.loop("turn", f"{TURN} words, half of them at a time") as again:
+    with a.part("turn"), a.loop("turn", f"{TURN} words, half of them at a time") as again:
         some(TURN // 2)
         some(TURN // 2)
         a("subs", "left", "left", imm(TURN))
@@ -118,13 +141,14 @@ def _by_words(a: Assembly, some: Callable[[int], None], *, less: int = 0) -> Non
     a.place("rest")
     a("adds", "left", "left", imm(TURN // 2))
     a("blt", f".L{a.name}_few")
-    some(TURN // 2)
-    a("sub", "left", "left", imm(TURN // 2))
+    with a.part("half"):
+        some(TURN // 2)
+        a("sub", "left", "left", imm(TURN // 2))
     a.block("What is left, word by word")
     a.place("few")
     a("adds", "left", "left", imm(TURN // 2))
     a("beq", f".L{a.name}_end")
-    with a.loop("one", "A word") as again:
+    with a.part("one"), a.loop("one", "A word") as again:
         some(1)
         a("subs", "left", "left", imm(1))
         a("bne", again)
@@ -132,6 +156,8 @@ def _by_words(a: Assembly, some: Callable[[int], None], *, less: int = 0) -> Non
     a("pop", several([*SAVED, "pc"]))
 
 
-def _routine(a: Assembly, signature: str, twin: str, parameters: dict[str, int]) -> Routine:
+def _timed(a: Assembly, twin: str, parameters: dict[str, int]) -> Timed:
     call = KernelCall(twin, ("input", "output", "words"), parameters)
-    return a.routine(signature, call)
+    made = a.routine("const void *input, int16_t *output, int words", call)
+    names = ("", "turn", "half", "one")
+    return Timed(made, tuple(a.parts[name] for name in names), tuple(a.part_bytes[name] for name in names))

@@ -7,7 +7,7 @@ FactorFinish    a factor for each channel, which lies in memory behind its bias:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ class Finish:
     room: int
     store_bytes: int
     unit_bits: int
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(hash=False)
 
     record_words = 1  # of a channel: its bias
     doubled = False
@@ -130,7 +130,7 @@ class FactorFinish:
     above_zero: bool
     store_bytes: int
     unit_bits: int
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(hash=False)
     doubled: bool = False
     left: bool = False
     mixed: bool = False

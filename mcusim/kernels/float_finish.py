@@ -82,7 +82,6 @@ class FloatFinish:
                 a("vmrs", "APSR_nzcv", "fpscr")
                 a("it", "gt")
                 a("vmovgt.f32", name, high)
-                a.waits(IT_WAIT)
         if not self.activation.relu:
             for name, offset in sums:
                 a("vstr", name, at(base, offset))

@@ -21,7 +21,7 @@ from mcusim.system.arrays import Array
 
 ROWS = COLUMNS = 4
 UNROLLED = (4, 3, 2)  # blocks of columns in a turn of the loop
-OTHER_BUS = 1.0  # cycles: a load from flash takes as long behind one from RAM as behind none
+OTHER_BYTES = 1000  # of code that runs between two calls: as much as fills a small cache
 _SUMS, _PAIRS, _WORDS, _ODD = ("r4", "r5", "r6", "r7"), ("r8", "r9"), ("r10", "r11"), "r12"
 
 
@@ -46,9 +46,12 @@ class FourRows(NamedTuple):
     group: float
     words: int  # of weights, of a group of four rows
 
-    def cycles(self, rows: int, memory: Memory) -> float:
-        waits = memory.streamed(4 * self.words)
-        return self.around + padded(rows) // ROWS * (self.group + waits) + fetched((self.routine,), memory)
+    def cycles(self, rows: int, memory: Memory, since: float | None = None) -> float:
+        """`since`: bytes that were read since it ran before; None: it never did."""
+        groups, fetches = padded(rows) // ROWS, fetched((self.routine,), memory)
+        if since is not None:
+            fetches *= memory.crowding(OTHER_BYTES + since)
+        return self.around + groups * (self.group + memory.streamed(4 * self.words, since)) + fetches
 
 
 def four_rows(columns: int, number_bytes: int) -> FourRows:
@@ -60,7 +63,7 @@ def four_rows(columns: int, number_bytes: int) -> FourRows:
     a = Assembly(name, head)
     a.register("sums", "r0", "of each row")
     a.register("input", "r1", "the vector")
-    a.register("weights", "r2", "of four rows together")
+    a.register("weights", "r2", "of four rows together", in_flash=True)
     a.register("bias", "r3", "of each row")
     a("push", several([*SAVED, "lr"]))
     since = a.cycles
@@ -91,7 +94,6 @@ def _columns(a: Assembly, blocks: int, number_bytes: int) -> None:
         for _ in range(often):
             a("ldr", _PAIRS[1], "[input, #4]")
             a("ldr", _PAIRS[0], "[input]", imm(8))
-            a.waits(OTHER_BUS)
             if number_bytes == 1:
                 _bytes(a)
             else:

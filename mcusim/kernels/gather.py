@@ -148,7 +148,7 @@ def best_plan(
         for tiles in [-(-(windows.number // tile.positions) // stripes)]
         for copied in (False, True)
     )
-    return min(plans, key=lambda plan: cycles(plan, USUAL))
+    return min(plans, key=lambda plan: cycles(plan, USUAL, about=True))
 
 
 @lru_cache(maxsize=64)
@@ -161,13 +161,13 @@ def _tiles(finish: FloatFinish, groups: int, filters: int, windows: int, taps: i
     return tuple(tile for tile in every if tile.fits)
 
 
-def cycles(plan: Plan, memory: Memory) -> float:
+def cycles(plan: Plan, memory: Memory, *, about: bool = False) -> float:
     tile, count = plan.tile, plan.windows.number
     rest = count % tile.positions > 0
     tiles, stripes = count // tile.positions + rest, -(-(count // tile.positions) // plan.tiles) + rest
     times = plan.groups * -(-plan.filters // tile.filters)
-    done = Tiles(times * stripes, times * tiles, times * tiles)
-    total = tiles_cycles(tile, done, memory, in_flash=not plan.copied) + done.calls * CALL
+    done = Tiles(times * stripes, times * tiles, times * tiles, times)
+    total = tiles_cycles(tile, done, memory, in_flash=not plan.copied, about=about) + done.calls * CALL
     if plan.copied:
         total += done.calls * copy_cycles(tile.taps * tile.filters, memory)
     gathered = _gathered(plan, striped=plan.tiles < count // tile.positions)

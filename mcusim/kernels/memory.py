@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EDGE_BYTES = 40  # lines that are cut at the ends of functions: where a cache begins to be too small, and where it is
+WORD_BYTES = 4
 HIDDEN = 2.2  # cycles that the code of a granule takes, while the next one is fetched
 
 
@@ -14,8 +15,7 @@ class Memory:
 
     `wait_states`: of the flash, which gives `granule_bytes` at a time. `prefetch`: it fetches what comes next while
     code runs. `data_cache_bytes`: 0 where the cache of code serves data, too. `miss`: cycles that the next granule of
-    data takes which is in no cache, `hit` where it is. `quick_ram_bytes` of RAM are there at once (None: all), the rest
-    takes `ram_waits`.
+    data takes which is in no cache, `hit` where it is.
     """
 
     wait_states: int = 0
@@ -25,8 +25,6 @@ class Memory:
     data_cache_bytes: int = 256
     hit: float = 0
     miss: float = 0
-    quick_ram_bytes: int | None = None
-    ram_waits: int = 0
 
     def fetched(self, code_bytes: float) -> float:
         """Cycles that code takes besides which is in no cache."""
@@ -40,9 +38,18 @@ class Memory:
         """
         return min(1.0, max(0.0, (code_bytes + edge_bytes - self.code_cache_bytes) / edge_bytes))
 
-    def streamed(self, data_bytes: float) -> float:
-        """Cycles that data takes besides which comes from flash in its order, for the first time."""
-        return data_bytes / self.granule_bytes * self.miss
+    def streamed(self, data_bytes: float, since: float | None = None) -> float:
+        """Cycles that data takes besides which comes from flash in its order. `since`: bytes read since it was
+        read before; None: it never was.
+        """
+        kept = since is not None and since <= (self.data_cache_bytes or self.code_cache_bytes)
+        return data_bytes / self.granule_bytes * (self.hit if kept else self.miss)
+
+    def scattered(self, data_bytes: float) -> float:
+        """Likewise of words from several places in turn: each lies in another granule than the one before it."""
+        words = data_bytes / WORD_BYTES
+        missed = data_bytes / self.granule_bytes
+        return missed * self.miss + (words - missed) * self.hit
 
 
 NO_WAITS = Memory()

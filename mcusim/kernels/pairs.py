@@ -7,17 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mcusim.kernels.assembly import WORD_BYTES
 from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
-from mcusim.kernels.finish import FactorFinish
 from mcusim.kernels.memory import Memory
 from mcusim.kernels.tile import CALL_CYCLES, Tile
+from mcusim.kernels.tile_schedule import timed_tile
 from mcusim.program import Routine, Turns
 from mcusim.system.arrays import Array
 
 # Of the C: of a pair of filters, in stripes more, and there of an odd number; of the tile that has what is left
 PAIR_CYCLES, STRIPED_CYCLES, ODD_CYCLES, REST_CYCLES = 21, 10, 9, 15
-C_BYTES = 150  # of code, between two calls of a tile
-FACTOR_CYCLES = {2: 3, 3: 11}  # of a filter whose factor, of so many words, comes onto the stack, at each call
+C_BYTES, OTHER_BYTES = 150, 1000  # of code, between two calls of a tile; between two stripes, as much as fills a cache
 
 
 def bring_weights(weight_bytes: int, tile: Tile) -> Routine:
@@ -51,12 +51,19 @@ def weight_words(tile: Tile, weight_bytes: int) -> int:
 
 
 def pairs_cycles(
-    tile: Tile, filters: int, positions: int, weight_bytes: int, memory: Memory, *, striped: bool = False
+    tile: Tile,
+    filters: int,
+    positions: int,
+    weight_bytes: int,
+    memory: Memory,
+    *,
+    striped: bool = False,
+    about: bool = False,
 ) -> float:
-    """Of all filters over some positions, which are there; `memory` of the flash. `striped`: one part of several.
-
-    Without what `first_fetch` tells.
+    """Of all filters over some positions, which are there. `striped`: one part of several. Without what `first_fetch`
+    tells. `about`: of a tile that is not written yet, to find the best.
     """
+    call, each = (CALL_CYCLES, tile.cycles) if about else timed_tile(tile)[1:]
     tiles, rest = divmod(positions, tile.positions)
     calls, pairs = (tiles > 0) + (rest > 0), math.ceil(filters / tile.filters)
     code, words = _code_run(tile, weight_bytes), weight_words(tile, weight_bytes)
@@ -67,8 +74,8 @@ def pairs_cycles(
     brought = (
         expand_cycles(words, memory, doubled=tile.finish.doubled) if weight_bytes == 1 else copy_cycles(words, memory)
     )
-    factors = FACTOR_CYCLES[len(tile.finish.factor)] * tile.filters if isinstance(tile.finish, FactorFinish) else 0
-    return pairs * (of_c + brought + calls * (CALL_CYCLES + factors) + (tiles + (rest > 0)) * tile.cycles)
+    read = memory.scattered(WORD_BYTES * tile.filters * tile.finish.record_words)  # biases, and what is with them
+    return pairs * (of_c + brought + calls * (call + read) + (tiles + (rest > 0)) * each)
 
 
 def turns_of_pairs(tile: Tile, routines: Mapping[str, Routine], filters: int, positions: int, times: int) -> Turns:
@@ -77,12 +84,15 @@ def turns_of_pairs(tile: Tile, routines: Mapping[str, Routine], filters: int, po
     return Turns(times * math.ceil(filters / tile.filters), calls, C_BYTES)
 
 
-def first_fetch(tile: Tile, weight_bytes: int, memory: Memory) -> float:
-    """Cycles of code that comes into the cache for the first pair of a stripe, and stays there for the others."""
+def first_fetch(tile: Tile, weight_bytes: int, memory: Memory, times: float) -> float:
+    """Cycles of code that comes into the cache for the first pair of a stripe, and stays there for the others. `times`:
+    stripes, between which other code runs.
+    """
     code = _code_run(tile, weight_bytes)
-    return (1 - memory.crowding(code + C_BYTES)) * memory.fetched(code)
+    again = (times - 1) * memory.crowding(code + OTHER_BYTES)
+    return (1 - memory.crowding(code + C_BYTES)) * memory.fetched(code) * (1 + again)
 
 
 def _code_run(tile: Tile, weight_bytes: int) -> int:
     """Bytes of code of assembly for two filters."""
-    return tile.code_bytes + code_run(weight_words(tile, weight_bytes), weight_bytes)
+    return tile.code_bytes + code_run(weight_words(tile, weight_bytes), weight_bytes, doubled=tile.finish.doubled)

@@ -172,17 +172,19 @@ def best_plan(window: Window, activation: Activation, stripes: int, computed: bo
     for f, p, unroll in tile_sizes(window.output[2], groups, channels):
         tile = FloatTile(f, p, unroll, channels, 4, 4 * channels, 4 * channels * p, several, f, finish)
         plans += [Plan(window, activation, tile, computed, groups, rows, groups)] if tile.fits else []
-    return min(plans, key=lambda plan: cycles(plan, USUAL))
+    return min(plans, key=lambda plan: cycles(plan, USUAL, about=True))
 
 
-def cycles(plan: Plan, memory: Memory) -> float:
+def cycles(plan: Plan, memory: Memory, *, about: bool = False) -> float:
     window, tile = plan.window, plan.tile
     parts, filter_tiles = math.ceil(plan.groups / plan.width), math.ceil(window.output[2] / tile.filters)
     rest = plan.width % tile.positions > 0
     runs, whole = parts * filter_tiles * POINTS, plan.width // tile.positions
     rows, tiles = runs * window.output[0], runs * (whole + rest)
-    done = Tiles(rows * ((whole > 0) + rest), tiles * window.output[0], tiles * rows_seen(window))
-    inner = tiles_cycles(tile, done, memory, in_flash=not plan.computed)
+    calls, height = rows * ((whole > 0) + rest), window.size[0]
+    of_weights = filter_tiles * POINTS * height
+    done = Tiles(calls, tiles * window.output[0], tiles * rows_seen(window), of_weights, height)
+    inner = tiles_cycles(tile, done, memory, in_flash=not plan.computed, about=about)
     turns = parts * filter_tiles * len(plan.stripes)
     if plan.computed:
         each = COMPUTED + FLASH_WEIGHT * memory.miss + FAR_WEIGHT * _far(plan.weights)

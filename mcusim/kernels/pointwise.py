@@ -58,7 +58,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     striped = stripe * MOST_UNROLLED < positions
     one = _stripe_cycles(layer, tile, stripe, memory, striped=striped)
     rest = _stripe_cycles(layer, tile, last, memory, striped=striped) if last else 0
-    fetches = first_fetch(tile, layer.weight_bytes, memory) * (1 + AGAIN * (positions / stripe - 1))
+    fetches = first_fetch(tile, layer.weight_bytes, memory, 1 + AGAIN * (positions / stripe - 1))
     return C_CYCLES + fetches + stripes_ * one + rest
 
 
@@ -133,7 +133,7 @@ def _tile(layer: Convolution, inputs: Inputs) -> Tile:
         for count in range(1, min(positions, MOST_POSITIONS) + 1)
         for most in (LONG_CODE, SHORT_CODE)
     ]
-    return min(tiles, key=lambda tile: _stripe_cycles(layer, tile, positions, memory=USUAL))
+    return min(tiles, key=lambda tile: _stripe_cycles(layer, tile, positions, memory=USUAL, about=True))
 
 
 def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
@@ -141,9 +141,12 @@ def _stripe(tile: Tile, positions: int, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(positions / tile.positions) / variant.stripes)
 
 
-def _stripe_cycles(layer: Convolution, tile: Tile, positions: int, memory: Memory, *, striped: bool = False) -> float:
+def _stripe_cycles(
+    layer: Convolution, tile: Tile, positions: int, memory: Memory, *, striped: bool = False, about: bool = False
+) -> float:
     """Of all filters over some positions."""
-    pairs = pairs_cycles(tile, layer.shape[-1], positions, layer.weight_bytes, memory, striped=striped)
+    bytes_ = layer.weight_bytes
+    pairs = pairs_cycles(tile, layer.shape[-1], positions, bytes_, memory, striped=striped, about=about)
     return striped * STRIPE_CYCLES + pairs + _bring_cycles(layer, positions)
 
 

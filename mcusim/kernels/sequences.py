@@ -62,13 +62,16 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     assert isinstance(layer, Recurrent)
     prices, rows = PRICES[type(layer)], len(layer.kernel)
     over_inputs, over_states = _routines(layer)
-    sums = over_inputs.cycles(rows, memory) + over_states.cycles(rows, memory)
+    weights = layer.kernel.nbytes + layer.recurrent.nbytes
+    first, other = (
+        over_inputs.cycles(rows, memory, since) + over_states.cycles(rows, memory, since) for since in (None, weights)
+    )
     features = layer.kernel.shape[1]
     feature = BYTE if inputs[0].dtype.itemsize == 1 else prices.feature
     step = prices.step + feature * features + prices.unit * layer.units
     around = LAYER + STATE * (padded(features) + 3 * padded(layer.units)) + WRITTEN * layer.elements
     in_c = (around + layer.steps * step) * (WIDE if layer.kernel.dtype.itemsize > 1 else 1)
-    return float(in_c + layer.steps * sums)
+    return float(in_c + first + (layer.steps - 1) * other)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish
@@ -20,8 +22,21 @@ RECORDS = "of the filters, twice, and behind each multiplier, addend and shift o
 LINES = "of the filters, and behind each multiplier and addend of its line"
 
 
+class Timed(NamedTuple):
+    """A routine, and the cycles of a call of it but for its tiles, and of each of them."""
+
+    routine: Routine
+    call: float
+    tile: float
+
+
 def tile_routine(tile: Tile) -> Routine:
     """`tiles` tiles one after another, for the same filters."""
+    return timed_tile(tile).routine
+
+
+@lru_cache(maxsize=256)
+def timed_tile(tile: Tile) -> Timed:
     t = tile
     size = f"{t.filters}x{t.positions}" + ("" if t.most_code == LONG_CODE else "_short")
     steps = f"{t.position_step}_{t.word_step}_{t.tile_step}"
@@ -29,7 +44,7 @@ def tile_routine(tile: Tile) -> Routine:
     a = Assembly(name, _head(name, t))
     _registers(a, t)
     _enter(a, t)
-    with a.loop("tile", "A tile: its sums begin with the bias of their filter") as again:
+    with a.part("tile"), a.loop("tile", "A tile: its sums begin with the bias of their filter") as again:
         for filter_ in range(t.filters):
             a("ldr", t.sums[t.positions * (filter_ + 1) - 1], at("sp", _bias(t, filter_)))
         _products(a, t)
@@ -40,7 +55,8 @@ def tile_routine(tile: Tile) -> Routine:
     fields = {"filters": t.filters, "positions": t.positions, "words": t.words, "outputs": t.outputs}
     fields |= {"position_step": t.position_step, "word_step": t.word_step, "tile_step": t.tile_step}
     twin = KernelCall("tile", ("input", "weights", "output", "bias", "tiles"), {**fields, **t.finish.fields})
-    return a.routine(SIGNATURE, twin)
+    *_, turns = t.plan
+    return Timed(a.routine(SIGNATURE, twin), a.parts[""], a.parts["tile"] + turns * a.parts["products"])
 
 
 def _registers(a: Assembly, t: Tile) -> None:
@@ -129,9 +145,8 @@ def _products(a: Assembly, t: Tile) -> None:
     _steps(a, t, first, begin=True, move=turns > 0)
     if not turns:
         return
-    with a.loop(
-        "products", f"{steps} pairs in each of {turns} turns; the address of the weights tells the last"
-    ) as again:
+    what = f"{steps} pairs in each of {turns} turns; the address of the weights tells the last"
+    with a.part("products"), a.loop("products", what) as again:
         _steps(a, t, steps, begin=False, move=True)
         if turns > 1:
             _until_the_end(a, t.mask)

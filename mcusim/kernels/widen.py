@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from mcusim.kernels.assembly import WORD_BYTES, Assembly, at, imm, several
 from mcusim.kernels.expand import load_word
+from mcusim.kernels.instructions import REFILL
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const void *input, int16_t *output, int numbers"
 TURN = 8  # numbers of the loop
-CALL_CYCLES = 8
 LATE = (0.0, 1.25, 0.5, 1.25)  # cycles of LDR, in the mean, at multiples of 4 and so many bytes
 _DATA = [f"r{n}" for n in range(4, 10)]
+
+
+class Timed(NamedTuple):
+    """A routine, and its cycles: of a call, of what is around turns, of a turn of `TURN` numbers, of a number more."""
+
+    routine: Routine
+    call: float
+    around: float
+    turn: float
+    one: float
 
 
 def widen_cycles(numbers: int, item_bytes: int, step: int = 0) -> float:
     """Of one call, from RAM. `step`: numbers from one call's to the next one's; not all begin on words then."""
     turns, rest = divmod(numbers, TURN)
     late = LATE[step * item_bytes % WORD_BYTES] * TURN * item_bytes / WORD_BYTES
-    a_turn = (18 if item_bytes == 1 else 13) + late
-    return CALL_CYCLES + turns * a_turn + (13 if turns else 0) + rest * 6
+    timed = _timed(item_bytes)
+    total = timed.call + turns * (timed.turn + late) + rest * timed.one - 2 * REFILL * (rest > 0)
+    return total + (timed.around - 2 * REFILL if turns else 0)  # loops are entered, and left, without a branch
 
 
 def widen(item_bytes: int, *, unsigned: bool = False) -> Routine:
     """Of numbers of one byte or two."""
+    return _timed(item_bytes, unsigned=unsigned).routine
+
+
+@lru_cache(maxsize=4)
+def _timed(item_bytes: int, *, unsigned: bool = False) -> Timed:
     kind = "numbers" if item_bytes == 2 else "unsigned" if unsigned else "signed"
     name = f"nn_widen_{kind}"
     a = Assembly(name, _head(name, item_bytes, unsigned))
@@ -31,18 +50,20 @@ def widen(item_bytes: int, *, unsigned: bool = False) -> Routine:
     a.register("left", "r2", "numbers, less those of a turn")
     a("subs", "left", "left", imm(TURN))
     a("blt", f".L{name}_rest")
-    a("push", several(_DATA))
-    with a.loop("turn", f"{TURN} numbers") as again:
+    with a.part("around"):
+        a("push", several(_DATA))
+    with a.part("turn"), a.loop("turn", f"{TURN} numbers") as again:
         _halfwords(a) if item_bytes == 2 else _bytes(a, "uxtb16" if unsigned else "sxtb16")
         a("subs", "left", "left", imm(TURN))
         a("bge", again)
-    a("pop", several(_DATA))
+    with a.part("around"):
+        a("pop", several(_DATA))
     a.block("What is left, one by one")
     a.place("rest")
     a("adds", "left", "left", imm(TURN))
     a("beq", f".L{name}_end")
     load = "ldrh" if item_bytes == 2 else "ldrb" if unsigned else "ldrsb"
-    with a.loop("one", "A number") as again:
+    with a.part("one"), a.loop("one", "A number") as again:
         a(load, "r12", "[input]", imm(item_bytes))
         a("subs", "left", "left", imm(1))
         a("strh", "r12", "[output]", imm(2))
@@ -50,7 +71,7 @@ def widen(item_bytes: int, *, unsigned: bool = False) -> Routine:
     a.place("end")
     a("bx", "lr")
     call = KernelCall("widen", ("input", "output", "numbers"), {"bytes": item_bytes, "is_unsigned": int(unsigned)})
-    return a.routine(SIGNATURE, call)
+    return Timed(a.routine(SIGNATURE, call), *(a.parts[name] for name in ("", "around", "turn", "one")))
 
 
 def _bytes(a: Assembly, extend: str) -> None:

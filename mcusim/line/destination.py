@@ -45,8 +45,7 @@ def memory_of(board: Board) -> Memory:
     states = timing.wait_states_at(board.clock_hz) if timing else None
     if timing is None or states is None:
         return NO_WAITS
-    code, data, ram = timing.instruction_cache, timing.data_cache, board.memory.ram
-    slow = [one for one in timing.ram if one.overlaps(ram)]
+    code, data = timing.instruction_cache, timing.data_cache
     return Memory(
         wait_states=states,
         granule_bytes=code.granule_bytes,
@@ -55,8 +54,6 @@ def memory_of(board: Board) -> Memory:
         data_cache_bytes=data.sets * data.ways * data.line_bytes if data else 0,
         hit=min(timing.data_hit_cycles, states),
         miss=max(0, states + timing.data_miss_extra),
-        quick_ram_bytes=max(0, min(one.origin for one in slow) - ram.origin) if slow else None,
-        ram_waits=max((one.wait_states for one in slow), default=0),
     )
 
 

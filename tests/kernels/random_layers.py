@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mcusim.graph import Graph, Output
+from mcusim.kernels import KERNELS, plain
 from mcusim.kernels.kernel import DEFAULT, Kernel, Variant
 from mcusim.layers.input import Input
-from mcusim.line.lower import Chosen, running_layers
+from mcusim.line.lower import Chosen
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from tests.graphs import Builder
-from tests.kernels.measured import forced
+from tests.kernels.affine import affine_graph
+from tests.kernels.measured import CORE, forced
 
 LONG = "Q6.9"  # int16 with one format for all, so that sums need 64 bits
+AFFINE = "affine"  # int8, as of models of others
+KERNEL_OF = {kernel.NAME: kernel for kernel in KERNELS}
 MOST_MACS, MOST_NUMBERS, INPUT_BYTES, LAYERS, TRIES = 300_000, 6000, 26_000, 24, 60
 
 
@@ -120,38 +125,50 @@ def _tried(random: np.random.Generator, kind: Kind) -> Drawn | None:
     return Drawn((*sides, channels), filters, tuple(size), groups, kind.depthwise, zeros, config)
 
 
-def network(seed: int, kind: Kind, data_type: str) -> tuple[Graph, Array]:
-    """Layers side by side, each between an input of its own, that begins on a word, and a pool; and two samples."""
+def network(seed: int, names: Sequence[str], data_type: str) -> tuple[Graph, Array, dict[str, Kernel]]:
+    """Layers side by side, each between an input of its own, that begins on a word, and a pool; two samples; and which
+    kernel of `names` each layer was drawn for, in turn.
+    """
     random, builder = np.random.default_rng(seed), Builder((1, 1), seed=seed)
     builder.layers.clear()
-    outputs, x, used = [], {}, 0
-    item_bytes = {"float32": 4, "int8": 1, "uint8": 1}.get(data_type, 2)
-    for one in (drawn(random, kind) for _ in range(TRIES)):
+    outputs, x, drawn_for, used = [], {}, dict[str, Kernel](), 0
+    item_bytes = {"float32": 4, "int16": 2, LONG: 2}.get(data_type, 1)
+    for attempt in range(TRIES):
+        name = names[attempt % len(names)]
+        one = drawn(random, KINDS[name])
         bytes_ = math.prod(one.shape) * item_bytes
         if bytes_ % 4 or used + bytes_ > INPUT_BYTES or len(outputs) == LAYERS:
             continue
         used += bytes_
-        name = f"input_{len(outputs)}"
-        builder.layers.append(Input(name=name, inputs=(), shape=one.shape))
-        one.add(builder)
+        entry = f"input_{len(outputs)}"
+        builder.layers.append(Input(name=entry, inputs=(), shape=one.shape))
+        drawn_for[one.add(builder).partition("_relu")[0]] = KERNEL_OF[name]  # its activation becomes a part of it
         outputs.append(Output(f"y{len(outputs)}", builder.add(f"GlobalMaxPooling{len(one.size)}D")))
         numbers = random.normal(size=(2, *one.shape)).astype(np.float32)
-        x[name] = np.abs(numbers) if data_type == "uint8" else numbers
+        x[entry] = np.abs(numbers) if data_type == "uint8" else numbers
     graph = optimize(Graph(tuple(builder.layers), "drawn", outputs=tuple(outputs)))
-    records = records_of(x)
+    return _in(graph, records_of(x), data_type), records_of(x), drawn_for
+
+
+def _in(graph: Graph, records: Array, data_type: str) -> Graph:
     if data_type == "float32":
-        return graph, records
+        return graph
     if data_type == LONG:
-        return quantize(graph, records, "int16", scheme="per-network", fraction=9), records
-    return quantize(graph, records, data_type.removeprefix("u"), weights="rounded"), records
+        return quantize(graph, records, "int16", scheme="per-network", fraction=9)
+    if data_type == AFFINE:
+        return affine_graph(quantize(graph, records, "int8", weights="rounded"), seed=len(graph.layers))
+    return quantize(graph, records, data_type.removeprefix("u"), weights="rounded")
 
 
-def varied(graph: Graph, kernel: Kernel, seed: int) -> dict[str, Chosen]:
-    """That kernel wherever it fits, half of the time in another variant than the first."""
-    random, chosen = np.random.default_rng(seed), forced(graph, kernel)
-    for layer in running_layers(graph):
-        if chosen[layer.name][0] is kernel and hasattr(kernel, "variants"):
-            several: tuple[Variant, ...] = kernel.variants(layer, graph.inputs_of(layer))
-            other = several[int(random.integers(len(several)))]
-            chosen[layer.name] = kernel, other if random.random() < 0.5 else DEFAULT
+def varied(graph: Graph, kernels: Mapping[str, Kernel], seed: int) -> dict[str, Chosen]:
+    """Of each layer that kernel, where it fits, half of the time in another variant than the first."""
+    random, chosen = np.random.default_rng(seed), forced(graph, plain)
+    for name, kernel in kernels.items():
+        layer, inputs = graph[name], graph.inputs_of(graph[name])
+        if kernel.fits(layer, inputs, CORE) is not None:
+            continue
+        chosen[name] = kernel, DEFAULT
+        if hasattr(kernel, "variants") and random.random() < 0.5:
+            several: tuple[Variant, ...] = kernel.variants(layer, inputs)
+            chosen[name] = kernel, several[int(random.integers(len(several)))]
     return chosen

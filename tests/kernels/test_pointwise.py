@@ -80,7 +80,7 @@ def test_bits_and_cost_are_right_on_the_l452(data_type: str, variant: Variant, t
     compared = compare(pointwise, *grid(data_type), tmp_path, variant)
     assert len(compared) == len(SHAPES)
     for one in compared:
-        assert one.told == pytest.approx(one.cycles, rel=0.07, abs=90), one.layer.name
+        assert one.told == pytest.approx(one.cycles, rel=0.08, abs=100), one.layer.name
 
 
 @pytest.mark.parametrize(("data_type", "variant"), [("int8", Variant(2)), ("int16", Variant(3))])

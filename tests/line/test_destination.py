@@ -22,7 +22,6 @@ def test_what_code_waits_for_is_what_the_chip_says() -> None:
     edge = memory_of(load_board("sparkfun_edge"))
     assert (edge.wait_states, edge.prefetch, edge.granule_bytes, edge.hit, edge.miss) == (3, False, 16, 0, 3)
     assert (edge.code_cache_bytes, edge.data_cache_bytes) == (16_384, 0)
-    assert (edge.quick_ram_bytes, edge.ram_waits) == (65_536, 1)
 
 
 def test_limits_of_the_experiment_carry_their_key() -> None:

@@ -21,7 +21,6 @@ from mcusim.program import FLOAT_ASSEMBLY, KernelCall
 SINGLES, KEPT = 32, 16  # registers of the FPU; the first of those that are the caller's
 PRODUCTS = 2  # on their way into a sum: while one is added, the next one is multiplied
 REACH = 1020  # bytes that VLDR and VSTR reach
-ADDRESS_WAIT = 1  # cycles of a load whose address the instruction before made
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,9 @@ class _Singles(Frame[FloatPart]):
         if self.part.resident:
             a("ldr", spare, at("sp", WEIGHTS))
             a("vldm", f"{spare}!", f"{{s0-s{len(self.weights) - 1}}}" if len(self.weights) > 1 else "{s0}")
-            a.waits(ADDRESS_WAIT)
             a("str", spare, at("sp", WEIGHTS))
         a("ldr", spare, at("sp", BIASES))
         a("vldr", self.bias, at(spare))
-        a.waits(ADDRESS_WAIT)
         a("addw", spare, spare, imm(4))
         a("str", spare, at("sp", BIASES))
 
@@ -190,7 +187,6 @@ class _Singles(Frame[FloatPart]):
         """`start`: bytes of the first one from where the pointer was at first."""
         if start != x.moved:
             x.move(start)
-            self.a.waits(ADDRESS_WAIT)
         first, last = self._first_x, self._first_x + len(self.xs) - 1
         self.a("vldm", "x", f"{{s{first}-s{last}}}" if last > first else f"{{s{first}}}")
 

@@ -85,6 +85,10 @@ class Shape(ABC):
     def bring_cycles(self, words: int, memory: Memory) -> float:
         """Of weights that come into RAM, from so many words of flash."""
 
+    @abstractmethod
+    def bring_bytes(self, words: int) -> int:
+        """Of the code that does it."""
+
     @property
     @abstractmethod
     def unaligned(self) -> float:
@@ -196,7 +200,7 @@ class Shape(ABC):
             sum(rows > 0 for stripe in several for rows in stripe),
             self._empty_rows * self.words,
             self.bring_cycles(words, memory) if words else 0,
-            code_run(words, self.tap_bytes) if words else 0,
+            self.bring_bytes(words) if words else 0,
             self.weight_bytes // 4 if stay else 0,
         )
 
@@ -310,6 +314,9 @@ class IntegerShape(Shape):
             return expand_cycles(words, memory, doubled=self.finish.doubled)
         return copy_cycles(words, memory)
 
+    def bring_bytes(self, words: int) -> int:
+        return code_run(words, self.tap_bytes, doubled=self.finish.doubled)
+
     @property
     def unaligned(self) -> float:
         if self.channels < CHANNELS:
@@ -380,6 +387,9 @@ class FloatShape(Shape):
 
     def bring_cycles(self, words: int, memory: Memory) -> float:
         return copy_cycles(words, memory)
+
+    def bring_bytes(self, words: int) -> int:
+        return code_run(words, WORD_BYTES)
 
 
 def shape_of(layer: Convolution, inputs: Inputs, parts: int = 1) -> Shape:

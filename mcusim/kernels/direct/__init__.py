@@ -12,7 +12,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import reading, weight_type
 from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import AROUND_BYTES, cheapest, cycles
-from mcusim.kernels.direct.schedule import tile_routine
+from mcusim.kernels.direct.schedule import Timed, timed_tile
 from mcusim.kernels.direct.tile import MOST_FILTERS
 from mcusim.kernels.expand import copy_words, expand_bytes
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero
@@ -75,7 +75,8 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return cycles(_plan(layer, inputs, variant), memory)
+    plan = _plan(layer, inputs, variant)
+    return cycles(plan, memory, _routines(layer, inputs, plan, variant))
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -83,14 +84,9 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     finish = ending_in(layer, inputs[0])
     assert finish is not None and layer.kernel_numbers is not None
     plan = _plan(layer, inputs, variant)
-    tile, small = plan.tiling.tile, plan.tiling.small
+    tile = plan.tiling.tile
     bytes_ = layer.weight_bytes
-    compact = variant.compact and not _is_long(layer)
-    routines = [
-        tile_routine(each, finish, rows=plan.has_rows(index), compact=compact)
-        for index, each in enumerate((tile, small))
-        if each
-    ]
+    routines = [timed.routine for timed in _routines(layer, inputs, plan, variant)]
     make = expand_bytes(doubled=finish.doubled) if bytes_ == 1 else copy_words()
     expand = expand_bytes(unsigned=bool(reading(inputs[0])), zero=layer.zero) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
@@ -132,6 +128,14 @@ def _calls(plan: Plan, routines: Sequence[Routine]) -> Mapping[str, float]:
     return {name: times / len(plan.parts) for name, times in Counter(called).items()}
 
 
+def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> list[Timed]:
+    """Of the tile, and of the small one."""
+    finish, compact = ending_in(layer, inputs[0]), variant.compact and not _is_long(layer)
+    assert finish is not None
+    tiles = [each for each in (plan.tiling.tile, plan.tiling.small) if each]
+    return [timed_tile(each, finish, rows=plan.has_rows(n), compact=compact) for n, each in enumerate(tiles)]
+
+
 def _is_long(layer: Convolution) -> bool:
     """Do its sums take 64 bits? `peak_sum` bounds each of them, the bias included."""
     return layer.peak_sum > ACCUMULATOR_LIMIT
@@ -162,6 +166,9 @@ def _geometry(layer: Convolution, finish: Ending, *, compact: bool = False) -> G
         2 if _is_long(layer) else 1,
         _end_cycles(layer, finish, compact),
         finish.code_bytes if isinstance(finish, FactorFinish) else 0,
+        finish.record_words,
+        finish.doubled,
+        layer.zero,
     )
 
 

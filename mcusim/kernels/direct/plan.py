@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ class Geometry:
     `outputs`: of a position. `words`: pairs of channels of a group. `filters`: of a group. `in_place`: is the input
     read where it lies? `number_bytes`: of an input, `weight_bytes`: of a weight in flash, `store_bytes`: of an output.
     `sum_registers`: 2 for sums of 64 bits. `end_cycles`: of the end of a sum, and of all besides at the end of a tile.
-    `factor_bytes`: as of Tile. `fold`: see `folded`.
+    `factor_bytes`: as of Tile. `record_words`: of a bias with what scales its filter. `doubled`: are weights? `zero`:
+    of the inputs, which is taken off them. `fold`: see `folded`.
     """
 
     height: int
@@ -44,6 +46,9 @@ class Geometry:
     sum_registers: int
     end_cycles: tuple[int, int]
     factor_bytes: int = 0
+    record_words: int = 1
+    doubled: bool = False
+    zero: int = 0
     fold: tuple[int, int, int, int] | None = None
 
     @property
@@ -156,6 +161,13 @@ class Plan:
     def turns(self) -> int:
         """Of as many filters as a tile has, in each stripe."""
         return self.geometry.groups * -(-self.geometry.filters // self.tiling.tile.window.filters) * len(self.parts)
+
+    @cached_property
+    def calls(self) -> Sequence[tuple[Block, Tile, int]]:
+        """Each block with its tile, and how often it is called."""
+        small, g = self.tiling.small, self.geometry
+        every = [(one, small if one.tile and small else self.tiling.tile) for _, blocks in self.parts for one in blocks]
+        return [(block, tile, g.groups * -(-g.filters // tile.window.filters)) for block, tile in every]
 
     def has_rows(self, tile: int) -> bool:
         """Is there a block of more than one row of outputs for tiles of that size?"""

@@ -4,86 +4,107 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from mcusim.kernels.assembly import WORD_BYTES
 from mcusim.kernels.direct.plan import Geometry, Plan, Region, plan, tilings
-from mcusim.kernels.direct.tile import Block
+from mcusim.kernels.direct.schedule import Timed
+from mcusim.kernels.direct.tile import Block, Tile
 from mcusim.kernels.expand import code_run, copy_cycles, expand_cycles
+from mcusim.kernels.kernel import MOST_UNROLLED
 from mcusim.kernels.memory import USUAL, Memory
 
 ENTRY_BYTES = 120  # of code before the loop of a tile
-AROUND_BYTES, EDGE_BYTES = 24, 180  # of code of the C, that is not in ENTRY_BYTES; how far code sizes are off
+# Of code: of the C between two calls, how far what lies in the cache may be off; of what copies inputs, and
+# between calls of one turn
+AROUND_BYTES, EDGE_BYTES, COPY_BYTES, CALL_BYTES = 114, 80, 120, 40
+FIELDS = 2  # words of a block that a call reads, from flash
 MOST_STORED = 8  # words that a compiler stores instead of calling memset
 WORTH_A_ROUTINE = 0.99  # a second size of tile has to save so much
 
 
-class Work(NamedTuple):
-    """How often what was measured is done in a layer; `tiles`, `weights`, `copies`, `fetches`: their cycles."""
+# Of a tile, where it is not written yet: of a call, and what long sums and tall windows take besides
+CALL, TALL_CALL, ROW, LONG_TILE, TALL_TILE = 30, 10, 17, 4, 3.5
 
-    tiles: float = 0
+
+class Work(NamedTuple):
+    """How often the C does what was measured; `weights`, `copies` and `from_flash`: cycles."""
+
     weights: float = 0
     copies: float = 0  # of rows of the input, by the routine for bytes
-    fetches: float = 0
+    from_flash: float = 0  # waited for biases and the like
     once: float = 1
-    long_tiles: float = 0
-    tall_tiles: float = 0
-    rows: float = 0  # of outputs in a tall block
-    tall_blocks: float = 0
     blocks: float = 0
     more_blocks: float = 0  # than one for each turn of the filters
-    turns: float = 0
     striped_turns: float = 0
     more_pieces: float = 0  # of weights than one for each turn
     parts: float = 0  # where there are several
     regions: float = 0
-    copied_rows: float = 0
+    rows_by_routine: float = 0
     clears: float = 0
     zeros: float = 0  # words
     stored: float = 0  # likewise, by stores where the compiler knows of few
-    byte_columns: float = 0  # of the input, in C
-    byte_column_words: float = 0
+    unknown_columns: float = 0  # of the input, of few channels, in regions that the compiler does not know
+    byte_columns_of_1: float = 0  # of one channel; likewise
+    byte_columns_of_2: float = 0
+    byte_columns_of_3: float = 0
+    fours: float = 0  # of channels, where there are more
+    byte_words: float = 0  # of what is left of these
+    pair_columns_of_1: float = 0
+    pair_columns_of_2: float = 0
     pair_columns: float = 0
-    pair_column_words: float = 0
+    pair_words: float = 0
     folded_rows: float = 0  # of the window, for each row of outputs
-    folded_columns: float = 0
-    folded_numbers: float = 0
+    folded_bytes: float = 0  # columns, and their numbers
+    folded_byte_numbers: float = 0
+    folded_columns: float = 0  # of numbers of 16 bits, their words, and numbers that are left of these
+    folded_words: float = 0
+    folded_halves: float = 0
+    unrolled_numbers: float = 0  # of so few columns that the compiler makes no loop of them
 
 
-# Measured apart, by the call tree, over random layers on the L452 at 48 MHz.
+# Measured apart, by the call tree, over random layers on the L452 at 48 MHz; routines are priced as they are written.
 CYCLES = Work(
-    tiles=1,
     weights=1,
     copies=1,
-    fetches=1,
-    once=30,
-    long_tiles=4,
-    tall_tiles=3.5,
-    rows=17,
-    tall_blocks=10,
-    blocks=50,
-    more_blocks=50,
-    turns=18,
-    striped_turns=38,
-    more_pieces=17,
-    parts=100,
-    regions=6,
-    copied_rows=4,
-    clears=68,
-    zeros=2.1,
-    stored=0.5,
-    byte_columns=1,
-    byte_column_words=6.6,
-    pair_columns=1.7,
-    pair_column_words=7,
-    folded_rows=0,
-    folded_columns=8,
-    folded_numbers=2.6,
+    from_flash=1,
+    once=23,
+    blocks=20,
+    more_blocks=29,
+    striped_turns=37,
+    more_pieces=16,
+    parts=65,
+    regions=15,
+    rows_by_routine=6,
+    clears=72,
+    zeros=1.8,
+    stored=1.5,
+    unknown_columns=2,
+    byte_columns_of_1=6.5,
+    byte_columns_of_2=9.6,
+    byte_columns_of_3=15,
+    fours=13.7,
+    byte_words=5.9,
+    pair_columns_of_1=8.2,
+    pair_columns_of_2=11,
+    pair_columns=0.8,
+    pair_words=7,
+    folded_rows=16,
+    folded_bytes=8,
+    folded_byte_numbers=1.9,
+    folded_columns=4,
+    folded_words=2,
+    folded_halves=4.2,
+    unrolled_numbers=6.3,
 )
 
 
 HOPEFUL = 12  # tilings that are tried for stripes
+
+
+Routines = Sequence[Timed]  # of the tile, and of the small one
 
 
 class Priced(NamedTuple):
@@ -122,31 +143,61 @@ def _striped(geometry: Geometry, stripes: int, single: bool) -> Iterator[Priced]
         yield Priced.of(plan(geometry, every[index].plan.tiling, stripes))
 
 
-def cycles(plan: Plan, memory: Memory = USUAL) -> float:
-    """Of a layer, for one sample."""
-    return sum(each * times for each, times in zip(CYCLES, work(plan, memory), strict=True))
+def cycles(plan: Plan, memory: Memory = USUAL, routines: Routines | None = None) -> float:
+    """Of a layer, for one sample. Without `routines` about, to find the best."""
+    if routines is None:
+        tiles = sum(times * _about(plan, block, tile) for block, tile, times in plan.calls)
+    else:
+        several = len(routines) > 1
+        tiles = sum(times * routines[several and block.tile].cycles(block) for block, _, times in plan.calls)
+    c = sum(each * times for each, times in zip(CYCLES, work(plan, memory), strict=True))
+    return tiles + c + _fetches(plan, memory, routines)
+
+
+def _about(plan: Plan, block: Block, tile: Tile) -> float:
+    """Of a call, its routine not yet written."""
+    g = plan.geometry
+    each = tile.cycles(block.window_rows, *g.end_cycles) + LONG_TILE * (g.sum_registers > 1) + TALL_TILE * tile.tall
+    return CALL + TALL_CALL * tile.tall + block.rows * (block.tiles * each + ROW * plan.has_rows(block.tile))
+
+
+def _fetches(plan: Plan, memory: Memory, routines: Routines | None) -> float:
+    """Cycles of bringing code: once, and again for each turn of the filters, or call, where it does not stay."""
+    *_, run = _weights(plan, memory)
+    tiles = [each for each in (plan.tiling.tile, plan.tiling.small) if each]
+    code = sum(one.code_bytes + ENTRY_BYTES for one in tiles)
+    if routines:
+        code = sum(one.routine.code_bytes for one in routines)
+    turns, around = plan.turns, (AROUND_BYTES, EDGE_BYTES)
+    if plan.geometry.groups > 1 and turns == len(plan.parts) * plan.geometry.groups and not plan.geometry.in_place:
+        around = (AROUND_BYTES + COPY_BYTES, EDGE_BYTES + COPY_BYTES // 2)  # in each turn inputs are copied, too
+    again = (turns - 1) * memory.crowding(code + run + around[0], around[1])
+    calls = sum(times for *_, times in plan.calls)
+    again += (calls - turns) * memory.crowding(code + CALL_BYTES, EDGE_BYTES)
+    return (1 + again) * memory.fetched(code + run)
 
 
 def work(plan: Plan, memory: Memory) -> Work:
     total: defaultdict[str, float] = defaultdict(float)
     known = sum(len(regions) for regions, _ in plan.parts) == 1  # to the compiler
-    for regions, blocks in plan.parts:
-        for region in regions:
-            _add(total, _copied(plan.geometry, region, known=known))
-        for block in blocks:
-            _add(total, _computed(plan, block))
-    parts = len(plan.parts)
-    turns = plan.turns // parts
-    pieces, weights, run = _weights(plan, memory)
-    code = sum(each.code_bytes + ENTRY_BYTES for each in (plan.tiling.tile, plan.tiling.small) if each)
-    again = 1 + (turns * parts - 1) * memory.crowding(code + run + AROUND_BYTES, EDGE_BYTES)
-    total["fetches"] += again * memory.fetched(code)
-    total["weights"] += turns * parts * pieces * weights
-    total["turns"], total["more_pieces"] = turns * parts, turns * parts * (pieces - 1)
-    total["more_blocks"] = total["blocks"] - turns * parts
+    for region in (region for regions, _ in plan.parts for region in regions):
+        _add(total, _copied(plan.geometry, region, known=known))
+    parts, turns = len(plan.parts), plan.turns
+    pieces, weights, _ = _weights(plan, memory)
+    total["weights"] = turns * pieces * weights
+    total["blocks"] = sum(times for *_, times in plan.calls)
+    total["from_flash"] = sum(times * _read(plan, tile, memory) for _, tile, times in plan.calls)
+    total["more_pieces"] = turns * (pieces - 1)
+    total["more_blocks"] = total["blocks"] - turns
     if parts > 1:
-        total["striped_turns"], total["parts"] = turns * parts, parts
+        total["striped_turns"], total["parts"] = turns, parts
     return Work(**total)
+
+
+def _read(plan: Plan, tile: Tile, memory: Memory) -> float:
+    """Cycles of what a call reads besides weights: biases, in what record they lie, and of the block."""
+    biases = tile.window.filters * plan.geometry.record_words
+    return memory.scattered(WORD_BYTES * (biases + FIELDS))
 
 
 def _add(total: dict[str, float], done: Mapping[str, float]) -> None:
@@ -159,23 +210,15 @@ def _weights(plan: Plan, memory: Memory) -> tuple[int, float, int]:
     g, tile = plan.geometry, plan.tiling.tile
     merged = g.window[0] if tile.weights_pitch == tile.row_of_weights else 1
     words = math.ceil(merged * tile.row_of_weights / (8 if g.weight_bytes == 1 else 4))
-    bring = expand_cycles if g.weight_bytes == 1 else copy_cycles
-    return g.window[0] // merged, bring(words, memory), code_run(words, g.weight_bytes)
-
-
-def _computed(plan: Plan, block: Block) -> dict[str, float]:
-    g, tile = plan.geometry, plan.tiling.small if block.tile and plan.tiling.small else plan.tiling.tile
-    turns = g.groups * -(-g.filters // tile.window.filters)
-    tiles = turns * block.rows * block.tiles
-    done: dict[str, float] = {"tiles": tiles * tile.cycles(block.window_rows, *g.end_cycles), "blocks": turns}
-    done |= {"rows": turns * block.rows * plan.has_rows(block.tile)}
-    done |= {"tall_blocks": turns, "tall_tiles": tiles} if tile.tall else {}
-    return done | ({"long_tiles": tiles} if g.sum_registers > 1 else {})
+    run = code_run(words, g.weight_bytes, doubled=g.doubled)
+    if g.weight_bytes == 1:
+        return g.window[0] // merged, expand_cycles(words, memory, doubled=g.doubled), run
+    return g.window[0] // merged, copy_cycles(words, memory), run
 
 
 def _copied(g: Geometry, region: Region, *, known: bool) -> dict[str, float]:
     rows, columns = g.groups * region.rows, region.columns
-    done: dict[str, float] = {"regions": g.groups, "copied_rows": rows}
+    done: dict[str, float] = {"regions": g.groups}
     for times, zeros in ((g.groups, region.left), (rows, region.gap)):
         words = zeros * g.column_bytes // 4
         if known and words <= MOST_STORED:
@@ -184,14 +227,24 @@ def _copied(g: Geometry, region: Region, *, known: bool) -> dict[str, float]:
             done["clears"] = done.get("clears", 0) + times
             done["zeros"] = done.get("zeros", 0) + times * words
     if g.fold:
-        return _folded(g, region, done)
+        return _folded(g, region, done, known=known)
     if g.by_fours:
-        return done | {"copies": rows * expand_cycles(columns * g.words // 2)}
-    kind = "byte" if g.number_bytes == 1 else "pair"
-    return done | {f"{kind}_columns": rows * columns, f"{kind}_column_words": rows * columns * g.words}
+        return done | {"copies": rows * expand_cycles(columns * g.words // 2, zero=g.zero), "rows_by_routine": rows}
+    return done | _columns(g, rows * columns, known=known)
 
 
-def _folded(g: Geometry, region: Region, done: dict[str, float]) -> dict[str, float]:
+def _columns(g: Geometry, columns: int, *, known: bool) -> dict[str, float]:
+    """Whose channels the C takes apart."""
+    channels = g.all_channels // g.groups
+    kind, few = ("byte", 3) if g.number_bytes == 1 else ("pair", 2)
+    if channels <= few:
+        return {f"{kind}_columns_of_{channels}": columns, "unknown_columns": columns * (not known)}
+    if kind == "pair":
+        return {"pair_columns": columns, "pair_words": columns * g.words}
+    return {"fours": columns * (channels // 4), "byte_words": columns * -(-(channels % 4) // 2)}
+
+
+def _folded(g: Geometry, region: Region, done: dict[str, float], *, known: bool) -> dict[str, float]:
     assert g.fold is not None
     rows, stride, _, height = g.fold
     tops = [region.top + row * stride for row in range(region.rows)]
@@ -202,4 +255,10 @@ def _folded(g: Geometry, region: Region, done: dict[str, float]) -> dict[str, fl
     done["clears"] = done.get("clears", 0) + clears
     done["zeros"] = done.get("zeros", 0) + clears * region.columns * g.words
     columns = inside * region.columns
-    return done | {"folded_rows": inside, "folded_columns": columns, "folded_numbers": columns * channels}
+    if known and region.columns <= MOST_UNROLLED:
+        return done | {"unrolled_numbers": columns * channels}
+    done["folded_rows"] = inside
+    if g.number_bytes == 1:
+        return done | {"folded_bytes": columns, "folded_byte_numbers": columns * channels}
+    done |= {"folded_words": columns * (channels // 2), "folded_halves": columns * (channels % 2)}
+    return done | {"folded_columns": columns}

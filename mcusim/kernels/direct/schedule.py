@@ -7,6 +7,8 @@ multiplies in between is `tap_reuse.schedule`.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.direct.tap_reuse import Word, schedule
@@ -25,7 +27,25 @@ def field(name: str) -> int:
     return 4 * Block._fields.index(name)
 
 
-def tile_routine(tile: Tile, finish: Ending, *, rows: bool, compact: bool = False) -> Routine:
+class Timed(NamedTuple):
+    """A routine, and its cycles: of a call, of a tile without the rows of its window, of each of these, and of what
+    leads from a row of outputs to the next.
+    """
+
+    routine: Routine
+    call: float
+    tile: float
+    window_row: float
+    row: float
+
+    def cycles(self, block: Block) -> float:
+        """Of a call for it."""
+        of_tile = self.tile + block.window_rows * self.window_row
+        return self.call + block.rows * (block.tiles * of_tile + self.row)
+
+
+@lru_cache(maxsize=256)
+def timed_tile(tile: Tile, finish: Ending, *, rows: bool, compact: bool = False) -> Timed:
     """`rows`: is there a block of more than one row of outputs? `compact`: the block tells the shift."""
     name = _name(tile, finish, rows, compact)
     writer = _Writer(tile, finish, rows, compact, Assembly(name, _head(name, tile, rows, finish)))
@@ -35,7 +55,9 @@ def tile_routine(tile: Tile, finish: Ending, *, rows: bool, compact: bool = Fals
     fields |= {"words": tile.words, "column_bytes": tile.column_bytes, "outputs": tile.outputs}
     fields |= {"weights_pitch": tile.weights_pitch, "shift_in_block": int(compact)}
     twin = KernelCall("direct_tile", ("input", "weights", "output", "bias", "block"), {**fields, **finish.fields})
-    return writer.a.routine(SIGNATURE, twin)
+    parts = writer.a.parts
+    window_row = tile.turns * parts["turn"] + parts["window row"]
+    return Timed(writer.a.routine(SIGNATURE, twin), parts[""], parts["tile"], window_row, parts["row"])
 
 
 def _name(tile: Tile, finish: Ending, rows: bool, compact: bool) -> str:
@@ -89,11 +111,14 @@ class _Writer:
 
     def write(self) -> None:
         self.enter()
-        with self.a.loop("tile", f"{self.tile.words} pairs of channels of a row of the window") as again:
+        what = f"{self.tile.words} pairs of channels of a row of the window"
+        with self.a.part("turn" if self.tile.turns else "window row"), self.a.loop("tile", what) as again:
             self.row_of_window(again)
+        with self.a.part("tile"):
             self.end_of_tile(again)
         if self.rows:
-            self.end_of_row(again)
+            with self.a.part("row"):
+                self.end_of_row(again)
         self.a("add", "sp", "sp", imm(self.frame_bytes))
         self.a("pop", several([*SAVED, "pc"]))
 
@@ -177,18 +202,23 @@ class _Writer:
                 self.products(4 * step, first=step == 0)
             a("tst", "weights", imm(tile.end_mask))
             a("bne", again)
-        if tile.turns and tile.rest:
-            a.block("The pairs of channels that are left")
-        for step in range(tile.rest):
-            self.products(4 * step)
-        if tile.tall:
-            a.block("The next row of the window")
-            a("ldr", "op0", self.slot("row_step"))
-            a("ldr", "op1", self.slot("weights_end"))
-            add_constant(a, "weights", tile.weights_pitch - tile.moved, "op2")
-            a("add", "input", "input", "op0")
-            a("cmp", "weights", "op1")
-            a("bne", again)
+        with a.part("window row"):
+            if tile.turns and tile.rest:
+                a.block("The pairs of channels that are left")
+            for step in range(tile.rest):
+                self.products(4 * step)
+            if tile.tall:
+                self.next_row_of_window(again)
+
+    def next_row_of_window(self, again: str) -> None:
+        a, tile = self.a, self.tile
+        a.block("The next row of the window")
+        a("ldr", "op0", self.slot("row_step"))
+        a("ldr", "op1", self.slot("weights_end"))
+        add_constant(a, "weights", tile.weights_pitch - tile.moved, "op2")
+        a("add", "input", "input", "op0")
+        a("cmp", "weights", "op1")
+        a("bne", again)
 
     def products(self, offset: int, *, first: bool | None = None) -> None:
         """Those of one pair of channels. `first` of a turn: the pointers move on with their first word.

@@ -120,7 +120,6 @@ class _Writer:
         self.a.register("output", "r0")
         self.a.register("input", "r1")
         self._depth = 0
-        self._moved = ""  # the pointer that the last instruction changed
 
     def whole(self, parts: Sequence[Part]) -> None:
         self.a("push", several([*SAVED, "lr"]))
@@ -134,7 +133,6 @@ class _Writer:
             elif isinstance(part, Skip):
                 add_constant(self.a, "input", part.input, DATA[0])
                 add_constant(self.a, "output", part.output, DATA[0])
-                self._moved = "output" if part.output else "input" if part.input else self._moved
             elif isinstance(part, Apart):
                 self._apart(part)
             else:
@@ -150,7 +148,6 @@ class _Writer:
             self._parts(body)
             a("subs", counter, counter, imm(1))
             a("bne", again)
-        self._moved = ""
         a.repeated(since, count)
         self._depth -= 1
 
@@ -180,7 +177,6 @@ class _Writer:
                 self._words(part, tuple(range(0, TURN * WORD_BYTES, WORD_BYTES)), TURN * WORD_BYTES)
                 self.a("subs", counter, counter, imm(1))
                 self.a("bne", again)
-            self._moved = ""
             self.a.repeated(since, turns)
         rest = part.length - turns * TURN * WORD_BYTES
         if 0 < part.length < WORD_BYTES:
@@ -226,8 +222,6 @@ class _Writer:
     ) -> None:
         """What is at the pointer comes last, and moves it: behind a store that does so nothing else could go there."""
         a = self.a
-        if self._moved == base:
-            a.waits(1)  # the address has to be there a cycle early
         moves = 0 in there and step <= LONGEST_STEP
         for mnemonic, name, place in reversed(list(zip(mnemonics, names, there, strict=True))):
             if place != 0 or not moves:
@@ -237,7 +231,6 @@ class _Writer:
             a(mnemonics[first], names[first], at(base), imm(step))
         else:
             add_constant(a, base, step, DATA[0])  # of less than 12 bits: the register is not used
-        self._moved = "" if moves and mnemonics[0].startswith("ldr") else base
 
     def _apart(self, part: Apart) -> None:
         together = _together(part)
@@ -259,8 +252,6 @@ class _Writer:
     def _gathered(self, part: Apart, count: int) -> None:
         a, size = self.a, part.number_bytes
         load, store = {1: ("ldrb", "strb"), 2: ("ldrh", "strh"), 4: ("ldr", "str")}[size]
-        if self._moved == "input":
-            a.waits(1)
         for index in range(count):
             a(load, DATA[index], at("input", index * part.step))
         if size < WORD_BYTES and count == _together(part):
@@ -270,7 +261,6 @@ class _Writer:
         else:
             self._access([store] * count, DATA[:count], "output", tuple(range(0, count * size, size)), count * size)
         add_constant(a, "input", count * part.step, DATA[0])
-        self._moved = "input"
 
 
 def moved(parts: Sequence[Part]) -> tuple[int, int]:

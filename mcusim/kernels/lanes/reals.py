@@ -13,7 +13,7 @@ import numpy as np
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.words import SHIFTED, fetched, packed
+from mcusim.kernels.lanes.words import fetched, packed
 from mcusim.kernels.memory import Memory
 from mcusim.layers.convert import Convert
 from mcusim.numbers.affine import Affine, FromReals
@@ -23,7 +23,6 @@ from mcusim.program import FLOAT_ASSEMBLY, KernelCall, LayerCode, Routine
 # any number. Halves are multiples of 2^-FRACTION, so that what is cut off decides nothing.
 FRACTION, ALL_BITS = 14, 31
 LAYER, ALONE = 12.0, 52.0  # cycles of the C around, and of a number that is left over
-DIVISION, AFTER = 14, 1  # cycles; and until an instruction has what the FPU computed
 NO_NUMBER = 0xFF000000  # bits of float32 without their sign, doubled: what is larger is none
 LOWEST = 0xC0000000  # that such a quotient counts as
 
@@ -108,15 +107,11 @@ def _word(a: Assembly, operation: str, bits: int) -> None:
     a("vldm", "input", f"{{s0-s{count - 1}}}")
     for index, number in enumerate(numbers):
         a(f"{operation}.f32", f"s{index}", f"s{index}", "factor")
-        began = a.cycles
         if index:
             _integer(a, numbers[index - 1], reals[index - 1], bits)
         else:
             a("ldm", "input!", f"{{{', '.join(reals)}}}")
-        if operation == "vdiv":
-            a.waits(DIVISION + AFTER - 1 - (a.cycles - began))
         a("vcvt.s32.f32", f"s{index}", f"s{index}", imm(FRACTION))
-        a.waits(AFTER)
         a("vmov", number, f"s{index}")
     _integer(a, numbers[-1], reals[-1], bits)
     if bits == 8:
@@ -131,7 +126,6 @@ def _integer(a: Assembly, number: str, real: str, bits: int) -> None:
     a("cmp", "no_number", real, "lsl #1")
     a("it", "lo")
     a("movlo.w", number, imm(LOWEST))
-    a.waits(SHIFTED)
     a("ssat", number, imm(ALL_BITS), number)
     a("add", number, number, number, "asr #31")
     a("add", number, number, "bias")

@@ -20,7 +20,6 @@ LANES = 1 << 32
 LONGEST_FLOAT_OFFSET = 1020
 FEW_WORDS = 4
 COLD = 0.9 / 0.8  # of code that runs for the first time: little of it repeats
-SHIFTED = 0.5  # of a cycle, for the fetches of what follows IT, which has 16 bits
 FAR, SPARE = "r12", "lr"  # a pointer to what lies far behind another; what is lost in a comparison
 
 
@@ -171,7 +170,6 @@ def _move_if(a: Assembly, condition: str, compared: tuple[str, str], to: str, wh
     a("vmrs", "APSR_nzcv", "fpscr")
     a("it", condition)
     a(f"vmov{condition}.f32", to, what)
-    a.waits(SHIFTED)
 
 
 def words_of_layer(layer: Layer, inputs: Inputs) -> Words:

@@ -51,7 +51,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
     striped = len(stripes_) > MOST_UNROLLED
     unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
-    fetches = len(stripes_) * frame.groups * first_fetch(tile, frame.weight_bytes, memory)
+    fetches = first_fetch(tile, frame.weight_bytes, memory, len(stripes_) * frame.groups)
     return (
         C_CYCLES
         + fetches
@@ -119,7 +119,7 @@ def _plan(layer: Layer, inputs: Inputs) -> tuple[Frame, Tile]:
         for most in (LONG_CODE, SHORT_CODE)
     ]
     whole = Stripe(0, 0, frame.positions)
-    return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, memory=USUAL))
+    return frame, min(tiles, key=lambda tile: _cycles(frame, tile, all_, whole, memory=USUAL, about=True))
 
 
 def _tile(frame: Frame, filters: int, positions: int, outputs: int, finish: Ending, most: int) -> Tile:
@@ -141,12 +141,21 @@ def _stripe(frame: Frame, tile: Tile, variant: Variant) -> int:
     return tile.positions * math.ceil(math.ceil(frame.positions / tile.positions) / variant.stripes)
 
 
-def _cycles(frame: Frame, tile: Tile, filters: int, stripe: Stripe, memory: Memory, *, striped: bool = False) -> float:
+def _cycles(
+    frame: Frame,
+    tile: Tile,
+    filters: int,
+    stripe: Stripe,
+    memory: Memory,
+    *,
+    striped: bool = False,
+    about: bool = False,
+) -> float:
     """Of all groups over a stripe."""
     of_frame = frame.cycles(stripe) * (1 if frame.is_shared else frame.groups)
     gathered = 0 if _reads_frame(frame, tile) else frame.gather_cycles(frame.window(tile.positions), stripe)
     positions, of_group = stripe.stop - stripe.start, filters // frame.groups
-    own: float = pairs_cycles(tile, of_group, positions, frame.weight_bytes, memory, striped=striped)
+    own: float = pairs_cycles(tile, of_group, positions, frame.weight_bytes, memory, striped=striped, about=about)
     return striped * STRIPE_CYCLES + of_frame + frame.groups * (gathered + own)
 
 

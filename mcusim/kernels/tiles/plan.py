@@ -95,7 +95,7 @@ def best_plan(window: Window, finish: FloatFinish, stripes: int, memory: Memory)
             for tile in _tiles(window, finish)
             for copied in (False, True)
         ]
-    return min(plans, key=lambda plan: cycles(plan, memory), default=None)
+    return min(plans, key=lambda plan: cycles(plan, memory, about=True), default=None)
 
 
 def _tiles(window: Window, finish: FloatFinish) -> Iterator[FloatTile]:
@@ -116,13 +116,13 @@ def tile_sizes(filters: int, positions: int, taps: int) -> Iterator[tuple[int, i
                 yield f, p, -(-taps // passes)
 
 
-def cycles(plan: Plan, memory: Memory) -> float:
+def cycles(plan: Plan, memory: Memory, *, about: bool = False) -> float:
     """Of a sample, on a Cortex-M4F with such a memory."""
-    window, row = plan.window, plan.row
+    window, row, height = plan.window, plan.row, plan.window.size[0]
     rows, turns = plan.filter_tiles * window.output[0], plan.filter_tiles * len(plan.band_rows)
     tiles = plan.filter_tiles * row.tiles
-    done = Tiles(plan.calls, tiles * window.output[0], tiles * rows_seen(window))
-    total = tiles_cycles(plan.tile, done, memory, in_flash=not plan.copied, more_bytes=plan.more_bytes)
+    done = Tiles(plan.calls, tiles * window.output[0], tiles * rows_seen(window), plan.filter_tiles * height, height)
+    total = tiles_cycles(plan.tile, done, memory, in_flash=not plan.copied, more_bytes=plan.more_bytes, about=about)
     total += turns * TURN + rows * ROW + done.calls * CALL
     if plan.copied:
         total += turns * copy_cycles(plan.weights, memory)

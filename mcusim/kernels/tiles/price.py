@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, RETURN, SAVED
+from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, WORD_BYTES
+from mcusim.kernels.instructions import RETURN
 from mcusim.kernels.memory import Memory
-from mcusim.kernels.tiles.tile import FloatTile, stored_at
+from mcusim.kernels.tiles.tile import FloatTile, stored_at, timed_tile
 
 KEPT = 16  # registers of the FPU that are the caller's, from this one on
 RELU_ENTRY, RELU_ENTRY_BYTES = 8, 24  # of the FPU's status, put aside and back
@@ -15,21 +16,41 @@ LINE_BYTES = 32  # of the cache
 
 
 class Tiles(NamedTuple):
-    """How often a routine is called, all its tiles, and the rows of the window of all of them."""
+    """How often a routine is called, all its tiles, and the rows of the window of all of them; rows of weights, and how
+    many of them a tile has.
+    """
 
     calls: float
     tiles: float
     rows: float
+    weights: float
+    window: int = 1
 
 
-def tiles_cycles(tile: FloatTile, done: Tiles, memory: Memory, *, in_flash: bool, more_bytes: float = 0) -> float:
-    """`in_flash`: the weights. `more_bytes`: of code that runs between two calls, than the least."""
-    stall = tap_stalls(tile, memory) if in_flash else 0.0
-    own = done.calls * call_cycles(tile) + done.tiles * tile_cycles(tile) + done.rows * row_cycles(tile, stall)
+def tiles_cycles(
+    tile: FloatTile, done: Tiles, memory: Memory, *, in_flash: bool, more_bytes: float = 0, about: bool = False
+) -> float:
+    """`in_flash`: the weights. `more_bytes`: of code that runs between two calls, than the least. `about`: of a tile
+    that is not written yet, to find the best.
+    """
+    if about:
+        stall = tap_stalls(tile, memory) if in_flash else 0.0
+        own = done.calls * call_cycles(tile) + done.tiles * tile_cycles(tile) + done.rows * row_cycles(tile, stall)
+    else:
+        _, call, each, row = timed_tile(tile, in_flash=in_flash)
+        own = done.calls * call + done.tiles * each + done.rows * row
+        own += in_flash * _read(tile, done, memory)
     code = code_bytes(tile)
     again = (done.calls - 1) * call_crowding(tile, memory, more_bytes)
     again += (done.tiles - done.calls) * memory.crowding(code - _entry_bytes(tile), LINE_BYTES)
     return own + (1 + again) * memory.fetched(code)
+
+
+def _read(tile: FloatTile, done: Tiles, memory: Memory) -> float:
+    """Cycles that weights are waited for: most are read for many tiles one after the other."""
+    row = WORD_BYTES * tile.filters * tile.taps
+    again = (done.rows - done.weights) * memory.streamed(row, since=row * done.window)
+    return done.weights * memory.streamed(row) + again
 
 
 def call_crowding(tile: FloatTile, memory: Memory, more_bytes: float = 0) -> float:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.float_finish import FloatFinish, Output
@@ -113,10 +114,25 @@ class FloatTile:
         return f"nn_float_tile_{shape}_u{self.unroll}_{self.finish.key}"
 
 
+class Timed(NamedTuple):
+    """A routine, and its cycles: of a call, of a tile without the rows of its window, of each of these."""
+
+    routine: Routine
+    call: float
+    tile: float
+    row: float
+
+
 def float_tile(tile: FloatTile) -> Routine:
     """The routine of a tile, and its twin in C."""
+    return timed_tile(tile, in_flash=False).routine
+
+
+@lru_cache(maxsize=256)
+def timed_tile(tile: FloatTile, *, in_flash: bool) -> Timed:
+    """`in_flash`: the weights."""
     a = Assembly(tile.name, _head(tile))
-    writer = _Writer(a, tile)
+    writer = _Writer(a, tile, in_flash)
     writer.write()
     parameters = {
         "filters": tile.filters,
@@ -129,14 +145,16 @@ def float_tile(tile: FloatTile) -> Routine:
         **tile.finish.fields,
     }
     arguments = ("input", "weights", "output", "bias", "tiles", "rows", "pitch")
-    return a.routine(SIGNATURE, KernelCall("float_tile", arguments, parameters), FLOAT_ASSEMBLY)
+    made = a.routine(SIGNATURE, KernelCall("float_tile", arguments, parameters), FLOAT_ASSEMBLY)
+    row = a.parts["row"] + tile.passes * a.parts["turn"] + tile.taps / tile.unroll * a.parts["taps"]
+    return Timed(made, a.parts[""], a.parts["tile"], row)
 
 
 class _Writer:
     """The blocks of the routine, in the order in which they run."""
 
-    def __init__(self, a: Assembly, tile: FloatTile) -> None:
-        self.a, self.tile = a, tile
+    def __init__(self, a: Assembly, tile: FloatTile, in_flash: bool) -> None:
+        self.a, self.tile, self.in_flash = a, tile, in_flash
         self.saved = [f"s{n}" for n in range(16, tile.used)]
         self.stack = 4 * (9 + len(self.saved))  # bytes up to the fifth argument
 
@@ -154,7 +172,7 @@ class _Writer:
             add_constant(a, "end", -tile.pitch_less, "w")
             a("str", "end", at("sp", self.stack + 8))
         tile.finish.enter(a, "w")
-        with a.loop("tile", "A tile: its sums begin as the bias of their filter") as again:
+        with a.part("tile"), a.loop("tile", "A tile: its sums begin as the bias of their filter") as again:
             self._begin()
             self._rows()
             self._end()
@@ -170,7 +188,7 @@ class _Writer:
         a.register("weights", "r1")
         a.register("output", "r2")
         a.register("bias", "r3")
-        a.register("w", "r4", f"{tile.filters} weights of a tap side by side")
+        a.register("w", "r4", f"{tile.filters} weights of a tap side by side", in_flash=self.in_flash)
         a.register("end", "r5", "of the weights of a row; lost between rows")
         if tile.several_rows:
             a.register("left", "r6", "rows of this tile")
@@ -207,7 +225,7 @@ class _Writer:
         if not tile.several_rows:
             self._row()
             return
-        with a.loop("row", "A row of the window") as again:
+        with a.part("row"), a.loop("row", "A row of the window") as again:
             self._row()
             a.block("To the next row")
             a("ldr", "end", at("sp", self.stack + 8 + 4 * tile.finish.activation.relu))
@@ -224,11 +242,13 @@ class _Writer:
         a, tile = self.a, self.tile
         if tile.skipped:
             a("b", f".L{a.name}_enter")
-        with a.loop("taps", f"{tile.unroll} taps, for all sums; pointers move behind their last loads") as again:
+        what = f"{tile.unroll} taps, for all sums; pointers move behind their last loads"
+        with a.part("turn"), a.loop("taps", what) as again:
             for step in range(tile.unroll):
                 if step == tile.skipped and step:
                     a.place("enter")
-                self._step(step)
+                with a.part("taps"):
+                    self._step(step)
             if tile.passes > 1:
                 a("cmp", "w", "end")
                 a("bne", again)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +15,12 @@ from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, endi
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.straight import StraightFinish, ending_in, records_of
-from mcusim.kernels.winograd.inputs import input_transform
-from mcusim.kernels.winograd.points import F43, WINDOW, Scheme, scheme_for
-from mcusim.kernels.winograd.tile import TILES, Layout, winograd_tile
-from mcusim.kernels.winograd.weights import weight_transform
+from mcusim.kernels.winograd.inputs import timed_inputs
+from mcusim.kernels.winograd.plan import Plan
+from mcusim.kernels.winograd.points import WINDOW, Scheme, scheme_for
+from mcusim.kernels.winograd.price import AROUND_BYTES, Routines, cycles
+from mcusim.kernels.winograd.tile import TILES, Layout, timed_tile
+from mcusim.kernels.winograd.weights import timed_weights
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -31,40 +33,8 @@ ANY_STORAGE = True
 AFFINE = True
 NARROW_WEIGHTS = True
 FACTOR_STEPS = 2
-FACTOR_CYCLES, LINE_CYCLES = 4, 3  # of what loads it, for each tile and filter
-CODE_BYTES, AROUND_BYTES = 900, 100  # of the C around, about, and of what runs of it for two filters
+CODE_BYTES = 900  # of the C around, about
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a layer is cut into blocks of `cells` tiles: `rows` of outputs of a column of tiles, 0 for four in a row."""
-
-    scheme: Scheme
-    channels: int
-    words: int
-    rows: int
-    cells: int
-    blocks: int
-    stripe: int
-
-    @property
-    def block_bytes(self) -> int:
-        return self.scheme.points * self.point_bytes
-
-    @property
-    def point_bytes(self) -> int:
-        """From point to point of V."""
-        return self.cells * 2 * self.channels
-
-    @property
-    def across(self) -> int:
-        """Outputs that a block has in a row."""
-        return self.scheme.outputs_of_a_tile * (1 if self.rows else TILES)
-
-    @property
-    def stripes(self) -> int:
-        return -(-self.blocks // self.stripe)
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -160,91 +130,9 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    """What runs, counted: tiles of V, filters for each stripe, groups of four tiles for each pair of filters."""
     assert isinstance(layer, Convolution)
-    plan, pairs = _plan(layer, _known_scheme(layer, inputs), variant), -(-layer.shape[-1] // 2)
-    finish = _known_ending(layer, inputs)
-    calls = _calls(plan)
-    groups = plan.blocks * max(1, -(-plan.rows // TILES))
-    of_a_pair = plan.stripes * _cycles_of_u(layer, plan, finish, memory) + calls * (85 if variant.compact else 75)
-    of_a_pair += groups * _cycles_of_m(layer, plan, finish, variant.compact)
-    return 100.0 + _cycles_of_v(layer, plan) + pairs * of_a_pair
-
-
-def _calls(plan: Plan) -> int:
-    """Of the tile, for two filters."""
-    return plan.blocks * (1 + (plan.rows > TILES and plan.rows % TILES > 0)) if plan.rows else plan.stripes
-
-
-def _cycles_of_v(layer: Convolution, plan: Plan) -> int:
-    """Tiles that the assembly transforms; what is not there as it reads it is copied before."""
-    size, points = layer.number_bytes, plan.scheme.points
-    height, width, channels = plane(layer.input_shape)
-    words = plan.channels * size // 4
-    cells = [cell for block in range(plan.blocks) for cell in _cells(layer, plan, block)]
-    whole = [0 <= row < height and 0 <= column <= width - points for row, column in cells].count(True)
-    edges = len(cells) - (whole if plan.channels == channels else 0)
-    of_a_position = (
-        11 * words
-        if plan.channels == channels
-        else 2 + 6 * words + 3 * (channels * size % 4)
-        if words <= 3
-        else 25 + 17 * words // 2
-    )
-    copied = 20 + points * of_a_position  # compilers unroll three words
-    far = _far(plan.scheme, plan.point_bytes, 2, 16)
-    transformed = 20 + ((79 if size == 1 else 41 if points == F43.points else 22) + far) * words
-    return 60 * plan.blocks + transformed * len(cells) + copied * edges
-
-
-def _far(scheme: Scheme, apart: int, half: int, all_: int) -> int:
-    """Cycles that points cost which lie so far apart that a store reaches half of them, or two."""
-    return (
-        all_
-        if (scheme.points // 2 - 1) * apart > LONGEST_OFFSET
-        else half
-        if scheme.points * apart > LONGEST_OFFSET
-        else 0
-    )
-
-
-def _cells(layer: Convolution, plan: Plan, block: int) -> list[tuple[int, int]]:
-    """Where in the input the tiles of a block begin: (row, column), as nn_convolution_winograd.h has it."""
-    height, width, _ = plane(layer.shape)
-    top, left = layer.padding[0][0], layer.padding[1][0]
-    outputs, last = plan.scheme.outputs_of_a_tile, width - plan.across
-    if not plan.rows:
-        first = min(block * plan.across, last) - left
-        return [(0, first + outputs * cell) for cell in range(TILES)]
-    columns = -(-width // outputs)
-    column = min(block % columns * outputs, last) - left
-    row = min(block // columns * plan.rows, height - plan.rows) - top
-    return [(row + cell, column) for cell in range(plan.cells)]
-
-
-def _cycles_of_u(layer: Convolution, plan: Plan, finish: Ending, memory: Memory) -> float:
-    """Of two filters. Weights come from flash, and lie in it in three rows side by side."""
-    size, rows = layer.weight_bytes, int(layer.kernel.shape[1])
-    apart = _layout(layer, plan, finish).apart
-    far = _far(plan.scheme, apart, 5, 12)
-    points = (43 if plan.scheme is F43 else 27) if size == 1 else 25 if plan.scheme is F43 else 16
-    per_word = points + far + 2.5 * memory.wait_states
-    return 60 + 2 * rows * (7 + plan.channels * size / 4 * per_word)
-
-
-def _cycles_of_m(layer: Convolution, plan: Plan, finish: Ending, compact: bool) -> int:
-    """Of 2 filters x 4 tiles: 16 cycles for 8 SMLAD."""
-    end = (350 if compact else 295) if plan.scheme is F43 else (190 if compact else 170)
-    if isinstance(finish, StraightFinish):
-        outputs, shifts = plan.scheme.outputs_of_a_tile, 2 if plan.scheme is F43 else 0
-        end += 2 * TILES * (LINE_CYCLES + shifts + outputs * (finish.cycles - 1))
-    elif isinstance(finish, FactorFinish):
-        outputs = plan.scheme.outputs_of_a_tile
-        spared = 2 if outputs == F43.points - 2 else 0  # shifts, of sums that come doubled
-        if finish.left:
-            spared = -3 if finish.mixed else -6
-        end += 2 * TILES * (FACTOR_CYCLES + outputs * (finish.cycles - 1 + finish.left) - spared)
-    return plan.scheme.points * _layout(layer, plan, finish).point_cycles + end
+    plan = _plan(layer, _known_scheme(layer, inputs), variant)
+    return cycles(layer, plan, _routines(layer, inputs, plan, variant), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -253,12 +141,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert numbers is not None
     plan, size = _plan(layer, scheme, variant), layer.number_bytes
     layout = _layout(layer, plan, finish)
-    tile = winograd_tile(layout, finish, compact=variant.compact)
-    _, width, channels = plane(layer.input_shape)
-    unsigned = size == 1 and numbers.minimum == 0
-    beside = channels * (width if plan.rows else scheme.outputs_of_a_tile)
-    transform = input_transform(scheme, plan.channels, size, unsigned, beside * size, plan.point_bytes)
-    weights = weight_transform(scheme, plan.channels, layer.weight_bytes, layer.kernel.shape[1], layout.apart)
+    tile, transform, weights = (each.routine for each in _routines(layer, inputs, plan, variant))
     fields: dict[str, Any] = window_fields(
         layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding
     )
@@ -273,7 +156,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         Constant("kernel", weight_type(layer), _kernel(layer, plan), layer.kernel_numbers),
         Constant("bias", "int32_t", _records(layer, finish, scheme)),
     )
-    each = {weights.name: 1.0, tile.name: _calls(plan) / plan.stripes}
+    each = {weights.name: 1.0, tile.name: plan.calls(plane(layer.shape)[1]) / plan.stripes}
     return LayerCode(
         (call,),
         constants,
@@ -289,6 +172,20 @@ def _records(layer: Convolution, finish: Ending, scheme: Scheme) -> Array:
     moved = _moved(layer, finish)
     added = moved.bias - layer.bias  # once more by `records_of`
     return records_of(replace(layer, bias=scheme.bias(moved.bias, layer.kernel) - added), finish)
+
+
+def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> Routines:
+    finish, numbers, size = _known_ending(layer, inputs), inputs[0].numbers, layer.number_bytes
+    assert numbers is not None
+    layout = _layout(layer, plan, finish)
+    _, width, channels = plane(layer.input_shape)
+    unsigned = size == 1 and numbers.minimum == 0
+    beside = channels * (width if plan.rows else plan.scheme.outputs_of_a_tile)
+    return Routines(
+        timed_tile(layout, finish, compact=variant.compact),
+        timed_inputs(plan.scheme, plan.channels, size, unsigned, beside * size, plan.point_bytes),
+        timed_weights(plan.scheme, plan.channels, layer.weight_bytes, layer.kernel.shape[1], layout.apart),
+    )
 
 
 def _scratch(plan: Plan, layout: Layout, size: int) -> int:

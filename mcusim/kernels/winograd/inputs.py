@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
 from mcusim.kernels.winograd.stores import Stores, step
 from mcusim.program import KernelCall, Routine
@@ -19,7 +21,16 @@ TWO = ("V0 = d0 - d2,  V1, V2 = d2 +- d1,  V3 = d1 - d3. mcusim proved that they
 LESS = ", V1 less 2^15,\nwhich sums get back with their bias"
 
 
-def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, cell_step: int, apart: int) -> Routine:
+class Timed(NamedTuple):
+    """A routine, and its cycles: of a call, of a tile."""
+
+    routine: Routine
+    call: float
+    tile: float
+
+
+@lru_cache(maxsize=256)
+def timed_inputs(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, cell_step: int, apart: int) -> Timed:
     """Tiles of positions of `channels` numbers of `bytes_`, one `cell_step` bytes after the other."""
     row = channels * bytes_
     kind = ("unsigned" if unsigned else "signed") if bytes_ == 1 else "pairs"
@@ -34,10 +45,10 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
     a("push", several(["r2", *SAVED, "lr"]))
     a("sub", "sp", "sp", imm(8))
     store = Stores(a, "output", scheme.points, apart)
-    with a.loop("tile", "A tile") as tile:
+    with a.part("tile"), a.loop("tile", "A tile") as tile:
         a("addw", "t0", "input", imm(row))
         a("str", "t0", "[sp]")
-        with a.loop("channels", "The positions of the same channels") as again:
+        with a.part("word"), a.loop("channels", "The positions of the same channels") as again:
             _points(a, scheme, row, bytes_, "uxtb16" if unsigned else "sxtb16", words, free, store)
             a("ldr", "t0", "[sp]")
             a("cmp", "input", "t0")
@@ -58,7 +69,7 @@ def input_transform(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, 
         "apart": apart // 2,
     }
     call = KernelCall("winograd_input", ("input", "output", "cells"), fields)
-    return a.routine(SIGNATURE, call)
+    return Timed(a.routine(SIGNATURE, call), a.parts[""], a.parts["tile"] + row // WORD_BYTES * a.parts["word"])
 
 
 def _points(

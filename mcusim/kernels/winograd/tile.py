@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish
@@ -95,7 +97,16 @@ class Layout:
         return "_".join(map(str, sizes))
 
 
-def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
+class Timed(NamedTuple):
+    """A routine, and its cycles: of a call, and of each group of four tiles."""
+
+    routine: Routine
+    call: float
+    group: float
+
+
+@lru_cache(maxsize=256)
+def timed_tile(layout: Layout, finish: Ending, *, compact: bool) -> Timed:
     """`compact`: the shift comes as an argument."""
     points = layout.scheme.points
     kind = f"nn_winograd{'' if layout.scheme is F43 else f'_{points}'}"
@@ -104,7 +115,7 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
     _registers(a)
     _enter(a, layout, finish, compact=compact)
     frame = _frame(finish)
-    with a.loop("group", "Four tiles: so many points are left") as group:
+    with a.part("group"), a.loop("group", "Four tiles: so many points are left") as group:
         a("mov", "weight0", imm(points))
         a("push", "{weight0}")
         _points(a, layout)
@@ -136,7 +147,9 @@ def winograd_tile(layout: Layout, finish: Ending, *, compact: bool) -> Routine:
     if finish.record_words == 1:
         fields["shift"] = 0  # the argument has it
     call = KernelCall("winograd_tile", ("input", "weights", "output", "bias", "groups", "shift"), fields)
-    return a.routine(SIGNATURE, call)
+    *_, turns = layout.plan
+    of_points = points * (a.parts["point"] + turns * a.parts["turn"])
+    return Timed(a.routine(SIGNATURE, call), a.parts[""], a.parts["group"] + of_points + TILES * a.parts["tile"])
 
 
 def _frame(finish: Ending) -> int:
@@ -182,14 +195,14 @@ def _registers(a: Assembly) -> None:
 
 def _points(a: Assembly, layout: Layout) -> None:
     first, steps, turns = layout.plan
-    with a.loop("point", "A point: eight sums") as point:
+    with a.part("point"), a.loop("point", "A point: eight sums") as point:
         if not first:
             for name in SUMS:
                 a("mov", name, imm(0))
         for index in range(first):
             _step(a, layout, index, first, "smlad" if index else "smuad")
         if turns:
-            with a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
+            with a.part("turn"), a.loop("products", f"{steps} pairs of numbers, for all sums") as again:
                 for index in range(steps):
                     _step(a, layout, index, steps, "smlad")
                 if turns > 1:
@@ -242,7 +255,7 @@ def _outputs(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> N
     a("add", "r0", "sp", imm(4 + 4 * TILES))
     a("mov", "lr", imm(TILES))
     shift = at("sp", layout.m_bytes + _frame(finish) + 40) if compact else None
-    with a.loop("tile", "A tile of the first filter, and of the second") as tile:
+    with a.part("tile"), a.loop("tile", "A tile of the first filter, and of the second") as tile:
         for filter_, bias in enumerate(("r2", "r12")):
             for point in range(points):
                 offset = POINT_BYTES * (points - 1 - point) - 4 * TILES * (1 - filter_)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
 from mcusim.kernels.winograd.stores import Stores, step
 from mcusim.program import KernelCall, Routine
@@ -12,7 +14,15 @@ from mcusim.program import KernelCall, Routine
 SIGNATURE = "const void *input, int16_t *output"
 
 
-def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: int) -> Routine:
+class Timed(NamedTuple):
+    """A routine, and the cycles of a call."""
+
+    routine: Routine
+    call: float
+
+
+@lru_cache(maxsize=256)
+def timed_weights(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: int) -> Timed:
     """Two filters of `rows` rows of 3 taps of `channels` numbers -> their points, their words side by side."""
     row, words = channels * bytes_, rows * channels // 2
     kind = f"{'bytes' if bytes_ == 1 else 'pairs'}{'' if scheme is F43 else f'_{scheme.points}'}"
@@ -30,11 +40,11 @@ def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apar
     a("push", several([*SAVED, "lr"]))
     a("mov", "filters", imm(2))
     store = Stores(a, "output", scheme.points, apart)
-    with a.loop("filter", "A filter") as filter_:
+    with a.part("filter"), a.loop("filter", "A filter") as filter_:
         a("mov", "rows", imm(rows))
-        with a.loop("row", "A row of the window") as again_row:
+        with a.part("row"), a.loop("row", "A row of the window") as again_row:
             a("addw", "end", "input", imm(row))
-            with a.loop("channels", "Three taps of the same channels") as again:
+            with a.part("word"), a.loop("channels", "Three taps of the same channels") as again:
                 for i in (1, 2):
                     a("ldr", taps[i], at("input", i * row))
                 a("ldr", taps[0], "[input]", imm(4))
@@ -58,7 +68,8 @@ def weight_transform(scheme: Scheme, channels: int, bytes_: int, rows: int, apar
     a("pop", several([*SAVED, "pc"]))
     fields = {"outputs": scheme.outputs_of_a_tile, "channels": channels, "rows": rows, "apart": apart // 2}
     call = KernelCall("winograd_weights", ("input", "output"), fields)
-    return a.routine(SIGNATURE, call)
+    of_rows = rows * (a.parts["row"] + row // WORD_BYTES * a.parts["word"])
+    return Timed(a.routine(SIGNATURE, call), a.parts[""] + 2 * (a.parts["filter"] + of_rows))
 
 
 def _points(a: Assembly, scheme: Scheme, taps: list[str], store: Callable[[str, int], None]) -> None:
