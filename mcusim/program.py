@@ -128,6 +128,11 @@ class Unit:
     weight_bits: int = 0
 
     @property
+    def data_type(self) -> str:
+        """float32, int8, w8a16."""
+        return self.name.split("_")[0]
+
+    @property
     def storage(self) -> str:
         """float32, int8 or int16: what is behind `number_t`."""
         return "float32" if self.number_bits == 0 else "int8" if self.number_bits <= 8 else "int16"
@@ -153,11 +158,12 @@ class Step(Tensor):
     sources: tuple[Place, ...]
     sink: Place
     scratch: Place | None = None
+    weight_numbers: Numbers | None = None
 
     @property
     def data_type(self) -> str:
         """float32, or the one of its arithmetic: int8."""
-        return self.unit.removesuffix(LONG)
+        return self.unit.split("_")[0]
 
 
 @dataclass(frozen=True)

@@ -315,6 +315,22 @@ def _end(builder: Builder, ending: str, draw: st.DrawFn) -> None:
         builder.add("ReLU")
 
 
+def mixture() -> tuple[Graph, Array, dict[str, tuple[str, str]], str]:
+    """A network, samples, data type and scheme of layers that are to have other numbers than the rest; and a layer
+    in its middle.
+    """
+    builder = Builder((24, 6), seed=5)
+    start = builder.conv(8, 3, padding="same", activation="relu")
+    own = {start: ("int8", "per-layer"), builder.conv(8, 3, padding="same"): ("w8a16", "per-channel")}
+    builder.add("Add", start, builder.last.name)
+    builder.add("MaxPooling1D")
+    own[builder.add("ReLU")] = ("int16", "per-layer")
+    middle = builder.conv(6, 3, padding="same", activation="relu")
+    own[builder.add("GlobalMaxPooling1D")] = ("int8", "per-layer")
+    builder.dense(5)
+    return builder.graph(), builder.samples(32), own, middle
+
+
 def several(seed: int = 3) -> tuple[Graph, Array]:
     """Two inputs, three outputs: one of them read again, one a view of it. And samples."""
     builder = Builder((12, 2), seed=seed)

@@ -22,7 +22,7 @@ from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
 from mcusim.workloads.generated import make_firmware
 from tests.every_board import board_with
-from tests.graphs import Builder, several
+from tests.graphs import Builder, mixture, several
 from tests.jobs import run
 from tests.layers.test_layers import CASES
 
@@ -107,7 +107,7 @@ def test_wide_accumulators_on_a_board(tmp_path: Path) -> None:
 @pytest.mark.arm
 def test_several_inputs_outputs_and_widths_on_every_board(tmp_path: Path, board: Board) -> None:
     graph, x = several()
-    widths = {graph.layers[index].name: width for index, width in {0: "int12", 7: "int16", 8: "int16"}.items()}
+    widths = {graph.layers[index].name: (w, "per-layer") for index, w in {0: "int12", 7: "int16", 8: "int16"}.items()}
     for name, layers in (("one", {}), ("more", widths)):
         quantized = quantize(graph, x, "int8", layers=layers)
         assert len(lower(quantized).units) == (3 if layers else 1)
@@ -128,5 +128,14 @@ def test_an_output_of_another_width_on_every_board(tmp_path: Path, board: Board)
     builder = Builder((6,))
     last = builder.dense(4)
     x = builder.samples()
-    graph = quantize(builder.graph(), x, "int8", layers={last: "int16"})
+    graph = quantize(builder.graph(), x, "int8", layers={last: ("int16", "per-layer")})
     np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))
+
+
+@pytest.mark.arm
+def test_layers_of_several_number_systems_on_every_board(tmp_path: Path, board: Board) -> None:
+    """With the kernels of the board."""
+    graph, x, own, _ = mixture()
+    quantized = quantize(graph, x, "int8", scheme="per-channel", layers=own)
+    assert len(lower(quantized).units) == 4
+    np.testing.assert_array_equal(run_on(qemu, board, quantized, x[:8], tmp_path), quantized.run(x[:8]))

@@ -225,7 +225,7 @@ def test_several_inputs_and_outputs(several: Path, tmp_path: Path, engine: str) 
     (several / "test.toml").write_text(SEVERAL.format(engine=engine))
     assert cli.execute(["run", str(several / "test.toml"), "--out", str(tmp_path)]) == 0
     runs = Report.read(tmp_path / "report.json").runs
-    assert [run.scheme for run in runs][:: len(runs) // 3] == ["per-layer", "mixed", ""]
+    assert [run.scheme for run in runs][:: len(runs) // 3] == ["per-channel", "mixed", ""]
     for run in runs:
         assert (run.error, run.mismatches, run.samples) == (None, 0, 20)
         assert {output.name for output in run.outputs} == {"who", "where"}
@@ -242,7 +242,7 @@ def test_several_inputs_and_outputs_are_exported(several: Path, tmp_path: Path) 
     told = json.loads((folder / "case.json").read_text())
     answers = list(struct.iter_unpack(told["answer"], (folder / "expected.bin").read_bytes()))
     assert {len(answer) for answer in answers} == {3 + 5} and len(answers) == 20
-    assert told["number"] == "int16" and told["answer"] == "<5h3h", (
+    assert told["number"] == "int8" and told["answer"] == "<5bx3h", (
         "outputs of a dict in the order of their sorted names"
     )
     decided = np.array([answer[: told["outputs"]] for answer in answers]).argmax(axis=1)

@@ -31,9 +31,9 @@ from mcusim.system.errors import ConfigurationError, suggestion
 
 FILTERS = (16, 24, 32, 40, 48, 64, 80)
 SAMPLES = 16  # that choose scales
-# What `mcusim run` makes of a [[quantization]] that says no more; Q7.9 is MicroAI's own choice for UCI-HAR.
+# Powers of two, which kernels were first written for; Q7.9 is MicroAI's own choice for UCI-HAR.
 DATA_TYPES: Mapping[str, Quantization] = {
-    "int8": Quantization(data_type="int8"),
+    "int8": Quantization(data_type="int8", scheme="per-layer"),
     "int16": Quantization(data_type="int16"),
     "int16-q7.9": Quantization(data_type="int16", scheme="per-network", format="Q7.9"),
     "w8a16": Quantization(data_type="w8a16", scheme="per-channel"),

@@ -63,7 +63,7 @@ def rows(sizes: Sequence[int]) -> Iterator[tuple[str, str, int, float, float]]:
         for chosen in (
             Quantization(data_type="float32"),
             Quantization(data_type="int16", scheme="per-network", format="Q7.9"),
-            Quantization(data_type="int8"),
+            Quantization(data_type="int8", scheme="per-layer"),
         ):
             generated = generate(source, x, chosen)
             for board in BOARDS:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from mcusim.experiment.layer_quantization import SCHEME_KEYS, TYPE_KEYS, LayerQuantization, layer_type
 from mcusim.experiment.synonyms import TYPE_SYNONYMS
 from mcusim.line.quantize import (
     AS_STORED,
     DATA_TYPE_WORDS,
+    DATA_TYPES,
     INTEGER_TYPES,
     WIDE_OUTPUT,
     default_scheme,
     demand_ranges,
+    has_scheme,
     make_scheme,
+    scheme_of_layer,
 )
 from mcusim.numbers import DEFAULT_SCHEME, SCHEMES
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
@@ -29,21 +34,26 @@ def _pairs(table: Any) -> Any:
     return tuple(table.items()) if isinstance(table, dict) else table
 
 
+def _entries(tables: Any) -> Any:
+    """An array of TOML -> what cannot be changed; pydantic sees to what is none."""
+    return tuple(tables) if isinstance(tables, list) else tables
+
+
 def _types_by_layer(schema: dict[str, Any]) -> None:
     """As a table, which is how it is written."""
     del schema["items"], schema["default"]
-    schema |= {"type": "object", "additionalProperties": {"enum": list(INTEGER_TYPES)}}
+    schema |= {"type": "object", "additionalProperties": {"enum": list(DATA_TYPES)}}
 
 
 class Quantization(Table):
     """[[quantization]]: a data type and how its scales are chosen."""
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("dtype", "type", "datatype", "bits", "width", "precision"), "data_type"),
+        **dict.fromkeys(TYPE_KEYS, "data_type"),
         **dict.fromkeys(("samples", "calibration", "representative_samples"), "calibration_samples"),
         **dict.fromkeys(("round", "rounding_mode"), "rounding"),
         **dict.fromkeys(("q", "fixed_point", "qformat"), "format"),
-        **dict.fromkeys(("mode", "method", "granularity"), "scheme"),
+        **dict.fromkeys(SCHEME_KEYS, "scheme"),
     }
 
     data_type: Annotated[
@@ -51,11 +61,9 @@ class Quantization(Table):
         AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
         Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
     ]
-    scheme: Annotated[
-        str,
-        AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme")),
-        Field(json_schema_extra={"enum": list(SCHEMES)}),
-    ] = DEFAULT_SCHEME
+    scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] | None = Field(
+        default=None, json_schema_extra={"enum": list(SCHEMES)}
+    )
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
     ranges: Ranges = "mse"
@@ -66,12 +74,15 @@ class Quantization(Table):
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
         default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
     )
+    layer: Annotated[tuple[LayerQuantization, ...], BeforeValidator(_entries)] = Field(
+        default=(), description="tables: [[quantization.layer]]"
+    )
 
     @field_validator("layers")
     @classmethod
     def _known_types(cls, layers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         for _, name in layers:
-            known(name, INTEGER_TYPES, "integer data type", TYPE_SYNONYMS)
+            layer_type(name)
         return layers
 
     @model_validator(mode="after")
@@ -89,9 +100,10 @@ class Quantization(Table):
             raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
         elif self.chosen_scheme == "per-network":
             _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
-            if self.layers:
+            if self.own_layers:
+                key = "layers" if self.layers else "layer"
                 raise Unusable(
-                    "one format is for the whole network: 'layers' has no use", "leave scheme and format out"
+                    f"one format is for the whole network: {key!r} has no use", "leave scheme and format out"
                 )
         elif self.format is not None:
             hint = "add scheme = 'per-network', or remove it"
@@ -101,17 +113,41 @@ class Quantization(Table):
         return self
 
     def _check_schemes(self) -> None:
+        _once(entry.name for entry in self.own_layers)
         try:
-            for data_type in (self.data_type, *dict(self.layers).values()):
-                made = make_scheme(data_type, self.chosen_scheme, self.fraction, self.rounding)
-                demand_ranges(made, self.ranges)
+            made = make_scheme(self.data_type, self.chosen_scheme, self.fraction, self.rounding)
+            others = [scheme_of_layer(*words, self.rounding) for words in self.layer_words.values()]
+            for scheme in (made, *filter(None, others)):
+                demand_ranges(scheme, self.ranges)
         except ConfigurationError as error:
             raise Unusable(error.what, error.hint or "") from None
 
     @property
     def chosen_scheme(self) -> str:
-        """`scheme`, or that of the data type where nothing is said."""
-        return self.scheme if "scheme" in self.model_fields_set else default_scheme(self.data_type)
+        """`scheme`; where nothing is said that of the data type, unless only powers of two have what is asked for."""
+        if self.scheme is not None:
+            return self.scheme
+        asks_for_powers = self.rounding != "nearest" or self.output == WIDE_OUTPUT
+        return DEFAULT_SCHEME if asks_for_powers else default_scheme(self.data_type)
+
+    @property
+    def own_layers(self) -> tuple[LayerQuantization, ...]:
+        """Layers of other numbers, wherever they are written."""
+        short = (LayerQuantization(name=name, data_type=data_type) for name, data_type in self.layers)
+        return (*short, *self.layer)
+
+    @property
+    def layer_words(self) -> dict[str, tuple[str, str]]:
+        """Data type and scheme of these, by name."""
+        return {
+            entry.name: (entry.data_type or self.data_type, entry.scheme or self._scheme_of(entry))
+            for entry in self.own_layers
+        }
+
+    def _scheme_of(self, entry: LayerQuantization) -> str:
+        """That of the network, where the layer's data type has it."""
+        has = has_scheme(entry.data_type or self.data_type, self.chosen_scheme)
+        return self.chosen_scheme if has else DEFAULT_SCHEME
 
     @property
     def is_quantized(self) -> bool:
@@ -132,12 +168,12 @@ class Quantization(Table):
     @property
     def label(self) -> str:
         """`int16 Q7.9 floor conv1=int8`: the data type, and what differs from the default."""
-        return self._labelled(*(f"{layer}={data_type}" for layer, data_type in self.layers))
+        return self._labelled(*(entry.label for entry in self.own_layers))
 
     @property
     def short_label(self) -> str:
         """The same for a column of a table: layers of other types make it `mixed`."""
-        return self._labelled("mixed" if self.layers else "")
+        return self._labelled("mixed" if self.own_layers else "")
 
     def _labelled(self, *of_layers: str) -> str:
         default = default_scheme(self.data_type)
@@ -151,6 +187,12 @@ class Quantization(Table):
         return " ".join(
             filter(None, (self.data_type, scheme, rounding, ranges, weights, equalized, output, samples, *of_layers))
         )
+
+
+def _once(names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise Unusable(f"layer {name!r} is there {count} times", "leave one")
 
 
 def _parsed(text: str) -> Format:

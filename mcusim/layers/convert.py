@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer
 from mcusim.numbers.affine import LongConversion
+from mcusim.numbers.between import conversion_to, to_reals
 from mcusim.numbers.numbers import Conversion, Numbers, Range, Scheme
 from mcusim.system.arrays import Array
 
@@ -21,11 +22,19 @@ class Convert(Layer):
 
     @property
     def arithmetic(self) -> Numbers | None:
-        return self.conversion.entry if isinstance(self.conversion, LongConversion) else self.numbers
+        if self.conversion is None or isinstance(self.conversion, LongConversion):
+            return None if self.conversion is None else self.conversion.entry
+        return self.conversion.numbers
 
     def run(self, *inputs: Array) -> Array:
         return inputs[0] if self.conversion is None else self.conversion.apply(inputs[0])
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
-        conversion = scheme.conversion(inputs[0], scheme.numbers_for(values))
-        return replace(self, numbers=conversion.numbers, conversion=conversion)
+        return self.between(scheme, inputs[0], values)
+
+    def between(self, scheme: Scheme | None, entry: Numbers | None, values: Range) -> Convert:
+        """Of any numbers, or reals, into those of `scheme`, or reals: None is no numbers."""
+        if scheme is None:
+            return replace(self, conversion=None if entry is None else to_reals(entry))
+        conversion, numbers = conversion_to(scheme, entry, values)
+        return replace(self, numbers=numbers, conversion=conversion)

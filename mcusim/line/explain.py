@@ -92,13 +92,15 @@ def _alone(real: Graph, quantized: Graph, layer: Layer, values: Mapping[str, Arr
 def _own_error(layer: Layer, quantized: Graph, values: Mapping[str, Array]) -> Array:
     made = quantized[layer.name]
     if layer.INPUT:
-        assert made.numbers is not None
-        return _decoded(made.numbers, made.numbers.encode(values[layer.name], quantized.rounding)) - values[layer.name]
+        return _decoded(made.numbers, _encoded(made.numbers, values[layer.name], quantized)) - values[layer.name]
     numbers = [quantized[name].numbers for name in made.inputs]
-    rounding = quantized.rounding
-    rounded = [own.encode(values[name], rounding) for own, name in zip(numbers, layer.inputs, strict=True) if own]
+    rounded = [_encoded(own, values[name], quantized) for own, name in zip(numbers, layer.inputs, strict=True)]
     decoded = [_decoded(own, q) for own, q in zip(numbers, rounded, strict=True)]
     return _decoded(made.numbers, run_layer(made, rounded)) - run_layer(layer, decoded)
+
+
+def _encoded(numbers: Numbers | None, x: Array, quantized: Graph) -> Array:
+    return x if numbers is None else numbers.encode(x, quantized.rounding)
 
 
 def _decoded(numbers: Numbers | None, x: Array) -> Array:

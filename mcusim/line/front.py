@@ -101,7 +101,7 @@ def quantized_graph(
         ranges=chosen.ranges,
         weights=chosen.weights,
         output=chosen.output,
-        layers=dict(chosen.layers),
+        layers=chosen.layer_words,
     )
     return store_unsigned(quantized) if unsigned else quantized
 

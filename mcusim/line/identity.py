@@ -21,7 +21,11 @@ def identity(case: Case) -> Run:
         repeat=case.repeat,
         data_type=chosen.data_type,
         quantization=chosen.short_label,
-        scheme="mixed" if chosen.layers else (chosen.format or chosen.chosen_scheme) if is_integer else "",
+        scheme="mixed" if chosen.own_layers else (chosen.format or chosen.chosen_scheme) if is_integer else "",
+        layer_quantization={name: _told(*words) for name, words in chosen.layer_words.items()},
+        ranges=chosen.ranges if is_integer else "",
+        weights=chosen.weights if is_integer else "",
+        equalized=chosen.equalize,
         rounding=chosen.rounding if is_integer else "",
         calibration_samples=chosen.calibration_samples if is_integer else None,
         board=case.board_name,
@@ -29,13 +33,17 @@ def identity(case: Case) -> Run:
     )
 
 
+def _told(data_type: str, scheme: str) -> str:
+    return data_type if data_type == "float32" else f"{data_type} {scheme}"
+
+
 def identity_of(case: Case, source: Graph) -> Run:
     """`source`: as read from the file, which may have numbers of its own."""
     run = identity(case)
     if source.is_quantized:
         scheme, label = f"{source.scheme}, {IN_THE_FILE}", f"{source.data_type} {AS_STORED}"
-        found = replace(run, data_type=source.data_type, quantization=label)
-        return replace(found, scheme=scheme, rounding="", calibration_samples=None)
+        found = replace(run, data_type=source.data_type, quantization=label, scheme=scheme, calibration_samples=None)
+        return replace(found, layer_quantization={}, ranges="", weights="", equalized=False, rounding="")
     if case.quantization.is_quantized:
         return run
     return replace(run, data_type=source.data_type, quantization=source.data_type)

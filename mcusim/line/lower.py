@@ -8,6 +8,7 @@ from dataclasses import replace
 from mcusim.graph import Graph, Layer, Tensor, has_narrow_weights
 from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Option, options
 from mcusim.kernels.kernel import Kernel, Variant
+from mcusim.layers.convert import Convert
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
 from mcusim.line.fuse import choose_kernels, note_of_pairs
@@ -19,7 +20,8 @@ from mcusim.system.errors import ConfigurationError
 IN_RAM = "code in RAM"
 FLOAT_HEADER = "float32.h"
 Chosen = tuple[Kernel, Variant]
-Width = tuple[int, int, int]  # bits of numbers, 0 for float32, of sums, and of weights that are narrower, or 0
+# Bits of numbers, 0 for float32, of sums, and of weights that are narrower, or 0; the C twin of the numbers.
+Width = tuple[int, int, int, str]
 
 
 def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoice | None = None) -> Program:
@@ -104,35 +106,52 @@ def _code(layer: Layer, graph: Graph, chosen: Chosen) -> LayerCode:
 def _width(layer: Layer) -> Width:
     bits = 0 if layer.arithmetic is None else layer.arithmetic.bits
     weights = layer.weight_numbers.bits if layer.weight_numbers and has_narrow_weights(layer) else 0
-    return bits, 64 if layer.accumulator_peak > ACCUMULATOR_LIMIT else 32, weights
+    return bits, 64 if layer.accumulator_peak > ACCUMULATOR_LIMIT else 32, weights, _header(layer)
+
+
+def _header(layer: Layer) -> str:
+    """Where numbers change, of those that it computes with."""
+    numbers = layer.arithmetic if isinstance(layer, Convert) else layer.numbers
+    return FLOAT_HEADER if numbers is None else numbers.header
 
 
 def _widths(layers: Sequence[Layer]) -> dict[str, Width]:
     """Of each layer by name. Those that have no weights go with others of their width, whose are narrower."""
     own = {layer.name: _width(layer) for layer in layers}
-    narrow = {(bits, sums): weights for bits, sums, weights in own.values() if weights}
-    return {
-        layer.name: own[layer.name]
-        if layer.weight_numbers
-        else (*own[layer.name][:2], narrow.get(own[layer.name][:2], 0))
-        for layer in layers
-    }
+    narrow = {(bits, sums, header): weights for bits, sums, weights, header in own.values() if weights}
+
+    def width(layer: Layer) -> Width:
+        bits, sums, weights, header = own[layer.name]
+        return bits, sums, weights if layer.weight_numbers else narrow.get((bits, sums, header), 0), header
+
+    return {layer.name: width(layer) for layer in layers}
 
 
 def _units(graph: Graph, running: list[Layer], widths: Mapping[str, Width]) -> dict[Width, Unit]:
     """By width; the one of the model's first input comes first, also when no layer is in it."""
     first = graph.inputs[0]
     own = widths[first.name]
-    alike = sorted({widths[layer.name] for layer in running if widths[layer.name][0] == own[0]})
+    alike = sorted({widths[layer.name] for layer in running if _alike(widths[layer.name], own)})
     units: dict[Width, Unit] = {}
-    for layer, width in ((first, [*alike, own][0]), *((layer, widths[layer.name]) for layer in running)):
-        bits, accumulator_bits, weight_bits = width
+    for width in ([*alike, own][0], *(widths[layer.name] for layer in running)):
+        bits, accumulator_bits, weight_bits, header = width
         if width not in units:
-            header = FLOAT_HEADER if layer.numbers is None else layer.numbers.header
             name = "float32" if bits == 0 else f"w{weight_bits}a{bits}" if weight_bits else f"int{bits}"
-            name += LONG if any(unit.name == name for unit in units.values()) else ""
+            name += _apart(name, header, units.values())
             units[width] = Unit(name, bits, accumulator_bits, header, weight_bits)
     return units
+
+
+def _alike(one: Width, other: Width) -> bool:
+    """The same numbers?"""
+    return (one[0], one[3]) == (other[0], other[3])
+
+
+def _apart(name: str, header: str, units: Collection[Unit]) -> str:
+    """What tells a unit from those with the same numbers: how long its sums are, or which system they are of."""
+    alike = [unit for unit in units if unit.data_type == name]
+    system = f"_{header.removesuffix('.h')}" if any(unit.header != header for unit in alike) else ""
+    return system + (LONG if any(unit.header == header for unit in alike) else "")
 
 
 def _step(
@@ -162,4 +181,5 @@ def _step(
         sources=tuple(plan.places[name] for name in layer.inputs),
         sink=plan.places[layer.name],
         scratch=plan.scratch.get(layer.name),
+        weight_numbers=layer.weight_numbers,
     )

@@ -45,6 +45,8 @@ class LayerFigures:
     kernel: str = "plain"
     variant: str | None = None
     data_type: str | None = None
+    numbers: str | None = None
+    weight_numbers: str | None = None
     cycles: float | None = None
     cycles_per_mac: float | None = None
     share: float | None = None
@@ -108,7 +110,16 @@ def measure(
 
 
 def _layer(step: Step, timing: Timing | None) -> LayerFigures:
-    known = LayerFigures(step.name, step.kind, step.macs, step.kernel, step.variant or None, step.data_type)
+    known = LayerFigures(
+        name=step.name,
+        kind=step.kind,
+        macs=step.macs,
+        kernel=step.kernel,
+        variant=step.variant or None,
+        data_type=step.data_type,
+        numbers=str(step.numbers) if step.numbers else None,
+        weight_numbers=str(step.weight_numbers) if step.weight_numbers else None,
+    )
     cycles = timing.function_cycles.get(step.function) if timing else None
     if timing is None or cycles is None:
         return known

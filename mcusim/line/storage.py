@@ -8,8 +8,11 @@ from mcusim.graph import Graph, Layer
 from mcusim.numbers.numbers import Range, Scheme
 
 
-def unsigned(graph: Graph, seen: Mapping[str, Range], schemes: Mapping[str, Scheme]) -> frozenset[str]:
-    """Layers whose output is never negative, and stored without a sign: one more bit. `schemes`: of each layer."""
+def unsigned(graph: Graph, seen: Mapping[str, Range], schemes: Mapping[str, Scheme | None]) -> frozenset[str]:
+    """Layers whose output is never negative, and stored without a sign: one more bit.
+
+    `schemes`: of each layer, None of one that stays real.
+    """
     positive: dict[str, bool] = {}
     for layer in graph:
         own = seen[layer.name]
@@ -17,20 +20,25 @@ def unsigned(graph: Graph, seen: Mapping[str, Range], schemes: Mapping[str, Sche
         positive[layer.name] = own.low >= 0 < own.high if layer.INPUT else told
     able: dict[str, bool] = {}
     for layer in reversed(graph.layers):
-        readers = graph.consumers(layer.name)
+        readers, scheme = graph.consumers(layer.name), schemes[layer.name]
         able[layer.name] = (
             positive[layer.name]
             and layer.WRITES_UNSIGNED
-            and schemes[layer.name].stores_unsigned
+            and scheme is not None
+            and scheme.stores_unsigned
             and layer not in graph.ends
-            and all(_takes(reader, schemes[reader.name].bits == schemes[layer.name].bits, able) for reader in readers)
+            and all(_takes(reader, _alike(schemes[reader.name], scheme), able) for reader in readers)
         )
     return frozenset(name for name, is_able in able.items() if is_able)
 
 
-def _takes(reader: Layer, same_width: bool, able: Mapping[str, bool]) -> bool:
-    """Between widths numbers are converted, and then have a sign."""
-    return not same_width or (reader.READS_UNSIGNED and (not reader.KEEPS_NUMBERS or able[reader.name]))
+def _alike(one: Scheme | None, other: Scheme) -> bool:
+    return one is not None and (one.bits, one.header) == (other.bits, other.header)
+
+
+def _takes(reader: Layer, alike: bool, able: Mapping[str, bool]) -> bool:
+    """Between widths, or number systems, numbers are converted, and then have a sign."""
+    return not alike or (reader.READS_UNSIGNED and (not reader.KEEPS_NUMBERS or able[reader.name]))
 
 
 def wide(graph: Graph) -> frozenset[str]:

@@ -52,8 +52,8 @@ class Trace:
         """`layer` has become `made`: run both."""
         if layer.INPUT:
             self._real[layer.name] = np.asarray(self._columns[layer.name], np.float32)
-            assert made.numbers is not None
-            self._stored[made.name] = made.numbers.encode(self._real[layer.name])
+            real = self._real[layer.name]
+            self._stored[made.name] = real if made.numbers is None else made.numbers.encode(real)
         else:
             self._real[layer.name] = run_layer(layer, [self._real[name] for name in layer.inputs])
             self._stored[made.name] = run_layer(made, [self._stored[name] for name in made.inputs])
@@ -71,11 +71,11 @@ class Trace:
 
     def _noise_of(self, layer: Layer, made: Layer) -> float:
         """Behind a layer; what it adds to that of its inputs is kept."""
-        real, numbers = self._real[layer.name].astype(np.float64), made.numbers
-        assert numbers is not None
+        real, stored = self._real[layer.name].astype(np.float64), self._stored[made.name]
+        decoded = stored if made.numbers is None else made.numbers.decode(stored)
         signal = float(np.mean(real**2))
         with np.errstate(invalid="ignore"):  # of sums that float32 cannot hold
-            found = float(np.mean((numbers.decode(self._stored[made.name]) - real) ** 2)) / signal if signal else 0.0
+            found = float(np.mean((decoded - real) ** 2)) / signal if signal else 0.0
         if not math.isfinite(found):
             found = 0.0
         before = max((self._noise[name] for name in layer.inputs), default=0.0)

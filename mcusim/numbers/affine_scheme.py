@@ -27,6 +27,7 @@ from mcusim.numbers.affine import (
 from mcusim.numbers.affine_softmax import TableOfExponentials
 from mcusim.numbers.affine_weights import weight_scales
 from mcusim.numbers.affine_wide_softmax import TwoTables
+from mcusim.numbers.between import affine_of
 from mcusim.numbers.factors import NO_FACTOR
 from mcusim.numbers.fitting import Grid, corrected, fitted
 from mcusim.numbers.formats import Format, format_for
@@ -43,6 +44,7 @@ SCHEMES = ("per-channel", "per-tensor")
 HEADER = affine.HEADER
 
 BITS, WIDE_BITS, WEIGHT_BITS = 8, 16, 8
+HEADROOM = 2  # of 16 bits, where a bit less costs nothing that could be measured, and numbers cut off do
 LARGEST_BIAS = 2**30  # half of the accumulator
 LARGEST_RATIO = 1 - 2.0**-20  # of a sum's scale to its output's: a larger one would shift sums to the left
 SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller ones would be 0 beside those
@@ -60,6 +62,7 @@ class AffineScheme:
     stores_unsigned = False  # a zero does better
     fits_weights = True
     cuts_ranges = True
+    header = HEADER
 
     def __str__(self) -> str:
         return SCHEMES[0] if self.per_channel else SCHEMES[1]
@@ -79,9 +82,9 @@ class AffineScheme:
         return Affine(self.bits, scale, int(np.clip(round(least - values.low / scale), least, least + levels - 1)))
 
     def _symmetric(self, values: Range) -> Affine:
-        """As TFLM wants it of 16 bits."""
+        """As TFLM wants it of 16 bits, of which one is left to what calibration has not seen."""
         largest = (1 << self.bits - 1) - 1
-        scale = float(np.float32(values.peak / largest))
+        scale = float(np.float32(HEADROOM * values.peak / largest))
         if values in (UNIT, SYMMETRIC) or not math.isfinite(scale) or scale < SMALLEST_SCALE:
             return Affine(self.bits, 1 / (largest + 1) if math.isfinite(scale) else 1.0, 0)
         return Affine(self.bits, scale, 0)
@@ -90,7 +93,7 @@ class AffineScheme:
         self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
     ) -> QuantizedSum:
         """The scale of the output is no finer than that of the sums, and weights get coarser where these overflow."""
-        have, rows = _as_affine(entry), kernel.reshape(len(kernel), -1)
+        have, rows = affine_of(entry), kernel.reshape(len(kernel), -1)
         products, coarser = values.products, 1.0
         wanted = weight_scales(rows, WEIGHT_BITS, values, shared=one_scale or not self.per_channel)
         least = np.maximum(np.abs(bias) / (have.scale * LARGEST_BIAS), wanted.max(initial=0.0) * SMALLEST_SHARE)
@@ -121,10 +124,10 @@ class AffineScheme:
         return replace(made, zero=entry.zero, wider_numbers=out if self.bits == WIDE_BITS else None)
 
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> ScaledAddition:
-        return affine.addition([_as_affine(entry) for entry in entries], self.numbers_for(values))
+        return affine.addition([affine_of(entry) for entry in entries], self.numbers_for(values))
 
     def product(self, entries: tuple[Numbers, ...], values: Range) -> ScaledProduct:
-        first, second = map(_as_affine, entries)
+        first, second = map(affine_of, entries)
         out, finest = self.numbers_for(values), first.scale * second.scale / LARGEST_RATIO
         return affine.product(first, second, _with_scale(out, finest) if out.scale < finest else out)
 
@@ -136,7 +139,7 @@ class AffineScheme:
         return self.numbers_for(Range(min(ends), max(ends)))
 
     def conversion(self, entry: Numbers, to: Numbers) -> ScaledConversion:
-        return affine.conversion(_as_affine(entry), as_affine(to))
+        return affine.conversion(affine_of(entry), as_affine(to))
 
     def averaging(
         self, entry: Numbers, values: Range | None = None, most: int = 1, *, whole: bool = False
@@ -203,10 +206,3 @@ def make_scheme(
 def _with_scale(numbers: Affine, scale: float) -> Affine:
     """The same zero, or as near to it as its numbers allow: a coarser scale reaches farther at both ends."""
     return replace(numbers, scale=float(np.nextafter(np.float32(scale), np.float32(np.inf))))
-
-
-def _as_affine(numbers: Numbers) -> Affine:
-    """Fixed point, which some layers keep inside, is affine, too."""
-    if isinstance(numbers, Format):
-        return Affine(numbers.bits, 2.0**-numbers.fraction, 0, numbers.signed)
-    return as_affine(numbers)

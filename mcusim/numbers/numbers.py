@@ -287,6 +287,10 @@ class Scheme(Protocol):
     @property
     def bits(self) -> int: ...
     @property
+    def header(self) -> str:
+        """C twin of its numbers."""
+
+    @property
     def needs_ranges(self) -> bool:
         """False where the scales are given, so that no samples are needed."""
 

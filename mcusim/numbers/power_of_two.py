@@ -183,6 +183,8 @@ class PowerOfTwoScheme:
     rounding: Rounding
     narrow_bits: int | None = None
 
+    header = HEADER
+
     @property
     def weight_bits(self) -> int:
         return self.narrow_bits or self.bits

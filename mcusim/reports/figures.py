@@ -38,6 +38,10 @@ WHO_RAN = (
         "`Q7.9`; `affine, as in the file` of a model that is quantized in its file; empty for float32",
         junit=True,
     ),
+    Row("layer_quantization", "data type and scheme of layers that have others, by name: `w8a16 per-channel`"),
+    Row("ranges", "`mse`, `max`, `percentile` or `kl`: how scales were chosen; empty as `rounding`", junit=True),
+    Row("weights", "`fitted` to the sums they are in, or `rounded` each for itself; empty likewise", junit=True),
+    Row("equalized", "were channels made alike across layers before?", junit=True),
     Row("rounding", "`nearest` or `floor`; empty for float32, and for numbers of the file", junit=True),
     Row(
         "calibration_samples",
@@ -254,6 +258,10 @@ INSIDE = (
         "how that kernel traded cycles for memory: `4 stripes`, `compact`, as `mcusim kernels` says; null: it did not",
     ),
     Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
+    Row(
+        "layers[].numbers", "what its output's stand for: `Q4.4`, `int8 0.0738 (q +9)` is 0.0738 (q + 9); null of reals"
+    ),
+    Row("layers[].weight_numbers", "likewise: `Q1.7`, `int8 0.004 q`, `int8, 80 scales`; null without weights"),
     Row(
         "layers[].cycles",
         "of the layer's function and what it calls, mean over the timed samples; null as `cycles`",

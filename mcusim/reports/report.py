@@ -68,6 +68,10 @@ class Run(Measurements):
     data_type: str
     quantization: str = ""
     scheme: str = ""
+    layer_quantization: Mapping[str, str] = field(default_factory=dict)
+    ranges: str = ""
+    weights: str = ""
+    equalized: bool = False
     rounding: str = ""
     calibration_samples: int | None = None
     normalization: str | None = None

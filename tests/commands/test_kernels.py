@@ -29,6 +29,7 @@ file = "a.keras"
 data_type = "float32"
 [[quantization]]
 data_type = "int8"
+scheme = "per-layer"
 [target]
 boards = ["nucleo_l452re_p", "sparkfun_edge"]
 engine = "qemu,renode"
@@ -79,7 +80,7 @@ def test_a_table_for_each_case_in_80_columns(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     titles = [line for line in out.splitlines() if line.startswith("a, ")]
     boards = ("nucleo_l452re_p", "sparkfun_edge")
-    assert titles == [f"a, {data_type}, {board}" for data_type in ("float32", "int8") for board in boards]
+    assert titles == [f"a, {data_type}, {board}" for data_type in ("float32", "int8 per-layer") for board in boards]
     assert max(map(len, out.splitlines())) <= 80 and "\x1b" not in out and "\n::error" not in out
     assert out.count("in all: ") == 4 and " ms at 48 MHz" in out and "bytes of flash" in out
     for table in out.strip().split("\n\n"):

@@ -11,6 +11,7 @@ import pytest
 from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
+from mcusim.experiment.layer_quantization import LayerQuantization
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
@@ -359,7 +360,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[task]": set(TaskChoice.model_fields),
     "[training]": set(TrainingSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
-    "[[quantization]]": set(Quantization.model_fields),
+    "[[quantization]]": {*Quantization.model_fields, *LayerQuantization.model_fields},
     "[target]": set(Target.model_fields),
     "[expect], [[expect_for]]": set(Expect.model_fields),
 }

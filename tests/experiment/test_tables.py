@@ -73,10 +73,18 @@ def test_data_types_of_single_layers() -> None:
 
 
 WRONG = [
-    ({"layers": {"a": "float32"}}, "unknown integer data type 'float32'"),
+    ({"layers": {"a": "float64"}}, "unknown data type 'float64'"),
     ({"layers": {"a": 16}}, "layers"),
     ({"layers": ["a"]}, "layers"),
     ({"layers": {"a": "int8"}, "scheme": "per-network", "format": "Q7.1"}, "'layers' has no use"),
+    ({"layer": [{"name": "a", "data_type": "int9"}], "scheme": "per-network", "format": "Q7.1"}, "'layer' has no use"),
+    ({"layer": {"name": "a", "data_type": "int9"}}, "'layer' is|--layer is"),
+    ({"layer": [{"data_type": "int9"}]}, "key 'name' is missing"),
+    ({"layer": [{"name": "a"}]}, "nothing is said of layer 'a'"),
+    ({"layer": [{"name": "a", "data_type": "float32", "scheme": "per-layer"}]}, "'scheme' of layer 'a' has no use"),
+    ({"layer": [{"name": "a", "scheme": "per-network"}]}, "unknown scheme of a layer 'per-network'"),
+    ({"layer": [{"name": "a", "kind": "int8"}]}, "unknown key 'kind'"),
+    ({"layer": [{"name": "a", "data_type": "int9"}], "layers": {"a": "int16"}}, "layer 'a' is there 2 times"),
 ]
 
 
@@ -88,8 +96,26 @@ def test_data_types_that_cannot_be(written: dict[str, Any], what: str) -> None:
         quantization(data_type="float32", layers={"a": "int8"})
 
 
+def test_a_layer_has_a_scheme_of_its_own() -> None:
+    """What is not said is that of the network, where the layer's data type has it."""
+    layer = [{"name": "a", "scheme": "per-layer"}, {"name": "b", "data_type": "w8a16"}, {"name": "c", "type": "int9"}]
+    with pytest.raises(ConfigurationError, match="unknown key 'type'") as caught:
+        quantization(data_type="int8", layer=layer)
+    assert caught.value.hint and "data_type" in caught.value.hint
+    layer[2] = {"name": "c", "data_type": "float32"}
+    chosen = quantization(data_type="int8", layer=layer, layers={"d": "int12"})
+    assert chosen.layer_words == {
+        "a": ("int8", "per-layer"),
+        "b": ("w8a16", "per-channel"),
+        "c": ("float32", "per-layer"),
+        "d": ("int12", "per-layer"),
+    }
+    assert chosen.label == "int8 d=int12 a=per-layer b=w8a16 c=float32" and chosen.short_label == "int8 mixed"
+    assert pickle.loads(pickle.dumps(chosen)) == chosen and hash(chosen)
+
+
 def test_outputs_are_of_16_bits_or_of_the_data_type() -> None:
-    assert Quantization(data_type="int8", output="int16").label == "int8 output int16"
+    assert Quantization(data_type="int8", scheme="per-layer", output="int16").label == "int8 per-layer output int16"
     assert Quantization(data_type="int12", output="int12").output == "int12"
     for words in ({"data_type": "int8", "output": "int12"}, {"data_type": "int12", "output": "int16"}):
         with pytest.raises(ConfigurationError, match="has no outputs of"):
@@ -98,11 +124,11 @@ def test_outputs_are_of_16_bits_or_of_the_data_type() -> None:
 
 def test_a_run_is_called_by_what_of_its_quantization_differs() -> None:
     plain = Quantization(data_type="int8")
-    paper = Quantization(data_type="int8", ranges="max", weights="rounded", output="int8")
+    paper = Quantization(data_type="int8", scheme="per-layer", ranges="max", weights="rounded", output="int8")
     mixed = Quantization(data_type="int8", layers=(("conv1", "int16"),))
     assert [entry.short_label for entry in (plain, paper, mixed)] == [
         "int8",
-        "int8 max rounded output int8",
+        "int8 per-layer max rounded output int8",
         "int8 mixed",
     ]
     assert mixed.label == "int8 conv1=int16"

@@ -106,7 +106,7 @@ def test_sizes_are_bytes_of_each_tensors_own_type() -> None:
     wide = builder.conv(8, 3, padding="same")
     builder.dense(4)
     graph = builder.graph()
-    mixed = quantize(graph, builder.samples(), "int8", layers={wide: "int16"})
+    mixed = quantize(graph, builder.samples(), "int8", layers={wide: ("int16", "per-layer")})
     assert plan(quantize(graph, builder.samples(), "int8")).arena_bytes == 128 + 128
     assert plan(mixed).arena_bytes == 256 + 256, "the converted input beside the output, both int16"
 

@@ -34,7 +34,7 @@ def test_the_layer_that_was_spoilt_is_blamed() -> None:
     layers = [layer.name for layer in graph]
     for name in layers[1:3]:
         wide = quantize(graph, x, "int16")
-        coarse = quantize(graph, x, "int8", layers={other: "int16" for other in layers if other != name})
+        coarse = quantize(graph, x, "int8", layers={other: ("int16", "per-layer") for other in layers if other != name})
         rows = explain(graph, coarse, x)
         assert rows[0].name == name and rows[0].share > 0.9
         assert rows[0].alone_db is not None and rows[0].alone_db < 60
@@ -54,7 +54,7 @@ def test_an_input_whose_scale_is_too_coarse_is_blamed() -> None:
 
 def test_several_inputs_and_outputs_and_what_json_has() -> None:
     graph, x = several()
-    rows = explain(graph, quantize(graph, x, "int8", layers={graph.layers[2].name: "int16"}), x)
+    rows = explain(graph, quantize(graph, x, "int8", layers={graph.layers[2].name: ("int16", "per-layer")}), x)
     assert {row.name for row in rows} == {layer.name for layer in graph}
     told = json.loads(to_json({"several, int8": rows}))
     assert told["format"] == 1 and list(told["cases"]["several, int8"][0]) == [
@@ -72,7 +72,7 @@ def test_a_layer_that_makes_most_of_much_noise_is_named() -> None:
     builder.dense(40)
     last = builder.dense(3)
     graph, x = builder.graph(), builder.samples(100)
-    quantized = quantize(graph, x, "int16", layers={last: "int4"})
+    quantized = quantize(graph, x, "int16", layers={last: ("int4", "per-layer")})
     assert any(f"{last!r} makes" in note and "% of the noise" in note for note in quantized.notes)
     assert not any("of the noise" in note for note in quantize(graph, x, "int8").notes)
 

@@ -56,8 +56,7 @@ def test_files_and_figures(board: str, data_type: str, out: Path) -> None:
     files = {"board.repl", "case.json", "console.elf", "expected.bin", "firmware.elf", "input.bin"}
     assert {path.name for path in folder.iterdir()} == files
     case = told(folder)
-    number = {"int8": "int16"}.get(data_type, data_type)  # of the answers
-    assert (case["board"], case["data_type"], case["samples"], case["number"]) == (board, data_type, 40, number)
+    assert (case["board"], case["data_type"], case["samples"], case["number"]) == (board, data_type, 40, data_type)
     assert (folder / "input.bin").stat().st_size == 40 * case["input_bytes"]
     expected = np.fromfile(folder / "expected.bin", dtype=case["number"]).reshape(40, case["outputs"])
     decided = expected.argmax(axis=1)

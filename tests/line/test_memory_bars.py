@@ -27,7 +27,7 @@ def network(filters: int) -> Graph:
     source = read_model(EXAMPLES / f"resnetv1_6_f{filters}.keras")
     source = replace(source, graph=drop_softmax(source.graph))
     x = np.random.default_rng(0).normal(size=(16, 128, 9)).astype(np.float32)
-    return quantized_graph(source, x, Quantization(data_type="int8", weights="rounded"))
+    return quantized_graph(source, x, Quantization(data_type="int8", scheme="per-layer", weights="rounded"))
 
 
 def test_ram_of_80_filters() -> None:

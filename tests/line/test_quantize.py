@@ -10,6 +10,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.numbers.affine import Affine
 from mcusim.numbers.formats import Format
 from mcusim.system.errors import ConfigurationError, DataError
 from tests.compiled import run_compiled
@@ -89,11 +90,11 @@ def test_refusals() -> None:
 def test_layers_of_another_width_are_named_and_their_inputs_converted() -> None:
     graph, builder = network()
     last = graph.layers[-1].name
-    quantized = quantize(graph, builder.samples(4), "int8", layers={last: "int16"})
+    quantized = quantize(graph, builder.samples(4), "int8", layers={last: ("int16", "per-layer")})
     convert, end = quantized.layers[-2:]
     assert (convert.kind, end.dtype, end.inputs) == ("Convert", np.int16, (convert.name,))
     with pytest.raises(ConfigurationError, match="has no layer 'nobody'"):
-        quantize(graph, builder.samples(4), "int8", layers={"nobody": "int16"})
+        quantize(graph, builder.samples(4), "int8", layers={"nobody": ("int16", "per-layer")})
 
 
 def test_a_conversion_takes_no_name_of_a_layer() -> None:
@@ -105,7 +106,9 @@ def test_a_conversion_takes_no_name_of_a_layer() -> None:
     last = builder.add("Dense", first, arrays=(builder.weights(4, 2, fan_in=4), np.zeros(2, np.float32)))
     joined = builder.add("Concatenate", taken, last)
     x = builder.samples(4)
-    quantized = quantize(builder.graph(), x, "int8", layers={last: "int16", joined: "int16"})
+    quantized = quantize(
+        builder.graph(), x, "int8", layers={last: ("int16", "per-layer"), joined: ("int16", "per-layer")}
+    )
     assert len({layer.name for layer in quantized}) == len(quantized.layers)
     np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
 
@@ -222,3 +225,15 @@ def test_a_curve_that_is_too_wide_for_its_table_is_named() -> None:
         notes = [note for note in quantized.notes if "table of a curve" in note]
         assert bool(notes) == named, quantized.notes
         assert not named or builder.last.name in notes[0]
+
+
+def test_readers_of_several_systems_have_conversions_of_their_own() -> None:
+    builder = Builder((6,))
+    first = builder.dense(4)
+    readers = [builder.add("ReLU", first), builder.add("ReLU", first)]
+    builder.add("Add", *readers)
+    own = {first: ("int16", "per-layer"), readers[0]: ("int8", "per-channel"), readers[1]: ("int8", "per-layer")}
+    quantized = quantize(builder.graph(), builder.samples(), "int8", layers=own)
+    converted = [quantized[quantized[name].inputs[0]] for name in readers]
+    assert [type(layer.numbers) for layer in converted] == [Affine, Format]
+    assert [layer.name for layer in converted] == [f"{first}_as_int8_per_channel", f"{first}_as_int8"]

@@ -274,10 +274,16 @@ def test_convolutions_know_what_lies_round_them() -> None:
 WRONG = [
     ({"data_type": "int16", "scheme": "per-channel"}, "scheme 'per-channel' is for int8 and w8a16, not for int16"),
     ({"scheme": "per-tensor", "rounding": "floor"}, "rounds as TensorFlow Lite Micro does"),
-    ({"scheme": "per-channel", "layers": {"a": "int16"}}, "is for int8 and w8a16, not for int16"),
+    (
+        {"layer": [{"name": "a", "data_type": "int16", "scheme": "per-channel"}]},
+        "is for int8 and w8a16, not for int16",
+    ),
     ({"scheme": "per-channel", "output": "int16"}, "has no outputs of 'int16'"),
     ({"scheme": "per-channel", "format": "Q7.1"}, "takes no format"),
-    ({"ranges": "kl"}, "ranges = 'kl' is for scales that follow a range exactly, not for scheme 'per-layer'"),
+    (
+        {"scheme": "per-layer", "ranges": "kl"},
+        "ranges = 'kl' is for scales that follow a range exactly, not for scheme 'per-layer'",
+    ),
 ]
 
 
@@ -289,7 +295,13 @@ def test_what_it_cannot_do_is_told(written: dict[str, Any], what: str) -> None:
 
 def test_a_run_is_called_by_its_scheme() -> None:
     chosen = validate(Quantization, {"data_type": "int8", "scheme": "per-channel", "ranges": "kl"}, COMMAND_LINE)
-    assert (
-        chosen.label == "int8 per-channel kl" and str(make_scheme(8, "per-channel", None, "nearest")) == "per-channel"
-    )
-    assert Quantization(data_type="int8").chosen_scheme == "per-layer"
+    assert chosen.label == "int8 kl" and str(make_scheme(8, "per-channel", None, "nearest")) == "per-channel"
+    assert Quantization(data_type="int8").chosen_scheme == "per-channel"
+    assert Quantization(data_type="int8", scheme="per-layer").label == "int8 per-layer"
+    assert Quantization(data_type="w8a16").chosen_scheme == "per-layer"
+
+
+@pytest.mark.parametrize("written", [{"rounding": "floor"}, {"output": "int16"}])
+def test_what_only_powers_of_two_have_chooses_them(written: dict[str, Any]) -> None:
+    chosen = validate(Quantization, {"data_type": "int8", **written}, COMMAND_LINE)
+    assert chosen.chosen_scheme == "per-layer" and chosen.label.startswith("int8 per-layer ")

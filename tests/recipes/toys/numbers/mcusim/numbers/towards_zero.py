@@ -35,6 +35,8 @@ class TruncatingShift(Shift):
 class TowardsZero(PowerOfTwoScheme):
     """For weighted sums and what keeps their numbers."""
 
+    header = HEADER
+
     def __str__(self) -> str:
         return SCHEMES[0]
 
