@@ -13,7 +13,7 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.memory import USUAL
 from mcusim.line.emit import emit_library
-from mcusim.line.lower import lower, with_code_in_ram
+from mcusim.line.lower import lower, step_with_code_in_ram
 from mcusim.line.quantize import quantize
 from mcusim.system.elf import read_elf, reading
 from tests.graphs import Builder
@@ -60,7 +60,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     assert len(kernels) > 3, kernels
     if request.param == CODE_IN_RAM:
         moved = frozenset(routine.name for step in program.steps for routine in step.code.routines)
-        program = replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps))
+        program = replace(program, steps=tuple(step_with_code_in_ram(step, moved) for step in program.steps))
     folder = tmp_path_factory.mktemp("library")
     emit_library(program).write(folder)
     return folder
@@ -106,7 +106,9 @@ SECTIONS { .text : { *(.text .text.*) } > FLASH
 def test_code_for_ram_is_linked_with_and_without_a_place_for_it(tmp_path: Path, script: str | None) -> None:
     program = lower(network("int8"), Destination("cortex-m4", memory=USUAL))
     moved = {routine.name for step in program.steps for routine in step.code.routines}
-    emit_library(replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps))).write(tmp_path)
+    emit_library(replace(program, steps=tuple(step_with_code_in_ram(step, moved) for step in program.steps))).write(
+        tmp_path
+    )
     (tmp_path / "own.ld").write_text(script or "")
     sources = sorted([*tmp_path.glob("*.c"), *tmp_path.glob("*.S")])
     options = (

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -43,6 +44,7 @@ from tools.kernel_tables import (
 from tools.networks import DATA_TYPES, NETWORKS, Network, network
 
 TYPES, BOARDS = ("int8", "int16", "float32"), ("nucleo_l452re_p",)
+CODE_IN_RAM: dict[str, bool | Literal["auto"]] = {"auto": "auto", "true": True, "false": False}
 IN_DETAIL = ("uci_har_f80", "int8")  # whose layers docs/kernels.md shows
 GROUPS = {True: "UCI-HAR", False: "MLPerf Tiny"}
 ELSEWHERE = "other boards and clocks"
@@ -168,7 +170,12 @@ def _bench(options: argparse.Namespace, work: Path) -> Bench:
         data_types=options.type or TYPES,
         boards=[_board(name, options.clock) for name in options.board or BOARDS],
         samples=options.samples,
-        target=Target(kernels=chosen, flash_max=options.flash_max, ram_max=options.ram_max),
+        target=Target(
+            kernels=chosen,
+            flash_max=options.flash_max,
+            ram_max=options.ram_max,
+            code_in_ram=CODE_IN_RAM[options.code_in_ram],
+        ),
         work=work,
         folder=options.library,
         adapter=options.adapter,
@@ -244,6 +251,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kernel", action="append", choices=kernel_names(), help="only this one (again for more)")
     parser.add_argument("--flash-max", type=int, metavar="BYTES", help="[target] flash_max, for our kernels")
     parser.add_argument("--ram-max", type=int, metavar="BYTES", help="[target] ram_max, for our kernels")
+    parser.add_argument(
+        "--code-in-ram", choices=CODE_IN_RAM, default="auto", help="[target] code_in_ram, likewise [auto]"
+    )
     parser.add_argument("--samples", type=int, default=2, help="that run, random ones (%(default)s)")
     parser.add_argument("--layers", action="store_true", help="each layer, with the cycles that its kernel expected")
     parser.add_argument("--library", type=Path, metavar="FOLDER", help="sources of a kernel library: CMSIS-NN")

@@ -38,10 +38,10 @@ def lowered(choice: Choice) -> Program:
     notes = (*price_of_limits(choice), *note_of_pairs(choice.graph))
     program = program_of(choice.graph, chosen)
     moved = frozenset(name for option in choice.selected.values() for name in option.in_ram)
-    return replace(program, steps=tuple(with_code_in_ram(step, moved) for step in program.steps), notes=notes)
+    return replace(program, steps=tuple(step_with_code_in_ram(step, moved) for step in program.steps), notes=notes)
 
 
-def with_code_in_ram(step: Step, moved: Collection[str]) -> Step:
+def step_with_code_in_ram(step: Step, moved: Collection[str]) -> Step:
     """`moved`: names of the routines that run from there."""
     own = tuple(replace(routine, in_ram=routine.name in moved) for routine in step.code.routines)
     if own == step.code.routines:

@@ -255,7 +255,8 @@ INSIDE = (
     Row("layers[].kernel", "kernel that ran it, as in `kernels`"),
     Row(
         "layers[].variant",
-        "how that kernel traded cycles for memory: `4 stripes`, `compact`, as `mcusim kernels` says; null: it did not",
+        "how that kernel traded cycles for memory: `4 stripes`, `compact`, `code in RAM`, as `mcusim kernels` says;"
+        " null: it did not",
     ),
     Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
     Row(
