@@ -17,7 +17,7 @@ from mcusim.boards.load import load_board
 from mcusim.engines.engine import numbers
 from mcusim.engines.qemu import engine as qemu
 from mcusim.graph import Graph
-from mcusim.kernels import KERNELS
+from mcusim.kernels import KERNELS, lanes
 from mcusim.kernels.kernel import Kernel
 from mcusim.line.build import Firmware, Target, build
 from mcusim.line.emit import emit_library
@@ -26,10 +26,13 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.sources import Sources
 from mcusim.program import Program, Routine
+from mcusim.system.arrays import Array
 from mcusim.workloads.generated import emit_firmware, target_for
 from tests.graphs import Builder
 from tests.jobs import run
 from tests.kernels.measured import forced
+from tests.kernels.test_lanes_wide import side
+from tests.kernels.test_narrow_weights import chosen, grid
 
 BOARD = "nucleo_l452re_p"
 FAST = [kernel for kernel in KERNELS if kernel.NAME != "plain"]
@@ -121,10 +124,26 @@ def test_registers_and_stack_are_the_callers(builder: Builder, data_type: str, k
     program = program_of(graph, forced(graph, kernel))
     if not routines_of(program):
         pytest.skip("no assembly runs here")
-    firmware = checked_firmware(program, tmp_path / "build")
-    execution = run(qemu, firmware, load_board(BOARD), graph.encode(x), tmp_path / "run")
+    demand_kept(program, graph, x, tmp_path)
+
+
+@pytest.mark.arm
+def test_so_they_are_of_numbers_of_16_bits_with_weights_of_8(tmp_path: Path) -> None:
+    sums = grid("per-channel")
+    wide = side(0)
+    for name, (graph, x), kernels in (
+        ("sums", sums, chosen(sums[0])),
+        ("lanes", (wide.graph(), wide.samples(2)), None),
+    ):
+        demand_kept(program_of(graph, kernels or forced(graph, lanes)), graph, x, tmp_path / name)
+
+
+def demand_kept(program: Program, graph: Graph, x: Array, folder: Path) -> None:
+    """All registers of the callers, by all routines of a program, and its answers."""
+    firmware = checked_firmware(program, folder / "build")
+    execution = run(qemu, firmware, load_board(BOARD), graph.encode(x), folder / "run")
     assert execution.complete
-    if data_type != "float32":
+    if graph.is_quantized:
         np.testing.assert_array_equal(numbers(execution.answers, graph.answer_dtype), graph.run(x))
     for name, routine in routines_of(program).items():
         assert firmware.image.symbols[name].size == routine.code_bytes, name
