@@ -10,6 +10,7 @@ from mcusim.graph import Graph, Layer, Output
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.onnx.decisions import with_scores
 from mcusim.models.onnx.dynamic import AT_RUN_TIME
+from mcusim.models.onnx.estimators import rewritten
 from mcusim.models.onnx.integers import Integers, Weights
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import channels_last
@@ -47,7 +48,9 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
 
     `shapes`: see `ModelFormat`.
     """
+    model, labels = rewritten(model)
     model, notes = with_scores(model)
+    notes = (*labels, *notes)
     quantization = of_reals(model)
     stored = quantization.stored
     walk, outputs = _walked(simplified(quantization.model), shapes, quantization.numbers)

@@ -37,7 +37,12 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
     """One sample at a time, each node as the file has it."""
     model = model_in(path)
     read = _read_for(model, samples)
-    looked_into = {origin: read.computed[origin].name for origin in wanted if origin in read.computed}
+    there = {output for node in model.nodes for output in node.outputs}  # some nodes are others here than in the file
+    looked_into = {
+        origin: read.computed[origin].name
+        for origin in wanted
+        if origin in read.computed and read.computed[origin].name in there
+    }
     names, told = [one.name for one in read.model.outputs], {one.name for one in model.outputs}
     session = _session(path, [name for name in dict.fromkeys([*names, *looked_into.values()]) if name not in told])
     batch = next((one.shape[0] for one in model.inputs if one.shape and one.shape[0]), 1)

@@ -6,6 +6,7 @@ from mcusim.models.listing import Listing
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.decisions import DECIDING
 from mcusim.models.onnx.dynamic import KINDS as KINDS_AT_RUN_TIME
+from mcusim.models.onnx.estimators import listed
 from mcusim.models.onnx.operators import GROUPS, OWN
 from mcusim.models.onnx.qonnx import KINDS
 from mcusim.models.onnx.quantization import QUANTIZED
@@ -28,5 +29,6 @@ def kinds() -> dict[str, str]:
     found = dict.fromkeys((*FOLDED, *OF_SHAPES), CONSTANTS) | dict.fromkeys(DECIDING, AT_THE_END)
     found |= dict.fromkeys(KINDS_AT_RUN_TIME, AT_RUN_TIME)
     found |= dict.fromkeys((*QUANTIZED, *(f"qonnx.{kind}" for kind in KINDS)), INTEGERS)
+    found |= dict.fromkeys(listed(), "estimator")
     own = {name: kind for kind, group in GROUPS.items() for name in group if not name.startswith(OWN)}
     return found | own | dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), INTEGERS)

@@ -17,6 +17,7 @@ from mcusim.system.files import read_file
 LARGEST_WEIGHTS_ELEMENTS = 2**26  # of a whole model: 256 MiB
 LARGEST_FILE_BYTES = 2**30
 MOST_AXES = 16
+STRINGS, MOST_STRINGS = 8, 2**16
 # Number of a type -> its name, and how its numbers are stored one by one. The last ones have no type in NumPy.
 DTYPES: Mapping[int, tuple[str, str]] = {
     **{1: ("float32", "<f4"), 10: ("float16", "<f2"), 11: ("float64", "<f8"), 16: ("bfloat16", "<u2")},
@@ -42,6 +43,8 @@ class TensorReader:
         """Raises ModelError when dimensions and numbers do not agree, or the type is none that NumPy has."""
         shape, (name, stored) = tuple(message.wholes(1).tolist()), DTYPES.get(message.whole(2), ("", ""))
         label = message.text(8)[:60]
+        if message.whole(2) == STRINGS and min(shape, default=0) >= 0 and math.prod(shape) <= MOST_STRINGS:
+            return np.zeros(shape, "S1")  # labels, which nothing is computed of
         if not name:
             raise ModelError(f"tensor {label!r} is of type {message.whole(2)} of ONNX", hint="export it as float32")
         if len(shape) > MOST_AXES or min(shape, default=0) < 0:
