@@ -3,7 +3,7 @@
  * A linker script that knows the section puts it into RAM, and start-up code copies it there from flash, as it does with
  * .data; best is RAM that code is fetched from over a bus of its own, at 0x10000000 on an STM32L4. A script that does not
  * know it leaves the code in flash, where it runs as well. Vendors' scripts know others: -DNN_RAM_SECTION=.RamFunc
- * (STM32CubeIDE), -DNN_RAM_SECTION=.ramfunc (Zephyr); RAM at 0x20000000 is no faster than flash with its caches.
+ * (STM32CubeIDE), -DNN_RAM_SECTION=.ramfunc (Zephyr); from RAM at 0x20000000 code comes over the bus of data.
  */
 #ifndef CODE_RAM_H
 #define CODE_RAM_H
