@@ -17,12 +17,12 @@ NN_KERNEL void NN_NAME(rows_halfwords)(const int16_t *input, const int32_t *weig
 {
     (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
-        const int32_t *const block = weights + row / p.rows * (NN_RECORD * p.rows + p.rows * p.words);
+        const int32_t *const block = weights + row / p.rows * ((1 + NN_FACTOR_WORDS(p)) * p.rows + p.rows * p.words);
         int32_t sum = block[row % p.rows];
         for (int word = 0; word < p.words; word++) {
             sum = nn_dual(nn_word(block + p.rows + word * p.rows + row % p.rows), nn_word(input + 2 * word), sum);
         }
-        const int32_t *const record = block + p.rows + p.rows * p.words + (NN_RECORD - 1) * (row % p.rows) - 1;
+        const int32_t *const record = block + p.rows + p.rows * p.words + NN_FACTOR_WORDS(p) * (row % p.rows) - 1;
         nn_store_at(output, row, nn_finish_of(sum, record, p), p.storage);
     }
 }

@@ -17,7 +17,7 @@ NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights
                                     const nn_rows_paired_t p)
 {
     for (int pair = 0; pair < blocks * p.rows / 2; pair++) {
-        const int32_t *const block = weights + pair / (p.rows / 2) * (NN_RECORD * p.rows + p.rows / 2 * p.words);
+        const int32_t *const block = weights + pair / (p.rows / 2) * ((1 + NN_FACTOR_WORDS(p)) * p.rows + p.rows / 2 * p.words);
         const int first = pair % (p.rows / 2);
         int32_t both = block[2 * first], second = block[2 * first + 1];
         for (int word = 0; word < p.words; word++) {
@@ -27,9 +27,9 @@ NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights
         }
         const int32_t upper = (int32_t)((uint32_t)both - (uint32_t)second) >> 8;
         const int32_t lower = (int32_t)((uint32_t)second - (p.raised ? (uint32_t)total : 0));
-        const int32_t *const record = block + p.rows + p.rows / 2 * p.words + (NN_RECORD - 1) * 2 * first - 1;
+        const int32_t *const record = block + p.rows + p.rows / 2 * p.words + NN_FACTOR_WORDS(p) * 2 * first - 1;
         nn_store_at(output, 2 * pair, nn_finish_of(upper, record, p), p.storage);
-        nn_store_at(output, 2 * pair + 1, nn_finish_of(lower, record + NN_RECORD - 1, p), p.storage);
+        nn_store_at(output, 2 * pair + 1, nn_finish_of(lower, record + NN_FACTOR_WORDS(p), p), p.storage);
     }
 }
 

@@ -18,7 +18,7 @@ NN_KERNEL void NN_NAME(rows_shared)(const int16_t *input, const int32_t *weights
     (void)total;
     const int pairs = p.rows / 2;
     for (int pair = 0; pair < blocks * pairs; pair++) {
-        const int32_t *const block = weights + pair / pairs * ((NN_RECORD - 1) * p.rows + (3 + p.words) * pairs);
+        const int32_t *const block = weights + pair / pairs * (NN_FACTOR_WORDS(p) * p.rows + (3 + p.words) * pairs);
         const int32_t *const first = block + 3 * (pair % pairs), *const words = block + 3 * pairs + pair % pairs;
         int64_t both = (int64_t)((uint64_t)(uint32_t)first[0] | (uint64_t)(uint32_t)first[1] << 32);
         int32_t second = first[2];
@@ -28,9 +28,9 @@ NN_KERNEL void NN_NAME(rows_shared)(const int16_t *input, const int32_t *weights
             second = nn_dual(nn_bytes(w, 0, 0), x, second);
         }
         const int32_t upper = (int32_t)((both - second) >> 8);
-        const int32_t *const record = block + (3 + p.words) * pairs + (NN_RECORD - 1) * 2 * (pair % pairs) - 1;
+        const int32_t *const record = block + (3 + p.words) * pairs + NN_FACTOR_WORDS(p) * 2 * (pair % pairs) - 1;
         nn_store_at(output, 2 * pair, nn_finish_of(upper, record, p), p.storage);
-        nn_store_at(output, 2 * pair + 1, nn_finish_of(second, record + NN_RECORD - 1, p), p.storage);
+        nn_store_at(output, 2 * pair + 1, nn_finish_of(second, record + NN_FACTOR_WORDS(p), p), p.storage);
     }
 }
 

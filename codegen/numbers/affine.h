@@ -25,6 +25,7 @@
 /* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right.
  * Above that, unless it is 0, is 1 more than how far its sum goes to the left first. */
 #define NN_RECORD 4
+#define NN_FACTOR_WORDS(p) ((p).straight ? 2 : 3) /* behind the weights of a row: all but the bias, and no shift of a line */
 #define nn_set_shift(p, value) ((void)(p), (void)(value)) /* records have shifts */
 #define nn_finish_of(sum, record, p)                                                                        \
     nn_limit((accumulator_t)((p).straight ? nn_on_line((sum), record, (p).straight)                        \

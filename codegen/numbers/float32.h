@@ -5,6 +5,7 @@
 #define NN_FINISH NN_LIMIT
 #define nn_finish(sum, channel, p) nn_limit(sum, p)
 #define NN_RECORD 1 /* words of a channel: its bias */
+#define NN_FACTOR_WORDS(p) 0 /* behind the weights of a row */
 #define nn_finish_of(sum, record, p) ((void)(record), nn_finish(sum, 0, p))
 
 #define NN_ADDITION NN_FINISH

@@ -9,6 +9,7 @@
 #define nn_finish(sum, channel, p) nn_limit((sum) >> (p).shift, p)
 #define nn_set_shift(p, value) ((p).shift = (value))
 #define NN_RECORD 1 /* words of a channel: its bias */
+#define NN_FACTOR_WORDS(p) 0 /* behind the weights of a row */
 #define nn_finish_of(sum, record, p) ((void)(record), nn_finish(sum, 0, p))
 
 #define NN_ADDENDS_MAX 16

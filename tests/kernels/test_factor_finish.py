@@ -72,7 +72,7 @@ PLANE = (9, 8, FILTERS)
 LINEARLY = (("half and more", LINEAR), ("one and more", LINEAR), ("all halves", LINEAR))
 WAYS: tuple[tuple[Kernel, str, Activation], ...] = (
     *((kernel, *way) for kernel in (direct, patches, winograd, rows) for way in (*LINEARLY, ("one and more", RELU))),
-    *((depthwise, *LINEARLY[2]), *((kernel, "small", RELU) for kernel in (depthwise, patches, direct, winograd))),
+    *((depthwise, *LINEARLY[2]), *((kernel, "small", RELU) for kernel in (depthwise, patches, direct, winograd, rows))),
 )
 
 

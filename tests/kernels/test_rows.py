@@ -126,7 +126,7 @@ def extreme(form: str) -> tuple[Graph, Array]:
     data_type, kernel = LARGE[form]
     graph, x = with_weights(data_type, kernel.shape[1], len(kernel), kernel)
     (first, _) = [layer for layer in graph if isinstance(layer, Dense)]
-    assert form.partition(",")[0] == rows._kind(first).NAME
+    assert form.partition(",")[0] == rows._kind(first, graph.inputs_of(first)).NAME
     assert (first.peak_sum > ACCUMULATOR_LIMIT) == form.endswith("long")
     return graph, x
 
@@ -253,4 +253,4 @@ def test_what_does_not_fit_says_why() -> None:
     assert "more than 32 bits when they are shifted" in str(rows.fits(huge, graph.inputs_of(dense), CORE))
     graph, _ = with_weights("int8", 5, 3, np.ones((3, 5)))
     narrow = replace(next(layer for layer in graph if isinstance(layer, Dense)), peak_sum=2**31)  # by its bias
-    assert rows.fits(narrow, graph.inputs, CORE) == "sums of more than 32 bits are for weights of 16"
+    assert rows.fits(narrow, graph.inputs, CORE) == "its sums need more than 32 bits"

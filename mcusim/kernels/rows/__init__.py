@@ -11,7 +11,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
 from mcusim.kernels.expand import copy_words, expand_bytes
-from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, records
+from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows import floats as row_floats
@@ -31,6 +31,7 @@ from mcusim.kernels.rows.forms import (
 from mcusim.kernels.rows.inputs import row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
+from mcusim.kernels.straight import StraightFinish, ending_in, records_of
 from mcusim.layers.dense import Dense
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
@@ -67,38 +68,39 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     assert isinstance(layer, Dense)
     if layer.rescale is None:
         return cycles_of(_float_parts(layer), memory)
-    return _ready_cycles(layer) + cycles_of(_parts(layer), memory)
+    return _ready_cycles(layer, inputs) + cycles_of(_parts(layer, inputs), memory)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Dense)
     if layer.rescale is None:
         return _float_code(layer)
-    finish, parts, weights = _finish(layer), _parts(layer), _weights(layer)
+    finish, parts, weights = _finish(layer, inputs), _parts(layer, inputs), _weights(layer, inputs)
+    factors, bias = records_of(_limited(layer), finish), layer.bias + _more(finish)
     routines = [row_products(part.block, finish) for part in parts]
     packed = [
-        np.hstack([part.block.form.packed(weights[rows], layer.bias[rows]), *_factors(layer, finish, rows)])
+        np.hstack([part.block.form.packed(weights[rows], bias[rows]), *_factors(factors[rows], finish)])
         for part, rows in zip(parts, rows_of(parts, layer.elements), strict=True)
     ]
     before, end = _ready(layer, inputs), max(part.block.turns.end_bytes for part in parts)
     fields: dict[str, Any] = {"inputs": layer.kernel.shape[1], "units": layer.elements, **reading(inputs[0])}
-    fields |= {"output_bytes": finish.store_bytes, "words": _words(layer), "end_bytes": end}
+    fields |= {"output_bytes": finish.store_bytes, "words": _words(layer, inputs), "end_bytes": end}
     fields |= {role: routine.name for role, routine in before.items()}
     for name, part, routine, own in zip(("first", "second"), parts, routines, packed, strict=False):
         fields[name] = {"products": routine.name, "blocks": part.blocks, "units": part.units, "words": own.size}
     kernel = Constant("kernel", "int32_t", np.concatenate([own.reshape(-1) for own in packed]), layer.kernel_numbers)
     call = KernelCall("dense_rows", ("input", "output", "scratch", "kernel"), fields)
-    scratch = 4 * _words(layer) + end - 4
+    scratch = 4 * _words(layer, inputs) + end - 4
     return LayerCode(
         (call,), (kernel,), scratch, routines=_different(*before.values(), *routines), code_bytes=CODE_BYTES
     )
 
 
-def _factors(layer: Dense, finish: Ending, rows: Array) -> list[Array]:
-    """What is behind the weights of each block, if anything."""
+def _factors(records: Array, finish: Ending) -> list[Array]:
+    """What is behind the weights of each block (blocks, rows, words), if anything."""
     if not isinstance(finish, FactorFinish):
         return []
-    return [records(_limited(layer), finish)[rows, 1:].reshape(len(rows), -1)]
+    return [records[..., 1 : 1 + len(finish.factor)].reshape(len(records), -1)]
 
 
 def _float_code(layer: Dense) -> LayerCode:
@@ -119,12 +121,12 @@ def _different(*routines: Routine) -> tuple[Routine, ...]:
     return tuple({routine.name: routine for routine in routines}.values())
 
 
-def _parts(layer: Dense) -> tuple[Part[Products], ...]:
-    return _parts_in(layer, _kind(layer))
+def _parts(layer: Dense, inputs: Inputs) -> tuple[Part[Products], ...]:
+    return _parts_in(layer, inputs, _kind(layer, inputs))
 
 
-def _parts_in(layer: Dense, kind: type[Form]) -> tuple[Part[Products], ...]:
-    return _parts_of(kind.NAME, _words_in(layer, kind), output_price(_finish(layer)), layer.elements)
+def _parts_in(layer: Dense, inputs: Inputs, kind: type[Form]) -> tuple[Part[Products], ...]:
+    return _parts_of(kind.NAME, _words_in(layer, kind), output_price(_finish(layer, inputs)), layer.elements)
 
 
 @cache
@@ -143,10 +145,18 @@ def _float_parts_of(inputs: int, limits: int, units: int) -> tuple[Part[FloatRow
     return parts_of(partial(float_rows_of, inputs, limits), sizes, units)
 
 
-def _finish(layer: Dense) -> Ending:
-    finish = ending_of(_limited(layer))
+def _finish(layer: Dense, inputs: Inputs) -> Ending:
+    """On lines where sums have 32 bits from the start."""
+    limited = _limited(layer)
+    finish = ending_of(limited) if limited is not layer else ending_in(layer, inputs[0], doubled=False)
     assert finish is not None
     return finish
+
+
+def _more(finish: Ending) -> Array:
+    """What lines add to sums."""
+    lines = finish.lines if isinstance(finish, StraightFinish) else None
+    return np.zeros(1, np.int64) if lines is None else lines.more
 
 
 def _limited(layer: Dense) -> Dense:
@@ -158,21 +168,23 @@ def _limited(layer: Dense) -> Dense:
     return replace(layer, peak_sum=ACCUMULATOR_LIMIT) if np.array_equal(near, far) else layer
 
 
-def _kind(layer: Dense) -> type[Form]:
+def _kind(layer: Dense, inputs: Inputs) -> type[Form]:
     if layer.weight_bytes == 2:
         return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
-    finish, is_full = _finish(layer), layer.kernel.min(initial=0) == -128
+    finish, is_full = _finish(layer, inputs), layer.kernel.min(initial=0) == -128
     if layer.number_bytes == 2 and layer.peak_sum > ACCUMULATOR_LIMIT:
         return ApartLong
     if layer.number_bytes == 2:
-        return Apart if is_full else min((Shared, Apart), key=lambda kind: cycles_of(_parts_in(layer, kind), USUAL))
-    if layer.peak_sum >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
+        both = (Shared, Apart)
+        return Apart if is_full else min(both, key=lambda kind: cycles_of(_parts_in(layer, inputs, kind), USUAL))
+    peak = layer.peak_sum + int(np.abs(_more(finish)).max())
+    if peak >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
         return Apart
     return Raised if is_full else Paired
 
 
-def _words(layer: Dense) -> int:
-    return _words_in(layer, _kind(layer))
+def _words(layer: Dense, inputs: Inputs) -> int:
+    return _words_in(layer, _kind(layer, inputs))
 
 
 def _words_in(layer: Dense, kind: type[Form]) -> int:
@@ -181,9 +193,9 @@ def _words_in(layer: Dense, kind: type[Form]) -> int:
     return int(-(-inputs // each) * each // 2)
 
 
-def _weights(layer: Dense) -> Array:
+def _weights(layer: Dense, inputs: Inputs) -> Array:
     """(units, words, 2), in the order in which inputs are laid out; zeros follow them."""
-    words = _words(layer)
+    words = _words(layer, inputs)
     pairs = np.arange(2 * words).reshape(-1, 2)
     if layer.number_bytes == 1:
         pairs = pairs.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1, 2)
@@ -197,20 +209,22 @@ def _ready(layer: Dense, inputs: Inputs) -> dict[str, Routine]:
     if layer.number_bytes == 2:
         return {"expand": copy_words()}
     unsigned = bool(reading(inputs[0]))
-    if _kind(layer).needs_total:
+    if _kind(layer, inputs).needs_total:
         return {"expand_and_sum": row_inputs(unsigned=unsigned)}
     return {"expand": expand_bytes(unsigned=unsigned)}
 
 
-def _ready_cycles(layer: Dense) -> float:
+def _ready_cycles(layer: Dense, entries: Inputs) -> float:
     """Of the C around the calls, and of what makes the inputs ready: in C, or four words a turn."""
     wide = layer.number_bytes == 2
     inputs = int(layer.kernel.shape[1])
     words, rest = divmod(inputs, 2 if wide else 4)
-    cycles: float = (16 if wide else 24) + (8 if rest else 0) + (14 if layer.elements < _parts(layer)[0].units else 0)
+    cycles: float = (
+        (16 if wide else 24) + (8 if rest else 0) + (14 if layer.elements < _parts(layer, entries)[0].units else 0)
+    )
     if inputs < FEWEST_EXPANDED:
         each = 16 if not wide else 9 if words > MOST_UNROLLED else 3
         return cycles + each * words
-    if _kind(layer).needs_total:
+    if _kind(layer, entries).needs_total:
         return cycles + 33 + 33 * (words // 4) + 16 * (words % 4)
     return cycles + 28 + (13 if wide else 25) * (words // 4) + 8 * (words % 4)

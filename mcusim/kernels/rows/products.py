@@ -12,15 +12,15 @@ from functools import cache
 from typing import ClassVar, NamedTuple
 
 from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
-from mcusim.kernels.finish import FACTOR, Ending, FactorFinish, Finish
+from mcusim.kernels.finish import Ending, FactorFinish, Finish
 from mcusim.kernels.rows.forms import FORMS, Form
+from mcusim.kernels.straight import StraightFinish
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks"
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
 TURN_CYCLES, COMPARED_CYCLES = 3, 5  # TST or a load and CMP, and the branch back
 MOST_ALIGNED = 2048  # bytes of inputs that end at a multiple of a power of two; of more it would waste too much memory
-LOAD_CYCLES = 4  # of a row's factor
 FETCH_CYCLES = 1 / 8  # of a byte of code that runs for the first time, at two wait states
 FRAME = 16  # bytes of the stack
 REGISTERS = 12  # for sums, inputs and weights
@@ -82,7 +82,8 @@ class OutputPrice(NamedTuple):
 
 def output_price(finish: Ending) -> OutputPrice:
     if isinstance(finish, FactorFinish):
-        return OutputPrice(finish.cycles - 1 + LOAD_CYCLES, finish.code_bytes, len(FACTOR))
+        words = len(finish.factor)
+        return OutputPrice(finish.cycles + words, finish.code_bytes, words)
     # A ceiling: comparison, IT, move.
     return OutputPrice() if finish.ceiling is None else OutputPrice(3, 10)
 
@@ -274,7 +275,9 @@ def _scale(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -
         a("ldr", factor[0], at("sp", 4))
     form.settle(a, factor[0])
     for name, more in zip(form.settled, form.raised_bits, strict=True):
-        a("ldm", "weights!", several(factor))
+        a("ldm", "weights!", several(factor[: len(finish.factor)]))
+        if isinstance(finish, StraightFinish) and more:
+            a("lsl", factor[1], factor[1], imm(more))
         finish.scaled(a, [name], factor, spare, more=more)
 
 
@@ -297,7 +300,7 @@ def _head(name: str, form: Form, words: int, turns: Turns, finish: Ending) -> li
         f"input    {words} words of two numbers{end}",
         *form.LAYOUT,
         *(
-            ["         and behind them, for each row, multiplier, addend and shift of its factor"]
+            [f"         and behind them, for each row, {' and '.join(finish.factor)} of its factor"]
             if isinstance(finish, FactorFinish)
             else []
         ),
