@@ -88,7 +88,7 @@ class Clock:
             address=self._at,
             size=size,
             text=text,
-            name="b" if branch == "direct" else base,
+            name="b" if branch == "direct" else "vmov" if base.startswith("vmov") else base,  # under any condition
             kind=kind,
             reads=reads | address,
             writes=writes | (address if moves else frozenset()),
