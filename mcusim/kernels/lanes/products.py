@@ -26,7 +26,7 @@ MOST_SHIFT = 31  # of a saturation
 ROW, REAL_ROW, LIMITED_ROW, LEFT = (
     8.0,
     10.0,
-    7.0,
+    2.0,
     11.5,
 )  # fitted: cycles of a row in C, and of a number that its words leave over
 SHORTEST_ROW = 16  # bytes: below, calls cost more than they save

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm, several
+from mcusim.kernels.instructions import REFILL
 from mcusim.kernels.lanes.words import WORD_BYTES, Words, fetched
 from mcusim.kernels.memory import Memory
 from mcusim.program import KernelCall, Routine
@@ -63,7 +64,8 @@ class Stream(NamedTuple):
 
     def cycles(self, words: int) -> float:
         turns, ones = divmod(words, self.several)
-        return self.around + turns * self.turn + ones * self.one
+        straight = 2 * (turns > 0) + 2 * (ones > 0)  # branches that are not taken: into a loop, and over it
+        return self.around + turns * self.turn + ones * self.one - REFILL * straight
 
 
 @lru_cache(maxsize=256)
