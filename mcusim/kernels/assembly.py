@@ -96,8 +96,9 @@ class Assembly:
 
     def register(self, name: str, register: str, meaning: str = "", *, in_flash: bool = False) -> str:
         """`name` stands for `register` from here on. `in_flash`: what it points to."""
-        if name in self._registers:
+        if self._registers.get(name, register) != register:
             self._price()
+            self._clock.forget()
         self._registers[name] = register
         if in_flash:
             self._clock.in_flash.add(register)

@@ -59,6 +59,10 @@ class Clock:
         self._jumped = True
         return 0
 
+    def forget(self) -> None:
+        """A name stands for another register from here on."""
+        self._known.clear()
+
     def _at_address(self, base: str, operands: tuple[str, ...], size: int) -> Instruction:
         """Most are written often: what they are is read once."""
         names = tuple(self._registers.get(one, one) for one in operands)
