@@ -21,7 +21,7 @@ from mcusim.system.arrays import Array
 
 BYTES = 4  # of a word
 FROM_FLASH = 1.0  # a look-up that waits: the table is in the cache of the flash
-OF_LINES = 1.9  # one of 16 bits, whose table is larger than the cache
+OF_LINES = 0.9  # one of 16 bits, whose table is larger than the cache
 FIRST = 25.0  # until it is there
 
 
