@@ -53,6 +53,7 @@ class _Library:
         self.outputs = output_members(program)
         self.is_record = is_record(program)
         self.numbers = np.dtype(program.unit.storage)  # of `number_t`
+        self.shared = _shared_routines(program)
 
     def files(self) -> dict[str, str]:
         return {
@@ -87,7 +88,8 @@ class _Library:
         texts: dict[str, str] = {}
         for step in self.program.steps:
             for routine in step.code.routines if step.unit == unit.name else ():
-                twin, text = _call(routine.twin, unit, literal), render("routine.S.j2", routine=routine)
+                function = f"NN_NAME({routine.twin.kernel})" if routine.name in self.shared else ""
+                twin, text = _call(routine.twin, unit, literal, function), render("routine.S.j2", routine=routine)
                 assert texts.setdefault(f"{routine.name}.S", text) == text, f"{routine.name} is two functions"
                 texts[f"{routine.name}.h"] = render("routine.h.j2", routine=routine, calls=[twin])
         return texts
@@ -280,8 +282,16 @@ def _kernel_call(unit: Unit, step: Step, call: KernelCall, names: Names) -> dict
     return _call(call, unit, named)
 
 
-def _call(call: KernelCall, unit: Unit, named: Callable[[Any], str]) -> dict[str, Any]:
-    function = f"nn_{call.kernel}_{unit.storage}"
+def _shared_routines(program: Program) -> set[str]:
+    """Names of those that units of different numbers call: their twin is that of each unit."""
+    storages = {unit.name: unit.storage for unit in program.units}
+    uses = {(routine.name, storages[step.unit]) for step in program.steps for routine in step.code.routines}
+    return {name for name, count in Counter(name for name, _ in uses).items() if count > 1}
+
+
+def _call(call: KernelCall, unit: Unit, named: Callable[[Any], str], function: str = "") -> dict[str, Any]:
+    """`function`: its name, unless it is that of the unit."""
+    function = function or f"nn_{call.kernel}_{unit.storage}"
     first, *others = map(named, call.arguments)
     return {
         "lines": filled((f"{word}," for word in (f"{function}({first}", *others)), CALL_WIDTH),

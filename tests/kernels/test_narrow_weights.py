@@ -16,6 +16,7 @@ from mcusim.kernels.choice import Destination, Option, options
 from mcusim.kernels.kernel import DEFAULT, Kernel
 from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import Chosen, program_of
+from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.numbers.affine import Multiplied
 from mcusim.numbers.factors import once
@@ -176,3 +177,17 @@ def test_sums_that_32_bits_would_change_stay_plain_c() -> None:
     layer = quantized.layers[-1]
     small = replace(layer, rescale=Multiplied(once([2.0**-18], bits=15), layer.numbers))  # type: ignore[arg-type]
     assert rows.fits(small, quantized.inputs_of(layer), CORE) is not None
+
+
+@pytest.mark.parametrize(("data_type", "other"), [("int8", "w8a16"), ("w8a16", "int8"), ("int16", "w8a16")])
+def test_layers_of_other_widths_share_what_makes_weights_ready(data_type: str, other: str) -> None:
+    """The same routine is called from files of different numbers."""
+    builder = Builder((9, 9, 8), seed=3)
+    builder.conv(8, 3, padding="same", activation="relu")
+    builder.conv(12, 1, activation="relu")
+    builder.conv(8, 3)
+    graph, x = optimize(builder.graph()), builder.samples(6)
+    quantized = quantize(graph, x, data_type, layers={sums(graph)[1].name: (other, "per-layer")})
+    program = program_of(quantized, forced(quantized, patches))
+    assert {unit.name for unit in program.units} == {data_type, other}
+    np.testing.assert_array_equal(run_compiled(quantized, x, program=program), quantized.run(x))
