@@ -58,6 +58,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["examples"],
             extras["robot"],
             extras["proof"],
+            extras["unicorn"],
             extras["pytorch"],
         )
         for line in lines

@@ -6,5 +6,6 @@ from mcusim.engines import host
 from mcusim.engines.engine import Engine
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
+from mcusim.engines.unicorn import engine as unicorn
 
-ENGINES: dict[str, Engine] = {"host": host, "qemu": qemu, "renode": renode}
+ENGINES: dict[str, Engine] = {"host": host, "qemu": qemu, "renode": renode, "unicorn": unicorn}

@@ -1,0 +1,235 @@
+"""Engine `unicorn`: Unicorn in processes of its own, with hooks that count as QEMU's profiler does.
+
+It has all memory of the chip, where QEMU's machines have what they have. It has no interrupts, no devices, no MPU.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcusim.boards.board import Board
+from mcusim.engines import shares as sharing
+from mcusim.engines.counts import Counts, read_counts
+from mcusim.engines.engine import Execution, Job, Ready, no_samples
+from mcusim.engines.linked import check_linked_for
+from mcusim.engines.memory_options import memory_options
+from mcusim.engines.qemu.glimpse import look
+from mcusim.engines.qemu.hang import Places
+from mcusim.engines.shares import Share
+from mcusim.engines.unicorn.facts import FACTS, memory_map
+from mcusim.engines.unicorn.installation import build_hooks, missing, package, tools, version
+from mcusim.system.command import start, stop
+from mcusim.system.errors import EngineError
+
+__all__ = ["FACTS", "missing", "open", "tools", "version"]
+
+_ORDER, _LOG, _NONCE = "order.json", "engine.log", "profile"
+_POLL_S, _TO_BEGIN_S = 0.02, 60.0  # Python starts, which takes a busy machine a while
+_LARGEST_FILE_BYTES = 1 << 30
+_NO_DEVICES = (
+    "Unicorn has no devices and no interrupts: {count} registers, 0x{first:08X} the most, kept what was written, and "
+    "changed their mind when they were polled"
+)
+
+
+@contextmanager
+def open(jobs: int) -> Iterator[Ready]:
+    """Holds nothing."""
+    yield _Unicorn(jobs)
+
+
+@dataclass(frozen=True)
+class _Unicorn:
+    jobs: int
+
+    def run(self, job: Job) -> Execution:
+        """See `Ready.run`."""
+        if job.board is None:
+            what = "Unicorn runs a firmware for a board, and none is named"
+            raise EngineError(what, where=str(job.image.elf), hint="name one: --board")
+        if job.profile and not job.image.input_bytes:
+            return _foreign(job, job.board)
+        check_linked_for(job, job.board, FACTS, mailbox=False)
+        sharing.check_sizes(job)
+        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
+        process = _Process(job, job.board)
+        calls = process.start, process.explain, process.explain_stall
+        began = time.monotonic()
+        complete = sharing.run_shares(shares, *calls, stall_s=job.stall_s, progress=job.progress)
+        wall_s = time.monotonic() - began
+        if job.profile and not complete:
+            raise KeyboardInterrupt
+        execution = _collect(shares, job, wall_s, complete)
+        sharing.clear(shares)
+        return execution
+
+
+def _collect(shares: list[Share], job: Job, wall_s: float, complete: bool) -> Execution:
+    stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
+    counts = sharing.profiled(job, shares) if job.profile else None
+    if counts:
+        finished, instructions = [share.finished for share in shares], counts.instructions()
+    else:
+        finished, counted = sharing.counted(shares, 1, complete=complete)
+        instructions = counted[:, 0]
+    total = int(instructions.sum())
+    return Execution(
+        answers=sharing.merge_answers(shares, finished),
+        indices=sharing.finished_indices(shares, finished),
+        wall_s=wall_s,
+        engine=FACTS.name,
+        engine_version=version(),
+        complete=complete,
+        instructions=instructions,
+        total_instructions=total,
+        stack_bytes=max(stacks, default=None),
+        counts=counts,
+    )
+
+
+@dataclass(frozen=True)
+class _Process:
+    """What every process of a job is started with, and what one says when it ends badly."""
+
+    job: Job
+    board: Board
+
+    def start(self, share: Share) -> subprocess.Popen[bytes]:
+        return start_worker(self.job, self.board, share.folder, share.nonce)
+
+    def explain(self, share: Share, code: int) -> EngineError:
+        known = sharing.explain_exit_code(share, code)
+        if known:
+            return known
+        said = share.last_words if code > 0 else f"killed by signal {-code}"
+        what = f"the firmware failed in sample {share.first + share.finished}: {said}"
+        return EngineError(what, where=str(share.folder), hint="engine qemu tells more of a fault, and has an MPU")
+
+    def explain_stall(self, share: Share, _process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
+        late = f"no answer to sample {share.first + share.finished} within {stall_s:g} s"
+        what = f"{late}: it is in {_place(self.job, share.folder)}"
+        return EngineError(what, where=str(share.folder), hint=sharing.STALL_HINT)
+
+
+def start_worker(job: Job, board: Board, folder: Path, nonce: str) -> subprocess.Popen[bytes]:
+    """The process, with its order and log in `folder`."""
+    order = _order(job, board, nonce)
+    (folder / _ORDER).write_text(json.dumps(order), encoding="utf-8")
+    with (folder / _LOG).open("wb") as log:
+        command = [sys.executable, "-m", "mcusim.engines.unicorn.worker", _ORDER]
+        return start(command, folder, {"PYTHONPATH": ":".join(filter(None, sys.path))}, stdout=log, stderr=log)
+
+
+def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
+    """As worker.py reads it."""
+    memory = memory_map(board)
+    options = memory_options(board, memory) if job.profile and job.replay else ()
+    known = dict(options)
+    places = [(name, at.origin, at.size_bytes, at.alias_of or name) for name, at in board.chip.memory.items()]
+    return {
+        "elf": str(job.image.elf),
+        "library": str(package() / "lib" / "libunicorn.so.2"),
+        "hooks": str(build_hooks()),
+        "memory": sorted(places, key=lambda place: place[0] != place[3]),  # aliases behind
+        "vectors": memory.flash.origin if memory.reset_at is None else memory.reset_at,
+        "from": job.image.entry,
+        "to": job.image.leave or 0,
+        "calls": job.calls,
+        "profile": job.profile,
+        "icache": known.get("icache", ""),
+        "dcache": known.get("dcache", ""),
+        "flash": [memory.flash.origin, memory.flash.end],
+        "regions": [[int(one, 16) for one in value.split(":")] for name, value in options if name == "region"],
+        "nonce": nonce,
+        "longest": _LARGEST_FILE_BYTES,
+        "fault": sharing.FAULT,
+    }
+
+
+# ---- Firmware of others ----------------------------------------------------------------------------------------------
+
+
+def _foreign(job: Job, board: Board) -> Execution:
+    began = time.monotonic()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    process = start_worker(job, board, job.folder, _NONCE)
+    try:
+        _watch(process, job)
+    finally:
+        stop([process])
+    if process.returncode:
+        raise _ended_badly(job, process.returncode)
+    counts = _counted(job)
+    return Execution(
+        answers=no_samples(),
+        indices=np.empty(0, np.int64),
+        instructions=counts.instructions(),
+        total_instructions=int(counts.instructions().sum()),
+        wall_s=time.monotonic() - began,
+        engine=FACTS.name,
+        engine_version=version(),
+        notes=_notes(job.folder),
+        counts=counts,
+    )
+
+
+def _watch(process: subprocess.Popen[bytes], job: Job) -> None:
+    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
+    since, before = time.monotonic() + _TO_BEGIN_S, (0, 0, False)
+    while process.poll() is None:
+        time.sleep(_POLL_S)
+        seen = look(job.folder)
+        done = (seen.begun, seen.measured, seen.pc != 0) if seen else before
+        if done != before:
+            before, since = done, time.monotonic()
+        if time.monotonic() - since > job.stall_s:
+            at = Places(job.image.elf).name(job.image.entry)
+            doing = f"a call of {at} did not end" if seen and seen.begun > seen.measured else f"no call of {at} began"
+            what = f"{doing} within {job.stall_s:g} s: it is in {_place(job, job.folder)}"
+            hint = "Unicorn has no interrupts: one that waits for some never ends; --stall SECONDS gives it more time"
+            raise EngineError(what, where=str(job.image.elf), hint=hint)
+        if (job.folder / _LOG).stat().st_size > sharing.LARGEST_LOG_BYTES:
+            what = f"the firmware printed more than {sharing.LARGEST_LOG_BYTES >> 20} MiB"
+            raise EngineError(what, where=str(job.image.elf), hint="take the printing out of it")
+
+
+def _place(job: Job, folder: Path) -> str:
+    seen = look(folder)
+    return Places(job.image.elf).line(seen.pc) if seen and seen.pc else "its beginning"
+
+
+def _ended_badly(job: Job, code: int) -> EngineError:
+    lines: Sequence[str] = (job.folder / _LOG).read_text(errors="replace").splitlines()[-1:]
+    said = lines[0] if lines else f"exit code {code}"
+    what = f"the firmware ended with a fault: {said.removeprefix('fault: ')}" if code == sharing.FAULT else said
+    hint = f"it was in {_place(job, job.folder)}; engine qemu tells more of a fault"
+    return EngineError(what, where=str(job.image.elf), hint=hint)
+
+
+def _counted(job: Job) -> Counts:
+    counts = read_counts([job.folder])
+    if not counts.samples:
+        name = Places(job.image.elf).name(job.image.entry)
+        what = f"{name} was never called, it ended in {_place(job, job.folder)}"
+        raise EngineError(what, where=str(job.image.elf), hint="name another function with --from")
+    return counts
+
+
+def _notes(folder: Path) -> tuple[str, ...]:
+    """Registers of devices that a firmware used, if it did; those of the core do what the firmware means them to."""
+    try:
+        rows = [line.split() for line in (folder / "touched.txt").read_text().splitlines()]
+    except OSError:
+        return ()
+    devices = [int(at, 16) for at, _ in rows if int(at, 16) < 0xE0000000]
+    return (_NO_DEVICES.format(count=len(devices), first=devices[0]),) if devices else ()

@@ -1,0 +1,49 @@
+"""This machine -> the Python package unicorn, and our hooks, built with this machine's compiler on first use."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from mcusim.engines.qemu.plugin import REPLAY, build_shared
+from mcusim.system.errors import MissingToolError
+from mcusim.system.tool import Tool, lacking, looked_for
+
+_HOOKS = Path(__file__).parent / "unicorn_hooks"
+_INSTALL = "pip install 'mcusim[unicorn]'"
+
+
+def missing() -> MissingToolError | None:
+    return lacking(build_hooks)
+
+
+def version() -> str:
+    """Raises MissingToolError when it is not installed."""
+    try:
+        return importlib.metadata.version("unicorn")
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingToolError("the Python package 'unicorn' is not installed", hint=_INSTALL) from None
+
+
+def package() -> Path:
+    """Its folder, with ``include`` and ``lib``. Raises MissingToolError when it is not there, or has no headers."""
+    version()
+    found = importlib.util.find_spec("unicorn")
+    folder = Path(found.origin).parent if found and found.origin else None
+    if folder is None or not (folder / "include" / "unicorn" / "unicorn.h").is_file():
+        raise MissingToolError("the Python package 'unicorn' has no headers", hint=f"{_INSTALL}: its wheel has them")
+    return folder
+
+
+@cache
+def build_hooks() -> Path:
+    """The shared object. Raises MissingToolError without Unicorn or a compiler, BuildError when that refuses."""
+    folders = (_HOOKS, REPLAY, package() / "include")
+    return build_shared(_HOOKS / "hooks.c", folders, f"unicorn_hooks-{version()}")
+
+
+def tools() -> Iterable[Tool]:
+    yield looked_for("Unicorn", "engine unicorn", version, required=False)
