@@ -166,6 +166,15 @@ def test_values_of_any_type_in_any_place_are_read_or_refused(tmp_path: Path, val
             assert error.hint
 
 
+def test_a_name_that_is_none_is_told(tmp_path: Path) -> None:
+    changed = json.loads(json.dumps(network().graph))
+    spec = changed["graph_module"]["signature"]["output_specs"][0]
+    spec["user_output"]["arg"]["as_tensor"]["name"] = 3.5
+    path = network().write(tmp_path / "m.pt2", **{"m/models/model.json": json.dumps(changed).encode()})
+    with pytest.raises(ModelError, match=r"a tensor is called 3\.5"):
+        read_model(path, "model")
+
+
 def _places(tree: Any, at: tuple[Any, ...] = ()) -> Any:
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, inner in items:

@@ -90,7 +90,7 @@ def _inputs(program: Program, specs: list[Any], shapes: _Shapes) -> tuple[dict[s
         if kind == "user_input":
             if "as_tensor" not in told["arg"]:
                 raise ModelError("the model takes something that is no tensor", hint="export it with tensors alone")
-            inputs.append(shapes.declared(told["arg"]["as_tensor"]["name"]))
+            inputs.append(shapes.declared(_text(told["arg"]["as_tensor"]["name"])))
             continue
         label = next(
             (told[key] for key in ("parameter_name", "buffer_name", "tensor_constant_name") if key in told), None
@@ -108,7 +108,14 @@ def _ends(specs: list[Any]) -> Iterator[Declared]:
         if kind != "user_output" or "as_tensor" not in told["arg"]:
             hint = "export it in eval mode, with tensors as outputs alone: torch.export.export(model.eval(), ..)"
             raise ModelError(f"the model ends in a {printable(kind)[:40]!r} that is no output", hint=hint)
-        yield Declared(told["arg"]["as_tensor"]["name"], None)
+        yield Declared(_text(told["arg"]["as_tensor"]["name"]), None)
+
+
+def _text(told: Any) -> str:
+    """A name. Raises ModelError for what is none."""
+    if not isinstance(told, str):
+        raise broken(f"a tensor is called {told!r:.40}")
+    return told
 
 
 def _outputs(told: list[Any]) -> Iterator[str]:
