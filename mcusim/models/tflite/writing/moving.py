@@ -6,9 +6,10 @@ some repeated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -90,9 +91,11 @@ def _resized(sheet: Sheet, tensor: int, sizes: tuple[int, int]) -> int:
 
 
 def _seen(count: int, shape: Shape, axes: Sequence[tuple[int, int]], offset: int) -> Iterator[Seen]:
-    """Ways to see `count` numbers of that `shape` so that the (size, stride) of the copy are among its axes."""
+    """Ways to see `count` numbers of that `shape` so that the (size, stride) of the copy are among its axes, or part of
+    one: where each 4th number of rows of 14 is taken, rows are 7 pairs."""
     own, given = {abs(stride) for _, stride in axes}, set(steps(shape))
-    for marks in (own, own | given, given):
+    shared = set(accumulate(sorted(own, reverse=True), math.gcd))
+    for marks in (own, own | given, given, shared):
         chain = sorted(marks | {1, count}, reverse=True)
         if all(one % other == 0 for one, other in pairwise(chain)):
             found = _placed(tuple(one // other for one, other in pairwise(chain)) or (1,), axes, offset)
