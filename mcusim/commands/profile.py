@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mcusim.commands import options
+from mcusim.commands.options import Function
 from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.files import starts_with
@@ -47,6 +49,12 @@ def seconds(value: str) -> float:
     return found
 
 
+def stall_option(how_long: str) -> Callable[[Function], Function]:
+    """How its help begins."""
+    told = f"{how_long} one call, or the way to the first one, may take [{STALL_S:g}]."
+    return click.option("--stall", "stall_s", type=seconds, default=str(STALL_S), metavar="SECONDS", help=told)
+
+
 @click.command()
 @click.argument("target", type=options.PATH, metavar="RUN|FIRMWARE.elf")
 @click.option(
@@ -68,14 +76,7 @@ def seconds(value: str) -> float:
     "--calls", type=click.IntRange(0), default=0, metavar="N", help="ELF: leave it after N calls [at its end]."
 )
 @click.option("--to", "end", metavar="SYMBOL", help="... to this symbol [until it returns].")
-@click.option(
-    "--stall",
-    "stall_s",
-    type=seconds,
-    default=str(STALL_S),
-    metavar="SECONDS",
-    help=f"ELF: how long one call, or the way to the first one, may take [{STALL_S:g}].",
-)
+@stall_option("ELF: how long")
 @click.option(
     "--rows",
     type=click.IntRange(1, 10000),

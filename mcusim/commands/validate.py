@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.commands.profile import STALL_S, parameters_of, seconds
+from mcusim.commands.profile import parameters_of, stall_option
 from mcusim.commands.streams import say
 from mcusim.system.errors import BUDGET_BROKEN, ConfigurationError, EngineError, MissingToolError, suggestion
 
@@ -46,14 +46,7 @@ def address(value: str) -> int:
 @click.option(
     "--max-p90", type=click.FloatRange(0), metavar="PERCENT", help="... when one row in ten has a larger error."
 )
-@click.option(
-    "--stall",
-    "stall_s",
-    type=seconds,
-    default=str(STALL_S),
-    metavar="SECONDS",
-    help=f"How long one call, or the way to the first one, may take [{STALL_S:g}].",
-)
+@stall_option("How long")
 def validate(
     table: Path,
     engine: str | None,

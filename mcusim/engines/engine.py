@@ -147,6 +147,11 @@ class Engine(Protocol):
         """
 
 
+def own_memory(board: Board) -> MemoryMap:
+    """`Facts.memory_map` of an engine that has all memory of the board's chip."""
+    return board.memory
+
+
 def records(numbers: npt.NDArray[np.generic]) -> Records:
     """Samples (N, ..) of numbers -> (N, bytes of one): a sample is one flat record."""
     flat = np.ascontiguousarray(numbers)

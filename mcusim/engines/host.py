@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,11 +57,8 @@ class _Host:
             what = f"this firmware is for {job.image.board!r}, not for the host"
             raise EngineError(what, where=str(job.image.elf), hint="build it for engine host")
         sharing.check_sizes(job)
-        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
-        calls = partial(_start, job.image.elf), _explain, _explain_stall
-        began = time.monotonic()
-        complete = sharing.run_shares(shares, *calls, stall_s=job.stall_s, progress=job.progress)
-        wall_s = time.monotonic() - began
+        ran = sharing.run_job(job, self.jobs, partial(_start, job.image.elf), _explain, _explain_stall)
+        shares, wall_s, complete = ran
         if complete:
             for share in shares:
                 sharing.read_stack_bytes(share)  # which is none of the board's, but proves that all is there

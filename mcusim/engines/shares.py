@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +132,31 @@ def lay_out(inputs: Records, output_bytes: int, folder: Path, jobs: int) -> list
 def clear(shares: Sequence[Share]) -> None:
     """Removes the folders of a run that went well."""
     shutil.rmtree(shares[0].folder.parent, ignore_errors=True)
+
+
+class Ran(NamedTuple):
+    """What is left of a job: its shares with what they wrote, from the first process started to the last one ended."""
+
+    shares: list[Share]
+    wall_s: float
+    complete: bool
+
+
+def run_job(
+    job: Job,
+    jobs: int,
+    start: Callable[[Share], subprocess.Popen[bytes]],
+    explain: Callable[[Share, int], EngineError],
+    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+) -> Ran:
+    """All samples in at most `jobs` processes, see `run_shares`. A profile is whole, or KeyboardInterrupt is raised."""
+    shares = lay_out(job.samples, job.image.output_bytes, job.folder, jobs)
+    began = time.monotonic()
+    complete = run_shares(shares, start, explain, explain_stall, stall_s=job.stall_s, progress=job.progress)
+    wall_s = time.monotonic() - began
+    if job.profile and not complete:
+        raise KeyboardInterrupt
+    return Ran(shares, wall_s, complete)
 
 
 def run_shares(
@@ -259,6 +285,15 @@ def counted(shares: Sequence[Share], columns: int, *, complete: bool) -> tuple[l
     if complete and finished != [share.samples for share in shares]:
         raise incomplete(shares[0], "instructions were not counted for every sample (counts.bin)")
     return finished, np.concatenate([count[:n] for count, n in zip(counts, finished, strict=True)])
+
+
+def instructions_of(ran: Ran, job: Job) -> tuple[list[int], npt.NDArray[np.uint64], Counts | None]:
+    """Finished samples of each share, instructions of each of these, and what the profiler counted, when it did."""
+    if job.profile:
+        counts = profiled(job, ran.shares)
+        return [share.finished for share in ran.shares], counts.instructions(), counts
+    finished, columns = counted(ran.shares, 1, complete=ran.complete)
+    return finished, columns[:, 0], None
 
 
 def profiled(job: Job, shares: Sequence[Share]) -> Counts:

@@ -6,7 +6,6 @@ is only needed to tell cycles.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from mcusim.engines.qemu.foreign import profile_foreign
 from mcusim.engines.qemu.installation import missing, tools, version
 from mcusim.engines.qemu.process import QemuProcess, machine_of, notes, prepare, read_summary, replay_options
 from mcusim.engines.qemu.watched import PROFILER
-from mcusim.engines.shares import Share
+from mcusim.engines.shares import Ran
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
 
@@ -39,28 +38,18 @@ class _Qemu:
             return profile_foreign(job)
         replay = replay_options(machine_of(job)[0]) if job.profile and job.replay else ()
         process = prepare(job, PROFILER if job.profile else "count", replay)
-        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
-        reasons = process.explain, process.explain_stall
-        began = time.monotonic()
-        complete = sharing.run_shares(shares, process.start, *reasons, stall_s=job.stall_s, progress=job.progress)
-        wall_s = time.monotonic() - began
-        if job.profile and not complete:
-            raise KeyboardInterrupt
-        execution = _collect(shares, job, process, wall_s, complete)
-        sharing.clear(shares)
+        ran = sharing.run_job(job, self.jobs, process.start, process.explain, process.explain_stall)
+        execution = _collect(ran, job, process)
+        sharing.clear(ran.shares)
         return execution
 
 
-def _collect(shares: list[Share], job: Job, process: QemuProcess, wall_s: float, complete: bool) -> Execution:
+def _collect(ran: Ran, job: Job, process: QemuProcess) -> Execution:
+    shares, wall_s, complete = ran
     stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
     summaries = [read_summary(share, complete=complete) for share in shares]
-    counts = sharing.profiled(job, shares) if job.profile else None
-    if counts:
-        finished, instructions = [share.finished for share in shares], counts.instructions()
-        total = int(instructions.sum())
-    else:
-        finished, counted = sharing.counted(shares, 1, complete=complete)
-        instructions, total = counted[:, 0], sum(summary.instructions for summary in summaries)
+    finished, instructions, counts = sharing.instructions_of(ran, job)
+    total = int(instructions.sum()) if job.profile else sum(summary.instructions for summary in summaries)
     return Execution(
         answers=sharing.merge_answers(shares, finished),
         indices=sharing.finished_indices(shares, finished),

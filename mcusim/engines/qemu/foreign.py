@@ -6,29 +6,25 @@ import signal
 import subprocess
 import time
 
-import numpy as np
-
 from mcusim.boards.board import Board
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Execution, Job, no_samples
+from mcusim.engines.engine import Execution, Job
+from mcusim.engines.foreign import LARGEST_FILE_BYTES, LOG, NONCE, demand_few_words, execution_of, glimpses
+from mcusim.engines.glimpse import look
+from mcusim.engines.places import Places
 from mcusim.engines.qemu.facts import FACTS
-from mcusim.engines.qemu.glimpse import look
-from mcusim.engines.qemu.hang import Places, explain_hang, explain_lockup
+from mcusim.engines.qemu.hang import explain_hang, explain_lockup
 from mcusim.engines.qemu.installation import find_qemu, version
 from mcusim.engines.qemu.machine_memory import demand_memory
 from mcusim.engines.qemu.plugin import build_plugin, probe
 from mcusim.engines.qemu.process import ask_where, machine_of, plain_command, plugin_option, replay_options
 from mcusim.engines.qemu.watched import FUNCTIONS, PROFILER, watch_calls
-from mcusim.engines.shares import LARGEST_LOG_BYTES
 from mcusim.system.command import start, stop
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
 
-_NONCE = "profile"
-_LOG = "engine.log"
-_POLL_S, _TELL_S = 0.02, 5.0
+_TELL_S = 5.0
 _HEARD_BYTES = 1 << 16
-LARGEST_FILE_BYTES = 1 << 30  # that a firmware may write
 # Time goes on by 16 ns an instruction, about as on a chip of 50 to 80 MHz, and at once where the core sleeps: timers
 # then interrupt at the same instructions every time, and nobody waits for a delay in real time.
 _CLOCK = ("-icount", "shift=4,sleep=off")
@@ -41,18 +37,7 @@ def profile_foreign(job: Job) -> Execution:
     """
     began = time.monotonic()
     _run(job)
-    counts = _counts(job)
-    return Execution(
-        answers=no_samples(),
-        indices=np.empty(0, np.int64),
-        instructions=counts.instructions(),
-        total_instructions=int(counts.instructions().sum()),
-        wall_s=time.monotonic() - began,
-        engine=FACTS.name,
-        engine_version=version(),
-        notes=_notes(job),
-        counts=counts,
-    )
+    return execution_of(_counts(job), began, FACTS, version(), _notes(job))
 
 
 def _notes(job: Job) -> tuple[str, ...]:
@@ -76,9 +61,9 @@ def _run(job: Job) -> None:
         *watched.options,
         *(replay_options(board) if job.replay else ()),
     )
-    command = plain_command(found, machine.machine, job.image.elf, _NONCE, monitor="stdio")
-    command += [*_CLOCK, *can.confinement, *plugin_option(plugin, job.image, _NONCE, options)]
-    with (job.folder / _LOG).open("wb") as log:
+    command = plain_command(found, machine.machine, job.image.elf, NONCE, monitor="stdio")
+    command += [*_CLOCK, *can.confinement, *plugin_option(plugin, job.image, NONCE, options)]
+    with (job.folder / LOG).open("wb") as log:
         process = start(command, job.folder, can.environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
         _watch(process, job, board)
@@ -88,38 +73,24 @@ def _run(job: Job) -> None:
 
 
 def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> None:
-    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds.
-
-    They begin anew with the first instruction: a busy machine may take long to get there.
-    """
-    began = since = told = time.monotonic()
-    before, places = (0, 0, False), Places(job.image.elf)
-    while process.poll() is None:
-        time.sleep(_POLL_S)
-        now, seen = time.monotonic(), look(job.folder)
-        done = (seen.begun, seen.measured, seen.pc != 0) if seen else before
-        if done != before:
-            before, since = done, now
-        if now - since > job.stall_s:
+    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
+    began = told = time.monotonic()
+    places = Places(job.image.elf)
+    for seen, stalls in glimpses(process, job):
+        now = time.monotonic()
+        if stalls:
             ask_where(process)
             raise explain_hang(job.image, board, job.stall_s, seen, _said(job))
         if job.tell and seen and now - told > _TELL_S:
             told = now
             job.tell(f"{now - began:.0f} s: {seen.measured} calls measured, it is in {places.name(seen.pc)}")
-        _demand_few_words(job)
-
-
-def _demand_few_words(job: Job) -> None:
-    if (job.folder / _LOG).stat().st_size > LARGEST_LOG_BYTES:
-        what = f"the firmware printed more than {LARGEST_LOG_BYTES >> 20} MiB"
-        hint = "take the printing out of it, or leave it after fewer calls: --calls N"
-        raise EngineError(what, where=str(job.image.elf), hint=hint)
+        demand_few_words(job, "take the printing out of it, or leave it after fewer calls: --calls N")
 
 
 def _said(job: Job) -> str:
     """What QEMU and the firmware printed, of very much the end."""
-    with (job.folder / _LOG).open("rb") as file:
-        file.seek(max(0, (job.folder / _LOG).stat().st_size - _HEARD_BYTES))
+    with (job.folder / LOG).open("rb") as file:
+        file.seek(max(0, (job.folder / LOG).stat().st_size - _HEARD_BYTES))
         return file.read().decode(errors="replace")
 
 

@@ -16,7 +16,7 @@ from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
-from mcusim.engines.renode.facts import FACTS, memory_map
+from mcusim.engines.renode.facts import FACTS
 from mcusim.engines.renode.installation import Installation, find_installation, missing, tools, version
 from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
 from mcusim.engines.shares import Share
@@ -77,7 +77,7 @@ def _options(job: Job, board: Board) -> Options:
     if not job.profile:
         return Options(job.stall_s, cycles_per_instruction=job.cycles_per_instruction, cycles=job.cycle_counter)
     markers = (("from", str(job.image.entry)), ("to", str(job.image.leave)))
-    replay = memory_options(board, memory_map(board)) if job.replay else ()
+    replay = memory_options(board, board.memory) if job.replay else ()
     return Options(job.stall_s * PROFILING, profile=(*markers, *replay))
 
 

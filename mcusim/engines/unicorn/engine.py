@@ -15,27 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mcusim.boards.board import Board
 from mcusim.engines import shares as sharing
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Execution, Job, Ready, no_samples
+from mcusim.engines.engine import Execution, Job, Ready
+from mcusim.engines.foreign import LARGEST_FILE_BYTES, LOG, NONCE, demand_few_words, execution_of, glimpses
+from mcusim.engines.glimpse import look
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
-from mcusim.engines.qemu.glimpse import look
-from mcusim.engines.qemu.hang import Places
-from mcusim.engines.shares import Share
-from mcusim.engines.unicorn.facts import FACTS, memory_map
+from mcusim.engines.places import Places
+from mcusim.engines.shares import Ran, Share
+from mcusim.engines.unicorn.facts import FACTS
 from mcusim.engines.unicorn.installation import build_hooks, missing, package, tools, version
 from mcusim.system.command import start, stop
 from mcusim.system.errors import EngineError
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
 
-_ORDER, _LOG, _NONCE = "order.json", "engine.log", "profile"
-_POLL_S, _TO_BEGIN_S = 0.02, 60.0  # Python starts, which takes a busy machine a while
-_LARGEST_FILE_BYTES = 1 << 30
+_ORDER = "order.json"
+_TO_BEGIN_S = 60.0  # Python starts, which takes a busy machine a while
 _NO_DEVICES = (
     "Unicorn has no devices and no interrupts: {count} registers, 0x{first:08X} the most, kept what was written, and "
     "changed their mind when they were polled"
@@ -61,28 +59,17 @@ class _Unicorn:
             return _foreign(job, job.board)
         check_linked_for(job, job.board, FACTS, mailbox=False)
         sharing.check_sizes(job)
-        shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
         process = _Process(job, job.board)
-        calls = process.start, process.explain, process.explain_stall
-        began = time.monotonic()
-        complete = sharing.run_shares(shares, *calls, stall_s=job.stall_s, progress=job.progress)
-        wall_s = time.monotonic() - began
-        if job.profile and not complete:
-            raise KeyboardInterrupt
-        execution = _collect(shares, job, wall_s, complete)
-        sharing.clear(shares)
+        ran = sharing.run_job(job, self.jobs, process.start, process.explain, process.explain_stall)
+        execution = _collect(ran, job)
+        sharing.clear(ran.shares)
         return execution
 
 
-def _collect(shares: list[Share], job: Job, wall_s: float, complete: bool) -> Execution:
+def _collect(ran: Ran, job: Job) -> Execution:
+    shares, wall_s, complete = ran
     stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
-    counts = sharing.profiled(job, shares) if job.profile else None
-    if counts:
-        finished, instructions = [share.finished for share in shares], counts.instructions()
-    else:
-        finished, counted = sharing.counted(shares, 1, complete=complete)
-        instructions = counted[:, 0]
-    total = int(instructions.sum())
+    finished, instructions, counts = sharing.instructions_of(ran, job)
     return Execution(
         answers=sharing.merge_answers(shares, finished),
         indices=sharing.finished_indices(shares, finished),
@@ -91,7 +78,7 @@ def _collect(shares: list[Share], job: Job, wall_s: float, complete: bool) -> Ex
         engine_version=version(),
         complete=complete,
         instructions=instructions,
-        total_instructions=total,
+        total_instructions=int(instructions.sum()),
         stack_bytes=max(stacks, default=None),
         counts=counts,
     )
@@ -125,14 +112,14 @@ def start_worker(job: Job, board: Board, folder: Path, nonce: str) -> subprocess
     """The process, with its order and log in `folder`."""
     order = _order(job, board, nonce)
     (folder / _ORDER).write_text(json.dumps(order), encoding="utf-8")
-    with (folder / _LOG).open("wb") as log:
+    with (folder / LOG).open("wb") as log:
         command = [sys.executable, "-m", "mcusim.engines.unicorn.worker", _ORDER]
         return start(command, folder, {"PYTHONPATH": ":".join(filter(None, sys.path))}, stdout=log, stderr=log)
 
 
 def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
     """As worker.py reads it."""
-    memory = memory_map(board)
+    memory = board.memory
     options = memory_options(board, memory) if job.profile and job.replay else ()
     known = dict(options)
     places = [(name, at.origin, at.size_bytes, at.alias_of or name) for name, at in board.chip.memory.items()]
@@ -151,7 +138,7 @@ def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
         "flash": [memory.flash.origin, memory.flash.end],
         "regions": [[int(one, 16) for one in value.split(":")] for name, value in options if name == "region"],
         "nonce": nonce,
-        "longest": _LARGEST_FILE_BYTES,
+        "longest": LARGEST_FILE_BYTES,
         "fault": sharing.FAULT,
     }
 
@@ -162,45 +149,26 @@ def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
 def _foreign(job: Job, board: Board) -> Execution:
     began = time.monotonic()
     job.folder.mkdir(parents=True, exist_ok=True)
-    process = start_worker(job, board, job.folder, _NONCE)
+    process = start_worker(job, board, job.folder, NONCE)
     try:
         _watch(process, job)
     finally:
         stop([process])
     if process.returncode:
         raise _ended_badly(job, process.returncode)
-    counts = _counted(job)
-    return Execution(
-        answers=no_samples(),
-        indices=np.empty(0, np.int64),
-        instructions=counts.instructions(),
-        total_instructions=int(counts.instructions().sum()),
-        wall_s=time.monotonic() - began,
-        engine=FACTS.name,
-        engine_version=version(),
-        notes=_notes(job.folder),
-        counts=counts,
-    )
+    return execution_of(_counted(job), began, FACTS, version(), _notes(job.folder))
 
 
 def _watch(process: subprocess.Popen[bytes], job: Job) -> None:
     """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
-    since, before = time.monotonic() + _TO_BEGIN_S, (0, 0, False)
-    while process.poll() is None:
-        time.sleep(_POLL_S)
-        seen = look(job.folder)
-        done = (seen.begun, seen.measured, seen.pc != 0) if seen else before
-        if done != before:
-            before, since = done, time.monotonic()
-        if time.monotonic() - since > job.stall_s:
+    for seen, stalls in glimpses(process, job, _TO_BEGIN_S):
+        if stalls:
             at = Places(job.image.elf).name(job.image.entry)
             doing = f"a call of {at} did not end" if seen and seen.begun > seen.measured else f"no call of {at} began"
             what = f"{doing} within {job.stall_s:g} s: it is in {_place(job, job.folder)}"
             hint = "Unicorn has no interrupts: one that waits for some never ends; --stall SECONDS gives it more time"
             raise EngineError(what, where=str(job.image.elf), hint=hint)
-        if (job.folder / _LOG).stat().st_size > sharing.LARGEST_LOG_BYTES:
-            what = f"the firmware printed more than {sharing.LARGEST_LOG_BYTES >> 20} MiB"
-            raise EngineError(what, where=str(job.image.elf), hint="take the printing out of it")
+        demand_few_words(job, "take the printing out of it")
 
 
 def _place(job: Job, folder: Path) -> str:
@@ -209,7 +177,7 @@ def _place(job: Job, folder: Path) -> str:
 
 
 def _ended_badly(job: Job, code: int) -> EngineError:
-    lines: Sequence[str] = (job.folder / _LOG).read_text(errors="replace").splitlines()[-1:]
+    lines: Sequence[str] = (job.folder / LOG).read_text(errors="replace").splitlines()[-1:]
     said = lines[0] if lines else f"exit code {code}"
     what = f"the firmware ended with a fault: {said.removeprefix('fault: ')}" if code == sharing.FAULT else said
     hint = f"it was in {_place(job, job.folder)}; engine qemu tells more of a fault"

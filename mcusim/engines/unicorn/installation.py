@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from mcusim.engines.qemu.plugin import REPLAY, build_shared
+from mcusim.engines.qemu.plugin import REPLAY
 from mcusim.system.errors import MissingToolError
+from mcusim.system.shared_object import build_shared
 from mcusim.system.tool import Tool, lacking, looked_for
 
 _HOOKS = Path(__file__).parent / "unicorn_hooks"

@@ -26,6 +26,7 @@ from mcusim.engines.qemu.process import prepare
 from mcusim.line.build import Firmware
 from mcusim.system.command import run as run_command
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
+from mcusim.system.toolchain import find_host_compiler
 from tests.jobs import run as run_engine
 from tests.processes import HANG_S, running_in, wait_for
 from tests.small_disk import leave_free, small_disk
@@ -329,7 +330,7 @@ def test_plugins_compile_without_a_warning(name: str, state: bool, tmp_path: Pat
     written.write_text(text if state else text.replace("__x86_64__", "NOWHERE").replace("__aarch64__", "NOWHERE"))
     flags = ("-std=gnu11", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wshadow", "-Wcast-qual", "-Wconversion")
     built = ("-Werror", f"-I{plugin._SOURCES}", written, "-o", tmp_path / "plugin.so")
-    assert run_command([plugin.find_host_compiler(), *flags, *built]).stderr == ""
+    assert run_command([find_host_compiler(), *flags, *built]).stderr == ""
 
 
 def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch, version: str = "7.2.22") -> None:

@@ -96,7 +96,7 @@ def test_calls_that_go_on_are_no_hang(tmp_path: Path) -> None:
 
 
 def test_a_firmware_that_prints_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "LARGEST_LOG_BYTES", 1 << 20)
+    monkeypatch.setattr("mcusim.engines.foreign.LARGEST_LOG_BYTES", 1 << 20)
     prints = """
 APART void work(void) {
     register uint32_t call __asm__("r0") = 4; register const char *text __asm__("r1") = "endless, endless, endless\\n";

@@ -1,4 +1,4 @@
-"""progress.bin of the profiler -> what a firmware does right now. It is there even when QEMU was killed."""
+"""progress.bin of the profiler -> what a firmware does right now. It is there even when the engine was killed."""
 
 from __future__ import annotations
 
