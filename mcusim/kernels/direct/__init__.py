@@ -193,8 +193,8 @@ def _plan(layer: Convolution, inputs: Inputs, variant: Variant) -> Plan:
     ways = [geometry]
     if geometry.window[0] > 1 and channels <= MOST_FOLDED:
         ways.append(geometry.folded(channels))
-    plans = [plan for way in ways if (plan := cheapest(way, variant.stripes, single=variant.compact))]
-    return min(plans, key=cycles)
+    found = [one for way in ways if (one := cheapest(way, variant.stripes, single=variant.compact))]
+    return min(found, key=lambda one: one.cycles).plan
 
 
 def _lanes(channels: int, bytes_: int) -> Array:

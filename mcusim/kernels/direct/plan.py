@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from mcusim.kernels.direct.tap_reuse import REGISTERS, Window
@@ -113,7 +113,7 @@ class Tiling:
         small = self.small or self.tile
         first = few - few // 2 if apart else 0
         tiles = [*[small] * first, *[self.tile] * many, *[small] * (few - first)]
-        starts = [sum(tile.window.positions for tile in tiles[:index]) for index in range(len(tiles))]
+        starts = list(accumulate((tile.window.positions for tile in tiles[:-1]), initial=0))
         starts[-1] = width - tiles[-1].window.positions
         return list(zip(starts, tiles, strict=True))
 

@@ -119,14 +119,14 @@ class Priced(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> Plan | None:
+def cheapest(geometry: Geometry, stripes: int = 1, *, single: bool = False) -> Priced | None:
     """None where none is possible. `single`: with tiles of one size."""
     best: Priced | None = None
     for found in _striped(geometry, stripes, single) if stripes > 1 else _whole(geometry, single):
         bar = WORTH_A_ROUTINE if best and found.plan.tiling.small and not best.plan.tiling.small else 1.0
         if best is None or found.cycles < bar * best.cycles:
             best = found
-    return best.plan if best else None
+    return best
 
 
 @lru_cache(maxsize=256)

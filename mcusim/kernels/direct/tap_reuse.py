@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 REGISTERS = 12  # for sums and operands: r0 and lr point to the columns and to the weights
@@ -67,12 +67,12 @@ class Window:
         """Registers that the sums leave."""
         return REGISTERS - self.sum_registers * self.sums
 
-    @property
+    @cached_property
     def cycles(self) -> int:
         """Of one pair of channels."""
         return sum(len(burst.loads) + 1 + len(burst.products) for burst in schedule(self))
 
-    @property
+    @cached_property
     def instructions(self) -> int:
         return sum(len(burst.loads) + len(burst.products) for burst in schedule(self))
 

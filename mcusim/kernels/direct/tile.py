@@ -55,7 +55,7 @@ class Tile:
     tall: bool
     factor_bytes: int = 0
 
-    @property
+    @cached_property
     def turns(self) -> int:
         """Of the loop; what is left follows it. One alone is none."""
         return self.words // self.steps if self.words // self.steps > 1 else 0
@@ -69,7 +69,7 @@ class Tile:
         """Bytes that both pointers have moved when a row of the window is done."""
         return 4 * self.turns * self.steps
 
-    @property
+    @cached_property
     def end_bytes(self) -> int:
         """The first tap's weights that the loop reads end at a multiple of it."""
         size = 4
@@ -83,12 +83,12 @@ class Tile:
         step = 4 * self.steps
         return (self.end_bytes - 1) & ~((step & -step) - 1)
 
-    @property
+    @cached_property
     def row_of_weights(self) -> int:
         """Bytes of the taps of all filters in one row of the window."""
         return 4 * self.window.filters * self.window.taps * self.words
 
-    @property
+    @cached_property
     def weights_pitch(self) -> int:
         """Bytes from one row of the window to the next."""
         return -(-self.row_of_weights // self.end_bytes) * self.end_bytes
