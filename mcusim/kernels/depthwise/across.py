@@ -155,7 +155,7 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
         self.output = self.take_if_free("output", "where outputs go")
         self.bias = self.take_if_free("bias", "of the channel")
         self.trips = self.take_if_free("trips", "of the loop over tiles")
-        while self.free and len(self.xs) < self._words:
+        while self.free and len(self.xs) < part.input_words:
             self.xs.append(self.take(f"x{len(self.xs)}", "a word of inputs"))
         self.keep_factor()
         return self.xs[0]
@@ -167,20 +167,14 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
     def tile_code_bytes(self) -> int:
         part, w = self.part, self.part.window
         size = 4 * (
-            w.height * (len(w.products(part.columns)) + self._words)
-            + part.columns
-            + ending_words(part.finish, part.columns)
+            w.height * (len(part.products) + part.input_words) + part.columns + ending_words(part.finish, part.columns)
         )
         return size + (0 if part.resident else 4 * w.words)
 
     @property
     def reach(self) -> int:
-        return (self.part.window.height - 1) * self.part.pitch + self._words * WORD_BYTES
-
-    @property
-    def _words(self) -> int:
-        """Of inputs, that a row of the window needs."""
-        return self.part.window.input_words(self.part.columns)
+        part = self.part
+        return (part.window.height - 1) * part.pitch + part.input_words * WORD_BYTES
 
     # ---- a tile
 
@@ -192,19 +186,19 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
         begun: set[str] = set()
         for row in range(w.height):
             start = index * part.tile_bytes + row * part.pitch
-            x.reach(start, start + self._words * WORD_BYTES)
+            x.reach(start, start + part.input_words * WORD_BYTES)
             if not self.part.resident:
                 for number, name in enumerate(self.weights):
                     self.a("ldr", name, at("weights", 4 * (row * len(w.pairs) + number)))
-            for first in range(0, self._words, len(self.xs)):
-                self._some_words(row, range(first, min(first + len(self.xs), self._words)), start, x, begun)
+            for first in range(0, part.input_words, len(self.xs)):
+                self._some_words(row, range(first, min(first + len(self.xs), part.input_words)), start, x, begun)
         self._end(index, output)
 
     def _some_words(self, row: int, words: range, start: int, x: Pointer, begun: set[str]) -> None:
         part, w = self.part, self.part.window
         for word in words:
             self.a("ldr", self.xs[word % len(self.xs)], x.at(start + word * WORD_BYTES))
-        products = [product for product in w.products(part.columns) if product.word in words]
+        products = [product for product in part.products if product.word in words]
         for product in sorted(products, key=lambda product: product.word):
             name = self.sums[product.column]
             # The last column begins behind all others, which find the bias in its register.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
@@ -80,7 +81,7 @@ class Part:
         ends = ending_words(self.finish, columns)
         return 4 * (products + self.input_words * w.stride_height + ends + 2)
 
-    @property
+    @cached_property
     def products(self) -> list[Product]:
         """Of a row of the window."""
         return [one for one in self.window.products(self.columns) if one.word < self.input_words]

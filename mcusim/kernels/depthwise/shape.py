@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET
@@ -114,7 +115,7 @@ class Shape(ABC):
         """Columns of the input that some window sees."""
         return min(self.input_width, self.window.columns(self.width) - self.left)
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         return min(self.plans(), key=lambda plan: plan.cycles)
 
@@ -340,7 +341,7 @@ class FloatShape(Shape):
         self.filter_words = self.window.height * self.window.width
         self.weight_bytes = 4 * self.filter_words
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """The one that is cheapest with all around it."""
         return min(self.plans(), key=lambda plan: cycles(self.work(plan, USUAL), USUAL))

@@ -7,6 +7,7 @@ pairs of taps (0, 1), (2, 3)...; one that begins at an odd column takes tap 0 al
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ class Window:
     stride_height: int
     stride_width: int
 
-    @property
+    @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The words of weights of a row: taps in their low and their high half."""
         even = [(tap, tap + 1) for tap in range(0, self.width - 1, 2)]
