@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -118,6 +119,7 @@ def _axis(length: int, made: int, taps: int, stride: int, cut: int) -> Axis | No
     return Axis(stride, first, last - first + 1, count, moved, (before, behind))
 
 
+@lru_cache(maxsize=64)
 def _inner(layer: TransposedConvolution, inputs: Inputs) -> Convolution:
     rows, columns = (axis for axis in _axes(layer) if axis is not None)
     filters, channels = len(layer.kernel), layer.kernel.shape[3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from mcusim.graph import Layer
@@ -123,6 +124,7 @@ def _places(layer: Convolution) -> dict[str, Any]:
     return fields | {"stride_height": layer.strides[0], "stride_width": layer.strides[1], "positions": rows_ * columns}
 
 
+@lru_cache(maxsize=64)
 def _tile(layer: Convolution, inputs: Inputs) -> Tile:
     """The one that takes the least cycles for all positions, some of them twice where they do not divide."""
     finish, filters, channels = ending_in(layer, inputs[0]), layer.shape[-1], _channels(layer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -107,6 +108,7 @@ def _tile_fields(layer: Convolution, tile: Tile) -> Fields:
     return fields | {"weight_words": weight_words(tile, layer.weight_bytes)}
 
 
+@lru_cache(maxsize=64)
 def _plan(layer: Layer, inputs: Inputs) -> tuple[Frame, Tile]:
     """The tile that takes the least cycles over all positions."""
     assert isinstance(layer, Convolution)
