@@ -15,7 +15,7 @@ from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles import CODE_BYTES, copy_field, tiles_of_filters
 from mcusim.kernels.tiles.plan import tile_sizes
-from mcusim.kernels.tiles.price import Tiles, call_crowding, code_bytes, tiles_cycles
+from mcusim.kernels.tiles.price import Tiles, call_crowding, tiles_cycles
 from mcusim.kernels.tiles.spread import CALL_CYCLES, column_cycles, spread
 from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
@@ -173,8 +173,8 @@ def cycles(plan: Plan, memory: Memory, *, about: bool = False) -> float:
     gathered = _gathered(plan, striped=plan.tiles < count // tile.positions)
     total += plan.groups * (tiles * tile.positions / count * gathered + stripes * GATHERING)
     again = call_crowding(tile, memory, GATHER_BYTES)
-    anew = again * memory.fetched(code_bytes(tile) + GATHER_BYTES)
-    anew -= again * call_crowding(tile, memory) * memory.fetched(code_bytes(tile))  # counted as a call
+    anew = again * memory.fetched(tile.code_bytes + GATHER_BYTES)
+    anew -= again * call_crowding(tile, memory) * memory.fetched(tile.code_bytes)  # counted as a call
     return total + memory.fetched(GATHER_BYTES) + (plan.groups * stripes - 1) * anew
 
 

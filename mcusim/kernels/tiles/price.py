@@ -7,10 +7,9 @@ from typing import NamedTuple
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, WORD_BYTES
 from mcusim.kernels.instructions import RETURN
 from mcusim.kernels.memory import Memory
-from mcusim.kernels.tiles.tile import FloatTile, stored_at, timed_tile
+from mcusim.kernels.tiles.tile import KEPT, RELU_ENTRY_BYTES, FloatTile, stored_at, timed_tile
 
-KEPT = 16  # registers of the FPU that are the caller's, from this one on
-RELU_ENTRY, RELU_ENTRY_BYTES = 8, 24  # of the FPU's status, put aside and back
+RELU_ENTRY = 8  # of the FPU's status, put aside and back
 AROUND_BYTES, EDGE_BYTES = 54, 90  # of C between two calls; how far what lies in the cache may be off
 LINE_BYTES = 32  # of the cache
 
@@ -40,7 +39,7 @@ def tiles_cycles(
         _, call, each, row = timed_tile(tile, in_flash=in_flash)
         own = done.calls * call + done.tiles * each + done.rows * row
         own += in_flash * _read(tile, done, memory)
-    code = code_bytes(tile)
+    code = tile.code_bytes
     again = (done.calls - 1) * call_crowding(tile, memory, more_bytes)
     again += (done.tiles - done.calls) * memory.crowding(code - _entry_bytes(tile), LINE_BYTES)
     return own + (1 + again) * memory.fetched(code)
@@ -55,7 +54,7 @@ def _read(tile: FloatTile, done: Tiles, memory: Memory) -> float:
 
 def call_crowding(tile: FloatTile, memory: Memory, more_bytes: float = 0) -> float:
     """What part of the routine has to be fetched anew with each call."""
-    return memory.crowding(code_bytes(tile) + AROUND_BYTES + more_bytes, EDGE_BYTES)
+    return memory.crowding(tile.code_bytes + AROUND_BYTES + more_bytes, EDGE_BYTES)
 
 
 def call_cycles(tile: FloatTile) -> float:
@@ -92,18 +91,6 @@ def step_cycles(tile: FloatTile) -> int:
 def tap_stalls(tile: FloatTile, memory: Memory) -> float:
     """Of a tap whose weights lie in flash: their burst ends at the other bus."""
     return 1 + memory.streamed(4 * tile.filters)
-
-
-def code_bytes(tile: FloatTile) -> float:
-    """Of the routine, about."""
-    groups, loop = len(tile.groups), tile.passes > 1
-    taps = tile.unroll * (tile.filters + tile.positions + 2 * tile.sums)
-    taps += (groups + 1) * (loop or tile.several_rows) + 2 * loop + (tile.skipped > 0)
-    rows = (7 + 2 * groups + (tile.skipped > 0) + loop) * tile.several_rows
-    several, _ = stored_at(tile)
-    around = 8 + 2 * (tile.used > KEPT) + groups + loop + 2 * tile.sums + several - 1
-    finish = tile.sums * tile.finish.code_bytes + several * tile.finish.more_bytes
-    return 4 * (taps + rows + around) + finish + RELU_ENTRY_BYTES * tile.finish.activation.relu
 
 
 def _entry_bytes(tile: FloatTile) -> int:

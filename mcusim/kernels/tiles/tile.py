@@ -15,7 +15,9 @@ from mcusim.kernels.float_finish import FloatFinish, Output
 from mcusim.program import FLOAT_ASSEMBLY, KernelCall, Routine
 
 SINGLES = 32  # registers of the FPU
+KEPT = 16  # of them, from this one on, that are the caller's
 SPARE = 2  # of them, for products on their way into a sum: while one is added, the next one is multiplied
+RELU_ENTRY_BYTES = 24  # of code that puts the FPU's status aside and back
 REACH = 1020  # bytes that VLDR and VSTR reach from a register, both ways
 BASES = ("r9", "r10", "r11", "r12", "lr")  # registers that can point at inputs
 SIGNATURE = "const float *input, const float *weights, float *output, const float *bias, int tiles, int rows, int pitch"
@@ -41,16 +43,16 @@ class FloatTile:
     outputs: int
     finish: FloatFinish
 
-    @property
+    @cached_property
     def sums(self) -> int:
         return self.filters * self.positions
 
-    @property
+    @cached_property
     def inputs(self) -> int:
         """Registers for inputs: so many positions are loaded at a time."""
         return min(self.positions, SINGLES - SPARE - self.sums - self.filters)
 
-    @property
+    @cached_property
     def used(self) -> int:
         """Registers of the FPU."""
         return self.sums + self.filters + self.inputs + SPARE
@@ -61,12 +63,12 @@ class FloatTile:
         starts = range(0, self.positions, self.inputs)
         return tuple(range(first, min(first + self.inputs, self.positions)) for first in starts)
 
-    @property
+    @cached_property
     def passes(self) -> int:
         """Of the loop over a row of the window."""
         return -(-self.taps // self.unroll)
 
-    @property
+    @cached_property
     def skipped(self) -> int:
         """Taps that the first pass enters the loop behind."""
         return self.passes * self.unroll - self.taps
@@ -77,7 +79,7 @@ class FloatTile:
         most = (2 * REACH - (self.unroll - 1) * self.tap) // self.distance + 1
         return tuple(range(first, min(first + most, self.positions)) for first in range(0, self.positions, most))
 
-    @property
+    @cached_property
     def stored(self) -> int:
         """Positions whose outputs one register reaches."""
         return max(1, (REACH - 4 * (self.filters - 1)) // (4 * self.outputs) + 1)
@@ -98,14 +100,26 @@ class FloatTile:
         """Bytes from the first input of the tile to where the register of a group points at first."""
         return group[0] * self.distance + self.middle(group) - self.skipped * self.tap
 
-    @property
+    @cached_property
     def starts(self) -> list[int]:
         return [self.start(group) for group in self.groups]
 
-    @property
+    @cached_property
     def pitch_less(self) -> int:
         """Bytes that a register has walked over a row of the window: from row to row so much less than the pitch."""
         return (self.taps + self.skipped) * self.tap
+
+    @cached_property
+    def code_bytes(self) -> float:
+        """Of the routine, about."""
+        groups, loop = len(self.groups), self.passes > 1
+        taps = self.unroll * (self.filters + self.positions + 2 * self.sums)
+        taps += (groups + 1) * (loop or self.several_rows) + 2 * loop + (self.skipped > 0)
+        rows = (7 + 2 * groups + (self.skipped > 0) + loop) * self.several_rows
+        several, _ = stored_at(self)
+        around = 8 + 2 * (self.used > KEPT) + groups + loop + 2 * self.sums + several - 1
+        finish = self.sums * self.finish.code_bytes + several * self.finish.more_bytes
+        return 4 * (taps + rows + around) + finish + RELU_ENTRY_BYTES * self.finish.activation.relu
 
     @property
     def name(self) -> str:
