@@ -81,12 +81,6 @@ class Layout:
         return -(-8 * self.words // self.end_bytes) * self.end_bytes
 
     @property
-    def point_cycles(self) -> int:
-        """Of eight sums, and what brings them to memory."""
-        first, _, turns = self.plan
-        return 16 * self.words + 16 + 3 * turns + (0 if first else len(SUMS))
-
-    @property
     def m_bytes(self) -> int:
         """Of all sums of four tiles, on the stack."""
         return 4 + self.scheme.points * POINT_BYTES
