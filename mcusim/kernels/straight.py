@@ -133,9 +133,19 @@ def ending_in(layer: WeightedSum, entry: Layer, *, doubled: bool = True) -> Endi
     return found or ending_of(layer, doubled=doubled)
 
 
+def added(ending: Ending) -> Array:
+    """What lines add to the sums of each channel, or a 0 where there are none."""
+    lines = _lines(ending)
+    return np.zeros(1, np.int64) if lines is None else lines.more
+
+
+def _lines(ending: Ending) -> Lines | None:
+    return ending.lines if isinstance(ending, StraightFinish) else None
+
+
 def records_of(layer: WeightedSum, ending: Ending) -> Array:
     """As `records`."""
-    lines = ending.lines if isinstance(ending, StraightFinish) else None
+    lines = _lines(ending)
     if lines is None:
         return records(layer, ending)
     columns = (layer.bias + lines.more, lines.multiplier, lines.addend, np.zeros_like(lines.addend))

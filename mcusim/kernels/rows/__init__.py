@@ -31,7 +31,7 @@ from mcusim.kernels.rows.forms import (
 from mcusim.kernels.rows.inputs import row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
-from mcusim.kernels.straight import StraightFinish, ending_in, records_of
+from mcusim.kernels.straight import added, ending_in, records_of
 from mcusim.layers.dense import Dense
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
@@ -76,7 +76,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     if layer.rescale is None:
         return _float_code(layer)
     finish, parts, weights = _finish(layer, inputs), _parts(layer, inputs), _weights(layer, inputs)
-    factors, bias = records_of(_limited(layer), finish), layer.bias + _more(finish)
+    factors, bias = records_of(_limited(layer), finish), layer.bias + added(finish)
     routines = [row_products(part.block, finish) for part in parts]
     packed = [
         np.hstack([part.block.form.packed(weights[rows], bias[rows]), *_factors(factors[rows], finish)])
@@ -153,12 +153,6 @@ def _finish(layer: Dense, inputs: Inputs) -> Ending:
     return finish
 
 
-def _more(finish: Ending) -> Array:
-    """What lines add to sums."""
-    lines = finish.lines if isinstance(finish, StraightFinish) else None
-    return np.zeros(1, np.int64) if lines is None else lines.more
-
-
 def _limited(layer: Dense) -> Dense:
     """With sums that are saturated to 32 bits, where they have more and outputs are at their ends there."""
     if layer.weight_bytes > 1 or layer.number_bytes == 1 or layer.peak_sum <= ACCUMULATOR_LIMIT:
@@ -177,7 +171,7 @@ def _kind(layer: Dense, inputs: Inputs) -> type[Form]:
     if layer.number_bytes == 2:
         both = (Shared, Apart)
         return Apart if is_full else min(both, key=lambda kind: cycles_of(_parts_in(layer, inputs, kind), USUAL))
-    peak = layer.peak_sum + int(np.abs(_more(finish)).max())
+    peak = layer.peak_sum + int(np.abs(added(finish)).max())
     if peak >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
         return Apart
     return Raised if is_full else Paired

@@ -14,7 +14,7 @@ from mcusim.kernels.calls import weight_type, window_fields
 from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of
 from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.kernels.straight import StraightFinish, ending_in, records_of
+from mcusim.kernels.straight import StraightFinish, added, ending_in, records_of
 from mcusim.kernels.winograd.inputs import timed_inputs
 from mcusim.kernels.winograd.plan import Plan
 from mcusim.kernels.winograd.points import WINDOW, Scheme, scheme_for
@@ -67,15 +67,10 @@ def _scheme(layer: Convolution, inputs: Inputs) -> Scheme | str:
 def _ending(layer: Convolution, inputs: Inputs) -> Ending | None:
     """On lines, unless what they add to sums takes room that the scheme has not."""
     found = ending_in(layer, inputs[0], doubled=False)
-    if isinstance(found, StraightFinish) and _scheme(_moved(layer, found), inputs) != _scheme(layer, inputs):
-        return ending_of(layer)
-    return found
-
-
-def _moved(layer: Convolution, finish: Ending) -> Convolution:
-    """Its bias with what a line adds to sums."""
-    lines = finish.lines if isinstance(finish, StraightFinish) else None
-    return layer if lines is None else replace(layer, bias=layer.bias + lines.more)
+    if not isinstance(found, StraightFinish):
+        return found
+    moved = replace(layer, bias=layer.bias + added(found))
+    return found if _scheme(moved, inputs) == _scheme(layer, inputs) else ending_of(layer)
 
 
 def _known_ending(layer: Convolution, inputs: Inputs) -> Ending:
@@ -169,9 +164,8 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 def _records(layer: Convolution, finish: Ending, scheme: Scheme) -> Array:
     """Biases as the scheme has them, of what a line adds to sums as well."""
-    moved = _moved(layer, finish)
-    added = moved.bias - layer.bias  # once more by `records_of`
-    return records_of(replace(layer, bias=scheme.bias(moved.bias, layer.kernel) - added), finish)
+    more = added(finish)  # once more by `records_of`
+    return records_of(replace(layer, bias=scheme.bias(layer.bias + more, layer.kernel) - more), finish)
 
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> Routines:
