@@ -38,16 +38,16 @@ class Timed(NamedTuple):
 
 def expand_cycles(words: int, memory: Memory = NO_WAITS, *, doubled: bool = False, zero: int = 0) -> float:
     """Of one call. `memory`: where words come from flash."""
-    return _timed_expand(doubled=doubled, zero=zero).cycles(words, memory)
+    return _timed_expand(unsigned=False, doubled=doubled, zero=zero).cycles(words, memory)
 
 
 def copy_cycles(words: int, memory: Memory = NO_WAITS) -> float:
     return _timed_copy().cycles(words, memory)
 
 
-def code_run(words: int, item_bytes: int, *, doubled: bool = False) -> int:
-    """Bytes of the code that a call for so many words runs, of `expand_bytes` or `copy_words`."""
-    return (_timed_expand(doubled=doubled) if item_bytes == 1 else _timed_copy()).run(words)
+def into_ram(item_bytes: int, *, unsigned: bool = False, doubled: bool = False) -> Timed:
+    """What makes numbers of so many bytes ready in RAM: `expand_bytes`, or `copy_words` where they have more."""
+    return _timed_expand(unsigned=unsigned, doubled=doubled, zero=0) if item_bytes == 1 else _timed_copy()
 
 
 def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Routine:
@@ -59,7 +59,7 @@ def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0
 
 
 @lru_cache(maxsize=64)
-def _timed_expand(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Timed:
+def _timed_expand(*, unsigned: bool, doubled: bool, zero: int) -> Timed:
     name = "nn_expand_doubled" if doubled else "nn_expand_unsigned" if unsigned else "nn_expand_signed"
     name += f"_less_{'n' if zero < 0 else ''}{abs(zero)}" if zero else ""
     extend = ("uxtab16" if unsigned else "sxtab16", "less") if zero else ("uxtb16" if unsigned else "sxtb16",)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mcusim.kernels import expand
 from mcusim.kernels.assembly import WORD_BYTES
-from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.memory import Memory
 from mcusim.kernels.tile import CALL_CYCLES, Tile
 from mcusim.kernels.tile_schedule import timed_tile
@@ -20,9 +20,9 @@ PAIR_CYCLES, STRIPED_CYCLES, ODD_CYCLES, REST_CYCLES = 21, 10, 9, 15
 C_BYTES, OTHER_BYTES = 150, 1000  # of code, between two calls of a tile; between two stripes, as much as fills a cache
 
 
-def bring_weights(weight_bytes: int, tile: Tile) -> Routine:
+def bring_weights(weight_bytes: int, tile: Tile) -> expand.Timed:
     """What makes the weights of `paired` ready for the tile."""
-    return expand_bytes(doubled=tile.finish.doubled) if weight_bytes == 1 else copy_words()
+    return expand.into_ram(weight_bytes, doubled=tile.finish.doubled)
 
 
 def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
@@ -71,9 +71,7 @@ def pairs_cycles(
     if striped and pairs > 1:
         of_c += STRIPED_CYCLES + (filters % tile.filters) * ODD_CYCLES
     of_c += memory.crowding(code + C_BYTES) * memory.fetched(code)
-    brought = (
-        expand_cycles(words, memory, doubled=tile.finish.doubled) if weight_bytes == 1 else copy_cycles(words, memory)
-    )
+    brought = bring_weights(weight_bytes, tile).cycles(words, memory)
     read = memory.scattered(WORD_BYTES * tile.filters * tile.finish.record_words)  # biases, and what is with them
     return pairs * (of_c + brought + calls * (call + read) + (tiles + (rest > 0)) * each)
 
@@ -95,4 +93,4 @@ def first_fetch(tile: Tile, weight_bytes: int, memory: Memory, times: float) -> 
 
 def _code_run(tile: Tile, weight_bytes: int) -> int:
     """Bytes of code of assembly for two filters."""
-    return tile.code_bytes + code_run(weight_words(tile, weight_bytes), weight_bytes, doubled=tile.finish.doubled)
+    return tile.code_bytes + bring_weights(weight_bytes, tile).run(weight_words(tile, weight_bytes))

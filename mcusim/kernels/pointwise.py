@@ -8,7 +8,7 @@ from typing import Any
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading, weight_type
-from mcusim.kernels.expand import copy_cycles, copy_words, expand_bytes, expand_cycles
+from mcusim.kernels.expand import into_ram
 from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
@@ -67,12 +67,12 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     tile, positions = _tile(layer, inputs), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.number_bytes == 1
-    weights = bring_weights(layer.weight_bytes, tile)
+    weights = bring_weights(layer.weight_bytes, tile).routine
     routines = {"weights": weights, "tile": routine}
     fields = _places(layer)
     stripe = _stripe(tile, positions, variant)
     if _copies(layer):
-        bring = expand_bytes(unsigned=bool(reading(inputs[0]))) if is_bytes else copy_words()
+        bring = into_ram(layer.number_bytes, unsigned=bool(reading(inputs[0]))).routine
         routines["bring"] = bring
         fields |= {"bring": bring.name}
     fields |= {"words": tile.words, "filters": tile.filters, "tile_positions": tile.positions, "stripe": stripe}
@@ -153,8 +153,9 @@ def _stripe_cycles(
 
 
 def _bring_cycles(layer: Convolution, positions: int) -> float:
-    cycles_of = expand_cycles if layer.number_bytes == 1 else copy_cycles
-    words = _channels(layer) * layer.number_bytes // 4
     if not _copies(layer):
         return 0
-    return cycles_of(positions * words) if layer.strides == (1, 1) else positions * (POSITION_CYCLES + cycles_of(words))
+    bring, words = into_ram(layer.number_bytes), _channels(layer) * layer.number_bytes // 4
+    if layer.strides == (1, 1):
+        return bring.cycles(positions * words, NO_WAITS)
+    return positions * (POSITION_CYCLES + bring.cycles(words, NO_WAITS))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from mcusim.kernels import expand
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.calls import bias_of, reading, weight_type
 from mcusim.kernels.depthwise.across import COLUMNS, across, resident
@@ -23,7 +24,6 @@ from mcusim.kernels.depthwise.plan import Plan
 from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
-from mcusim.kernels.expand import code_run, copy_cycles, copy_words, expand_bytes, expand_cycles
 from mcusim.kernels.finish import FactorFinish, less_zero
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
@@ -53,6 +53,7 @@ class Shape(ABC):
     tap_bytes: int  # of a weight in flash
     channel_bytes: int  # from a channel of the planes to the next
     column_bytes: int  # likewise for columns, on average
+    doubled: bool  # weights in RAM
 
     def __init__(self, layer: Convolution, parts: int) -> None:
         self.layer, self.window = layer, window_of(layer)
@@ -79,23 +80,15 @@ class Shape(ABC):
 
     @property
     @abstractmethod
-    def make_ready(self) -> Routine:
-        """Brings weights into RAM."""
-
-    @abstractmethod
-    def bring_cycles(self, words: int, memory: Memory) -> float:
-        """Of weights that come into RAM, from so many words of flash."""
-
-    @abstractmethod
-    def bring_bytes(self, words: int) -> int:
-        """Of the code that does it."""
-
-    @property
-    @abstractmethod
     def unaligned(self) -> float:
         """Cycles more, on average, to load 4 channels of a position that begin anywhere."""
 
     # ---- what they share
+
+    @property
+    def make_ready(self) -> expand.Timed:
+        """Brings weights into RAM."""
+        return expand.into_ram(self.tap_bytes, doubled=self.doubled)
 
     @property
     def why_not(self) -> str | None:
@@ -150,7 +143,7 @@ class Shape(ABC):
     def routines(self) -> tuple[Routine, ...]:
         plan = self.plan
         made = [self.spread.routine, *(part.routine for part in plan.parts)]
-        made += [] if plan.in_registers else [self.make_ready]
+        made += [] if plan.in_registers else [self.make_ready.routine]
         made += [self._zeros.routine] if self._empty_rows else []
         return tuple(made)
 
@@ -159,7 +152,7 @@ class Shape(ABC):
         """Of four channels."""
         work = self.work(self.plan, NO_WAITS)
         calls = {part.routine.name: work.calls / work.turns for part in work.parts} | {self.spread.routine.name: 1.0}
-        calls |= {} if self.plan.in_registers else {self.make_ready.name: 1.0}
+        calls |= {} if self.plan.in_registers else {self.make_ready.routine.name: 1.0}
         return Turns(work.turns, calls, AROUND_BYTES + INNER_BYTES * (work.calls > work.turns))
 
     def fields(self) -> dict[str, Any]:
@@ -171,7 +164,9 @@ class Shape(ABC):
         fields |= {"spread": self.spread.routine.name}
         fields |= {"tiles": plan.tiles.routine.name} if plan.tiles else {}
         fields |= self._rest_fields(plan)
-        fields |= {} if plan.in_registers else {"weights": self.make_ready.name, "ready_words": self.filter_words}
+        fields |= (
+            {} if plan.in_registers else {"weights": self.make_ready.routine.name, "ready_words": self.filter_words}
+        )
         return fields
 
     def _rest_fields(self, plan: Plan) -> dict[str, Any]:
@@ -200,8 +195,8 @@ class Shape(ABC):
             self._zeros,
             sum(rows > 0 for stripe in several for rows in stripe),
             self._empty_rows * self.words,
-            self.bring_cycles(words, memory) if words else 0,
-            self.bring_bytes(words) if words else 0,
+            self.make_ready.cycles(words, memory) if words else 0,
+            self.make_ready.run(words) if words else 0,
             self.weight_bytes // 4 if stay else 0,
         )
 
@@ -235,7 +230,7 @@ class IntegerShape(Shape):
         assert finish is not None
         self.folded = folded(layer)
         self.read = window_of(self.folded)  # the window as it is read
-        self.finish, self.output_bytes = finish, finish.store_bytes
+        self.finish, self.output_bytes, self.doubled = finish, finish.store_bytes, finish.doubled
         self.words = self.read.input_words(self.width)
         if self._is_folded:
             columns = (self.width - 1) * self.read.stride_width + self.read.height * self.read.width
@@ -307,18 +302,6 @@ class IntegerShape(Shape):
         return kernel, Constant("bias", "int32_t", records_of(less_zero(self.layer), self.finish))
 
     @property
-    def make_ready(self) -> Routine:
-        return expand_bytes(doubled=self.finish.doubled) if self.tap_bytes == 1 else copy_words()
-
-    def bring_cycles(self, words: int, memory: Memory) -> float:
-        if self.tap_bytes == 1:
-            return expand_cycles(words, memory, doubled=self.finish.doubled)
-        return copy_cycles(words, memory)
-
-    def bring_bytes(self, words: int) -> int:
-        return code_run(words, self.tap_bytes, doubled=self.finish.doubled)
-
-    @property
     def unaligned(self) -> float:
         if self.channels < CHANNELS:
             return 0
@@ -333,6 +316,7 @@ class FloatShape(Shape):
     input_bytes = output_bytes = column_bytes = tap_bytes = 4
     most_words = LONGEST_OFFSET // 12
     unaligned = 0.0
+    doubled = False
 
     def __init__(self, layer: Convolution, parts: int = 1) -> None:
         super().__init__(layer, parts)
@@ -381,16 +365,6 @@ class FloatShape(Shape):
     def constants(self) -> tuple[Constant, ...]:
         kernel = self.layer.kernel.reshape(self.filters, -1)
         return Constant("kernel", "number_t", kernel), Constant("bias", "accumulator_t", bias_of(self.layer))
-
-    @property
-    def make_ready(self) -> Routine:
-        return copy_words()
-
-    def bring_cycles(self, words: int, memory: Memory) -> float:
-        return copy_cycles(words, memory)
-
-    def bring_bytes(self, words: int) -> int:
-        return code_run(words, WORD_BYTES)
 
 
 def shape_of(layer: Convolution, inputs: Inputs, parts: int = 1) -> Shape:

@@ -14,7 +14,7 @@ from mcusim.kernels.direct.plan import Geometry, Plan, Region
 from mcusim.kernels.direct.price import AROUND_BYTES, cheapest, cycles
 from mcusim.kernels.direct.schedule import Timed, timed_tile
 from mcusim.kernels.direct.tile import MOST_FILTERS
-from mcusim.kernels.expand import copy_words, expand_bytes
+from mcusim.kernels.expand import expand_bytes, into_ram
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
@@ -87,7 +87,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     tile = plan.tiling.tile
     bytes_ = layer.weight_bytes
     routines = [timed.routine for timed in _routines(layer, inputs, plan, variant)]
-    make = expand_bytes(doubled=finish.doubled) if bytes_ == 1 else copy_words()
+    make = into_ram(bytes_, doubled=finish.doubled).routine
     expand = expand_bytes(unsigned=bool(reading(inputs[0])), zero=layer.zero) if plan.geometry.by_fours else make
     kernel = _kernel(layer, plan)
     odd = bytes_ == 1 and tile.row_of_weights // 4 * _merged(plan) % 2

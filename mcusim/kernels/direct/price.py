@@ -12,7 +12,7 @@ from mcusim.kernels.assembly import WORD_BYTES
 from mcusim.kernels.direct.plan import Geometry, Plan, Region, plan, tilings
 from mcusim.kernels.direct.schedule import Timed
 from mcusim.kernels.direct.tile import Block, Tile
-from mcusim.kernels.expand import code_run, copy_cycles, expand_cycles
+from mcusim.kernels.expand import expand_cycles, into_ram
 from mcusim.kernels.kernel import MOST_UNROLLED
 from mcusim.kernels.memory import USUAL, Memory
 
@@ -210,10 +210,8 @@ def _weights(plan: Plan, memory: Memory) -> tuple[int, float, int]:
     g, tile = plan.geometry, plan.tiling.tile
     merged = g.window[0] if tile.weights_pitch == tile.row_of_weights else 1
     words = math.ceil(merged * tile.row_of_weights / (8 if g.weight_bytes == 1 else 4))
-    run = code_run(words, g.weight_bytes, doubled=g.doubled)
-    if g.weight_bytes == 1:
-        return g.window[0] // merged, expand_cycles(words, memory, doubled=g.doubled), run
-    return g.window[0] // merged, copy_cycles(words, memory), run
+    made = into_ram(g.weight_bytes, doubled=g.doubled)
+    return g.window[0] // merged, made.cycles(words, memory), made.run(words)
 
 
 def _copied(g: Geometry, region: Region, *, known: bool) -> dict[str, float]:

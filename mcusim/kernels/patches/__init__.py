@@ -65,7 +65,8 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     assert isinstance(layer, Convolution)
     frame, tile = _plan(layer, inputs)
     stripe, size = _stripe(frame, tile, variant), frame.item_bytes
-    routines: dict[str, Routine] = {"weights": bring_weights(frame.weight_bytes, tile), "tile": tile_routine(tile)}
+    weights = bring_weights(frame.weight_bytes, tile).routine
+    routines: dict[str, Routine] = {"weights": weights, "tile": tile_routine(tile)}
     if not frame.in_place:
         routines["widen"] = widen(size, unsigned=bool(reading(inputs[0])))
     if not _reads_frame(frame, tile):
