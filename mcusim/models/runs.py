@@ -1,4 +1,4 @@
-"""Places of an axis in any order -> copies with regular steps that give them, one after the other."""
+"""Places of an axis in any order -> copies with regular steps that give them: one, or one after the other."""
 
 from __future__ import annotations
 
@@ -20,13 +20,33 @@ class Runs:
     pieces: tuple[tuple[int, int, int], ...]
 
 
+@dataclass(frozen=True)
+class Along:
+    """One copy: every `step`-th place from the `first` on, `count` of them, each `repeats` times."""
+
+    first: int
+    count: int
+    step: int
+    repeats: int
+
+
+def regular(places: Array, size: int) -> Along | None:
+    """Of places in 0 .. size - 1; None where steps differ."""
+    repeats = len(places) // size if len(places) % size == 0 else 1
+    kept = places[::repeats]
+    steps = np.unique(np.diff(kept))
+    if len(steps) > 1 or not np.array_equal(np.repeat(kept, repeats), places):
+        return None
+    return Along(int(kept[0]), len(kept), int(steps[0]) if len(steps) else 1, repeats)
+
+
 def runs_of(places: Array, size: int) -> Runs | None:
     """Of places in 0 .. size - 1; None for too many pieces.
 
     Where the same order comes again further on, as in images that grow by 5/3, all periods are copied at once.
     """
     periods = next(one for one in _divisors(math.gcd(size, len(places))) if _repeats(places, size, one))
-    pieces = _regular(places[: len(places) // periods])
+    pieces = _pieces(places[: len(places) // periods])
     return Runs(periods, tuple(pieces)) if len(pieces) <= MOST_PIECES else None
 
 
@@ -41,7 +61,7 @@ def _repeats(places: Array, size: int, periods: int) -> bool:
     return bool((rows == rows[0] + step * np.arange(periods)[:, None]).all() and rows[0].max() < step)
 
 
-def _regular(places: Array) -> list[tuple[int, int, int]]:
+def _pieces(places: Array) -> list[tuple[int, int, int]]:
     """Runs as long as can be."""
     runs: list[list[int]] = []
     for place in places.tolist():

@@ -17,11 +17,11 @@ from mcusim.models.onnx.operands import rescaled
 from mcusim.models.onnx.places import taken
 from mcusim.models.onnx.reshaping import as_shape, cut, joined_along, whole
 from mcusim.models.onnx.tensor import Tensor, tensor
+from mcusim.models.runs import regular
 from mcusim.system.arrays import Array
 
 Convert = Callable[[OnnxNode], Tensor]
 Ends = tuple[int, int]
-Cut = tuple[int, int, int]
 LARGEST_PADDING = 2**20
 
 
@@ -179,24 +179,15 @@ def _nearest(node: OnnxNode, x: Tensor, target: Sequence[int], scales: Sequence[
         _places(node, mode, rounding, size, length, scale)
         for size, length, scale in zip(x.shape, target, scales, strict=True)
     ]
-    found = [_regular(places, size) for places, size in zip(all_places, x.shape, strict=True)]
-    cuts = [part for one in found if one is not None for part in one]
+    found = [regular(places, size) for places, size in zip(all_places, x.shape, strict=True)]
     if None not in found:
+        cuts = [part for one in found if one for part in ((one.first, one.count, one.step), (0, one.repeats, 1))]
         wide = as_shape(node, x, [part for size in x.shape for part in (size, 1)])
         return as_shape(node, cut(node, wide, cuts, node.name), target)
     for axis, places in enumerate(all_places):
         if not np.array_equal(places, np.arange(x.shape[axis])):
             x = taken(node, x, axis, places, node.named(f"axis{axis}"))
     return x
-
-
-def _regular(places: Array, size: int) -> tuple[Cut, Cut] | None:
-    """Cuts of an axis, and of one that repeats its numbers; None where steps differ."""
-    count = len(places) // size if len(places) % size == 0 else 1
-    far = np.diff(places[::count])
-    if (places != np.repeat(places[::count], count)).any() or len(set(far.tolist())) > 1:
-        return None
-    return (int(places[0]), len(places) // count, int(far[0]) if len(far) else 1), (0, count, 1)
 
 
 def _places(node: OnnxNode, mode: str, rounding: str, size: int, length: int, scale: float) -> Array:
@@ -235,23 +226,20 @@ def _linear(node: OnnxNode, x: Tensor, target: Sequence[int], scales: Sequence[f
     if tuple(target[:2]) != x.shape[:2]:
         raise node.refused(f"turns {x.shape} into {tuple(target)}", "resize rows and columns alone")
     rows, columns = plane(shape)[:2]
-    down, across = target[2] if len(target) == 4 else 1, target[-1]
+    down, across = (1, *target[2:])[-2:]  # rows of a series: one
     made, own = (down, across, shape[-1]), (rows, columns, shape[-1])
     source = node.made.seen(tensor(source, shape), own)
     told: dict[str, Any] = {"name": node.name, "inputs": (source,), "shape": made, "input_shape": own}
     if mode in ("half_pixel", "pytorch_half_pixel") and down % rows == 0 and across % columns == 0:
         size = (down // rows, across // columns)
-        return _plane_again(node, node.made.add(BilinearUpSampling(**told, size=size)), target)
-    factors = (scales[2] if len(target) == 4 else 1.0, scales[-1])
+        return tensor(node.made.add(BilinearUpSampling(**told, size=size)), target, channels_last(len(target)))
+    factors = (1.0, *scales[2:])[-2:]
     steps = [
         _between(_coordinates(node, mode, have, want, factor), have)
         for have, want, factor in zip((rows, columns), (down, across), factors, strict=True)
     ]
-    return _plane_again(node, node.made.add(BilinearResize(**told, rows=steps[0], columns=steps[1])), target)
-
-
-def _plane_again(node: OnnxNode, layer: str, target: Sequence[int]) -> Tensor:
-    return tensor(layer, target, channels_last(len(target)))
+    resized = node.made.add(BilinearResize(**told, rows=steps[0], columns=steps[1]))
+    return tensor(resized, target, channels_last(len(target)))
 
 
 def _between(places: Array, size: int) -> Steps:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from mcusim.layers.bilinear_resize import WEIGHT_BITS, BilinearResize, Steps
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import StridedCopy
-from mcusim.models.runs import runs_of
+from mcusim.models.runs import Along, regular, runs_of
 from mcusim.models.tflite.call import AGAIN, Call
 from mcusim.models.tflite.moving import copied
 from mcusim.system.arrays import Array
@@ -53,7 +52,7 @@ def steps_of(real: bool, have: int, want: int, aligned: bool, centers: bool) -> 
 def _real_steps(have: int, want: int, aligned: bool, centers: bool) -> Steps:
     """As TFLM finds them, in float32."""
     half = np.float32(0.5)
-    scale = np.float32(have - 1) / np.float32(want - 1) if aligned and want > 1 else np.float32(have) / np.float32(want)
+    scale = _scale(have, want, aligned)
     places = np.arange(want).astype(np.float32)
     places = (places + half) * scale - half if centers else places * scale
     before = np.maximum(np.floor(places).astype(np.int64), 0)
@@ -73,15 +72,20 @@ def _integer_steps(have: int, want: int, aligned: bool, centers: bool) -> Steps:
     return Steps(np.minimum(before, have - 1), np.maximum(behind, 0), (places - ONE * before).astype(np.int16))
 
 
+def _scale(have: int, want: int, aligned: bool) -> np.float32:
+    """Inputs to an output."""
+    return np.float32(have - 1) / np.float32(want - 1) if aligned and want > 1 else np.float32(have) / np.float32(want)
+
+
 def _resize_nearest(call: Call) -> None:
     """By whole factors one copy; by others rows, and then columns, in runs that are joined."""
     image, sizes = _image(call)
     aligned, centers = bool(call.option("align_corners")), bool(call.option("half_pixel_centers"))
     call.same_numbers()
     rows, columns = (_places(have, want, aligned, centers) for have, want in zip(image, sizes, strict=False))
-    found = [_along(places, have) for places, have in zip((rows, columns), image, strict=False)]
-    if None not in found:
-        _copied_at_once(call, image, sizes, [along for along in found if along is not None])
+    down, across = regular(rows, image[0]), regular(columns, image[1])
+    if down and across:
+        _copied_at_once(call, image, sizes, down, across)
         return
     source = _taken(call, call.view(0, image), image, 0, rows)
     source = _taken(call, source, (sizes[0], *image[1:]), 1, columns)
@@ -90,40 +94,20 @@ def _resize_nearest(call: Call) -> None:
 
 def _places(have: int, want: int, aligned: bool, centers: bool) -> Array:
     """Of each output the input that it copies, as TFLM finds it, in float32."""
-    scale = np.float32(have - 1) / np.float32(want - 1) if aligned and want > 1 else np.float32(have) / np.float32(want)
-    at = (np.arange(want).astype(np.float32) + np.float32(0.5 if centers else 0)) * scale
+    at = (np.arange(want).astype(np.float32) + np.float32(0.5 if centers else 0)) * _scale(have, want, aligned)
     places = np.floor(at + np.float32(0.5)) if aligned else np.floor(at)
     found: Array = np.clip(places, 0, have - 1).astype(np.int64)
     return found
 
 
-class Along(NamedTuple):
-    """Of an axis: (places, repeats) of a copy, the step between its places, and the first."""
-
-    sizes: tuple[int, int]
-    step: int
-    first: int
-
-
-def _along(places: Array, have: int) -> Along | None:
-    """None where steps differ."""
-    repeats = len(places) // have if len(places) % have == 0 else 1
-    kept = places[::repeats]
-    far = np.unique(np.diff(kept))
-    if len(far) > 1 or not np.array_equal(np.repeat(kept, repeats), places):
-        return None
-    return Along((len(kept), repeats), int(far[0]) if len(far) else 1, int(kept[0]))
-
-
-def _copied_at_once(call: Call, image: Shape, sizes: tuple[int, int], along: Sequence[Along]) -> None:
-    rows, columns = along
+def _copied_at_once(call: Call, image: Shape, sizes: tuple[int, int], rows: Along, columns: Along) -> None:
     _, width, channels = image
     stride = width * channels
     copied(
         call,
         0,
         (*sizes, channels),
-        (*rows.sizes, *columns.sizes, channels),
+        (rows.count, rows.repeats, columns.count, columns.repeats, channels),
         (rows.step * stride, 0, columns.step * channels, 0, 1),
         rows.first * stride + columns.first * channels,
         spelled="UpSampling2D",
