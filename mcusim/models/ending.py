@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mcusim.graph import Layer
 from mcusim.layers.reshape import Reshape
+from mcusim.models.names import Names
 from mcusim.system.errors import ModelError
 
 
@@ -13,14 +14,7 @@ def output_names(names: Sequence[str]) -> list[str]:
     """What the outputs are called, each by another name; an only one is `output`."""
     if len(names) == 1:
         return ["output"]
-    found: dict[str, int] = {}
-    for first in names:
-        called = first
-        while called in found:
-            found[first] += 1
-            called = f"{first}_{found[first]}"
-        found[called] = 1
-    return list(found)
+    return list(map(Names().unique, names))
 
 
 def distinct(ends: Sequence[str], layers: Sequence[Layer], add: Callable[[Layer], object]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names of the layers of a graph: each is given once."""
+"""Names of the layers of a graph, and of its outputs: each is given once."""
 
 from __future__ import annotations
 
