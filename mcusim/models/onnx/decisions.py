@@ -32,13 +32,18 @@ def with_scores(model: Model) -> tuple[Model, tuple[str, ...]]:
 
 
 def _deciding(name: str, makers: Mapping[str, Node]) -> Node | None:
+    """It decides by something that is computed."""
+    node = makers.get(behind(name, makers))
+    if node is None or node.domain or node.kind not in DECIDING or not node.inputs or node.inputs[0] not in makers:
+        return None
+    return node
+
+
+def behind(name: str, makers: Mapping[str, Node]) -> str:
+    """The tensor that this one is another view of, or another type."""
     for _ in range(len(makers)):
         node = makers.get(name)
-        if node is None or node.domain or not node.inputs or node.inputs[0] not in makers:
-            return None
-        if node.kind in DECIDING:
-            return node
-        if node.kind not in SEEN_THROUGH:
-            return None
+        if node is None or node.domain or node.kind not in SEEN_THROUGH or not node.inputs:
+            break
         name = node.inputs[0]
-    return None
+    return name

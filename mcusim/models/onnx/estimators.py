@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mcusim.models.onnx.decisions import behind
 from mcusim.models.onnx.model import Declared, Model, Node
 from mcusim.models.onnx.wire import ODD
 from mcusim.system.arrays import Array
@@ -20,7 +21,6 @@ from mcusim.system.names import printable, shortened
 DOMAIN = "ai.onnx.ml"
 # post_transform -> what stands behind the sums.
 TRANSFORMS: Mapping[str, str | None] = {"NONE": None, "SOFTMAX": "Softmax", "LOGISTIC": "Sigmoid"}
-SEEN_THROUGH = ("Cast", "Identity", "Reshape", "Squeeze")
 
 
 @dataclass
@@ -130,23 +130,17 @@ def _without_labels(model: Model) -> tuple[tuple[Declared, ...], tuple[str, ...]
 
 def _inside(output: Declared, makers: Mapping[str, Node]) -> Declared:
     maker = makers.get(output.name)
-    is_map = maker is not None and (maker.domain, maker.kind) == (DOMAIN, "ZipMap") and maker.inputs
-    return replace(output, name=maker.inputs[0], shape=None) if is_map and maker is not None else output
+    if maker is None or (maker.domain, maker.kind) != (DOMAIN, "ZipMap") or not maker.inputs:
+        return output
+    return replace(output, name=maker.inputs[0], shape=None)
 
 
 def _is_label(name: str, makers: Mapping[str, Node]) -> bool:
-    for _ in range(len(makers)):
-        node = makers.get(name)
-        if node is None:
-            return False
-        if node.domain == DOMAIN:
-            return node.kind == "ArrayFeatureExtractor" or (
-                node.kind.endswith("Classifier") and node.outputs[0] == name
-            )
-        if node.kind not in SEEN_THROUGH or not node.inputs:
-            return False
-        name = node.inputs[0]
-    return False
+    name = behind(name, makers)
+    node = makers.get(name)
+    if node is None or node.domain != DOMAIN:
+        return False
+    return node.kind == "ArrayFeatureExtractor" or (node.kind.endswith("Classifier") and node.outputs[0] == name)
 
 
 def listed() -> Sequence[str]:
