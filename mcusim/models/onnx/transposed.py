@@ -33,7 +33,7 @@ def _transposed_convolution(node: OnnxNode) -> Tensor:
     if min(lengths) < 1 or min(lost) < 0:
         raise node.refused(f"gives a plane of {lengths}", "use less padding")
     if groups > 1:
-        return _in_groups(node, kernel, Spread(shape, lengths, lost, windows, strides, dilation, groups))
+        return _in_groups(node, kernel, Spread(source, shape, lengths, lost, windows, strides, dilation, groups))
     return node.spread(
         TransposedConvolution(
             name=node.name,
@@ -50,8 +50,9 @@ def _transposed_convolution(node: OnnxNode) -> Tensor:
 
 
 class Spread(NamedTuple):
-    """Of a transposed convolution: `shape` of its input, what comes out, and what is cut off before it."""
+    """Of a transposed convolution: its input and that one's shape, what comes out, and what is cut off before it."""
 
+    source: str
     shape: Shape
     lengths: Pair
     cut: Pair
@@ -63,12 +64,9 @@ class Spread(NamedTuple):
 
 def _in_groups(node: OnnxNode, kernel: Array, told: Spread) -> Tensor:
     """A convolution of the input with zeros between its numbers, by the same weights the other way round."""
-    source, shape = node.planes()
-    spread, rank = _between_zeros(node, source, shape, told.strides), len(shape) - 1
+    (spread, wide), rank = _between_zeros(node, told.source, told.shape, told.strides), len(told.shape) - 1
     before = [window - 1 - cut for window, cut in zip(told.windows, told.cut, strict=True)]
-    behind = [
-        length + cut - have for length, cut, have in zip(told.lengths, told.cut, plane(spread[1])[:2], strict=True)
-    ]
+    behind = [length + cut - have for length, cut, have in zip(told.lengths, told.cut, plane(wide)[:2], strict=True)]
     if min(before) < 0:
         raise node.refused(f"cuts off {told.cut} of windows of {told.windows}", "use less padding")
     rows, columns = (length - min(0, end) for length, end in zip(told.lengths, behind, strict=True))
@@ -77,9 +75,9 @@ def _in_groups(node: OnnxNode, kernel: Array, told: Spread) -> Tensor:
     made = node.spread(
         Convolution(
             name=node.name,
-            inputs=(spread[0],),
+            inputs=(spread,),
             shape=shape_like(rank, rows, columns, filters),
-            input_shape=spread[1],
+            input_shape=wide,
             kernel=np.ascontiguousarray(turned.reshape(filters, *turned.shape[2:])),
             **bias_of(node, 2, filters),
             padding=((before[0], max(0, behind[0])), (before[1], max(0, behind[1]))),
