@@ -137,8 +137,7 @@ def _integer_softmax(call: Call, shape: Shape, beta: float) -> None:
     source = call.view(0, shape)
     if entry.bits != out.bits:
         wide = Affine(out.bits, entry.scale, entry.zero)
-        name = call.unique(f"{call.name}_wide")
-        own = {**call.own(shape, source), "name": name, "numbers": wide}
+        own = {**call.step("wide", shape, source), "numbers": wide}
         source = call.add(Convert(**own, conversion=conversion(entry, wide))).name
     made = (affine_softmax if entry.bits == 8 else affine_wide_softmax).softmax(entry, out, beta)
     call.add(Softmax(**call.own(shape, source), softmaxing=made))

@@ -172,6 +172,10 @@ class Call:
         """The first fields of the layer that computes an only output."""
         return {"name": self.name, "inputs": inputs, "shape": shape, "numbers": self.out}
 
+    def step(self, role: str, shape: Shape, *inputs: str) -> dict[str, Any]:
+        """Likewise of a layer that is a step to it."""
+        return {**self.own(shape, *inputs), "name": self.unique(f"{self.name}_{role}")}
+
     def add(self, layer: L) -> L:
         self.made.append(layer)
         return layer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -98,20 +98,20 @@ def _multiply(call: Call) -> None:
 
 def _absolute(call: Call) -> None:
     """max(x, -x)"""
-    minus, shape = _turned(call), call.own_shape()
-    pair = (call.view(0, shape), minus)
-    call.add(Maximum(**call.own(shape, *pair), input_shapes=(shape, shape)))
-
-
-def _turned(call: Call, name: str | None = "minus") -> str:
     shape = call.own_shape()
-    minus = np.full(shape[-1], -1, np.float32)
-    own = {**call.own(shape, call.view(0, shape)), **({"name": call.unique(f"{call.name}_{name}")} if name else {})}
-    return call.add(BatchNormalization(**own, kernel=minus, bias=np.zeros_like(minus), has_bias=False)).name
+    source = call.view(0, shape)
+    minus = _negative(call.step("minus", shape, source))
+    call.add(Maximum(**call.own(shape, source, call.add(minus).name), input_shapes=(shape, shape)))
 
 
 def _negated(call: Call) -> None:
-    _turned(call, None)
+    shape = call.own_shape()
+    call.add(_negative(call.own(shape, call.view(0, shape))))
+
+
+def _negative(own: dict[str, Any]) -> BatchNormalization:
+    minus = np.full(own["shape"][-1], -1, np.float32)
+    return BatchNormalization(**own, kernel=minus, bias=np.zeros_like(minus), has_bias=False)
 
 
 def _squared(call: Call) -> None:

@@ -183,13 +183,13 @@ def _mirrored(call: Call, source: Layer | None, shape: Shape, axis: int, pads: t
     if source is None:
         middle = call.view(0, plane)
     else:
-        seen = Reshape(**{**call.own(plane, source.name), "name": call.unique(f"{call.name}_plane")})
+        seen = Reshape(**call.step("plane", plane, source.name))
         middle = call.add(seen).name
     parts = []
     for count, last in ((before, before - 1 + skipped), (behind, length - 1 - skipped)):
         if count:
             part = StridedCopy(
-                **{**call.own((rows, count, columns), middle), "name": call.unique(f"{call.name}_mirrored")},
+                **call.step("mirrored", (rows, count, columns), middle),
                 spelled="Mirror",
                 sizes=(rows, count, columns),
                 strides=(length * columns, -columns, 1),
@@ -198,8 +198,7 @@ def _mirrored(call: Call, source: Layer | None, shape: Shape, axis: int, pads: t
             parts.append(call.add(part).name)
     order = [*parts[: bool(before)], middle, *parts[bool(before) :]]
     output = (rows, length + before + behind, columns)
-    named = {**call.own(output, *order), "name": call.unique(f"{call.name}_joined")}
-    return call.add(Concatenate(**named, axis=1))
+    return call.add(Concatenate(**call.step("joined", output, *order), axis=1))
 
 
 def _depth_to_space(call: Call) -> None:

@@ -58,8 +58,7 @@ def _value(call: Call) -> Array | None:
 
 
 def _zeros(call: Call, shape: Shape, output: Shape, ends: Padding) -> None:
-    source, name = _seen(call, shape), call.unique(f"{call.name}_padded")
-    call.add(ZeroPadding(**{**call.own(output, source), "name": name}, input_shape=shape, padding=ends))
+    call.add(ZeroPadding(**call.step("padded", output, _seen(call, shape)), input_shape=shape, padding=ends))
 
 
 def _filled(call: Call, shape: Shape, ends: Pair, value: Array) -> None:
@@ -67,8 +66,8 @@ def _filled(call: Call, shape: Shape, ends: Pair, value: Array) -> None:
     rows, length, columns = shape
     source = _seen(call, shape)
     parts = [call.filled(source, (rows, count, columns), value) if count else "" for count in ends]
-    named = {**call.own((rows, length + sum(ends), columns), *filter(None, (parts[0], source, parts[1])))}
-    call.add(Concatenate(**{**named, "name": call.unique(f"{call.name}_padded")}, axis=1))
+    joined = filter(None, (parts[0], source, parts[1]))
+    call.add(Concatenate(**call.step("padded", (rows, length + sum(ends), columns), *joined), axis=1))
 
 
 def _seen(call: Call, shape: Shape) -> str:
@@ -77,7 +76,7 @@ def _seen(call: Call, shape: Shape) -> str:
         return call.view(0, shape)
     if call.made[-1].shape == shape:
         return call.made[-1].name
-    seen = Reshape(**{**call.own(shape, call.made[-1].name), "name": call.unique(f"{call.name}_plane")})
+    seen = Reshape(**call.step("plane", shape, call.made[-1].name))
     return call.add(seen).name
 
 

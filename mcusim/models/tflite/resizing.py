@@ -122,10 +122,8 @@ def _taken(call: Call, source: str, shape: Shape, axis: int, places: Array) -> s
         raise call.refused(f"makes {length} to {len(places)}", "use a whole factor")
     period, parts = length // runs.periods, []
     for start, count, step in runs.pieces:
-        own = call.own((outer * runs.periods, count, inner), source)
-        name = call.unique(f"{call.name}_part")
         part = StridedCopy(
-            **{**own, "name": name},
+            **call.step("part", (outer * runs.periods, count, inner), source),
             spelled="UpSampling2D",
             sizes=(outer * runs.periods, count, inner),
             strides=(period * inner, step * inner, 1),
@@ -134,8 +132,8 @@ def _taken(call: Call, source: str, shape: Shape, axis: int, places: Array) -> s
         parts.append(call.add(part).name)
     if len(parts) == 1:
         return parts[0]
-    own = call.own((outer * runs.periods, len(places) // runs.periods, inner), *parts)
-    return call.add(Concatenate(**{**own, "name": call.unique(f"{call.name}_joined")}, axis=1)).name
+    shape = (outer * runs.periods, len(places) // runs.periods, inner)
+    return call.add(Concatenate(**call.step("joined", shape, *parts), axis=1)).name
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {

@@ -37,7 +37,7 @@ def _svdf(call: Call) -> None:
     units = filters // rank
     # (units x rank, memory) -> (units, 1, memory, rank)
     along = np.ascontiguousarray(time.reshape(units, rank, memory).transpose(0, 2, 1)[:, None])
-    first = {**call.own((steps, filters), call.view(0, shape)), "name": call.unique(f"{call.name}_features")}
+    first = call.step("features", (steps, filters), call.view(0, shape))
     padding: Padding = (NO_PADDING[0], (memory - 1, 0))
     window: dict[str, Any] = {"input_shape": (steps, filters), "groups": units, "padding": padding}
     kernel = features.reshape(filters, 1, 1, -1)
@@ -79,7 +79,7 @@ def _moved(call: Call, source: Layer, state: Affine) -> Layer:
     """To the zero of the state: TFLM adds that to what is saturated already, and 8 bits wrap."""
     entry = replace(state, zero=0)
     lookup = Lookup(entry, state, (every(entry) + state.zero).astype(np.int8))
-    own = {**call.own(source.shape, source.name), "name": call.unique(f"{call.name}_state"), "numbers": state}
+    own = {**call.step("state", source.shape, source.name), "numbers": state}
     return call.add(Pointwise(**own, function=Function("leaky_relu", (1.0,)), lookup=lookup))
 
 
