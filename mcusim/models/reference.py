@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Protocol
 
@@ -48,14 +46,6 @@ class Reference(Protocol):
 
     def values(self, path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
         """`samples`: (N, *shape) float32 of each input. May raise whatever the framework raises."""
-
-
-def installed(package: str) -> str | None:
-    """Its version."""
-    try:
-        return version_of(package)
-    except PackageNotFoundError:
-        return None
 
 
 def write_request(folder: Path, name: str, path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> None:

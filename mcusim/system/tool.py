@@ -41,11 +41,17 @@ def lacking(look: Callable[[], object]) -> MissingToolError | None:
     return None
 
 
+def installed(distribution: str) -> str | None:
+    """The version of a Python package."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def package(name: str, needed_for: str, *, required: bool, install: str, others: tuple[str, ...] = ()) -> Tool:
     """A Python package, under its own name or one of `others`."""
-    for distribution in (name, *others):
-        try:
-            return Tool(name, needed_for, required, importlib.metadata.version(distribution))
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    found = next(filter(None, map(installed, (name, *others))), None)
+    if found:
+        return Tool(name, needed_for, required, found)
     return Tool(name, needed_for, required, None, f"the Python package {name!r} is not installed", install)

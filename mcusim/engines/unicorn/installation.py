@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
 from functools import cache
@@ -11,7 +10,7 @@ from pathlib import Path
 from mcusim.engines.qemu.plugin import REPLAY
 from mcusim.system.errors import MissingToolError
 from mcusim.system.shared_object import build_shared
-from mcusim.system.tool import Tool, lacking, looked_for
+from mcusim.system.tool import Tool, installed, lacking, looked_for
 
 _HOOKS = Path(__file__).parent / "unicorn_hooks"
 _INSTALL = "pip install 'mcusim[unicorn]'"
@@ -23,10 +22,10 @@ def missing() -> MissingToolError | None:
 
 def version() -> str:
     """Raises MissingToolError when it is not installed."""
-    try:
-        return importlib.metadata.version("unicorn")
-    except importlib.metadata.PackageNotFoundError:
-        raise MissingToolError("the Python package 'unicorn' is not installed", hint=_INSTALL) from None
+    found = installed("unicorn")
+    if found is None:
+        raise MissingToolError("the Python package 'unicorn' is not installed", hint=_INSTALL)
+    return found
 
 
 def package() -> Path:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mcusim.models.keras.file import weights_beside
-from mcusim.models.reference import Values, installed
+from mcusim.models.reference import Values
 from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
+from mcusim.system.tool import installed
 
 # Packages that Keras runs on, as they may be called.
 BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly"), "jax": ("jax",), "torch": ("torch",)}

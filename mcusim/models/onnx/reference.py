@@ -14,10 +14,11 @@ from mcusim.models.onnx.file import model_in
 from mcusim.models.onnx.model import Model
 from mcusim.models.onnx.tensor import counted, lying
 from mcusim.models.onnx.wire import encoded
-from mcusim.models.reference import Values, installed
+from mcusim.models.reference import Values
 from mcusim.models.source import Origin
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
+from mcusim.system.tool import installed
 
 NOT_OF_INTEGERS = "onnxruntime rounds integers otherwise than TensorFlow Lite Micro, whose arithmetic this is"
 HALF = 2.0**-10  # relative rounding error of float16

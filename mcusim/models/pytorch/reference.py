@@ -12,9 +12,10 @@ from mcusim.models.onnx.convert import converted
 from mcusim.models.onnx.tensor import Tensor, counted, lying
 from mcusim.models.pytorch.file import program_in
 from mcusim.models.pytorch.translate import model_of
-from mcusim.models.reference import Values, installed
+from mcusim.models.reference import Values
 from mcusim.models.source import NO_SHAPES, Origin
 from mcusim.system.arrays import Array
+from mcusim.system.tool import installed
 
 
 def version() -> str | None:

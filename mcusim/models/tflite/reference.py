@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.models.reference import Values, installed
+from mcusim.models.reference import Values
 from mcusim.models.source import Origin
 from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.file import read_file
 from mcusim.system.arrays import Array
+from mcusim.system.tool import installed
 
 PACKAGE = "tflite-micro"
 ARENA_BYTES = 2**22  # beyond what tensors take
