@@ -20,7 +20,7 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 
 
 @click.command()
-@click.argument("source", type=options.PATH, metavar="EXPERIMENT.toml|MODEL.keras")
+@click.argument("source", type=options.PATH, metavar="EXPERIMENT.toml|MODEL")
 @options.out_option
 @options.model_option
 @options.type_option

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=options.PATH, metavar="MODEL.keras")
+@click.argument("model", type=options.PATH, metavar="MODEL")
 @click.argument("data", type=options.PATH, metavar="[DATA.npz]", required=False)
 @click.option("--out", type=options.PATH, default="experiment.toml", metavar="F", help="The file [experiment.toml].")
 @click.option("--force", is_flag=True, help="Overwrite it.")
