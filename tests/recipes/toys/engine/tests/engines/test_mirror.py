@@ -33,4 +33,4 @@ def test_a_whole_run(stages: FakeStages, path: Path, monkeypatch: pytest.MonkeyP
 
 def test_it_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["engines"]) == 0
-    assert "mirror  from the last sample to the first  " in capsys.readouterr().out
+    assert "mirror   from the last sample to the first  " in capsys.readouterr().out
