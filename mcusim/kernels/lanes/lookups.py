@@ -85,17 +85,14 @@ def _work(layer: Pointwise) -> Work:
 
 def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:
     routine = stream(_work(layer)).routine
+    kernel, fields = "pointwise_lanes", {"elements": layer.elements, "look_up": routine.name}
     if isinstance(layer.lookup, Interpolation):
-        fields = {"elements": layer.elements, "look_up": routine.name, **layer.lookup.fields()}
-        table = Constant("table", "number_t", layer.lookup.table, layer.numbers)
-        return LayerCode(
-            (KernelCall("pointwise_lines", ("input", "output", "table"), fields),), (table,), routines=(routine,)
-        )
-    table = Constant("table", "number_t", _every_byte(layer).view(np.int8), layer.numbers)
-    call = KernelCall(
-        "pointwise_lanes", ("input", "output", "table"), {"elements": layer.elements, "look_up": routine.name}
-    )
-    return LayerCode((call,), (table,), routines=(routine,))
+        kernel, fields = "pointwise_lines", fields | layer.lookup.fields()
+        table = layer.lookup.table
+    else:
+        table = _every_byte(layer).view(np.int8)
+    call = KernelCall(kernel, ("input", "output", "table"), fields)
+    return LayerCode((call,), (Constant("table", "number_t", table, layer.numbers),), routines=(routine,))
 
 
 def _every_byte(layer: Pointwise) -> Array:

@@ -14,7 +14,7 @@ from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
-from mcusim.layers.merge import Multiply, blocks
+from mcusim.layers.merge import Multiply
 from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import LINEAR, RELU
@@ -117,12 +117,12 @@ class Multiplying(Work):
 
 
 def why_not(layer: Multiply, inputs: Inputs) -> str | None:
-    rows, product = _rows(layer), layer.product
+    over, product = rows_of(layer), layer.product
     if isinstance(product, ScaledProduct):
         return _why_not_scaled(layer, inputs)
-    if rows is None:
+    if over is None:
         return "it repeats one input in each row of channels, and in no other way"
-    if rows[0] > 1 and layer.elements // rows[0] * layer.dtype.itemsize < SHORTEST_ROW:
+    if over.rows > 1 and over.numbers * layer.dtype.itemsize < SHORTEST_ROW:
         return f"its rows have {SHORTEST_ROW} bytes"
     if product is None:
         return None
@@ -147,10 +147,10 @@ def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] |
 def cost(layer: Multiply, inputs: Inputs, memory: Memory) -> float:
     if (scaled := _scaled(layer, inputs)) is not None:
         return combined_cycles(*scaled, memory)
-    repeated = _rows(layer)
-    assert repeated is not None
-    made, rows, size = stream(_multiplying(layer, inputs)), repeated[0], layer.dtype.itemsize
-    numbers = layer.elements // rows
+    over = rows_of(layer)
+    assert over is not None
+    made, size = stream(_multiplying(layer, inputs)), layer.dtype.itemsize
+    rows, numbers = over.rows, over.numbers
     words, rest = divmod(numbers * size, 4)
     around = REAL_ROW + LIMITED_ROW * layer.activation.relu if layer.numbers is None else ROW
     row = around * (rows > 1) + rest // size * (LEFT if rows > 1 else ALONE) + (made.cycles(words) if words else 0)
@@ -160,25 +160,13 @@ def cost(layer: Multiply, inputs: Inputs, memory: Memory) -> float:
 def multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
     if (scaled := _scaled(layer, inputs)) is not None:
         return combined(*scaled)
-    repeated = _rows(layer)
-    assert repeated is not None
+    over = rows_of(layer)
+    assert over is not None
     work = _multiplying(layer, inputs)
     routine = stream(work).routine
-    rows, y = repeated
-    fields: Fields = {"rows": rows, "numbers": layer.elements // rows, **({"y": y} if y else {})}
+    fields: Fields = {"rows": over.rows, "numbers": over.numbers, **({"y": over.y} if over.y else {})}
     call = KernelCall("multiply_lanes", ("inputs", "output"), {**fields, "product": routine.name, **dict(work.fields)})
     return LayerCode((call,), routines=(routine,))
-
-
-def _rows(layer: Multiply) -> tuple[int, int] | None:
-    """Rows, and which input is the same in each of them."""
-    found = [blocks(shape, layer.shape) for shape in layer.input_shapes]
-    if found == [None, None]:
-        return 1, 1
-    for index, one in enumerate(found):
-        if one is not None and found[1 - index] is None and len(one) == 1 and one[0][0] == 1:
-            return layer.elements // one[0][1], index
-    return None
 
 
 def _multiplying(layer: Multiply, inputs: Inputs) -> Multiplying:

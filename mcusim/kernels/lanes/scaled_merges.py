@@ -9,7 +9,7 @@ from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields, reading_all
 from mcusim.kernels.finish import Limits, is_above_zero, limits_of
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.scaled_sums import MORE, limit_bytes, limits_key
+from mcusim.kernels.lanes.scaled_sums import MORE, limits_key
 from mcusim.kernels.lanes.streams import Work
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.layers.merge import Multiply
@@ -82,7 +82,7 @@ class ScaledMultiplying(Work):
         for name in (MORE, FAR, SPARE, one):
             self._scale(a, name)
         packed(a, one, MORE, SPARE, FAR, one)
-        limit_bytes(a, one, self.limits, self.unsigned, other)
+        self.words.keep_within(a, one, self.limits, other)
 
     def _scale(self, a: Assembly, name: str) -> None:
         signs = self.shift > 0 and not self.above_zero
@@ -147,4 +147,4 @@ class Extreme(Work):
             a("usub8" if self.unsigned else "ssub8", SPARE, one, other)
             a("sel", one, *((one, other) if self.larger else (other, one)))
         for one, other in zip(x, y, strict=True):
-            limit_bytes(a, one, self.limits, self.unsigned, other)
+            self.words.keep_within(a, one, self.limits, other)

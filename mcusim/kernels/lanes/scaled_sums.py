@@ -19,7 +19,6 @@ from mcusim.program import KernelCall
 
 FIRST, SECOND, START, X_MASK, Y_MASK, MORE = "r6", "r7", "r10", "r11", "r9", "r5"
 SIGNED_LANES, UNSIGNED_LANES = 0xFF00FF00, 0x7F807F80
-FOUR = 0x01010101
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class ScaledSumming(Work):
         for name in (MORE, FAR, SPARE, one):
             a("usat" if self.unsigned else "ssat", name, imm(8), name, f"asr #{self.linear.shift}")
         packed(a, one, MORE, SPARE, FAR, one)
-        limit_bytes(a, one, self.limits, self.unsigned, other)
+        self.words.keep_within(a, one, self.limits, other)
 
 
 def scaled_summing(
@@ -114,15 +113,6 @@ def _products(a: Assembly, low: str, x: str, y: str) -> None:
     a("smlawt", x, FIRST, x, START)
     a("smlawb", low, SECOND, y, low)
     a("smlawt", x, SECOND, y, x)
-
-
-def limit_bytes(a: Assembly, word: str, limits: Limits, unsigned: bool, spare: str) -> None:
-    """Numbers side by side; `spare` and SPARE are lost."""
-    for limit, kept in zip(limits, ((word, spare), (spare, word)), strict=True):
-        if limit is not None:
-            constant(a, spare, limit % 256 * FOUR)
-            a("usub8" if unsigned else "ssub8", SPARE, word, spare)
-            a("sel", word, *kept)
 
 
 def limits_key(limits: Limits) -> str:

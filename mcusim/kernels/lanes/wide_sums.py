@@ -104,7 +104,7 @@ class WideSumming(Work):
             self._rounded(a, rounded)
             self._sum(a, rounded, shifted)
             a("pkhbt", one, FAR, rounded, f"lsl #{BITS}")
-            self._limit(a, one)
+            self.words.keep_within(a, one, self.limits, FAR)
 
     def _rounded(self, a: Assembly, name: str) -> None:
         """A number in the upper half -> its addend."""
@@ -125,13 +125,6 @@ class WideSumming(Work):
         a("add", SPARE, LAST_ADDEND, name, "asr #31")
         a("smmlar", name, name, LAST, SPARE)
         a("ssat", name, imm(BITS), name, f"asr #{self.last.shift}")
-
-    def _limit(self, a: Assembly, word: str) -> None:
-        for limit, kept in zip(self.limits, ((word, FAR), (FAR, word)), strict=True):
-            if limit is not None:
-                constant(a, FAR, limit % 2**BITS * 0x00010001)
-                a("ssub16", SPARE, word, FAR)
-                a("sel", word, *kept)
 
 
 def wide_summing(

@@ -10,6 +10,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, constant, imm
 from mcusim.kernels.calls import Fields, reading
+from mcusim.kernels.finish import Limits
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.memory import Memory
 from mcusim.numbers.numbers import Activation
@@ -139,6 +140,14 @@ class Words:
                 else:
                     self._compare(a, name, spare)
                     a("sel", name, spare, name)
+
+    def keep_within(self, a: Assembly, word: str, limits: Limits, spare: str) -> None:
+        """Integers of a word, by `limits` in place of an activation. `spare` and SPARE are lost."""
+        for limit, kept in zip(limits, ((word, spare), (spare, word)), strict=True):
+            if limit is not None:
+                self._constant(a, spare, limit)
+                self._compare(a, word, spare)
+                a("sel", word, *kept)
 
     def _compare(self, a: Assembly, one: str, other: str) -> None:
         """For each number: is the one at least as large as the other? SEL reads the answers."""
