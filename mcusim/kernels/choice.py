@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -56,6 +56,12 @@ class Destination:
     flash: Limit | None = None
     code_ram: int = 0
     always: bool = False
+
+    @property
+    def unnamed(self) -> Destination:
+        """The same limits, as if nobody had asked for them: what comes nearest is taken where they cannot be met."""
+        ram, flash = (limit and replace(limit, where=None) for limit in (self.ram, self.flash))
+        return replace(self, ram=ram, flash=flash)
 
 
 ANYWHERE = Destination()

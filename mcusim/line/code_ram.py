@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mcusim.kernels.choice import Destination, Option
 from mcusim.kernels.memory import Memory
-from mcusim.line.knapsack import Selection, cycles, flash_bytes
+from mcusim.line.knapsack import Selection, cycles, flash_bytes, routine_bytes
 from mcusim.line.select import RAM_SLACK, Choice, ram_bytes
 from mcusim.program import LayerCode
 
@@ -72,7 +72,7 @@ def _moved(choice: Choice) -> frozenset[str]:
 
 
 def _sizes(selected: Selection) -> dict[str, int]:
-    sizes = {routine.name: routine.code_bytes for option in selected.values() for routine in option.code.routines}
+    sizes = routine_bytes(selected.values())
     return {name: -(-size // LINE_BYTES) * LINE_BYTES for name, size in sizes.items()}
 
 

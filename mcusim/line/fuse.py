@@ -16,7 +16,7 @@ from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice, Limit
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
 from mcusim.line.code_ram import with_code_in_ram
-from mcusim.line.fusions import fusions
+from mcusim.line.fusions import fusions, with_options
 from mcusim.line.knapsack import Options, cycles, flash_bytes
 from mcusim.line.select import Choice, meets, ram_bytes, select
 from mcusim.line.thrift import thrifty
@@ -76,10 +76,8 @@ def _is_better(score: Score, than: Score) -> bool:
 
 def _score(graph: Graph, options: Options, destination: Destination) -> Score:
     """Of the best choice that there is, if it meets the limits or not."""
-    ram, flash = destination.ram, destination.flash
-    unnamed = replace(destination, ram=ram and replace(ram, where=None), flash=flash and replace(flash, where=None))
-    selected = select(graph, options, unnamed)
-    over = _over(ram_bytes(graph, selected), ram) + _over(flash_bytes(selected), flash)
+    selected = select(graph, options, destination.unnamed)
+    over = _over(ram_bytes(graph, selected), destination.ram) + _over(flash_bytes(selected), destination.flash)
     return over, cycles(selected)
 
 
@@ -94,8 +92,7 @@ def _one_pair_more(
     for pair, made in _best_first(graph):
         several = band_options(pair, made.inputs_of(pair), destination, kernels)
         if several:
-            own = {**options, pair.name: several}
-            return made, {layer.name: own[layer.name] for layer in made if layer.name in own}
+            return made, with_options(options, made, pair, several)
     return None
 
 

@@ -1,13 +1,15 @@
-"""Graph -> pairs of its layers that could run as one, band by band; and the graph with such a pair in their place."""
+"""Graph -> pairs of its layers that could run as one, band by band; and the graph, and options, with such a pair."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
 from mcusim.kernels.bands.cuts import why_not
+from mcusim.kernels.choice import Option
 from mcusim.layers.fused import Fused
+from mcusim.line.knapsack import Options
 
 
 def fusions(graph: Graph) -> Iterator[tuple[Fused, Graph]]:
@@ -31,6 +33,12 @@ def with_pair(graph: Graph, pair: Fused) -> Graph:
     layers = (pair if layer is place else _reading(layer, pair) for layer in graph if layer is not gone)
     outputs = (replace(one, layer=pair.name) if one.layer == pair.second.name else one for one in graph.outputs)
     return replace(graph, layers=tuple(layers), outputs=tuple(outputs))
+
+
+def with_options(options: Options, graph: Graph, pair: Fused, several: Sequence[Option]) -> Options:
+    """Of the layers of `graph`, which has the pair: `several` are its own."""
+    own = {**options, pair.name: several}
+    return {layer.name: own[layer.name] for layer in graph if layer.name in own}
 
 
 def _reading(layer: Layer, pair: Fused) -> Layer:

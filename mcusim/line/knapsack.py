@@ -8,7 +8,8 @@ shrink by what one option calls, as long as that makes the network faster.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -29,15 +30,19 @@ def cycles(selection: Selection) -> float:
 
 def flash_bytes(selection: Selection) -> int:
     """Weights and code of all layers, what they share once."""
-    routines = {routine.name: routine.code_bytes for option in selection.values() for routine in option.code.routines}
     own = sum(option.weights_bytes + option.c_bytes for option in selection.values())
-    return own + sum(routines.values())
+    return own + sum(routine_bytes(selection.values()).values())
+
+
+def routine_bytes(every: Iterable[Option]) -> dict[str, int]:
+    """Of all routines that these call, by name."""
+    return {routine.name: routine.code_bytes for option in every for routine in option.code.routines}
 
 
 def fastest_within(options: Options, most_bytes: int) -> Selection | None:
     """None where nothing that was found fits. `options`: the cheapest first."""
     options = {name: _worth_it(several) for name, several in options.items()}
-    sizes = _routine_bytes(options)
+    sizes = routine_bytes(chain.from_iterable(options.values()))
     shared = _shared(options)
     bundles = {_routines(option) & shared for several in options.values() for option in several} - {NOTHING}
     opened = NOTHING
@@ -55,7 +60,7 @@ def fastest_within(options: Options, most_bytes: int) -> Selection | None:
 def smallest(options: Options) -> Selection:
     """The least flash, about: of each layer for itself, or with the code of one option shared."""
     several = {name: _worth_it(each) for name, each in options.items()}
-    shared, sizes = _shared(several), _routine_bytes(several)
+    shared, sizes = _shared(several), routine_bytes(chain.from_iterable(several.values()))
     opened = {_routines(option) & shared for each in several.values() for option in each} | {NOTHING}
     tried = [
         {name: min(each, key=lambda one: _own_bytes(one, names, sizes)) for name, each in several.items()}
@@ -128,11 +133,6 @@ def _routines(option: Option) -> Names:
 
 def _own_bytes(option: Option, opened: Names, sizes: Mapping[str, int]) -> int:
     return option.weights_bytes + option.c_bytes + sum(sizes[name] for name in _routines(option) - opened)
-
-
-def _routine_bytes(options: Options) -> dict[str, int]:
-    every = (routine for several in options.values() for option in several for routine in option.code.routines)
-    return {routine.name: routine.code_bytes for routine in every}
 
 
 def _shared(options: Options) -> Names:

@@ -59,7 +59,12 @@ def select(graph: Graph, options: Options, destination: Destination = ANYWHERE) 
 
 def most_cycles_of(options: Options) -> float:
     """That a network of these may take for less memory, where nothing is said of it."""
-    return RAM_SLACK * sum(several[0].cycles for several in options.values())
+    return RAM_SLACK * fastest_cycles(options)
+
+
+def fastest_cycles(options: Options) -> float:
+    """Of all layers, whatever memory they take."""
+    return sum(several[0].cycles for several in options.values())
 
 
 def frugal(options: Options, alive: Mapping[str, int], most_cycles: float) -> Selection:

@@ -18,9 +18,9 @@ from mcusim.kernels.bands.cuts import computed_twice
 from mcusim.kernels.choice import Destination, KernelChoice, Option
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
-from mcusim.line.fusions import pairs_of, with_pair
+from mcusim.line.fusions import pairs_of, with_options, with_pair
 from mcusim.line.knapsack import Options, cycles, flash_bytes
-from mcusim.line.select import Choice, frugal, most_cycles_of, ram_bytes
+from mcusim.line.select import Choice, fastest_cycles, frugal, most_cycles_of, ram_bytes
 
 WORTH_IT = 0.95  # of the largest step: what leaves more is no reason to make pairs
 LEAST_BYTES = 1024  # likewise, of what they save
@@ -37,7 +37,7 @@ def thrifty(graph: Graph, options: Options, destination: Destination, kernels: K
     selected = frugal(options, arena.live_bytes(graph), most_cycles_of(options))
     now = Choice(graph, selected, options, destination, cycles(selected))
     if destination.core is not None:
-        search = _Search(destination, kernels, SLACK * _fastest(options))
+        search = _Search(destination, kernels, SLACK * fastest_cycles(options))
         while (smaller := search.smaller(now)) is not None and _is_worth_it(smaller, now):
             now = smaller
     return now
@@ -100,13 +100,14 @@ class _Search:
         for hope in sorted(self._hopeful(graph, options, room), key=lambda one: one.key):
             if hope.bound >= least:
                 break
-            own = _with(options, hope, self._options(hope, options, room, least if best else None))
+            several = self._options(hope, options, room, least if best else None)
+            own = with_options(options, hope.graph, hope.pair, several)
             found = _cost(hope.alive, own, room)
-            if own[hope.pair.name] and found < least:
+            if several and found < least:
                 best, least = hope, found
         if best is None:
             return None
-        own = _with(options, best, self._options(best, options, room))
+        own = with_options(options, best.graph, best.pair, self._options(best, options, room))
         return best.graph, own, _cost(best.alive, own, room)
 
     def _hopeful(self, graph: Graph, options: Options, room: int) -> Iterator[_Hope]:
@@ -127,7 +128,7 @@ class _Search:
 
     def _options(self, hope: _Hope, options: Options, room: int, least: Cost | None = None) -> list[Option]:
         """Of the pair. `least`: only those with which the network costs less."""
-        pair, spare = hope.pair, self.most_cycles - _fastest(options)
+        pair, spare = hope.pair, self.most_cycles - fastest_cycles(options)
         near = _Near(tuple(_near(options[one.name], spare) for one in (pair.first, pair.second)))
         if least and hope.others[0] == least[0]:
             spare = min(spare, least[1] - hope.others[1] - hope.together)
@@ -138,11 +139,6 @@ class _Search:
             several = band_options(pair, inputs, self.destination, near, most_cycles, most_bytes)
             self.known[key] = most_cycles, most_bytes, several
         return several
-
-
-def _with(options: Options, hope: _Hope, several: list[Option]) -> Options:
-    own = {**options, hope.pair.name: several}
-    return {layer.name: own[layer.name] for layer in hope.graph if layer.name in own}
 
 
 @dataclass(frozen=True)
@@ -167,7 +163,3 @@ def _cost(alive: Mapping[str, int], options: Options, room: int) -> Cost:
         stuck += fitting is None
         fastest += fitting.cycles if fitting else several[0].cycles if several else 0.0
     return stuck, fastest
-
-
-def _fastest(options: Options) -> float:
-    return sum(several[0].cycles for several in options.values())

@@ -101,8 +101,7 @@ def _selected_or_least(graph: Graph, options: Options, destination: Destination)
     try:
         return select(graph, options, destination)
     except ConfigurationError:
-        ram, flash = (limit and replace(limit, where=None) for limit in (destination.ram, destination.flash))
-        return select(graph, options, replace(destination, ram=ram, flash=flash))
+        return select(graph, options, destination.unnamed)
 
 
 def _learned(options: Options, chosen: Selection, program: Program, firmware: Firmware) -> dict[str, list[Option]]:
