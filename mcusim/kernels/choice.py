@@ -91,6 +91,11 @@ class Option:
     in_ram: frozenset[str] = frozenset()
     saved: float = 0.0
 
+    @property
+    def how(self) -> tuple[Kernel, Variant]:
+        """What sets it apart from the others of its layer, wherever its code lies."""
+        return self.kernel, self.variant
+
     @cached_property
     def code(self) -> LayerCode:
         return self.kernel.code(self.layer, self.inputs, self.variant)

@@ -22,9 +22,9 @@ class Convert(Layer):
 
     @property
     def arithmetic(self) -> Numbers | None:
-        if self.conversion is None or isinstance(self.conversion, LongConversion):
-            return None if self.conversion is None else self.conversion.entry
-        return self.conversion.numbers
+        if self.conversion is None:
+            return None
+        return self.conversion.entry if isinstance(self.conversion, LongConversion) else self.conversion.numbers
 
     def run(self, *inputs: Array) -> Array:
         return inputs[0] if self.conversion is None else self.conversion.apply(inputs[0])

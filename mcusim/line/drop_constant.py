@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def drop_constant(graph: Graph) -> Graph:
 
 def _constants(layer: Layer, known: Mapping[str, Constants], passes: bool) -> Constants:
     count = layer.shape[-1] if layer.shape else 1
-    if not (passes or _is_convolution(layer)):
+    if not (passes or _can_be_cut(layer)):
         return Constants(np.zeros(count, bool), np.zeros(count, np.int64))
     entry = known[layer.inputs[0]]
     if isinstance(layer, Convolution):
@@ -94,29 +94,22 @@ def _taps(layer: Convolution) -> Array:
 def _left_out(graph: Graph, known: Mapping[str, Constants], passing: frozenset[str]) -> dict[str, Array]:
     """Of each tensor what its layer can leave out, and all that read it can do without. Taken back until both agree."""
     ends = {end.name for end in graph.ends}
-    gone = {
-        layer.name: np.full(known[layer.name].there.shape, layer.name not in ends and _can_leave_out(layer, passing))
-        for layer in graph
-    }
+    able = {layer.name for layer in graph if _can_be_cut(layer)} | passing
+    gone = {name: np.full(one.there.shape, name in able - ends) for name, one in known.items()}
     while True:
         before = sum(int(mask.sum()) for mask in gone.values())
         for layer in graph:
             for name in layer.inputs:
-                own = gone[layer.name] if layer.name in passing else None
-                gone[name] &= _spared(layer, known[name]) if own is None else own
+                gone[name] &= gone[layer.name] if layer.name in passing else _spared(layer, known[name])
             if layer.name in passing:
                 gone[layer.name] &= gone[layer.inputs[0]]
         if sum(int(mask.sum()) for mask in gone.values()) == before:
             return gone
 
 
-def _can_leave_out(layer: Layer, passing: frozenset[str]) -> bool:
-    return _is_convolution(layer) or layer.name in passing
-
-
 def _spared(layer: Layer, entry: Constants) -> Array:
     """Channels of its input that a layer does not need which mixes them."""
-    if _is_convolution(layer) and isinstance(layer, Convolution):
+    if _can_be_cut(layer):
         return _steady(layer, entry).there | ~layer.kernel.any(axis=(0, 1, 2))
     if isinstance(layer, Dense):
         return entry.there | ~layer.kernel.any(axis=0)
@@ -133,16 +126,14 @@ def _in_fours(gone: Array) -> Array:
     return left
 
 
-def _is_convolution(layer: Layer) -> bool:
-    """One that can be cut: in one group, or depthwise."""
-    if not isinstance(layer, Convolution) or not _can_be_cut(layer):
-        return False
-    return layer.groups == 1 or _is_depthwise(layer)
-
-
-def _can_be_cut(layer: WeightedSum) -> bool:
-    rescale = layer.rescale
-    return isinstance(rescale, Multiplied) and isinstance(layer.kernel_numbers, Scaled)
+def _can_be_cut(layer: Layer) -> TypeGuard[Convolution]:
+    """Is it a convolution in one group, or a depthwise one, on affine numbers?"""
+    return (
+        isinstance(layer, Convolution)
+        and isinstance(layer.rescale, Multiplied)
+        and isinstance(layer.kernel_numbers, Scaled)
+        and (layer.groups == 1 or _is_depthwise(layer))
+    )
 
 
 def _is_depthwise(layer: Layer) -> bool:
@@ -153,7 +144,7 @@ def _passes_channels(layer: Layer, graph: Graph) -> bool:
     """Is each channel of its output made of the same one of its input alone?"""
     if isinstance(layer, Reshape):  # of one position
         return layer.elements == layer.shape[-1] == graph[layer.inputs[0]].shape[-1]
-    return isinstance(layer, Pooling) or (_is_depthwise(layer) and _is_convolution(layer))
+    return isinstance(layer, Pooling) or (_is_depthwise(layer) and _can_be_cut(layer))
 
 
 # -- without it --------------------------------------------------------------------------------------------------------
@@ -161,7 +152,7 @@ def _passes_channels(layer: Layer, graph: Graph) -> bool:
 
 def _without(layer: Layer, gone: Mapping[str, Array], known: Mapping[str, Constants]) -> Layer:
     kept = ~gone[layer.name]
-    if not layer.inputs or len(layer.inputs) > 1:
+    if len(layer.inputs) != 1:
         return layer
     less, entry = gone[layer.inputs[0]], known[layer.inputs[0]]
     if kept.all() and not less.any():

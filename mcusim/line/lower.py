@@ -34,7 +34,7 @@ def lower(graph: Graph, destination: Destination = ANYWHERE, kernels: KernelChoi
 
 def lowered(choice: Choice) -> Program:
     """What was chosen, and notes of what that cost."""
-    chosen = {name: (option.kernel, option.variant) for name, option in choice.selected.items()}
+    chosen = {name: option.how for name, option in choice.selected.items()}
     notes = (*price_of_limits(choice), *note_of_pairs(choice.graph))
     program = program_of(choice.graph, chosen)
     moved = frozenset(name for option in choice.selected.values() for name in option.in_ram)

@@ -60,8 +60,7 @@ def offers(choice: Choice, kernels: KernelChoice | None = None) -> Offers:
     for name, several in choice.options.items():
         named = bool(kernels and kernels.for_layer(name))
         why = _why(selected[name], several, room - alive[name], named=named)
-        chosen = (selected[name].kernel, selected[name].variant)
-        found += (_offer(one, why if (one.kernel, one.variant) == chosen else None) for one in several)
+        found += (_offer(one, why if one.how == selected[name].how else None) for one in several)
         found += _others(graph, graph[name], several, choice.destination)
     ram = ram_bytes(graph, selected) + code_ram_bytes(selected)
     return Offers(tuple(found), graph.macs, cycles(selected), flash_bytes(selected), ram)
@@ -109,7 +108,7 @@ def _why(option: Option, several: Sequence[Option], room: int, *, named: bool) -
 
 def _why_chosen(option: Option, several: Sequence[Option], room: int, *, named: bool) -> str:
     fastest = several[0]
-    if (option.kernel, option.variant) == (fastest.kernel, fastest.variant):
+    if option.how == fastest.how:
         return "named" if named else "the only one" if len(several) == 1 else "the fastest"
     slower = f"{option.cycles / fastest.cycles - 1:.1%} slower than {fastest}"
     ram = fastest.ram_bytes - option.ram_bytes

@@ -74,7 +74,7 @@ def _tried(
     tried: list[list[tuple[object, ...]]] = []
     for _ in range(TRIES):
         chosen = _selected_or_least(graph, options, destination)
-        key: list[tuple[object, ...]] = [(name, option.kernel, option.variant) for name, option in chosen.items()]
+        key: list[tuple[object, ...]] = [(name, *option.how) for name, option in chosen.items()]
         if key in tried:
             break
         tried.append(key)
@@ -120,7 +120,7 @@ def _learned(options: Options, chosen: Selection, program: Program, firmware: Fi
 
 
 def _same(option: Option, several: list[Option]) -> Option:
-    return next(one for one in several if (one.kernel, one.variant) == (option.kernel, option.variant))
+    return next(one for one in several if one.how == option.how)
 
 
 def _besides(graph: Graph, chosen: Selection, firmware: Firmware) -> Besides:
