@@ -26,23 +26,24 @@ def bring_weights(weight_bytes: int, tile: Tile) -> expand.Timed:
 
 
 def paired(taps: Array, tile: Tile, *, lanes: bool = False) -> Array:
-    """(filters, 2 x words) -> as flash has them: `bring_weights` makes [filters / 2][words][2 filters][2 numbers].
+    """(.., filters, 2 x words) -> as flash has them: `bring_weights` makes [filters / 2][words][2 filters][2 numbers].
 
     Of an odd number of filters the one before the last comes a second time. `lanes`: numbers 0 and 2 of four are a
     pair of the input, and 1 and 3, as bytes are that came four at a time.
     """
-    (filters, numbers), many = taps.shape, tile.filters
+    (*groups, filters, numbers), many = taps.shape, tile.filters
     order = np.arange(numbers)
     if lanes:
         order = order.reshape(-1, 2, 2).transpose(0, 2, 1).reshape(-1)
     chosen = [min(first, filters - many) + index for first in range(0, filters, many) for index in range(many)]
-    pairs = taps[chosen][:, order].reshape(-1, many, tile.words, 2)
+    pairs = taps[..., chosen, :][..., order].reshape(*groups, -1, many, tile.words, 2)
     if taps.dtype.itemsize > 1:
-        return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3))
+        return np.ascontiguousarray(pairs.swapaxes(-3, -2))
     if many == 2:  # of each four bytes 0 and 2 become a pair, then 1 and 3
-        return np.ascontiguousarray(pairs.transpose(0, 2, 3, 1))
-    flat = np.pad(pairs.reshape(len(pairs), -1), ((0, 0), (0, -numbers % 4)))
-    return np.ascontiguousarray(flat.reshape(len(pairs), -1, 2, 2).transpose(0, 1, 3, 2))
+        return np.ascontiguousarray(np.moveaxis(pairs, -3, -1))
+    flat = pairs.reshape(*pairs.shape[:-3], -1)
+    padded = np.pad(flat, (*((0, 0),) * (flat.ndim - 1), (0, -numbers % 4)))
+    return np.ascontiguousarray(padded.reshape(*flat.shape[:-1], -1, 2, 2).swapaxes(-2, -1))
 
 
 def weight_words(tile: Tile, weight_bytes: int) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import numpy as np
-
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading, weight_type
 from mcusim.kernels.finish import Ending, ending_of
@@ -163,5 +161,4 @@ def _cycles(
 
 
 def _weights(layer: Convolution, frame: Frame, tile: Tile) -> Array:
-    groups = frame.taps(layer.kernel).reshape(frame.groups, layer.shape[-1] // frame.groups, -1)
-    return np.stack([paired(group, tile) for group in groups])
+    return paired(frame.taps(layer.kernel).reshape(frame.groups, layer.shape[-1] // frame.groups, -1), tile)
