@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.kernels.assembly import Assembly, imm
+from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.finish import CLAMP_CYCLES, Ending, FactorFinish, ending_of, records
 from mcusim.kernels.once import once_by_weights
 from mcusim.layers.weighted_sum import WeightedSum
@@ -75,6 +75,34 @@ class StraightFinish(FactorFinish):
         for name in sums:
             a(self.saturate, name, imm(self.bits), name, f"asr #{self.shift + (more or 0)}")
         self.limit(a, sums)
+
+
+def scale_filters(
+    a: Assembly,
+    finish: FactorFinish,
+    sums: Sequence[Sequence[str]],
+    places: Sequence[int],
+    free: Sequence[str],
+    also: Sequence[tuple[str, int]] = (),
+) -> None:
+    """Sums of one or two filters -> numbers as they are stored. `places`: of their factors, on the stack.
+
+    `free`: four registers, for one factor at a time, or for two lines. `also`: registers that are loaded with these,
+    and from where.
+    """
+    if isinstance(finish, StraightFinish):
+        lines = free[:2], free[2:4]
+        for line, place in zip(lines, places, strict=False):
+            finish.load(a, line, "sp", place)
+        for register, place in also:
+            a("ldr", register, at("sp", place))
+        for line, own in zip(lines, sums, strict=False):
+            finish.scaled(a, own, line)
+        return
+    *factor, spare = free
+    for place, own in zip(places, sums, strict=True):
+        finish.load(a, factor, "sp", place)
+        finish.scaled(a, own, factor, spare)
 
 
 class Steps(NamedTuple):

@@ -8,15 +8,13 @@ from typing import NamedTuple
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish
-from mcusim.kernels.straight import StraightFinish
+from mcusim.kernels.straight import StraightFinish, scale_filters
 from mcusim.kernels.tile import LONG_CODE, Tile, free_behind_lines, kept_of, operands_of
 from mcusim.program import KernelCall, Routine
 
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int tiles"
 _OUTPUT, _END, _BIAS = 0, 4, 8  # on the stack; behind the biases factors, if there are any
-_FACTOR = ("r1", "r2", "r3")  # of the filter whose sums end
-_SPARE = "r12"
-_LINES = (("r1", "r2"), ("r3", "r12"))  # of both filters, where a line is all
+_SCALING = ("r1", "r2", "r3", "r12")  # where sums end: of factors
 _FACTOR_MOVED = ("r6", "r7", "r8")  # on its way to the stack
 RECORDS = "of the filters, twice, and behind each multiplier, addend and shift of its factor"
 LINES = "of the filters, and behind each multiplier and addend of its line"
@@ -135,7 +133,7 @@ def _factor(t: Tile, filter_: int) -> int:
     """Where its multiplier is on the stack: of lines behind the bias, else behind both."""
     if isinstance(t.finish, StraightFinish):
         return _bias(t, filter_) + 4
-    return _BIAS + 4 * t.filters + 4 * len(_FACTOR) * filter_
+    return _BIAS + 4 * t.filters + 4 * len(_FACTOR_MOVED) * filter_
 
 
 def _products(a: Assembly, t: Tile) -> None:
@@ -220,20 +218,11 @@ def _end(a: Assembly, t: Tile) -> None:
 
 
 def _scale(a: Assembly, t: Tile, finish: FactorFinish) -> None:
-    """Sums of one filter after the other. Operands hold nothing any more: there is room for two lines at once."""
+    """Operands hold nothing any more."""
     places = [_factor(t, filter_) for filter_ in range(t.filters)]
     of_filters = [t.sums[first : first + t.positions] for first in range(0, len(t.sums), t.positions)]
-    if isinstance(finish, StraightFinish):
-        for line, place in zip(_LINES, places, strict=False):
-            finish.load(a, line, "sp", place)
-        if early := free_behind_lines(t):
-            a("ldr", early, at("sp", _END))
-        for line, sums in zip(_LINES, of_filters, strict=False):
-            finish.scaled(a, sums, line)
-        return
-    for place, sums in zip(places, of_filters, strict=True):
-        finish.load(a, _FACTOR, "sp", place)
-        finish.scaled(a, sums, _FACTOR, _SPARE)
+    early = free_behind_lines(t)
+    scale_filters(a, finish, of_filters, places, _SCALING, [(early, _END)] if early else ())
 
 
 def records_text(finish: Ending, bits: str = "") -> str:

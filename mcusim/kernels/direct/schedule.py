@@ -14,7 +14,7 @@ from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant,
 from mcusim.kernels.direct.tap_reuse import Word, schedule
 from mcusim.kernels.direct.tile import Block, Tile
 from mcusim.kernels.finish import Ending, FactorFinish, Finish
-from mcusim.kernels.straight import StraightFinish
+from mcusim.kernels.straight import scale_filters
 from mcusim.kernels.tile_schedule import records_text
 from mcusim.program import KernelCall, Routine
 
@@ -298,21 +298,11 @@ class _Writer:
         a("bne", again)
 
     def scale(self, finish: FactorFinish) -> None:
-        """Sums of one filter after the other; operands hold nothing any more, and have room for two lines."""
+        """Operands hold nothing any more."""
         count = self.window.positions
         places = [4 * self.frame.index(factor[0]) for factor in self.factors]
         of_filters = [self.sums[first : first + count] for first in range(0, len(self.sums), count)]
-        if isinstance(finish, StraightFinish):
-            lines = self.operands[:2], self.operands[2:4]
-            for line, place in zip(lines, places, strict=False):
-                finish.load(self.a, line, "sp", place)
-            for line, sums in zip(lines, of_filters, strict=False):
-                finish.scaled(self.a, sums, line)
-            return
-        *factor, spare = self.operands[:4]
-        for place, sums in zip(places, of_filters, strict=True):
-            finish.load(self.a, factor, "sp", place)
-            finish.scaled(self.a, sums, factor, spare)
+        scale_filters(self.a, finish, of_filters, places, self.operands[:4])
 
     def saturate(self, finish: Finish, spare: str) -> None:
         a = self.a
