@@ -40,15 +40,15 @@ class CoreParameters:
     queue_words: int = 3  # TRM: the prefetch unit holds three words
 
     # Free: name and default here, the rest in FREE.
-    fp_move: int = 2
+    fp_move: int = 1
     refill_direct: int = 1
-    refill_indirect: int = 3
+    refill_indirect: int = 2
     refill_load: int = 3
     address_after_alu: int = 1
     address_after_load: int = 1
-    load_after_store: int = 1
-    store_hides_load: int = 0
-    pair_behind_write_back: int = 0
+    load_after_store: int = 0
+    store_hides_load: int = 1
+    pair_behind_write_back: int = 1
     literal_load: int = 0
     pair_same_bus: int = 1
     not_taken_fetch: int = 1
@@ -63,16 +63,16 @@ class CoreParameters:
 
 
 FREE = {
-    "fp_move": Free(1, 2, "TRM table 7-1: 1 or 2 for one core register and one single; TI SWCU185 says 1"),
+    "fp_move": Free(1, 2, "TRM table 7-1: 1 or 2 for one core register and one single; decided by ML-KEM, m4fspeed"),
     "refill_direct": Free(1, 3, "TRM: P is 1 to 3; SUBS/BNE measured at 3 cycles a turn on Apollo3 (AmbiqSuite)"),
-    "refill_indirect": Free(1, 3, "TRM: P is 1 to 3; a target in a register is not fetched as the branch is decoded"),
+    "refill_indirect": Free(1, 3, "TRM: P is 1 to 3; decided by ML-KEM: 3 doubles its error"),
     "refill_load": Free(2, 3, "TRM 3.3.2: LDR PC takes at least 5, TBB at least 6"),
     "address_after_alu": Free(0, 1, "TRM 3.3.2, and measured by jnk0le: an address has to be there one cycle early"),
     "address_after_load": Free(0, 1, "as address_after_alu; GCC's description of the core says 0"),
-    "load_after_store": Free(0, 1, "measured by jnk0le: a load right behind a store adds one cycle"),
-    "store_hides_load": Free(0, 1, "measured by jnk0le: load, store run at one a cycle; TRM 3.3.2: 3 for the pair"),
+    "load_after_store": Free(0, 1, "measured by jnk0le: one more; decided by ML-KEM: 0, once SRAM3 has its own rule"),
+    "store_hides_load": Free(0, 1, "measured by jnk0le: 2 for the pair; TRM 3.3.2: 3; decided by ML-KEM and pqm4"),
     "pair_behind_write_back": Free(
-        0, 1, "TRM 3.3.2 forbids only an address that waits for loaded data; jnk0le: no chain on one base"
+        0, 1, "jnk0le: no chain on one base; decided by ST's kws (MLPerf Tiny v1.2): else +9 %"
     ),
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
     "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
