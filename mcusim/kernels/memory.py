@@ -53,4 +53,4 @@ class Memory:
 
 
 NO_WAITS = Memory()
-USUAL = Memory(wait_states=2, hit=1, miss=1)  # of an STM32L4 at 48 MHz, for what is chosen once for all boards
+USUAL = Memory(wait_states=2, hit=0, miss=2)  # of an STM32L4 at 48 MHz, for what is chosen once for all boards
