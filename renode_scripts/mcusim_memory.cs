@@ -64,6 +64,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return events;
         }
 
+        // Does an instruction begin there? Where none does, an access belongs to the one whose second halfword that is:
+        // the emulator tells some (VLDR, VLDM and their kin) from there.
+        public Func<uint, bool> Begins { get; set; } = address => true;
+
         // Behind the cache of instructions?
         public bool IsSlow(uint address)
         {
@@ -127,27 +131,44 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             var slot = McusimSlots.Of(pc);
             while(slots[slot] != null)
             {
-                if(slots[slot].Address == pc)
+                if(told[slot] == pc)
                 {
                     return slots[slot];
                 }
                 slot = McusimSlots.After(slot);
             }
-            if(accesses.Count > McusimSlots.Full)
+            var address = Begins(pc) ? pc : pc - 2;
+            var access = address == pc ? new Access(pc, regions.Count) : Find(address);
+            if(address == pc)
             {
-                throw new InvalidOperationException("more than " + accesses.Count + " instructions that access memory");
+                accesses.Add(access);
             }
-            slots[slot] = new Access(pc, regions.Count);
-            accesses.Add(slots[slot]);
-            return slots[slot];
+            return Keep(pc, access);
+        }
+
+        private Access Keep(uint pc, Access access)
+        {
+            if(++kept > McusimSlots.Full)
+            {
+                throw new InvalidOperationException("more than " + McusimSlots.Full + " instructions that access memory");
+            }
+            var slot = McusimSlots.Of(pc);
+            while(slots[slot] != null)
+            {
+                slot = McusimSlots.After(slot);
+            }
+            told[slot] = pc;
+            return slots[slot] = access;
         }
 
         private readonly Access[] slots = new Access[McusimSlots.Count];
+        private readonly uint[] told = new uint[McusimSlots.Count]; // where the emulator says that they are
         private readonly List<Access> accesses = new List<Access>();
         private readonly List<Region> regions = new List<Region>();
         private Region flash = new Region();
         private McusimCache data;
         private bool replay, unified, inside;
+        private int kept;
 
         // Addresses from `origin` up to, not including, `end`, written "origin:end" in hexadecimal.
         private sealed class Region

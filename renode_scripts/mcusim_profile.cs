@@ -2,8 +2,9 @@
 // instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, included before. The twin of
 // mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
 //
-// A block is a run of instructions that was executed from its first to its last. No allocation per block: blocks and edges
-// lie in arrays that open addressing finds. C# 7 at most: Renode under Mono compiles it too.
+// A block is a run of instructions that was executed from its first to its last. Where it ends is told by its code alone
+// (McusimCode), as QEMU would end it, and not by where Renode did: else contexts, and so prices, would differ. No allocation
+// per block: blocks and edges lie in arrays that open addressing finds. C# 7 at most: Renode under Mono compiles it too.
 //
 // samples.bin: for each sample { edges, events } (two uint64), edges of { from, to, count }, events of { kind, block, address, count }
 // blocks.bin: { first address, end, address of the last instruction, instructions } for each block; block 0 is all outside
@@ -52,11 +53,12 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             this.from = from;
             this.to = to;
-            this.code = code;
+            this.code = new McusimCode(code);
+            Memory.Begins = this.code.Begins;
             NewBlock(uint.MaxValue, uint.MaxValue, uint.MaxValue, 0);
         }
 
-        // A block begins to execute.
+        // Renode begins to execute so many instructions in a row.
         public void OnBlock(ulong pc, uint instructions)
         {
             var start = (uint)pc;
@@ -73,13 +75,25 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 }
                 BeginSample();
             }
-            var block = Find(start, instructions);
-            if(granules[block] != 0)
+            if(left == 0)
             {
-                Fetch(block, previous);
+                BeginBlock(start);
             }
-            CountEdge(previous, block);
-            previous = block;
+            else if(start != starts[previous] + reached)
+            {
+                CutShort();
+                BeginBlock(start);
+            }
+            while(instructions > left)
+            {
+                instructions -= left;
+                BeginBlock(ends[previous]);
+            }
+            left -= instructions;
+            if(left != 0)
+            {
+                reached = code.Size(starts[previous], sizes[previous] - left);
+            }
         }
 
         public void Save(string folder)
@@ -108,6 +122,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             inside = true;
             previous = 0;
+            left = 0;
             Memory.BeginSample();
         }
 
@@ -116,6 +131,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             if(!inside)
             {
                 return;
+            }
+            if(left != 0)
+            {
+                CutShort();
             }
             inside = false;
             Memory.EndSample();
@@ -152,6 +171,29 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         // ---- Blocks and edges ----
 
+        private void BeginBlock(uint start)
+        {
+            var block = Find(start, 0);
+            if(granules[block] != 0)
+            {
+                Fetch(block, previous);
+            }
+            CountEdge(previous, block);
+            previous = block;
+            left = sizes[block];
+        }
+
+        // An interrupt or a fault left the block in its middle.
+        private void CutShort()
+        {
+            edgeCounts[lastEdge]--;
+            var before = (int)(edgeKeys[lastEdge] >> 32);
+            previous = Find(starts[previous], sizes[previous] - left);
+            CountEdge(before, previous);
+            left = 0;
+        }
+
+        // `instructions`: 0 for all of it.
         private int Find(uint start, uint instructions)
         {
             var key = (ulong)instructions << 32 | start;
@@ -164,16 +206,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 }
                 slot = McusimSlots.After(slot);
             }
-            uint end = start, last = start;
-            var bytes = code(start, (int)instructions * 4);
-            for(var i = 0; i < instructions; i++)
-            {
-                last = end;
-                var at = (int)(end - start);
-                end += (bytes[at + 1] >> 3) >= 0x1D ? 4u : 2u; // a Thumb instruction by its first halfword
-            }
+            var count = instructions != 0 ? instructions : code.Instructions(start);
+            var end = start + code.Size(start, count);
             blockKeys[slot] = key;
-            return blockSlots[slot] = NewBlock(start, end, last, instructions);
+            return blockSlots[slot] = NewBlock(start, end, start + code.Size(start, count - 1), count);
         }
 
         private int NewBlock(uint start, uint end, uint last, uint instructions)
@@ -219,6 +255,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 hotEdges[source] = slot;
             }
             edgeCounts[slot]++;
+            lastEdge = slot;
         }
 
         // ---- Instruction cache ----
@@ -282,7 +319,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private const int MaxLines = 16;
 
         private readonly uint from, to;
-        private readonly Func<uint, int, byte[]> code;
+        private readonly McusimCode code;
         private readonly MemoryStream samples = new MemoryStream();
 
         private readonly ulong[] blockKeys = new ulong[McusimSlots.Count];
@@ -299,6 +336,107 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private readonly uint[][] ways = new uint[MaxBlocks][];
 
         private bool inside;
-        private int blocks, previous;
+        private int blocks, previous, lastEdge;
+        private uint left, reached; // of block `previous`: instructions that do not run yet, bytes of those that do
+    }
+
+    // Thumb code, as far as that tells where QEMU ends a block: at the end of a page, and behind what may jump or change
+    // how code is to be read. Encodings of the Armv7-M Architecture Reference Manual, A5 and A7.
+    public sealed class McusimCode
+    {
+        // `read(address, bytes)` gives what memory holds.
+        public McusimCode(Func<uint, int, byte[]> read)
+        {
+            this.read = read;
+        }
+
+        // Of the block that begins there.
+        public uint Instructions(uint start)
+        {
+            uint at = start, count = 0;
+            bool ends;
+            do
+            {
+                var first = Halfword(at);
+                var wide = IsWide(first);
+                if(count != 0 && wide && at % Page == Page - 2)
+                {
+                    break; // it would cross the end
+                }
+                begins.Add(at);
+                ends = wide ? EndsWide(first, Halfword(at + 2)) : EndsNarrow(first);
+                at += wide ? 4u : 2u;
+                count++;
+            }
+            while(!ends && at / Page == start / Page);
+            return count;
+        }
+
+        // Bytes of so many instructions.
+        public uint Size(uint start, uint instructions)
+        {
+            var at = start;
+            for(var i = 0; i < instructions; i++)
+            {
+                at += IsWide(Halfword(at)) ? 4u : 2u;
+            }
+            return at - start;
+        }
+
+        // Is it the first address of an instruction that was seen?
+        public bool Begins(uint address)
+        {
+            return begins.Contains(address);
+        }
+
+        private static bool IsWide(ushort first)
+        {
+            return first >> 11 >= 0x1D;
+        }
+
+        private static bool EndsNarrow(ushort first)
+        {
+            return (first & 0xF000) == 0xD000 // B<c>, UDF, SVC
+                || (first & 0xF800) == 0xE000 // B
+                || (first & 0xF500) == 0xB100 // CBZ, CBNZ
+                || (first & 0xFF00) == 0x4700 // BX, BLX
+                || (first & 0xFF00) == 0xBD00 // POP to PC
+                || (first & 0xFD87) == 0x4487 // ADD, MOV to PC
+                || (first & 0xFFE8) == 0xB660 // CPS
+                || (first & 0xFF00) == 0xBE00 // BKPT
+                || first == 0xBF10 || first == 0xBF20 || first == 0xBF30; // YIELD, WFE, WFI
+        }
+
+        private static bool EndsWide(ushort first, ushort second)
+        {
+            if((first & 0xF800) == 0xF000 && (second & 0x8000) != 0)
+            {
+                return (second & 0x5000) != 0 // B, BL
+                    || (first & 0x0380) != 0x0380 // B<c>
+                    || (first & 0xFFE0) == 0xF380 // MSR
+                    || (first == 0xF3AF && (second & 0xFF) >= 1 && (second & 0xFF) <= 3) // YIELD, WFE, WFI
+                    || (first == 0xF3BF && (second & 0x00F0) == 0x0060); // ISB
+            }
+            return ((first & 0xFE50) == 0xE810 && (second & 0x8000) != 0) // LDM to PC
+                || ((first & 0xFFF0) == 0xE8D0 && (second & 0xFFE0) == 0xF000) // TBB, TBH
+                || ((first & 0xFF70) == 0xF850 && second >> 12 == 15) // LDR to PC
+                || (first == 0xEEE1 && (second & 0x0F10) == 0x0A10); // VMSR
+        }
+
+        private ushort Halfword(uint address)
+        {
+            byte[] page;
+            if(!pages.TryGetValue(address / Page, out page))
+            {
+                pages[address / Page] = page = read(address / Page * Page, Page);
+            }
+            return BitConverter.ToUInt16(page, (int)(address % Page));
+        }
+
+        private readonly Func<uint, int, byte[]> read;
+        private readonly Dictionary<uint, byte[]> pages = new Dictionary<uint, byte[]>();
+        private readonly HashSet<uint> begins = new HashSet<uint>();
+
+        private const int Page = 1024; // of the core, in both emulators
     }
 }
