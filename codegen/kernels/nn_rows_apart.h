@@ -12,10 +12,9 @@ typedef struct {
 } nn_rows_apart_t;
 
 /* input: words, an even number of them; weights: blocks x (rows, words / 2 x rows, rows of factors) */
-NN_KERNEL void NN_NAME(rows_apart)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+NN_KERNEL void NN_NAME(rows_apart)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                    const nn_rows_apart_t p)
 {
-    (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
         const int32_t *const block = weights + row / p.rows * ((1 + NN_FACTOR_WORDS(p)) * p.rows + p.rows * p.words / 2);
         int32_t sum = block[row % p.rows];

@@ -12,10 +12,9 @@ typedef struct {
 } nn_rows_apart_long_t;
 
 /* input: words, an even number of them; weights: blocks x (rows x (low, high), words / 2 x rows, rows of factors) */
-NN_KERNEL void NN_NAME(rows_apart_long)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+NN_KERNEL void NN_NAME(rows_apart_long)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                         const nn_rows_apart_long_t p)
 {
-    (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
         const int32_t *const block = weights + row / p.rows * ((NN_RECORD + 1) * p.rows + p.rows * p.words / 2);
         const int32_t *const first = block + 2 * (row % p.rows), *const words = block + 2 * p.rows + row % p.rows;

@@ -12,10 +12,9 @@ typedef struct {
 } nn_rows_halfwords_t;
 
 /* input: words; weights: blocks x (rows, words x rows, rows of factors) */
-NN_KERNEL void NN_NAME(rows_halfwords)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+NN_KERNEL void NN_NAME(rows_halfwords)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                        const nn_rows_halfwords_t p)
 {
-    (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
         const int32_t *const block = weights + row / p.rows * ((1 + NN_FACTOR_WORDS(p)) * p.rows + p.rows * p.words);
         int32_t sum = block[row % p.rows];

@@ -12,10 +12,9 @@ typedef struct {
 } nn_rows_long_t;
 
 /* input: words; weights: blocks x (rows x (low, high), words x rows) */
-NN_KERNEL void NN_NAME(rows_long)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+NN_KERNEL void NN_NAME(rows_long)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                   const nn_rows_long_t p)
 {
-    (void)total;
     for (int row = 0; row < blocks * p.rows; row++) {
         const int32_t *const block = weights + row / p.rows * (2 * p.rows + p.rows * p.words);
         const int32_t *const first = block + 2 * (row % p.rows);

@@ -12,21 +12,25 @@ typedef struct {
     NN_FINISH
 } nn_rows_paired_t;
 
-/* input: words; weights: blocks x (rows, words x pairs of rows, rows of factors); total: 128 x the sum of the inputs */
-NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+/* input: words, behind the two totals of nn_row_inputs; weights: blocks x (rows, words x pairs of rows, rows of factors) */
+NN_KERNEL void NN_NAME(rows_paired)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                     const nn_rows_paired_t p)
 {
+    const uint32_t products = nn_word(input - 2);
     for (int pair = 0; pair < blocks * p.rows / 2; pair++) {
         const int32_t *const block = weights + pair / (p.rows / 2) * ((1 + NN_FACTOR_WORDS(p)) * p.rows + p.rows / 2 * p.words);
         const int first = pair % (p.rows / 2);
         int32_t both = block[2 * first], second = block[2 * first + 1];
-        for (int word = 0; word < p.words; word++) {
-            const uint32_t x = nn_word(input + 2 * word), w = nn_word(block + p.rows + word * (p.rows / 2) + first);
-            both = nn_dual(w, x, both);
-            second = nn_dual(nn_bytes(w, 0, p.raised), x, second);
+        for (int word = 0; word < p.words; word += 2) {
+            const int32_t *const weight = block + p.rows + word * (p.rows / 2) + 2 * first;
+            const uint32_t x = nn_word(input + 2 * word), y = nn_word(input + 2 * word + 2);
+            const uint32_t w = nn_word(weight), v = nn_word(weight + 1);
+            both = nn_dual(w, x, nn_dual(v, y, both));
+            second = nn_dual(nn_add_bytes(y, w, 0, p.raised), nn_add_bytes(x, v, 0, p.raised), second);
         }
+        second = (int32_t)((uint32_t)second - products);
         const int32_t upper = (int32_t)((uint32_t)both - (uint32_t)second) >> 8;
-        const int32_t lower = (int32_t)((uint32_t)second - (p.raised ? (uint32_t)total : 0));
+        const int32_t lower = (int32_t)((uint32_t)second - (p.raised ? nn_word(input - 4) : 0));
         const int32_t *const record = block + p.rows + p.rows / 2 * p.words + NN_FACTOR_WORDS(p) * 2 * first - 1;
         nn_store_at(output, 2 * pair, nn_finish_of(upper, record, p), p.storage);
         nn_store_at(output, 2 * pair + 1, nn_finish_of(lower, record + NN_FACTOR_WORDS(p), p), p.storage);

@@ -12,10 +12,9 @@ typedef struct {
 } nn_rows_shared_t;
 
 /* input: words; weights: blocks x (pairs of rows x (low, high, second), words x pairs of rows, rows of factors) */
-NN_KERNEL void NN_NAME(rows_shared)(const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks,
+NN_KERNEL void NN_NAME(rows_shared)(const int16_t *input, const int32_t *weights, void *output, int blocks,
                                     const nn_rows_shared_t p)
 {
-    (void)total;
     const int pairs = p.rows / 2;
     for (int pair = 0; pair < blocks * pairs; pair++) {
         const int32_t *const block = weights + pair / pairs * (NN_FACTOR_WORDS(p) * p.rows + (3 + p.words) * pairs);

@@ -154,7 +154,7 @@ def test_halves_hold_every_pair_of_weights(form: type[Paired], lowest: int) -> N
     both = np.arange(lowest, 128)
     first, second = (grid.reshape(-1) for grid in np.meshgrid(both, both))
     pairs = np.stack([first, second]).reshape(1, 2, -1)
-    pairs = np.pad(pairs, ((0, 0), (0, 0), (0, pairs.shape[-1] % 2))).reshape(1, 2, -1, 2)
+    pairs = np.pad(pairs, ((0, 0), (0, 0), (0, -pairs.shape[-1] % 4))).reshape(1, 2, -1, 2)
     words = form(2, 1, 1).packed(pairs, np.zeros((1, 2), np.int64))[0, 2:]
     halves = words.view("<i2").astype(np.int64)[: len(first)]
     lower = (halves & 255) if form.raised else ((halves & 255) ^ 128) - 128

@@ -28,7 +28,7 @@ from mcusim.kernels.rows.forms import (
     Raised,
     Shared,
 )
-from mcusim.kernels.rows.inputs import row_inputs
+from mcusim.kernels.rows.inputs import row_input_cycles, row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
 from mcusim.kernels.straight import added, ending_in, records_of
@@ -76,6 +76,7 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     if layer.rescale is None:
         return _float_code(layer)
     finish, parts, weights = _finish(layer, inputs), _parts(layer, inputs), _weights(layer, inputs)
+    kind = _kind(layer, inputs)
     factors, bias = records_of(_limited(layer), finish), layer.bias + added(finish)
     routines = [row_products(part.block, finish) for part in parts]
     packed = [
@@ -85,12 +86,13 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     before, end = _ready(layer, inputs), max(part.block.turns.end_bytes for part in parts)
     fields: dict[str, Any] = {"inputs": layer.kernel.shape[1], "units": layer.elements, **reading(inputs[0])}
     fields |= {"output_bytes": finish.store_bytes, "words": _words(layer, inputs), "end_bytes": end}
+    fields |= {"totals": kind.totals} if kind.totals else {}
     fields |= {role: routine.name for role, routine in before.items()}
     for name, part, routine, own in zip(("first", "second"), parts, routines, packed, strict=False):
         fields[name] = {"products": routine.name, "blocks": part.blocks, "units": part.units, "words": own.size}
     kernel = Constant("kernel", "int32_t", np.concatenate([own.reshape(-1) for own in packed]), layer.kernel_numbers)
     call = KernelCall("dense_rows", ("input", "output", "scratch", "kernel"), fields)
-    scratch = 4 * _words(layer, inputs) + end - 4
+    scratch = 4 * (kind.totals + _words(layer, inputs)) + end - 4
     return LayerCode(
         (call,), (kernel,), scratch, routines=_different(*before.values(), *routines), code_bytes=CODE_BYTES
     )
@@ -203,8 +205,8 @@ def _ready(layer: Dense, inputs: Inputs) -> dict[str, Routine]:
     if layer.number_bytes == 2:
         return {"expand": copy_words()}
     unsigned = bool(reading(inputs[0]))
-    if _kind(layer, inputs).needs_total:
-        return {"expand_and_sum": row_inputs(unsigned=unsigned)}
+    if totals := _kind(layer, inputs).totals:
+        return {"expand_and_sum": row_inputs(unsigned=unsigned, totals=totals)}
     return {"expand": expand_bytes(unsigned=unsigned)}
 
 
@@ -217,8 +219,9 @@ def _ready_cycles(layer: Dense, entries: Inputs) -> float:
         (16 if wide else 24) + (8 if rest else 0) + (14 if layer.elements < _parts(layer, entries)[0].units else 0)
     )
     if inputs < FEWEST_EXPANDED:
-        each = 16 if not wide else 9 if words > MOST_UNROLLED else 3
+        each = 16 if not wide else 7.5 if words > MOST_UNROLLED else 3
         return cycles + each * words
-    if _kind(layer, entries).needs_total:
-        return cycles + 33 + 33 * (words // 4) + 16 * (words % 4)
+    if totals := _kind(layer, entries).totals:
+        call, turn = row_input_cycles(totals=totals)
+        return cycles + 20 + call + turn * (words // 4) + 18 * (words % 4)
     return cycles + 28 + (13 if wide else 25) * (words // 4) + 8 * (words % 4)

@@ -19,19 +19,21 @@ HIGHEST_PAIRED = 2**23  # 256 x a sum has to fit in 32 bits
 class Form:
     """Rows that are multiplied at a time. Two of a layer's inputs lie in each word of `xs` registers.
 
-    `span`: words of inputs that a word of weights meets. `word_cycles`: of what `multiply` writes. `end_cycles`: of
-    `end`, a row.
+    `span`: words of inputs that `weight_words` words of weights meet. `word_cycles`: of what `multiply` writes, a word
+    of weights. `end_cycles`: of `end`, a row, but for what reads `totals`: words in front of the inputs that `settle`
+    needs, of which the last is the sum of all products of two inputs that meet, the one before it 128 x the sum of all.
     """
 
     NAME: ClassVar[str]
     LAYOUT: ClassVar[tuple[str, ...]]
     PROOF: ClassVar[tuple[str, ...]]
     span: ClassVar[int] = 1
-    word_cycles: ClassVar[int] = 1
+    weight_words: ClassVar[int] = 1
+    word_cycles: ClassVar[float] = 1
     end_cycles: ClassVar[float] = 1
     spares: ClassVar[int] = 0
     sum_words: ClassVar[float] = 1  # registers of a row's sum
-    needs_total: ClassVar[bool] = False  # of the inputs
+    totals: ClassVar[int] = 0
     rows_at_a_time: ClassVar[tuple[int, ...]] = (2, 3, 4, 5, 6)
 
     rows: int
@@ -49,7 +51,7 @@ class Form:
 
     @property
     def units(self) -> int:
-        """Words of weights that meet the same word of inputs, or the same `span` of them."""
+        """How often `weight_words` words of weights meet the same `span` words of inputs."""
         return self.rows
 
     @property
@@ -57,8 +59,8 @@ class Form:
         """Names of the registers that begin as a row's bias, in the order of the rows."""
         return [f"sum{row}" for row in range(self.rows)]
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
-        """The products of one word of weights. It is lost."""
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        """The products of `weight_words` words of weights, which are lost."""
         raise NotImplementedError
 
     def settle(self, a: Assembly, total: str) -> None:
@@ -93,18 +95,22 @@ class Paired(Form):
 
     NAME = "paired"
     LAYOUT: ClassVar[tuple[str, ...]] = (
-        "weights  blocks: the sums' first values, then for each word of inputs one for each two rows: half of it is",
-        "         256 x a weight of the first row + one of the second",
+        "weights  blocks: the sums' first values, then for each two words of inputs two for each two rows: half of one",
+        "         is 256 x a weight of the first row + one of the second",
     )
     PROOF: ClassVar[tuple[str, ...]] = (
-        "A sum of halves is 256 x the first row's + the second's; one of their lower bytes is the second's. What they",
-        "differ by is 256 x the first row's, which 32 bits hold: mcusim knows from the weights that no row's sum",
-        "reaches 2^23. On the way sums may wrap round.",
+        "A sum of halves is 256 x the first row's + the second's. The second alone, with lower bytes w, v of weights",
+        "and inputs x, y: wx + vy is (w + y)(v + x) - wv - yx. All wv are in the sum's first value, all yx are summed",
+        "in front of the inputs. What both differ by is 256 x the first row's, which 32 bits hold: mcusim knows from",
+        "the weights that no row's sum reaches 2^23. On the way sums may wrap round.",
     )
-    word_cycles = 3
-    end_cycles = 1.5
+    span = 2
+    weight_words = 2
+    word_cycles = 2.5
+    end_cycles: ClassVar[float] = 2
+    totals = 1
     rows_at_a_time: ClassVar[tuple[int, ...]] = (2, 4, 6, 8)
-    extend: ClassVar[str] = "sxtb16"
+    extend: ClassVar[str] = "sxtab16"
     raised: ClassVar[int] = 0  # of the second row's weights
 
     @property
@@ -113,17 +119,19 @@ class Paired(Form):
 
     @property
     def fields(self) -> dict[str, int]:
-        return {"raised": 1} if self.needs_total else {}
+        return {"raised": 1} if self.raised else {}
 
     @property
     def units(self) -> int:
         return self.rows // 2
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
         first, second = self.sums[2 * unit : 2 * unit + 2]
-        a("smlad", first, word, inputs[0], first)
-        a(self.extend, word, word)
-        a("smlad", second, word, inputs[0], second)
+        for word, input_ in zip(words, inputs, strict=True):
+            a("smlad", first, word, input_, first)
+        for word, input_ in zip(words, reversed(inputs), strict=True):
+            a(self.extend, word, input_, word)
+        a("smlad", second, *words, second)
 
     @property
     def raised_bits(self) -> tuple[int, ...]:
@@ -131,9 +139,14 @@ class Paired(Form):
 
     def settle(self, a: Assembly, total: str) -> None:
         firsts, seconds = self.sums[::2], self.sums[1::2]
+        a("ldr", total, "[input, #-4]")
+        for second in seconds:
+            a("sub", second, second, total)
         for first, second in zip(firsts, seconds, strict=True):
             a("sub", first, first, second)
-        for second in seconds if self.needs_total else ():
+        if self.raised:
+            a("ldr", total, "[input, #-8]")
+        for second in seconds if self.raised else ():
             a("sub", second, second, total)
 
     def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
@@ -144,9 +157,12 @@ class Paired(Form):
 
     def packed(self, rows: Array, bias: Array) -> Array:
         wide, start = rows.astype(np.int64), bias.astype(np.int64).copy()
-        halves = 256 * wide[:, ::2] + wide[:, 1::2] + self.raised
+        lower = wide[:, 1::2] + self.raised
         start[:, ::2] = 256 * start[:, ::2] + start[:, 1::2]
-        return _joined(start, halves.transpose(0, 2, 1, 3))
+        start[:, 1::2] -= np.sum(lower[:, :, ::2] * lower[:, :, 1::2], axis=(2, 3))
+        halves = 256 * wide[:, ::2] + lower
+        by_two = halves.reshape(*halves.shape[:2], -1, 2, 2)
+        return _joined(start, by_two.transpose(0, 2, 1, 3, 4))
 
 
 class Raised(Paired):
@@ -154,10 +170,10 @@ class Raised(Paired):
 
     NAME = "raised"
     LAYOUT = (*Paired.LAYOUT, "         + 128")
-    PROOF = (*Paired.PROOF, "The second row's is 128 x the sum of all inputs too large: `total`.")
-    end_cycles = 2
-    needs_total = True
-    extend = "uxtb16"
+    PROOF = (*Paired.PROOF, "The second row's is 128 x the sum of all inputs too large, which lies there, too.")
+    end_cycles = 2.5
+    totals = 2
+    extend = "uxtab16"
     raised = 128
 
 
@@ -174,7 +190,8 @@ class Apart(Form):
     word_cycles = 4
     spares = 1
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        (word,) = words
         sum_ = self.sums[unit]
         a("sxtb16", "even", word)
         a("smlad", sum_, "even", inputs[0], sum_)
@@ -208,7 +225,8 @@ class ApartLong(Apart):
     def settled(self) -> list[str]:
         return self.sums[::2]
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        (word,) = words
         both = self.sums[2 * unit : 2 * unit + 2]
         a("sxtb16", "even", word)
         a("smlald", *both, "even", inputs[0])
@@ -237,7 +255,8 @@ class Halfwords(Form):
     )
     PROOF = Apart.PROOF
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        (word,) = words
         sum_ = self.sums[unit]
         a("smlad", sum_, word, inputs[0], sum_)
 
@@ -258,7 +277,8 @@ class Long(Halfwords):
     def sums(self) -> list[str]:
         return [f"{part}{row}" for row in range(self.rows) for part in ("low", "high")]
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        (word,) = words
         a("smlald", *self.sums[2 * unit : 2 * unit + 2], word, inputs[0])
 
     def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
@@ -275,21 +295,26 @@ class Long(Halfwords):
         return _joined(words.reshape(len(bias), -1), rows.transpose(0, 2, 1, 3))
 
 
-class Shared(Paired):
+class Shared(Form):
     """Bytes of two rows side by side, for inputs of 16 bits: their common sum has 64 bits."""
 
     NAME = "shared"
+    LAYOUT = (
+        "weights  blocks: the sums' first values, then for each word of inputs one for each two rows: half of it is",
+        "         256 x a weight of the first row + one of the second",
+    )
     PROOF: ClassVar[tuple[str, ...]] = (
         "A sum of halves is 256 x the first row's + the second's, in 64 bits; one of lower bytes is the second's.",
         "Each row's fits in 32: mcusim has the bound from its weights.",
     )
+    word_cycles = 3
     end_cycles = 3
     sum_words = 1.5
     rows_at_a_time = (2, 4)
 
     @property
-    def twin(self) -> str:
-        return "rows_shared"
+    def units(self) -> int:
+        return self.rows // 2
 
     @property
     def sums(self) -> list[str]:
@@ -299,15 +324,12 @@ class Shared(Paired):
     def settled(self) -> list[str]:
         return [name for name in self.sums if not name.startswith("high")]
 
-    def multiply(self, a: Assembly, unit: int, word: str, inputs: list[str]) -> None:
+    def multiply(self, a: Assembly, unit: int, words: list[str], inputs: list[str]) -> None:
+        (word,) = words
         both, high, second = self.sums[3 * unit : 3 * unit + 3]
         a("smlald", both, high, word, inputs[0])
         a("sxtb16", word, word)
         a("smlad", second, word, inputs[0], second)
-
-    @property
-    def raised_bits(self) -> tuple[int, ...]:
-        return (0,) * self.rows
 
     def settle(self, a: Assembly, total: str) -> None:
         """What both have more than the second, without its lower byte, which is 0."""
@@ -317,9 +339,6 @@ class Shared(Paired):
             a("sbc", high, high, second, "asr #31")
             a("lsr", both, both, imm(8))
             a("orr", both, both, high, "lsl #24")
-
-    def end(self, a: Assembly, finish: Finish, total: str, spare: str) -> list[str]:
-        return Form.end(self, a, finish, total, spare)
 
     def packed(self, rows: Array, bias: Array) -> Array:
         wide, start = rows.astype(np.int64), bias.astype(np.int64)

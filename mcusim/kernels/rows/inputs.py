@@ -1,19 +1,32 @@
-"""The inputs of a dense layer of bytes, as numbers of 16 bits, and their sum in passing."""
+"""The inputs of a dense layer of bytes, as numbers of 16 bits, and in passing what sums of rows are freed from."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several
 from mcusim.kernels.expand import load_word
 from mcusim.program import KernelCall, Routine
 
-SIGNATURE = "const void *input, int16_t *output, int sixteens, int32_t *sum"
+SIGNATURE = "const void *input, int16_t *output, int sixteens, int32_t *totals"
 INPUTS = 16  # a turn
-TURN_CYCLES = 33
+MOST_TOTALS = 2
 
 
-def row_inputs(*, unsigned: bool) -> Routine:
+def row_inputs(*, unsigned: bool, totals: int) -> Routine:
     """Sixteen numbers a turn; what is left of them is C's."""
-    name = "nn_row_inputs_unsigned" if unsigned else "nn_row_inputs_signed"
+    return _timed(unsigned=unsigned, totals=totals)[0]
+
+
+def row_input_cycles(*, totals: int) -> tuple[float, float]:
+    """Of a call, and of a turn."""
+    _, a = _timed(unsigned=False, totals=totals)
+    return a.parts[""], a.parts["turn"]
+
+
+@cache
+def _timed(*, unsigned: bool, totals: int) -> tuple[Routine, Assembly]:
+    name = f"nn_row_inputs_{'unsigned' if unsigned else 'signed'}{'_summed' if totals == MOST_TOTALS else ''}"
     extend = "uxtb16" if unsigned else "sxtb16"
     a = Assembly(
         name,
@@ -22,36 +35,44 @@ def row_inputs(*, unsigned: bool) -> Routine:
             "",
             "input    sixteens x 16 numbers, anywhere",
             "output   two words for each 4 of them: numbers 0 and 2, then 1 and 3",
-            "sum      of all of them",
+            "totals   128 x the sum of all of them" if totals == MOST_TOTALS else "totals   the first stays as it is",
+            "         and the sum of the products of numbers 0 and 1, and 2 and 3, of each four",
         ],
     )
-    for index, (register, meaning) in enumerate([("input", ""), ("output", ""), ("left", "turns"), ("total", "")]):
+    for index, (register, meaning) in enumerate([("input", ""), ("output", ""), ("left", "turns"), ("products", "")]):
         a.register(register, f"r{index}", meaning)
     evens, odds = [f"even{i}" for i in range(4)], [f"odd{i}" for i in range(4)]
     for index in range(4):
         a.register(evens[index], f"r{4 + 2 * index}", "numbers 0 and 2")
         a.register(odds[index], f"r{5 + 2 * index}", "all four, then numbers 1 and 3")
-    a.register("one", "r12", "in each half" if not unsigned else "zero")
+    a.register("sum", "r12", "128 x all numbers")
+    a.register("each", "lr", "128 in each half")
     a("push", several(["r3", *SAVED, "lr"]))
-    constant(a, "one", 0 if unsigned else 0x00010001)
-    a("mov", "total", imm(0))
-    with a.loop("sixteen", "Words one by one, which takes no longer than LDM, from any address") as again:
+    a("mov", "products", imm(0))
+    if totals == MOST_TOTALS:
+        a("mov", "sum", imm(0))
+        constant(a, "each", 0x00800080)
+    with (
+        a.loop("sixteen", "Words one by one, which takes no longer than LDM, from any address") as again,
+        a.part("turn"),
+    ):
         for index in (1, 2, 3, 0):
             load_word(a, odds[index], index, len(odds))
         for even, odd in zip(evens, odds, strict=True):
             a(extend, even, odd)
-            if unsigned:
-                a("usada8", "total", odd, "one", "total")
             a(extend, odd, odd, "ror #8")
-            if not unsigned:
-                a("smlad", "total", even, "one", "total")
-                a("smlad", "total", odd, "one", "total")
+            a("smlad", "products", even, odd, "products")
+            if totals == MOST_TOTALS:
+                a("smlad", "sum", even, "each", "sum")
+                a("smlad", "sum", odd, "each", "sum")
         a("stm", "output!", several([name for pair in zip(evens, odds, strict=True) for name in pair]))
         a("subs", "left", "left", imm(1))
         a("bne", again)
-    a.block("Where the sum goes is on the stack")
+    a.block("Where the totals go is on the stack")
     a("ldr", "r0", "[sp]", imm(4))
-    a("str", "total", "[r0]")
+    if totals == MOST_TOTALS:
+        a("str", "sum", "[r0]")
+    a("str", "products", "[r0, #4]")
     a("pop", several([*SAVED, "pc"]))
-    twin = KernelCall("row_inputs", ("input", "output", "sixteens", "sum"), {"is_unsigned": int(unsigned)})
-    return a.routine(SIGNATURE, twin)
+    fields = {"is_unsigned": int(unsigned), "totals": totals}
+    return a.routine(SIGNATURE, KernelCall("row_inputs", ("input", "output", "sixteens", "totals"), fields)), a

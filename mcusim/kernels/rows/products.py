@@ -6,7 +6,7 @@ all rows of a block in step with the inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, NamedTuple
@@ -17,13 +17,18 @@ from mcusim.kernels.rows.forms import FORMS, Form
 from mcusim.kernels.straight import StraightFinish
 from mcusim.program import KernelCall, Routine
 
-SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int32_t total, int blocks"
+SIGNATURE = "const int16_t *input, const int32_t *weights, void *output, int blocks"
 MOST_BYTES = 992  # of all that a block runs: it stays in the 1 KiB of the L452's instruction cache
 TURN_CYCLES, COMPARED_CYCLES = 3, 5  # TST or a load and CMP, and the branch back
 MOST_ALIGNED = 2048  # bytes of inputs that end at a multiple of a power of two; of more it would waste too much memory
 FETCH_CYCLES = 1 / 8  # of a byte of code that runs for the first time, at two wait states
-FRAME = 16  # bytes of the stack
+TOTAL_CYCLES = 2  # of a word in front of the inputs
+FRAME = 12  # bytes of the stack
 REGISTERS = 12  # for sums, inputs and weights
+TOTALS = (  # what the last words in front of the inputs are, the last one first
+    "         in front of them the sum of the products of each even word and the one behind it",
+    "         and in front of that 128 x the sum of all",
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,10 @@ def form_of(name: str, rows: int) -> Form:
     """With the bursts of inputs and weights that cost least of those for which there are registers."""
     kind = FORMS[name]
     free = REGISTERS - kind.spares - int(kind.sum_words * rows)
-    found: list[Form] = [kind(rows, xs, free - xs) for xs in range(kind.span, free, kind.span)]
-    return min(found, key=lambda form: (_group_cycles(form, form.xs) / form.xs, form.xs))
+    found: list[Form] = []
+    for xs in range(kind.span, free - kind.weight_words + 1, kind.span):
+        found.append(kind(rows, xs, (free - xs) // kind.weight_words * kind.weight_words))
+    return min(found, key=lambda form: (_group_cycles(form, form.xs * form.ws) / form.xs / form.ws, form.xs))
 
 
 def turns_of(form: Form, words: int, output: OutputPrice, blocks: int) -> Turns:
@@ -106,7 +113,8 @@ def turns_of(form: Form, words: int, output: OutputPrice, blocks: int) -> Turns:
 @cache
 def _fitting(form: Form, words: int, output: OutputPrice) -> list[tuple[tuple[float, float], Turns]]:
     """Cycles of a block, and those that it takes once, of all loops for which the instruction cache has room."""
-    longest = min(words // 2, MOST_BYTES // (4 * form.word_cycles * form.units) * form.span)
+    most = MOST_BYTES / (4 * form.word_cycles * form.weight_words * form.units)
+    longest = min(words // 2, int(most) * form.span)
     steps = range(form.xs, longest + 1, form.xs)
     found = [Turns(1, 0, words), *(Turns(words // step, step, words % step) for step in steps)]
     sizes = {one: _block_bytes(form, one, output) for one in found if one.can_end}
@@ -114,26 +122,20 @@ def _fitting(form: Form, words: int, output: OutputPrice) -> list[tuple[tuple[fl
     return [((_pass_cycles(form, one), FETCH_CYCLES * sizes[one]), one) for one in fitting]
 
 
-def _groups(words: int, most: int) -> Iterator[int]:
-    """Words of inputs that are loaded at a time."""
-    for start in range(0, words, most):
-        yield min(most, words - start)
-
-
-def _bursts(form: Form, count: int) -> list[list[tuple[int, int]]]:
-    """For `count` words of inputs: (unit, first word of the inputs) of the words of weights that come together."""
-    items = [(unit, x) for x in range(0, count, form.span) for unit in range(form.units)]
-    return [items[start : start + form.ws] for start in range(0, len(items), form.ws)]
-
-
 def _products(a: Assembly, form: Form, words: int) -> None:
+    """Weights come in bursts as long as there are registers, inputs where the first of these meets them."""
     xs, ws = [f"x{i}" for i in range(form.xs)], [f"w{i}" for i in range(form.ws)]
-    for count in _groups(words, form.xs):
-        _load(a, "input", xs[:count])
-        for burst in _bursts(form, count):
-            _load(a, "weights", ws[: len(burst)])
-            for word, (unit, x) in zip(ws, burst, strict=False):
-                form.multiply(a, unit, word, xs[x : x + form.span])
+    items = [(unit, x) for x in range(0, words, form.span) for unit in range(form.units)]
+    each = form.weight_words
+    at_once = form.ws // each
+    for start in range(0, len(items), at_once):
+        burst = items[start : start + at_once]
+        _load(a, "weights", ws[: each * len(burst)])
+        for index, (unit, x) in enumerate(burst):
+            if unit == 0 and x % form.xs == 0:
+                _load(a, "input", xs[: words - x])
+            first = x % form.xs
+            form.multiply(a, unit, ws[each * index : each * (index + 1)], xs[first : first + form.span])
 
 
 def _load(a: Assembly, base: str, names: Sequence[str]) -> None:
@@ -145,20 +147,17 @@ def _load(a: Assembly, base: str, names: Sequence[str]) -> None:
 
 def _counts(form: Form, words: int) -> tuple[int, int]:
     """For so many words of inputs: loads, and words of weights."""
-    whole, rest = divmod(words, form.xs)
-    loads = whole + (rest > 0)
-    for times, count in ((whole, form.xs), (1, rest)):
-        loads += times * -(-count // form.span * form.units // form.ws)
-    return loads, words // form.span * form.units
+    weights = words // form.span * form.units * form.weight_words
+    return -(-words // form.xs) + -(-weights // form.ws), weights
 
 
-def _group_cycles(form: Form, words: int) -> int:
+def _group_cycles(form: Form, words: int) -> float:
     """Loads of n words take 1 + n."""
     loads, weights = _counts(form, words)
     return loads + words + weights * (1 + form.word_cycles)
 
 
-def _pass_cycles(form: Form, turns: Turns) -> int:
+def _pass_cycles(form: Form, turns: Turns) -> float:
     turn = _group_cycles(form, turns.words) + (COMPARED_CYCLES if turns.compared else TURN_CYCLES)
     loop = turns.turns * turn if turns.turns > 1 else 0
     return loop + _group_cycles(form, turns.rest)
@@ -175,7 +174,7 @@ def _block_bytes(form: Form, turns: Turns, output: OutputPrice) -> int:
 class Products:
     """A block of `form.rows` rows."""
 
-    call_cycles: ClassVar[int] = 36
+    call_cycles: ClassVar[int] = 20
 
     form: Form
     turns: Turns
@@ -188,14 +187,14 @@ class Products:
     @property
     def cycles(self) -> float:
         of_a_row = 1 + self.form.sum_words + self.form.end_cycles + self.output.cycles
-        ends = self.rows * of_a_row + 11
+        ends = self.rows * of_a_row + 10 + TOTAL_CYCLES * self.form.totals
         return _pass_cycles(self.form, self.turns) + ends
 
     @property
     def flash_bytes(self) -> int:
         return 4 * round(
             self.rows * (self.form.sum_words + self.output.flash_words)
-            + self.form.units * self.turns.all_words // self.form.span
+            + self.form.units * self.form.weight_words * self.turns.all_words // self.form.span
         )
 
     @property
@@ -217,7 +216,7 @@ def row_products(products: Products, finish: Ending) -> Routine:
     name = f"nn_rows_{form.NAME}_{form.rows}_{turns.key}_{finish.key}"
     a = Assembly(name, _head(name, form, words, turns, finish))
     free = _registers(a, form)
-    output, total, end, spare = *free[:3], free[-1]
+    output, end, total, spare = *free[:3], free[-1]
     _enter(a, turns, form.rows * finish.store_bytes)
     with a.loop("block", f"{form.rows} rows: their sums begin as biases") as block:
         a("ldm", "weights!", several(form.sums))
@@ -228,51 +227,48 @@ def row_products(products: Products, finish: Ending) -> Routine:
             with a.loop("products", f"{turns.words} words of inputs") as again:
                 _products(a, form, turns.words)
                 if turns.compared:
-                    a("ldr", "w0", at("sp", 12))
+                    a("ldr", "w0", at("sp", 8))
                     a("cmp", "input", "w0")
                 else:
                     a("tst", "input", imm(turns.mask))
                 a("bne", again)
         a.block("Sums become outputs; the inputs are read again")
+        add_constant(a, "input", -4 * words, spare)
         if isinstance(finish, FactorFinish):
             _scale(a, form, finish, free)
-        a("ldm", "sp", several([output, total, end]))
         outputs = form.end(a, finish, total, spare) if isinstance(finish, Finish) else form.settled
+        a("ldm", "sp", several([output, end]))
         for row, register in enumerate(outputs):
             finish.store(a, register, output, row * finish.store_bytes)
         add_constant(a, output, form.rows * finish.store_bytes, spare)
-        add_constant(a, "input", -4 * words, spare)
         a("str", output, "[sp]")
         a("cmp", output, end)
         a("bne", block)
     a("add", "sp", "sp", imm(FRAME))
     a("pop", several([*SAVED, "pc"]))
-    arguments = ("input", "weights", "output", "total", "blocks")
+    arguments = ("input", "weights", "output", "blocks")
     twin = KernelCall(form.twin, arguments, {"words": words, "rows": form.rows, **form.fields, **finish.fields})
     return a.routine(SIGNATURE, twin)
 
 
 def _enter(a: Assembly, turns: Turns, block_bytes: int) -> None:
     """`block_bytes`: of the outputs of a block."""
-    a.block("On the stack: output, total, end of the outputs, end of the inputs")
+    a.block("On the stack: output, end of the outputs, end of the inputs")
     a("push", several([*SAVED, "lr"]))
-    a("ldr", "r12", at("sp", 36))
     a("sub", "sp", "sp", imm(FRAME))
     a("mov", "weights", "r1")
     a("movw", "r1", imm(block_bytes))
-    a("mla", "r12", "r12", "r1", "r2")
+    a("mla", "r3", "r3", "r1", "r2")
     a("strd", "r2", "r3", "[sp]")
     if turns.compared:
         constant(a, "r3", 4 * turns.all_words)
         a("add", "r3", "r3", "input")
-    a("strd", "r12", "r3", at("sp", 8))
+        a("str", "r3", at("sp", 8))
 
 
 def _scale(a: Assembly, form: Form, finish: FactorFinish, free: Sequence[str]) -> None:
     """Sums of all rows become outputs, with the factors that follow their weights."""
     factor, spare = free[:3], free[-1]
-    if form.needs_total:
-        a("ldr", factor[0], at("sp", 4))
     form.settle(a, factor[0])
     for name, more in zip(form.settled, form.raised_bits, strict=True):
         a("ldm", "weights!", several(factor[: len(finish.factor)]))
@@ -298,6 +294,7 @@ def _head(name: str, form: Form, words: int, turns: Turns, finish: Ending) -> li
         f"{name}: scalar products of {2 * words} numbers of 16 bits with {form.rows} rows of weights at a time.",
         "",
         f"input    {words} words of two numbers{end}",
+        *TOTALS[: form.totals],
         *form.LAYOUT,
         *(
             [f"         and behind them, for each row, {' and '.join(finish.factor)} of its factor"]
@@ -305,7 +302,6 @@ def _head(name: str, form: Form, words: int, turns: Turns, finish: Ending) -> li
             else []
         ),
         f"output   {form.rows} numbers a block",
-        "total    128 x the sum of all inputs" if form.needs_total else "total    is not used",
         "",
         *form.PROOF,
     ]
