@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from mcusim.engines import ENGINES
 from mcusim.system import errors
@@ -47,15 +46,26 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+@cache
+def calls_in(path: Path) -> tuple[ast.Call, ...]:
+    return tuple(node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
 
 
 NAMES = {name_of(path) for path in MODULES}
 
 
-def imports_of(path: Path, *, types: bool = True) -> Iterator[tuple[str, str]]:
+@cache
+def imports_of(path: Path, *, types: bool = True) -> tuple[tuple[str, str], ...]:
     """(module, name) of every import of a mcusim module, those inside functions too."""
+    return tuple(_imports(path, types))
+
+
+def _imports(path: Path, types: bool) -> Iterator[tuple[str, str]]:
     for node in _nodes(tree_of(path), types):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name in NAMES)
@@ -82,25 +92,28 @@ def short(module: str) -> str:
     return ".".join(parts[:2] if parts[:1] == ["line"] else parts[:1])
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_modules_and_functions_are_small(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGEST_MODULE, f"{lines} lines: it does two things"
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            length = (node.end_lineno or 0) - node.lineno + 1
-            assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
+def test_modules_are_small() -> None:
+    lines = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in MODULES}
+    assert not {name: count for name, count in lines.items() if count > LONGEST_MODULE}, "they do two things"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(tree_of(path)), "a module without a docstring"
+def test_functions_are_small() -> None:
+    found = []
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                found += [f"{name_of(path)}.{node.name} has {length} lines"] if length > LONGEST_FUNCTION else []
+    assert not found
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_first_line_of_a_stage_is_its_arrow(stage: str) -> None:
-    first = (ast.get_docstring(tree_of(PACKAGE / f"{stage}.py")) or "").split("\n")[0]
-    assert "->" in first, first
+def test_every_module_says_what_it_is() -> None:
+    assert not [name_of(path) for path in MODULES if not ast.get_docstring(tree_of(path))], "without a docstring"
+
+
+def test_the_first_line_of_a_stage_is_its_arrow() -> None:
+    first = {stage: (ast.get_docstring(tree_of(PACKAGE / f"{stage}.py")) or "").split("\n")[0] for stage in STAGES}
+    assert not {stage: line for stage, line in first.items() if "->" not in line}
 
 
 def test_imports_have_no_circles() -> None:
@@ -120,12 +133,18 @@ def _demand_no_circle(module: str, graph: dict[str, set[str]], path: list[str], 
     done.add(module)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_nothing_imports_what_is_above_it(path: Path) -> None:
-    room = short(name_of(path))
-    for module, _ in imports_of(path, types=False):
-        above = short(module)
-        assert above == room or room in USERS.get(above, {room}), f"{room} imports {module}"
+def imports(*, types: bool) -> Iterator[tuple[str, str, str]]:
+    """(module, module that it imports, name) of all."""
+    for path in MODULES:
+        yield from ((name_of(path), module, name) for module, name in imports_of(path, types=types))
+
+
+def test_nothing_imports_what_is_above_it() -> None:
+    found = []
+    for name, module, _ in imports(types=False):
+        room, above = short(name), short(module)
+        found += [] if above == room or room in USERS.get(above, {room}) else [f"{name} imports {module}"]
+    assert not found
 
 
 GROUND = {  # room: all that it may import
@@ -140,11 +159,13 @@ GROUND = {  # room: all that it may import
 }
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if short(name_of(path)) in GROUND], ids=name_of)
-def test_types_and_families_lie_on_the_ground(path: Path) -> None:
-    room = short(name_of(path))
-    for module, _ in imports_of(path):
-        assert short(module) in GROUND[room] | {room}, f"{room} imports {module}"
+def test_types_and_families_lie_on_the_ground() -> None:
+    assert set(GROUND) <= {short(name) for name in NAMES}
+    found = []
+    for name, module, _ in imports(types=True):
+        room = short(name)
+        found += [] if short(module) in GROUND.get(room, {short(module)}) | {room} else [f"{name} imports {module}"]
+    assert not found
 
 
 FORBIDDEN = {  # room: rooms that it may never import
@@ -178,27 +199,29 @@ FORBIDDEN = {  # room: rooms that it may never import
 }
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if short(name_of(path)) in FORBIDDEN], ids=name_of)
-def test_rooms_do_not_know_each_other(path: Path) -> None:
-    forbidden = FORBIDDEN[short(name_of(path))]
-    for module, _ in imports_of(path, types=False):
-        assert short(module) not in forbidden, f"{name_of(path)} imports {module}"
+def test_rooms_do_not_know_each_other() -> None:
+    assert set(FORBIDDEN) <= {short(name) for name in NAMES}
+    seen = list(imports(types=False))
+    assert not [
+        f"{name} imports {module}" for name, module, _ in seen if short(module) in FORBIDDEN.get(short(name), ())
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "timing").glob("*.py")), ids=name_of)
-def test_timing_knows_of_an_engine_only_what_it_counted(path: Path) -> None:
-    for module, _ in imports_of(path):
-        if module.startswith(("mcusim.engines", "mcusim.line", "mcusim.pipeline")):
-            assert module == "mcusim.engines.counts"
+def test_timing_knows_of_an_engine_only_what_it_counted() -> None:
+    outside = ("mcusim.engines", "mcusim.line", "mcusim.pipeline")
+    seen = {module for name, module, _ in imports(types=True) if short(name) == "timing"}
+    assert {module for module in seen if module.startswith(outside)} == {"mcusim.engines.counts"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_nobody_compares_the_name_of_an_engine(path: Path) -> None:
+def test_nobody_compares_the_name_of_an_engine() -> None:
     """What an engine can do is in its FACTS."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Compare):
-            names = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} & set(ENGINES)
-            assert not names, f"line {node.lineno}: {names}"
+    found = []
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Compare):
+                names = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} & set(ENGINES)
+                found += [f"{name_of(path)}, line {node.lineno}: {names}"] if names else []
+    assert not found
 
 
 STARTS_PROGRAMS = r"subprocess\.(run|Popen|call|check_\w+)|os\.(system|popen|exec\w*|spawn\w*)"
@@ -207,17 +230,22 @@ PRINTS = r"print|input|exit|click\.echo|sys\.exit|os\._exit"
 
 def calls_of(path: Path) -> Iterator[tuple[str, int]]:
     """`module.function` or `function`, and the line of each call."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+    for node in calls_in(path):
+        if isinstance(node.func, ast.Name):
             yield node.func.id, node.lineno
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        elif isinstance(node.func, ast.Attribute):
             yield f"{getattr(node.func.value, 'id', '')}.{node.func.attr}", node.lineno
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "command.py"], ids=name_of)
-def test_only_one_module_starts_programs(path: Path) -> None:
-    for called, line in calls_of(path):
-        assert not re.fullmatch(STARTS_PROGRAMS, called), f"{called} in line {line}: use command.run or command.start"
+def callers(pattern: str, paths: list[Path]) -> list[str]:
+    calls = [(path, called, line) for path in paths for called, line in calls_of(path)]
+    return [f"{name_of(path)}, line {line}: {called}" for path, called, line in calls if re.fullmatch(pattern, called)]
+
+
+def test_only_one_module_starts_programs() -> None:
+    assert callers(STARTS_PROGRAMS, [PACKAGE / "system" / "command.py"])
+    others = [path for path in MODULES if path.name != "command.py"]
+    assert not callers(STARTS_PROGRAMS, others), "use command.run or command.start"
 
 
 def _is_program(path: Path) -> bool:
@@ -226,22 +254,24 @@ def _is_program(path: Path) -> bool:
     return path.parent.name == "commands" or '__name__ == "__main__"' in path.read_text()
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if not _is_program(path)], ids=name_of)
-def test_libraries_raise_and_do_not_print(path: Path) -> None:
-    for called, line in calls_of(path):
-        assert not re.fullmatch(PRINTS, called), f"{called} in line {line}: raise an error of errors.py"
+def test_libraries_raise_and_do_not_print() -> None:
+    libraries = [path for path in MODULES if not _is_program(path)]
+    assert not callers(PRINTS, libraries), "raise an error of errors.py"
 
 
 HEAVY = {"keras", "tensorflow", "sklearn", "h5py", "pooch"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_heavy_packages_are_imported_late(path: Path) -> None:
+def test_heavy_packages_are_imported_late() -> None:
     """`mcusim --help` must not wait for TensorFlow."""
-    for node in tree_of(path).body:
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert not HEAVY & {name.split(".")[0] for name in names}, f"line {node.lineno}"
+    found = []
+    for path in MODULES:
+        for node in tree_of(path).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            heavy = HEAVY & {name.split(".")[0] for name in names}
+            found += [f"{name_of(path)}, line {node.lineno}: {heavy}"] if heavy else []
+    assert not found
 
 
 def test_the_root_shows_the_line_and_the_families() -> None:
@@ -265,14 +295,17 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_error_says_one_thing_to_do(path: Path) -> None:
+def test_every_error_says_one_thing_to_do() -> None:
+    assert not [
+        f"{name_of(path)}, line {node.lineno}" for path in MODULES for node in calls_in(path) if not _has_hint(node)
+    ]
+
+
+def _has_hint(call: ast.Call) -> bool:
     """An `Unusable` or the error of a `Place` has its hint as second argument."""
-    for node in ast.walk(tree_of(path)):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called in ERRORS:
-            assert any(keyword.arg == "hint" for keyword in node.keywords), f"line {node.lineno}: no hint"
-        elif called == "Unusable" or (called == "error" and isinstance(node.func, ast.Attribute)):
-            assert len(node.args) > 1 or node.keywords, f"line {node.lineno}: no hint"
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if called in ERRORS:
+        return any(keyword.arg == "hint" for keyword in call.keywords)
+    if called == "Unusable" or (called == "error" and isinstance(call.func, ast.Attribute)):
+        return len(call.args) > 1 or bool(call.keywords)
+    return True
