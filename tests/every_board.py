@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mcusim.boards.board import Board
-from mcusim.boards.load import load_board
+from mcusim.boards.load import board_names, load_board
+
+
+def one_of_each_core(table: str) -> list[str]:
+    """The first board of every core whose file has that table. All boards of a core run the same object file of a
+    model, which tests/line/test_build.py proves: what only that file decides needs no other board.
+    """
+    boards = [load_board(name) for name in reversed(board_names())]
+    return sorted({board.chip.core: board.name for board in boards if getattr(board, table) is not None}.values())
 
 
 def board_with(name: str, *tables: str) -> Board:

@@ -1,7 +1,8 @@
-"""The same promise on the emulated boards: one model that holds every layer, every data type, every board."""
+"""The same promise on the emulated boards: a model that holds every layer on every core, smaller ones on every board."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.system.arrays import Array
 from mcusim.workloads.generated import make_firmware
-from tests.every_board import board_with
+from tests.every_board import board_with, one_of_each_core
 from tests.graphs import Builder, mixture, several
 from tests.jobs import run
 from tests.layers.test_layers import CASES
@@ -44,9 +45,29 @@ def zoo() -> Builder:
     return builder
 
 
+@cache
+def every_layer(data_type: str) -> tuple[Graph, Array]:
+    """The zoo, and samples."""
+    builder = zoo()
+    x = builder.samples(24)
+    x[16:] *= 1000
+    return quantize(optimize(builder.graph()), x[:16], data_type), x
+
+
 @pytest.fixture(params=board_names())
 def board(request: pytest.FixtureRequest) -> Board:
     return board_with(request.param, "qemu")
+
+
+@pytest.fixture(params=one_of_each_core("qemu"))
+def core_board(request: pytest.FixtureRequest) -> Board:
+    return load_board(request.param)
+
+
+@pytest.fixture(scope="module")
+def floats_of_the_host(tmp_path_factory: pytest.TempPathFactory) -> Array:
+    graph, x = every_layer("float32")
+    return run_on(host, load_board("nucleo_l452re_p"), graph, x, tmp_path_factory.mktemp("host"))
 
 
 def run_on(
@@ -60,35 +81,29 @@ def run_on(
 
 @pytest.mark.arm
 @pytest.mark.parametrize("data_type", ["int8", "int16", "int9"])
-def test_integers_on_every_board(tmp_path: Path, data_type: str, board: Board) -> None:
-    builder = zoo()
-    x = builder.samples(24)
-    x[16:] *= 1000
-    graph = quantize(optimize(builder.graph()), x[:16], data_type)
-    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path), graph.run(x))
+def test_integers_on_every_core(tmp_path: Path, data_type: str, core_board: Board) -> None:
+    graph, x = every_layer(data_type)
+    np.testing.assert_array_equal(run_on(qemu, core_board, graph, x, tmp_path), graph.run(x))
 
 
 @pytest.mark.arm
 @pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
-def test_chosen_kernels_give_the_bits_of_the_graph(tmp_path: Path, data_type: str, board: Board) -> None:
+def test_chosen_kernels_give_the_bits_of_the_graph(
+    tmp_path: Path, data_type: str, core_board: Board, floats_of_the_host: Array
+) -> None:
     """Of float32 those of plain C, which the host has."""
-    builder = zoo()
-    x = builder.samples(24)
-    x[16:] *= 1000
-    graph = quantize(optimize(builder.graph()), x[:16], data_type)
-    destination = Destination(board.chip.core, memory=USUAL)
+    graph, x = every_layer(data_type)
+    destination = Destination(core_board.chip.core, memory=USUAL)
     assert {step.kernel for step in lower(graph, destination).steps} >= {"plain", "rows"}
-    expected = graph.run(x) if data_type != "float32" else run_on(host, board, graph, x, tmp_path / "host")
-    np.testing.assert_array_equal(run_on(qemu, board, graph, x, tmp_path / "board", destination), expected)
+    expected = graph.run(x) if data_type != "float32" else floats_of_the_host
+    np.testing.assert_array_equal(run_on(qemu, core_board, graph, x, tmp_path, destination), expected)
 
 
 @pytest.mark.arm
-def test_float32_gives_the_bits_of_the_host(tmp_path: Path, board: Board) -> None:
-    builder = zoo()
-    graph, x = optimize(builder.graph()), builder.samples(24)
-    on_board = run_on(qemu, board, graph, x, tmp_path / "board")
-    on_host = run_on(host, board, graph, x, tmp_path / "host")
-    np.testing.assert_array_equal(on_board, on_host)
+def test_float32_gives_the_bits_of_the_host(tmp_path: Path, core_board: Board, floats_of_the_host: Array) -> None:
+    graph, x = every_layer("float32")
+    on_board = run_on(qemu, core_board, graph, x, tmp_path)
+    np.testing.assert_array_equal(on_board, floats_of_the_host)
     np.testing.assert_allclose(on_board, graph.run(x), rtol=1e-3, atol=1e-4)
 
 
