@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mcusim.graph import Graph, Layer, Output
 from mcusim.layers.recurrent import Recurrent
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layers import CONVERTERS
+from mcusim.system.arrays import Array
+from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 
@@ -182,22 +186,48 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_c_equals_run(name: str) -> None:
-    shape, make = CASES[name]
-    for fuse, spread in ((False, 1.0), (True, 30.0)):
+def _side_by_side(fuse: bool, spread: float) -> tuple[Graph, Array]:
+    """A graph in which every case has an input and an output of its own, and samples: one build holds them all."""
+    layers: list[Layer] = []
+    outputs, x = [], {}
+    for name, (shape, make) in CASES.items():
         builder = Builder(shape, seed=int(fuse), spread=spread)
         make(builder)
         graph = optimize(builder.graph()) if fuse else builder.graph()
-        x = builder.samples(16)
-        x[12:] *= 100
-        for data_type in ("int8", "int16", "int9")[fuse:]:
-            quantized = quantize(graph, x[:12], data_type)
-            np.testing.assert_array_equal(run_compiled(quantized, x, sanitize="undefined"), quantized.run(x))
-    expected = graph.run(x)
-    scale = np.abs(expected).max()
-    near = 1e-3 if any(isinstance(layer, Recurrent) for layer in graph) else 1e-5  # a state goes on with its rounding
-    np.testing.assert_allclose(run_compiled(graph, x, sanitize="undefined"), expected, rtol=near, atol=near * scale)
+        for layer in graph:
+            sources = tuple(f"{name}: {source}" for source in layer.inputs)
+            layers.append(replace(layer, name=f"{name}: {layer.name}", inputs=sources))
+        outputs.append(Output(name, layers[-1].name))
+        x[f"{name}: input"] = builder.samples(16)
+        x[f"{name}: input"][12:] *= 100
+    return Graph(tuple(layers), outputs=tuple(outputs)), records_of(x)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "fused"])
+def cases(request: pytest.FixtureRequest) -> tuple[Graph, Array]:
+    return _side_by_side(request.param, spread=30.0 if request.param else 1.0)
+
+
+def computed_by_c(graph: Graph, x: Array) -> Array:
+    return run_compiled(graph, x, sanitize="undefined", optimization="-O0")
+
+
+@pytest.mark.parametrize("data_type", ["int8", "int16", "int9"])
+def test_c_equals_run(cases: tuple[Graph, Array], data_type: str) -> None:
+    graph, x = cases
+    quantized = quantize(graph, x[:12], data_type)
+    computed, expected = computed_by_c(quantized, x), quantized.run(x)
+    assert not [name for name in CASES if not np.array_equal(computed[name], expected[name])]
+
+
+def test_floats_are_close(cases: tuple[Graph, Array]) -> None:
+    graph, x = cases
+    computed, expected = computed_by_c(graph, x), graph.run(x)
+    for name in CASES:
+        recurrent = any(isinstance(layer, Recurrent) and layer.name.startswith(f"{name}: ") for layer in graph)
+        near = 1e-3 if recurrent else 1e-5  # a state goes on with its rounding
+        scale = np.abs(expected[name]).max()
+        np.testing.assert_allclose(computed[name], expected[name], rtol=near, atol=near * scale, err_msg=name)
 
 
 def test_every_layer_has_a_case() -> None:

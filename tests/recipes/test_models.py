@@ -41,7 +41,7 @@ def test_a_layer(tree: Tree) -> None:
     )
     tree.line(GRAPHS, 'kinds = ["relu",', 'kinds = ["negate", "relu",')
     tree.edit(GRAPHS, '    else:\n        builder.add("Softmax",', MOVE)
-    tree.test("tests/layers", "-k", "Negate or every_layer or negate")
+    tree.test("tests/layers", "-k", "plain-int8 or every_layer or negate")
     assert tree.touched() == (4, 1)
 
 
