@@ -1,4 +1,4 @@
-"""The same promise on the emulated boards: a model that holds every layer on every core, smaller ones on every board."""
+"""The same promise on emulated boards: a model that holds every layer on each core, smaller ones on every board."""
 
 from __future__ import annotations
 
