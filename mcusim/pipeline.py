@@ -44,7 +44,7 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
             report = replace(
                 report,
                 runs=runs,
-                checks=(*report.checks, *budgets.check(runs[-1], experiment.limits(case, runs[-1].data_type))),
+                checks=(*report.checks, *budgets.check_case(runs[-1], experiment, case)),
                 wall_s=round(time.monotonic() - began, 3),
                 complete=number == len(cases) and not interrupted,
             )

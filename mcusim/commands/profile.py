@@ -120,7 +120,7 @@ def profile(
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, parameters_of(chip))
         say(title)
-        click.echo(render.to_text(priced, where, rows=rows))
+        click.echo(render.to_text(priced, where.model_copy(update={"chip": chip}), rows=rows))
         if recording.no_lines:
             say(f"note: without lines of the source, which cannot be read: {recording.no_lines}", error=True)
     if disassembly or stacks or speedscope:
@@ -199,12 +199,15 @@ def parameters_of(chip: Chip) -> CoreParameters:
 
 
 def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
-    """The chip as if its flash always had these wait states; with 0 nothing waits, slow RAM neither."""
+    """The chip as if its flash always had these wait states; with 0 nothing waits, slow RAM neither.
+
+    Nobody measured such a chip.
+    """
     if wait_states is None or chip.timing is None:
         return chip
-    always = {"wait_states": wait_states, "wait_states_up_to_hz": []}
+    always = {"wait_states": wait_states, "wait_states_up_to_hz": [], "records": []}
     if wait_states == 0:
-        always["ram"] = [ram.model_copy(update={"wait_states": 0}) for ram in chip.timing.ram]
+        always["ram"] = [ram.model_copy(update={"wait_states": 0, "single_load": 0}) for ram in chip.timing.ram]
     timing = chip.timing.model_copy(update=always)
     return chip.model_copy(update={"timing": timing})
 

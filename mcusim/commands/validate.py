@@ -17,6 +17,7 @@ from mcusim.system.errors import BUDGET_BROKEN, ConfigurationError, EngineError,
 if TYPE_CHECKING:
     from mcusim.engines.engine import Engine
     from mcusim.timing.deviation import Deviation
+    from mcusim.timing.record import Line
     from mcusim.timing.recording import Recording
     from mcusim.workloads.measured import Measured
 
@@ -46,6 +47,9 @@ def address(value: str) -> int:
 @click.option(
     "--max-p90", type=click.FloatRange(0), metavar="PERCENT", help="... when one row in ten has a larger error."
 )
+@click.option(
+    "--record", type=options.PATH, metavar="F", help="Write the rows into this record, as platforms/measured.csv."
+)
 @stall_option("How long")
 def validate(
     table: Path,
@@ -53,6 +57,7 @@ def validate(
     load_address: int | None,
     max_median: float | None,
     max_p90: float | None,
+    record: Path | None,
     stall_s: float,
 ) -> None:
     """How far the model's cycles are from measured ones.
@@ -61,24 +66,27 @@ def validate(
     or .hex, beside the table) runs in an engine; the calls of `from` are measured to their return, or to `to`, and
     priced for the board at that clock.
     """
-    from mcusim.timing.deviation import deviation, error_pct
+    from mcusim.timing.deviation import deviation
+    from mcusim.timing.record import summary, told_kinds, write_record
     from mcusim.workloads.measured import read_measured
 
     engines = _engines(engine)
     with tempfile.TemporaryDirectory(prefix="mcusim-validate-") as folder:
         rows = read_measured(table, load_address, Path(folder))
-        click.echo(
-            f"{'program':<{_NAME_WIDTH}} {'board':<18} {'MHz':>5} {'predicted':>14} {'measured':>14} {'error':>8}"
-        )
-        runs = _Runs(engines, stall_s, Path(folder))
-        errors = []
+        numbers = f"{'MHz':>5} {'predicted':>14} {'measured':>14} {'error':>8}"
+        click.echo(f"{'program':<{_NAME_WIDTH}} {'board':<18} {numbers}  code")
+        runs, lines = _Runs(engines, stall_s, Path(folder)), []
         for row in rows:
-            predicted = runs.cycles(row)
-            errors.append(error_pct(predicted, row.measured))
+            lines.append(line := runs.line(row))
             where = f"{row.name:<{_NAME_WIDTH}} {row.board.name:<18} {row.clock_hz / 1e6:>5g}"
-            click.echo(f"{where} {predicted:>14,.0f} {row.measured:>14,.0f} {errors[-1]:>+7.2f}%")
-    found = deviation(errors)
-    click.echo(f"{found.rows} rows: median {found.median:.2f} %, p90 {found.p90:.2f} %, largest {found.largest:.2f} %")
+            cycles = f"{line.predicted:>14,} {row.measured:>14,.0f} {line.error_pct:>+7.2f}%"
+            click.echo(f"{where} {cycles}  {told_kinds(line.kinds)}")
+    found = deviation([line.error_pct for line in lines])
+    for told in (str(found), *summary(lines)):
+        click.echo(told)
+    if record:
+        write_record(record, lines)
+        say(f"wrote {record}")
     if _beyond(found, max_median, max_p90):
         click.get_current_context().exit(BUDGET_BROKEN)
 
@@ -115,15 +123,17 @@ class _Runs:
         self._recordings: dict[object, Recording] = {}
         self._told: set[str] = set()
 
-    def cycles(self, row: Measured) -> float:
-        """Mean of the calls of `row`."""
+    def line(self, row: Measured) -> Line:
+        """What the model says of the calls of `row`, in the mean."""
         from mcusim.timing.profile import price_recording
+        from mcusim.timing.record import line_of
 
         key = row.firmware, row.board.name, row.calls
         if key not in self._recordings:
             self._recordings[key] = self._record(row)
         chip = row.board.chip
-        return price_recording(self._recordings[key], chip, row.clock_hz, parameters_of(chip)).mean
+        priced = price_recording(self._recordings[key], chip, row.clock_hz, parameters_of(chip))
+        return line_of(priced, row.name, row.record, chip.name, row.measured, row.use, row.source)
 
     def _record(self, row: Measured) -> Recording:
         """In the first engine that has the memory."""

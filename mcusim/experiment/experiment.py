@@ -12,11 +12,21 @@ from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
 from mcusim.experiment.quantization import Quantization
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
+from mcusim.experiment.tables import (
+    NO_MARGIN,
+    DatasetChoice,
+    Expect,
+    ExpectFor,
+    General,
+    Model,
+    Target,
+    TaskChoice,
+)
 from mcusim.line.quantize import DATA_TYPE_WORDS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name
 from mcusim.system.validation import Table
+from mcusim.timing.timing import Margin
 
 
 class Experiment(Table):
@@ -91,11 +101,23 @@ class Experiment(Table):
 
         `data_type`: that of the run, where the case only says that it is the file's.
         """
-        limits, words = self.expect.limits, {case.quantization.data_type, data_type}
+        limits = self.expect.limits
+        for entry in self._expected_of(case, data_type):
+            limits |= entry.limits
+        return limits
+
+    def margin(self, case: Case, data_type: str | None = None) -> Margin | None:
+        """What of the model's error these budgets count in, likewise."""
+        told = self.expect.margin
+        for entry in self._expected_of(case, data_type):
+            told = entry.margin or told
+        return None if told in (None, NO_MARGIN) else told
+
+    def _expected_of(self, case: Case, data_type: str | None) -> Iterator[ExpectFor]:
+        words = {case.quantization.data_type, data_type}
         for entry in self.expect_for:
             if any(entry.concerns(case.model.name, word, case.board_name) for word in words if word):
-                limits |= entry.limits
-        return limits
+                yield entry
 
     def with_options(
         self,

@@ -13,9 +13,20 @@ from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.quantization import Quantization
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice, model_name
+from mcusim.experiment.tables import (
+    NO_MARGIN,
+    DatasetChoice,
+    Expect,
+    ExpectFor,
+    General,
+    Model,
+    Target,
+    TaskChoice,
+    model_name,
+)
 from mcusim.line.quantize import AS_STORED, DATA_TYPES
 from mcusim.models import demand_model, is_model, may_hold_integers
+from mcusim.reports.figures import BUDGETS, OF_CYCLES
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
@@ -91,6 +102,7 @@ class _Reader:
         self.problems.tell()
         experiment = Experiment(path=self.path, **read)
         self._check_expect_for(experiment)
+        self._check_margin(experiment)
         self.problems.tell()
         return experiment
 
@@ -109,6 +121,18 @@ class _Reader:
                 if value is not None and value not in there and not may_be:
                     what = f"no run of the experiment has {key} {value!r}"
                     self.problems.add(here.at(key).error(what, suggestion(value, set(there))))
+
+    def _check_margin(self, experiment: Experiment) -> None:
+        """One that no budget can count in was meant for something else."""
+        tables: dict[tuple[str | int, ...], Expect] = {("expect",): experiment.expect}
+        tables |= {("expect_for", index): entry for index, entry in enumerate(experiment.expect_for)}
+        limits = [name for name, (_, figure) in BUDGETS.items() if figure.key in OF_CYCLES]
+        if any(name in table.limits for table in tables.values() for name in limits):
+            return
+        for keys, table in tables.items():
+            if table.margin not in (None, NO_MARGIN):
+                what = "'margin' is the error of modelled cycles, and no budget is one of cycles"
+                self.problems.add(self.place.at(*keys, "margin").error(what, f"add one of {', '.join(limits)}"))
 
     def _table(self, name: str) -> dict[str, Any]:
         return dict(self.tables.get(name, {}))

@@ -38,5 +38,6 @@ BUDGET_SYNONYMS = {
     **dict.fromkeys(("energy", "energy_max", "energy_uwh", "max_energy"), "energy_uwh_max"),
     **dict.fromkeys(("cycles", "max_cycles"), "cycles_max"),
     **dict.fromkeys(("mismatches", "max_mismatches"), "mismatches_max"),
+    **dict.fromkeys(("margins", "error", "error_margin", "safety_margin", "tolerance"), "margin"),
     "mse_max": "rmse_max = .., the root of the mean squared error",
 }

@@ -241,6 +241,7 @@ _BUDGETS: dict[str, Any] = {
     for name, (budget, _) in BUDGETS.items()
 }
 _Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)
+NO_MARGIN: Literal["none"] = "none"
 
 
 class Expect(_Budgets):  # type: ignore[misc]
@@ -248,9 +249,13 @@ class Expect(_Budgets):  # type: ignore[misc]
 
     SYNONYMS: ClassVar[Mapping[str, str]] = BUDGET_SYNONYMS
 
+    margin: Literal["none", "median", "p90"] | None = Field(
+        default=None, description='"none", "median" or "p90": what of the model\'s error budgets count in'
+    )
+
     @property
     def limits(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in Expect.model_fields if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in BUDGETS if getattr(self, name) is not None}
 
 
 class ExpectFor(Expect):

@@ -169,6 +169,18 @@ TIME = (
     Figure("cycles.max", "", unit="cycles", better="lower"),
     Figure("cycles.samples", "that were timed", unit="samples"),
     Row("cycles.how", "`modelled`, `measured` (on silicon) or `counted`", junit=True),
+    Row(
+        "cycles.kind",
+        "of the code that ran, by what it did: `integer` or `float`, and where a tenth of the work is of them "
+        "`flash-bound`, `slow-ram`, `ram-code` (docs/timing.md); null where nobody looked",
+        junit=True,
+    ),
+    Row(
+        "cycles.error_pct",
+        "how far the model was off on silicon, in programs of that kind that it was not fitted to: it is that of "
+        "`cycles`, `latency_ms` and `energy_uwh`; null without such programs",
+    ),
+    Row("cycles.no_error_pct", "why there is no `cycles.error_pct`; null where there is one", junit=True),
     Row("no_cycles", "why `cycles`, and with them latency and energy, are null; null where they are not"),
     Figure(
         "latency_ms",
@@ -180,6 +192,16 @@ TIME = (
         better="lower",
         budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
     ),
+    Figure(
+        "cycles.error_pct.median",
+        "half of these programs were not off by more",
+        unit="%",
+        heading="± %",
+        show="{:.1f}".format,
+        better="lower",
+    ),
+    Figure("cycles.error_pct.p90", "nine of ten were not off by more", unit="%", better="lower"),
+    Row("cycles.error_pct.from", "how many programs that were, on which chips, and when predicted", junit=True),
 )
 
 ENERGY = (

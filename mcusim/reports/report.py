@@ -23,6 +23,7 @@ from mcusim.system import errors
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
 from mcusim.tasks.figure import Figure
+from mcusim.timing.timing import Margin
 
 FORMAT: Literal[1] = 1
 DEFAULT_ENGINE = "qemu"  # that of an experiment that names none: labels need not say it
@@ -118,7 +119,11 @@ class Run(Measurements):
 
 @dataclass(frozen=True)
 class Check:
-    """A budget, held against the run of that id. Without a value it fails, and `reason` tells why there is none."""
+    """A budget, held against the run of that id. Without a value it fails, and `reason` tells why there is none.
+
+    `margin` of the model's error is counted in: the value is held as `margin_pct` percent more. None of both where
+    nothing was asked for; `margin_pct` is None where nobody knows that error, which fails, too.
+    """
 
     name: str
     run: str
@@ -126,6 +131,13 @@ class Check:
     value: int | float | None
     passed: bool
     reason: str | None = None
+    margin: Margin | None = None
+    margin_pct: float | None = None
+
+    @property
+    def held(self) -> int | float | None:
+        """What is compared with the limit."""
+        return None if self.value is None else with_margin(self.value, self.margin_pct)
 
     @property
     def figure(self) -> Figure | None:
@@ -134,16 +146,23 @@ class Check:
 
     def __str__(self) -> str:
         """`latency 4.76 ms is over 4 ms by 19 % (latency_ms_max)`"""
-        figure = self.figure or Figure(self.name, "")
+        figure, held = self.figure or Figure(self.name, ""), self.held
         limit = figure.amount(self.limit)
-        if self.value is None:
+        if self.value is None or held is None:
             return f"{self.name} {limit}: {self.reason}"
         what = f"{figure.word or self.name} {figure.amount(self.value)}"
-        if self.passed or figure.keeps(self.value, self.limit):
+        if self.margin_pct is not None:
+            what += f" + {self.margin_pct:g} % ({self.margin} of its error) = {figure.amount(held)}"
+        if self.passed or figure.keeps(held, self.limit):
             return f"{what} is within {limit} ({self.name})" + (f", but {self.reason}" if self.reason else "")
-        side, far = "under" if figure.better == "higher" else "over", figure.beyond(self.value, self.limit)
+        side, far = "under" if figure.better == "higher" else "over", figure.beyond(held, self.limit)
         verdict = f"; {self.reason}" if self.reason else ""
         return f"{what} is {side} {limit}{f' by {far}' if far else ''} ({self.name}){verdict}"
+
+
+def with_margin(value: int | float, margin_pct: float | None) -> int | float:
+    """A figure as it is held against a limit; as it is without a margin."""
+    return value if margin_pct is None else value * (1 + margin_pct / 100)
 
 
 @dataclass(frozen=True)

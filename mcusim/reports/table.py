@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 
 from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
 from mcusim.reports.report import Report, Run, RunError
 from mcusim.tasks.figure import Figure
+from mcusim.timing.timing import plus_minus, told_error
 
 NAMES = ("model", "type", "board")  # columns that tell which run it is
 MANY = 1000  # runs, of which notes name boards alone
@@ -85,12 +86,22 @@ def remarks(report: Report) -> list[str]:
                 f"expected {_number(first.expected)}, got {_number(first.got)}"
             )
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
+    lines += _about(report, [told for run in report.runs for told in _of_error(run)])
     lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
     if not report.complete:
         lines.append("not complete: the experiment was interrupted, or is still running")
     lines += _of_models(report, "normalization", "normalization")
     lines += _of_models(report, "no float proof", "no_float_proof")
     return lines + _notes(report)
+
+
+def _of_error(run: Run) -> Iterator[tuple[str, Run]]:
+    """What ± is, or why there is none."""
+    if run.cycles and run.cycles.error_pct:
+        error = run.cycles.error_pct
+        yield f"latency and energy {plus_minus(error)}: {told_error(error)}", run
+    elif run.cycles and run.cycles.no_error_pct:
+        yield f"no ±: {run.cycles.no_error_pct}", run
 
 
 def _of_models(report: Report, title: str, key: str) -> list[str]:

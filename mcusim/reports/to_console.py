@@ -14,7 +14,7 @@ from mcusim.reports.table import NAMES, error_lines, failures, remarks, summary,
 from mcusim.system.names import printable, shortened
 
 NARROW_NAME = 16  # a model's name may wrap to this width
-GAP = 2  # between columns
+GAPS = (2, 1)  # between columns: the first that leaves room
 LONGEST_CELL = 200
 NARROWEST = 10  # of a terminal that may tell any width
 HYPHENATED = {"mismatches": "mis-\nmatches", "instructions": "instruc-\ntions", "accuracy %": "accu-\nracy %"}
@@ -27,8 +27,10 @@ def show(report: Report, console: Console) -> None:
     styles = [_style(report, run) for run in report.runs]
     cells = [[printable(shortened(cell, LONGEST_CELL)) for cell in row] for row in rows]
     widths = _widths(headings, cells)
-    if rows and min(widths[0], NARROW_NAME) + sum(widths[1:]) + GAP * (len(widths) - 1) <= console.width:
-        _print_grid(console, headings, cells, widths, styles)
+    narrowest = min(widths[0], NARROW_NAME) + sum(widths[1:])
+    gap = next((gap for gap in GAPS if narrowest + gap * (len(widths) - 1) <= console.width), None)
+    if rows and gap is not None:
+        _print_grid(console, headings, cells, widths, styles, gap)
     else:
         for row, style in zip(cells, styles, strict=True):
             _print_list(console, headings, row, style)
@@ -52,29 +54,30 @@ def _print_grid(
     rows: Sequence[Sequence[str]],
     widths: Sequence[int],
     styles: Sequence[str],
+    gap: int,
 ) -> None:
     """By hand: rich takes a millisecond for each row. Only a model's name may wrap, where it is too long."""
-    widths = [min(widths[0], console.width - sum(widths[1:]) - GAP * (len(widths) - 1)), *widths[1:]]
+    widths = [min(widths[0], console.width - sum(widths[1:]) - gap * (len(widths) - 1)), *widths[1:]]
     stacked = [_stacked(heading).split("\n") for heading in headings]
     height = max(map(len, stacked))
     for level in range(height):
         lines = [[""] * (height - len(parts)) + parts for parts in stacked]
-        console.out(_padded([parts[level] for parts in lines], widths), style="bold", highlight=False)
-    console.out("─" * (sum(widths) + GAP * (len(widths) - 1)), highlight=False)
+        console.out(_padded([parts[level] for parts in lines], widths, gap), style="bold", highlight=False)
+    console.out("─" * (sum(widths) + gap * (len(widths) - 1)), highlight=False)
     for row, style in zip(rows, styles, strict=True):
         first, *more = _folded(console, row[0], widths[0])
-        console.out(_padded([first, *row[1:]], widths), style=style or None, highlight=False)
+        console.out(_padded([first, *row[1:]], widths, gap), style=style or None, highlight=False)
         for line in more:
             console.out(line, style=style or None, highlight=False)
 
 
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _padded(cells: Sequence[str], widths: Sequence[int], gap: int) -> str:
     """Names to the left, numbers to the right."""
     parts = []
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell_len(cell))
         parts.append(cell + space if index < len(NAMES) else space + cell)
-    return (" " * GAP).join(parts).rstrip()
+    return (" " * gap).join(parts).rstrip()
 
 
 def _folded(console: Console, text: str, width: int) -> list[str]:
@@ -102,7 +105,8 @@ def _print_list(console: Console, headings: Sequence[str], row: Sequence[str], s
     for heading, cell in zip(headings[len(NAMES) :], row[len(NAMES) :], strict=True):
         word, _, unit = heading.partition(" ")
         if cell:
-            figures.append(" ".join(filter(None, (word, cell, unit if cell[-1].isdigit() else ""))))
+            told = " ".join(filter(None, (word, cell, unit if cell[-1].isdigit() else "")))
+            figures.append(told.replace("± ", "±"))
     width = max(console.width, NARROWEST)
     for line in textwrap.wrap(", ".join(figures), width, initial_indent="  ", subsequent_indent="  "):
         console.out(line, style=style or None, highlight=False)

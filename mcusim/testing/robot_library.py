@@ -31,6 +31,12 @@ run that failed, or whose figure nobody knows, passes no limit.
 A limit without a unit is in the unit of the report: ms, bytes, uWh, cycles. Others may be named: ``2.5 ms``,
 ``800 us``, ``1 s``, ``16 KiB``, ``1 MiB``, ``20 kB``, ``0.1 uWh``, ``80 nWh``.
 
+= The model's error =
+
+Cycles are modelled, and with them latency and energy. ``margin=p90``, or ``margin=median``, counts the error of the
+model in, as ``[expect] margin`` does: ``Latency Should Be Below    30 ms    margin=p90`` holds the latency
+and what nine of ten programs were off by at most. A run whose error nobody knows does not pass.
+
 = Limits of the experiment file =
 
 `Budgets Should Be Kept` holds the runs against ``[expect]`` of the file.
@@ -46,23 +52,24 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from robot.api import logger
 
 from mcusim import pipeline
 from mcusim.experiment.read import open_experiment
-from mcusim.experiment.tables import parse_samples
-from mcusim.line.budgets import known
+from mcusim.experiment.tables import NO_MARGIN, parse_samples
+from mcusim.line.budgets import counts_in, known, margin_pct, no_margin
 from mcusim.line.watcher import Silent
-from mcusim.reports.figures import FIGURES
-from mcusim.reports.report import Report, Run
+from mcusim.reports.figures import FIGURES, OF_CYCLES
+from mcusim.reports.report import Report, Run, with_margin
 from mcusim.reports.to_markdown import render
 from mcusim.system.errors import McusimError, suggestion
 from mcusim.system.names import file_name
 from mcusim.system.validation import Place
 from mcusim.system.version import VERSION
 from mcusim.tasks.figure import Figure
+from mcusim.timing.timing import Margin
 
 ROBOT_LIBRARY_VERSION = VERSION
 ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -248,19 +255,38 @@ def _hold(name: str, limit: float | str, which: dict[str, str], relation: str) -
     figure = FIGURES[name]
     unit = "" if figure.unit == "share" else figure.unit
     number = limit if isinstance(limit, (int, float)) else _number(limit, unit)
-    _demand([reason for run in _runs(which) if (reason := _broken(run, figure, number, unit, relation))])
+    margin = _margin(which.pop("margin", None), figure)
+    _demand([reason for run in _runs(which) if (reason := _broken(run, figure, number, unit, relation, margin))])
 
 
-def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str) -> str | None:
+def _margin(name: str | None, figure: Figure) -> Margin | None:
+    if name is None or name == NO_MARGIN:
+        return None
+    if figure.key not in OF_CYCLES:
+        raise AssertionError(
+            f"{figure.word or figure.key} has no error to count in: margin is for {', '.join(OF_CYCLES)}"
+        )
+    for known_one in get_args(Margin):
+        if name == known_one:
+            return cast(Margin, known_one)
+    raise AssertionError(f"margin is {name!r}: give {NO_MARGIN} or {' or '.join(get_args(Margin))}")
+
+
+def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str, margin: Margin | None) -> str | None:
     """Why the run does not keep the limit, or None."""
     word, value = figure.word or figure.key, known(run, figure)
     if value is None:
         return f"{run.label}: nobody knows {word} ({run.no_cycles or f'engine {run.engine!r}'})"
-    seen = f"{run.label}: {word} {_shown(value)}"
+    counted = counts_in(run, figure, margin)
+    more = margin_pct(run, counted) if counted else None
+    held = with_margin(value, more)
+    seen = f"{run.label}: {word} {_shown(held)}" + (f" with {more:g} % ({counted} of its error)" if more else "")
     logger.info(f"{seen} {unit}")
-    if run.complete and _RELATIONS[relation](value, limit):
+    if counted and more is None:
+        return f"{seen}: {no_margin(run, counted)}"
+    if run.complete and _RELATIONS[relation](held, limit):
         return None
-    far = figure.beyond(value, limit)
+    far = figure.beyond(held, limit)
     wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip() + (f", off by {far}" if far else "")
     return wanted if run.complete else f"{wanted}, but only {run.samples} samples were run"
 

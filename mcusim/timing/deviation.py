@@ -17,6 +17,9 @@ class Deviation:
     p90: float
     largest: float
 
+    def __str__(self) -> str:
+        return f"{self.rows} rows: median {self.median:.2f} %, p90 {self.p90:.2f} %, largest {self.largest:.2f} %"
+
 
 def error_pct(predicted: float, measured: float) -> float:
     """Signed: above 0 where the model is too slow."""

@@ -13,11 +13,11 @@ from mcusim.boards.board import Board
 from mcusim.boards.chip import Chip
 from mcusim.timing.call_cycles import NO_CALLS, CallCosts, call_costs
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
+from mcusim.timing.kind import Work, work
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
 from mcusim.timing.parameters import CoreParameters
 from mcusim.timing.recording import Recording
 
-HOW = "modelled"
 _DEEPEST = 200  # calls that are followed, where no engine kept them apart
 
 
@@ -27,8 +27,8 @@ class Profile:
 
     `by_address` for each instruction, `executed` how often it ran, `by_function` its own cycles, `inclusive` with those
     of the functions it called, `calls` how often one called another. `problems` names what could not be priced and how
-    often it ran, over all samples: it is never free, but its price is a guess. `costs` by call, where the engine kept
-    them apart.
+    often it ran, over all samples: it is never free, but its price is a guess. `work`: what kind of code it was.
+    `costs` by call, where the engine kept them apart.
     """
 
     clock_hz: int
@@ -41,6 +41,7 @@ class Profile:
     calls: Mapping[tuple[str, str], float]
     by_line: Mapping[tuple[str, int], float]
     problems: Mapping[str, int]
+    work: Work
     costs: CallCosts = NO_CALLS
 
     @property
@@ -96,6 +97,7 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
         calls=calls,
         by_line=_by_line(recording, by_address),
         problems=_problems(recording, core),
+        work=work(code, counts, prices, chip, cycles),
         costs=costs,
     )
 

@@ -8,8 +8,10 @@ from itertools import islice
 
 from mcusim.boards.board import Board
 from mcusim.timing.call_cycles import CallCost
-from mcusim.timing.profile import HOW, Profile, energy_uwh
+from mcusim.timing.profile import Profile, energy_uwh
+from mcusim.timing.record import error_of, told_kinds
 from mcusim.timing.recording import Recording
+from mcusim.timing.timing import HOW, plus_minus, told_error
 
 _DEEPEST, _MOST_STACKS = 32, 100_000  # where stacks are made up of who calls whom, as gprof does
 _CALLERS_SHOWN = 4  # of a stack, innermost first
@@ -17,13 +19,17 @@ _SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
-    """The figures of one sample, and where its cycles go."""
+    """The figures of one sample, and where its cycles go. `board`: with the chip that it was priced for."""
     cycles, core = profile.cycles, float(profile.core_cycles.mean())
+    error = error_of(profile.work.kinds(), board.chip)
+    known = "" if isinstance(error, str) else f" {plus_minus(error)}"
     lines = [
         f"cycles     {profile.mean:,.0f} ({cycles.min():,.0f} to {cycles.max():,.0f}, {len(cycles)} samples, {HOW})",
         f"of these   {core:,.0f} core, {profile.mean - core:,.0f} memory",
-        f"latency    {profile.latency_ms:.3f} ms at {profile.clock_hz / 1e6:g} MHz",
-        f"energy     {energy_uwh(profile.mean, board, profile.clock_hz):.4f} uWh",
+        f"latency    {profile.latency_ms:.3f} ms{known} at {profile.clock_hz / 1e6:g} MHz",
+        f"energy     {energy_uwh(profile.mean, board, profile.clock_hz):.4f} uWh{known}",
+        f"code       {told_kinds(profile.work.kinds())}",
+        f"error      {f'not known: {error}' if isinstance(error, str) else told_error(error)}",
         *(f"note       {times:,} {what}" for what, times in profile.problems.items()),
         *_meanwhile(profile),
         "",

@@ -20,6 +20,7 @@ from mcusim.system.elf import read_elf
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, Problems
 from mcusim.system.names import printable
 from mcusim.timing.memory import wait_states
+from mcusim.timing.record import HELD_OUT, USES, record_of
 from mcusim.workloads.flat import FLAT_SUFFIXES, to_elf
 from mcusim.workloads.foreign import ForeignElf
 
@@ -30,7 +31,11 @@ _MOST_CALLS = 1 << 32
 
 @dataclass(frozen=True)
 class Measured:
-    """One row. `calls` of the function are averaged; 0: all there are. `measured`: cycles of one of them."""
+    """One row. `calls` of the function are averaged; 0: all there are. `measured`: cycles of one of them.
+
+    `use`: was a rule of the model chosen with it? `source`: who measured it. `record`: whom it speaks for; that of its
+    chip, else the chip's name.
+    """
 
     name: str
     firmware: ForeignElf
@@ -38,6 +43,9 @@ class Measured:
     clock_hz: int
     calls: int
     measured: float
+    use: str
+    source: str
+    record: str
 
 
 def read_measured(path: Path, load_address: int | None, folder: Path) -> list[Measured]:
@@ -117,7 +125,17 @@ class _Reader:
         firmware.demand_places()
         demand_fit(image, board)
         name = row.get("name") or f"{Path(row['image']).stem} {row['from']}"
-        return Measured(printable(name)[:80], firmware, board, clock_hz, calls, cycles)
+        record = row.get("record") or record_of(board.chip)
+        source = printable(row.get("source", ""))[:200]
+        return Measured(
+            printable(name)[:80], firmware, board, clock_hz, calls, cycles, self._use(), source, printable(record)[:80]
+        )
+
+    def _use(self) -> str:
+        use = self.row.get("use") or HELD_OUT
+        if use not in USES:
+            raise _wrong(f"'use' is {printable(use)[:60]!r}", f"write {' or '.join(USES)}, or leave it empty")
+        return use
 
     def _cycles(self) -> float:
         text = self.row["measured"]

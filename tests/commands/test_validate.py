@@ -10,6 +10,7 @@ import pytest
 from mcusim.commands.cli import execute
 from mcusim.system.elf import read_elf
 from mcusim.system.toolchain import find_arm_tool
+from mcusim.timing.record import read_record
 from tests.engines.qemu.bare_firmware import build_bare
 
 pytestmark = pytest.mark.arm
@@ -41,12 +42,31 @@ def test_the_same_cycles_from_every_file(firmware: Path, capsys: pytest.CaptureF
     rows = f"firmware.elf,work,,4,nucleo_l452re_p,16MHz,500,a\nbare.elf,{work},,2,nucleo_l452re_p,16e6,500,b\n"
     rows += f"flat.bin,{work},,,nucleo_l452re_p,16000000,500,c\nflat.hex,{work},,,nucleo_l452re_p,16 MHz,400,d\n"
     assert validate(firmware, rows, "--load-address", "0x08000000", "--engine", "qemu") == 0
-    _, *found, summary = capsys.readouterr().out.splitlines()
+    _, *found, summary, by_kind = capsys.readouterr().out.splitlines()
+    assert by_kind.startswith("integer, held-out: 4 rows: ")
     predicted = {line.split()[4] for line in found}
     assert len(found) == 4 and len(predicted) == 1
     cycles = float(predicted.pop())
     assert 300 < cycles < 700  # 100 turns of three to five
     assert f"{cycles / 4 - 100:+.2f}%" in found[3] and summary.startswith("4 rows: median ")
+
+
+def test_rows_become_lines_of_a_record(firmware: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With their kind, and summed by it; the same again takes their place."""
+    row = "firmware.elf,work,,4,nucleo_l452re_p,"
+    rows, head = f"{row}16MHz,500,me,\n{row}80MHz,400,me,fitted\n", HEAD.replace("source", "source,use")
+    record = tmp_path / "record.csv"
+    for _ in range(2):
+        assert validate(firmware, rows, "--record", str(record), "--engine", "qemu", head=head) == 0
+    lines = read_record(record)
+    assert [(one.clock_hz, one.use) for one in lines] == [(16_000_000, "held-out"), (80_000_000, "fitted")]
+    assert {(one.record, one.chip, one.kinds, one.source) for one in lines} == {
+        ("stm32l4", "stm32l452re", ("integer",), "me")
+    }
+    out = capsys.readouterr().out
+    assert "integer, held-out: 1 rows: median" in out and "integer, fitted: 1 rows: median" in out
+    assert validate(firmware, rows.replace("fitted", "guessed"), "--engine", "qemu", head=head) == 3
+    assert "'use' is 'guessed'" in capsys.readouterr().err
 
 
 def test_a_bound_that_is_broken(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:

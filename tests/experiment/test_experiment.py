@@ -106,3 +106,19 @@ def test_later_budgets_replace_earlier_ones_for_the_runs_they_name() -> None:
     assert limits["a-int8-nucleo_l452re_p"]["accuracy_min"] == 0.8
     assert limits["a-int8-sparkfun_edge"]["accuracy_min"] == 0.7
     assert limits["b-int8-sparkfun_edge"]["energy_uwh_max"] == 1.0
+
+
+def test_a_later_margin_replaces_an_earlier_one() -> None:
+    budgets = experiment(
+        expect=Expect(latency_ms_max=9.0, margin="p90"),
+        expect_for=(
+            ExpectFor(data_type="int8", margin="none"),
+            ExpectFor(data_type="int8", board="sparkfun_edge", margin="median"),
+            ExpectFor(data_type="int8", board="sparkfun_edge", latency_ms_max=8.0),
+        ),
+    )
+    margins = {case.id: budgets.margin(case) for case in budgets.cases()}
+    assert margins["a-float32-sparkfun_edge"] == "p90" and margins["a-int8-nucleo_l452re_p"] is None
+    assert margins["a-int8-sparkfun_edge"] == "median"
+    assert "margin" not in budgets.limits(next(budgets.cases()))
+    assert {experiment().margin(case) for case in experiment().cases()} == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from mcusim.line.budgets import check
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes
 from mcusim.reports.report import Run, RunError
-from mcusim.timing.timing import Cycles
+from mcusim.timing.timing import Cycles, ErrorPct
 
 
 def run(**figures: object) -> Run:
@@ -64,6 +65,46 @@ def test_a_part_of_the_samples_proves_nothing() -> None:
 def test_a_failed_run_breaks_its_budgets() -> None:
     [broken] = check(run(complete=False, error=RunError("EngineError", "it hangs")), {"accuracy_min": 0.5})
     assert not broken.passed and broken.reason == "the run failed: it hangs"
+
+
+ERROR: ErrorPct = {"median": 1.0, "p90": 5.0, "from": "39 held-out programs"}
+
+
+def timed(latency_ms: float, **told: object) -> Run:
+    cycles = Cycles(100.0, 9, 191, 2, "modelled", "integer", ERROR)
+    return run(cycles=replace(cycles, **told), latency_ms=latency_ms, accuracy=0.9)  # type: ignore[arg-type]
+
+
+def test_the_margin_is_counted_in_and_said() -> None:
+    [kept] = check(timed(11.4), {"latency_ms_max": 12.0}, "p90")
+    assert kept.passed and (kept.value, kept.margin, kept.margin_pct) == (11.4, "p90", 5.0)
+    assert str(kept) == "latency 11.4 ms + 5 % (p90 of its error) = 11.97 ms is within 12 ms (latency_ms_max)"
+    [broken] = check(timed(11.6), {"latency_ms_max": 12.0}, "p90")
+    assert not broken.passed and broken.held == pytest.approx(12.18)
+    assert "= 12.18 ms is over 12 ms by 1.5 % (latency_ms_max)" in str(broken)
+    assert [check(timed(11.9), {"latency_ms_max": 12.0}, told)[0].passed for told in (None, "median")] == [True, False]
+
+
+def test_only_what_is_modelled_has_a_margin() -> None:
+    limits = {"accuracy_min": 0.9, "cycles_max": 104, "energy_uwh_max": 0.1}
+    share, cycles, energy = check(replace(timed(1.0), energy_uwh=0.096), limits, "p90")
+    assert share.passed and share.margin is None and "error" not in str(share)
+    assert not cycles.passed and not energy.passed
+    [measured] = check(timed(11.9, how="measured", error_pct=None), {"latency_ms_max": 12.0}, "p90")
+    assert measured.passed and measured.margin_pct is None
+
+
+def test_a_margin_that_nobody_knows_does_not_pass() -> None:
+    unknown = timed(1.0, error_pct=None, no_error_pct="nothing was measured of chip 'x'")
+    [broken] = check(unknown, {"latency_ms_max": 12.0}, "p90")
+    assert not broken.passed and broken.value == 1.0 and broken.margin == "p90" and broken.margin_pct is None
+    assert str(broken) == (
+        "latency 1 ms is within 12 ms (latency_ms_max), but margin = 'p90' cannot be counted in: "
+        "nothing was measured of chip 'x'"
+    )
+    assert check(unknown, {"latency_ms_max": 12.0})[0].passed
+    [older] = check(run(latency_ms=1.0, cycles=None), {"latency_ms_max": 12.0}, "median")
+    assert not older.passed
 
 
 def test_no_budget_no_check() -> None:

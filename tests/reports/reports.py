@@ -8,9 +8,12 @@ from mcusim.line.build import RomBytes
 from mcusim.line.measure import Instructions, LayerFigures, RamBytes
 from mcusim.line.score import Mismatch
 from mcusim.reports.report import Check, FloatProof, Report, Run, RunError
-from mcusim.timing.timing import Cycles
+from mcusim.timing.timing import Cycles, ErrorPct
 
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'
+
+
+ERROR: ErrorPct = {"median": 1.16, "p90": 5.7, "from": "39 held-out programs of integer code on a chip, 2026-11-26"}
 
 
 def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l452re_p") -> Run:
@@ -54,7 +57,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
 
 
 def timed(run: Run) -> Run:
-    cycles = Cycles(2e6, 1_900_000, 2_100_000, 50, "modelled")
+    cycles = Cycles(2e6, 1_900_000, 2_100_000, 50, "modelled", "integer", ERROR)
     return replace(run, cycles=cycles, latency_ms=41.7, energy_uwh=0.1834)
 
 
@@ -105,6 +108,7 @@ def hostile_report() -> Report:
             "board": HOSTILE,
             "engine_version": HOSTILE,
             "notes": (HOSTILE,),
+            "cycles": Cycles(1.0, 1, 1, 1, HOSTILE, HOSTILE, {"median": 1e300, "p90": -1.0, "from": HOSTILE}, HOSTILE),
             "first_mismatch": Mismatch(0, 0, None, 3e38),
         }
     )

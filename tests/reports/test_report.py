@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typing_extensions
 from rich.console import Console
 
 from mcusim.reports import FORMATS, render
@@ -21,7 +22,7 @@ from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.reports.to_console import show
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.files import write_text
-from tests.reports.reports import empty_report, full_report, good_run, hostile_report
+from tests.reports.reports import ERROR, empty_report, full_report, good_run, hostile_report, timed
 
 ROOT = Path(__file__).parents[2]
 Golden = Callable[[str, str], None]
@@ -36,6 +37,28 @@ def test_there_and_back(make: Callable[[], Report]) -> None:
 
 def test_golden_json(golden: Golden) -> None:
     golden("report.json", full_report().to_json())
+
+
+def test_every_format_tells_the_error_and_what_it_did_to_a_budget() -> None:
+    run = timed(good_run())
+    kept = Check("energy_uwh_max", run.id, 1, 0.1834, True, None, "median", 1.16)
+    broken = Check("latency_ms_max", run.id, 42, 41.7, False, None, "p90", 5.7)
+    report = dataclasses.replace(full_report(), runs=(run,), checks=(kept, broken))
+    assert Report.from_json(report.to_json()) == report
+    console = Console(file=io.StringIO(), width=400)
+    show(report, console)
+    texts = [console.file.getvalue(), *(render(report, name) for name in FORMATS)]  # type: ignore[attr-defined]
+    for text in texts:
+        assert "latency 41.7 ms + 5.7 % (p90 of its error) = 44.0769 ms is over 42 ms by 4.95 %" in text
+        assert (ERROR["from"] in text and "1.16" in text) or "±1.2 %: median of 39 held-out programs" in text
+
+
+@pytest.mark.parametrize(
+    "error", [{}, {"median": 1.0}, {"median": "1", "p90": 2.0, "from": "x"}, {"median": 1.0, "p90": 2.0, "from": None}]
+)
+def test_an_error_that_is_none(error: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="error_pct"):
+        Report.from_json(json.dumps(damage("runs.1.cycles.error_pct", error)))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -158,7 +181,7 @@ def keys_of(kind: type) -> set[str]:
             continue
         found.add(name)
         for part in typing.get_args(annotation) or (annotation,):
-            if dataclasses.is_dataclass(part):
+            if dataclasses.is_dataclass(part) or typing_extensions.is_typeddict(part):
                 many = "[]" if typing.get_origin(annotation) is tuple else ""
                 found |= {f"{name}{many}.{key}" for key in keys_of(typing.cast(type, part))}
     return found

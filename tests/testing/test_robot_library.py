@@ -20,7 +20,7 @@ from mcusim.timing.timing import Cycles
 from tests.lines import FakeEngine, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
-from tests.reports.reports import good_run
+from tests.reports.reports import ERROR, good_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +64,26 @@ def test_a_limit_is_kept_or_broken(keep: Callable[..., None], keyword: Any, good
     keyword(good)
     with pytest.raises(AssertionError, match=r"cnn, int8, nucleo_l452re_p: .* should be [<>]=? "):
         keyword(bad)
+
+
+def test_the_error_is_counted_in(keep: Callable[..., None]) -> None:
+    """As [expect] margin does it."""
+    keep(timed("int8", cycles=Cycles(1e6, 1, 2, 50, "modelled", "integer", ERROR)))
+    robot_library.latency_should_be_below("21.2", margin="p90")
+    robot_library.figure_should_be_at_most("cycles.mean", "1.0116 Mcycles", margin="median")
+    robot_library.latency_should_be_below("20.1", margin="none")
+    with pytest.raises(AssertionError, match=r"latency 21\.14 with 5\.7 % \(p90 of its error\) should be < 21 ms"):
+        robot_library.latency_should_be_below("21", margin="p90", data_type="int8")
+    with pytest.raises(AssertionError, match="margin is 'p95': give none or median or p90"):
+        robot_library.latency_should_be_below("21", margin="p95")
+    with pytest.raises(AssertionError, match=r"ROM has no error to count in: margin is for cycles.mean, latency_ms"):
+        robot_library.rom_should_be_below("1 MiB", margin="p90")
+    keep(timed("int8", cycles=Cycles(1e6, 1, 2, 50, "modelled", "float", None, "no float was measured")))
+    robot_library.energy_should_be_below("1 uWh")
+    with pytest.raises(
+        AssertionError, match=r"energy 0.08: margin = 'p90' cannot be counted in: no float was measured"
+    ):
+        robot_library.energy_should_be_below("1 uWh", margin="p90")
 
 
 def test_any_figure_has_a_limit(keep: Callable[..., None]) -> None:

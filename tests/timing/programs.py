@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from mcusim.engines.counts import Block, Counts, Edge, Event
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import Step
 from mcusim.timing.decode import decode
+from mcusim.timing.kind import Work
 
 START = 0x08000100
 OUTSIDE = Block(0xFFFFFFFF, 0xFFFFFFFF, 0)
@@ -64,3 +66,9 @@ CALL = Program(
     "10b5" + "00f001f8" + "10bd" + "0130" + "0139" + "fcd1" + "7047",
     {"enter": (0, 6), "leave": (6, 8), "loop": (8, 14), "return": (14, 16)},
 )
+
+
+def made_work(cycles: npt.NDArray[np.float64], **told: float) -> Work:
+    """Of integers that wait for nothing, but for what is `told`."""
+    parts = {**dict.fromkeys(Work.__dataclass_fields__, 0.0), "instructions": 1.0, "loads": 1.0, **told}
+    return Work(**{**{name: np.full(len(cycles), value) for name, value in parts.items()}, "cycles": cycles})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,9 +15,9 @@ from mcusim.timing.call_cycles import CallCost, CallCosts
 from mcusim.timing.profile import Profile
 from mcusim.timing.recording import Function, Recording
 from mcusim.timing.render import to_collapsed_stacks, to_disassembly, to_speedscope, to_text
-from tests.timing.programs import CALL, START
+from tests.timing.programs import CALL, START, made_work
 
-BOARD = load_board("nucleo_l452re_p")
+BOARD = load_board("sparkfun_edge")  # whose error nobody knows
 PROFILE = Profile(
     clock_hz=48_000_000,
     cycles=np.array([90_000.0, 102_000.0]),
@@ -28,13 +29,16 @@ PROFILE = Profile(
     calls={("cnn", "inner"): 2.0},
     by_line={("inner.h", 7): 60_000.0, ("model.c", 3): 24_000.0},
     problems={"exceptions and interrupts": 1200},
+    work=made_work(np.array([90_000.0, 102_000.0]), flash_cycles=50_000.0),
 )
 
 TEXT = """\
 cycles     96,000 (90,000 to 102,000, 2 samples, modelled)
 of these   85,000 core, 11,000 memory
 latency    2.000 ms at 48 MHz
-energy     0.0088 uWh
+energy     0.0015 uWh
+code       integer, flash-bound
+error      not known: nothing was measured of the memory of chip 'apollo3'
 note       1,200 exceptions and interrupts
 
         cycles  share     with calls  function
@@ -51,10 +55,19 @@ def test_text() -> None:
     assert to_text(PROFILE, BOARD) == TEXT
 
 
+def test_text_of_a_chip_that_was_measured() -> None:
+    text = to_text(replace(PROFILE, work=made_work(PROFILE.cycles)), load_board("nucleo_l452re_p")).splitlines()
+    assert re.fullmatch(r"latency    2\.000 ms ±[0-9.]+ % at 48 MHz", text[2])
+    assert re.fullmatch(r"energy     0\.0088 uWh ±[0-9.]+ %", text[3])
+    assert re.fullmatch(
+        r"error      median of \d+ held-out programs of integer code .*; nine of ten within .* %", text[5]
+    )
+
+
 def test_text_of_few_rows_and_no_lines() -> None:
     lines = TEXT.splitlines(keepends=True)
-    assert to_text(PROFILE, BOARD, rows=1) == "".join([*lines[:8], *lines[9:12]])
-    assert to_text(replace(PROFILE, by_line={}, problems={}), BOARD) == "".join([*lines[:4], *lines[5:9]])
+    assert to_text(PROFILE, BOARD, rows=1) == "".join([*lines[:10], *lines[11:14]])
+    assert to_text(replace(PROFILE, by_line={}, problems={}), BOARD) == "".join([*lines[:6], *lines[7:11]])
 
 
 def test_disassembly() -> None:

@@ -16,20 +16,23 @@ from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import Profile, price_recording
 from mcusim.timing.recording import RECORDING
 from mcusim.timing.time_counts import time_counts, to_timing
-from tests.timing.programs import CALL, START
+from tests.timing.programs import CALL, START, made_work
 
 BOARD = load_board("nucleo_l452re_p")
 
 
 def profile(cycles: list[float], clock_hz: int = 48_000_000) -> Profile:
     array = np.array(cycles)
-    return Profile(clock_hz, array, array, {}, {}, {"cnn": 10.0}, {"cnn": float(array.mean())}, {}, {}, {})
+    return Profile(
+        clock_hz, array, array, {}, {}, {"cnn": 10.0}, {"cnn": float(array.mean())}, {}, {}, {}, made_work(array)
+    )
 
 
 def test_figures() -> None:
     timing = to_timing(profile([48_000.0, 96_000.0]), BOARD, 60_000.0)
     assert (timing.cycles.min, timing.cycles.max, timing.cycles.mean) == (48_000, 96_000, 72_000.0)
     assert (timing.cycles.samples, timing.cycles.how) == (2, "modelled")
+    assert timing.cycles.kind == "integer" and timing.cycles.error_pct and timing.cycles.no_error_pct is None
     assert timing.latency_ms == pytest.approx(1.5)
     assert timing.energy_uwh == pytest.approx(1.5e-3 * 4.80e-3 * 3.3 / 3600 * 1e6)
     assert timing.cycles_per_instruction == pytest.approx(1.2)
@@ -40,6 +43,11 @@ def test_figures_are_those_of_the_clock_that_was_priced() -> None:
     timing = to_timing(profile([48_000.4, 48_000.6], 24_000_000), BOARD, 48_000.0)
     assert (timing.cycles.min, timing.cycles.max) == (48_000, 48_001)
     assert timing.latency_ms == pytest.approx(48_000.5 / 24_000)
+
+
+def test_a_chip_that_nobody_measured_has_no_error() -> None:
+    cycles = to_timing(profile([48_000.0]), load_board("sparkfun_edge"), 1.0).cycles
+    assert cycles.error_pct is None and cycles.no_error_pct == "nothing was measured of the memory of chip 'apollo3'"
 
 
 @pytest.fixture

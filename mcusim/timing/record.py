@@ -1,0 +1,166 @@
+"""platforms/measured.csv -> how far the model was off, on silicon, for code of a kind: the error that figures carry.
+
+A line is a program that somebody measured on a chip, beside what the model says. `mcusim validate --record` writes
+lines, from firmware images. Only lines that no rule was chosen with ("held-out") count.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mcusim.boards.chip import Chip
+from mcusim.system.assets import PLATFORMS
+from mcusim.system.errors import DataError
+from mcusim.system.files import read_file, write_text
+from mcusim.timing.deviation import deviation, error_pct
+from mcusim.timing.kind import KINDS, OF_CORE
+from mcusim.timing.profile import Profile
+from mcusim.timing.timing import ErrorPct
+
+RECORD = PLATFORMS / "measured.csv"
+HELD_OUT, FITTED = "held-out", "fitted"
+USES = (HELD_OUT, FITTED)
+FEWEST = 3  # programs that are a record
+_LARGEST_BYTES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Line:
+    """`record`: whom it speaks for, as `[timing] records` of chips names it. `kinds` as `Work.kinds` has them.
+
+    `use`: was a rule of the model chosen with it? `source`: who measured it. `date`: of the prediction, ISO 8601.
+    """
+
+    program: str
+    record: str
+    chip: str
+    clock_hz: int
+    kinds: tuple[str, ...]
+    use: str
+    predicted: int
+    measured: float
+    source: str
+    date: str
+
+    @property
+    def error_pct(self) -> float:
+        return error_pct(self.predicted, self.measured)
+
+
+COLUMNS = tuple(field.name for field in fields(Line))
+
+
+def line_of(
+    priced: Profile,
+    program: str,
+    record: str,
+    chip: str,
+    measured: float,
+    use: str = HELD_OUT,
+    source: str = "",
+    samples: slice = slice(None),
+) -> Line:
+    """A program whose `samples` were measured. It is of today."""
+    predicted, today = round(float(priced.cycles[samples].mean())), datetime.now(timezone.utc).date().isoformat()
+    kinds = priced.work.kinds(samples)
+    return Line(program, record, chip, priced.clock_hz, kinds, use, predicted, measured, source, today)
+
+
+def read_record(path: Path) -> tuple[Line, ...]:
+    """Raises DataError for a file that is no record, with its first line that is none."""
+    text = read_file(path, _LARGEST_BYTES, hint="mcusim validate --record writes one").decode("utf-8", "replace")
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"its first line is not {','.join(COLUMNS)}")
+        return tuple(map(_line, reader))
+    except (ValueError, TypeError, csv.Error) as error:
+        where = f"{path}, line {reader.line_num}"
+        hint = "mcusim validate --record writes such a file: write it again"
+        raise DataError(f"this is no record of measured programs: {error}", where=where, hint=hint) from None
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    numbers = {"clock_hz": int(row["clock_hz"]), "predicted": int(row["predicted"]), "measured": float(row["measured"])}
+    line = Line(**{**row, **numbers, "kinds": tuple(row["kinds"].split())})
+    if not line.kinds or line.kinds[0] not in OF_CORE or not set(line.kinds) <= set(KINDS):
+        raise ValueError(f"{row['kinds']!r} are no kinds: one of {', '.join(OF_CORE)} first")
+    if line.use not in USES:
+        raise ValueError(f"use is {line.use!r}, neither {' nor '.join(USES)}")
+    if not (line.predicted > 0 and 0 < line.measured < math.inf):
+        raise ValueError("its cycles cannot be")
+    return line
+
+
+def write_record(path: Path, lines: Iterable[Line]) -> None:
+    """Into the file, where they take the place of those of the same program, chip and clock.
+
+    Raises DataError for a file that is no record, OSError when it cannot be written.
+    """
+    there = read_record(path) if path.exists() else ()
+    by_key = {(line.program, line.chip, line.clock_hz): line for line in (*there, *lines)}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for line in by_key.values():
+        values = {**vars(line), "kinds": " ".join(line.kinds), "measured": f"{line.measured:.12g}"}
+        writer.writerow([values[name] for name in COLUMNS])
+    write_text(path, out.getvalue())
+
+
+def speaking_for(lines: Iterable[Line], kinds: Sequence[str]) -> list[Line]:
+    """Held-out lines that are of all these kinds: of `integer` alone also those that wait for memory, too."""
+    return [line for line in lines if line.use == HELD_OUT and set(kinds) <= set(line.kinds)]
+
+
+@cache
+def _shipped() -> tuple[Line, ...]:
+    return read_record(RECORD)
+
+
+def error_of(kinds: Sequence[str], chip: Chip, lines: Sequence[Line] | None = None) -> ErrorPct | str:
+    """The model's record on `chip` for code of these kinds; else why there is none.
+
+    `lines`: those of platforms/measured.csv.
+    """
+    records = chip.timing.records if chip.timing else []
+    own = [line for line in (_shipped() if lines is None else lines) if line.record in records]
+    if not own:
+        return f"nothing was measured of the memory of chip {chip.name!r}"
+    speaking = speaking_for(own, kinds)
+    if len(speaking) < FEWEST:
+        count = f"only {len(speaking)}" if speaking else "no"
+        return f"{count} held-out programs of {told_kinds(kinds)} code were measured"
+    size = deviation([line.error_pct for line in speaking])
+    chips, date = ", ".join(sorted({line.chip for line in speaking})), max(line.date for line in speaking)
+    told = f"{len(speaking)} held-out programs of {told_kinds(kinds)} code on {chips}, {date}"
+    return {"median": round(size.median, 2), "p90": round(size.p90, 2), "from": told}
+
+
+def record_of(chip: Chip) -> str:
+    """Where lines that were measured on it belong: the first that speaks for it, else a record of its own."""
+    return next(iter(chip.timing.records if chip.timing else ()), chip.name)
+
+
+def told_kinds(kinds: Iterable[str]) -> str:
+    """`integer, flash-bound`"""
+    return ", ".join(kinds)
+
+
+def summary(lines: Sequence[Line]) -> list[str]:
+    """Of each kind and use that there is: `integer, held-out: 39 rows: median 1.16 %, ..`."""
+    told = []
+    for kind in KINDS:
+        for use in USES:
+            errors = [line.error_pct for line in lines if line.use == use and kind in line.kinds]
+            if errors:
+                told.append(f"{kind}, {use}: {deviation(errors)}")
+    return told

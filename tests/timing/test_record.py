@@ -1,0 +1,117 @@
+"""The record of the model: whom a line speaks for, and what a figure says of its error."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcusim.boards.load import board_names, load_board, load_chip
+from mcusim.system.errors import DataError
+from mcusim.timing.record import COLUMNS, FEWEST, RECORD, Line, error_of, read_record, record_of, summary, write_record
+from mcusim.timing.timing import plus_minus, told_error
+
+L452, APOLLO3 = load_chip("stm32l452re"), load_chip("apollo3")
+LINE = Line("a", "stm32l4", "stm32l4r5zi", 20_000_000, ("integer",), "held-out", 1010, 1000.0, "somebody", "2026-11-26")
+
+
+def lines(*errors_pct: float, **told: object) -> list[Line]:
+    made = [replace(LINE, program=f"p{n}", predicted=round(1000 + 10 * error)) for n, error in enumerate(errors_pct)]
+    return [replace(line, **told) for line in made]  # type: ignore[arg-type]
+
+
+def test_the_error_is_that_of_the_lines_of_its_kind() -> None:
+    found = error_of(("integer",), L452, [*lines(1, -2, 3), *lines(50, kinds=("float",))])
+    assert found == {
+        "median": 2.0,
+        "p90": 2.8,
+        "from": "3 held-out programs of integer code on stm32l4r5zi, 2026-11-26",
+    }
+    assert plus_minus(found) == "±2.0 %" and told_error(found).endswith("2026-11-26; nine of ten within 2.8 %")  # type: ignore[arg-type]
+
+
+def test_what_a_rule_was_chosen_with_is_no_record() -> None:
+    assert (
+        error_of(("integer",), L452, lines(1, 1, 1, use="fitted"))
+        == "no held-out programs of integer code were measured"
+    )
+    few = lines(*[1] * (FEWEST - 1))
+    assert error_of(("integer",), L452, few) == f"only {len(few)} held-out programs of integer code were measured"
+
+
+def test_code_that_waits_for_memory_speaks_of_the_core_and_not_the_reverse() -> None:
+    waiting = lines(4, 4, 4, kinds=("integer", "flash-bound"))
+    assert error_of(("integer", "flash-bound"), L452, [*lines(1, 1, 1, 1), *waiting])["median"] == 4.0  # type: ignore[index]
+    assert error_of(("integer",), L452, [*lines(1, 1, 1, 1), *waiting])["median"] == 1.0  # type: ignore[index]
+    assert "float, flash-bound" in str(error_of(("float", "flash-bound"), L452, waiting))
+
+
+def test_a_chip_that_no_line_speaks_for() -> None:
+    assert error_of(("integer",), APOLLO3, lines(1, 1, 1)) == "nothing was measured of the memory of chip 'apollo3'"
+    assert str(error_of(("integer",), L452, lines(1, 1, 1, record="apollo3"))).startswith("nothing was measured")
+    assert (record_of(L452), record_of(APOLLO3)) == ("stm32l4", "apollo3")
+
+
+def test_lines_there_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "record.csv"
+    made = [LINE, replace(LINE, program='a, "b"', kinds=("float", "slow-ram"), measured=1.5e9)]
+    write_record(path, made)
+    assert read_record(path) == tuple(made)
+    again = replace(LINE, predicted=7, date="2027-01-01")
+    write_record(path, [again, replace(LINE, clock_hz=1)])
+    assert read_record(path) == (again, made[1], replace(LINE, clock_hz=1)), "the same program takes its place"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("kinds", "", "are no kinds"),
+        ("kinds", "flash-bound", "one of integer, float first"),
+        ("kinds", "integer quick", "are no kinds"),
+        ("use", "seen", "neither held-out nor fitted"),
+        ("measured", "0", "cycles cannot be"),
+        ("measured", "nan", "cycles cannot be"),
+        ("predicted", "1.5", "invalid literal"),
+        ("predicted", "-1", "cycles cannot be"),
+    ],
+)
+def test_a_line_that_is_none(tmp_path: Path, column: str, value: str, words: str) -> None:
+    path = tmp_path / "record.csv"
+    write_record(path, [LINE, LINE])
+    row = {**{name: str(getattr(LINE, name)) for name in COLUMNS}, "kinds": "integer", column: value}
+    with path.open("a", newline="") as file:
+        csv.DictWriter(file, COLUMNS).writerow(row)
+    with pytest.raises(DataError, match=words) as caught:
+        read_record(path)
+    assert caught.value.where == f"{path}, line 3" and caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", ",".join(COLUMNS) + "\n1,2\n", ",".join(COLUMNS) + "\n" + "1," * 20]
+)
+def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.csv").write_text(text)
+    with pytest.raises(DataError, match="no record of measured programs"):
+        read_record(tmp_path / "record.csv")
+
+
+def test_the_record_that_comes_with_mcusim() -> None:
+    """Its lines are read, speak for chips that there are, and none is there twice."""
+    shipped = read_record(RECORD)
+    chips = [load_board(name).chip for name in board_names()]
+    named = {name for chip in chips if chip.timing for name in chip.timing.records}
+    assert named <= {line.record for line in shipped}
+    assert len({(line.program, line.chip, line.clock_hz) for line in shipped}) == len(shipped)
+    assert all(line.source and line.date for line in shipped)
+    assert isinstance(error_of(("integer",), L452), dict) and isinstance(error_of(("integer",), APOLLO3), str)
+
+
+def test_a_summary_by_kind_and_use() -> None:
+    told = summary([*lines(1, 2), *lines(5, kinds=("integer", "slow-ram"), use="fitted")])
+    assert told == [
+        "integer, held-out: 2 rows: median 1.50 %, p90 1.90 %, largest 2.00 %",
+        "integer, fitted: 1 rows: median 5.00 %, p90 5.00 %, largest 5.00 %",
+        "slow-ram, fitted: 1 rows: median 5.00 %, p90 5.00 %, largest 5.00 %",
+    ]
