@@ -67,10 +67,12 @@ def validate(
     priced for the board at that clock.
     """
     from mcusim.timing.deviation import deviation
-    from mcusim.timing.record import summary, told_kinds, write_record
+    from mcusim.timing.record import read_record, summary, told_kinds, write_record
     from mcusim.workloads.measured import read_measured
 
     engines = _engines(engine)
+    if record and record.exists():
+        read_record(record)  # before anything takes time
     with tempfile.TemporaryDirectory(prefix="mcusim-validate-") as folder:
         rows = read_measured(table, load_address, Path(folder))
         numbers = f"{'MHz':>5} {'predicted':>14} {'measured':>14} {'error':>8}"

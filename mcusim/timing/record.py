@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import cache
@@ -20,7 +21,7 @@ from mcusim.boards.chip import Chip
 from mcusim.system.assets import PLATFORMS
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
-from mcusim.timing.deviation import deviation, error_pct
+from mcusim.timing.deviation import Deviation, deviation, error_pct
 from mcusim.timing.kind import KINDS, OF_CORE
 from mcusim.timing.profile import Profile
 from mcusim.timing.timing import ErrorPct
@@ -28,7 +29,7 @@ from mcusim.timing.timing import ErrorPct
 RECORD = PLATFORMS / "measured.csv"
 HELD_OUT, FITTED = "held-out", "fitted"
 USES = (HELD_OUT, FITTED)
-FEWEST = 3  # programs that are a record
+FEWEST = 3  # lines that are a record
 _LARGEST_BYTES = 1 << 24
 
 
@@ -138,10 +139,10 @@ def error_of(kinds: Sequence[str], chip: Chip, lines: Sequence[Line] | None = No
     speaking = speaking_for(own, kinds)
     if len(speaking) < FEWEST:
         count = f"only {len(speaking)}" if speaking else "no"
-        return f"{count} held-out programs of {told_kinds(kinds)} code were measured"
+        return f"{count} held-out measurements of {told_kinds(kinds)} code are known"
     size = deviation([line.error_pct for line in speaking])
     chips, date = ", ".join(sorted({line.chip for line in speaking})), max(line.date for line in speaking)
-    told = f"{len(speaking)} held-out programs of {told_kinds(kinds)} code on {chips}, {date}"
+    told = f"{len(speaking)} held-out measurements of {told_kinds(kinds)} code on {chips}, {date}"
     return {"median": round(size.median, 2), "p90": round(size.p90, 2), "from": told}
 
 
@@ -155,12 +156,14 @@ def told_kinds(kinds: Iterable[str]) -> str:
     return ", ".join(kinds)
 
 
+def groups(lines: Sequence[Line]) -> Iterator[tuple[str, str, Deviation]]:
+    """Kind, use, and how far the model is off in such lines: of each that there is."""
+    for kind, use in itertools.product(KINDS, USES):
+        errors = [line.error_pct for line in lines if line.use == use and kind in line.kinds]
+        if errors:
+            yield kind, use, deviation(errors)
+
+
 def summary(lines: Sequence[Line]) -> list[str]:
-    """Of each kind and use that there is: `integer, held-out: 39 rows: median 1.16 %, ..`."""
-    told = []
-    for kind in KINDS:
-        for use in USES:
-            errors = [line.error_pct for line in lines if line.use == use and kind in line.kinds]
-            if errors:
-                told.append(f"{kind}, {use}: {deviation(errors)}")
-    return told
+    """`integer, held-out: 39 rows: median 1.16 %, ..`"""
+    return [f"{kind}, {use}: {found}" for kind, use, found in groups(lines)]

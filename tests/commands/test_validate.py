@@ -65,6 +65,9 @@ def test_rows_become_lines_of_a_record(firmware: Path, tmp_path: Path, capsys: p
     }
     out = capsys.readouterr().out
     assert "integer, held-out: 1 rows: median" in out and "integer, fitted: 1 rows: median" in out
+    record.write_text("nothing")
+    assert validate(firmware, rows, "--record", str(record), head=head) == 3
+    assert "no record of measured programs" in capsys.readouterr().err
     assert validate(firmware, rows.replace("fitted", "guessed"), "--engine", "qemu", head=head) == 3
     assert "'use' is 'guessed'" in capsys.readouterr().err
 

@@ -67,7 +67,7 @@ def test_a_failed_run_breaks_its_budgets() -> None:
     assert not broken.passed and broken.reason == "the run failed: it hangs"
 
 
-ERROR: ErrorPct = {"median": 1.0, "p90": 5.0, "from": "39 held-out programs"}
+ERROR: ErrorPct = {"median": 1.0, "p90": 5.0, "from": "39 held-out measurements"}
 
 
 def timed(latency_ms: float, **told: object) -> Run:

@@ -13,7 +13,7 @@ from mcusim.timing.timing import Cycles, ErrorPct
 HOSTILE = 'a|b <script>alert(1)</script> [red]x[/red] `c` \x1b[31m \u202e "q" & \n_d_ *e* \x00'
 
 
-ERROR: ErrorPct = {"median": 1.16, "p90": 5.7, "from": "39 held-out programs of integer code on a chip, 2026-11-26"}
+ERROR: ErrorPct = {"median": 1.16, "p90": 5.7, "from": "39 held-out measurements of integer code on a chip, 2026-11-26"}
 
 
 def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l452re_p") -> Run:

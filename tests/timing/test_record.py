@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,18 @@ import pytest
 
 from mcusim.boards.load import board_names, load_board, load_chip
 from mcusim.system.errors import DataError
-from mcusim.timing.record import COLUMNS, FEWEST, RECORD, Line, error_of, read_record, record_of, summary, write_record
+from mcusim.timing.record import (
+    COLUMNS,
+    FEWEST,
+    RECORD,
+    Line,
+    error_of,
+    groups,
+    read_record,
+    record_of,
+    summary,
+    write_record,
+)
 from mcusim.timing.timing import plus_minus, told_error
 
 L452, APOLLO3 = load_chip("stm32l452re"), load_chip("apollo3")
@@ -27,7 +39,7 @@ def test_the_error_is_that_of_the_lines_of_its_kind() -> None:
     assert found == {
         "median": 2.0,
         "p90": 2.8,
-        "from": "3 held-out programs of integer code on stm32l4r5zi, 2026-11-26",
+        "from": "3 held-out measurements of integer code on stm32l4r5zi, 2026-11-26",
     }
     assert plus_minus(found) == "±2.0 %" and told_error(found).endswith("2026-11-26; nine of ten within 2.8 %")  # type: ignore[arg-type]
 
@@ -35,10 +47,10 @@ def test_the_error_is_that_of_the_lines_of_its_kind() -> None:
 def test_what_a_rule_was_chosen_with_is_no_record() -> None:
     assert (
         error_of(("integer",), L452, lines(1, 1, 1, use="fitted"))
-        == "no held-out programs of integer code were measured"
+        == "no held-out measurements of integer code are known"
     )
     few = lines(*[1] * (FEWEST - 1))
-    assert error_of(("integer",), L452, few) == f"only {len(few)} held-out programs of integer code were measured"
+    assert error_of(("integer",), L452, few) == f"only {len(few)} held-out measurements of integer code are known"
 
 
 def test_code_that_waits_for_memory_speaks_of_the_core_and_not_the_reverse() -> None:
@@ -115,3 +127,26 @@ def test_a_summary_by_kind_and_use() -> None:
         "integer, fitted: 1 rows: median 5.00 %, p90 5.00 %, largest 5.00 %",
         "slow-ram, fitted: 1 rows: median 5.00 %, p90 5.00 %, largest 5.00 %",
     ]
+
+
+def table() -> str:
+    """As docs/timing.md has it."""
+    rows = ["| record | kind of code | | lines | median | p90 | largest |", "|---|---|---|---|---|---|---|"]
+    shipped = read_record(RECORD)
+    for name in sorted({line.record for line in shipped}):
+        for kind, use, found in groups([line for line in shipped if line.record == name]):
+            sizes = f"{found.median:.2f} % | {found.p90:.2f} % | {found.largest:.2f} %"
+            rows.append(f"| `{name}` | `{kind}` | {use} | {found.rows} | {sizes} |")
+    return "\n".join(rows)
+
+
+def test_docs_have_the_summary(request: pytest.FixtureRequest) -> None:
+    path = RECORD.parents[1] / "docs" / "timing.md"
+    text = path.read_text(encoding="utf-8")
+    found = re.fullmatch(r"(.*<!-- from platforms/measured\.csv -->\n\n)(.*?)(\n*<!-- end -->.*)", text, re.DOTALL)
+    assert found, "docs/timing.md has no markers"
+    wanted = f"{found[1]}{table()}\n\n{found[3].lstrip()}"
+    if request.config.getoption("--update-golden"):
+        path.write_text(wanted, encoding="utf-8", newline="\n")
+    else:
+        assert text == wanted, "docs/timing.md is behind platforms/measured.csv: --update-golden writes it"

@@ -60,7 +60,7 @@ def test_text_of_a_chip_that_was_measured() -> None:
     assert re.fullmatch(r"latency    2\.000 ms ±[0-9.]+ % at 48 MHz", text[2])
     assert re.fullmatch(r"energy     0\.0088 uWh ±[0-9.]+ %", text[3])
     assert re.fullmatch(
-        r"error      median of \d+ held-out programs of integer code .*; nine of ten within .* %", text[5]
+        r"error      median of \d+ held-out measurements of integer code .*; nine of ten within .* %", text[5]
     )
 
 
