@@ -5,15 +5,68 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Threading;
 
+using Antmicro.Renode.Core;
 using Antmicro.Renode.Peripherals.Bus;
 using Antmicro.Renode.Peripherals.CPU;
+using Antmicro.Renode.UserInterface;
+using Antmicro.Renode.Utilities;
+
+using Monitor = Antmicro.Renode.UserInterface.Monitor;
 
 namespace Antmicro.Renode.Peripherals.Miscellaneous
 {
+    public static class McusimWorker
+    {
+        // Takes one Monitor script after the other, each in a new emulation: the file "turn" in `folder` names the next. Ends
+        // with the process that gives them. Beside it are "ready", once it waits, and "failed", when a line of one did.
+        public static void ServeJobs(this Emulation emulation, string folder, int parent)
+        {
+            string turn = Path.Combine(folder, "turn"), failed = Path.Combine(folder, "failed");
+            File.WriteAllText(Path.Combine(folder, "ready"), "");
+            while(Directory.Exists("/proc/" + parent))
+            {
+                if(!File.Exists(turn))
+                {
+                    Thread.Sleep(PollMs);
+                    continue;
+                }
+                var script = File.ReadAllText(turn);
+                File.Delete(turn);
+                EmulationManager.Instance.Clear();
+                var trouble = Execute(script);
+                if(trouble != null)
+                {
+                    Console.WriteLine(trouble);
+                    Console.Out.Flush();
+                    File.WriteAllText(failed, "");
+                }
+            }
+        }
+
+        // Line by line until one fails -> what is wrong with it, or null.
+        private static string Execute(string script)
+        {
+            var monitor = ObjectCreator.Instance.GetSurrogate<Monitor>();
+            foreach(var line in File.ReadAllLines(script))
+            {
+                var heard = new CommandInteractionEater();
+                var done = monitor.Parse(line, heard);
+                if(!done || heard.HasError)
+                {
+                    return "There was an error executing command '" + line + "'\n" + heard.GetError();
+                }
+            }
+            return null;
+        }
+
+        private const int PollMs = 3;
+    }
+
     public static class McusimJob
     {
-        // `path`: lines of "key value". With "exit 1" the whole of Renode ends, with 0 only when all samples were answered.
+        // `path`: lines of "key value".
         public static void Run(this McusimMailbox mailbox, string path)
         {
             mailbox.RunAndSave(path, () => { });
@@ -42,10 +95,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 save();
             }
             WriteResults(mailbox, replay, job);
-            if(job["exit"] == "1")
-            {
-                Environment.Exit(replay.Outcome == "done" ? 0 : FailedExitCode);
-            }
         }
 
         // Never an orphan: nobody would read the results.
@@ -105,7 +154,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private static readonly string[] Consequences = { "loop", "access", "abort", "stall" };
 
         private const int StackPointerAt = 4 * 4; // in fault_record_t
-        private const int FailedExitCode = 20;
     }
 
     // All addresses at which the chip has nothing. Renode reads 0 there and goes on.

@@ -21,7 +21,9 @@ from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job
 from mcusim.engines.renode.engine import place_of
 from mcusim.engines.renode.installation import find_installation
-from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
+from mcusim.engines.renode.process import Options, RenodeProcess
+from mcusim.engines.renode.turn import Outcome
+from mcusim.engines.renode.workers import shared
 from mcusim.line.build import read_firmware
 from mcusim.system.errors import EngineError
 from tools.qemu_bench import parser_of, random_inputs, run
@@ -83,7 +85,7 @@ class PlainProcess(RenodeProcess):
     filename: "{own / "answers.py"}"
 """
         (own / "answers.repl").write_text(peripheral, encoding="utf-8")
-        lines = [line for line in super().script(own) if not line.startswith(("include", "sysbus.mailbox"))]
+        lines = [line for line in super().script(own) if not line.startswith("sysbus.mailbox")]
         at = lines.index("machine AddMailbox")
         lines[at : at + 1] = ["sysbus Unregister sysbus.itm", f"machine LoadPlatformDescription @{own}/answers.repl"]
         return [*lines, 'emulation RunFor "1000000"']
@@ -112,9 +114,10 @@ def compare(elf: Path, board_name: str, samples: int, jobs: int, rounds: int) ->
         raise EngineError("the bench starts the program renode, and there is none", hint="set RENODE_ROOT")
 
     def timed(kind: type[RenodeProcess]) -> Speed:
-        with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder, plain_folder() as links:
+        with tempfile.TemporaryDirectory(prefix="mcusim-bench-") as folder, shared() as workers:
             shares = sharing.lay_out(inputs, image.output_bytes, Path(folder), jobs)
-            process = kind(installation, image, memory, core, platform, links / "job", Options(LIMIT_S))
+            links = workers.new_folder()
+            process = kind(workers, installation, image, memory, core, platform, links, Options(LIMIT_S))
             process.prepare()
             outcomes = process.run(shares, stall_s=LIMIT_S, progress=None)
             if outcomes is None:

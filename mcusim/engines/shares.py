@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -173,7 +173,38 @@ def run_shares(
     The first to fail ends the others and is raised as `explain(share, exit code)`, one that gives no output for
     `stall_s` seconds as `explain_stall(share, process, stall_s)`. No process outlives this call, whatever happens.
     """
-    processes: list[subprocess.Popen[bytes]] = []
+    return watch_shares(shares, start, explain, explain_stall, _end, stall_s=stall_s, progress=progress)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    stop(processes)
+    for process in processes:
+        if process.stdin:
+            process.stdin.close()
+
+
+class Running(Protocol):
+    """What works at a share: a process, or one that stays and does this meanwhile."""
+
+    def poll(self) -> int | None:
+        """None while it works, then as an exit code."""
+
+
+R = TypeVar("R", bound=Running)
+
+
+def watch_shares(
+    shares: Sequence[Share],
+    start: Callable[[Share], R],
+    explain: Callable[[Share, int], EngineError],
+    explain_stall: Callable[[Share, R, float], EngineError],
+    end: Callable[[Sequence[R]], None],
+    *,
+    stall_s: float,
+    progress: Progress | None,
+) -> bool:
+    """`run_shares` for whatever works at a share. `end` is called once, with all that were started."""
+    processes: list[R] = []
     try:
         for share in shares:
             processes.append(_started(share, start))
@@ -181,14 +212,11 @@ def run_shares(
     except KeyboardInterrupt:
         return False
     finally:
-        stop(processes)
-        for process in processes:
-            if process.stdin:
-                process.stdin.close()
+        end(processes)
     return True
 
 
-def _started(share: Share, start: Callable[[Share], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def _started(share: Share, start: Callable[[Share], R]) -> R:
     try:
         return start(share)
     except OSError as error:  # a full disk, or one from which no program may be started
@@ -200,9 +228,9 @@ def _started(share: Share, start: Callable[[Share], subprocess.Popen[bytes]]) ->
 
 def _watch(
     shares: Sequence[Share],
-    processes: Sequence[subprocess.Popen[bytes]],
+    processes: Sequence[R],
     explain: Callable[[Share, int], EngineError],
-    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+    explain_stall: Callable[[Share, R, float], EngineError],
     stall_s: float,
     progress: Progress | None,
 ) -> None:

@@ -166,6 +166,7 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
     proving = _proving(setting, case, bench)  # first of all: a framework takes seconds to start
+    engine = bench.engine(case.engine, setting.jobs)  # so may an emulator, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
     _, board = place_of(case, bench)
@@ -180,7 +181,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         progress=bench.watcher.progress,
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
-    execution = bench.engine(case.engine, setting.jobs).run(job)
+    execution = engine.run(job)
     proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)

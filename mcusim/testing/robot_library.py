@@ -48,15 +48,18 @@ and what nine of ten programs were off by at most. A run whose error nobody know
 
 from __future__ import annotations
 
+import atexit
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from robot.api import logger
 
 from mcusim import pipeline
+from mcusim.engines import ENGINES
 from mcusim.experiment.read import open_experiment
 from mcusim.experiment.tables import NO_MARGIN, parse_samples
 from mcusim.line.budgets import counts_in, known, margin_pct, no_margin
@@ -107,6 +110,23 @@ class _Current:
     report: Report | None = None
 
 
+class _Kept:
+    """Engines that stay open until the last suite has ended: a Renode takes seconds to start."""
+
+    opened = ExitStack()
+    names: ClassVar[set[str]] = set()
+
+
+atexit.register(_Kept.opened.close)
+
+
+def _keep_open(engines: Sequence[str]) -> None:
+    for name in set(engines) - _Kept.names:
+        if ENGINES[name].missing() is None:  # else the run tells
+            _Kept.opened.enter_context(ENGINES[name].open(1))
+            _Kept.names.add(name)
+
+
 class _Log(Silent):
     """Stages become lines of Robot's log."""
 
@@ -154,6 +174,7 @@ def run_model(
             jobs=jobs,
         )
         folder = Path(out) if out else Path("build") / file_name(chosen.name)
+        _keep_open(chosen.target.engines)
         report = pipeline.run(chosen, folder, _Log())
     except McusimError as error:
         raise AssertionError(_told(error.what, error.where, error.hint)) from None

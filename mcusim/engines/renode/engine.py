@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import Board, MemoryMap
@@ -18,28 +17,34 @@ from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.renode.facts import FACTS
 from mcusim.engines.renode.installation import Installation, find_installation, missing, tools, version
-from mcusim.engines.renode.process import Options, Outcome, RenodeProcess, plain_folder
+from mcusim.engines.renode.process import Options, RenodeProcess
+from mcusim.engines.renode.turn import Outcome
+from mcusim.engines.renode.workers import WORKER_BYTES, Workers, affordable, shared
 from mcusim.engines.shares import Share
-from mcusim.system.errors import EngineError
+from mcusim.system.errors import EngineError, McusimError
+from mcusim.system.memory import free_bytes
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
 
-START_S = 90.0  # Renode starts, unpacks itself and compiles the plug-in: this long is no stall, on the slowest machine
+START_S = 90.0  # Renode starts, unpacks itself and compiles the plug-in: so long is no stall, on the slowest machine
 PROFILING = 10  # times as long an answer may take when every block is looked at
 
 
 @contextmanager
 def open(jobs: int) -> Iterator[Ready]:
-    """Holds a folder that every Monitor command can name. Each job still starts Renodes of its own."""
-    with plain_folder() as links:
-        yield _Renode(jobs, links)
+    """Renodes for all jobs, which start now and go when nobody is left who wants them."""
+    with shared() as workers:
+        ready = _Renode(affordable(jobs, free_bytes()), jobs, workers)
+        with suppress(McusimError, OSError):  # the first job tells
+            workers.warm(find_installation(), ready.jobs)
+        yield ready
 
 
 @dataclass(frozen=True)
 class _Renode:
     jobs: int
-    links: Path
-    numbers: Iterator[int] = field(default_factory=itertools.count)  # of the jobs
+    wanted: int  # jobs that there might be, were there memory for them
+    workers: Workers
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`. The image must be linked for the board itself."""
@@ -47,8 +52,8 @@ class _Renode:
         sharing.check_sizes(job)
         installation, options = find_installation(), _options(job, board)
         shares = sharing.lay_out(job.samples, job.image.output_bytes, job.folder, self.jobs)
-        links = self.links / str(next(self.numbers))
-        process = RenodeProcess(installation, job.image, memory, core_of(board.chip), platform, links, options)
+        links, core = self.workers.new_folder(), core_of(board.chip)
+        process = RenodeProcess(self.workers, installation, job.image, memory, core, platform, links, options)
         try:
             process.prepare()
             began = time.monotonic()
@@ -56,9 +61,15 @@ class _Renode:
             wall_s = time.monotonic() - began
         finally:
             shutil.rmtree(links, ignore_errors=True)
-        execution = _collect(job, shares, outcomes, wall_s, installation)
+        execution = _collect(job, shares, outcomes, wall_s, installation, self._notes())
         sharing.clear(shares)
         return execution
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.jobs == self.wanted:
+            return ()
+        why = f"each takes {WORKER_BYTES >> 20} MB of memory, and no more is free"
+        return (f"only {self.jobs} of {self.wanted} Renodes at once: {why}",)
 
 
 def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
@@ -82,7 +93,12 @@ def _options(job: Job, board: Board) -> Options:
 
 
 def _collect(
-    job: Job, shares: list[Share], outcomes: list[Outcome] | None, wall_s: float, used: Installation
+    job: Job,
+    shares: list[Share],
+    outcomes: list[Outcome] | None,
+    wall_s: float,
+    used: Installation,
+    notes: tuple[str, ...],
 ) -> Execution:
     """`outcomes`: of each share, None after Ctrl-C. Raises EngineError unless each answered all of its samples.
 
@@ -108,7 +124,7 @@ def _collect(
         engine=FACTS.name,
         engine_version=used.version,
         complete=complete,
-        notes=used.notes,
+        notes=(*used.notes, *notes),
         cycle_counter=counted[:, 1].copy() if job.cycle_counter else None,
         counts=profile,
     )

@@ -5,6 +5,7 @@ MCUSIM_RENODE_DRIVER (`pyrenode3` or `monitor`) decides between them; else it is
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.cache import cache_folder
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
@@ -124,6 +126,15 @@ def _is_executable(path: str | Path) -> bool:
 def install_folder() -> Path:
     """Where `mcusim engines install renode` puts it."""
     return cache_folder() / "renode"
+
+
+def compiled_folder(installation: Installation) -> Path:
+    """Where the plug-ins are that this Renode compiled of these sources."""
+    of = repr((installation.program, installation.version, sorted((installation.worker or {}).items())))
+    digest = hashlib.sha256(of.encode())
+    for source in sorted(RENODE_SCRIPTS.glob("*.cs")):
+        digest.update(source.read_bytes())
+    return cache_folder() / "renode-compiled" / digest.hexdigest()[:16]
 
 
 def installed_programs() -> list[Path]:

@@ -1,10 +1,7 @@
-"""One Renode of a run: how it is started, and what it means when it ends or does not.
+"""One job in Renodes that wait for it: what each is told to do, and what it means when one ends or does not.
 
 The plug-in (renode_scripts/) does the work: it takes a job, a file, and leaves its results in another, whose last line
 carries the job's nonce. Renode's own exit codes say nothing, so no success is believed without that file.
-
-Monitor commands take paths badly that have a space, a quote or a semicolon: everything they name is reached through
-links in a folder whose own path is plain.
 """
 
 from __future__ import annotations
@@ -12,34 +9,28 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mcusim.boards.board import MemoryMap
 from mcusim.cores.core import Core
 from mcusim.engines import shares as sharing
 from mcusim.engines.linked import MAILBOX
-from mcusim.engines.renode.installation import Installation, surroundings
+from mcusim.engines.renode import turn as turns
+from mcusim.engines.renode.installation import Installation
+from mcusim.engines.renode.turn import Outcome, Turn, read_outcome
+from mcusim.engines.renode.workers import Workers
 from mcusim.engines.shares import Share
-from mcusim.system.assets import RENODE_SCRIPTS
-from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
 from mcusim.system.image import Image
 from mcusim.system.names import printable
 from mcusim.system.progress import Progress
 
-PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs")
-PROFILER = ("mcusim_memory.cs", "mcusim_profile.cs")
 INSTRUCTIONS_PER_S = 100_000_000  # of virtual time: at 100 MIPS every tick of its clock is an instruction
-_PLAIN = re.compile(r"/[A-Za-z0-9_./-]*")
 _OUR_COMMAND = "There was an error executing command"
 _TROUBLE = re.compile(
     rf"{_OUR_COMMAND}|Errors during compilation|No such command or device|Could not tokenize"
@@ -48,40 +39,6 @@ _TROUBLE = re.compile(
 _PROMPT = re.compile(r"^\([\w -]*\) |^Renode is quitting")
 _LINES_SHOWN = 4
 _LONGEST_SHOWN = 300
-
-
-@contextmanager
-def plain_folder() -> Iterator[Path]:
-    """A new folder that any Monitor command can name, removed at the end. Raises EngineError when there can be none."""
-    places = (tempfile.gettempdir(), "/tmp", "/var/tmp", f"/run/user/{os.getuid()}", "/dev/shm")
-    for place in dict.fromkeys(place for place in places if _PLAIN.fullmatch(os.path.realpath(place))):
-        try:
-            made = tempfile.mkdtemp(prefix="mcusim-renode-", dir=os.path.realpath(place))
-        except OSError:
-            continue
-        try:
-            yield Path(made)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-        return
-    hint = "set TMPDIR to a folder that can be written and whose path has letters, digits, dots, - and _ only"
-    raise EngineError("there is no folder for temporary files that Renode can use", where=", ".join(places), hint=hint)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the plug-in says of a share. `result` is `done`, or a word for what happened instead, told in `detail`.
-
-    `run_us`: time of this machine from the start of the emulation to the last answer.
-    """
-
-    result: str
-    detail: str
-    samples: int
-    pc: int
-    instructions: int
-    stack_bytes: int
-    run_us: int
 
 
 @dataclass(frozen=True)
@@ -99,8 +56,9 @@ class Options:
 
 @dataclass(frozen=True)
 class RenodeProcess:
-    """How the processes of a run are started, and why one ended. All but the share is the same for each."""
+    """What the Renodes of a job are told, and why one ended. All but the share is the same for each."""
 
+    workers: Workers
     installation: Installation
     image: Image
     memory: MemoryMap
@@ -110,21 +68,18 @@ class RenodeProcess:
     options: Options
 
     def prepare(self) -> None:
-        """What all shares use: links to the scripts and the firmware, and the platform with its clocks."""
-        self.folder.mkdir()
-        for name in (*PLUGIN, *PROFILER):
-            (self.folder / name).symlink_to(RENODE_SCRIPTS / name)
+        """What all shares use: a link to the firmware, and the platform with its clocks."""
         (self.folder / "firmware.elf").symlink_to(self.image.elf)
         described = overlay(self.platform, self.options.cycles_per_instruction)
         (self.folder / "board.repl").write_text(described, encoding="utf-8")
 
     def run(self, shares: Sequence[Share], *, stall_s: float, progress: Progress | None) -> list[Outcome] | None:
-        """Starts a Renode for each share and waits. -> what the plug-in says of each, None after Ctrl-C.
+        """Gives each share to a Renode and waits. -> what the plug-in says of each, None after Ctrl-C.
 
         Raises EngineError when one ends otherwise than with all done, or says nothing for `stall_s` seconds.
         """
-        reasons = self.explain, self.explain_stall
-        complete = sharing.run_shares(shares, self.start, *reasons, stall_s=stall_s, progress=progress)
+        reasons, end = (self.explain, self.explain_stall), partial(turns.end, self.workers)
+        complete = sharing.watch_shares(shares, self.start, *reasons, end, stall_s=stall_s, progress=progress)
         return [self._result(share) for share in shares] if complete else None
 
     def _result(self, share: Share) -> Outcome:
@@ -133,23 +88,13 @@ class RenodeProcess:
             raise self.explain(share, 0)
         return outcome
 
-    def start(self, share: Share) -> subprocess.Popen[bytes]:
+    def start(self, share: Share) -> Turn:
         own = self.folder / share.folder.name
-        for inner in ("config", "tmp"):
-            (own / inner).mkdir(parents=True)
+        own.mkdir()
         (own / "share").symlink_to(share.folder)
         (own / "job.txt").write_text(self.job(share, own / "share"), encoding="utf-8")
-        (own / "run.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
-        environment = surroundings(own) | dict(self.installation.worker or {})
-        with (share.folder / "engine.log").open("wb") as log:
-            return start(self.command(own), own, environment, stdout=log, stderr=log)
-
-    def command(self, own: Path) -> list[str]:
-        script = str(own / "run.resc")
-        if self.installation.worker is not None:
-            return [sys.executable, "-m", "mcusim.engines.renode.worker", script, str(own / "share" / "renode.txt")]
-        # Without --console the Monitor listens on a TCP port. `quit` is reached when the script fails on its way.
-        return [str(self.installation.program), "--console", "--disable-gui", "--plain", script, "-e", "quit"]
+        (own / "job.resc").write_text("\n".join(self.script(own)) + "\n", encoding="utf-8")
+        return turns.begin(self.workers, self.workers.take(self.installation), share, own / "job.resc")
 
     def job(self, share: Share, folder: Path) -> str:
         symbols = self.image.symbols
@@ -165,15 +110,12 @@ class RenodeProcess:
             "stall_ms": max(1, round(self.options.stall_s * 1000)),
             "parent": os.getpid(),
             "nonce": share.nonce,
-            "exit": int(self.installation.worker is None),
         }
         return "".join(f"{name} {value}\n" for name, value in values.items())
 
     def script(self, own: Path) -> list[str]:
         """A Monitor script, which stops at its first line that fails."""
-        profiler = PROFILER if self.options.profile is not None else ()
-        lines = [f"include @{self.folder / name}" for name in (*PLUGIN, *profiler)]
-        lines += [
+        lines = [
             'mach create "board"',
             f"machine LoadPlatformDescription @{self.folder / 'board.repl'}",
             "machine AddMailbox",
@@ -218,7 +160,7 @@ class RenodeProcess:
         found = self.core.explain_fault(record, self.image, self.memory, share.first, share.folder, told)
         return found or EngineError(f"the run ended in sample {sample}: {outcome.detail}", where=where, hint=no_room)
 
-    def explain_stall(self, share: Share, process: subprocess.Popen[bytes], stall_s: float) -> EngineError:
+    def explain_stall(self, share: Share, turn: Turn, stall_s: float) -> EngineError:
         """Not the firmware, which the plug-in watches: Renode itself does not get anywhere."""
         what = f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s"
         hint = f"its last words are in {share.folder / 'engine.log'}: {share.last_words}"
@@ -235,19 +177,6 @@ def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
     clocks = {"cpu": f"PerformanceInMips: {INSTRUCTIONS_PER_S // 1_000_000}"}
     clocks |= {"nvic": f"systickFrequency: {hertz}", "dwt": f"frequency: {hertz}"}
     return text + "".join(f"\n{name}:\n    {value}\n" for name, value in clocks.items())
-
-
-def read_outcome(share: Share) -> Outcome | None:
-    """None when the plug-in left no results, or not all of them, or those of another run are there."""
-    try:
-        lines = share.read("renode.txt").decode(errors="replace").splitlines()
-        values = dict(line.partition(" ")[::2] for line in lines)
-        if lines[-1] != f"end {share.nonce}":
-            return None
-        numbers = (int(values[name]) for name in ("samples", "pc", "instructions", "stack_bytes", "run_us"))
-        return Outcome(values["outcome"], values["detail"], *numbers)
-    except (ValueError, KeyError, IndexError):
-        return None
 
 
 def shortened(text: str) -> str:

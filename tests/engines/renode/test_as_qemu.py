@@ -30,7 +30,7 @@ from tests.graphs import Builder
 from tests.jobs import run
 from tests.layers.test_layers import CASES
 
-pytestmark = [pytest.mark.renode, pytest.mark.arm, pytest.mark.usefixtures("temporary")]
+pytestmark = [pytest.mark.renode, pytest.mark.arm, pytest.mark.usefixtures("warm", "temporary")]
 SAMPLES = 2
 
 

@@ -1,12 +1,10 @@
-"""The real Renode: outputs and counts as QEMU's, what can go wrong around it, and its cycle counter."""
+"""The real Renode: outputs and counts as QEMU's, what can go wrong around it, and its cycle counter.
+
+One Renode runs all of it, where nothing goes wrong.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +19,17 @@ from mcusim.engines.counts import Counts
 from mcusim.engines.engine import Engine, Execution
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
-from mcusim.engines.renode import installation as renode_installation
-from mcusim.engines.renode.installation import DRIVERS
 from mcusim.line.build import Firmware, read_firmware
-from mcusim.system.errors import BuildError, EngineError, MissingToolError
+from mcusim.system.errors import BuildError, EngineError
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
 from mcusim.workloads.generated import make_console
-from tests.engines.qemu.test_engine import HANGS_IN_5, MIXED_STATEMENT, MIXED_WORK
+from tests.engines.qemu.test_engine import MIXED_STATEMENT, MIXED_WORK
 from tests.every_board import board_with
 from tests.jobs import run as run_engine
-from tests.processes import HANG_S, running_in, wait_for
-from tests.required import skip_or_fail
-from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
+from tests.tiny_library import build_library, expected, library, samples
 
-pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("temporary")]
+pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("warm", "temporary")]
 INT8 = np.dtype("int8")
 
 
@@ -50,18 +44,6 @@ def profiled(
     counts = run_engine(engine, firmware, board, inputs, folder, jobs=jobs, profile=True).counts
     assert counts is not None and TIMING is not None
     return counts, time_counts(counts, firmware.elf, board, folder, TIMING)
-
-
-@pytest.fixture(params=DRIVERS)
-def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Renode driven in one of the two ways; skipped where that is not installed."""
-    monkeypatch.setenv("MCUSIM_RENODE_DRIVER", request.param)
-    try:
-        renode_installation.find_installation()
-    except MissingToolError as error:
-        skip_or_fail(request.param, f"{error.what}: {error.hint}")
-    name: str = request.param
-    return name
 
 
 def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -124,15 +106,6 @@ def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Pat
 # ---- What goes wrong ------------------------------------------------------------------------------------------------
 
 
-def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
-    with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=10)
-    assert caught.value.what == "no answer to sample 5 within 10 s"
-    assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
-    assert _renodes() == []
-
-
 def test_an_access_to_nothing(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     """Between the peripherals, where memory protection allows everything."""
     statement = "if (input[0] == 3) { *(volatile int *)0x4FFF0000 = 1; }"
@@ -188,101 +161,6 @@ def test_a_platform_that_was_edited_wrong(nucleo: Board, build_folder: Path, tmp
 def test_folders_may_have_any_name(name: str, driver: str, nucleo: Board, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, tmp_path / name, "renode")
     assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path / name).answers.view(INT8), expected(samples(3)))
-
-
-def test_an_unwritable_home(
-    driver: str, nucleo: Board, build_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/proc/nowhere")
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    firmware = build_library(library(), nucleo, build_folder, "renode")
-    assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).answers.view(INT8), expected(samples(3)))
-
-
-# ---- Processes ------------------------------------------------------------------------------------------------------
-
-
-def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
-
-    def press_when_nothing_moves(done: int, total: int) -> None:
-        if done == 5 + 8:  # the first job hangs in sample 5, the second finishes its eight
-            os.kill(os.getpid(), signal.SIGINT)
-
-    inputs = samples(16)
-    inputs[8:, 0] = 1
-    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
-    assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
-    assert np.array_equal(execution.answers.view(INT8), expected(inputs)[execution.indices])
-    assert _renodes() == [] and list(tmp_path.iterdir()) == []
-
-
-def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
-    seen: list[set[int]] = []
-
-    def look(done: int, total: int) -> None:
-        seen.append(_listening(_renodes()))
-
-    with pytest.raises(EngineError, match="no answer"):
-        run(firmware, nucleo, samples(8), tmp_path, stall_s=2, progress=look)
-    assert seen and set.union(*seen) == set()
-
-
-def _listening(processes: list[int]) -> set[int]:
-    """TCP ports on which one of them listens."""
-    inodes = set()
-    for process in processes:
-        try:
-            inodes |= {os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()}
-        except OSError:
-            continue
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    return {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
-
-
-def _renodes() -> list[int]:
-    """Those of any run of mcusim."""
-    return running_in(lambda working: "mcusim-renode-" in working)
-
-
-def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    script = f"""
-from pathlib import Path
-import numpy as np
-from mcusim.boards.load import load_board
-from mcusim.engines.renode import engine as renode
-from tests.jobs import run
-from tests.tiny_library import build_library, library, samples
-board = load_board("nucleo_l452re_p")
-firmware = build_library(library({HANGS_IN_5!r}), board, Path({str(build_folder)!r}), "renode")
-run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}))
-"""
-    (tmp_path / "temporary").mkdir()
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
-    parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
-    try:
-        wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
-    finally:
-        parent.kill()
-        parent.wait()
-    wait_for(lambda: _renodes() == [])
-
-
-def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    results: dict[int, bool] = {}
-    firmware = build_library(library("output[0] = 1;"), nucleo, build_folder, "renode")
-
-    def one(count: int) -> None:
-        execution = run(firmware, nucleo, samples(count), tmp_path / "runs")
-        results[count] = np.array_equal(execution.answers.view(INT8), expected(samples(count)))
-
-    threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == {50: True, 60: True}
 
 
 def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:

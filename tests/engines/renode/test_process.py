@@ -15,8 +15,9 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution
 from mcusim.engines.renode import engine as renode
-from mcusim.engines.renode import process as renode_process
-from mcusim.engines.renode.process import first_trouble, overlay, plain_folder
+from mcusim.engines.renode.plain_folder import plain_folder
+from mcusim.engines.renode.process import first_trouble, overlay
+from mcusim.engines.renode.workers import affordable, shared
 from mcusim.system.errors import EngineError, MissingToolError
 from tests.engines.renode_stand_in import WORKS, firmware, given, install
 from tests.jobs import run as run_engine
@@ -61,17 +62,75 @@ def test_a_run_that_goes_well(nucleo: Board, tmp_path: Path, monkeypatch: pytest
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def test_one_renode_runs_all_jobs(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of engines that are opened one after the other, while somebody keeps the workers."""
+    install(tmp_path, f"print('pid', os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
+    with shared() as workers:
+        assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(3))
+        assert workers.folder.is_dir()
+    pids = (tmp_path / "pids").read_text().splitlines()
+    assert len(pids) == 3 and len(set(pids)) == 1
+    assert not workers.folder.exists() and not Path("/proc", pids[0].split()[1]).exists()
+
+
+def test_what_renode_compiled_is_kept(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the first run; the next ones find it, and one that does not get so far removes it."""
+    own = 'cache = os.path.join(os.environ["XDG_CONFIG_HOME"], "renode", "compiler-cache")\n'
+    install(tmp_path, f"{own}os.makedirs(cache)\nopen(os.path.join(cache, 'A1'), 'w').close()\n{WORKS}", monkeypatch)
+    assert run(nucleo, tmp_path, jobs=1).complete
+    (kept,) = (tmp_path / "cache" / "renode-compiled").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["A1"]
+    install(tmp_path, f"{own}assert os.listdir(cache) == ['A1']\n{WORKS}", monkeypatch)
+    assert run(nucleo, tmp_path, jobs=1).complete
+    program = install(tmp_path, WORKS, monkeypatch)
+    program.write_text(program.read_text().replace("starting =", "sys.exit(9)\nstarting ="))
+    fails(nucleo, tmp_path, jobs=1)
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("behaviour", ["answer(2); results('fault', 'x', 2)", "os.abort()"])
+def test_another_renode_takes_the_place_of_one_that_failed(
+    behaviour: str, nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = (
+        f"flag = {str(tmp_path / 'flag')!r}\nif not os.path.exists(flag):\n  open(flag, 'w').close()\n  {behaviour}\n"
+    )
+    install(tmp_path, f"{once}else:\n  {WORKS}", monkeypatch)
+    with shared():
+        fails(nucleo, tmp_path, jobs=1)
+        assert run(nucleo, tmp_path, jobs=1).complete
+
+
+def test_what_a_job_wrote_is_not_told_of_the_next(
+    nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = str(tmp_path / "flag")
+    first = f"if not os.path.exists({flag!r}):\n  open({flag!r}, 'w').close()\n  print('Fatal error: old'); {WORKS}\n"
+    install(tmp_path, f"{first}else:\n  sys.exit(3)", monkeypatch)
+    with shared():
+        assert run(nucleo, tmp_path, jobs=1).complete
+        assert "old" not in fails(nucleo, tmp_path, jobs=1).what
+
+
+def test_fewer_renodes_than_there_is_memory_for(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, WORKS, monkeypatch)
+    monkeypatch.setattr(renode, "free_bytes", lambda: 1 << 30)
+    execution = run(nucleo, tmp_path, jobs=4)
+    assert execution.notes == ("only 1 of 4 Renodes at once: each takes 600 MB of memory, and no more is free",)
+    assert [affordable(4, free << 20) for free in (0, 599, 1200, 9999)] == [1, 1, 2, 4]
+
+
 FAILURES = {  # behaviour, words of the error
-    "nothing": ("pass", "without results, exit code 0"),
+    "nothing": ("sys.exit()", "without results, exit code 0"),
     "exit code": ("sys.exit(3)", "without results, exit code 3"),
     "rubbish": (r"sys.stdout.buffer.write(b'\xff\x00\x1b[2J' * 1000); sys.exit(1)", "without results, exit code 1"),
-    "another run's results": ("answer(count); results(nonce='0123')", "without results, exit code 0"),
-    "results cut short": ("answer(count); results(end=False)", "without results, exit code 0"),
+    "another run's results": ("answer(count); results(nonce='0123'); sys.exit()", "without results, exit code 0"),
+    "results cut short": ("answer(count); results(end=False); sys.exit()", "without results, exit code 0"),
     "outputs cut short": ("answer(count - 1); results()", "answered"),
     "killed": ("answer(1); os.kill(os.getpid(), signal.SIGKILL)", "Renode was killed by SIGKILL in sample"),
     "crash": ("os.abort()", "Renode was killed by SIGABRT"),
     "script": (
-        "print(\"There was an error executing command 'x'\\nError E04: no such type\\n(board) quit\")",
+        "fail(\"There was an error executing command 'x'\\nError E04: no such type\")",
         "no such type",
     ),
     "plug-in": (
@@ -128,18 +187,16 @@ def test_the_script_that_renode_gets(nucleo: Board, tmp_path: Path, monkeypatch:
     install(tmp_path, f"open({str(tmp_path / 'seen')!r}, 'w').write(script)\n" + WORKS, monkeypatch)
     run(nucleo, tmp_path, jobs=1, cycles_per_instruction=1.37)
     lines = (tmp_path / "seen").read_text().splitlines()
-    folder = lines[0].removeprefix("include @").removesuffix("/0/mcusim_mailbox.cs")
+    folder = lines[1].removeprefix("machine LoadPlatformDescription @").removesuffix("/board.repl")
     assert [line.replace(folder, "L") for line in lines] == [
-        "include @L/0/mcusim_mailbox.cs",
-        "include @L/0/mcusim_job.cs",
         'mach create "board"',
-        "machine LoadPlatformDescription @L/0/board.repl",
+        "machine LoadPlatformDescription @L/board.repl",
         "machine AddMailbox",
         "emulation SetGlobalAdvanceImmediately true",
         'emulation SetGlobalQuantum "0.01"',
-        "sysbus LoadELF @L/0/firmware.elf",
+        "sysbus LoadELF @L/firmware.elf",
         "sysbus.cpu VectorTableOffset 0x08000000",
-        'sysbus.mailbox Run "L/0/0/job.txt"',
+        'sysbus.mailbox Run "L/0/job.txt"',
     ]
 
 
@@ -153,7 +210,7 @@ def test_overlay() -> None:
 
 def test_nowhere_to_put_links(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, WORKS, monkeypatch)
-    monkeypatch.setattr(renode_process.tempfile, "mkdtemp", lambda **_: (_ for _ in ()).throw(PermissionError()))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: (_ for _ in ()).throw(PermissionError()))
     with pytest.raises(EngineError, match="no folder for temporary files") as caught, plain_folder():
         pass
     assert caught.value.hint and "TMPDIR" in caught.value.hint

@@ -1,0 +1,31 @@
+"""Memory of this machine that is free."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_MACHINE, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # the latter: that of a container, seen from inside
+
+
+def free_bytes(machine: Path = _MACHINE, group: Path = _GROUP) -> int:
+    """That programs may take before others have to give; where nobody tells, there is no limit."""
+    return max(0, min(_of_machine(machine), _of_group(group)))
+
+
+def _of_machine(path: Path) -> int:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return sys.maxsize
+
+
+def _of_group(folder: Path) -> int:
+    """Control groups, version 2. Files that are kept in memory count as taken there, and are given up first."""
+    try:
+        limit, taken = (int((folder / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        fields = (line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        return limit - taken + sum(int(number) for name, number in fields if name == "inactive_file")
+    except (OSError, ValueError):
+        return sys.maxsize
