@@ -388,6 +388,10 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
         fflush(stdout);
         _exit(0);
     }
+    if (!memory_set_up()) {
+        fprintf(stderr, "mcusim: no room for caches before 0x%08x to 0x%08x\n", memory.flash, memory.flash_end);
+        return 1;
+    }
     samples_file = fopen("samples.bin", "wb");
     if (!samples_file || !options.nonce) {
         fprintf(stderr, "mcusim: samples.bin: %s\n", strerror(errno));

@@ -22,7 +22,7 @@
 #include "tree.h"
 
 enum { EVENT_ACCESS, EVENT_DATA_MISS, EVENT_FETCH_MISS_NEXT, EVENT_FETCH_MISS_JUMP, EVENT_REGION, EVENT_ODD, EVENT_HALF, EVENT_FLASH, EVENT_DATA_HIT };
-enum { MAX_REGIONS = 8, MAX_LINES = 16 };
+enum { MAX_REGIONS = 8 };
 
 /* ---- Blocks and edges -------------------------------------------------------------------------------------- */
 
@@ -63,7 +63,7 @@ struct block {
     uint64_t jump_misses, *next_misses;
     uint32_t granules;
     uint64_t fills; /* of the instruction cache when this was last fetched: it is still there when that is unchanged */
-    uint32_t ways[MAX_LINES];
+    uint64_t used, used_in; /* when it was fetched last, and since which settle(), while the order of its lines is not settled */
     block_t *next_in_bucket;
 };
 
@@ -88,7 +88,19 @@ static block_t *left_previous, *left_before_previous;
 static uint64_t samples;
 static FILE *samples_file;
 
+/* Blocks whose lines were used since the order in which lines leave was last settled: most run again before anything has to leave. */
+static block_t **unsettled;
+static uint32_t unsettled_count, unsettled_room;
+static uint64_t uses, settlements = 1;
+
 static int32_t function_of(uint32_t address);
+
+/* When the caches' geometry and all of `memory` are known. */
+static bool memory_set_up(void)
+{
+    return !memory.replay || (cache_stands_before(&memory.instruction, memory.flash, memory.flash_end) &&
+                              (memory.unified || cache_stands_before(&memory.data, memory.flash, memory.flash_end)));
+}
 
 /* The same for the same addresses, however often they are translated. */
 static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t instructions)
@@ -117,7 +129,7 @@ static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t 
         .function = function_of(start),
         .next_in_bucket = *bucket,
     };
-    if (memory.replay && start >= memory.flash && start < memory.flash_end) {
+    if (memory.replay && start >= memory.flash && end <= memory.flash_end) {
         uint32_t granule = memory.instruction.granule;
         block->granules = (end - 1) / granule - start / granule + 1;
         block->next_misses = must(calloc(block->granules, sizeof(uint64_t)));
@@ -163,6 +175,8 @@ static void begin_sample(void)
     node = MEASURED_NODE;
     elsewhere = false;
     if (memory.replay) {
+        unsettled_count = 0;
+        settlements++;
         cache_empty(&memory.instruction);
         if (!memory.unified) {
             cache_empty(&memory.data);
@@ -219,46 +233,109 @@ static void set_node(uint32_t to, bool now_elsewhere)
     elsewhere = now_elsewhere;
 }
 
+/* ---- Code through the cache -------------------------------------------------------------------------------- */
+
+static int by_use(const void *one, const void *other)
+{
+    uint64_t a = (*(block_t *const *)one)->used, b = (*(block_t *const *)other)->used;
+    return a < b ? -1 : a > b;
+}
+
+__attribute__((noinline)) static void settle_uses(void)
+{
+    cache_t *cache = &memory.instruction;
+    qsort(unsettled, unsettled_count, sizeof *unsettled, by_use);
+    for (uint32_t i = 0; i < unsettled_count; i++) {
+        uint32_t last = cache_line_of(cache, unsettled[i]->end - 1);
+        for (uint32_t line = cache_line_of(cache, unsettled[i]->start); line <= last; line++) {
+            cache_used(cache, line);
+        }
+    }
+    unsettled_count = 0;
+    settlements++;
+}
+
+/* Before anything is brought into the cache. */
+static inline void settle(void)
+{
+    if (unsettled_count) {
+        settle_uses();
+    }
+}
+
+__attribute__((noinline)) static void leave_unsettled(block_t *block)
+{
+    if (unsettled_count == unsettled_room) {
+        unsettled_room = unsettled_room ? unsettled_room * 2 : 1024;
+        unsettled = must(realloc(unsettled, unsettled_room * sizeof *unsettled));
+    }
+    unsettled[unsettled_count++] = block;
+    block->used_in = settlements;
+}
+
+/* Granules (bits) of the line at `line` that a block has from `address` on. */
+static inline uint32_t granules_from(const cache_t *cache, uint32_t address, uint32_t end)
+{
+    uint32_t first = cache_granule_in_line(cache, address), bits = UINT32_MAX << first;
+    if ((address ^ (end - 1)) >> cache->line_bits == 0) {
+        bits &= UINT32_MAX >> (31 - cache_granule_in_line(cache, end - 1));
+    }
+    return bits & (UINT32_MAX >> (32 - cache->line / cache->granule));
+}
+
+static inline uint32_t next_line(const cache_t *cache, uint32_t address)
+{
+    return (address | (cache->line - 1)) + 1;
+}
+
+static bool is_cached(const block_t *block)
+{
+    const cache_t *cache = &memory.instruction;
+    for (uint32_t address = block->start; address < block->end; address = next_line(cache, address)) {
+        if (granules_from(cache, address, block->end) & ~cache->lines[cache_line_of(cache, address)].valid) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Reads a block through the cache. `jumped`: not from the block before it in memory. */
 __attribute__((noinline)) static void fetch_slowly(block_t *block, bool jumped)
 {
     cache_t *cache = &memory.instruction;
-    uint32_t address = block->start, lines = 0, line = UINT32_MAX;
-    bool known = true;
-    for (uint32_t i = 0; i < block->granules; i++) {
-        if (cache_read(cache, address) == MISSED) {
-            if (i == 0 && jumped) {
-                block->jump_misses++;
-            } else {
-                block->next_misses[i]++;
-            }
-        }
-        if (address >> cache->line_bits != line) {
-            line = address >> cache->line_bits;
-            uint32_t way = cache_way(cache, line);
-            known &= lines < MAX_LINES && lines < cache->sets * cache->ways && way != UINT32_MAX;
-            if (known) {
-                block->ways[lines] = way;
-            }
-            lines++;
-        }
-        address = (address | (cache->granule - 1)) + 1;
+    uint32_t address = block->start, granule = address >> cache->granule_bits, first = granule;
+    settle();
+    found_t found = cache_read(cache, address);
+    if (found == MISSED) {
+        *(jumped ? &block->jump_misses : &block->next_misses[0]) += 1;
     }
-    block->fills = known ? cache->fills : 0;
+    address = (granule + 1) << cache->granule_bits;
+    for (; address < block->end; address = next_line(cache, address)) {
+        uint32_t missing = cache_look(cache, cache_line_of(cache, address), granules_from(cache, address, block->end));
+        uint32_t line_begins = (address & ~(cache->line - 1)) >> cache->granule_bits; /* before the block, or in it */
+        for (; missing; missing &= missing - 1) {
+            block->next_misses[line_begins + (uint32_t)__builtin_ctz(missing) - first]++;
+        }
+    }
+    cache->buffered = (block->end - 1) >> cache->granule_bits;
+    block->fills = is_cached(block) ? cache->fills : 0;
 }
 
-/* Most blocks are in the cache, since nothing was brought in after they last ran: only their lines' age changes then. */
+/* Most blocks are in the cache: only the order in which their lines leave changes then. */
 static inline void fetch(block_t *block, const block_t *before)
 {
     cache_t *cache = &memory.instruction;
     if (block->fills != cache->fills) {
-        fetch_slowly(block, before->end != block->start);
-        return;
+        if (!is_cached(block)) {
+            fetch_slowly(block, before->end != block->start);
+            return;
+        }
+        block->fills = cache->fills;
     }
-    if (block != before && cache->refresh) {
-        uint32_t lines = ((block->end - 1) >> cache->line_bits) - (block->start >> cache->line_bits) + 1;
-        for (uint32_t i = 0; i < lines; i++) {
-            cache->stamps[block->ways[i]] = ++cache->now;
+    if (cache->refresh) {
+        block->used = ++uses;
+        if (__builtin_expect(block->used_in != settlements, 0)) {
+            leave_unsettled(block);
         }
     }
     cache->buffered = (block->end - 1) >> cache->granule_bits;
@@ -280,6 +357,14 @@ static inline void block_executed(block_t *block)
     previous = block;
 }
 
+static inline found_t read_data(uint32_t address)
+{
+    if (memory.unified) {
+        settle();
+    }
+    return cache_read(memory.unified ? &memory.instruction : &memory.data, address);
+}
+
 static inline void memory_accessed(access_t *access, uint32_t address)
 {
     access->accesses++;
@@ -292,7 +377,7 @@ static inline void memory_accessed(access_t *access, uint32_t address)
     }
     if (address - memory.flash < memory.flash_end - memory.flash) {
         access->in_flash++;
-        found_t found = cache_read(memory.unified ? &memory.instruction : &memory.data, address);
+        found_t found = read_data(address);
         access->data_hits += found == CACHED;
         access->data_misses += found == MISSED;
         return;
@@ -320,19 +405,29 @@ static void cut_short(uint32_t address, uint32_t end)
     previous = edge->to;
 }
 
-static void put(const void *data, size_t size)
+/* What is written of a sample. */
+static uint64_t *words;
+static size_t word_count, word_room;
+
+static void put(uint64_t word)
 {
-    failed |= fwrite(data, size, 1, samples_file) != 1;
+    if (word_count == word_room) {
+        word_room = word_room ? word_room * 2 : 1 << 14;
+        words = must(realloc(words, word_room * sizeof *words));
+    }
+    words[word_count++] = word;
 }
 
-static uint64_t put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t *count)
+static void put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t *count)
 {
-    if (!*count) {
-        return 0;
+    if (*count) {
+        put(kind);
+        put(block);
+        put(address);
+        put(*count);
+        words[1]++;
+        *count = 0;
     }
-    put((uint64_t[]){kind, block, address, *count}, 4 * sizeof(uint64_t));
-    *count = 0;
-    return 1;
 }
 
 static bool in_sample(uint32_t of)
@@ -357,51 +452,60 @@ static uint64_t take_tallies(edge_t *edge)
     return count;
 }
 
+static void put_edges(uint32_t from)
+{
+    for (edge_t *edge = blocks[from]->edges; edge; edge = edge->next) {
+        uint64_t count = take_tallies(edge);
+        if (count) {
+            put(from);
+            put(edge->to->index);
+            put(count);
+            words[0]++;
+        }
+    }
+}
+
+static void put_accesses(access_t *access)
+{
+    put_event(EVENT_ACCESS, 0, access->address, &access->accesses);
+    put_event(EVENT_FLASH, 0, access->address, &access->in_flash);
+    put_event(EVENT_DATA_HIT, 0, access->address, &access->data_hits);
+    put_event(EVENT_ODD, 0, access->address, &access->odd);
+    put_event(EVENT_HALF, 0, access->address, &access->half);
+    put_event(EVENT_DATA_MISS, 0, access->address, &access->data_misses);
+    for (uint32_t region = 0; region < memory.regions; region++) {
+        put_event(EVENT_REGION, region, access->address, &access->in_region[region]);
+    }
+}
+
 /* Everything counted since the last call becomes one sample. */
 static void end_sample(void)
 {
-    uint64_t head[2] = {0, 0};
-    long at = ftell(samples_file);
-    put(head, sizeof head);
+    word_count = 0;
+    put(0); /* edges */
+    put(0); /* events */
     for (uint32_t i = 0; i < block_count; i++) {
-        for (edge_t *edge = blocks[i]->edges; edge; edge = edge->next) {
-            uint64_t count = take_tallies(edge);
-            if (count) {
-                put((uint64_t[]){i, edge->to->index, count}, 3 * sizeof(uint64_t));
-                head[0]++;
-            }
-        }
+        put_edges(i);
     }
     for (uint32_t i = 0; i < block_count; i++) {
         block_t *block = blocks[i];
-        head[1] += put_event(EVENT_FETCH_MISS_JUMP, i, block->start, &block->jump_misses);
+        put_event(EVENT_FETCH_MISS_JUMP, i, block->start, &block->jump_misses);
         for (uint32_t g = 0; g < block->granules; g++) {
-            head[1] += put_event(EVENT_FETCH_MISS_NEXT, i, g, &block->next_misses[g]);
+            put_event(EVENT_FETCH_MISS_NEXT, i, g, &block->next_misses[g]);
         }
     }
     for (size_t i = 0; i < access_room; i++) {
-        access_t *access = access_table[i];
-        if (access) {
-            head[1] += put_event(EVENT_ACCESS, 0, access->address, &access->accesses);
-            head[1] += put_event(EVENT_FLASH, 0, access->address, &access->in_flash);
-            head[1] += put_event(EVENT_DATA_HIT, 0, access->address, &access->data_hits);
-            head[1] += put_event(EVENT_ODD, 0, access->address, &access->odd);
-            head[1] += put_event(EVENT_HALF, 0, access->address, &access->half);
-            head[1] += put_event(EVENT_DATA_MISS, 0, access->address, &access->data_misses);
-            for (uint32_t r = 0; r < memory.regions; r++) {
-                head[1] += put_event(EVENT_REGION, r, access->address, &access->in_region[r]);
-            }
+        if (access_table[i]) {
+            put_accesses(access_table[i]);
         }
     }
-    failed |= fseek(samples_file, at, SEEK_SET) != 0;
-    put(head, sizeof head);
-    failed |= fseek(samples_file, 0, SEEK_END) != 0;
+    failed |= fwrite(words, sizeof *words, word_count, samples_file) != word_count;
     samples++;
 }
 
-static void write_words(FILE *file, const uint64_t *words, size_t count)
+static void write_words(FILE *file, const uint64_t *from, size_t count)
 {
-    failed |= fwrite(words, sizeof *words, count, file) != count;
+    failed |= fwrite(from, sizeof *from, count, file) != count;
 }
 
 static void write_tree(uint64_t unreturned, uint64_t jumped)

@@ -171,6 +171,9 @@ EXPORT bool mcusim_watch(uc_engine *engine, uint32_t from, uint32_t to, uint64_t
             memory.region[i] = regions[2 * i];
             memory.region_end[i] = regions[2 * i + 1];
         }
+        if (!memory_set_up()) {
+            return false;
+        }
     }
     const uint64_t all = 1, none = 0; /* begin > end: every address */
     bool added = !uc_hook_add(engine, &run.blocks, UC_HOOK_BLOCK, (void *)on_block, NULL, all, none);
