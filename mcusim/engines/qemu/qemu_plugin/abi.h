@@ -55,6 +55,7 @@ INSN *qemu_plugin_tb_get_insn(const TB *, size_t);
 uint64_t qemu_plugin_insn_vaddr(const INSN *);
 size_t qemu_plugin_insn_size(const INSN *);
 void *qemu_plugin_insn_haddr(const INSN *);
+unsigned qemu_plugin_mem_size_shift(uint32_t info);
 /* API 0 and 1 */
 WEAK void qemu_plugin_register_vcpu_tb_exec_inline(TB *, int operation, void *counter, uint64_t value);
 /* API 2 and later */

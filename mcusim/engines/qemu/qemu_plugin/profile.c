@@ -7,6 +7,7 @@
  *
  * Options: from=ADDRESS to=ADDRESS (0: where the call of `from` returns) calls=N (0: all) nonce=TEXT read=PATH.. probe=on oracle=on
  *   stack=ADDRESS (of the stack at reset: the first word of the vectors) longest=BYTES (of a file that the firmware writes)
+ *   watch=on (no access is planned)
  *   icache= dcache=SETS:WAYS:LINE:GRANULE:REFRESH unified=on flash=ORIGIN:END region=ORIGIN:END..   (any of these: replay)
  * Files, in the working folder: those of replay.h and progress.h; plugin.txt, written last, "nonce instructions samples confined".
  */
@@ -16,32 +17,38 @@
 #include "confine.h"
 #include "replay.h"
 #include "progress.h"
+#include "planned.h"
 #include "calls.h"
 
 static struct {
     uint64_t from, to, calls, stack;
     const char *nonce;
-    bool oracle, probe;
+    bool oracle, probe, watch;
 } options;
 
 static int api;
 static uint64_t oracle_instructions;
 static bool registers_known = true, registers_checked;
+static plan_t *last_plan; /* of the block before, if it was measured */
 
 /* ---- Callbacks --------------------------------------------------------------------------------------------- */
 
 /* QEMU's generated code keeps a pointer to the state of the core in one register of this machine, which callbacks find there; the state
  * begins with r0 to r15. QEMU 6.2 to 8.2 have no other way to read them. Nothing of that is promised: check_registers() proves it. */
 #if defined __x86_64__
-__asm__(".text\non_block_with_state: mov %rbp, %rdx\n jmp on_block\n");
+__asm__(".text\non_block_with_state: mov %rbp, %rdx\n jmp on_block\n"
+        "on_planned_with_state: mov %rbp, %rdx\n jmp on_planned\n");
 #elif defined __aarch64__
-__asm__(".text\non_block_with_state: mov x2, x19\n b on_block\n");
+__asm__(".text\non_block_with_state: mov x2, x19\n b on_block\n"
+        "on_planned_with_state: mov x2, x19\n b on_planned\n");
 #else
-__asm__(".text\n.set on_block_with_state, on_block\n");
+__asm__(".text\n.set on_block_with_state, on_block\n.set on_planned_with_state, on_planned\n");
 #define NO_STATE
 #endif
 void on_block_with_state(unsigned vcpu, void *data);
 void on_block(unsigned vcpu, void *data, const uint32_t *registers);
+void on_planned_with_state(unsigned vcpu, void *data);
+void on_planned(unsigned vcpu, void *data, const uint32_t *registers);
 
 /* At the first block after the reset the stack pointer is the first word of the vectors, and LR is all ones (Armv7-M Architecture
  * Reference Manual, B1.5.5). The pointer may be anything, so that the kernel reads what is behind it: it fails where we would crash. */
@@ -85,6 +92,7 @@ static void end(bool jumped)
     }
     inside = false;
     previous->hot = NULL;
+    count_planned();
     end_sample();
     jumped_out += jumped;
     progress->samples = samples;
@@ -94,15 +102,13 @@ static void end(bool jumped)
     }
 }
 
-__attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *registers)
+/* `plan`: NULL when all accesses are watched. */
+static inline void run_block(block_t *block, plan_t *plan, const uint32_t *registers)
 {
-    (void)vcpu;
-    block_t *block = data;
     const block_t *before = last;
-    if (__builtin_expect(!registers_checked, 0)) {
-        check_registers(registers);
+    if (waiting.plan) {
+        do_waiting(UINT32_MAX);
     }
-    registers = registers_known ? registers : NULL;
     if (before->exit > EXIT_DIRECT || before->function != block->function ||
         (block->start != before->target && block->start != before->end) || before == &outside_block) {
         arrive(block, registers);
@@ -118,21 +124,59 @@ __attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *r
         if (block->granules && !elsewhere) {
             fetch(block, previous);
         }
+        if (plan && !elsewhere) {
+            do_plan(plan, registers);
+        }
         block_executed(block);
     }
     last = block;
+    last_plan = inside && !elsewhere ? plan : NULL;
     last_sp = registers ? registers[REGISTER_SP] : 0;
     progress->pc = block->start;
     progress->end = block->end;
+}
+
+__attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *registers)
+{
+    (void)vcpu;
+    if (__builtin_expect(!registers_checked, 0)) {
+        check_registers(registers);
+    }
+    run_block(data, NULL, registers_known ? registers : NULL);
+}
+
+__attribute__((used)) void on_planned(unsigned vcpu, void *data, const uint32_t *registers)
+{
+    static unsigned turns; /* a prime number of them, so that it is another block of a loop each time */
+    plan_t *plan = data;
+    (void)vcpu;
+    run_block(plan->block, plan, registers);
+    if (__builtin_expect(++turns == 1021, 0)) {
+        turns = 0;
+        tell_planned(plan, registers);
+    }
 }
 
 static void on_access(unsigned vcpu, uint32_t info, uint64_t address, void *data)
 {
     (void)vcpu;
     (void)info;
-    tell_access(((const access_t *)data)->address, (uint32_t)address);
+    access_t *access = data;
+    tell_access(access->address, (uint32_t)address);
     if (inside && !elsewhere) {
-        memory_accessed(data, (uint32_t)address);
+        if (waiting.plan) {
+            do_waiting(access->address);
+        }
+        memory_accessed(access, (uint32_t)address);
+    }
+}
+
+/* Two words are two accesses, whether a QEMU tells them apart (LDRD until 9.2) or not. */
+static void on_wide_access(unsigned vcpu, uint32_t info, uint64_t address, void *data)
+{
+    on_access(vcpu, info, address, data);
+    if (qemu_plugin_mem_size_shift(info) == 3) {
+        on_access(vcpu, info, address + 4, data);
     }
 }
 
@@ -144,6 +188,9 @@ static void on_lone_access(unsigned vcpu, uint32_t info, uint64_t address, void 
     (void)address;
     const block_t *own = data;
     if (last != own && own->start >= last->start && own->start < last->end && own->start != last->last) {
+        if (last_plan) {
+            undo_plan(last_plan, own->start);
+        }
         if (inside) {
             cut_short(own->start, own->end);
         }
@@ -223,19 +270,86 @@ static void leave_kind(block_t *block, uint16_t first, uint16_t second)
     block->exit = block->target & 1 ? EXIT_FALLS : EXIT_DIRECT;
 }
 
-/* Code may lie in RAM, and change there. `at`: where `bytes` of it belong in the block. */
-static void keep_code(block_t *block, uint32_t at, const void *bytes, uint32_t size)
+/* Code may lie in RAM, and change there. `at`: where `bytes` of it belong in the block. Is that as it was? */
+static bool keep_code(block_t *block, uint32_t at, const void *bytes, uint32_t size)
 {
     uint32_t room = block->end - block->start;
     if (!bytes || at + size > room) {
-        return;
+        return false;
     }
     if (!block->code) {
         block->code = must(calloc(1, room));
-    } else if (memcmp(block->code + at, bytes, size) && block->known) {
-        block->changed = true;
     }
+    bool same = !memcmp(block->code + at, bytes, size);
+    block->changed |= !same && block->known;
     memcpy(block->code + at, bytes, size);
+    return same;
+}
+
+/* Of an IT block the instructions behind `at`, which is `first`, that may be skipped. `left`: this one and those behind it are. */
+static unsigned skipped_behind(uint16_t first, unsigned left)
+{
+    return first >> 8 == 0xbf && first & 0xf ? 4 - (unsigned)__builtin_ctz(first & 0xf) : left ? left - 1 : 0;
+}
+
+/* A block may begin inside of an IT block: at the end of a page, or behind a device. */
+static unsigned skipped_at(uint32_t address)
+{
+    access_t *access = access_room ? *access_place(address) : NULL;
+    return access ? access->conditional : 0;
+}
+
+/* Keeps its code, and has accesses watched: those that may be skipped, and for the caches all that no plan knows.
+ *
+ * A block of one instruction has no plan: QEMU may run it without its callback, see above.
+ */
+static plan_t *read_code(TB *tb, block_t *block, size_t count)
+{
+    bool replayed = memory.replay, plans = replayed && registers_checked && registers_known && !options.watch && count > 1, same = true;
+    plan_t *plan = plans ? new_plan(block) : NULL;
+    unsigned conditional = skipped_at(block->start), first_conditional = conditional;
+    reader_t reader;
+    reader_begins(&reader);
+    for (size_t i = 0; i < count; i++) {
+        INSN *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint32_t at = (uint32_t)qemu_plugin_insn_vaddr(insn);
+        uint16_t halfwords[2] = {0};
+        uint32_t size = width(insn, &halfwords[0]);
+        const void *bytes = qemu_plugin_insn_haddr(insn);
+        if (bytes) {
+            memcpy(halfwords, bytes, size);
+        }
+        same &= keep_code(block, block->offsets[i], bytes, size);
+        access_t *access = replayed || conditional ? access_for(at) : NULL;
+        if (conditional) {
+            access->conditional = (uint8_t)conditional;
+        }
+        read_instruction(&reader, at, halfwords[0], halfwords[1], conditional);
+        if (access && reader.reach.words) {
+            access->halves = reader.reach.halves;
+        }
+        bool planned = plan && bytes && !reader.watch && (!reader.reach.words || plan_accesses(plan, access, &reader.reach));
+        if (plan && !planned) {
+            plan->watched = true;
+        }
+        if (conditional || (replayed && !planned)) {
+            mem_callback callback = reader.wide ? on_wide_access : on_access;
+            qemu_plugin_register_vcpu_mem_cb(insn, callback, NO_REGISTERS, LOADS_AND_STORES, access);
+        }
+        if (options.oracle) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, NO_REGISTERS, NULL);
+        }
+        conditional = skipped_behind(halfwords[0], conditional);
+    }
+    if (conditional) {
+        access_for(block->end)->conditional = (uint8_t)conditional;
+    }
+    block->known = block->code;
+    if (!plan) {
+        return NULL;
+    }
+    plan->conditional = first_conditional;
+    return same && block->plans && block->plans->conditional == first_conditional ? drop_plan(plan) : keep_plan(plan);
 }
 
 static void translate(TB *tb)
@@ -260,22 +374,12 @@ static void translate(TB *tb)
     if (count == 1) {
         qemu_plugin_register_vcpu_mem_cb(final, on_lone_access, NO_REGISTERS, LOADS_AND_STORES, block);
     }
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_with_state, NO_REGISTERS, block);
-    unsigned conditional = 0; /* instructions left of an IT block: those may be skipped */
-    for (size_t i = 0; i < count; i++) {
-        INSN *insn = qemu_plugin_tb_get_insn(tb, i);
-        uint32_t size = width(insn, &halfword);
-        keep_code(block, block->offsets[i], qemu_plugin_insn_haddr(insn), size);
-        if (memory.replay || conditional) {
-            access_t *access = access_for((uint32_t)qemu_plugin_insn_vaddr(insn));
-            qemu_plugin_register_vcpu_mem_cb(insn, on_access, NO_REGISTERS, LOADS_AND_STORES, access);
-        }
-        conditional = halfword >> 8 == 0xbf && halfword & 0xf ? 4 - (unsigned)__builtin_ctz(halfword & 0xf) : conditional ? conditional - 1 : 0;
-        if (options.oracle) {
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, NO_REGISTERS, NULL);
-        }
+    plan_t *plan = read_code(tb, block, count);
+    if (plan) {
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_planned_with_state, NO_REGISTERS, plan);
+    } else {
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_with_state, NO_REGISTERS, block);
     }
-    block->known = block->code;
 }
 
 static void finish(void)
@@ -283,6 +387,10 @@ static void finish(void)
     if (inside) {
         inside = false;
         never_returned++;
+        if (waiting.plan) {
+            do_waiting(UINT32_MAX);
+        }
+        count_planned();
         end_sample();
     }
     failed |= fclose(samples_file) != 0;
@@ -364,6 +472,8 @@ static bool parse(char *argument)
         allow_reading(value);
     } else if (!strcmp(argument, "oracle")) {
         options.oracle = !strcmp(value, "on");
+    } else if (!strcmp(argument, "watch")) {
+        options.watch = !strcmp(value, "on");
     } else if (!strcmp(argument, "probe")) {
         options.probe = !strcmp(value, "on");
     } else {
@@ -388,6 +498,7 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
         fflush(stdout);
         _exit(0);
     }
+    find_quiet((uint32_t)options.stack);
     if (!memory_set_up()) {
         fprintf(stderr, "mcusim: no room for caches before 0x%08x to 0x%08x\n", memory.flash, memory.flash_end);
         return 1;

@@ -27,6 +27,7 @@ enum { MAX_REGIONS = 8 };
 /* ---- Blocks and edges -------------------------------------------------------------------------------------- */
 
 typedef struct block block_t;
+typedef struct plan plan_t;
 typedef struct tally {
     uint32_t node;
     uint64_t count, total; /* of this sample, of those before */
@@ -45,8 +46,10 @@ typedef enum { EXIT_FALLS, EXIT_DIRECT, EXIT_CALL, EXIT_CALL_INDIRECT, EXIT_INDI
 /* One for each instruction that may access memory. */
 typedef struct {
     uint32_t address;
+    uint8_t halves;      /* bits of its addresses that are looked at */
+    uint8_t conditional; /* instructions from here on, this one included, that a condition before them may skip */
     uint64_t accesses, in_flash, data_hits, data_misses, in_region[MAX_REGIONS];
-    uint64_t odd, half; /* at addresses 1 or 3, and 2, after a multiple of 4 */
+    uint64_t odd, half; /* at addresses 1 or 3, and 2, after a multiple of 4, of those in `halves` */
 } access_t;
 
 struct block {
@@ -64,6 +67,7 @@ struct block {
     uint32_t granules;
     uint64_t fills; /* of the instruction cache when this was last fetched: it is still there when that is unchanged */
     uint64_t used, used_in; /* when it was fetched last, and since which settle(), while the order of its lines is not settled */
+    plan_t *plans; /* of the code that it has had, the last one first: planned.h */
     block_t *next_in_bucket;
 };
 
@@ -138,6 +142,16 @@ static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t 
     return block;
 }
 
+/* Where the one of an instruction is kept, or has its place. */
+static access_t **access_place(uint32_t address)
+{
+    size_t at = address / 2 % access_room;
+    while (access_table[at] && access_table[at]->address != address) {
+        at = (at + 1) % access_room;
+    }
+    return &access_table[at];
+}
+
 static access_t *access_for(uint32_t address)
 {
     if (access_count * 2 >= access_room) {
@@ -156,16 +170,14 @@ static access_t *access_for(uint32_t address)
         access_table = table;
         access_room = room;
     }
-    size_t at = address / 2 % access_room;
-    while (access_table[at] && access_table[at]->address != address) {
-        at = (at + 1) % access_room;
-    }
-    if (!access_table[at]) {
-        access_table[at] = must(calloc(1, sizeof(access_t)));
-        access_table[at]->address = address;
+    access_t **place = access_place(address);
+    if (!*place) {
+        *place = must(calloc(1, sizeof(access_t)));
+        (*place)->address = address;
+        (*place)->halves = 3;
         access_count++;
     }
-    return access_table[at];
+    return *place;
 }
 
 static void begin_sample(void)
@@ -365,13 +377,10 @@ static inline found_t read_data(uint32_t address)
     return cache_read(memory.unified ? &memory.instruction : &memory.data, address);
 }
 
-static inline void memory_accessed(access_t *access, uint32_t address)
+/* What an access is but its number. */
+static inline void place_accessed(access_t *access, uint32_t address)
 {
-    access->accesses++;
-    if (!memory.replay) {
-        return;
-    }
-    if (__builtin_expect(address & 3, 0)) {
+    if (__builtin_expect(address & access->halves, 0)) {
         access->odd += address & 1;
         access->half += (address & 3) == 2;
     }
@@ -387,6 +396,14 @@ static inline void memory_accessed(access_t *access, uint32_t address)
             access->in_region[i]++;
             return;
         }
+    }
+}
+
+static inline void memory_accessed(access_t *access, uint32_t address)
+{
+    access->accesses++;
+    if (memory.replay) {
+        place_accessed(access, address);
     }
 }
 
@@ -406,16 +423,16 @@ static void cut_short(uint32_t address, uint32_t end)
 }
 
 /* What is written of a sample. */
-static uint64_t *words;
-static size_t word_count, word_room;
+static uint64_t *written;
+static size_t written_count, written_room;
 
 static void put(uint64_t word)
 {
-    if (word_count == word_room) {
-        word_room = word_room ? word_room * 2 : 1 << 14;
-        words = must(realloc(words, word_room * sizeof *words));
+    if (written_count == written_room) {
+        written_room = written_room ? written_room * 2 : 1 << 14;
+        written = must(realloc(written, written_room * sizeof *written));
     }
-    words[word_count++] = word;
+    written[written_count++] = word;
 }
 
 static void put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t *count)
@@ -425,7 +442,7 @@ static void put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t 
         put(block);
         put(address);
         put(*count);
-        words[1]++;
+        written[1]++;
         *count = 0;
     }
 }
@@ -460,7 +477,7 @@ static void put_edges(uint32_t from)
             put(from);
             put(edge->to->index);
             put(count);
-            words[0]++;
+            written[0]++;
         }
     }
 }
@@ -481,7 +498,7 @@ static void put_accesses(access_t *access)
 /* Everything counted since the last call becomes one sample. */
 static void end_sample(void)
 {
-    word_count = 0;
+    written_count = 0;
     put(0); /* edges */
     put(0); /* events */
     for (uint32_t i = 0; i < block_count; i++) {
@@ -499,7 +516,7 @@ static void end_sample(void)
             put_accesses(access_table[i]);
         }
     }
-    failed |= fwrite(words, sizeof *words, word_count, samples_file) != word_count;
+    failed |= fwrite(written, sizeof *written, written_count, samples_file) != written_count;
     samples++;
 }
 
