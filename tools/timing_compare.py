@@ -22,7 +22,7 @@ from mcusim.timing.deviation import deviation
 from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.profile import Profile, price_recording
-from mcusim.timing.record import HELD_OUT, Line, line_of, record_of, summary, told_kinds, write_record
+from mcusim.timing.record import HELD_OUT, Line, demand_use, line_of, record_of, summary, told_kinds, write_record
 
 TABLE = "measured.csv"
 
@@ -43,7 +43,7 @@ def compare(folder: Path, parameters: CoreParameters = CORTEX_M4F) -> Iterator[L
             rows = list(csv.DictReader(file))
         for row in rows:
             chip, profile = chip_of(row["chip"]), priced(row["recording"], row["chip"], int(row["clock_hz"]))
-            told = row.get("use") or HELD_OUT, row.get("source") or ""
+            told = demand_use(row.get("use") or HELD_OUT), row.get("source") or ""
             samples = slice(int(row["first"]), None, int(row["step"]))
             record = row.get("record") or record_of(chip)
             yield line_of(profile, row["name"], record, chip.name, float(row["measured"]), *told, samples)

@@ -94,11 +94,17 @@ def _line(row: Mapping[str, Any]) -> Line:
     line = Line(**{**row, **numbers, "kinds": tuple(row["kinds"].split())})
     if not line.kinds or line.kinds[0] not in OF_CORE or not set(line.kinds) <= set(KINDS):
         raise ValueError(f"{row['kinds']!r} are no kinds: one of {', '.join(OF_CORE)} first")
-    if line.use not in USES:
-        raise ValueError(f"use is {line.use!r}, neither {' nor '.join(USES)}")
+    demand_use(line.use)
     if not (line.predicted > 0 and 0 < line.measured < math.inf):
         raise ValueError("its cycles cannot be")
     return line
+
+
+def demand_use(use: str) -> str:
+    """It, when it is one of USES. Raises ValueError."""
+    if use not in USES:
+        raise ValueError(f"use is {use!r}, neither {' nor '.join(USES)}")
+    return use
 
 
 def write_record(path: Path, lines: Iterable[Line]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mcusim.line.budgets import check
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.tables import Expect, ExpectFor, General, Model, Target
+from mcusim.line.budgets import check, check_case
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes
 from mcusim.reports.report import Run, RunError
@@ -92,6 +96,20 @@ def test_only_what_is_modelled_has_a_margin() -> None:
     assert not cycles.passed and not energy.passed
     [measured] = check(timed(11.9, how="measured", error_pct=None), {"latency_ms_max": 12.0}, "p90")
     assert measured.passed and measured.margin_pct is None
+
+
+def test_an_experiment_has_limits_and_margin_of_a_case() -> None:
+    chosen = Experiment(
+        path=Path("a.toml"),
+        general=General(name="a"),
+        models=(Model(architecture="mlp"),),
+        quantizations=(Quantization(data_type="int8"), Quantization(data_type="float32")),
+        target=Target(boards=("nucleo_l452re_p",)),
+        expect=Expect(latency_ms_max=12.0, margin="p90"),
+        expect_for=(ExpectFor(data_type="float32", margin="none"),),
+    )
+    [[of_int8], [of_float]] = [check_case(timed(11.6), chosen, case) for case in chosen.cases()]
+    assert (of_int8.margin, of_int8.passed, of_float.margin, of_float.passed) == ("p90", False, None, True)
 
 
 def test_a_margin_that_nobody_knows_does_not_pass() -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mcusim.timing.record import RECORD, read_record
+from mcusim.timing.recording import Recording, save
+from tests.timing.programs import CALL
 from tools.timing_compare import TABLE, compare, main
 
 
@@ -28,6 +31,34 @@ def test_five_wait_states() -> None:
     """Each within 5 %."""
     errors = [abs(row.error_pct) / 100 for row in compare(_folder()) if row.clock_hz == 120_000_000]
     assert errors and max(errors) < 0.05
+
+
+def test_the_record_is_that_of_these_rules() -> None:
+    """A change of rules changes platforms/measured.csv, too, where it was made of these recordings."""
+    shipped = {(line.program, line.chip, line.clock_hz): line for line in read_record(RECORD)}
+    pairs = [(line, shipped.get((line.program, line.chip, line.clock_hz))) for line in compare(_folder())]
+    behind = [
+        line.program
+        for line, there in pairs
+        if there and (line.predicted, line.kinds) != (there.predicted, there.kinds)
+    ]
+    assert not behind, "python -m tools.timing_compare FOLDER platforms/measured.csv"
+
+
+def test_rows_of_a_table_become_lines_of_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = CALL.counts("enter loop loop loop return leave", "enter loop return leave")
+    save(Recording("nucleo_l4r5zi", counts, CALL.code, (), ()), tmp_path / "a.json")
+    head = "name,recording,chip,clock_hz,first,step,measured,use,source\n"
+    rows = "a,a.json,stm32l4r5zi,20000000,0,2,24,held-out,me\nb,a.json,stm32l4r5zi,20000000,1,2,20,fitted,me\n"
+    (tmp_path / TABLE).write_text(head + rows)
+    assert main([str(tmp_path), str(tmp_path / "record.csv")]) == 0
+    one, two = read_record(tmp_path / "record.csv")
+    assert one.predicted - two.predicted == 2 * 4, "two turns of its loop, as in test_profile.py"
+    assert (one.record, one.kinds, one.use, two.use) == ("stm32l4", ("integer",), "held-out", "fitted")
+    assert "integer, held-out: 1 rows: median" in capsys.readouterr().out
+    (tmp_path / TABLE).write_text((head + rows).replace("fitted", "guessed"))
+    assert main([str(tmp_path), str(tmp_path / "record.csv")]) == 3
+    assert "'guessed'" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_table_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
