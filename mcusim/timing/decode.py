@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import capstone
@@ -89,7 +89,7 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     while offset < len(code):
         before = offset
         for insn in _CS.disasm(code[offset:], address + offset):
-            found.append(_facts(insn))
+            found.append(_known(insn))
             offset += insn.size
         if offset < len(code):  # not decoded: take one by its width, go on behind
             size = min(width(code, offset), len(code) - offset)
@@ -106,6 +106,17 @@ def width(code: bytes, offset: int) -> int:
     Of a single byte, which damaged code can end with, nothing is known: 2.
     """
     return 4 if offset + 1 < len(code) and code[offset + 1] >> 3 >= 0x1D else 2
+
+
+_KNOWN: dict[tuple[bytes, str, str], Instruction] = {}  # bytes alone do not tell the condition inside an IT block
+
+
+def _known(insn: capstone.CsInsn) -> Instruction:
+    """Most code repeats itself, and details are slow to ask for."""
+    key = (bytes(insn.bytes), insn.mnemonic, insn.op_str)
+    if key not in _KNOWN:
+        _KNOWN[key] = _facts(insn)
+    return replace(_KNOWN[key], address=insn.address)
 
 
 def _facts(insn: capstone.CsInsn) -> Instruction:
