@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ WARNINGS = (
     *("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-float-conversion"),
     *("-Wshadow", "-Wstrict-prototypes"),
 )
+LARGE_BYTES = 40_000
 
 
 def quick_linker() -> tuple[str, ...]:
@@ -56,27 +58,30 @@ def quick_linker() -> tuple[str, ...]:
 
 
 def run_compiled(
-    graph: Graph,
-    x: Array,
-    *,
-    sanitize: str = "undefined,address",
-    program: Program | None = None,
-    optimization: str = "-O1",
+    graph: Graph, x: Array, *, sanitize: str = "undefined,address", program: Program | None = None
 ) -> Array:
     """Outputs of the C library of a graph, like those of `graph.run(x)`. `program`: else what `lower` makes.
 
-    `optimization`: large graphs compile in half the time with -O0, where gcc finds fewer things to warn of.
+    What was asked before is not asked again. Large programs are compiled with -O0, in half the time; what gcc warns of
+    when it optimizes it tells of the small ones.
     """
-    sanitizers = (f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
+    files = emit_library(program or lower(graph)).files
+    optimization = "-O1" if sum(map(len, files.values())) < LARGE_BYTES else "-O0"
+    flags = (optimization, "-std=gnu11", "-ffp-contract=off", f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
+    answers = _answers(tuple(files.items()), (*flags, *WARNINGS), graph.encode(x).tobytes())
+    return np.frombuffer(answers, graph.answer_dtype)
+
+
+@lru_cache(maxsize=64)
+def _answers(files: tuple[tuple[str, str], ...], flags: tuple[str, ...], numbers: bytes) -> bytes:
     compiler = shutil.which("gcc") or shutil.which("cc")
     assert compiler, "the tests need a host C compiler: apt-get install gcc"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        library = emit_library(program or lower(graph))
-        library.write(folder)
-        units = [name for name in library.files if name.endswith(".c")]
+        for path, text in files:
+            (folder / path).write_text(text)
+        units = [path for path, _ in files if path.endswith(".c")]
         (folder / "main.c").write_text(MAIN if units[1:] else f'#include "{units.pop()}"\n{MAIN}')  # in half the time
-        flags = [optimization, "-std=gnu11", "-ffp-contract=off", *WARNINGS, *sanitizers]
         built = subprocess.run(
             [compiler, *flags, *quick_linker(), *units, "main.c", "-o", "model"],
             cwd=folder,
@@ -85,7 +90,6 @@ def run_compiled(
             check=False,
         )
         assert built.returncode == 0, built.stderr
-        numbers = graph.encode(x)
-        done = subprocess.run([folder / "model"], input=numbers.tobytes(), capture_output=True, check=False)
+        done = subprocess.run([folder / "model"], input=numbers, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
-    return np.frombuffer(done.stdout, graph.answer_dtype)
+    return done.stdout

@@ -208,21 +208,17 @@ def cases(request: pytest.FixtureRequest) -> tuple[Graph, Array]:
     return _side_by_side(request.param, spread=30.0 if request.param else 1.0)
 
 
-def computed_by_c(graph: Graph, x: Array) -> Array:
-    return run_compiled(graph, x, sanitize="undefined", optimization="-O0")
-
-
 @pytest.mark.parametrize("data_type", ["int8", "int16", "int9"])
 def test_c_equals_run(cases: tuple[Graph, Array], data_type: str) -> None:
     graph, x = cases
     quantized = quantize(graph, x[:12], data_type)
-    computed, expected = computed_by_c(quantized, x), quantized.run(x)
+    computed, expected = run_compiled(quantized, x, sanitize="undefined"), quantized.run(x)
     assert not [name for name in CASES if not np.array_equal(computed[name], expected[name])]
 
 
 def test_floats_are_close(cases: tuple[Graph, Array]) -> None:
     graph, x = cases
-    computed, expected = computed_by_c(graph, x), graph.run(x)
+    computed, expected = run_compiled(graph, x, sanitize="undefined"), graph.run(x)
     for name in CASES:
         recurrent = any(isinstance(layer, Recurrent) and layer.name.startswith(f"{name}: ") for layer in graph)
         near = 1e-3 if recurrent else 1e-5  # a state goes on with its rounding
