@@ -135,6 +135,7 @@ def test_cycles_are_modelled_and_shared_out_among_the_layers(timed: Path) -> Non
     (run,) = Report.read(timed / "report.json").runs
     assert run.cycles and run.instructions and run.latency_ms and run.energy_uwh
     assert run.cycles.how == "modelled" and run.cycles.samples == 8
+    assert run.cycles.kind == "integer" and run.cycles.error_pct and "of integer code" in run.cycles.error_pct["from"]
     assert run.cycles.min <= run.cycles.mean <= run.cycles.max
     assert run.cycles.mean > run.instructions.mean
     assert run.latency_ms == pytest.approx(run.cycles.mean / 48e3, rel=1e-4)
@@ -152,6 +153,7 @@ def test_profile_prices_a_run_for_another_clock(timed: Path, capsys: pytest.Capt
     assert "cnn;layer_conv1 " in stacks.read_text()
     assert cli.execute(["profile", str(timed / "report.json"), "--clock", "80MHz"]) == 0
     assert "at 80 MHz" in capsys.readouterr().out
+    assert re.search(r"latency +[0-9.]+ ms ±[0-9.]+ % at 48 MHz", at_48) and "code       integer\n" in at_48
     memory = []
     for states in ("0", "2", "9"):
         assert cli.execute(["profile", str(timed), "--wait-states", states]) == 0

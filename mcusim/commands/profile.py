@@ -209,7 +209,7 @@ def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
     if wait_states == 0:
         always["ram"] = [ram.model_copy(update={"wait_states": 0, "single_load": 0}) for ram in chip.timing.ram]
     timing = chip.timing.model_copy(update=always)
-    return chip.model_copy(update={"timing": timing})
+    return chip.model_copy(update={"timing": timing, "name": f"{chip.name} with {wait_states} wait states"})
 
 
 def _write(path: Path | None, text: str) -> None:

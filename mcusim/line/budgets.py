@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
@@ -33,22 +34,24 @@ def known(run: Run, figure: Figure) -> Value:
     return value
 
 
-def counts_in(run: Run, figure: Figure, margin: Margin | None) -> Margin | None:
-    """The margin, where the figure has an error to count in: only a model's cycles have."""
-    modelled = figure.key in OF_CYCLES and (run.cycles is None or run.cycles.how == HOW)
-    return margin if modelled else None
+@dataclass(frozen=True)
+class Counted:
+    """The margin that a figure is held with, `pct` of it; `unknown`: why nobody knows that. All None without one."""
+
+    margin: Margin | None = None
+    pct: float | None = None
+    unknown: str | None = None
 
 
-def margin_pct(run: Run, margin: Margin) -> float | None:
-    """The error of the run's cycles; None when nobody knows it."""
-    error = run.cycles.error_pct if run.cycles else None
-    return error[margin] if error else None
-
-
-def no_margin(run: Run, margin: Margin) -> str:
-    """Why `margin_pct` is None."""
-    why = run.cycles.no_error_pct if run.cycles else None
-    return f"margin = {margin!r} cannot be counted in: {why or 'the error of its cycles is not known'}"
+def counted(run: Run, figure: Figure, margin: Margin | None) -> Counted:
+    """The error of the run's cycles, where the figure has one to count in: only a model's cycles have."""
+    cycles = run.cycles
+    if margin is None or figure.key not in OF_CYCLES or (cycles and cycles.how != HOW):
+        return Counted()
+    if cycles and cycles.error_pct:
+        return Counted(margin, cycles.error_pct[margin])
+    why = (cycles and cycles.no_error_pct) or "the error of its cycles is not known"
+    return Counted(margin, None, f"margin = {margin!r} cannot be counted in: {why}")
 
 
 def _check(run: Run, budget: Budget, figure: Figure, limit: int | float, margin: Margin | None) -> Check:
@@ -59,10 +62,7 @@ def _check(run: Run, budget: Budget, figure: Figure, limit: int | float, margin:
         why = run.no_cycles if run.no_cycles and figure.key in OF_CYCLES else f"engine {run.engine!r}"
         why = "quantized in its file" if run.scheme.endswith(IN_THE_FILE) and figure.key == "accuracy_drop" else why
         return Check(name, run.id, limit, None, False, f"this run has no {budget.lacks} ({why})")
-    counted = counts_in(run, figure, margin)
-    more = margin_pct(run, counted) if counted else None
-    if counted and more is None:
-        return Check(name, run.id, limit, value, False, no_margin(run, counted), counted)
-    held = with_margin(value, more)
-    reason = None if run.complete else f"only {run.samples} samples were run"
-    return Check(name, run.id, limit, value, figure.keeps(held, limit) and run.complete, reason, counted, more)
+    more = counted(run, figure, margin)
+    reason = more.unknown or (None if run.complete else f"only {run.samples} samples were run")
+    passed = reason is None and figure.keeps(with_margin(value, more.pct), limit)
+    return Check(name, run.id, limit, value, passed, reason, more.margin, more.pct)

@@ -62,7 +62,7 @@ from mcusim import pipeline
 from mcusim.engines import ENGINES
 from mcusim.experiment.read import open_experiment
 from mcusim.experiment.tables import NO_MARGIN, parse_samples
-from mcusim.line.budgets import counts_in, known, margin_pct, no_margin
+from mcusim.line.budgets import counted, known
 from mcusim.line.watcher import Silent
 from mcusim.reports.figures import FIGURES, OF_CYCLES
 from mcusim.reports.report import Report, Run, with_margin
@@ -298,13 +298,12 @@ def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str, ma
     word, value = figure.word or figure.key, known(run, figure)
     if value is None:
         return f"{run.label}: nobody knows {word} ({run.no_cycles or f'engine {run.engine!r}'})"
-    counted = counts_in(run, figure, margin)
-    more = margin_pct(run, counted) if counted else None
-    held = with_margin(value, more)
-    seen = f"{run.label}: {word} {_shown(held)}" + (f" with {more:g} % ({counted} of its error)" if more else "")
+    more = counted(run, figure, margin)
+    held = with_margin(value, more.pct)
+    seen = f"{run.label}: {word} {_shown(held)}" + (f" with {more.pct:g} % ({margin} of its error)" if more.pct else "")
     logger.info(f"{seen} {unit}")
-    if counted and more is None:
-        return f"{seen}: {no_margin(run, counted)}"
+    if more.unknown:
+        return f"{seen}: {more.unknown}"
     if run.complete and _RELATIONS[relation](held, limit):
         return None
     far = figure.beyond(held, limit)

@@ -21,7 +21,7 @@ INTEGER, FLOAT, FLASH, SLOW_RAM, RAM_CODE = "integer", "float", "flash-bound", "
 OF_CORE, OF_MEMORY = (INTEGER, FLOAT), (FLASH, SLOW_RAM, RAM_CODE)
 KINDS = (*OF_CORE, *OF_MEMORY)
 SHARE = 0.1  # from which on something makes a kind: what is less can hardly move the whole by more than its error
-_ARITHMETIC = ("fp", "fp_mac", "fp_slow")  # moves between registers, loads and stores of floats are none
+_ARITHMETIC = ("fp", "fp_mac", "fp_slow")  # loads and stores of floats are none
 _FLASH_EVENTS = (events.DATA_HIT, events.DATA_MISS, events.FETCH_MISS_JUMP, events.FETCH_MISS_NEXT)
 _SYSTEM_BUS = 0x20000000  # from here on nothing is flash
 
@@ -78,13 +78,18 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
     of_slow = [e.kind == events.REGION and e.block in slow and e.address in loading for e in counts.events]
     return Work(
         instructions=ran(sizes),
-        floats=ran([sum(insn.kind in _ARITHMETIC for insn in block) for block in blocks]),
+        floats=ran([sum(map(_computes, block)) for block in blocks]),
         in_ram=ran([size if in_ram else 0 for size, in_ram in zip(sizes, ram, strict=True)]),
         loads=ran([sum(map(_loaded, block)) for block in blocks]),
         slow_loads=seen @ np.array(of_slow, np.float64),
         cycles=cycles,
         flash_cycles=seen @ (of_flash * prices),
     )
+
+
+def _computes(insn: Instruction) -> bool:
+    """With floats: to move them between registers is none of it."""
+    return insn.kind in _ARITHMETIC and insn.name != "vmov"
 
 
 def _loaded(insn: Instruction) -> int:

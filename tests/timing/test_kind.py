@@ -19,9 +19,9 @@ from tests.timing.programs import CALL, START, Program, made_work
 
 L452 = load_chip("stm32l452re")
 FAST_HZ, SLOW_HZ = 80_000_000, 16_000_000
-# vadd.f32 s0, s0, s1    vmov s0, r0    vldr s0, [r0]    ldr r0, [r1]; nine of adds r0, #1
+# vadd.f32 s0, s0, s1    vmov s0, r0; vmov.f32 s0, s1; vldr s0, [r0]    ldr r0, [r1]; nine of adds r0, #1
 ADD = Program("30ee200a", {"all": (0, 4)})
-MOVE = Program("00ee100a" + "90ed000a", {"all": (0, 8)})
+MOVE = Program("00ee100a" + "b0ee600a" + "90ed000a", {"all": (0, 12)})
 LOAD = Program("0868" + "0130" * 9, {"load": (0, 2), "rest": (2, 20)})
 
 Events = Sequence[tuple[int, int, int, Sequence[int]]]
