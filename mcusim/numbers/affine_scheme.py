@@ -29,7 +29,7 @@ from mcusim.numbers.affine_weights import weight_scales
 from mcusim.numbers.affine_wide_softmax import TwoTables
 from mcusim.numbers.between import affine_of
 from mcusim.numbers.factors import NO_FACTOR
-from mcusim.numbers.fitting import Grid, corrected, fitted
+from mcusim.numbers.fitting import Grid, compensated, corrected, fitted
 from mcusim.numbers.formats import Format, format_for
 from mcusim.numbers.functions import SYMMETRIC, UNIT
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -93,9 +93,11 @@ class AffineScheme:
         self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
     ) -> QuantizedSum:
         """The scale of the output is no finer than that of the sums, and weights get coarser where these overflow."""
-        have, rows = affine_of(entry), kernel.reshape(len(kernel), -1)
-        products, coarser = values.products, 1.0
-        wanted = weight_scales(rows, WEIGHT_BITS, values, shared=one_scale or not self.per_channel)
+        have, products, coarser = affine_of(entry), values.products, 1.0
+        best = kernel if products is None else compensated(kernel, products)
+        wanted = weight_scales(
+            best.reshape(len(best), -1), WEIGHT_BITS, values, shared=one_scale or not self.per_channel
+        )
         least = np.maximum(np.abs(bias) / (have.scale * LARGEST_BIAS), wanted.max(initial=0.0) * SMALLEST_SHARE)
         while True:
             each = np.maximum(np.maximum(wanted * coarser, SMALLEST_SCALE), least if len(wanted) > 1 else least.max())
@@ -104,9 +106,9 @@ class AffineScheme:
             if len(grid.scale) == 1:
                 grid = replace(grid, scale=grid.scale[0])
             if products is None:
-                stored, start = numbers.encode(kernel), bias
+                stored, start = numbers.encode(best), bias
             else:
-                stored = fitted(kernel, products, grid).astype(numbers.dtype)
+                stored = fitted(best, products, grid).astype(numbers.dtype)
                 start = corrected(bias, kernel, numbers.decode(stored), products)
             made = self._sum(stored, start, have, numbers, values)
             if made.peak_sum <= ACCUMULATOR_LIMIT or self.bits == WIDE_BITS:  # which TFLM sums up in 64 bits

@@ -2,7 +2,8 @@
 
 Of the products that a sum is made of, calibration knows means and covariances. A weight that is rounded makes an error
 in every sum; the weights that are still to be rounded, and the bias, are changed so as to take it back (Frantar et al.,
-GPTQ, 2022). It needs no labels, takes seconds, and costs nothing on the board.
+GPTQ, 2022). What inputs have lost before, weights make up for as far as the others tell of it (Li et al., GPTAQ, 2025).
+It needs no labels, takes seconds, and costs nothing on the board.
 """
 
 from __future__ import annotations
@@ -56,6 +57,16 @@ def fitted(kernel: Array, products: Products, grid: Grid) -> Array:
     blocks = [
         _fitted_block(rows[..., start : start + BLOCK], covariance, own)
         for start, covariance in zip(range(0, rows.shape[2], BLOCK), products.covariances, strict=True)
+    ]
+    return np.concatenate(blocks, axis=2).reshape(kernel.shape)
+
+
+def compensated(kernel: Array, products: Products) -> Array:
+    """`kernel` (outputs, ...), real, so that its sums suffer least from what quantization has done to their inputs."""
+    rows = _by_group(kernel, products)
+    blocks = [
+        rows[..., start : start + BLOCK] @ (np.eye(change.shape[-1]) + change)
+        for start, change in zip(range(0, rows.shape[2], BLOCK), products.compensations, strict=True)
     ]
     return np.concatenate(blocks, axis=2).reshape(kernel.shape)
 
