@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,14 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"differs from {path}: --update-golden accepts it"
 
     return compare
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with many tests first, as xdist deals them out by itself; but recipes, few and long, before all others, or
+    one core would be busy with them when the rest is done.
+    """
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.parent.name != "recipes", -tests[item.path], item.path))
 
 
 @pytest.hookimpl(tryfirst=True)
