@@ -86,6 +86,14 @@ class Peripheral(Region):
     interrupts: list[int] = Field(default=[], strict=False)
 
 
+class RandomNumbers(Data):
+    """Registers of the source of random numbers: `data` gives one, `status` reads as `ready` when there is one."""
+
+    data: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    status: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    ready: int = Field(ge=0, lt=1 << 32)
+
+
 class Clocks(Data):
     """The core's clock right after a reset, and the highest it may have."""
 
@@ -165,6 +173,7 @@ class Chip(Data):
     clocks: Clocks | None = None
     memory: dict[str, ChipRegion]
     peripherals: dict[str, Peripheral] = Field(default={})
+    random_numbers: RandomNumbers | None = None
     timing: MemoryTiming | None = None
 
     @model_validator(mode="after")

@@ -118,6 +118,30 @@ def test_a_polled_register_gives_way_and_is_told(tmp_path: Path) -> None:
     assert "2 registers, 0x40021000 the most" in execution.notes[0]
 
 
+def test_random_numbers_are_there_and_the_same_in_every_run(tmp_path: Path) -> None:
+    """Of a chip whose file names the registers; a run that finds one number twice in a row never ends."""
+    text = """
+    APART int work(uint32_t word) { int n = 0; for (uint32_t k = 0; k < (word & 3); k++) n += sink; return n; }
+    int main(void)
+    {
+        for (uint32_t n = 0, before = 0, word; n < 64; n++, before = word) {
+            while (!(REGISTER(0x50060804) & 1)) { }
+            word = REGISTER(0x50060808);
+            while (word == before) { }
+            sink = work(word);
+        }
+    }
+    """
+    first, second = (foreign(tmp_path / name, text) for name in "ab")
+    assert first.counts is not None and second.counts is not None and first.counts.samples == 64
+    assert np.array_equal(first.counts.edge_counts, second.counts.edge_counts)
+    assert len(np.unique(first.counts.edge_counts, axis=0)) == 4
+    assert not first.notes
+    other = L4R5.model_copy(update={"chip": L4R5.chip.model_copy(update={"random_numbers": None})})
+    with pytest.raises(EngineError, match="within 1 s"):
+        foreign(tmp_path / "c", text, other, stall_s=1.0)
+
+
 def test_conditional_accesses_do_not_disturb_what_follows(tmp_path: Path) -> None:
     """Unicorn 2.1 would leave its IT state behind: the block after it would be skipped."""
     text = """

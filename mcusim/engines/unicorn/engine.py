@@ -123,11 +123,13 @@ def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
     options = memory_options(board, memory) if job.profile and job.replay else ()
     known = dict(options)
     places = [(name, at.origin, at.size_bytes, at.alias_of or name) for name, at in board.chip.memory.items()]
+    random = board.chip.random_numbers
     return {
         "elf": str(job.image.elf),
         "library": str(package() / "lib" / "libunicorn.so.2"),
         "hooks": str(build_hooks()),
         "memory": sorted(places, key=lambda place: place[0] != place[3]),  # aliases behind
+        "random": [random.data, random.status, random.ready] if random else [],
         "vectors": memory.flash.origin if memory.reset_at is None else memory.reset_at,
         "from": job.image.entry,
         "to": job.image.leave or 0,

@@ -3,7 +3,8 @@
     python -m mcusim.engines.unicorn.worker ORDER.json      exit code: that of the firmware; 20: it faulted
 
 Devices do not exist. A register reads as it was last written; one that is polled without end changes its mind, so
-that a firmware gets past the set-up of its clocks. `touched.txt` says which were used.
+that a firmware gets past the set-up of its clocks. `touched.txt` says which were used. The source of random numbers
+that the chip's file names is there, and gives the same numbers in every process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import resource
 import struct
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,23 +30,44 @@ _BREAKPOINT, _CALL_HOST = 7, b"\xab\xbe"  # exception of QEMU's core; BKPT 0xAB
 _PAGE, _NOWHERE = 0x1000, 0xFFFFFFFE
 
 
-class Registers:
-    """Of devices that there are not."""
+_MASK = 0xFFFFFFFF
+
+
+class Random:
+    """Words of splitmix32, which any state is good for; always the same ones, so that a run can be repeated."""
 
     def __init__(self) -> None:
+        self._state = 1
+
+    def word(self) -> int:
+        self._state = self._state + 0x9E3779B9 & _MASK
+        word = (self._state ^ self._state >> 16) * 0x21F0AAAD & _MASK
+        word = (word ^ word >> 15) * 0x735A2D97 & _MASK
+        return word ^ word >> 15
+
+
+class Registers:
+    """Of devices that there are not. `random`: address of the data, of the status and its value; empty: none."""
+
+    def __init__(self, random: Sequence[int]) -> None:
         self.values: dict[int, int] = {}
+        self._data, self._status, self._ready = random or (-1, -1, 0)
+        self._random = Random()
         self.touched: Counter[int] = Counter()
         self._last, self._again = -1, 0
 
     def read(self, _engine: Any, offset: int, size: int, origin: int) -> int:
         at = origin + offset
         word = at & ~3
+        if word in (self._data, self._status):
+            value = self._random.word() if word == self._data else self._ready
+            return value >> 8 * (at & 3) & (1 << 8 * size) - 1
         self.touched[word] += 1
         self._again = self._again + 1 if word == self._last else 0
         self._last = word
         value = self.values.get(word, 0)
         if self._again >= _PATIENCE:
-            value = (0xFFFFFFFF, 0, value)[self._again // _PATIENCE % 3 - 1]
+            value = (_MASK, 0, value)[self._again // _PATIENCE % 3 - 1]
         return value >> 8 * (at & 3) & (1 << 8 * size) - 1
 
     def write(self, _engine: Any, offset: int, size: int, value: int, origin: int) -> None:
@@ -64,7 +87,7 @@ class Machine:
         from unicorn import arm_const
 
         self._arm, self._order, self._error = arm_const, order, unicorn.UcError
-        self.registers = Registers()
+        self.registers = Registers(order["random"])
         self.engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self.engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
         self._memory: dict[str, Any] = {}
