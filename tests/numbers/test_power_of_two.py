@@ -15,6 +15,7 @@ from mcusim.numbers.power_of_two import PowerOfTwoScheme, Shift
 from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
 from mcusim.system.errors import ConfigurationError
+from tests.compiled import quick_linker
 
 
 def compiled(folder: Path, bits: int, body: str, data: bytes = b"") -> bytes:
@@ -25,7 +26,7 @@ def compiled(folder: Path, bits: int, body: str, data: bytes = b"") -> bytes:
     )
     include = [f"-I{folder}", f"-I{CODEGEN / 'numbers'}"]
     flags = ["-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fsanitize=undefined"]
-    subprocess.run(["gcc", *flags, *include, folder / "main.c", "-o", folder / "main"], check=True)
+    subprocess.run(["gcc", *flags, *quick_linker(), *include, folder / "main.c", "-o", folder / "main"], check=True)
     return subprocess.run([folder / "main"], input=data, check=True, capture_output=True).stdout
 
 
