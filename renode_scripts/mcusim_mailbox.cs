@@ -18,12 +18,14 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 
+using Antmicro.Migrant;
 using Antmicro.Renode.Core;
 using Antmicro.Renode.Core.Structure;
 using Antmicro.Renode.Exceptions;
 using Antmicro.Renode.Logging;
 using Antmicro.Renode.Peripherals.Bus;
 using Antmicro.Renode.Peripherals.CPU;
+using Antmicro.Renode.Utilities;
 
 namespace Antmicro.Renode.Peripherals.Miscellaneous
 {
@@ -51,13 +53,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             Machine = machine;
             Cpu = cpu;
-            cpu.Halted += arguments =>
-            {
-                if(arguments.Reason == HaltReason.Abort)
-                {
-                    Stop("abort", "the core stopped: it executed from where there is no memory, or something that it does not know");
-                }
-            };
+            cpu.Halted += OnHalted;
             cpu.AddHookAtInterruptBegin(OnInterrupt);
         }
 
@@ -127,13 +123,28 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return "samples=" + replay.Samples + " instructions=" + replay.ModelInstructions;
         }
 
+        // The same, for people without anything to compare with: how many answers differ from those in a file.
+        public string Check(string input, string expected, int limitSeconds = 600)
+        {
+            var answers = TemporaryFilesManager.Instance.GetTemporaryFile();
+            var told = Replay(input, answers, limitSeconds);
+            byte[] got = File.ReadAllBytes(answers), want = File.ReadAllBytes(expected);
+            if(got.Length != want.Length)
+            {
+                throw new RecoverableException(replay.Samples + " samples were answered, which is not what is expected of them");
+            }
+            var size = got.Length / (int)Math.Max(1, replay.Samples);
+            var wrong = Enumerable.Range(0, (int)replay.Samples).Count(n => Enumerable.Range(n * size, size).Any(i => got[i] != want[i]));
+            return told.Replace(" instructions", " mismatches=" + wrong + " instructions");
+        }
+
         // Runs the emulation until all samples are answered or something went wrong, and leaves it paused.
         public void Execute(McusimReplay newReplay)
         {
             replay = newReplay;
             box = null;
             interrupts = 0;
-            finished.Reset();
+            finished = new ManualResetEventSlim();
             using(input = new BufferedStream(new FileStream(replay.Input, FileMode.Open, FileAccess.Read), BufferBytes))
             using(output = Create(replay.Output))
             using(counts = new BinaryWriter(replay.Counts == null ? Stream.Null : Create(replay.Counts)))
@@ -151,7 +162,11 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         // Ends the replay, from any thread. The first reason is the one that counts.
         public void Stop(string outcome, string detail, ulong address = 0)
         {
-            lock(finished)
+            if(!running)
+            {
+                return;
+            }
+            lock(replay)
             {
                 if(running && replay.Outcome == null)
                 {
@@ -213,6 +228,14 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 output.Flush();
                 counts.Flush();
+            }
+        }
+
+        private void OnHalted(HaltArguments arguments)
+        {
+            if(arguments.Reason == HaltReason.Abort)
+            {
+                Stop("abort", "the core stopped: it executed from where there is no memory, or something that it does not know");
             }
         }
 
@@ -332,12 +355,20 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return new BufferedStream(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read), BufferBytes);
         }
 
-        private readonly ManualResetEventSlim finished = new ManualResetEventSlim();
+        // A replay belongs to the process: it is not saved with the emulation.
+        [Transient]
+        private ManualResetEventSlim finished;
+        [Transient]
         private volatile bool running;
+        [Transient]
         private McusimReplay replay;
+        [Transient]
         private McusimBox box;
+        [Transient]
         private byte[] inputBytes, outputBytes;
+        [Transient]
         private Stream input, output;
+        [Transient]
         private BinaryWriter counts;
         private ulong begun, counted, interrupts;
         private string text = "";

@@ -47,7 +47,7 @@ def _export(arguments: list[str], renode_folder: Path) -> Any:
         raise AssertionError(f"mcusim export ended with {ended.returncode}: {ended.stderr.strip()}")
     folder = Path(ended.stdout.splitlines()[-1])
     told = json.loads((folder / "case.json").read_text(encoding="utf-8"), object_hook=lambda o: SimpleNamespace(**o))
-    told.folder = str(folder)
+    told.folder, told.scripts = str(folder), str(folder / told.scripts)
     return told
 
 

@@ -1,6 +1,6 @@
 """Trained model + board -> a folder for Renode scripts and Robot suites: images, samples, answers, platform, figures.
 
-docs/renode.md tells what each file holds. None of them needs mcusim to be used.
+docs/renode.md tells what each file holds. None of them needs mcusim to be used, nor anything outside of the folder.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ import numpy as np
 from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
 from mcusim.engines.renode.facts import FACTS as RENODE
-from mcusim.engines.renode.process import overlay
 from mcusim.experiment.case import Case
 from mcusim.graph import Tensor
 from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
+from mcusim.line.export_files import SCRIPTS, write_surroundings
 from mcusim.line.fit import Fitted
 from mcusim.system.arrays import Array
-from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.records import fields_of
 from mcusim.tasks.classification import above, threshold
@@ -32,7 +31,7 @@ from mcusim.tasks.task import Answers
 from mcusim.timing.timing import Timing
 from mcusim.workloads.generated import make_console
 
-FORMAT = 1  # of case.json, which may gain keys
+FORMAT = 2  # of case.json, which may gain keys
 
 
 def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
@@ -53,14 +52,14 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     limit = threshold_of(model.origin.fitted, program.outputs[0])
     console = make_console(library, board, model.inputs[chosen], what, built, deciding, limit)
     firmware = bench.stages.make_firmware(library, RENODE, board, built)
-    described = overlay(platform, timing.cycles_per_instruction if timing else None)
+    pace = timing.cycles_per_instruction if timing else None
 
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(firmware.elf, folder / "firmware.elf")
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(model.inputs.tobytes())
     (folder / "expected.bin").write_bytes(model.expected.tobytes())
-    (folder / "board.repl").write_text(described, encoding="utf-8")
+    write_surroundings(folder, board, platform, pace, library, len(model.inputs))
     told = json.dumps(_told(case, board, model, timing, chosen), indent=2) + "\n"
     (folder / "case.json").write_text(told, encoding="utf-8")
     return folder
@@ -110,7 +109,7 @@ def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, ch
             "samples": chosen.tolist(),
             "classes": decided[chosen].tolist(),
         },
-        "scripts": str(RENODE_SCRIPTS),
+        "scripts": SCRIPTS,
     }
 
 

@@ -54,7 +54,11 @@ def told(folder: Path) -> dict[str, Any]:
 def test_files_and_figures(board: str, data_type: str, out: Path) -> None:
     folder = out / "export" / f"cnn-{data_type}-{board}"
     files = {"board.repl", "case.json", "console.elf", "expected.bin", "firmware.elf", "input.bin"}
-    assert {path.name for path in folder.iterdir()} == files
+    alone = {"all_samples.robot", "console.resc", "mailbox.resc", "platforms", "renode_scripts", "run.resc", "sources"}
+    assert {path.name for path in folder.iterdir()} == files | alone
+    assert (folder / "sources" / "model.c").is_file()
+    for path in (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".elf"):
+        assert str(ROOT).encode() not in path.read_bytes(), path
     case = told(folder)
     assert (case["board"], case["data_type"], case["samples"], case["number"]) == (board, data_type, 40, data_type)
     assert (folder / "input.bin").stat().st_size == 40 * case["input_bytes"]
@@ -93,10 +97,10 @@ def test_expected_answers_are_those_of_the_firmware(
 
 def test_again_is_the_same_byte_for_byte(out: Path) -> None:
     folder = out / "export" / "cnn-int8-nucleo_l452re_p"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     choice = ["--data-type", "int8", "--board", BOARDS[0], "--samples", "40", "--shown", "4"]
     assert cli.execute(["export", DIGITS, *choice, "--out", str(out)]) == 0
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_what_cannot_be_exported(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

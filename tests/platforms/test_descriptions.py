@@ -87,7 +87,7 @@ def test_what_there_is() -> None:
 @pytest.mark.parametrize("path", descriptions(), ids=lambda path: path.stem)
 def test_each_says_what_it_is(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").split("\n")
-    assert lines[0].startswith("// ") and "For Renode 1.16.0 and newer." in lines[0]
+    assert lines[0].startswith("// ") and "For Renode 1.16.1 and newer." in lines[0]
     assert all(len(line) <= 120 for line in lines)
 
 

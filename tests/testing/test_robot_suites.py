@@ -132,7 +132,7 @@ def test_an_export_is_read_and_told_where_renode_is(
 ) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "renode").write_text("")
-    told = {"format": 1, "console": {"samples": [0, 5]}}
+    told = {"format": 2, "console": {"samples": [0, 5]}, "scripts": "renode_scripts"}
     (tmp_path / "case.json").write_text(json.dumps(told))
     (tmp_path / "mcusim").write_text(f'#!/bin/sh\necho "$@" "$RENODE_ROOT" > {tmp_path}/seen\necho {tmp_path}\n')
     (tmp_path / "mcusim").chmod(0o755)
@@ -140,6 +140,7 @@ def test_an_export_is_read_and_told_where_renode_is(
     monkeypatch.delenv("RENODE_ROOT", raising=False)
     found = exported.export_case("examples/digits", "nucleo_l452re_p", "int8", str(tmp_path / "bin"))
     assert found.console.samples == [0, 5] and found.folder == str(tmp_path)
+    assert found.scripts == str(tmp_path / "renode_scripts")
     seen = (tmp_path / "seen").read_text().split()
     assert seen[0] == "export" and seen[-1] == str(tmp_path)
     assert seen[2:6] == ["--board", "nucleo_l452re_p", "--data-type", "int8"]

@@ -23,7 +23,7 @@ from mcusim.system.errors import ConfigurationError, McusimError, MissingToolErr
 from mcusim.system.tool import Tool, lacking, package
 
 TESTED = (1, 16, 1)
-OLDEST = (1, 16, 0)
+OLDEST = (1, 16, 1)  # 1.16.0 has not all that the platforms name: Timers.STM32_Timer.BreakInterrupt, IsInit
 INSTALL = "mcusim engines install renode"
 INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
 DRIVERS = ("pyrenode3", "monitor")
@@ -66,7 +66,7 @@ def tools() -> Iterable[Tool]:
         yield Tool("Renode", "engine renode", False, None, f"cannot look for it: {error}", INSTALL)
     driven = "engine renode, driven from Python"
     python = package("pyrenode3", driven, required=False, install=INSTALL)
-    if python.found and found and not found.worker and os.environ.get("MCUSIM_RENODE_DRIVER") != "monitor":
+    if python.found and found and found.worker is None and os.environ.get("MCUSIM_RENODE_DRIVER") != "monitor":
         problem = next((note for note in found.notes if "pyrenode3" in note), "it has no Renode that it could load")
         python = Tool("pyrenode3", driven, False, None, problem, INSTALL)
     yield python

@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> NoReturn:
     try:
         wrappers = _load()
         if arguments == ["--version"]:
+            wrappers.Emulation().add_mach("check")  # fails where a native library is missing, and not before
             print(f"Renode v{_version()}")
             code = 0
         else:

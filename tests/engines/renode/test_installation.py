@@ -12,6 +12,7 @@ from mcusim.engines.renode import engine as renode
 from mcusim.engines.renode import installation as renode_installation
 from mcusim.engines.renode.installation import find_installation, find_program, surroundings
 from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.system.tool import Tool
 from tests.engines.renode_stand_in import WORKS, install
 
 PYRENODE = """
@@ -89,7 +90,8 @@ def test_a_root_without_renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("Renode v1.15.3.1", "Renode 1.15.3 is too old, 1.16.0 is needed"),
+        ("Renode v1.15.3.1", "Renode 1.15.3 is too old, 1.16.1 is needed"),
+        ("Renode v1.16.0.1", "Renode 1.16.0 is too old, 1.16.1 is needed"),
         ("renoise 3", "this is not a Renode: its --version says 'renoise 3'"),
         ("", "this is not a Renode"),
     ],
@@ -100,7 +102,7 @@ def test_versions_that_do_not_do(version: str, words: str, tmp_path: Path) -> No
         find_installation()
 
 
-@pytest.mark.parametrize("version", ["1.16.0", "1.17.0", "2.0.1"])
+@pytest.mark.parametrize("version", ["1.16.2", "1.17.0", "2.0.1"])
 def test_versions_with_a_note(version: str, tmp_path: Path) -> None:
     program(tmp_path / "bin", f"Renode v{version}.99")
     found = find_installation()
@@ -131,13 +133,23 @@ def test_pyrenode3_is_asked_for_and_not_there(tmp_path: Path, monkeypatch: pytes
         find_installation()
 
 
+WRAPPERS = """
+class Monitor:
+    pass
+
+class Emulation:
+    def add_mach(self, name):
+        pass
+"""
+
+
 @pytest.fixture
 def pyrenode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of that name, which finds no Renode unless it is told where."""
     package = tmp_path / "packages" / "pyrenode3"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(PYRENODE)
-    (package / "wrappers.py").write_text("class Monitor:\n    pass\n")
+    (package / "wrappers.py").write_text(WRAPPERS)
     (tmp_path / "packages" / "System.py").write_text(DOTNET)
     monkeypatch.setattr(renode_installation.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
@@ -160,6 +172,29 @@ def test_pyrenode3_that_cannot_load_gives_way(pyrenode: Path, tmp_path: Path, mo
     monkeypatch.setenv("MCUSIM_RENODE_DRIVER", "pyrenode3")
     with pytest.raises(MissingToolError, match="cannot load"):
         find_installation()
+
+
+def test_pyrenode3_that_makes_no_machine_gives_way(
+    pyrenode: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Renode without its native library tells its version, and fails later."""
+    program(tmp_path / "bin")
+    monkeypatch.setenv("PYRENODE_BUILD_DIR", str(tmp_path))
+    (pyrenode / "wrappers.py").write_text(
+        WRAPPERS.rstrip()[: -len("pass")] + "raise OSError('libMonoPosixHelper.so')\n"
+    )
+    found = find_installation()
+    assert found.worker is None and "OSError: libMonoPosixHelper.so" in found.notes[0]
+
+
+def test_pyrenode3_is_there_without_a_word_to_tell_it(
+    pyrenode: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYRENODE_BUILD_DIR", str(tmp_path))
+    monkeypatch.setenv("PYRENODE_RUNTIME", "mono")
+    monkeypatch.setattr(renode_installation, "package", lambda *_, **__: Tool("pyrenode3", "", False, "0.0.1"))
+    assert find_installation().worker == {}
+    assert [tool.found for tool in renode_installation.tools()] == ["1.16.1", "0.0.1"]
 
 
 def test_pyrenode3_loads_what_the_user_names(pyrenode: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
