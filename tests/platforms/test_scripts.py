@@ -105,6 +105,7 @@ OF_BOARDS = [path for path in (PLATFORMS / "boards").glob("*.repl") if (RENODE_S
 @pytest.mark.parametrize("path", sorted(OF_BOARDS), ids=lambda path: path.stem)
 def test_scripts_of_boards_start_a_firmware(path: Path) -> None:
     script = (RENODE_SCRIPTS / f"{path.stem}.resc").read_text(encoding="utf-8")
-    for line in (f"boards/{path.name}\n", "include $ORIGIN/firmware.resc\n", "firmware_on_start\n", "macro reset\n"):
+    created = f'create_board "{path.stem}" $ORIGIN/../platforms/boards/{path.name}'
+    for line in (created, "include $ORIGIN/firmware.resc\n", "firmware_on_start\n", "macro reset\n"):
         assert line in script
-    assert script.index("firmware.resc") < script.index("mach create") < script.index("firmware_on_start")
+    assert script.index("firmware.resc") < script.index(created) < script.index("firmware_on_start\n")

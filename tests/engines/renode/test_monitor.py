@@ -1,4 +1,4 @@
-"""Platforms and mailbox in the hands of people: the emulation is saved and loaded."""
+"""Platforms, mailbox and scripts in the hands of people, with Monitor commands alone."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines.renode.plain_folder import plain_folder
 from mcusim.system.assets import RENODE_SCRIPTS
+from mcusim.workloads.generated import make_console
 from tests.engines.renode.monitor import monitor
 from tests.tiny_library import build_library, expected, library, samples
 
-pytestmark = [pytest.mark.renode, pytest.mark.arm]
+pytestmark = pytest.mark.renode
 INT8 = np.dtype("int8")
 
 
+@pytest.mark.arm
 def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
     """In the middle of a firmware that waits for samples, with the mailbox."""
     assert board.renode is not None
@@ -48,3 +51,32 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
         assert "samples=9 " in said, said
         answers = np.fromfile(folder / "output.bin", INT8).reshape(9, -1)
     assert np.array_equal(answers, expected(samples(9)))
+
+
+@pytest.mark.arm
+def test_boards_share_an_emulation(tmp_path: Path) -> None:
+    """Two of one kind and one of another, each with the image that was named before its script: all print."""
+    nucleo, edge = load_board("nucleo_l452re_p"), load_board("sparkfun_edge")
+    images = [
+        make_console(library(), board, samples(number + 1), "tiny", tmp_path / str(number)).elf
+        for number, board in enumerate((nucleo, edge, nucleo))
+    ]
+    names = ["nucleo_l452re_p", "sparkfun_edge", "nucleo_l452re_p_2"]
+    uarts = ["usart2", "uart0", "usart2"]
+    with plain_folder() as folder:
+        (folder / "renode_scripts").symlink_to(RENODE_SCRIPTS)
+        (folder / "platforms").symlink_to(RENODE_SCRIPTS.parent / "platforms")
+        lines = []
+        for number, (image, name, uart) in enumerate(zip(images, names, uarts, strict=True)):
+            (folder / f"{number}.elf").symlink_to(image)
+            lines += [
+                f"$elf=@{folder}/{number}.elf",
+                f"include @{folder}/renode_scripts/{name.removesuffix('_2')}.resc",
+            ]
+            lines += [f"{uart} CreateFileBackend @{folder}/{number}.txt true"]
+        lines += ["emulation SetGlobalAdvanceImmediately true", 'emulation RunFor "0.5"', "mach set 0", "machine Reset"]
+        said = monitor([*lines, 'emulation RunFor "0.5"'], folder)
+        printed = [(folder / f"{number}.txt").read_text() for number in range(3)]
+    for number, text in enumerate(printed):
+        assert f"mcusim: {number + 1} samples" in text, said
+    assert printed[0].count("mcusim: 1 samples") == 2  # loaded again after its reset
