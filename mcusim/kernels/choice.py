@@ -12,11 +12,15 @@ from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.numbers.affine import Affine
-from mcusim.program import LayerCode
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.program import Constant, LayerCode
 from mcusim.system.errors import ConfigurationError
 
 WHERE = "[target] kernels"
 FRAME_BYTES = 56  # of the stack that the C of a layer takes, about
+
+WORD_BYTES = SUM_BYTES = 4
+LONG_SUM_BYTES = 8
 
 
 class KernelChoice(Protocol):
@@ -118,7 +122,9 @@ class Option:
     @property
     def weights_bytes(self) -> int:
         """Constant arrays; those that layers share are counted in each."""
-        return sum(-(-constant.values.nbytes // 4) * 4 for constant in self.code.constants)
+        sums = LONG_SUM_BYTES if self.layer.accumulator_peak > ACCUMULATOR_LIMIT else SUM_BYTES
+        sizes = (constant.values.size * _item_bytes(constant, sums) for constant in self.code.constants)
+        return sum(-(-size // WORD_BYTES) * WORD_BYTES for size in sizes)
 
     @property
     def c_bytes(self) -> int:
@@ -133,6 +139,13 @@ class Option:
     def __str__(self) -> str:
         variant = str(self.variant)
         return f"{self.kernel.NAME} ({variant})" if variant else self.kernel.NAME
+
+
+def _item_bytes(constant: Constant, sum_bytes: int) -> int:
+    """Of a number of it in C: Python may have it in more."""
+    if constant.ctype == "accumulator_t":
+        return sum_bytes
+    return SUM_BYTES if constant.ctype in ("int32_t", "uint32_t") else int(constant.values.itemsize)
 
 
 def options(
