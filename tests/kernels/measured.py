@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,13 @@ def measure(
 def differing(measured: Measured, graph: Graph, x: Array) -> int:
     """Samples that are not what `Graph.run` computes."""
     return int(np.sum(np.any(measured.answers != graph.run(x), axis=-1)))
+
+
+def assert_priced(told_and_measured: Iterable[tuple[float, float]], within: float = 0.05, cycles: float = 100) -> None:
+    """Prices are that near, or within so many cycles; one of all may be off twice as many percent."""
+    far = [(told, own) for told, own in told_and_measured if abs(told - own) > max(within * own, cycles)]
+    assert len(far) <= 1, far
+    assert all(abs(told - own) <= 2 * within * own for told, own in far), far
 
 
 def misplaced(program: Program, step: Step) -> bool:

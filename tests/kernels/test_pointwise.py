@@ -21,7 +21,7 @@ from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.graphs import Builder
 from tests.kernels.grid import Case, compare, side_by_side
-from tests.kernels.measured import CORE, forced
+from tests.kernels.measured import CORE, assert_priced, forced
 
 FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ACTIVATIONS = ("linear", "relu", "relu6")
@@ -79,8 +79,7 @@ def grid(data_type: str) -> tuple[Graph, Array]:
 def test_bits_and_cost_are_right_on_the_l452(data_type: str, variant: Variant, tmp_path: Path) -> None:
     compared = compare(pointwise, *grid(data_type), tmp_path, variant)
     assert len(compared) == len(SHAPES)
-    for one in compared:
-        assert one.told == pytest.approx(one.cycles, rel=0.08, abs=100), one.layer.name
+    assert_priced((one.told, one.cycles) for one in compared)
 
 
 @pytest.mark.parametrize(("data_type", "variant"), [("int8", Variant(2)), ("int16", Variant(3))])

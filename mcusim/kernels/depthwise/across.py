@@ -103,7 +103,11 @@ class Across(Frame[P]):
         if part.rows == 1:
             self._tiles(x, output, spare)
             return
-        self.count(ROWS, spare, part.rows)
+        counter = "" if self._has_loop else self.trips  # which no loop over tiles needs then
+        if counter:
+            a("movw", counter, imm(part.rows))
+        else:
+            self.count(ROWS, spare, part.rows)
         before = a.cycles
         with a.loop("row", "A row of outputs") as again:
             x.moved = output.moved = 0
@@ -116,9 +120,16 @@ class Across(Frame[P]):
                 a("ldr", spare, at("sp", OUTPUT_NOW))
                 Pointer(a, spare).move(rest)
                 a("str", spare, at("sp", OUTPUT_NOW))
-            self.advance(ROWS, spare, -1)
+            if counter:
+                a("subs", counter, counter, imm(1))
+            else:
+                self.advance(ROWS, spare, -1)
             a("bne", again)
         a.repeated(before, part.rows)
+
+    @property
+    def _has_loop(self) -> bool:
+        return self.part.tiles > max(1, LOOP_BYTES // self.tile_code_bytes)
 
     def _tiles(self, x: Pointer, output: Pointer, spare: str) -> None:
         part = self.part
@@ -130,7 +141,7 @@ class Across(Frame[P]):
         def tile(index: int) -> None:
             self.tile(index, x, output)
 
-        if part.tiles <= max(1, most):
+        if not self._has_loop:
             for index in range(part.tiles):
                 tile(index)
         else:
@@ -154,7 +165,7 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
             self.take("weights", "of the channel, all in RAM")
         self.output = self.take_if_free("output", "where outputs go")
         self.bias = self.take_if_free("bias", "of the channel")
-        self.trips = self.take_if_free("trips", "of the loop over tiles")
+        self.trips = self.take_if_free("trips", "of the loop over tiles, or over rows")
         while self.free and len(self.xs) < part.input_words:
             self.xs.append(self.take(f"x{len(self.xs)}", "a word of inputs"))
         self.keep_factor()

@@ -59,6 +59,7 @@ class Work(NamedTuple):
     folded_rows: float = 0  # of the window, for each row of outputs
     folded_bytes: float = 0  # columns, and their numbers
     folded_byte_numbers: float = 0
+    folded_zeros: float = 0  # numbers whose zero is taken off
     folded_columns: float = 0  # of numbers of 16 bits, their words, and numbers that are left of these
     folded_words: float = 0
     folded_halves: float = 0
@@ -86,15 +87,16 @@ CYCLES = Work(
     byte_columns_of_2=9.6,
     byte_columns_of_3=15,
     fours=13.7,
-    byte_words=5.9,
+    byte_words=9,
     pair_columns_of_1=8.2,
     pair_columns_of_2=11,
     pair_columns=0.8,
     pair_words=7,
     folded_rows=16,
-    folded_bytes=8,
+    folded_bytes=5.9,
     folded_byte_numbers=1.9,
-    folded_columns=4,
+    folded_zeros=1.6,
+    folded_columns=2.2,
     folded_words=2,
     folded_halves=4.2,
     unrolled_numbers=6.3,
@@ -257,6 +259,7 @@ def _folded(g: Geometry, region: Region, done: dict[str, float], *, known: bool)
         return done | {"unrolled_numbers": columns * channels}
     done["folded_rows"] = inside
     if g.number_bytes == 1:
-        return done | {"folded_bytes": columns, "folded_byte_numbers": columns * channels}
+        numbers = columns * channels
+        return done | {"folded_bytes": columns, "folded_byte_numbers": numbers, "folded_zeros": numbers * bool(g.zero)}
     done |= {"folded_words": columns * (channels // 2), "folded_halves": columns * (channels % 2)}
     return done | {"folded_columns": columns}

@@ -21,7 +21,14 @@ MEANS: Mapping[Storage, Cycles] = {
     2: {"once": 8, "lines": 4.2, "windows": 0.9, "straight taps": 7.3, "single taps": 7, "looped taps": 6.5}
     | {"looped rows": 12.8, "edge words": 33.7, "reciprocal words": 8, "shifted words": 2.2, "limited": 0.1},
     0: {"once": 2, "windows": 6.8, "straight taps": 2.8, "single taps": 1, "looped taps": 2.35, "looped rows": 9.6}
-    | {"loops": 3.8, "edge words": 34, "whole words": 4.3, "divided words": 12.2, "limited": 11},
+    | {
+        "loops": 3.8,
+        "edge words": 34,
+        "series edge words": 2,
+        "whole words": 4.3,
+        "divided words": 12.2,
+        "limited": 11,
+    },
 }
 AFFINE_MEANS: Cycles = {
     "once": 20,

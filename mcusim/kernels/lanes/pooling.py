@@ -72,8 +72,11 @@ def average_cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float
         division = _division(layer, inputs) or {}
         way = "reciprocal words" if "reciprocal" in division else "shifted words"
         counts["pair words" if "pair_bits" in _sums(layer, inputs) else way] = counts.pop("whole words", 0)
-    elif (taps := layer.size[0] * layer.size[1]) & (taps - 1):  # a power of two is multiplied by its reciprocal
-        counts["divided words"] = counts.get("whole words", 0)
+    else:
+        if (taps := layer.size[0] * layer.size[1]) & (taps - 1):  # a power of two is multiplied by its reciprocal
+            counts["divided words"] = counts.get("whole words", 0)
+        if layer.output_plane[0] == 1:  # of which the compiler knows how many windows hang over, and by how much
+            counts["series edge words"] = counts.pop("edge words", 0)
     return total(counts, MEANS[storage_of(layer)])
 
 
