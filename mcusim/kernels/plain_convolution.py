@@ -31,8 +31,8 @@ ONE_CHANNEL, ONE_CHANNEL_HANGING = Prices(5, 12, 10.5), Prices(12, 12, 10.7)  # 
 OF_BYTES = 1.0  # that a product of one channel takes less in int8
 NARROW_ROW = 3  # where one or two columns need no loop
 ONE_CHANNEL_UNROLLED, ONE_REAL = Prices(0, 0, 11.5), Prices(14, 0, 14)
-UNROLLED = Prices(8, 0, 2.4)  # all filters
-FEW = Prices(9, 0, 8.3)
+UNROLLED, UNROLLED_REALS = Prices(8, 0, 2.4), Prices(12, 0, 3)  # all filters
+FEW, FEW_REALS = Prices(6, 0, 8.3), Prices(12, 0, 9)
 AFFINE, AFFINE_ONE_CHANNEL = Prices(28, 0, 9.1), Prices(28, 0, 11.8)
 OWN_FACTOR = 42  # more for an output whose channel has a factor of its own
 OUTSIDE_TAP, OUTSIDE_WEIGHT = 12, 6.6  # of windows that may hang over the edge, where 0 is stored as another number
@@ -81,9 +81,9 @@ def _prices(layer: Convolution, is_whole: bool) -> Prices:
     if layer.groups > 1 and layer.kernel.shape[3] == 1:
         return _one_channel(layer, is_whole)
     if is_whole and layer.kernel.size <= MOST_UNROLLED:
-        return UNROLLED
+        return UNROLLED_REALS if layer.numbers is None else UNROLLED
     if is_whole and products <= MOST_FEW:
-        return FEW
+        return FEW_REALS if layer.numbers is None else FEW
     if layer.numbers is not None and layer.peak_sum > ACCUMULATOR_LIMIT:
         return LONG
     whole, hanging = (REALS, REALS_HANGING) if layer.numbers is None else (INTEGERS, INTEGERS_HANGING)
@@ -101,9 +101,9 @@ def _one_channel(layer: Convolution, is_whole: bool) -> Prices:
 
 
 def _is_narrow(layer: Convolution) -> bool:
-    """Are there rows, of columns that the compiler counts beforehand?"""
+    """Are there so few columns that the compiler counts them beforehand?"""
     _, height, width, _ = layer.kernel.shape
-    return bool(height > 1 and min(width, plane(layer.shape)[1]) <= MOST_FEW)
+    return plane(layer.shape)[1] <= MOST_FEW or bool(height > 1 and width <= MOST_FEW)
 
 
 def taps_inside(length: int, outputs: int, size: int, stride: int, before: int, dilation: int = 1) -> int:
