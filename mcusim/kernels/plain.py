@@ -37,6 +37,7 @@ NARROW_WEIGHTS = True
 CYCLES_PER_MAC = 8.0
 CYCLES_PER_ELEMENT = 20.0
 CODE_BYTES = 130
+POOL_CODE_BYTES = 70  # likewise of a pool, which is told apart since an assembly for it may be larger
 
 
 def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
@@ -52,7 +53,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     made: LayerCode = _CODE[type(layer)](layer, inputs)
-    return replace(made, code_bytes=CODE_BYTES)
+    return replace(made, code_bytes=POOL_CODE_BYTES if isinstance(layer, Pooling) else CODE_BYTES)
 
 
 def _add(layer: Add, inputs: Inputs) -> LayerCode:
