@@ -7,6 +7,7 @@
 // per block: blocks and edges lie in arrays that open addressing finds. C# 7 at most: Renode under Mono compiles it too.
 //
 // samples.bin: for each sample { edges, events } (two uint64), edges of { from, to, count }, events of { kind, block, address, count }
+// code.bin: { start, bytes, 0 } (three uint32) and the bytes, for each block
 // blocks.bin: { first address, end, address of the last instruction, instructions } for each block; block 0 is all outside
 using System;
 using System.Collections.Generic;
@@ -98,6 +99,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         public void Save(string folder)
         {
+            SaveCode(Path.Combine(folder, "code.bin"));
             using(var writer = new BinaryWriter(File.Create(Path.Combine(folder, "samples.bin"))))
             {
                 samples.WriteTo(writer.BaseStream);
@@ -110,6 +112,22 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                     writer.Write(ends[i]);
                     writer.Write(lasts[i]);
                     writer.Write(sizes[i]);
+                }
+            }
+        }
+
+        // As memory holds it: code that runs from RAM is not in the ELF file where it runs.
+        private void SaveCode(string path)
+        {
+            using(var writer = new BinaryWriter(File.Create(path)))
+            {
+                for(var i = 1; i < blocks; i++)
+                {
+                    var bytes = code.Bytes(starts[i], ends[i] - starts[i]);
+                    writer.Write(starts[i]);
+                    writer.Write((uint)bytes.Length);
+                    writer.Write(0u); // it is not seen whether it changed
+                    writer.Write(bytes);
                 }
             }
         }
@@ -381,6 +399,11 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 at += IsWide(Halfword(at)) ? 4u : 2u;
             }
             return at - start;
+        }
+
+        public byte[] Bytes(uint start, uint size)
+        {
+            return Enumerable.Range(0, (int)size / 2).SelectMany(i => BitConverter.GetBytes(Halfword(start + 2 * (uint)i))).ToArray();
         }
 
         // Is it the first address of an instruction that was seen?

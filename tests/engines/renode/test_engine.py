@@ -90,6 +90,8 @@ def test_a_profile_is_that_of_qemu(board: Board, build_folder: Path, tmp_path: P
     ours, timing = profiled(renode, board, inputs, build_folder, tmp_path, jobs=2)
     assert ours.instructions().tolist() == theirs.instructions().tolist()
     assert timing.cycles == qemu_timing.cycles
+    executed = {block.start for block in ours.blocks if block.instructions}
+    assert executed <= dict(ours.code).keys()  # without its code what runs from RAM would cost nothing
 
 
 def test_the_cycle_counter_agrees_with_the_model(board: Board, build_folder: Path, tmp_path: Path) -> None:
