@@ -20,13 +20,13 @@ _AVAILABLE = 2  # cycles from the request of a word to its decoding: address pha
 class Step:
     """One executed instruction.
 
-    `jumped`: it was reached by a taken branch, not by falling through. `bus`: over which its data goes. `single_load`:
+    `jumped`: it was reached by a taken branch, not by falling through. `memory`: where its data lies. `single_load`:
     what a load takes more there when it is not behind another one.
     """
 
     instruction: Instruction
     jumped: bool = False
-    bus: str = ""
+    memory: str = ""
     single_load: int = 0
 
 
@@ -85,21 +85,22 @@ class Core:
         self._fp_free = 0
         self._fp_ready: dict[str, int] = {}
         self._queue_started = False
-        self._bus = ""
+        self._memory = ""
 
     def execute(self, step: Step) -> int:
         before_now, insn = self.now, step.instruction
         decoded = self._decode(step)
         begin = max(self.now, decoded + 1)
-        other_bus, self._bus = step.bus != self._bus, step.bus
+        other_memory, self._memory = step.memory != self._memory, step.memory
         if self._hidden(insn):
             self._decoded = decoded
             self._before = insn if insn.kind != "it" else self._before
             return self._passed(before_now, max(self.now, decoded))
-        paired = self._pairs(insn) and not (other_bus and self.parameters.pair_same_bus)
+        behind = self._pairs(insn)
+        paired = behind and not (other_memory and self.parameters.pair_same_memory)
         began = self._begin(insn, begin, paired)
         end = began + self._duration(insn, began)
-        if insn.kind == "load" and not paired:
+        if insn.kind == "load" and not behind:
             end += step.single_load
         if insn.branch:
             self._leave(insn, began, end)

@@ -23,6 +23,7 @@ _IN_RAM = "instructions in RAM: their fetches may wait for data on the same bus,
 _CHANGED = "instructions of code that changed while it ran, priced as it was in the end"
 _GUESSED = {"divide": _DIVISION, "sleep": _SLEEP, "supervisor": _SUPERVISOR}
 _SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes (TRM 2.3.1)
+_FLASH = "flash"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
@@ -99,9 +100,12 @@ class _Contexts:
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
         self._steps: dict[int, list[Step]] = {}
-        self._code_bus = _mostly_in(counts, FLASH)
-        single = [(number, region.single_load) for number, region in enumerate(ram) if region.single_load]
-        self._single_load = {at: cycles for number, cycles in single for at in _mostly_in(counts, REGION, number)}
+        self._single_load: dict[int, int] = {}
+        self._memory: dict[int, str] = {}
+        for number, region in enumerate(ram):
+            for at in _mostly_in(counts, REGION, number):
+                self._memory[at], self._single_load[at] = f"ram {number}", region.single_load
+        self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), _FLASH))
 
     def block_steps(self, source: int, to: int) -> list[Step]:
         blocks = self._counts.blocks
@@ -110,7 +114,7 @@ class _Contexts:
             Step(
                 insn,
                 jumped and n == 0,
-                "code" if insn.literal or insn.address in self._code_bus else "",
+                _FLASH if insn.literal else self._memory.get(insn.address, ""),
                 self._single_load.get(insn.address, 0),
             )
             for n, insn in enumerate(self._code.instructions(blocks[to]))

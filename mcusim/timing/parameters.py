@@ -50,7 +50,7 @@ class CoreParameters:
     store_hides_load: int = 1
     pair_behind_write_back: int = 1
     literal_load: int = 0
-    pair_same_bus: int = 1
+    pair_same_memory: int = 1
     not_taken_fetch: int = 1
     mac_overlap: int = 2
     fold_it: int = 1
@@ -75,7 +75,7 @@ FREE = {
         0, 1, "jnk0le: no chain on one base; decided by ST's kws (MLPerf Tiny v1.2): else +9 %"
     ),
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
-    "pair_same_bus": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
+    "pair_same_memory": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
     "not_taken_fetch": Free(0, 1, "measured by jnk0le: a branch not taken can take 2; its target took a fetch"),
     "mac_overlap": Free(0, 2, "GCC: integer instructions overlap all but one cycle of a multiply-accumulate"),
     "fold_it": Free(0, 1, "TRM table 3-1: IT is folded onto a preceding 16-bit instruction"),

@@ -50,10 +50,11 @@ def test_an_address_from_the_instruction_before_waits() -> None:
     assert cycles(MOV_1_2, ADD, LDR_0_1) == [1, 1, 2]
 
 
-def test_loads_over_different_buses_do_not_pair() -> None:
-    """jnk0le, STM32F407: loads pair only while all go to the same memory block."""
+@pytest.mark.parametrize("single_load", [0, 1])
+def test_loads_from_different_memories_do_not_pair(single_load: int) -> None:
+    """jnk0le, STM32F407: loads pair only while all go to the same memory block. A single load would wait."""
     loads = decode(bytes.fromhex(NOP * 8 + LDR_0_1 + LDR_2_3), 0x1000)
-    steps = [Step(insn, n == 0, "code" if n == 9 else "") for n, insn in enumerate(loads)]
+    steps = [Step(insn, n == 0, "ram 2" if n == 9 else "", single_load * (n == 9)) for n, insn in enumerate(loads)]
     assert core_cycles(steps, CORTEX_M4F)[8:] == [2, 2]
 
 

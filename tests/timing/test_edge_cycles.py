@@ -158,6 +158,17 @@ def test_a_single_load_waits_where_it_mostly_reads(there: int, first: int) -> No
     assert waits - plain == first - 2
 
 
+@pytest.mark.parametrize(("first", "second", "more"), [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)])
+def test_loads_from_two_memories_do_not_pair(first: int, second: int, more: int) -> None:
+    """As SRAM1 and SRAM3 of an STM32L4R5 are."""
+    ram = [RamTiming(origin=at, size_bytes=64, wait_states=0) for at in (0, 64)]
+    events = [(ACCESS, 0, at, (4,)) for at in (START, START + 2)]
+    events += [(REGION, region, at, (4,)) for region, at in ((first, START), (second, START + 2))]
+    counts = LOADS.counts("all", events=events)
+    plain, apart = (edge_cycles(LOADS.code, counts, CORTEX_M4F, known).totals.sum() for known in ((), ram))
+    assert apart - plain == more
+
+
 def test_parameters_are_those_that_were_given() -> None:
     counts = CALL.counts("enter loop loop return leave")
     slow = edge_cycles(CALL.code, counts, replace(CORTEX_M4F, refill_direct=3))
