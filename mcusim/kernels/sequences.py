@@ -38,8 +38,8 @@ LAYER, STATE, WRITTEN = 60.0, 4.0, 9.0  # once; a state at the begin; an output
 BYTE = 5.0  # an input of 8 bits
 WIDE = 1.025  # of inputs, tables and outputs of 16 bits
 PRICES: Mapping[type[Layer], Prices] = {
-    GRU: Prices(50, 8.5, 145),
-    LSTM: Prices(90, 8.0, 190),
+    GRU: Prices(80, 8.5, 143.5),
+    LSTM: Prices(115, 8.0, 188.5),
     SimpleRNN: Prices(40, 10.0, 35),
 }
 
