@@ -119,7 +119,9 @@ class Cache(Data):
 
 
 class RamTiming(Region):
-    """RAM that the core waits for, or that is a memory of its own. What no such entry names is one without waits.
+    """RAM that the core waits for, or that is a memory of its own: loads from two of them do not pair.
+
+    What no such entry names is one memory without waits.
 
     `single_load`: cycles that a load takes more when it is not behind another one.
     """
