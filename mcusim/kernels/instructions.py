@@ -66,9 +66,8 @@ class Clock:
 
     def read(self, base: str, operands: Iterable[str], size: int) -> Instruction:
         """As `decode` would of its bytes."""
-        found = Instruction.__new__(Instruction)
-        found.__dict__.update(_read(base, tuple(map(self._named, operands)), size).__dict__, address=self._at)
-        return found
+        found = _read(base, tuple(map(self._named, operands)), size)
+        return found.at(self._at, found.text)
 
     def _named(self, operand: str) -> str:
         """With registers instead of names."""

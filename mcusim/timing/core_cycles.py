@@ -6,6 +6,7 @@ so a stall belongs to the instruction that waits. A cost depends on what ran bef
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,6 +51,12 @@ class FetchQueue:
         self._ready, self._freed, self._taken = {}, {}, set()
         self._last, self._asked = word - 1, time - 1
 
+    def copy(self) -> FetchQueue:
+        other = FetchQueue(self._words)
+        other._ready, other._freed, other._taken = self._ready.copy(), self._freed.copy(), self._taken.copy()
+        other._last, other._asked = self._last, self._asked
+        return other
+
     def lose(self, time: int) -> None:
         """The bus is taken in that cycle, by the target of a branch that was then not taken."""
         self._taken.add(time)
@@ -86,6 +93,23 @@ class Core:
         self._fp_ready: dict[str, int] = {}
         self._queue_started = False
         self._memory = ""
+        p = self.parameters
+        self._durations = {
+            "load": p.load,
+            "divide": p.divide,
+            "table": p.table_branch + 1,
+            "system": p.system,
+            "barrier": p.barrier,
+            "sleep": p.sleep,
+            "supervisor": p.exception,
+            "unknown": p.unknown,
+        }
+
+    def copy(self) -> Core:
+        """One that goes on from here by itself."""
+        other = copy.copy(self)
+        other._queue, other._fp_ready = self._queue.copy(), self._fp_ready.copy()
+        return other
 
     def execute(self, step: Step) -> int:
         before_now, insn = self.now, step.instruction
@@ -159,7 +183,10 @@ class Core:
                 begin = max(begin, self.now + p.load_after_store)
         if insn.kind in _FP_KINDS:
             begin = max(begin, self._fp_free)
-        return max(begin, *(self._fp_ready.get(name, 0) - (name in insn.addend) for name in insn.reads), begin)
+        if self._fp_ready:
+            for name in insn.reads:
+                begin = max(begin, self._fp_ready.get(name, 0) - (name in insn.addend))
+        return begin
 
     def _pairs(self, insn: Instruction) -> bool:
         """Its address phase overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
@@ -179,16 +206,8 @@ class Core:
             return p.store_register_offset if insn.register_offset else p.store
         if insn.kind in _FP_KINDS:
             return self._fp_duration(insn, began)
-        return {
-            "load": p.load + (p.literal_load if insn.literal else 0),
-            "divide": p.divide,
-            "table": p.table_branch + 1,
-            "system": p.system,
-            "barrier": p.barrier,
-            "sleep": p.sleep,
-            "supervisor": p.exception,
-            "unknown": p.unknown,
-        }.get(insn.kind, 1)
+        longer = p.literal_load if insn.kind == "load" and insn.literal else 0
+        return self._durations.get(insn.kind, 1) + longer
 
     def _fp_duration(self, insn: Instruction, began: int) -> int:
         p = self.parameters
@@ -204,5 +223,10 @@ class Core:
 
 def core_cycles(steps: Iterable[Step], parameters: CoreParameters) -> list[int]:
     """Cycles of each of `steps`, which run one after another. The first one's word is there when they begin."""
-    core = Core(parameters, now=_AVAILABLE)
+    core = begun(parameters)
     return [core.execute(step) for step in steps]
+
+
+def begun(parameters: CoreParameters) -> Core:
+    """A core whose first word of code is there."""
+    return Core(parameters, now=_AVAILABLE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import capstone
@@ -62,15 +63,21 @@ class Instruction:
     branch: str = ""
     conditional: bool = False
 
-    @property
+    def at(self, address: int, text: str) -> Instruction:
+        """The same one elsewhere."""
+        other = object.__new__(Instruction)
+        other.__dict__.update(self.__dict__, address=address, text=text, end=address + self.size)
+        return other
+
+    @cached_property
     def end(self) -> int:
         return self.address + self.size
 
-    @property
+    @cached_property
     def loads(self) -> bool:
         return self.kind in ("load", "load_multiple")
 
-    @property
+    @cached_property
     def stores(self) -> bool:
         return self.kind in ("store", "store_multiple")
 
@@ -88,9 +95,17 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     offset = 0
     while offset < len(code):
         before = offset
-        for insn in _CS.disasm(code[offset:], address + offset):
-            found.append(_known(insn))
-            offset += insn.size
+        rest = code[offset:]
+        condition = -len(code)  # where the IT instruction is that the next ones depend on
+        for at, size, mnemonic, operands in _CS.disasm_lite(rest, address + offset):
+            place = at - address - before
+            condition = place if mnemonic.startswith("it") else condition
+            start = condition if place - condition <= _LAST_OF_IT else place
+            key = rest[start : place + size], mnemonic
+            if key not in _KNOWN:
+                _learn(key)
+            found.append(_KNOWN[key].at(at, f"{mnemonic} {operands}".strip()))
+            offset += size
         if offset < len(code):  # not decoded: take one by its width, go on behind
             size = min(width(code, offset), len(code) - offset)
             text = f".inst 0x{code[offset : offset + size][::-1].hex()}"
@@ -100,23 +115,25 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     return found
 
 
+# What is known of an instruction does not depend on where it is: by its bytes, behind an IT instruction with these before them.
+_KNOWN: dict[tuple[bytes, str], Instruction] = {}
+_MOST_KNOWN = 1 << 16
+_LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
+
+
+def _learn(key: tuple[bytes, str]) -> None:
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    *_, last = _CS.disasm(key[0], 0)
+    _KNOWN[key] = _facts(last)
+
+
 def width(code: bytes, offset: int) -> int:
     """Bytes of the instruction at `offset`: its first five bits tell (Armv7-M Architecture Reference Manual, A5.1).
 
     Of a single byte, which damaged code can end with, nothing is known: 2.
     """
     return 4 if offset + 1 < len(code) and code[offset + 1] >> 3 >= 0x1D else 2
-
-
-_KNOWN: dict[tuple[bytes, str, str], Instruction] = {}  # bytes alone do not tell the condition inside an IT block
-
-
-def _known(insn: capstone.CsInsn) -> Instruction:
-    """Most code repeats itself, and details are slow to ask for."""
-    key = (bytes(insn.bytes), insn.mnemonic, insn.op_str)
-    if key not in _KNOWN:
-        _KNOWN[key] = _facts(insn)
-    return replace(_KNOWN[key], address=insn.address)
 
 
 def _facts(insn: capstone.CsInsn) -> Instruction:
@@ -151,6 +168,11 @@ def _facts(insn: capstone.CsInsn) -> Instruction:
 
 
 def _names(registers: list[int]) -> frozenset[str]:
+    return _named(tuple(registers))
+
+
+@cache
+def _named(registers: tuple[int, ...]) -> frozenset[str]:
     names = (_CS.reg_name(register) for register in registers)
     return frozenset(single for name in names if name for single in _SPLIT.get(name, (name,)))
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcusim.boards.chip import RamTiming
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, Edge
 from mcusim.timing.code import Code
-from mcusim.timing.core_cycles import Step, core_cycles
+from mcusim.timing.core_cycles import Core, Step, begun
 from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
@@ -49,8 +49,8 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters, ram: Seq
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
         before = context.steps(edge.source)
         steps = context.block_steps(edge.source, edge.to)
-        costs = core_cycles([*before, *steps], parameters)[len(before) :]
-        priced.append(tuple(costs))
+        core = context.core_behind(edge.source, parameters)
+        priced.append(tuple(core.execute(step) for step in steps))
         if not executed:  # by the measured call: an interrupt or another task did
             continue
         problems.update(_problems(counts, edge.to, steps, int(executed), parameters))
@@ -106,10 +106,17 @@ class _Contexts:
             for at in _mostly_in(counts, REGION, number):
                 self._memory[at], self._single_load[at] = f"ram {number}", region.single_load
         self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), _FLASH))
+        self._steps_of: dict[tuple[int, bool], list[Step]] = {}
+        self._cores: dict[int, Core] = {}
 
     def block_steps(self, source: int, to: int) -> list[Step]:
         blocks = self._counts.blocks
-        jumped = blocks[source].end != blocks[to].start
+        key = to, blocks[source].end != blocks[to].start
+        if key not in self._steps_of:
+            self._steps_of[key] = self._new_steps(*key)
+        return self._steps_of[key]
+
+    def _new_steps(self, block: int, jumped: bool) -> list[Step]:
         return [
             Step(
                 insn,
@@ -117,8 +124,16 @@ class _Contexts:
                 _FLASH if insn.literal else self._memory.get(insn.address, ""),
                 self._single_load.get(insn.address, 0),
             )
-            for n, insn in enumerate(self._code.instructions(blocks[to]))
+            for n, insn in enumerate(self._code.instructions(self._counts.blocks[block]))
         ]
+
+    def core_behind(self, index: int, parameters: CoreParameters) -> Core:
+        """That has just run `steps(index)`."""
+        if index not in self._cores:
+            core = self._cores[index] = begun(parameters)
+            for step in self.steps(index):
+                core.execute(step)
+        return self._cores[index].copy()
 
     def steps(self, index: int) -> list[Step]:
         """Up to and including block `index`."""
