@@ -115,7 +115,7 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     return found
 
 
-# What is known of an instruction does not depend on where it is: by its bytes, behind an IT instruction with these before them.
+# What is known of an instruction does not depend on where it is: by its bytes, with those of the IT block before it.
 _KNOWN: dict[tuple[bytes, str], Instruction] = {}
 _MOST_KNOWN = 1 << 16
 _LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
