@@ -42,10 +42,12 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with many tests first, as xdist deals them out by itself; but recipes, few and long, before all others, or
-    one core would be busy with them when the rest is done.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On several cores: files with many tests first, as xdist deals them out by itself; but recipes, few and long, before
+    all others, or one core would be busy with them when the rest is done. On one core the order asked for stays.
     """
+    if not hasattr(config, "workerinput"):
+        return
     tests = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.parent.name != "recipes", -tests[item.path], item.path))
 
