@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from mcusim.boards.board import Board
 from mcusim.engines import shares
 from mcusim.engines.counts import ACCESS, FLASH, HALF, ODD, Counts, read_counts
 from mcusim.engines.engine import Job, records
+from mcusim.engines.qemu.plugin import REPLAY
 from mcusim.engines.qemu.process import prepare, replay_options
 from mcusim.line.build import Firmware
+from mcusim.system.shared_object import build_shared
 from tests.tiny_library import build_library, library, samples
 
 pytestmark = pytest.mark.arm
@@ -58,6 +61,41 @@ __asm__(".syntax unified\\n.section .text.walk, \\"ax\\"\\n.balign 4\\n.global w
 "subs r12, #1\\n bne.w 1b\\n pop {{r4-r11, pc}}\\n.balign 4\\n8: .word 1, 2\\n.ltorg\\n.size walk, . - walk\\n.text");
 """
 
+# A plan of words at fixed addresses, and how many of them it holds to be in flash when it is done.
+_IN_FLASH = """
+#include "replay.h"
+#include "progress.h"
+#include "planned.h"
+static int32_t function_of(uint32_t address) { return address ? -1 : 0; }
+__attribute__((visibility("default"))) int in_flash(const uint32_t *addresses, uint32_t count)
+{
+    static access_t accesses[8];
+    const uint32_t registers[16] = {0};
+    block_t block = {0};
+    memset(accesses, 0, sizeof accesses);
+    memory.replay = true;
+    memory.flash = 0x08000000;
+    memory.flash_end = 0x08080000;
+    cache_set_up(&memory.instruction, "4:4:32:32:0");
+    cache_set_up(&memory.data, "4:4:32:32:0");
+    memory_set_up();
+    plan_t *plan = new_plan(&block);
+    for (uint32_t i = 0; i < count; i++) {
+        accesses[i].address = 2 * i;
+        plan_accesses(plan, &accesses[i], &(reach_t){number(addresses[i]), 1, 3});
+    }
+    do_plan(keep_plan(plan), registers);
+    if (waiting.plan) {
+        do_waiting(UINT32_MAX);
+    }
+    int found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        found += accesses[i].data_hits + accesses[i].data_misses != 0;
+    }
+    return found;
+}
+"""
+
 
 def firmware_of(board: Board, folder: Path) -> Firmware:
     instructions = [one.strip() for one in _INSTRUCTIONS.replace("\n", "|").split("|") if one.strip()]
@@ -88,3 +126,12 @@ def test_planned_as_watched(board: Board, build_folder: Path, tmp_path: Path) ->
     assert np.array_equal(planned.edge_counts, watched.edge_counts)
     assert {ACCESS, FLASH, ODD, HALF} <= {event.kind for event in planned.events}
     assert told_planned < told_watched / 2
+
+
+@pytest.mark.parametrize("addresses", [(0x08000000, 0x70000000, 0xE0000000), (0x08000000, 0x20000000), (0xE0000000,)])
+def test_words_far_from_each_other(addresses: tuple[int, ...], tmp_path: Path) -> None:
+    """Constants of one block may lie anywhere: what is between them says nothing of them."""
+    (tmp_path / "in_flash.c").write_text(_IN_FLASH, encoding="utf-8")
+    plans = ctypes.CDLL(str(build_shared(tmp_path / "in_flash.c", (REPLAY,), "in_flash")))
+    found = plans.in_flash((ctypes.c_uint32 * len(addresses))(*addresses), len(addresses))
+    assert found == sum(0x08000000 <= address < 0x08080000 for address in addresses)

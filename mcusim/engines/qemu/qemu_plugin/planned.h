@@ -6,7 +6,7 @@
  */
 #include "thumb.h"
 
-enum { MOST_BASES = 32, MOST_PLANNED = 2048, DEVICES = 0x40000000 };
+enum { MOST_BASES = 32, MOST_PLANNED = 2048, DEVICES = 0x40000000, NEAR = 1 << 16 };
 
 /* Where memory is of one kind. */
 typedef enum { QUIET, IN_FLASH, IN_DEVICE, MIXED, IN_REGION } kind_t; /* the last one of the first region, and so on */
@@ -15,7 +15,7 @@ typedef struct {
     uint32_t kind;
 } place_t;
 
-/* Accesses by the same registers: from `least` bytes behind these to `past`. */
+/* Accesses by the same registers, each NEAR another: from `least` bytes behind these to `past`. */
 typedef struct {
     uint8_t one, other, shift;
     bool misaligned; /* whatever the registers are */
@@ -86,7 +86,8 @@ static base_t *base_for(plan_t *plan, const value_t *value)
 {
     for (uint32_t i = 0; i < plan->base_count; i++) {
         base_t *base = &plan->bases[i];
-        if (base->one == value->one && base->other == value->other && base->shift == value->shift) {
+        bool near = value->offset - base->least + NEAR < 2 * (uint32_t)NEAR;
+        if (near && base->one == value->one && base->other == value->other && base->shift == value->shift) {
             return base;
         }
     }

@@ -328,7 +328,10 @@ static plan_t *read_code(TB *tb, block_t *block, size_t count)
         if (access && reader.reach.words) {
             access->halves = reader.reach.halves;
         }
-        bool planned = plan && bytes && !reader.watch && (!reader.reach.words || plan_accesses(plan, access, &reader.reach));
+        if (!bytes) {
+            read_unknown(&reader);
+        }
+        bool planned = plan && !reader.watch && (!reader.reach.words || plan_accesses(plan, access, &reader.reach));
         if (plan && !planned) {
             plan->watched = true;
         }
