@@ -40,14 +40,14 @@ def compare(folder: Path, parameters: CoreParameters = CORTEX_M4F) -> Iterator[L
 
     try:
         with (folder / TABLE).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, strict=True, restval=""))
         for row in rows:
             chip, profile = chip_of(row["chip"]), priced(row["recording"], row["chip"], int(row["clock_hz"]))
             told = demand_use(row.get("use") or HELD_OUT), row.get("source") or ""
             samples = slice(int(row["first"]), None, int(row["step"]))
             record = row.get("record") or record_of(chip)
             yield line_of(profile, row["name"], record, chip.name, float(row["measured"]), *told, samples)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise DataError(f"{TABLE} cannot be used: {error}", where=str(folder)) from error
 
 

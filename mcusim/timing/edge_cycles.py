@@ -22,7 +22,7 @@ _SUPERVISOR = "supervisor calls, taken as {p.exception} cycles each: leaving the
 _IN_RAM = "instructions in RAM: their fetches may wait for data on the same bus, which is not priced"
 _CHANGED = "instructions of code that changed while it ran, priced as it was in the end"
 _GUESSED = {"divide": _DIVISION, "sleep": _SLEEP, "supervisor": _SUPERVISOR}
-_SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes (TRM 2.3.1)
+SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes, and nothing is flash (TRM 2.3.1)
 _FLASH = "flash"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
@@ -76,7 +76,7 @@ def _problems(
     block = counts.blocks[to]
     if block.start in counts.changed:
         found[_CHANGED] += executed * block.instructions
-    elif steps and block.start >= _SYSTEM_BUS:
+    elif steps and block.start >= SYSTEM_BUS:
         found[_IN_RAM] += executed * block.instructions
     if not steps and block.instructions:
         found[_OUTSIDE] += executed * block.instructions

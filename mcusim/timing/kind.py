@@ -15,6 +15,7 @@ from mcusim.engines import counts as events
 from mcusim.engines.counts import Counts
 from mcusim.timing.code import Code
 from mcusim.timing.decode import Instruction
+from mcusim.timing.edge_cycles import SYSTEM_BUS
 from mcusim.timing.memory import Prices
 
 INTEGER, FLOAT, FLASH, SLOW_RAM, RAM_CODE = "integer", "float", "flash-bound", "slow-ram", "ram-code"
@@ -23,7 +24,6 @@ KINDS = (*OF_CORE, *OF_MEMORY)
 SHARE = 0.1  # from which on something makes a kind: what is less can hardly move the whole by more than its error
 _ARITHMETIC = ("fp", "fp_mac", "fp_slow")  # loads and stores of floats are none
 _FLASH_EVENTS = (events.DATA_HIT, events.DATA_MISS, events.FETCH_MISS_JUMP, events.FETCH_MISS_NEXT)
-_SYSTEM_BUS = 0x20000000  # from here on nothing is flash
 
 PerSample = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
         total: PerSample = executed @ np.array(of_block, np.float64)[leads_to]
         return total
 
-    ram = [start >= _SYSTEM_BUS or _is_ram(chip, start) for start in (block.start for block in counts.blocks)]
+    ram = [start >= SYSTEM_BUS or _is_ram(chip, start) for start in (block.start for block in counts.blocks)]
     sizes = [block.instructions for block in counts.blocks]
     slow = {number for number, region in enumerate(_ram_of(chip)) if region.wait_states or region.single_load}
     loading = {insn.address for block in blocks for insn in block if insn.loads}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
@@ -21,8 +20,9 @@ from mcusim.boards.chip import Chip
 from mcusim.system.assets import PLATFORMS
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
+from mcusim.system.names import printable
 from mcusim.timing.deviation import Deviation, deviation, error_pct
-from mcusim.timing.kind import KINDS, OF_CORE
+from mcusim.timing.kind import KINDS, OF_CORE, OF_MEMORY
 from mcusim.timing.profile import Profile
 from mcusim.timing.timing import ErrorPct
 
@@ -31,6 +31,7 @@ HELD_OUT, FITTED = "held-out", "fitted"
 USES = (HELD_OUT, FITTED)
 FEWEST = 3  # lines that are a record
 _LARGEST_BYTES = 1 << 24
+_MOST_CYCLES = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,27 @@ def line_of(
     source: str = "",
     samples: slice = slice(None),
 ) -> Line:
-    """A program whose `samples` were measured. It is of today."""
+    """A program whose `samples` were measured. It is of today. Raises ValueError for cycles that cannot be."""
     predicted, today = round(float(priced.cycles[samples].mean())), datetime.now(timezone.utc).date().isoformat()
-    kinds = priced.work.kinds(samples)
-    return Line(program, record, chip, priced.clock_hz, kinds, use, predicted, measured, source, today)
+    kinds, told = priced.work.kinds(samples), (printable(program), printable(record), printable(chip))
+    line = Line(*told, priced.clock_hz, kinds, use, predicted, measured, printable(source), today)
+    return _demand_cycles(line)
+
+
+def are_cycles(count: float) -> bool:
+    """Can a program have taken so many?"""
+    return 1 <= count <= _MOST_CYCLES
+
+
+def _demand_cycles(line: Line) -> Line:
+    if not (are_cycles(line.predicted) and are_cycles(line.measured)):
+        raise ValueError("its cycles cannot be")
+    return line
 
 
 def read_record(path: Path) -> tuple[Line, ...]:
     """Raises DataError for a file that is no record, with its first line that is none."""
-    text = read_file(path, _LARGEST_BYTES, hint="mcusim validate --record writes one").decode("utf-8", "replace")
+    text = read_file(path, _LARGEST_BYTES, hint="mcusim validate --record writes one").decode("utf-8-sig", "replace")
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -90,14 +103,17 @@ def read_record(path: Path) -> tuple[Line, ...]:
 
 
 def _line(row: Mapping[str, Any]) -> Line:
+    if set(row) != set(COLUMNS) or None in row.values():
+        raise ValueError(f"it has not {len(COLUMNS)} cells")
     numbers = {"clock_hz": int(row["clock_hz"]), "predicted": int(row["predicted"]), "measured": float(row["measured"])}
     line = Line(**{**row, **numbers, "kinds": tuple(row["kinds"].split())})
-    if not line.kinds or line.kinds[0] not in OF_CORE or not set(line.kinds) <= set(KINDS):
-        raise ValueError(f"{row['kinds']!r} are no kinds: one of {', '.join(OF_CORE)} first")
+    core, memory = line.kinds[:1], line.kinds[1:]
+    if not set(core) & set(OF_CORE) or memory != tuple(kind for kind in OF_MEMORY if kind in memory):
+        raise ValueError(f"{row['kinds']!r} are no kinds: one of {', '.join(OF_CORE)}, then of {', '.join(OF_MEMORY)}")
+    if line.clock_hz <= 0:
+        raise ValueError("its clock cannot be")
     demand_use(line.use)
-    if not (line.predicted > 0 and 0 < line.measured < math.inf):
-        raise ValueError("its cycles cannot be")
-    return line
+    return _demand_cycles(line)
 
 
 def demand_use(use: str) -> str:

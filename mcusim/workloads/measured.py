@@ -20,7 +20,7 @@ from mcusim.system.elf import read_elf
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, Problems
 from mcusim.system.names import printable
 from mcusim.timing.memory import wait_states
-from mcusim.timing.record import HELD_OUT, USES, record_of
+from mcusim.timing.record import HELD_OUT, USES, are_cycles, record_of
 from mcusim.workloads.flat import FLAT_SUFFIXES, to_elf
 from mcusim.workloads.foreign import ForeignElf
 
@@ -143,9 +143,9 @@ class _Reader:
             cycles = float(text.replace("_", ""))
         except ValueError:
             cycles = math.nan
-        if not 0 < cycles < math.inf:
+        if not are_cycles(cycles):
             shown = f"{printable(text)[:60]!r} is no measured value" if text else "'measured' is empty"
-            raise _wrong(shown, "give the cycles of one call: more than 0")
+            raise _wrong(shown, "give the cycles of one call: at least 1")
         return cycles
 
     def _calls(self) -> int:

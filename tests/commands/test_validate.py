@@ -97,6 +97,7 @@ def test_a_bound_that_is_broken(firmware: Path, capsys: pytest.CaptureFixture[st
         ("firmware.elf,work,,-1,nucleo_l452re_p,,9,", "'-1' is no number of calls"),
         ("firmware.elf,work,,,nucleo_l452re_p,,0,", "'0' is no measured value"),
         ("firmware.elf,work,,,nucleo_l452re_p,,about 9,", "'about 9' is no measured value"),
+        ("firmware.elf,work,,,nucleo_l452re_p,,5e-324,", "'5e-324' is no measured value"),
         ("firmware.elf,work,,,nucleo_l452re_p,,nan,", "'nan' is no measured value"),
         ("firmware.elf,work,,,nucleo_l452re_p,,,", "'measured' is empty"),
         ("firmware.elf,work,,,sparkfun_edge,,9,", "loaded at 0x08000000..0x"),

@@ -80,13 +80,18 @@ def test_lines_there_and_back(tmp_path: Path) -> None:
     ("column", "value", "words"),
     [
         ("kinds", "", "are no kinds"),
-        ("kinds", "flash-bound", "one of integer, float first"),
+        ("kinds", "flash-bound", "one of integer, float, then"),
         ("kinds", "integer quick", "are no kinds"),
+        ("kinds", "integer float", "are no kinds"),
+        ("kinds", "integer slow-ram slow-ram", "are no kinds"),
+        ("clock_hz", "0", "clock cannot be"),
         ("use", "seen", "neither held-out nor fitted"),
         ("measured", "0", "cycles cannot be"),
         ("measured", "nan", "cycles cannot be"),
         ("predicted", "1.5", "invalid literal"),
         ("predicted", "-1", "cycles cannot be"),
+        ("predicted", "9" * 400, "cycles cannot be"),
+        ("measured", "5e-324", "cycles cannot be"),
     ],
 )
 def test_a_line_that_is_none(tmp_path: Path, column: str, value: str, words: str) -> None:
@@ -101,7 +106,12 @@ def test_a_line_that_is_none(tmp_path: Path, column: str, value: str, words: str
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a,b\n1,2\n", ",".join(COLUMNS) + "\n1,2\n", ",".join(COLUMNS) + "\n" + "1," * 20]
+    "text",
+    [
+        "",
+        "a,b\n1,2\n",
+        *(f"{','.join(COLUMNS)}\n{line}\n" for line in ("1,2", "1," * 20, "p,r,c,1,integer,held-out,1,1", '"p')),
+    ],
 )
 def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "record.csv").write_text(text)

@@ -69,6 +69,27 @@ def test_rows_of_a_table_become_lines_of_a_record(tmp_path: Path, capsys: pytest
     assert "'guessed'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "row",
+    ["a,a.json\n", "a,a.json,,,,,\n", "a,a.json,stm32l4r5zi,20000000,0,1,0\n", "a,a.json,stm32l4r5zi,1,0,1,nan", '"a'],
+)
+def test_a_row_that_cannot_be_right(row: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = CALL.counts("enter loop return leave")
+    save(Recording("nucleo_l4r5zi", counts, CALL.code, (), ()), tmp_path / "a.json")
+    (tmp_path / TABLE).write_text(f"name,recording,chip,clock_hz,first,step,measured\n{row}")
+    assert main([str(tmp_path)]) in (2, 3)
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_name_does_not_break_the_record(tmp_path: Path) -> None:
+    save(Recording("nucleo_l4r5zi", CALL.counts("enter loop return leave"), CALL.code, (), ()), tmp_path / "a.json")
+    head = "name,recording,chip,clock_hz,first,step,measured\n"
+    (tmp_path / TABLE).write_bytes(f'{head}"a\rb, \x1b[31m",a.json,stm32l4r5zi,20000000,0,1,20\n'.encode())
+    assert main([str(tmp_path), str(tmp_path / "record.csv")]) == 0
+    (line,) = read_record(tmp_path / "record.csv")
+    assert line.program == "a b, \N{REPLACEMENT CHARACTER}[31m"
+
+
 def test_a_folder_without_a_table_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 3
     assert "measured.csv cannot be used" in capsys.readouterr().err
