@@ -74,34 +74,34 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return replay && flash.Contains(address);
         }
 
-        public void OnAccessOfWidth(ulong pc, MemoryOperation operation, ulong virtualAddress, ulong address, uint width, ulong value)
+        // The hook of the core. As in the profiler of QEMU, two words at once are two accesses, and unaligned are those whose
+        // address costs time: loads of halfwords and words.
+        public void OnAccess(ulong pc, MemoryOperation operation, ulong virtualAddress, ulong address, uint width, ulong value)
         {
-            OnAccessOnly(pc, operation, virtualAddress, address, value);
-        }
-
-        public void OnAccessOnly(ulong pc, MemoryOperation operation, ulong virtualAddress, ulong address, ulong value)
-        {
-            if(operation != MemoryOperation.InsnFetch)
-            {
-                OnAccess(pc, virtualAddress);
-            }
-        }
-
-        // The instruction at `pc` reads or writes `address`.
-        public void OnAccess(ulong pc, ulong address)
-        {
-            if(!inside)
+            if(!inside || operation == MemoryOperation.InsnFetch)
             {
                 return;
             }
-            var access = Find((uint)pc);
-            var at = (uint)address;
+            var loads = operation == MemoryOperation.MemoryRead || operation == MemoryOperation.MemoryIORead;
+            Count((uint)pc, (uint)virtualAddress, loads ? width - 1 & 3 : 0);
+            if(width == TwoWords)
+            {
+                Count((uint)pc, (uint)virtualAddress + 4, 0);
+            }
+        }
+
+        public McusimCache Instructions { get; private set; }
+
+        // The instruction at `pc` reads or writes `at`, of which these bits make it unaligned.
+        private void Count(uint pc, uint at, uint bits)
+        {
+            var access = Find(pc);
             access.Accesses++;
             if(!replay)
             {
                 return;
             }
-            if((at & 3) != 0)
+            if((at & bits) != 0)
             {
                 access.Odd += at & 1;
                 access.Half += (at & 3) == 2 ? 1u : 0u;
@@ -123,8 +123,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 }
             }
         }
-
-        public McusimCache Instructions { get; private set; }
 
         private Access Find(uint pc)
         {
@@ -169,6 +167,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private McusimCache data;
         private bool replay, unified, inside;
         private int kept;
+
+        private const uint TwoWords = 8; // bytes
 
         // Addresses from `origin` up to, not including, `end`, written "origin:end" in hexadecimal.
         private sealed class Region

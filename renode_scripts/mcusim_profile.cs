@@ -33,17 +33,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 profile.Memory.Configure(line[0], line[1]);
             }
             mailbox.Cpu.SetHookAtBlockBegin((Action<ulong, uint>)profile.OnBlock);
-            HookAccesses(mailbox.Cpu, profile.Memory);
+            mailbox.Cpu.SetHookAtMemoryAccess(profile.Memory.OnAccess);
             mailbox.RunAndSave(job, () => profile.Save(value("folder")));
-        }
-
-        // Renode 1.16.1 and later tell the hook the width, 1.16.0 does not: which of the two is here is only known now.
-        private static void HookAccesses(TranslationCPU cpu, McusimMemory memory)
-        {
-            var method = typeof(TranslationCPU).GetMethod("SetHookAtMemoryAccess");
-            var type = method.GetParameters()[0].ParameterType;
-            var hook = type.GetMethod("Invoke").GetParameters().Length == 6 ? "OnAccessOfWidth" : "OnAccessOnly";
-            method.Invoke(cpu, new object[] { Delegate.CreateDelegate(type, memory, typeof(McusimMemory).GetMethod(hook)) });
         }
     }
 
