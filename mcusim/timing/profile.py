@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mcusim.boards.board import Board
 from mcusim.boards.chip import Chip
+from mcusim.timing.basic_blocks import in_basic_blocks
 from mcusim.timing.call_cycles import NO_CALLS, CallCosts, call_costs
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
 from mcusim.timing.kind import Work, work
@@ -66,6 +67,8 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
 
 def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
     """What the recorded execution takes on `chip`. Raises ConfigurationError when that does not run at `clock_hz`."""
+    granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
+    recording = in_basic_blocks(recording, granule)
     counts, code = recording.counts, recording.code
     core = edge_cycles(code, counts, parameters, chip.timing.ram if chip.timing else ())
     prices = event_prices(code, counts, core, chip, clock_hz)
@@ -74,7 +77,6 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     of_core = of_core - sum(saved.values(), np.zeros(counts.samples))
     cycles = of_core + counts.event_counts.astype(np.float64) @ prices
     by_address, executed = _by_address(recording, core)
-    granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
     cycles_of_events = (prices * counts.event_counts.mean(axis=0)).tolist()
     for event, cost in zip(counts.events, cycles_of_events, strict=True):
         if cost:

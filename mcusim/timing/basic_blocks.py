@@ -1,0 +1,173 @@
+"""Recording -> Recording whose blocks begin where the program jumps to or from, wherever its emulator had cut them.
+
+QEMU and Renode cut straight code into blocks at places of their own: at pages, at devices, after some number of
+instructions. And a block may run through the place where another one begins. Here every block is split at each place
+where one begins or ends, and joined again where nothing else comes in or leaves: what is left is the program's own.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.engines.counts import FETCH_MISS_JUMP, FETCH_MISS_NEXT, Block, Counts, Edge, Event
+from mcusim.timing.code import Code
+from mcusim.timing.recording import Recording
+
+_FIRST_WIDE = 0x1D  # in the upper five bits of a halfword: another one follows (ARMv7-M manual, A5.1)
+
+_Parts = Mapping[Block, Sequence[Block]]  # of each block
+_Pair = tuple[Block, Block]
+
+
+def in_basic_blocks(recording: Recording, granule_bytes: int) -> Recording:
+    """Blocks whose code is not known stay as they are. `granule_bytes`: what events of the instruction cache count."""
+    counts, borders = recording.counts, {function.start for function in recording.functions}
+    pieces = _pieces(counts.blocks, recording.code, borders)
+    flow = _flow(counts, pieces)
+    whole = _joined(flow, recording.code, borders)
+    parts = {block: [whole.get(piece, piece) for piece in of] for block, of in pieces.items()}
+    return replace(recording, counts=_counts(counts, flow, parts, whole, granule_bytes))
+
+
+# ---- Splitting
+
+
+def _pieces(blocks: Iterable[Block], code: Code, borders: Iterable[int]) -> _Parts:
+    real = [block for block in blocks if block.instructions]
+    cuts = sorted({end for block in real for end in (block.start, block.end)}.union(borders))
+    return {block: _split(block, cuts, code) for block in blocks}
+
+
+def _split(block: Block, cuts: Sequence[int], code: Code) -> Sequence[Block]:
+    inner = cuts[bisect.bisect_right(cuts, block.start) : bisect.bisect_left(cuts, block.end)]
+    data = code.bytes_of(block.start, block.end) if inner else None
+    if not data:
+        return (block,)
+    numbers, at = dict[int, int](), 0  # of each instruction, by its address
+    while at < len(data):
+        numbers[block.start + at] = len(numbers)
+        at += 4 if data[at + 1] >> 3 >= _FIRST_WIDE else 2
+    if at != len(data) or len(numbers) != block.instructions:  # other code ran there
+        return (block,)
+    ends = [block.start, *(cut for cut in inner if cut in numbers), block.end]
+    numbers[block.end] = len(numbers)
+    return tuple(Block(start, end, numbers[end] - numbers[start]) for start, end in pairwise(ends))
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Edges between pieces, their `counts` (edges, samples), and by edge the tallies of each node of the tree."""
+
+    pairs: Sequence[_Pair]
+    counts: npt.NDArray[np.uint64]
+    tallies: Sequence[Counter[int]]
+
+
+def _flow(counts: Counts, pieces: _Parts) -> _Flow:
+    """Whoever enters a block runs through all of its pieces."""
+    numbers: dict[_Pair, int] = {}
+    taken: list[list[int]] = []
+    for edge in counts.edges:
+        through = (pieces[counts.blocks[edge.source]][-1], *pieces[counts.blocks[edge.to]])
+        pairs = pairwise(through)
+        taken.append([numbers.setdefault(pair, len(numbers)) for pair in pairs])
+    found = np.zeros((len(numbers), counts.samples), np.uint64)
+    flat = [(new, old) for old, path in enumerate(taken) for new in path]
+    if flat:
+        new, old = np.array(flat).T
+        np.add.at(found, new, counts.edge_counts.T[old])
+    tallies = [Counter[int]() for _ in numbers]
+    for (node, old_edge), times in (counts.tree.tallies if counts.tree else {}).items():
+        for number in taken[old_edge]:
+            tallies[number][node] += times
+    return _Flow(list(numbers), found, tallies)
+
+
+# ---- Joining
+
+
+def _joined(flow: _Flow, code: Code, borders: set[int]) -> dict[Block, Block]:
+    """The block that a piece is a part of: of each piece that does not stay alone."""
+    into, out_of = defaultdict[Block, list[int]](list), defaultdict[Block, list[int]](list)
+    for number, (source, to) in enumerate(flow.pairs):
+        into[to].append(number)
+        out_of[source].append(number)
+    following: dict[Block, Block] = {}
+    for number, (source, to) in enumerate(flow.pairs):
+        alone = source.end == to.start and len(into[to]) == len(out_of[source]) == 1
+        if alone and to.start not in borders and _goes_on(flow, into[source], number) and _falls(code, source, to):
+            following[source] = to
+    whole: dict[Block, Block] = {}
+    for first in set(following) - set(following.values()):
+        chain = [first]
+        while chain[-1] in following:
+            chain.append(following[chain[-1]])
+        block = Block(first.start, chain[-1].end, sum(piece.instructions for piece in chain))
+        whole.update(dict.fromkeys(chain, block))
+    return whole
+
+
+def _goes_on(flow: _Flow, into: Sequence[int], onward: int) -> bool:
+    """All that comes in leaves that way, in the same call: no measurement ends between the two."""
+    if not np.array_equal(flow.counts[into].sum(axis=0, dtype=np.uint64), flow.counts[onward]):
+        return False
+    return sum((flow.tallies[number] for number in into), Counter[int]()) == flow.tallies[onward]
+
+
+def _falls(code: Code, source: Block, to: Block) -> bool:
+    before = code.instructions(source)
+    return bool(before and not before[-1].branch and code.bytes_of(source.start, to.end))
+
+
+# ---- Counts of what is left
+
+
+def _counts(counts: Counts, flow: _Flow, parts: _Parts, whole: Mapping[Block, Block], granule_bytes: int) -> Counts:
+    kept = [(whole.get(source, source), whole.get(to, to)) for source, to in flow.pairs]
+    inside = [kept[n][0] == kept[n][1] and source.end == to.start for n, (source, to) in enumerate(flow.pairs)]
+    order = sorted((pair, n) for n, pair in enumerate(kept) if not inside[n])
+    blocks = tuple(sorted({part for of in parts.values() for part in of}))
+    index = {block: number for number, block in enumerate(blocks)}
+    events, event_counts = _events(counts, parts, index, granule_bytes)
+    tallies = {(node, at): times for at, (_, n) in enumerate(order) for node, times in flow.tallies[n].items()}
+    return replace(
+        counts,
+        blocks=blocks,
+        edges=tuple(Edge(index[source], index[to]) for (source, to), _ in order),
+        edge_counts=np.ascontiguousarray(flow.counts[[n for _, n in order]].T),
+        events=events,
+        event_counts=event_counts,
+        tree=counts.tree and replace(counts.tree, tallies=dict(sorted(tallies.items()))),
+        changed=frozenset(part.start for block, of in parts.items() if block.start in counts.changed for part in of),
+    )
+
+
+def _events(
+    counts: Counts, parts: _Parts, index: Mapping[Block, int], granule_bytes: int
+) -> tuple[tuple[Event, ...], npt.NDArray[np.uint64]]:
+    keys = [_moved(event, counts, parts, index, granule_bytes) for event in counts.events]
+    events = sorted(set(keys), key=lambda event: (event.kind, event.address, event.block))
+    number = {event: at for at, event in enumerate(events)}
+    found = np.zeros((len(events), counts.samples), np.uint64)
+    np.add.at(found, [number[key] for key in keys], counts.event_counts.T)
+    return tuple(events), np.ascontiguousarray(found.T)
+
+
+def _moved(event: Event, counts: Counts, parts: _Parts, index: Mapping[Block, int], granule_bytes: int) -> Event:
+    """Into the part of its block where it happened."""
+    if event.kind not in (FETCH_MISS_NEXT, FETCH_MISS_JUMP):
+        return event
+    block = counts.blocks[event.block]
+    if event.kind == FETCH_MISS_JUMP:
+        return replace(event, block=index[parts[block][0]])
+    granule = block.start // granule_bytes + event.address
+    at = max(block.start, granule * granule_bytes)
+    part = next((part for part in parts[block] if at < part.end), parts[block][-1])
+    return Event(FETCH_MISS_NEXT, index[part], granule - part.start // granule_bytes)
