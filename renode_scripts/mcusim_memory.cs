@@ -1,5 +1,5 @@
 // What memory and caches have to do with the loads and stores of a firmware, and where in a cache its instructions are. The
-// twin of mcusim/engines/qemu/qemu_plugin/replay.h and cache.h: it says where a read is found, not what that costs.
+// twin of mcusim/engines/qemu/qemu_plugin/replay.h, fetch.h and cache.h: it says where a read is found, not what that costs.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
