@@ -210,7 +210,10 @@ def test_on_boards(bits: int, board: str, tmp_path: Path) -> None:
 
 
 def test_what_the_compiler_makes(tmp_path: Path) -> None:
-    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C."""
+    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C.
+
+    Of windows that hang over the edge prices are rougher.
+    """
     side = rest(8)
     graph, x = side.graph(), side.samples(2)
     measured = answered(graph, x, tmp_path)
@@ -220,7 +223,10 @@ def test_what_the_compiler_makes(tmp_path: Path) -> None:
     cycles = np.array([measured.cycles[name] for name in names])
     estimates = np.array([lanes.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, USUAL) for name in names])
     faster = np.array([compared.cycles[name] for name in names]) / cycles
-    assert np.median(np.abs(np.log(estimates / cycles))) < 0.1
+    off = np.abs(estimates - cycles)
+    print(np.median(off / cycles), np.mean(off <= np.maximum(100, 0.05 * cycles)), len(names))
+    assert np.median(off / cycles) < 0.05
+    assert np.mean(off <= np.maximum(100, 0.05 * cycles)) > 0.7
     assert min(faster) > 0.98 and np.median(faster) > 2.5
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from mcusim.kernels.calls import Fields, one, reading_all
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.combined import NOT_LINEAR, Combining, Rows, combined, combined_cycles
-from mcusim.kernels.lanes.costs import SUMS, each_counts, lanes_of, storage_of, total
+from mcusim.kernels.lanes.costs import BLOCK, SUMS, Counts, each_counts, lanes_of, storage_of, total
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
 from mcusim.kernels.lanes.scaled_sums import scaled_summing
 from mcusim.kernels.lanes.streams import stream, stream_cycles
@@ -61,14 +61,27 @@ def cost(layer: Add, inputs: Inputs, memory: Memory) -> float:
         return combined_cycles(_scaled(layer, inputs), Rows(1, layer.elements), memory)
     if (summing := summing_of(layer, inputs)) is not None:
         return stream_cycles(stream(summing), layer, memory)
+    in_bytes = storage_of(layer) == 1 and how_of(layer, inputs) == "NN_IN_WORDS"
+    return total(_counts(layer, inputs), SUMS["bytes in 32 bits" if in_bytes else storage_of(layer)])
+
+
+def _counts(layer: Add, inputs: Inputs) -> Counts:
     counts, size = each_counts(layer.elements, layer), len(inputs)
-    counts |= {"loads": counts["words"] * size, "single inputs": counts["singles"] * size}
+    words = counts["words"]
+    counts |= {"loads": words * size, "single inputs": counts["singles"] * size}
     if layer.addition is None:
-        limits = layer.activation.relu + (layer.activation.ceiling is not None)
-        counts |= {"instructions": counts["words"] * (size - 1), "limited": counts["words"] * limits}
-    else:
-        counts["instructions"] = counts["words"] * _instructions(layer, inputs)
-    return total(counts, SUMS[storage_of(layer)])
+        activation = layer.activation
+        counts |= {"instructions": words * (size - 1)}
+        counts |= {"limited": words * activation.relu, "ceiling": words * (activation.ceiling is not None)}
+        return counts
+    often = _instructions(layer, inputs)
+    rest = words - BLOCK * counts["blocks"]
+    counts |= {"instructions": words * often, "block loads": counts["blocks"] * size}
+    counts["code"] = ((BLOCK if counts["blocks"] else 0) + rest) * (
+        often + size
+    )  # instructions, fetched for the first time
+    counts |= {"loads of four": counts["loads"] * (size >= 4), "loads of five": counts["loads"] * (size >= 5)}
+    return counts
 
 
 def _scaled(layer: Add, inputs: Inputs) -> Combining:

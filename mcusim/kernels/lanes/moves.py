@@ -65,7 +65,7 @@ def concatenation_cost(layer: Concatenate, inputs: Inputs, memory: Memory) -> fl
     for index, part in enumerate(inputs):
         channels = part.elements // rows
         if fields := _conversion(layer, index, part):
-            words = rows * words_of(channels, layer)[0]
+            words = rows * words_of(channels, layer)
             pairs = 5 + ("pair_zero" in fields) + 2 * ("pair_shift" in fields) if "pair_bits" in fields else 0
             counts["rows"] += rows
             counts["words"] += words

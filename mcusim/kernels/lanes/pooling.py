@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mcusim.kernels.calls import Fields, one, reading, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.costs import AFFINE_MEANS, MEANS, pool_counts, storage_of, total
+from mcusim.kernels.lanes.averages import Way, average_cycles
+from mcusim.kernels.lanes.costs import storage_of
 from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
 from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.windows import axis_of, flattened
@@ -63,21 +64,24 @@ def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
 
 
 def average_cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
-    counts = pool_counts(layer)
+    return average_cycles(flattened(layer), _way(layer, inputs), memory)
+
+
+def _way(layer: AveragePooling, inputs: Inputs) -> Way:
+    limits = "limited" if layer.activation.relu else "linear"
+    taps = layer.size[0] * layer.size[1]
+    is_power = taps & (taps - 1) == 0  # by which the compiler shifts, or multiplies reals
+    if layer.averaging is None:
+        return Way(0, "multiplied" if is_power else "divided", limits)
     if isinstance(layer.averaging, OWN):
-        way = "divided words" if isinstance(layer.averaging, RoundedMean) else "scaled words"
-        counts[way] = counts.pop("whole words", 0)
-        return total(counts, AFFINE_MEANS)
-    if layer.averaging is not None:
-        division = _division(layer, inputs) or {}
-        way = "reciprocal words" if "reciprocal" in division else "shifted words"
-        counts["pair words" if "pair_bits" in _sums(layer, inputs) else way] = counts.pop("whole words", 0)
-    else:
-        if (taps := layer.size[0] * layer.size[1]) & (taps - 1):  # a power of two is multiplied by its reciprocal
-            counts["divided words"] = counts.get("whole words", 0)
-        if layer.output_plane[0] == 1:  # of which the compiler knows how many windows hang over, and by how much
-            counts["series edge words"] = counts.pop("edge words", 0)
-    return total(counts, MEANS[storage_of(layer)])
+        if layer.activation.relu and layer.averaging.numbers.zero == 0:
+            limits = "positive"  # saturation does for this limit
+        if isinstance(layer.averaging, ScaledMean):
+            return Way("scaled", "scaled", limits)
+        return Way("rounded", "halved" if taps == 2 else "rounded by shifts" if is_power else "rounded", limits)
+    division = _division(layer, inputs) or {}
+    kind = "reciprocal" if "reciprocal" in division else "added to and shifted" if "offset" in division else "shifted"
+    return Way(storage_of(layer), "pair" if "pair_bits" in _sums(layer, inputs) else kind, limits)
 
 
 def _division(layer: AveragePooling, inputs: Inputs) -> Fields | None:
