@@ -2,7 +2,8 @@
 
 A worker waits in the plug-in (renode_scripts/mcusim_job.cs) for a file `turn` in its folder, whose text names a
 Monitor script; it runs that in an emulation that is new. It is used again only when its job said that all is done:
-after a fault, a stall or Ctrl-C it ends, and another takes its place.
+after a fault, a stall or Ctrl-C it ends, and another takes its place. So it does when it has grown too large: Renode
+does not give back all that an emulation took.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start, stop
 
 PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs", "mcusim_memory.cs", "mcusim_profile.cs")
-WORKER_BYTES = 600 << 20  # what one takes, the pages included that another shares with it
+WORKER_BYTES = 600 << 20  # what one may take, the pages included that another shares with it
 _CACHE = Path("config", "renode", "compiler-cache")
 _CONFIGURATION = "[general]\ncompiler-cache-enabled = True\n"
 
@@ -47,6 +48,15 @@ class Worker:
     def failed(self) -> bool:
         """It could not run the last script: what is wrong is in its log."""
         return (self.folder / "failed").exists()
+
+    @property
+    def resident_bytes(self) -> int:
+        """0 when it is gone."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def give(self, script: Path) -> None:
         if self.turns:
@@ -91,6 +101,10 @@ class Workers:
             return self._start(installation)
 
     def give_back(self, worker: Worker) -> None:
+        """It waits for the next job, unless it has grown too large."""
+        if worker.resident_bytes > WORKER_BYTES:
+            self.end([worker])
+            return
         with self._lock:
             self._idle.append(worker)
 

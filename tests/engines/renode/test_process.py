@@ -15,6 +15,7 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution
 from mcusim.engines.renode import engine as renode
+from mcusim.engines.renode import workers
 from mcusim.engines.renode.plain_folder import plain_folder
 from mcusim.engines.renode.process import first_trouble, overlay
 from mcusim.engines.renode.workers import affordable, shared
@@ -65,12 +66,23 @@ def test_a_run_that_goes_well(nucleo: Board, tmp_path: Path, monkeypatch: pytest
 def test_one_renode_runs_all_jobs(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of engines that are opened one after the other, while somebody keeps the workers."""
     install(tmp_path, f"print('pid', os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
-    with shared() as workers:
+    with shared() as ours:
         assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(3))
-        assert workers.folder.is_dir()
+        assert ours.folder.is_dir()
     pids = (tmp_path / "pids").read_text().splitlines()
     assert len(pids) == 3 and len(set(pids)) == 1
-    assert not workers.folder.exists() and not Path("/proc", pids[0].split()[1]).exists()
+    assert not ours.folder.exists() and not Path("/proc", pids[0].split()[1]).exists()
+
+
+def test_a_renode_that_has_grown_is_not_used_again(
+    nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
+    monkeypatch.setattr(workers, "WORKER_BYTES", 1 << 20)
+    with shared():
+        assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(2))
+        pids = (tmp_path / "pids").read_text().split()
+        assert len(set(pids)) == 2 and not any(Path("/proc", pid).exists() for pid in pids)
 
 
 def test_what_renode_compiled_is_kept(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
