@@ -58,8 +58,8 @@ def write_surroundings(
 ) -> None:
     """Beside the images and samples. Raises ConfigurationError for a platform that uses a file by its absolute path."""
     described = _copy_platform(platform, folder / _PLATFORMS)
-    text = overlay(Path(".") / _PLATFORMS / described, cycles_per_instruction)
-    (folder / "board.repl").write_text(text.replace('using "', 'using "./', 1), encoding="utf-8")
+    text = overlay(f"./{_PLATFORMS}/{described}", cycles_per_instruction)
+    (folder / "board.repl").write_text(text, encoding="utf-8")
     _anew(folder / SCRIPTS)
     for source in sorted(RENODE_SCRIPTS.iterdir()):
         if source.suffix in (".cs", ".resc"):

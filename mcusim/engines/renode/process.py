@@ -70,7 +70,7 @@ class RenodeProcess:
     def prepare(self) -> None:
         """What all shares use: a link to the firmware, and the platform with its clocks."""
         (self.folder / "firmware.elf").symlink_to(self.image.elf)
-        described = overlay(self.platform, self.options.cycles_per_instruction)
+        described = overlay(str(self.platform), self.options.cycles_per_instruction)
         (self.folder / "board.repl").write_text(described, encoding="utf-8")
 
     def run(self, shares: Sequence[Share], *, stall_s: float, progress: Progress | None) -> list[Outcome] | None:
@@ -167,9 +167,9 @@ class RenodeProcess:
         return EngineError(what, where=str(share.folder), hint=hint)
 
 
-def overlay(platform: Path, cycles_per_instruction: float | None) -> str:
-    """A platform description: that of the board, with DWT and SysTick going on as modelled unless that is None."""
-    quoted = str(platform).replace("\\", "\\\\").replace('"', '\\"')
+def overlay(platform: str, cycles_per_instruction: float | None) -> str:
+    """A description that uses the board's, by its path; DWT and SysTick go on as modelled unless that is None."""
+    quoted = platform.replace("\\", "\\\\").replace('"', '\\"')
     text = f'using "{quoted}"\n'
     if cycles_per_instruction is None:
         return text

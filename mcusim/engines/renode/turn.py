@@ -32,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Turn:
-    """To `run_shares` it is what a process is."""
+    """To `watch_shares` it is what a process is."""
 
     worker: Worker
     share: Share

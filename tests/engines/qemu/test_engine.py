@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +26,9 @@ from mcusim.line.build import Firmware
 from mcusim.system.command import run as run_command
 from mcusim.system.errors import BuildError, EngineError, MissingToolError
 from mcusim.system.toolchain import find_host_compiler
+from tests.jobs import HANGS_IN_5, interrupted, two_at_once
 from tests.jobs import run as run_engine
-from tests.processes import HANG_S, running_in, wait_for
+from tests.processes import running_in, wait_for
 from tests.small_disk import leave_free, small_disk
 from tests.tiny_library import build_library, expected, library, samples
 
@@ -170,9 +170,6 @@ def test_double_precision_works_in_software(nucleo: Board, build_folder: Path, t
 # ---- Time and interruption ------------------------------------------------------------------------------------------
 
 
-HANGS_IN_5 = 'if (input[0] == 5) { for (;;) { __asm__ volatile(""); } }'
-
-
 def test_hang_names_sample_and_line(
     board: Board, build_folder: Path, tmp_path: Path, no_time_before: Callable[[int], None]
 ) -> None:
@@ -187,17 +184,7 @@ def test_hang_names_sample_and_line(
 
 def test_ctrl_c_keeps_what_is_finished(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "qemu")
-
-    def press_when_nothing_moves(done: int, total: int) -> None:
-        if done == 5 + 8:  # the first job hangs in sample 5, the second finishes its eight
-            os.kill(os.getpid(), signal.SIGINT)
-
-    inputs = samples(16)
-    inputs[8:, 0] = 1
-    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
-    assert not execution.complete
-    assert execution.indices.tolist() == [*range(5), *range(8, 16)]
-    assert np.array_equal(execution.answers.view(INT8), expected(inputs)[execution.indices])
+    execution = interrupted(qemu, firmware, nucleo, tmp_path)  # type: ignore[arg-type]
     assert execution.instructions is not None and len(execution.instructions) == 13
     assert execution.stack_bytes is None
     assert _processes_in(tmp_path) == [] and list(tmp_path.iterdir()) == []
@@ -263,19 +250,11 @@ def test_no_orphan_when_we_end_before_the_plugin_is_loaded(nucleo: Board, build_
 
 
 def test_two_runs_in_one_tree(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    results: dict[int, bool] = {}
-
-    def one(count: int) -> None:
+    def one(inputs: npt.NDArray[np.int8]) -> Execution:
         firmware = build_library(library("output[0] = 1;"), nucleo, tmp_path / "build", "qemu")
-        execution = run(firmware, nucleo, samples(count), tmp_path / "runs", jobs=2)
-        results[count] = np.array_equal(execution.answers.view(INT8), expected(samples(count)))
+        return run(firmware, nucleo, inputs, tmp_path / "runs", jobs=2)
 
-    threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == {50: True, 60: True}
+    two_at_once(one)
     assert len([path for path in (tmp_path / "build").iterdir()]) == 1
 
 

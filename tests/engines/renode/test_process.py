@@ -213,8 +213,8 @@ def test_the_script_that_renode_gets(nucleo: Board, tmp_path: Path, monkeypatch:
 
 
 def test_overlay() -> None:
-    assert overlay(Path('/a "b"/c.repl'), None) == 'using "/a \\"b\\"/c.repl"\n'
-    assert overlay(Path("/c.repl"), 1.37) == (
+    assert overlay('/a "b"/c.repl', None) == 'using "/a \\"b\\"/c.repl"\n'
+    assert overlay("/c.repl", 1.37) == (
         'using "/c.repl"\n\ncpu:\n    PerformanceInMips: 100\n\nnvic:\n    systickFrequency: 137000000\n'
         "\ndwt:\n    frequency: 137000000\n"
     )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,9 @@ from mcusim.engines.engine import Execution
 from mcusim.engines.renode import engine as renode
 from mcusim.line.build import Firmware
 from mcusim.system.errors import EngineError
-from tests.engines.qemu.test_engine import HANGS_IN_5
+from tests.jobs import HANGS_IN_5, interrupted, two_at_once
 from tests.jobs import run as run_engine
-from tests.processes import HANG_S, running_in, wait_for
+from tests.processes import running_in, wait_for
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
 pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("temporary")]
@@ -52,16 +50,7 @@ def test_an_unwritable_home(
 
 def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
-
-    def press_when_nothing_moves(done: int, total: int) -> None:
-        if done == 5 + 8:  # the first job hangs in sample 5, the second finishes its eight
-            os.kill(os.getpid(), signal.SIGINT)
-
-    inputs = samples(16)
-    inputs[8:, 0] = 1
-    execution = run(firmware, nucleo, inputs, tmp_path, jobs=2, stall_s=HANG_S, progress=press_when_nothing_moves)
-    assert not execution.complete and execution.indices.tolist() == [*range(5), *range(8, 16)]
-    assert np.array_equal(execution.answers.view(INT8), expected(inputs)[execution.indices])
+    interrupted(renode, firmware, nucleo, tmp_path)
     assert _renodes() == [] and list(tmp_path.iterdir()) == []
 
 
@@ -118,16 +107,5 @@ run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}))
 
 
 def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    results: dict[int, bool] = {}
     firmware = build_library(library("output[0] = 1;"), nucleo, build_folder, "renode")
-
-    def one(count: int) -> None:
-        execution = run(firmware, nucleo, samples(count), tmp_path / "runs")
-        results[count] = np.array_equal(execution.answers.view(INT8), expected(samples(count)))
-
-    threads = [threading.Thread(target=one, args=(count,)) for count in (50, 60)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == {50: True, 60: True}
+    two_at_once(lambda inputs: run(firmware, nucleo, inputs, tmp_path / "runs"))
