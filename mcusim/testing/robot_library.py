@@ -287,9 +287,8 @@ def _margin(name: str | None, figure: Figure) -> Margin | None:
         raise AssertionError(
             f"{figure.word or figure.key} has no error to count in: margin is for {', '.join(OF_CYCLES)}"
         )
-    for known_one in get_args(Margin):
-        if name == known_one:
-            return cast(Margin, known_one)
+    if name in get_args(Margin):
+        return cast(Margin, name)
     raise AssertionError(f"margin is {name!r}: give {NO_MARGIN} or {' or '.join(get_args(Margin))}")
 
 

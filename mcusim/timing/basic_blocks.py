@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from mcusim.engines.counts import FETCH_MISS_JUMP, FETCH_MISS_NEXT, Block, Counts, Edge, Event
 from mcusim.timing.code import Code
+from mcusim.timing.decode import width
 from mcusim.timing.recording import Recording
-
-_FIRST_WIDE = 0x1D  # in the upper five bits of a halfword: another one follows (ARMv7-M manual, A5.1)
 
 _Parts = Mapping[Block, Sequence[Block]]  # of each block
 _Pair = tuple[Block, Block]
@@ -53,7 +52,7 @@ def _split(block: Block, cuts: Sequence[int], code: Code) -> Sequence[Block]:
     numbers, at = dict[int, int](), 0  # of each instruction, by its address
     while at < len(data):
         numbers[block.start + at] = len(numbers)
-        at += 4 if data[at + 1] >> 3 >= _FIRST_WIDE else 2
+        at += width(data, at)
     if at != len(data) or len(numbers) != block.instructions:  # other code ran there
         return (block,)
     ends = [block.start, *(cut for cut in inner if cut in numbers), block.end]
