@@ -218,7 +218,8 @@ class Integers(File):
 
     def states(self, shape: Sequence[int], output: int) -> tuple[int, int]:
         told = self.graph.tensors[output].quantization
-        told.scale, told.zeroPoint = [1 / 128], [int(self.random.integers(-9, 9))]
+        wide = self.bits == 16
+        told.scale, told.zeroPoint = [2.0**-15 if wide else 2.0**-7], [0 if wide else int(self.random.integers(-9, 9))]
         state = self.tensor(shape, variable=True)
         self.graph.tensors[state].quantization = told
         fraction = int(self.random.choice([11, 12, 13, 9]))

@@ -10,6 +10,7 @@
 typedef struct {
     int steps, features, units;
     nn_factor_t over_inputs[4], over_states[4]; /* of the gates input, forget, candidate, output */
+    nn_rounding_t rounding;                     /* of the sums */
     nn_factor_t kept, entered, shown;
     int32_t cell_factor; /* of a cell, to places in the table of sigmoids: with `cell_shift` bits to the right */
     int cell_shift;
@@ -23,8 +24,8 @@ static inline int32_t nn_short(int64_t x)
 }
 
 /* What goes into a gate: two sums, each at the scale of gates. */
-NN_KERNEL int32_t NN_NAME(gate_sum)(int gate, int unit, const number_t *x, const number_t *state, const number_t *kernel,
-                                    const number_t *recurrent, const accumulator_t *bias,
+NN_KERNEL int32_t NN_NAME(gate_sum)(int gate, int unit, const number_t *x, const number_t *state, const weight_t *kernel,
+                                    const weight_t *recurrent, const accumulator_t *bias,
                                     const accumulator_t *recurrent_bias, const nn_scaled_lstm_t p)
 {
     const int row = gate * p.units + unit;
@@ -35,13 +36,13 @@ NN_KERNEL int32_t NN_NAME(gate_sum)(int gate, int unit, const number_t *x, const
     for (int i = 0; state && i < p.units; i++) {
         over_states += (accumulator_t)recurrent[row * p.units + i] * state[i];
     }
-    return nn_short((int64_t)nn_short(nn_scaled(over_inputs, p.over_inputs[gate], NN_TWICE)) +
-                    nn_short(nn_scaled(over_states, p.over_states[gate], NN_TWICE)));
+    return nn_short((int64_t)nn_short(nn_scaled(over_inputs, p.over_inputs[gate], p.rounding)) +
+                    nn_short(nn_scaled(over_states, p.over_states[gate], p.rounding)));
 }
 
 /* scratch: a cell for each unit. The first state is what stands for 0. */
 NN_KERNEL void NN_NAME(scaled_lstm)(const number_t *restrict input, number_t *restrict output, void *scratch,
-                                    const number_t *kernel, const number_t *recurrent, const accumulator_t *bias,
+                                    const weight_t *kernel, const weight_t *recurrent, const accumulator_t *bias,
                                     const accumulator_t *recurrent_bias, const uint16_t *sigmoids,
                                     const nn_scaled_lstm_t p)
 {

@@ -105,8 +105,8 @@ def _constants(layer: Recurrent) -> tuple[tuple[Constant, ...], Fields]:
 
 def _scaled_lstm(layer: ScaledLSTM, inputs: Inputs) -> LayerCode:
     constants = (
-        Constant("kernel", "number_t", layer.kernel, layer.kernel_numbers),
-        Constant("recurrent", "number_t", layer.recurrent, layer.kernel_numbers),
+        Constant("kernel", weight_type(layer), layer.kernel, layer.kernel_numbers),
+        Constant("recurrent", weight_type(layer), layer.recurrent, layer.kernel_numbers),
         Constant("bias", "accumulator_t", layer.bias),
         Constant("recurrent_bias", "accumulator_t", layer.recurrent_bias),
         Constant("sigmoids", "uint16_t", sigmoids()),

@@ -36,7 +36,7 @@ class ScaledLSTM(Layer):
         return "LSTM"
 
     @property
-    def arithmetic(self) -> Numbers | None:
+    def weight_numbers(self) -> Numbers | None:
         return self.kernel_numbers
 
     @property

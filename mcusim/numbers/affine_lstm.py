@@ -1,25 +1,27 @@
 """What is between the sums of an LSTM on affine numbers: bit for bit what TFLM does. Its twin is `nn_scaled_lstm.h`.
 
 Sums over inputs and over the state are each brought to 2**-12 and saturated to 16 bits, gates are 2**-15, and the cell
-has 16 bits and the scale of its tensor, a power of two. The state has the numbers of the output.
+has 16 bits and the scale of its tensor, a power of two. The state has the numbers of the output. Of numbers of 16 bits
+sums have 64, and are rounded once.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.affine_wide import NO_TABLE, WideSigmoid
-from mcusim.numbers.factors import Factors, twice
+from mcusim.numbers.factors import Factors, once, twice, wrapped
 from mcusim.numbers.numbers import Fields
 from mcusim.system.arrays import Array
 
 GATE_SCALE, GATE_ONE = 2.0**-12, 2.0**-15
 SHORT = (-32768, 32767)
+NARROW, SHORT_BITS = 8, 15  # bits of numbers, and of the multipliers of wider ones
 FINEST = 12  # of cells whose tanh needs no shift
 
 
@@ -37,8 +39,9 @@ class ScaledCells:
     numbers: Affine
 
     def joined(self, gate: int, from_input: Array, from_state: Array) -> Array:
-        first, second = self.over_inputs[gate].apply(from_input), self.over_states[gate].apply(from_state)
-        return _short(_short(first) + _short(second))
+        sums = (self.over_inputs[gate], from_input), (self.over_states[gate], from_state)
+        first, second = (_short(wrapped(factors.apply(x))) for factors, x in sums)
+        return _short(first + second)
 
     def opened(self, x: Array) -> Array:
         return WideSigmoid(self.numbers, self.numbers, NO_TABLE, factor=3, shift=0, is_tanh=False).apply(x)
@@ -71,7 +74,8 @@ class ScaledCells:
 
     def fields(self) -> Fields:
         factor, shift = self._places
-        clip = {} if self.clip is None else {"clip": self.clip}
+        unsaid: Fields = {} if self.clip is None else {"clip": self.clip}
+        unsaid |= {"rounding": "NN_ONCE"} if self.over_inputs[0].is_once else {}
         return {
             "over_inputs": tuple(factors.one for factors in self.over_inputs),
             "over_states": tuple(factors.one for factors in self.over_states),
@@ -81,7 +85,7 @@ class ScaledCells:
             "cell_factor": factor,
             "cell_shift": shift,
             "zero": self.numbers.zero,
-            **clip,
+            **unsaid,
         }
 
 
@@ -93,9 +97,10 @@ def scaled_cells(
     if mantissa != 0.5 or not 0 <= 1 - power <= FINEST + 15:
         return None
     over_inputs, over_states = scales
+    of_sums = partial(once, bits=SHORT_BITS) if entry.bits > NARROW else twice
     return ScaledCells(
-        over_inputs=tuple(twice([entry.scale * scale / GATE_SCALE]) for scale in over_inputs),
-        over_states=tuple(twice([out.scale * scale / GATE_SCALE]) for scale in over_states),
+        over_inputs=tuple(of_sums([entry.scale * scale / GATE_SCALE]) for scale in over_inputs),
+        over_states=tuple(of_sums([out.scale * scale / GATE_SCALE]) for scale in over_states),
         kept=twice([GATE_ONE * cell_scale / cell_scale]),
         entered=twice([GATE_ONE * GATE_ONE / cell_scale]),
         shown=twice([GATE_ONE * GATE_ONE / out.scale]),

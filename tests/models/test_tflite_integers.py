@@ -28,7 +28,6 @@ NOT_IN_16_BITS = (
     "ELU",
     "RESIZE_BILINEAR",
     "REDUCE_MAX",
-    "UNIDIRECTIONAL",
 )
 
 

@@ -38,7 +38,7 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
 TYPES = ("float32", "int8", "int16")
 IN_TYPES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("ABS", "DIV", "EXP", "GELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE"), ("float32",)),
-    **dict.fromkeys(("ELU", "HARD_SWISH", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"), ("float32", "int8")),
+    **dict.fromkeys(("ELU", "HARD_SWISH", "SVDF"), ("float32", "int8")),
 }
 # Inputs and outputs of two types.
 TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE", "SOFTMAX")

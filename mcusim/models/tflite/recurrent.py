@@ -10,7 +10,7 @@ import numpy as np
 from mcusim.layers.lstm import LSTM
 from mcusim.layers.scaled_lstm import ScaledLSTM
 from mcusim.models.tflite.call import AGAIN, Call
-from mcusim.models.tflite.sums import integer_bias
+from mcusim.models.tflite.sums import WEIGHT_BITS, integer_bias
 from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.affine_lstm import scaled_cells
 from mcusim.numbers.functions import SIGMOID, TANH
@@ -60,16 +60,20 @@ def _of_integers(call: Call, fields: dict[str, Any], out: Affine) -> None:
         raise call.refused("has a state of another scale than its output", AGAIN)
     scales = _scales(call, KERNELS), _scales(call, RECURRENT)
     cells = scaled_cells(entry, out, scales, float(cell.scales[0]), call.real("cell_clip"))
-    if cells is None or entry.bits != 8:
+    if cells is None or entry.bits != out.bits:
         raise call.refused(f"has cells of the scale {cell.scales[0]:.6g}, of int{entry.bits}", AGAIN)
     kernel, recurrent = fields["kernel"], fields["recurrent"]
-    bias = np.concatenate([integer_bias(call, place, len(kernel) // 4)[0] for place in BIASES])
+    biases = [integer_bias(call, place, len(kernel) // 4) for place in BIASES]
+    is_wide = entry.bits > WEIGHT_BITS
+    if any(is_long != is_wide for _, is_long in biases) or (is_wide and (entry.zero or out.zero)):
+        raise call.refused("has 16 bits, with biases of 32 or a zero that is none", AGAIN)
+    bias = np.concatenate([one for one, _ in biases])
     call.add(
         ScaledLSTM(
             **fields,
             bias=bias - entry.zero * kernel.astype(np.int64).sum(axis=1),
             recurrent_bias=-out.zero * recurrent.astype(np.int64).sum(axis=1),
-            kernel_numbers=Scaled(entry.bits, scales[0]),
+            kernel_numbers=Scaled(WEIGHT_BITS, scales[0]),
             cells=cells,
         )
     )
