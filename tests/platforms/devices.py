@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from mcusim.system.assets import PLATFORMS
-from tests.platforms.repl import Entry, load
+from tests.platforms.repl import Entry, load, parse
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Machine:
     def __init__(self) -> None:
         self.SystemBus = Bus()
         self.now = self.resets = 0
+        self.described: list[str] = []
         self._peripherals: dict[str, Recorder] = {}
         self._scheduled: list[tuple[int, int, Callable[[object], object]]] = []
 
@@ -80,6 +81,9 @@ class Machine:
     def RequestReset(self) -> None:
         self.resets += 1
 
+    def describe(self, text: str) -> None:
+        self.described.append(text)
+
     def advance(self, nanoseconds: int) -> None:
         until = self.now + nanoseconds
         while self._scheduled and self._scheduled[0][0] <= until:
@@ -88,21 +92,40 @@ class Machine:
         self.now = until
 
 
-_SYSTEM = SimpleNamespace(Array={"Byte": bytes}, Byte="Byte", UInt64=int)
-_INTERVAL = SimpleNamespace(FromNanoseconds=int)
-_ANTMICRO = SimpleNamespace(Renode=SimpleNamespace(Time=SimpleNamespace(TimeInterval=_INTERVAL)))
+def _encoding(name: str) -> SimpleNamespace:
+    return SimpleNamespace(GetString=lambda data: data.decode(name))
+
+
+def _antmicro(later: bool) -> SimpleNamespace:
+    loader = SimpleNamespace(LoadPlatformDescriptionFromString=Machine.describe)
+    described = SimpleNamespace(UserInterface=SimpleNamespace(PlatformDescriptionMachineExtensions=loader))
+    known = SimpleNamespace(**{"STM32_RNG" if later else "STM32F4_RNG": None})
+    renode = SimpleNamespace(
+        Time=SimpleNamespace(TimeInterval=SimpleNamespace(FromNanoseconds=int)),
+        PlatformDescription=described,
+        Peripherals=SimpleNamespace(Miscellaneous=known),
+    )
+    return SimpleNamespace(Renode=renode)
+
+
+_SYSTEM = SimpleNamespace(
+    Array={"Byte": bytes},
+    Byte="Byte",
+    UInt64=int,
+    Text=SimpleNamespace(Encoding=SimpleNamespace(GetEncoding=_encoding)),
+)
 
 
 class Device:
-    """A PythonPeripheral. Offsets are those the script sees."""
+    """A PythonPeripheral. Offsets are those the script sees. `later`: in a Renode that came after 1.16.1."""
 
-    def __init__(self, entry: Entry, machine: Machine | None = None) -> None:
+    def __init__(self, entry: Entry, machine: Machine | None = None, *, later: bool = False) -> None:
         self.machine = machine or Machine()
         self.log: list[str] = []
         self.request = SimpleNamespace(Offset=0, Value=0, Length=4)
         self._code = compile(str(entry.attributes["script"]), entry.name, "exec")
         own = SimpleNamespace(GetMachine=lambda: self.machine, InfoLog=self._note, WarningLog=self._note)
-        self._scope = {"request": self.request, "self": own, "System": _SYSTEM, "Antmicro": _ANTMICRO}
+        self._scope = {"request": self.request, "self": own, "System": _SYSTEM, "Antmicro": _antmicro(later)}
         self._initable = entry.attributes.get("initable") is True
         self.reset()
 
@@ -138,7 +161,11 @@ class Device:
 
 
 def chip(name: str) -> dict[str, Entry]:
-    return load(PLATFORMS / "chips" / f"{name}.repl")
+    """All entries, also those that a script makes in Renode 1.16.1."""
+    found = load(PLATFORMS / "chips" / f"{name}.repl")
+    scripts = [entry for entry in found.values() if "script" in entry.attributes and "EnsureInit" in entry.init]
+    made = [text for entry in scripts for text in Device(entry).machine.described]
+    return found | {entry.name: entry for text in made for entry in parse(text).entries}
 
 
 def descriptions() -> list[Path]:

@@ -6,6 +6,7 @@ import pytest
 
 from mcusim.boards.load import load_chip
 from tests.platforms.devices import Device, Machine, chip
+from tests.platforms.repl import Name, parse
 
 ENTRIES = chip("stm32l452re")
 FLASH_AT, KEYR, OPTKEYR, SR, CR, OPTR = 0x08000000, 0x08, 0x0C, 0x10, 0x14, 0x20
@@ -145,17 +146,57 @@ def test_what_is_programmed_while_locked_is_taken_back(flash: Device) -> None:
     memory = flash.machine.SystemBus
     flash.write(CR, 1)
     memory.WriteBytes(b"\x00" * 8, FLASH_AT + 0x100)
-    assert flash.read(SR) == 1 << 7  # PGSERR
+    assert flash.read(CR) & LOCK and flash.read(SR) == 1 << 7  # PGSERR
     assert memory.ReadBytes(FLASH_AT + 0x100, 8) == b"\xff" * 8
     flash.write(SR, 1 << 7)
     assert flash.read(SR) == 0
 
 
-def test_programming_while_unlocked_stays(flash: Device) -> None:
+def program(flash: Device, at: int, data: bytes) -> int:
+    """As ST's HAL does it; -> the flags of errors, which it takes away."""
+    flash.set(CR, 1)
+    flash.machine.SystemBus.WriteBytes(data, FLASH_AT + at)
+    flags = flash.read(SR)
+    flash.clear(CR, 1)
+    flash.write(SR, flags)
+    return flags
+
+
+def test_what_is_erased_can_be_programmed_once(flash: Device) -> None:
+    """RM0394, PROGERR: a double word that is not erased becomes zeros, and nothing else."""
+    memory, first, second, zeros = flash.machine.SystemBus, bytes(range(8)), b"\x00" * 7 + b"\x01", bytes(8)
     unlock(flash)
-    flash.write(CR, 1)
-    flash.machine.SystemBus.WriteBytes(b"\x00" * 8, FLASH_AT + 0x100)
-    assert flash.read(SR) == 0 and flash.machine.SystemBus.ReadDoubleWord(FLASH_AT + 0x100) == 0
+    assert [program(flash, 0x100, data) for data in (first, second, first)] == [0, 1 << 3, 0]
+    assert memory.ReadBytes(FLASH_AT + 0xF8, 24) == b"\xff" * 8 + first + b"\xff" * 8
+    assert program(flash, 0x100, zeros + first) == 0  # the one after it is erased
+    assert program(flash, 0x100, second) == 1 << 3
+    assert memory.ReadBytes(FLASH_AT + 0x100, 16) == zeros + first
+    flash.write(CR, 0x2)
+    flash.write(CR, 0x2 | STRT)
+    assert program(flash, 0x100, second) == 0 and memory.ReadBytes(FLASH_AT + 0x100, 8) == second
+
+
+def test_what_was_erased_while_it_may_be_programmed_stays_erased(flash: Device) -> None:
+    unlock(flash)
+    flash.machine.SystemBus.WriteBytes(bytes(8), FLASH_AT)
+    flash.write(CR, 0x1)
+    flash.write(CR, 0x1 | 0x2 | STRT)
+    assert flash.read(SR) == 0 and flash.machine.SystemBus.ReadBytes(FLASH_AT, 8) == b"\xff" * 8
+
+
+def test_later_versions_ask_for_the_series() -> None:
+    """Renode's master of August 2026: STM32_RNG(STM32Series), STM32SPI(IMachine, STM32Series, ..)."""
+    before, after = Machine(), Machine()
+    rcc = Device(ENTRIES["rcc"], before)
+    rcc.reset()
+    Device(ENTRIES["rcc"], after, later=True)
+    [old], [new] = before.described, after.described
+    assert "Miscellaneous.STM32F4_RNG" in old and "series" not in old
+    without = [line for line in new.splitlines() if "series" not in line]
+    assert "\n".join(without).replace("STM32_RNG", "STM32F4_RNG") == old
+    series = {entry.name: entry.attributes["series"] for entry in parse(new).entries}
+    f7 = Name("STM32Series.F7")
+    assert series == {"rng": Name("STM32Series.F4"), "spi1": f7, "spi2": f7, "spi3": f7}
 
 
 def test_option_bytes(flash: Device) -> None:
