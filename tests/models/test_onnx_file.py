@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -233,12 +234,34 @@ def test_all_problems_are_told_at_once() -> None:
         assert name in told
 
 
-@pytest.mark.parametrize("opset", [6, 99])
+@pytest.mark.parametrize("opset", [0, 99])
 def test_opsets_that_are_not_known(opset: int) -> None:
     def make(model: Any) -> None:
         model.opset_import[0].version = opset
 
     assert f"opset {opset}" in refused(changed(make))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda file: file.add("Softmax", ..., axis=0), "works along the batch of 3"),
+        (lambda file: file.add("ReduceSum", ..., np.array([0, 1])), "works along the batch of 3"),
+        (lambda file: file.add("Add", ..., file.numbers(3, 4)), "other constants for each of 3 samples"),
+        (lambda file: file.add("Concat", ..., "x", axis=0), "works along the batch of 3"),
+    ],
+)
+def test_samples_of_a_batch_that_are_mixed(make: Callable[[File], object], expected: str) -> None:
+    file = File((3, 4), opset=13)
+    file.add("Relu")
+    make(file)
+    assert expected in refused(file.data())
+
+
+def test_outputs_that_are_not_computed() -> None:
+    file = File((1, 2, 6, 6))
+    file.add("MaxPool", ..., outputs=2, kernel_shape=[2, 2])
+    assert "gives 'maxpool0_1', too" in refused(file.data("maxpool0_0", "maxpool0_1"))
 
 
 def test_circles_and_missing_tensors() -> None:

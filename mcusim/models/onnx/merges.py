@@ -49,11 +49,11 @@ def _merged(
         return of_tensors(kind, node, left, right, name)
     if isinstance(left, Tensor):
         if _is_larger(right, left):
-            return of_tensors(kind, node, left, node.of_constant(np.asarray(right), left), name)
+            return of_tensors(kind, node, left, _beside(node, right, left), name)
         return constant(node, left, np.asarray(right, np.float64), False, name)
     if isinstance(right, Tensor):
         if _is_larger(left, right):
-            return of_tensors(kind, node, node.of_constant(np.asarray(left), right), right, name)
+            return of_tensors(kind, node, _beside(node, left, right), right, name)
         return constant(node, right, np.asarray(left, np.float64), True, name)
     raise node.refused("works on constants", EXPORT)
 
@@ -63,6 +63,14 @@ def _is_larger(constant: Value, x: Tensor) -> bool:
     shape = np.shape(constant)
     own = (1,) * (len(shape) - len(x.shape)) + x.shape
     return len(shape) > len(x.shape) or any(n > 1 == m for n, m in zip(shape[::-1], own[::-1], strict=False))
+
+
+def _beside(node: OnnxNode, constant: Value, x: Tensor) -> Tensor:
+    """A constant as a tensor."""
+    shape = np.shape(constant)
+    if node.batch > 1 and len(shape) == len(x.shape) and shape[0] == node.batch and x.shape[0] == 1:
+        raise node.refused(f"has other constants for each of {node.batch} samples", "export the model for a batch of 1")
+    return node.of_constant(np.asarray(constant), x)
 
 
 def of_tensors(kind: type[Merge], node: OnnxNode, left: Tensor, right: Tensor, name: str) -> Tensor:

@@ -14,7 +14,7 @@ from mcusim.models.onnx.tensors import DTYPES, TensorReader
 from mcusim.models.onnx.wire import Message, broken
 from mcusim.system.errors import ModelError
 
-OLDEST_OPSET, NEWEST_OPSET = 7, 25
+OLDEST_OPSET, NEWEST_OPSET = 1, 25
 MOST_NODES = 20_000
 INSIDE = "a graph inside"  # what stands for an attribute that is one
 
@@ -29,6 +29,8 @@ def model_of(data: memoryview, tensors: TensorReader) -> Model:
     for name in STANDARD:
         if name in opsets:
             opsets[""] = opsets[name]
+    if all(one.text(7) not in STANDARD for one in graph.messages(1)):
+        opsets.setdefault("", NEWEST_OPSET)
     _check_opset(opsets)
     constants = {one.text(8): tensors.array(one) for one in graph.messages(5)}
     if 15 in graph:

@@ -16,6 +16,8 @@ from mcusim.models.settings import Settings
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
+# What makes one number of several along an axis, or puts them side by side there.
+MIXING = ("Concat", "Gather", "LayerNormalization", "ReduceMax", "ReduceMean", "ReduceSum", "Softmax", "Split")
 Value = Tensor | Array  # an activation, or a constant
 
 
@@ -120,7 +122,14 @@ class OnnxNode:
         """Counted from the front."""
         if not -rank <= value < rank:
             raise self.refused(f"works on axis {value} of {rank}", EXPORT)
+        if value % rank == 0 and self.batch > 1 and self.kind in MIXING and self._has_samples(rank):
+            raise self.refused(f"works along the batch of {self.batch}", "export the model for a batch of 1")
         return value % rank
+
+    def _has_samples(self, rank: int) -> bool:
+        """Is the first of so many axes the batch, as far as one sample tells?"""
+        x = self.values[0] if self.values else None
+        return isinstance(x, Tensor) and len(x.shape) == rank and x.shape[0] == 1
 
     def axes(self, values: Sequence[int], rank: int) -> tuple[int, ...]:
         """Counted from the front, and sorted."""

@@ -1,4 +1,4 @@
-"""ONNX file -> Source: opset 7 to 25, without the package `onnx`.
+"""ONNX file -> Source: opset 1 to 25, without the package `onnx`.
 
 A file is hostile until proved otherwise. It is read by `wire.py`, nothing in it is executed, and its layers are built
 by the converters of this package alone.

@@ -20,7 +20,7 @@ def _reduced(kind: type[Pooling], node: OnnxNode, scale: float | None = None) ->
     x, rank = node.x, len(node.x.shape)
     given, keep = node.listed(1, "axes"), bool(node.whole("keepdims", 1))
     nothing = bool(node.whole("noop_with_empty_axes", 0))
-    axes = node.axes(given, rank) if given else () if nothing else tuple(range(rank))
+    axes = node.axes(given or (() if nothing else range(rank)), rank)
     count = math.prod(x.shape[axis] for axis in axes)
     shape = [1 if axis in axes else size for axis, size in enumerate(x.shape) if keep or axis not in axes]
     if count == 1:

@@ -16,6 +16,7 @@ import numpy as np
 from mcusim.graph import Shape
 from mcusim.layers.convert import Convert
 from mcusim.layers.input import Input
+from mcusim.models.onnx import older
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.layers_made import LARGEST_TENSOR_ELEMENTS, LayersMade
 from mcusim.models.onnx.model import Declared, Model, Node
@@ -97,7 +98,7 @@ class Walk:
             raise ModelError(f"the model's input {shown!r} has no shape", hint=NO_BATCH)
         told = self.told.get(name, self.told.get("" if len(self.model.inputs) == 1 else name))
         if not shape or shape[0] == 0 or self.batch not in (1, shape[0] or 1):
-            raise ModelError(f"the model's input {shown!r} has shape {shape}: no batch of 1", hint=NO_BATCH)
+            raise ModelError(f"the model's input {shown!r} has shape {_told(shape)}: no batch of 1", hint=NO_BATCH)
         self.batch = shape[0] or self.batch
         own = shape[1:]
         if told is not None:
@@ -109,7 +110,7 @@ class Walk:
             hint = "use one to three fixed axes behind the batch"
             if None in own:
                 hint = "tell its length: input_shape = [9, 128] in [[model]], or export it with fixed axes"
-            raise ModelError(f"the model's input has shape {own}", hint=hint)
+            raise ModelError(f"the model's input {shown!r} has shape {_told(shape)}", hint=hint)
         return (1, *(int(size or 1) for size in own))
 
     def output(self, declared: Declared) -> Tensor:
@@ -160,6 +161,7 @@ class Walk:
             raise view.refused("works on constants alone" if is_constant else "works on what is computed", CONSTANT)
         try:
             with np.errstate(all="ignore"):
+                view = older.modern(view) if self.model.opset <= older.UP_TO else view
                 result = table[kind](view)  # type: ignore[operator]
         except ODD as error:
             why = f"has settings that cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
@@ -169,6 +171,8 @@ class Walk:
         if not is_constant:
             self.made.release(unique)
         results = list(result) if isinstance(result, (list, tuple)) else [result]
+        if any(used[len(results) :]):
+            raise view.refused(f"gives {node.outputs[used.index(True, len(results))]!r:.60}, too", ONE_OUTPUT)
         self._note(Origin((name,), (index,)), zip(node.outputs, used, results, strict=False), before)
         return results
 
@@ -231,11 +235,18 @@ class Walk:
         return inner | {one.name for one in self.model.outputs}
 
 
+ONE_OUTPUT = "only its first output can be read: leave the other one out"
 CONSTANT = "fold it into a constant before the export, or leave it out"
 
 
 def _layer_of(value: Value | None) -> str | None:
     return value.layer if isinstance(value, Tensor) else None
+
+
+def _told(shape: Sequence[int | None]) -> str:
+    """The batch, and other axes that are open, by these words."""
+    open_axis = ["batch", *["open"] * len(shape)]
+    return f"({', '.join(str(size or word) for size, word in zip(shape, open_axis, strict=False))})"
 
 
 def _lies(x: Tensor, order: Sequence[int]) -> bool:

@@ -25,6 +25,7 @@ LARGEST_FILE_BYTES = 2**28
 LARGEST_WEIGHTS_ELEMENTS = 2**26  # that all operations read
 MOST_ELEMENTS = 2**31 - 1
 MOST_AXES = 8
+OF_VELA = "CUSTOM:ethos-u"
 MOST_OPERATIONS = 4096
 MOST_TENSORS_OF_AN_OPERATION = 128
 MOST_SCALES = 2**14
@@ -228,6 +229,8 @@ def _check_order(model: Model) -> None:
     _write(model.inputs, known, "an input of the model")
     for operation in model.operations:
         what = f"operation {operation.index} ({operation.kind})"
+        if operation.kind == OF_VELA:
+            raise ModelError(f"{what} is a program for an Ethos-U", hint="give the file that Vela made this one of")
         read = [index for index in operation.inputs if index != ABSENT]
         _check_indices((*read, *operation.outputs), count, what)
         empty = {index for index in read if model.tensors[index].elements == 0}
