@@ -2,6 +2,7 @@
 // goes out as a file whose last line carries the job's nonce, so that nothing else is taken for a result.
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -24,8 +25,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         public static void ServeJobs(this Emulation emulation, string folder, int parent)
         {
             string turn = Path.Combine(folder, "turn"), failed = Path.Combine(folder, "failed");
+            new Thread(() => EndWith(parent, Path.GetDirectoryName(folder))) { IsBackground = true }.Start();
             File.WriteAllText(Path.Combine(folder, "ready"), "");
-            while(Directory.Exists("/proc/" + parent))
+            while(true)
             {
                 if(!File.Exists(turn))
                 {
@@ -61,7 +63,41 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return null;
         }
 
+        // Never an orphan, whatever a job does meanwhile: nobody would read its results. Who was killed leaves `folder`, which
+        // holds this worker's own and those of its like; the last of them finds it empty.
+        private static void EndWith(int process, string folder)
+        {
+            while(Lives(process))
+            {
+                Thread.Sleep(ParentPollMs);
+            }
+            try
+            {
+                Directory.Delete(folder, true);
+            }
+            catch(Exception)
+            {
+                // another worker is at it, too; what still lies there goes with the next run
+            }
+            Process.GetCurrentProcess().Kill();
+        }
+
+        // One that ended and that nobody has asked for its exit code still has a folder there.
+        private static bool Lives(int process)
+        {
+            try
+            {
+                var state = File.ReadAllText("/proc/" + process + "/stat");
+                return !"ZX".Contains(state[state.LastIndexOf(')') + 2]);
+            }
+            catch(IOException)
+            {
+                return false;
+            }
+        }
+
         private const int PollMs = 3;
+        private const int ParentPollMs = 200;
     }
 
     public static class McusimJob
@@ -86,7 +122,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 Cycles = job["cycles"] == "1",
                 Mailbox = Number(job["mailbox"]),
                 StallMs = (long)Number(job["stall_ms"]),
-                Watch = () => Watch(mailbox, job["parent"]),
             };
             McusimGuard.CloseGaps(mailbox);
             mailbox.Execute(replay);
@@ -95,15 +130,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 save();
             }
             WriteResults(mailbox, replay, job);
-        }
-
-        // Never an orphan: nobody would read the results.
-        private static void Watch(McusimMailbox mailbox, string parent)
-        {
-            if(!Directory.Exists("/proc/" + parent))
-            {
-                mailbox.Stop("orphan", "the process that wanted the results is gone");
-            }
         }
 
         private static void WriteResults(McusimMailbox mailbox, McusimReplay replay, Dictionary<string, string> job)

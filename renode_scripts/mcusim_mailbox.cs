@@ -214,10 +214,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 {
                     Stop("limit", "not done within " + replay.LimitMs / 1000 + " s");
                 }
-                else
-                {
-                    replay.Watch?.Invoke();
-                }
             }
         }
 
@@ -392,7 +388,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         public uint InputBytes, OutputBytes;
         public ulong Mailbox;        // address; 0: that of the symbol mcusim_mailbox
         public long StallMs, LimitMs;
-        public Action Watch;         // called ten times a second, may Stop
 
         public string Outcome, Detail;
         public long RunUs;           // of the host, from the start of the emulation to the last answer

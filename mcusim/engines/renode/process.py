@@ -7,7 +7,6 @@ carries the job's nonce. Renode's own exit codes say nothing, so no success is b
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import signal
 from collections.abc import Sequence
@@ -108,7 +107,6 @@ class RenodeProcess:
             "stack_end": symbols["mcusim_stack_end"].address,
             "cycles": int(self.options.cycles),
             "stall_ms": max(1, round(self.options.stall_s * 1000)),
-            "parent": os.getpid(),
             "nonce": share.nonce,
         }
         return "".join(f"{name} {value}\n" for name, value in values.items())

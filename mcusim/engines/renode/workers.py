@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import PIPE
 
 from mcusim.engines.renode.installation import Installation, compiled_folder, surroundings
 from mcusim.engines.renode.plain_folder import plain_folder
@@ -68,6 +69,8 @@ class Worker:
 
     def clear(self) -> None:
         """After its end."""
+        if self.process.stdin:
+            self.process.stdin.close()
         compiled = compiled_folder(self.installation)
         if (self.folder / "ready").exists():
             _publish(self.folder / _CACHE, compiled)
@@ -133,7 +136,8 @@ class Workers:
         (own / "run.resc").write_text("\n".join(_script(own)) + "\n", encoding="utf-8")
         environment = surroundings(own) | dict(installation.worker or {})
         with (own / "renode.log").open("ab") as log:  # appended: it is cut from outside
-            process = start(_command(installation, own), own, environment, stdout=log, stderr=log)
+            # Its console keeps whatever it reads, and never stops at the end of a file: it gets nothing, and no end.
+            process = start(_command(installation, own), own, environment, stdin=PIPE, stdout=log, stderr=log)
         return Worker(own, installation, process)
 
 

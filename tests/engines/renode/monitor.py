@@ -18,14 +18,19 @@ def monitor(lines: Sequence[str], folder: Path, timeout_s: float = 300) -> str:
     assert program is not None
     command = [str(program), "--console", "--disable-gui", "--plain", str(script), "-e", "quit"]
     (folder / "private" / "tmp").mkdir(parents=True, exist_ok=True)
-    ended = subprocess.run(
-        command,
-        env={**os.environ, **surroundings(folder / "private")},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    nothing, unused = os.pipe()  # its console reads the end of a file again and again: half of the time goes there
+    try:
+        ended = subprocess.run(
+            command,
+            env={**os.environ, **surroundings(folder / "private")},
+            cwd=folder,
+            stdin=nothing,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    finally:
+        os.close(nothing)
+        os.close(unused)
     return ended.stdout + ended.stderr

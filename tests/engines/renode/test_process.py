@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -226,6 +228,27 @@ def test_nowhere_to_put_links(nucleo: Board, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(EngineError, match="no folder for temporary files") as caught, plain_folder():
         pass
     assert caught.value.hint and "TMPDIR" in caught.value.hint
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else: another run's folder, one of nobody, and what a link leads to."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    script = """
+import os, signal, sys, tempfile
+from mcusim.engines.renode.plain_folder import plain_folder
+tempfile.tempdir = sys.argv[1]
+with plain_folder() as folder:
+    (folder / "link").symlink_to(sys.argv[1])
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    (killed,) = tmp_path.iterdir()
+    nobodys = tmp_path / "mcusim-renode-nobodys"
+    nobodys.mkdir()
+    (tmp_path / "mcusim-renode-link").symlink_to(killed)
+    with plain_folder() as other, plain_folder():
+        assert set(tmp_path.iterdir()) >= {other, nobodys} and not killed.exists()
+    assert set(tmp_path.iterdir()) == {nobodys, tmp_path / "mcusim-renode-link"}
 
 
 def test_a_platform_is_needed(nucleo: Board, tmp_path: Path) -> None:

@@ -102,8 +102,12 @@ run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}))
         wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
     finally:
         parent.kill()
+        wait_for(lambda: _renodes() == [])  # also while nobody has asked how we ended
         parent.wait()
-    wait_for(lambda: _renodes() == [])
+    wait_for(lambda: not list((tmp_path / "temporary").iterdir()))
+    assert [path.stat().st_size for path in tmp_path.glob("run-*/0/output.bin")] == [
+        5 * OUTPUTS
+    ]  # links are not followed
 
 
 def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
