@@ -68,7 +68,7 @@ def build_bare(folder: Path, sources: Mapping[str, str], *flags: str) -> Path:
     texts = {**sources, "start_up.c": START_UP, "bare.ld": _SCRIPT}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    names = [name for name in texts if not name.endswith(".ld")]
+    names = [name for name in texts if not name.endswith((".ld", ".h"))]
     command = [find_arm_tool("gcc"), *_FLAGS.split(), *names, *flags, "-T", "bare.ld", *_LIBRARIES.split()]
     built = subprocess.run([*command, "-o", "firmware.elf"], cwd=folder, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr

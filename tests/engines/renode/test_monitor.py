@@ -17,11 +17,16 @@ from tests.tiny_library import build_library, expected, library, samples
 
 pytestmark = pytest.mark.renode
 INT8 = np.dtype("int8")
+# As FreeRTOS starts SysTick: the counter, its period, then on. -> what the counter says then.
+START_TICK = [
+    *(f"sysbus WriteDoubleWord {at} {value}" for at, value in ((0xE000E018, 0), (0xE000E014, 47999), (0xE000E010, 7))),
+    "sysbus ReadDoubleWord 0xE000E018",
+]
 
 
 @pytest.mark.arm
 def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
-    """In the middle of a firmware that waits for samples, with the mailbox."""
+    """In the middle of a firmware that waits for samples, with the mailbox. SysTick begins with its period."""
     assert board.renode is not None
     firmware = build_library(library(), board, tmp_path, "renode")
     with plain_folder() as folder:
@@ -43,12 +48,15 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
             f"Load @{folder}/saved",
             'mach set "board"',
             'emulation RunFor "0.01"',
+            *START_TICK,
             "machine Reset",
+            *START_TICK,
             *load,
             f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/output.bin"',
         ]
         said = monitor([line.replace("@firmware", f"@{folder}/firmware") for line in lines], folder)
         assert "samples=9 " in said, said
+        assert said.count("0x0000BB7F") == 2, said
         answers = np.fromfile(folder / "output.bin", INT8).reshape(9, -1)
     assert np.array_equal(answers, expected(samples(9)))
 
