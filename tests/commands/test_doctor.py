@@ -12,9 +12,16 @@ import pytest
 from mcusim.commands.doctor import examine
 from mcusim.engines.qemu import plugin
 from mcusim.engines.renode import installation as renode_installation
+from mcusim.engines.renode import loading
 from mcusim.engines.renode.installation import Installation
 from mcusim.system.errors import ConfigurationError, MissingToolError
 from mcusim.system.tool import Tool
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/engines/renode/test_loading.py loads platforms."""
+    monkeypatch.setattr(loading, "tools", lambda: ())
 
 
 def rows() -> dict[str, Tool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +15,28 @@ from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
+from mcusim.engines.renode import installation as installed
+from mcusim.engines.renode import loading
 from mcusim.engines.renode.facts import FACTS
-from mcusim.engines.renode.installation import Installation, find_installation, missing, tools, version
+from mcusim.engines.renode.installation import Installation, find_installation, missing, version
 from mcusim.engines.renode.process import Options, RenodeProcess
 from mcusim.engines.renode.turn import Outcome
 from mcusim.engines.renode.workers import WORKER_BYTES, Workers, affordable, shared
 from mcusim.engines.shares import Share
 from mcusim.system.errors import EngineError, McusimError
 from mcusim.system.memory import free_bytes
+from mcusim.system.tool import Tool
 
 __all__ = ["FACTS", "missing", "open", "tools", "version"]
 
 START_S = 90.0  # Renode starts, unpacks itself and compiles the plug-in: so long is no stall, on the slowest machine
 PROFILING = 10  # times as long an answer may take when every block is looked at
+
+
+def tools() -> Iterable[Tool]:
+    """Renode, pyrenode3, and the platforms of the boards in the Renode that is used."""
+    yield from installed.tools()
+    yield from loading.tools()
 
 
 @contextmanager

@@ -182,17 +182,32 @@ def start_program(program: Path) -> Completed:
 @cache
 def ask_worker(environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     """What Renode says of its version when pyrenode3 has loaded it, or ("", why it could not)."""
-    surrounded = surroundings(None) | dict(environment)
-    surrounded["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
-    command = [*python(), "-m", "mcusim.engines.renode.worker", "--version"]
     try:
-        ended = run(command, timeout_s=_START_S, environment=surrounded)
+        ended = _start_worker(dict(environment), "--version", None)
     except MissingToolError as error:
         return "", error.what
     if ended.returncode == 0:
         return ended.stdout, ""
     lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
     return "", lines[-1] if lines else f"exit code {ended.returncode}"
+
+
+def start_script(renode: Installation, script: Path, private: Path) -> Completed:
+    """Runs a Monitor script to its end, or to its first line that fails. `private`: see `surroundings`.
+
+    Raises MissingToolError when Renode cannot be started, or does not end.
+    """
+    if renode.worker is not None:
+        return _start_worker(renode.worker, str(script), private)
+    command = [str(renode.program), "--console", "--disable-gui", "--plain", str(script), "-e", "quit"]
+    return run(command, timeout_s=_START_S, environment=surroundings(private))
+
+
+def _start_worker(environment: Mapping[str, str], argument: str, private: Path | None) -> Completed:
+    surrounded = surroundings(private) | dict(environment)
+    surrounded["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+    command = [*python(), "-m", "mcusim.engines.renode.worker", argument]
+    return run(command, timeout_s=_START_S, environment=surrounded)
 
 
 def python() -> list[str]:
