@@ -6,7 +6,6 @@ so a stall belongs to the instruction that waits. A cost depends on what ran bef
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +13,8 @@ from mcusim.timing.decode import Instruction
 from mcusim.timing.parameters import CoreParameters
 
 _FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
+_HIDDEN = frozenset({"it", "nop"})
+_SINGLE = frozenset({"load", "store"})
 _AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase
 
 
@@ -51,11 +52,25 @@ class FetchQueue:
         self._ready, self._freed, self._taken = {}, {}, set()
         self._last, self._asked = word - 1, time - 1
 
-    def copy(self) -> FetchQueue:
+    def moved(self, cycles: int) -> FetchQueue:
+        """The same one, so much later."""
         other = FetchQueue(self._words)
-        other._ready, other._freed, other._taken = self._ready.copy(), self._freed.copy(), self._taken.copy()
-        other._last, other._asked = self._last, self._asked
+        other._ready = {word: time + cycles for word, time in self._ready.items()}
+        other._freed = {word: time + cycles for word, time in self._freed.items()}
+        other._taken = {time + cycles for time in self._taken}
+        other._last, other._asked = self._last, self._asked + cycles
         return other
+
+    def state(self, word: int, now: int) -> tuple[object, ...]:
+        """All that decides when `word` and those behind it are there, in cycles from `now`."""
+        last, asked, freed = self._last, self._asked, self._freed
+        return (
+            last,
+            asked - now,
+            *(self._ready[at] - now for at in range(word, last + 1)),
+            *(max(freed.get(at, asked), asked) - now for at in range(last + 1 - self._words, last + 1)),
+            *sorted(time - now for time in self._taken if time > asked),
+        )
 
     def lose(self, time: int) -> None:
         """The bus is taken in that cycle, by the target of a branch that was then not taken."""
@@ -64,8 +79,8 @@ class FetchQueue:
     def ready(self, word: int) -> int:
         """The cycle in which `word` can be decoded."""
         while self._last < word:
-            following = self._last + 1
-            asked = max(self._asked + 1, self._freed.get(following - self._words, -(1 << 30)) + 1)
+            following, asked = self._last + 1, self._asked
+            asked = max(asked, self._freed.get(following - self._words, asked)) + 1
             while asked in self._taken:
                 asked += 1
             self._ready[following] = asked + _AVAILABLE
@@ -73,7 +88,8 @@ class FetchQueue:
         return self._ready[word]
 
     def free(self, word: int, time: int) -> None:
-        self._freed[word] = max(time, self._ready[word])
+        ready = self._ready[word]
+        self._freed[word] = time if time > ready else ready
 
 
 @dataclass
@@ -95,7 +111,8 @@ class Core:
         self._memory = ""
         p = self.parameters
         self._durations = {
-            "load": p.load,
+            "alu": 1,
+            "branch": 1,
             "divide": p.divide,
             "table": p.table_branch + 1,
             "system": p.system,
@@ -107,52 +124,88 @@ class Core:
 
     def copy(self) -> Core:
         """One that goes on from here by itself."""
-        other = copy.copy(self)
-        other._queue, other._fp_ready = self._queue.copy(), self._fp_ready.copy()
+        return self.moved(0)
+
+    def moved(self, cycles: int) -> Core:
+        """One that goes on from here by itself, so much later."""
+        other = object.__new__(Core)
+        other.__dict__.update(self.__dict__)
+        other._queue = self._queue.moved(cycles)
+        other._fp_ready = {name: time + cycles for name, time in self._fp_ready.items() if time > self.now}
+        for name in ("now", "_decoded", "_began", "_target_at", "_fp_free"):
+            other.__dict__[name] += cycles
         return other
 
+    def state(self, address: int) -> tuple[object, ...]:
+        """All that decides over the cycles of what follows in sequence, from the instruction at `address` on.
+
+        It does not tell the target of a branch that was taken long ago: `came_from` does that.
+        """
+        now = self.now
+        return (
+            id(self._before),
+            self._memory,
+            self._decoded - now,
+            self._began - now,
+            max(self._fp_free - now, 0),
+            self._queue.state(address >> 2, now),
+            *sorted((name, time - now) for name, time in self._fp_ready.items() if time > now),
+        )
+
+    def came_from(self, other: Core) -> Core:
+        """It, with the branch that `other` knows as the last one."""
+        self._target_at = other._target_at
+        return self
+
     def execute(self, step: Step) -> int:
-        before_now, insn = self.now, step.instruction
+        insn, before, now = step.instruction, self._before, self.now
+        kind = insn.kind
         decoded = self._decode(step)
-        begin = max(self.now, decoded + 1)
+        begin = now if now > decoded else decoded + 1
         other_memory, self._memory = step.memory != self._memory, step.memory
-        if self._hidden(insn):
+        if kind in _HIDDEN and self._hidden(insn):
             self._decoded = decoded
-            self._before = insn if insn.kind != "it" else self._before
-            return self._passed(before_now, max(self.now, decoded))
-        behind = self._pairs(insn)
-        paired = behind and not (other_memory and self.parameters.pair_same_memory)
-        began = self._begin(insn, begin, paired)
-        end = began + self._duration(insn, began)
-        if insn.kind == "load" and not behind:
+            self._before = insn if kind != "it" else before
+            self.now = max(now, decoded)
+            return self.now - now
+        behind = kind in _SINGLE and before is not None and before.kind == "load" and self._pairs(insn, before)
+        if behind and not (other_memory and self.parameters.pair_same_memory):
+            began = max(begin - 1, self._began + 1, self._decoded + 1)
+        else:
+            began = self._begin(insn, begin)
+        duration = self._durations.get(kind)
+        end = began + (self._duration(insn, began) if duration is None else duration)
+        if kind == "load" and not behind:
             end += step.single_load
         if insn.branch:
             self._leave(insn, began, end)
         self._decoded, self._began, self._before = decoded, began, insn
-        return self._passed(before_now, end)
-
-    def _passed(self, before: int, end: int) -> int:
-        self.now = max(end, before)
-        return self.now - before
+        if end <= now:
+            return 0
+        self.now = end
+        return end - now
 
     # ---- fetch and decode
 
     def _decode(self, step: Step) -> int:
         """When the instruction enters the decoder: its last halfword is there, and the one before has left."""
-        insn = step.instruction
-        first, last = insn.address >> 2, (insn.end - 1) >> 2
+        insn, queue = step.instruction, self._queue
+        behind = insn.address + insn.size
+        first, last = insn.address >> 2, (behind - 1) >> 2
         if step.jumped or not self._queue_started:
-            self._queue.restart(first, self._target_at)
+            queue.restart(first, self._target_at)
             self._queue_started = True
-            decoded = self._queue.ready(last)
-            free_first = self._queue.ready(first)
+            decoded = queue.ready(last)
+            free_first = queue.ready(first)
         else:
-            decoded = max(self._queue.ready(last), self._began)
+            decoded = queue.ready(last)
+            if decoded < self._began:
+                decoded = self._began
             free_first = self._decoded + 1
         if last != first:
-            self._queue.free(first, free_first)
-        if insn.end & 3 == 0:
-            self._queue.free(last, decoded)
+            queue.free(first, free_first)
+        if behind & 3 == 0:
+            queue.free(last, decoded)
         return decoded
 
     def _leave(self, insn: Instruction, began: int, end: int) -> None:
@@ -172,11 +225,11 @@ class Core:
             return False
         return before.kind == "load" or (before.kind == "store" and before.register_offset)
 
-    def _begin(self, insn: Instruction, earliest: int, paired: bool) -> int:
-        begin, before, p = earliest, self._before, self.parameters
-        if paired:
-            return max(earliest - 1, self._began + 1, self._decoded + 1)
+    def _begin(self, insn: Instruction, earliest: int) -> int:
+        """Of one that does not pair."""
+        begin, before = earliest, self._before
         if before is not None and (insn.loads or insn.stores):
+            p = self.parameters
             if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
                 begin = max(begin, self.now + (p.address_after_load if before.loads else p.address_after_alu))
             if before.kind == "store" and insn.loads:
@@ -188,26 +241,24 @@ class Core:
                 begin = max(begin, self._fp_ready.get(name, 0) - (name in insn.addend))
         return begin
 
-    def _pairs(self, insn: Instruction) -> bool:
+    def _pairs(self, insn: Instruction, load: Instruction) -> bool:
         """Its address phase overlaps the data phase of the load before it (TRM 3.3.2, rules 2 to 4)."""
-        before, p = self._before, self.parameters
-        if before is None or before.kind != "load" or insn.kind not in ("load", "store") or before.branch:
+        p = self.parameters
+        if load.branch or (insn.stores and not p.store_hides_load):
             return False
-        if insn.stores and not p.store_hides_load:
-            return False
-        late = before.writes - {before.base} if p.pair_behind_write_back else before.writes
+        late = load.writes - {load.base} if p.pair_behind_write_back else load.writes
         return not insn.address_reads & late
 
     def _duration(self, insn: Instruction, began: int) -> int:
+        """Where it depends on more than the kind."""
         p = self.parameters
         if insn.kind in ("load_multiple", "store_multiple"):
             return 1 + insn.words * p.transfer
         if insn.kind == "store":
             return p.store_register_offset if insn.register_offset else p.store
-        if insn.kind in _FP_KINDS:
-            return self._fp_duration(insn, began)
-        longer = p.literal_load if insn.kind == "load" and insn.literal else 0
-        return self._durations.get(insn.kind, 1) + longer
+        if insn.kind == "load":
+            return p.load + (p.literal_load if insn.literal else 0)
+        return self._fp_duration(insn, began) if insn.kind in _FP_KINDS else 1
 
     def _fp_duration(self, insn: Instruction, began: int) -> int:
         p = self.parameters

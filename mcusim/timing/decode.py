@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -102,9 +103,8 @@ def decode(code: bytes, address: int) -> list[Instruction]:
             condition = place if mnemonic.startswith("it") else condition
             start = condition if place - condition <= _LAST_OF_IT else place
             key = rest[start : place + size], mnemonic
-            if key not in _KNOWN:
-                _learn(key)
-            found.append(_KNOWN[key].at(at, f"{mnemonic} {operands}".strip()))
+            known = _KNOWN.get(key) or _learn(key, size, operands)
+            found.append(known.at(at, f"{mnemonic} {operands}".strip()))
             offset += size
         if offset < len(code):  # not decoded: take one by its width, go on behind
             size = min(width(code, offset), len(code) - offset)
@@ -116,16 +116,27 @@ def decode(code: bytes, address: int) -> list[Instruction]:
 
 
 # What is known of an instruction does not depend on where it is: by its bytes, with those of the IT block before it.
+# Nor does it depend on the numbers in it: so by that IT block, its encoding, name and operands, too, since to ask
+# Capstone for more takes long.
 _KNOWN: dict[tuple[bytes, str], Instruction] = {}
+_ALIKE: dict[tuple[bytes, int, int, str, str], Instruction] = {}
 _MOST_KNOWN = 1 << 16
 _LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
+_NUMBER = re.compile(r"#[^,\]]*")
 
 
-def _learn(key: tuple[bytes, str]) -> None:
+def _learn(key: tuple[bytes, str], size: int, operands: str) -> Instruction:
     if len(_KNOWN) >= _MOST_KNOWN:
         _KNOWN.clear()
-    *_, last = _CS.disasm(key[0], 0)
-    _KNOWN[key] = _facts(last)
+        _ALIKE.clear()
+    code, mnemonic = key
+    alike = code[:-size], code[1 - size] >> 3, size, mnemonic, _NUMBER.sub("#", operands)
+    if alike not in _ALIKE:
+        *_, last = _CS.disasm(code, 0)
+        _ALIKE[alike] = facts = _facts(last)
+        _ = facts.loads, facts.stores  # `at` takes along what was asked once
+    _KNOWN[key] = _ALIKE[alike]
+    return _KNOWN[key]
 
 
 def width(code: bytes, offset: int) -> int:

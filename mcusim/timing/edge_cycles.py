@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mcusim.boards.chip import RamTiming
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, Edge
+from mcusim.timing.block_runs import BlockRuns
 from mcusim.timing.code import Code
 from mcusim.timing.core_cycles import Core, Step, begun
 from mcusim.timing.parameters import CoreParameters
@@ -47,14 +48,15 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters, ram: Seq
     priced = []
     problems: Counter[str] = Counter()
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
-        before = context.steps(edge.source)
-        steps = context.block_steps(edge.source, edge.to)
-        core = context.core_behind(edge.source, parameters)
-        priced.append(tuple(core.execute(step) for step in steps))
+        before = context.last(edge.source)
+        block = context.block(edge.source, edge.to)
+        steps = block.steps
+        costs, _ = block.run(context.core_behind(edge.source, parameters))
+        priced.append(tuple(costs))
         if not executed:  # by the measured call: an interrupt or another task did
             continue
         problems.update(_problems(counts, edge.to, steps, int(executed), parameters))
-        if steps and steps[0].jumped and before and not before[-1].instruction.branch:
+        if steps and steps[0].jumped and before and not before.instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     totals = np.array([sum(costs) for costs in priced], np.int64)
     refills = tuple(
@@ -99,22 +101,23 @@ class _Contexts:
         for edge, executed in zip(counts.edges, _all_executions(counts), strict=True):
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
-        self._steps: dict[int, list[Step]] = {}
+        self._paths: dict[int, list[BlockRuns]] = {}
         self._single_load: dict[int, int] = {}
         self._memory: dict[int, str] = {}
         for number, region in enumerate(ram):
             for at in _mostly_in(counts, REGION, number):
                 self._memory[at], self._single_load[at] = f"ram {number}", region.single_load
         self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), _FLASH))
-        self._steps_of: dict[tuple[int, bool], list[Step]] = {}
+        self._blocks: dict[tuple[int, bool], BlockRuns] = {}
         self._cores: dict[int, Core] = {}
 
-    def block_steps(self, source: int, to: int) -> list[Step]:
+    def block(self, source: int, to: int) -> BlockRuns:
+        """Block `to`, entered from `source`."""
         blocks = self._counts.blocks
         key = to, blocks[source].end != blocks[to].start
-        if key not in self._steps_of:
-            self._steps_of[key] = self._new_steps(*key)
-        return self._steps_of[key]
+        if key not in self._blocks:
+            self._blocks[key] = BlockRuns(self._new_steps(*key))
+        return self._blocks[key]
 
     def _new_steps(self, block: int, jumped: bool) -> list[Step]:
         return [
@@ -128,26 +131,32 @@ class _Contexts:
         ]
 
     def core_behind(self, index: int, parameters: CoreParameters) -> Core:
-        """That has just run `steps(index)`."""
+        """That has just run block `index`, behind those that mostly ran before it."""
         if index not in self._cores:
-            core = self._cores[index] = begun(parameters)
-            for step in self.steps(index):
-                core.execute(step)
+            core = begun(parameters)
+            for block in self._path(index):
+                _, core = block.run(core)
+            self._cores[index] = core
         return self._cores[index].copy()
 
-    def steps(self, index: int) -> list[Step]:
-        """Up to and including block `index`."""
-        if index not in self._steps:
-            found, at = list[Step](), index
-            seen = set[int]()  # a loop of code that nobody knows adds no step
-            while len(found) < _CONTEXT and self._counts.blocks[at].instructions and at not in seen:
-                source = self._likely.get(at, self._outside)
-                before = self.block_steps(source, at)
-                seen = seen if before else seen | {at}
-                found = before + found
-                at = source
-            self._steps[index] = found
-        return self._steps[index]
+    def last(self, index: int) -> Step | None:
+        """What ran last, up to and including block `index`."""
+        return next((block.steps[-1] for block in reversed(self._path(index)) if block.steps), None)
+
+    def _path(self, index: int) -> list[BlockRuns]:
+        """The blocks that mostly ran, up to and including `index`."""
+        if index in self._paths:
+            return self._paths[index]
+        path, at, count = list[BlockRuns](), index, 0
+        seen = set[int]()  # a loop of code that nobody knows adds no step
+        while count < _CONTEXT and self._counts.blocks[at].instructions and at not in seen:
+            source = self._likely.get(at, self._outside)
+            path.append(block := self.block(source, at))
+            seen = seen if block.steps else seen | {at}
+            count += len(block.steps)
+            at = source
+        self._paths[index] = path[::-1]
+        return self._paths[index]
 
 
 def _all_executions(counts: Counts) -> list[int]:

@@ -7,6 +7,7 @@ import bisect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ class Recording:
     lines: tuple[tuple[int, str, int], ...]
     no_lines: str = ""
 
+    @cached_property
+    def _function_starts(self) -> Sequence[int]:
+        return [function.start for function in self.functions]
+
+    @cached_property
+    def _line_starts(self) -> Sequence[int]:
+        return [address for address, *_ in self.lines]
+
     def function_at(self, address: int) -> str:
         """'?' where the firmware has no symbol."""
         found = self._at(address)
@@ -46,11 +55,11 @@ class Recording:
         return found.start if found else address
 
     def _at(self, address: int) -> Function | None:
-        at = bisect.bisect_right(self.functions, address, key=lambda function: function.start) - 1
+        at = bisect.bisect_right(self._function_starts, address) - 1
         return self.functions[at] if at >= 0 and address < self.functions[at].end else None
 
     def line_at(self, address: int) -> tuple[str, int] | None:
-        at = bisect.bisect_right(self.lines, address, key=lambda line: line[0]) - 1
+        at = bisect.bisect_right(self._line_starts, address) - 1
         return (self.lines[at][1], self.lines[at][2]) if at >= 0 and self.lines[at][2] else None
 
 

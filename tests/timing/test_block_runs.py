@@ -1,0 +1,45 @@
+"""Blocks run behind each other by what is known of them, against a core that runs every instruction."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from mcusim.timing.block_runs import BlockRuns
+from mcusim.timing.core_cycles import Core, Step, begun
+from mcusim.timing.decode import decode
+from mcusim.timing.parameters import CORTEX_M4F
+
+# Loads that pair or not, a store, a product, floats that wait for each other, a division, 32 bits at odd halfwords.
+_PIECES = (
+    *("0868", "4a68", "0260", "01fb02f0", "30ee200a", "20ee802a", "a0ee812a", "82ee230a", "91f8003f", "0130"),
+    *("08bf", "00bf", "9268", "51f8042b", "d1e90023", "10ee101a", "b1fbf2f3"),
+)
+_BRANCHES = ("fee7", "f8bd", "7047", "fed1", "")
+
+
+def _block(random_: random.Random, at: int) -> BlockRuns:
+    code = bytes.fromhex("".join(random_.choices(_PIECES, k=random_.randint(1, 40))) + random_.choice(_BRANCHES))
+    return BlockRuns([Step(insn, n == 0) for n, insn in enumerate(decode(code, at))])
+
+
+def test_runs_cost_what_every_instruction_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    executed = [0]
+    whole = Core.execute
+
+    def execute(core: Core, step: Step) -> int:
+        executed[0] += 1
+        return whole(core, step)
+
+    monkeypatch.setattr(Core, "execute", execute)
+    random_ = random.Random(15)
+    blocks = [_block(random_, random_.randrange(0x08000000, 0x08001000, 2)) for _ in range(12)]
+    paths = [random_.choices(blocks, k=6) for _ in range(60)]
+    for path in paths:
+        core, plain = begun(CORTEX_M4F), begun(CORTEX_M4F)
+        for block in path:
+            costs, core = block.run(core.copy())
+            assert costs == [plain.execute(step) for step in block.steps]
+    every = sum(len(block.steps) for path in paths for block in path)
+    assert executed[0] - every < 0.5 * every, "that is what it is there for"
