@@ -13,7 +13,6 @@ from mcusim.graph import Graph
 from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
 from mcusim.kernels.lanes.addition import how_of
-from mcusim.kernels.lanes.reciprocal import reciprocal
 from mcusim.kernels.lanes.sums import summing_of
 from mcusim.kernels.memory import USUAL
 from mcusim.layers.add import Add
@@ -182,7 +181,6 @@ def grid(bits: int) -> Side:
 def rest(bits: int) -> Side:
     """What is C."""
     side = Side(bits)
-    pools(side, mean=True)
     moves(side)
     return side
 
@@ -210,10 +208,7 @@ def test_on_boards(bits: int, board: str, tmp_path: Path) -> None:
 
 
 def test_what_the_compiler_makes(tmp_path: Path) -> None:
-    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C.
-
-    Of windows that hang over the edge prices are rougher.
-    """
+    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C."""
     side = rest(8)
     graph, x = side.graph(), side.samples(2)
     measured = answered(graph, x, tmp_path)
@@ -254,16 +249,3 @@ def test_what_does_not_fit_says_why() -> None:
     assert lanes.fits(pool, entry, CORE) == "it takes a word of channels at a time"
     assert lanes.fits(pool, entry, None) == "it is for cortex-m4"
     assert lanes.fits(side.layer(a), (), CORE) == "it is for pools, sums, activations and copies"
-
-
-@pytest.mark.parametrize("count", [3, 5, 6, 7, 9, 25, 49, 100, 125, 1000])
-def test_reciprocals_are_exact(count: int) -> None:
-    least, most = -200 * count, 255 * count + count // 2
-    found = reciprocal(count, least, most)
-    assert found is not None
-    n = np.arange(least, most + 1, dtype=np.int64)
-    assert np.array_equal(((n + found.base * count) * found.factor >> (32 + found.shift)) - found.base, n // count)
-
-
-def test_no_reciprocal_is_told() -> None:
-    assert reciprocal(7, -(2**31), 2**31 - 1) is None

@@ -56,10 +56,10 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 _LAYERS: Mapping[type[Layer], _Layer] = {
     Add: _Layer(addition.why_not, addition.cost, addition.add),
-    AveragePooling: _Layer(pooling.why_no_average, pooling.average_cost, pooling.average_pooling),
+    AveragePooling: _Layer(pooling.why_not, pooling.cost, pooling.average_pooling),
     Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
     Convert: _Layer(reals.why_not, reals.cost, reals.code),
-    MaxPooling: _Layer(pooling.why_no_window, windows.max_cost, windows.max_pooling),
+    MaxPooling: _Layer(windows.why_no_window, windows.max_cost, windows.max_pooling),
     Multiply: _Layer(products.why_not, products.cost, products.multiply),
     Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
     ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),

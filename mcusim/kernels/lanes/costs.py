@@ -25,7 +25,7 @@ MOVES: Mapping[Storage, Cycles] = {
     2: {"rows": 1.2, "words": 4.1, "instructions": 1.06},
     0: {"rows": 10, "words": 3.8},
 }
-BLOCK, UNROLLED = 4, 3  # NN_BLOCK words; columns of a window that are not in a loop
+BLOCK = 4  # NN_BLOCK words
 
 
 def total(counts: Counts, cycles: Cycles) -> float:

@@ -1,140 +1,110 @@
-"""Pools with channels side by side in words: which fit, what they cost, and their calls."""
+"""Average pools with channels side by side in words: which fit, what they cost, and their calls."""
 
 from __future__ import annotations
 
-from mcusim.kernels.calls import Fields, one, reading, window_fields
+from dataclasses import replace
+from functools import lru_cache
+
+from mcusim.graph import Layer
+from mcusim.kernels.calls import reading
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.averages import Way, average_cycles
-from mcusim.kernels.lanes.costs import storage_of
-from mcusim.kernels.lanes.pairs import MOST_PAIR, WORD_BYTES, end_fields, pairs_end
-from mcusim.kernels.lanes.reciprocal import reciprocal
-from mcusim.kernels.lanes.windows import axis_of, flattened
+from mcusim.kernels.lanes import average_windows
+from mcusim.kernels.lanes.averages import Ending, InPairs, Mean, Quotient, Shifted
+from mcusim.kernels.lanes.means import PAIR_BITS, SUM_BITS, any_line, ends_of, line_of, saturation_of, twice_of
+from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, pairs_end
+from mcusim.kernels.lanes.windows import Pool, Routines, flattened, pool_of, pooling, why_no_window
+from mcusim.kernels.lanes.words import FEW_WORDS, Words, words_of_layer
 from mcusim.kernels.memory import Memory
-from mcusim.layers.planes import plane, shape_like
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
+from mcusim.layers.pooling import AveragePooling
 from mcusim.numbers.affine import RoundedMean, ScaledMean
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import Numbers
 from mcusim.numbers.power_of_two import RoundedAveraging
 from mcusim.program import LayerCode
 
-OWN = RoundedMean | ScaledMean  # what C computes as the number system says
+FEW_TAPS = 4  # of float32, for which code for twice as many words stays in the instruction cache
 
 
-def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
-    if layer.shape[-1] == 1 and isinstance(layer, MaxPooling):
-        return "it takes several channels at a time"  # one of float32 costs more than in plain C
-    if layer.shape[-1] * inputs[0].dtype.itemsize < WORD_BYTES:
-        return "it takes a word of channels at a time"
-    pool = flattened(layer)
-    axes = [
-        axis_of(*of_axis)
-        for of_axis in zip(
-            pool.size,
-            pool.strides,
-            (before for before, _ in pool.padding),
-            plane(pool.input_shape),
-            pool.output_plane,
-            strict=False,
-        )
-    ]
-    return "windows lie wholly in the padding" if any(min(axis.taps) <= 0 for axis in axes) else None
-
-
-def why_no_average(layer: AveragePooling, inputs: Inputs) -> str | None:
+def why_not(layer: AveragePooling, inputs: Inputs) -> str | None:
+    if why := why_no_window(layer, inputs):
+        return why
     if layer.averaging is None:
-        return why_no_window(layer, inputs)
-    if isinstance(layer.averaging, OWN):
-        return why_no_window(layer, inputs) if layer.dtype.itemsize == 1 else "it is for numbers of 8 bits"
-    if not isinstance(layer.averaging, RoundedAveraging) or layer.accumulator_peak > ACCUMULATOR_LIMIT:
+        return None
+    if isinstance(layer.averaging, RoundedMean | ScaledMean) and layer.dtype.itemsize > 1:
+        return "it is for numbers of 8 bits"
+    if layer.accumulator_peak > ACCUMULATOR_LIMIT:
         return "it is for sums of 32 bits"
-    if _division(layer, inputs) is None:
-        return "it has no exact reciprocal for its windows"
-    return why_no_window(layer, inputs)
+    if layer.numbers is not None and len(set(ends_of(layer.activation, layer.numbers))) == 1:
+        return "its means are all the same"  # plain C knows that
+    return None if _pool(layer, inputs) else "it has no line with the steps of its means"
 
 
 def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
-    fields = _fields(layer, inputs)
-    if isinstance(layer.averaging, OWN):
-        fields |= {**layer.averaging.fields(), **_taps_in_pairs(layer, inputs)}
-    elif layer.averaging is not None:
-        division, own = _division(layer, inputs), layer.averaging.fields()
-        assert division is not None
-        fields |= {**own, **division, **_sums(layer, inputs)}
-    return one("average_pooling_lanes", fields)
+    pool = _pool(layer, inputs)
+    assert pool is not None
+    return pooling(layer, pool)
 
 
-def average_cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
-    return average_cycles(flattened(layer), _way(layer, inputs), memory)
+def cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
+    pool = _pool(layer, inputs)
+    assert pool is not None
+    return pool.cycles(memory)
 
 
-def _way(layer: AveragePooling, inputs: Inputs) -> Way:
-    limits = "limited" if layer.activation.relu else "linear"
-    taps = layer.size[0] * layer.size[1]
-    is_power = taps & (taps - 1) == 0  # by which the compiler shifts, or multiplies reals
-    if layer.averaging is None:
-        return Way(0, "multiplied" if is_power else "divided", limits)
-    if isinstance(layer.averaging, OWN):
-        if layer.activation.relu and layer.averaging.numbers.zero == 0:
-            limits = "positive"  # saturation does for this limit
-        if isinstance(layer.averaging, ScaledMean):
-            return Way("scaled", "scaled", limits)
-        return Way("rounded", "halved" if taps == 2 else "rounded by shifts" if is_power else "rounded", limits)
-    division = _division(layer, inputs) or {}
-    kind = "reciprocal" if "reciprocal" in division else "added to and shifted" if "offset" in division else "shifted"
-    return Way(storage_of(layer), "pair" if "pair_bits" in _sums(layer, inputs) else kind, limits)
+def _pool(layer: AveragePooling, inputs: Inputs) -> Pool | None:
+    """None where no line has the steps of the means of all its windows."""
+    return _found(layer, inputs[0], words_of_layer(layer, inputs))
 
 
-def _division(layer: AveragePooling, inputs: Inputs) -> Fields | None:
-    """How sums of whole windows become means."""
-    averaging, (least, most) = layer.averaging, _limits(inputs)
-    assert isinstance(averaging, RoundedAveraging)
-    count = layer.size[0] * layer.size[1]
-    half = count // 2 if averaging.rounding == "nearest" else 0
-    if count & (count - 1) == 0:
-        fields = {"offset": half, "reciprocal_shift": count.bit_length() - 1}
-    else:
-        found = reciprocal(count, (least * count << averaging.shift) + half, (most * count << averaging.shift) + half)
-        if found is None:
+@lru_cache(maxsize=128)
+def _found(layer: AveragePooling, source: Layer, words: Words) -> Pool | None:
+    """Layers are keys by who they are: what is sought for one is sought once."""
+    entry, unsigned = source.numbers, bool(reading(source))
+    flat, taps = flattened(layer), layer.size[0] * layer.size[1]
+    fields = {**(layer.averaging.fields() if layer.averaging else {}), **layer.activation.fields(layer.numbers)}
+    if entry is None or layer.numbers is None:
+        several = words.several if taps <= FEW_TAPS or taps > average_windows.MOST_TAPS else FEW_WORDS
+        whole = Mean(replace(words, several=several), False, False, Quotient(taps), None, tuple(fields.items()))
+        other = replace(whole, words=replace(words, several=FEW_WORDS), ending=Quotient(None))
+        return pool_of(flat, words, _routines(whole, other))
+    wide = layer.dtype.itemsize == 1 and not _in_pairs(taps, entry)
+    output = Words(words.bits, layer.numbers.minimum >= 0, type(layer.activation)(), None)
+    ending = _ending(layer, entry, taps, PAIR_BITS if layer.dtype.itemsize == 1 and not wide else SUM_BITS)
+    if ending is None:
+        return None
+    whole = Mean(output, unsigned, wide, ending, saturation_of(layer, layer.activation), tuple(fields.items()))
+    pool = pool_of(flat, output, _routines(whole, None))
+    if not pool.complete:
+        counts = {rows * columns for rows in pool.rows.taps for columns in pool.columns.taps}
+        line = any_line(layer, entry, counts, SUM_BITS if wide or layer.dtype.itemsize > 1 else PAIR_BITS)
+        if line is None:
             return None
-        fields = {"offset": half + found.base * count, "reciprocal": found.factor}
-        fields |= {"reciprocal_shift": found.shift, "base": found.base}
-    return {name: value for name, value in fields.items() if value}
+        pool = pool_of(flat, output, _routines(whole, replace(whole, ending=line)))
+    return pool
 
 
-def _sums(layer: AveragePooling, inputs: Inputs) -> Fields:
-    """Of numbers of 8 bits: in 16 bits, as long as these hold them."""
+def _routines(whole: Mean, other: Mean | None) -> Routines:
+    return Routines(
+        average_windows.is_straight,
+        lambda windows: average_windows.side_by_side(whole, windows._replace(words=whole.words)),
+        lambda channels, row_bytes: average_windows.one_window(other, channels, row_bytes) if other else None,
+    )
+
+
+def _in_pairs(taps: int, entry: Numbers) -> bool:
+    return taps * entry.maximum <= MOST_PAIR and taps * entry.minimum >= LEAST_PAIR
+
+
+def _ending(layer: AveragePooling, entry: Numbers, taps: int, bits: int) -> Ending | None:
+    """Of windows that are whole: without a product, where taps are 2^n."""
     averaging = layer.averaging
-    assert isinstance(averaging, RoundedAveraging)
-    if inputs[0].dtype.itemsize > 1:
-        return {}
-    if several := _taps_in_pairs(layer, inputs):
-        return several
-    count, most = layer.size[0] * layer.size[1], _limits(inputs)[1]
-    shift = count.bit_length() - 1 - averaging.shift
-    end = pairs_end(layer, shift) if count & (count - 1) == 0 and shift >= 0 else None
-    if end is None:
-        return {}
-    start = end.offset + (1 << shift >> 1 if averaging.rounding == "nearest" else 0)
-    return {"start": start, **end_fields(end)} if count * most + start <= MOST_PAIR else {}
-
-
-def _taps_in_pairs(layer: AveragePooling, inputs: Inputs) -> Fields:
-    """Nothing where 16 bits hold the sum of a window."""
-    least, most = _limits(inputs)
-    taps = MOST_PAIR // max(-least, most)
-    return {"taps_in_pairs": taps} if layer.size[0] * layer.size[1] > taps else {}
-
-
-def _limits(inputs: Inputs) -> tuple[int, int]:
-    numbers = inputs[0].numbers
-    assert numbers is not None
-    return numbers.minimum, numbers.maximum
-
-
-def _fields(layer: Pooling, inputs: Inputs) -> Fields:
-    flat = flattened(layer)
-    output = shape_like(len(flat.input_shape) - 1, *flat.output_plane, layer.shape[-1])
-    fields = window_fields(flat.input_shape, output, flat.size, flat.strides, flat.padding)
-    del fields["output_channels"]  # as many as the input has
-    overhang = {"overhang": 1} if any(map(any, layer.padding)) else {}
-    return {**fields, **overhang, **reading(inputs[0]), **layer.activation.fields(layer.numbers)}
+    if isinstance(averaging, RoundedAveraging) and taps & (taps - 1) == 0:
+        shift = taps.bit_length() - 1 - averaging.shift
+        half = 1 << shift >> 1 if averaging.rounding == "nearest" and shift > 0 else 0
+        if shift >= 0 and bits == SUM_BITS:
+            return Shifted(half, shift)
+        end = pairs_end(layer, shift) if shift >= 0 else None
+        if end is not None and taps * entry.maximum + end.offset + half <= MOST_PAIR:
+            return InPairs(end.offset + half, end)
+    found = line_of(layer, entry, taps, bits)
+    return twice_of(averaging) if found is None and isinstance(averaging, ScaledMean) else found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
+from mcusim.graph import Shape
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
-from mcusim.kernels.lanes.words import FEW_WORDS, Words, fetched, unaligned, words_of_layer
+from mcusim.kernels.lanes.words import FEW_WORDS, WORD_BYTES, Words, fetched, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
 from mcusim.layers.pooling import MaxPooling, Pooling
@@ -50,6 +53,7 @@ class Pool:
     whole: Made | None
     any: Window | None
     misplaced: float  # cycles of a tap, for words that are not aligned
+    complete: bool  # are all windows whole?
 
     def cycles(self, memory: Memory) -> float:
         return LAYER + fetched(self.routines, memory) + sum(ROW + self._row(rows) for rows in self.rows.taps)
@@ -72,43 +76,73 @@ class Pool:
         return total
 
 
-def pool_of(layer: Pooling, inputs: Inputs) -> Pool:
-    flat = flattened(layer)
-    height, width, channels = plane(flat.input_shape)
-    return _pool(
-        words_of_layer(layer, inputs),
-        (height, width, channels),
-        flat.size,
-        flat.strides,
-        flat.padding,
-        flat.output_plane,
-    )
+class Routines(NamedTuple):
+    """What computes windows. `is_straight`: has each tap of a whole one instructions of its own, or is it one row?
+
+    `any_size`: by channels and the bytes of a row; None where nothing does.
+    """
+
+    is_straight: Callable[[Windows], bool]
+    whole: Callable[[Windows], Made]
+    any_size: Callable[[int, int], Window | None]
 
 
-@lru_cache(maxsize=256)
-def _pool(
-    words: Words, shape: tuple[int, int, int], size: Pair, strides: Pair, padding: Padding, outputs: Pair
-) -> Pool:
-    _, width, channels = shape
-    rows, columns = (
-        axis_of(size[axis], strides[axis], padding[axis][0], shape[axis], outputs[axis]) for axis in range(2)
-    )
+def why_no_window(layer: Pooling, inputs: Inputs) -> str | None:
+    if layer.shape[-1] == 1 and isinstance(layer, MaxPooling):
+        return "it takes several channels at a time"  # one of float32 costs more than in plain C
+    if layer.shape[-1] * inputs[0].dtype.itemsize < WORD_BYTES:
+        return "it takes a word of channels at a time"
+    if any(min(axis.taps) <= 0 for axis in _axes(flattened(layer))):
+        return "windows lie wholly in the padding"
+    return None
+
+
+def pool_of(flat: Pooling, words: Words, routines: Routines) -> Pool:
+    """`flat`: as `flattened` has it."""
+    (_, width, channels), size, strides = plane(flat.input_shape), flat.size, flat.strides
+    rows, columns = _axes(flat)
     pixel = channels * words.number_bytes
-    several = FEW_WORDS if FEW_TAPS < size[0] * size[1] <= MOST_TAPS else words.several
-    windows = Windows(
-        replace(words, several=several), channels, *size, width * pixel if size[0] > 1 else 0, strides[1] * pixel
-    )
-    whole = side_by_side(windows) if windows.is_straight and rows.whole and columns.whole else None
+    windows = Windows(words, channels, *size, width * pixel if size[0] > 1 else 0, strides[1] * pixel)
+    whole = routines.whole(windows) if routines.is_straight(windows) and rows.whole and columns.whole else None
     if whole is not None and whole.routine.code_bytes > LARGEST_LOOP:
         whole = None
     complete = whole is not None and rows.all_whole and columns.all_whole
-    other = None if complete else one_window(words, channels, width * pixel)
-    misplaced = unaligned(pixel) * -(-pixel // 4)
-    return Pool(rows, columns, whole, other, misplaced)
+    other = None if complete else routines.any_size(channels, width * pixel)
+    return Pool(rows, columns, whole, other, unaligned(pixel) * -(-pixel // WORD_BYTES), complete)
 
 
-def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
-    pool, flat = pool_of(layer, inputs), flattened(layer)
+def _axes(flat: Pooling) -> tuple[Axis, Axis]:
+    lengths, outputs = plane(flat.input_shape), flat.output_plane
+    rows, columns = (
+        axis_of(flat.size[axis], flat.strides[axis], flat.padding[axis][0], lengths[axis], outputs[axis])
+        for axis in range(2)
+    )
+    return rows, columns
+
+
+def _largest(layer: MaxPooling, inputs: Inputs) -> Pool:
+    flat, words = flattened(layer), words_of_layer(layer, inputs)
+    shape, size, strides, padding = flat.input_shape, flat.size, flat.strides, flat.padding
+    return _largest_of(words, shape, size, strides, padding, flat.shape)
+
+
+@lru_cache(maxsize=256)
+def _largest_of(words: Words, shape: Shape, size: Pair, strides: Pair, padding: Padding, output: Shape) -> Pool:
+    several = FEW_WORDS if FEW_TAPS < size[0] * size[1] <= MOST_TAPS else words.several
+    flat = MaxPooling(name="", inputs=(), shape=output, input_shape=shape, size=size, strides=strides, padding=padding)
+    return pool_of(
+        flat,
+        words,
+        Routines(
+            lambda windows: windows.is_straight,
+            lambda windows: side_by_side(windows._replace(words=replace(words, several=several))),
+            lambda channels, row_bytes: one_window(words, channels, row_bytes),
+        ),
+    )
+
+
+def pooling(layer: Pooling, pool: Pool) -> LayerCode:
+    flat = flattened(layer)
     output = shape_like(len(flat.input_shape) - 1, *flat.output_plane, layer.shape[-1])
     fields: Fields = window_fields(flat.input_shape, output, flat.size, flat.strides, flat.padding)
     del fields["output_channels"]  # as many as the input has
@@ -118,11 +152,15 @@ def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
         fields |= {"whole_columns": columns.whole, "whole": pool.whole.routine.name}
     if pool.any is not None:
         fields["any"] = pool.any.routine.name
-    return LayerCode((KernelCall("max_pooling_lanes", ("input", "output"), fields),), routines=pool.routines)
+    return LayerCode((KernelCall("pooling_lanes", ("input", "output"), fields),), routines=pool.routines)
+
+
+def max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
+    return pooling(layer, _largest(layer, inputs))
 
 
 def max_cost(layer: MaxPooling, inputs: Inputs, memory: Memory) -> float:
-    return pool_of(layer, inputs).cycles(memory)
+    return _largest(layer, inputs).cycles(memory)
 
 
 def flattened(layer: Pooling) -> Pooling:

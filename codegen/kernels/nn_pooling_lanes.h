@@ -1,6 +1,6 @@
-/* Largest number of each window, by routines that compare several channels at once. Padding never counts. */
-#ifndef NN_MAX_POOLING_LANES_H
-#define NN_MAX_POOLING_LANES_H
+/* Largest number or mean of each window, by routines that take several channels at once. Padding never counts. */
+#ifndef NN_POOLING_LANES_H
+#define NN_POOLING_LANES_H
 
 #include "nn_window.h"
 #include "number.h"
@@ -13,11 +13,11 @@ typedef struct {
     int first_column, whole_columns; /* outputs of a row whose windows hang over no edge of it */
     void (*whole)(void *, const void *, int);      /* of so many windows; 0: there are none */
     void (*any)(void *, const void *, int, int);   /* of so many rows and columns; 0: all windows are whole */
-} nn_max_pooling_lanes_t;
+} nn_pooling_lanes_t;
 
 /* Outputs `x` to `end` of a row, one by one */
-NN_KERNEL number_t *NN_NAME(max_windows)(const number_t *input, number_t *output, nn_range_t rows, int x, int end,
-                                         const nn_max_pooling_lanes_t p)
+NN_KERNEL number_t *NN_NAME(windows_at_edges)(const number_t *input, number_t *output, nn_range_t rows, int x, int end,
+                                         const nn_pooling_lanes_t p)
 {
     for (; x < end; x++) {
         const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
@@ -28,8 +28,8 @@ NN_KERNEL number_t *NN_NAME(max_windows)(const number_t *input, number_t *output
     return output;
 }
 
-NN_KERNEL void NN_NAME(max_pooling_lanes)(const number_t *restrict input, number_t *restrict output,
-                                          const nn_max_pooling_lanes_t p)
+NN_KERNEL void NN_NAME(pooling_lanes)(const number_t *restrict input, number_t *restrict output,
+                                          const nn_pooling_lanes_t p)
 {
     const int end = p.first_column + p.whole_columns;
     for (int y = 0; y < p.output_height; y++) {
@@ -37,15 +37,15 @@ NN_KERNEL void NN_NAME(max_pooling_lanes)(const number_t *restrict input, number
         if (p.whole && (!p.any || rows.end - rows.first == p.window_height)) {
             const int corner = rows.start * p.input_width + p.first_column * p.stride_width - p.padding_left;
             if (p.first_column) {
-                output = NN_NAME(max_windows)(input, output, rows, 0, p.first_column, p);
+                output = NN_NAME(windows_at_edges)(input, output, rows, 0, p.first_column, p);
             }
             p.whole(output, input + corner * p.input_channels, p.whole_columns);
             output += p.whole_columns * p.input_channels;
             if (p.any && end < p.output_width) {
-                output = NN_NAME(max_windows)(input, output, rows, end, p.output_width, p);
+                output = NN_NAME(windows_at_edges)(input, output, rows, end, p.output_width, p);
             }
         } else if (p.any) {
-            output = NN_NAME(max_windows)(input, output, rows, 0, p.output_width, p);
+            output = NN_NAME(windows_at_edges)(input, output, rows, 0, p.output_width, p);
         }
     }
 }
