@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +59,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         reason = missing() if item.get_closest_marker(marker) else None
         if reason:
             skip_or_fail(marker, reason)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[None]:
+    """All tests share their Renodes: one takes seconds to start."""
+    from mcusim.engines.renode.workers import shared
+
+    with shared():
+        yield
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the Renodes that other tests share."""
+    from mcusim.engines.renode import workers
+
+    monkeypatch.setattr(workers, "_shared", workers._Shared())
 
 
 @cache

@@ -125,6 +125,7 @@ def test_the_same_answers_in_fewer_cycles(graph: Graph, tmp_path: Path) -> None:
 
 
 @pytest.mark.renode
+@pytest.mark.usefixtures("warm")
 def test_start_up_code_copies_it_on_the_board_itself(graph: Graph, tmp_path: Path) -> None:
     library = emit_library(lowered(chosen(graph, True)))
     firmware = make_firmware(library, renode.FACTS, BOARD, tmp_path)

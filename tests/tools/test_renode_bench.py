@@ -12,6 +12,7 @@ from tools import renode_bench
 
 
 @pytest.mark.renode
+@pytest.mark.usefixtures("alone")
 def test_both_run_the_same_instructions(nucleo: Board, build_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     elf = build_library(library(), nucleo, build_folder, "renode").elf
     assert renode_bench.main([str(elf), nucleo.name, "--samples", "6", "--jobs", "2", "--rounds", "1"]) == 0

@@ -58,14 +58,14 @@ def begin(workers: Workers, worker: Worker, share: Share, script: Path) -> Turn:
 
 
 def end(workers: Workers, turns: Sequence[Turn]) -> None:
-    """Workers whose share is done wait for the next, all others end. What they said stays."""
+    """Workers that told an outcome, whatever it is, wait for the next share; all others end. What they said stays."""
     ended = []
     for turn in turns:
         log = turn.share.folder / "engine.log"
         log.unlink(missing_ok=True)
         with suppress(OSError):
             shutil.copyfile(turn.worker.log, log)
-        if turn.poll() == 0 and turn.worker.process.poll() is None:
+        if read_outcome(turn.share) is not None and turn.worker.process.poll() is None:
             workers.give_back(turn.worker)
         else:
             ended.append(turn.worker)

@@ -1,9 +1,9 @@
 """Renodes that stay: started once, they take one job after the other until their last user is gone.
 
 A worker waits in the plug-in (renode_scripts/mcusim_job.cs) for a file `turn` in its folder, whose text names a
-Monitor script; it runs that in an emulation that is new. It is used again only when its job said that all is done:
-after a fault, a stall or Ctrl-C it ends, and another takes its place. So it does when it has grown too large: Renode
-does not give back all that an emulation took.
+Monitor script; it runs that in an emulation that is new. It is used again when its job told an outcome, also a fault
+or a stall of the firmware, which the plug-in watches. After Ctrl-C, or when Renode itself fails or hangs, it ends, and
+another takes its place. So it does when it has grown too large: Renode does not give back all that an emulation took.
 """
 
 from __future__ import annotations

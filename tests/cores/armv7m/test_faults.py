@@ -20,6 +20,7 @@ from tests.jobs import run
 from tests.tiny_library import build_library, library, samples
 
 ARM, RENODE = pytest.mark.arm, pytest.mark.renode
+pytestmark = pytest.mark.usefixtures("warm")
 
 _DECLARATIONS = """
 static volatile int zero = 0;

@@ -1,8 +1,6 @@
-"""Every board that runs in this engine, each way to drive it, and a Renode that stays."""
+"""Every board that runs in this engine, and each way to drive it."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +8,6 @@ from mcusim.boards.board import Board
 from mcusim.boards.load import board_names
 from mcusim.engines.renode import installation as renode_installation
 from mcusim.engines.renode.installation import DRIVERS
-from mcusim.engines.renode.workers import shared
 from mcusim.system.errors import MissingToolError
 from tests.every_board import board_with
 from tests.required import skip_or_fail
@@ -19,13 +16,6 @@ from tests.required import skip_or_fail
 @pytest.fixture(params=board_names())
 def board(request: pytest.FixtureRequest) -> Board:
     return board_with(request.param, "renode")
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[None]:
-    """All tests of the module share their Renodes."""
-    with shared():
-        yield
 
 
 @pytest.fixture(params=DRIVERS)

@@ -26,7 +26,7 @@ from tests.engines.renode_stand_in import WORKS, firmware, given, install
 from tests.jobs import run as run_engine
 from tests.tiny_library import INPUTS, OUTPUTS
 
-pytestmark = pytest.mark.usefixtures("temporary")
+pytestmark = pytest.mark.usefixtures("alone", "temporary")
 INT8 = np.dtype("int8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.jobs import run as run_engine
 from tests.processes import running_in, wait_for
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
-pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("temporary")]
+pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("alone", "temporary")]
 INT8 = np.dtype("int8")
 
 
@@ -78,9 +79,9 @@ def _listening(processes: list[int]) -> set[int]:
     return {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
 
 
-def _renodes() -> list[int]:
-    """Those of any run of mcusim."""
-    return running_in(lambda working: "mcusim-renode-" in working)
+def _renodes(place: str | None = None) -> list[int]:
+    """Those of any run of mcusim whose temporary files are there, or with ours."""
+    return running_in(lambda working: working.startswith(f"{place or tempfile.gettempdir()}/mcusim-renode-"))
 
 
 def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}))
         wait_for(lambda: any(path.stat().st_size == 5 * OUTPUTS for path in tmp_path.glob("run-*/0/output.bin")))
     finally:
         parent.kill()
-        wait_for(lambda: _renodes() == [])  # also while nobody has asked how we ended
+        wait_for(lambda: _renodes(environment["TMPDIR"]) == [])  # also while nobody has asked how we ended
         parent.wait()
     wait_for(lambda: not list((tmp_path / "temporary").iterdir()))
     assert [path.stat().st_size for path in tmp_path.glob("run-*/0/output.bin")] == [
