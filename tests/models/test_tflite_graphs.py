@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,9 @@ from tests.tflite_files import reals
 from tests.tflite_graphs import networks
 from tests.tflm import TFLM
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(
+    max_examples=int(os.environ.get("MCUSIM_GRAPHS", "60")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 UNIT = float(np.finfo(np.float32).eps)
 
 
