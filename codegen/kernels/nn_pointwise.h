@@ -10,6 +10,7 @@
 typedef enum {
     NN_CELU,
     NN_ELU,
+    NN_ERF,
     NN_EXPONENTIAL,
     NN_GELU,
     NN_GELU_TANH,
@@ -40,6 +41,8 @@ NN_KERNEL float nn_function(float x, const nn_pointwise_t p)
         return nn_celu(x, p.alpha);
     case NN_ELU:
         return nn_elu(x, p.alpha);
+    case NN_ERF:
+        return nn_erf(x);
     case NN_EXPONENTIAL:
         return nn_exponential(x);
     case NN_GELU:

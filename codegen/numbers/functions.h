@@ -105,6 +105,12 @@ static inline float nn_normal_distribution(float x)
     return x < 0.0f ? tail : 1.0f - tail;
 }
 
+/* The error function */
+static inline float nn_erf(float x)
+{
+    return 2.0f * nn_normal_distribution(1.41421354f * x) - 1.0f;
+}
+
 static inline float nn_gelu(float x)
 {
     return x * nn_normal_distribution(x);

@@ -30,7 +30,8 @@ def with_types(source: Source) -> Source:
 def _named(graph: Graph) -> Graph:
     if not graph.is_quantized or graph.data_type != FLOAT:
         return graph
-    narrow = any(map(has_narrow_weights, graph))
+    weights = [has_narrow_weights(layer) for layer in graph if layer.weight_numbers is not None]
+    narrow = bool(weights) and all(weights)
     return replace(graph, data_type="w8a16" if narrow else f"int{_bits(graph)}", scheme=graph.scheme or AFFINE)
 
 

@@ -28,6 +28,7 @@ NORMAL_TAIL = tuple(
     + (0.159920971, -1.27833724e-05)
 )
 SMALLEST_EXPONENT, LARGEST_EXPONENT = F(-87.0), F(88.72283)
+SQUARE_ROOT_2 = F(1.41421354)
 SQUARE_ROOT_8_OVER_PI = F(1.59576912)
 
 
@@ -92,6 +93,10 @@ def normal_distribution(x: Array) -> Array:
     t = F(1) / (F(0.4) * size + F(1))
     tail = exponential(F(-0.5) * size * size) * polynomial(t, NORMAL_TAIL)
     return np.asarray(np.where(x < F(0), tail, F(1) - tail))
+
+
+def erf(x: Array) -> Array:
+    return np.asarray(F(2) * normal_distribution(SQUARE_ROOT_2 * x) - F(1))
 
 
 def gelu(x: Array) -> Array:

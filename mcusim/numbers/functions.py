@@ -122,6 +122,7 @@ SIGMOID, TANH = Function("sigmoid"), Function("tanh")
 FUNCTIONS: Mapping[str, Definition] = {
     "celu": Definition("CELU", lambda x, a: a * _elu(x / a, 1.0), single.celu, ("alpha",), None, _flat_to_line),
     "elu": Definition("ELU", _elu, single.elu, ("alpha",), None, _flat_to_line),
+    "erf": Definition("Erf", np.vectorize(math.erf, otypes=[np.float64]), single.erf, bounds=SYMMETRIC),
     "exponential": Definition("Exponential", np.exp, single.exponential),
     "gelu": Definition("GELU", _gelu, single.gelu, ends=_flat_to_line),
     "gelu_tanh": Definition("GELU", _gelu_tanh, single.gelu_tanh, ends=_flat_to_line),

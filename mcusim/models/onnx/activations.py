@@ -121,6 +121,7 @@ CONVERTERS: Mapping[str, Convert] = {
     "Celu": _function(lambda node: Function("celu", (node.real("alpha", 1.0),))),
     "Clip": clip,
     "Elu": _function(lambda node: Function("elu", (node.real("alpha", 1.0),))),
+    "Erf": _function(lambda node: Function("erf")),
     "Exp": _function(lambda node: Function("exponential")),
     "Gelu": _function(_gelu),
     "HardSigmoid": _hard_sigmoid,

@@ -241,8 +241,8 @@ def _sum(call: Call) -> Layer | None:
     scales = call.weights.scales.astype(np.float64)
     reals = layer.kernel / scales.reshape(-1, *(1,) * (layer.kernel.ndim - 1))
     kernel = np.rint(reals)
-    if np.abs(kernel + 0.5).max(initial=0) > 127.5 or np.abs(reals - kernel).max(initial=0) > FAR:
-        return None  # without a sign, and zero far off the middle; or times something
+    if np.abs(kernel + 0.5).max(initial=0) > _largest(entry.bits) or np.abs(reals - kernel).max(initial=0) > FAR:
+        return None  # without a sign, and zero far off the middle; wider than the inputs; or times something
     added = _bias(layer.bias, call.weights.bias, entry.scale * scales)
     return _summed(layer, kernel, added, scales, call)
 
@@ -250,19 +250,26 @@ def _sum(call: Call) -> Layer | None:
 def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call: Call) -> WeightedSum | None:
     """`bias`: whole numbers, of any size or none at all. None where 32 bits do not hold them.
 
-    Weights lie as wide as what they multiply. TFLM sums 16 bits in 64, with multipliers of 15: only where it has to be.
+    Weights lie in 8 bits where these hold them. TFLM sums 16 bits in 64, with multipliers of 15: only where it has to.
     """
     entry = call.entries[0]
     if not (np.abs(bias) <= LARGEST_BIAS).all() or entry.bits != call.out.bits:
         return None
-    numbers = Scaled(entry.bits, tuple(map(float, scales)))
+    is_narrow = np.abs(kernel + 0.5).max(initial=0) <= _largest(NARROW)
+    numbers = Scaled(NARROW if is_narrow else entry.bits, tuple(map(float, scales)))
     kernel, fold = kernel.astype(numbers.dtype), not isinstance(layer, TransposedConvolution)
     for is_long in (False, True):
         factors = sum_factors(entry, numbers, call.out, long=is_long)
         made = weighted_sum(kernel, bias.astype(np.int64), numbers, entry, call.out, factors, fold=fold)
         if entry.bits == NARROW or made.peak_sum <= ACCUMULATOR_LIMIT:
             break
-    return replace(layer, **{**vars(made), "zero": entry.zero})
+    wider = entry if entry.bits > numbers.bits else None
+    return replace(layer, **{**vars(made), "zero": entry.zero, "wider_numbers": wider})
+
+
+def _largest(bits: int) -> float:
+    """Of an integer, counted from the middle of all."""
+    return 2.0 ** (bits - 1) - 0.5
 
 
 def _bias(reals: Array, stored: Stored | None, scales: Array) -> Array:

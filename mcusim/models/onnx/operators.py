@@ -51,6 +51,7 @@ HINTS: Mapping[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), INSIDE),
     "ArgMax": "leave it out: at the end of a model mcusim finds the largest output by itself",
     "LogSoftmax": "use Softmax: only at the end of a model it may be left out",
+    "com.microsoft.DynamicQuantizeLSTM": "leave it out: quantize_dynamic(.., op_types_to_quantize=['Conv', 'MatMul'])",
     "Einsum": "write it as a product of matrices",
 }
 

@@ -20,7 +20,8 @@ from mcusim.system.arrays import Array
 Tree = Any  # str, float, tuple (kind, *trees), list of trees
 COMMUTATIVE = ("Add", "Mul")
 CONSTANT = Node("Constant", (), ())  # what an array of the file is like
-LAST_AXIS = ({"axes": (-1,), "keepdims": 1}, {"axes": (-1,)})  # of a mean, which is kept
+MOST_AXES = 3  # the last ones, of a mean that keeps them: such a node is of the kind MEAN
+MEAN = "ReduceMean over the last {}"
 CLOSE = 1e-3  # numbers of a pattern are written with three digits and more
 
 
@@ -42,10 +43,14 @@ CUBE = [("Pow", "X", 3.0), ("Mul", ("Mul", "X", "X"), "X")]
 TANH = ("Add", ("Tanh", ("Mul", ("Add", "X", ("Mul", CUBE, 0.044715)), math.sqrt(2 / math.pi))), 1.0)
 HARD = ("Clip", ("Add", "X", 3.0), 0.0, 6.0)
 SIXTH = 1 / 6
-CENTERED = ("Sub", "X", ("ReduceMean", "X"))
-VARIANCE = ("ReduceMean", [("Pow", CENTERED, 2.0), ("Mul", CENTERED, CENTERED)])
-DEVIATION = ("Sqrt", ("Add", VARIANCE, "EPSILON"))
-STANDARDIZED = [("Div", CENTERED, DEVIATION), ("Mul", CENTERED, ("Reciprocal", DEVIATION))]
+
+
+def _standardized(axes: int) -> list[Tree]:
+    mean = MEAN.format(axes)
+    centered = ("Sub", "X", (mean, "X"))
+    variance = (mean, [("Pow", centered, 2.0), ("Mul", centered, centered)])
+    deviation = ("Sqrt", ("Add", variance, "EPSILON"))
+    return [("Div", centered, deviation), ("Mul", centered, ("Reciprocal", deviation))]
 
 
 def _half_of_x_times(factor: Tree) -> list[Tree]:
@@ -59,9 +64,12 @@ PATTERNS: Sequence[Pattern] = (
     Pattern("Mish", ("Mul", "X", ("Tanh", ("Softplus", "X")))),
     Pattern("HardSwish", [("Div", ("Mul", "X", HARD), 6.0), ("Mul", ("Mul", "X", HARD), SIXTH)]),
     Pattern("HardSwish", ("Mul", "X", [("Div", HARD, 6.0), ("Mul", HARD, SIXTH)])),
-    Pattern(
-        *("LayerNormalization", ("Add", ("Mul", STANDARDIZED, "SCALE"), "BIAS"), {"axis": -1}, ("X", "SCALE", "BIAS")),
-        {"epsilon": "EPSILON"},
+    *(
+        Pattern(
+            *("LayerNormalization", ("Add", ("Mul", _standardized(axes), "SCALE"), "BIAS"), {"axis": -axes}),
+            *(("X", "SCALE", "BIAS"), {"epsilon": "EPSILON"}),
+        )
+        for axes in range(1, MOST_AXES + 1)
     ),
     Pattern("HardSigmoid", [("Div", HARD, 6.0), ("Mul", HARD, SIXTH)], {"alpha": SIXTH, "beta": 0.5}),
 )
@@ -117,14 +125,21 @@ def _fits(
             yield bound
     else:
         node = makers.get(name)
-        if node is not None and node.kind == tree[0] and not node.domain:
+        if node is not None and _kind(node) == tree[0] and not node.domain:
             for inputs in _inputs(node, len(tree) - 1):
                 yield from _all_fit(tree[1:], inputs, bound, makers, numbers)
 
 
+def _kind(node: Node) -> str:
+    axes, told = node.attributes.get("axes"), {"keepdims": 1, **node.attributes}
+    if node.kind != "ReduceMean" or not isinstance(axes, tuple):
+        return node.kind
+    last = axes == tuple(range(-len(axes), 0)) and told == {"axes": axes, "keepdims": 1}
+    return MEAN.format(len(axes)) if last else node.kind
+
+
 def _inputs(node: Node, count: int) -> Iterator[tuple[str, ...]]:
-    plain = not node.attributes or node.kind == "Clip"
-    if len(node.inputs) == count and (plain or (node.kind == "ReduceMean" and node.attributes in LAST_AXIS)):
+    if len(node.inputs) == count and (not node.attributes or node.kind in ("Clip", "ReduceMean")):
         yield node.inputs
         if node.kind in COMMUTATIVE:
             yield tuple(reversed(node.inputs))
