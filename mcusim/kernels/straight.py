@@ -41,14 +41,18 @@ class Lines(NamedTuple):
 
 @dataclass(frozen=True)
 class StraightFinish(FactorFinish):
-    """A record is the bias, the multiplier and the addend of a line, and a word of nothing."""
+    """A record is the bias, the multiplier and the addend of a line, and a word of nothing.
+
+    `bare`: are all addends 0? Then nothing loads them.
+    """
 
     shift: int = 0
+    bare: bool = False
     lines: Lines | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
-        return f"{super().key}_straight{self.shift}"
+        return f"{super().key}_{'bare' if self.bare else 'straight'}{self.shift}"
 
     @property
     def cycles(self) -> int:
@@ -60,7 +64,7 @@ class StraightFinish(FactorFinish):
 
     @property
     def factor(self) -> tuple[str, ...]:
-        return super().factor[:2]
+        return super().factor[: 2 - self.bare]
 
     def scaled(
         self, a: Assembly, sums: Sequence[str], factor: Sequence[str], spare: str = "", *, more: int | None = None
@@ -69,9 +73,8 @@ class StraightFinish(FactorFinish):
 
         `more`: as which power of two sums come; the addend comes so, too.
         """
-        multiplier, addend = factor[:2]
         for name in sums:
-            a("smmla", name, name, multiplier, addend)
+            a("smmul" if self.bare else "smmla", name, name, *factor[: len(self.factor)])
         for name in sums:
             a(self.saturate, name, imm(self.bits), name, f"asr #{self.shift + (more or 0)}")
         self.limit(a, sums)
@@ -122,11 +125,13 @@ def straight(layer: WeightedSum, entry: Affine) -> StraightFinish | None:
         return None
     if finish.unit_bits > 8:
         return _on(finish, *own_lines(rescale, layer.peak_sum)) if finish.single else None
-    steps = steps_of(layer, entry) if finish.above_zero else None
+    steps = steps_of(layer, entry)
     if steps is None:
         return None
     for shift in SHIFTS:
-        lines = lines_of(rescale, steps, shift)
+        lines = steeper_lines(rescale, steps, shift, bare=finish.above_zero)
+        if lines is None and finish.above_zero:
+            lines = lines_of(rescale, steps, shift)
         if lines is not None:
             return _on(finish, shift, lines)
     return None
@@ -136,7 +141,7 @@ def _on(finish: FactorFinish, shift: int, lines: Lines | None) -> StraightFinish
     if lines is None:
         return None
     own = {**vars(finish), "fields": {**finish.fields, "straight": shift}, "left": False, "single": False, "raw": False}
-    return StraightFinish(**own, shift=shift, lines=lines)
+    return StraightFinish(**own, shift=shift, bare=not lines.addend.any(), lines=lines)
 
 
 def own_lines(rescale: Multiplied, peak_sum: int) -> tuple[int, Lines | None]:
@@ -218,25 +223,56 @@ def sums_of(layer: WeightedSum, entry: Affine) -> tuple[Array, Array]:
 def lines_of(rescale: Multiplied, steps: Steps, shift: int) -> Lines | None:
     """With that shift; None where a channel has none."""
     lines, varies = _constant(steps, shift)
-    multipliers, shifts = np.broadcast_arrays(rescale.factors.multipliers, -rescale.factors.shifts, steps.low)[:2]
-    spare = shifts - 1 - shift  # bits of the multiplier that have no room
-    if (spare < 0)[varies].any():
+    multipliers = _slopes(rescale, shift, varies)
+    if multipliers is None:
         return None
-    spare = spare.clip(0, MOST_SPARE)
-    multipliers = multipliers + (1 << spare >> 1) >> spare
     left = np.flatnonzero(varies)
     for reach in REACHES:
         changes = np.array(sorted(range(-reach, reach + 1), key=abs))
         own = Steps(steps.outputs, steps.sums[:, left], steps.low[left], steps.high[left])
-        found, tried = _moved(
-            own, multipliers[left], (rescale.numbers.zero << shift) + (1 << shift >> 1), shift, changes
-        )
+        found, tried = _moved(own, multipliers[left], _middle(rescale, shift), shift, changes)
         for new, all_ in zip(tried, lines, strict=True):
             all_[left[found]] = new[found]
         left = left[~found]
         if not left.size:
             return lines
     return None
+
+
+def steeper_lines(rescale: Multiplied, steps: Steps, shift: int, *, bare: bool) -> Lines | None:
+    """Of factors whose steps lie a whole, even number of sums apart: all between two whole sums is one for a line.
+
+    Halves below 0 go down: there every step comes a sum later than on a line, and so does that of one that is steeper,
+    by half a sum over all outputs. `bare`: with no addend, where nothing is below 0 and `more` does for it.
+    """
+    lines, varies = _constant(steps, shift)
+    multipliers = _slopes(rescale, shift, varies)
+    if multipliers is None:
+        return None
+    middle = _middle(rescale, shift)
+    farthest = int(np.abs(steps.outputs - rescale.numbers.zero).max()) + 1
+    steeper = multipliers + (multipliers.astype(float) ** 2 / (farthest * 2.0 ** (33 + shift))).astype(np.int64)
+    found, tried = _moved(steps, steeper, middle, shift, np.array([-middle if bare else 0]))
+    if bare:
+        lines = lines._replace(addend=lines.addend >> shift << shift)
+    if not found[varies].all() or (bare and lines.addend[~found].any()):
+        return None
+    return Lines(*(np.where(found, new, own) for new, own in zip(tried, lines, strict=True)))
+
+
+def _slopes(rescale: Multiplied, shift: int, varies: Array) -> Array | None:
+    """Multipliers of all channels; None where that shift is more than one of those that vary has."""
+    multipliers, shifts = np.broadcast_arrays(rescale.factors.multipliers, -rescale.factors.shifts, varies)[:2]
+    spare = shifts - 1 - shift  # bits of the multiplier that have no room
+    if (spare < 0)[varies].any():
+        return None
+    spare = spare.clip(0, MOST_SPARE)
+    return np.asarray(multipliers + (1 << spare >> 1) >> spare)
+
+
+def _middle(rescale: Multiplied, shift: int) -> int:
+    """The addend that rounds."""
+    return (rescale.numbers.zero << shift) + (1 << shift >> 1)
 
 
 def _constant(steps: Steps, shift: int) -> tuple[Lines, Array]:

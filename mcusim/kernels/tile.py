@@ -108,7 +108,8 @@ class Tile:
         loads = self.filters + self.positions + bursts
         end = 2 * sums + 7.5 + 2 * (self.filters - len(kept_of(self))) - (self.tile_step == self.word_step * self.words)
         if isinstance(self.finish, StraightFinish):
-            end += sums * (self.finish.cycles - 1) + 2 * self.filters + 1 - (free_behind_lines(self) is not None)
+            end += sums * (self.finish.cycles - 1) + len(self.finish.factor) * self.filters
+            end += 1 - (free_behind_lines(self) is not None)
         elif isinstance(self.finish, FactorFinish):
             end += sums * (self.finish.cycles - 1) + 4 * self.filters
         elif self.finish.ceiling is not None:
@@ -129,7 +130,7 @@ class Tile:
     def frame(self) -> int:
         """Bytes of the stack, with which it is a multiple of 8."""
         if isinstance(self.finish, FactorFinish):
-            return 20 + 8 * len(self.finish.factor)
+            return 20 + 8 * max(len(self.finish.factor), 2)
         return 20
 
 

@@ -26,7 +26,8 @@ from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import quantize
+from mcusim.line.quantize import AS_STORED, quantize
+from mcusim.line.relu_first import relu_first
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
 from mcusim.line.store_unsigned import store_unsigned
@@ -107,8 +108,9 @@ def quantized_graph(
 
 
 def real_graph(source: Source, chosen: Quantization) -> Graph:
-    """What is quantized: the graph of the source, equalized where `chosen` says so."""
-    return equalize(source.graph) if chosen.equalize else source.graph
+    """What is quantized: the graph of the source, equalized where `chosen` says so, activations before max-pools."""
+    graph = equalize(source.graph) if chosen.equalize else source.graph
+    return graph if chosen.data_type in ("float32", AS_STORED) else relu_first(graph)
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:

@@ -48,6 +48,11 @@ HEADROOM = 2  # of 16 bits, where a bit less costs nothing that could be measure
 LARGEST_BIAS = 2**30  # half of the accumulator
 LARGEST_RATIO = 1 - 2.0**-20  # of a sum's scale to its output's: a larger one would shift sums to the left
 SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller ones would be 0 beside those
+LEAST_APART, MOST_APART = (
+    64,
+    10_000,
+)  # sums from output to output, where there is a choice: scales by 3 %, and as far as
+WHOLE_AND_MORE = 1 - 2.0**-24  # a float32 tells them apart. Ties go away from zero, if it is off by so little
 SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
 
 
@@ -101,6 +106,7 @@ class AffineScheme:
         least = np.maximum(np.abs(bias) / (have.scale * LARGEST_BIAS), wanted.max(initial=0.0) * SMALLEST_SHARE)
         while True:
             each = np.maximum(np.maximum(wanted * coarser, SMALLEST_SCALE), least if len(wanted) > 1 else least.max())
+            each = self._with_whole_steps(each, have, values)
             numbers = Scaled(WEIGHT_BITS, tuple(float(np.float32(scale)) for scale in each))
             grid = Grid(np.array(numbers.scales), numbers.minimum + 1, numbers.maximum)
             if len(grid.scale) == 1:
@@ -114,6 +120,19 @@ class AffineScheme:
             if made.peak_sum <= ACCUMULATOR_LIMIT or self.bits == WIDE_BITS:  # which TFLM sums up in 64 bits
                 return replace(made, lost_bits=round(math.log2(coarser)))
             coarser *= 2
+
+    def _with_whole_steps(self, scales: Array, entry: Affine, values: Range) -> Array:
+        """Hardly larger, so that an output is an even number of sums apart from the next (`kernels/straight.py`).
+
+        As they are where that number is small.
+        """
+        if self.bits == WIDE_BITS:
+            return scales
+        out = self.numbers_for(values)
+        apart = out.scale / (entry.scale * scales)
+        whole = np.minimum(2 * np.floor(apart / 2), MOST_APART)
+        rounded = (out.scale / (entry.scale * whole.clip(1)) * WHOLE_AND_MORE).astype(np.float32)
+        return np.where(apart < LEAST_APART, scales, np.nextafter(rounded, np.float32(0)).astype(np.float64))
 
     def _sum(self, kernel: Array, bias: Array, entry: Affine, weights: Scaled, values: Range) -> QuantizedSum:
         out = self.numbers_for(values)

@@ -18,6 +18,7 @@ from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 
 TAPS = (3, 3)
+LESS = 1 - 2.0**-24  # than a ratio is: sums that lie between two outputs go away from zero
 ENTRIES = (Affine(8, 0.5, -128), Affine(8, 0.5, 3), Affine(8, 0.5, 0, signed=False))
 OUTPUTS = (Affine(8, 0.05, -128), Affine(8, 0.05, -7), Affine(8, 0.05, 0, signed=False))
 
@@ -63,7 +64,7 @@ def demand_equal(one: Convolution, entry: Affine) -> None:
         np.testing.assert_array_equal(got, wanted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     ratios=st.lists(st.floats(2.0**-11, 2.0**-5), min_size=1, max_size=5),
     entry=st.sampled_from(ENTRIES),
@@ -115,10 +116,37 @@ def test_factors_that_lie_too_far_apart_have_no_common_shift() -> None:
     assert straight(replace(one, rescale=far, peak_sum=2**30 - 1), WIDE[0]) is None
 
 
-def test_signs_and_what_is_too_large_are_left_to_factors() -> None:
-    usual = layer([0.01], ENTRIES[0], OUTPUTS[1], RELU)
-    assert straight(usual, ENTRIES[0]) is not None
-    assert straight(replace(usual, activation=LINEAR), ENTRIES[0]) is None  # halves below zero go down
+@settings(max_examples=8, deadline=None)
+@given(
+    halves=st.lists(st.integers(32, 5000), min_size=1, max_size=5),
+    entry=st.sampled_from(ENTRIES),
+    out=st.sampled_from(OUTPUTS),
+    activation=st.sampled_from([LINEAR, RELU]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_outputs_an_even_number_of_sums_apart_have_lines_below_zero_too(
+    halves: list[int], entry: Affine, out: Affine, activation: Activation, seed: int
+) -> None:
+    ratios = [LESS / (2 * half) for half in halves]
+    demand_equal(layer(ratios, entry, out, activation, seed), entry)
+
+
+def test_only_what_never_is_below_zero_does_without_an_addend() -> None:
+    plain, signed = (layer([LESS / 300, LESS / 512], ENTRIES[0], out, LINEAR) for out in (OUTPUTS[2], OUTPUTS[1]))
+    for one, bare in ((plain, True), (signed, False)):
+        made = straight(one, ENTRIES[0])
+        assert made is not None and made.bare is bare and len(made.factor) == 2 - bare
+        assert not bare or not records_of(one, made)[:, 2].any()
+
+
+@pytest.mark.parametrize("ratio", [1 / 301, 1 / 300.5, 2.0**-9], ids=["odd", "no whole number", "exact power of two"])
+def test_signs_of_other_factors_are_left_to_five_instructions(ratio: float) -> None:
+    one = layer([ratio, LESS / 300], ENTRIES[0], OUTPUTS[1], LINEAR)
+    assert straight(one, ENTRIES[0]) is None
+    assert straight(replace(one, activation=RELU), ENTRIES[0]) is not None
+
+
+def test_what_is_too_large_is_left_to_factors() -> None:
     assert straight(layer([0.26, 0.01], ENTRIES[0], OUTPUTS[1], RELU), ENTRIES[0]) is None  # no shift is left
     apart = layer([0.2, 2.0**-14], ENTRIES[0], OUTPUTS[0], RELU, seed=4)
     apart = replace(apart, bias=np.array([0, -(2**29)]), peak_sum=2**29 + 300_000)

@@ -49,7 +49,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
         finish = self.part.finish
         if isinstance(finish, Finish):
             return int(finish.ceiling is not None)
-        first = sum(name not in self.kept for name in (MULTIPLIER, ADDEND))
+        first = sum(name not in self.kept for name in finish.factor[:2])
         return max(first + (not finish.above_zero), int(SHIFT in self.names and SHIFT not in self.kept))
 
     def load_channel_into(self, weights: list[str], spare: str, sums: Sequence[str], xs: Sequence[str]) -> None:
@@ -95,7 +95,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
     def _scale(self, finish: FactorFinish, sums: Sequence[str], free: list[str]) -> None:
         """The shift comes into a register that the product has left, where no other is free."""
         a, factor = self.a, dict(self.kept)
-        for name in (MULTIPLIER, ADDEND):
+        for name in finish.factor[:2]:
             if name not in factor:
                 factor[name] = free.pop(0)
         spare = "" if finish.above_zero or not free else free.pop(0)
@@ -103,7 +103,7 @@ class IntegerEnds(IntegerLoads, Frame[Part]):
             factor[SHIFT] = free.pop(0)
         self._from_frame(factor)
         if isinstance(finish, StraightFinish):
-            finish.scaled(a, sums, (factor[MULTIPLIER], factor[ADDEND]))
+            finish.scaled(a, sums, tuple(factor[name] for name in finish.factor))
             return
         for index, name in enumerate(sums):
             addend = factor[ADDEND]

@@ -176,7 +176,7 @@ def _end_cycles(layer: Convolution, finish: Ending, compact: bool) -> tuple[int,
     """Of the end of a sum: saturation, store, the next one's bias; and of all else at the end of a tile."""
     if isinstance(finish, FactorFinish):
         filters = min(MOST_FILTERS, layer.shape[-1] // layer.groups)
-        loads = 2 * filters + 1 if isinstance(finish, StraightFinish) else LOAD_CYCLES * filters
+        loads = len(finish.factor) * filters + 1 if isinstance(finish, StraightFinish) else LOAD_CYCLES * filters
         return 2 + finish.cycles, loads
     limit = 0 if finish.ceiling is None else 1 if finish.raised and not compact and not _is_long(layer) else 2
     if _is_long(layer):

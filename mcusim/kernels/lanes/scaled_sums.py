@@ -33,6 +33,8 @@ class ScaledSumming(Work):
     twin_kernel: str
     fields: Fields = field(compare=False)  # what the function was found for
 
+    unrolled = 2  # of which one at a time is in registers
+
     @property
     def words(self) -> Words:
         return Words(8, self.unsigned, LINEAR, None, 1)

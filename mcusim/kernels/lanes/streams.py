@@ -21,10 +21,12 @@ LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a n
 class Work(ABC):
     """What happens to words on their way; it can be a key.
 
-    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name.
+    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name. `unrolled`: how often a turn of
+    the loop has it, one after the other.
     """
 
     inputs: ClassVar[int] = 2
+    unrolled: ClassVar[int] = 1
     tables: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -87,19 +89,20 @@ class _Writer:
         a.register("left", f"r{work.inputs + len(work.tables) + 1}", "words, less those of a turn")
         a("push", several([*self.words.saved, "lr"]))
         work.prepare(a)
-        self.turn = self._turns() if self.words.several > 1 else 0.0
-        self.one = self._loop("one", "A word", 1, "bne")
+        self.several = self.words.several * work.unrolled
+        self.turn = self._turns() if self.several > 1 else 0.0
+        self.one = self._loop("one", "A word", 1, 1, "bne")
         a.place("end")
         a("pop", several([*self.words.saved, "pc"]))
 
     def _turns(self) -> float:
         """Several words each -> cycles of one."""
         a = self.a
-        a("subs", "left", "left", imm(self.words.several))
+        a("subs", "left", "left", imm(self.several))
         a("blt", f".L{a.name}_rest")
-        turn = self._loop("turn", f"{self.words.several} words", self.words.several, "bge")
+        turn = self._loop("turn", f"{self.several} words", self.words.several, self.work.unrolled, "bge")
         a.place("rest")
-        a("adds", "left", "left", imm(self.words.several))
+        a("adds", "left", "left", imm(self.several))
         a("beq", f".L{a.name}_end")
         return turn
 
@@ -108,19 +111,20 @@ class _Writer:
         signature = f"void *output, {inputs}, int words"
         routine = self.a.routine(signature, self.work.twin, self.words.guard)
         around = self.a.cycles - self.turn - self.one
-        return Stream(routine, self.words.several, around, self.turn or self.one, self.one)
+        return Stream(routine, self.several, around, self.turn or self.one, self.one)
 
-    def _loop(self, name: str, comment: str, count: int, again_if: str) -> float:
-        """-> cycles of a turn."""
+    def _loop(self, name: str, comment: str, count: int, times: int, again_if: str) -> float:
+        """So many words, so many times -> cycles of a turn."""
         a, since = self.a, self.a.cycles
         x, y = self.words.first[:count], self.words.second[:count]
         with a.loop(name, comment) as again:
-            for source, names in zip(self.sources, (x, y), strict=False):
-                self._load(names, source)
-            self.work(a, x, y)
-            step = WORD_BYTES * count
-            self.words.store(a, x, "output", range(0, step, WORD_BYTES), step)
-            a("subs", "left", "left", imm(count))
+            for _ in range(times):
+                for source, names in zip(self.sources, (x, y), strict=False):
+                    self._load(names, source)
+                self.work(a, x, y)
+                step = WORD_BYTES * count
+                self.words.store(a, x, "output", range(0, step, WORD_BYTES), step)
+            a("subs", "left", "left", imm(count * times))
             a(again_if, again)
         return a.cycles - since
 

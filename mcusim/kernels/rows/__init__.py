@@ -31,7 +31,7 @@ from mcusim.kernels.rows.forms import (
 from mcusim.kernels.rows.inputs import row_input_cycles, row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
-from mcusim.kernels.straight import added, ending_in, records_of
+from mcusim.kernels.straight import StraightFinish, added, ending_in, records_of
 from mcusim.layers.dense import Dense
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
@@ -152,7 +152,7 @@ def _finish(layer: Dense, inputs: Inputs) -> Ending:
     limited = _limited(layer)
     finish = ending_of(limited) if limited is not layer else ending_in(layer, inputs[0], doubled=False)
     assert finish is not None
-    return finish
+    return replace(finish, bare=False) if isinstance(finish, StraightFinish) else finish
 
 
 def _limited(layer: Dense) -> Dense:

@@ -80,7 +80,7 @@ def _scaled(a: Assembly, sums: dict[str, int], finish: FactorFinish, factor: int
     finish.load(a, free, "sp", factor)
     there = min(sums.values())
     for bits in sorted(set(sums.values())):
-        if isinstance(finish, StraightFinish) and bits > there:
+        if isinstance(finish, StraightFinish) and not finish.bare and bits > there:
             a("lsl", free[1], free[1], imm(bits - there))
             there = bits
         finish.scaled(a, [name for name, own in sums.items() if own == bits], free, "r11", more=bits)
