@@ -27,6 +27,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             string turn = Path.Combine(folder, "turn"), failed = Path.Combine(folder, "failed");
             new Thread(() => EndWith(parent, Path.GetDirectoryName(folder))) { IsBackground = true }.Start();
             File.WriteAllText(Path.Combine(folder, "ready"), "");
+            long collectedBytes = 0;
             while(true)
             {
                 if(!File.Exists(turn))
@@ -37,6 +38,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 var script = File.ReadAllText(turn);
                 File.Delete(turn);
                 EmulationManager.Instance.Clear();
+                collectedBytes = Collect(collectedBytes);
                 var trouble = Execute(script);
                 if(trouble != null)
                 {
@@ -45,6 +47,18 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                     File.WriteAllText(failed, "");
                 }
             }
+        }
+
+        // An emulation that was left is some MB of garbage, among much that stays: by itself nobody collects it for long.
+        // -> what this process takes after it was done last.
+        private static long Collect(long lastBytes)
+        {
+            if(Environment.WorkingSet < lastBytes + GarbageBytes)
+            {
+                return lastBytes;
+            }
+            GC.Collect();
+            return Environment.WorkingSet;
         }
 
         // Line by line until one fails -> what is wrong with it, or null.
@@ -97,6 +111,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         }
 
         private const int PollMs = 3;
+        private const long GarbageBytes = 64 << 20;
         private const int ParentPollMs = 200;
     }
 

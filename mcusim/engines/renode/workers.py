@@ -27,7 +27,8 @@ from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start, stop
 
 PLUGIN = ("mcusim_mailbox.cs", "mcusim_job.cs", "mcusim_memory.cs", "mcusim_profile.cs")
-WORKER_BYTES = 600 << 20  # what one may take, the pages included that another shares with it
+WORKER_BYTES = 600 << 20  # what one takes, the pages included that another shares with it
+LARGEST_BYTES = 800 << 20  # and when another takes its place
 _CACHE = Path("config", "renode", "compiler-cache")
 _CONFIGURATION = "[general]\ncompiler-cache-enabled = True\n"
 
@@ -105,7 +106,7 @@ class Workers:
 
     def give_back(self, worker: Worker) -> None:
         """It waits for the next job, unless it has grown too large."""
-        if worker.resident_bytes > WORKER_BYTES:
+        if worker.resident_bytes > LARGEST_BYTES:
             self.end([worker])
             return
         with self._lock:

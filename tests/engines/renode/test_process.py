@@ -80,7 +80,7 @@ def test_a_renode_that_has_grown_is_not_used_again(
     nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
-    monkeypatch.setattr(workers, "WORKER_BYTES", 1 << 20)
+    monkeypatch.setattr(workers, "LARGEST_BYTES", 1 << 20)
     with shared():
         assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(2))
         pids = (tmp_path / "pids").read_text().split()
