@@ -35,6 +35,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             mailbox.Cpu.SetHookAtBlockBegin((Action<ulong, uint>)profile.OnBlock);
             mailbox.Cpu.SetHookAtMemoryAccess(profile.Memory.OnAccess);
             mailbox.RunAndSave(job, () => profile.Save(value("folder")));
+            mailbox.Cpu.SetHookAtBlockBegin(null); // under Mono a core outlives its machine, and would keep 20 MB
+            mailbox.Cpu.SetHookAtMemoryAccess(null);
         }
     }
 
