@@ -16,6 +16,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using System.Threading;
 
 using Antmicro.Migrant;
@@ -123,8 +124,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return "samples=" + replay.Samples + " instructions=" + replay.ModelInstructions;
         }
 
-        // The same, for people without anything to compare with: how many answers differ from those in a file.
-        public string Check(string input, string expected, int limitSeconds = 600)
+        // The same, for people without anything to compare with: how many answers differ from those in a file. `layout` is
+        // that of an answer, as Python's struct writes it ("<10f"): a float32 may be off by 1e-4 of the largest, for sums
+        // are rounded in the order of who makes them. Every other byte has to be the same.
+        public string Check(string input, string expected, string layout = "", int limitSeconds = 600)
         {
             var answers = TemporaryFilesManager.Instance.GetTemporaryFile();
             var told = Replay(input, answers, limitSeconds);
@@ -134,8 +137,41 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 throw new RecoverableException(replay.Samples + " samples were answered, which is not what is expected of them");
             }
             var size = got.Length / (int)Math.Max(1, replay.Samples);
-            var wrong = Enumerable.Range(0, (int)replay.Samples).Count(n => Enumerable.Range(n * size, size).Any(i => got[i] != want[i]));
+            var floats = Floats(layout);
+            var others = Enumerable.Range(0, size).Where(i => !floats.Any(at => at <= i && i < at + 4)).ToArray();
+            Func<int, IEnumerable<int>> places = n => floats.Select(at => n * size + at);
+            var samples = Enumerable.Range(0, (int)replay.Samples).ToArray();
+            var largest = samples.SelectMany(places).Select(i => Math.Abs((double)BitConverter.ToSingle(want, i)))
+                .Where(number => number <= float.MaxValue).DefaultIfEmpty().Max();
+            var wrong = samples.Count(n => others.Any(i => got[n * size + i] != want[n * size + i])
+                || places(n).Any(i => !Near(BitConverter.ToSingle(got, i), BitConverter.ToSingle(want, i), 1e-4 * largest)));
             return told.Replace(" instructions", " mismatches=" + wrong + " instructions");
+        }
+
+        // Where they begin.
+        private static List<int> Floats(string layout)
+        {
+            var found = new List<int>();
+            var at = 0;
+            foreach(Match part in Regex.Matches(layout, "([0-9]*)([a-zA-Z])"))
+            {
+                var kind = part.Groups[2].Value;
+                var size = "xbB".Contains(kind) ? 1 : "hH".Contains(kind) ? 2 : "qQd".Contains(kind) ? 8 : 4;
+                for(var left = part.Groups[1].Length == 0 ? 1 : int.Parse(part.Groups[1].Value); left > 0; left--, at += size)
+                {
+                    if(kind == "f")
+                    {
+                        found.Add(at);
+                    }
+                }
+            }
+            return found;
+        }
+
+        private static bool Near(float got, float want, double off)
+        {
+            bool finite = Math.Abs((double)got) <= float.MaxValue, wanted = Math.Abs((double)want) <= float.MaxValue;
+            return finite == wanted && (!finite || Math.Abs((double)got - want) <= off);
         }
 
         // Runs the emulation until all samples are answered or something went wrong, and leaves it paused.

@@ -20,7 +20,7 @@ from mcusim.experiment.case import Case
 from mcusim.graph import Tensor
 from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
-from mcusim.line.export_files import SCRIPTS, write_surroundings
+from mcusim.line.export_files import SCRIPTS, Exported, write_surroundings
 from mcusim.line.fit import Fitted
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
@@ -29,7 +29,7 @@ from mcusim.tasks.classification import above, threshold
 from mcusim.tasks.classification import decided as decided_by
 from mcusim.tasks.task import Answers
 from mcusim.timing.timing import Timing
-from mcusim.workloads.generated import make_console
+from mcusim.workloads.generated import emit_firmware, make_console
 
 FORMAT = 2  # of case.json, which may gain keys
 
@@ -59,7 +59,8 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     shutil.copyfile(console.elf, folder / "console.elf")
     (folder / "input.bin").write_bytes(model.inputs.tobytes())
     (folder / "expected.bin").write_bytes(model.expected.tobytes())
-    write_surroundings(folder, board, platform, pace, library, len(model.inputs))
+    sources, answer = emit_firmware(library, RENODE, board), layout(program.answer_dtype)
+    write_surroundings(folder, Exported(board, platform, pace, sources, len(model.inputs), answer))
     told = json.dumps(_told(case, board, model, timing, chosen), indent=2) + "\n"
     (folder / "case.json").write_text(told, encoding="utf-8")
     return folder

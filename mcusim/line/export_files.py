@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -16,26 +17,32 @@ from mcusim.system.errors import ConfigurationError
 SCRIPTS = "renode_scripts"
 _PLATFORMS = "platforms"
 _USING = re.compile(r'^\s*using\s+"((?:[^"\\]|\\.)+)"', re.MULTILINE)
+_OF_BOARD = re.compile(r"\$ORIGIN/\.\./platforms/\S+")  # in the script of a board
 _BOARD = """:name: {title}
 :description: {description}
 
 using sysbus
-mach create
-machine LoadPlatformDescription $ORIGIN/board.repl
-sysbus LoadELF $ORIGIN/{image}
-sysbus.cpu VectorTableOffset {vectors:#010x}
+include $ORIGIN/{scripts}/firmware.resc
+create_board "board" $ORIGIN/board.repl {vectors:#010x} $ORIGIN/{image}
+firmware
 emulation SetGlobalAdvanceImmediately true
 emulation SetGlobalQuantum "0.01"
+
+macro reset
+\"\"\"
+    firmware
+\"\"\"
 """
-_MAILBOX = """include $ORIGIN/{scripts}/mcusim_mailbox.cs
+_MAILBOX = """
+include $ORIGIN/{scripts}/mcusim_mailbox.cs
 machine AddMailbox
 """
 _RUN = """:name: {title}
-:description: All samples of input.bin, answered by firmware.elf and compared with expected.bin, byte for byte.
+:description: All samples of input.bin, answered by firmware.elf and compared with expected.bin.
 
 # renode --console --disable-gui run.resc -e quit
 include $ORIGIN/mailbox.resc
-sysbus.mailbox Check $ORIGIN/input.bin $ORIGIN/expected.bin
+sysbus.mailbox Check $ORIGIN/input.bin $ORIGIN/expected.bin "{answer}"
 """
 _CONSOLE = """
 # renode console.resc
@@ -48,39 +55,59 @@ Documentation                 renode-test all_samples.robot
 *** Test Cases ***
 All Samples Are Answered As Expected
     Execute Command           include @${{CURDIR}}/mailbox.resc
-    ${{told}}=                  Execute Command  sysbus.mailbox Check @${{CURDIR}}/input.bin @${{CURDIR}}/expected.bin
+    ${{told}}=                  Execute Command
+    ...                       sysbus.mailbox Check @${{CURDIR}}/input.bin @${{CURDIR}}/expected.bin "{answer}"
     Should Contain            ${{told}}  samples={samples} mismatches=0
 """
 
 
-def write_surroundings(
-    folder: Path, board: Board, platform: Path, cycles_per_instruction: float | None, sources: Sources, samples: int
-) -> None:
+@dataclass(frozen=True)
+class Exported:
+    """What of a case the files tell. `answer`: its layout, as Python's struct writes it."""
+
+    board: Board
+    platform: Path
+    cycles_per_instruction: float | None
+    sources: Sources
+    samples: int
+    answer: str
+
+
+def write_surroundings(folder: Path, case: Exported) -> None:
     """Beside the images and samples. Raises ConfigurationError for a platform that uses a file by its absolute path."""
-    described = _copy_platform(platform, folder / _PLATFORMS)
-    text = overlay(f"./{_PLATFORMS}/{described}", cycles_per_instruction)
+    described = _copy_platform(case.platform, folder / _PLATFORMS)
+    text = overlay(f"./{_PLATFORMS}/{described}", case.cycles_per_instruction)
     (folder / "board.repl").write_text(text, encoding="utf-8")
     _anew(folder / SCRIPTS)
-    for source in sorted(RENODE_SCRIPTS.iterdir()):
-        if source.suffix in (".cs", ".resc"):
-            shutil.copyfile(source, folder / SCRIPTS / source.name)
+    for source in (*RENODE_SCRIPTS.glob("*.cs"), RENODE_SCRIPTS / "firmware.resc"):
+        shutil.copyfile(source, folder / SCRIPTS / source.name)
+    _copy_script(case.board, folder / SCRIPTS)
     _anew(folder / "sources")
-    sources.write(folder / "sources")
-    _write_scripts(folder, board, samples)
+    case.sources.write(folder / "sources")
+    _write_scripts(folder, case)
 
 
-def _write_scripts(folder: Path, board: Board, samples: int) -> None:
-    assert board.console is not None  # make_console has seen it
-    title, vectors = " ".join(board.title.split()), board.memory.flash.origin
+def _copy_script(board: Board, goal: Path) -> None:
+    """That of the board itself, where it has one: with the clocks of this model."""
+    script = RENODE_SCRIPTS / f"{board.name}.resc"
+    if script.is_file():
+        text = _OF_BOARD.sub("$ORIGIN/../board.repl", script.read_text(encoding="utf-8"))
+        (goal / script.name).write_text(text, encoding="utf-8")
+
+
+def _write_scripts(folder: Path, case: Exported) -> None:
+    assert case.board.console is not None  # make_console has seen it
+    title = " ".join(case.board.title.split())
+    common = {"title": title, "scripts": SCRIPTS, "vectors": case.board.memory.flash.origin}
     takes = "Firmware that takes samples through sysbus.mailbox."
-    mailbox = _BOARD.format(title=title, description=takes, image="firmware.elf", vectors=vectors)
+    mailbox = _BOARD.format(description=takes, image="firmware.elf", **common)
     shows = "Firmware that prints what the model makes of a few samples."
-    console = _BOARD.format(title=title, description=shows, image="console.elf", vectors=vectors)
+    console = _BOARD.format(description=shows, image="console.elf", **common)
     files = {
         "mailbox.resc": mailbox + _MAILBOX.format(scripts=SCRIPTS),
-        "run.resc": _RUN.format(title=title),
-        "console.resc": console + _CONSOLE.format(uart=board.console.uart),
-        "all_samples.robot": _SUITE.format(samples=samples),
+        "run.resc": _RUN.format(title=title, answer=case.answer),
+        "console.resc": console + _CONSOLE.format(uart=case.board.console.uart),
+        "all_samples.robot": _SUITE.format(samples=case.samples, answer=case.answer),
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ def monitor(lines: Sequence[str], folder: Path, timeout_s: float = 300) -> str:
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
     program = find_program()
     assert program is not None
-    command = [str(program), "--console", "--disable-gui", "--plain", str(script), "-e", "quit"]
+    command = [str(program), "--console", "--disable-gui", "--plain", "--hide-log", str(script), "-e", "quit"]
     (folder / "private" / "tmp").mkdir(parents=True, exist_ok=True)
     nothing, unused = os.pipe()  # its console reads the end of a file again and again: half of the time goes there
     try:
