@@ -24,6 +24,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "gather"
 SUMMARY = "convolutions of any window in float32: windows side by side, then as tiles (Cortex-M4F)"
+LOADS = 0.15  # of its cycles, from RAM
 # Cycles of the C, by the timing model
 CALL, GATHERING = 19.9, -20.4  # of a tile, less for the first one of those that read the same windows
 WINDOW, PLANE, OF_STRIPES = 17.6, -4.2, 6.1  # of each, where it has rows and columns, where tiles vary

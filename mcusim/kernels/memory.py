@@ -15,7 +15,8 @@ class Memory:
 
     `wait_states`: of the flash, which gives `granule_bytes` at a time. `prefetch`: it fetches what comes next while
     code runs. `data_cache_bytes`: 0 where the cache of code serves data, too. `miss`: cycles that the next granule of
-    data takes which is in no cache, `hit` where it is.
+    data takes which is in no cache, `hit` where it is. `fast_ram_bytes`: of RAM, from where the arena
+    begins, that no load waits for; None for all of it. `ram_waits`: cycles that loads from the rest take more.
     """
 
     wait_states: int = 0
@@ -25,6 +26,8 @@ class Memory:
     data_cache_bytes: int = 256
     hit: float = 0
     miss: float = 0
+    fast_ram_bytes: int | None = None
+    ram_waits: int = 0
 
     def fetched(self, code_bytes: float) -> float:
         """Cycles that code takes besides which is in no cache."""

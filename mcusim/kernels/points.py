@@ -25,6 +25,7 @@ from mcusim.system.arrays import Array
 
 NAME = "points"
 SUMMARY = "convolutions 3 wide in float32 by Winograd's F(4,3): half of the products, other bits; only where named"
+LOADS = 0.1  # of its cycles, from RAM
 OPT_IN = True
 CODE_BYTES = 1500  # of the C around the tile, about
 POINTS, OUTPUTS = 6, 4

@@ -21,6 +21,7 @@ from mcusim.system.arrays import Array
 
 NAME = "sequences"
 SUMMARY = "LSTM, GRU and SimpleRNN of integers: four rows of weights at a time, from flash (Cortex-M4)"
+LOADS = 0.1  # of its cycles, from RAM
 ANY_STORAGE = True  # of the inputs
 CODE_BYTES = 700
 SUM_BYTES, STATE_BYTES = 4, 2

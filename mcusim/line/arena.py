@@ -29,6 +29,7 @@ class Request:
     first: int
     last: int
     offset_bytes: int = 0
+    loads: float = 0.0  # from it, about
 
     def meets(self, other: Request) -> bool:
         """Do both live during some step?"""
@@ -46,8 +47,11 @@ class Plan:
     buffers_bytes: int
 
 
-def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
-    """Place the outputs of all layers, and the scratch that some of them (by name) need while they run."""
+def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None, fast_bytes: int | None = None) -> Plan:
+    """Place the outputs of all layers, and the scratch that some of them (by name) need while they run.
+
+    `fast_bytes`: of the arena that loads do not wait for, None for all: what is read most lies there.
+    """
     places = _callers_places(graph)
     tensors = _tensors(graph, places)
     steps = {layer.name: index for index, layer in enumerate(graph.layers)}
@@ -57,7 +61,9 @@ def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
         if size
     }
     requests = [*tensors, *scratch.values()]
-    size = place(requests)
+    if fast_bytes is not None:
+        _count_loads(graph, tensors, scratch)
+    size = place(requests, fast_bytes)
     in_arena = {name: Place("arena", request.offset_bytes) for request in tensors for name in request.names}
     separate = sum(_aligned(layer.output_bytes) for layer in graph if layer.name not in places)
     return Plan(
@@ -67,6 +73,18 @@ def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None) -> Plan:
         lower_bound_bytes(requests),
         separate + sum(request.size_bytes for request in scratch.values()),
     )
+
+
+def _count_loads(graph: Graph, tensors: list[Request], scratch: Mapping[str, Request]) -> None:
+    """A layer with scratch memory reads its inputs once, to work there; others work where their inputs lie."""
+    homes = {name: request for request in tensors for name in request.names}
+    for layer in graph:
+        work = max(layer.macs, layer.elements)
+        if layer.name in scratch:
+            scratch[layer.name].loads += work
+        for name in layer.inputs:
+            if name in homes:
+                homes[name].loads += graph[name].elements if layer.name in scratch else work
 
 
 def live_bytes(graph: Graph) -> dict[str, int]:
@@ -146,10 +164,11 @@ def _aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def place(requests: list[Request]) -> int:
+def place(requests: list[Request], fast_bytes: int | None = None) -> int:
     """Offsets for all requests; -> bytes of the arena. The best of a few rules, then of shuffles with a fixed seed.
 
-    Of arenas of one size that whose scratch memory, which is used most, lies lowest: some chips are faster there.
+    Of arenas of one size that with the fewest loads from beyond `fast_bytes`; then that whose scratch memory, which is
+    used most, lies lowest.
     """
     bound = lower_bound_bytes(requests)
     rules = [
@@ -159,18 +178,34 @@ def place(requests: list[Request]) -> int:
         list(requests),
     ]
     orders = [sorted(order, key=lambda b: bool(b.names)) for order in rules] + rules
+    if fast_bytes is not None:
+        orders.append(sorted(requests, key=lambda b: -b.loads / max(1, b.size_bytes)))
     generator = random.Random(0)
-    best, best_offsets = (-1, 0), [0] * len(requests)
+    best, best_offsets = (-1, 0.0, 0), [0] * len(requests)
     for attempt in range(len(orders) + SHUFFLES):
-        if attempt >= len(orders) and best[0] <= bound:
+        if attempt >= len(orders) and best[0] <= bound and not best[1]:
             break
         order = orders[attempt] if attempt < len(orders) else generator.sample(requests, len(requests))
-        found = _first_fit(order), sum(request.offset_bytes for request in requests if not request.names)
+        size, scratch = _first_fit(order), sum(request.offset_bytes for request in requests if not request.names)
+        found = size, slow_loads(requests, fast_bytes), scratch
         if best[0] < 0 or found < best:
             best, best_offsets = found, [request.offset_bytes for request in requests]
     for request, offset in zip(requests, best_offsets, strict=True):
         request.offset_bytes = offset
     return max(best[0], 0)
+
+
+def slow_loads(requests: list[Request], fast_bytes: int | None) -> float:
+    """From beyond `fast_bytes`, as requests lie now."""
+    if fast_bytes is None:
+        return 0.0
+    return sum(one.loads * beyond(one.offset_bytes, one.size_bytes, fast_bytes) for one in requests)
+
+
+def beyond(offset_bytes: int, size_bytes: int, fast_bytes: int) -> float:
+    """What part of a buffer lies beyond `fast_bytes`."""
+    over = offset_bytes + size_bytes - fast_bytes
+    return min(1.0, max(0.0, over / size_bytes)) if size_bytes else 0.0
 
 
 def _first_fit(order: list[Request]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcusim.boards.board import Board
+from mcusim.boards.chip import RamTiming
 from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import FRAME_BYTES, Destination, Limit
 from mcusim.kernels.memory import NO_WAITS, Memory
@@ -12,6 +13,7 @@ from mcusim.line.measure import RamBytes
 from mcusim.system.errors import ConfigurationError
 
 HARNESS_STACK_BYTES = 24  # as it is built for QEMU
+STATIC_BYTES = 8  # between the stack, at the bottom of RAM, and the arena
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def memory_of(board: Board) -> Memory:
     states = timing.wait_states_at(board.clock_hz) if timing else None
     if timing is None or states is None:
         return NO_WAITS
-    code, data = timing.instruction_cache, timing.data_cache
+    code, data, slow = timing.instruction_cache, timing.data_cache, _slow_ram(board)
     return Memory(
         wait_states=states,
         granule_bytes=code.granule_bytes,
@@ -54,7 +56,21 @@ def memory_of(board: Board) -> Memory:
         data_cache_bytes=data.sets * data.ways * data.line_bytes if data else 0,
         hit=min(timing.data_hit_cycles, states),
         miss=max(0, states + timing.data_miss_extra),
+        fast_ram_bytes=max(0, slow.origin - _arena_at(board)) if slow else None,
+        ram_waits=slow.wait_states if slow else 0,
     )
+
+
+def _arena_at(board: Board) -> int:
+    return board.memory.ram.origin + board.memory.stack_bytes + STATIC_BYTES
+
+
+def _slow_ram(board: Board) -> RamTiming | None:
+    """The first part of the board's RAM that loads wait for."""
+    ram = board.memory.ram
+    regions = board.chip.timing.ram if board.chip.timing else []
+    slow = [one for one in regions if one.wait_states and ram.origin <= one.origin < ram.origin + ram.size_bytes]
+    return min(slow, key=lambda one: one.origin, default=None)
 
 
 def _code_ram(board: Board, target: Target) -> int:

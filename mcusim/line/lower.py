@@ -36,7 +36,7 @@ def lowered(choice: Choice) -> Program:
     """What was chosen, and notes of what that cost."""
     chosen = {name: option.how for name, option in choice.selected.items()}
     notes = (*price_of_limits(choice), *note_of_pairs(choice.graph))
-    program = program_of(choice.graph, chosen)
+    program = program_of(choice.graph, chosen, choice.destination.memory.fast_ram_bytes)
     moved = frozenset(name for option in choice.selected.values() for name in option.in_ram)
     return replace(program, steps=tuple(step_with_code_in_ram(step, moved) for step in program.steps), notes=notes)
 
@@ -73,11 +73,11 @@ def running_layers(graph: Graph) -> list[Layer]:
     return [layer for layer in graph if not layer.INPUT and layer.name not in views]
 
 
-def program_of(graph: Graph, chosen: Mapping[str, Chosen]) -> Program:
-    """With a kernel that fits for each layer that runs."""
+def program_of(graph: Graph, chosen: Mapping[str, Chosen], fast_ram_bytes: int | None = None) -> Program:
+    """With a kernel that fits for each layer that runs. `fast_ram_bytes`: of the arena, as of Memory."""
     running = running_layers(graph)
     code = {layer.name: _code(layer, graph, chosen[layer.name]) for layer in running}
-    plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()})
+    plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()}, fast_ram_bytes)
     functions = c_names(layer.name for layer in graph)
     widths = _widths([graph.inputs[0], *running])
     units = _units(graph, running, widths)

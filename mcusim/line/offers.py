@@ -13,6 +13,7 @@ from mcusim.line import arena
 from mcusim.line.code_ram import code_ram_bytes
 from mcusim.line.knapsack import cycles, flash_bytes
 from mcusim.line.select import Choice, ram_bytes
+from mcusim.line.slow_ram import slow_ram_cycles
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,17 @@ def offers(choice: Choice, kernels: KernelChoice | None = None) -> Offers:
     graph, selected = choice.graph, choice.selected
     alive = arena.live_bytes(graph)
     room = max((alive[name] + option.scratch_bytes for name, option in selected.items()), default=0)
+    waits = slow_ram_cycles(graph, selected, choice.destination.memory)
     found: list[Offer] = []
     for name, several in choice.options.items():
         named = bool(kernels and kernels.for_layer(name))
         why = _why(selected[name], several, room - alive[name], named=named)
-        found += (_offer(one, why if one.how == selected[name].how else None) for one in several)
+        why += f"; {waits[name]:,.0f} of its cycles wait for RAM" if name in waits else ""
+        here = selected[name].how
+        found += (_offer(one, why, waits.get(name, 0.0)) if one.how == here else _offer(one, None) for one in several)
         found += _others(graph, graph[name], several, choice.destination)
     ram = ram_bytes(graph, selected) + code_ram_bytes(selected)
-    return Offers(tuple(found), graph.macs, cycles(selected), flash_bytes(selected), ram)
+    return Offers(tuple(found), graph.macs, cycles(selected) + sum(waits.values()), flash_bytes(selected), ram)
 
 
 def shortest(each: Sequence[Offer]) -> Iterator[Offer]:
@@ -83,7 +87,7 @@ def by_layer(each: Sequence[Offer]) -> Mapping[str, list[Offer]]:
     return layers
 
 
-def _offer(option: Option, why: str | None) -> Offer:
+def _offer(option: Option, why: str | None, waits: float = 0.0) -> Offer:
     return Offer(
         layer=option.layer.name,
         kind=option.layer.kind,
@@ -93,7 +97,7 @@ def _offer(option: Option, why: str | None) -> Offer:
         fits=True,
         chosen=why is not None,
         why=why or "",
-        cycles=option.cycles,
+        cycles=option.cycles + waits,
         code_bytes=option.code_bytes,
         weights_bytes=option.weights_bytes,
         scratch_bytes=option.scratch_bytes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +53,11 @@ def measure(
     chosen: Mapping[str, Chosen],
     board: str | Board = "nucleo_l452re_p",
     *,
-    emit: Callable[[Program], object] | None = None,
+    fast_ram_bytes: int | None = None,
 ) -> Measured:
-    """On QEMU, every sample profiled."""
+    """On QEMU, every sample profiled. `fast_ram_bytes`: as of `program_of`."""
     there = load_board(board) if isinstance(board, str) else board
-    program = program_of(graph, chosen)
+    program = program_of(graph, chosen, fast_ram_bytes)
     firmware = make_firmware(emit_library(program), qemu.FACTS, there, folder / "build")
     execution = run(qemu, firmware, there, graph.encode(x), folder / "run", profile=True)
     assert execution.complete and execution.counts is not None

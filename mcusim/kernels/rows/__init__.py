@@ -39,6 +39,7 @@ from mcusim.system.arrays import Array
 
 NAME = "rows"
 SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
+LOADS = 0.07  # of its cycles, from RAM
 ANY_STORAGE = True
 AFFINE = True
 NARROW_WEIGHTS = True
