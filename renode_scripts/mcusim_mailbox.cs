@@ -530,7 +530,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         }
 
         // Bits of CFSR (Armv7-M ARM, B3.2.15).
-        private static uint StatusOf(ulong cause)
+        public static uint StatusOf(ulong cause)
         {
             switch(cause)
             {

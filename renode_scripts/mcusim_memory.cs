@@ -53,6 +53,12 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             inside = false;
         }
 
+        // What the core accesses meanwhile does not belong to the sample.
+        public void Pause(bool pauses)
+        {
+            inside = !pauses;
+        }
+
         // Writes what was counted, and begins to count anew -> events.
         public ulong Put(BinaryWriter output)
         {

@@ -1,6 +1,6 @@
 // What a firmware executed between two addresses, sample by sample: blocks, the edges between them, and which of their
-// instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, included before. The twin of
-// mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
+// instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, calls in mcusim_calls.cs, included before.
+// The twin of mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
 //
 // A block is a run of instructions that was executed from its first to its last. Where it ends is told by its code alone
 // (McusimCode), as QEMU would end it, and not by where Renode did: else contexts, and so prices, would differ. No allocation
@@ -40,16 +40,26 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         }
     }
 
-    public sealed class McusimProfile
+    public sealed class McusimProfile : IMcusimMeasurement
     {
         // `from`, `to`: a sample begins and ends where a block begins there. `code(address, bytes)` reads memory.
-        public McusimProfile(uint from, uint to, Func<uint, int, byte[]> code)
+        // With `calls` a sample is a call of `from`, and `to` may be 0: it ends where that returns. Then interrupts and other
+        // tasks are counted in the tree alone.
+        public McusimProfile(uint from, uint to, Func<uint, int, byte[]> code, McusimCalls calls = null)
         {
             this.from = from;
             this.to = to;
             this.code = new McusimCode(code);
+            this.calls = calls;
             Memory.Begins = this.code.Begins;
             NewBlock(uint.MaxValue, uint.MaxValue, uint.MaxValue, 0);
+            if(calls != null)
+            {
+                calls.Measurement = this;
+                tallyKeys = new ulong[McusimSlots.Count];
+                tallyCounts = new ulong[McusimSlots.Count];
+                hotTallies = new int[McusimSlots.Count];
+            }
         }
 
         // Renode begins to execute so many instructions in a row.
@@ -69,30 +79,125 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 }
                 BeginSample();
             }
-            if(left == 0)
+            Execute(start, instructions);
+        }
+
+        // The same where calls are followed. `registers(n)` reads one of the core; `interruptedSp`: its stack pointer when an
+        // exception came before this; else null.
+        public void OnPiece(ulong pc, uint instructions, Func<int, uint> registers, uint? interruptedSp)
+        {
+            var start = (uint)pc;
+            var piece = PieceAt(start, instructions);
+            if(interruptedSp.HasValue || calls.Arrives(piece))
+            {
+                calls.Arrive(piece, registers(StackPointer), registers(LinkRegister), interruptedSp);
+            }
+            if(inside && to != 0 && start == to)
+            {
+                End(false);
+            }
+            else if(!inside && start == from && !IsOver)
+            {
+                BeginSample();
+                calls.Begin();
+                Begun++;
+            }
+            if(inside)
+            {
+                Execute(start, instructions);
+            }
+            calls.Goes(piece);
+        }
+
+        // Calls that began, and those of them that were measured.
+        public ulong Begun { get; private set; }
+
+        public ulong Measured { get; private set; }
+
+        // So many are wanted; 0: all.
+        public ulong Wanted { get; set; }
+
+        // Nothing more is measured: enough was, or the firmware has ended.
+        public bool IsOver { get; set; }
+
+        // The firmware has ended in the middle of a call.
+        public void LeaveOff()
+        {
+            IsOver = true;
+            if(inside)
+            {
+                neverReturned++;
+                EndSample();
+            }
+        }
+
+        public void End(bool jumped)
+        {
+            if(to != 0 && jumped) // it is measured to another place
+            {
+                return;
+            }
+            EndSample();
+            jumpedOut += jumped ? 1u : 0u;
+            IsOver |= Measured == Wanted;
+        }
+
+        // An interrupt is not part of the straight line: what it left in its middle goes on there.
+        public void Go(int newNode, bool nowElsewhere)
+        {
+            node = newNode;
+            if(nowElsewhere == elsewhere)
+            {
+                return;
+            }
+            if(nowElsewhere)
+            {
+                interrupted = now;
+                now = new Line();
+            }
+            else
+            {
+                if(now.Left != 0)
+                {
+                    CutShort();
+                }
+                now = interrupted;
+            }
+            elsewhere = nowElsewhere;
+            Memory.Pause(elsewhere);
+        }
+
+        private void Execute(uint start, uint instructions)
+        {
+            if(now.Left == 0)
             {
                 BeginBlock(start);
             }
-            else if(start != starts[previous] + reached)
+            else if(start != starts[now.Block] + now.Reached)
             {
                 CutShort();
                 BeginBlock(start);
             }
-            while(instructions > left)
+            while(instructions > now.Left)
             {
-                instructions -= left;
-                BeginBlock(ends[previous]);
+                instructions -= now.Left;
+                BeginBlock(ends[now.Block]);
             }
-            left -= instructions;
-            if(left != 0)
+            now.Left -= instructions;
+            if(now.Left != 0)
             {
-                reached = code.Size(starts[previous], sizes[previous] - left);
+                now.Reached = code.Size(starts[now.Block], sizes[now.Block] - now.Left);
             }
         }
 
         public void Save(string folder)
         {
             SaveCode(Path.Combine(folder, "code.bin"));
+            if(calls != null)
+            {
+                var tallies = usedTallies.Where(slot => tallyCounts[slot] != 0).Select(TallyOf).ToList();
+                calls.Tree.Save(Path.Combine(folder, "tree.bin"), tallies, neverReturned, jumpedOut);
+            }
             using(var writer = new BinaryWriter(File.Create(Path.Combine(folder, "samples.bin"))))
             {
                 samples.WriteTo(writer.BaseStream);
@@ -107,6 +212,13 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                     writer.Write(sizes[i]);
                 }
             }
+        }
+
+        // { node, from, to, count }
+        private ulong[] TallyOf(int slot)
+        {
+            var edge = edgeKeys[(int)(tallyKeys[slot] & uint.MaxValue)];
+            return new[] { (tallyKeys[slot] >> 32) - 1, edge >> 32, edge & uint.MaxValue, tallyCounts[slot] };
         }
 
         // As memory holds it: code that runs from RAM is not in the ELF file where it runs.
@@ -132,8 +244,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private void BeginSample()
         {
             inside = true;
-            previous = 0;
-            left = 0;
+            elsewhere = false;
+            node = McusimTree.Measured;
+            now = new Line();
             Memory.BeginSample();
         }
 
@@ -143,11 +256,18 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 return;
             }
-            if(left != 0)
+            if(now.Left != 0)
+            {
+                CutShort();
+            }
+            Go(McusimTree.Measured, false);
+            if(now.Left != 0)
             {
                 CutShort();
             }
             inside = false;
+            calls?.End();
+            Measured++;
             Memory.EndSample();
             var output = new BinaryWriter(samples);
             var head = samples.Position;
@@ -185,23 +305,29 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private void BeginBlock(uint start)
         {
             var block = Find(start, 0);
-            if(granules[block] != 0)
+            if(granules[block] != 0 && !elsewhere)
             {
-                Fetch(block, previous);
+                Fetch(block, now.Block);
             }
-            CountEdge(previous, block);
-            previous = block;
-            left = sizes[block];
+            CountEdge(now.Block, block, node);
+            now.Block = block;
+            now.Left = sizes[block];
         }
 
         // An interrupt or a fault left the block in its middle.
         private void CutShort()
         {
-            edgeCounts[lastEdge]--;
-            var before = (int)(edgeKeys[lastEdge] >> 32);
-            previous = Find(starts[previous], sizes[previous] - left);
-            CountEdge(before, previous);
-            left = 0;
+            var before = (int)(edgeKeys[now.Edge] >> 32);
+            var of = node;
+            if(calls != null)
+            {
+                of = (int)(tallyKeys[now.Tally] >> 32) - 1;
+                tallyCounts[now.Tally]--;
+            }
+            edgeCounts[now.Edge] -= elsewhere ? 0u : 1u;
+            now.Block = Find(starts[now.Block], sizes[now.Block] - now.Left);
+            CountEdge(before, now.Block, of);
+            now.Left = 0;
         }
 
         // `instructions`: 0 for all of it.
@@ -243,7 +369,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return blocks++;
         }
 
-        private void CountEdge(int source, int target)
+        private void CountEdge(int source, int target, int of)
         {
             var key = (ulong)source << 32 | (uint)target;
             var slot = hotEdges[source];
@@ -265,8 +391,50 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 }
                 hotEdges[source] = slot;
             }
-            edgeCounts[slot]++;
-            lastEdge = slot;
+            edgeCounts[slot] += elsewhere ? 0u : 1u;
+            now.Edge = slot;
+            if(calls != null)
+            {
+                now.Tally = FindTally(slot, of);
+                tallyCounts[now.Tally]++;
+            }
+        }
+
+        private int FindTally(int edge, int of)
+        {
+            var key = (ulong)(of + 1) << 32 | (uint)edge;
+            var slot = hotTallies[edge];
+            if(tallyKeys[slot] == key)
+            {
+                return slot;
+            }
+            slot = McusimSlots.Of(key);
+            while(tallyKeys[slot] != key && tallyKeys[slot] != 0)
+            {
+                slot = McusimSlots.After(slot);
+            }
+            if(tallyKeys[slot] == 0)
+            {
+                if(usedTallies.Count > McusimSlots.Full)
+                {
+                    throw new InvalidOperationException("more than " + usedTallies.Count + " edges in all calls");
+                }
+                tallyKeys[slot] = key;
+                usedTallies.Add(slot);
+            }
+            return hotTallies[edge] = slot;
+        }
+
+        private McusimPiece PieceAt(uint start, uint instructions)
+        {
+            McusimPiece piece;
+            var key = (ulong)instructions << 32 | start;
+            if(!pieces.TryGetValue(key, out piece))
+            {
+                var last = start + code.Size(start, instructions - 1);
+                pieces[key] = piece = code.Piece(start, last, calls.FunctionAt(start));
+            }
+            return piece;
         }
 
         // ---- Instruction cache ----
@@ -346,9 +514,25 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private readonly ulong[][] nextMisses = new ulong[MaxBlocks][];
         private readonly uint[][] ways = new uint[MaxBlocks][];
 
-        private bool inside;
-        private int blocks, previous, lastEdge;
-        private uint left, reached; // of block `previous`: instructions that do not run yet, bytes of those that do
+        private bool inside, elsewhere;
+        private int blocks, node;
+        private Line now, interrupted; // the latter while it runs elsewhere
+
+        private readonly McusimCalls calls;
+        private readonly Dictionary<ulong, McusimPiece> pieces = new Dictionary<ulong, McusimPiece>();
+        private readonly ulong[] tallyKeys, tallyCounts;
+        private readonly int[] hotTallies; // of each edge
+        private readonly List<int> usedTallies = new List<int>();
+        private ulong neverReturned, jumpedOut;
+
+        private const int StackPointer = 13, LinkRegister = 14;
+
+        // Where execution is: in a block, of which `Left` instructions do not run yet, and `Reached` bytes do; and how that was counted.
+        private struct Line
+        {
+            public int Block, Edge, Tally;
+            public uint Left, Reached;
+        }
     }
 
     // Thumb code, as far as that tells where QEMU ends a block: at the end of a page, and behind what may jump or change
@@ -397,6 +581,14 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         public byte[] Bytes(uint start, uint size)
         {
             return Enumerable.Range(0, (int)size / 2).SelectMany(i => BitConverter.GetBytes(Halfword(start + 2 * (uint)i))).ToArray();
+        }
+
+        // From `start` to the instruction at `last`.
+        public McusimPiece Piece(uint start, uint last, int function)
+        {
+            var first = Halfword(last);
+            var wide = IsWide(first);
+            return new McusimPiece(start, last + (wide ? 4u : 2u), last, first, wide ? Halfword(last + 2) : (ushort)0, function);
         }
 
         // Is it the first address of an instruction that was seen?

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,14 @@ import click
 from mcusim.commands import options
 from mcusim.commands.options import Function
 from mcusim.commands.streams import say
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.files import starts_with
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
     from mcusim.boards.chip import Chip
     from mcusim.engines.counts import Counts
+    from mcusim.engines.engine import Engine
     from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
     from mcusim.workloads.foreign import ForeignElf
@@ -75,6 +76,7 @@ def stall_option(how_long: str) -> Callable[[Function], Function]:
 @click.option(
     "--calls", type=click.IntRange(0), default=0, metavar="N", help="ELF: leave it after N calls [at its end]."
 )
+@click.option("--engine", metavar="E", help="ELF: in this engine [the first one that runs any firmware].")
 @click.option("--to", "end", metavar="SYMBOL", help="... to this symbol [until it returns].")
 @stall_option("ELF: how long")
 @click.option(
@@ -98,6 +100,7 @@ def profile(
     start: str,
     end: str | None,
     calls: int,
+    engine: str | None,
     stall_s: float,
     rows: int,
     disassembly: Path | None,
@@ -107,13 +110,15 @@ def profile(
     """Where the cycles go, and what they were at another clock.
 
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
-    be any firmware for a board of mcusim: it runs in QEMU, and the calls of one function are measured.
+    be any firmware for a board of mcusim: it runs in an engine, QEMU if it is there, and the calls of one function are
+    measured.
     """
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
+    from mcusim.workloads.foreign import ForeignElf
 
     if starts_with(target, ELF_MAGIC) or target.suffix.lower() in ELF_SUFFIXES:
-        found = _of_elf(target, board, start, end, calls, stall_s)
+        found = _of_elf(target, board, engine, ForeignElf(target, start, end), calls, stall_s)
     else:
         found = _of_run(target, board, model, data_type)
     for title, recording, where in found:
@@ -131,29 +136,28 @@ def profile(
         _write(speedscope, render.to_speedscope(priced, recording, title))
 
 
-def _of_elf(path: Path, board: str | None, start: str, end: str | None, calls: int, stall_s: float) -> list[Found]:
-    """The ELF file, run now."""
+def _of_elf(
+    path: Path, board: str | None, engine: str | None, calls: ForeignElf, most: int, stall_s: float
+) -> list[Found]:
+    """The ELF file, run now. `most`: calls to measure."""
     import tempfile
 
     from mcusim.boards.load import load_board
     from mcusim.timing.recording import record
-    from mcusim.workloads.foreign import ForeignElf
 
     if board is None:
         hint = "add --board; mcusim boards lists them"
         raise ConfigurationError(f"{path.name!r} is a firmware: for which board?", hint=hint)
     chosen = load_board(board)
+    runner = foreign_engines(engine)[0]
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        counts = _counts(ForeignElf(path, start, end), chosen, calls, stall_s, Path(folder))
-    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
+        counts = _counts(runner, calls, chosen, most, stall_s, Path(folder))
+    return [(f"{path}: {calls.start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
-def _counts(firmware: ForeignElf, board: Board, calls: int, stall_s: float, folder: Path) -> Counts:
-    """From the first engine that runs a firmware of others."""
-    from mcusim.engines import ENGINES
+def _counts(engine: Engine, firmware: ForeignElf, board: Board, calls: int, stall_s: float, folder: Path) -> Counts:
     from mcusim.engines.engine import Job, no_samples
 
-    engine = next(engine for engine in ENGINES.values() if engine.FACTS.foreign)
     image = firmware.image(engine.FACTS, board, folder)
     job = Job(image, no_samples(), folder, board, stall_s=stall_s, profile=True, calls=calls, tell=_tell)
     with engine.open(1) as ready:
@@ -166,6 +170,22 @@ def _counts(firmware: ForeignElf, board: Board, calls: int, stall_s: float, fold
 
 def _tell(text: str) -> None:
     say(text, error=True)
+
+
+def foreign_engines(name: str | None) -> Sequence[Engine]:
+    """Those that run a firmware of others, or the one of that name; at least one, that is here."""
+    from mcusim.engines import ENGINES
+
+    able = {key: engine for key, engine in ENGINES.items() if engine.FACTS.foreign}
+    if name is not None and name not in able:
+        raise ConfigurationError(f"no engine {name!r} runs a firmware of others", hint=suggestion(name, able))
+    chosen = list(able.values()) if name is None else [able[name]]
+    here = [engine for engine in chosen if engine.missing() is None]
+    if not here:
+        lacking = chosen[0].missing()
+        assert lacking is not None
+        raise lacking
+    return here
 
 
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:

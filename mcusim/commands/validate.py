@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.commands.profile import parameters_of, stall_option
+from mcusim.commands.profile import foreign_engines, parameters_of, stall_option
 from mcusim.commands.streams import say
-from mcusim.system.errors import BUDGET_BROKEN, ConfigurationError, EngineError, MissingToolError, suggestion
+from mcusim.system.errors import BUDGET_BROKEN, EngineError, MissingToolError
 
 if TYPE_CHECKING:
     from mcusim.engines.engine import Engine
@@ -70,7 +70,7 @@ def validate(
     from mcusim.timing.record import read_record, summary, told_kinds, write_record
     from mcusim.workloads.measured import read_measured
 
-    engines = _engines(engine)
+    engines = foreign_engines(engine)
     if record and record.exists():
         read_record(record)  # before anything takes time
     with tempfile.TemporaryDirectory(prefix="mcusim-validate-") as folder:
@@ -99,22 +99,6 @@ def _beyond(found: Deviation, max_median: float | None, max_p90: float | None) -
     for name, value, bound in broken:
         say(f"{name} of {value:.2f} % is more than the allowed {bound:g} %", error=True)
     return bool(broken)
-
-
-def _engines(name: str | None) -> Sequence[Engine]:
-    """Those that run a firmware of others, or the one of that name; at least one, that is here."""
-    from mcusim.engines import ENGINES
-
-    able = {key: engine for key, engine in ENGINES.items() if engine.FACTS.foreign}
-    if name is not None and name not in able:
-        raise ConfigurationError(f"no engine {name!r} runs a firmware of others", hint=suggestion(name, able))
-    chosen = list(able.values()) if name is None else [able[name]]
-    here = [engine for engine in chosen if engine.missing() is None]
-    if not here:
-        lacking = chosen[0].missing()
-        assert lacking is not None
-        raise lacking
-    return here
 
 
 class _Runs:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bisect
 from pathlib import Path, PurePosixPath
 
+from mcusim.boards.board import Board
+from mcusim.boards.chip import Region
 from mcusim.engines.glimpse import Glimpse
 from mcusim.system.command import run
 from mcusim.system.elf_code import CodeSymbol, read_bytes, read_functions
@@ -45,3 +47,9 @@ class Places:
         path, _, number = (said[1] if len(said) > 1 else "").split(" (")[0].rpartition(":")
         name = repr(said[0]) if said and said[0] != "??" else self.name(address)
         return f"{name} ({PurePosixPath(path).name}:{number})" if number.isdigit() and number != "0" else name
+
+
+def region_name(board: Board, address: int) -> str:
+    """`` (sram2)``: what the chip has there; empty when nothing is known."""
+    places: list[tuple[str, Region]] = [*board.chip.memory.items(), *board.chip.peripherals.items()]
+    return next((f" ({name})" for name, place in places if place.origin <= address < place.end), "")

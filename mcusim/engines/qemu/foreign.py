@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
 
 from mcusim.boards.board import Board
-from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Job
-from mcusim.engines.foreign import LARGEST_FILE_BYTES, LOG, NONCE, demand_few_words, execution_of, glimpses
-from mcusim.engines.glimpse import look
+from mcusim.engines.foreign import FUNCTIONS, LARGEST_FILE_BYTES, LOG, NONCE, demanded_counts, execution_of, watch
+from mcusim.engines.glimpse import Glimpse, look
+from mcusim.engines.hang import Stage, explain_hang
 from mcusim.engines.places import Places
 from mcusim.engines.qemu.facts import FACTS
-from mcusim.engines.qemu.hang import explain_hang, explain_lockup
 from mcusim.engines.qemu.installation import find_qemu, version
 from mcusim.engines.qemu.machine_memory import demand_memory
 from mcusim.engines.qemu.plugin import build_plugin, probe
-from mcusim.engines.qemu.process import ask_where, machine_of, plain_command, plugin_option, replay_options
-from mcusim.engines.qemu.watched import FUNCTIONS, PROFILER, watch_calls
+from mcusim.engines.qemu.process import (
+    FAULT_STATUS,
+    FAULT_STATUS_WORDS,
+    ask_where,
+    machine_of,
+    plain_command,
+    plugin_option,
+    replay_options,
+)
+from mcusim.engines.qemu.watched import PROFILER, watch_calls
 from mcusim.system.command import start, stop
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
+from mcusim.system.image import Image
 
-_TELL_S = 5.0
 _HEARD_BYTES = 1 << 16
 # Time goes on by 16 ns an instruction, about as on a chip of 50 to 80 MHz, and at once where the core sleeps: timers
 # then interrupt at the same instructions every time, and nobody waits for a delay in real time.
@@ -37,7 +45,7 @@ def profile_foreign(job: Job) -> Execution:
     """
     began = time.monotonic()
     _run(job)
-    return execution_of(_counts(job), began, FACTS, version(), _notes(job))
+    return execution_of(demanded_counts(job), began, FACTS, version(), _notes(job))
 
 
 def _notes(job: Job) -> tuple[str, ...]:
@@ -74,17 +82,24 @@ def _run(job: Job) -> None:
 
 def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> None:
     """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
-    began = told = time.monotonic()
-    places = Places(job.image.elf)
-    for seen, stalls in glimpses(process, job):
-        now = time.monotonic()
-        if stalls:
-            ask_where(process)
-            raise explain_hang(job.image, board, job.stall_s, seen, _said(job))
-        if job.tell and seen and now - told > _TELL_S:
-            told = now
-            job.tell(f"{now - began:.0f} s: {seen.measured} calls measured, it is in {places.name(seen.pc)}")
-        demand_few_words(job, "take the printing out of it, or leave it after fewer calls: --calls N")
+    for seen in watch(process, job):
+        ask_where(process)
+        raise explain_hang(job.image, _stage(board), job.stall_s, seen, _fault_status(_said(job)))
+
+
+def _stage(board: Board) -> Stage:
+    without = "build the firmware without this set-up"
+    return Stage(board, FACTS.title, f"{without}, or profile it with --engine renode" if board.renode else without)
+
+
+def _fault_status(said: str) -> list[int]:
+    """CFSR, HFSR, MMFAR and BFAR, when QEMU's monitor answered; else nothing."""
+    rows = re.findall(rf"\b(?:{FAULT_STATUS:x}|{FAULT_STATUS + 16:x}): ((?:0x[0-9a-f]{{8}} ?)+)", said)
+    words = [int(word, 16) for row in rows for word in row.split()]
+    if len(words) < FAULT_STATUS_WORDS:
+        return []
+    cfsr, hfsr, _, mmfar, bfar = words[:FAULT_STATUS_WORDS]
+    return [cfsr, hfsr, mmfar, bfar]
 
 
 def _said(job: Job) -> str:
@@ -97,7 +112,7 @@ def _said(job: Job) -> str:
 def _check(code: int, job: Job, board: Board) -> None:
     where, said = str(job.image.elf), _said(job)
     if code == -signal.SIGABRT and "Lockup" in said:
-        raise explain_lockup(job.image, board, look(job.folder), said)
+        raise _explain_lockup(job.image, board, look(job.folder), said)
     if code == -signal.SIGXFSZ:
         what = f"the firmware wrote a file of more than {LARGEST_FILE_BYTES >> 30} GiB"
         raise EngineError(what, where=where, hint="leave it after fewer calls: --calls N")
@@ -111,12 +126,13 @@ def _check(code: int, job: Job, board: Board) -> None:
         raise EngineError(f"QEMU ended without a profile: {last}", where=where, hint=hint)
 
 
-def _counts(job: Job) -> Counts:
-    counts = read_counts([job.folder])
-    if not counts.samples:
-        entry = Places(job.image.elf).name(job.image.entry)
-        last = look(job.folder)
-        left = f", it ended in {Places(job.image.elf).name(last.pc)}" if last else ""
-        hint = "name another function with --from; one that was inlined everywhere is never called"
-        raise EngineError(f"{entry} was never called{left}", where=str(job.image.elf), hint=hint)
-    return counts
+def _explain_lockup(image: Image, board: Board, seen: Glimpse | None, said: str) -> EngineError:
+    """A fault in the fault handler, or before there was one: QEMU gives up and prints the registers."""
+    places = Places(image.elf)
+    found = re.findall(r"\bR15=([0-9a-f]{8})\b", said)
+    pc = int(found[-1], 16) if found else seen.pc if seen else 0
+    reason = re.search(r"Lockup: (.*)", said)
+    last = f", after {places.line(seen.pc)}" if seen and seen.pc != pc else ""
+    what = f"the firmware faulted where it could not handle it: {reason[1].strip() if reason else 'lockup'}"
+    hint = f"was it linked for {board.name!r}, and does it use memory or registers that QEMU does not have?"
+    return EngineError(what, where=f"{places.line(pc)}{last}, {image.elf}", hint=hint)

@@ -10,10 +10,11 @@ from functools import cache
 from mcusim.boards.board import Board
 from mcusim.boards.chip import Region
 from mcusim.engines.engine import LacksMemoryError
+from mcusim.engines.foreign import memory_needed
+from mcusim.engines.places import region_name
 from mcusim.engines.qemu.facts import memory_map
 from mcusim.engines.qemu.watched import vectors_of
 from mcusim.system.command import start, stop
-from mcusim.system.elf import reading
 from mcusim.system.errors import EngineError
 from mcusim.system.image import Image
 
@@ -33,30 +34,11 @@ def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
         what = f"the firmware has no vectors at 0x{begins:08X}, where {board.name!r} begins"
         raise EngineError(what, where=str(image.elf), hint=_OTHER_BOARD)
     regions = memory_of(qemu, machine)
-    for region, what in _needed(image, board) if regions else ():
+    for region, what in memory_needed(image, vectors_of(image, board).stack) if regions else ():
         if not any(has.contains(region) for has in regions):
             named = region_name(board, region.origin)
             told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
             raise LacksMemoryError(told, where=str(image.elf), hint=_hint(board, regions, machine))
-
-
-def region_name(board: Board, address: int) -> str:
-    """`` (sram2)``: what the chip has there; empty when nothing is known."""
-    places: list[tuple[str, Region]] = [*board.chip.memory.items(), *board.chip.peripherals.items()]
-    return next((f" ({name})" for name, place in places if place.origin <= address < place.end), "")
-
-
-def _needed(image: Image, board: Board) -> Sequence[tuple[Region, str]]:
-    with reading(image.elf) as elf:
-        segments = [segment.header for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
-    needed = [
-        (Region(origin=at, size_bytes=size), f"{size:,} bytes")
-        for s in segments
-        for at, size in ((s["p_vaddr"], s["p_memsz"]), (s["p_paddr"], s["p_filesz"]))
-        if size and at + size <= 1 << 32
-    ]
-    top = vectors_of(image, board).stack
-    return [*needed, *([(Region(origin=top - 4, size_bytes=4), "its stack")] if 4 <= top < 1 << 32 else [])]
 
 
 def _hint(board: Board, regions: Sequence[Region], machine: str) -> str:

@@ -19,12 +19,13 @@ from mcusim.cores.core import Core
 from mcusim.cores.source_lines import function_at
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job, LacksMemoryError
+from mcusim.engines.foreign import FUNCTIONS
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.qemu.plugin import Capabilities, build_plugin, escape, probe
-from mcusim.engines.qemu.watched import FUNCTIONS, PROFILER, Watched, watch_calls
+from mcusim.engines.qemu.watched import PROFILER, Watched, watch_calls
 from mcusim.engines.shares import Share
 from mcusim.system.command import start
 from mcusim.system.disk import full_disk_hint

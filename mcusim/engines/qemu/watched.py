@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mcusim.boards.board import Board
+from mcusim.engines.foreign import functions_of
 from mcusim.engines.qemu.facts import memory_map
-from mcusim.system.elf_code import Vectors, read_functions, read_vectors
+from mcusim.system.elf_code import Vectors, read_vectors
 from mcusim.system.image import Image
 
 PROFILER = "profile"  # its plugin
-FUNCTIONS = "functions.bin"  # in its working folder: calls.h
 _OF_THE_CORE = 16  # vectors before those of the chip's interrupts
 
 
@@ -27,9 +25,7 @@ class Watched:
 def watch_calls(image: Image, board: Board) -> Watched:
     """Raises BuildError when the image is no readable ELF file."""
     vectors = vectors_of(image, board)
-    rows = [(f.start, min(f.end, 0xFFFFFFFF), f.start in vectors.handlers) for f in read_functions(image.elf)]
-    functions = np.array(rows, np.uint32).reshape(-1, 3).tobytes()
-    return Watched((f"stack={vectors.stack:#x}",), functions)
+    return Watched((f"stack={vectors.stack:#x}",), functions_of(image.elf, vectors))
 
 
 def vectors_of(image: Image, board: Board) -> Vectors:

@@ -12,12 +12,13 @@ from pathlib import Path
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.cores import core_of
 from mcusim.engines import shares as sharing
-from mcusim.engines.engine import Execution, Job, Ready
+from mcusim.engines.engine import Execution, Job, LacksMemoryError, Ready
 from mcusim.engines.linked import check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.renode import installation as installed
 from mcusim.engines.renode import loading
 from mcusim.engines.renode.facts import FACTS
+from mcusim.engines.renode.foreign import profile_foreign
 from mcusim.engines.renode.installation import Installation, find_installation, missing, version
 from mcusim.engines.renode.process import Options, RenodeProcess
 from mcusim.engines.renode.turn import Outcome
@@ -57,6 +58,9 @@ class _Renode:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`. The image must be linked for the board itself."""
+        if job.profile and not job.image.input_bytes:
+            board, platform = platform_of(job)
+            return profile_foreign(job, board, platform, self.workers, find_installation())
         board, memory, platform = place_of(job)
         sharing.check_sizes(job)
         installation, options = find_installation(), _options(job, board)
@@ -83,14 +87,20 @@ class _Renode:
 
 def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
     """Board, memory and platform description. Raises EngineError without one, and for an image that is not for it."""
+    board, platform = platform_of(job)
+    return board, check_linked_for(job, board, FACTS, mailbox=True), platform
+
+
+def platform_of(job: Job) -> tuple[Board, Path]:
+    """Board and platform description. Raises EngineError without one (LacksMemoryError: another engine may have it)."""
     if job.board is None:
         raise EngineError(
             "Renode runs a firmware for a board, and none is named", where=str(job.image.elf), hint="name one: --board"
         )
     if job.board.renode is None:
         hint = "add [renode] with platform = .. to its file, or use another engine"
-        raise EngineError(f"board {job.board.name!r} names no Renode platform", hint=hint)
-    return job.board, check_linked_for(job, job.board, FACTS, mailbox=True), Path(job.board.renode.platform)
+        raise LacksMemoryError(f"board {job.board.name!r} names no Renode platform", hint=hint)
+    return job.board, Path(job.board.renode.platform)
 
 
 def _options(job: Job, board: Board) -> Options:

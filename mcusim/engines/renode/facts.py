@@ -13,5 +13,6 @@ FACTS = Facts(
     memory_map=own_memory,
     measures=frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"}),
     profiles=True,
+    foreign=True,
     install=install,
 )

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mcusim.boards.load import load_board
+from mcusim.engines import foreign
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
-from mcusim.engines.qemu import foreign
 from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.qemu.machine_memory import memory_of
 from mcusim.system.errors import ConfigurationError, EngineError
@@ -79,7 +79,7 @@ def test_a_fault_whose_handler_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_how_far_it_is_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "_TELL_S", 0.2)
+    monkeypatch.setattr(foreign, "TELL_S", 0.2)
     told: list[str] = []
     refused(tmp_path, POLLS, tell=told.append)
     assert told and "0 calls measured, it is in 'wait_for_clock'" in told[0]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mcusim.boards.board import Board
 from mcusim.cores.armv7m.faults import describe_status
 from mcusim.engines.glimpse import Glimpse
-from mcusim.engines.places import Places
-from mcusim.engines.qemu.machine_memory import region_name
-from mcusim.engines.qemu.process import FAULT_STATUS, FAULT_STATUS_WORDS
+from mcusim.engines.places import Places, region_name
 from mcusim.system.errors import EngineError
 from mcusim.system.image import Image
 
@@ -20,33 +19,45 @@ _DEVICES, _SYSTEM = range(0x40000000, 0x60000000), range(0xE0000000, 0x100000000
 _NO_END = "one that never ends is left after --calls N; one that only takes long has more time with --stall SECONDS"
 
 
-def explain_hang(image: Image, board: Board, stall_s: float, seen: Glimpse | None, said: str) -> EngineError:
-    """`said`: QEMU's registers and fault status, when its monitor answered."""
+@dataclass(frozen=True)
+class Stage:
+    """Where it ran. `engine` is its title; `instead`: what to do where that lacks a register."""
+
+    board: Board
+    engine: str
+    instead: str
+
+
+def explain_hang(
+    image: Image, stage: Stage, stall_s: float, seen: Glimpse | None, status: Sequence[int] = ()
+) -> EngineError:
+    """`status`: CFSR, HFSR, MMFAR and BFAR, where they are known."""
     places = Places(image.elf)
     what = f"the firmware did not end within {stall_s:g} s"
     if seen is not None and (seen.begun or seen.measured):
         what += f" after {seen.measured} measured calls" + (", in another one" if seen.begun > seen.measured else "")
     if seen is None:
         return EngineError(what, where=str(image.elf), hint=_NO_END)
-    doing, hint = _doing(board, places, seen, said)
+    doing, hint = _doing(stage, places, seen, status)
     stack = " in ".join([places.line(seen.pc), *(places.name(at) for at in seen.frames[::-1][1:_FRAMES_SHOWN])])
     return EngineError(f"{what}: {doing}", where=f"0x{seen.pc:08x}, {stack}, {image.elf}", hint=hint)
 
 
-def _doing(board: Board, places: Places, seen: Glimpse, said: str) -> tuple[str, str]:
-    fault = _fault(board, said)
+def _doing(stage: Stage, places: Places, seen: Glimpse, status: Sequence[int]) -> tuple[str, str]:
+    board, engine = stage.board, stage.engine
+    fault = fault_told(board, status)
     if fault:
         return f"it is in {places.line(seen.pc)} since a fault: {fault}", (
-            "does the firmware use a part of the chip that QEMU does not have? build it without"
+            f"does the firmware use a part of the chip that {engine} does not have? {stage.instead}"
         )
     own = [(at, address) for at, address in seen.waits_at if places.on_stack(at, seen)]
     for instruction, address in own:
         where = places.line(instruction)
         if address in _DEVICES or address in _SYSTEM:
             told = f"it polls 0x{address:08x}{region_name(board, address)} in {where}"
-            return told, "QEMU does not have that register as the chip has it: build the firmware without this set-up"
+            return told, f"{engine} does not have that register as the chip has it: {stage.instead}"
     if places.code(seen.end - 2, 2) in _SLEEPS:
-        return f"it sleeps (WFI) in {places.line(seen.end - 2)}", f"what should wake it is not in QEMU? {_NO_END}"
+        return f"it sleeps (WFI) in {places.line(seen.end - 2)}", f"what should wake it is not in {engine}? {_NO_END}"
     if places.code(seen.pc, 2) == _ITSELF:
         return (
             f"it is in an endless loop in {places.line(seen.pc)}",
@@ -54,28 +65,13 @@ def _doing(board: Board, places: Places, seen: Glimpse, said: str) -> tuple[str,
         )
     for _, address in own[:1]:
         told = f"it is in {places.line(seen.pc)} and reads 0x{address:08x} again and again"
-        return told, f"does an interrupt or DMA change that, which QEMU does not have? {_NO_END}"
+        return told, f"does an interrupt or DMA change that, which {engine} does not have? {_NO_END}"
     return f"it is in {places.line(seen.pc)}", _NO_END
 
 
-def _fault(board: Board, said: str) -> str:
-    """In words what the fault status tells; empty without one."""
-    rows = re.findall(rf"\b(?:{FAULT_STATUS:x}|{FAULT_STATUS + 16:x}): ((?:0x[0-9a-f]{{8}} ?)+)", said)
-    words = [int(word, 16) for row in rows for word in row.split()]
-    if len(words) < FAULT_STATUS_WORDS:
+def fault_told(board: Board, status: Sequence[int]) -> str:
+    """In words what these registers tell; empty without a fault."""
+    if not status:
         return ""
-    cfsr, hfsr, _, mmfar, bfar = words[:FAULT_STATUS_WORDS]
-    cause, address = describe_status(cfsr, hfsr, mmfar, bfar)
+    cause, address = describe_status(*status)
     return cause + (f", at 0x{address:08x}{region_name(board, address)}" if cause and address is not None else "")
-
-
-def explain_lockup(image: Image, board: Board, seen: Glimpse | None, said: str) -> EngineError:
-    """A fault in the fault handler, or before there was one: QEMU gives up and prints the registers."""
-    places = Places(image.elf)
-    found = re.findall(r"\bR15=([0-9a-f]{8})\b", said)
-    pc = int(found[-1], 16) if found else seen.pc if seen else 0
-    reason = re.search(r"Lockup: (.*)", said)
-    last = f", after {places.line(seen.pc)}" if seen and seen.pc != pc else ""
-    what = f"the firmware faulted where it could not handle it: {reason[1].strip() if reason else 'lockup'}"
-    hint = f"was it linked for {board.name!r}, and does it use memory or registers that QEMU does not have?"
-    return EngineError(what, where=f"{places.line(pc)}{last}, {image.elf}", hint=hint)
