@@ -1,4 +1,4 @@
-"""Any firmware -> Counts: Renode runs it on the chip's platform as it is, and the plug-in measures calls of one function.
+"""Any firmware -> Counts: Renode runs it as it is, on the platform of the chip, and calls of one function are measured.
 
 The profiler is renode_scripts/mcusim_foreign.cs; it leaves the files that QEMU's does.
 """
