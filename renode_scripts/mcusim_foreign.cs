@@ -107,7 +107,24 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             var place = accesses++ % Told;
             told[2 * place] = (uint)at;
             told[2 * place + 1] = (uint)virtualAddress;
+            if(virtualAddress - FirstDevice < PastDevices - FirstDevice)
+            {
+                OnDevice((uint)at, (uint)virtualAddress);
+            }
             profile.Memory.OnAccess(at, operation, virtualAddress, address, width, value);
+        }
+
+        private void OnDevice(uint at, uint address)
+        {
+            uint place = at / 2 % PollsWatched, times;
+            var key = (ulong)at << 32 | address;
+            polls[place] = polls[place].Key == key ? polls[place] : new KeyValuePair<ulong, uint>(key, 0);
+            polls[place] = new KeyValuePair<ulong, uint>(key, times = polls[place].Value + 1);
+            if(times >= IsPolled)
+            {
+                polledBy = at;
+                polled = address;
+            }
         }
 
         private void OnInterrupt(ulong index)
@@ -188,7 +205,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             words.AddRange(told);
             words.AddRange(frames);
             words.AddRange(new uint[FramesTold - frames.Length]);
-            words.Add(1); // registers are known
+            words.AddRange(new[] { RegistersAreKnown, polledBy, polled });
             var bytes = new[] { profile.Begun, profile.Measured }.SelectMany(BitConverter.GetBytes);
             string path = Path.Combine(order["folder"], "progress.bin"), aside = path + ".new";
             File.WriteAllBytes(aside, bytes.Concat(words.SelectMany(BitConverter.GetBytes)).ToArray());
@@ -246,7 +263,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private readonly McusimProfile profile;
         private readonly ManualResetEventSlim over = new ManualResetEventSlim();
         private readonly uint[] told = new uint[2 * Told]; // instruction and address of the last accesses, at any place of the ring
-        private uint pc, pieceInstructions, accesses;
+        private readonly KeyValuePair<ulong, uint>[] polls = new KeyValuePair<ulong, uint>[PollsWatched];
+        private uint pc, pieceInstructions, accesses, polledBy, polled;
         private uint? interruptedSp, faultAt;
         private ulong fault, faults;
         private string outcome, detail;
@@ -258,7 +276,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private const ulong MostFaults = 1000;
         private const int StackPointer = 13, ProgramCounter = 15;
         private const uint SemihostingCall = 0xBEAB, Open = 0x01, Read = 0x06, Exit = 0x18, ExitExtended = 0x20, LongestName = 100;
-        private const uint Told = 256;
+        private const ulong FirstDevice = 0x40000000, PastDevices = 0x60000000;
+        private const uint Told = 256, PollsWatched = 64, IsPolled = 1000, RegistersAreKnown = 1;
         private const int FramesTold = 64, PollMs = 100;
     }
 }

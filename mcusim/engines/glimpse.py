@@ -9,7 +9,7 @@ from pathlib import Path
 
 _HEAD = struct.Struct("<2Q4I")  # progress.h
 _ACCESSES, _FRAMES = 256, 64
-_ALL = struct.Struct(f"<{2 * _ACCESSES}I{_FRAMES}II")
+_ALL = struct.Struct(f"<{2 * _ACCESSES}I{_FRAMES}I3I")
 _AGAIN = 16  # accesses of one instruction to one address among the last ones: it is a loop that waits
 
 
@@ -18,7 +18,8 @@ class Glimpse:
     """Calls that have `begun` and of these the `measured` ones; from `pc` to `end` the last block of code.
 
     `accesses`: how often which (instruction, address) was among the last; `frames`: entries of the functions on the
-    stack, outermost first. `registers_known`: could the profiler see the stack pointer?
+    stack, outermost first. `registers_known`: could the profiler see the stack pointer? `polled`: the last
+    (instruction, address) by which a register of a device was asked again and again; (0, 0) where none was.
     """
 
     begun: int
@@ -28,6 +29,7 @@ class Glimpse:
     accesses: Counter[tuple[int, int]]
     frames: tuple[int, ...]
     registers_known: bool
+    polled: tuple[int, int]
 
     @property
     def waits_at(self) -> list[tuple[int, int]]:
@@ -45,6 +47,6 @@ def look(folder: Path) -> Glimpse | None:
         return None
     filled = min(accesses, _ACCESSES)
     pairs = zip(words[0 : 2 * filled : 2], words[1 : 2 * filled : 2], strict=True)
-    return Glimpse(
-        begun, measured, pc, end, Counter(pairs), words[2 * _ACCESSES :][: min(depth, _FRAMES)], bool(words[-1])
-    )
+    frames = words[2 * _ACCESSES :][: min(depth, _FRAMES)]
+    known, *polled = words[-3:]
+    return Glimpse(begun, measured, pc, end, Counter(pairs), frames, bool(known), (polled[0], polled[1]))

@@ -16,23 +16,50 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.counts import FETCH_MISS_JUMP, FETCH_MISS_NEXT, Block, Counts, Edge, Event
+from mcusim.engines.counts import FETCH_MISS_JUMP, FETCH_MISS_NEXT, MEASURED, Block, Counts, Edge, Event
 from mcusim.timing.code import Code
 from mcusim.timing.decode import width
 from mcusim.timing.recording import Recording
 
+_OF_BLOCK = (FETCH_MISS_NEXT, FETCH_MISS_JUMP)
 _Parts = Mapping[Block, Sequence[Block]]  # of each block
 _Pair = tuple[Block, Block]
+_Edges = dict[int, Counter[int]]  # by number: how often each node of the tree took it
 
 
 def in_basic_blocks(recording: Recording, granule_bytes: int) -> Recording:
-    """Blocks whose code is not known stay as they are. `granule_bytes`: what events of the instruction cache count."""
+    """Blocks whose code is not known stay as they are. `granule_bytes`: what events of the instruction cache count.
+
+    What interrupts and other tasks ran is put together apart: where one of them was left, and went on, is no border of
+    the measured call's blocks.
+    """
     counts, borders = recording.counts, {function.start for function in recording.functions}
-    pieces = _pieces(counts.blocks, recording.code, borders)
-    flow = _flow(counts, pieces)
-    whole = _joined(flow, recording.code, borders)
-    parts = {block: [whole.get(piece, piece) for piece in of] for block, of in pieces.items()}
-    return replace(recording, counts=_counts(counts, flow, parts, whole, granule_bytes))
+    measured, others = _measured_and_others(counts)
+    unseen = replace(counts, edge_counts=np.zeros_like(counts.edge_counts), events=())
+    joined = [
+        _in_blocks(counts, measured, recording.code, borders),
+        _in_blocks(unseen, others, recording.code, borders),
+    ]
+    return replace(recording, counts=_counts(counts, joined, granule_bytes))
+
+
+def _measured_and_others(counts: Counts) -> tuple[_Edges, _Edges]:
+    """Who took each edge: nodes of the measured call, and the others."""
+    measured: _Edges = {at: Counter() for at in np.flatnonzero(counts.edge_counts.any(axis=0)).tolist()}
+    others: _Edges = {}
+    for (node, at), times in (counts.tree.tallies if counts.tree else {}).items():
+        own = counts.tree is None or counts.tree.root_of(node) == MEASURED
+        (measured if own else others).setdefault(at, Counter())[node] += times
+    return measured, others
+
+
+def _in_blocks(counts: Counts, edges: _Edges, code: Code, borders: set[int]) -> _Joined:
+    used = {counts.blocks[at] for number in edges for at in (counts.edges[number].source, counts.edges[number].to)}
+    used |= {counts.blocks[event.block] for event in counts.events if event.kind in _OF_BLOCK}
+    pieces = _pieces(sorted(used), code, borders)
+    flow = _flow(counts, edges, pieces)
+    whole = _joined(flow, code, borders)
+    return flow, whole, {block: [whole.get(piece, piece) for piece in of] for block, of in pieces.items()}
 
 
 # ---- Splitting
@@ -69,23 +96,27 @@ class _Flow:
     tallies: Sequence[Counter[int]]
 
 
-def _flow(counts: Counts, pieces: _Parts) -> _Flow:
+_Joined = tuple[_Flow, Mapping[Block, Block], _Parts]  # the block that each piece became a part of, if it did
+
+
+def _flow(counts: Counts, edges: _Edges, pieces: _Parts) -> _Flow:
     """Whoever enters a block runs through all of its pieces."""
     numbers: dict[_Pair, int] = {}
-    taken: list[list[int]] = []
-    for edge in counts.edges:
+    tallies: list[Counter[int]] = []
+    flat: list[tuple[int, int]] = []
+    for old, nodes in edges.items():
+        edge = counts.edges[old]
         through = (pieces[counts.blocks[edge.source]][-1], *pieces[counts.blocks[edge.to]])
-        pairs = pairwise(through)
-        taken.append([numbers.setdefault(pair, len(numbers)) for pair in pairs])
+        for pair in pairwise(through):
+            number = numbers.setdefault(pair, len(numbers))
+            if number == len(tallies):
+                tallies.append(Counter())
+            tallies[number].update(nodes)
+            flat.append((number, old))
     found = np.zeros((len(numbers), counts.samples), np.uint64)
-    flat = [(new, old) for old, path in enumerate(taken) for new in path]
     if flat:
-        new, old = np.array(flat).T
-        np.add.at(found, new, counts.edge_counts.T[old])
-    tallies = [Counter[int]() for _ in numbers]
-    for (node, old_edge), times in (counts.tree.tallies if counts.tree else {}).items():
-        for number in taken[old_edge]:
-            tallies[number][node] += times
+        new, old_edges = np.array(flat).T
+        np.add.at(found, new, counts.edge_counts.T[old_edges])
     return _Flow(list(numbers), found, tallies)
 
 
@@ -128,23 +159,31 @@ def _falls(code: Code, source: Block, to: Block) -> bool:
 # ---- Counts of what is left
 
 
-def _counts(counts: Counts, flow: _Flow, parts: _Parts, whole: Mapping[Block, Block], granule_bytes: int) -> Counts:
-    kept = [(whole.get(source, source), whole.get(to, to)) for source, to in flow.pairs]
-    inside = [kept[n][0] == kept[n][1] and source.end == to.start for n, (source, to) in enumerate(flow.pairs)]
-    order = sorted((pair, n) for n, pair in enumerate(kept) if not inside[n])
-    blocks = tuple(sorted({part for of in parts.values() for part in of}))
+def _counts(counts: Counts, joined: Sequence[_Joined], granule_bytes: int) -> Counts:
+    taken: dict[_Pair, npt.NDArray[np.uint64]] = {}
+    tallies: dict[_Pair, Counter[int]] = defaultdict(Counter)
+    for flow, whole, _ in joined:
+        for (source, to), times, nodes in zip(flow.pairs, flow.counts, flow.tallies, strict=True):
+            pair = whole.get(source, source), whole.get(to, to)
+            if not (pair[0] == pair[1] and source.end == to.start):  # else it is inside of one
+                taken[pair] = taken[pair] + times if pair in taken else times
+                tallies[pair].update(nodes)
+    order = sorted(taken)
+    parts = [(block, part) for _, _, of in joined for block, inner in of.items() for part in inner]
+    blocks = tuple(sorted({part for _, part in parts}))
     index = {block: number for number, block in enumerate(blocks)}
-    events, event_counts = _events(counts, parts, index, granule_bytes)
-    tallies = {(node, at): times for at, (_, n) in enumerate(order) for node, times in flow.tallies[n].items()}
+    events, event_counts = _events(counts, joined[0][2], index, granule_bytes)
+    of_nodes = sorted(((node, at), times) for at, pair in enumerate(order) for node, times in tallies[pair].items())
+    table = np.array([taken[pair] for pair in order], np.uint64).reshape(-1, counts.samples)
     return replace(
         counts,
         blocks=blocks,
-        edges=tuple(Edge(index[source], index[to]) for (source, to), _ in order),
-        edge_counts=np.ascontiguousarray(flow.counts[[n for _, n in order]].T),
+        edges=tuple(Edge(index[source], index[to]) for source, to in order),
+        edge_counts=np.ascontiguousarray(table.T),
         events=events,
         event_counts=event_counts,
-        tree=counts.tree and replace(counts.tree, tallies=dict(sorted(tallies.items()))),
-        changed=frozenset(part.start for block, of in parts.items() if block.start in counts.changed for part in of),
+        tree=counts.tree and replace(counts.tree, tallies=dict(of_nodes)),
+        changed=frozenset(part.start for block, part in parts if block.start in counts.changed),
     )
 
 
@@ -161,7 +200,7 @@ def _events(
 
 def _moved(event: Event, counts: Counts, parts: _Parts, index: Mapping[Block, int], granule_bytes: int) -> Event:
     """Into the part of its block where it happened."""
-    if event.kind not in (FETCH_MISS_NEXT, FETCH_MISS_JUMP):
+    if event.kind not in _OF_BLOCK:
         return event
     block = counts.blocks[event.block]
     if event.kind == FETCH_MISS_JUMP:

@@ -108,7 +108,9 @@ def _problems(recording: Recording, core: EdgeCycles) -> dict[str, int]:
     found = dict(core.problems)
     tree = recording.counts.tree
     if tree is not None and tree.never_returned:
-        found["calls that had not returned when the program ended: measured up to there"] = tree.never_returned
+        found["calls that had not returned when the program ended, or was left: measured up to there"] = (
+            tree.never_returned
+        )
     if tree is not None and tree.jumped_out:
         found["calls left by a jump past their caller (longjmp, an exception of C++): measured up to it"] = (
             tree.jumped_out

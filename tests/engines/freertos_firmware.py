@@ -50,7 +50,7 @@ volatile float alone, disturbed, heard;
 static QueueHandle_t queue;
 
 static __attribute__((noinline)) float step(float x) { return x * 0.999f + 1.0f / (x + 2.0f); }
-__attribute__((noinline)) float work(void) { float x = 1; for (int i = 0; i < WORK; i++) { x = step(x); } return x; }
+__attribute__((noipa)) float work(void) { float x = 1; for (int i = 0; i < WORK; i++) { x = step(x); } return x; }
 
 void vApplicationTickHook(void) { if (!ticks++) { first_tick = CYCLES - started; } }
 static void ring(TimerHandle_t timer) { (void)timer; rung++; }

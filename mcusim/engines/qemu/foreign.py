@@ -11,7 +11,7 @@ from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution, Job
 from mcusim.engines.foreign import FUNCTIONS, LARGEST_FILE_BYTES, LOG, NONCE, demanded_counts, execution_of, watch
 from mcusim.engines.glimpse import Glimpse, look
-from mcusim.engines.hang import Stage, explain_hang
+from mcusim.engines.hang import Stage, explain_hang, left_note, works_on
 from mcusim.engines.places import Places
 from mcusim.engines.qemu.facts import FACTS
 from mcusim.engines.qemu.installation import find_qemu, version
@@ -44,8 +44,8 @@ def profile_foreign(job: Job) -> Execution:
     Raises EngineError when it fails, does not end within `stall_s` seconds or never gets to its entry.
     """
     began = time.monotonic()
-    _run(job)
-    return execution_of(demanded_counts(job), began, FACTS, version(), _notes(job))
+    notes = _run(job)
+    return execution_of(demanded_counts(job), began, FACTS, version(), (*_notes(job), *notes))
 
 
 def _notes(job: Job) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _notes(job: Job) -> tuple[str, ...]:
     return ("this QEMU does not show the stack pointer: tasks of an RTOS are not told apart",)
 
 
-def _run(job: Job) -> None:
+def _run(job: Job) -> tuple[str, ...]:
     board, machine = machine_of(job)
     found, plugin = find_qemu(), build_plugin(PROFILER)
     can = probe(found, plugin)
@@ -74,17 +74,25 @@ def _run(job: Job) -> None:
     with (job.folder / LOG).open("wb") as log:
         process = start(command, job.folder, can.environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
-        _watch(process, job, board)
+        notes = _watch(process, job, board)
     finally:
         stop([process])
     _check(process.returncode, job, board)
+    return notes
 
 
-def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> None:
-    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds."""
+def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> tuple[str, ...]:
+    """Until it ends -> notes. Raises EngineError when no measured call begins or ends for `stall_s` seconds.
+
+    Unless it works on in a call: that is measured as far as it got.
+    """
     for seen in watch(process, job):
         ask_where(process)
-        raise explain_hang(job.image, _stage(board), job.stall_s, seen, _fault_status(_said(job)))
+        status = _fault_status(_said(job))
+        if seen and works_on(job.image, _stage(board), seen, status) and process.poll() == 0:
+            return (left_note(job, seen),)
+        raise explain_hang(job.image, _stage(board), job.stall_s, seen, status)
+    return ()
 
 
 def _stage(board: Board) -> Stage:

@@ -42,6 +42,10 @@ def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
 
 
 def _hint(board: Board, regions: Sequence[Region], machine: str) -> str:
+    return _elsewhere(board, regions, machine) + (", or profile it with --engine renode" if board.renode else "")
+
+
+def _elsewhere(board: Board, regions: Sequence[Region], machine: str) -> str:
     moved = board.qemu.ram if board.qemu else None
     if moved is not None:
         return f"link its RAM at 0x{moved.origin:08X}, as [qemu] of the board file has it, or for another board"

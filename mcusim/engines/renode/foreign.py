@@ -16,7 +16,7 @@ from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution, Job, LacksMemoryError
 from mcusim.engines.foreign import FUNCTIONS, demanded_counts, execution_of, functions_of, memory_needed, watch
 from mcusim.engines.glimpse import Glimpse
-from mcusim.engines.hang import Stage, explain_hang, fault_told
+from mcusim.engines.hang import Stage, explain_hang, fault_told, left_note, works_on
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.places import Places, region_name
 from mcusim.engines.renode import turn as turns
@@ -46,23 +46,17 @@ def profile_foreign(job: Job, board: Board, platform: Path, workers: Workers, in
     origin, vectors = _vectors_of(job.image, board)
     _demand_memory(job.image, board, vectors)
     job.folder.mkdir(parents=True, exist_ok=True)
+    for left_over in ("engine.log", "renode.txt"):
+        (job.folder / left_over).unlink(missing_ok=True)
     (job.folder / FUNCTIONS).write_bytes(functions_of(job.image.elf, vectors))
     links = workers.new_folder()
     try:
         run = _Run(job, board, Share(job.folder, 0, 0, 1), links)
         script = run.prepare(platform, origin)
-        told = run.wait(workers, turns.begin(workers, workers.take(installation), run.share, script))
+        notes = run.wait(workers, turns.begin(workers, workers.take(installation), run.share, script))
     finally:
         shutil.rmtree(links, ignore_errors=True)
-    return execution_of(demanded_counts(job), began, FACTS, installation.version, (*installation.notes, *_notes(told)))
-
-
-def _notes(told: Mapping[str, str]) -> tuple[str, ...]:
-    read, written = told["nothing_read"], told["nothing_written"]
-    if read == written == "0":
-        return ()
-    lacks = "where Renode's platform has nothing: the head of its description tells what it lacks"
-    return (f"the firmware read {read} and wrote {written} times {lacks}",)
+    return execution_of(demanded_counts(job), began, FACTS, installation.version, (*installation.notes, *notes))
 
 
 @dataclass(frozen=True)
@@ -110,15 +104,15 @@ class _Run:
         rows = [*values.items(), *((f"replay-{name}", value) for name, value in replay)]
         return "".join(f"{name} {value}\n" for name, value in rows)
 
-    def wait(self, workers: Workers, turn: Turn) -> Mapping[str, str]:
-        """-> what the plug-in told. Raises EngineError when it did not end, or ended badly."""
+    def wait(self, workers: Workers, turn: Turn) -> tuple[str, ...]:
+        """-> notes. Raises EngineError when it did not end, or ended badly."""
         try:
             for seen in watch(turn, self.job, _TO_BEGIN_S):
-                raise self._explain_stall(turn, seen)
+                return self._left(turn, seen)
             told = self._told()
             if told.get("outcome") != "done":
-                raise self._explain(turn, told)
-            return told
+                raise self._explain(told)
+            return _unknown_places(told)
         finally:
             turns.end(workers, [turn])
 
@@ -128,16 +122,21 @@ class _Run:
         lines = self.share.read("renode.txt").decode(errors="replace").splitlines()
         return dict(line.partition(" ")[::2] for line in lines)
 
-    def _explain_stall(self, turn: Turn, seen: Glimpse | None) -> EngineError:
+    def _left(self, turn: Turn, seen: Glimpse | None) -> tuple[str, ...]:
+        """It stalls -> notes, when it works on in a call, which is measured so far. Else raises EngineError."""
         (self.links / "leave").touch()
         until = time.monotonic() + _ANSWER_S
         while turn.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
-        status = [int(word) for word in self._told().get("status", "").split()]
+        told = self._told()
+        status = [int(word) for word in told.get("status", "").split()]
         lacks = "the head of its platform's description tells what it lacks; build the firmware without this set-up"
-        return explain_hang(self.job.image, Stage(self.board, FACTS.title, lacks), self.job.stall_s, seen, status)
+        stage = Stage(self.board, FACTS.title, lacks)
+        if seen and told and works_on(self.job.image, stage, seen, status):
+            return (left_note(self.job, seen), *_unknown_places(told))
+        raise explain_hang(self.job.image, stage, self.job.stall_s, seen, status)
 
-    def _explain(self, turn: Turn, told: Mapping[str, str]) -> EngineError:
+    def _explain(self, told: Mapping[str, str]) -> EngineError:
         where, places = str(self.job.image.elf), Places(self.job.image.elf)
         outcome, detail = told.get("outcome"), told.get("detail", "")
         if outcome is None:
@@ -154,6 +153,14 @@ class _Run:
         return EngineError(
             f"the firmware cannot go on: {what}", where=f"{places.line(int(told['pc']))}, {where}", hint=hint
         )
+
+
+def _unknown_places(told: Mapping[str, str]) -> tuple[str, ...]:
+    read, written = told["nothing_read"], told["nothing_written"]
+    if read == written == "0":
+        return ()
+    lacks = "where Renode's platform has nothing: the head of its description tells what it lacks"
+    return (f"the firmware read {read} and wrote {written} times {lacks}",)
 
 
 def _vectors_of(image: Image, board: Board) -> tuple[int, Vectors]:

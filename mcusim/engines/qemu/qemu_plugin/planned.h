@@ -7,6 +7,7 @@
 #include "thumb.h"
 
 enum { MOST_BASES = 32, MOST_PLANNED = 2048, DEVICES = 0x40000000, NEAR = 1 << 16 };
+enum { TURNS_UNTOLD = 1021 }; /* a prime number, so that it is another block of a loop each time */
 
 /* Where memory is of one kind. */
 typedef enum { QUIET, IN_FLASH, IN_DEVICE, MIXED, IN_REGION } kind_t; /* the last one of the first region, and so on */
@@ -301,6 +302,6 @@ static void tell_planned(const plan_t *plan, const uint32_t *registers)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         const planned_t *planned = &plan->accesses[i];
-        tell_access(planned->access->address, where(&plan->bases[planned->base], registers) + planned->offset);
+        tell_access(planned->access->address, where(&plan->bases[planned->base], registers) + planned->offset, TURNS_UNTOLD);
     }
 }

@@ -147,11 +147,11 @@ __attribute__((used)) void on_block(unsigned vcpu, void *data, const uint32_t *r
 
 __attribute__((used)) void on_planned(unsigned vcpu, void *data, const uint32_t *registers)
 {
-    static unsigned turns; /* a prime number of them, so that it is another block of a loop each time */
+    static unsigned turns;
     plan_t *plan = data;
     (void)vcpu;
     run_block(plan->block, plan, registers);
-    if (__builtin_expect(++turns == 1021, 0)) {
+    if (__builtin_expect(++turns == TURNS_UNTOLD, 0)) {
         turns = 0;
         tell_planned(plan, registers);
     }
@@ -162,7 +162,7 @@ static void on_access(unsigned vcpu, uint32_t info, uint64_t address, void *data
     (void)vcpu;
     (void)info;
     access_t *access = data;
-    tell_access(access->address, (uint32_t)address);
+    tell_access(access->address, (uint32_t)address, 1);
     if (inside && !elsewhere) {
         if (waiting.plan) {
             do_waiting(access->address);
@@ -194,7 +194,7 @@ static void on_lone_access(unsigned vcpu, uint32_t info, uint64_t address, void 
         if (inside) {
             cut_short(own->start, own->end);
         }
-        last = inside ? previous : block_for(last->start, own->end, own->start, 1);
+        last = inside ? previous : first_part(last, own->start, own->end);
     }
 }
 

@@ -142,18 +142,25 @@ static inline void memory_accessed(access_t *access, uint32_t address)
     }
 }
 
+/* `block` up to the instruction at `address`, which ends at `end`. */
+static block_t *first_part(const block_t *block, uint32_t address, uint32_t end)
+{
+    uint32_t instructions = 0;
+    while (instructions < block->instructions && block->start + block->offsets[instructions] <= address) {
+        instructions++;
+    }
+    block_t *part = block_for(block->start, end, address, instructions);
+    part->offsets = block->offsets;
+    part->code = block->code;
+    return part;
+}
+
 /* QEMU left `previous` after the instruction at `address`, which it goes on to run alone (QEMU >= 8.2, access to a device). */
 static void cut_short(uint32_t address, uint32_t end)
 {
-    uint32_t instructions = 0;
-    while (instructions < previous->instructions && previous->start + previous->offsets[instructions] <= address) {
-        instructions++;
-    }
     find_tally(find_edge(before_previous, previous))->count--;
-    edge_t *edge = find_edge(before_previous, block_for(previous->start, end, address, instructions));
+    edge_t *edge = find_edge(before_previous, first_part(previous, address, end));
     find_tally(edge)->count++;
-    edge->to->offsets = previous->offsets;
-    edge->to->code = previous->code;
     previous = edge->to;
 }
 

@@ -139,7 +139,7 @@ static void on_access(uc_engine *engine, uc_mem_type type, uint64_t address, int
     if (!*kept || (*kept)->address != pc) {
         *kept = access_for(pc);
     }
-    tell_access(pc, (uint32_t)address);
+    tell_access(pc, (uint32_t)address, 1);
     memory_accessed(*kept, (uint32_t)address);
 }
 
