@@ -19,14 +19,19 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
     public sealed class McusimPiece
     {
         // `last`, `first`, `second`: address and halfwords of the last instruction. `function`: its index; -1 without a symbol.
-        public McusimPiece(uint start, uint end, uint last, ushort first, ushort second, int function)
+        public McusimPiece(uint start, uint end, uint instructions, uint last, ushort first, ushort second, int function)
         {
             Start = start;
             End = end;
+            Instructions = instructions;
             Function = function;
-            Target = uint.MaxValue;
-            IsReturn = true; // an indirect jump, but for BX with another register than LR
-            Exit = ExitOf(last + 4, first, second);
+            IsReturn = (first & 0xFF87) != 0x4700 || first == 0x4770; // an indirect jump, but for BX with another register than LR
+            Exit = ExitOf(first, second);
+            Target = Exit == McusimExit.Falls ? TargetOf(last + 4, first, second) : uint.MaxValue;
+            if((Target & 1) == 0)
+            {
+                Exit = IsWideBranch(first, second) && (second & 0x5000) == 0x5000 ? McusimExit.Call : McusimExit.Direct;
+            }
         }
 
         private McusimPiece()
@@ -38,22 +43,20 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         // From where it is not known what ran before.
         public static readonly McusimPiece Outside = new McusimPiece();
 
-        public uint Start { get; }
+        public readonly uint Start, End, Instructions;
 
-        public uint End { get; }
-
-        public int Function { get; }
+        public readonly int Function;
 
         // Of a direct branch; else odd.
-        public uint Target { get; private set; }
+        public readonly uint Target;
 
-        public McusimExit Exit { get; }
+        public readonly McusimExit Exit;
 
         // Does its jump go where a call or an exception came from, and is no computed one?
-        public bool IsReturn { get; private set; }
+        public readonly bool IsReturn;
 
-        // Encodings of the Armv7-M Architecture Reference Manual, A7.7.12, A7.7.18 and A7.7.21. `at`: what the core has in its PC.
-        private McusimExit ExitOf(uint at, ushort first, ushort second)
+        // Encodings of the Armv7-M Architecture Reference Manual, A7.7.12, A7.7.18 and A7.7.21. Falls: also a direct branch.
+        private static McusimExit ExitOf(ushort first, ushort second)
         {
             if((first & 0xFF00) == 0xDF00)
             {
@@ -63,9 +66,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 return McusimExit.CallIndirect;
             }
-            if((first & 0xFF87) == 0x4700 || (first & 0xFF00) == 0xBD00) // BX, POP
+            if((first & 0xFF87) == 0x4700 || (first & 0xFF00) == 0xBD00 // BX, POP
+                || ((first & 0xFE50) == 0xE810 && (second & 0x8000) != 0)) // LDM
             {
-                IsReturn = (first & 0xFF00) == 0xBD00 || first == 0x4770;
                 return McusimExit.Indirect;
             }
             if((first & 0xFD87) == 0x4487 // MOV, ADD to PC
@@ -73,21 +76,22 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 return McusimExit.Table;
             }
-            if((first & 0xFE50) == 0xE810 && (second & 0x8000) != 0) // LDM
-            {
-                return McusimExit.Indirect;
-            }
             if((first & 0xFF70) == 0xF850 && second >> 12 == 15) // LDR: from the stack it is a return
             {
                 return (first & 0xF) == StackPointer ? McusimExit.Indirect : McusimExit.Table;
             }
-            var wide = (first & 0xF800) == 0xF000 && (second & 0x8000) != 0;
-            Target = wide ? WideTarget(at, first, second) : NarrowTarget(at, first);
-            if(wide && (second & 0x5000) == 0x5000)
-            {
-                return McusimExit.Call;
-            }
-            return (Target & 1) != 0 ? McusimExit.Falls : McusimExit.Direct;
+            return McusimExit.Falls;
+        }
+
+        // `at`: what the core has in its PC.
+        private static uint TargetOf(uint at, ushort first, ushort second)
+        {
+            return IsWideBranch(first, second) ? WideTarget(at, first, second) : NarrowTarget(at, first);
+        }
+
+        private static bool IsWideBranch(ushort first, ushort second)
+        {
+            return (first & 0xF800) == 0xF000 && (second & 0x8000) != 0;
         }
 
         private static uint NarrowTarget(uint at, ushort first)

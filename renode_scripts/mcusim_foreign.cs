@@ -36,6 +36,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             var from = Number("from");
             calls = new McusimCalls(order["functions"], from);
             profile = new McusimProfile(from, Number("to"), (at, bytes) => bus.ReadBytes((ulong)at, bytes), calls) { Wanted = Number("calls") };
+            profile.Registers = Register;
             foreach(var line in lines.Where(line => line[0].StartsWith(Replay)))
             {
                 profile.Memory.Configure(line[0].Substring(Replay.Length), line[1]);
@@ -85,7 +86,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             pieceInstructions = instructions;
             try
             {
-                profile.OnPiece(address, instructions, Register, interruptedSp);
+                profile.OnPiece(address, instructions, interruptedSp);
             }
             catch(Exception e)
             {

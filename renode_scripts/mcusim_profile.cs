@@ -82,15 +82,14 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             Execute(start, instructions);
         }
 
-        // The same where calls are followed. `registers(n)` reads one of the core; `interruptedSp`: its stack pointer when an
-        // exception came before this; else null.
-        public void OnPiece(ulong pc, uint instructions, Func<int, uint> registers, uint? interruptedSp)
+        // The same where calls are followed. `interruptedSp`: the stack pointer when an exception came before this; else null.
+        public void OnPiece(ulong pc, uint instructions, uint? interruptedSp)
         {
             var start = (uint)pc;
             var piece = PieceAt(start, instructions);
             if(interruptedSp.HasValue || calls.Arrives(piece))
             {
-                calls.Arrive(piece, registers(StackPointer), registers(LinkRegister), interruptedSp);
+                calls.Arrive(piece, Registers(StackPointer), Registers(LinkRegister), interruptedSp);
             }
             if(inside && to != 0 && start == to)
             {
@@ -108,6 +107,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             }
             calls.Goes(piece);
         }
+
+        // Reads one of the core.
+        public Func<int, uint> Registers { get; set; }
 
         // Calls that began, and those of them that were measured.
         public ulong Begun { get; private set; }
@@ -427,14 +429,18 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         private McusimPiece PieceAt(uint start, uint instructions)
         {
-            McusimPiece piece;
+            var place = start / 2 % PiecesAtHand;
+            var piece = atHand[place];
+            if(piece != null && piece.Start == start && piece.Instructions == instructions)
+            {
+                return piece;
+            }
             var key = (ulong)instructions << 32 | start;
             if(!pieces.TryGetValue(key, out piece))
             {
-                var last = start + code.Size(start, instructions - 1);
-                pieces[key] = piece = code.Piece(start, last, calls.FunctionAt(start));
+                pieces[key] = piece = code.Piece(start, instructions, calls.FunctionAt(start));
             }
-            return piece;
+            return atHand[place] = piece;
         }
 
         // ---- Instruction cache ----
@@ -520,12 +526,14 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         private readonly McusimCalls calls;
         private readonly Dictionary<ulong, McusimPiece> pieces = new Dictionary<ulong, McusimPiece>();
+        private readonly McusimPiece[] atHand = new McusimPiece[PiecesAtHand];
         private readonly ulong[] tallyKeys, tallyCounts;
         private readonly int[] hotTallies; // of each edge
         private readonly List<int> usedTallies = new List<int>();
         private ulong neverReturned, jumpedOut;
 
         private const int StackPointer = 13, LinkRegister = 14;
+        private const uint PiecesAtHand = 1 << 14;
 
         // Where execution is: in a block, of which `Left` instructions do not run yet, and `Reached` bytes do; and how that was counted.
         private struct Line
@@ -583,12 +591,13 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return Enumerable.Range(0, (int)size / 2).SelectMany(i => BitConverter.GetBytes(Halfword(start + 2 * (uint)i))).ToArray();
         }
 
-        // From `start` to the instruction at `last`.
-        public McusimPiece Piece(uint start, uint last, int function)
+        public McusimPiece Piece(uint start, uint instructions, int function)
         {
+            var last = start + Size(start, instructions - 1);
             var first = Halfword(last);
             var wide = IsWide(first);
-            return new McusimPiece(start, last + (wide ? 4u : 2u), last, first, wide ? Halfword(last + 2) : (ushort)0, function);
+            var end = last + (wide ? 4u : 2u);
+            return new McusimPiece(start, end, instructions, last, first, wide ? Halfword(last + 2) : (ushort)0, function);
         }
 
         // Is it the first address of an instruction that was seen?
