@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mcusim.line.build import Firmware
 from mcusim.system.errors import EngineError
 from tests.jobs import HANGS_IN_5, interrupted, two_at_once
 from tests.jobs import run as run_engine
-from tests.processes import running_in, wait_for
+from tests.processes import wait_for
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
 
 pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("alone", "temporary")]
@@ -60,7 +61,9 @@ def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_p
     seen: list[set[int]] = []
 
     def look(done: int, total: int) -> None:
-        seen.append(_listening(_renodes()))
+        processes = _renodes()
+        assert processes, "it runs, and is not found"
+        seen.append(_listening(processes))
 
     with pytest.raises(EngineError, match="no answer"):
         run(firmware, nucleo, samples(8), tmp_path, stall_s=2, progress=look)
@@ -80,8 +83,14 @@ def _listening(processes: list[int]) -> set[int]:
 
 
 def _renodes(place: str | None = None) -> list[int]:
-    """Those of any run of mcusim whose temporary files are there, or with ours."""
-    return running_in(lambda working: working.startswith(f"{place or tempfile.gettempdir()}/mcusim-renode-"))
+    """Those of any run of mcusim whose temporary files are there, or with ours. Renode works in another folder."""
+    told = f"XDG_CONFIG_HOME={place or tempfile.gettempdir()}/mcusim-renode-".encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit() and told in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 def test_no_orphan_when_we_are_killed(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
