@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -94,6 +94,36 @@ class RandomNumbers(Data):
     ready: int = Field(ge=0, lt=1 << 32)
 
 
+class Register(Data):
+    """Of a device. It reads as `reset` at first, then as written; bits `follows` others of it: [[bit, other], ..]."""
+
+    address: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    reset: int = Field(default=0, ge=0, lt=1 << 32)
+    follows: list[list[Annotated[int, Field(ge=0, le=31)]]] = Field(default=[], strict=False)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Register:
+        if any(len(pair) != 2 for pair in self.follows):
+            raise Unusable("'follows' is no list of pairs", "write [[bit, the bit that it follows], ..]")
+        return self
+
+
+class Serial(Data):
+    """A serial port, as a firmware receives with it: `status` is `idle`, with `waiting` set while `data_in` has a byte.
+
+    It raises `interrupt` (CMSIS number) then, when `enable` has `enabled` set. What is written to `data_out` is sent.
+    """
+
+    data_in: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    data_out: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    status: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    idle: int = Field(ge=0, lt=1 << 32)
+    waiting: int = Field(ge=0, lt=1 << 32)
+    enable: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    enabled: int = Field(ge=0, lt=1 << 32)
+    interrupt: int = Field(ge=0, lt=240)
+
+
 class Clocks(Data):
     """The core's clock right after a reset, and the highest it may have."""
 
@@ -176,6 +206,8 @@ class Chip(Data):
     memory: dict[str, ChipRegion]
     peripherals: dict[str, Peripheral] = Field(default={})
     random_numbers: RandomNumbers | None = None
+    registers: list[Register] = Field(default=[], strict=False)
+    serial: list[Serial] = Field(default=[], strict=False)
     timing: MemoryTiming | None = None
 
     @model_validator(mode="after")

@@ -64,7 +64,7 @@ def validate(
 
     ROWS.csv has a line for each measurement on silicon: image,from,to,calls,board,clock,measured. The image (ELF, .bin
     or .hex, beside the table) runs in an engine; the calls of `from` are measured to their return, or to `to`, and
-    priced for the board at that clock.
+    priced for the board at that clock. A column `serial` may have what the firmware receives.
     """
     from mcusim.timing.deviation import deviation
     from mcusim.timing.record import read_record, summary, told_kinds, write_record
@@ -114,7 +114,7 @@ class _Runs:
         from mcusim.timing.profile import price_recording
         from mcusim.timing.record import line_of
 
-        key = row.firmware, row.board.name, row.calls
+        key = row.firmware, row.board.name, row.calls, row.serial
         if key not in self._recordings:
             self._recordings[key] = self._record(row)
         chip = row.board.chip
@@ -126,17 +126,22 @@ class _Runs:
         from mcusim.engines.engine import LacksMemoryError
 
         refusals: list[EngineError] = []
-        for engine in self._engines:
+        able = [engine for engine in self._engines if engine.FACTS.serial or not row.serial]
+        for engine in able:
             try:
                 return self._in(engine, row)
             except LacksMemoryError as error:
                 refusals.append(error)
-        raise self._refused(refusals)
+        raise self._refused(row, refusals)
 
-    def _refused(self, refusals: Sequence[EngineError]) -> EngineError:
+    def _refused(self, row: Measured, refusals: list[EngineError]) -> EngineError:
         """Another engine would do, if it was here."""
         from mcusim.engines import ENGINES
 
+        if not refusals:
+            names = ", ".join(engine.FACTS.name for engine in self._engines)
+            hint = f"take engine {' or '.join(key for key, one in ENGINES.items() if one.FACTS.serial)}"
+            refusals = [EngineError(f"no serial input in engine {names}", where=str(row.firmware.elf), hint=hint)]
         others = [one for one in ENGINES.values() if one.FACTS.foreign and one not in self._engines]
         lacking = next((error for one in others if (error := one.missing()) is not None), None)
         first = refusals[0]
@@ -151,7 +156,15 @@ class _Runs:
         folder = self._folder / f"run-{len(self._recordings)}-{engine.FACTS.name}"
         image = row.firmware.image(engine.FACTS, row.board, folder)
         job = Job(
-            image, no_samples(), folder, row.board, stall_s=self._stall_s, profile=True, calls=row.calls, tell=_tell
+            image,
+            no_samples(),
+            folder,
+            row.board,
+            stall_s=self._stall_s,
+            profile=True,
+            calls=row.calls,
+            serial=row.serial,
+            tell=_tell,
         )
         with engine.open(1) as ready:
             execution = ready.run(job)

@@ -32,6 +32,7 @@ class Facts:
     board. `measures`: what it can honestly give, of outputs, instructions, cycles, rom, ram, stack.
     `profiles`: does it give Counts? `foreign`: does it run, and profile, any firmware for the board? `has_registers`:
     are those that start-up code sets there? `silicon`: is it no emulator, and its cycles measured?
+    `serial`: does it give a foreign firmware serial input?
     `install`, where no package manager has it: fetches it, again when told so, tells what came out of it, and the
     Listener how far it is. Raises MissingToolError.
     """
@@ -46,11 +47,20 @@ class Facts:
     foreign: bool = False
     has_registers: bool = True
     silicon: bool = False
+    serial: bool = False
     install: Callable[[bool, Tell, Listener], None] | None = None
 
     @property
     def needs_board(self) -> bool:
         return self.memory_map is not None
+
+
+@dataclass(frozen=True)
+class SerialInput:
+    """What a firmware receives, `sent` to it once it has said `after`: nothing: from the start."""
+
+    sent: bytes
+    after: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ class Job:
     `profile`: count blocks, edges and, unless `replay` is off, what caches and slow memory do, which the chip's
     [timing] describes. It is slower, and done for a few samples. `calls`: a foreign image is left after so many
     measured calls; 0 lets it run to its end. `tell` hears every few seconds what a foreign one does.
+    `serial`: what a foreign image receives, in an engine whose FACTS say that it does.
     """
 
     image: Image
@@ -77,6 +88,7 @@ class Job:
     profile: bool = False
     replay: bool = True
     calls: int = 0
+    serial: SerialInput | None = None
     tell: Tell | None = None
 
 

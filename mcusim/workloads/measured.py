@@ -16,8 +16,10 @@ from mcusim.boards.board import Board
 from mcusim.boards.chip import ChipRegion
 from mcusim.boards.clock import hertz
 from mcusim.boards.load import load_board
+from mcusim.engines.engine import SerialInput
 from mcusim.system.elf import read_elf
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, Problems
+from mcusim.system.files import read_file
 from mcusim.system.names import printable
 from mcusim.timing.memory import wait_states
 from mcusim.timing.record import HELD_OUT, USES, are_cycles, record_of
@@ -27,6 +29,7 @@ from mcusim.workloads.foreign import ForeignElf
 COLUMNS = ("image", "from", "to", "calls", "board", "clock", "measured")
 _LARGEST_BYTES = 1 << 24
 _MOST_CALLS = 1 << 32
+_MOST_SERIAL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Measured:
     """One row. `calls` of the function are averaged; 0: all there are. `measured`: cycles of one of them.
 
     `use`: was a rule of the model chosen with it? `source`: who measured it. `record`: whom it speaks for; that of its
-    chip, else the chip's name.
+    chip, else the chip's name. `serial`: what the firmware gets.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Measured:
     use: str
     source: str
     record: str
+    serial: SerialInput | None = None
 
 
 def read_measured(path: Path, load_address: int | None, folder: Path) -> list[Measured]:
@@ -127,9 +131,22 @@ class _Reader:
         name = row.get("name") or f"{Path(row['image']).stem} {row['from']}"
         record = row.get("record") or record_of(board.chip)
         source = printable(row.get("source", ""))[:200]
-        return Measured(
-            printable(name)[:80], firmware, board, clock_hz, calls, cycles, self._use(), source, printable(record)[:80]
-        )
+        told = self._use(), source, printable(record)[:80], self._serial(board)
+        return Measured(printable(name)[:80], firmware, board, clock_hz, calls, cycles, *told)
+
+    def _serial(self, board: Board) -> SerialInput | None:
+        """`serial`, or with @ before it the bytes of the file of that name, sent after `serial_after`."""
+        text, after = self.row.get("serial", ""), self.row.get("serial_after", "")
+        if not text:
+            return None
+        if not board.chip.serial:
+            what = f"'serial' has input, but nothing is known of the serial ports of chip {board.chip.name!r}"
+            raise _wrong(what, "add [[serial]] to its file, as platforms/chips/stm32l4r5zi.toml has it")
+        if text.startswith("@"):
+            sent = read_file(self.beside / text[1:], _MOST_SERIAL, hint="name a file beside the table: @input.txt")
+        else:
+            sent = _bytes("serial", text)
+        return SerialInput(sent, _bytes("serial_after", after))
 
     def _use(self) -> str:
         use = self.row.get("use") or HELD_OUT
@@ -166,6 +183,14 @@ class _Reader:
             goal.parent.mkdir()
             self.elves[given] = to_elf(given, self.load_address, goal)
         return self.elves[given]
+
+
+def _bytes(column: str, text: str) -> bytes:
+    try:
+        return text.encode("ascii").decode("unicode_escape").encode("latin-1")
+    except ValueError:
+        what = f"{column!r} is {printable(text)[:60]!r}"
+        raise _wrong(what, r"write it in ASCII, with \n and \x07 as in C") from None
 
 
 def _wrong(what: str, hint: str) -> DataError:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from mcusim.commands.cli import execute
+from mcusim.engines.unicorn import engine as unicorn
 from mcusim.system.elf import read_elf
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.timing.record import read_record
 from tests.engines.qemu.bare_firmware import build_bare
+from tests.required import skip_or_fail
 
 pytestmark = pytest.mark.arm
 HEAD = "image,from,to,calls,board,clock,measured,source\n"
@@ -148,3 +150,59 @@ def test_no_address(word: str, firmware: Path) -> None:
 def test_an_engine_that_runs_none(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert validate(firmware, "", "--engine", "host") == 2
     assert "runs a firmware of others" in capsys.readouterr().err
+
+
+# Reception by interrupt on USART2 of an STM32L4R5; SysTick has to come three times before it says that it is ready.
+LISTENER = """
+#include <stdint.h>
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+__attribute__((noinline, noclone)) int work(int n) { while (n) { n--; __asm__ volatile("nop"); } return n; }
+volatile int sink, ticks, wanted;
+void tick(void) { ticks++; }
+void received(void) { wanted += (REGISTER(0x4000441C) & 0x20) && REGISTER(0x40004424) == 'g'; }
+void (*table[64])(void) __attribute__((aligned(512)));
+int main(void)
+{
+    table[15] = tick, table[16 + 38] = received;
+    REGISTER(0xE000ED08) = (uint32_t)table;
+    REGISTER(0x40021000) |= 0x100;
+    while (!(REGISTER(0x40021000) & 0x400)) { }
+    REGISTER(0xE000E104) = 1u << 6, REGISTER(0x40004400) = 0x25;
+    REGISTER(0xE000E010) = 3;
+    while (ticks < 3) { }
+    for (const char *text = "ready>"; *text; text++) { REGISTER(0x40004428) = *text; }
+    if (wanted) { for (;;) { } }
+    for (int done = 0;;) { if (done < wanted) { sink = work(100); done++; } }
+}
+"""
+
+
+def test_serial_input(firmware: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It comes once the firmware has said so, by interrupts; the calls cost what they cost elsewhere."""
+    lacking = unicorn.missing()
+    if lacking is not None:
+        skip_or_fail("unicorn", lacking.what)
+    build_bare(tmp_path, {"main.c": LISTENER})
+    (tmp_path / "input.txt").write_bytes(b"ggg")
+    head, row = HEAD.replace("source", "serial,serial_after"), "firmware.elf,work,,3,nucleo_l4r5zi,20MHz,500,"
+    rows = f"{row}xgg\\x67,ready>\n{row}@input.txt,ready>\n"
+    assert validate(tmp_path, rows, "--stall", "20", head=head) == 0
+    assert validate(firmware, row.replace(",3,", ",4,") + ",\n", "--engine", "unicorn", head=head) == 0
+    predicted = [line.split()[4] for line in capsys.readouterr().out.splitlines() if "nucleo_l4r5zi" in line]
+    assert len(predicted) == 3 and len(set(predicted)) == 1
+    assert validate(tmp_path, rows, "--engine", "qemu", head=head) == 6
+    assert "no serial input in engine qemu" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("firmware.elf,work,,4,nucleo_l452re_p,,500,go,", "nothing is known of the serial ports of chip 'stm32l452re'"),
+        ("firmware.elf,work,,4,nucleo_l4r5zi,,500,gö,", "'serial' is 'gö'"),
+        ("firmware.elf,work,,4,nucleo_l4r5zi,,500,go,\\x", "'serial_after' is"),
+        ("firmware.elf,work,,4,nucleo_l4r5zi,,500,@gone,", "'gone'"),
+    ],
+)
+def test_serial_input_that_is_none(row: str, words: str, firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(firmware, row + "\n", head=HEAD.replace("source", "serial,serial_after")) in (2, 3)
+    assert words in capsys.readouterr().err

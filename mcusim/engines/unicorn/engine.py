@@ -1,6 +1,7 @@
 """Engine `unicorn`: Unicorn in processes of its own, with hooks that count as QEMU's profiler does.
 
-It has all memory of the chip, where QEMU's machines have what they have. It has no interrupts, no devices, no MPU.
+It has all memory of the chip, where QEMU's machines have what they have. It has no devices, no MPU, and no interrupts
+but those of serial input, and SysTick with them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = ["FACTS", "missing", "open", "tools", "version"]
 _ORDER = "order.json"
 _TO_BEGIN_S = 60.0  # Python starts, which takes a busy machine a while
 _NO_DEVICES = (
-    "Unicorn has no devices and no interrupts: {count} registers, 0x{first:08X} the most, kept what was written, and "
+    "Unicorn has no devices: {count} registers, 0x{first:08X} the most, kept what was written, and "
     "changed their mind when they were polled"
 )
 
@@ -130,6 +131,10 @@ def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
         "hooks": str(build_hooks()),
         "memory": sorted(places, key=lambda place: place[0] != place[3]),  # aliases behind
         "random": [random.data, random.status, random.ready] if random else [],
+        "registers": [register.model_dump() for register in board.chip.registers],
+        "ports": [port.model_dump() for port in board.chip.serial],
+        "serial": job.serial.sent.hex() if job.serial else "",
+        "after": job.serial.after.hex() if job.serial else "",
         "vectors": memory.flash.origin if memory.reset_at is None else memory.reset_at,
         "from": job.image.entry,
         "to": job.image.leave or 0,

@@ -13,5 +13,6 @@ FACTS = Facts(
     measures=frozenset({"outputs", "instructions", "cycles", "rom", "ram", "stack"}),
     profiles=True,
     foreign=True,
+    serial=True,
     has_registers=False,
 )

@@ -2,9 +2,8 @@
 
     python -m mcusim.engines.unicorn.worker ORDER.json      exit code: that of the firmware; 20: it faulted
 
-Devices do not exist. A register reads as it was last written; one that is polled without end changes its mind, so
-that a firmware gets past the set-up of its clocks. `touched.txt` says which were used. The source of random numbers
-that the chip's file names is there, and gives the same numbers in every process.
+Devices do not exist: devices.py. `touched.txt` says which registers were used. Where the order has serial input, time
+passes between measured calls: SysTick and the port call their handlers, as functions, and none of them nests.
 """
 
 from __future__ import annotations
@@ -15,68 +14,22 @@ import os
 import resource
 import struct
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from elftools.elf.elffile import ELFFile
 
+from mcusim.engines.unicorn.devices import Registers, Serial
 from mcusim.engines.unicorn.semihosting import Semihosting
 
 _DEVICES, _SYSTEM = (0x40000000, 0x20000000), (0xE0000000, 0x00100000)  # origin, bytes
-_PATIENCE = 64  # reads of a register in a row before it reads as all ones, as nothing, and so on
 _BREAKPOINT, _CALL_HOST = 7, b"\xab\xbe"  # exception of QEMU's core; BKPT 0xAB
 _PAGE, _NOWHERE = 0x1000, 0xFFFFFFFE
-
-
-_MASK = 0xFFFFFFFF
-
-
-class Random:
-    """Words of splitmix32, which any state is good for; always the same ones, so that a run can be repeated."""
-
-    def __init__(self) -> None:
-        self._state = 1
-
-    def word(self) -> int:
-        self._state = self._state + 0x9E3779B9 & _MASK
-        word = (self._state ^ self._state >> 16) * 0x21F0AAAD & _MASK
-        word = (word ^ word >> 15) * 0x735A2D97 & _MASK
-        return word ^ word >> 15
-
-
-class Registers:
-    """Of devices that there are not. `random`: address of the data, of the status and its value; empty: none."""
-
-    def __init__(self, random: Sequence[int]) -> None:
-        self.values: dict[int, int] = {}
-        self._data, self._status, self._ready = random or (-1, -1, 0)
-        self._random = Random()
-        self.touched: Counter[int] = Counter()
-        self._last, self._again = -1, 0
-
-    def read(self, _engine: Any, offset: int, size: int, origin: int) -> int:
-        at = origin + offset
-        word = at & ~3
-        if word in (self._data, self._status):
-            value = self._random.word() if word == self._data else self._ready
-            return value >> 8 * (at & 3) & (1 << 8 * size) - 1
-        self.touched[word] += 1
-        self._again = self._again + 1 if word == self._last else 0
-        self._last = word
-        value = self.values.get(word, 0)
-        if self._again >= _PATIENCE:
-            value = (_MASK, 0, value)[self._again // _PATIENCE % 3 - 1]
-        return value >> 8 * (at & 3) & (1 << 8 * size) - 1
-
-    def write(self, _engine: Any, offset: int, size: int, value: int, origin: int) -> None:
-        at = origin + offset
-        word, shift = at & ~3, 8 * (at & 3)
-        mask = ((1 << 8 * size) - 1) << shift
-        self.touched[word] += 1
-        self._last = -1
-        self.values[word] = self.values.get(word, 0) & ~mask | value << shift & mask
+_BLOCKS_A_TICK = 300  # of the code between measured calls
+_RETURN = 0x1F000000  # where handlers return to: no chip has anything there, and code may run there
+_NOP = b"\x00\xbf"
+_VECTORS_AT, _FRAME = 0xE000ED08, 0x68  # VTOR; bytes of a frame with floats
+_STACKED = ("R0", "R1", "R2", "R3", "R12", "LR", "SP", "PC", "APSR", *(f"S{n}" for n in range(16)))
 
 
 class Machine:
@@ -87,7 +40,8 @@ class Machine:
         from unicorn import arm_const
 
         self._arm, self._order, self._error = arm_const, order, unicorn.UcError
-        self.registers = Registers(order["random"])
+        serial = Serial(bytes.fromhex(order["serial"]), bytes.fromhex(order["after"]), order["ports"])
+        self.registers = Registers(order["random"], order["registers"], serial)
         self.engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self.engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
         self._memory: dict[str, Any] = {}
@@ -99,6 +53,10 @@ class Machine:
         self.host = Semihosting(self._read, self.engine.mem_write, order["nonce"])
         self.engine.hook_add(unicorn.UC_HOOK_INTR, self._exception)
         self.problem, self._stopped_by = "", 0
+        self._every = _BLOCKS_A_TICK if order["serial"] else 0
+        if self._every:
+            self.engine.mem_map(_RETURN, _PAGE)
+            self.engine.mem_write(_RETURN, _NOP + _NOP)
 
     def _map(self, name: str, origin: int, size: int, original: str) -> None:
         """An alias has the same bytes as its original."""
@@ -155,6 +113,30 @@ class Machine:
         )
         if not watching:
             raise OSError("the hooks cannot be set")
+        self._hooks = hooks
+        hooks.mcusim_tick_every(ctypes.c_uint64(self._every))
+
+    def _ticked(self) -> int:
+        """Some time has passed. Where the firmware goes on; 0: it does not."""
+        at = self._register("PC")
+        waiting = [] if self._register("PRIMASK") else self.registers.exceptions()
+        return at if all(self._handle(number) for number in waiting) else self._call_host()
+
+    def _handle(self, number: int) -> bool:
+        """As the core enters an exception and leaves it (Armv7-M, B1.5), seen by the code around it. Did it return?"""
+        vectors = self.registers.values.get(_VECTORS_AT, 0) or self._order["vectors"]
+        handler = int.from_bytes(self._read(vectors + 4 * number, 4), "little")
+        kept = {name: self.engine.reg_read(getattr(self._arm, f"UC_ARM_REG_{name}")) for name in _STACKED}
+        self.engine.reg_write(self._arm.UC_ARM_REG_SP, kept["SP"] - _FRAME & ~7)
+        self.engine.reg_write(self._arm.UC_ARM_REG_LR, _RETURN | 1)
+        self._hooks.mcusim_tick_every(ctypes.c_uint64(0))
+        self.engine.emu_start(handler | 1, _RETURN + len(_NOP))  # the first one runs: a call of the handler ends there
+        if self._register("PC") != _RETURN + len(_NOP):
+            return False
+        self._hooks.mcusim_tick_every(ctypes.c_uint64(self._every))
+        for name, value in kept.items():
+            self.engine.reg_write(getattr(self._arm, f"UC_ARM_REG_{name}"), value)
+        return True
 
     def run(self) -> int:
         """From the reset to the end."""
@@ -165,7 +147,7 @@ class Machine:
         try:
             while at:
                 self.engine.emu_start(at | 1, _NOWHERE)
-                at = self._call_host()
+                at = self._ticked() if self._hooks.mcusim_ticked() else self._call_host()
         except self._error as error:
             self.problem = f"{error} at 0x{self._register('PC'):08x}, called from 0x{self._register('LR') & ~1:08x}"
         if self.problem:
@@ -180,12 +162,13 @@ def main(arguments: list[str]) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(order["library"], mode=ctypes.RTLD_GLOBAL)
     hooks = ctypes.CDLL(order["hooks"])
-    hooks.mcusim_watch.restype = hooks.mcusim_finish.restype = ctypes.c_bool
+    hooks.mcusim_watch.restype = hooks.mcusim_finish.restype = hooks.mcusim_ticked.restype = ctypes.c_bool
     machine = Machine(order)
     machine.watch(hooks)
     code = machine.run()
     touched = "".join(f"0x{at:08X} {times}\n" for at, times in machine.registers.touched.most_common())
     Path("touched.txt").write_text(touched, encoding="ascii")
+    Path("sent.bin").write_bytes(machine.registers.serial.sent)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if hooks.mcusim_finish() or code else 1)

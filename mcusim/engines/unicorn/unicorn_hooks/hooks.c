@@ -21,7 +21,8 @@ static struct {
     uc_engine *engine;
     uint32_t from, to, returns_to, sp;
     uint64_t calls, instructions;
-    bool profile;
+    uint64_t every, since; /* blocks between measured calls, from one tick to the next; 0: none */
+    bool profile, ticked;
     uc_hook blocks, accesses;
 } run;
 static block_t *kept_blocks[BLOCKS_KEPT];
@@ -100,6 +101,12 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size, void *d
         run.instructions = 0;
         begin_sample();
         progress->begun++;
+    }
+    if (run.every && !inside && ++run.since >= run.every) {
+        run.since = 0;
+        run.ticked = true;
+        uc_emu_stop(engine);
+        return;
     }
     if (inside && size) {
         block_t *block = translated(at, size);
@@ -181,6 +188,20 @@ EXPORT bool mcusim_watch(uc_engine *engine, uint32_t from, uint32_t to, uint64_t
         added &= !uc_hook_add(engine, &run.accesses, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access, NULL, all, none);
     }
     return added;
+}
+
+EXPORT void mcusim_tick_every(uint64_t blocks)
+{
+    run.every = blocks;
+    run.since = 0;
+}
+
+/* Was it stopped for a tick? */
+EXPORT bool mcusim_ticked(void)
+{
+    bool ticked = run.ticked;
+    run.ticked = false;
+    return ticked;
 }
 
 EXPORT bool mcusim_finish(void)
