@@ -164,8 +164,8 @@ class MemoryTiming(Data):
     """How long flash and RAM take. `wait_states_up_to_hz[n]` is the highest clock for n wait states.
 
     A chip whose wait states do not follow the clock names `wait_states`. Without `data_cache` the instruction cache
-    serves both. `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md. `records` names those lines of
-    platforms/measured.csv that speak for this memory.
+    serves both. `data_hit_cycles` and `data_miss_extra` are fitted: docs/timing.md. `one_data_bus`: loads from any two
+    memories pair. `records` names those lines of platforms/measured.csv that speak for this memory.
     """
 
     wait_states_up_to_hz: list[int] = Field(default=[], strict=False)
@@ -176,6 +176,7 @@ class MemoryTiming(Data):
     data_hit_cycles: int = Field(default=0, ge=0, le=2)
     data_miss_extra: int = Field(default=0, ge=-1, le=3)
     ram: list[RamTiming] = Field(default=[], strict=False)
+    one_data_bus: bool = False
     records: list[str] = Field(default=[], strict=False)
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,8 @@ def energy_uwh(cycles: float, board: Board, clock_hz: int | None = None) -> floa
 def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters: CoreParameters) -> Profile:
     """What the recorded execution takes on `chip`. Raises ConfigurationError when that does not run at `clock_hz`."""
     granule = chip.timing.instruction_cache.granule_bytes if chip.timing else 1
+    if chip.timing and chip.timing.one_data_bus:
+        parameters = replace(parameters, pair_same_memory=0)
     recording = in_basic_blocks(recording, granule)
     counts, code = recording.counts, recording.code
     core = edge_cycles(code, counts, parameters, chip.timing.ram if chip.timing else ())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mcusim.boards.load import load_board
-from mcusim.engines.counts import DATA_MISS, FETCH_MISS_NEXT
+from mcusim.engines.counts import ACCESS, DATA_MISS, FETCH_MISS_NEXT, FLASH
 from mcusim.system.errors import ConfigurationError
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.profile import Profile, energy_uwh, price_recording
@@ -187,3 +187,17 @@ def test_current_follows_the_clock() -> None:
     """Half as fast, half the current, so the same energy for the same cycles."""
     assert energy_uwh(1e6, BOARD, 24_000_000) == pytest.approx(energy_uwh(1e6, BOARD))
     assert energy_uwh(2e6, BOARD) == pytest.approx(2 * energy_uwh(1e6, BOARD))
+
+
+def test_loads_from_flash_and_ram_pair_on_one_bus() -> None:
+    """As a PSoC 62 has both."""
+    two = Program("0868" + "1a68" + "7047", {"all": (0, 6)})  # ldr r0, [r1]; ldr r2, [r3]; bx lr
+    events = ((ACCESS, 0, START + 2, (4,)), (FLASH, 0, START + 2, (4,)))
+    counts = two.counts("all", events=events)
+    assert BOARD.chip.timing is not None
+    timing = BOARD.chip.timing.model_copy(update={"one_data_bus": True})
+    found = [
+        price_recording(Recording("a board", counts, two.code, (), ()), chip, SLOW_HZ, CORTEX_M4F).mean
+        for chip in (BOARD.chip, BOARD.chip.model_copy(update={"timing": timing}))
+    ]
+    assert found[0] - found[1] == 1
