@@ -173,6 +173,7 @@ def test_firmware_of_others_that_fails(text: str, words: str, tmp_path: Path) ->
     with pytest.raises(EngineError) as caught:
         foreign(tmp_path, text.replace("int main", keep + " int main"), stall_s=1.0)
     assert words in caught.value.what and caught.value.hint
+    assert ("REGISTER" in text) == ("of 0x70000000" in caught.value.what), "what was there is told with its address"
 
 
 def test_a_fault(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ class Machine:
         self._load(Path(order["elf"]))
         self.host = Semihosting(self._read, self.engine.mem_write, order["nonce"])
         self.engine.hook_add(unicorn.UC_HOOK_INTR, self._exception)
-        self.problem, self._stopped_by = "", 0
+        self.engine.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._missed)
+        self.problem, self._stopped_by, self._nothing_at = "", 0, 0
         self._every = _BLOCKS_A_TICK if order["serial"] else 0
         if self._every:
             self.engine.mem_map(_RETURN, _PAGE)
@@ -84,6 +85,11 @@ class Machine:
         """
         self._stopped_by = number
         engine.emu_stop()
+
+    def _missed(self, _engine: Any, _kind: int, address: int, *_: Any) -> bool:
+        """The fault follows: nothing is mapped there."""
+        self._nothing_at = address
+        return False
 
     def _call_host(self) -> int:
         """Where the firmware goes on; 0: it does not."""
@@ -149,7 +155,8 @@ class Machine:
                 self.engine.emu_start(at | 1, _NOWHERE)
                 at = self._ticked() if self._hooks.mcusim_ticked() else self._call_host()
         except self._error as error:
-            self.problem = f"{error} at 0x{self._register('PC'):08x}, called from 0x{self._register('LR') & ~1:08x}"
+            there = f"{error} of 0x{self._nothing_at:08x}" if self._nothing_at else str(error)
+            self.problem = f"{there} at 0x{self._register('PC'):08x}, called from 0x{self._register('LR') & ~1:08x}"
         if self.problem:
             print(f"fault: {self.problem}", file=sys.stderr)
             return int(self._order["fault"])
