@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -218,12 +219,30 @@ def python() -> list[str]:
 def surroundings(private: Path | None) -> dict[str, str]:
     """Environment of every Renode. `private`: a folder of its own for configuration, lock and temporary files."""
     found = {"DOTNET_TieredPGO": "0", "TERM": "dumb", "MCUSIM_RENODE_LOCK": _lock_file()}
-    home = os.environ.get("HOME")
-    if not home or not os.access(home, os.W_OK):  # where a portable package unpacks itself, and .NET keeps its own
-        found["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = str(cache_folder() / "dotnet")
+    if not os.environ.get("DOTNET_BUNDLE_EXTRACT_BASE_DIR") and not _writable(os.environ.get("HOME")):
+        found["DOTNET_BUNDLE_EXTRACT_BASE_DIR"] = _unpacked()
     if private is not None:
         found |= {"XDG_CONFIG_HOME": str(private / "config"), "TMPDIR": str(private / "tmp")}
     return found
+
+
+def _writable(folder: str | None) -> bool:
+    return folder is not None and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _unpacked() -> str:
+    """Where a portable package unpacks itself when it cannot do so at home; often the cache folder is below that."""
+    chosen = cache_folder() / "dotnet"
+    try:
+        chosen.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _of_this_process().name
+    return str(chosen) if _writable(str(chosen)) else _of_this_process().name
+
+
+@cache
+def _of_this_process() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="mcusim-dotnet-")  # removed when it ends
 
 
 def _lock_file() -> str:

@@ -238,6 +238,31 @@ def test_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert surroundings(None)["MCUSIM_RENODE_LOCK"] == "/dev/null"
 
 
+# As the one-file package of Renode: it unpacks itself before it does anything, or ends with 160.
+PACKAGE = """#!/bin/sh
+into=${DOTNET_BUNDLE_EXTRACT_BASE_DIR:-$HOME/.net}
+mkdir -p "$into/renode" 2> /dev/null || exit 160
+echo "Renode v1.16.1.17033"
+"""
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere", "/dev/null", None])
+@pytest.mark.parametrize("cache", ["cache", "/proc/nowhere/.cache/mcusim"])
+def test_a_package_that_cannot_unpack_at_home(
+    home: str | None, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the cache folder either, which is below it: then where temporary files are."""
+    package = program(tmp_path / "bin")
+    package.write_text(PACKAGE)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    monkeypatch.setenv("HOME", home) if home else monkeypatch.delenv("HOME")
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / cache))
+    assert find_installation().version == "1.16.1"
+    monkeypatch.setenv("DOTNET_BUNDLE_EXTRACT_BASE_DIR", str(tmp_path / "mine"))
+    renode_installation.ask_program.cache_clear()
+    assert find_installation().version == "1.16.1" and (tmp_path / "mine" / "renode").is_dir()
+
+
 def test_a_stand_in_is_a_renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, WORKS, monkeypatch)
     assert renode.missing() is None and renode.version() == "1.16.1"
