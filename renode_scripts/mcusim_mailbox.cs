@@ -60,6 +60,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         public void Reset()
         {
+            unheard = null;
+            ended = false;
         }
 
         // A stimulus port says that it takes more.
@@ -81,13 +83,15 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         // On the core's thread, in the middle of an instruction: nothing may be thrown from here.
         public void WriteDoubleWord(long offset, uint value)
         {
+            var port = (Port)(offset / 4);
             if(!running)
             {
+                unheard = port == Port.State || port == Port.Fault ? (int)port : unheard;
                 return;
             }
             try
             {
-                switch((Port)(offset / 4))
+                switch(port)
                 {
                 case Port.State:
                     OnState();
@@ -187,6 +191,15 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 var watch = Stopwatch.StartNew();
                 running = true;
+                if(ended)
+                {
+                    Stop("error", "the firmware has had its last sample: machine Reset starts it again");
+                }
+                if(unheard.HasValue)  // it rang before anybody replayed, and waits
+                {
+                    WriteDoubleWord(4 * unheard.Value, 0);
+                    unheard = null;
+                }
                 EmulationManager.Instance.CurrentEmulation.StartAll();
                 Wait(watch);
                 replay.RunUs = watch.ElapsedTicks * 1000000 / Stopwatch.Frequency;
@@ -287,6 +300,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 break;
             case McusimBox.Done:
                 replay.StackBytes = box[McusimBox.Field.StackBytes];
+                ended = true;
                 Stop("done", "");
                 break;
             default:
@@ -392,6 +406,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private ManualResetEventSlim finished;
         [Transient]
         private volatile bool running;
+        private int? unheard;
+        private bool ended;
         [Transient]
         private McusimReplay replay;
         [Transient]

@@ -35,6 +35,7 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
         (folder / "firmware.elf").symlink_to(firmware.elf)
         samples(9).tofile(folder / "input.bin")
         load = ["sysbus LoadELF @firmware.elf", f"sysbus.cpu VectorTableOffset {board.memory.flash.origin}"]
+        replay = f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/{{}}.bin"'
         lines = [
             f"include @{folder}/scripts/mcusim_mailbox.cs",
             'mach create "board"',
@@ -49,16 +50,19 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
             'mach set "board"',
             'emulation RunFor "0.01"',
             *START_TICK,
+            replay.format("first"),
             "machine Reset",
             *START_TICK,
             *load,
-            f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/output.bin"',
+            replay.format("second"),
+            replay.format("third"),
         ]
         said = monitor([line.replace("@firmware", f"@{folder}/firmware") for line in lines], folder)
-        assert "samples=9 " in said, said
+        assert said.count("samples=9 ") == 2, said
         assert said.count("0x0000BB7F") == 2, said
-        answers = np.fromfile(folder / "output.bin", INT8).reshape(9, -1)
-    assert np.array_equal(answers, expected(samples(9)))
+        assert "sample 0: error: the firmware has had its last sample: machine Reset" in said, said
+        answers = [np.fromfile(folder / f"{name}.bin", INT8).reshape(9, -1) for name in ("first", "second")]
+    assert np.array_equal(answers, [expected(samples(9))] * 2)
 
 
 @pytest.mark.arm
