@@ -9,6 +9,7 @@ from mcusim.system.errors import ModelError
 
 MOST_SHOWN = 12
 SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
+EMBEDDING = "an embedding cannot be read: look its rows up outside, and let the model take these as its input"
 T = TypeVar("T")
 
 

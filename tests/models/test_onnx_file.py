@@ -258,6 +258,14 @@ def test_samples_of_a_batch_that_are_mixed(make: Callable[[File], object], expec
     assert expected in refused(file.data())
 
 
+def test_a_table_whose_rows_are_looked_up() -> None:
+    file = File((1, 4))
+    file.add("Gather", file.numbers(9, 3), "x")
+    with pytest.raises(ModelError) as caught:
+        read(file.data())
+    assert "rows of a table" in caught.value.what and "outside" in str(caught.value.hint)
+
+
 def test_outputs_that_are_not_computed() -> None:
     file = File((1, 2, 6, 6))
     file.add("MaxPool", ..., outputs=2, kernel_shape=[2, 2])

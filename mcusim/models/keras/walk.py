@@ -21,7 +21,7 @@ from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.weights import Place, Weights
 from mcusim.models.names import Names
-from mcusim.models.problems import Problems
+from mcusim.models.problems import EMBEDDING, Problems
 from mcusim.models.source import Origin
 from mcusim.system.errors import ModelError
 
@@ -34,7 +34,9 @@ UNREAD: Sequence[Name] = (None,)  # outputs, however many, of what cannot be rea
 
 
 def _hint(kind: str) -> str | None:
-    """What helps where a layer is code of the user's."""
+    """What helps where a layer is code of the user's, or takes no real numbers."""
+    if kind == "Embedding":
+        return EMBEDDING
     return OWN if kind in ("Lambda", "Custom") or ">" in kind else None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.reshaping import as_shape, cut, joined_along, whole
 from mcusim.models.onnx.tensor import Tensor
+from mcusim.models.problems import EMBEDDING
 from mcusim.models.runs import runs_of
 from mcusim.system.arrays import Array
 
@@ -33,6 +34,8 @@ def taken(node: OnnxNode, x: Tensor, axis: int, places: Array, name: str) -> Ten
 
 def _gather(node: OnnxNode) -> Tensor:
     """One place of an axis, or a row of them."""
+    if node.is_constant(0) and not node.is_constant(1):
+        raise node.refused("takes rows of a table by numbers that are computed", EMBEDDING)
     x, given = node.x, node.constant(1)
     axis = node.axis(node.whole("axis", 0), len(x.shape))
     if given.dtype.kind not in "iu" or given.ndim > 1 or not 1 <= given.size <= MOST_PLACES:

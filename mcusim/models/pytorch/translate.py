@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mcusim.models.onnx.model import Declared, Model, Node
-from mcusim.models.problems import Problems
+from mcusim.models.problems import EMBEDDING, Problems
 from mcusim.models.pytorch import functions, moving, recurrent, resizing, windows
 from mcusim.models.pytorch.call import FIXED, Call, Constants
 from mcusim.models.pytorch.file import DTYPES, Program, broken, whole
@@ -38,7 +38,7 @@ def model_of(program: Program) -> Model:
     graph, specs = module["graph"], module["signature"]
     shapes = _Shapes(graph["tensor_values"])
     arrays, inputs = _inputs(program, specs["input_specs"], shapes)
-    constants, problems = Constants(arrays), Problems()
+    constants, problems = Constants(arrays), Problems({"aten.embedding": EMBEDDING}.get)
     symbols: dict[str, int] = {}
     nodes: list[Node] = []
     if len(graph["nodes"]) > MOST_NODES:

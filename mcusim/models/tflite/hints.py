@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mcusim.models.problems import EMBEDDING
+
 CONTROL_FLOW = {"IF", "WHILE", "CALL", "STABLEHLO_WHILE"}
 VARIABLES = {
     "CALL_ONCE",
@@ -25,6 +27,8 @@ def hint_of(kind: str) -> str | None:
     """Of an operator without a kernel; None where nothing special helps."""
     if kind.startswith("CUSTOM"):
         return "convert it with converter.allow_custom_ops = False, which names the layer; put another in its place"
+    if kind == "EMBEDDING_LOOKUP":
+        return EMBEDDING
     if kind in CONTROL_FLOW:
         return "a loop or a branch cannot be read: convert with fixed shapes, and recurrent layers with unroll=True"
     if kind in STREAMING:
