@@ -70,6 +70,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             EmulationManager.Instance.CurrentEmulation.PauseAll();
             profile.LeaveOff();
             WriteProgress();
+            cpu.SetHookAtBlockBegin(null); // under Mono a core outlives its machine, and would keep all of this
+            cpu.SetHookAtMemoryAccess(null);
             profile.Save(order["folder"]);
             WriteResults();
         }

@@ -169,6 +169,10 @@ class _Runs:
         with engine.open(1) as ready:
             execution = ready.run(job)
         assert execution.counts is not None  # of a job that profiles
+        if not execution.complete:
+            raise EngineError(
+                execution.notes[-1], where=str(row.firmware.elf), hint="correct 'from' or 'to' of that row"
+            )
         if row.calls and execution.counts.samples < row.calls:
             what = f"{row.firmware.start!r} was called {execution.counts.samples} times, and not {row.calls}"
             raise EngineError(what, where=str(row.firmware.elf), hint="correct 'calls' of that row, or leave it empty")

@@ -103,8 +103,10 @@ def demand_few_words(job: Job, hint: str) -> None:
         raise EngineError(what, where=str(job.image.elf), hint=hint)
 
 
-def execution_of(counts: Counts, began: float, facts: Facts, version: str, notes: tuple[str, ...]) -> Execution:
-    """`began`: of time.monotonic()."""
+def execution_of(
+    counts: Counts, began: float, facts: Facts, version: str, notes: tuple[str, ...], left: str = ""
+) -> Execution:
+    """`began`: of time.monotonic(). `left`: what is to be said of a last call that was measured as far as it got."""
     instructions = counts.instructions()
     return Execution(
         answers=no_samples(),
@@ -114,6 +116,7 @@ def execution_of(counts: Counts, began: float, facts: Facts, version: str, notes
         wall_s=time.monotonic() - began,
         engine=facts.name,
         engine_version=version,
-        notes=notes,
+        complete=not left,
+        notes=(*notes, left) if left else notes,
         counts=counts,
     )

@@ -44,8 +44,8 @@ def profile_foreign(job: Job) -> Execution:
     Raises EngineError when it fails, does not end within `stall_s` seconds or never gets to its entry.
     """
     began = time.monotonic()
-    notes = _run(job)
-    return execution_of(demanded_counts(job), began, FACTS, version(), (*_notes(job), *notes))
+    left = _run(job)
+    return execution_of(demanded_counts(job), began, FACTS, version(), _notes(job), left)
 
 
 def _notes(job: Job) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _notes(job: Job) -> tuple[str, ...]:
     return ("this QEMU does not show the stack pointer: tasks of an RTOS are not told apart",)
 
 
-def _run(job: Job) -> tuple[str, ...]:
+def _run(job: Job) -> str:
     board, machine = machine_of(job)
     found, plugin = find_qemu(), build_plugin(PROFILER)
     can = probe(found, plugin)
@@ -74,25 +74,25 @@ def _run(job: Job) -> tuple[str, ...]:
     with (job.folder / LOG).open("wb") as log:
         process = start(command, job.folder, can.environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
-        notes = _watch(process, job, board)
+        left = _watch(process, job, board)
     finally:
         stop([process])
     _check(process.returncode, job, board)
-    return notes
+    return left
 
 
-def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> tuple[str, ...]:
-    """Until it ends -> notes. Raises EngineError when no measured call begins or ends for `stall_s` seconds.
+def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> str:
+    """Until it ends. Raises EngineError when no measured call begins or ends for `stall_s` seconds.
 
-    Unless it works on in a call: that is measured as far as it got.
+    Unless it works on in a call, which is measured as far as it got: what is to be said of that, else nothing.
     """
     for seen in watch(process, job):
         ask_where(process)
         status = _fault_status(_said(job))
         if seen and works_on(job.image, _stage(board), seen, status) and process.poll() == 0:
-            return (left_note(job, seen),)
+            return left_note(job, seen)
         raise explain_hang(job.image, _stage(board), job.stall_s, seen, status)
-    return ()
+    return ""
 
 
 def _stage(board: Board) -> Stage:

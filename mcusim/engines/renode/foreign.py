@@ -53,10 +53,11 @@ def profile_foreign(job: Job, board: Board, platform: Path, workers: Workers, in
     try:
         run = _Run(job, board, Share(job.folder, 0, 0, 1), links)
         script = run.prepare(platform, origin)
-        notes = run.wait(workers, turns.begin(workers, workers.take(installation), run.share, script))
+        left, notes = run.wait(workers, turns.begin(workers, workers.take(installation), run.share, script))
     finally:
         shutil.rmtree(links, ignore_errors=True)
-    return execution_of(demanded_counts(job), began, FACTS, installation.version, (*installation.notes, *notes))
+    notes = (*installation.notes, *notes)
+    return execution_of(demanded_counts(job), began, FACTS, installation.version, notes, left)
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,15 @@ class _Run:
         rows = [*values.items(), *((f"replay-{name}", value) for name, value in replay)]
         return "".join(f"{name} {value}\n" for name, value in rows)
 
-    def wait(self, workers: Workers, turn: Turn) -> tuple[str, ...]:
-        """-> notes. Raises EngineError when it did not end, or ended badly."""
+    def wait(self, workers: Workers, turn: Turn) -> tuple[str, tuple[str, ...]]:
+        """-> of a call that was left, what is to be said; notes. Raises EngineError when it hangs, or ended badly."""
         try:
             for seen in watch(turn, self.job, _TO_BEGIN_S):
                 return self._left(turn, seen)
             told = self._told()
             if told.get("outcome") != "done":
                 raise self._explain(told)
-            return _unknown_places(told)
+            return "", _unknown_places(told)
         finally:
             turns.end(workers, [turn])
 
@@ -122,8 +123,8 @@ class _Run:
         lines = self.share.read("renode.txt").decode(errors="replace").splitlines()
         return dict(line.partition(" ")[::2] for line in lines)
 
-    def _left(self, turn: Turn, seen: Glimpse | None) -> tuple[str, ...]:
-        """It stalls -> notes, when it works on in a call, which is measured so far. Else raises EngineError."""
+    def _left(self, turn: Turn, seen: Glimpse | None) -> tuple[str, tuple[str, ...]]:
+        """It stalls -> as `wait`, when it works on in a call, which is measured so far. Else raises EngineError."""
         (self.links / "leave").touch()
         until = time.monotonic() + _ANSWER_S
         while turn.poll() is None and time.monotonic() < until:
@@ -133,7 +134,7 @@ class _Run:
         lacks = "the head of its platform's description tells what it lacks; build the firmware without this set-up"
         stage = Stage(self.board, FACTS.title, lacks)
         if seen and told and works_on(self.job.image, stage, seen, status):
-            return (left_note(self.job, seen), *_unknown_places(told))
+            return left_note(self.job, seen), _unknown_places(told)
         raise explain_hang(self.job.image, stage, self.job.stall_s, seen, status)
 
     def _explain(self, told: Mapping[str, str]) -> EngineError:

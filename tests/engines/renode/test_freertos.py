@@ -39,6 +39,7 @@ def test_time_and_floats_of_tasks(tmp_path: Path) -> None:
         ]
         said = monitor(
             [
+                "logLevel 3",  # else the log writes into the middle of what is printed
                 'mach create "board"',
                 f"machine LoadPlatformDescription @{folder}/board.repl",
                 "emulation SetGlobalAdvanceImmediately true",
