@@ -173,7 +173,8 @@ def _watch(process: subprocess.Popen[bytes], job: Job) -> None:
             at = Places(job.image.elf).name(job.image.entry)
             doing = f"a call of {at} did not end" if seen and seen.begun > seen.measured else f"no call of {at} began"
             what = f"{doing} within {job.stall_s:g} s: it is in {_place(job, job.folder)}"
-            hint = "Unicorn has no interrupts: one that waits for some never ends; --stall SECONDS gives it more time"
+            comes = "no interrupts but SysTick and those of serial input" if job.serial else "no interrupts"
+            hint = f"Unicorn has {comes}: one that waits for others never ends; --stall SECONDS gives it more time"
             raise EngineError(what, where=str(job.image.elf), hint=hint)
         demand_few_words(job, "take the printing out of it")
 
