@@ -280,7 +280,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private const int StackPointer = 13, ProgramCounter = 15;
         private const uint SemihostingCall = 0xBEAB, Open = 0x01, Read = 0x06, Exit = 0x18, ExitExtended = 0x20, LongestName = 100;
         private const ulong FirstDevice = 0x40000000, PastDevices = 0x60000000;
-        private const uint Told = 256, PollsWatched = 64, IsPolled = 1000, RegistersAreKnown = 1;
+        private const uint Told = 256, PollsWatched = 64, IsPolled = 100, RegistersAreKnown = 1;
         private const int FramesTold = 64, PollMs = 100;
     }
 }

@@ -7,7 +7,7 @@
 #include "thumb.h"
 
 enum { MOST_BASES = 32, MOST_PLANNED = 2048, DEVICES = 0x40000000, NEAR = 1 << 16 };
-enum { TURNS_UNTOLD = 1021 }; /* a prime number, so that it is another block of a loop each time */
+enum { TURNS_UNTOLD = 1021, OUTSIDE_UNTOLD = 61 }; /* prime numbers, so that it is another block of a loop each time */
 
 /* Where memory is of one kind. */
 typedef enum { QUIET, IN_FLASH, IN_DEVICE, MIXED, IN_REGION } kind_t; /* the last one of the first region, and so on */
@@ -297,11 +297,11 @@ static void count_planned(void)
     }
 }
 
-/* For whoever waits for a firmware that hangs: some of all turns. */
-static void tell_planned(const plan_t *plan, const uint32_t *registers)
+/* For whoever waits for a firmware that hangs: one of so many turns. */
+static void tell_planned(const plan_t *plan, const uint32_t *registers, uint32_t times)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         const planned_t *planned = &plan->accesses[i];
-        tell_access(planned->access->address, where(&plan->bases[planned->base], registers) + planned->offset, TURNS_UNTOLD);
+        tell_access(planned->access->address, where(&plan->bases[planned->base], registers) + planned->offset, times);
     }
 }

@@ -151,9 +151,10 @@ __attribute__((used)) void on_planned(unsigned vcpu, void *data, const uint32_t 
     plan_t *plan = data;
     (void)vcpu;
     run_block(plan->block, plan, registers);
-    if (__builtin_expect(++turns == TURNS_UNTOLD, 0)) {
+    unsigned untold = inside ? TURNS_UNTOLD : OUTSIDE_UNTOLD;
+    if (__builtin_expect(++turns >= untold, 0)) {
         turns = 0;
-        tell_planned(plan, registers);
+        tell_planned(plan, registers, untold);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ACCESSES_TOLD = 256, FRAMES_TOLD = 64, POLLS_WATCHED = 64, IS_POLLED = 1000, FIRST_DEVICE = 0x40000000, PAST_DEVICES = 0x60000000 };
+enum { ACCESSES_TOLD = 256, FRAMES_TOLD = 64, POLLS_WATCHED = 64, IS_POLLED = 100, FIRST_DEVICE = 0x40000000, PAST_DEVICES = 0x60000000 };
 
 /* `access`: the last ones, of instruction and address, at any place of the ring. `frames`: functions on the stack, outermost first. */
 typedef struct {
