@@ -25,7 +25,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         public static void ServeJobs(this Emulation emulation, string folder, int parent)
         {
             string turn = Path.Combine(folder, "turn"), failed = Path.Combine(folder, "failed");
-            new Thread(() => EndWith(parent, Path.GetDirectoryName(folder))) { IsBackground = true }.Start();
+            new Thread(() => EndWith(parent, folder)) { IsBackground = true }.Start();
             File.WriteAllText(Path.Combine(folder, "ready"), "");
             long collectedBytes = 0;
             while(true)
@@ -77,23 +77,37 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return null;
         }
 
-        // Never an orphan, whatever a job does meanwhile: nobody would read its results. Who was killed leaves `folder`, which
-        // holds this worker's own and those of its like; the last of them finds it empty.
+        // Never an orphan, whatever a job does meanwhile: nobody would read its results. Who was killed leaves folders: each
+        // worker removes its own, and the last one what it lies in, with the jobs.
         private static void EndWith(int process, string folder)
         {
             while(Lives(process))
             {
                 Thread.Sleep(ParentPollMs);
             }
-            try
+            var all = Path.GetDirectoryName(folder);
+            Remove(folder);
+            if(!Directory.EnumerateDirectories(all, "worker-*").Any())
             {
-                Directory.Delete(folder, true);
-            }
-            catch(Exception)
-            {
-                // another worker is at it, too; what still lies there goes with the next run
+                Remove(all);
             }
             Process.GetCurrentProcess().Kill();
+        }
+
+        // What still lies there in the end goes with the next run.
+        private static void Remove(string folder)
+        {
+            for(var tries = 0; tries < MaxTries && Directory.Exists(folder); tries++)
+            {
+                try
+                {
+                    Directory.Delete(folder, true);
+                }
+                catch(Exception)
+                {
+                    Thread.Sleep(ParentPollMs);
+                }
+            }
         }
 
         // One that ended and that nobody has asked for its exit code still has a folder there.
@@ -113,6 +127,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private const int PollMs = 3;
         private const long GarbageBytes = 64 << 20;
         private const int ParentPollMs = 200;
+        private const int MaxTries = 10;
     }
 
     public static class McusimJob
