@@ -31,10 +31,22 @@ from mcusim.layers.relu import ReLU
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.layers.softmax import Softmax
-from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers.strided_copy import StridedCopy, joined
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.numbers.affine import Affine, FromReals
+from mcusim.numbers.power_of_two import ShiftConversion, ShiftedAddition
+
+
+class Loop(NamedTuple):
+    """Cycles of a number of a sum, or a comparison, of two arrays; more for a ReLU, a shift at its end, and each input
+    that is shifted.
+    """
+
+    number: float
+    relu: float = 0
+    shifted: float = 0
+    input: float = 0
 
 
 class ByType(NamedTuple):
@@ -57,12 +69,17 @@ EACH: Mapping[type[Layer], ByType] = {
     StridedCopy: ByType(6.5, 7.5, 7.6),
     ZeroPadding: ByType(10.5, 10.8, 12),
     BroadcastAdd: ByType(21.4, 18.7, 15.3),
-    Maximum: ByType(14, 12.2, 13.6),
-    Minimum: ByType(14, 12.2, 13.6),
-    Subtract: ByType(16, 13.5, 11),
     Softmax: ByType(38.3, 41.2, 124.5),
     LayerNormalization: ByType(60, 66, 35),
 }
+# By bytes of a number, 0 for float32
+MERGED: Mapping[type[Layer], Mapping[int, Loop]] = {
+    Add: {1: Loop(13.4, 1, 3, 0.7), 2: Loop(9.8, 1.1, 1, 1.2), 0: Loop(10, 5.2)},
+    Maximum: {1: Loop(12, 1, 3), 2: Loop(9, 1, 3), 0: Loop(13, 5.4)},
+    Minimum: {1: Loop(12, 1, 2, 0.9), 2: Loop(9, 1, 2, 1), 0: Loop(13, 5.5)},
+    Subtract: {1: Loop(16, -3, 0, 3), 2: Loop(13, -2), 0: Loop(10, 5.2)},
+}
+MERGED_ONCE = ByType(14, 18, 10)
 AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
     **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Subtract: 51},
 }
@@ -73,6 +90,7 @@ ROW: Mapping[type[Layer], ByType] = {
     LayerNormalization: ByType(797, 822, 87),
 }
 ONCE = 25.0
+RELU_ONCE = 8.0
 FROM_REAL = 52.0  # a division
 FUNCTIONS: Mapping[str, float] = {  # of float32, where other branches of a function would take less
     **{"hard_sigmoid": 19, "hard_silu": 19, "hard_tanh": 15, "leaky_relu": 11, "softsign": 18, "threshold_relu": 25},
@@ -88,14 +106,21 @@ FUNCTIONS: Mapping[str, float] = {  # of float32, where other branches of a func
     },
     **{"elu": 52, "celu": 66, "selu": 55, "mish": 135},
 }
-MEAN_TAP, MEAN = 7.8, 20.0  # of integers: a number that is added, and the division
+MEAN_TAP, MEAN, REAL_MEAN, SHIFTED_MEAN = 7.8, 20.0, 13.0, 6.0  # of an average: a number that is added; its end
 LINES = 11.0  # a function without a table
 TABLE = ByType(10, 28, 0)
 AFFINE_ADDENDS = {2: 49.0}  # of a sum of two; of more each
 AFFINE_ADDEND, AFFINE_CONVERTED, CONCATENATED = 80.0, 14.5, 8.0
+CONVERTED, CONVERTED_ROW = ByType(8.6, 7.6, 0), 4  # of a concatenation: a number, and a row, on another scale
+ONE_JOINED, FEW_JOINED = ByType(6.5, 6.5, 7), ByType(9.4, 9.4, 12)  # a row of one number, and of two, which stay
+JOINED_ROW, JOINED_WORD, JOINED_REST = ByType(7.6, 43.6, 64.2), ByType(17.1, 13.3, 3.3), ByType(12.6, 1.8, 0)
+SHORT_COPY = ByType(3.9, 3.1, 3.4)  # a number of a copy whose runs have one or two
+TAP, LARGER, LONE_LARGER = 8.8, 12.0, 9.2  # of a max pool: integers, float32, float32 of one channel
 AFFINE_TAP, AFFINE_EDGE = 10.2, 23.0  # of a pool, and of one that may hang over the edge
-MULTIPLY, MULTIPLY_SPREAD = ByType(15.5, 13, 10), ByType(18.8, 16.8, 13.8)
-CHANNEL, FEW_CHANNELS = ByType(18.5, 18.5, 17), ByType(10, 10, 9)  # of a batch normalization: few are unrolled
+MULTIPLY, MULTIPLY_SPREAD = ByType(13, 12, 15), ByType(18.8, 16.8, 13.8)
+# Of a batch normalization: a number and a row of three channels and more; a number of one, and of two, in rows unrolled
+CHANNEL, CHANNELS = ByType(15.5, 16.2, 13.9), ByType(6.2, 7.5, 8.4)
+FEW_CHANNELS = {1: ByType(13.6, 13.7, 9.1), 2: ByType(8.0, 7.4, 8.1)}
 MOST_FEW = 2
 COPIES = (Concatenate, Reshape, StridedCopy, ZeroPadding)
 MOST_UNROLLED, UNROLLED = 16, ByType(5, 5, 4.5)  # numbers of a copy that has no loop
@@ -117,6 +142,8 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     kind = type(layer)
     if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
         return 8 + UNROLLED.of(layer) * layer.elements
+    if isinstance(layer, StridedCopy) and joined(layer.sizes, layer.strides)[0][-1] <= MOST_FEW:
+        return ONCE / 2 + SHORT_COPY.of(layer) * layer.elements
     if isinstance(layer, Convert) and isinstance(layer.conversion, FromReals):
         return ONCE + FROM_REAL * layer.elements
     if kind in AFFINE_EACH and isinstance(layer.numbers, Affine):
@@ -144,18 +171,18 @@ def _pooling(layer: Pooling, inputs: Inputs) -> float:
     )
     affine = isinstance(layer.numbers, Affine)
     edge = (AFFINE_EDGE if affine else 10) * rows * columns * any(map(any, layer.padding))
-    if not real and isinstance(layer, AveragePooling):
-        return float(channels * (MEAN_TAP * down * across + edge) + MEAN * layer.elements)
-    tap = (
-        12.0
-        if real and isinstance(layer, MaxPooling) and channels > 1
-        else 9.2
-        if real
-        else AFFINE_TAP
-        if affine
-        else 8.8
-    )
+    if isinstance(layer, AveragePooling):
+        return float(channels * (MEAN_TAP * down * across + edge) + _mean(layer) * layer.elements)
+    tap = (LARGER if channels > 1 else LONE_LARGER) if real else AFFINE_TAP if affine else TAP
     return float(channels * (tap * down * across + edge))
+
+
+def _mean(layer: AveragePooling) -> float:
+    """What a sum takes at its end: no division where the compiler knows 2^n taps."""
+    taps = layer.size[0] * layer.size[1]
+    if taps & (taps - 1) == 0 and not any(map(any, layer.padding)) and not isinstance(layer.numbers, Affine):
+        return SHIFTED_MEAN
+    return REAL_MEAN if layer.numbers is None else MEAN
 
 
 def _add(layer: Add, inputs: Inputs) -> float:
@@ -164,11 +191,22 @@ def _add(layer: Add, inputs: Inputs) -> float:
         return layer.elements * AFFINE_ADDENDS.get(count, AFFINE_ADDEND * count)
     if count > 2:  # their pointers are in memory
         return float(layer.elements * (8.5 * count - 11 if real else 16 * count + 15))
-    return float(layer.elements * (10 + 5 * layer.activation.relu if real else 15 if layer.dtype.itemsize == 1 else 12))
+    return _merged(layer, inputs)
+
+
+def _merged(layer: Add | Maximum | Minimum | Subtract, inputs: Inputs) -> float:
+    """Of two arrays."""
+    loop = MERGED[type(layer)][0 if layer.numbers is None else layer.dtype.itemsize]
+    number = loop.number + loop.relu * layer.activation.relu
+    if isinstance(layer.addition, ShiftedAddition):
+        number += loop.shifted * (layer.addition.rescale.shift > 0)
+        number += loop.input * sum(shift != 0 for shift in layer.addition.shifts)
+    return MERGED_ONCE.of(layer) + number * layer.elements
 
 
 def _relu(layer: ReLU, inputs: Inputs) -> float:
-    return layer.elements * (11.0 + 2.3 * (layer.activation.ceiling is not None) if layer.numbers is None else 7.5)
+    real = 11.0 + 2.3 * (layer.activation.ceiling is not None)
+    return RELU_ONCE + layer.elements * (real if layer.numbers is None else 7.7)
 
 
 def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
@@ -177,7 +215,18 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
         return len(inputs) * (ONCE + 6 * rows) + sum(
             part.elements * (CONCATENATED if part.numbers == layer.numbers else AFFINE_CONVERTED) for part in inputs
         )
-    return len(inputs) * (ONCE + 6 * rows) + layer.elements * ByType(8, 9.5, 10.5).of(layer)
+    return sum(_joined(layer, index, part, part.elements // rows, rows) for index, part in enumerate(inputs))
+
+
+def _joined(layer: Concatenate, index: int, part: Layer, channels: int, rows: int) -> float:
+    """An input whose rows are copied by the C library, one by one, or converted, or unrolled."""
+    conversion = layer.conversions[index] if layer.conversions else None
+    if isinstance(conversion, ShiftConversion) and conversion.shift:
+        return CONVERTED.of(layer) * part.elements + CONVERTED_ROW * rows
+    if channels <= MOST_FEW:
+        return ONCE / 2 + (FEW_JOINED if channels == MOST_FEW else ONE_JOINED).of(layer) * rows
+    words, rest = divmod(channels * layer.dtype.itemsize, 4)
+    return ONCE / 2 + rows * (JOINED_ROW.of(layer) + JOINED_WORD.of(layer) * words + JOINED_REST.of(layer) * rest)
 
 
 def _pointwise(layer: Pointwise, inputs: Inputs) -> float:
@@ -192,7 +241,10 @@ def _multiply(layer: Merge, inputs: Inputs) -> float:
 
 
 def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> float:
-    return ONCE + (FEW_CHANNELS if layer.shape[-1] <= MOST_FEW else CHANNEL).of(layer) * layer.elements
+    channels = layer.shape[-1]
+    if channels in FEW_CHANNELS:
+        return ONCE / 2 + FEW_CHANNELS[channels].of(layer) * layer.elements
+    return 1.5 * ONCE + CHANNEL.of(layer) * layer.elements + CHANNELS.of(layer) * (layer.elements // channels)
 
 
 def _dense(layer: Dense, inputs: Inputs) -> float:
@@ -222,9 +274,12 @@ _OWN: Mapping[type[Layer], Callable[[Any, Inputs], float]] = {
     GRU: _recurrent,
     LSTM: _recurrent,
     MaxPooling: _pooling,
+    Maximum: _merged,
+    Minimum: _merged,
     Multiply: _multiply,
     Pointwise: _pointwise,
     ReLU: _relu,
     SimpleRNN: _recurrent,
+    Subtract: _merged,
     TransposedConvolution: _transposed_convolution,
 }

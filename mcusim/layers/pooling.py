@@ -50,9 +50,17 @@ class Pooling(Layer):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaxPooling(Pooling):
-    """Largest number of each window; the output has the input's numbers."""
+    """Largest number of each window; the output has the input's numbers.
+
+    `above_zero`: is no input below 0, since an activation was moved before it?
+    """
+
+    above_zero: bool = False
 
     KEEPS_NUMBERS = True
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return self.above_zero or super().nonnegative(inputs)
 
     def run(self, *inputs: Array) -> Array:
         lowest = -np.inf if self.numbers is None else self.numbers.minimum

@@ -22,8 +22,9 @@ def relu_first(graph: Graph) -> Graph:
     for pool in graph:
         if isinstance(pool, MaxPooling) and pool.activation != LINEAR and _reads_a_sum(graph, pool):
             first = graph[pool.inputs[0]]
-            new[first.name] = replace(first, activation=pool.activation)  # type: ignore[call-arg]
-            new[pool.name] = replace(pool, activation=LINEAR)
+            limited = replace(first, activation=pool.activation)  # type: ignore[call-arg]
+            above_zero = limited.nonnegative((False,) * len(first.inputs))  # which kernels behind the pool want to know
+            new[first.name], new[pool.name] = limited, replace(pool, activation=LINEAR, above_zero=above_zero)
     return replace(graph, layers=tuple(new.get(layer.name, layer) for layer in graph)) if new else graph
 
 
