@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -121,8 +122,8 @@ class Run(Measurements):
 class Check:
     """A budget, held against the run of that id. Without a value it fails, and `reason` tells why there is none.
 
-    `margin` of the model's error is counted in: the value is held as `margin_pct` percent more. None of both where
-    nothing was asked for; `margin_pct` is None where nobody knows that error, which fails, too.
+    `margin` of the model's error is counted in: held is what the value would be if it were `margin_pct` percent too low.
+    None of both where nothing was asked for; `margin_pct` is None where nobody knows that error, which fails, too.
     """
 
     name: str
@@ -152,7 +153,7 @@ class Check:
             return f"{self.name} {limit}: {self.reason}"
         what = f"{figure.word or self.name} {figure.amount(self.value)}"
         if self.margin_pct is not None:
-            what += f" + {self.margin_pct:g} % ({self.margin} of its error) = {figure.amount(held)}"
+            what += f" with {self.margin_pct:g} % ({self.margin} of its error) = {figure.amount(held)}"
         if self.passed or figure.keeps(held, self.limit):
             return f"{what} is within {limit} ({self.name})" + (f", but {self.reason}" if self.reason else "")
         side, far = "under" if figure.better == "higher" else "over", figure.beyond(held, self.limit)
@@ -161,8 +162,13 @@ class Check:
 
 
 def with_margin(value: int | float, margin_pct: float | None) -> int | float:
-    """A figure as it is held against a limit; as it is without a margin."""
-    return value if margin_pct is None else value * (1 + margin_pct / 100)
+    """A figure as it is held against a limit; as it is without a margin.
+
+    A model that says so many percent too little says value = (1 - margin) x measured.
+    """
+    if margin_pct is None:
+        return value
+    return value / (1 - margin_pct / 100) if margin_pct < 100 else math.inf
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_every_format_tells_the_error_and_what_it_did_to_a_budget() -> None:
     show(report, console)
     texts = [console.file.getvalue(), *(render(report, name) for name in FORMATS)]  # type: ignore[attr-defined]
     for text in texts:
-        assert "latency 41.7 ms + 5.7 % (p90 of its error) = 44.0769 ms is over 42 ms by 4.95 %" in text
+        assert "latency 41.7 ms with 5.7 % (p90 of its error) = 44.2206 ms is over 42 ms by 5.29 %" in text
         assert (ERROR["from"] in text and "1.16" in text) or "±1.2 %: median of 39 held-out measurements" in text
 
 
