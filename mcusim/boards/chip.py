@@ -153,11 +153,13 @@ class RamTiming(Region):
 
     What no such entry names is one memory without waits.
 
-    `single_load`: cycles that a load takes more when it is not behind another one.
+    What a load takes more that is not behind another one: `single_load` always, `load_after_other` with a register
+    offset when the access to RAM before it went to another one.
     """
 
     wait_states: int = Field(ge=0, le=MOST_WAIT_STATES)
     single_load: int = Field(default=0, ge=0, le=MOST_WAIT_STATES)
+    load_after_other: int = Field(default=0, ge=0, le=MOST_WAIT_STATES)
 
 
 class MemoryTiming(Data):

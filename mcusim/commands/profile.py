@@ -227,7 +227,8 @@ def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
         return chip
     always = {"wait_states": wait_states, "wait_states_up_to_hz": [], "records": []}
     if wait_states == 0:
-        always["ram"] = [ram.model_copy(update={"wait_states": 0, "single_load": 0}) for ram in chip.timing.ram]
+        none = {"wait_states": 0, "single_load": 0, "load_after_other": 0}
+        always["ram"] = [ram.model_copy(update=none) for ram in chip.timing.ram]
     timing = chip.timing.model_copy(update=always)
     return chip.model_copy(update={"timing": timing, "name": f"{chip.name} with {wait_states} wait states"})
 

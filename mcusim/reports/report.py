@@ -122,7 +122,7 @@ class Run(Measurements):
 class Check:
     """A budget, held against the run of that id. Without a value it fails, and `reason` tells why there is none.
 
-    `margin` of the model's error is counted in: held is what the value would be if it were `margin_pct` percent too low.
+    `margin` of the model's error is counted in: `held` is the value if the model says `margin_pct` percent too little.
     None of both where nothing was asked for; `margin_pct` is None where nobody knows that error, which fails, too.
     """
 

@@ -15,6 +15,7 @@ from mcusim.timing.parameters import CoreParameters
 _FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
 _HIDDEN = frozenset({"it", "nop"})
 _SINGLE = frozenset({"load", "store"})
+IN_FLASH = "flash"  # as a memory of a `Step`
 _AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase
 
 
@@ -22,14 +23,16 @@ _AVAILABLE = 2  # cycles from the request of a word to its decoding: address pha
 class Step:
     """One executed instruction.
 
-    `jumped`: it was reached by a taken branch, not by falling through. `memory`: where its data lies. `single_load`:
-    what a load takes more there when it is not behind another one.
+    `jumped`: it was reached by a taken branch, not by falling through. `memory`: where its data lies, `IN_FLASH` or
+    some RAM. What a load takes more there when it is not behind another one: `single_load` always, `load_after_other`
+    with a register offset when the access to RAM before it went to another one.
     """
 
     instruction: Instruction
     jumped: bool = False
     memory: str = ""
     single_load: int = 0
+    load_after_other: int = 0
 
 
 class FetchQueue:
@@ -109,6 +112,7 @@ class Core:
         self._fp_ready: dict[str, int] = {}
         self._queue_started = False
         self._memory = ""
+        self._ram: str | None = None  # that was accessed last
         p = self.parameters
         self._durations = {
             "alu": 1,
@@ -145,6 +149,7 @@ class Core:
         return (
             id(self._before),
             self._memory,
+            self._ram,
             self._decoded - now,
             self._began - now,
             max(self._fp_free - now, 0),
@@ -177,6 +182,10 @@ class Core:
         end = began + (self._duration(insn, began) if duration is None else duration)
         if kind == "load" and not behind:
             end += step.single_load
+            if insn.register_offset and self._ram not in (None, step.memory):
+                end += step.load_after_other
+        if (insn.loads or insn.stores) and step.memory != IN_FLASH:
+            self._ram = step.memory
         if insn.branch:
             self._leave(insn, began, end)
         self._decoded, self._began, self._before = decoded, began, insn

@@ -13,7 +13,7 @@ from mcusim.boards.chip import RamTiming
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, Edge
 from mcusim.timing.block_runs import BlockRuns
 from mcusim.timing.code import Code
-from mcusim.timing.core_cycles import Core, Step, begun
+from mcusim.timing.core_cycles import IN_FLASH, Core, Step, begun
 from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
@@ -24,7 +24,6 @@ _IN_RAM = "instructions in RAM: their fetches may wait for data on the same bus,
 _CHANGED = "instructions of code that changed while it ran, priced as it was in the end"
 _GUESSED = {"divide": _DIVISION, "sleep": _SLEEP, "supervisor": _SUPERVISOR}
 SYSTEM_BUS = 0x20000000  # from here on code is fetched where data goes, and nothing is flash (TRM 2.3.1)
-_FLASH = "flash"
 _CONTEXT = 16  # instructions before a block that its price is worked out behind
 
 
@@ -102,12 +101,12 @@ class _Contexts:
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
         self._paths: dict[int, list[BlockRuns]] = {}
-        self._single_load: dict[int, int] = {}
+        self._regions: dict[int, RamTiming] = {}
         self._memory: dict[int, str] = {}
         for number, region in enumerate(ram):
             for at in _mostly_in(counts, REGION, number):
-                self._memory[at], self._single_load[at] = f"ram {number}", region.single_load
-        self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), _FLASH))
+                self._memory[at], self._regions[at] = f"ram {number}", region
+        self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), IN_FLASH))
         self._blocks: dict[tuple[int, bool], BlockRuns] = {}
         self._cores: dict[int, Core] = {}
 
@@ -124,11 +123,15 @@ class _Contexts:
             Step(
                 insn,
                 jumped and n == 0,
-                _FLASH if insn.literal else self._memory.get(insn.address, ""),
-                self._single_load.get(insn.address, 0),
+                IN_FLASH if insn.literal else self._memory.get(insn.address, ""),
+                *self._waits(insn.address),
             )
             for n, insn in enumerate(self._code.instructions(self._counts.blocks[block]))
         ]
+
+    def _waits(self, address: int) -> tuple[int, int]:
+        region = self._regions.get(address)
+        return (region.single_load, region.load_after_other) if region else (0, 0)
 
     def core_behind(self, index: int, parameters: CoreParameters) -> Core:
         """That has just run block `index`, behind those that mostly ran before it."""

@@ -43,3 +43,19 @@ def test_runs_cost_what_every_instruction_costs(monkeypatch: pytest.MonkeyPatch)
             assert costs == [plain.execute(step) for step in block.steps]
     every = sum(len(block.steps) for path in paths for block in path)
     assert executed[0] - every < 0.5 * every, "that is what it is there for"
+
+
+def test_the_ram_that_was_accessed_last_is_not_forgotten() -> None:
+    """A look-up waits behind another RAM, and is far behind the block that went there."""
+    look_up = "0130" * 8 + "c858"  # adds r0, #1; ldr r0, [r1, r3]
+    steps = [
+        Step(insn, n == 0, "ram 0" * (n == 8), 0, int(n == 8))
+        for n, insn in enumerate(decode(bytes.fromhex(look_up), 0))
+    ]
+    block, before = BlockRuns(steps), decode(bytes.fromhex("0860"), 0x1000)[0]
+    found = []
+    for ram in ("ram 0", "ram 1"):
+        core = begun(CORTEX_M4F)
+        core.execute(Step(before, True, ram))
+        found.append(block.run(core)[0][-1])
+    assert found == [2, 3]

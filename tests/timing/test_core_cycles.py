@@ -6,13 +6,14 @@ import dataclasses
 
 import pytest
 
-from mcusim.timing.core_cycles import Step, core_cycles
+from mcusim.timing.core_cycles import IN_FLASH, Step, core_cycles
 from mcusim.timing.decode import decode
 from mcusim.timing.parameters import CORTEX_M4F, FREE, CoreParameters
 
 NOP, ADD, ADD_W = "00bf", "0844", "00eb0100"  # nop; add r0, r1; add.w r0, r0, r1
 MOV_W = "4ff00105"  # mov.w r5, #1
 LDR_0_1, LDR_2_3, LDR_2_0 = "0868", "1a68", "0268"  # ldr r0, [r1]; ldr r2, [r3]; ldr r2, [r0]
+LDR_OFFSET = "c858"  # ldr r0, [r1, r3]
 STR_0_1, STR_4_5, STR_OFFSET = "0860", "2c60", "c850"  # str r0, [r1]; str r4, [r5]; str r0, [r1, r3]
 MOV_1_2 = "1146"  # mov r1, r2
 VMUL, VADD, VMUL_OTHER = "20ee810a", "70ee010a", "21ee228a"  # s0 = s1*s2; s1 = s0+s2; s16 = s2*s5
@@ -180,6 +181,18 @@ def test_a_single_load_from_a_memory_of_its_own() -> None:
     steps = [Step(insn, n == 0, "", 1) for n, insn in enumerate(decode(bytes.fromhex(LDR_0_1 + LDR_2_3 + ADD), 0x1000))]
     without = [dataclasses.replace(step, single_load=0) for step in steps]
     assert sum(core_cycles(steps, CORTEX_M4F)) == sum(core_cycles(without, CORTEX_M4F)) + 1
+
+
+LOOK_UPS = [("ram 2", LDR_OFFSET, 1), ("ram 2", LDR_0_1, 0), ("ram 0", LDR_OFFSET, 0), (IN_FLASH, LDR_OFFSET, 0)]
+
+
+@pytest.mark.parametrize(("there", "load", "more"), LOOK_UPS)
+def test_a_load_behind_an_access_to_another_ram(there: str, load: str, more: int) -> None:
+    """Tables in SRAM1 of an STM32L4R5: the first look-up behind an access to SRAM3 waits, the next does not."""
+    code = decode(bytes.fromhex(STR_4_5 + ADD + load + ADD + load), 0x1000)
+    memories = [there, "", "ram 0", "", "ram 0"]
+    steps = [Step(insn, n == 0, memories[n], load_after_other=int(n > 1)) for n, insn in enumerate(code)]
+    assert core_cycles(steps, CORTEX_M4F)[2:] == [2 + more, 1, 2]
 
 
 # What each free parameter has a say in; the code behind a branch is at its target.
