@@ -25,6 +25,7 @@ FUNCTIONS = "functions.bin"  # in its working folder: calls.h
 LARGEST_FILE_BYTES = 1 << 30  # that a firmware may write
 TELL_S = 5.0
 _POLL_S = 0.02
+_PLACES_OF_A_LOOP = 2  # blocks, of one that waits
 
 
 class Runs(Protocol):
@@ -53,14 +54,21 @@ def memory_needed(image: Image, stack: int) -> Sequence[tuple[Region, str]]:
     return [*needed, *([(Region(origin=stack - 4, size_bytes=4), "its stack")] if 4 <= stack < 1 << 32 else [])]
 
 
-def watch(process: Runs, job: Job, to_begin_s: float = 0.0) -> Iterator[Glimpse | None]:
-    """While it runs tells the job every few seconds how far it is. -> what it does at the moment, when it stalls."""
+def watch(process: Runs, job: Job, to_begin_s: float = 0.0) -> Iterator[tuple[Glimpse | None, bool]]:
+    """While it runs tells the job every few seconds how far it is.
+
+    -> when it stalls: what it does at the moment, and whether it has been in more places than a loop that waits.
+    """
     began = told = time.monotonic()
+    been = set[tuple[int, int, int]]()
     places = Places(job.image.elf)
     for seen, stalls in glimpses(process, job, to_begin_s):
         now = time.monotonic()
+        if seen:
+            been.add((seen.begun, seen.measured, seen.pc))
         if stalls:
-            yield seen
+            call = (seen.begun, seen.measured) if seen else None
+            yield seen, sum(place[:2] == call for place in been) > _PLACES_OF_A_LOOP
         if job.tell and seen and now - told > TELL_S:
             told = now
             at = f"it is in {places.name(seen.pc)}" if seen.pc else "it does not run yet"

@@ -86,10 +86,10 @@ def _watch(process: subprocess.Popen[bytes], job: Job, board: Board) -> str:
 
     Unless it works on in a call, which is measured as far as it got: what is to be said of that, else nothing.
     """
-    for seen in watch(process, job):
+    for seen, moves in watch(process, job):
         ask_where(process)
         status = _fault_status(_said(job))
-        if seen and works_on(job.image, _stage(board), seen, status) and process.poll() == 0:
+        if seen and moves and works_on(job.image, _stage(board), seen, status) and process.poll() == 0:
             return left_note(job, seen)
         raise explain_hang(job.image, _stage(board), job.stall_s, seen, status)
     return ""

@@ -108,8 +108,8 @@ class _Run:
     def wait(self, workers: Workers, turn: Turn) -> tuple[str, tuple[str, ...]]:
         """-> of a call that was left, what is to be said; notes. Raises EngineError when it hangs, or ended badly."""
         try:
-            for seen in watch(turn, self.job, _TO_BEGIN_S):
-                return self._left(turn, seen)
+            for seen, moves in watch(turn, self.job, _TO_BEGIN_S):
+                return self._left(turn, seen, moves)
             told = self._told()
             if told.get("outcome") != "done":
                 raise self._explain(told)
@@ -123,7 +123,7 @@ class _Run:
         lines = self.share.read("renode.txt").decode(errors="replace").splitlines()
         return dict(line.partition(" ")[::2] for line in lines)
 
-    def _left(self, turn: Turn, seen: Glimpse | None) -> tuple[str, tuple[str, ...]]:
+    def _left(self, turn: Turn, seen: Glimpse | None, moves: bool) -> tuple[str, tuple[str, ...]]:
         """It stalls -> as `wait`, when it works on in a call, which is measured so far. Else raises EngineError."""
         (self.links / "leave").touch()
         until = time.monotonic() + _ANSWER_S
@@ -133,7 +133,7 @@ class _Run:
         status = [int(word) for word in told.get("status", "").split()]
         lacks = "the head of its platform's description tells what it lacks; build the firmware without this set-up"
         stage = Stage(self.board, FACTS.title, lacks)
-        if seen and told and works_on(self.job.image, stage, seen, status):
+        if seen and moves and told and works_on(self.job.image, stage, seen, status):
             return left_note(self.job, seen), _unknown_places(told)
         raise explain_hang(self.job.image, stage, self.job.stall_s, seen, status)
 

@@ -80,8 +80,9 @@ def test_a_fault_whose_handler_does_not_come_back(tmp_path: Path) -> None:
 
 ENDLESS = """
 static int many[500];
-APART void part(void) { for (int i = 0; i < 500; i++) { many[i] += i; } }
-APART void work(void) { for (;;) { part(); } }
+APART int add(int n) { many[n] += n; return n + 1; }
+APART int part(int n) { return n < 499 ? add(n) : 0; }
+APART void work(void) { for (int n = 0;;) { n = part(n); } }
 int main(void) { work(); }
 """
 
@@ -90,9 +91,7 @@ def test_a_call_that_never_returns_is_measured_as_far_as_it_got(tmp_path: Path) 
     execution = run(tmp_path, ENDLESS, "work", stall_s=1)
     assert execution.counts is not None and execution.counts.samples == 1 and not execution.complete
     assert execution.counts.tree is not None and execution.counts.tree.never_returned == 1
-    assert execution.notes[-1].startswith(
-        "a call of 'work' had not returned after 1 s: it was left in 'part' (main.c:8)"
-    )
+    assert execution.notes[-1].startswith("a call of 'work' had not returned after 1 s: it was left in '")
 
 
 GIVES_UP = """
