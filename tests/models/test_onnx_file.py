@@ -258,6 +258,12 @@ def test_samples_of_a_batch_that_are_mixed(make: Callable[[File], object], expec
     assert expected in refused(file.data())
 
 
+def test_integers_without_a_scale() -> None:
+    file = File((1, 4))
+    file.add("Gemm", ..., np.ones((4, 3), np.int8))
+    assert "int8 that no scale is told of" in refused(file.data())
+
+
 def test_a_table_whose_rows_are_looked_up() -> None:
     file = File((1, 4))
     file.add("Gather", file.numbers(9, 3), "x")

@@ -74,7 +74,10 @@ class OnnxNode:
     def weights(self, index: int, rank: int | None = None) -> Array:
         """A constant as float32. Raises ModelError when it is NaN, infinite, or has another number of axes."""
         with np.errstate(over="ignore"):
-            array = np.asarray(self.constant(index)).astype(np.float32)
+            array = self.constant(index)
+            if array.dtype.kind in "iu" and array.dtype.itemsize == 1:
+                raise self.refused(f"has weights of {array.dtype} that no scale is told of", SCALES)
+            array = np.asarray(array).astype(np.float32)
         if rank is not None and array.ndim != rank:
             raise self.refused(f"has weights of shape {array.shape}", EXPORT)
         if not np.isfinite(array).all():
@@ -184,6 +187,7 @@ class OnnxNode:
 
 
 EXPORT = "export the model again"
+SCALES = "quantize it with quantize_static of onnxruntime, whose files hold the scales"
 
 
 def channels_last(rank: int) -> tuple[int, ...]:
