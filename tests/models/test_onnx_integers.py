@@ -12,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcusim.graph import Graph
-from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.line.stored import with_types
 from mcusim.models.onnx.convert import ROUNDING, Converted
 from mcusim.models.onnx.tensor import lying
 from mcusim.numbers.affine import Affine
@@ -157,22 +155,6 @@ def test_c_computes_it_too(tmp_path: Path, spelling: str) -> None:
     file = network()
     made = read(quantized(file, tmp_path, spelling))
     graph = made.source.graph
-    x = np.ascontiguousarray(file.samples(6)[0].transpose(0, 2, 3, 1)) * 3
-    np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
-
-
-@pytest.mark.parametrize(("weights", "name", "bits"), [("QInt8", "w8a16", 8), ("QInt16", "int16", 16)])
-def test_activations_of_16_bits(tmp_path: Path, weights: str, name: str, bits: int) -> None:
-    """Their weights lie in 8 bits, or in 16, whose sums have 64."""
-    file, kinds = network(), quantization.QuantType
-    own = {"activation_type": kinds.QInt16, "weight_type": kinds[weights], "per_channel": bits == 8}
-    data = quantized(file, tmp_path, "QDQ", **own, extra_options={"ActivationSymmetric": True})
-    made = read(data)
-    graph = with_types(made.source).graph
-    assert graph.data_type == name
-    sums = [layer for layer in graph if isinstance(layer, WeightedSum) and layer.kind != "BatchNormalization"]
-    assert len(sums) == 5 and {layer.kernel.dtype.itemsize * 8 for layer in sums} == {bits}
-    assert close(off(made, data, file.samples(16)))
     x = np.ascontiguousarray(file.samples(6)[0].transpose(0, 2, 3, 1)) * 3
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.dense import Dense
 from mcusim.line.float_proof import start_proof
 from mcusim.line.front import read_model
 from mcusim.line.optimize import optimize
@@ -48,15 +50,24 @@ def test_weights_that_are_quantized_in_the_file(tmp_path: Path) -> None:
     assert real_layers(paired) == [] and np.abs(paired.run(x).astype(int) - stored.run(x)).max() <= 1
 
 
-@pytest.mark.parametrize("per_channel", [True, False])
-def test_activations_of_16_bits(per_channel: bool, tmp_path: Path) -> None:
-    """Within a few of the 32,768 steps that onnxruntime has."""
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [
+        ({"per_channel": True}, "w8a16"),
+        ({"per_channel": False}, "w8a16"),
+        ({"weight_type": KINDS.QInt16, "per_channel": False}, "int16"),
+    ],
+)
+def test_activations_of_16_bits(own: dict[str, Any], name: str, tmp_path: Path) -> None:
+    """Within a few of the 32,768 steps that onnxruntime has. Weights of 16 bits have sums of 64."""
     for file in (merging(), network()):
-        data = quantized(file, tmp_path, "QDQ", per_channel=per_channel, **SYMMETRIC)
+        data = quantized(file, tmp_path, "QDQ", **{**SYMMETRIC, **own})
         made = read(data)
         assert off(made, data, file.samples(16))[1] <= 4
         source = with_types(made.source)
-        assert source.graph.data_type == "int16"
+        assert source.graph.data_type == name
+        sums = [layer for layer in source.graph if isinstance(layer, (Convolution, Dense))]
+        assert sums and {layer.kernel.dtype.itemsize for layer in sums} == {1 if name == "w8a16" else 2}
     graph = optimize(source.graph)
     x = np.random.default_rng(0).normal(size=(8, *graph.inputs[0].shape)).astype(np.float32)
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))

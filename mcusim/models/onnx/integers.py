@@ -40,6 +40,7 @@ from mcusim.numbers.affine import (
     averaging,
     conversion,
     mean,
+    peak_of,
     product,
     sum_factors,
     weighted_sum,
@@ -258,11 +259,10 @@ def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call:
     is_narrow = np.abs(kernel + 0.5).max(initial=0) <= _largest(NARROW)
     numbers = Scaled(NARROW if is_narrow else entry.bits, tuple(map(float, scales)))
     kernel, fold = kernel.astype(numbers.dtype), not isinstance(layer, TransposedConvolution)
-    for is_long in (False, True):
-        factors = sum_factors(entry, numbers, call.out, long=is_long)
-        made = weighted_sum(kernel, bias.astype(np.int64), numbers, entry, call.out, factors, fold=fold)
-        if entry.bits == NARROW or made.peak_sum <= ACCUMULATOR_LIMIT:
-            break
+    rows, start = kernel.reshape(len(kernel), -1).astype(np.int64), bias.astype(np.int64)
+    is_long = entry.bits > NARROW and peak_of(rows, start, entry.minimum, entry.maximum) > ACCUMULATOR_LIMIT
+    factors = sum_factors(entry, numbers, call.out, long=is_long)
+    made = weighted_sum(kernel, start, numbers, entry, call.out, factors, fold=fold)
     wider = entry if entry.bits > numbers.bits else None
     return replace(layer, **{**vars(made), "zero": entry.zero, "wider_numbers": wider})
 
