@@ -85,11 +85,18 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 Thread.Sleep(ParentPollMs);
             }
-            var all = Path.GetDirectoryName(folder);
+            var all = new DirectoryInfo(folder).Parent;
             Remove(folder);
-            if(!Directory.EnumerateDirectories(all, "worker-*").Any())
+            try
             {
-                Remove(all);
+                if(!all.GetDirectories("worker-*").Any())
+                {
+                    Remove(all.FullName);
+                }
+            }
+            catch(IOException)
+            {
+                // another one has removed it
             }
             Process.GetCurrentProcess().Kill();
         }
