@@ -26,7 +26,7 @@ from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize
-from mcusim.line.quantize import AS_STORED, quantize
+from mcusim.line.quantize import quantize
 from mcusim.line.relu_first import relu_first
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
@@ -34,6 +34,7 @@ from mcusim.line.store_unsigned import store_unsigned
 from mcusim.line.stored import demand_as_stored, with_types
 from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
+from mcusim.numbers import affine_scheme
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 
@@ -108,9 +109,13 @@ def quantized_graph(
 
 
 def real_graph(source: Source, chosen: Quantization) -> Graph:
-    """What is quantized: the graph of the source, equalized where `chosen` says so, activations before max-pools."""
+    """What is quantized: the graph of the source, equalized where `chosen` says so.
+
+    Activations go before max-pools where numbers with a zero gain by it: others keep a sign, or a format, all the same.
+    """
     graph = equalize(source.graph) if chosen.equalize else source.graph
-    return graph if chosen.data_type in ("float32", AS_STORED) else relu_first(graph)
+    is_affine = chosen.data_type == "int8" and chosen.chosen_scheme in affine_scheme.SCHEMES
+    return relu_first(graph) if is_affine else graph
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:

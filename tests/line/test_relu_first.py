@@ -46,4 +46,5 @@ def test_what_others_read_or_get_as_an_output_stays(uci: Graph) -> None:
     assert pooled(relu_first(replace(uci, layers=(*uci.layers, both)))) == [pair]
     output = replace(uci.outputs[0], layer=pair[0], name="inner")
     assert pooled(relu_first(replace(uci, outputs=(*uci.outputs, output)))) == [pair]
-    assert real_graph(Source(uci), Quantization(data_type="float32")) is uci
+    for other in (Quantization(data_type="float32"), Quantization(data_type="int8", scheme="per-layer")):
+        assert real_graph(Source(uci), other) is uci
