@@ -15,7 +15,6 @@ from mcusim.engines import counts as events
 from mcusim.engines.counts import Counts
 from mcusim.timing.code import Code
 from mcusim.timing.decode import Instruction
-from mcusim.timing.edge_cycles import SYSTEM_BUS
 from mcusim.timing.memory import Prices
 
 INTEGER, FLOAT, FLASH, SLOW_RAM, RAM_CODE = "integer", "float", "flash-bound", "slow-ram", "ram-code"
@@ -69,7 +68,7 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
         total: PerSample = executed @ np.array(of_block, np.float64)[leads_to]
         return total
 
-    ram = [start >= SYSTEM_BUS or _is_ram(chip, start) for start in (block.start for block in counts.blocks)]
+    ram = [not _is_read_only(chip, block.start) for block in counts.blocks]
     sizes = [block.instructions for block in counts.blocks]
     slow = {number for number, region in enumerate(_ram_of(chip)) if region.wait_states or region.single_load}
     loading = {insn.address for block in blocks for insn in block if insn.loads}
@@ -100,5 +99,6 @@ def _ram_of(chip: Chip) -> list[RamTiming]:
     return chip.timing.ram if chip.timing else []
 
 
-def _is_ram(chip: Chip, address: int) -> bool:
-    return any(one.kind == "ram" and one.origin <= address < one.end for one in chip.memory.values())
+def _is_read_only(chip: Chip, address: int) -> bool:
+    """An emulator that lacks the RAM for code has it where the chip has nothing."""
+    return any(one.kind in ("flash", "rom") and one.origin <= address < one.end for one in chip.memory.values())
