@@ -1,4 +1,4 @@
-"""script/bars: rows, verdicts, and that every figure has its row."""
+"""script/bars: rows, verdicts, and what ends with which exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.system.errors import DataError
+from mcusim.system.errors import ConfigurationError, DataError
 from tools.bars import __main__ as bars
 from tools.bars import graphs, rows, timing
 from tools.bars.group import Group, NotHere, Place
@@ -87,9 +87,11 @@ def test_quick_groups_are_run_and_a_row_that_does_not_hold_ends_with_7(
     assert bars.main(["--data", str(tmp_path)]) == 7
     said = capsys.readouterr().out
     assert "WORSE than 8" in said and "far: not measured, nobody gave it" in said and "not all hold" in said
-    assert bars.main(["--only", "far"]) == 0
+    assert bars.main(["--only", "far"]) == 0 and "nothing was measured" in capsys.readouterr().out
     monkeypatch.setattr(bars, "GROUPS", (Group("slow", True, False, measure),))
-    assert bars.main([]) == 0 and bars.main(["--long", "--data", str(tmp_path)]) == 7
+    assert bars.main(["--long", "--data", str(tmp_path)]) == 7
+    with pytest.raises(ConfigurationError, match="no group has '' in its name"):
+        bars.main([])
 
 
 def test_of_code_of_another_compiler_only_bars_are_held(

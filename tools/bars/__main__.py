@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mcusim.system.errors import McusimError, MissingToolError
+from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool, version_line
 from tools.bars import accuracy, graphs, house, kernels, models, timing
 from tools.bars.group import Group, NotHere, Place
@@ -25,6 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not has_compiler:
         print(f"another compiler than GCC {KEPT_WITH}: of compiled code only bars are held, not figures that were kept")
     chosen = [group for group in GROUPS if (options.long or not group.is_long) and options.only in group.name]
+    if not chosen:
+        names = ", ".join(repr(group.name) for group in GROUPS)
+        raise ConfigurationError(
+            f"no group has {options.only!r} in its name", hint=f"take one of {names}; or add --long"
+        )
     for group, found in _measured(chosen, rows, options.data, has_compiler):
         print(f"{group.name}:" if isinstance(found, list) else f"{group.name}: not measured, {found}", flush=True)
         for one in found if isinstance(found, list) else []:
@@ -33,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             holds = holds and one.holds
     if options.update and has_compiler:
         write(rows, figures)
-    print("all hold" if holds else "not all hold: mend them, or take the promise back in tools/bars/bars.csv")
+    if not holds:
+        print("not all hold: mend them, or take the promise back in tools/bars/bars.csv")
+    else:
+        print(f"all {len(figures)} that were measured hold" if figures else "nothing was measured")
     return 0 if holds else BROKEN
 
 

@@ -21,6 +21,7 @@ def run(name: str, text: str, work: Path) -> list[dict[str, Any]]:
     words: list[str | Path] = [sys.executable, "-m", "mcusim", "run", experiment, "--out", out]
     done = command.run(words, folder=ROOT, timeout_s=LONGEST_S)
     if done.returncode:
-        raise EngineError(f"{name} ended with {done.returncode}: {done.stderr[-400:]}")
+        what = f"'mcusim run' ended with {done.returncode}: {done.stderr.strip()[-400:]}"
+        raise EngineError(what, where=str(experiment), hint="run it by itself; script/bars --only leaves its group out")
     runs: list[dict[str, Any]] = json.loads((out / "report.json").read_text(encoding="utf-8"))["runs"]
     return runs

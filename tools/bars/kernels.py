@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from mcusim.boards.load import load_board
-from mcusim.experiment.tables import Target
+from mcusim.system.errors import EngineError
 from tools.bars.group import Group, Place
 from tools.kernel_bench import Bench
-from tools.kernel_runs import ANY, Row
+from tools.kernel_runs import ANY
 
 UCI_HAR = {"uci_har_f16": ("int8", "int16-q7.9", "float32"), "uci_har_f80": ("int8", "int16-q7.9", "float32")}
 MLPERF = {name: ("int8",) for name in ("resnet_8", "ds_cnn", "autoencoder", "mobilenet_v1")}
-
-
-def _row(name: str, data_type: str, work: Path, target: Target = ANY) -> Row:
-    (row,) = Bench([name], [data_type], [load_board("nucleo_l452re_p")], 2, target, work).rows()
-    return row
 
 
 def _measure(networks: Mapping[str, tuple[str, ...]], place: Place) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name, data_types in networks.items():
         for data_type in data_types:
-            row = _row(name, data_type, place.work)
-            assert row.ours is not None, row.problem
+            (row,) = Bench([name], [data_type], [load_board("nucleo_l452re_p")], 2, ANY, place.work).rows()
+            if row.ours is None:
+                hint = f"python -m tools.kernel_bench --network {name} --type {data_type} tells more"
+                raise EngineError(f"{name} was not measured: {row.problem}", where=data_type, hint=hint)
             figures |= {
                 f"{name} {data_type} latency": row.ours.latency_ms,
                 f"{name} {data_type} cycles a MAC": row.ours.cycles_per_mac,

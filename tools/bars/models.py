@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Graph
+from mcusim.graph import Graph, Shape
 from mcusim.line.front import read_model
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
+from mcusim.system.errors import DataError
 from tools.bars import experiments
 from tools.bars.group import Group, NotHere, Place
 
@@ -42,9 +43,10 @@ def _measure(place: Place) -> Mapping[str, float]:
 
 def _file(name: str, path: Path, work: Path) -> dict[str, float]:
     graph = read_model(path).graph
-    raw = samples(graph)
+    numbers = _numbers_of(graph, path)
+    raw = _samples(graph.inputs[0].shape, numbers)
     wanted = _answers(path.read_bytes(), raw)
-    decoded = numbers_of(graph).decode(raw)
+    decoded = numbers.decode(raw)
     differing = int(np.any(graph.run(decoded) != wanted, axis=-1).sum())
     np.savez(work / f"{name}.npz", x_test=decoded)
     runs = experiments.run(name, EXPERIMENT.format(name=name, model=path.resolve()), work)
@@ -60,16 +62,17 @@ def _costs(name: str, runs: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def numbers_of(graph: Graph) -> Affine:
-    """Those of its only input."""
-    (layer,) = graph.inputs
-    assert isinstance(layer.numbers, Affine)
-    return layer.numbers
+def _numbers_of(graph: Graph, path: Path) -> Affine:
+    """Those of its only input. Raises DataError for another model."""
+    numbers = graph.inputs[0].numbers
+    if len(graph.inputs) != 1 or not isinstance(numbers, Affine):
+        raise DataError("no model of one input of integers", where=str(path), hint="give MLPerf Tiny's own file")
+    return numbers
 
 
-def samples(graph: Graph) -> Array:
-    """(SAMPLES, *shape) raw numbers of the only input: random, extreme, constant, and near zero, in turn."""
-    numbers, shape, random = numbers_of(graph), graph.inputs[0].shape, np.random.default_rng(SEED)
+def _samples(shape: Shape, numbers: Affine) -> Array:
+    """(SAMPLES, *shape) raw numbers: random, extreme, constant, and near zero, in turn."""
+    random = np.random.default_rng(SEED)
     low, high = numbers.minimum, numbers.maximum
     kinds: tuple[Callable[[], Array], ...] = (
         lambda: np.full(shape, low),

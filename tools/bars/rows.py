@@ -91,7 +91,8 @@ def read(path: Path = TABLE) -> list[Row]:
             row = Row(**line)
             _demand(row, {row.name for row in rows})
         except (TypeError, ValueError) as error:
-            raise DataError(f"no row: {error}", where=f"{path}, line {reader.line_num}") from None
+            where, hint = f"{path}, line {reader.line_num}", f"write {','.join(COLUMNS)}"
+            raise DataError(f"no row: {error}", where=where, hint=hint) from None
         rows.append(row)
     return rows
 
