@@ -11,13 +11,13 @@ typedef struct {
     int window_height, window_width, stride_height, stride_width;
     int padding_top, padding_left;
     int first_column, whole_columns; /* outputs of a row whose windows hang over no edge of it */
-    void (*whole)(void *, const void *, int);      /* of so many windows; 0: there are none */
-    void (*any)(void *, const void *, int, int);   /* of so many rows and columns; 0: all windows are whole */
+    void (*whole)(void *, const void *, int);    /* of so many windows; 0: there are none */
+    void (*any)(void *, const void *, int, int); /* of so many rows and columns; 0: all windows are whole */
 } nn_pooling_lanes_t;
 
 /* Outputs `x` to `end` of a row, one by one */
-NN_KERNEL number_t *NN_NAME(windows_at_edges)(const number_t *input, number_t *output, nn_range_t rows, int x, int end,
-                                         const nn_pooling_lanes_t p)
+NN_KERNEL number_t *NN_NAME(windows_at_edges)(const number_t *input, number_t *output, nn_range_t rows, int x,
+                                              int end, const nn_pooling_lanes_t p)
 {
     for (; x < end; x++) {
         const nn_range_t columns = nn_range(x * p.stride_width - p.padding_left, p.window_width, p.input_width);
@@ -29,7 +29,7 @@ NN_KERNEL number_t *NN_NAME(windows_at_edges)(const number_t *input, number_t *o
 }
 
 NN_KERNEL void NN_NAME(pooling_lanes)(const number_t *restrict input, number_t *restrict output,
-                                          const nn_pooling_lanes_t p)
+                                      const nn_pooling_lanes_t p)
 {
     const int end = p.first_column + p.whole_columns;
     for (int y = 0; y < p.output_height; y++) {

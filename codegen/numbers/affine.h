@@ -82,7 +82,6 @@ static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 #define nn_average(sum, count, p)                                                                                 \
     ((p).factor.multiplier ? (accumulator_t)nn_scaled((sum) - (p).from_zero, (p).factor, NN_TWICE) + (p).zero \
                            : nn_mean_away((sum) - (p).middle * (count), (count)) + (p).middle)
-#define NN_OWN_MEANS 1 /* sums of windows are not divided by shifts and reciprocals */
 
 /* Mean to the nearest, halves away from zero. */
 static inline accumulator_t nn_mean_away(accumulator_t sum, int count)

@@ -291,13 +291,4 @@ static inline void nn_together(uint32_t *x0, uint32_t *x1, uint32_t *x2, uint32_
 #endif
 }
 
-static inline void nn_both_together(uint32_t *x0, uint32_t *x1)
-{
-#if NN_ASSEMBLY
-    __asm__ volatile("" : "+r"(*x0), "+r"(*x1));
-#else
-    (void)x0, (void)x1;
-#endif
-}
-
 #endif

@@ -48,11 +48,10 @@ HEADROOM = 2  # of 16 bits, where a bit less costs nothing that could be measure
 LARGEST_BIAS = 2**30  # half of the accumulator
 LARGEST_RATIO = 1 - 2.0**-20  # of a sum's scale to its output's: a larger one would shift sums to the left
 SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller ones would be 0 beside those
-LEAST_APART, MOST_APART = (
-    64,
-    10_000,
-)  # sums from output to output, where there is a choice: scales by 3 %, and as far as
-WHOLE_AND_MORE = 1 - 2.0**-24  # a float32 tells them apart. Ties go away from zero, if it is off by so little
+# Sums from output to output, of scales that are chosen by them: fewer would change a scale by more than 3 %, and of
+# more a float32 does not tell one from the next. Halves go away from zero if their number is more by so little.
+LEAST_APART, MOST_APART = 64, 10_000
+WHOLE_AND_MORE = 1 - 2.0**-24
 SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
 
 

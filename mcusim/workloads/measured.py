@@ -137,6 +137,10 @@ class _Reader:
     def _serial(self, board: Board) -> SerialInput | None:
         """`serial`, or with @ before it the bytes of the file of that name, sent after `serial_after`."""
         text, after = self.row.get("serial", ""), self.row.get("serial_after", "")
+        if not text and after:
+            raise _wrong(
+                "'serial_after' has what comes before no input", "give the input in 'serial', or leave both empty"
+            )
         if not text:
             return None
         if not board.chip.serial:

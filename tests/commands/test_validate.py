@@ -201,6 +201,7 @@ def test_serial_input(firmware: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ("firmware.elf,work,,4,nucleo_l4r5zi,,500,gö,", "'serial' is 'gö'"),
         ("firmware.elf,work,,4,nucleo_l4r5zi,,500,go,\\x", "'serial_after' is"),
         ("firmware.elf,work,,4,nucleo_l4r5zi,,500,@gone,", "'gone'"),
+        ("firmware.elf,work,,4,nucleo_l4r5zi,,500,,ready>", "'serial_after' has what comes before no input"),
     ],
 )
 def test_serial_input_that_is_none(row: str, words: str, firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:

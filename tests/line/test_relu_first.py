@@ -34,7 +34,7 @@ def test_no_real_number_changes_and_integers_get_finer(uci: Graph) -> None:
     moved = relu_first(uci)
     (pair,) = pooled(uci)
     assert moved[pair[0]].activation == RELU and moved[pair[1]].activation == LINEAR  # type: ignore[attr-defined]
-    assert moved[pair[1]].nonnegative((False,))  # so that Winograd has room behind it in 16 bits
+    assert moved[pair[1]].nonnegative((False,))  # so that Winograd has room behind it where `layers` gives it 16 bits
     np.testing.assert_array_equal(moved.run(x), uci.run(x))
     own = quantized_graph(Source(uci), x, Quantization(data_type="int8"))[pair[0]].numbers
     assert own is not None and own.minimum == own.zero == 0

@@ -70,6 +70,7 @@ def test_offers_tell_what_waits() -> None:
     selected = select(graph, every, destination)
     made = offers(Choice(graph, selected, every, destination))
     waits = slow_ram_cycles(graph, selected, destination.memory)
+    assert waits
     told = {offer.layer: offer for offer in made.each if offer.chosen}
     for name, more in waits.items():
         assert told[name].cycles == selected[name].cycles + more

@@ -17,7 +17,7 @@ LDR_OFFSET = "c858"  # ldr r0, [r1, r3]
 STR_0_1, STR_4_5, STR_OFFSET = "0860", "2c60", "c850"  # str r0, [r1]; str r4, [r5]; str r0, [r1, r3]
 MOV_1_2 = "1146"  # mov r1, r2
 VMUL, VADD, VMUL_OTHER = "20ee810a", "70ee010a", "21ee228a"  # s0 = s1*s2; s1 = s0+s2; s16 = s2*s5
-VDIV, VMLA, VMLA_NEXT = "c0ee810a", "00ee810a", "00ee810a"  # s1 = s1/s2; s0 += s1*s2
+VDIV, VMLA = "c0ee810a", "00ee810a"  # s1 = s1/s2; s0 += s1*s2
 VMOV_CORE = "10ee100a"  # vmov r0, s0
 
 

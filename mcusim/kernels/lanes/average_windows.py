@@ -102,7 +102,7 @@ class _Straight:
         """Taps in a row, some in each turn of a loop."""
         a, pixel, unrolled = self.a, self.w.pixel_bytes, self.w.unrolled
         turns, rest = divmod(len(self.w.taps) - 1, unrolled)
-        add_to(a, FAR, "input", pixel)
+        a("addw", FAR, "input", imm(pixel))
         constant(a, SPARE, turns)
         since = a.cycles
         with a.loop("taps", f"{unrolled} taps") as again:
@@ -116,11 +116,6 @@ class _Straight:
             a.block("The last taps")
         for tap in range(rest):
             self._tap(FAR, tap * pixel, there)
-
-
-def add_to(a: Assembly, to: str, base: str, offset: int) -> None:
-    """to = base + offset, of up to 12 bits."""
-    a("addw", to, base, imm(offset))
 
 
 @lru_cache(maxsize=256)

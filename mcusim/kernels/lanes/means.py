@@ -143,7 +143,7 @@ def _least_sums(averaging: Averaging, outputs: Array, count: int, low: int, high
 def line_of(layer: AveragePooling, entry: Numbers, count: int, cut: int) -> Line | None:
     """Of windows of `count` taps. None where no line is found that has their steps."""
     steps = steps_of(layer, entry, count)
-    for line in _tried(slope_of(layer, steps, count), steps, cut):
+    for line in _tried(slope_of(layer, count), steps, cut):
         least, most = steps.starts(line)
         if least <= most:
             return Line(line.factor, line.left, (least + most) // 2, line.shift, cut)
@@ -159,7 +159,7 @@ def twice_of(averaging: ScaledMean) -> Twice | None:
     return Twice(int(factors.multipliers[0]), -averaging.from_zero * averaging.count, addend, shift)
 
 
-def slope_of(layer: AveragePooling, steps: Steps, count: int) -> float:
+def slope_of(layer: AveragePooling, count: int) -> float:
     """Outputs for each 1 of a sum."""
     averaging = layer.averaging
     if isinstance(averaging, RoundedAveraging):

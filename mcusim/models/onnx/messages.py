@@ -29,7 +29,7 @@ def model_of(data: memoryview, tensors: TensorReader) -> Model:
     for name in STANDARD:
         if name in opsets:
             opsets[""] = opsets[name]
-    if all(one.text(7) not in STANDARD for one in graph.messages(1)):
+    if all(one.text(7) not in STANDARD for one in graph.messages(1)):  # whose operators it has none of
         opsets.setdefault("", NEWEST_OPSET)
     _check_opset(opsets)
     constants = {one.text(8): tensors.array(one) for one in graph.messages(5)}

@@ -91,8 +91,8 @@ def _by_default(before: int, usual: Mapping[str, Any]) -> Callable[[OnnxNode, To
     """What was not told was something else `before` an opset."""
 
     def rule(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
-        if node.opset < before:
-            told |= {**usual, **told}
+        for key, value in usual.items() if node.opset < before else ():
+            told.setdefault(key, value)
         return node.values
 
     return rule
