@@ -6,6 +6,7 @@ Renode runs a script once for every access, in one scope that lasts; so does `De
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +126,13 @@ class Device:
         self.request = SimpleNamespace(Offset=0, Value=0, Length=4)
         self._code = compile(str(entry.attributes["script"]), entry.name, "exec")
         own = SimpleNamespace(GetMachine=lambda: self.machine, InfoLog=self._note, WarningLog=self._note)
-        self._scope = {"request": self.request, "self": own, "System": _SYSTEM, "Antmicro": _antmicro(later)}
+        self._scope = {
+            "request": self.request,
+            "self": own,
+            "sys": sys,
+            "System": _SYSTEM,
+            "Antmicro": _antmicro(later),
+        }
         self._initable = entry.attributes.get("initable") is True
         self.reset()
 

@@ -22,11 +22,16 @@ START_TICK = [
     *(f"sysbus WriteDoubleWord {at} {value}" for at, value in ((0xE000E018, 0), (0xE000E014, 47999), (0xE000E010, 7))),
     "sysbus ReadDoubleWord 0xE000E018",
 ]
+# A counter of a chip whose scripts have functions, which `Save` cannot keep: STIMER at 3 MHz, seen after a millisecond.
+COUNTERS = {"apollo3": ("sysbus WriteDoubleWord 0x40008140 1", "sysbus ReadDoubleWord 0x40008144", "0x00000BB8")}
 
 
 @pytest.mark.arm
 def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
-    """In the middle of a firmware that waits for samples, with the mailbox. SysTick begins with its period."""
+    """In the middle of a firmware that waits for samples, with the mailbox, and after a reset.
+
+    SysTick begins with its period, and a counter that runs goes on.
+    """
     assert board.renode is not None
     firmware = build_library(library(), board, tmp_path, "renode")
     with plain_folder() as folder:
@@ -36,6 +41,8 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
         samples(9).tofile(folder / "input.bin")
         load = ["sysbus LoadELF @firmware.elf", f"sysbus.cpu VectorTableOffset {board.memory.flash.origin}"]
         replay = f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/{{}}.bin"'
+        again = ["Clear", f"Load @{folder}/saved", 'mach set "board"']
+        count, counted, counts = COUNTERS.get(board.chip.name, ("", "", ""))
         lines = [
             f"include @{folder}/scripts/mcusim_mailbox.cs",
             'mach create "board"',
@@ -45,21 +52,25 @@ def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
             "emulation SetGlobalAdvanceImmediately true",
             'emulation RunFor "0.01"',
             f"Save @{folder}/saved",
-            "Clear",
-            f"Load @{folder}/saved",
-            'mach set "board"',
+            *again,
             'emulation RunFor "0.01"',
             *START_TICK,
             replay.format("first"),
             "machine Reset",
-            *START_TICK,
             *load,
+            count,
+            f"Save @{folder}/saved",
+            *again,
+            'emulation RunFor "0.001"',
+            counted,
+            *START_TICK,
             replay.format("second"),
             replay.format("third"),
         ]
         said = monitor([line.replace("@firmware", f"@{folder}/firmware") for line in lines], folder)
         assert said.count("samples=9 ") == 2, said
         assert said.count("0x0000BB7F") == 2, said
+        assert counts in said, said
         assert "sample 0: error: the firmware has had its last sample: machine Reset" in said, said
         answers = [np.fromfile(folder / f"{name}.bin", INT8).reshape(9, -1) for name in ("first", "second")]
     assert np.array_equal(answers, [expected(samples(9))] * 2)
