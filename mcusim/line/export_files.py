@@ -51,12 +51,14 @@ start
 """
 _SUITE = """*** Settings ***
 Documentation                 renode-test all_samples.robot
+Library                       String
 
 *** Test Cases ***
 All Samples Are Answered As Expected
-    Execute Command           include @${{CURDIR}}/mailbox.resc
+    ${{here}}=                  Replace String  ${{CURDIR}}  ${{SPACE}}  \\\\${{SPACE}}
+    Execute Command           include @${{here}}/mailbox.resc
     ${{told}}=                  Execute Command
-    ...                       sysbus.mailbox Check @${{CURDIR}}/input.bin @${{CURDIR}}/expected.bin "{answer}"
+    ...                       sysbus.mailbox Check @${{here}}/input.bin @${{here}}/expected.bin "{answer}"
     Should Contain            ${{told}}  samples={samples} mismatches=0
 """
 

@@ -45,7 +45,8 @@ def test_a_folder_that_was_moved_runs(board: Board, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     exported(board, tmp_path / "made", tmp_path / "build")
     with plain_folder() as elsewhere:
-        moved = elsewhere / "renamed"
+        moved = elsewhere / "re named"  # as Monitor commands take a space
+        named = str(moved).replace(" ", r"\ ")
         shutil.move(tmp_path / "made", moved)
         wrong = np.fromfile(moved / "expected.bin", np.uint8)
         wrong[[0, 1, -1]] ^= 1
@@ -55,7 +56,7 @@ def test_a_folder_that_was_moved_runs(board: Board, tmp_path: Path) -> None:
         largest = np.argsort(np.where(np.isfinite(reals), np.abs(reals), 0))[-2:]
         reals[largest] *= np.array([1.00005, 1.001], np.float32)
         reals.tofile(elsewhere / "near.bin")
-        lines = [f"include @{moved}/run.resc"]
+        lines = [f"include @{named}/run.resc"]
         for name, answer in (("wrong", "<4b"), ("near", "<f"), ("near", "<2xbB")):
             check = f'sysbus.mailbox Check "{moved}/input.bin" "{elsewhere}/{name}.bin" "{answer}"'
             lines += ["machine Reset", check]
