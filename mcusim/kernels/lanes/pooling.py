@@ -85,7 +85,7 @@ def _found(layer: AveragePooling, source: Layer, words: Words) -> Pool | None:
 
 def _routines(whole: Mean, other: Mean | None) -> Routines:
     return Routines(
-        average_windows.is_straight,
+        average_windows.MOST_TAPS,
         lambda windows: average_windows.side_by_side(whole, windows._replace(words=whole.words)),
         lambda channels, row_bytes: average_windows.one_window(other, channels, row_bytes) if other else None,
     )

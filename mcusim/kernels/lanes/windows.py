@@ -10,7 +10,8 @@ from typing import NamedTuple
 from mcusim.graph import Shape
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.largest import MOST_TAPS, Made, Window, Windows, one_window, side_by_side
+from mcusim.kernels.lanes.largest import MOST_TAPS, one_window, side_by_side
+from mcusim.kernels.lanes.sliding import Made, Window, Windows
 from mcusim.kernels.lanes.words import FEW_WORDS, WORD_BYTES, Words, fetched, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
@@ -77,12 +78,12 @@ class Pool:
 
 
 class Routines(NamedTuple):
-    """What computes windows. `is_straight`: has each tap of a whole one instructions of its own, or is it one row?
+    """What computes windows. `most_taps`: that have instructions of their own.
 
     `any_size`: by channels and the bytes of a row; None where nothing does.
     """
 
-    is_straight: Callable[[Windows], bool]
+    most_taps: int
     whole: Callable[[Windows], Made]
     any_size: Callable[[int, int], Window | None]
 
@@ -103,7 +104,9 @@ def pool_of(flat: Pooling, words: Words, routines: Routines) -> Pool:
     rows, columns = _axes(flat)
     pixel = channels * words.number_bytes
     windows = Windows(words, channels, *size, width * pixel if size[0] > 1 else 0, strides[1] * pixel)
-    whole = routines.whole(windows) if routines.is_straight(windows) and rows.whole and columns.whole else None
+    whole = (
+        routines.whole(windows) if windows.is_straight(routines.most_taps) and rows.whole and columns.whole else None
+    )
     if whole is not None and whole.routine.code_bytes > LARGEST_LOOP:
         whole = None
     complete = whole is not None and rows.all_whole and columns.all_whole
@@ -134,7 +137,7 @@ def _largest_of(words: Words, shape: Shape, size: Pair, strides: Pair, padding: 
         flat,
         words,
         Routines(
-            lambda windows: windows.is_straight,
+            MOST_TAPS,
             lambda windows: side_by_side(windows._replace(words=replace(words, several=several))),
             lambda channels, row_bytes: one_window(words, channels, row_bytes),
         ),
