@@ -1,10 +1,12 @@
 // What a firmware executed between two addresses, sample by sample: blocks, the edges between them, and which of their
-// instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, calls in mcusim_calls.cs, included before.
+// instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, calls in mcusim_calls.cs, code in
+// mcusim_code.cs, included before.
 // The twin of mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
 //
 // A block is a run of instructions that was executed from its first to its last. Where it ends is told by its code alone
 // (McusimCode), as QEMU would end it, and not by where Renode did: else contexts, and so prices, would differ. No allocation
 // per block: blocks and edges lie in arrays that open addressing finds. C# 7 at most: Renode under Mono compiles it too.
+// One file, long as it is: one class whose parts all change the same tables.
 //
 // samples.bin: for each sample { edges, events } (two uint64), edges of { from, to, count }, events of { kind, block, address, count }
 // code.bin: { start, bytes, 0 } (three uint32) and the bytes, for each block
@@ -541,119 +543,5 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             public int Block, Edge, Tally;
             public uint Left, Reached;
         }
-    }
-
-    // Thumb code, as far as that tells where QEMU ends a block: at the end of a page, and behind what may jump or change
-    // how code is to be read. Encodings of the Armv7-M Architecture Reference Manual, A5 and A7.
-    public sealed class McusimCode
-    {
-        // `read(address, bytes)` gives what memory holds.
-        public McusimCode(Func<uint, int, byte[]> read)
-        {
-            this.read = read;
-        }
-
-        // Of the block that begins there.
-        public uint Instructions(uint start)
-        {
-            uint at = start, count = 0;
-            bool ends;
-            do
-            {
-                var first = Halfword(at);
-                var wide = IsWide(first);
-                if(count != 0 && wide && at % Page == Page - 2)
-                {
-                    break; // it would cross the end
-                }
-                begins.Add(at);
-                ends = wide ? EndsWide(first, Halfword(at + 2)) : EndsNarrow(first);
-                at += wide ? 4u : 2u;
-                count++;
-            }
-            while(!ends && at / Page == start / Page);
-            return count;
-        }
-
-        // Bytes of so many instructions.
-        public uint Size(uint start, uint instructions)
-        {
-            var at = start;
-            for(var i = 0; i < instructions; i++)
-            {
-                at += IsWide(Halfword(at)) ? 4u : 2u;
-            }
-            return at - start;
-        }
-
-        public byte[] Bytes(uint start, uint size)
-        {
-            return Enumerable.Range(0, (int)size / 2).SelectMany(i => BitConverter.GetBytes(Halfword(start + 2 * (uint)i))).ToArray();
-        }
-
-        public McusimPiece Piece(uint start, uint instructions, int function)
-        {
-            var last = start + Size(start, instructions - 1);
-            var first = Halfword(last);
-            var wide = IsWide(first);
-            var end = last + (wide ? 4u : 2u);
-            return new McusimPiece(start, end, instructions, last, first, wide ? Halfword(last + 2) : (ushort)0, function);
-        }
-
-        // Is it the first address of an instruction that was seen?
-        public bool Begins(uint address)
-        {
-            return begins.Contains(address);
-        }
-
-        private static bool IsWide(ushort first)
-        {
-            return first >> 11 >= 0x1D;
-        }
-
-        private static bool EndsNarrow(ushort first)
-        {
-            return (first & 0xF000) == 0xD000 // B<c>, UDF, SVC
-                || (first & 0xF800) == 0xE000 // B
-                || (first & 0xF500) == 0xB100 // CBZ, CBNZ
-                || (first & 0xFF00) == 0x4700 // BX, BLX
-                || (first & 0xFF00) == 0xBD00 // POP to PC
-                || (first & 0xFD87) == 0x4487 // ADD, MOV to PC
-                || (first & 0xFFE8) == 0xB660 // CPS
-                || (first & 0xFF00) == 0xBE00 // BKPT
-                || first == 0xBF10 || first == 0xBF20 || first == 0xBF30; // YIELD, WFE, WFI
-        }
-
-        private static bool EndsWide(ushort first, ushort second)
-        {
-            if((first & 0xF800) == 0xF000 && (second & 0x8000) != 0)
-            {
-                return (second & 0x5000) != 0 // B, BL
-                    || (first & 0x0380) != 0x0380 // B<c>
-                    || (first & 0xFFE0) == 0xF380 // MSR
-                    || (first == 0xF3AF && (second & 0xFF) >= 1 && (second & 0xFF) <= 3) // YIELD, WFE, WFI
-                    || (first == 0xF3BF && (second & 0x00F0) == 0x0060); // ISB
-            }
-            return ((first & 0xFE50) == 0xE810 && (second & 0x8000) != 0) // LDM to PC
-                || ((first & 0xFFF0) == 0xE8D0 && (second & 0xFFE0) == 0xF000) // TBB, TBH
-                || ((first & 0xFF70) == 0xF850 && second >> 12 == 15) // LDR to PC
-                || (first == 0xEEE1 && (second & 0x0F10) == 0x0A10); // VMSR
-        }
-
-        private ushort Halfword(uint address)
-        {
-            byte[] page;
-            if(!pages.TryGetValue(address / Page, out page))
-            {
-                pages[address / Page] = page = read(address / Page * Page, Page);
-            }
-            return BitConverter.ToUInt16(page, (int)(address % Page));
-        }
-
-        private readonly Func<uint, int, byte[]> read;
-        private readonly Dictionary<uint, byte[]> pages = new Dictionary<uint, byte[]>();
-        private readonly HashSet<uint> begins = new HashSet<uint>();
-
-        private const int Page = 1024; // of the core, in both emulators
     }
 }

@@ -21,7 +21,7 @@ from mcusim.system.errors import EngineError
 from mcusim.system.image import Image
 
 NONCE, LOG = "profile", "engine.log"
-FUNCTIONS = "functions.bin"  # in its working folder: calls.h
+FUNCTIONS = "functions.bin"  # in its working folder: functions.h
 LARGEST_FILE_BYTES = 1 << 30  # that a firmware may write
 TELL_S = 5.0
 _POLL_S = 0.02

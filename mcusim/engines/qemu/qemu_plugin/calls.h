@@ -9,6 +9,8 @@
  * `registers` are those of the core at the beginning of a block, or NULL where this QEMU does not show them (see profile.c). Without
  * them calls are told apart by their return addresses alone, and tasks not at all.
  */
+#include "functions.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,47 +34,14 @@ typedef struct {
     const block_t *left_at;
 } call_stack_t;
 
-typedef struct {
-    uint32_t start, end, is_handler;
-} function_t;
-
 static call_stack_t first_stack, *stacks[MOST_STACKS] = {&first_stack}, *running = &first_stack, *measured_stack;
 static uint32_t stack_count = 1;
 static int64_t measured_frame; /* index in `measured_stack`; -1: it is never left */
-static function_t *functions;
-static uint32_t function_count;
 static const block_t *last = &outside_block; /* the block before, measured or not */
 static uint32_t last_sp;
 static uint64_t never_returned, jumped_out;
 
 static void end(bool jumped);
-
-/* ---- Functions --------------------------------------------------------------------------------------------- */
-
-static int32_t function_of(uint32_t address)
-{
-    uint32_t low = 0, high = function_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (functions[middle].start <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low && address < functions[low - 1].end ? (int32_t)low - 1 : -1;
-}
-
-static bool is_entry(const block_t *block)
-{
-    return block->function >= 0 && functions[block->function].start == block->start;
-}
-
-/* Where there is no symbol, a call begins at its first block. */
-static uint32_t entry_of(const block_t *block)
-{
-    return block->function >= 0 ? functions[block->function].start : block->start;
-}
 
 /* ---- Frames ------------------------------------------------------------------------------------------------ */
 

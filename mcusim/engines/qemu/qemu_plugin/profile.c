@@ -19,12 +19,8 @@
 #include "progress.h"
 #include "planned.h"
 #include "calls.h"
-
-static struct {
-    uint64_t from, to, calls, stack;
-    const char *nonce;
-    bool oracle, probe, watch;
-} options;
+#include "leaving.h"
+#include "options.h"
 
 static int api;
 static uint64_t oracle_instructions;
@@ -220,57 +216,6 @@ static uint32_t width(INSN *insn, uint16_t *halfword)
     return *halfword >> 11 >= 0x1d ? 4 : 2;
 }
 
-/* Where a branch leads: encodings of the Armv7-M Architecture Reference Manual, A7.7.12, A7.7.18 and A7.7.21. */
-static void leave_kind(block_t *block, uint16_t first, uint16_t second)
-{
-    uint32_t at = block->last + 4;
-    block->exit = EXIT_FALLS;
-    block->target = UINT32_MAX;
-    block->returning = true; /* an indirect jump, but for BX with another register than LR */
-    if ((first & 0xF000) == 0xD000 && (first & 0x0F00) < 0x0E00) {
-        block->target = at + (uint32_t)((int32_t)(int8_t)first * 2);
-    } else if ((first & 0xFF00) == 0xDF00) {
-        block->exit = EXIT_SUPERVISOR;
-        return;
-    } else if ((first & 0xF800) == 0xE000) {
-        block->target = at + (uint32_t)((int32_t)((uint32_t)first << 21) >> 20);
-    } else if ((first & 0xF500) == 0xB100) {
-        block->target = at + ((first >> 2 & 0x3E) | (first >> 3 & 0x40));
-    } else if ((first & 0xFF87) == 0x4780) {
-        block->exit = EXIT_CALL_INDIRECT;
-        return;
-    } else if ((first & 0xFF87) == 0x4700 || (first & 0xFF00) == 0xBD00) { /* BX, POP */
-        block->exit = EXIT_INDIRECT;
-        block->returning = (first & 0xFF00) == 0xBD00 || first == 0x4770;
-        return;
-    } else if ((first & 0xFD87) == 0x4487) { /* MOV, ADD to PC */
-        block->exit = EXIT_TABLE;
-        return;
-    } else if ((first & 0xF800) == 0xF000 && second & 0x8000) {
-        uint32_t sign = first >> 10 & 1, j1 = second >> 13 & 1, j2 = second >> 11 & 1;
-        if ((second & 0x5000) == 0) { /* B<c>.W */
-            uint32_t offset = sign << 20 | j2 << 19 | j1 << 18 | (first & 0x3Fu) << 12 | (second & 0x7FFu) << 1;
-            block->target = (first & 0x0380) == 0x0380 ? UINT32_MAX : at + offset - (sign << 21);
-        } else if (second & 0x1000) {
-            uint32_t i1 = 1 ^ j1 ^ sign, i2 = 1 ^ j2 ^ sign;
-            uint32_t offset = i1 << 23 | i2 << 22 | (first & 0x3FFu) << 12 | (second & 0x7FFu) << 1;
-            block->target = at + offset - (sign << 24);
-            block->exit = second & 0x4000 ? EXIT_CALL : EXIT_DIRECT;
-            return;
-        }
-    } else if ((first & 0xFFF0) == 0xE8D0 && (second & 0xFFE0) == 0xF000) { /* TBB, TBH */
-        block->exit = EXIT_TABLE;
-        return;
-    } else if ((first & 0xFE50) == 0xE810 && second & 0x8000) { /* LDM */
-        block->exit = EXIT_INDIRECT;
-        return;
-    } else if ((first & 0xFF70) == 0xF850 && second >> 12 == 15) { /* LDR: from the stack it is a return */
-        block->exit = (first & 0xF) == REGISTER_SP ? EXIT_INDIRECT : EXIT_TABLE;
-        return;
-    }
-    block->exit = block->target & 1 ? EXIT_FALLS : EXIT_DIRECT;
-}
-
 /* Code may lie in RAM, and change there. `at`: where `bytes` of it belong in the block. Is that as it was? */
 static bool keep_code(block_t *block, uint32_t at, const void *bytes, uint32_t size)
 {
@@ -412,79 +357,7 @@ static void finish(void)
     }
 }
 
-/* functions.bin: { start, end, is a handler of exceptions } (three uint32) by address; where there is none, jumps are just jumps. */
-static void read_functions(void)
-{
-    FILE *file = fopen("functions.bin", "rb");
-    if (!file) {
-        return;
-    }
-    fseek(file, 0, SEEK_END);
-    function_count = (uint32_t)((size_t)ftell(file) / sizeof *functions);
-    functions = must(calloc(function_count + 1, sizeof *functions));
-    rewind(file);
-    function_count = (uint32_t)fread(functions, sizeof *functions, function_count, file);
-    fclose(file);
-}
-
 /* ---- Start ------------------------------------------------------------------------------------------------- */
-
-static bool parse_region(const char *text, uint32_t *origin, uint32_t *end)
-{
-    return sscanf(text, "%x:%x", origin, end) == 2;
-}
-
-static bool parse_memory(const char *name, const char *value)
-{
-    memory.replay = true;
-    if (!strcmp(name, "icache")) {
-        return cache_set_up(&memory.instruction, value);
-    } else if (!strcmp(name, "dcache")) {
-        return cache_set_up(&memory.data, value);
-    } else if (!strcmp(name, "unified")) {
-        return memory.unified = true;
-    } else if (!strcmp(name, "flash")) {
-        return parse_region(value, &memory.flash, &memory.flash_end);
-    } else if (!strcmp(name, "region") && memory.regions < MAX_REGIONS) {
-        memory.regions++;
-        return parse_region(value, &memory.region[memory.regions - 1], &memory.region_end[memory.regions - 1]);
-    }
-    return false;
-}
-
-static bool parse(char *argument)
-{
-    char *value = strchr(argument, '=');
-    if (!value) {
-        return false;
-    }
-    *value++ = '\0';
-    if (!strcmp(argument, "from")) {
-        options.from = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "to")) {
-        options.to = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "stack")) {
-        options.stack = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "calls")) {
-        options.calls = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "longest")) {
-        const struct rlimit longest = {strtoull(value, NULL, 0), strtoull(value, NULL, 0)};
-        setrlimit(RLIMIT_FSIZE, &longest);
-    } else if (!strcmp(argument, "nonce")) {
-        options.nonce = value;
-    } else if (!strcmp(argument, "read")) {
-        allow_reading(value);
-    } else if (!strcmp(argument, "oracle")) {
-        options.oracle = !strcmp(value, "on");
-    } else if (!strcmp(argument, "watch")) {
-        options.watch = !strcmp(value, "on");
-    } else if (!strcmp(argument, "probe")) {
-        options.probe = !strcmp(value, "on");
-    } else {
-        return parse_memory(argument, value);
-    }
-    return true;
-}
 
 EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char **argv)
 {
