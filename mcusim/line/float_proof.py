@@ -80,7 +80,7 @@ def start_proof(path: Path, source: Source, x: Array, stack: ExitStack) -> Provi
     except OSError as error:
         reason = f"cannot write samples for {against}: {error.strerror or error}"
         return lambda: Proved(reason=reason)
-    words = [sys.executable, "-m", "mcusim.models.reference_process", str(folder)]
+    words = [sys.executable, "-m", "mcusim.models.reference_process", str(folder), str(os.getpid())]
     process = command.start(words, folder, {"PYTHONPATH": _packages()})
     stack.callback(command.stop, [process])
 

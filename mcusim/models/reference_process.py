@@ -1,4 +1,4 @@
-"""A process that runs a model in its framework: `python -m mcusim.models.reference_process FOLDER`."""
+"""A process that runs a model in its framework: `python -m mcusim.models.reference_process FOLDER PARENT`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from mcusim.models import MODELS
 from mcusim.models.reference import REQUEST, serve
 from mcusim.models.source import Origin
+from mcusim.system.orphan import end_with
 
 
-def main(folder: Path) -> None:
-    """Answers the request in `folder`. It gives way to the rest of the line."""
+def main(folder: Path, parent: int) -> None:
+    """Answers the request in `folder`, which `parent` wrote. It gives way to the rest of the line."""
+    end_with(parent, leaving=folder)
     os.nice(5)
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     reference = next(model_format.REFERENCE for model_format in MODELS if request["format"] == model_format.NAME)
@@ -23,4 +25,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -7,6 +7,7 @@ but those of serial input, and SysTick with them.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -126,6 +127,7 @@ def _order(job: Job, board: Board, nonce: str) -> dict[str, Any]:
     places = [(name, at.origin, at.size_bytes, at.alias_of or name) for name, at in board.chip.memory.items()]
     random = board.chip.random_numbers
     return {
+        "parent": os.getpid(),
         "elf": str(job.image.elf),
         "library": str(package() / "lib" / "libunicorn.so.2"),
         "hooks": str(build_hooks()),

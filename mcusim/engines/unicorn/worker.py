@@ -21,6 +21,7 @@ from elftools.elf.elffile import ELFFile
 
 from mcusim.engines.unicorn.devices import Registers, Serial
 from mcusim.engines.unicorn.semihosting import Semihosting
+from mcusim.system.orphan import end_with
 
 _DEVICES, _SYSTEM = (0x40000000, 0x20000000), (0xE0000000, 0x00100000)  # origin, bytes
 _BREAKPOINT, _CALL_HOST = 7, b"\xab\xbe"  # exception of QEMU's core; BKPT 0xAB
@@ -165,6 +166,7 @@ class Machine:
 
 def main(arguments: list[str]) -> NoReturn:
     order = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    end_with(order["parent"])
     resource.setrlimit(resource.RLIMIT_FSIZE, (order["longest"], order["longest"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(order["library"], mode=ctypes.RTLD_GLOBAL)
