@@ -22,7 +22,7 @@ from mcusim.engines.places import Places, region_name
 from mcusim.engines.renode import turn as turns
 from mcusim.engines.renode.facts import FACTS
 from mcusim.engines.renode.installation import Installation
-from mcusim.engines.renode.process import first_trouble, overlay
+from mcusim.engines.renode.process import board_lines, first_trouble, overlay
 from mcusim.engines.renode.turn import Turn
 from mcusim.engines.renode.workers import Workers
 from mcusim.engines.shares import Share
@@ -75,15 +75,7 @@ class _Run:
         (self.links / "share").symlink_to(self.job.folder)
         (self.links / "board.repl").write_text(overlay(str(platform), None), encoding="utf-8")
         (self.links / "order.txt").write_text(self._order(), encoding="utf-8")
-        lines = [
-            'mach create "board"',
-            f"machine LoadPlatformDescription @{self.links / 'board.repl'}",
-            "emulation SetGlobalAdvanceImmediately true",
-            'emulation SetGlobalQuantum "0.01"',
-            f"sysbus LoadELF @{self.links / 'firmware.elf'}",
-            f"sysbus.cpu VectorTableOffset {vectors:#010x}",
-            f'machine ProfileFirmware "{self.links / "order.txt"}"',
-        ]
+        lines = [*board_lines(self.links, vectors), f'machine ProfileFirmware "{self.links / "order.txt"}"']
         script = self.links / "job.resc"
         script.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return script

@@ -113,15 +113,7 @@ class RenodeProcess:
 
     def script(self, own: Path) -> list[str]:
         """A Monitor script, which stops at its first line that fails."""
-        lines = [
-            'mach create "board"',
-            f"machine LoadPlatformDescription @{self.folder / 'board.repl'}",
-            "machine AddMailbox",
-            "emulation SetGlobalAdvanceImmediately true",
-            'emulation SetGlobalQuantum "0.01"',
-            f"sysbus LoadELF @{self.folder / 'firmware.elf'}",
-            f"sysbus.cpu VectorTableOffset {self.memory.flash.origin:#010x}",
-        ]
+        lines = [*board_lines(self.folder, self.memory.flash.origin), "machine AddMailbox"]
         if self.options.profile is None:
             return [*lines, f'sysbus.mailbox Run "{own / "job.txt"}"']
         options = "".join(f"{name} {value}\n" for name, value in [*self.options.profile, ("folder", own / "share")])
@@ -163,6 +155,18 @@ class RenodeProcess:
         what = f"Renode itself gave no answer to sample {share.first + share.finished} within {stall_s:g} s"
         hint = f"its last words are in {share.folder / 'engine.log'}: {share.last_words}"
         return EngineError(what, where=str(share.folder), hint=hint)
+
+
+def board_lines(folder: Path, vectors: int) -> list[str]:
+    """The beginning of a Monitor script: the machine of `board.repl` with `firmware.elf`, both in `folder`."""
+    return [
+        'mach create "board"',
+        f"machine LoadPlatformDescription @{folder / 'board.repl'}",
+        "emulation SetGlobalAdvanceImmediately true",
+        'emulation SetGlobalQuantum "0.01"',
+        f"sysbus LoadELF @{folder / 'firmware.elf'}",
+        f"sysbus.cpu VectorTableOffset {vectors:#010x}",
+    ]
 
 
 def overlay(platform: str, cycles_per_instruction: float | None) -> str:
