@@ -205,11 +205,11 @@ def test_the_script_that_renode_gets(nucleo: Board, tmp_path: Path, monkeypatch:
     assert [line.replace(folder, "L") for line in lines] == [
         'mach create "board"',
         "machine LoadPlatformDescription @L/board.repl",
-        "machine AddMailbox",
         "emulation SetGlobalAdvanceImmediately true",
         'emulation SetGlobalQuantum "0.01"',
         "sysbus LoadELF @L/firmware.elf",
         "sysbus.cpu VectorTableOffset 0x08000000",
+        "machine AddMailbox",
         'sysbus.mailbox Run "L/0/job.txt"',
     ]
 
