@@ -23,13 +23,14 @@ def cache_folder() -> Path:
     of_user = os.environ.get("XDG_CACHE_HOME") or ""
     base = of_user if os.path.isabs(of_user) else os.path.expanduser("~/.cache")
     if not os.path.isabs(base):  # `~` of a user that the system does not know stays what it is
-        return Path(_of_this_process().name)
+        return Path(of_this_process().name)
     return Path(base) / "mcusim"
 
 
 @cache
-def _of_this_process() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="mcusim-cache-")  # removed when it ends
+def of_this_process() -> tempfile.TemporaryDirectory[str]:
+    """What is kept for as long as this process, which removes it when it ends."""
+    return tempfile.TemporaryDirectory(prefix="mcusim-cache-")
 
 
 @contextmanager

@@ -11,14 +11,13 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mcusim.system.assets import RENODE_SCRIPTS
-from mcusim.system.cache import cache_folder
+from mcusim.system.cache import cache_folder, of_this_process
 from mcusim.system.command import Completed, run
 from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
 from mcusim.system.tool import Tool, lacking, package
@@ -236,13 +235,8 @@ def _unpacked() -> str:
     try:
         chosen.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return _of_this_process().name
-    return str(chosen) if _writable(str(chosen)) else _of_this_process().name
-
-
-@cache
-def _of_this_process() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="mcusim-dotnet-")  # removed when it ends
+        return of_this_process().name
+    return str(chosen) if _writable(str(chosen)) else of_this_process().name
 
 
 def _lock_file() -> str:

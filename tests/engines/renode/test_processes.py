@@ -18,6 +18,7 @@ from mcusim.boards.board import Board
 from mcusim.engines.engine import Execution
 from mcusim.engines.renode import engine as renode
 from mcusim.line.build import Firmware
+from mcusim.system.cache import of_this_process
 from mcusim.system.errors import EngineError
 from tests.jobs import HANGS_IN_5, interrupted, two_at_once
 from tests.jobs import run as run_engine
@@ -48,6 +49,8 @@ def test_an_unwritable_home(
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     firmware = build_library(library(), nucleo, build_folder, "renode")
     assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path).answers.view(INT8), expected(samples(3)))
+    of_this_process().cleanup()  # as when it ends; the next one asks for another
+    of_this_process.cache_clear()
 
 
 def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
