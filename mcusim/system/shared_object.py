@@ -7,10 +7,9 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
-from mcusim.system.cache import cache_folder
+from mcusim.system.cache import cache_folder, of_this_process
 from mcusim.system.command import run
 from mcusim.system.errors import BuildError
 from mcusim.system.toolchain import HOST_GCC_HINT, find_host_compiler, version_line
@@ -36,12 +35,7 @@ def build_shared(source: Path, folders: Sequence[Path], name: str) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         return _compile(command, kept)
     except OSError:
-        return _compile(command, Path(_temporary_folder().name) / file_name)
-
-
-@cache
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="mcusim-")  # removed when this process ends
+        return _compile(command, Path(of_this_process().name) / file_name)
 
 
 def _compile(command: Sequence[str], goal: Path) -> Path:

@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -232,10 +233,8 @@ def _writable(folder: str | None) -> bool:
 def _unpacked() -> str:
     """Where a portable package unpacks itself when it cannot do so at home; often the cache folder is below that."""
     chosen = cache_folder() / "dotnet"
-    try:
+    with suppress(OSError):
         chosen.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return of_this_process().name
     return str(chosen) if _writable(str(chosen)) else of_this_process().name
 
 

@@ -16,14 +16,9 @@
 
 #include "abi.h"
 #include "confine.h"
+#include "start.h"
 
 /* ---- Counting ---------------------------------------------------------------------------------------------- */
-
-static struct {
-    uint64_t cnn, after_cnn;
-    const char *nonce;
-    bool oracle, probe;
-} options;
 
 static int api;
 static uint64_t counter;      /* API < 2 */
@@ -78,7 +73,7 @@ static void on_instruction(unsigned vcpu, void *data)
 
 static exec_callback marker(uint64_t address)
 {
-    return address == options.cnn ? on_cnn : address == options.after_cnn ? on_return : NULL;
+    return address == options.from ? on_cnn : address == options.to ? on_return : NULL;
 }
 
 /* The slow way that the fast one is tested against: a callback for each instruction. */
@@ -123,46 +118,19 @@ static void finish(void)
 
 /* ---- Start ------------------------------------------------------------------------------------------------- */
 
-static bool parse(char *argument)
-{
-    char *value = strchr(argument, '=');
-    if (!value) {
-        return false;
-    }
-    *value++ = '\0';
-    if (!strcmp(argument, "from")) {
-        options.cnn = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "to")) {
-        options.after_cnn = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "nonce")) {
-        options.nonce = value;
-    } else if (!strcmp(argument, "read")) {
-        allow_reading(value);
-    } else if (!strcmp(argument, "oracle")) {
-        options.oracle = !strcmp(value, "on");
-    } else if (!strcmp(argument, "probe")) {
-        options.probe = !strcmp(value, "on");
-    } else {
-        return false;
-    }
-    return true;
-}
-
 EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char **argv)
 {
     api = info->version.cur;
     bind_to_parent();
     uint64_t handled = open_ruleset();
     for (int i = 0; i < argc; i++) {
-        if (!parse(argv[i])) {
+        if (!parse(argv[i], NULL)) {
             fprintf(stderr, "mcusim: unknown plugin option '%s'\n", argv[i]);
             return 1;
         }
     }
-    if (options.probe) { /* QEMU could load us: that is all that is asked */
-        printf("mcusim-plugin api %d\n", api);
-        fflush(stdout);
-        _exit(0);
+    if (options.probe) {
+        answer_probe(api);
     }
     counts_file = fopen("counts.bin", "wb");
     if (!counts_file || !options.nonce) {

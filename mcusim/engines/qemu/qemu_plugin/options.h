@@ -1,4 +1,4 @@
-/* What QEMU is told of the profiler: see the head of profile.c. */
+/* What the profiler alone is told: see the head of profile.c. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,10 +7,9 @@
 #include <sys/resource.h>
 
 static struct {
-    uint64_t from, to, calls, stack;
-    const char *nonce;
-    bool oracle, probe, watch;
-} options;
+    uint64_t calls, stack;
+    bool watch;
+} profiled;
 
 static bool parse_region(const char *text, uint32_t *origin, uint32_t *end)
 {
@@ -35,36 +34,19 @@ static bool parse_memory(const char *name, const char *value)
     return false;
 }
 
-static bool parse(char *argument)
+static bool parse_own(const char *name, const char *value)
 {
-    char *value = strchr(argument, '=');
-    if (!value) {
-        return false;
-    }
-    *value++ = '\0';
-    if (!strcmp(argument, "from")) {
-        options.from = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "to")) {
-        options.to = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "stack")) {
-        options.stack = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "calls")) {
-        options.calls = strtoull(value, NULL, 0);
-    } else if (!strcmp(argument, "longest")) {
+    if (!strcmp(name, "stack")) {
+        profiled.stack = strtoull(value, NULL, 0);
+    } else if (!strcmp(name, "calls")) {
+        profiled.calls = strtoull(value, NULL, 0);
+    } else if (!strcmp(name, "longest")) {
         const struct rlimit longest = {strtoull(value, NULL, 0), strtoull(value, NULL, 0)};
         setrlimit(RLIMIT_FSIZE, &longest);
-    } else if (!strcmp(argument, "nonce")) {
-        options.nonce = value;
-    } else if (!strcmp(argument, "read")) {
-        allow_reading(value);
-    } else if (!strcmp(argument, "oracle")) {
-        options.oracle = !strcmp(value, "on");
-    } else if (!strcmp(argument, "watch")) {
-        options.watch = !strcmp(value, "on");
-    } else if (!strcmp(argument, "probe")) {
-        options.probe = !strcmp(value, "on");
+    } else if (!strcmp(name, "watch")) {
+        profiled.watch = !strcmp(value, "on");
     } else {
-        return parse_memory(argument, value);
+        return parse_memory(name, value);
     }
     return true;
 }

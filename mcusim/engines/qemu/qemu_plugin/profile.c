@@ -20,6 +20,7 @@
 #include "planned.h"
 #include "calls.h"
 #include "leaving.h"
+#include "start.h"
 #include "options.h"
 
 static int api;
@@ -57,7 +58,7 @@ static void check_registers(const uint32_t *registers)
 #ifndef NO_STATE
     if (pipe(ends) == 0) {
         registers_known = write(ends[1], registers, sizeof found) == sizeof found && read(ends[0], found, sizeof found) == sizeof found &&
-                          found[REGISTER_SP] == ((uint32_t)options.stack & ~3u) && found[REGISTER_LR] == UINT32_MAX;
+                          found[REGISTER_SP] == ((uint32_t)profiled.stack & ~3u) && found[REGISTER_LR] == UINT32_MAX;
         close(ends[0]);
         close(ends[1]);
     }
@@ -92,7 +93,7 @@ static void end(bool jumped)
     end_sample();
     jumped_out += jumped;
     progress->samples = samples;
-    if (options.calls && samples == options.calls) {
+    if (profiled.calls && samples == profiled.calls) {
         finish();
         _exit(0);
     }
@@ -251,7 +252,7 @@ static unsigned skipped_at(uint32_t address)
  */
 static plan_t *read_code(TB *tb, block_t *block, size_t count)
 {
-    bool replayed = memory.replay, plans = replayed && registers_checked && registers_known && !options.watch && count > 1, same = true;
+    bool replayed = memory.replay, plans = replayed && registers_checked && registers_known && !profiled.watch && count > 1, same = true;
     plan_t *plan = plans ? new_plan(block) : NULL;
     unsigned conditional = skipped_at(block->start), first_conditional = conditional;
     reader_t reader;
@@ -365,17 +366,15 @@ EXPORT int qemu_plugin_install(uint64_t id, const info_t *info, int argc, char *
     bind_to_parent();
     uint64_t handled = open_ruleset();
     for (int i = 0; i < argc; i++) {
-        if (!parse(argv[i])) {
+        if (!parse(argv[i], parse_own)) {
             fprintf(stderr, "mcusim: unknown or wrong plugin option '%s'\n", argv[i]);
             return 1;
         }
     }
-    if (options.probe) { /* QEMU could load us: that is all that is asked */
-        printf("mcusim-plugin api %d\n", api);
-        fflush(stdout);
-        _exit(0);
+    if (options.probe) {
+        answer_probe(api);
     }
-    find_quiet((uint32_t)options.stack);
+    find_quiet((uint32_t)profiled.stack);
     if (!memory_set_up()) {
         fprintf(stderr, "mcusim: no room for caches before 0x%08x to 0x%08x\n", memory.flash, memory.flash_end);
         return 1;
