@@ -10,6 +10,7 @@ import numpy as np
 
 from mcusim.graph import Graph, Shape
 from mcusim.line.front import read_model
+from mcusim.models.tflite import reference
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
@@ -32,6 +33,8 @@ timing_samples = 2
 def _measure(place: Place) -> Mapping[str, float]:
     if place.data is None:
         raise NotHere("--data names no folder with models/")
+    if reference.version() is None:
+        raise NotHere(reference.install())
     figures: dict[str, float] = {}
     for name in FILES:
         path = place.data / "models" / f"{name}.tflite"
@@ -45,9 +48,9 @@ def _file(name: str, path: Path, work: Path) -> dict[str, float]:
     graph = read_model(path).graph
     numbers = _numbers_of(graph, path)
     raw = _samples(graph.inputs[0].shape, numbers)
-    wanted = _answers(path.read_bytes(), raw)
+    (wanted,) = reference.values(path, [raw], []).outputs
     decoded = numbers.decode(raw)
-    differing = int(np.any(graph.run(decoded) != wanted, axis=-1).sum())
+    differing = int(np.any(graph.run(decoded) != wanted.reshape(SAMPLES, -1), axis=-1).sum())
     np.savez(work / f"{name}.npz", x_test=decoded)
     runs = experiments.run(name, EXPERIMENT.format(name=name, model=path.resolve()), work)
     return {f"{name} differing from TFLM": differing + sum(run["mismatches"] for run in runs), **_costs(name, runs)}
@@ -83,23 +86,6 @@ def _samples(shape: Shape, numbers: Affine) -> Array:
         *[lambda: random.integers(low, high + 1, shape)] * 5,
     )
     return np.array([kinds[index % len(kinds)]() for index in range(SAMPLES)]).astype(numbers.dtype)
-
-
-def _answers(model: bytes, raw: Array) -> Array:
-    """Those of TensorFlow Lite Micro's interpreter (samples, numbers)."""
-    try:
-        from tflite_micro.python.tflite_micro import runtime
-    except ImportError as error:
-        raise NotHere(f"pip install mcusim[proof]: {error}") from None
-    interpreter = runtime.Interpreter.from_bytes(model, arena_size=max(12 * len(model), 16 << 20))
-    answers = []
-    for sample in raw:
-        interpreter.reset()
-        told = interpreter.get_input_details(0)
-        interpreter.set_input(sample.reshape(told["shape"]).astype(told["dtype"]), 0)
-        interpreter.invoke()
-        answers.append(interpreter.get_output(0).reshape(-1).copy())
-    return np.array(answers)
 
 
 GROUPS = (Group("models of MLPerf Tiny", is_long=True, is_compiled=True, measure=_measure),)
