@@ -51,27 +51,22 @@ from __future__ import annotations
 import atexit
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, cast, get_args
 
 from robot.api import logger
 
-from mcusim import pipeline
-from mcusim.engines import ENGINES
-from mcusim.experiment.read import open_experiment
-from mcusim.experiment.tables import NO_MARGIN, parse_samples
+from mcusim.experiment.tables import NO_MARGIN
 from mcusim.line.budgets import counted, known
 from mcusim.line.watcher import Silent
 from mcusim.reports.figures import FIGURES, OF_CYCLES
 from mcusim.reports.report import Report, Run, with_margin
 from mcusim.reports.to_markdown import render
 from mcusim.system.errors import McusimError, suggestion
-from mcusim.system.names import file_name
-from mcusim.system.validation import Place
 from mcusim.system.version import VERSION
 from mcusim.tasks.figure import Figure
+from mcusim.testing.session import Session
 from mcusim.timing.timing import Margin
 
 ROBOT_LIBRARY_VERSION = VERSION
@@ -110,23 +105,6 @@ class _Current:
     report: Report | None = None
 
 
-class _Kept:
-    """Engines that stay open until the last suite has ended: a Renode takes seconds to start."""
-
-    opened = ExitStack()
-    names: ClassVar[set[str]] = set()
-
-
-atexit.register(_Kept.opened.close)
-
-
-def _keep_open(engines: Sequence[str]) -> None:
-    for name in set(engines) - _Kept.names:
-        if ENGINES[name].missing() is None:  # else the run tells
-            _Kept.opened.enter_context(ENGINES[name].open(1))
-            _Kept.names.add(name)
-
-
 class _Log(Silent):
     """Stages become lines of Robot's log."""
 
@@ -135,6 +113,10 @@ class _Log(Silent):
 
     def training(self, text: str) -> None:
         logger.info(text)
+
+
+_session = Session(_Log())  # until the last suite has ended
+atexit.register(_session.close)
 
 
 def run_model(
@@ -161,21 +143,17 @@ def run_model(
     """
     _Current.report = None
     try:
-        with Place("samples").located():
-            number = None if samples is None else parse_samples(str(samples))
-        chosen = open_experiment(
-            Path(experiment),
-            models=_one(model),
-            data_types=_one(data_type),
-            boards=_one(board),
+        report = _session.run(
+            experiment,
+            model=model,
+            data_type=data_type,
+            board=board,
             engine=engine,
-            samples=number,
+            samples=samples,
             seed=seed,
             jobs=jobs,
+            out=out,
         )
-        folder = Path(out) if out else Path("build") / file_name(chosen.name)
-        _keep_open(chosen.target.engines)
-        report = pipeline.run(chosen, folder, _Log())
     except McusimError as error:
         raise AssertionError(_told(error.what, error.where, error.hint)) from None
     except OSError as error:
@@ -353,10 +331,6 @@ def _number(limit: str, unit: str) -> float:
         wanted = f" in {unit}: a number and one of {', '.join(factors)}" if unit else ": give a number"
         raise AssertionError(f"{limit!r} is no limit{wanted}")
     return float(match[1]) * factors[match[2] or unit]
-
-
-def _one(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (value,)
 
 
 def _told(what: str, where: str | None, hint: str | None) -> str:

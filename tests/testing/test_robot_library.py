@@ -15,7 +15,7 @@ from mcusim import pipeline
 from mcusim.experiment.read import open_experiment
 from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.system.errors import EngineError
-from mcusim.testing import robot_library
+from mcusim.testing import robot_library, session
 from mcusim.timing.timing import Cycles
 from tests.lines import FakeEngine, experiment
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
@@ -203,7 +203,7 @@ def test_nothing_is_held_against_an_older_report(keep: Callable[..., None], tmp_
 def line(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """An experiment file that needs no tools."""
     monkeypatch.setattr(
-        robot_library, "open_experiment", lambda path, **_: experiment(tmp_path, "a") if path.name == "a" else path
+        session, "open_experiment", lambda path, **_: experiment(tmp_path, "a") if path.name == "a" else path
     )
     return engine
 
