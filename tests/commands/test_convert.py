@@ -13,9 +13,9 @@ from mcusim.models import read_model
 from mcusim.models.tflite.file import described
 from mcusim.system.arrays import Array
 from tests.keras_files import called, dense, functional, layer, numbers, sequential, start, write_keras
-from tests.models.test_tflite_integers import reals_of
 from tests.tflite_files import quantized_file
 from tests.tflm import TFLM
+from tests.tflm_equal import reals_of
 
 
 def model_file(folder: Path, last: str = "softmax") -> Path:

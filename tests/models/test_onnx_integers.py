@@ -13,20 +13,16 @@ from hypothesis import strategies as st
 
 from mcusim.graph import Graph
 from mcusim.models.onnx.convert import ROUNDING, Converted
-from mcusim.models.onnx.tensor import lying
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError, ModelError
 from tests.compiled import run_compiled
 from tests.onnx_files import File, graph_of, mutated, onnx, onnxruntime_of, read
+from tests.onnx_graphs import assert_chain_equal, chain_of, quantized, steps_of_layers, w
 
 quantization = pytest.importorskip("onnxruntime.quantization")
 EXAMPLES = int(os.environ.get("MCUSIM_GRAPHS", "12"))
 SPELLINGS = ("QDQ", "QOperator")
-
-
-def w(*shape: int, seed: int = 3) -> Array:
-    return np.asarray(np.random.default_rng(seed).normal(size=shape) / np.sqrt(np.prod(shape[1:]) or 1), np.float32)
 
 
 def network() -> File:
@@ -51,21 +47,6 @@ def network() -> File:
     return file
 
 
-def quantized(file: File, folder: Path, spelling: str, **own: Any) -> bytes:
-    """By onnxruntime's own tool, calibrated on random samples."""
-    path, made = file.write(folder / "float.onnx"), folder / "integers.onnx"
-    samples = iter([{"x": one[None]} for one in file.samples(8)[0]])
-
-    class Samples(quantization.CalibrationDataReader):  # type: ignore[name-defined,misc]
-        def get_next(self) -> Any:
-            return next(samples, None)
-
-    kinds, formats = quantization.QuantType, quantization.QuantFormat
-    told = {"activation_type": kinds.QInt8, "weight_type": kinds.QInt8, "per_channel": True, **own}
-    quantization.quantize_static(path, made, Samples(), quant_format=formats[spelling], **told)
-    return made.read_bytes()
-
-
 def off(made: Converted, data: bytes, samples: list[Array]) -> tuple[float, float]:
     """The mean and the largest difference from onnxruntime, in steps of the output; a real one has 128 of them."""
     graph = made.source.graph
@@ -83,40 +64,6 @@ def off(made: Converted, data: bytes, samples: list[Array]) -> tuple[float, floa
 def close(steps: tuple[float, float]) -> bool:
     """Roundings of single layers add up; a layer that computes anything else is far off everywhere."""
     return steps[0] < 1 and steps[1] < 16
-
-
-def steps_of_layers(made: Converted, data: bytes, samples: list[Array]) -> dict[str, Array]:
-    """How far each layer is off onnxruntime's integers when it is given onnxruntime's own: no rounding adds up."""
-    graph, model = made.source.graph, onnx.load_from_string(data)
-    names = {name: model.graph.node[origin.calls[0]].output[0] for name, origin in made.source.origins.items()}
-    known = set(one.name for one in model.graph.output)
-    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(one) for one in {*names.values()} - known)
-    theirs = dict(
-        zip((one.name for one in model.graph.output), onnxruntime_of(model.SerializeToString(), samples), strict=True)
-    )
-    (entry,), (place,) = graph.inputs, made.inputs
-    x = np.stack([lying(place, one[None]) for one in samples[0]]).reshape(-1, *entry.shape)
-    values, found = {entry.name: graph.encode(x)}, {}
-    for layer in graph.layers[1:]:
-        if not all(name in values for name in layer.inputs):
-            continue
-        ours = layer.run(*(values[name] for name in layer.inputs))
-        values[layer.name] = ours
-        if layer.name in names and isinstance(layer.numbers, Affine):
-            rows = [
-                lying(made.computed[made.source.origins[layer.name]].tensor, one) for one in theirs[names[layer.name]]
-            ]
-            values[layer.name] = _stored(np.stack(rows), layer.numbers).reshape(ours.shape)
-            found[layer.name] = np.abs(ours.astype(np.int64) - values[layer.name])
-    return found
-
-
-def _stored(values: Array, numbers: Affine) -> Array:
-    """As the file stores them; reals are those before a QuantizeLinear."""
-    if values.dtype.kind in "iu":
-        return (values.astype(np.int64) - (128 if values.dtype == np.uint8 else 0)).astype(np.int8)
-    whole = np.rint(values / np.float32(numbers.scale)) + numbers.zero
-    return np.clip(whole, numbers.minimum, numbers.maximum).astype(np.int8)
 
 
 def real_layers(graph: Graph) -> list[str]:
@@ -187,45 +134,11 @@ def test_integer_inputs_are_read() -> None:
     assert graph.run(x).tolist() == [[-10, -10, 0, 26]]
 
 
-class Grown:
-    """A chain of layers that all have integers."""
-
-    def __init__(self, data: st.DataObject) -> None:
-        self.data = data
-        self.file = File((1, 4, 8, 8), 13, seed=int(data.draw(st.integers(0, 50))))
-        self.shape = self.file.shape
-
-    def grow(self) -> None:
-        channels, side = self.shape[1], self.shape[2]
-        kind = self.data.draw(st.sampled_from(["Conv", "Depthwise", "Relu", "MaxPool", "AveragePool", "Add", "Tanh"]))
-        if kind == "Conv":
-            filters = self.data.draw(st.sampled_from([2, 4, 7]))
-            self.file.add("Conv", ..., w(filters, channels, 3, 3), w(filters), pads=[1, 1, 1, 1])
-            self.shape = (1, filters, side, side)
-        elif kind == "Depthwise":
-            self.file.add("Conv", ..., w(channels, 1, 3, 3), group=channels, pads=[1, 1, 1, 1])
-        elif kind in ("MaxPool", "AveragePool") and side > 1:
-            self.file.add(kind, kernel_shape=[2, 2], strides=[2, 2])
-            self.shape = (1, channels, side // 2, side // 2)
-        elif kind == "Add":
-            self.file.add("Add", ..., self.file.last)
-        else:
-            self.file.add(kind if kind in ("Relu", "Tanh") else "Sigmoid")
-
-
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_random_chains(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    grown = Grown(data)
-    grown.file.add("Conv", ..., w(4, 4, 1, 1), w(4))
-    for _ in range(int(data.draw(st.integers(1, 5)))):
-        grown.grow()
-    content = quantized(grown.file, tmp_path_factory.mktemp("grown"), data.draw(st.sampled_from(SPELLINGS)))
-    made = read(content)
-    found = steps_of_layers(made, content, grown.file.samples(6))
-    assert found
-    for name, steps in found.items():
-        assert steps.max() <= 1 and steps.mean() < 0.5, name
+    spelling = data.draw(st.sampled_from(SPELLINGS))
+    assert_chain_equal(chain_of(data), tmp_path_factory.mktemp("grown"), spelling)
 
 
 # -- what cannot be ----------------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from mcusim.line.stored import with_types
 from mcusim.models.onnx.dynamic import AT_RUN_TIME
 from mcusim.system.errors import ModelError
 from tests.compiled import run_compiled
-from tests.models.test_onnx_integers import network, off, quantized, real_layers, w
+from tests.models.test_onnx_integers import network, off, real_layers
 from tests.onnx_files import File, graph_of, onnxruntime_of, read
+from tests.onnx_graphs import quantized, w
 
 quantization = pytest.importorskip("onnxruntime.quantization")
 KINDS = quantization.QuantType

@@ -20,6 +20,7 @@ from mcusim.models.pytorch.reader import read_whole
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of
 from tests.onnx_files import graph_of
+from tests.pytorch_graphs import PROGRAMS, assert_program_equal
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'mcusim[pytorch]'")
 nn, functional = torch.nn, torch.nn.functional
@@ -196,67 +197,8 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
 
 # -- random programs ---------------------------------------------------------------------------------------------------
 
-STEPS: dict[str, Callable[[Any, Any], Any]] = {  # of the drawn numbers and a tensor (N, C, H, W)
-    "conv": lambda draw, x: functional.conv2d(
-        x, torch.randn(draw(1, 5), x.shape[1], draw(1, 3), 1) / 3, padding=(1, 0)
-    ),
-    "depthwise": lambda draw, x: functional.conv2d(x, torch.randn(x.shape[1], 1, 1, 1), groups=x.shape[1]),
-    "pool": lambda draw, x: functional.max_pool2d(x, (1, 2)) if x.shape[3] > 1 else x,
-    "mean": lambda draw, x: x + x.mean(draw(1, 3), keepdim=True),
-    "relu": lambda draw, x: functional.relu(x),
-    "gelu": lambda draw, x: functional.gelu(x),
-    "softmax": lambda draw, x: functional.softmax(x, draw(1, 3)),
-    "swap": lambda draw, x: x.transpose(draw(1, 3), draw(1, 3)),
-    "join": lambda draw, x: torch.cat([x, x * 0.5], draw(1, 3)),
-    "slice": lambda draw, x: x.narrow(draw(1, 3), 0, 1) + x,
-    "fold": lambda draw, x: x.reshape(x.shape[0], x.shape[1] * x.shape[3], 1, x.shape[2]),
-    "linear": lambda draw, x: functional.linear(x, torch.randn(draw(1, 4), x.shape[3]) / 2),
-    "square": lambda draw, x: torch.clamp(x * x - 1, -1, 3),
-}
-
 
 @settings(max_examples=EXAMPLES)
-@given(seed=st.integers(0, 2**16), steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=7))
+@given(seed=st.integers(0, 2**16), steps=PROGRAMS)
 def test_random_programs(seed: int, steps: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each weight is drawn once, so that the program that is exported is the one that runs."""
-    torch.manual_seed(seed)
-    random, drawn = np.random.default_rng(seed), []
-    x = y = torch.randn(1, 3, 4, 6)
-    for step in steps:
-        weights = [int(value) for value in random.integers(0, 2**16, 8)]
-        drawn.append(Step(step, weights, seed))
-        y = drawn[-1](y)
-    module, path = nn.Sequential(*drawn), tmp_path_factory.mktemp("random") / "model.pt2"
-    try:
-        from_torch(module, x, path)
-    except ModelError as error:
-        words = ("axes in memory", "merges shapes", "computes nothing", "works on one number")
-        assert any(word in error.what for word in words), error.what
-        return
-    np.testing.assert_allclose(graph_of(read_whole(path, "m"), [x.numpy()])[0][0], y.numpy(), atol=2e-3, rtol=2e-3)
-
-
-class Step(nn.Module):  # type: ignore[name-defined,misc]
-    """One of STEPS, whose weights are parameters that the first call makes."""
-
-    def __init__(self, name: str, drawn: list[int], seed: int) -> None:
-        super().__init__()
-        self.name, self.drawn, self.seed = name, drawn, seed
-        self.made = nn.ParameterList()
-
-    def forward(self, x: Any) -> Any:
-        numbers, weights = iter(self.drawn), iter(list(self.made))
-        real = torch.randn
-
-        def randn(*shape: int) -> Any:
-            made = next(weights, None)
-            if made is None:
-                made = nn.Parameter(real(*shape))
-                self.made.append(made)
-            return made
-
-        torch.randn = randn
-        try:
-            return STEPS[self.name](lambda low, high: low + next(numbers) % (high - low + 1), x).detach()
-        finally:
-            torch.randn = real
+    assert_program_equal(seed, steps, tmp_path_factory.mktemp("random") / "model.pt2")

@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.graph import Graph, Layer
 from mcusim.models import read_model
-from mcusim.models.tflite.file import described
-from mcusim.system.arrays import Array
-from mcusim.system.records import fields_of, records_of
+from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.tflite_cases import CASES
 from tests.tflite_files import Integers
 from tests.tflm import TFLM
+from tests.tflm_equal import compare, equal, reals_of
 
 SAMPLES = 12
 # Cases without integers, here or in TFLM, whose SPACE_TO_BATCH_ND pads integers with what happens to be in its memory.
@@ -29,30 +27,6 @@ NOT_IN_16_BITS = (
     "RESIZE_BILINEAR",
     "REDUCE_MAX",
 )
-
-
-def compare(content: bytes, folder: Path, samples: int = SAMPLES) -> Graph:
-    """Of random and extreme samples: outputs, and the output of every layer."""
-    path = folder / "m.tflite"
-    path.write_bytes(content)
-    source = read_model(path, "m")
-    graph, model = source.as_read, described(content)
-    real = {layer.name: reals_of(layer, samples) for layer in graph.inputs}
-    given = [
-        layer.numbers.encode(real[layer.name]).reshape(samples, *model.tensors[index].shape)  # type: ignore[union-attr]
-        for layer, index in zip(graph.inputs, model.inputs, strict=True)
-    ]
-    theirs, inner = TFLM.run(content, given, [origin.calls[0] for origin in source.origins.values()])
-    for one, other in zip(fields_of(graph.run(records_of(real))).values(), theirs, strict=True):
-        np.testing.assert_array_equal(one, other.reshape(len(other), -1))
-    values = next(graph._chunks(graph.encode(records_of(real))))[1]
-    for name, origin in source.origins.items():
-        _equal(values[name], inner[origin.calls[0]], f"{name} ({graph[name].kind})")
-    return graph
-
-
-def _equal(ours: Array, theirs: Array, what: str) -> None:
-    np.testing.assert_array_equal(ours, theirs.reshape(ours.shape), what)
 
 
 def cases(bits: int) -> list[str]:
@@ -85,7 +59,7 @@ def test_functions_of_every_number(kind: str, bits: int, tmp_path: Path) -> None
         (tmp_path / "m.tflite").write_bytes(content)
         layer = read_model(tmp_path / "m.tflite", "m").graph.layers[-1]
         q = every.astype(f"int{bits}")
-        _equal(layer.run(q), TFLM.run(content, [q[:, None]])[0][0], f"scale {scale}")
+        equal(layer.run(q), TFLM.run(content, [q[:, None]])[0][0], f"scale {scale}")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -100,13 +74,3 @@ def test_c_computes_it_too(bits: int, tmp_path: Path) -> None:
     ours, c = graph.run(x), run_compiled(graph, x)
     for name in ours.dtype.names or ():
         np.testing.assert_array_equal(c[name], ours[name], name)
-
-
-def reals_of(layer: Layer, samples: int) -> Array:
-    """Of random and extreme integers."""
-    assert layer.numbers is not None
-    random, low, high = np.random.default_rng(0), layer.numbers.minimum, layer.numbers.maximum
-    q = random.integers(low, high + 1, (samples, *layer.shape))
-    q[0], q[1], q[2] = low, high, random.choice([low, high], layer.shape)
-    q[3] = np.clip(layer.numbers.zero + random.integers(-3, 4, layer.shape), low, high)
-    return layer.numbers.decode(q)

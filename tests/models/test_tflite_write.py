@@ -31,11 +31,12 @@ from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
 from tests.affine_nets import Net
 from tests.graphs import Builder, builders, several
-from tests.models.test_tflite_integers import cases, reals_of
+from tests.models.test_tflite_integers import cases
 from tests.tflite_cases import CASES
 from tests.tflite_files import File, Integers, reals, schema
 from tests.tflite_graphs import networks
 from tests.tflm import TFLM
+from tests.tflm_equal import reals_of
 
 MODELS = Path(os.environ.get("MCUSIM_MODELS", "models of MLPerf Tiny"))
 OWN = [("int8", "per-channel"), ("int8", "per-tensor"), ("w8a16", "per-channel")]
