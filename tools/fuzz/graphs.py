@@ -19,7 +19,7 @@ from mcusim.system.records import fields_of, records_of
 from tests.compiled import run_compiled
 from tools.fuzz.choices import CHOICES, Choice, is_in
 from tools.fuzz.fronts import FRONTS, Case, Front, Refused, first
-from tools.fuzz.kind import Failure, Kind, NotHere, Outcome, told
+from tools.fuzz.kind import Failure, Kind, NotHere, Outcome, packages, told
 from tools.fuzz.systems import SYSTEMS, System, quantized
 
 TOGETHER, LONGEST_S = 16, 900.0
@@ -69,11 +69,13 @@ def made(front: Front, seed: int, setting: Setting, folder: Path, outcome: Outco
     """The model of a seed in numbers; None, and a count or a failure, where there is none."""
     outcome.counts["all"] += 1
     try:
-        return _tried(front.make(seed, folder), seed, setting.system)
+        with packages():
+            case = front.make(seed, folder)
+        return _tried(case, seed, setting.system)
     except Refused:
         outcome.counts["refused"] += 1
-    except ImportError as error:
-        raise NotHere(f"{error.name} is not installed") from None
+    except NotHere:
+        raise
     except Exception as error:
         outcome.failures.append(Failure(seed, told(error)))
     return None

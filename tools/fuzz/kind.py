@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 
 class NotHere(Exception):
     """What a kind needs is not on this machine: the message says what."""
+
+
+@contextmanager
+def packages() -> Iterator[None]:
+    """Builders of the tests say by pytest's own means which package is not installed: NotHere says so here."""
+    try:
+        yield
+    except ImportError as error:
+        raise NotHere(f"{error.name} is not installed") from None
+    except pytest.skip.Exception as why:
+        raise NotHere(str(why)) from None
 
 
 @dataclass(frozen=True)
