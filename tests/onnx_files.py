@@ -19,6 +19,8 @@ from mcusim.system.records import fields_of, records_of
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx onnxruntime")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install onnxruntime")
 
+PLANE, SERIES, VECTOR = (1, 4, 7, 6), (1, 4, 11), (1, 12)
+
 
 @dataclass
 class File:
@@ -102,6 +104,20 @@ class File:
         random = np.random.default_rng(self.seed + 1)
         fixed = [[size if isinstance(size, int) else 1 for size in shape] for shape in self.inputs.values()]
         return [np.asarray(random.normal(size=(count, *shape[1:])), np.float32) for shape in fixed]
+
+
+def ints(*values: int) -> np.ndarray[Any, Any]:
+    return np.array(values, np.int64)
+
+
+def one(shape: tuple[int, ...], kind: str, *inputs: Any, opset: int = 17, **attributes: Any) -> File:
+    file = File(shape, opset)
+    file.add(kind, ..., *inputs, **attributes)
+    return file
+
+
+def w(*shape: int, seed: int = 3) -> np.ndarray[Any, Any]:
+    return np.asarray(np.random.default_rng(seed).normal(size=shape) / 2, np.float32)
 
 
 def read(data: bytes, folder: Path = Path(), **shapes: Any) -> Converted:

@@ -14,8 +14,7 @@ from mcusim.line.front import read_model
 from mcusim.models.onnx import reference
 from mcusim.models.onnx.estimators import DOMAIN
 from mcusim.system.errors import ModelError
-from tests.models.test_onnx import w
-from tests.onnx_files import File, onnx, read
+from tests.onnx_files import File, onnx, read, w
 
 
 @dataclass

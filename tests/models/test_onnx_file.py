@@ -334,6 +334,15 @@ def test_open_axes_are_told_by_the_user() -> None:
             read(file.data(), **told)
 
 
+def test_all_inputs_that_cannot_be_read_are_told_at_once() -> None:
+    file = File((1, "length"), inputs={"y": (1, 2, 2, 2, 2), "z": (1, 4)})
+    file.add("Add", ..., "y")
+    file.add("Mul", ..., "z")
+    told = refused(file.data())
+    assert told.startswith("2 layers cannot be read: ")
+    assert "'x' has shape (1, open)" in told and "'y' has shape (1, 2, 2, 2, 2)" in told
+
+
 SETTINGS = {
     "Conv": {"pads": [-1, 0, 0, 0], "strides": [0, 1], "dilations": [2**40, 1], "group": 7, "auto_pad": "ODD"},
     "Gemm": {"alpha": float("nan"), "transB": 0},

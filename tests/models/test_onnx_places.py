@@ -10,8 +10,7 @@ import pytest
 from mcusim.line.quantize import quantize
 from mcusim.system.errors import ModelError
 from tests.compiled import run_compiled
-from tests.models.test_onnx import PLANE, SERIES, ints, one, w
-from tests.onnx_files import File, assert_equal, read
+from tests.onnx_files import PLANE, SERIES, File, assert_equal, ints, one, read, w
 
 MODES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
 ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")

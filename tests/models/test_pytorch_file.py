@@ -29,11 +29,12 @@ def meta(*shape: Any, dtype: int = FLOAT) -> dict[str, Any]:
 
 
 class Pt2:
-    """A program of one input `x` that grows by nodes."""
+    """A program that grows by nodes. `inputs`: their names, of which the first is `x`."""
 
     def __init__(self, *shape: Any) -> None:
         self.random = np.random.default_rng(0)
         self.values = {"x": meta(*shape)}
+        self.inputs = ["x"]
         self.specs: list[Any] = []
         self.nodes: list[Any] = []
         self.weights: dict[str, Array] = {}
@@ -71,7 +72,8 @@ class Pt2:
     @property
     def graph(self) -> dict[str, Any]:
         ends = [{"user_output": {"arg": {"as_tensor": {"name": self.last}}}}]
-        specs = [*self.specs, {"user_input": {"arg": {"as_tensor": {"name": "x"}}}}]
+        given = [{"user_input": {"arg": {"as_tensor": {"name": name}}}} for name in self.inputs]
+        specs = [*self.specs, *given]
         graph = {"nodes": self.nodes, "tensor_values": self.values}
         return {"graph_module": {"graph": graph, "signature": {"input_specs": specs, "output_specs": ends}}}
 
@@ -243,3 +245,12 @@ def test_axes_that_are_left_open_are_refused_but_for_the_batch(tmp_path: Path) -
         program.add("aten.relu", (1, 4))
         path = program.write(tmp_path / "m.pt2")
         assert (read_model(path, "model").graph.layers[-1].shape == (4,)) if is_read else "open" in refused(path)
+
+
+def test_all_inputs_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+    program = Pt2(1, "s1")
+    program.values["y"] = meta(1, "s2", 3)
+    program.inputs.append("y")
+    program.add("aten.relu", (1, 4))
+    told = refused(program.write(tmp_path / "m.pt2"))
+    assert "'x' leaves" in told and "'y' leaves" in told

@@ -228,6 +228,15 @@ def test_all_reasons_are_told_at_once(tmp_path: Path) -> None:
     assert "layer 'end_2' (COS) has no kernel" in error.what and "'end_3' (CONV_2D) has no input 1" in error.what
 
 
+def test_all_inputs_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+    file = File()
+    starts = [file.tensor((1, 2, 2, 2, 2), name="a"), file.tensor((1, 1), signature=(1, -1), name="b")]
+    end = file.tensor((1, 2, 2, 2, 2))
+    file.op("ADD", starts, (end,))
+    what = refused(file.written(starts, (end,)), tmp_path).what
+    assert "'a' has shape (1, 2, 2, 2, 2)" in what and "'b' has shape (1, None)" in what
+
+
 def test_a_shape_that_is_told(tmp_path: Path) -> None:
     read(dense_file(), tmp_path, **{"": (4,)})
     assert "tells (5,), and the file has (4,)" in refused(dense_file(), tmp_path, **{"": (5,)}).what

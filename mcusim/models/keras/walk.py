@@ -9,6 +9,7 @@ import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mcusim.graph import Layer, Shape
@@ -64,14 +65,17 @@ class Walk:
     # -- models --------------------------------------------------------------------------------------------------------
 
     def inputs(self, model: Described) -> list[Name]:
-        """An Input for each input of the outermost model, called like it; an only one `input`."""
+        """An Input for each input of the outermost model, called like it; an only one `input`. None: not readable."""
         names = (
             ["input"] if len(model.inputs) == 1 else [name or model.layers[r.layer].name for name, r in model.inputs]
         )
         if unknown := set(self.told) - set(names):
             what = f"[[model]] input_shape tells of an input {min(unknown)!r}, and the model has none"
             raise ModelError(what, hint=f"its inputs: {', '.join(map(shown, names))}")
-        return [self._input(model.layers[ref.layer], name) for name, (_, ref) in zip(names, model.inputs, strict=True)]
+        return [
+            self.problems.caught(name, INPUT, partial(self._input, model.layers[ref.layer], name))
+            for name, (_, ref) in zip(names, model.inputs, strict=True)
+        ]
 
     def _input(self, layer: Described, name: str) -> str:
         told = next((layer.config[key] for key in SHAPES if layer.config.get(key) is not None), None)
@@ -82,7 +86,7 @@ class Walk:
             hint = "use one to three fixed axes, for example Input((128, 9))"
             if None in shape:
                 hint = "tell its length: input_shape = [128, 9] in [[model]], or save it with Input((128, 9))"
-            raise ModelError(f"the model's input has shape {shape}", hint=hint)
+            raise ModelError(f"the model's input {shown(layer.name)!r} has shape {shape}", hint=hint)
         if math.prod(shape) > LARGEST_TENSOR_ELEMENTS:
             hint = "use a smaller input"
             raise ModelError(f"layer {shown(layer.name)!r} ({INPUT}) takes {math.prod(shape)} numbers", hint=hint)

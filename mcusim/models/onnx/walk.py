@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -62,8 +62,8 @@ class Walk:
         """Convert all that the outputs need."""
         self.values.update(self.model.constants)
         for declared, name in zip(self.model.inputs, self.input_names, strict=True):
-            value = self._input(declared, name)
-            if declared.name in self.numbers:
+            value = self.problems.caught(name, "Input", partial(self._input, declared, name))
+            if value and declared.name in self.numbers:
                 self.stored_as[value.layer] = self.numbers[declared.name]
             self.values[declared.name] = value
         needed = _needed(self.model)

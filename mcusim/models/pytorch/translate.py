@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from mcusim.models.onnx.model import Declared, Model, Node
@@ -37,8 +38,9 @@ def model_of(program: Program) -> Model:
     module = program.graph["graph_module"]
     graph, specs = module["graph"], module["signature"]
     shapes = _Shapes(graph["tensor_values"])
-    arrays, inputs = _inputs(program, specs["input_specs"], shapes)
-    constants, problems = Constants(arrays), Problems({"aten.embedding": EMBEDDING}.get)
+    problems = Problems({"aten.embedding": EMBEDDING}.get)
+    arrays, inputs = _inputs(program, specs["input_specs"], shapes, problems)
+    constants = Constants(arrays)
     symbols: dict[str, int] = {}
     nodes: list[Node] = []
     if len(graph["nodes"]) > MOST_NODES:
@@ -82,15 +84,15 @@ def _sizes(meta: Mapping[str, Any]) -> tuple[int | None, ...]:
     return tuple(whole(one) if "as_int" in one else None for one in meta["sizes"])
 
 
-def _inputs(program: Program, specs: list[Any], shapes: _Shapes) -> tuple[dict[str, Any], tuple[Declared, ...]]:
-    """Arrays by the names that the graph has for them, and what the user gives."""
+def _inputs(
+    program: Program, specs: list[Any], shapes: _Shapes, problems: Problems
+) -> tuple[dict[str, Any], tuple[Declared, ...]]:
+    """Arrays by the names that the graph has for them, and what the user gives, as far as it can be read."""
     arrays, inputs = {}, []
     for spec in specs:
         ((kind, told),) = spec.items()
         if kind == "user_input":
-            if "as_tensor" not in told["arg"]:
-                raise ModelError("the model takes something that is no tensor", hint="export it with tensors alone")
-            inputs.append(shapes.declared(_text(told["arg"]["as_tensor"]["name"])))
+            inputs.append(problems.caught("input", kind, partial(_given, told["arg"], shapes)))
             continue
         label = next(
             (told[key] for key in ("parameter_name", "buffer_name", "tensor_constant_name") if key in told), None
@@ -99,7 +101,13 @@ def _inputs(program: Program, specs: list[Any], shapes: _Shapes) -> tuple[dict[s
             raise ModelError(f"the model has a {printable(kind)[:40]!r} among its inputs", hint="export model.eval()")
         if label in program.arrays:
             arrays[told["arg"]["name"]] = program.arrays[label]
-    return arrays, tuple(inputs)
+    return arrays, tuple(one for one in inputs if one)
+
+
+def _given(argument: Mapping[str, Any], shapes: _Shapes) -> Declared:
+    if "as_tensor" not in argument:
+        raise ModelError("the model takes something that is no tensor", hint="export it with tensors alone")
+    return shapes.declared(_text(argument["as_tensor"]["name"]))
 
 
 def _ends(specs: list[Any]) -> Iterator[Declared]:
