@@ -25,7 +25,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                 data = new McusimCache(value);
                 break;
             case "unified":
-                unified = true;
+                IsShared = true;
                 break;
             case "flash":
                 flash = new Region(value);
@@ -45,6 +45,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 Instructions.Empty();
                 data?.Empty();
+                sharedBuffer = uint.MaxValue;
             }
         }
 
@@ -73,6 +74,12 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         // Does an instruction begin there? Where none does, an access belongs to the one whose second halfword that is:
         // the emulator tells some (VLDR, VLDM and their kin) from there.
         public Func<uint, bool> Begins { get; set; } = address => true;
+
+        // Called before data is looked for where instructions are: code up to the instruction at that address is there first.
+        public Action<uint> Reaches { get; set; } = address => { };
+
+        // Is data behind the cache of instructions, too? It has a buffer of its own.
+        public bool IsShared { get; private set; }
 
         // Behind the cache of instructions?
         public bool IsSlow(uint address)
@@ -115,7 +122,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             if(flash.Contains(at))
             {
                 access.InFlash++;
-                var found = (unified ? Instructions : data).Read(at);
+                var found = IsShared ? ReadShared(access.Address, at) : data.Read(at);
                 access.DataHits += found == McusimCache.Found.Cached ? 1u : 0u;
                 access.DataMisses += found == McusimCache.Found.Missed ? 1u : 0u;
                 return;
@@ -128,6 +135,17 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                     return;
                 }
             }
+        }
+
+        private McusimCache.Found ReadShared(uint by, uint at)
+        {
+            if(at / Instructions.Granule == sharedBuffer)
+            {
+                return McusimCache.Found.Buffered;
+            }
+            sharedBuffer = at / Instructions.Granule;
+            Reaches(by);
+            return Instructions.Look(at) ? McusimCache.Found.Cached : McusimCache.Found.Missed;
         }
 
         private Access Find(uint pc)
@@ -171,8 +189,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private readonly List<Region> regions = new List<Region>();
         private Region flash = new Region();
         private McusimCache data;
-        private bool replay, unified, inside;
+        private bool replay, inside;
         private int kept;
+        private uint sharedBuffer;
 
         private const uint TwoWords = 8; // bytes
 
@@ -336,7 +355,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         // Changes when anything was brought in. A new block has 0: not in the cache.
         public ulong Fills { get; private set; } = 1;
 
-        private bool Look(uint address)
+        // Past the buffer -> was it there?
+        public bool Look(uint address)
         {
             uint lineNumber = address >> LineBits, bit = 1u << (int)((address & (line - 1)) >> granuleBits);
             uint first = (lineNumber & (sets - 1)) * waysInSet, end = first + waysInSet, oldest = first, way = recent;

@@ -1,6 +1,6 @@
 // What a firmware executed between two addresses, sample by sample: blocks, the edges between them, and which of their
-// instructions a cache would not have had. Loads and stores are in mcusim_memory.cs, calls in mcusim_calls.cs, code in
-// mcusim_code.cs, included before.
+// instructions a cache would not have had (mcusim_fetch.cs). Loads and stores are in mcusim_memory.cs, calls in mcusim_calls.cs,
+// code in mcusim_code.cs, included before.
 // The twin of mcusim/engines/qemu/qemu_plugin/profile.c and replay.h: the same files, priced by the same model.
 //
 // A block is a run of instructions that was executed from its first to its last. Where it ends is told by its code alone
@@ -54,6 +54,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             this.code = new McusimCode(code);
             this.calls = calls;
             Memory.Begins = this.code.Begins;
+            fetch = new McusimFetch(Memory);
             NewBlock(uint.MaxValue, uint.MaxValue, uint.MaxValue, 0);
             if(calls != null)
             {
@@ -175,6 +176,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             if(now.Left == 0)
             {
+                if(!elsewhere)
+                {
+                    fetch.Leave();
+                }
                 BeginBlock(start);
             }
             else if(start != starts[now.Block] + now.Reached)
@@ -251,6 +256,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             elsewhere = false;
             node = McusimTree.Measured;
             now = new Line();
+            fetch.BeginSample();
             Memory.BeginSample();
         }
 
@@ -269,6 +275,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 CutShort();
             }
+            fetch.Leave();
             inside = false;
             calls?.End();
             Measured++;
@@ -289,14 +296,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
                     edges++;
                 }
             }
-            for(var i = 0; i < blocks; i++)
-            {
-                events += McusimEvents.Put(output, McusimEvent.FetchMissJump, (uint)i, starts[i], ref jumpMisses[i]);
-                for(var g = 0; g < granules[i]; g++)
-                {
-                    events += McusimEvents.Put(output, McusimEvent.FetchMissNext, (uint)i, (uint)g, ref nextMisses[i][g]);
-                }
-            }
+            events += fetch.Put(output);
             events += Memory.Put(output);
             samples.Position = head;
             output.Write(edges);
@@ -309,9 +309,9 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         private void BeginBlock(uint start)
         {
             var block = Find(start, 0);
-            if(granules[block] != 0 && !elsewhere)
+            if(!elsewhere)
             {
-                Fetch(block, now.Block);
+                fetch.Begin(block, ends[now.Block] != starts[block]);
             }
             CountEdge(now.Block, block, node);
             now.Block = block;
@@ -323,6 +323,10 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             var before = (int)(edgeKeys[now.Edge] >> 32);
             var of = node;
+            if(!elsewhere)
+            {
+                fetch.Leave(starts[now.Block] + now.Reached - 1);
+            }
             if(calls != null)
             {
                 of = (int)(tallyKeys[now.Tally] >> 32) - 1;
@@ -363,13 +367,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             ends[blocks] = end;
             lasts[blocks] = last;
             sizes[blocks] = instructions;
-            if(instructions != 0 && Memory.IsSlow(start))
-            {
-                var granule = Memory.Instructions.Granule;
-                granules[blocks] = (int)((end - 1) / granule - start / granule) + 1;
-                nextMisses[blocks] = new ulong[granules[blocks]];
-                ways[blocks] = new uint[MaxLines];
-            }
+            fetch.Add(start, end, instructions != 0);
             return blocks++;
         }
 
@@ -445,65 +443,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             return atHand[place] = piece;
         }
 
-        // ---- Instruction cache ----
-
-        // Most blocks are in the cache, since nothing was brought in after they last ran: only their lines' age changes then.
-        private void Fetch(int block, int before)
-        {
-            var cache = Memory.Instructions;
-            if(fills[block] != cache.Fills)
-            {
-                FetchSlowly(block, ends[before] != starts[block]);
-                return;
-            }
-            if(block != before && cache.Refreshes)
-            {
-                var lines = ((ends[block] - 1) >> cache.LineBits) - (starts[block] >> cache.LineBits) + 1;
-                for(var i = 0; i < lines; i++)
-                {
-                    cache.Touch(ways[block][i]);
-                }
-            }
-            cache.Buffer(ends[block] - 1);
-        }
-
-        private void FetchSlowly(int block, bool jumped)
-        {
-            var cache = Memory.Instructions;
-            uint address = starts[block], line = uint.MaxValue;
-            var lines = 0;
-            var known = true;
-            for(var i = 0; i < granules[block]; i++)
-            {
-                if(cache.Read(address) == McusimCache.Found.Missed)
-                {
-                    if(i == 0 && jumped)
-                    {
-                        jumpMisses[block]++;
-                    }
-                    else
-                    {
-                        nextMisses[block][i]++;
-                    }
-                }
-                if(address >> cache.LineBits != line)
-                {
-                    line = address >> cache.LineBits;
-                    var way = cache.WayOf(line);
-                    known &= lines < MaxLines && lines < cache.Lines && way != uint.MaxValue;
-                    if(known)
-                    {
-                        ways[block][lines] = way;
-                    }
-                    lines++;
-                }
-                address = (address | (cache.Granule - 1)) + 1;
-            }
-            fills[block] = known ? cache.Fills : 0;
-        }
-
         private const int MaxBlocks = McusimSlots.Count / 2;
-        private const int MaxLines = 16;
 
         private readonly uint from, to;
         private readonly McusimCode code;
@@ -517,10 +457,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
 
         private readonly uint[] starts = new uint[MaxBlocks], ends = new uint[MaxBlocks];
         private readonly uint[] lasts = new uint[MaxBlocks], sizes = new uint[MaxBlocks];
-        private readonly int[] granules = new int[MaxBlocks], hotEdges = new int[MaxBlocks];
-        private readonly ulong[] jumpMisses = new ulong[MaxBlocks], fills = new ulong[MaxBlocks];
-        private readonly ulong[][] nextMisses = new ulong[MaxBlocks][];
-        private readonly uint[][] ways = new uint[MaxBlocks][];
+        private readonly int[] hotEdges = new int[MaxBlocks];
+        private readonly McusimFetch fetch;
 
         private bool inside, elsewhere;
         private int blocks, node;

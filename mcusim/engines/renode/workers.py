@@ -27,7 +27,7 @@ from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start, stop
 
 PLUGIN = tuple(
-    f"mcusim_{part}.cs" for part in ("mailbox", "job", "memory", "code", "tree", "calls", "profile", "foreign")
+    f"mcusim_{part}.cs" for part in ("mailbox", "job", "memory", "fetch", "code", "tree", "calls", "profile", "foreign")
 )
 WORKER_BYTES = 600 << 20  # what one takes, the pages included that another shares with it
 LARGEST_BYTES = 800 << 20  # and when another takes its place

@@ -42,6 +42,7 @@ struct block {
     exit_t exit;
     bool returning; /* its jump goes where a call or an exception came from, and is no computed one */
     bool special; /* here a measurement may begin or end */
+    bool fetched; /* the caches are to know that it runs */
     bool known, changed; /* its code; it was written while the firmware ran */
     uint8_t *code;
     uint16_t *offsets; /* of each instruction from `start` */
@@ -55,7 +56,8 @@ struct block {
 
 static struct {
     cache_t instruction, data;
-    bool replay, unified;
+    bool replay, unified; /* the latter: data is behind the cache of instructions, too, but has a buffer of its own */
+    uint32_t data_buffered; /* what that holds */
     uint32_t flash, flash_end;
     uint32_t regions, region[MAX_REGIONS], region_end[MAX_REGIONS];
 } memory;
@@ -115,6 +117,7 @@ static block_t *block_for(uint32_t start, uint32_t end, uint32_t last, uint32_t 
         block->granules = (end - 1) / granule - start / granule + 1;
         block->next_misses = must(calloc(block->granules, sizeof(uint64_t)));
     }
+    block->fetched = block->granules || memory.unified;
     *bucket = blocks[block_count++] = block;
     return block;
 }

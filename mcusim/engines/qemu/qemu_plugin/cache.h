@@ -136,6 +136,11 @@ static inline uint32_t cache_granule_in_line(const cache_t *cache, uint32_t addr
     return (address & (cache->line - 1)) >> cache->granule_bits;
 }
 
+static inline found_t cache_read_past_buffer(cache_t *cache, uint32_t address)
+{
+    return cache_look(cache, cache_line_of(cache, address), 1u << cache_granule_in_line(cache, address)) ? MISSED : CACHED;
+}
+
 static inline found_t cache_read(cache_t *cache, uint32_t address)
 {
     uint32_t granule = address >> cache->granule_bits;
@@ -143,5 +148,12 @@ static inline found_t cache_read(cache_t *cache, uint32_t address)
         return BUFFERED;
     }
     cache->buffered = granule;
-    return cache_look(cache, cache_line_of(cache, address), 1u << cache_granule_in_line(cache, address)) ? MISSED : CACHED;
+    return cache_read_past_buffer(cache, address);
+}
+
+/* The line that leaves when what is at `address` is read; 0: none. */
+static inline uint32_t cache_leaves(const cache_t *cache, uint32_t address)
+{
+    uint32_t line = cache_line_of(cache, address), set = cache_set_of(cache, line);
+    return cache->lines[line].valid || cache->set[set].held < cache->ways ? 0 : cache->set[set].oldest;
 }

@@ -1,4 +1,8 @@
-/* Code through the cache: most of it is there, so that only the order in which lines leave it changes. */
+/* Code through the cache: most of it is there, so that only the order in which lines leave it changes.
+ *
+ * A block goes through a cache of its own when it begins. In one that data shares it comes as it is executed, up to each access: what
+ * makes what leave then does not depend on where an emulator cut the code into blocks.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -94,10 +98,97 @@ __attribute__((noinline)) static void fetch_slowly(block_t *block, bool jumped)
     block->fills = is_cached(block) ? cache->fills : 0;
 }
 
+/* ---- Shared with data ---- */
+
+/* The block that runs; what of it, from `next` on, no access was behind yet. */
+static struct {
+    block_t *block;
+    uint32_t next;
+    bool jumped;
+} coming;
+
+/* Up to the granule in which the instruction at `address` begins. */
+__attribute__((noinline)) static void fetch_to(uint32_t address)
+{
+    block_t *block = coming.block;
+    cache_t *cache = &memory.instruction;
+    uint32_t first = block->start >> cache->granule_bits;
+    while (coming.next < block->end && coming.next <= address) {
+        uint32_t granule = coming.next >> cache->granule_bits;
+        if (cache_read(cache, coming.next) == MISSED) {
+            *(granule == first && coming.jumped ? &block->jump_misses : &block->next_misses[granule - first]) += 1;
+        }
+        coming.next = (granule + 1) << cache->granule_bits;
+    }
+}
+
+/* Its lines are there whatever was read, and the order in which they leave does not change. */
+static inline bool comes_from_cache(void)
+{
+    return coming.block->fills == memory.instruction.fills && !memory.instruction.refresh;
+}
+
+static inline void fetch_rest(void)
+{
+    if (!coming.block) {
+        return;
+    }
+    if (comes_from_cache()) {
+        memory.instruction.buffered = (coming.block->end - 1) >> memory.instruction.granule_bits;
+    } else {
+        fetch_to(UINT32_MAX);
+    }
+    coming.block = NULL;
+}
+
+static inline void fetch_shared(block_t *block, const block_t *before)
+{
+    fetch_rest();
+    if (block->granules) {
+        coming.block = block;
+        coming.next = block->start;
+        coming.jumped = before->end != block->start;
+        if (block->fills != memory.instruction.fills) {
+            block->fills = is_cached(block) ? memory.instruction.fills : 0;
+        }
+    }
+}
+
+/* By the instruction at `by`. */
+static inline found_t read_shared(uint32_t by, uint32_t address)
+{
+    cache_t *cache = &memory.instruction;
+    uint32_t granule = address >> cache->granule_bits;
+    if (granule == memory.data_buffered) {
+        return BUFFERED;
+    }
+    memory.data_buffered = granule;
+    block_t *block = coming.block;
+    if (!block) {
+        return cache_read_past_buffer(cache, address);
+    }
+    if (comes_from_cache()) {
+        uint32_t leaves = cache_leaves(cache, address);
+        if (leaves < cache_line_of(cache, block->start) || leaves > cache_line_of(cache, block->end - 1)) {
+            found_t found = cache_read_past_buffer(cache, address);
+            block->fills = cache->fills; /* it is still there */
+            return found;
+        }
+    }
+    fetch_to(by);
+    return cache_read_past_buffer(cache, address);
+}
+
+/* ---- Any cache ---- */
+
 /* Most blocks are in the cache: only the order in which their lines leave changes then. */
 static inline void fetch(block_t *block, const block_t *before)
 {
     cache_t *cache = &memory.instruction;
+    if (memory.unified) {
+        fetch_shared(block, before);
+        return;
+    }
     if (block->fills != cache->fills) {
         if (!is_cached(block)) {
             fetch_slowly(block, before->end != block->start);

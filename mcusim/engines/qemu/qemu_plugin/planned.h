@@ -180,7 +180,7 @@ static uint32_t kind_of(base_t *base, uint32_t at)
 
 static inline void read_flash(access_t *access, uint32_t address)
 {
-    found_t found = read_data(address);
+    found_t found = read_data(access->address, address);
     access->data_hits += found == CACHED;
     access->data_misses += found == MISSED;
 }

@@ -118,7 +118,7 @@ static inline void run_block(block_t *block, plan_t *plan, const uint32_t *regis
         }
     }
     if (inside) {
-        if (block->granules && !elsewhere) {
+        if (block->fetched && !elsewhere) {
             fetch(block, previous);
         }
         if (plan && !elsewhere) {

@@ -33,6 +33,8 @@ static void begin_sample(void)
         unsettled_count = 0;
         settlements++;
         cache_empty(&memory.instruction);
+        coming.block = NULL;
+        memory.data_buffered = UINT32_MAX;
         if (!memory.unified) {
             cache_empty(&memory.data);
         }
@@ -104,12 +106,9 @@ static inline void block_executed(block_t *block)
     previous = block;
 }
 
-static inline found_t read_data(uint32_t address)
+static inline found_t read_data(uint32_t by, uint32_t address)
 {
-    if (memory.unified) {
-        settle();
-    }
-    return cache_read(memory.unified ? &memory.instruction : &memory.data, address);
+    return memory.unified ? read_shared(by, address) : cache_read(&memory.data, address);
 }
 
 /* What an access is but its number. */
@@ -121,7 +120,7 @@ static inline void place_accessed(access_t *access, uint32_t address)
     }
     if (address - memory.flash < memory.flash_end - memory.flash) {
         access->in_flash++;
-        found_t found = read_data(address);
+        found_t found = read_data(access->address, address);
         access->data_hits += found == CACHED;
         access->data_misses += found == MISSED;
         return;
@@ -158,6 +157,10 @@ static block_t *first_part(const block_t *block, uint32_t address, uint32_t end)
 /* QEMU left `previous` after the instruction at `address`, which it goes on to run alone (QEMU >= 8.2, access to a device). */
 static void cut_short(uint32_t address, uint32_t end)
 {
+    if (coming.block) {
+        fetch_to(end - 1);
+        coming.block = NULL;
+    }
     find_tally(find_edge(before_previous, previous))->count--;
     edge_t *edge = find_edge(before_previous, first_part(previous, address, end));
     find_tally(edge)->count++;
@@ -240,6 +243,7 @@ static void put_accesses(access_t *access)
 /* Everything counted since the last call becomes one sample. */
 static void end_sample(void)
 {
+    fetch_rest();
     written_count = 0;
     put(0); /* edges */
     put(0); /* events */

@@ -112,7 +112,7 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size, void *d
         block_t *block = translated(at, size);
         run.instructions += block->instructions;
         if (run.profile) {
-            if (block->granules) {
+            if (block->fetched) {
                 fetch(block, previous);
             }
             block_executed(block);
