@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcusim.kernels import (
+    abreast,
     depthwise,
     direct,
     gather,
@@ -28,6 +29,7 @@ KERNELS: tuple[Kernel, ...] = (
     gather,
     points,
     depthwise,
+    abreast,
     winograd,
     direct,
     rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,18 @@ class FloatFinish:
             a("pop", f"{{{spare}}}")
             a("vmsr", "fpscr", spare)
 
-    def store(self, a: Assembly, sums: Sequence[Output], base: str, spares: tuple[str, str], high: str) -> None:
-        """Sums become outputs. Two core registers and one of the FPU are lost."""
+    def store(
+        self,
+        a: Assembly,
+        sums: Sequence[Output],
+        base: str,
+        spares: tuple[str, str],
+        high: str,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Sums become outputs. Two core registers and one of the FPU are lost. `between`: what comes before the last
+        stores.
+        """
         if self.activation.ceiling is not None:
             constant(a, spares[0], int(np.float32(self.activation.ceiling).view(np.uint32)))
             a("vmov", high, spares[0])
@@ -83,7 +93,10 @@ class FloatFinish:
                 a("it", "gt")
                 a("vmovgt.f32", name, high)
         if not self.activation.relu:
-            for name, offset in sums:
+            for name, offset in sums[:-1]:
+                a("vstr", name, at(base, offset))
+            between()
+            for name, offset in sums[-1:]:
                 a("vstr", name, at(base, offset))
             return
         for first in range(0, len(sums), 2):
@@ -92,5 +105,7 @@ class FloatFinish:
             a("vmov", *used, *(name for name, _ in pair))
             for spare in used:
                 a("bic", spare, spare, spare, "asr #31")
+            if first + 2 >= len(sums):
+                between()
             for spare, (_, offset) in zip(used, pair, strict=True):
                 a("str", spare, at(base, offset))

@@ -15,8 +15,8 @@ from mcusim.system.assets import CODEGEN
 from tests.graphs import Builder
 
 OTHERS = {  # headers that know other numbers alone
-    "int8": {"nn_depthwise_float_tile.h", "nn_rows_float.h"},
-    "int16": {"nn_depthwise_float_tile.h", "nn_rows_float.h"},
+    "int8": {"nn_abreast_float.h", "nn_depthwise_float_tile.h", "nn_rows_float.h"},
+    "int16": {"nn_abreast_float.h", "nn_depthwise_float_tile.h", "nn_rows_float.h"},
     "float32": {"nn_direct_tile.h"},
 }
 

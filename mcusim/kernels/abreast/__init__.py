@@ -1,0 +1,143 @@
+"""Depthwise convolution of small windows: a few channels at a time, read where they lie beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Layer
+from mcusim.kernels.abreast import floats, integers
+from mcusim.kernels.abreast.strip import Strip
+from mcusim.kernels.abreast.writer import Timed
+from mcusim.kernels.calls import bias_of, reading
+from mcusim.kernels.finish import FactorFinish, ending_of
+from mcusim.kernels.float_finish import FloatFinish
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
+from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
+from mcusim.kernels.straight import ending_in, records_of
+from mcusim.layers.convolution import Convolution
+from mcusim.layers.planes import NO_DILATION, plane
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.system.arrays import Array
+
+NAME = "abreast"
+SUMMARY = "depthwise convolutions of small windows: a few channels at a time, where they lie (Cortex-M4F)"
+ANY_STORAGE = True
+AFFINE = True
+NARROW_WEIGHTS = True
+CODE_BYTES = 60  # of the C around, about
+AROUND = 20  # cycles of it
+
+
+def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
+    if why := why_no_dsp(core):
+        return why
+    if not isinstance(layer, Convolution) or layer.groups != plane(layer.input_shape)[2]:
+        return "it is for depthwise convolutions"
+    if layer.groups != layer.shape[-1] or layer.dilation != NO_DILATION:
+        return "it is for a filter for each channel, whose taps lie side by side"
+    if any(map(any, layer.padding)) and layer.zero:
+        return "its padding is zeros"
+    if layer.kernel_numbers is not None:
+        ending = ending_of(layer)
+        if ending is None or layer.peak_sum > ACCUMULATOR_LIMIT:
+            return "it is for sums of 32 bits"
+        if isinstance(ending, FactorFinish) and ending.is_special:
+            return "its factors are too large, or limits too wide"
+    strip = _strip(layer, inputs)
+    if any(strip.padding[0]):
+        return "it knows no padding above and below"
+    if not strip.sees_something:
+        return "windows lie wholly in the padding"
+    return None if next(_numbers(strip).fitting(strip), None) else "its weights have no room in registers"
+
+
+def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+    assert isinstance(layer, Convolution)
+    return AROUND + cycles_of(_parts(_strip(layer, inputs)), memory)
+
+
+def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    assert isinstance(layer, Convolution)
+    strip = _strip(layer, inputs)
+    parts = _parts(strip)
+    packed = [_packed(layer, strip, rows).reshape(-1) for rows in rows_of(parts, layer.groups)]
+    fields: dict[str, Any] = {"second_channel": layer.groups - parts[-1].units, "output_bytes": strip.output_item}
+    for name, part, own in zip(("first", "second"), parts, packed, strict=False):
+        fields[name] = {"run": part.block.timed.routine.name, "blocks": part.blocks, "words": own.size}
+    call = KernelCall("convolution_abreast", ("input", "output", "kernel"), fields)
+    routines = {part.block.timed.routine.name: part.block.timed.routine for part in parts}
+    ctype = "float" if layer.kernel_numbers is None else "int32_t"
+    kernel = Constant("kernel", ctype, np.concatenate(packed), layer.kernel_numbers)
+    return LayerCode((call,), (kernel,), routines=tuple(routines.values()), code_bytes=CODE_BYTES)
+
+
+def _packed(layer: Convolution, strip: Strip, rows: Array) -> Array:
+    """(blocks, words)"""
+    kernel = layer.kernel.reshape(layer.groups, -1)[rows]
+    if isinstance(strip.finish, FloatFinish):
+        return floats.packed(kernel, bias_of(layer)[rows])
+    records = records_of(layer, strip.finish).reshape(layer.groups, -1)
+    return integers.packed(kernel, records[rows][..., : integers.record_words(strip.finish)])
+
+
+def _strip(layer: Convolution, inputs: Inputs) -> Strip:
+    (height, input_width, channels), (rows, width, _) = plane(layer.input_shape), plane(layer.shape)
+    size, strides, padding = layer.kernel.shape[1:3], layer.strides, layer.padding
+    if input_width == width == size[1] == 1:  # a column is as well a row
+        height, input_width, rows, width = input_width, height, width, rows
+        size, strides, padding = size[::-1], strides[::-1], padding[::-1]
+    item, unsigned = layer.number_bytes, bool(reading(inputs[0]))
+    finish = FloatFinish(layer.activation) if layer.rescale is None else ending_in(layer, inputs[0], doubled=False)
+    assert finish is not None
+    return Strip(size, strides, padding, rows, width, (height, input_width, channels), item, unsigned, finish)
+
+
+def _numbers(strip: Strip) -> Any:
+    return floats if isinstance(strip.finish, FloatFinish) else integers
+
+
+@dataclass(frozen=True)
+class Block:
+    """As of `parts.Block`: a strip, as it is written."""
+
+    strip: Strip
+    write: Callable[[Strip], Timed]
+
+    @cached_property
+    def timed(self) -> Timed:
+        return self.write(self.strip)
+
+    @property
+    def rows(self) -> int:
+        return self.strip.group
+
+    @property
+    def cycles(self) -> float:
+        return self.timed.block
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.timed.flash_bytes
+
+    @property
+    def code_bytes(self) -> int:
+        return self.timed.routine.code_bytes
+
+    @property
+    def call_cycles(self) -> float:
+        return self.timed.call
+
+
+@lru_cache(maxsize=256)
+def _parts(strip: Strip) -> tuple[Part[Block], ...]:
+    numbers, best = _numbers(strip), dict[int, Block]()
+    for one in sorted(numbers.fitting(strip), key=numbers.about, reverse=True):
+        best[one.group] = Block(one, numbers.strip_of)
+    return parts_of(lambda group, _: best[group], tuple(best), strip.channels)

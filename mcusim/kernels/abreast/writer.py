@@ -1,0 +1,216 @@
+"""The function of a strip: loops over groups of channels, rows and tiles, and pointers that walk through them.
+
+Channels lie side by side, and what a window sees is read where it lies: nothing is copied. Weights stay in registers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from mcusim.kernels.abreast.strip import Run, Strip
+from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, add_constant, constant, imm
+from mcusim.program import Routine
+
+SIGNATURE = "const void *input, const void *weights, void *output, int blocks"
+ARGUMENTS = ("input", "weights", "output", "blocks")
+MOST_BASES = 5
+
+
+class Timed(NamedTuple):
+    """A function; its cycles but for its blocks, and of each of these. `flash_bytes`: of weights of a block."""
+
+    routine: Routine
+    call: float
+    block: float
+    flash_bytes: int
+
+
+class Base(NamedTuple):
+    """A register that points `start` bytes behind the first input of a window, and reaches from `low` to `high`."""
+
+    name: str
+    start: int
+    low: int
+    high: int
+
+
+def bases_of(strip: Strip, before: int, behind: int) -> tuple[Base, ...]:
+    """As few as reach all that a turn loads: so many bytes before a register, and behind it."""
+    found: list[Base] = []
+    last = strip.item * (strip.group - 1)
+    for place in strip.places:
+        if not found or place + last > found[-1].high:
+            more = 0 if strip.places[-1] - place + last <= behind else before
+            found.append(Base(f"x{len(found)}", place + more, place, place + more + behind))
+    return tuple(found)
+
+
+class Writer(ABC):
+    """`bases`: as of `bases_of`. Registers are named by what comes of it."""
+
+    def __init__(self, strip: Strip, bases: Sequence[Base], head: Iterable[str]) -> None:
+        self.strip, self.bases = strip, bases
+        self.name = f"nn_abreast_{strip.key}"
+        self.a = Assembly(self.name, [f"{self.name}: depthwise, {strip.group} channels at a time.", "", *head])
+
+    # ---- what numbers differ in
+
+    spare: str  # a register that is lost between tiles
+    columns: list[list[str]]  # registers for as many columns as are loaded at a time
+
+    @abstractmethod
+    def enter(self) -> None:
+        """The first base is where the input is."""
+
+    @abstractmethod
+    def leave(self) -> None: ...
+
+    @abstractmethod
+    def block(self) -> None:
+        """Weights and biases of the next channels come into registers."""
+
+    @abstractmethod
+    def count(self, kind: str, times: int | None = None) -> None:
+        """One of `counters` is so many `times`; or else one less, and flags tell whether it was the last one."""
+
+    @abstractmethod
+    def load(self, names: Sequence[str], base: Base, offset: int) -> None:
+        """The channels of a column."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """A tile."""
+
+    @abstractmethod
+    def multiply(self, position: int, tap: int, names: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None]) -> None:
+        """Their sums become outputs. `between`: loads before the last stores, which hide a cycle of theirs."""
+
+    # ---- what they share
+
+    def write(self) -> float:
+        """-> cycles of a block."""
+        a, strip = self.a, self.strip
+        self.enter()
+        for base in reversed(self.bases):
+            _point(a, base.name, self.bases[0].name, base.start - strip.left * strip.column_bytes, self.spare)
+        since = a.cycles
+        with a.loop("block", f"{strip.group} channels: their weights and biases") as again:
+            self.block()
+            self._moved = self._stored = 0
+            self._rows()
+            a.block("To the next channels")
+            for base in self.bases:
+                add_constant(a, base.name, strip.group * strip.item - self._moved, self.spare)
+            add_constant(a, "output", strip.group * strip.output_item - self._stored, self.spare)
+            self.count("blocks")
+            a("bne", again)
+        block = a.cycles - since
+        self.leave()
+        return block
+
+    def _rows(self) -> None:
+        a, strip = self.a, self.strip
+        if strip.rows == 1:
+            self._row()
+            return
+        self.count("rows", strip.rows)
+        since = a.cycles
+        with a.loop("row", "A row of outputs") as again:
+            self._row()
+            self.count("rows")
+            a("bne", again)
+        a.repeated(since, strip.rows)
+        self._moved, self._stored = strip.rows * self._moved, strip.rows * self._stored
+
+    def _row(self) -> None:
+        """Pointers come to the next one, if there is one."""
+        strip, last = self.strip, len(self.strip.runs) - 1
+        for index, run in enumerate(strip.runs):
+            step = run.positions * run.unroll * strip.strides[1] * strip.column_bytes
+            if index == last and run.turns == 1:
+                step = strip.strides[0] * strip.row_bytes - self._moved if strip.rows > 1 else 0
+            self._run(run, step, stays=index == last and run.turns == strip.rows == 1)
+        if strip.rows > 1 and strip.runs[-1].turns > 1:
+            self._move(strip.strides[0] * strip.row_bytes - self._moved)
+            self._moved = strip.strides[0] * strip.row_bytes
+
+    def _run(self, run: Run, step: int, *, stays: bool) -> None:
+        """`step`: bytes to the inputs of the next turn. `stays`: does the pointer to outputs not move?"""
+        a, stored = self.a, 0 if stays else run.positions * run.unroll * self.strip.position_bytes
+        if run.turns > 1:
+            self.count("turns", run.turns)
+        since = a.cycles
+        what = f"{run.unroll} tiles of {run.positions} positions" if run.unroll > 1 else f"{run.positions} positions"
+        with a.loop("turn", what) as again:
+            for tile in range(run.unroll):
+                self._tile(run, tile, step if tile == run.unroll - 1 else 0)
+            add_constant(a, "output", stored, self.spare)
+            if run.turns > 1:
+                self.count("turns")
+                a("bne", again)
+        if run.turns > 1:
+            a.repeated(since, run.turns)
+        self._moved += run.turns * step
+        self._stored += run.turns * stored
+
+    def _tile(self, run: Run, tile: int, ahead: int) -> None:
+        """Pointers move so many bytes `ahead` behind the last load."""
+        strip, done = self.strip, list[int]()
+        first, output = tile * run.positions * strip.strides[1], tile * run.positions * strip.position_bytes
+        far = abs(ahead) > LONGEST_OFFSET
+        last_taps = {
+            position: column
+            for column in range(run.low, run.high)
+            for position, _ in strip.taps_of(column, run.positions)
+        }
+        self.begin()
+        for row in range(strip.size[0]):
+            is_last_row = row == strip.size[0] - 1
+            for start in range(run.low, run.high, strip.loaded):
+                some = range(start, min(start + strip.loaded, run.high))
+                self.end(done, output, lambda: self._load(some, row, first))  # noqa: B023
+                done.clear()
+                if is_last_row and some[-1] == run.high - 1 and not far:
+                    self._move(ahead)
+                for names, column in zip(self.columns, some, strict=False):
+                    for position, tap in strip.taps_of(column, run.positions):
+                        self.multiply(position, row * strip.size[1] + tap, names)
+                if is_last_row and strip.is_eager:
+                    done += [position for position, column in last_taps.items() if column in some]
+        self.end(done if strip.is_eager else range(run.positions), output, lambda: None)
+        if far:
+            self._move(ahead)
+
+    def _load(self, columns: range, row: int, first: int) -> None:
+        strip = self.strip
+        for names, column in zip(self.columns, columns, strict=False):
+            place = row * strip.row_bytes + (first + column) * strip.column_bytes
+            base = next(base for base in reversed(self.bases) if base.low <= place)
+            self.load(names, base, place - base.start)
+
+    def _move(self, ahead: int) -> None:
+        for base in self.bases:
+            add_constant(self.a, base.name, ahead, self.spare)
+
+
+def _point(a: Assembly, register: str, start: str, offset: int, spare: str) -> None:
+    """register = start + offset"""
+    if register == start:
+        add_constant(a, register, offset, spare)
+    elif abs(offset) <= LONGEST_OFFSET:
+        a("addw" if offset >= 0 else "subw", register, start, imm(abs(offset)))
+    else:
+        constant(a, register, abs(offset))
+        a("add" if offset > 0 else "sub", register, start, register)
+
+
+def counted(a: Assembly, register: str, times: int | None) -> None:
+    if times is not None:
+        a("movw", register, imm(times))
+    else:
+        a("subs", register, register, imm(1))
