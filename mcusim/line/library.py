@@ -43,4 +43,8 @@ def library_of_model(
 
 def _demand_type(is_known: bool) -> None:
     if not is_known:
-        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
+        raise ConfigurationError(
+            "one data type is needed",
+            where="mcusim generate",
+            hint="--data-type float32, or int8 with --calibration data.npz",
+        )
