@@ -10,8 +10,6 @@ import errno
 import os
 import signal
 import sys
-import tempfile
-import traceback
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -141,8 +139,7 @@ def _hear_no_more() -> None:
 
 def _complain(error: McusimError, session: Session | None = None) -> int:
     """Print an error in its three lines; -> its exit code."""
-    if os.environ.get("MCUSIM_DEBUG"):
-        traceback.print_exc()
+    _show_traceback()
     if type(error) is McusimError:  # a bare one is a bug, see errors.py
         return _bug(error, session or Session())
     told = (error, *error.others)
@@ -203,8 +200,7 @@ def _system_error(error: OSError, session: Session) -> ConfigurationError:
 
 
 def _interrupted(session: Session) -> int:
-    if os.environ.get("MCUSIM_DEBUG"):
-        traceback.print_exc()
+    _show_traceback()
     kept = session.out / "report.json" if session.out else None
     told = f": what was finished is in {kept}" if kept and session.finished_runs else ""
     streams.say(f"interrupted{told}", error=True)
@@ -213,8 +209,9 @@ def _interrupted(session: Session) -> int:
 
 def _bug(error: Exception, session: Session) -> int:
     """One line for the user, everything for who repairs it."""
-    if os.environ.get("MCUSIM_DEBUG"):
-        traceback.print_exc()
+    _show_traceback()
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     path = _write_traceback(text, session.out)
     streams.say(f"bug: {printable(f'{type(error).__name__}: {error}')[:200]}", error=True)
@@ -223,7 +220,17 @@ def _bug(error: Exception, session: Session) -> int:
     return BUG
 
 
+def _show_traceback() -> None:
+    """To who asked for it."""
+    if os.environ.get("MCUSIM_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+
+
 def _write_traceback(text: str, out: Path | None) -> Path | None:
+    import tempfile
+
     for folder in (out, None):
         try:
             folder = folder or Path(tempfile.gettempdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ import click
 
 from mcusim.commands import options
 from mcusim.commands.streams import say
-from mcusim.system.files import write_text
 
 if TYPE_CHECKING:
     from mcusim.models.listing import Listing
@@ -57,6 +55,10 @@ def layers(chosen: str | None, to_json: Path | None) -> None:
             _print_listing(listing)
         say("")
     if to_json:
+        import json
+
+        from mcusim.system.files import write_text
+
         told = {name: {one.what: _rows(one) for one in known[name].listings()} for name in known}
         write_text(to_json, json.dumps({"format": 1, "layers": told}, indent=2) + "\n")
 

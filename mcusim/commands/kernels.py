@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,6 @@ from mcusim.commands import options
 from mcusim.commands.inventory import print_table
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
-from mcusim.system.files import write_text
 from mcusim.system.names import printable, shortened
 
 if TYPE_CHECKING:
@@ -49,6 +46,10 @@ def kernels(
         return
     told = _of_experiment(session, experiment, out, every, **choices)
     if to_json:
+        import json
+
+        from mcusim.system.files import write_text
+
         write_text(to_json, json.dumps({"format": 1, "cases": told}, indent=2) + "\n")
 
 
@@ -115,6 +116,8 @@ def _say_row(mark: str, cells: Sequence[str]) -> None:
 
 
 def _say_wrapped(text: str, indent: str = "    ") -> None:
+    import textwrap
+
     start = text[: len(text) - len(text.lstrip(" "))]
     for line in textwrap.wrap(printable(text), WIDTH, initial_indent=start, subsequent_indent=indent):
         say(line)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 
@@ -19,4 +17,6 @@ def schema(kind: str) -> None:
 
     if kind not in SCHEMAS:
         raise ConfigurationError(f"there is no schema of {kind!r}", hint=suggestion(kind, SCHEMAS))
+    import json
+
     click.echo(json.dumps(SCHEMAS[kind](), indent=1))

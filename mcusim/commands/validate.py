@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +72,8 @@ def validate(
     engines = foreign_engines(engine)
     if record and record.exists():
         read_record(record)  # before anything takes time
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="mcusim-validate-") as folder:
         rows = read_measured(table, load_address, Path(folder))
         numbers = f"{'MHz':>5} {'predicted':>14} {'measured':>14} {'error':>8}"

@@ -14,7 +14,6 @@ the report is complete when it happens.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -107,6 +106,8 @@ def together(errors: Sequence[E]) -> E:
 
 def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
     """Hint for an unknown name: what others call so, else the nearest known one, else all of them."""
+    import difflib
+
     names = sorted(known)
     meant = (synonyms or {}).get(name.lower().strip())
     if meant:

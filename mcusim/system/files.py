@@ -12,7 +12,6 @@ import re
 import select
 import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -170,6 +169,8 @@ def _write_to(descriptor: int, data: bytes) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     """Written beside the file, then renamed."""
+    import tempfile
+
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
         aside = Path(name)

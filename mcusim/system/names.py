@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 LONGEST_FILE_NAME = 60
@@ -32,4 +31,6 @@ def file_name(text: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:LONGEST_FILE_NAME].rstrip(".")
     if plain and plain == text:
         return plain
+    import hashlib
+
     return f"{plain or 'unnamed'}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +42,8 @@ def lacking(look: Callable[[], object]) -> MissingToolError | None:
 
 def installed(distribution: str) -> str | None:
     """The version of a Python package."""
+    import importlib.metadata  # a fifth of what `mcusim --help` would wait for
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
