@@ -17,7 +17,6 @@ from mcusim.system.arrays import Array
 
 INTEGER_BITS = 5  # of distances to the largest number
 SUM_BITS = 12  # before the binary point of a sum
-MOST_CHANNELS = 1 << SUM_BITS
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from mcusim.numbers.numbers import Activation, Fields, InnerSum
 from mcusim.system.arrays import Array
 
 Chosen = Function | Activation  # what bounds gates and states: a table of integers, or ReLU and nothing
-STATE_BITS, STATE_ONE = 16, 15  # a gate is open at 2^15
+STATE_ONE = 15  # a gate is open at 2^15
 GATE_FRACTION = 12
 STEP_BITS = 7  # from one entry of a table to the next
 LARGEST_SHIFT_LEFT, LARGEST_SHIFT_RIGHT = 31, 62

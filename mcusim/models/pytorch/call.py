@@ -13,7 +13,6 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 EXPORT = "export it again: torch.export.export(model.eval(), (example,))"
-WHOLES = ("as_int", "as_sym_int")
 
 
 @dataclass
