@@ -5,8 +5,6 @@
 
 #include <stdint.h>
 
-#include "model.h"
-
 #define DWT_CYCCNT 0xE0001004u
 
 /* Samples answered so far: what a fault is reported against. */
@@ -15,23 +13,6 @@ extern uint32_t mcusim_samples_done;
 /* Cycles around the last call of cnn(), and the address of the word that counts them: DWT_CYCCNT, unless a transport
  * says otherwise. 0 where nothing counts (QEMU, host). */
 extern uint32_t mcusim_model_cycles, mcusim_cycle_counter;
-
-/* A sample as cnn() takes it, an answer as it gives it: numbers in a row, or a record of several inputs or outputs. */
-#ifdef MODEL_RECORDS
-typedef model_input_t sample_t;
-typedef model_output_t answer_t;
-#else
-#ifdef MODEL_INPUT_TYPE
-typedef MODEL_INPUT_TYPE sample_t[MODEL_INPUT_ELEMENTS];
-#else
-typedef number_t sample_t[MODEL_INPUT_ELEMENTS];
-#endif
-#ifdef MODEL_OUTPUT_TYPE
-typedef MODEL_OUTPUT_TYPE answer_t[MODEL_OUTPUT_ELEMENTS];
-#else
-typedef number_t answer_t[MODEL_OUTPUT_ELEMENTS];
-#endif
-#endif
 
 /* Calls cnn() between two addresses that an engine can watch: the first instruction of `cnn` and the
  * label `mcusim_infer_return`, where cnn() comes back to. */

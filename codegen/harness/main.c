@@ -1,5 +1,6 @@
 /* Samples in, outputs out, until there are no more. The same on every engine and board. */
 #include "harness.h"
+#include "sample.h"
 #include "transport.h"
 
 uint32_t mcusim_samples_done;

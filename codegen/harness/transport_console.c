@@ -9,6 +9,7 @@
 #include "board.h"
 #include "fault.h"
 #include "harness.h"
+#include "sample.h"
 #include "samples.h"
 #include "transport.h"
 

@@ -1,6 +1,7 @@
 /* Transport through the mailbox in RAM, for the board itself and for Renode: see mailbox.h. */
 #include "harness.h"
 #include "mailbox.h"
+#include "sample.h"
 #include "transport.h"
 
 extern sample_t mcusim_input;

@@ -21,7 +21,7 @@ from mcusim.system.records import fields_of
 from mcusim.system.templates import render
 from mcusim.system.toolchain import host_toolchain
 
-_EVERYWHERE = ("main.c", "harness.h", "transport.h")
+_EVERYWHERE = ("main.c", "harness.h", "sample.h", "transport.h")
 _NATIVE = "native"  # the folder in place of a core's
 _CONSOLE = "console"  # the transport that needs nobody
 

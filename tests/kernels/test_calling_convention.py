@@ -74,7 +74,7 @@ def routines_of(program: Program) -> dict[str, Routine]:
 
 def checked_firmware(program: Program, folder: Path) -> Firmware:
     board, names = load_board(BOARD), routines_of(program)
-    wrappers = Sources({f"wrap_{name}.S": wrapper(name) for name in names})
+    wrappers = Sources({"wrappers.S": "\n".join(map(wrapper, names))})
     sources = emit_firmware(emit_library(program).merged(wrappers), qemu.FACTS, board)
     toolchain = target_for(qemu.FACTS, board).toolchain
     flags = (*toolchain.link_flags, *(f"-Wl,--wrap={name}" for name in names))

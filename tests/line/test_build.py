@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,21 @@ from mcusim.boards.load import board_names, load_board
 from mcusim.engines.qemu.facts import memory_map
 from mcusim.line.build import Firmware, read_firmware
 from mcusim.line.sources import Sources
+from mcusim.system.command import run
 from mcusim.system.errors import BuildError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool
+from tests.objects import compiled_by
 from tests.small_disk import leave_free, small_disk
 from tests.tiny_library import build_library, library, library_of_files
 
 pytestmark = pytest.mark.arm
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    """As users have it."""
+    with compiled_by(run):
+        yield
 
 
 @pytest.fixture(params=board_names())

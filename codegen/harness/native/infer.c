@@ -1,5 +1,6 @@
 /* cnn() in a program of the development machine, where nobody watches and nothing counts. */
 #include "harness.h"
+#include "sample.h"
 
 uint32_t mcusim_model_cycles, mcusim_cycle_counter;
 
