@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tests.recipes.tree import Tree
 
+REPORTS = ("tests/reports", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
+# Names of all kinds, and how long many runs take, have nothing to do with what is added.
+CHOSEN = ("-k", "not any_name and not thousand and not among_many and not scikit")
+
 
 def test_a_task(tree: Tree) -> None:
     tree.add("task")
@@ -13,7 +17,7 @@ def test_a_task(tree: Tree) -> None:
         "import anomaly, classification, multi",
         "import anomaly, classification, counting, multi",
     )
-    tree.test("tests/reports", "tests/tasks", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
+    tree.test(*REPORTS, "tests/tasks", *CHOSEN)
     assert "| `scores.counted` | share | share of samples that are counted right |" in tree.text("docs/report.md")
     assert "| `counted_min` | share of samples that are counted right |" in tree.text("docs/experiment.md")
     assert tree.touched() == (1, 1)
@@ -35,7 +39,7 @@ SIZE = (
 
 def test_a_figure(tree: Tree) -> None:
     tree.edit("mcusim/reports/figures.py", "SIZE = (\n", FIGURE)
-    tree.test("tests/reports", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
+    tree.test(*REPORTS, *CHOSEN)
     assert "| `bytes_per_mac_max` | bytes of flash for a MAC |" in tree.text("docs/experiment.md")
     assert '"bytes_per_mac" value="0.07' in tree.text("tests/golden/to_junit/full.xml")
     assert "against `rom_bytes.total / macs`" in " ".join(tree.text("docs/report.md").split())
