@@ -188,3 +188,41 @@ def test_scales_that_are_computed_are_refused() -> None:
     with pytest.raises(ModelError) as caught:
         read(file.data())
     assert "quantize_static" in str(caught.value.hint)
+
+
+def summed(kind: str, zero: int, reshaped: bool = False) -> File:
+    """What old tools write of static scales: QuantizeLinear, a sum of integers, and both scales behind it."""
+    conv = kind == "ConvInteger"
+    file, random = File((1, 4, 6, 6) if conv else (1, 12), 10), np.random.default_rng(0)
+    q = file.add("QuantizeLinear", "x", np.float32(0.05), np.uint8(zero))
+    if conv:
+        q = file.add("MaxPool", q, kernel_shape=[2, 2])
+    kernel = file.constant(random.integers(0, 255, (5, 4, 3, 3) if conv else (12, 5)), np.uint8)
+    if reshaped:
+        reals = np.asarray(random.normal(size=(3, 4, 5)), np.float32)
+        kernel = file.add(
+            "QuantizeLinear", file.add("Reshape", reals, np.array([12, 5])), np.float32(0.02), np.uint8(120)
+        )
+    file.add(kind, q, kernel, np.uint8(zero), np.uint8(120))
+    file.add("Mul", file.add("Cast", to=1), np.float32(0.05 * 0.02))
+    return file
+
+
+@pytest.mark.parametrize("zero", [0, 119])
+@pytest.mark.parametrize(("kind", "own"), [("ConvInteger", False), ("MatMulInteger", False), ("MatMulInteger", True)])
+def test_sums_of_integers_with_static_scales(kind: str, own: bool, zero: int) -> None:
+    """The scale of what they read was multiplied twice."""
+    file = summed(kind, zero, own)
+    data, x = file.data(), file.samples(6)
+    (ours,), (theirs,) = graph_of(read(data), x), onnxruntime_of(data, x)
+    np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_sums_of_integers_that_nobody_scales_are_refused() -> None:
+    file = summed("MatMulInteger", 7)
+    file.nodes[1].input[2] = file.constant(8, np.uint8)
+    with pytest.raises(ModelError, match="other numbers"):
+        read(file.data())
+    file.nodes[1].input[0] = "x"
+    with pytest.raises(ModelError, match="reads integers that no QuantizeLinear makes"):
+        read(file.data())

@@ -86,7 +86,7 @@ def of_reals(model: Model) -> Quantization:
             why = f"has settings that cannot be understood ({type(error).__name__}: {str(error)[:80]!r})"
             raise _refused(node, why, "quantize the model again") from None
     made = replace(model, nodes=tuple(reader.nodes), constants={**model.constants, **reader.reals})
-    return Quantization(made, reader.numbers, reader.stored, any(map(is_dynamic, model.nodes)))
+    return Quantization(made, reader.numbers, reader.stored, bool(reader.at_run_time))
 
 
 class _Reader:
@@ -101,6 +101,8 @@ class _Reader:
         self.stored: dict[str, Stored] = {}
         self.reals: dict[str, Array] = {}  # of what is stored
         self.chosen: set[str] = set()  # scales and zeros that are found as it runs: nothing is stored in them
+        self.at_run_time: set[str] = set()  # what is quantized only then: it is as it was
+        self.moved: dict[str, str] = {}  # integers in another order or shape, and whose they are
 
     def _keep(self, name: str, stored: Stored) -> None:
         self.stored[name], self.reals[name] = stored, stored.reals
@@ -125,16 +127,42 @@ class _Reader:
         elif node.kind == "DequantizeLinear" and node.domain in ("", MICROSOFT):
             self.nodes.append(self._dequantized(node))
         else:
+            self._move(node)
             self.nodes.append(node)
 
+    def _move(self, node: Node) -> None:
+        """Where integers go, for the sums that read them; weights in another shape are constants."""
+        if node.kind not in MOVING or node.domain or not node.inputs:
+            return
+        self.moved |= dict.fromkeys(node.outputs, self.moved.get(node.inputs[0], node.inputs[0]))
+        if node.kind == "Reshape" and all(name in self.constants for name in node.inputs):
+            shape = [int(size) for size in self.constants[node.inputs[1]].reshape(-1)]
+            if 0 not in shape:
+                self.constants[node.outputs[0]] = self.constants[node.inputs[0]].reshape(shape)
+
     def _dynamic(self, node: Node) -> Node:
-        made = dynamic.of_reals(node, self.constants)
+        made = dynamic.of_reals(node, self.constants, self._scale(node))
         if made is None:
             raise _refused(node, "computes its weights", AGAIN)
         self.constants |= made[1]
         self.reals |= made[1]
-        self.chosen |= set(node.outputs[1:]) if node.kind == dynamic.QUANTIZE else set()
+        if node.kind == dynamic.QUANTIZE:
+            self.chosen |= set(node.outputs[1:])
+            self.at_run_time.add(node.outputs[0])
         return made[0]
+
+    def _scale(self, node: Node) -> float:
+        """Of the integers that a sum reads, counted from the zero that they are stored with."""
+        read = self.moved.get(node.inputs[0], node.inputs[0])
+        if node.kind == dynamic.QUANTIZE or read in self.at_run_time:
+            return 1.0
+        if read not in self.numbers:
+            raise _refused(node, "reads integers that no QuantizeLinear makes", AGAIN)
+        zero = self._array(node, node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(1, np.uint8)
+        stored = self.numbers[read]
+        if zero.size != 1 or int(zero.reshape(-1)[0]) - (128 if zero.dtype == np.uint8 else 0) != stored.zero:
+            raise _refused(node, "reads a tensor in other numbers than it is stored in", "quantize the model again")
+        return stored.scale
 
     def _quantized(self, node: Node) -> Node:
         """Of a constant it is one."""
@@ -282,6 +310,7 @@ class _Reader:
 
 EIGHT = "quantize activations to 8 bits, with one scale for a tensor"
 SYMMETRIC = "quantize 16 bits around 0: extra_options={'ActivationSymmetric': True}, or to 8 bits"
+MOVING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "MaxPool", "Slice", "Split", "Gather")
 AGAIN = "quantize the model statically: quantize_static of onnxruntime"
 
 
