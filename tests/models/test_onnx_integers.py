@@ -193,7 +193,7 @@ def test_scales_that_are_computed_are_refused() -> None:
 def summed(kind: str, zero: int, reshaped: bool = False) -> File:
     """What old tools write of static scales: QuantizeLinear, a sum of integers, and both scales behind it."""
     conv = kind == "ConvInteger"
-    file, random = File((1, 4, 6, 6) if conv else (1, 12), 10), np.random.default_rng(0)
+    file, random = File((1, 4, 6, 6) if conv else (1, 12), 13), np.random.default_rng(0)
     q = file.add("QuantizeLinear", "x", np.float32(0.05), np.uint8(zero))
     if conv:
         q = file.add("MaxPool", q, kernel_shape=[2, 2])

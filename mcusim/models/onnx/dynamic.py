@@ -26,11 +26,11 @@ def is_dynamic(node: Node) -> bool:
     return not node.domain and node.kind in KINDS
 
 
-def of_reals(node: Node, constants: Mapping[str, Array], scale: float = 1.0) -> tuple[Node, dict[str, Array]] | None:
+def of_reals(node: Node, constants: Mapping[str, Array], step: float = 1.0) -> tuple[Node, dict[str, Array]] | None:
     """The node, and constants that it needs by name; None where weights are computed.
 
     What was quantized is there as it was, with the scale 1 and the zero 0; weights are less their zero, and what is
-    multiplied behind them is their scale. `scale`: of the stored integers that a sum reads, which are reals here; it
+    multiplied behind them is their scale. `step`: the scale of the stored integers that a sum reads, which are reals here; it
     is multiplied behind the sum once more, and so leaves the weights.
     """
     if node.kind == QUANTIZE:
@@ -44,7 +44,7 @@ def of_reals(node: Node, constants: Mapping[str, Array], scale: float = 1.0) -> 
     less: Array = constants[zero] if zero else np.zeros(1, np.int64)
     along = (-1, *(1,) * (constants[weights].ndim - 1)) if node.kind == "ConvInteger" and less.size > 1 else less.shape
     whole = constants[weights].astype(np.int64) - less.astype(np.int64).reshape(along)
-    reals = (whole / np.float64(scale)).astype(np.float32)
+    reals = (whole / np.float64(step)).astype(np.float32)
     name = f"{weights} of {node.outputs[0]}"
     made_node = Node(SUMS[node.kind], (node.inputs[0], name), node.outputs, node.attributes, node.name)
     return made_node, {name: reals}
