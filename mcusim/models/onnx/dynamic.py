@@ -30,8 +30,8 @@ def of_reals(node: Node, constants: Mapping[str, Array], step: float = 1.0) -> t
     """The node, and constants that it needs by name; None where weights are computed.
 
     What was quantized is there as it was, with the scale 1 and the zero 0; weights are less their zero, and what is
-    multiplied behind them is their scale. `step`: the scale of the stored integers that a sum reads, which are reals here; it
-    is multiplied behind the sum once more, and so leaves the weights.
+    multiplied behind them is their scale. `step`: the scale of the stored integers that a sum reads, which are reals
+    here; it is multiplied behind the sum once more, and so leaves the weights.
     """
     if node.kind == QUANTIZE:
         scale, zero = ((*node.outputs, "", "")[place] for place in (1, 2))
