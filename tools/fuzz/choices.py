@@ -56,7 +56,7 @@ def _code_in_ram(graph: Graph, random: np.random.Generator) -> Program:
     return lower(graph, replace(USUALLY, code_ram=int(random.choice([512, 4096, 2**15])), always=True))
 
 
-def _forced(kernel: Kernel, graph: Graph, random: np.random.Generator) -> Program:
+def forced(kernel: Kernel, graph: Graph, random: np.random.Generator) -> Program:
     """Wherever it fits, in any of its variants, and plain C elsewhere."""
     chosen: dict[str, Chosen] = {}
     for layer in running_layers(graph):
@@ -77,7 +77,7 @@ CHOICES = (
     *(Choice("little RAM", _little_ram),) * 3,
     *(Choice("little flash", _little_flash),) * 2,
     *(Choice("slow RAM", _slow_ram), Choice("code in RAM", _code_in_ram)),
-    *(Choice(kernel.NAME, partial(_forced, kernel)) for kernel in FORCED),
+    *(Choice(kernel.NAME, partial(forced, kernel)) for kernel in FORCED),
 )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tools.fuzz import graphs
+from tools.fuzz import boards, files, graphs
 from tools.fuzz.kind import Kind
 
-KINDS: tuple[Kind, ...] = graphs.KINDS
+KINDS: tuple[Kind, ...] = (*graphs.KINDS, *boards.KINDS, *files.KINDS)
 
 
 def kind_of(name: str) -> Kind:
