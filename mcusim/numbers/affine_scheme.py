@@ -52,6 +52,7 @@ SMALLEST_SHARE = 2.0**-12  # of the largest scale of weights: sums of smaller on
 # more a float32 does not tell one from the next. Halves go away from zero if their number is more by so little.
 LEAST_APART, MOST_APART = 64, 10_000
 WHOLE_AND_MORE = 1 - 2.0**-24
+FINEST_MEAN = 256  # times as fine as what it is of; what was always 0 in calibration would have no end
 SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
 
 
@@ -134,22 +135,21 @@ class AffineScheme:
         return np.where(apart < LEAST_APART, scales, np.nextafter(rounded, np.float32(0)).astype(np.float64))
 
     def _sum(self, kernel: Array, bias: Array, entry: Affine, weights: Scaled, values: Range) -> QuantizedSum:
-        out = self.numbers_for(values)
-        finest = entry.scale * max(weights.scales) / LARGEST_RATIO
-        if out.scale < finest:
-            out = _with_scale(out, finest)
+        out = _no_finer(self.numbers_for(values), entry.scale * max(weights.scales) / LARGEST_RATIO)
         quanta = np.rint(bias / (entry.scale * np.array(weights.scales))).clip(-LARGEST_BIAS, LARGEST_BIAS)
         factors = affine.sum_factors(entry, weights, out, long=self.bits == WIDE_BITS)
         made = affine.weighted_sum(kernel, quanta.astype(np.int64), weights, entry, out, factors, fold=True)
         return replace(made, zero=entry.zero, wider_numbers=out if self.bits == WIDE_BITS else None)
 
     def addition(self, entries: tuple[Numbers, ...], values: Range) -> ScaledAddition:
-        return affine.addition([affine_of(entry) for entry in entries], self.numbers_for(values))
+        every = [affine_of(entry) for entry in entries]
+        finest = 2 * len(every) * max(entry.scale for entry in every) / (1 << affine.ADDEND_BITS[self.bits])
+        return affine.addition(every, _no_finer(self.numbers_for(values), finest))
 
     def product(self, entries: tuple[Numbers, ...], values: Range) -> ScaledProduct:
         first, second = map(affine_of, entries)
-        out, finest = self.numbers_for(values), first.scale * second.scale / LARGEST_RATIO
-        return affine.product(first, second, _with_scale(out, finest) if out.scale < finest else out)
+        finest = first.scale * second.scale / LARGEST_RATIO
+        return affine.product(first, second, _no_finer(self.numbers_for(values), finest))
 
     def joined(self, entries: tuple[Numbers, ...], values: Range | None = None) -> Affine:
         every = [as_affine(entry) for entry in entries]
@@ -168,7 +168,7 @@ class AffineScheme:
         have = as_affine(entry)
         if values is None or not whole:
             return affine.averaging(have, most)
-        return affine.mean(have, self.numbers_for(values), most)
+        return affine.mean(have, _no_finer(self.numbers_for(values), have.scale / FINEST_MEAN), most)
 
     def softmax(self, entry: Numbers) -> TableOfExponentials | TwoTables:
         if self.bits == WIDE_BITS:
@@ -223,6 +223,8 @@ def make_scheme(
     return AffineScheme(bits, scheme == SCHEMES[0])
 
 
-def _with_scale(numbers: Affine, scale: float) -> Affine:
+def _no_finer(numbers: Affine, scale: float) -> Affine:
     """The same zero, or as near to it as its numbers allow: a coarser scale reaches farther at both ends."""
+    if numbers.scale >= scale:
+        return numbers
     return replace(numbers, scale=float(np.nextafter(np.float32(scale), np.float32(np.inf))))

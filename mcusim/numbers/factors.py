@@ -20,6 +20,7 @@ from mcusim.system.arrays import Array
 
 MULTIPLIER_BITS = 31
 NOTHING = (1, -MULTIPLIER_BITS + 1)  # makes 0 of everything: a multiplier of 0 stands for no factor in C
+LARGEST_MULTIPLIER, LARGEST_SHIFT = (1 << MULTIPLIER_BITS) - 1, 30
 LARGEST_SHORT = 0x7FFF0000  # multipliers of 31 bits that fit into 15 when they are rounded
 
 
@@ -89,7 +90,7 @@ def once(ratios: Sequence[float], bits: int = MULTIPLIER_BITS) -> Factors:
     pairs = [multiplier(ratio) for ratio in ratios]
     if bits < MULTIPLIER_BITS:
         pairs = [(_short(one), shift) if (one, shift) != NOTHING else NOTHING for one, shift in pairs]
-    return Factors(*_arrays(_merged([(one, bits - shift) for one, shift in pairs])), is_once=True)
+    return Factors(*_arrays(_merged([(one, max(1, bits - shift)) for one, shift in pairs])), is_once=True)
 
 
 def multiplier(ratio: float) -> tuple[int, int]:
@@ -100,6 +101,8 @@ def multiplier(ratio: float) -> tuple[int, int]:
     whole = int(math.copysign(math.floor(abs(fraction) * 2.0**MULTIPLIER_BITS + 0.5), fraction))
     if abs(whole) == 1 << MULTIPLIER_BITS:
         whole, shift = whole // 2, shift + 1
+    if shift > LARGEST_SHIFT:  # as TFLM has it, where it rounds once; elsewhere it is undefined there
+        return int(math.copysign(LARGEST_MULTIPLIER, whole)), LARGEST_SHIFT
     return NOTHING if shift < -MULTIPLIER_BITS else (whole, shift)
 
 

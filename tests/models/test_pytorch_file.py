@@ -15,7 +15,7 @@ from mcusim.models import read_model
 from mcusim.models.pytorch.reader import read_whole
 from mcusim.system.errors import McusimError, ModelError
 from tests.onnx_files import graph_of
-from tests.pt2_files import Pt2, network, zipped
+from tests.pt2_files import Pt2, meta, network, zipped
 
 
 def refused(path: Path) -> str:

@@ -74,3 +74,15 @@ def test_c_computes_it_too(bits: int, tmp_path: Path) -> None:
     ours, c = graph.run(x), run_compiled(graph, x)
     for name in ours.dtype.names or ():
         np.testing.assert_array_equal(c[name], ours[name], name)
+
+
+@pytest.mark.parametrize("scale", [3.0, 125.896])
+def test_a_softmax_whose_distances_do_not_fit_into_32_bits(scale: float, tmp_path: Path) -> None:
+    """Seed 148 of script/fuzz's graphs: C read beyond its table."""
+    file = Integers(bits=16)
+    start, end = file.tensor((1, 40, 5)), file.tensor((1, 40, 5))
+    file.graph.tensors[start].quantization.scale = [scale]
+    file.op("SOFTMAX", (start,), (end,), beta=1.0)
+    graph = compare(file.written((start,), (end,)), tmp_path).graph
+    x = reals_of(graph.inputs[0], SAMPLES)
+    np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))

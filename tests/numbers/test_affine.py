@@ -34,6 +34,7 @@ from tests.compiled import run_compiled
 def test_a_factor_has_31_bits() -> None:
     assert multiplier(0.5) == (1 << 30, 0)
     assert multiplier(1.0) == (1 << 30, 1)
+    assert multiplier(2.0**40) == ((1 << 31) - 1, 30) == multiplier(2.0**31)  # no shift of C goes further
     assert multiplier(math.nextafter(1.0, 0)) == (1 << 30, 1)  # rounded up to the next power
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcusim.experiment.quantization import Quantization
-from mcusim.graph import Graph
+from mcusim.graph import Graph, Output
 from mcusim.kernels.choice import Destination
 from mcusim.kernels.memory import USUAL
 from mcusim.layers.convolution import Convolution
@@ -167,6 +167,23 @@ def test_means_of_whole_planes_have_a_scale_of_their_own() -> None:
     assert local.numbers == quantized[local.inputs[0]].numbers
     assert isinstance(whole.averaging, ScaledMean)
     assert as_affine(whole.averaging.numbers).scale < as_affine(local.averaging.numbers).scale / 1.5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("data_type", ["int8", "w8a16"])
+def test_what_was_0_in_calibration_is_no_finer_than_its_inputs_need(data_type: str) -> None:
+    """Seed 95 of script/fuzz's graphs: a mean 2^39 times as fine, which C has no shift for."""
+    builder = Builder((6, 2))
+    start = builder.add("Rescaling", scale=1e10, offset=0.0)
+    dead = builder.add("ReLU")
+    builder.add("GlobalAveragePooling1D", dead)
+    builder.add("Subtract", start, start)
+    builder.add("Add", builder.last.name, start)
+    graph, x = builder.graph(), -np.abs(builder.samples(8))
+    graph = replace(graph, outputs=(Output("mean", "globalaveragepooling1d_3"), Output("add", builder.last.name)))
+    quantized = quantize(graph, x, data_type, scheme="per-channel")
+    answers, expected = run_compiled(quantized, -3 * x), quantized.run(-3 * x)
+    for name in ("mean", "add"):
+        np.testing.assert_array_equal(answers[name], expected[name])
 
 
 def test_sums_are_nearer_when_weights_are_fitted() -> None:

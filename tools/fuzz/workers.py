@@ -84,6 +84,7 @@ def _serve(kind_of: KindOf, connection: Connection) -> None:
     os.setsid()
     os.nice(5)
     with open(os.devnull, "w") as nowhere:  # libraries tell a lot
+        os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     connection.send(None)
     with suppress(EOFError, OSError):
