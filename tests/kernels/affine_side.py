@@ -9,6 +9,7 @@ import numpy as np
 from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
+from mcusim.layers.convert import Convert
 from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.planes import plane
 from mcusim.layers.pointwise import Pointwise
@@ -120,6 +121,14 @@ class AffineSide(Side):
         shape[axis] = sum(self.layer(source).shape[axis] for source in sources)
         common = {"name": self._name("concatenate"), "inputs": sources, "shape": tuple(shape), "axis": axis}
         return self._append(Concatenate(**common, numbers=out, conversions=conversions))  # type: ignore[arg-type]
+
+    def converted(self, source: str, *, scaled: bool = True) -> str:
+        """To other numbers; not `scaled`: only their zero is another."""
+        entry, numbers = self.layer(source), self.numbers(self._numbers_of(source).scale)
+        out = numbers if scaled else replace(numbers, scale=self._numbers_of(source).scale)
+        conversion = affine.conversion(self._numbers_of(source), out)
+        common = {"name": self._name("convert"), "inputs": (source,), "shape": entry.shape, "numbers": out}
+        return self._append(Convert(**common, conversion=conversion))  # type: ignore[arg-type]
 
     def mean(self, source: str) -> str:
         """MEAN over the plane, with other numbers."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcusim.graph import Graph
 from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
-from mcusim.kernels.lanes.addition import how_of
+from mcusim.kernels.lanes.addition import is_in_pairs
 from mcusim.kernels.lanes.sums import summing_of
 from mcusim.kernels.memory import USUAL
 from mcusim.layers.add import Add
@@ -21,7 +21,7 @@ from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.kernels.lanes_graphs import Side
-from tests.kernels.measured import CORE, Measured, forced, measure
+from tests.kernels.measured import CORE, Measured, forced, measure, misplaced
 
 NUMBERS = ((8, "nearest"), (5, "floor"), (16, "nearest"), (0, "nearest"))
 ACTIVATIONS = (LINEAR, RELU, Activation(True, 50.0), Activation(True, 2.0))
@@ -48,6 +48,11 @@ def sums(side: Side, shape: tuple[int, ...]) -> None:
         side.add(a, b, shifts=(10, 0), shift=10, activation=activation)
     side.add(a, b, c, shifts=(0, 1, 2), shift=2)
     side.add(a, b, c, a, shift=2, activation=RELU)
+    side.add(a, b, c, shifts=(9, 0, 3), shift=9)
+    side.add(c, a, b, shifts=(1, 9, 2), shift=5, activation=ACTIVATIONS[2])
+    side.add(*(a, b, c) * 2, shifts=(0, 1, 3, 0, 2, 1), shift=4)
+    side.add(*(a, b, c) * 3, shift=3)
+    side.add(*(c, a, b, c) * 4, shifts=(0, 6, 2, 1) * 4, shift=7)
     side.add(a, a)
     if side.bits in (5, 8):
         u, v = side.input(shape, signed=False), side.input(shape, signed=False)
@@ -75,8 +80,8 @@ def pools(side: Side, *, mean: bool, signed: bool = True) -> None:
 
 
 def moves(side: Side) -> None:
-    for shape in ((33, 7), (6, 3, 4)):
-        a, b = side.input(shape), side.input(shape, fraction=3)
+    for shape, fraction in (((33, 7), 3), ((6, 3, 4), 5), ((9, 1), 2), ((13, 2), 4), ((7, 3), 1), ((3, 45), 1)):
+        a, b = side.input(shape), side.input(shape, fraction=min(fraction, max(side.bits - 1, 0)))
         side.relu(a)
         side.relu(a, 3.0)
         side.concatenate(a, b)
@@ -175,12 +180,8 @@ def grid(bits: int) -> Side:
         side.pool(a, plane[:2], (1, 1))
     if bits:
         sums(side, (16, 20))
-    return side
-
-
-def rest(bits: int) -> Side:
-    """What is C."""
-    side = Side(bits)
+    else:
+        side.add(*(side.input((12, 7)) for _ in range(8)), activation=Activation(True, 9.0))
     moves(side)
     return side
 
@@ -198,30 +199,14 @@ def test_on_boards(bits: int, board: str, tmp_path: Path) -> None:
     if board != "nucleo_l452re_p":
         return
     far = {}
-    for step in measured.program.steps:
+    steps = [step for step in measured.program.steps if step.kernel == lanes.NAME]
+    for step in steps:
         cycles, layer = measured.cycles[step.name], graph[step.name]
         estimate = lanes.cost(layer, graph.inputs_of(layer), DEFAULT, USUAL)
-        if step.code.routines and abs(estimate - cycles) > max(60, 0.05 * cycles):
+        if abs(estimate - cycles) > max(60, 0.05 * cycles) and not misplaced(measured.program, step):
             far[step.name] = (estimate, cycles)
     assert not far
-    assert sum(bool(step.code.routines) for step in measured.program.steps) > 30
-
-
-def test_what_the_compiler_makes(tmp_path: Path) -> None:
-    """Its mix of short and long instructions decides up to a quarter of the cycles. All is faster than plain C."""
-    side = rest(8)
-    graph, x = side.graph(), side.samples(2)
-    measured = answered(graph, x, tmp_path)
-    assert same_bits(measured.answers, graph.run(x))
-    compared = answered(graph, x, tmp_path / "plain", plain_c=True)
-    names = [step.name for step in measured.program.steps if step.kernel == lanes.NAME]
-    cycles = np.array([measured.cycles[name] for name in names])
-    estimates = np.array([lanes.cost(graph[name], graph.inputs_of(graph[name]), DEFAULT, USUAL) for name in names])
-    plainly = np.array([compared.cycles[name] for name in names])
-    off = np.abs(estimates - cycles)
-    assert np.median(off / cycles) < 0.06
-    assert np.mean(off <= np.maximum(100, 0.05 * cycles)) > 0.7
-    assert np.all(cycles <= 1.02 * plainly + 10) and np.median(plainly / cycles) > 2.5
+    assert all(step.code.routines for step in steps) and len(steps) > 30
 
 
 def answered(
@@ -237,8 +222,9 @@ def test_how_sums_are_made() -> None:
     for layer in graph:
         if isinstance(layer, Add):
             summing = summing_of(layer, graph.inputs_of(layer))
-            ways.add(summing.ending if summing else how_of(layer, graph.inputs_of(layer)))
-    assert ways == {"saturated", "halved", "difference", "mixed", "mixed halves", "NN_IN_PAIRS", "NN_IN_WORDS"}
+            inputs = graph.inputs_of(layer)
+            ways.add(summing.ending if summing else "in pairs" if is_in_pairs(layer, inputs) else "in words")
+    assert ways == {"saturated", "halved", "difference", "mixed", "mixed halves", "in pairs", "in words"}
 
 
 def test_what_does_not_fit_says_why() -> None:

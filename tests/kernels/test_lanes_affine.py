@@ -45,6 +45,8 @@ def side(seed: int) -> AffineSide:
             made.turned(one)
             made.looked_up(one)
             made.looked_up(one, signed=False)
+            made.converted(one)
+            made.converted(one, scaled=False)
             made.mean(one)
             made.pool(one, (1, 2), (1, 2), mean=True)
             made.pool(one, (1, 2) if len(shape) < 3 else (3, 2), (1, 3), same=True, mean=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.lanes import addition, combined, copies, lookups, moves, pooling, products, reals, windows
+from mcusim.kernels.lanes import addition, combined, converts, copies, lookups, moves, pooling, products, windows
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.add import Add
 from mcusim.layers.concatenate import Concatenate
@@ -59,7 +59,7 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     Add: _Layer(addition.why_not, addition.cost, addition.add),
     AveragePooling: _Layer(pooling.why_not, pooling.cost, pooling.average_pooling),
     Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
-    Convert: _Layer(reals.why_not, reals.cost, reals.code),
+    Convert: _Layer(converts.why_not, converts.cost, converts.code),
     MaxPooling: _Layer(windows.why_no_window, windows.max_cost, windows.max_pooling),
     Multiply: _Layer(products.why_not, products.cost, products.multiply),
     Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from mcusim.kernels.calls import Fields, one, reading_all
+from mcusim.kernels.calls import Fields, reading_all
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.combined import NOT_LINEAR, Combining, Rows, combined, combined_cycles
-from mcusim.kernels.lanes.costs import BLOCK, SUMS, Counts, each_counts, lanes_of, storage_of, total
-from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, end_fields, pairs_end
+from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, PairsEnd, pairs_end
+from mcusim.kernels.lanes.products import saturated
 from mcusim.kernels.lanes.scaled_sums import scaled_summing
-from mcusim.kernels.lanes.streams import stream, stream_cycles
+from mcusim.kernels.lanes.several import Saturated, SummingUp, Term
+from mcusim.kernels.lanes.streams import LAYER, stream, stream_cycles
 from mcusim.kernels.lanes.sums import summing_of
+from mcusim.kernels.lanes.words import WORD_BYTES, Words, fetched, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers.add import Add
 from mcusim.numbers.affine import ScaledAddition
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import LINEAR
 from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.program import KernelCall, LayerCode
 
-How = Literal["NN_IN_PAIRS", "NN_IN_WORDS"]
-MOST_FACTOR = 14  # of SMLABB, as a power of two
-MOST_TERMS = 16  # NN_ADD_TERMS in C
+MOST_INPUTS = 16  # NN_ADD_INPUTS in C
+MOST_FACTOR = 14  # of an input, as a power of two
+MOST_TERMS = 16  # that are added as often as they count
+REST, REST_INPUT = 20.0, 12.0  # fitted: cycles of what words leave over, and of each of its inputs
 
 
 def why_not(layer: Add, inputs: Inputs) -> str | None:
+    if len(inputs) > MOST_INPUTS:
+        return f"it is for {MOST_INPUTS} arrays"
     if layer.addition is None:
         return None
     if isinstance(layer.addition, ScaledAddition):
@@ -34,7 +42,7 @@ def why_not(layer: Add, inputs: Inputs) -> str | None:
         return "it is for scales of powers of two"
     if layer.addition.accumulator_peak > ACCUMULATOR_LIMIT:
         return "its sums have 32 bits"
-    if not all(0 <= shift <= MOST_FACTOR for shift in layer.addition.shifts):
+    if not all(0 <= shift <= MOST_FACTOR for shift in layer.addition.shifts) or _shift(layer) < 0:
         return f"it brings no input to a scale finer by more than 2^{MOST_FACTOR}, or coarser"
     return None
 
@@ -47,13 +55,10 @@ def add(layer: Add, inputs: Inputs) -> LayerCode:
         ours: Fields = {"elements": layer.elements, "y": summing.coarse, "sum": routine.name, **dict(summing.fields)}
         call = KernelCall("add_of_two", ("inputs", "output"), ours)
         return LayerCode((call,), routines=(routine,))
-    own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
-    fields: Fields = {"elements": layer.elements, "inputs": len(inputs), **own}
-    fields |= reading_all(inputs)
-    if layer.addition is not None:
-        how = how_of(layer, inputs)
-        fields |= {"addition": how, **(_pairs(layer, inputs) if how == "NN_IN_PAIRS" else {})}
-    return one("add_lanes", fields, arguments=("inputs", "output"))
+    work = summing_up(layer, inputs)
+    routine = stream(work).routine
+    fields = {"elements": layer.elements, "inputs": len(inputs), "sum": routine.name}
+    return LayerCode((KernelCall("add_of_several", ("inputs", "output"), fields),), routines=(routine,))
 
 
 def cost(layer: Add, inputs: Inputs, memory: Memory) -> float:
@@ -61,27 +66,10 @@ def cost(layer: Add, inputs: Inputs, memory: Memory) -> float:
         return combined_cycles(_scaled(layer, inputs), Rows(1, layer.elements), memory)
     if (summing := summing_of(layer, inputs)) is not None:
         return stream_cycles(stream(summing), layer, memory)
-    in_bytes = storage_of(layer) == 1 and how_of(layer, inputs) == "NN_IN_WORDS"
-    return total(_counts(layer, inputs), SUMS["bytes in 32 bits" if in_bytes else storage_of(layer)])
-
-
-def _counts(layer: Add, inputs: Inputs) -> Counts:
-    counts, size = each_counts(layer.elements, layer), len(inputs)
-    words = counts["words"]
-    counts |= {"loads": words * size, "single inputs": counts["singles"] * size}
-    if layer.addition is None:
-        activation = layer.activation
-        counts |= {"instructions": words * (size - 1)}
-        counts |= {"limited": words * activation.relu, "ceiling": words * (activation.ceiling is not None)}
-        return counts
-    often = _instructions(layer, inputs)
-    rest = words - BLOCK * counts["blocks"]
-    counts |= {"instructions": words * often, "block loads": counts["blocks"] * size}
-    counts["code"] = ((BLOCK if counts["blocks"] else 0) + rest) * (
-        often + size
-    )  # instructions, fetched for the first time
-    counts |= {"loads of four": counts["loads"] * (size >= 4), "loads of five": counts["loads"] * (size >= 5)}
-    return counts
+    made = stream(summing_up(layer, inputs))
+    words, rest = divmod(layer.elements * layer.dtype.itemsize, WORD_BYTES)
+    last = REST + REST_INPUT * len(inputs) + made.cycles(1) if rest else 0
+    return LAYER + (made.cycles(words) if words else 0) + last + fetched((made.routine,), memory)
 
 
 def _scaled(layer: Add, inputs: Inputs) -> Combining:
@@ -91,20 +79,42 @@ def _scaled(layer: Add, inputs: Inputs) -> Combining:
     return made
 
 
-def _instructions(layer: Add, inputs: Inputs) -> int:
-    """For a word of integers, but for its loads and store."""
-    how, lanes = how_of(layer, inputs), lanes_of(layer)
-    ceiling = 2 * (layer.activation.ceiling is not None)
-    if how == "NN_IN_PAIRS":
-        terms, end = terms_of(layer, inputs), pairs_end(layer, _shift(layer))
-        assert end is not None
-        return 2 * terms.instructions + 2 * (1 + (end.shift > 0)) + 1 + (end.zero > 0) + 2 * (end.ceiling > 0)
-    return lanes * (len(inputs) + 1) + (1 if lanes == 2 else 3 + 3 * len(inputs)) + ceiling
+def summing_up(layer: Add, inputs: Inputs) -> SummingUp:
+    """Of any number of arrays; bytes in 16 bits where every sum has room there."""
+    count, own = len(inputs), layer.activation.fields(None)
+    if layer.addition is not None:
+        own = layer.addition.fields(layer.activation)
+    fields = tuple({"inputs": count, **reading_all(inputs), **own}.items())
+    if layer.addition is None:
+        return SummingUp(words_of_layer(layer, inputs), count, (), fields=fields)
+    unsigned = reading_all(inputs).get("unsigned_inputs", 0)
+    if layer.dtype.itemsize == 1 and _have_room(layer, inputs):
+        ways, end = _in_pairs(layer, inputs), pairs_end(layer, _shift(layer))
+        words = Words(8, False, LINEAR, None, 1)
+        return SummingUp(words, count, ways.terms, unsigned, ways.start, ways.more, 0, ways.lifted, end, fields)
+    assert isinstance(layer.addition, ShiftedAddition)
+    words, bits, positive = saturated(layer)
+    order, shifts = _order(layer.addition)
+    rounding = layer.addition.rounding
+    start = rounding >> shifts[0] if rounding % (1 << shifts[0]) == 0 else 0
+    terms = tuple(map(Term, order, _doublings(shifts)))
+    ending, more = Saturated(_shift(layer), bits, positive), 0 if start else rounding
+    words = replace(words, several=1)
+    return SummingUp(words, count, terms, unsigned, start, more, shifts[-1], False, ending, fields)
 
 
-def how_of(layer: Add, inputs: Inputs) -> How:
-    """Of sums that no lane of a number's own size has room for."""
-    return "NN_IN_PAIRS" if layer.dtype.itemsize == 1 and _have_room(layer, inputs) else "NN_IN_WORDS"
+def is_in_pairs(layer: Add, inputs: Inputs) -> bool:
+    return isinstance(summing_up(layer, inputs).ending, PairsEnd)
+
+
+def _order(addition: ShiftedAddition) -> tuple[list[int], list[int]]:
+    """Inputs, those that count most first; their shifts."""
+    order = sorted(range(len(addition.shifts)), key=lambda index: -addition.shifts[index])
+    return order, [addition.shifts[index] for index in order]
+
+
+def _doublings(shifts: Sequence[int]) -> tuple[int, ...]:
+    return (0, *(before - after for before, after in pairwise(shifts)))
 
 
 def _have_room(layer: Add, inputs: Inputs) -> bool:
@@ -128,13 +138,9 @@ def _shift(layer: Add) -> int:
 
 
 class _Terms(NamedTuple):
-    """Sums in pairs, term by term: what there is so far is doubled before each, and `more` is added at the end.
+    """Of sums in pairs. `lifted`: the start makes the first term positive, so that a shift does for its doublings."""
 
-    `lifted`: the start makes the first term positive, so that a shift does for its doublings.
-    """
-
-    order: tuple[int, ...]  # of inputs, the coarsest scale first
-    doublings: tuple[int, ...]
+    terms: tuple[Term, ...]
     start: int
     more: int = 0
     lifted: bool = False
@@ -142,39 +148,24 @@ class _Terms(NamedTuple):
     @property
     def instructions(self) -> int:
         """Of a pair."""
-        doublings = self.doublings if not self.lifted else (1, *self.doublings[2:])
-        return len(self.order) + sum(doublings) + (self.more != 0)
+        doublings = [term.doublings for term in self.terms]
+        return len(self.terms) + sum(doublings if not self.lifted else (1, *doublings[2:])) + (self.more != 0)
 
 
-def terms_of(layer: Add, inputs: Inputs) -> _Terms:
+def _in_pairs(layer: Add, inputs: Inputs) -> _Terms:
     """The shortest of three ways: an input that counts 2^n times is doubled, shifted, or added as often."""
     addition, end = layer.addition, pairs_end(layer, _shift(layer))
     assert isinstance(addition, ShiftedAddition) and end is not None
     start = addition.rounding + end.offset
-    order = tuple(sorted(range(len(inputs)), key=lambda index: -addition.shifts[index]))
-    shifts = [addition.shifts[index] for index in order]
-    doublings = (0, *(before - after for before, after in pairwise(shifts)))
+    order, shifts = _order(addition)
+    doublings = _doublings(shifts)
+    terms = tuple(map(Term, order, doublings))
     whole = start >> shifts[0] << shifts[0]
-    often = tuple(index for index in order for _ in range(1 << addition.shifts[index]))
-    ways = [_Terms(order, doublings, whole >> shifts[0], start - whole)]
-    ways += [_Terms(often, (0,) * len(often), start)] if len(often) <= MOST_TERMS else []
+    often = tuple(Term(index) for index in order for _ in range(1 << addition.shifts[index]))
+    ways = [_Terms(terms, whole >> shifts[0], start - whole)]
+    ways += [_Terms(often, start)] if len(often) <= MOST_TERMS else []
     first = inputs[order[0]].numbers
-    if (
-        first is not None
-        and len(inputs) > 1
-        and doublings[1] > 0
-        and (first.maximum - first.minimum) << doublings[1] < 2**16
-    ):
+    if first is not None and doublings[1] > 0 and (first.maximum - first.minimum) << doublings[1] < 2**16:
         more = start + (first.minimum << shifts[0])
-        ways.append(_Terms(order, doublings, -first.minimum, (more - LEAST_PAIR) % 2**16 + LEAST_PAIR, lifted=True))
+        ways.append(_Terms(terms, -first.minimum, (more - LEAST_PAIR) % 2**16 + LEAST_PAIR, lifted=True))
     return min(ways, key=lambda way: way.instructions)
-
-
-def _pairs(layer: Add, inputs: Inputs) -> Fields:
-    end, terms = pairs_end(layer, _shift(layer)), terms_of(layer, inputs)
-    assert end is not None
-    fields: Fields = {"terms": len(terms.order), "order": terms.order}
-    fields |= {"doublings": terms.doublings} if any(terms.doublings) else {}
-    fields |= {name: value for name, value in (("start", terms.start), ("more", terms.more)) if value}
-    fields |= {"lifted": 1} if terms.lifted else {}
-    return {**fields, **end_fields(end)}

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.lanes.means import ANY_STEEPER, FACTOR_BITS, SUM_BITS, AnyLine, Line, Saturation, Twice
-from mcusim.kernels.lanes.pairs import PairsEnd
+from mcusim.kernels.lanes.pairs import PAIR_BYTES, PairsEnd, end_pairs
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 
 SUMS, SEEN = ("r4", "r5", "r6", "r7"), ("r8", "r9")  # registers of integers: two words at a time
 FACTOR, START = "factor", "start"  # stay, in r10 and r11
 COUNT = "s15"  # of a window of any size, as a real number
-PAIR_BYTES = 0x00FF00FF
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class Mean:
         ended = []
         for sums in self._sums(words):
             if isinstance(self.ending, InPairs):
-                self._end_pairs(a, sums, self.ending.end)
+                end_pairs(a, sums[0], sums[1], self.ending.end, FACTOR)
             else:
                 assert self.saturation is not None
                 self._pack(a, self._limited(a, sums))
@@ -250,19 +249,6 @@ class Mean:
             a("pkhbt", means[0], *means, "lsl #16")
         else:
             packed(a, means[0], *means)
-
-    def _end_pairs(self, a: Assembly, sums: Sequence[str], end: PairsEnd) -> None:
-        even, odd = sums
-        for name in sums:
-            a("usat16", name, imm(end.bits), name)
-        if end.shift:
-            for name in sums:
-                a("and", name, FACTOR, name, f"lsr #{end.shift}")
-        a("orr", even, even, odd, "lsl #8")
-        replace(self.words, unsigned=True).keep_within(a, even, (None, end.ceiling or None), FAR)
-        if end.zero:
-            a("mov", FAR, imm(end.zero * 0x01010101))
-            a("usub8", even, even, FAR)
 
 
 def _told(value: Any) -> str:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache, partial
+from typing import Any
 
 from mcusim.graph import Shape
 from mcusim.kernels import plain
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.nests import Apart, Loop, Moving, Part, Run, Skip, Zeros, fits, moved, moving
-from mcusim.kernels.lanes.words import fetched
+from mcusim.kernels.lanes.conversions import Converting
+from mcusim.kernels.lanes.nests import (
+    FARTHEST,
+    Apart,
+    Loop,
+    Moving,
+    Part,
+    Run,
+    Scattered,
+    Skip,
+    Zeros,
+    fits,
+    moved,
+    moving,
+)
+from mcusim.kernels.lanes.words import WORD_BYTES, fetched
 from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import plane
 from mcusim.layers.reshape import Reshape
@@ -18,6 +34,8 @@ from mcusim.program import KernelCall, LayerCode
 
 LAYER = 7.0  # fitted: cycles of the C around the routine
 LONGEST_REPEATED, MOST_TIMES = 32, 4  # bytes of what is loaded once and written so often
+# Fields that may be missing, which the others are not told apart from by their place
+_NAMED = ("zero", "from_zero", "unsigned_input", "wide", "shift", "rounding", "factor", "storage")
 Copy = StridedCopy | ZeroPadding | Reshape
 
 
@@ -41,24 +59,42 @@ def copy_cycles(made: Moving, memory: Memory) -> float:
 def _moving(layer: Copy, inputs: Inputs) -> Moving:
     plainly = plain.code(layer, inputs).calls[0]
     assert isinstance(plainly, KernelCall)
-    return cached(layer.dtype.itemsize, _parts(layer), plainly.kernel, tuple(plainly.parameters.items()))
+    return cached(layer.dtype.itemsize, _parts(layer), plainly.kernel, plainly.parameters)
+
+
+def cached(
+    number_bytes: int, parts: tuple[Part, ...], twin: str, fields: Mapping[str, Any], change: Converting | None = None
+) -> Moving:
+    """`fields`: of plain C, whose numbers make the name: layers of several kinds may be the same copy."""
+    frozen = tuple(
+        (key, tuple(value.items()) if isinstance(value, Mapping) else value) for key, value in fields.items()
+    )
+    return _cached(number_bytes, parts, twin, frozen, change)
 
 
 @lru_cache(maxsize=256)
-def cached(number_bytes: int, parts: tuple[Part, ...], twin: str, fields: tuple[tuple[str, object], ...]) -> Moving:
-    """`fields`: of plain C, whose numbers make the name: layers of several kinds may be the same copy."""
-    spelled = (f"{key * (key == 'zero')}{_spelled(value)}" for key, value in fields)
+def _cached(
+    number_bytes: int,
+    parts: tuple[Part, ...],
+    twin: str,
+    frozen: tuple[tuple[str, Any], ...],
+    change: Converting | None,
+) -> Moving:
+    fields = {key: dict(value) if key == "factor" else value for key, value in frozen}
+    spelled = (f"{key * (key in _NAMED)}{_spelled(value)}" for key, value in fields.items())
     name = f"nn_{twin}_{8 * number_bytes}_{'_'.join(spelled)}"
     summary = (
-        f"{twin.replace('_', ' ').capitalize()}: {', '.join(f'{key} {value}' for key, value in fields)}.",
+        f"{twin.replace('_', ' ').capitalize()}: {', '.join(f'{key} {value}' for key, value in fields.items())}.",
         "",
         "Every size is a constant.",
     )
-    return moving(name, summary, parts, KernelCall(twin, ("input", "output"), dict(fields)))
+    return moving(name, summary, parts, KernelCall(twin, ("input", "output"), fields), change)
 
 
 def _spelled(value: object) -> str:
     """As a part of a name."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
     return "_".join(map(_spelled, value)) if isinstance(value, tuple) else str(value).replace("-", "m")
 
 
@@ -104,8 +140,14 @@ def _padded(layer: ZeroPadding, size: int) -> tuple[Part, ...]:
     return (*([zeros(before)] if before else []), *rows, *([zeros(behind)] if behind else []))
 
 
-def placed(rows: int, count: int, whole: int, offset: int) -> tuple[Part, ...]:
-    """Each row of so many bytes goes to `offset` of a row of `whole` bytes."""
+def placed(rows: int, count: int, whole: int, offset: int, *, changed: bool = False) -> tuple[Part, ...]:
+    """Each row of so many bytes goes to `offset` of a row of `whole` bytes. `changed`: are its numbers others then?"""
     if count == whole:
         return (Run(rows * count),)
-    return (Skip(output=offset), Loop(rows, (Run(count), Skip(output=whole - count))))
+    row = (Run(count), Skip(output=whole - count))
+    parts = [Loop(rows, row)]
+    together = Scattered(count, whole)
+    if changed and count <= WORD_BYTES // 2 and together.places[-1] <= FARTHEST:
+        turns, rest = divmod(rows, len(together.places))
+        parts = [Loop(turns, (together,)), Loop(rest, row)]
+    return (Skip(output=offset), *(one for one in parts if one.rounds))

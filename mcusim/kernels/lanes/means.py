@@ -142,8 +142,12 @@ def _least_sums(averaging: Averaging, outputs: Array, count: int, low: int, high
 
 def line_of(layer: AveragePooling, entry: Numbers, count: int, cut: int) -> Line | None:
     """Of windows of `count` taps. None where no line is found that has their steps."""
-    steps = steps_of(layer, entry, count)
-    for line in _tried(slope_of(layer, count), steps, cut):
+    return line_through(slope_of(layer, count), steps_of(layer, entry, count), cut)
+
+
+def line_through(slope: float, steps: Steps, cut: int, left: int | None = None) -> Line | None:
+    """`left`: where it is not as large as sums allow. None where no line is found that has these steps."""
+    for line in _tried(slope, steps, cut, left):
         least, most = steps.starts(line)
         if least <= most:
             return Line(line.factor, line.left, (least + most) // 2, line.shift, cut)
@@ -171,10 +175,11 @@ def slope_of(layer: AveragePooling, count: int) -> float:
     return float(factors.multipliers[0] * 2.0 ** (int(factors.shifts[0]) - 31)) if factors.multipliers.size else 1.0
 
 
-def _tried(slope: float, steps: Steps, cut: int) -> Iterator[Line]:
+def _tried(slope: float, steps: Steps, cut: int, left: int | None) -> Iterator[Line]:
     """As fine as registers allow. Steeper ones keep halves away from the middle, where their sum is 0."""
     widest = max(-steps.low, steps.high)
-    left = SUM_BITS - 1 - widest.bit_length() if cut == SUM_BITS else 0
+    if left is None:
+        left = SUM_BITS - 1 - widest.bit_length() if cut == SUM_BITS else 0
     largest = max(float(np.abs(steps.outputs).max(initial=0)) + 1, slope * widest)
     room = SUM_BITS - 2 - int(np.ceil(np.log2(largest)))
     finest = min(room, int(np.floor(FACTOR_BITS - cut + left - np.log2(slope)))) if slope > 0 else 0

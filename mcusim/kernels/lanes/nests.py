@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mcusim.kernels.assembly import LONGEST_STEP, SAVED, Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.lanes.conversions import WORDS, Converting
 from mcusim.kernels.lanes.words import WORD_BYTES
 from mcusim.program import KernelCall, Routine
 from mcusim.system.arrays import Array
 
-LOOPED = 16  # words of a run that has a loop
+LOOPED, LOOPED_CHANGED = 16, 4  # words of a run that has a loop; of one whose numbers change
 TURN = 8  # words of such a loop
 UNROLLED_BYTES, UNROLLED = 16, (4, 2)  # of runs that are there several times in a loop
 FARTHEST, FARTHEST_BEFORE = 4095, 255  # of a load, from its base
@@ -51,6 +52,17 @@ class Apart(NamedTuple):
     number_bytes: int
 
 
+class Scattered(NamedTuple):
+    """A word of pieces of one or two bytes, each of which goes to the beginning of a row of `row` bytes."""
+
+    piece_bytes: int
+    row: int
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        return tuple(range(0, WORD_BYTES // self.piece_bytes * self.row, self.row))
+
+
 class Skip(NamedTuple):
     """Pointers move by so many bytes."""
 
@@ -63,7 +75,7 @@ class Loop(NamedTuple):
     body: tuple[Part, ...]
 
 
-Part = Zeros | Run | Apart | Skip | Loop
+Part = Zeros | Run | Apart | Scattered | Skip | Loop
 
 
 class Moving(NamedTuple):
@@ -73,9 +85,11 @@ class Moving(NamedTuple):
     cycles: float
 
 
-def moving(name: str, summary: Sequence[str], parts: Sequence[Part], twin: KernelCall) -> Moving:
-    """`parts`: in their order."""
-    writer = _Writer(name, summary)
+def moving(
+    name: str, summary: Sequence[str], parts: Sequence[Part], twin: KernelCall, change: Converting | None = None
+) -> Moving:
+    """`parts`: in their order. `change`: what happens to all numbers on their way."""
+    writer = _Writer(name, summary, change)
     writer.whole(parts)
     start = np.eye(WORD_BYTES)[0]
     routine = writer.a.routine("void *output, const void *input", twin)
@@ -92,7 +106,7 @@ def _depth(part: Part) -> int:
         return 1 + depth(part.body)
     if isinstance(part, Apart):
         return int(part.numbers >= 2 * _together(part))
-    return int(not isinstance(part, Skip) and part.length >= LOOPED * WORD_BYTES)
+    return int(isinstance(part, Zeros | Run) and part.length >= LOOPED * WORD_BYTES)
 
 
 def fits(parts: Sequence[Part]) -> bool:
@@ -106,7 +120,7 @@ def _reached(part: Part) -> bool:
     if isinstance(part, Apart):
         farthest = (_together(part) - 1) * part.step
         return -FARTHEST_BEFORE <= farthest <= FARTHEST
-    return True
+    return not isinstance(part, Scattered) or part.places[-1] <= FARTHEST
 
 
 def _together(part: Apart) -> int:
@@ -115,14 +129,19 @@ def _together(part: Apart) -> int:
 
 
 class _Writer:
-    def __init__(self, name: str, summary: Sequence[str]) -> None:
+    def __init__(self, name: str, summary: Sequence[str], change: Converting | None) -> None:
         self.a = Assembly(name, [f"{name}: {summary[0]}", *summary[1:]])
+        self._change = change
+        self._data, self._looped = (DATA[:TURN], LOOPED) if change is None else (WORDS, LOOPED_CHANGED)
+        self._turn = len(self._data)
         self.a.register("output", "r0")
         self.a.register("input", "r1")
         self._depth = 0
 
     def whole(self, parts: Sequence[Part]) -> None:
         self.a("push", several([*SAVED, "lr"]))
+        if self._change is not None:
+            self._change.prepare(self.a)
         self._parts(parts)
         self.a("pop", several([*SAVED, "pc"]))
 
@@ -135,6 +154,8 @@ class _Writer:
                 add_constant(self.a, "output", part.output, DATA[0])
             elif isinstance(part, Apart):
                 self._apart(part)
+            elif isinstance(part, Scattered):
+                self._scattered(part)
             else:
                 self._run(part)
 
@@ -155,8 +176,9 @@ class _Writer:
         if part.rounds == 1:
             self._parts(part.body)
             return
+        longest = UNROLLED_BYTES if self._change is None else WORD_BYTES
         short = all(isinstance(one, Run | Skip) for one in part.body) and (
-            sum(one.length for one in part.body if isinstance(one, Run)) <= UNROLLED_BYTES
+            sum(one.length for one in part.body if isinstance(one, Run)) <= longest
         )
         often = next((count for count in UNROLLED if short and part.rounds % count == 0), 1)
         if often == part.rounds:
@@ -165,7 +187,7 @@ class _Writer:
             self._counted(part.rounds // often, "what follows", part.body * often)
 
     def _run(self, part: Zeros | Run) -> None:
-        turns = part.length // (TURN * WORD_BYTES) if part.length >= LOOPED * WORD_BYTES else 0
+        turns = part.length // (self._turn * WORD_BYTES) if part.length >= self._looped * WORD_BYTES else 0
         if isinstance(part, Zeros):
             self.a.block(f"{part.length} bytes of zeros")
             constant(self.a, DATA[0], part.word) if part.zero else self.a("mov", DATA[0], imm(0))
@@ -173,12 +195,12 @@ class _Writer:
             counter = COUNTERS[self._depth]
             self.a("movw", counter, imm(turns))
             since = self.a.cycles
-            with self.a.loop("words", f"{TURN} words") as again:
-                self._words(part, tuple(range(0, TURN * WORD_BYTES, WORD_BYTES)), TURN * WORD_BYTES)
+            with self.a.loop("words", f"{self._turn} words") as again:
+                self._words(part, tuple(range(0, self._turn * WORD_BYTES, WORD_BYTES)), self._turn * WORD_BYTES)
                 self.a("subs", counter, counter, imm(1))
                 self.a("bne", again)
             self.a.repeated(since, turns)
-        rest = part.length - turns * TURN * WORD_BYTES
+        rest = part.length - turns * self._turn * WORD_BYTES
         if 0 < part.length < WORD_BYTES:
             self._few(part)
         elif rest:
@@ -188,16 +210,17 @@ class _Writer:
         """The last bytes of a run, whose last word ends where it ends."""
         there = [*range(0, rest - WORD_BYTES + 1, WORD_BYTES), *([rest - WORD_BYTES] if rest % WORD_BYTES else [])]
         while there:
-            some, there = there[:TURN], [place - TURN * WORD_BYTES for place in there[TURN:]]
-            step = TURN * WORD_BYTES if there else rest
+            some, there = there[: self._turn], [place - self._turn * WORD_BYTES for place in there[self._turn :]]
+            step = self._turn * WORD_BYTES if there else rest
             self._words(part, tuple(some), step)
             rest -= step
 
     def _words(self, part: Zeros | Run, there: tuple[int, ...], step: int) -> None:
         """Words at these places; the pointers move by `step`."""
-        names = DATA[: len(there)]
+        names = self._data[: len(there)]
         if isinstance(part, Run):
             self._access(["ldr"] * len(there), names, "input", there, step)
+            self._changed(names)
             names, there = (
                 names * part.times,
                 tuple(place + time * step for time in range(part.times) for place in there),
@@ -214,8 +237,22 @@ class _Writer:
         names = DATA[: len(pieces)] if isinstance(part, Run) else DATA[:1] * len(pieces)
         if isinstance(part, Run):
             self._access([f"ldr{piece}" for piece in pieces], names, "input", there, part.length)
+        if self._change is not None:
+            self._change_together(names)
         every = tuple(place + time * part.length for time in range(times) for place in there)
         self._access([f"str{piece}" for piece in pieces] * times, names * times, "output", every, times * part.length)
+
+    def _change_together(self, pieces: Sequence[str]) -> None:
+        """A halfword, and a byte behind it, in one go."""
+        for behind in pieces[1:]:
+            self.a("orr", pieces[0], pieces[0], behind, "lsl #16")
+        self._changed(pieces[:1])
+        for behind in pieces[1:]:
+            self.a("lsr", behind, pieces[0], imm(16))
+
+    def _changed(self, words: Sequence[str]) -> None:
+        if self._change is not None:
+            self._change(self.a, words)
 
     def _access(
         self, mnemonics: Sequence[str], names: Sequence[str], base: str, there: Sequence[int], step: int
@@ -249,6 +286,16 @@ class _Writer:
         if rest:
             self._gathered(part, rest)
 
+    def _scattered(self, part: Scattered) -> None:
+        a, word = self.a, DATA[0]
+        a("ldr", word, at("input"), imm(WORD_BYTES))
+        self._changed((word,))
+        for place in part.places:
+            a("strb" if part.piece_bytes == 1 else "strh", word, at("output", place))
+            if place != part.places[-1]:
+                a("lsr", word, word, imm(8 * part.piece_bytes))
+        add_constant(a, "output", len(part.places) * part.row, DATA[1])
+
     def _gathered(self, part: Apart, count: int) -> None:
         a, size = self.a, part.number_bytes
         load, store = {1: ("ldrb", "strb"), 2: ("ldrh", "strh"), 4: ("ldr", "str")}[size]
@@ -272,6 +319,8 @@ def moved(parts: Sequence[Part]) -> tuple[int, int]:
             there, to = there + part.rounds * more[0], to + part.rounds * more[1]
         elif isinstance(part, Skip):
             there, to = there + part.input, to + part.output
+        elif isinstance(part, Scattered):
+            there, to = there + WORD_BYTES, to + len(part.places) * part.row
         elif isinstance(part, Apart):
             there, to = there + part.numbers * part.step, to + part.numbers * part.number_bytes
         elif isinstance(part, Run):
@@ -292,6 +341,8 @@ def _misplaced(parts: Sequence[Part], often: Array) -> float:
         there = moved([part])[0]
         if isinstance(part, Loop):
             total += _misplaced(part.body, _spread(often, part.rounds, moved(part.body)[0]))
+        elif isinstance(part, Scattered):
+            total += float(often @ _MISPLACED)
         elif isinstance(part, Run) and part.length >= WORD_BYTES:
             last = float(np.roll(often, there) @ _MISPLACED) if there % WORD_BYTES else 0.0
             total += float(often @ _MISPLACED) * (part.length // WORD_BYTES) + last

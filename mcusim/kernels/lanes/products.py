@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcusim.kernels.assembly import Assembly, constant, imm
@@ -14,6 +14,7 @@ from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
+from mcusim.layers.add import Add
 from mcusim.layers.merge import Multiply
 from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -173,14 +174,18 @@ def _multiplying(layer: Multiply, inputs: Inputs) -> Multiplying:
     if layer.product is None:
         fields = layer.activation.fields(None)
         return Multiplying(words_of_layer(layer, inputs), 0, False, 0, 0, tuple(fields.items()))
-    product, numbers, limits = layer.product, layer.numbers, layer.activation.fields(layer.numbers)
-    assert isinstance(product, ShiftedProduct) and numbers is not None
-    unsigned, ceiling = numbers.minimum == 0, limits.get("ceiling", numbers.maximum)
-    positive = unsigned or layer.activation.relu
+    assert isinstance(layer.product, ShiftedProduct)
+    words, bits, positive = saturated(layer)
+    words, shift = replace(words, several=FEW_WORDS // 2), layer.product.rescale.shift
+    fields = layer.product.fields(layer.activation)
+    return Multiplying(words, bits, positive, shift, layer.product.rounding, tuple(fields.items()))
+
+
+def saturated(layer: Multiply | Add) -> tuple[Words, int, bool]:
+    """How a shifted sum or product is limited: its words, and the bits of a saturation, with a sign or without."""
+    numbers, limits = layer.numbers, layer.activation.fields(layer.numbers)
+    assert numbers is not None
+    ceiling, positive = limits.get("ceiling", numbers.maximum), numbers.minimum == 0 or layer.activation.relu
     limited = positive and ceiling < numbers.maximum
-    words = Words(
-        8 * layer.dtype.itemsize, limited, RELU if limited else LINEAR, ceiling if limited else None, FEW_WORDS // 2
-    )
-    bits = numbers.maximum.bit_length() + (not positive)
-    fields = product.fields(layer.activation)
-    return Multiplying(words, bits, positive, product.rescale.shift, product.rounding, tuple(fields.items()))
+    words = Words(8 * layer.dtype.itemsize, limited, RELU if limited else LINEAR, ceiling if limited else None)
+    return words, numbers.maximum.bit_length() + (not positive), positive

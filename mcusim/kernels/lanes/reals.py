@@ -36,8 +36,8 @@ class Reading(NamedTuple):
 
 
 def why_not(layer: Convert, inputs: Inputs) -> str | None:
-    numbers = layer.conversion.numbers if isinstance(layer.conversion, FromReals) else None
-    if numbers is None or not numbers.signed or numbers.bits not in (8, 16):
+    numbers = _numbers(layer)
+    if not numbers.signed or numbers.bits not in (8, 16):
         return "it makes numbers of 8 or 16 bits out of real ones"
     return None
 

@@ -33,7 +33,9 @@ class ScaledSumming(Work):
     twin_kernel: str
     fields: Fields = field(compare=False)  # what the function was found for
 
-    unrolled = 2  # of which one at a time is in registers
+    @property
+    def unrolled(self) -> int:
+        return 2  # of which one at a time is in registers
 
     @property
     def words(self) -> Words:

@@ -21,12 +21,10 @@ LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a n
 class Work(ABC):
     """What happens to words on their way; it can be a key.
 
-    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name. `unrolled`: how often a turn of
-    the loop has it, one after the other.
+    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name.
     """
 
     inputs: ClassVar[int] = 2
-    unrolled: ClassVar[int] = 1
     tables: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -47,8 +45,50 @@ class Work(ABC):
     @abstractmethod
     def twin(self) -> KernelCall: ...
 
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """Registers of the caller that it takes."""
+        return self.words.saved
+
+    @property
+    def unrolled(self) -> int:
+        """How often a turn of the loop has several words, one after the other."""
+        return 1
+
     def prepare(self, a: Assembly) -> None:  # noqa: B027
         """What stays in registers that no word is in: nothing."""
+
+    def enter(self, a: Assembly) -> str:
+        """Registers, and what comes before the first word -> arguments in C, but for the output and how many words."""
+        sources = self._sources
+        for number, name in enumerate(sources, 1):
+            a.register(name, f"r{number}", "an input")
+        for number, name in enumerate(self.tables, 1 + len(sources)):
+            a.register(name, f"r{number}", "stays")
+        a.register("left", f"r{len(sources) + len(self.tables) + 1}", "words, less those of a turn")
+        a("push", several([*self.saved, "lr"]))
+        self.prepare(a)
+        return ", ".join(f"const void *{name}" for name in (*sources, *self.tables))
+
+    def made(self, a: Assembly, count: int) -> Sequence[str]:
+        """The next so many words of the inputs -> registers with those of the output."""
+        x, y = self.words.first[:count], self.words.second[:count]
+        for source, names in zip(self._sources, (x, y), strict=False):
+            self._load(a, names, source)
+        self(a, x, y)
+        return x
+
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        return ("x", "y")[: self.inputs]
+
+    def _load(self, a: Assembly, names: Sequence[str], source: str) -> None:
+        if self.words.real:
+            a("vldm", f"{source}!", float_range(names))
+            return
+        for index in reversed(range(1, len(names))):
+            a("ldr", names[index], f"[{source}, #{WORD_BYTES * index}]")
+        a("ldr", names[0], f"[{source}]", imm(WORD_BYTES * len(names)))
 
     @abstractmethod
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
@@ -80,20 +120,13 @@ class _Writer:
         self.work, self.words = work, work.words
         self.name = f"nn_{work.key}"
         self.a = a = Assembly(self.name, [f"{self.name}: {work.summary[0]}", *work.summary[1:]])
-        self.sources = ("x", "y")[: work.inputs]
         a.register("output", "r0", "may be an input")
-        for number, name in enumerate(self.sources, 1):
-            a.register(name, f"r{number}", "an input")
-        for number, name in enumerate(work.tables, 1 + work.inputs):
-            a.register(name, f"r{number}", "stays")
-        a.register("left", f"r{work.inputs + len(work.tables) + 1}", "words, less those of a turn")
-        a("push", several([*self.words.saved, "lr"]))
-        work.prepare(a)
+        self.arguments = work.enter(a)
         self.several = self.words.several * work.unrolled
         self.turn = self._turns() if self.several > 1 else 0.0
         self.one = self._loop("one", "A word", 1, 1, "bne")
         a.place("end")
-        a("pop", several([*self.words.saved, "pc"]))
+        a("pop", several([*work.saved, "pc"]))
 
     def _turns(self) -> float:
         """Several words each -> cycles of one."""
@@ -107,8 +140,7 @@ class _Writer:
         return turn
 
     def stream(self) -> Stream:
-        inputs = ", ".join(f"const void *{name}" for name in (*self.sources, *self.work.tables))
-        signature = f"void *output, {inputs}, int words"
+        signature = f"void *output, {self.arguments}, int words"
         routine = self.a.routine(signature, self.work.twin, self.words.guard)
         around = self.a.cycles - self.turn - self.one
         return Stream(routine, self.several, around, self.turn or self.one, self.one)
@@ -116,28 +148,17 @@ class _Writer:
     def _loop(self, name: str, comment: str, count: int, times: int, again_if: str) -> float:
         """So many words, so many times -> cycles of a turn."""
         a, since = self.a, self.a.cycles
-        x, y = self.words.first[:count], self.words.second[:count]
         with a.loop(name, comment) as again:
             for _ in range(times):
-                for source, names in zip(self.sources, (x, y), strict=False):
-                    self._load(names, source)
-                self.work(a, x, y)
+                made = self.work.made(a, count)
                 step = WORD_BYTES * count
-                self.words.store(a, x, "output", range(0, step, WORD_BYTES), step)
+                self.words.store(a, made, "output", range(0, step, WORD_BYTES), step)
             a("subs", "left", "left", imm(count * times))
             a(again_if, again)
         return a.cycles - since
 
-    def _load(self, names: Sequence[str], source: str) -> None:
-        if self.words.real:
-            self.a("vldm", f"{source}!", _range(names))
-            return
-        for index in reversed(range(1, len(names))):
-            self.a("ldr", names[index], f"[{source}, #{WORD_BYTES * index}]")
-        self.a("ldr", names[0], f"[{source}]", imm(WORD_BYTES * len(names)))
 
-
-def _range(names: Sequence[str]) -> str:
+def float_range(names: Sequence[str]) -> str:
     return f"{{{names[0]}-{names[-1]}}}" if len(names) > 1 else f"{{{names[0]}}}"
 
 
