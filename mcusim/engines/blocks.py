@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, order=True)
-class Block:
+class Block(NamedTuple):
     """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
 
     start: int

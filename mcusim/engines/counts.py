@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,16 +44,14 @@ _OF_BLOCK = (FETCH_MISS_NEXT, FETCH_MISS_JUMP)
 _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """`to` ran directly after `source`: indices into the blocks."""
 
     source: int
     to: int
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """`kind` is one of those above.
 
     For REGION `block` is the number of the region; for FETCH_MISS_NEXT `address` counts the granules of the block.

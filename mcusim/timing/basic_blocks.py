@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +112,7 @@ def _flow(counts: Counts, edges: _Edges, pieces: _Parts) -> _Flow:
             number = numbers.setdefault(pair, len(numbers))
             if number == len(tallies):
                 tallies.append(Counter())
-            tallies[number].update(nodes)
+            _add(nodes, tallies[number])
             flat.append((number, old))
     found = np.zeros((len(numbers), counts.samples), np.uint64)
     if flat:
@@ -148,7 +149,15 @@ def _goes_on(flow: _Flow, into: Sequence[int], onward: int) -> bool:
     """All that comes in leaves that way, in the same call: no measurement ends between the two."""
     if not np.array_equal(flow.counts[into].sum(axis=0, dtype=np.uint64), flow.counts[onward]):
         return False
-    return sum((flow.tallies[number] for number in into), Counter[int]()) == flow.tallies[onward]
+    entered = Counter[int]()
+    for number in into:
+        _add(flow.tallies[number], entered)
+    return entered == flow.tallies[onward]
+
+
+def _add(some: Counter[int], to: Counter[int]) -> None:
+    for node, times in some.items():
+        to[node] += times
 
 
 def _falls(code: Code, source: Block, to: Block) -> bool:
@@ -167,7 +176,7 @@ def _counts(counts: Counts, joined: Sequence[_Joined], granule_bytes: int) -> Co
             pair = whole.get(source, source), whole.get(to, to)
             if not (pair[0] == pair[1] and source.end == to.start):  # else it is inside of one
                 taken[pair] = taken[pair] + times if pair in taken else times
-                tallies[pair].update(nodes)
+                _add(nodes, tallies[pair])
     order = sorted(taken)
     parts = [(block, part) for _, _, of in joined for block, inner in of.items() for part in inner]
     blocks = tuple(sorted({part for _, part in parts}))
@@ -190,8 +199,11 @@ def _counts(counts: Counts, joined: Sequence[_Joined], granule_bytes: int) -> Co
 def _events(
     counts: Counts, parts: _Parts, index: Mapping[Block, int], granule_bytes: int
 ) -> tuple[tuple[Event, ...], npt.NDArray[np.uint64]]:
-    keys = [_moved(event, counts, parts, index, granule_bytes) for event in counts.events]
-    events = sorted(set(keys), key=lambda event: (event.kind, event.address, event.block))
+    keys = [
+        _moved(event, counts, parts, index, granule_bytes) if event.kind in _OF_BLOCK else event
+        for event in counts.events
+    ]
+    events = sorted(set(keys), key=itemgetter(0, 2, 1))  # by kind, address and block
     number = {event: at for at, event in enumerate(events)}
     found = np.zeros((len(events), counts.samples), np.uint64)
     np.add.at(found, [number[key] for key in keys], counts.event_counts.T)
@@ -200,11 +212,9 @@ def _events(
 
 def _moved(event: Event, counts: Counts, parts: _Parts, index: Mapping[Block, int], granule_bytes: int) -> Event:
     """Into the part of its block where it happened."""
-    if event.kind not in _OF_BLOCK:
-        return event
     block = counts.blocks[event.block]
     if event.kind == FETCH_MISS_JUMP:
-        return replace(event, block=index[parts[block][0]])
+        return Event(FETCH_MISS_JUMP, index[parts[block][0]], event.address)
     granule = block.start // granule_bytes + event.address
     at = max(block.start, granule * granule_bytes)
     part = next((part for part in parts[block] if at < part.end), parts[block][-1])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mcusim.engines.counts import INTERRUPTS, MEASURED, TASKS, CallTree
 from mcusim.timing.edge_cycles import EdgeCycles
+from mcusim.timing.executions import summed, with_moved
 from mcusim.timing.recording import Recording
 
 OUTSIDE = {INTERRUPTS: "(interrupts)", TASKS: "(other tasks)"}  # roots of what is not the measured call
@@ -101,20 +102,15 @@ def _children(tree: CallTree) -> Mapping[tuple[int, int], int]:
 def _memory_cycles(recording: Recording, core: EdgeCycles, by_address: Mapping[int, float]) -> Mapping[int, float]:
     """What an execution of each instruction takes besides that of the core, as a mean."""
     counts, code = recording.counts, recording.code
-    executed: dict[int, float] = defaultdict(float)
-    of_core: dict[int, float] = defaultdict(float)
-    for number, times in enumerate(counts.edge_counts.mean(axis=0).tolist()):
-        if not times:
-            continue
-        edge = counts.edges[number]
-        instructions = code.instructions(counts.blocks[edge.to])
-        for insn, cost in zip(instructions, core.edges[number], strict=True):
-            executed[insn.address] += times
-            of_core[insn.address] += cost * times
-        refill = core.refills[number]
-        if refill:
-            of_core[instructions[0].address] -= refill * times
-            of_core[code.instructions(counts.blocks[edge.source])[-1].address] += refill * times
+    times = counts.edge_counts.mean(axis=0)
+    items = core.executions.of(times > 0)
+    moves = []
+    for edge, target, branch, refill in core.branches(code, counts):
+        moved = refill * float(times[edge])
+        moves += [(edge, target, -moved), (edge, branch, moved)] if moved else []
+    of_items = times[items.edges]
+    executed = summed(items.addresses, of_items)
+    of_core = summed(*with_moved(items, items.costs * of_items, moves))
     memory = {at: -of_core[at] for at in executed}
     addresses = sorted(executed)
     for address, cycles in by_address.items():  # a granule of flash may begin in the middle of an instruction

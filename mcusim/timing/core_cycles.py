@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcusim.timing.decode import Instruction
 from mcusim.timing.parameters import CoreParameters
@@ -15,12 +16,15 @@ from mcusim.timing.parameters import CoreParameters
 _FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
 _HIDDEN = frozenset({"it", "nop"})
 _SINGLE = frozenset({"load", "store"})
+_OF_THE_CORE = frozenset(
+    {*(f"r{n}" for n in range(16)), "sb", "sl", "fp", "ip", "sp", "lr", "pc"}
+)  # no FPU writes them
 IN_FLASH = "flash"  # as a memory of a `Step`
+_LONG_AGO = 32  # cycles: whatever was asked for then is there
 _AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One executed instruction.
 
     `jumped`: it was reached by a taken branch, not by falling through. `memory`: where its data lies, `IN_FLASH` or
@@ -55,20 +59,20 @@ class FetchQueue:
         self._ready, self._freed, self._taken = {}, {}, set()
         self._last, self._asked = word - 1, time - 1
 
-    def moved(self, cycles: int) -> FetchQueue:
-        """The same one, so much later."""
+    def moved(self, cycles: int, words: int) -> FetchQueue:
+        """The same one, so much later, in other code."""
         other = FetchQueue(self._words)
-        other._ready = {word: time + cycles for word, time in self._ready.items()}
-        other._freed = {word: time + cycles for word, time in self._freed.items()}
+        other._ready = {word + words: time + cycles for word, time in self._ready.items()}
+        other._freed = {word + words: time + cycles for word, time in self._freed.items()}
         other._taken = {time + cycles for time in self._taken}
-        other._last, other._asked = self._last, self._asked + cycles
+        other._last, other._asked = self._last + words, self._asked + cycles
         return other
 
     def state(self, word: int, now: int) -> tuple[object, ...]:
         """All that decides when `word` and those behind it are there, in cycles from `now`."""
         last, asked, freed = self._last, self._asked, self._freed
         return (
-            last,
+            last - word,
             asked - now,
             *(self._ready[at] - now for at in range(word, last + 1)),
             *(max(freed.get(at, asked), asked) - now for at in range(last + 1 - self._words, last + 1)),
@@ -126,28 +130,25 @@ class Core:
             "unknown": p.unknown,
         }
 
-    def copy(self) -> Core:
-        """One that goes on from here by itself."""
-        return self.moved(0)
-
-    def moved(self, cycles: int) -> Core:
-        """One that goes on from here by itself, so much later."""
+    def moved(self, cycles: int, words: int) -> Core:
+        """One that goes on from here by itself, so much later, in other code."""
         other = object.__new__(Core)
         other.__dict__.update(self.__dict__)
-        other._queue = self._queue.moved(cycles)
+        other._queue = self._queue.moved(cycles, words)
         other._fp_ready = {name: time + cycles for name, time in self._fp_ready.items() if time > self.now}
         for name in ("now", "_decoded", "_began", "_target_at", "_fp_free"):
             other.__dict__[name] += cycles
         return other
 
     def state(self, address: int) -> tuple[object, ...]:
-        """All that decides over the cycles of what follows in sequence, from the instruction at `address` on.
+        """All that decides over the cycles of what follows, from the instruction at `address` on or by a jump.
 
-        It does not tell the target of a branch that was taken long ago: `came_from` does that.
+        But for the instruction that it was behind: `told` has that.
         """
         now = self.now
         return (
-            id(self._before),
+            self._queue_started,
+            max(self._target_at - now, -_LONG_AGO),
             self._memory,
             self._ram,
             self._decoded - now,
@@ -157,10 +158,29 @@ class Core:
             *sorted((name, time - now) for name, time in self._fp_ready.items() if time > now),
         )
 
-    def came_from(self, other: Core) -> Core:
-        """It, with the branch that `other` knows as the last one."""
-        self._target_at = other._target_at
-        return self
+    def told(self, before: Instruction | None, insn: Instruction) -> tuple[object, ...]:
+        """All that decides over what `insn` does behind `before`, but its address and its memory."""
+        fp = insn.kind in _FP_KINDS
+        return (
+            self._stands(before, insn),
+            insn.kind,
+            insn.size,
+            insn.words,
+            insn.register_offset,
+            insn.literal,
+            insn.branch,
+            insn.name if fp or insn.branch else "",
+            insn.reads - _OF_THE_CORE,
+            (insn.addend, insn.writes) if fp else (),
+        )
+
+    def folds(self, before: Instruction | None, insn: Instruction) -> bool:
+        """Does it vanish?"""
+        return self._stands(before, insn)[0]
+
+    def stand_behind(self, before: Instruction | None) -> None:
+        """Says what it executed last."""
+        self._before = before
 
     def execute(self, step: Step) -> int:
         insn, before, now = step.instruction, self._before, self.now
@@ -168,16 +188,16 @@ class Core:
         decoded = self._decode(step)
         begin = now if now > decoded else decoded + 1
         other_memory, self._memory = step.memory != self._memory, step.memory
-        if kind in _HIDDEN and self._hidden(insn):
+        hidden, behind, late = self._stands(before, insn)
+        if hidden:
             self._decoded = decoded
             self._before = insn if kind != "it" else before
             self.now = max(now, decoded)
             return self.now - now
-        behind = kind in _SINGLE and before is not None and before.kind == "load" and self._pairs(insn, before)
         if behind and not (other_memory and self.parameters.pair_same_memory):
             began = max(begin - 1, self._began + 1, self._decoded + 1)
         else:
-            began = self._begin(insn, begin)
+            began = self._begin(insn, max(begin, now + late))
         duration = self._durations.get(kind)
         end = began + (self._duration(insn, began) if duration is None else duration)
         if kind == "load" and not behind:
@@ -188,6 +208,8 @@ class Core:
             self._ram = step.memory
         if insn.branch:
             self._leave(insn, began, end)
+        else:
+            self._target_at = now - _LONG_AGO
         self._decoded, self._began, self._before = decoded, began, insn
         if end <= now:
             return 0
@@ -225,24 +247,36 @@ class Core:
 
     # ---- execute
 
-    def _hidden(self, insn: Instruction) -> bool:
-        """Instructions that take no cycle of their own."""
-        before, p = self._before, self.parameters
+    def _stands(self, before: Instruction | None, insn: Instruction) -> tuple[bool, bool, int]:
+        """Does `insn` take no cycle of its own behind `before`? Does it pair with it? Else, how long does it wait?"""
+        if before is None:
+            return False, False, 0
+        if insn.kind in _HIDDEN:
+            return self._hidden(before, insn), False, 0
+        if not (insn.loads or insn.stores):
+            return False, False, 0
+        behind = insn.kind in _SINGLE and before.kind == "load" and self._pairs(insn, before)
+        return False, behind, self._late(before, insn)
+
+    def _hidden(self, before: Instruction, insn: Instruction) -> bool:
+        p = self.parameters
         if insn.kind == "it":
-            return bool(p.fold_it and before is not None and before.size == 2 and not before.branch)
-        if insn.kind != "nop" or not p.nop_hidden or before is None:
+            return bool(p.fold_it and before.size == 2 and not before.branch)
+        if not p.nop_hidden:
             return False
         return before.kind == "load" or (before.kind == "store" and before.register_offset)
 
+    def _late(self, before: Instruction, insn: Instruction) -> int:
+        p, late = self.parameters, 0
+        if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
+            late = p.address_after_load if before.loads else p.address_after_alu
+        if before.kind == "store" and insn.loads:
+            late = max(late, p.load_after_store)
+        return late
+
     def _begin(self, insn: Instruction, earliest: int) -> int:
         """Of one that does not pair."""
-        begin, before = earliest, self._before
-        if before is not None and (insn.loads or insn.stores):
-            p = self.parameters
-            if insn.address_reads & (before.writes if not before.loads else before.writes - {before.base}):
-                begin = max(begin, self.now + (p.address_after_load if before.loads else p.address_after_alu))
-            if before.kind == "store" and insn.loads:
-                begin = max(begin, self.now + p.load_after_store)
+        begin = earliest
         if insn.kind in _FP_KINDS:
             begin = max(begin, self._fp_free)
         if self._fp_ready:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -45,7 +46,8 @@ _SPLIT = {f"d{n}": (f"s{2 * n}", f"s{2 * n + 1}") for n in range(16)}
 class Instruction:
     """`kind` is what the price table knows; `branch` how it may leave the straight line; `words` how many it moves.
 
-    `address_reads` are the registers of the memory address; `base` the one that is written back, if any.
+    `address_reads` are the registers of the memory address; `base` the one that is written back, if any. Those with the
+    same number in `alike`, but 0, differ in no more than address and text.
     """
 
     address: int
@@ -63,6 +65,7 @@ class Instruction:
     literal: bool = False
     branch: str = ""
     conditional: bool = False
+    alike: int = 0
 
     def at(self, address: int, text: str) -> Instruction:
         """The same one elsewhere."""
@@ -93,50 +96,57 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     An IT block has to be inside, or `code` to begin before it: conditions are those of the IT instruction.
     """
     found: list[Instruction] = []
-    offset = 0
+    offset, no_it = 0, -_LAST_OF_IT - 1
+    it = no_it  # where the IT instruction is that the next ones depend on
     while offset < len(code):
-        before = offset
-        rest = code[offset:]
-        condition = -len(code)  # where the IT instruction is that the next ones depend on
-        for at, size, mnemonic, operands in _CS.disasm_lite(rest, address + offset):
-            place = at - address - before
-            condition = place if mnemonic.startswith("it") else condition
-            start = condition if place - condition <= _LAST_OF_IT else place
-            key = rest[start : place + size], mnemonic
-            known = _KNOWN.get(key) or _learn(key, size, operands)
-            found.append(known.at(at, f"{mnemonic} {operands}".strip()))
-            offset += size
-        if offset < len(code):  # not decoded: take one by its width, go on behind
-            size = min(width(code, offset), len(code) - offset)
-            text = f".inst 0x{code[offset : offset + size][::-1].hex()}"
-            found.append(Instruction(address + offset, size, text, "?", "unknown"))
-            offset += size
-        assert offset > before
+        size = min(width(code, offset), len(code) - offset)
+        at = it if offset - it <= _LAST_OF_IT else offset
+        raw, place = code[at : offset + size], address + offset
+        known = _KNOWN.get(raw) or _learn(raw, size)
+        if known is None:  # go on behind it
+            text = f".inst 0x{raw[-size:][::-1].hex()}"
+            found.append(Instruction(place, size, text, "?", "unknown"))
+            it = no_it
+        else:
+            found.append(known.at(place, _text(raw, address + at) if known.branch == "direct" else known.text))
+            it = offset if known.kind == "it" else it
+        offset += size
     return found
+
+
+def _text(raw: bytes, address: int) -> str:
+    """Of the last one: a branch is written with its target."""
+    *_, (_, _, mnemonic, operands) = _CS.disasm_lite(raw, address)
+    return f"{mnemonic} {operands}".strip()
 
 
 # What is known of an instruction does not depend on where it is: by its bytes, with those of the IT block before it.
 # Nor does it depend on the numbers in it: so by that IT block, its encoding, name and operands, too, since to ask
 # Capstone for more takes long.
-_KNOWN: dict[tuple[bytes, str], Instruction] = {}
+_KNOWN: dict[bytes, Instruction] = {}
 _ALIKE: dict[tuple[bytes, int, int, str, str], Instruction] = {}
+_NEXT_ALIKE = itertools.count(1)
 _MOST_KNOWN = 1 << 16
 _LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
 _NUMBER = re.compile(r"#[^,\]]*")
 
 
-def _learn(key: tuple[bytes, str], size: int, operands: str) -> Instruction:
+def _learn(raw: bytes, size: int) -> Instruction | None:
+    """None when nobody knows the last one of them."""
     if len(_KNOWN) >= _MOST_KNOWN:
         _KNOWN.clear()
         _ALIKE.clear()
-    code, mnemonic = key
-    alike = code[:-size], code[1 - size] >> 3, size, mnemonic, _NUMBER.sub("#", operands)
+    listed = list(_CS.disasm_lite(raw, 0))
+    if sum(one for _, one, _, _ in listed) != len(raw):
+        return None
+    _, _, mnemonic, operands = listed[-1]
+    alike = raw[:-size], raw[1 - size] >> 3, size, mnemonic, _NUMBER.sub("#", operands)
     if alike not in _ALIKE:
-        *_, last = _CS.disasm(code, 0)
-        _ALIKE[alike] = facts = _facts(last)
+        *_, last = _CS.disasm(raw, 0)
+        _ALIKE[alike] = facts = replace(_facts(last), alike=next(_NEXT_ALIKE))
         _ = facts.loads, facts.stores  # `at` takes along what was asked once
-    _KNOWN[key] = _ALIKE[alike]
-    return _KNOWN[key]
+    _KNOWN[raw] = _ALIKE[alike].at(0, f"{mnemonic} {operands}".strip())
+    return _KNOWN[raw]
 
 
 def width(code: bytes, offset: int) -> int:

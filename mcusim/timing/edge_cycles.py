@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from mcusim.boards.chip import RamTiming
 from mcusim.engines.counts import ACCESS, FLASH, REGION, Counts, Edge
-from mcusim.timing.block_runs import BlockRuns
+from mcusim.timing.block_runs import Behind, BlockRuns, states_of
 from mcusim.timing.code import Code
-from mcusim.timing.core_cycles import IN_FLASH, Core, Step, begun
+from mcusim.timing.core_cycles import IN_FLASH, Step
+from mcusim.timing.decode import Instruction
+from mcusim.timing.executions import Executions, executions
 from mcusim.timing.parameters import CoreParameters
 
 _DIVISION = "divisions, taken as {p.divide} cycles each: {p.divide_low} to {p.divide_high}, depending on their operands"
@@ -32,36 +34,46 @@ class EdgeCycles:
     """`edges`: for each edge the cycles of each instruction of the block it leads to, `totals` their sums.
 
     `problems`: what could not be priced, and how often it ran. `refills`: of each edge the cycles of its first
-    instruction that are the branch's, which the block before ends with.
+    instruction that are the branch's, which the block before ends with. `executions`: the same costs in one line.
     """
 
     edges: tuple[tuple[int, ...], ...]
     totals: npt.NDArray[np.int64]
     problems: Mapping[str, int]
     refills: tuple[int, ...]
+    executions: Executions
+
+    def branches(self, code: Code, counts: Counts) -> list[tuple[int, int, int, int]]:
+        """Of each edge with a refill: its number, the addresses it leads to and branched at, its refill."""
+        found = []
+        for number, (edge, refill) in enumerate(zip(counts.edges, self.refills, strict=True)):
+            if refill:
+                last = code.instructions(counts.blocks[edge.source])[-1]
+                found.append((number, counts.blocks[edge.to].start, last.address, refill))
+        return found
 
 
 def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters, ram: Sequence[RamTiming] = ()) -> EdgeCycles:
     """Prices every edge of `counts` behind the blocks that most often led to it. `ram`: of the chip's [timing]."""
-    context = _Contexts(code, counts, ram)
+    context = _Contexts(code, counts, parameters, ram)
     priced = []
     problems: Counter[str] = Counter()
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
         before = context.last(edge.source)
-        block = context.block(edge.source, edge.to)
+        block, jumped = context.block(edge.to), context.jumped(edge.source, edge.to)
         steps = block.steps
-        costs, _ = block.run(context.core_behind(edge.source, parameters))
-        priced.append(tuple(costs))
+        costs, _ = block.run(context.behind(edge.source), jumped)
+        priced.append(costs)
         if not executed:  # by the measured call: an interrupt or another task did
             continue
         problems.update(_problems(counts, edge.to, steps, int(executed), parameters))
-        if steps and steps[0].jumped and before and not before.instruction.branch:
+        if steps and jumped and before and not before.instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
     totals = np.array([sum(costs) for costs in priced], np.int64)
     refills = tuple(
         _refill(code, counts, edge, costs, parameters) for edge, costs in zip(counts.edges, priced, strict=True)
     )
-    return EdgeCycles(tuple(priced), totals, dict(problems), refills)
+    return EdgeCycles(tuple(priced), totals, dict(problems), refills, executions(code, counts, priced))
 
 
 def _refill(code: Code, counts: Counts, edge: Edge, costs: Sequence[int], parameters: CoreParameters) -> int:
@@ -92,69 +104,66 @@ def _problems(
 class _Contexts:
     """For each block the instructions that mostly ran before its end, the block included."""
 
-    def __init__(self, code: Code, counts: Counts, ram: Sequence[RamTiming]) -> None:
-        self._code, self._counts = code, counts
+    def __init__(self, code: Code, counts: Counts, parameters: CoreParameters, ram: Sequence[RamTiming]) -> None:
+        self._code, self._counts, self._states = code, counts, states_of(parameters)
         self._likely: dict[int, int] = {}
         self._outside = next(i for i, block in enumerate(counts.blocks) if not block.instructions)
         most: dict[int, int] = {}
         for edge, executed in zip(counts.edges, _all_executions(counts), strict=True):
             if executed > most.get(edge.to, 0):
                 most[edge.to], self._likely[edge.to] = executed, edge.source
-        self._paths: dict[int, list[BlockRuns]] = {}
+        self._paths: dict[int, list[tuple[BlockRuns, bool]]] = {}
         self._regions: dict[int, RamTiming] = {}
         self._memory: dict[int, str] = {}
         for number, region in enumerate(ram):
             for at in _mostly_in(counts, REGION, number):
                 self._memory[at], self._regions[at] = f"ram {number}", region
         self._memory.update(dict.fromkeys(_mostly_in(counts, FLASH), IN_FLASH))
-        self._blocks: dict[tuple[int, bool], BlockRuns] = {}
-        self._cores: dict[int, Core] = {}
+        self._blocks: dict[int, BlockRuns] = {}
+        self._behind: dict[int, Behind] = {}
 
-    def block(self, source: int, to: int) -> BlockRuns:
-        """Block `to`, entered from `source`."""
-        blocks = self._counts.blocks
-        key = to, blocks[source].end != blocks[to].start
-        if key not in self._blocks:
-            self._blocks[key] = BlockRuns(self._new_steps(*key))
-        return self._blocks[key]
+    def block(self, index: int) -> BlockRuns:
+        if index not in self._blocks:
+            steps = [self._step(insn) for insn in self._code.instructions(self._counts.blocks[index])]
+            self._blocks[index] = BlockRuns(steps, self._states)
+        return self._blocks[index]
 
-    def _new_steps(self, block: int, jumped: bool) -> list[Step]:
-        return [
-            Step(
-                insn,
-                jumped and n == 0,
-                IN_FLASH if insn.literal else self._memory.get(insn.address, ""),
-                *self._waits(insn.address),
-            )
-            for n, insn in enumerate(self._code.instructions(self._counts.blocks[block]))
-        ]
+    def jumped(self, source: int, to: int) -> bool:
+        return self._counts.blocks[source].end != self._counts.blocks[to].start
 
-    def _waits(self, address: int) -> tuple[int, int]:
+    def _step(self, insn: Instruction) -> Step:
+        if insn.literal:
+            return Step(insn, memory=IN_FLASH)
+        address = insn.address
+        if address not in self._memory:
+            return Step(insn)
         region = self._regions.get(address)
-        return (region.single_load, region.load_after_other) if region else (0, 0)
+        waits = (region.single_load, region.load_after_other) if region else (0, 0)
+        return Step(insn, False, self._memory[address], *waits)
 
-    def core_behind(self, index: int, parameters: CoreParameters) -> Core:
-        """That has just run block `index`, behind those that mostly ran before it."""
-        if index not in self._cores:
-            core = begun(parameters)
-            for block in self._path(index):
-                _, core = block.run(core)
-            self._cores[index] = core
-        return self._cores[index].copy()
+    def behind(self, index: int) -> Behind:
+        """A core that has just run block `index`, behind those that mostly ran before it."""
+        if index not in self._behind:
+            behind = self._states.begun
+            for block, jumped in self._path(index):
+                _, behind = block.run(behind, jumped)
+            self._behind[index] = behind
+        return self._behind[index]
 
     def last(self, index: int) -> Step | None:
         """What ran last, up to and including block `index`."""
-        return next((block.steps[-1] for block in reversed(self._path(index)) if block.steps), None)
+        return next((block.steps[-1] for block, _ in reversed(self._path(index)) if block.steps), None)
 
-    def _path(self, index: int) -> list[BlockRuns]:
-        """The blocks that mostly ran, up to and including `index`."""
+    def _path(self, index: int) -> list[tuple[BlockRuns, bool]]:
+        """The blocks that mostly ran, up to and including `index`, and whether each was jumped to."""
         if index in self._paths:
             return self._paths[index]
-        path, at, count = list[BlockRuns](), index, 0
+        path, at, count = list[tuple[BlockRuns, bool]](), index, 0
         seen = set[int]()  # a loop of code that nobody knows adds no step
         while count < _CONTEXT and self._counts.blocks[at].instructions and at not in seen:
             source = self._likely.get(at, self._outside)
-            path.append(block := self.block(source, at))
+            block = self.block(at)
+            path.append((block, self.jumped(source, at)))
             seen = seen if block.steps else seen | {at}
             count += len(block.steps)
             at = source

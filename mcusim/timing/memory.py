@@ -43,7 +43,7 @@ def event_prices(code: Code, counts: Counts, core: EdgeCycles, chip: Chip, clock
     assert chip.timing is not None
     timing = chip.timing
     instructions = {insn.address: insn for block in counts.blocks for insn in code.instructions(block)}
-    execution = _BlockTimes(code, counts, core, timing.instruction_cache.granule_bytes)
+    execution = _BlockTimes(counts, core, timing.instruction_cache.granule_bytes)
 
     def price(event: Event) -> float:
         insn = instructions.get(event.address)
@@ -82,20 +82,21 @@ def _unaligned(kind: int, insn: Instruction) -> int:
 class _BlockTimes:
     """Mean cycles of the core in each granule of each block."""
 
-    def __init__(self, code: Code, counts: Counts, core: EdgeCycles, granule_bytes: int) -> None:
-        self._sums: dict[tuple[int, int], float] = defaultdict(float)
-        self._executed: dict[int, int] = defaultdict(int)
-        for edge, costs, times in zip(counts.edges, core.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
-            self._executed[edge.to] += times
-            block = counts.blocks[edge.to]
-            for insn, cost in zip(code.instructions(block), costs, strict=True):
-                index = insn.address // granule_bytes - block.start // granule_bytes
-                self._sums[edge.to, index] += cost * times
+    def __init__(self, counts: Counts, core: EdgeCycles, granule_bytes: int) -> None:
+        starts = np.array([block.start // granule_bytes for block in counts.blocks], np.int64)
+        ends = np.array([block.end // granule_bytes + 1 for block in counts.blocks], np.int64)
+        self._first = np.concatenate([[0], np.cumsum(ends - starts)])  # of the granules of each block
+        to, times = np.array([edge.to for edge in counts.edges], np.int64), counts.edge_counts.sum(axis=0).astype(float)
+        self._executed = np.bincount(to, times, len(starts))
+        items = core.executions
+        of = to[items.edges]
+        granules = self._first[of] + items.addresses // granule_bytes - starts[of]
+        self._sums = np.bincount(granules, items.costs * times[items.edges], self._first[-1])
 
     def before_granule(self, block: int, index: int) -> float:
         if index == 0:
             return _SHORTEST_GRANULE
-        return self._sums[block, index - 1] / max(1, self._executed[block])
+        return float(self._sums[self._first[block] + index - 1]) / max(1.0, float(self._executed[block]))
 
 
 def address_of(event: Event, counts: Counts, granule_bytes: int) -> int:

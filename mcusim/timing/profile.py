@@ -14,6 +14,7 @@ from mcusim.boards.chip import Chip
 from mcusim.timing.basic_blocks import in_basic_blocks
 from mcusim.timing.call_cycles import NO_CALLS, CallCosts, call_costs
 from mcusim.timing.edge_cycles import EdgeCycles, edge_cycles
+from mcusim.timing.executions import summed, with_moved
 from mcusim.timing.kind import Work, work
 from mcusim.timing.memory import address_of, event_prices, skipped_savings
 from mcusim.timing.parameters import CoreParameters
@@ -82,7 +83,8 @@ def price_recording(recording: Recording, chip: Chip, clock_hz: int, parameters:
     cycles_of_events = (prices * counts.event_counts.mean(axis=0)).tolist()
     for event, cost in zip(counts.events, cycles_of_events, strict=True):
         if cost:
-            by_address[address_of(event, counts, granule)] += cost
+            at = address_of(event, counts, granule)
+            by_address[at] = by_address.get(at, 0.0) + cost
     for address, cycles_saved in saved.items():
         if address in executed:  # by the measured call, and not by an interrupt
             by_address[address] -= float(cycles_saved.mean())
@@ -122,20 +124,16 @@ def _problems(recording: Recording, core: EdgeCycles) -> dict[str, int]:
 
 def _by_address(recording: Recording, core: EdgeCycles) -> tuple[dict[int, float], dict[int, float]]:
     """A branch takes the cycles of its refill, which the model charges to its target."""
-    counts, code = recording.counts, recording.code
-    cycles: dict[int, float] = defaultdict(float)
-    executed: dict[int, float] = defaultdict(float)
-    counted = counts.edge_counts.mean(axis=0).tolist()
-    for edge, costs, refill, times in zip(counts.edges, core.edges, core.refills, counted, strict=True):
-        if not times:
-            continue
-        instructions = code.instructions(counts.blocks[edge.to])
-        for number, (insn, cost) in enumerate(zip(instructions, costs, strict=True)):
-            cycles[insn.address] += (cost - (refill if number == 0 else 0)) * times
-            executed[insn.address] += times
-        if refill:
-            cycles[code.instructions(counts.blocks[edge.source])[-1].address] += refill * times
-    return cycles, dict(executed)
+    times = recording.counts.edge_counts.mean(axis=0)
+    items = core.executions.of(times > 0)
+    costs = items.costs.copy()
+    moves = []
+    for edge, _, branch, refill in core.branches(recording.code, recording.counts):
+        if times[edge] > 0:
+            costs[np.searchsorted(items.edges, edge)] -= refill
+            moves.append((edge, branch, refill * float(times[edge])))
+    of_items = times[items.edges]
+    return summed(*with_moved(items, costs * of_items, moves)), summed(items.addresses, of_items)
 
 
 def _by_function(

@@ -179,7 +179,7 @@ def test_loads_behind_a_written_back_base() -> None:
 def test_a_single_load_from_a_memory_of_its_own() -> None:
     """SRAM2 and SRAM3 of an STM32L4R5: only a load that is not behind another one takes longer there."""
     steps = [Step(insn, n == 0, "", 1) for n, insn in enumerate(decode(bytes.fromhex(LDR_0_1 + LDR_2_3 + ADD), 0x1000))]
-    without = [dataclasses.replace(step, single_load=0) for step in steps]
+    without = [step._replace(single_load=0) for step in steps]
     assert sum(core_cycles(steps, CORTEX_M4F)) == sum(core_cycles(without, CORTEX_M4F)) + 1
 
 
