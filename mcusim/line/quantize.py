@@ -8,12 +8,13 @@ from dataclasses import replace
 from mcusim.graph import Graph, Layer
 from mcusim.layers.convert import Convert
 from mcusim.line import storage
+from mcusim.line.answer_ranges import answer_ranges
 from mcusim.line.calibration import coarse_curve_notes, lost_bits_notes, saturation_notes, without_outliers
 from mcusim.line.trace import Trace
 from mcusim.numbers import DEFAULT_SCHEME, INT8_SCHEME, NUMBERS, SCHEMES, affine_scheme
 from mcusim.numbers.between import takes
 from mcusim.numbers.cutting import cut
-from mcusim.numbers.formats import MAXIMUM_BITS, MINIMUM_BITS
+from mcusim.numbers.formats import MAXIMUM_BITS, MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS
 from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme, Weights
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
@@ -80,7 +81,7 @@ def quantize(
     """Graph on integers. `samples`: real inputs for calibration; where the scales are given none are needed.
 
     `ranges`: "mse" gives each tensor the numbers with the least squared error, "max" those that hold all of it; affine
-    ones know "percentile" and "kl" as well.
+    ones know "percentile", "kl" and "answers" as well.
     `weights`: "fitted" rounds narrow ones for the sums they are in, "rounded" each for itself.
     `output`: data type of weighted sums that end the model; of narrow ones int16 without it, so that few are equal.
     `layers`: data types, also float32, and schemes of single layers, in place of `data_type` and `scheme`; their inputs
@@ -128,7 +129,20 @@ def _ranges(graph: Graph, samples: Array, schemes: Schemes, ranges: Ranges) -> d
     if not any(scheme.needs_ranges for scheme in own):
         return dict.fromkeys(schemes, Range())
     seen = graph.ranges(samples, spread=ranges != "max" and any(scheme.cuts_ranges for scheme in own))
+    if ranges == "answers":
+        seen |= answer_ranges(graph, samples, seen, _levels(graph, schemes))
     return {name: replace(values, octaves=None) for name, values in seen.items()} if ranges == "max" else seen
+
+
+def _levels(graph: Graph, schemes: Schemes) -> dict[str, int]:
+    """How many numbers tensors have whose ranges the answers choose: narrow ones, but those that are the answers."""
+    ends = {end.name for end in graph.ends}
+    own = {layer.name: schemes[layer.name] for layer in graph if not layer.KEEPS_NUMBERS and layer.name not in ends}
+    return {
+        name: 1 << scheme.bits
+        for name, scheme in own.items()
+        if scheme is not None and scheme.cuts_ranges and scheme.bits <= MAXIMUM_UNSIGNED_BITS
+    }
 
 
 def _cut(values: Range, ranges: Ranges, scheme: Scheme) -> Range:

@@ -86,6 +86,11 @@ def leaky_relu(entry: Affine, out: Affine, slope: float) -> Lookup:
     return tabled(entry, out, function)
 
 
+def absolute(entry: Affine, out: Affine) -> Lookup:
+    rescaled = twice([entry.scale / out.scale])
+    return tabled(entry, out, lambda q: rescaled.apply(np.abs(q - entry.zero)) + out.zero)
+
+
 def prelu(entry: Affine, out: Affine, slope: int, slope_scale: float) -> Lookup:
     """With one slope for all: an integer, its zero taken off."""
     kept, leaked = twice([entry.scale / out.scale]), twice([entry.scale * slope_scale / out.scale])

@@ -4,6 +4,7 @@ mse         the range whose numbers are off least, on the whole
 percentile  all but one of ten thousand values
 kl          the range whose numbers keep most of the distribution (TensorRT's calibration)
 max         all of it
+answers     chosen before (`line/answer_ranges.py`); where it was not, as mse
 """
 
 from __future__ import annotations

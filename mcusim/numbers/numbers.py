@@ -20,7 +20,7 @@ from mcusim.system.arrays import Array
 
 Rounding = Literal["nearest", "floor"]
 Weights = Literal["fitted", "rounded"]  # for the sums they are in, or each for itself
-Ranges = Literal["mse", "max", "percentile", "kl"]  # how numbers are chosen: `spread.py` says what these do
+Ranges = Literal["mse", "max", "percentile", "kl", "answers"]  # how numbers are chosen: `spread.py` says what these do
 Fields = dict[str, Any]  # of a kernel's parameter struct
 
 

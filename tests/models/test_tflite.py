@@ -201,6 +201,8 @@ def with_state() -> bytes:
         (with_subgraphs, "2 subgraphs", "fixed shapes"),
         (with_variables, "keeps variables", "whole series"),
         (lambda: with_op("RELU", dtype="uint8"), "computes with uint8", "inference_input_type"),
+        (lambda: with_op("GELU", dtype="int8"), "(GELU) computes with int8", "float32: TensorFlow Lite Micro, whose"),
+        (lambda: with_op("ABS", dtype="int16"), "(ABS) computes with int16", "float32 or int8: mcusim has no such"),
         (lambda: with_op("RELU", (1, 2, 2, 2, 2)), "has shape (1, 2, 2, 2, 2)", "three fixed axes"),
         (lambda: with_op("RELU", (1, 2**25)), "has shape", "fixed axes"),
         (lambda: with_op("CONV_2D"), "has no input 1", "convert it again"),

@@ -10,12 +10,13 @@ import numpy as np
 
 from mcusim.graph import Shape
 from mcusim.layers.convert import Convert
+from mcusim.layers.merge import Maximum
 from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.prelu import PReLU
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
 from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_batch
-from mcusim.models.tflite.merges import scaled
+from mcusim.models.tflite.merges import negative, scaled
 from mcusim.numbers import affine_functions as tables
 from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
 from mcusim.numbers.affine import Affine, Scaled, conversion
@@ -64,6 +65,17 @@ def _leaky_relu(call: Call) -> None:
     slope = call.real("alpha")
     made, wide = partial(tables.leaky_relu, slope=slope), partial(affine_wide.leaky_relu, slope=slope)
     _pointwise(Pair(Function("leaky_relu", (slope,)), made, wide), call)
+
+
+def _absolute(call: Call) -> None:
+    """max(x, -x); of integers a table."""
+    if call.out is not None:
+        _pointwise(Pair(Function("leaky_relu", (-1.0,)), tables.absolute), call)
+        return
+    shape = call.own_shape()
+    source = call.view(0, shape)
+    minus = call.add(negative(call.step("minus", shape, source)))
+    call.add(Maximum(**call.own(shape, source, minus.name), input_shapes=(shape, shape)))
 
 
 def _gelu(call: Call) -> None:
@@ -159,6 +171,7 @@ ON_REALS: Mapping[str, Function] = {
 }
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **{kind: partial(_pointwise, Pair(real, ON_INTEGERS.get(kind), WIDE.get(kind))) for kind, real in ON_REALS.items()},
+    "ABS": _absolute,
     "GELU": _gelu,
     "LEAKY_RELU": _leaky_relu,
     "PRELU": _prelu,

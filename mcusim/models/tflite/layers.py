@@ -34,12 +34,13 @@ CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **sums.CONVERTERS,
     **svdf.CONVERTERS,
 }
-# Numbers that operators compute with: all of these, but where TensorFlow Lite Micro has no such kernel.
+# Numbers that operators compute with: all of these, but where TensorFlow Lite Micro has no such kernel, or mcusim.
 TYPES = ("float32", "int8", "int16")
 IN_TYPES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("ABS", "DIV", "EXP", "GELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE"), ("float32",)),
-    **dict.fromkeys(("ELU", "HARD_SWISH", "SVDF"), ("float32", "int8")),
+    **dict.fromkeys(("DIV", "EXP", "GELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE"), ("float32",)),
+    **dict.fromkeys(("ABS", "ELU", "HARD_SWISH", "SVDF"), ("float32", "int8")),
 }
+ONLY_IN_TFLM = {("ABS", "int16"), ("DIV", "int8"), ("SQUARED_DIFFERENCE", "int8"), ("SQUARED_DIFFERENCE", "int16")}
 # Inputs and outputs of two types.
 TYPE_CHANGING = ("DEQUANTIZE", "QUANTIZE", "SOFTMAX")
 # What they keep from one sample to the next begins anew with each.

@@ -96,20 +96,13 @@ def _multiply(call: Call) -> None:
         call.activated(replace(made, product=_product(call)))
 
 
-def _absolute(call: Call) -> None:
-    """max(x, -x)"""
-    shape = call.own_shape()
-    source = call.view(0, shape)
-    minus = _negative(call.step("minus", shape, source))
-    call.add(Maximum(**call.own(shape, source, call.add(minus).name), input_shapes=(shape, shape)))
-
-
 def _negated(call: Call) -> None:
     shape = call.own_shape()
-    call.add(_negative(call.own(shape, call.view(0, shape))))
+    call.add(negative(call.own(shape, call.view(0, shape))))
 
 
-def _negative(own: dict[str, Any]) -> BatchNormalization:
+def negative(own: dict[str, Any]) -> BatchNormalization:
+    """-x"""
     minus = np.full(own["shape"][-1], -1, np.float32)
     return BatchNormalization(**own, kernel=minus, bias=np.zeros_like(minus), has_bias=False)
 
@@ -169,7 +162,6 @@ def _without_batches(call: Call) -> tuple[Shape, Shape]:
 
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
-    "ABS": _absolute,
     "ADD": _add,
     "DIV": _divide,
     "MAXIMUM": partial(_extreme, Maximum),

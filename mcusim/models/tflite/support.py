@@ -9,7 +9,7 @@ from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
 AROUND_A_CONVOLUTION = ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND")
 WORDS = {
     "yes": "bits of TensorFlow Lite Micro, but for the order of sums of reals",
-    "no": "it has no such kernel",
+    "no": "not computed, and by TFLM ABS, DIV, SQUARED_DIFFERENCE alone",
     "view": "the same numbers in the same order: costs nothing",
     "dilation": "with the convolution between them, a convolution with gaps",
 }

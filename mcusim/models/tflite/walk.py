@@ -23,7 +23,7 @@ from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import hint_of, type_hint
-from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, STATEFUL, TYPE_CHANGING, TYPES, VIEWS
+from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, ONLY_IN_TFLM, STATEFUL, TYPE_CHANGING, TYPES, VIEWS
 from mcusim.models.tflite.names import layer_name, tensor_name
 from mcusim.numbers.affine import WIDE_BITS
 from mcusim.system.arrays import Array
@@ -218,7 +218,9 @@ def _check_types(call: Call) -> None:
         raise call.refused(f"computes with {' and '.join(sorted(types))}", type_hint(min(types)))
     known = IN_TYPES.get(call.kind, TYPES)
     if types & {*TYPES} - {*known}:
-        raise call.refused(f"computes with {min(types)}", f"use {' or '.join(known)}, which are all that it has")
+        dtype = min(types)
+        who = "mcusim" if (call.kind, dtype) in ONLY_IN_TFLM else "TensorFlow Lite Micro, whose bits integers have,"
+        raise call.refused(f"computes with {dtype}", f"use {' or '.join(known)}: {who} has no such kernel")
 
 
 def _check_shape(call: Call, layer: Layer) -> None:
