@@ -180,7 +180,11 @@ TIME = (
         "how far the model was off on silicon, in programs of that kind that it was not fitted to: it is that of "
         "`cycles`, `latency_ms` and `energy_uwh`; null without such programs",
     ),
-    Row("cycles.no_error_pct", "why there is no `cycles.error_pct`; null where there is one", junit=True),
+    Row(
+        "cycles.no_error_pct",
+        "why there is no `cycles.error_pct`, and what to do about it; null where there is one",
+        junit=True,
+    ),
     Row("no_cycles", "why `cycles`, and with them latency and energy, are null; null where they are not"),
     Figure(
         "latency_ms",

@@ -101,7 +101,7 @@ def _of_error(run: Run) -> Iterator[tuple[str, Run]]:
         error = run.cycles.error_pct
         yield f"latency and energy {plus_minus(error)}: {told_error(error)}", run
     elif run.cycles and run.cycles.no_error_pct:
-        yield f"no ±: {run.cycles.no_error_pct}", run
+        yield f"latency and energy without ±: {run.cycles.no_error_pct}", run
 
 
 def _of_models(report: Report, title: str, key: str) -> list[str]:

@@ -22,7 +22,7 @@ from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
 from mcusim.system.names import printable
 from mcusim.timing.deviation import Deviation, deviation, error_pct
-from mcusim.timing.kind import KINDS, OF_CORE, OF_MEMORY
+from mcusim.timing.kind import FLASH, KINDS, OF_CORE, OF_MEMORY, RAM_CODE, SLOW_RAM
 from mcusim.timing.profile import Profile
 from mcusim.timing.timing import ErrorPct
 
@@ -30,6 +30,8 @@ RECORD = PLATFORMS / "measured.csv"
 HELD_OUT, FITTED = "held-out", "fitted"
 USES = (HELD_OUT, FITTED)
 FEWEST = 3  # lines that are a record
+_DOES = {FLASH: "waits for flash", SLOW_RAM: "loads from slow RAM", RAM_CODE: "runs from RAM"}
+_MEASURE = "`mcusim validate` holds the model against a board of yours"
 _LARGEST_BYTES = 1 << 24
 _MOST_CYCLES = 1 << 63
 
@@ -157,20 +159,43 @@ def error_of(kinds: Sequence[str], chip: Chip, lines: Sequence[Line] | None = No
     records = chip.timing.records if chip.timing else []
     own = [line for line in (_shipped() if lines is None else lines) if line.record in records]
     if not own:
-        return f"nothing was measured of the memory of chip {chip.name!r}"
+        return f"nobody measured the memory of chip {chip.name!r}; {_MEASURE}"
+    return _error_in(own, kinds) or _unknown(own, kinds)
+
+
+def _error_in(own: Sequence[Line], kinds: Sequence[str]) -> ErrorPct | None:
     speaking = speaking_for(own, kinds)
     if len(speaking) < FEWEST:
-        count = f"only {len(speaking)}" if speaking else "no"
-        return f"{count} held-out measurements of {told_kinds(kinds)} code are known"
+        return None
     size = deviation([line.error_pct for line in speaking])
     chips, date = ", ".join(sorted({line.chip for line in speaking})), max(line.date for line in speaking)
-    told = f"{len(speaking)} held-out measurements of {told_kinds(kinds)} code on {chips}, {date}"
+    told = f"{len(speaking)} held-out measurements of {in_words(kinds)} on {chips}, {date}"
     return {"median": round(size.median, 2), "p90": round(size.p90, 2), "from": told}
+
+
+def _unknown(own: Sequence[Line], kinds: Sequence[str]) -> str:
+    """Why there is no record, and what to do about it."""
+    count = len(speaking_for(own, kinds))
+    few = f"only {count} of the {FEWEST} measurements that a record takes were made of {in_words(kinds)}"
+    told = few if count else f"nobody measured {in_words(kinds)} on a chip like this"
+    in_flash = [kind for kind in kinds if kind != RAM_CODE]
+    error = _error_in(own, in_flash) if RAM_CODE in kinds else None
+    if error is None:
+        return f"{told}; {_MEASURE}"
+    size = f"±{error['median']:.1f} %, nine of ten within {error['p90']:.1f} %"
+    waits = "" if FLASH in kinds else ", where it hardly waits for it,"
+    return f"{told}; {in_words(in_flash)} in flash (code_in_ram = false){waits} has {size}"
 
 
 def record_of(chip: Chip) -> str:
     """Where lines that were measured on it belong: the first that speaks for it, else a record of its own."""
     return next(iter(chip.timing.records if chip.timing else ()), chip.name)
+
+
+def in_words(kinds: Sequence[str]) -> str:
+    """`integer code that waits for flash`"""
+    core, *memory = kinds
+    return f"{core} code" + (f" that {' and '.join(_DOES[kind] for kind in memory)}" if memory else "")
 
 
 def told_kinds(kinds: Iterable[str]) -> str:

@@ -45,24 +45,35 @@ def test_the_error_is_that_of_the_lines_of_its_kind() -> None:
 
 
 def test_what_a_rule_was_chosen_with_is_no_record() -> None:
-    assert (
-        error_of(("integer",), L452, lines(1, 1, 1, use="fitted"))
-        == "no held-out measurements of integer code are known"
-    )
+    fitted = str(error_of(("integer",), L452, lines(1, 1, 1, use="fitted")))
+    assert fitted.startswith("nobody measured integer code on a chip like this; `mcusim")
     few = lines(*[1] * (FEWEST - 1))
-    assert error_of(("integer",), L452, few) == f"only {len(few)} held-out measurements of integer code are known"
+    assert f"only {len(few)} of the {FEWEST} measurements" in str(error_of(("integer",), L452, few))
+
+
+def test_who_moves_code_to_ram_is_told_what_it_has_in_flash() -> None:
+    held_out = lines(1, 2, 3)
+    told = str(error_of(("integer", "ram-code"), L452, held_out))
+    assert told.startswith(
+        "nobody measured integer code that runs from RAM; integer code in flash (code_in_ram = false)"
+    )
+    assert told.endswith(" has ±2.0 %, nine of ten within 2.8 %")
+    assert "code_in_ram" not in str(error_of(("float", "ram-code"), L452, held_out)), (
+        "nor in flash does anybody know it"
+    )
 
 
 def test_code_that_waits_for_memory_speaks_of_the_core_and_not_the_reverse() -> None:
     waiting = lines(4, 4, 4, kinds=("integer", "flash-bound"))
     assert error_of(("integer", "flash-bound"), L452, [*lines(1, 1, 1, 1), *waiting])["median"] == 4.0  # type: ignore[index]
     assert error_of(("integer",), L452, [*lines(1, 1, 1, 1), *waiting])["median"] == 1.0  # type: ignore[index]
-    assert "float, flash-bound" in str(error_of(("float", "flash-bound"), L452, waiting))
+    assert "float code that waits for flash" in str(error_of(("float", "flash-bound"), L452, waiting))
 
 
 def test_a_chip_that_no_line_speaks_for() -> None:
-    assert error_of(("integer",), APOLLO3, lines(1, 1, 1)) == "nothing was measured of the memory of chip 'apollo3'"
-    assert str(error_of(("integer",), L452, lines(1, 1, 1, record="apollo3"))).startswith("nothing was measured")
+    nobody = "nobody measured the memory of chip"
+    assert str(error_of(("integer",), APOLLO3, lines(1, 1, 1))).startswith(f"{nobody} 'apollo3'; `mcusim validate`")
+    assert str(error_of(("integer",), L452, lines(1, 1, 1, record="apollo3"))).startswith(nobody)
     assert (record_of(L452), record_of(APOLLO3)) == ("stm32l4", "apollo3")
 
 

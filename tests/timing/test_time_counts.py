@@ -47,7 +47,9 @@ def test_figures_are_those_of_the_clock_that_was_priced() -> None:
 
 def test_a_chip_that_nobody_measured_has_no_error() -> None:
     cycles = to_timing(profile([48_000.0]), load_board("sparkfun_edge"), 1.0).cycles
-    assert cycles.error_pct is None and cycles.no_error_pct == "nothing was measured of the memory of chip 'apollo3'"
+    assert cycles.error_pct is None and str(cycles.no_error_pct).startswith(
+        "nobody measured the memory of chip 'apollo3'"
+    )
 
 
 @pytest.fixture
