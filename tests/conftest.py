@@ -61,15 +61,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             skip_or_fail(marker, reason)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def objects() -> Iterator[None]:
-    """Each is compiled once, whichever tests ask for it."""
-    from tests.objects import compiled_by, once
-
-    with compiled_by(once):
-        yield
-
-
 @pytest.fixture(scope="session")
 def warm() -> Iterator[None]:
     """All tests share their Renodes: one takes seconds to start."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcusim.line.objects import OBJECTS, key_of
 from mcusim.line.sources import Sources
 from mcusim.system.command import Completed, run
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
@@ -149,23 +150,31 @@ def _unwritable(folder: Path, error: OSError) -> BuildError:
 
 def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
     """Object files of all C and assembly, each beside its source in `folder`."""
+    names = [name for name in sources.files if name.rpartition(".")[2] in ("c", "S")]
+    for name in names:
+        key = key_of(name, sources.files, (toolchain.gcc, toolchain.version, *_flags(name, toolchain)))
+        if key is None or not OBJECTS.lay(key, folder):
+            _compile_one(name, toolchain, folder)
+            if key is not None:
+                OBJECTS.keep(key, folder, (_beside(name, "o"), _beside(name, "su")))
+    return [_beside(name, "o") for name in names]
+
+
+def _beside(name: str, suffix: str) -> str:
+    return f"{name.rpartition('.')[0]}.{suffix}"
+
+
+def _compile_one(name: str, toolchain: Toolchain, folder: Path) -> None:
     # No path of this machine may reach the ELF, or it would differ from one folder to the next.
     flags = ("-I.", f"-ffile-prefix-map={folder}=.", f"-fdebug-prefix-map={folder}=.")
-    objects = []
-    for name in sources.files:
-        stem, _, suffix = name.rpartition(".")
-        if suffix not in ("c", "S"):
-            continue
-        objects.append(f"{stem}.o")
-        compiled = run(
-            [toolchain.gcc, *flags, "-fstack-usage", *_flags(name, toolchain), "-c", name, "-o", objects[-1]],
-            folder=folder,
+    compiled = run(
+        [toolchain.gcc, *flags, "-fstack-usage", *_flags(name, toolchain), "-c", name, "-o", _beside(name, "o")],
+        folder=folder,
+    )
+    if compiled.returncode != 0:
+        raise _no_assembler(name, compiled, toolchain) or _refused(
+            f"the compiler refused {name!r}", compiled, toolchain, folder
         )
-        if compiled.returncode != 0:
-            raise _no_assembler(name, compiled, toolchain) or _refused(
-                f"the compiler refused {name!r}", compiled, toolchain, folder
-            )
-    return objects
 
 
 def _flags(name: str, toolchain: Toolchain) -> tuple[str, ...]:

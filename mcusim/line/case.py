@@ -22,6 +22,7 @@ from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
+from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.arrange import arrange
 from mcusim.line.build import Firmware
@@ -297,25 +298,36 @@ def _made_up(source: Source, seed: int) -> Dataset:
     return made_up({layer.name if len(inputs) > 1 else "": layer.shape for layer in inputs}, seed)
 
 
+def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
+    """On whichever board: graph, inputs and expected answers, as in ReadyModel."""
+
+    def make() -> tuple[Graph, Array, Array]:
+        origin = float_model(setting, case.model, case.repeat, bench)
+        bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
+        dataset = origin.fitted.dataset
+        graph = quantized_graph(
+            origin.source, dataset.x_train, case.quantization, labels=dataset.y_train, seed=setting.seed
+        )
+        expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
+        return graph, graph.encode(origin.x), expected
+
+    return bench.once.do(("quantized", case.model.name, case.repeat, case.quantization), make)
+
+
 def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     """Source -> quantized Graph -> Program -> Sources."""
 
     def make() -> ReadyModel:
         origin = float_model(setting, case.model, case.repeat, bench)
-        bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
-        dataset = origin.fitted.dataset
-        quantized = quantized_graph(
-            origin.source, dataset.x_train, case.quantization, labels=dataset.y_train, seed=setting.seed
-        )
+        graph, inputs, expected = _quantized(setting, case, bench)
         target, (facts, board) = setting.experiment.target, place_of(case, bench)
 
         def build(library: Sources) -> Firmware:
             return bench.stages.make_firmware(library, facts, board, setting.out / case.id)
 
-        generated = generated_within(quantized, origin.source, target, board, build)
-        graph = generated.graph
-        expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
-        return ReadyModel(generated, graph.encode(origin.x), expected, origin)
+        bench.watcher.stage(f"choosing kernels for {case.model.name}, {case.quantization.label}")
+        generated = generated_within(graph, origin.source, target, board, build)
+        return ReadyModel(generated, inputs, expected, origin)
 
     _, board = place_of(case, bench)
     destination = destination_of(board, setting.experiment.target) if board else ANYWHERE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,12 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.boards.load import board_names, load_board
 from mcusim.engines.qemu.facts import memory_map
+from mcusim.line import build as build_module
 from mcusim.line.build import Firmware, read_firmware
+from mcusim.line.objects import Objects
 from mcusim.line.sources import Sources
-from mcusim.system.command import run
 from mcusim.system.errors import BuildError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool
-from tests.objects import compiled_by
 from tests.small_disk import leave_free, small_disk
 from tests.tiny_library import build_library, library, library_of_files
 
@@ -24,10 +23,9 @@ pytestmark = pytest.mark.arm
 
 
 @pytest.fixture(autouse=True)
-def anew() -> Iterator[None]:
-    """As users have it."""
-    with compiled_by(run):
-        yield
+def compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever these tests say, they say of the compiler."""
+    monkeypatch.setattr(build_module, "OBJECTS", Objects(0))
 
 
 @pytest.fixture(params=board_names())
