@@ -73,6 +73,7 @@ FAULTS = {
     ),
 }
 FAULTY_SAMPLE = 5
+IN_TWO_JOBS = "undefined"  # in Renode, where a job takes as long as a case; QEMU does all of them so
 WITHOUT_DOUBLES = ("cortex-m4",)
 
 # Renode 1.16 does these: it has no trap for a division by zero, and its Cortex-M4 has doubles.
@@ -120,7 +121,7 @@ def test_fault_is_named_with_sample_and_line(
     inputs = samples(8)
     inputs[FAULTY_SAMPLE, 0] = 100 + list(FAULTS).index(name)
     with pytest.raises(EngineError) as caught:
-        run(engine, firmware, board, inputs, tmp_path, jobs=2)
+        run(engine, firmware, board, inputs, tmp_path, jobs=2 if engine is qemu or name == IN_TWO_JOBS else 1)
     assert caught.value.what.startswith(f"the firmware faulted in sample {FAULTY_SAMPLE}: ")
     assert cause in caught.value.what
     assert caught.value.where is not None and place in caught.value.where

@@ -21,6 +21,7 @@ from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 from mcusim.timing.time_counts import time_counts
@@ -49,9 +50,19 @@ def all_layers() -> tuple[Graph, Array]:
     return graph, records_of(x)
 
 
-def profiled(engine: Engine, graph: Graph, x: Array, board: Board, folder: Path) -> tuple[Execution, Counts, float]:
+@functools.cache
+def in_numbers(data_type: str) -> tuple[Graph, Sources]:
+    """Of every board the same."""
+    graph, x = all_layers()
+    quantized = graph if data_type == "float32" else quantize(graph, x, data_type)
+    return quantized, emit_library(lower(quantized))
+
+
+def profiled(
+    engine: Engine, graph: Graph, library: Sources, x: Array, board: Board, folder: Path
+) -> tuple[Execution, Counts, float]:
     """Cycles are those of the mean sample."""
-    firmware = make_firmware(emit_library(lower(graph)), engine.FACTS, board, folder / "build")
+    firmware = make_firmware(library, engine.FACTS, board, folder / "build")
     execution = run(engine, firmware, board, graph.encode(x), folder / "run", profile=True)
     parameters = core_of(board.chip).TIMING
     assert execution.counts is not None and parameters is not None
@@ -72,11 +83,9 @@ def seen(counts: Counts) -> tuple[dict[Any, int], dict[Any, int]]:
 @pytest.mark.parametrize("data_type", ["float32", "int8", "int16", "w8a16"])
 def test_all_layers(data_type: str, board: Board, tmp_path: Path) -> None:
     board = board_with(board.name, "qemu")
-    graph, x = all_layers()
-    if data_type != "float32":
-        graph = quantize(graph, x, data_type)
-    theirs, their_counts, their_cycles = profiled(qemu, graph, x[:SAMPLES], board, tmp_path)
-    ours, counts, cycles = profiled(renode, graph, x[:SAMPLES], board, tmp_path)
+    (graph, library), x = in_numbers(data_type), all_layers()[1][:SAMPLES]
+    theirs, their_counts, their_cycles = profiled(qemu, graph, library, x, board, tmp_path)
+    ours, counts, cycles = profiled(renode, graph, library, x, board, tmp_path)
     assert np.array_equal(ours.answers, theirs.answers)
     assert seen(counts) == seen(their_counts)
     assert cycles == their_cycles

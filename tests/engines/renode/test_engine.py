@@ -27,6 +27,7 @@ from mcusim.workloads.generated import make_console
 from tests.engines.qemu.test_engine import MIXED_STATEMENT, MIXED_WORK
 from tests.every_board import board_with
 from tests.jobs import run as run_engine
+from tests.jobs import two_at_once
 from tests.tiny_library import build_library, expected, library, samples
 
 pytestmark = [pytest.mark.renode, pytest.mark.usefixtures("warm", "temporary")]
@@ -62,7 +63,7 @@ def test_outputs_and_counts(driver: str, board: Board, build_folder: Path, tmp_p
 
 @pytest.mark.arm
 def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> None:
-    """Whatever might be counted wrong; and one job or three."""
+    """Whatever might be counted wrong; and one job or two."""
     board = board_with(board.name, "qemu")
     inputs = samples(40)
     emulators = [
@@ -74,7 +75,7 @@ def test_the_same_as_qemu(board: Board, build_folder: Path, tmp_path: Path) -> N
             tmp_path,
             jobs=jobs,
         )
-        for engine, jobs in ((qemu, 1), (renode, 1), (renode, 3))
+        for engine, jobs in ((qemu, 1), (renode, 1), (renode, 2))
     ]
     for execution in emulators[1:]:
         assert np.array_equal(execution.answers, emulators[0].answers)
@@ -163,6 +164,11 @@ def test_a_platform_that_was_edited_wrong(nucleo: Board, build_folder: Path, tmp
 def test_folders_may_have_any_name(name: str, driver: str, nucleo: Board, tmp_path: Path) -> None:
     firmware = build_library(library(), nucleo, tmp_path / name, "renode")
     assert np.array_equal(run(firmware, nucleo, samples(3), tmp_path / name).answers.view(INT8), expected(samples(3)))
+
+
+def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    firmware = build_library(library("output[0] = 1;"), nucleo, build_folder, "renode")
+    two_at_once(lambda inputs: run(firmware, nucleo, inputs, tmp_path / "runs"))
 
 
 def test_console_firmware_builds(board: Board, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
-from mcusim.boards.load import load_board
+from mcusim.boards.load import board_names, load_board
 from mcusim.engines.renode.plain_folder import plain_folder
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.workloads.generated import make_console
@@ -26,54 +26,58 @@ START_TICK = [
 COUNTERS = {"apollo3": ("sysbus WriteDoubleWord 0x40008140 1", "sysbus ReadDoubleWord 0x40008144", "0x00000BB8")}
 
 
-@pytest.mark.arm
-def test_save_load_and_go_on(board: Board, tmp_path: Path) -> None:
-    """In the middle of a firmware that waits for samples, with the mailbox, and after a reset.
-
-    SysTick begins with its period, and a counter that runs goes on.
-    """
+def lines_of(board: Board, folder: Path, build: Path) -> list[str]:
+    """Saved in the middle of a firmware that waits for samples, loaded, reset, saved and loaded; `folder` is new."""
     assert board.renode is not None
-    firmware = build_library(library(), board, tmp_path, "renode")
+    folder.mkdir()
+    (folder / "board.repl").write_text(f'using "{board.renode.platform}"\n')
+    (folder / "firmware.elf").symlink_to(build_library(library(), board, build, "renode").elf)
+    samples(9).tofile(folder / "input.bin")
+    load = [f"sysbus LoadELF @{folder}/firmware.elf", f"sysbus.cpu VectorTableOffset {board.memory.flash.origin}"]
+    replay = f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/{{}}.bin"'
+    again = ["Clear", f"Load @{folder}/saved", 'mach set "board"']
+    count, counted, _ = COUNTERS.get(board.chip.name, ("", "", ""))
+    return [
+        "Clear",
+        'mach create "board"',
+        f"machine LoadPlatformDescription @{folder}/board.repl",
+        "machine AddMailbox",
+        *load,
+        "emulation SetGlobalAdvanceImmediately true",
+        'emulation RunFor "0.01"',
+        f"Save @{folder}/saved",
+        *again,
+        'emulation RunFor "0.01"',
+        *START_TICK,
+        replay.format("first"),
+        "machine Reset",
+        *load,
+        count,
+        f"Save @{folder}/saved",
+        *again,
+        'emulation RunFor "0.001"',
+        counted,
+        *START_TICK,
+        replay.format("second"),
+    ]
+
+
+@pytest.mark.arm
+def test_save_load_and_go_on(tmp_path: Path) -> None:
+    """Every board, with the mailbox. SysTick begins with its period, and a counter that runs goes on."""
+    boards = [board for name in board_names() if (board := load_board(name)).renode]
     with plain_folder() as folder:
         (folder / "scripts").symlink_to(RENODE_SCRIPTS)
-        (folder / "board.repl").write_text(f'using "{board.renode.platform}"\n')
-        (folder / "firmware.elf").symlink_to(firmware.elf)
-        samples(9).tofile(folder / "input.bin")
-        load = ["sysbus LoadELF @firmware.elf", f"sysbus.cpu VectorTableOffset {board.memory.flash.origin}"]
-        replay = f'sysbus.mailbox Replay "{folder}/input.bin" "{folder}/{{}}.bin"'
-        again = ["Clear", f"Load @{folder}/saved", 'mach set "board"']
-        count, counted, counts = COUNTERS.get(board.chip.name, ("", "", ""))
-        lines = [
-            f"include @{folder}/scripts/mcusim_mailbox.cs",
-            'mach create "board"',
-            f"machine LoadPlatformDescription @{folder}/board.repl",
-            "machine AddMailbox",
-            *load,
-            "emulation SetGlobalAdvanceImmediately true",
-            'emulation RunFor "0.01"',
-            f"Save @{folder}/saved",
-            *again,
-            'emulation RunFor "0.01"',
-            *START_TICK,
-            replay.format("first"),
-            "machine Reset",
-            *load,
-            count,
-            f"Save @{folder}/saved",
-            *again,
-            'emulation RunFor "0.001"',
-            counted,
-            *START_TICK,
-            replay.format("second"),
-            replay.format("third"),
-        ]
-        said = monitor([line.replace("@firmware", f"@{folder}/firmware") for line in lines], folder)
-        assert said.count("samples=9 ") == 2, said
-        assert said.count("0x0000BB7F") == 2, said
-        assert counts in said, said
-        assert "sample 0: error: the firmware has had its last sample: machine Reset" in said, said
-        answers = [np.fromfile(folder / f"{name}.bin", INT8).reshape(9, -1) for name in ("first", "second")]
-    assert np.array_equal(answers, [expected(samples(9))] * 2)
+        lines = [f"include @{folder}/scripts/mcusim_mailbox.cs"]
+        for board in boards:
+            lines += lines_of(board, folder / board.name, tmp_path)
+        said = monitor([*lines, lines[-1].replace("second", "third")], folder)
+        for board in boards:
+            assert COUNTERS.get(board.chip.name, ("", "", ""))[2] in said, said
+            answers = [np.fromfile(folder / board.name / f"{name}.bin", INT8) for name in ("first", "second")]
+            assert np.array_equal([one.reshape(9, -1) for one in answers], [expected(samples(9))] * 2)
+    assert said.count("samples=9 ") == said.count("0x0000BB7F") == 2 * len(boards) >= 4, said
+    assert "sample 0: error: the firmware has had its last sample: machine Reset" in said, said
 
 
 @pytest.mark.arm

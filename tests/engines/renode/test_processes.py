@@ -20,7 +20,7 @@ from mcusim.engines.renode import engine as renode
 from mcusim.line.build import Firmware
 from mcusim.system.cache import of_this_process
 from mcusim.system.errors import EngineError
-from tests.jobs import HANGS_IN_5, interrupted, two_at_once
+from tests.jobs import HANGS_IN_5, interrupted
 from tests.jobs import run as run_engine
 from tests.processes import wait_for
 from tests.tiny_library import OUTPUTS, build_library, expected, library, samples
@@ -33,12 +33,20 @@ def run(firmware: Firmware, board: Board, inputs: npt.NDArray[np.int8], folder: 
     return run_engine(renode, firmware, board, inputs, folder, **options)
 
 
-def test_an_endless_loop(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+def test_an_endless_loop_and_no_port(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
+    seen: list[set[int]] = []
+
+    def look(done: int, total: int) -> None:
+        processes = _renodes()
+        assert processes, "it runs, and is not found"
+        seen.append(_listening(processes))
+
     with pytest.raises(EngineError) as caught:
-        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=10)
-    assert caught.value.what == "no answer to sample 5 within 10 s"
+        run(firmware, nucleo, samples(8), tmp_path, jobs=2, stall_s=5, progress=look)
+    assert caught.value.what == "no answer to sample 5 within 5 s"
     assert caught.value.where is not None and caught.value.where.startswith("cnn (model.c:")
+    assert seen and set.union(*seen) == set()
     assert _renodes() == []
 
 
@@ -57,20 +65,6 @@ def test_ctrl_c_keeps_what_is_finished(driver: str, nucleo: Board, build_folder:
     firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
     interrupted(renode, firmware, nucleo, tmp_path)
     assert _renodes() == [] and list(tmp_path.iterdir()) == []
-
-
-def test_no_port_is_opened(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    firmware = build_library(library(HANGS_IN_5), nucleo, build_folder, "renode")
-    seen: list[set[int]] = []
-
-    def look(done: int, total: int) -> None:
-        processes = _renodes()
-        assert processes, "it runs, and is not found"
-        seen.append(_listening(processes))
-
-    with pytest.raises(EngineError, match="no answer"):
-        run(firmware, nucleo, samples(8), tmp_path, stall_s=2, progress=look)
-    assert seen and set.union(*seen) == set()
 
 
 def _listening(processes: list[int]) -> set[int]:
@@ -123,8 +117,3 @@ run(renode, firmware, board, samples(8), Path({str(tmp_path)!r}), jobs=2)
         parent.wait()
     wait_for(lambda: not list((tmp_path / "temporary").iterdir()))
     assert answered() == [1, 4]  # links are not followed
-
-
-def test_two_runs_at_once(driver: str, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    firmware = build_library(library("output[0] = 1;"), nucleo, build_folder, "renode")
-    two_at_once(lambda inputs: run(firmware, nucleo, inputs, tmp_path / "runs"))
