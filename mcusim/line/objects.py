@@ -21,7 +21,7 @@ _OF_THE_ASSEMBLER = re.compile(r"^[ \t]*\.(?:include|incbin)\b", re.MULTILINE)
 
 @dataclass
 class Objects:
-    """Contents of object files, and what the compiler wrote beside them, by `key_of`. What is not asked for goes first."""
+    """Object files, and what the compiler wrote beside them, by `key_of`. What is not asked for goes first."""
 
     largest_bytes: int = LARGEST_BYTES
     _kept: dict[str, dict[str, bytes]] = field(default_factory=dict)
