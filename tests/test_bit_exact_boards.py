@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.line.store_unsigned import store_unsigned
+from mcusim.numbers.numbers import Activation
 from mcusim.system.arrays import Array
 from mcusim.workloads.generated import make_firmware
 from tests.every_board import board_with, one_of_each_core
@@ -154,3 +157,34 @@ def test_layers_of_several_number_systems_on_every_board(tmp_path: Path, board: 
     quantized = quantize(graph, x, "int8", scheme="per-channel", layers=own)
     assert len(lower(quantized).units) == 4
     np.testing.assert_array_equal(run_on(qemu, board, quantized, x[:8], tmp_path), quantized.run(x[:8]))
+
+
+def limited(data_type: str) -> tuple[Graph, Array]:
+    """Layers of many kinds, each with an activation between -1/2 and 1, and samples."""
+    builder = Builder((9, 8), seed=3)
+    start = builder.conv(8, 3, padding="same")
+    builder.conv(8, 1)
+    builder.depthwise(3, padding="same")
+    product = builder.add("Multiply", builder.last.name, start)
+    builder.add("Add", product, start)
+    builder.add("MaxPooling1D", pool_size=2)
+    builder.add("AveragePooling1D", pool_size=2)
+    builder.add("Flatten")
+    builder.dense(6)
+    builder.add("ReLU")
+    limits = Activation(relu=True, ceiling=1.0, floor=-0.5)
+    layers = [replace(one, activation=limits) if hasattr(one, "activation") else one for one in builder.layers]
+    graph, x = Graph(tuple(layers), "limited"), builder.samples(12)
+    return store_unsigned(quantize(graph, x, data_type, scheme="per-layer")), x
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+def test_activations_that_begin_below_0(tmp_path: Path, data_type: str) -> None:
+    """Seed 120 of script/fuzz's boards: assembly cut them off at 0, and so did storage without a sign."""
+    board = load_board("nucleo_l452re_p")
+    graph, x = limited(data_type)
+    expected = graph.run(x) if data_type != "float32" else run_on(host, board, graph, x, tmp_path / "host")
+    assert (graph.decode(graph.run(x)) == -0.5).any()
+    on_board = run_on(qemu, board, graph, x, tmp_path, Destination(board.chip.core, memory=USUAL))
+    np.testing.assert_array_equal(on_board, expected)

@@ -26,7 +26,7 @@ TOGETHER, LONGEST_S = 20, 3600.0
 CODES = (0, 2, 3, 4, 5, 6, 7)
 HARMLESS = "\n\t"
 BELOW = "a/b/work"  # so that ../.. is still ours
-TEXTS = (".c", ".h", ".S", ".toml", ".md", ".xml", ".txt")
+TEXTS = (".c", ".h", ".S", ".toml", ".md", ".xml")
 
 
 def run(seeds: Sequence[int], folder: Path) -> Outcome:
@@ -57,7 +57,9 @@ def trouble(subject: Subject, chance: random.Random, top: Path) -> str:
     work = top / BELOW
     work.mkdir(parents=True)
     for name in subject.beside:
-        shutil.copyfile(good_files.folder() / name, work / name)
+        shutil.copy(good_files.folder() / name, work / name)
+    if subject.before:
+        shutil.copytree(good_files.folder() / subject.before, work / "out")
     file = work / subject.name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(mutated(chance, subject.contents))
@@ -65,6 +67,8 @@ def trouble(subject: Subject, chance: random.Random, top: Path) -> str:
     before = states(top)
     home = top / "home"
     environment = {"HOME": str(home), "TMPDIR": str(home), "MCUSIM_CACHE_DIR": str(cache_folder()), "COLUMNS": "100"}
+    if good_files.STAND_IN in subject.beside:
+        environment |= {"MCUSIM_QEMU": str(work / good_files.STAND_IN), "FUZZ_SEED": str(chance.randrange(2**32))}
     home.mkdir()
     ended = child.run(words, work, environment)
     what = of_end(ended) or of_files(top, work, before) or (of_code(work / "out") if ended.code == 0 else "")

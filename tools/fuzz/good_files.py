@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ ON_HOST = ("evaluate", "experiment.toml", "--engine", "host", "--samples", "3", 
 MODELS = (FLOAT, FLOAT, INT8, START, CONVERT)
 BOARD = "nucleo_l452re_p"
 PROFILE = ("--board", BOARD, "--engine", "qemu", "--from", "cnn", "--calls", "1", "--stall", "5")
-RECORD = "kept.csv"
+RECORD, STAND_IN = "kept.csv", "stand-in-for-qemu"
 VALIDATE = ("validate", "rows.csv", "--engine", "qemu", "--stall", "5")
 
 EXPERIMENT = """
@@ -60,13 +61,17 @@ rom_bytes_max = 400_000
 
 @dataclass(frozen=True)
 class Subject:
-    """`name`: of the file, below its folder. `contents`: good ones. `beside`: other files that its commands read."""
+    """`name`: of the file, below its folder. `contents`: good ones. `beside`: other files that its commands read.
+
+    `before`: a folder of what an earlier command wrote into `out`.
+    """
 
     kind: str
     name: str
     contents: tuple[bytes, ...]
     commands: tuple[tuple[str, ...], ...]
     beside: tuple[str, ...] = ()
+    before: str = ""
 
 
 @cache
@@ -211,6 +216,23 @@ def _recording() -> Subject:
     return Subject("recording", name, (found.read_bytes(),), (("profile", "."),), ("report.json",))
 
 
+def _answers() -> Subject:
+    """What QEMU writes, which a script in its place changes then. Its file is none, and only says by whom."""
+    from mcusim.engines.qemu.installation import find_qemu
+
+    ran()
+    root, script = Path(__file__).parents[2], folder() / STAND_IN
+    script.write_text(
+        f"""#!/bin/sh
+'{find_qemu()}' "$@"
+PYTHONPATH='{root}' exec '{sys.executable}' -m tools.fuzz.damage "$FUZZ_SEED" $?
+"""
+    )
+    script.chmod(0o755)
+    command = ("evaluate", "quick.toml", "--data-type", "int8", "--jobs", "1", "--out", "out")
+    return Subject("answers", "unread", (b"",), (command,), ("quick.toml", "model.onnx", "data.npz", STAND_IN), "run")
+
+
 SUBJECTS: tuple[Callable[[], Subject], ...] = (
     lambda: _model("keras", "model.keras", "functional.keras"),
     lambda: _model("h5", "model.h5"),
@@ -234,7 +256,7 @@ SUBJECTS: tuple[Callable[[], Subject], ...] = (
         "experiment",
         "experiment.toml",
         _bytes("experiment.toml"),
-        (("kernels", "{file}"), ("generate", "{file}", "--out", "out"), ("schema",), ON_HOST),
+        (("kernels", "{file}", "--out", "out"), ("generate", "{file}", "--out", "out"), ("schema",), ON_HOST),
         ("model.onnx", "data.npz"),
     ),
     lambda: Subject(
@@ -244,6 +266,8 @@ SUBJECTS: tuple[Callable[[], Subject], ...] = (
         (("generate", "model.keras", "--data-type", "float32", "--board", "./board.toml", "--out", "out"),),
         ("model.keras",),
     ),
+    _answers,
+    _answers,
     _report,
     _recording,
     lambda: _firmware("firmware", "firmware.elf", bytes),
