@@ -6,9 +6,9 @@
 
 typedef struct {
     int window_height, window_width, stride_height, stride_width;
-    int padding_left;
+    int padding_top, padding_left;
     int rows, width; /* of outputs */
-    int input_width, channels;
+    int input_height, input_width, channels;
     int group;        /* channels of a block: 1 or 2 */
     int record_words; /* of a channel: its bias, and what scales its sums */
     int is_unsigned;  /* has the input no sign? */
@@ -25,11 +25,12 @@ NN_KERNEL void NN_NAME(abreast)(const void *input, const void *weights, void *ou
         const int32_t *const record = block + channel % p.group * p.record_words;
         const int16_t *const own = (const int16_t *)(const void *)(block + p.group * p.record_words) + channel % p.group;
         for (int position = 0; position < p.rows * p.width; position++) {
-            const int y = position / p.width * p.stride_height, x = position % p.width * p.stride_width - p.padding_left;
+            const int y = position / p.width * p.stride_height - p.padding_top;
+            const int x = position % p.width * p.stride_width - p.padding_left;
             uint32_t sum = (uint32_t)record[0];
             for (int tap = 0; tap < taps; tap++) {
                 const int row = y + tap / p.window_width, column = x + tap % p.window_width;
-                if (column >= 0 && column < p.input_width) {
+                if (row >= 0 && row < p.input_height && column >= 0 && column < p.input_width) {
                     const int place = (row * p.input_width + column) * p.channels + channel;
                     sum += (uint32_t)(own[tap * p.group] * (int32_t)nn_read(((const number_t *)input)[place], p.is_unsigned));
                 }

@@ -11,13 +11,13 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.abreast import floats, integers
-from mcusim.kernels.abreast.strip import Strip
+from mcusim.kernels.abreast.strip import ENTRY_BYTES, Strip
 from mcusim.kernels.abreast.writer import Timed
 from mcusim.kernels.calls import bias_of, reading
 from mcusim.kernels.finish import FactorFinish, ending_of
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
-from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.straight import ending_in, records_of
 from mcusim.layers.convolution import Convolution
@@ -51,8 +51,6 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         if isinstance(ending, FactorFinish) and ending.is_special:
             return "its factors are too large, or limits too wide"
     strip = _strip(layer, inputs)
-    if any(strip.padding[0]):
-        return "it knows no padding above and below"
     if not strip.sees_something:
         return "windows lie wholly in the padding"
     return None if next(_numbers(strip).fitting(strip), None) else "its weights have no room in registers"
@@ -60,7 +58,9 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     assert isinstance(layer, Convolution)
-    return AROUND + cycles_of(_parts(_strip(layer, inputs)), memory)
+    parts = _parts(_strip(layer, inputs))
+    again = (_fetches(part.blocks, part.block.code_bytes, memory, again=True) for part in parts)
+    return AROUND + cycles_of(parts, memory) + sum(again)
 
 
 def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
@@ -135,9 +135,23 @@ class Block:
         return self.timed.call
 
 
+def _fetches(blocks: int, size: float, memory: Memory, *, again: bool = False) -> float:
+    """Cycles of bringing so many bytes of code: once, and for each block where not all stays. `again`: these alone."""
+    return ((not again) + (blocks - 1) * memory.crowding(size)) * memory.fetched(size)
+
+
 @lru_cache(maxsize=256)
 def _parts(strip: Strip) -> tuple[Part[Block], ...]:
+    """For each group what is best with all others of its size."""
     numbers, best = _numbers(strip), dict[int, Block]()
-    for one in sorted(numbers.fitting(strip), key=numbers.about, reverse=True):
+
+    def about(one: Strip) -> float:
+        blocks, size = (
+            strip.channels // one.group,
+            ENTRY_BYTES + sum(numbers.band_bytes(one, band) for band in one.bands),
+        )
+        return float(blocks * numbers.about(one) + _fetches(blocks, size, USUAL))
+
+    for one in sorted(numbers.fitting(strip), key=about, reverse=True):
         best[one.group] = Block(one, numbers.strip_of)
     return parts_of(lambda group, _: best[group], tuple(best), strip.channels)

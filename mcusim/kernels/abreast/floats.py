@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mcusim.kernels.abreast.strip import Strip
+from mcusim.kernels.abreast.strip import Band, Strip, stays
 from mcusim.kernels.abreast.writer import ARGUMENTS, MOST_BASES, SIGNATURE, Base, Timed, Writer, bases_of, counted
 from mcusim.kernels.assembly import SAVED, at, several
 from mcusim.kernels.float_finish import FloatFinish
@@ -20,8 +20,7 @@ from mcusim.system.arrays import Array
 SINGLES, KEPT = 32, 16  # registers of the FPU; the first of those that are the caller's
 PRODUCTS = 2  # on their way into a sum: while one is added, the next one is multiplied
 REACH = 1020  # bytes that VLDR and VSTR reach, both ways
-GROUPS, POSITIONS, LOADED = (1, 2, 3, 4, 6, 8), (1, 2, 3, 4, 5, 6, 7, 8, 10), (1, 2, 3, 4, 6, 8)
-MOST_BYTES = 980  # of code, that the L452's instruction cache holds
+GROUPS, POSITIONS, LOADED = (1, 2, 3, 4, 6, 8), (*range(1, 9), 10), (1, 2, 3, 4, 6, 8)
 
 
 def packed(kernel: Array, bias: Array) -> Array:
@@ -37,7 +36,7 @@ def fitting(strip: Strip) -> Iterator[Strip]:
                 one = strip.of(group, positions, loaded)
                 if group > strip.channels or positions > strip.width or loaded > strip.columns(positions):
                     continue
-                if _singles(one) <= SINGLES and _bytes(one) <= MOST_BYTES and len(_bases(one)) <= MOST_BASES:
+                if _singles(one) <= SINGLES and stays(one, band_bytes) and len(_bases(one)) <= MOST_BASES:
                     yield one
 
 
@@ -51,26 +50,28 @@ def _singles(strip: Strip) -> int:
 
 def about(strip: Strip) -> float:
     """Cycles of a block, before it is written."""
-    assert isinstance(strip.finish, FloatFinish)
-    group, taps, total, bases = strip.group, strip.taps, 0.0, len(_bases(strip))
-    for run in strip.runs:
-        columns, bursts = run.high - run.low, strip.size[0] * -(-(run.high - run.low) // strip.loaded)
-        tile = float(strip.size[0] * columns * group + max(bursts - run.positions, 1))
-        tile += run.positions * group * (2 * taps + 1 + strip.finish.cycles)
-        total += run.times * tile + run.turns * (1 + bases) + (3 * run.turns if run.turns > 1 else 0)
-    return strip.rows * (total + 4 * (strip.rows > 1)) + 6 + bases + 2 * group * (taps + 1)
+    total = sum(band.times * (_row(strip, band) + 4 * (band.times > 1)) for band in strip.bands)
+    return total + 6 + len(_bases(strip)) + 2 * strip.group * (strip.taps + 1)
 
 
-def _bytes(strip: Strip) -> float:
-    """Of code, about."""
+def _row(strip: Strip, band: Band) -> float:
     assert isinstance(strip.finish, FloatFinish)
-    words = 60.0
+    group, total, bases = strip.group, 0.0, len(_bases(strip))
     for run in strip.runs:
         columns = run.high - run.low
-        words += run.unroll * strip.size[0] * columns * strip.group + 4
-        products = sum(len(list(strip.taps_of(column, run.positions))) for column in range(run.low, run.high))
-        words += run.unroll * strip.group * (2 * strip.size[0] * products + run.positions)
-        words += run.unroll * strip.group * run.positions * strip.finish.code_bytes / 4
+        tile = float(band.height * columns * group + max(band.height * -(-columns // strip.loaded) - run.positions, 1))
+        tile += run.positions * group * (2 * band.height * strip.size[1] + 1 + strip.finish.cycles)
+        total += run.times * tile + run.turns * (1 + bases + 3 * (run.turns > 1))
+    return total
+
+
+def band_bytes(strip: Strip, band: Band) -> float:
+    """Of code of a row of outputs, about."""
+    assert isinstance(strip.finish, FloatFinish)
+    words, end = 0.0, 1 + strip.finish.code_bytes / 4
+    for run in strip.runs:
+        products = band.height * (run.high - run.low + 2 * strip.products(run))
+        words += run.unroll * strip.group * (products + run.positions * end) + 4
     return 4 * words
 
 
@@ -80,8 +81,9 @@ def strip_of(strip: Strip) -> Timed:
     block = writer.write()
     w = strip
     fields = {"window_height": w.size[0], "window_width": w.size[1], "stride_height": w.strides[0]}
-    fields |= {"stride_width": w.strides[1], "padding_left": w.left, "rows": w.rows, "width": w.width}
-    fields |= {"input_width": w.input_width, "channels": w.channels, "group": w.group}
+    fields |= {"stride_width": w.strides[1], "padding_top": w.padding[0][0], "padding_left": w.left}
+    fields |= {"rows": w.rows, "width": w.width, "group": w.group}
+    fields |= {"input_height": w.input[0], "input_width": w.input_width, "channels": w.channels}
     assert isinstance(strip.finish, FloatFinish)
     twin = KernelCall("abreast_float", ARGUMENTS, {**fields, **strip.finish.fields})
     made = writer.a.routine(SIGNATURE, twin, FLOAT_ASSEMBLY)
@@ -133,7 +135,10 @@ class _Floats(Writer):
     def count(self, kind: str, times: int | None = None) -> None:
         counted(self.a, kind, times)
 
-    def load(self, names: Sequence[str], base: Base, offset: int) -> None:
+    def can_move(self, far: int) -> bool:
+        return False
+
+    def load(self, names: Sequence[str], base: Base, offset: int, *, moves: bool) -> None:
         for index, name in enumerate(names):
             self.a("vldr", name, at(base.name, offset + 4 * index))
 
@@ -154,7 +159,7 @@ class _Floats(Writer):
             if len(self._waiting) == PRODUCTS:
                 self.a("vadd.f32", *self._waiting.pop(0))
 
-    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None]) -> None:
+    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None], *, moves: bool = False) -> None:
         a, strip = self.a, self.strip
         if not positions:
             between()

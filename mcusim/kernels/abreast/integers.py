@@ -11,9 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from mcusim.kernels.abreast.strip import Strip
+from mcusim.kernels.abreast.strip import Band, Strip, stays
 from mcusim.kernels.abreast.writer import ARGUMENTS, SIGNATURE, Base, Timed, Writer, bases_of, counted
-from mcusim.kernels.assembly import SAVED, at, imm, several
+from mcusim.kernels.assembly import LONGEST_STEP, SAVED, at, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish, Finish
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.straight import StraightFinish
@@ -22,8 +22,7 @@ from mcusim.system.arrays import Array
 
 REGISTERS = ("r0", "r1", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr")
 REACH = 4000  # bytes that loads reach, behind a register
-POSITIONS, MOST_LOADED = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12), 6
-MOST_BYTES = 980  # of code, that the L452's instruction cache holds
+POSITIONS, MOST_LOADED = (*range(1, 9), 10, 11, 12, 13), 6
 PLACES = {"weights": 0, "blocks": 4, "rows": 8, "turns": 12}  # above the stack pointer
 FACTORS = 16
 
@@ -41,6 +40,15 @@ def record_words(finish: Ending) -> int:
     return finish.record_words - isinstance(finish, StraightFinish)
 
 
+def _ending(strip: Strip) -> Ending:
+    assert not isinstance(strip.finish, FloatFinish)
+    return strip.finish
+
+
+def _bases(strip: Strip) -> tuple[Base, ...]:
+    return bases_of(strip, 0, REACH)
+
+
 def _factor(finish: Ending) -> tuple[str, ...]:
     """What of a record ends sums."""
     return finish.factor if isinstance(finish, FactorFinish) else ()
@@ -51,7 +59,7 @@ def fitting(strip: Strip) -> Iterator[Strip]:
     for group in (1, 2) if strip.item == 2 and strip.channels % 2 == 0 else (1,):
         for positions in POSITIONS:
             one = strip.of(group, positions)
-            if positions > strip.width or _bytes(one) > MOST_BYTES:
+            if positions > strip.width or not stays(one, band_bytes):
                 continue
             for kept in range(len(one.counters) + 1):
                 for loaded in range(_lost(strip), max(_lost(strip), min(one.columns(positions), MOST_LOADED)) + 1):
@@ -60,8 +68,7 @@ def fitting(strip: Strip) -> Iterator[Strip]:
 
 
 def _registers(strip: Strip) -> int:
-    bases = len(bases_of(strip, 0, REACH))
-    return bases + _weights(strip) + strip.group * (1 + strip.live) + strip.loaded + strip.kept
+    return len(_bases(strip)) + _weights(strip) + strip.group * (1 + strip.live) + strip.loaded + strip.kept
 
 
 def _weights(strip: Strip) -> int:
@@ -79,53 +86,59 @@ def _lost(strip: Strip) -> int:
 
 def about(strip: Strip) -> float:
     """Cycles of a block, before it is written."""
-    assert not isinstance(strip.finish, FloatFinish)
-    group, total, finish = strip.group, 0.0, strip.finish
+    spilt, factor = strip.counters[strip.kept :], len(_factor(_ending(strip)))
+    rows = sum(
+        band.times * (_row(strip, band) + (3 + 3 * ("rows" in spilt)) * (band.times > 1)) for band in strip.bands
+    )
+    more = 3 * len({"blocks", "weights"} & {*spilt}) + 2 * strip.group * (1 + factor + (factor > 0))
+    return rows + 6 + more + 2 * _weights(strip) + len(_bases(strip))
+
+
+def _row(strip: Strip, band: Band) -> float:
+    group, total, finish = strip.group, 0.0, _ending(strip)
     end = finish.cycles if isinstance(finish, FactorFinish) else 1 + 2 * (finish.ceiling is not None)
     factor = len(_factor(finish)) + isinstance(finish, FactorFinish)
-    spilt, bases = strip.counters[strip.kept :], len(bases_of(strip, 0, REACH))
     for run in strip.runs:
-        columns, bursts = run.high - run.low, strip.size[0] * -(-(run.high - run.low) // strip.loaded)
-        tile = strip.size[0] * columns + group * factor
+        columns, bursts = run.high - run.low, band.height * -(-(run.high - run.low) // strip.loaded)
+        tile = float(band.height * columns + group * factor)
         tile += max(bursts - run.positions, 1) if strip.is_eager else bursts
-        tile += run.positions * group * (strip.taps + 1 + end)
-        loop = 3 + 3 * ("turns" in spilt) if run.turns > 1 else 0
-        total += run.times * tile + (1 + bases) * run.turns + loop * run.turns
-    rows = strip.rows * (total + (3 + 3 * ("rows" in spilt)) * (strip.rows > 1))
-    return rows + 6 + 3 * len({"blocks", "weights"} & {*spilt}) + 2 * group * (1 + factor) + 2 * _weights(strip) + bases
+        tile += run.positions * group * (band.height * strip.size[1] + 1 + end)
+        loop = 3 + 3 * ("turns" in strip.counters[strip.kept :]) if run.turns > 1 else 0
+        total += run.times * tile + (1 + len(_bases(strip)) + loop) * run.turns
+    return total
 
 
-def _bytes(strip: Strip) -> float:
-    """Of code, about."""
-    words, group = 60.0, strip.group
-    end = 3 + (strip.finish.code_bytes / 4 if isinstance(strip.finish, FactorFinish) else 1)
+def band_bytes(strip: Strip, band: Band) -> float:
+    """Of code of a row of outputs, about."""
+    words, finish = 0.0, _ending(strip)
+    end = 3 + (finish.code_bytes / 4 if isinstance(finish, FactorFinish) else 1)
     for run in strip.runs:
-        columns = run.high - run.low
-        products = sum(len(list(strip.taps_of(column, run.positions))) for column in range(run.low, run.high))
-        words += run.unroll * (strip.size[0] * (columns + group * products) + group * run.positions * end) + 8
+        products = band.height * (run.high - run.low + strip.group * strip.products(run))
+        words += run.unroll * (products + strip.group * run.positions * end) + 8
     return 4 * words
 
 
 @lru_cache(maxsize=256)
 def strip_of(strip: Strip) -> Timed:
-    assert not isinstance(strip.finish, FloatFinish)
     writer = _Integers(strip)
     block = writer.write()
     w = strip
     fields = {"window_height": w.size[0], "window_width": w.size[1], "stride_height": w.strides[0]}
-    fields |= {"stride_width": w.strides[1], "padding_left": w.left, "rows": w.rows, "width": w.width}
-    fields |= {"input_width": w.input_width, "channels": w.channels, "group": w.group}
-    fields |= {"record_words": record_words(strip.finish), "is_unsigned": int(w.unsigned), **strip.finish.fields}
+    fields |= {"stride_width": w.strides[1], "padding_top": w.padding[0][0], "padding_left": w.left}
+    fields |= {"rows": w.rows, "width": w.width, "group": w.group}
+    fields |= {"input_height": w.input[0], "input_width": w.input_width, "channels": w.channels}
+    fields |= {"record_words": record_words(writer.finish), "is_unsigned": int(w.unsigned), **writer.finish.fields}
     made = writer.a.routine(SIGNATURE, KernelCall("abreast", ARGUMENTS, fields), ASSEMBLY)
-    words = w.group * record_words(strip.finish) + _weights(w)
+    words = w.group * record_words(writer.finish) + _weights(w)
     return Timed(made, writer.a.cycles - block, block, 4 * words)
 
 
 class _Integers(Writer):
     def __init__(self, strip: Strip) -> None:
-        super().__init__(strip, bases_of(strip, 0, REACH), _head(strip))
-        assert not isinstance(strip.finish, FloatFinish)
-        self.finish = strip.finish
+        super().__init__(strip, _bases(strip), _head(strip))
+        self.finish = _ending(strip)
+        self._store = "strb" if self.finish.store_bytes == 1 else "strh"
+        self.behind = strip.position_bytes - (strip.group - 1) * self.finish.store_bytes
         self._named = {"output": "r2"}
         self.a.register("output", "r2", "")
         self._free = list(REGISTERS)
@@ -204,10 +217,13 @@ class _Integers(Writer):
         counted(self.a, self.spare, times)
         self.a("str", self.spare, at("sp", PLACES[kind]))
 
-    def load(self, names: Sequence[str], base: Base, offset: int) -> None:
+    def can_move(self, far: int) -> bool:
+        return 0 < far <= LONGEST_STEP
+
+    def load(self, names: Sequence[str], base: Base, offset: int, *, moves: bool) -> None:
         strip = self.strip
         how = "ldr" if strip.group == 2 else "ldrsh" if strip.item == 2 else "ldrb" if strip.unsigned else "ldrsb"
-        self.a(how, names[0], at(base.name, offset))
+        self.a(how, names[0], at(base.name, offset) + "!" * moves)
 
     def begin(self) -> None:
         self._begun = set[tuple[int, int]]()
@@ -222,7 +238,7 @@ class _Integers(Writer):
             self.a(how, total, names[0], weight, self.biases[channel] if new else total)
             self._begun.add((position, channel))
 
-    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None]) -> None:
+    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None], *, moves: bool = False) -> None:
         a, finish, step = self.a, self.finish, self.strip.position_bytes
         own = [self.sums[position % self.strip.live] for position in positions]
         for channel in range(self.strip.group if own else 0):
@@ -236,7 +252,9 @@ class _Integers(Writer):
         between()
         for position, names in zip(positions, own, strict=True):
             for channel, name in enumerate(names):
-                finish.store(a, name, "output", offset + position * step + channel * finish.store_bytes)
+                place = offset + position * step + channel * finish.store_bytes + self.behind
+                is_last = position == positions[-1] and channel == len(names) - 1
+                a(self._store, name, at("output", place) + "!" * (moves and is_last))
 
 
 def _head(strip: Strip) -> list[str]:

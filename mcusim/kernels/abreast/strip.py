@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from mcusim.kernels.float_finish import FloatFinish
 from mcusim.layers.planes import Padding, Pair
 
 MOST_TURN = 4  # tiles of a turn
+MOST_BYTES, MOST_CODE_BYTES = 750, 2400  # of a row, which stays in the L452's instruction cache; of all bands
+ENTRY_BYTES = 240  # of code but for the rows, about
 ENOUGH = 12  # positions of a turn, after which its loop is a small part of it
 
 
@@ -32,6 +34,18 @@ class Run(NamedTuple):
     @property
     def turns(self) -> int:
         return self.times // self.unroll
+
+
+class Band(NamedTuple):
+    """So many rows of outputs that see the same rows of the window: those from `low` on below `high`."""
+
+    times: int
+    low: int
+    high: int
+
+    @property
+    def height(self) -> int:
+        return self.high - self.low
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,11 @@ class Strip:
         return self.input_width * self.column_bytes
 
     @property
+    def padded_bytes(self) -> int:
+        """From where the first window begins to the map."""
+        return self.padding[0][0] * self.row_bytes + self.left * self.column_bytes
+
+    @property
     def position_bytes(self) -> int:
         """Of outputs."""
         return self.channels * self.output_item
@@ -126,6 +145,23 @@ class Strip:
                 found.append(Run(count, low, high, 1))
         return tuple(found)
 
+    def products(self, run: Run) -> int:
+        """Of a tile, a channel and a row of the window."""
+        return sum(1 for column in range(run.low, run.high) for _ in self.taps_of(column, run.positions))
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """Of outputs."""
+        found: list[Band] = []
+        for row in range(self.rows):
+            start = row * self.strides[0] - self.padding[0][0]
+            low, high = max(0, -start), min(self.size[0], self.input[0] - start)
+            if found and found[-1][1:] == (low, high):
+                found[-1] = Band(found[-1].times + 1, low, high)
+            else:
+                found.append(Band(1, low, high))
+        return tuple(found)
+
     def taps_of(self, column: int, count: int) -> Iterator[tuple[int, int]]:
         """(position, tap of its row) of so many positions that see a column of a tile."""
         for position in range(count):
@@ -136,29 +172,34 @@ class Strip:
     @cached_property
     def places(self) -> tuple[int, ...]:
         """Of all first channels that a turn loads: bytes from where its first window begins."""
-        found = set[int]()
+        found, rows = set[int](), {row for band in self.bands for row in range(band.low, band.high)}
         for run in self.runs:
             for tile in range(run.unroll):
                 first = tile * run.positions * self.strides[1]
                 columns = range(first + run.low, first + run.high)
-                found |= {r * self.row_bytes + c * self.column_bytes for r in range(self.size[0]) for c in columns}
+                found |= {row * self.row_bytes + c * self.column_bytes for row in rows for c in columns}
         return tuple(sorted(found))
 
     @property
     def key(self) -> str:
-        shape = f"{'x'.join(map(str, self.size))}_by{'x'.join(map(str, self.strides))}_l{self.left}"
+        shape = f"{'x'.join(map(str, self.size))}_by{'x'.join(map(str, self.strides))}"
         number = "float" if isinstance(self.finish, FloatFinish) else f"{8 * self.item}{'u' * self.unsigned}"
-        of = f"{self.rows}x{self.width}_of_{self.input_width}_{self.channels}"
+        of = f"{self.rows}x{self.width}_of_{'x'.join(map(str, self.input))}_{self.padding[0][0]}_{self.left}"
         return f"{number}_{shape}_{of}_{self.group}x{self.positions}x{self.loaded}_k{self.kept}_{self.finish.key}"
 
     @property
     def counters(self) -> tuple[str, ...]:
         """What is counted or walks, the most often first; `kept` of them stay in registers."""
-        turns, rows = any(run.turns > 1 for run in self.runs), self.rows > 1
+        turns, rows = any(run.turns > 1 for run in self.runs), any(band.times > 1 for band in self.bands)
         return (*(("turns",) if turns else ()), *(("rows",) if rows else ()), "blocks", "weights")
 
     @property
     def sees_something(self) -> bool:
-        """Does each window see a column of the map?"""
-        first_of_last = (self.width - 1) * self.strides[1] - self.left
-        return self.left < self.size[1] and first_of_last < self.input_width
+        """Does each window see the map?"""
+        return all(run.low < run.high for run in self.of(1, 1).runs) and all(band.height > 0 for band in self.bands)
+
+
+def stays(strip: Strip, band_bytes: Callable[[Strip, Band], float]) -> bool:
+    """Does the code of a row stay in the cache, and is that of all not too long?"""
+    every = [band_bytes(strip, band) for band in strip.bands]
+    return max(every) <= MOST_BYTES and sum(every) <= MOST_CODE_BYTES

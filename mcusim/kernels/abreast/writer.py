@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from mcusim.kernels.abreast.strip import Run, Strip
+from mcusim.kernels.abreast.strip import Band, Run, Strip
 from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, add_constant, constant, imm
 from mcusim.program import Routine
 
@@ -59,6 +59,7 @@ class Writer(ABC):
 
     spare: str  # a register that is lost between tiles
     columns: list[list[str]]  # registers for as many columns as are loaded at a time
+    behind = 0  # bytes that the pointer to outputs is behind the first one, so that stores can move it
 
     @abstractmethod
     def enter(self) -> None:
@@ -76,8 +77,12 @@ class Writer(ABC):
         """One of `counters` is so many `times`; or else one less, and flags tell whether it was the last one."""
 
     @abstractmethod
-    def load(self, names: Sequence[str], base: Base, offset: int) -> None:
-        """The channels of a column."""
+    def load(self, names: Sequence[str], base: Base, offset: int, *, moves: bool) -> None:
+        """The channels of a column. `moves`: the pointer there, too; only where `can_move` says so."""
+
+    @abstractmethod
+    def can_move(self, far: int) -> bool:
+        """A load or store its pointer, by so much?"""
 
     @abstractmethod
     def begin(self) -> None:
@@ -87,8 +92,10 @@ class Writer(ABC):
     def multiply(self, position: int, tap: int, names: Sequence[str]) -> None: ...
 
     @abstractmethod
-    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None]) -> None:
-        """Their sums become outputs. `between`: loads before the last stores, which hide a cycle of theirs."""
+    def end(self, positions: Sequence[int], offset: int, between: Callable[[], None], *, moves: bool = False) -> None:
+        """Their sums become outputs. `between`: loads before the last stores, which hide a cycle of theirs.
+        `moves`: the last store moves the pointer to where it stores; only where `can_move` says so.
+        """
 
     # ---- what they share
 
@@ -97,7 +104,8 @@ class Writer(ABC):
         a, strip = self.a, self.strip
         self.enter()
         for base in reversed(self.bases):
-            _point(a, base.name, self.bases[0].name, base.start - strip.left * strip.column_bytes, self.spare)
+            _point(a, base.name, self.bases[0].name, base.start - strip.padded_bytes, self.spare)
+        add_constant(a, "output", -self.behind, self.spare)
         since = a.cycles
         with a.loop("block", f"{strip.group} channels: their weights and biases") as again:
             self.block()
@@ -114,32 +122,35 @@ class Writer(ABC):
         return block
 
     def _rows(self) -> None:
-        a, strip = self.a, self.strip
-        if strip.rows == 1:
-            self._row()
-            return
-        self.count("rows", strip.rows)
-        since = a.cycles
-        with a.loop("row", "A row of outputs") as again:
-            self._row()
-            self.count("rows")
-            a("bne", again)
-        a.repeated(since, strip.rows)
-        self._moved, self._stored = strip.rows * self._moved, strip.rows * self._stored
+        a, last = self.a, self.strip.bands[-1]
+        for band in self.strip.bands:
+            if band.times == 1:
+                self._row(band, ends=band is last)
+                continue
+            self.count("rows", band.times)
+            since, moved, stored = a.cycles, self._moved, self._stored
+            with a.loop("row", f"A row of outputs, {band.times} times") as again:
+                self._row(band, ends=False)
+                self.count("rows")
+                a("bne", again)
+            a.repeated(since, band.times)
+            self._moved += (band.times - 1) * (self._moved - moved)
+            self._stored += (band.times - 1) * (self._stored - stored)
 
-    def _row(self) -> None:
-        """Pointers come to the next one, if there is one."""
-        strip, last = self.strip, len(self.strip.runs) - 1
-        for index, run in enumerate(strip.runs):
+    def _row(self, band: Band, *, ends: bool) -> None:
+        """Pointers come to the next one, unless all `ends` here."""
+        strip, last = self.strip, self.strip.runs[-1]
+        target = self._moved + strip.strides[0] * strip.row_bytes
+        for run in strip.runs:
             step = run.positions * run.unroll * strip.strides[1] * strip.column_bytes
-            if index == last and run.turns == 1:
-                step = strip.strides[0] * strip.row_bytes - self._moved if strip.rows > 1 else 0
-            self._run(run, step, stays=index == last and run.turns == strip.rows == 1)
-        if strip.rows > 1 and strip.runs[-1].turns > 1:
-            self._move(strip.strides[0] * strip.row_bytes - self._moved)
-            self._moved = strip.strides[0] * strip.row_bytes
+            if run is last and run.turns == 1:
+                step = 0 if ends else target - self._moved
+            self._run(run, band, step, stays=ends and run is last and run.turns == 1)
+        if not ends and self._moved != target:
+            self._move(target - self._moved)
+            self._moved = target
 
-    def _run(self, run: Run, step: int, *, stays: bool) -> None:
+    def _run(self, run: Run, band: Band, step: int, *, stays: bool) -> None:
         """`step`: bytes to the inputs of the next turn. `stays`: does the pointer to outputs not move?"""
         a, stored = self.a, 0 if stays else run.positions * run.unroll * self.strip.position_bytes
         if run.turns > 1:
@@ -147,9 +158,11 @@ class Writer(ABC):
         since = a.cycles
         what = f"{run.unroll} tiles of {run.positions} positions" if run.unroll > 1 else f"{run.positions} positions"
         with a.loop("turn", what) as again:
+            moves = stored > 0 and self.can_move(stored)
             for tile in range(run.unroll):
-                self._tile(run, tile, step if tile == run.unroll - 1 else 0)
-            add_constant(a, "output", stored, self.spare)
+                is_last = tile == run.unroll - 1
+                self._tile(run, band, tile, step if is_last else 0, moves=moves and is_last)
+            add_constant(a, "output", 0 if moves else stored, self.spare)
             if run.turns > 1:
                 self.count("turns")
                 a("bne", again)
@@ -158,40 +171,42 @@ class Writer(ABC):
         self._moved += run.turns * step
         self._stored += run.turns * stored
 
-    def _tile(self, run: Run, tile: int, ahead: int) -> None:
-        """Pointers move so many bytes `ahead` behind the last load."""
+    def _tile(self, run: Run, band: Band, tile: int, ahead: int, *, moves: bool) -> None:
+        """Pointers to inputs move so many bytes `ahead`, with the last load or behind it. `moves`: that to outputs,
+        with the last store.
+        """
         strip, done = self.strip, list[int]()
         first, output = tile * run.positions * strip.strides[1], tile * run.positions * strip.position_bytes
-        far = abs(ahead) > LONGEST_OFFSET
-        last_taps = {
-            position: column
-            for column in range(run.low, run.high)
-            for position, _ in strip.taps_of(column, run.positions)
-        }
+        seen = [(p, column) for column in range(run.low, run.high) for p, _ in strip.taps_of(column, run.positions)]
+        last_taps, far = dict(seen), abs(ahead) > LONGEST_OFFSET
         self.begin()
-        for row in range(strip.size[0]):
-            is_last_row = row == strip.size[0] - 1
+        for row in range(band.low, band.high):
+            is_last_row = row == band.high - 1
             for start in range(run.low, run.high, strip.loaded):
                 some = range(start, min(start + strip.loaded, run.high))
-                self.end(done, output, lambda: self._load(some, row, first))  # noqa: B023
+                is_last = is_last_row and some[-1] == run.high - 1
+                place = row * strip.row_bytes + (first + some[-1]) * strip.column_bytes
+                own = is_last and place - self.bases[0].start == ahead and len(self.bases) == 1 and self.can_move(ahead)
+                self.end(done, output, lambda: self._load(some, row, first, moves=own))  # noqa: B023
                 done.clear()
-                if is_last_row and some[-1] == run.high - 1 and not far:
+                if is_last and not far and not own:
                     self._move(ahead)
                 for names, column in zip(self.columns, some, strict=False):
                     for position, tap in strip.taps_of(column, run.positions):
                         self.multiply(position, row * strip.size[1] + tap, names)
                 if is_last_row and strip.is_eager:
                     done += [position for position, column in last_taps.items() if column in some]
-        self.end(done if strip.is_eager else range(run.positions), output, lambda: None)
+        self.end(done if strip.is_eager else range(run.positions), output, lambda: None, moves=moves)
         if far:
             self._move(ahead)
 
-    def _load(self, columns: range, row: int, first: int) -> None:
+    def _load(self, columns: range, row: int, first: int, *, moves: bool) -> None:
+        """`moves`: the pointer, with the last of them."""
         strip = self.strip
         for names, column in zip(self.columns, columns, strict=False):
             place = row * strip.row_bytes + (first + column) * strip.column_bytes
             base = next(base for base in reversed(self.bases) if base.low <= place)
-            self.load(names, base, place - base.start)
+            self.load(names, base, place - base.start, moves=moves and column == columns[-1])
 
     def _move(self, ahead: int) -> None:
         for base in self.bases:
