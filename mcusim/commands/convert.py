@@ -34,11 +34,11 @@ def convert(session: Session, /, model: Path, to: str, out: Path | None, force: 
     TensorFlow Lite Micro computes the bits that mcusim computes: where it is installed, that is proved before the file
     is written.
     """
+    out = out or Path(f"{model.stem}.{to}")
+    _demand_free(model, out, force)
     from mcusim.line.convert import convert as convert_model
     from mcusim.system.files import write_bytes
 
-    out = out or Path(f"{model.stem}.{to}")
-    _demand_free(model, out, force)
     seed, data_types = choices.pop("seed") or 0, choices.pop("data_types")
     if len(data_types) > 1:
         raise ConfigurationError("one data type is needed", where=WHERE, hint="--data-type int8")

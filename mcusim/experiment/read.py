@@ -25,7 +25,7 @@ from mcusim.experiment.tables import (
     model_name,
 )
 from mcusim.line.quantize import AS_STORED, DATA_TYPES
-from mcusim.models import demand_model, is_model, may_hold_integers
+from mcusim.models import demand_model, demand_no_other, is_model, may_hold_integers
 from mcusim.reports.figures import BUDGETS, OF_CYCLES
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
@@ -60,6 +60,7 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
 
     Raises ConfigurationError for what cannot be chosen, and as `read_experiment`.
     """
+    demand_no_other(path)
     if path.is_dir():
         path = path / "experiment.toml"
     if is_model(path):

@@ -233,7 +233,7 @@ def _too_big(elf: ElfFile, script: str, target: Target) -> BuildError:
             overflows.append(f"{shown} by {need - have:,} bytes ({need:,} needed, {have:,} there)")
             hints.append(f"largest in {shown}: {_largest(elf, sections)}")
     what = "the firmware overflows " + " and ".join(overflows or ["the memory of the board"])
-    hint = "; ".join([*hints, "numbers of int8 take a quarter of float32's; `mcusim boards` tells which has more"])
+    hint = "; ".join([*hints, "what is of float32 takes a quarter in int8; `mcusim boards` tells which has more"])
     return BuildError(what, where=f"board {target.name!r}", hint=hint)
 
 

@@ -87,6 +87,12 @@ def demand_model(path: Path, where: str) -> None:
     format_of(path, where)
 
 
+def demand_no_other(path: Path) -> None:
+    """Raises ModelError for what is a model elsewhere: a SavedModel, or a file of PyTorch's or TensorFlow's own."""
+    if path.suffix.lower() in OTHERS or (path / "saved_model.pb").is_file():
+        demand_model(path, str(path))
+
+
 def format_of(path: Path, where: str | None = None) -> ModelFormat:
     """By its name. Raises ModelError for one that is not known."""
     for model_format in MODELS:

@@ -507,3 +507,16 @@ def test_doctor(
     monkeypatch.setattr(sys.modules["mcusim.commands.doctor"], "examine", lambda: rows)
     assert cli.execute(["doctor"]) == code
     assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["generate", "run"])
+def test_models_of_others_are_not_taken_for_experiments(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.pth").write_bytes(b"PK")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"")
+    for name, help_ in (("net.pth", "torch.export"), ("saved", "model.save"), ("saved/saved_model.pb", "model.save")):
+        assert cli.execute([command, str(tmp_path / name), "--out", str(tmp_path / "out")]) == 3
+        told = capsys.readouterr().err
+        assert help_ in told and "TOML" not in told
