@@ -128,3 +128,22 @@ def test_a_margin_that_nobody_knows_does_not_pass() -> None:
 
 def test_no_budget_no_check() -> None:
     assert check(run(), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "why"),
+    [
+        ("accuracy_drop_max", "affine, as in the file", "quantized in its file"),
+        ("accuracy_drop_max", "per-layer", "engine 'qemu'"),
+        ("rom_bytes_max", "affine, as in the file", "engine 'qemu'"),
+    ],
+)
+def test_why_a_figure_is_not_there(name: str, scheme: str, why: str) -> None:
+    [broken] = check(run(scheme=scheme), {name: 1})
+    assert broken.reason is not None and broken.reason.endswith(f"({why})")
+
+
+def test_why_there_are_no_cycles() -> None:
+    limits = {"latency_ms_max": 1, "rom_bytes_max": 1}
+    latency, rom = check(run(no_cycles="nobody knows this clock"), limits)
+    assert str(latency.reason).endswith("(nobody knows this clock)") and str(rom.reason).endswith("(engine 'qemu')")

@@ -234,8 +234,14 @@ def test_a_key_that_is_there_twice(member: str) -> None:
     """Readers of JSON differ in which of both they take."""
     text = full_report().to_json()
     assert member in text
-    with pytest.raises(DataError, match="is there twice"):
-        Report.from_json(text.replace(member, f"{member}, {member}", 1))
+    with pytest.raises(DataError, match="is there twice") as refused:
+        Report.from_json(text.replace(member, f"{member}, {member}", 1), "a.json")
+    assert refused.value.where == "a.json" and "report.json of `mcusim run`" in str(refused.value.hint)
+
+
+def test_a_budget_that_this_version_does_not_know_is_told_by_its_name() -> None:
+    check = Check("new_max", "r", 1, 2.5, False, "over")
+    assert str(check).startswith("new_max 2.5 ") and "None" not in str(check)
 
 
 def test_the_key_that_is_there_twice_is_found_among_many() -> None:

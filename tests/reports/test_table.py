@@ -32,6 +32,15 @@ def test_a_note_names_the_runs_that_it_is_about_in_the_fewest_words() -> None:
         assert told(*(replace(run, notes=("x",)) if of(run) else run for run in grid())) == [words]
 
 
+def test_of_many_runs_a_note_names_boards_unless_all_are_meant() -> None:
+    many = [replace(good_run(board=board), id=f"{board}{at}", notes=()) for at in range(501) for board in BOARDS]
+    noted = [replace(run, notes=("x",)) for run in many]
+    assert told(*noted) == ["note: x"]
+    assert told(*(run if run.board == BOARDS[0] else new for run, new in zip(many, noted, strict=True))) == [
+        f"note ({BOARDS[1]}): x"
+    ]
+
+
 def test_each_of_several_outputs_is_told() -> None:
     """The table has the worst of them."""
     figures = OutputFigures("a", "classification", 0.9722, {"f1_macro": 0.9}, 0, 0.0, None)

@@ -118,3 +118,39 @@ def test_a_note_of_one_engine_names_the_board_in_it() -> None:
     others = [dataclasses.replace(run, id=f"{run.id}-renode", engine="renode", notes=()) for run in runs]
     text = shown(dataclasses.replace(full_report(), runs=(*runs, *others), checks=()))
     assert "note (b): stands in" in text
+
+
+BOLD, DIM, RED, GREEN, YELLOW = (f"\x1b[{code}m" for code in (1, 2, 31, 32, 33))
+
+
+def _line_of(report: Report, words: str) -> str:
+    return next(line for line in shown(report, 200, terminal=True).splitlines() if words in line)
+
+
+def test_colours_tell_what_to_look_at() -> None:
+    report = full_report()
+    broken = dataclasses.replace(report.checks[2], run=report.runs[0].id)
+    some = dataclasses.replace(report, runs=(*report.runs[:2], report.runs[2]), checks=(broken,))
+    good = dataclasses.replace(report, runs=report.runs[1:2], checks=(report.checks[0],))
+    good = dataclasses.replace(good, checks=(dataclasses.replace(good.checks[0], run=good.runs[0].id),))
+    for of, words, code in (
+        (report, "gestures", BOLD),
+        (report, "model", BOLD),
+        (some, "int8", YELLOW),
+        (some, "int16", RED),
+        (report, "first mismatch", RED),
+        (report, "linked with RAM", DIM),
+        (report, "the firmware hangs", RED),
+        (some, "broken budget", RED),
+        (some, "0 of 1 kept", RED),
+        (good, "1 of 1 kept", GREEN),
+    ):
+        assert _line_of(of, words).startswith(code), words
+    assert "\x1b" not in _line_of(good, "float32")
+
+
+def test_a_table_that_fits_exactly_is_one() -> None:
+    report = dataclasses.replace(full_report(), runs=(timed(good_run()),), checks=())
+    rule = next(line for line in shown(report, 200).splitlines() if line.startswith("─"))
+    cells = [line for line in shown(report, len(rule)).splitlines() if line.startswith("─")]
+    assert [len(line) for line in cells] == [len(rule)]

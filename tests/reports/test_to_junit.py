@@ -72,7 +72,22 @@ def test_half_a_report_is_no_good_one() -> None:
     assert case.find("error") is not None
     interrupted = dataclasses.replace(good_run(), complete=False, samples=5)
     cases = list(parsed(dataclasses.replace(empty_report(), runs=(interrupted,))).iter("testcase"))
-    assert all(case.find("error") is not None for case in cases)
+    errors = [(error.get("type"), error.get("message")) for case in cases for error in case.iter("error")]
+    assert errors == [
+        ("interrupted", "interrupted after 5 samples"),
+        ("interrupted", "the experiment was interrupted after 1 runs"),
+    ]
+
+
+def test_an_error_tells_where_and_what_to_do_as_far_as_that_is_known() -> None:
+    def text(error: RunError) -> str | None:
+        failed = dataclasses.replace(good_run(), error=error)
+        [found] = parsed(dataclasses.replace(full_report(), runs=(failed,), checks=())).iter("error")
+        return found.text
+
+    assert text(RunError("EngineError", "it hangs", "a.h:3", "look there")) == "in: a.h:3\nhint: look there"
+    assert text(RunError("EngineError", "it hangs", None, "look there")) == "hint: look there"
+    assert not text(RunError("EngineError", "it hangs"))
 
 
 @given(st.text(max_size=60))

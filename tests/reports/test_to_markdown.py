@@ -41,6 +41,7 @@ def test_an_empty_report_has_no_table() -> None:
     [
         ("nucleo_l452re_p", "nucleo_l452re_p"),
         ("_x_", "\\_x\\_"),
+        ("A_B_3", "A_B_3"),
         ("a|b", "a\\|b"),
         ("<b>", "&lt;b&gt;"),
         ("[x](y)", "\\[x\\](y)"),
@@ -77,3 +78,9 @@ def test_any_name_leaves_the_table_whole_and_links_nowhere(name: str) -> None:
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 3 and len({row.replace("\\\\", "").replace("\\|", "").count("|") for row in rows}) == 1
     assert not re.search(r"@\w|#\d|://|<", text.replace("&#8203;", "\u200b"))
+
+
+def test_a_paragraph_ends_before_the_next_begins() -> None:
+    assert "\n\n**Broken budgets**\n\n- " in render(full_report())
+    good = dataclasses.replace(full_report(), runs=(good_run(),), checks=())
+    assert "\n\n\n" not in render(good)

@@ -26,7 +26,7 @@ ROOMS = {
     ),
     "kernels": Room(("mcusim/kernels/*",), ("tests/kernels", "tests/line/test_select.py", "tests/line/test_within.py")),
     "front": Room(("mcusim/line/front.py",), ("tests/line", "tests/test_pipeline.py", "tests/test_end_to_end.py")),
-    "timing": Room(("mcusim/timing/*",), ("tests/timing", "tests/commands", "tests/test_pipeline.py")),
+    "timing": Room(("mcusim/timing/*",), ("tests/timing", "tests/commands/test_validate.py")),
     "reports": Room(
         ("mcusim/reports/*", "mcusim/line/budgets.py"),
         ("tests/reports", "tests/line/test_budgets.py", "tests/test_pipeline.py", "tests/experiment"),

@@ -41,7 +41,7 @@ def mutants(room: Room, folder: Path, sample: int, seed: int, jobs: int) -> list
     """Change `sample` places of the room, chosen by `seed`, in a copy of the checkout at `folder`."""
     if not (folder / "mutants").is_dir():
         _copy(room, folder)
-        _mutmut(folder, ["run", "--max-children", str(jobs), "none.has.this.name"])
+        _prepare(folder)
     every = sorted(_codes(folder))
     if not every:
         raise ConfigurationError(f"no mutants of {', '.join(room.files)} in {folder}", hint="remove it and start again")
@@ -83,15 +83,30 @@ def _copy(room: Room, folder: Path) -> None:
         project.write("\n[tool.mutmut]\n" + "\n".join(lines) + "\n")
 
 
+def _prepare(folder: Path) -> None:
+    """Make all mutants, and find out which tests reach each: a sample is drawn of names that are known."""
+    log = _called(folder, ["run", "none.has.this.name"])  # fails in the end: no mutant has it
+    if not (folder / "mutants" / "mutmut-stats.json").is_file():
+        raise _failed(folder, "run", log.stdout + log.stderr)
+
+
 def _mutmut(folder: Path, arguments: Sequence[str]) -> str:
+    done = _called(folder, arguments)
+    if done.returncode:
+        raise _failed(folder, arguments[0], done.stdout + done.stderr)
+    return done.stdout
+
+
+def _called(folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "mutmut", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        log = folder / "mutmut.log"
-        log.write_text(done.stdout + done.stderr, encoding="utf-8")
-        raise ConfigurationError(f"mutmut {arguments[0]} ended with {done.returncode}", hint=f"read {log}")
-    return done.stdout
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def _failed(folder: Path, command: str, output: str) -> ConfigurationError:
+    log = folder / "mutmut.log"
+    log.write_text(output, encoding="utf-8")
+    return ConfigurationError(f"mutmut {command} failed", hint=f"read {log}")
 
 
 def _codes(folder: Path) -> dict[str, int | None]:
