@@ -279,7 +279,10 @@ static void count_planned(void)
 {
     for (uint32_t i = 0; i < block_count; i++) {
         for (plan_t *plan = blocks[i]->plans; plan; plan = plan->next) {
-            for (uint32_t n = 0; plan->times && n < plan->count; n++) {
+            if (!plan->times) {
+                continue;
+            }
+            for (uint32_t n = 0; n < plan->count; n++) {
                 access_t *access = plan->accesses[n].access;
                 const base_t *base = &plan->bases[plan->accesses[n].base];
                 access->accesses += plan->times;

@@ -100,7 +100,7 @@ static void end(bool jumped)
 }
 
 /* `plan`: NULL when all accesses are watched. */
-static inline void run_block(block_t *block, plan_t *plan, const uint32_t *registers)
+__attribute__((always_inline)) static inline void run_block(block_t *block, plan_t *plan, const uint32_t *registers)
 {
     const block_t *before = last;
     if (waiting.plan) {

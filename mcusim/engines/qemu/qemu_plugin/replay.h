@@ -171,22 +171,21 @@ static void cut_short(uint32_t address, uint32_t end)
 static uint64_t *written;
 static size_t written_count, written_room;
 
-static void put(uint64_t word)
+/* Room for so many more. */
+static inline uint64_t *put(size_t words)
 {
-    if (written_count == written_room) {
+    if (__builtin_expect(written_count + words > written_room, 0)) {
         written_room = written_room ? written_room * 2 : 1 << 14;
         written = must(realloc(written, written_room * sizeof *written));
     }
-    written[written_count++] = word;
+    written_count += words;
+    return &written[written_count - words];
 }
 
-static void put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t *count)
+static inline void put_event(uint32_t kind, uint32_t block, uint32_t address, uint64_t *count)
 {
     if (*count) {
-        put(kind);
-        put(block);
-        put(address);
-        put(*count);
+        memcpy(put(4), (uint64_t[]){kind, block, address, *count}, 4 * sizeof(uint64_t));
         written[1]++;
         *count = 0;
     }
@@ -219,9 +218,7 @@ static void put_edges(uint32_t from)
     for (edge_t *edge = blocks[from]->edges; edge; edge = edge->next) {
         uint64_t count = take_tallies(edge);
         if (count) {
-            put(from);
-            put(edge->to->index);
-            put(count);
+            memcpy(put(3), (uint64_t[]){from, edge->to->index, count}, 3 * sizeof(uint64_t));
             written[0]++;
         }
     }
@@ -229,6 +226,9 @@ static void put_edges(uint32_t from)
 
 static void put_accesses(access_t *access)
 {
+    if (!access->accesses) { /* most code runs outside of the samples only */
+        return;
+    }
     put_event(EVENT_ACCESS, 0, access->address, &access->accesses);
     put_event(EVENT_FLASH, 0, access->address, &access->in_flash);
     put_event(EVENT_DATA_HIT, 0, access->address, &access->data_hits);
@@ -245,8 +245,7 @@ static void end_sample(void)
 {
     fetch_rest();
     written_count = 0;
-    put(0); /* edges */
-    put(0); /* events */
+    memset(put(2), 0, 2 * sizeof(uint64_t)); /* edges, events */
     for (uint32_t i = 0; i < block_count; i++) {
         put_edges(i);
     }
