@@ -377,21 +377,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             var slot = hotEdges[source];
             if(edgeKeys[slot] != key || slot == 0)
             {
-                slot = McusimSlots.Of(key);
-                while(edgeKeys[slot] != key && edgeKeys[slot] != 0)
-                {
-                    slot = McusimSlots.After(slot);
-                }
-                if(edgeKeys[slot] == 0)
-                {
-                    if(usedEdges.Count > McusimSlots.Full)
-                    {
-                        throw new InvalidOperationException("more than " + usedEdges.Count + " edges between blocks");
-                    }
-                    edgeKeys[slot] = key;
-                    usedEdges.Add(slot);
-                }
-                hotEdges[source] = slot;
+                slot = hotEdges[source] = SlotOf(key, edgeKeys, usedEdges, "edges between blocks");
             }
             edgeCounts[slot] += elsewhere ? 0u : 1u;
             now.Edge = slot;
@@ -406,25 +392,27 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             var key = (ulong)(of + 1) << 32 | (uint)edge;
             var slot = hotTallies[edge];
-            if(tallyKeys[slot] == key)
-            {
-                return slot;
-            }
-            slot = McusimSlots.Of(key);
-            while(tallyKeys[slot] != key && tallyKeys[slot] != 0)
+            return tallyKeys[slot] == key ? slot : hotTallies[edge] = SlotOf(key, tallyKeys, usedTallies, "edges in all calls");
+        }
+
+        // Where `key` is in a table, or from now on.
+        private static int SlotOf(ulong key, ulong[] keys, List<int> used, string what)
+        {
+            var slot = McusimSlots.Of(key);
+            while(keys[slot] != key && keys[slot] != 0)
             {
                 slot = McusimSlots.After(slot);
             }
-            if(tallyKeys[slot] == 0)
+            if(keys[slot] == 0)
             {
-                if(usedTallies.Count > McusimSlots.Full)
+                if(used.Count > McusimSlots.Full)
                 {
-                    throw new InvalidOperationException("more than " + usedTallies.Count + " edges in all calls");
+                    throw new InvalidOperationException("more than " + used.Count + " " + what);
                 }
-                tallyKeys[slot] = key;
-                usedTallies.Add(slot);
+                keys[slot] = key;
+                used.Add(slot);
             }
-            return hotTallies[edge] = slot;
+            return slot;
         }
 
         private McusimPiece PieceAt(uint start, uint instructions)
