@@ -11,8 +11,10 @@ from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
+from mcusim.layers.relu import ReLU
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
+from mcusim.numbers.numbers import Activation
 from mcusim.program import Constant, LayerCode
 from mcusim.system.errors import ConfigurationError
 
@@ -177,6 +179,15 @@ def _variants(kernel: Kernel, layer: Layer, inputs: Inputs, memory: Memory) -> I
         yield Option(kernel, variant, kernel.cost(layer, inputs, variant, memory), layer, inputs)
 
 
+def _has_floor(layer: Layer) -> bool:
+    """Has it an activation that ends above or below 0? Factors of affine numbers know limits of any kind, and so does
+    what runs a ReLU alone.
+    """
+    activation = getattr(layer, "activation", None)
+    known = isinstance(layer, ReLU) or isinstance(layer.numbers, Affine)
+    return isinstance(activation, Activation) and activation.has_floor and not known
+
+
 def opt_in(kernel: Kernel) -> bool:
     """Does it run only where it is named, since its bits are others?"""
     return bool(getattr(kernel, "OPT_IN", False))
@@ -189,6 +200,8 @@ def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> s
         return "it is for numbers whose scales are powers of two"
     if has_narrow_weights(layer) and not getattr(kernel, "NARROW_WEIGHTS", False):
         return "it takes weights as wide as its inputs"
+    if not getattr(kernel, "ANY_FLOOR", False) and _has_floor(layer):
+        return "it is for activations that begin at 0"
     reason = kernel.fits(layer, inputs, core)
     if reason or getattr(kernel, "ANY_STORAGE", False):
         return reason

@@ -43,6 +43,7 @@ class Kernel(Protocol):
 
     One with `ANY_STORAGE = True` takes inputs without a sign, and stores as any nn_storage_t; others get none of these.
     One with `AFFINE = True` runs layers of affine numbers as well as those whose scales are powers of two.
+    One with `ANY_FLOOR = True` knows activations that end elsewhere than at 0, in any numbers.
     One with `NARROW_WEIGHTS = True` takes weights of fewer bytes than its inputs, `weight_t`.
     One with `variants(layer, inputs) -> tuple[Variant, ...]` comes in several, others as DEFAULT alone.
     One with `OPT_IN = True` has other bits than plain C, and runs only where it is named: of inputs up to `largest` an

@@ -30,7 +30,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
 LOADS = 0.11  # of its cycles, from RAM
-ANY_STORAGE = True  # of the layers that take it
+ANY_STORAGE = ANY_FLOOR = True  # of the layers that take it
 AFFINE = True
 NARROW_WEIGHTS = True
 

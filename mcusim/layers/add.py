@@ -26,7 +26,7 @@ class Add(Layer):
     WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return self.activation.relu or all(inputs)
+        return self.activation.nonnegative or all(inputs)
 
     @property
     def accumulator_peak(self) -> int:

@@ -21,7 +21,7 @@ class ReLU(Layer):
     WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return True
+        return self.activation.nonnegative
 
     def run(self, *inputs: Array) -> Array:
         if self.numbers is None:

@@ -53,7 +53,7 @@ class WeightedSum(Layer):
         return self.kernel.dtype.itemsize
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
-        return self.activation.relu
+        return self.activation.nonnegative
 
     def taps(self, x: Array, most: int) -> Array | None:
         """Inputs (N, ...) -> what the sums multiply with the kernel, (groups, positions, taps); None if it cannot tell.

@@ -118,6 +118,15 @@ class Activation:
     ceiling: float | None = None
     floor: float = 0.0
 
+    @property
+    def nonnegative(self) -> bool:
+        return self.relu and self.floor >= 0
+
+    @property
+    def has_floor(self) -> bool:
+        """Another one than 0, which hardly any assembly knows?"""
+        return self.relu and self.floor != 0
+
     def apply(self, x: Array) -> Array:
         """Of real numbers, float32."""
         if self.relu:
