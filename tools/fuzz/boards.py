@@ -30,7 +30,7 @@ from mcusim.workloads.generated import make_firmware
 from tests.jobs import run as run_job
 from tools.fuzz.choices import FORCED, Choice, forced
 from tools.fuzz.fronts import FRONTS, Front
-from tools.fuzz.graphs import Tried, judge, made, setting_of
+from tools.fuzz.graphs import Setting, Tried, judge, made, setting_of
 from tools.fuzz.kind import Kind, NotHere, Outcome
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -54,10 +54,10 @@ def run(seeds: Sequence[int], folder: Path) -> Outcome:
     return outcome
 
 
-def _made(front: Front, seed: int, setting: object, folder: Path, outcome: Outcome, number: int) -> Tried | None:
+def _made(front: Front, seed: int, setting: Setting, folder: Path, outcome: Outcome, number: int) -> Tried | None:
     """Counted once, whatever boards it runs on."""
     mine = outcome if number == 0 else Outcome()
-    found = made(front, seed, setting, folder, mine)  # type: ignore[arg-type]
+    found = made(front, seed, setting, folder, mine)
     return found and replace(found, x=found.x[:SAMPLES])
 
 

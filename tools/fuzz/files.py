@@ -19,7 +19,7 @@ from mcusim.system.cache import cache_folder
 from tools.fuzz import child, good_files
 from tools.fuzz.child import Ended
 from tools.fuzz.good_files import SUBJECTS, Subject
-from tools.fuzz.kind import Failure, Kind, NotHere, Outcome, told
+from tools.fuzz.kind import Failure, Kind, Outcome, packages, told
 from tools.fuzz.mutations import EVIL, mutated
 
 TOGETHER, LONGEST_S = 20, 3600.0
@@ -33,7 +33,8 @@ def run(seeds: Sequence[int], folder: Path) -> Outcome:
     outcome = Outcome()
     for seed in seeds:
         chance = random.Random(seed)
-        subject = _subject(chance.randrange(len(SUBJECTS)))
+        with packages():
+            subject = _subject(chance.randrange(len(SUBJECTS)))
         outcome.counts.update(("all", f"files: {subject.kind}"))
         try:
             what = trouble(subject, chance, folder / str(seed))
@@ -142,11 +143,4 @@ def of_code(out: Path) -> str:
     return ""
 
 
-def _run(seeds: Sequence[int], folder: Path) -> Outcome:
-    try:
-        return run(seeds, folder)
-    except ImportError as error:
-        raise NotHere(f"{error.name} is not installed") from None
-
-
-KINDS = (Kind("files", TOGETHER, LONGEST_S, _run),)
+KINDS = (Kind("files", TOGETHER, LONGEST_S, run),)
