@@ -49,7 +49,8 @@ class Run:
     def _next(self) -> tuple[Kind, range] | None:
         with self.lock:
             there = [kind for kind in self.kinds if kind.name not in self.absent]
-            if time.monotonic() >= self.end or not there:
+            is_late = time.monotonic() >= self.end and self.busy_s  # something is tried, however little time there is
+            if is_late or not there:
                 return None
             if self.again:
                 return self.again.pop()
