@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 L, ops = keras.layers, keras.ops
 
 SAMPLES = 3
+EXAMPLES = int(os.environ.get("MCUSIM_GRAPHS", "8"))
 
 
 # -- one kind each ---------------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def test_where_layers_come_from() -> None:
 
 
 @given(models(), st.integers(0, 9))
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_random_graphs_equal_keras(drawn: tuple[Any, str], seed: int) -> None:
     model, how = drawn
     try:

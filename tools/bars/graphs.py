@@ -11,7 +11,7 @@ from mcusim.system import command
 from tools.bars.experiments import LONGEST_S, ROOT
 from tools.bars.group import Group, NotHere, Place
 
-TESTS = ("test_tflite_graphs", "test_onnx_graphs", "test_onnx_integers", "test_pytorch")
+TESTS = ("test_keras_graphs", "test_tflite_graphs", "test_onnx_graphs", "test_onnx_integers", "test_pytorch")
 GRAPHS = 1_000
 
 
