@@ -13,13 +13,14 @@ from mcusim.layers.convolution import Convolution
 from tests.graphs import Builder
 from tests.kernels.grid import Case, side_by_side
 from tests.kernels.measured import forced, measure
-from tests.kernels.random_layers import network
+from tests.kernels.random_layers import AFFINE, network
 from tests.kernels.small_layers import Make, cases, concatenation, one, plane
 
 WITHIN, CYCLES = 0.05, 100
 MERGES = ("Add", "Maximum", "Minimum", "Subtract", "Multiply")
 LOOPS, ROUGHER = (*MERGES[:4], "ReLU"), ("Multiply", "BatchNormalization")
 COUNT, SEED = 28, 201
+L452, APOLLO3 = "nucleo_l452re_p", "sparkfun_edge"
 
 
 def merged(kind: str) -> Make:
@@ -60,16 +61,23 @@ def test_small_layers(data_type: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.arm
-@pytest.mark.parametrize("data_type", ["int8", "float32"])
-def test_convolutions(data_type: str, tmp_path: Path) -> None:
-    """The same C comes out a tenth more or less: the median is within 8 %, three of four within 15 %."""
-    graph, x, _ = network(SEED, ("direct", "patches", "pointwise"), data_type)
-    measured = measure(graph, x, tmp_path, forced(graph, plain))
-    off = []
+@pytest.mark.parametrize(
+    ("board", "data_type"), [(L452, "int8"), (L452, "float32"), (APOLLO3, "int16"), (APOLLO3, AFFINE)]
+)
+def test_convolutions(board: str, data_type: str, tmp_path: Path) -> None:
+    """The same loop takes a tenth more where it lies at an odd halfword: of the layers a third, and more, are within 5 %
+    or 100 cycles, the median is within 8 %, three of four within an eighth.
+    """
+    graph, x, _ = network(SEED, ("direct", "patches", "pointwise", "depthwise"), data_type)
+    measured = measure(graph, x, tmp_path, forced(graph, plain), board)
+    off, near = [], []
     for layer in graph:
         if isinstance(layer, Convolution):
             told, cycles = plain.cost(layer, graph.inputs_of(layer)), measured.cycles[layer.name]
             off.append(abs(told - cycles) / cycles)
+            near.append(abs(told - cycles) <= max(CYCLES, WITHIN * cycles))
+    print(board, data_type, f"{np.mean(near):.0%} near, median {np.median(off):.1%}, largest {max(off):.0%}")
     assert len(off) > 10
+    assert np.mean(near) > 1 / 3
     assert np.median(off) < 0.08
-    assert np.quantile(off, 0.75) < 0.15
+    assert np.quantile(off, 0.75) < 0.125
