@@ -65,7 +65,7 @@ def test_small_layers(data_type: str, tmp_path: Path) -> None:
     ("board", "data_type"), [(L452, "int8"), (L452, "float32"), (APOLLO3, "int16"), (APOLLO3, AFFINE)]
 )
 def test_convolutions(board: str, data_type: str, tmp_path: Path) -> None:
-    """The same loop takes a tenth more where it lies at an odd halfword: of the layers a third, and more, are within 5 %
+    """The same loop takes a tenth more where it lies at an odd halfword: a third of the layers and more are within 5 %
     or 100 cycles, the median is within 8 %, three of four within an eighth.
     """
     graph, x, _ = network(SEED, ("direct", "patches", "pointwise", "depthwise"), data_type)
