@@ -21,7 +21,7 @@ Class = tuple[str, ...]
 
 class Prices(NamedTuple):
     """Cycles of a layer, and of each position of all filters, each output, each row of a window, each tap of channels
-    in groups, and each product; `of_bytes`: that a product of bytes takes less.
+    in groups, and each product; `of_bytes`: that a product of bytes takes less; `relu`: of each output of reals.
 
     Of affine numbers: `factor`, of an output whose channel has one of its own; where 0 in the padding is another
     number, of each tap, `padded`, and each weight `outside` of the plane.
@@ -37,6 +37,7 @@ class Prices(NamedTuple):
     factor: float = 0
     padded: float = 0
     outside: float = 0
+    relu: float = 0
 
 
 # Fitted to some 1,400 layers, profiled on the L452 at 48 MHz. What a class is, `_class` tells; where there is none the
@@ -96,8 +97,10 @@ PRICES: dict[Class, Prices] = {
     ("integers", "group", "one", "hang", "narrow"): Prices(
         once=58.4, position=25.2, output=12.9, row=10.7, product=5.1, of_bytes=1.2
     ),
-    ("integers", "side", "few"): Prices(once=13.7, position=3, output=9.3, row=3.9, product=7, of_bytes=0.1),
-    ("integers", "side", "few", "one"): Prices(once=9.2, position=4.9, output=9.4, product=7, of_bytes=0.1),
+    ("integers", "side", "few"): Prices(once=76.3, position=1, product=10.8, of_bytes=0.6),
+    ("integers", "side", "few", "one"): Prices(position=6.3, output=15.6, of_bytes=2.7),
+    ("integers", "side", "pair"): Prices(output=13.7, product=5.5, of_bytes=0.4),
+    ("integers", "side", "pair", "down"): Prices(position=23, row=8.8, product=7.9, of_bytes=0.3),
     ("integers", "side", "whole"): Prices(once=13.6, output=14, row=7.7, product=9.1, of_bytes=0.4),
     ("integers", "side", "whole", "down"): Prices(
         once=13.7, position=2.7, output=17.8, row=18.5, product=8.7, of_bytes=0.4
@@ -109,24 +112,28 @@ PRICES: dict[Class, Prices] = {
     ("integers", "side", "hang", "down"): Prices(
         once=3.4, position=24.9, output=7.8, row=12.7, product=9.4, of_bytes=0.2
     ),
-    ("integers", "unrolled"): Prices(once=43, position=2.9, output=0.3, product=7.7, of_bytes=1),
+    ("integers", "unrolled"): Prices(once=56.3, position=3.3, output=2.9, product=3.8, of_bytes=1),
     # float32
-    ("float32", "group", "many", "whole"): Prices(once=34.2, position=2.3, output=6.9, row=8.4, product=11.6),
-    ("float32", "group", "many", "hang"): Prices(once=30.6, output=36, row=14, product=10.8),
-    ("float32", "group", "one", "whole"): Prices(once=36.8, output=12, row=0.8, tap=0.2, product=11.9),
-    ("float32", "group", "one", "hang"): Prices(once=44.2, output=8.3, row=7.4, tap=1.1, product=12.1),
-    ("float32", "group", "one", "hang", "narrow"): Prices(once=47.9, position=3.5, output=13.5, row=6.2, product=9.8),
-    ("float32", "side", "few"): Prices(once=27.9, output=3.7, product=10.1),
-    ("float32", "side", "few", "one"): Prices(once=37.6, position=14.9, output=2.8, product=10.1),
-    ("float32", "side", "whole"): Prices(once=1.7, output=11.7, row=2.8, product=10.5),
-    ("float32", "side", "hang"): Prices(once=17.8, output=16.1, row=11.8, product=10.5),
-    ("float32", "side", "hang", "narrow"): Prices(once=21.1, position=1.6, output=12.9, row=10.3, product=10.1),
-    ("float32", "side", "hang", "down"): Prices(once=18, position=9.2, output=21.8, row=10.3, product=10.2),
-    ("float32", "unrolled"): Prices(once=28.8, product=7.4),
+    ("float32", "group", "many", "whole"): Prices(once=34.2, position=2.3, output=4.4, row=8.4, product=11.6, relu=5),
+    ("float32", "group", "many", "hang"): Prices(once=30.6, output=33.5, row=14, product=10.8, relu=5),
+    ("float32", "group", "one", "whole"): Prices(once=36.8, output=9.5, row=0.8, tap=0.2, product=11.9, relu=5),
+    ("float32", "group", "one", "hang"): Prices(once=44.2, output=5.8, row=7.4, tap=1.1, product=12.1, relu=5),
+    ("float32", "group", "one", "hang", "narrow"): Prices(
+        once=47.9, position=3.5, output=11, row=6.2, product=9.8, relu=5
+    ),
+    ("float32", "side", "few"): Prices(once=153, product=10.9, relu=4.2),
+    ("float32", "side", "few", "one"): Prices(once=91.5, position=10.1, output=13.6, relu=5.5),
+    ("float32", "side", "pair"): Prices(output=10.9, product=7.4, relu=5),
+    ("float32", "side", "pair", "down"): Prices(position=13.3, output=1.4, row=7.4, product=8.4, relu=5.7),
+    ("float32", "side", "whole"): Prices(once=1.7, output=9.2, row=2.8, product=10.5, relu=5),
+    ("float32", "side", "hang"): Prices(once=17.8, output=13.6, row=11.8, product=10.5, relu=5),
+    ("float32", "side", "hang", "narrow"): Prices(once=21.1, position=1.6, output=10.4, row=10.3, product=10.1, relu=5),
+    ("float32", "side", "hang", "down"): Prices(once=18, position=9.2, output=19.3, row=10.3, product=10.2, relu=5),
+    ("float32", "unrolled"): Prices(once=91.6, position=2.3, output=3.4, product=3.7, relu=5.7),
 }
 LONG = Prices(output=4, row=23, product=8.8)  # sums of 64 bits
 OWN_FACTOR = 42  # of a dense layer: more for an output whose channel has a factor of its own
-MOST_FEW, MOST_UNROLLED = 2, 4  # products of a row; products of all filters
+MOST_FEW, MOST_UNROLLED = 2, 2  # products of a row; filters
 
 
 def convolution_cycles(layer: Convolution) -> float:
@@ -177,6 +184,7 @@ def _counts(layer: Convolution) -> Prices:
         factor=outputs if is_affine and has_factors(layer) else 0,
         padded=every if padded else 0,
         outside=(every - taps) * channels if padded else 0,
+        relu=outputs if layer.numbers is None and layer.activation.relu else 0,
     )
 
 
@@ -188,7 +196,7 @@ def _price(found: Class) -> Prices:
 
 def _class(layer: Convolution) -> Class:
     """Its numbers; `side` where a row of a window is one scalar product, `group` where each tap is one; whether windows
-    are `whole` or `hang` over the edges at the side; and what makes loops short.
+    are `whole` or `hang` over the edges at the side, a `pair` of products inside or one; and what makes loops short.
     """
     rows, columns, _ = plane(layer.shape)
     filters, height, width, channels = layer.kernel.shape
@@ -200,9 +208,11 @@ def _class(layer: Convolution) -> Class:
         many = "one" if channels == 1 else "many"
         return (kind, "group", many, where, *(["narrow"] if width <= (MOST_FEW if hangs else 1) else []))
     if not hangs and not hangs_down and width * channels <= MOST_FEW:
-        if height == 1 and filters * width * channels <= MOST_UNROLLED and kind != "affine":
+        if height == 1 and filters <= MOST_UNROLLED and kind != "affine":
             return kind, "unrolled"
         return (kind, "side", "few", *(["one"] if width * channels == 1 else []))
+    if hangs and 0 < across * channels <= MOST_FEW * columns:
+        return (kind, "side", "pair", *(["down"] if hangs_down else []))
     if hangs and width <= MOST_FEW:
         return kind, "side", where, "narrow"
     return (kind, "side", where, *(["down"] if hangs_down else []))
