@@ -230,7 +230,7 @@ class Assembly:
 
 def _is_wide(base: str, operands: Sequence[object]) -> bool:
     """Loads and stores below an address, or that move it, have no other form: clang takes no `.w` there."""
-    moves = len(operands) > 2 and str(operands[-2]).endswith("]")
+    moves = (len(operands) > 2 and str(operands[-2]).endswith("]")) or str(operands[-1]).endswith("!")
     return base[:3] in ("ldr", "str") and (moves or "#-" in str(operands[-1]))
 
 
