@@ -54,7 +54,7 @@ def dilated(spread: bool, zero: int) -> bytes:
 @pytest.mark.parametrize("zero", [-128, 17])
 def test_what_is_padded_around_a_dilated_convolution_is_its_zero(zero: int, tmp_path: Path) -> None:
     """tflite-micro #2319, #1646, #1629, #1231: the padding of SPACE_TO_BATCH_ND was not the zero of the input."""
-    graph = compare(dilated(False, zero), tmp_path)
+    graph = compare(dilated(False, zero), tmp_path).as_read
     x = reals_of(graph.inputs[0], 12)
     spread = graph_of_file(dilated(True, zero), tmp_path)
     np.testing.assert_array_equal(spread.run(x), graph.run(x))
@@ -68,7 +68,7 @@ def test_sums_of_16_bits_are_longer_than_32(tmp_path: Path) -> None:
     kernel[0], kernel[1] = 127, -127
     told = (file.constant(kernel, "int8", scale=0.1), file.constant(np.zeros(5), "int64", scale=0.0001))
     file.op("FULLY_CONNECTED", (start, *told), (end,), 4)
-    graph = compare(file.written((start,), (end,)), tmp_path)
+    graph = compare(file.written((start,), (end,)), tmp_path).as_read
     x = reals_of(graph.inputs[0], 6)
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
 
@@ -90,7 +90,7 @@ def test_softmax_of_many_rows(tmp_path: Path) -> None:
         file.tensor((1, 6, 7), "int8", scale=1 / 256, zero=-128),
     )
     file.op("SOFTMAX", (start,), (inner,), beta=1.0)
-    graph = compare(file.written((start,), (inner,)), tmp_path)
+    graph = compare(file.written((start,), (inner,)), tmp_path).as_read
     x = reals_of(graph.inputs[0], 6)
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
 
@@ -241,6 +241,6 @@ def test_edges_of_padded_sums_behind_sums(tmp_path: Path) -> None:
         file.constant([90] * 4, "int32", scale=[0.003] * 4),
     )
     file.op("CONV_2D", (inner, *kernel), (end,), 3, padding=SAME, **options)
-    graph = compare(file.written((start,), (end,)), tmp_path)
+    graph = compare(file.written((start,), (end,)), tmp_path).as_read
     x = reals_of(graph.inputs[0], 6)
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))

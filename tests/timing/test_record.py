@@ -55,7 +55,8 @@ def test_who_moves_code_to_ram_is_told_what_it_has_in_flash() -> None:
     held_out = lines(1, 2, 3)
     told = str(error_of(("integer", "ram-code"), L452, held_out))
     assert told.startswith(
-        "nobody measured integer code that runs from RAM; integer code in flash (code_in_ram = false)"
+        "nobody measured integer code that runs from RAM on a chip like this; integer code in flash "
+        "(code_in_ram = false), where it"
     )
     assert told.endswith(" has ±2.0 %, nine of ten within 2.8 %")
     assert "code_in_ram" not in str(error_of(("float", "ram-code"), L452, held_out)), (

@@ -32,13 +32,14 @@ PROFILE = Profile(
     work=made_work(np.array([90_000.0, 102_000.0]), flash_cycles=50_000.0),
 )
 
-TEXT = """\
+NOBODY = "nobody measured the memory of chip 'apollo3'; `mcusim validate` holds the model against a board of yours"
+TEXT = f"""\
 cycles     96,000 (90,000 to 102,000, 2 samples, modelled)
 of these   85,000 core, 11,000 memory
 latency    2.000 ms at 48 MHz
 energy     0.0015 uWh
 code       integer, flash-bound
-error      not known: {nobody}
+error      not known: {NOBODY}
 note       1,200 exceptions and interrupts
 
         cycles  share     with calls  function
@@ -52,8 +53,7 @@ note       1,200 exceptions and interrupts
 
 
 def test_text() -> None:
-    nobody = "nobody measured the memory of chip 'apollo3'; `mcusim validate` holds the model against a board of yours"
-    assert to_text(PROFILE, BOARD) == TEXT.replace("{nobody}", nobody)
+    assert to_text(PROFILE, BOARD) == TEXT
 
 
 def test_text_of_a_chip_that_was_measured() -> None:
