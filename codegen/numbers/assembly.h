@@ -2,7 +2,8 @@
 #ifndef NN_ASSEMBLY_H
 #define NN_ASSEMBLY_H
 
-#if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && !defined(NN_PORTABLE)
+/* It reads and writes words at any address, lowest byte first. */
+#if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN) && !defined(NN_PORTABLE)
 #define NN_ASSEMBLY 1
 #else
 #define NN_ASSEMBLY 0

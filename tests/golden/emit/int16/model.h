@@ -20,6 +20,9 @@
 #define MODEL_INPUT_DEVIATION {1.0f, 2.25f}
 
 /* One inference. Both arrays belong to the caller; channels last. Not reentrant: it works in a static arena. */
+#ifdef __cplusplus
+extern "C"
+#endif
 void cnn(const number_t input[MODEL_INPUT_ELEMENTS], number_t output[MODEL_OUTPUT_ELEMENTS]);
 
 #endif
