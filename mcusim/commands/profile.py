@@ -35,7 +35,7 @@ def clock(value: str) -> int:
 
     found = hertz(value)
     if found is None:
-        raise click.BadParameter(f"{value!r} is no clock: write for example 80MHz")
+        raise click.BadParameter(f"{value!r} is no clock of a core: write for example 80MHz")
     return found
 
 
