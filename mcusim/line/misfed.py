@@ -16,6 +16,7 @@ from mcusim.datasets.sampling import choose
 from mcusim.graph import Graph
 from mcusim.line.fit import Fitted
 from mcusim.models.source import Source
+from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.system.records import fields_of, records_of
@@ -109,6 +110,13 @@ def _judging(judge: Judge, dataset: Dataset, positions: Array) -> Judge:
 
 def _ways(source: Source, dataset: Dataset, x: Array) -> Iterator[_Fed]:
     """Those that are not what is done; of equally good ones the first is likely."""
+    if _are_numbers(source.graph, x):
+        told = "those read as its integers"
+        yield _Fed(
+            told, lambda x: _read(source.graph, x), "store scale * (q - zero point) of its input in the data file"
+        )
+    if all(values.min() >= 0 and values.max() <= 1 for values in fields_of(x).values()):
+        yield _Fed("those times 255", lambda x: _scaled(x, BYTE, 0.0), "store x * 255 in the data file")
     if all(values.min() >= 0 and 2 < values.max() <= BYTE for values in fields_of(x).values()):
         yield _Fed("those over 255", lambda x: _scaled(x, 1 / BYTE, 0.0), "store x / 255 in the data file")
         yield _Fed("those from -1 to 1", lambda x: _scaled(x, 2 / BYTE, -1.0), "store x / 127.5 - 1 in the data file")
@@ -117,6 +125,22 @@ def _ways(source: Source, dataset: Dataset, x: Array) -> Iterator[_Fed]:
     elif dataset.x_train is not None:
         z_score = replace(source, normalizations=fit_each(x)).normalized
         yield _Fed("z-scored ones", z_score, 'add normalize = "z-score" to [dataset]')
+
+
+def _are_numbers(graph: Graph, x: Array) -> bool:
+    """Might samples be what a quantized model reads, and not what that stands for?"""
+    numbers = [layer.numbers for layer in graph.inputs]
+    return all(
+        isinstance(one, Affine) and np.all(part % 1 == 0) and one.minimum <= part.min() and part.max() <= one.maximum
+        for one, part in zip(numbers, fields_of(x).values(), strict=True)
+    )
+
+
+def _read(graph: Graph, x: Array) -> Array:
+    every = zip(graph.inputs, fields_of(x).items(), strict=True)
+    return records_of(
+        {name: layer.numbers.decode(part).astype(np.float32) for layer, (name, part) in every if layer.numbers}
+    )
 
 
 def _scaled(x: Array, factor: float, offset: float) -> Array:

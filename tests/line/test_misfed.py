@@ -13,7 +13,9 @@ from mcusim.experiment.tables import TaskChoice
 from mcusim.graph import Graph
 from mcusim.line.fit import fit
 from mcusim.line.misfed import misfed
+from mcusim.line.quantize import quantize
 from mcusim.models.source import Source
+from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from tests.graphs import Builder
 
@@ -48,6 +50,23 @@ def doubt(graph: Graph, dataset: Dataset = DATA, task: TaskChoice | None = None,
 def test_whoever_is_fed_what_it_knows_is_not_doubted() -> None:
     assert doubt(knows(WAYS["raw"])) == ""
     assert misfed(Source(knows(WAYS["z-score"]), {"": STATISTICS}), fit(knows(WAYS["z-score"]), DATA), 0) is None
+
+
+def test_a_quantized_model_that_is_given_its_integers() -> None:
+    """Somebody stored what an interpreter of .tflite is fed: the model takes such samples for reals."""
+    graph = quantize(knows(WAYS["raw"]), X, "int8", scheme="per-channel")
+    [numbers] = [layer.numbers for layer in graph.inputs]
+    assert isinstance(numbers, Affine)
+    integers = numbers.encode(X).astype(np.float32)
+    told = doubt(graph, Dataset("mine", integers, Y, integers[:60], Y[:60]))
+    assert "those read as its integers 100 %" in told and "scale * (q - zero point)" in told
+    assert doubt(graph) == ""
+
+
+def test_a_model_that_divides_by_itself_is_given_shares() -> None:
+    shares = (X / 255).astype(np.float32)
+    told = doubt(knows(WAYS["raw"]), Dataset("mine", shares, Y, shares[:60], Y[:60]))
+    assert "those times 255 100 %" in told and "store x * 255" in told
 
 
 @pytest.mark.parametrize(
