@@ -73,6 +73,7 @@ def test_the_library_of_the_trained_file(out: Path, tmp_path: Path, capsys: pyte
     assert "needs calibration samples" in capsys.readouterr().err
     network = ["--data-type", "int16", "--scheme", "per-network", "--format", "Q7.9"]
     assert cli.execute(["generate", model, *network, "--out", str(tmp_path / "lib")]) == 0
+    assert "note: dropped the softmax" in capsys.readouterr().out
     assert "cnn(" in (tmp_path / "lib" / "model.h").read_text()
 
 

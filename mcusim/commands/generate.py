@@ -14,6 +14,7 @@ from mcusim.system.errors import ConfigurationError
 from mcusim.system.names import file_name
 
 if TYPE_CHECKING:
+    from mcusim.line.front import Generated
     from mcusim.line.sources import Sources
 
 MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
@@ -52,7 +53,10 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
         if len(boards) > 1:
             raise ConfigurationError("a library is for one board", where="mcusim generate", hint="give one --board")
         seed = choices["seed"] or 0
-        _write(_from_model(source, choices["data_types"], seed, *boards, **model_options), out)
+        generated = _from_model(source, choices["data_types"], seed, *boards, **model_options)
+        for note in generated.notes:
+            say(f"note: {note}")
+        _write(generated.library, out)
         return
     for name, value in model_options.items():
         if value is not None:
@@ -60,7 +64,9 @@ def generate(session: Session, /, source: Path, out: Path | None, **choices: Any
     _from_experiment(session, source, out, **choices)
 
 
-def _from_model(path: Path, data_types: tuple[str, ...], seed: int, board: str | None = None, **chosen: Any) -> Sources:
+def _from_model(
+    path: Path, data_types: tuple[str, ...], seed: int, board: str | None = None, **chosen: Any
+) -> Generated:
     from mcusim.line.library import library_of_model
 
     if len(data_types) > 1:
@@ -84,7 +90,7 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
     for case in experiment.cases():
         generated = ready_model(setting, case, bench).generated
         libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, generated.library)
-        notes |= {f"note ({case.label}): {note}": None for note in generated.program.notes}
+        notes |= {f"note ({case.label}): {note}": None for note in generated.notes}
     session.close()
     for note in notes:
         say(note)

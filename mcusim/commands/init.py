@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,4 +41,4 @@ def init(session: Session, /, model: Path, data: Path | None, out: Path, force: 
         click.echo(text, nl=False)
         return
     write_text(out, text)
-    say(f"{out}: read it, then run it: mcusim run {out}")
+    say(f"{out}: read it, then run it: mcusim run {shlex.quote(str(out))}")

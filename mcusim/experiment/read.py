@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ def open_experiment(path: Path, **choices: Any) -> Experiment:
     if path.is_dir():
         path = path / "experiment.toml"
     if is_model(path):
-        hint = f"mcusim init {path} DATA.npz writes an experiment with it; mcusim generate {path} writes its C"
+        file = shlex.quote(str(path))
+        hint = f"mcusim init {file} [DATA.npz] writes an experiment with it; mcusim generate {file} writes its C"
         raise ConfigurationError(f"{path.name!r} is a model, not an experiment", hint=hint)
     engine = choices.get("engine")
     if engine is not None:

@@ -220,7 +220,7 @@ def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:
     """Of quantization, and of the choice of kernels."""
     generated, origin = model.generated, model.origin
     kernels = kernel_notes(origin.source.graph, generated.choice, setting.experiment.target, origin.x)
-    return (*generated.graph.notes, *generated.program.notes, *kernels)
+    return (*generated.notes, *kernels)
 
 
 def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:

@@ -48,6 +48,11 @@ class Generated:
     library: Sources
     choice: Choice
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its user has to know: what is computed, and what limits cost."""
+        return (*self.graph.notes, *self.program.notes)
+
 
 def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) -> Source:
     """The model in a file, optimized; `name` in place of the file's. ModelError tells whatever is wrong with it.

@@ -1,4 +1,4 @@
-"""Model file + calibration samples -> Sources: the short way, without experiment and board."""
+"""Model file + calibration samples -> Generated: the short way, without experiment and board."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.destination import destination_of
-from mcusim.line.front import generate, read_model
+from mcusim.line.front import Generated, generate, read_model
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import AS_STORED
-from mcusim.line.sources import Sources
 from mcusim.models import may_hold_integers
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import COMMAND_LINE, validate
@@ -22,7 +21,7 @@ from mcusim.system.validation import COMMAND_LINE, validate
 
 def library_of_model(
     path: Path, calibration: Path | None, seed: int = 0, board: str | None = None, **words: str
-) -> Sources:
+) -> Generated:
     """The C library of a model file. `words` are those of [[quantization]]; a model that is quantized needs none.
 
     `calibration`: `.npz` with raw samples (N, *input_shape) as `x_train`, or `x_train_<input>` for each of several, or
@@ -38,7 +37,7 @@ def library_of_model(
     x, y = (None, None) if calibration is None else training_samples(calibration)
     destination = destination_of(load_board(board), Target()) if board else ANYWHERE
     x = None if x is None else source.arranged(x)
-    return generate(source, x, chosen, destination, labels=y, seed=seed).library
+    return generate(source, x, chosen, destination, labels=y, seed=seed)
 
 
 def _demand_type(is_known: bool) -> None:

@@ -27,20 +27,20 @@ def samples(folder: Path, **arrays: object) -> Path:
 
 
 def test_float_and_a_format_need_no_samples(model: Path) -> None:
-    assert "model.c" in library_of_model(model, None, data_type="float32").files
-    chosen = library_of_model(model, None, data_type="int16", scheme="per-network", format="Q7.9")
+    assert "model.c" in library_of_model(model, None, data_type="float32").library.files
+    chosen = library_of_model(model, None, data_type="int16", scheme="per-network", format="Q7.9").library
     assert "int16" in chosen.files["model.h"] or "16" in chosen.files["number_config.h"]
 
 
 def test_scales_need_samples(model: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="int8 per layer needs calibration samples"):
         library_of_model(model, None, data_type="int8")
-    assert library_of_model(model, samples(tmp_path), data_type="int8").files
+    assert library_of_model(model, samples(tmp_path), data_type="int8").library.files
 
 
 def test_both_names_of_the_array(model: Path, tmp_path: Path) -> None:
     by_x = library_of_model(model, samples(tmp_path, x=np.ones((5, 4), np.float32)), data_type="int8")
-    assert by_x.digest == library_of_model(model, samples(tmp_path), data_type="int8").digest
+    assert by_x.library.digest == library_of_model(model, samples(tmp_path), data_type="int8").library.digest
 
 
 def test_samples_of_another_model(model: Path, tmp_path: Path) -> None:
