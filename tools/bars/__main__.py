@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
+from mcusim.system.errors import ConfigurationError, MissingToolError
 from mcusim.system.toolchain import find_arm_tool, version_line
 from tools.bars import accuracy, graphs, house, kernels, models, timing
 from tools.bars.group import Group, NotHere, Place
 from tools.bars.rows import KEPT_WITH, Row, Verdict, read, shown, verdicts, without_kept, write
+from tools.command import end
 
 GROUPS = tuple(group for module in (timing, house, kernels, accuracy, models, graphs) for group in module.GROUPS)
 BROKEN = 7
@@ -86,8 +86,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except McusimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    end(main)

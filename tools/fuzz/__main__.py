@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -14,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcusim.system.cache import cache_folder
-from mcusim.system.errors import ConfigurationError, McusimError
+from mcusim.system.errors import ConfigurationError
 from mcusim.system.interruption import INTERRUPTED
+from tools.command import end
 from tools.fuzz import state
 from tools.fuzz.kind import Failure, Kind, NotHere
 from tools.fuzz.kinds import KINDS, kind_of
@@ -170,8 +170,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except McusimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    end(main)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcusim.system.errors import McusimError
+from tools.command import end
 from tools.mutants.rooms import ROOMS
 from tools.mutants.run import Mutant, difference, mutants
 
@@ -64,8 +63,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except McusimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    end(main)
