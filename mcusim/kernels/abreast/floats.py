@@ -79,13 +79,8 @@ def band_bytes(strip: Strip, band: Band) -> float:
 def strip_of(strip: Strip) -> Timed:
     writer = _Floats(strip)
     block = writer.write()
-    w = strip
-    fields = {"window_height": w.size[0], "window_width": w.size[1], "stride_height": w.strides[0]}
-    fields |= {"stride_width": w.strides[1], "padding_top": w.padding[0][0], "padding_left": w.left}
-    fields |= {"rows": w.rows, "width": w.width, "group": w.group}
-    fields |= {"input_height": w.input[0], "input_width": w.input_width, "channels": w.channels}
     assert isinstance(strip.finish, FloatFinish)
-    twin = KernelCall("abreast_float", ARGUMENTS, {**fields, **strip.finish.fields})
+    twin = KernelCall("abreast_float", ARGUMENTS, {**strip.fields, **strip.finish.fields})
     made = writer.a.routine(SIGNATURE, twin, FLOAT_ASSEMBLY)
     return Timed(made, writer.a.cycles - block, block, 4 * strip.group * (strip.taps + 1))
 

@@ -122,14 +122,9 @@ def band_bytes(strip: Strip, band: Band) -> float:
 def strip_of(strip: Strip) -> Timed:
     writer = _Integers(strip)
     block = writer.write()
-    w = strip
-    fields = {"window_height": w.size[0], "window_width": w.size[1], "stride_height": w.strides[0]}
-    fields |= {"stride_width": w.strides[1], "padding_top": w.padding[0][0], "padding_left": w.left}
-    fields |= {"rows": w.rows, "width": w.width, "group": w.group}
-    fields |= {"input_height": w.input[0], "input_width": w.input_width, "channels": w.channels}
-    fields |= {"record_words": record_words(writer.finish), "is_unsigned": int(w.unsigned), **writer.finish.fields}
-    made = writer.a.routine(SIGNATURE, KernelCall("abreast", ARGUMENTS, fields), ASSEMBLY)
-    words = w.group * record_words(writer.finish) + _weights(w)
+    own = {"record_words": record_words(writer.finish), "is_unsigned": int(strip.unsigned), **writer.finish.fields}
+    made = writer.a.routine(SIGNATURE, KernelCall("abreast", ARGUMENTS, {**strip.fields, **own}), ASSEMBLY)
+    words = strip.group * record_words(writer.finish) + _weights(strip)
     return Timed(made, writer.a.cycles - block, block, 4 * words)
 
 

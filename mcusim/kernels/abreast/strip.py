@@ -88,6 +88,16 @@ class Strip:
         return self.input[2]
 
     @property
+    def fields(self) -> dict[str, int]:
+        """Those that the structures of both twins in C begin with."""
+        sizes = {"window_height": self.size[0], "window_width": self.size[1]}
+        strides = {"stride_height": self.strides[0], "stride_width": self.strides[1]}
+        padding = {"padding_top": self.padding[0][0], "padding_left": self.left}
+        places = {"rows": self.rows, "width": self.width, "group": self.group}
+        inputs = {"input_height": self.input[0], "input_width": self.input_width, "channels": self.channels}
+        return sizes | strides | padding | places | inputs
+
+    @property
     def taps(self) -> int:
         return self.size[0] * self.size[1]
 
