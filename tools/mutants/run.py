@@ -42,14 +42,14 @@ def mutants(room: Room, folder: Path, sample: int, seed: int, jobs: int) -> list
     if not (folder / "mutants").is_dir():
         _copy(room, folder)
         _prepare(folder)
-    every = sorted(_codes(folder))
-    if not every:
+    codes = _codes(folder)
+    if not codes:
         raise ConfigurationError(f"no mutants of {', '.join(room.files)} in {folder}", hint="remove it and start again")
-    chosen = sorted(random.Random(seed).sample(every, min(sample, len(every))))
-    open_ones = [name for name in chosen if _codes(folder)[name] is None]
+    chosen = sorted(random.Random(seed).sample(sorted(codes), min(sample, len(codes))))
+    open_ones = [name for name in chosen if codes[name] is None]
     if open_ones:
         _mutmut(folder, ["run", "--max-children", str(jobs), *open_ones])
-    codes = _codes(folder)
+        codes = _codes(folder)
     return [Mutant(name, VERDICTS.get(codes[name] or 0, "killed")) for name in chosen if codes[name] is not None]
 
 
