@@ -7,7 +7,8 @@ module. (The module lies here because the root of mcusim/ shows the line and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 from mcusim.tasks import TASKS
 from mcusim.tasks.figure import Budget, Figure, Row
@@ -17,6 +18,16 @@ _count = "{:,.0f}".format
 
 def _kib(size: int) -> str:
     return f"{size / 1024:,.1f}"
+
+
+def _decimals(places: int) -> Callable[[float], str]:
+    """So many decimals, and more where not two digits would be left: small networks do not take 0.00 ms."""
+
+    def show(value: float) -> str:
+        digits = 1 - math.floor(math.log10(abs(value))) if value else 0
+        return f"{value:,.{max(places, digits)}f}"
+
+    return show
 
 
 WHO_RAN = (
@@ -192,7 +203,7 @@ TIME = (
         unit="ms",
         word="latency",
         heading="latency ms",
-        show="{:,.2f}".format,
+        show=_decimals(2),
         better="lower",
         budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
     ),
@@ -215,7 +226,7 @@ ENERGY = (
         unit="uWh",
         word="energy",
         heading="energy uWh",
-        show="{:,.4f}".format,
+        show=_decimals(4),
         better="lower",
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),

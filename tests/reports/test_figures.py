@@ -151,3 +151,10 @@ def test_docs_say_what_the_rows_say(name: str, part: str, request: pytest.Fixtur
 def test_every_row_is_documented() -> None:
     parts = (WHO_RAN, SCORES, TIME, ENERGY, SIZE, INSIDE)
     assert sum(map(len, parts)) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    "value, shown", [(1234.567, "1,234.57"), (0.65, "0.65"), (0.0421, "0.042"), (4.2e-5, "0.000042"), (0.0, "0.00")]
+)
+def test_a_small_latency_keeps_two_digits(value: float, shown: str) -> None:
+    assert FIGURES["latency_ms"].show(value) == shown
