@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,25 +20,45 @@ from mcusim.line.agreement import agreed
 from mcusim.line.case import Bench, Outcome, Setting, dataset_of, run_case
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
-from mcusim.reports.report import FORMAT, Report
+from mcusim.reports.report import FORMAT, Report, RunError
+from mcusim.system.errors import McusimError
 from mcusim.system.version import VERSION
+
+REPORT, BEFORE = "report.json", "report-before.json"
 
 
 def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> Report:
-    """Every case of the experiment. `report.json` in `out` is written after each one, so nothing finished is lost.
+    """Every case of the experiment: the last of its `reports`."""
+    for report in reports(experiment, out, watcher, may_train=may_train):
+        pass
+    return report
 
-    A case that fails becomes a run with an error, and the others go on. Raises McusimError for what concerns all of
-    them (tools, boards, data set), OSError when `out` cannot be written, KeyboardInterrupt after Ctrl-C.
+
+def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> Iterator[Report]:
+    """The report as it grows: without runs before anything is done, then after each case, so nothing finished is lost.
+
+    Each is `report.json` in `out`; runs that were in there before stay in BEFORE. A case that fails becomes a run with
+    an error, and the others go on. Raises McusimError for what concerns all of them (tools, boards, data set), after a
+    report that tells it, OSError when `out` cannot be written, KeyboardInterrupt after Ctrl-C.
     """
     began, started = time.monotonic(), datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    cases, outcomes = list(experiment.cases()), list[Outcome]()
+    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases))
+    check_out(out, (case.id for case in cases))
+    _keep_earlier(out)
+    report.write(out / REPORT)
+    yield report
     with Bench(watcher) as bench:
-        check_line(experiment, bench.stages, out, may_train=may_train)
-        check_out(out, (case.id for case in experiment.cases()))
         setting = Setting(experiment, out, may_train)
-        if experiment.dataset.is_there:
-            dataset_of(setting, bench)
-        report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False)
-        cases, outcomes = list(experiment.cases()), list[Outcome]()
+        try:
+            check_line(experiment, bench.stages, out, may_train=may_train)
+            if experiment.dataset.is_there:
+                dataset_of(setting, bench)
+        except McusimError as error:
+            report = replace(report, error=RunError.of(error))
+            report.write(out / REPORT)
+            yield report
+            raise
         for number, case in enumerate(cases, start=1):
             outcomes.append(run_case(setting, case, bench))
             runs = agreed(outcomes)
@@ -48,8 +70,15 @@ def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool 
                 wall_s=round(time.monotonic() - began, 3),
                 complete=number == len(cases) and not interrupted,
             )
-            report.write(out / "report.json")
+            report.write(out / REPORT)
             watcher.finished(runs[-1], number, len(cases))
+            yield report
             if interrupted:
                 raise KeyboardInterrupt  # the engine swallowed it, to give what it had
-    return report
+
+
+def _keep_earlier(out: Path) -> None:
+    """The report of other boards or models is worth something; one without runs is not."""
+    with suppress(McusimError):
+        if Report.read(out / REPORT).runs:
+            (out / REPORT).replace(out / BEFORE)

@@ -198,7 +198,9 @@ def test_a_data_set_that_cannot_be_had_concerns_every_run(stages: FakeStages, tm
     stages.load_dataset = load
     with pytest.raises(DataError, match="no network"):
         run(experiment(tmp_path), tmp_path / "out", Silent())
-    assert not (tmp_path / "out" / "report.json").exists()
+    report = Report.read(tmp_path / "out" / "report.json")
+    assert report.error and report.error.message == "no network" and report.exit_code == 3
+    assert (report.runs, report.planned, report.complete) == ((), 2, False)
 
 
 def test_an_unwritable_folder_is_told_before_anything_takes_long(engine: FakeEngine, tmp_path: Path) -> None:
@@ -209,13 +211,24 @@ def test_an_unwritable_folder_is_told_before_anything_takes_long(engine: FakeEng
     assert listener.stages == []
 
 
-def test_an_earlier_report_stays_until_there_is_something_new(engine: FakeEngine, tmp_path: Path) -> None:
+def test_an_earlier_report_is_kept_and_never_taken_for_the_new_one(engine: FakeEngine, tmp_path: Path) -> None:
+    """However often a run ends before its first case is done."""
     out = tmp_path / "out"
     before = run(experiment(tmp_path), out, Silent())
-    engine.trouble = fail_at(3, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        run(experiment(tmp_path), out, Silent())
-    assert Report.read(out / "report.json") == before
+    for number in (3, 4):
+        engine.trouble = fail_at(number, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run(experiment(tmp_path), out, Silent())
+    assert Report.read(out / "report-before.json") == before
+    now = Report.read(out / "report.json")
+    assert (now.runs, now.planned, now.complete) == ((), 2, False)
+
+
+@pytest.mark.parametrize("earlier", [b"", b"{}", b"\xff"])
+def test_what_is_no_report_is_written_over(engine: FakeEngine, tmp_path: Path, earlier: bytes) -> None:
+    (tmp_path / "report.json").write_bytes(earlier)
+    assert run(experiment(tmp_path), tmp_path, Silent()) == Report.read(tmp_path / "report.json")
+    assert not (tmp_path / "report-before.json").exists()
 
 
 def test_mismatches_break_a_budget(engine: FakeEngine, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.reports import FORMATS, render
 from mcusim.system.errors import OK, ConfigurationError
-from mcusim.system.files import append_text, write_text
+from mcusim.system.files import append_text, forget, write_text
 
 if TYPE_CHECKING:
     from mcusim.line.explain import LayerNoise
@@ -140,16 +140,27 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     from mcusim.reports.to_console import show
 
     files = {name: choices.pop(name) for name in FORMATS}
+    for path in filter(None, files.values()):
+        forget(path)  # whatever ends this run: that of an earlier one must not be taken for its own
     chosen, out = options.open_experiment(experiment, session, out, **choices)
-    report = pipeline.run(chosen, out, Terminal(session), may_train=may_train)
-    session.close()
-    written = write(report, files)
-    _summarize(report)
-    show(report, output())
-    for line in (f"report: {out / 'report.json'}", *written):
-        say(line)
-    print_those(report, files)
+    report, ended = None, False
+    try:
+        for report in pipeline.reports(chosen, out, Terminal(session), may_train=may_train):
+            pass
+        ended = True
+    finally:
+        session.close()
+        if report is not None:
+            written = write(report, files)
+            _summarize(report)
+            if ended:
+                show(report, output())
+                before = f" (the one before: {pipeline.BEFORE})" if (out / pipeline.BEFORE).exists() else ""
+                for line in (f"report: {out / pipeline.REPORT}{before}", *written):
+                    say(line)
+            print_those(report, files)
     return report.exit_code
+
 
 
 def _cut(text: str) -> str:

@@ -173,7 +173,10 @@ def with_margin(value: int | float, margin_pct: float | None) -> int | float:
 
 @dataclass(frozen=True)
 class Report:
-    """`complete` is False while runs are missing: the file is written after each one."""
+    """`complete` is False while runs are missing, of the `planned` ones: the file is written after each one.
+
+    `error`: what ended the experiment before its first run.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -183,6 +186,8 @@ class Report:
     started: str
     wall_s: float
     complete: bool
+    planned: int | None = field(default=None, kw_only=True)
+    error: RunError | None = field(default=None, kw_only=True)
     runs: tuple[Run, ...] = ()
     checks: tuple[Check, ...] = ()
 
@@ -193,10 +198,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """Of the first failed run, else whether a budget was broken."""
-        for run in self.runs:
-            if run.error:
-                return run.error.exit_code
+        """Of what ended it, or of the first failed run, else whether a budget was broken."""
+        for one in (self, *self.runs):
+            if one.error:
+                return one.error.exit_code
         return errors.BUDGET_BROKEN if self.broken else errors.OK
 
     def run(self, run_id: str) -> Run:

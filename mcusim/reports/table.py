@@ -25,7 +25,9 @@ def table(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 def summary(report: Report) -> str:
     """`6 runs, 360 test samples each, 0 mismatches`: what is true of all runs and needs no column."""
     counts = sorted({run.samples for run in report.runs if not run.error})
-    told = [f"{len(report.runs)} run{'s' if len(report.runs) != 1 else ''}"]
+    count = len(report.runs)
+    whole = count == report.planned or report.planned is None
+    told = [f"{count} run{'s' if count != 1 else ''}" if whole else f"{count} of {report.planned} runs"]
     if counts:
         numbers = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
         told += [f"{numbers} test samples each"]
@@ -57,8 +59,8 @@ def _row(report: Report, run: Run, columns: Sequence[Figure]) -> tuple[str, ...]
 
 
 def failures(report: Report) -> dict[RunError, list[Run]]:
-    """Each error once, with the runs that it ended."""
-    found: dict[RunError, list[Run]] = {}
+    """Each error once, with the runs that it ended; none where it ended all before the first."""
+    found: dict[RunError, list[Run]] = {report.error: []} if report.error else {}
     for run in report.runs:
         if run.error:
             found.setdefault(run.error, []).append(run)
@@ -70,7 +72,7 @@ def error_lines(error: RunError, runs: Sequence[Run]) -> list[str]:
     lines = [f"error: {error.message}"]
     lines += [f"  in: {error.where}"] if error.where else []
     lines += [f"  hint: {error.hint}"] if error.hint else []
-    return [*lines, f"  failed: {'; '.join(run.label for run in runs)}"]
+    return [*lines, f"  failed: {'; '.join(run.label for run in runs)}"] if runs else lines
 
 
 def remarks(report: Report) -> list[str]:
@@ -88,7 +90,7 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     lines += _about(report, [told for run in report.runs for told in _of_error(run)])
     lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
-    if not report.complete:
+    if not report.complete and not report.error:
         lines.append("not complete: the experiment was interrupted, or is still running")
     lines += _of_models(report, "normalization", "normalization")
     lines += _of_models(report, "no float proof", "no_float_proof")

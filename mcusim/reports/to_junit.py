@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from junit_xml import TestCase, TestSuite
 
 from mcusim.reports.figures import PROPERTIES
-from mcusim.reports.report import Report, Run
+from mcusim.reports.report import Report, Run, RunError
 from mcusim.system.names import printable
 
 TOTALS = ("disabled", "errors", "failures", "tests", "time")  # of all suites: there is one
@@ -58,10 +58,7 @@ def _case(report: Report, run: Run, *, unique: bool) -> Any:
         name, classname=printable(report.experiment), elapsed_sec=run.wall_s, allow_multiple_subelements=True
     )
     if run.error:
-        where = f"in: {printable(run.error.where)}\n" if run.error.where else ""
-        hint = f"hint: {printable(run.error.hint)}" if run.error.hint else ""
-        case.add_error_info(printable(run.error.message), where + hint, printable(run.error.kind))
-        return case
+        return _with_error(case, run.error)
     if not run.complete:
         case.add_error_info(f"interrupted after {run.samples} samples", error_type="interrupted")
     for check in report.checks_of(run):
@@ -70,10 +67,20 @@ def _case(report: Report, run: Run, *, unique: bool) -> Any:
     return case
 
 
+def _with_error(case: Any, error: RunError) -> Any:
+    where = f"in: {printable(error.where)}\n" if error.where else ""
+    hint = f"hint: {printable(error.hint)}" if error.hint else ""
+    case.add_error_info(printable(error.message), where + hint, printable(error.kind))
+    return case
+
+
 def _unfinished(report: Report) -> Any:
     """Half a report must not look like a good one."""
     case = TestCase("all runs", classname=printable(report.experiment))
-    case.add_error_info(f"the experiment was interrupted after {len(report.runs)} runs", error_type="interrupted")
+    if report.error:
+        return _with_error(case, report.error)
+    of = "" if report.planned is None else f" of {report.planned}"
+    case.add_error_info(f"the experiment was interrupted after {len(report.runs)}{of} runs", error_type="interrupted")
     return case
 
 

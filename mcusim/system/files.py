@@ -91,6 +91,12 @@ def write_bytes(path: Path, data: bytes) -> None:
         _write_to(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY), data)
 
 
+def forget(path: Path) -> None:
+    """What `write_bytes` will write: a regular file is removed, so that it cannot be taken for new. Raises OSError."""
+    if stream_of(path) is None and path.is_file():
+        Path(os.path.realpath(path)).unlink()
+
+
 def append_text(path: Path, text: str) -> None:
     """At the end of what is there. Raises OSError."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY

@@ -304,6 +304,55 @@ def test_ctrl_c(engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[st
     assert Report.read(Path("out/report.json")).runs[0].samples == 3
 
 
+OLD = "<testsuites> of an earlier run"
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt(), OSError(28, "No space left"), ZeroDivisionError("a bug")])
+def test_what_was_reached_is_told_to_ci_however_a_run_ends(
+    engine: FakeEngine, path: Path, monkeypatch: pytest.MonkeyPatch, ended_by: BaseException
+) -> None:
+    def trouble(number: int) -> None:
+        if number == 2:
+            raise ended_by
+
+    engine.trouble = trouble
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    Path("j.xml").write_text(OLD)
+    assert cli.execute(["run", "test.toml", "--junit", "j.xml", "--markdown", "m.md"]) != 0
+    assert "interrupted after 1 of 2 runs" in Path("j.xml").read_text()
+    assert Path("m.md").read_text() == Path("summary.md").read_text()[:-1]
+    assert "1 of 2 runs, 40 test samples each" in Path("m.md").read_text()
+
+
+def test_ci_is_told_what_ended_all_before_the_first_run(engine: FakeEngine, path: Path) -> None:
+    engine.absent = MissingToolError("'cc' is not installed", where="PATH", hint="sudo apt-get install gcc")
+    Path("j.xml").write_text(OLD)
+    assert cli.execute(["run", "test.toml", "--junit", "j.xml", "--markdown", "m.md"]) == 4
+    assert """<error type="MissingToolError" message="'cc' is not installed">""" in Path("j.xml").read_text()
+    told = "- error: 'cc' is not installed\n  - in: PATH\n  - hint: sudo apt-get install gcc\n"
+    assert "0 of 2 runs" in Path("m.md").read_text() and told in Path("m.md").read_text()
+
+
+@pytest.mark.parametrize("text", ["[dataset", EXPERIMENT + "[tarjet]\n"])
+def test_no_file_of_an_earlier_run_outlives_an_experiment_that_cannot_be_read(path: Path, text: str) -> None:
+    path.write_text(text)
+    Path("j.xml").write_text(OLD)
+    Path("link.md").symlink_to("m.md")
+    Path("m.md").write_text(OLD)
+    assert cli.execute(["run", "test.toml", "--junit", "j.xml", "--markdown", "link.md"]) == 2
+    assert not Path("j.xml").exists() and not Path("m.md").exists() and Path("link.md").is_symlink()
+
+
+def test_a_report_that_is_replaced_is_kept_and_told(
+    engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for chosen in ("int8", "float32"):
+        assert cli.execute(["run", "test.toml", "--out", "out", "--data-type", chosen]) == 0
+    told = "report: out/report.json (the one before: report-before.json)"
+    assert capsys.readouterr().out.splitlines()[-1] == told
+    assert Report.read(Path("out/report-before.json")).runs[0].data_type == "int8"
+
+
 def test_ctrl_c_before_anything_was_finished(
     stages: FakeStages, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
