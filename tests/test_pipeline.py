@@ -126,6 +126,20 @@ def test_a_broken_model_fails_its_own_runs_and_is_read_once(stages: FakeStages, 
     assert len(read) == 2 and report.exit_code == 3
 
 
+@pytest.mark.parametrize("at_fault", ["load_dataset", "engine"])
+def test_a_failed_run_is_called_as_one_that_did_not_fail(stages: FakeStages, tmp_path: Path, at_fault: str) -> None:
+    """CI systems follow a test by its name."""
+    chosen = experiment(tmp_path, quantizations=(Quantization(data_type="as-stored"),))
+    [good] = run(chosen, tmp_path / "out", Silent()).runs
+    if at_fault == "engine":
+        stages.engine.trouble = fail_at(2, EngineError("it hangs"))
+    else:
+        stages.load_dataset = lambda *_: replace(dataset(), classes=("a", "b"))
+    [bad] = run(chosen, tmp_path / "out", Silent()).runs
+    assert bad.error and bad.label == good.label == "a, float32, host"
+    assert (bad.data_type, bad.id, bad.scheme) == (good.data_type, good.id, good.scheme)
+
+
 def test_a_model_that_does_not_fit_the_data_is_told_before_it_is_built(stages: FakeStages, tmp_path: Path) -> None:
     stages.load_dataset = lambda *_: replace(dataset(), classes=("a", "b"))
     report = run(experiment(tmp_path), tmp_path / "out", Silent())

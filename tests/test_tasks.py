@@ -171,7 +171,9 @@ def test_without_any_data(line: Line) -> None:
     assert of_float.task == of_int8.task == "none" and of_float.samples == 100, (
         "not anomaly: scores of noise mean nothing"
     )
-    assert "there is no data set: 100 random samples" in of_float.notes[0]
+    assert "there is no data set: random samples" in of_float.notes[0] and of_int8.notes[0] == of_float.notes[0]
+    told = "the scales of its integers fit random samples"
+    assert told in of_int8.notes and told not in of_float.notes, "reals have none"
 
 
 def test_what_is_said_is_not_guessed(line: Line) -> None:

@@ -13,9 +13,9 @@ from mcusim.system.records import records_of
 NAME = "random samples"
 SAMPLES = 100
 NOTE = (
-    f"there is no data set: {SAMPLES} random samples (normal, mean 0, deviation 1) tell time, size and bit-exactness "
-    "only; the scales of integers fit such samples"
+    "there is no data set: random samples (normal, mean 0, deviation 1) tell time, size and bit-exactness, no accuracy"
 )
+SCALES = "the scales of its integers fit random samples"
 
 
 def made_up(inputs: Mapping[str, tuple[int, ...]], seed: int) -> Dataset:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stored import IN_THE_FILE
-from mcusim.reports.figures import BUDGETS, OF_CYCLES
+from mcusim.reports.figures import BUDGETS, OF_CYCLES, OF_TASKS
 from mcusim.reports.report import Check, Run, with_margin
+from mcusim.tasks import task_named
 from mcusim.tasks.figure import Budget, Figure, Value
+from mcusim.tasks.none import NAME as NONE
 from mcusim.timing.timing import HOW, Margin
 
 
@@ -54,14 +56,24 @@ def counted(run: Run, figure: Figure, margin: Margin | None) -> Counted:
     return Counted(margin, None, f"margin = {margin!r} cannot be counted in: {why}")
 
 
+def _why_none(run: Run, figure: Figure) -> str:
+    if figure.key == "accuracy_drop" and run.scheme.endswith(IN_THE_FILE):
+        return "quantized in its file"
+    if figure.key in OF_CYCLES and run.no_cycles:
+        return run.no_cycles
+    if figure not in OF_TASKS or run.task is None:
+        return f"engine {run.engine!r}"
+    if not any(figure in task_named(name).FIGURES for name in run.task.split(", ")):
+        return f"it is scored as {run.task!r}" + (", without labels" if run.task == NONE else "")
+    return "there are no labels for it" if run.accuracy is None else "[task] does not ask for it"
+
+
 def _check(run: Run, budget: Budget, figure: Figure, limit: int | float, margin: Margin | None) -> Check:
     name, value = budget.name, known(run, figure)
     if run.error:
         return Check(name, run.id, limit, None, False, f"the run failed: {run.error.message}")
     if value is None:
-        why = run.no_cycles if run.no_cycles and figure.key in OF_CYCLES else f"engine {run.engine!r}"
-        why = "quantized in its file" if run.scheme.endswith(IN_THE_FILE) and figure.key == "accuracy_drop" else why
-        return Check(name, run.id, limit, None, False, f"this run has no {budget.lacks} ({why})")
+        return Check(name, run.id, limit, None, False, f"this run has no {budget.lacks} ({_why_none(run, figure)})")
     more = counted(run, figure, margin)
     reason = more.unknown or (None if run.complete else f"only {run.samples} samples were run")
     passed = reason is None and figure.keeps(with_margin(value, more.pct), limit)

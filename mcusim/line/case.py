@@ -16,7 +16,7 @@ from pathlib import Path
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
-from mcusim.datasets.made_up import made_up
+from mcusim.datasets.made_up import SCALES, made_up
 from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Execution, Facts, Job, Ready, records
 from mcusim.experiment.case import Case
@@ -161,7 +161,15 @@ def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
     try:
         return _run(setting, case, bench)
     except McusimError as error:
-        return Outcome(case, replace(identity(case), error=RunError.of(error)))
+        return Outcome(case, replace(_identity(setting, case, bench), error=RunError.of(error)))
+
+
+def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
+    """Of a run that failed: called as one that did not, where its model can be read."""
+    try:
+        return identity_of(case, source_of(setting, case.model, case.repeat, bench).graph)
+    except McusimError:
+        return identity(case)
 
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
@@ -219,8 +227,10 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
 def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:
     """Of quantization, and of the choice of kernels."""
     generated, origin = model.generated, model.origin
+    fitted = generated.graph.is_quantized and not origin.source.graph.is_quantized
+    scales = (SCALES,) if fitted and not setting.experiment.dataset.is_there else ()
     kernels = kernel_notes(origin.source.graph, generated.choice, setting.experiment.target, origin.x)
-    return (*generated.notes, *kernels)
+    return (*scales, *generated.notes, *kernels)
 
 
 def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:
@@ -271,14 +281,22 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
 
 
+def source_of(setting: Setting, model: Model, repeat: int, bench: Bench) -> Source:
+    """The file as it is read."""
+
+    def make() -> Source:
+        path = model_file(setting, model, repeat, bench)
+        bench.watcher.stage(f"reading {model.name}")
+        return bench.stages.read_model(path, model.name, *((model.shapes,) if model.shapes else ()))
+
+    return bench.once.do(("source", model.name, repeat), make)
+
+
 def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> FloatModel:
     """File -> Source, and what it makes of the test samples."""
 
     def make() -> FloatModel:
-        path, chosen = model_file(setting, model, repeat, bench), setting.experiment
-        bench.watcher.stage(f"reading {model.name}")
-        told = (model.shapes,) if model.shapes else ()
-        source = bench.stages.read_model(path, model.name, *told)
+        source, chosen = source_of(setting, model, repeat, bench), setting.experiment
         there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
         choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")

@@ -36,7 +36,7 @@ WHO_RAN = (
     Row("repeat", "0 for the first training, 1 for the one with seed + 1, .."),
     Row(
         "data_type",
-        "`float32`, `int4` .. `int16`, or `w8a16`; `as-stored` when the run failed before that was known",
+        "`float32`, `int4` .. `int16`, or `w8a16`; `as-stored` when the model could not be read",
         junit=True,
     ),
     Row(

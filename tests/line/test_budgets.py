@@ -14,7 +14,9 @@ from mcusim.experiment.tables import Expect, ExpectFor, General, Model, Target
 from mcusim.line.budgets import check, check_case
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes
+from mcusim.reports.figures import BUDGETS, OF_TASKS
 from mcusim.reports.report import Run, RunError
+from mcusim.tasks import task_named
 from mcusim.timing.timing import Cycles, ErrorPct
 
 
@@ -141,6 +143,20 @@ def test_no_budget_no_check() -> None:
 def test_why_a_figure_is_not_there(name: str, scheme: str, why: str) -> None:
     [broken] = check(run(scheme=scheme), {name: 1})
     assert broken.reason is not None and broken.reason.endswith(f"({why})")
+
+
+@pytest.mark.parametrize("name", [name for name, (_, figure) in BUDGETS.items() if figure in OF_TASKS])
+@pytest.mark.parametrize("task", ["none", "classification", "regression", "anomaly", "multilabel, regression"])
+def test_no_score_is_missing_because_of_an_engine(name: str, task: str) -> None:
+    [broken] = check(run(task=task, accuracy=None, accuracy_float=None), {name: 1})
+    its_own = any(BUDGETS[name][1] in task_named(one).FIGURES for one in task.split(", "))
+    told = f"it is scored as {task!r}" + (", without labels" if task == "none" else "")
+    assert not broken.passed and str(broken.reason).endswith(f"({'there are no labels for it' if its_own else told})")
+
+
+def test_top_k_has_to_be_asked_for() -> None:
+    [broken] = check(run(task="classification", accuracy=0.9), {"top_k_min": 0.9})
+    assert str(broken.reason).endswith("([task] does not ask for it)")
 
 
 def test_why_there_are_no_cycles() -> None:

@@ -14,7 +14,7 @@ from mcusim.kernels.kernel import DEFAULT, Variant
 from mcusim.line.knapsack import Selection, cycles, fastest_within, flash_bytes, smallest
 from mcusim.line.select import ram_bytes, select
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import BuildError
 from tests.graphs import Builder
 from tests.line.test_select import Fake
 
@@ -81,7 +81,7 @@ def test_within_a_percent_of_the_best_under_both_limits(seed: int) -> None:
                 if ("flash" not in names or one[1] <= flash) and ("ram" not in names or one[2] <= ram)
             ]
             if not fitting:
-                with pytest.raises(ConfigurationError, match="more than there may be"):
+                with pytest.raises(BuildError, match="more than there may be"):
                     select(graph, options, destination)
                 continue
             selected = select(graph, options, destination)

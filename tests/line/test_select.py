@@ -14,7 +14,7 @@ from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.line import arena
 from mcusim.line.select import Choice, cycles, flash_bytes, price_of_limits, ram_bytes, select
 from mcusim.program import Constant, KernelCall, LayerCode, Routine
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import BuildError
 from tests.graphs import Builder
 
 
@@ -100,11 +100,11 @@ def test_a_limit_that_cannot_be_met_says_by_how_much_and_where() -> None:
     graph = chain()
     several = options(graph, Fake("fast", 50, scratch=4000))
     need = ram_bytes(graph, select(graph, several))
-    with pytest.raises(ConfigurationError, match=f"needs {need:,} bytes of RAM, 100 more") as caught:
+    with pytest.raises(BuildError, match=f"needs {need:,} bytes of RAM, 100 more") as caught:
         select(graph, several, Destination(ram=Limit(need - 100, "[target] ram_max")))
     assert caught.value.where == "[target] ram_max" and caught.value.hint and "layer 'conv1d_" in caught.value.hint
     several = options(graph, Fake("fast", 50, own=1000, routine=200))
-    with pytest.raises(ConfigurationError, match="needs 3,600 bytes of flash, 600 more"):
+    with pytest.raises(BuildError, match="needs 3,600 bytes of flash, 600 more"):
         select(graph, several, Destination(flash=Limit(3000, "[target] flash_max")))
     assert select(graph, several, Destination(flash=Limit(3000))), "a board's own memory is the linker's business"
 

@@ -22,7 +22,7 @@ from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice
 from mcusim.line.within import within
 from mcusim.program import Program
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import BuildError
 from mcusim.workloads.generated import make_firmware
 from tests.graphs import Builder
 from tests.jobs import run
@@ -87,9 +87,9 @@ def test_limits_hold_of_what_is_linked_and_run(graph: Graph, tmp_path: Path) -> 
 def test_what_misses_is_told_to_the_byte(graph: Graph, tmp_path: Path) -> None:
     bench = Bench(graph, tmp_path)
     plain_rom, plain_ram, _ = bench.sizes(Target(kernels=PLAIN))
-    with pytest.raises(ConfigurationError, match=f"needs {plain_rom:,} bytes of flash, {plain_rom - 1000:,} more"):
+    with pytest.raises(BuildError, match=f"needs {plain_rom:,} bytes of flash, {plain_rom - 1000:,} more"):
         bench.sizes(Target(kernels=PLAIN, flash_max=1000))
-    with pytest.raises(ConfigurationError, match=r"needs [0-9,]+ bytes of RAM, [0-9,]+ more") as told:
+    with pytest.raises(BuildError, match=r"needs [0-9,]+ bytes of RAM, [0-9,]+ more") as told:
         bench.sizes(Target(kernels=PLAIN, ram_max=1000))
     need, more = (
         int(number.replace(",", "")) for number in re.findall(r"[0-9,]+(?= bytes of RAM| more)", str(told.value))
