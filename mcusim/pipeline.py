@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -29,8 +30,7 @@ REPORT, BEFORE = "report.json", "report-before.json"
 
 def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> Report:
     """Every case of the experiment: the last of its `reports`."""
-    for report in reports(experiment, out, watcher, may_train=may_train):
-        pass
+    [report] = deque(reports(experiment, out, watcher, may_train=may_train), maxlen=1)
     return report
 
 

@@ -42,6 +42,10 @@ OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, vali
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once
+OF_DATA, CALIBRATION = ("--data", "--dataset"), "--calibration"
+DATA_HINT = "the experiment names it: [dataset] file = 'data.npz'; mcusim init MODEL DATA.npz writes such a file"
+STACKS_HINT = "mcusim profile RUN --stacks F writes what flamegraph.pl draws, --speedscope F what speedscope.app does"
+HINTS = dict.fromkeys(("--flamegraph", "--flame-graph"), STACKS_HINT)  # for options that there are not
 _RAISED_AGAIN_S = 0.01
 
 
@@ -161,13 +165,14 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
     hint = f"{where} --help"
     if isinstance(error, click.NoSuchOption) and context:
         names = [name for option in context.command.get_params(context) for name in option.opts]
-        hint = suggestion(error.option_name, [name for name in names if name.startswith("--")])
+        meant = HINTS | dict.fromkeys(OF_DATA, CALIBRATION if CALIBRATION in names else DATA_HINT)
+        hint = suggestion(error.option_name, [name for name in names if name.startswith("--")], meant)
         return ConfigurationError(f"no such option {error.option_name!r}", where=where, hint=hint)
     if message.startswith("no such command"):
         name = message.split("'")[1] if "'" in message else ""
         group = context.command if context and isinstance(context.command, click.Group) else cli
         return ConfigurationError(f"no such command {name!r}", where=where, hint=suggestion(name, group.commands))
-    return ConfigurationError(message, where=where, hint=hint)
+    return ConfigurationError(message, where=where, hint=DATA_HINT if ".npz)" in message else hint)
 
 
 def _system_trouble(error: OSError, session: Session) -> int:

@@ -30,6 +30,11 @@ def samples(value: str) -> int | str:
         raise click.BadParameter(str(error)) from None
 
 
+def several(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """`a,b` is both, as of --engine; but where it is the name of a file."""
+    return tuple(one for value in values for one in ([value] if Path(value).exists() else value.split(",")))
+
+
 experiment_argument = click.argument("experiment", type=PATH, metavar="EXPERIMENT.toml")
 out_option = click.option("--out", type=PATH, metavar="DIR", help="Where everything is written [build/<experiment>].")
 model_option = click.option(
@@ -45,6 +50,7 @@ type_option = click.option(
     "data_types",
     multiple=True,
     metavar="T",
+    callback=several,
     help="Only this data type: float32, int4 .. int16.",
     shell_complete=completion.data_types,
 )
@@ -53,6 +59,7 @@ board_option = click.option(
     "boards",
     multiple=True,
     metavar="B",
+    callback=several,
     help="This board, by name or file, in place of the experiment's.",
     shell_complete=completion.boards,
 )

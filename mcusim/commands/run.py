@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,14 +144,14 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     for path in filter(None, files.values()):
         forget(path)  # whatever ends this run: that of an earlier one must not be taken for its own
     chosen, out = options.open_experiment(experiment, session, out, **choices)
-    report, ended = None, False
+    last: deque[Report] = deque(maxlen=1)
+    ended = False
     try:
-        for report in pipeline.reports(chosen, out, Terminal(session), may_train=may_train):
-            pass
+        last.extend(pipeline.reports(chosen, out, Terminal(session), may_train=may_train))
         ended = True
     finally:
         session.close()
-        if report is not None:
+        for report in last:
             written = write(report, files)
             _summarize(report)
             if ended:
@@ -159,8 +160,7 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
                 for line in (f"report: {out / pipeline.REPORT}{before}", *written):
                     say(line)
             print_those(report, files)
-    return report.exit_code
-
+    return last[0].exit_code
 
 
 def _cut(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from mcusim.system.validation import Count, Unusable
+from mcusim.system.validation import Count, Limit, Unusable
 
 WANTED_BYTES = 'a whole number of bytes, or of KiB or MiB: "48 KiB"'
 _FACTORS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2}
@@ -23,4 +23,5 @@ def read_bytes(value: Any) -> Any:
     return int(match[1]) * _FACTORS[match[2].lower()]
 
 
-Bytes = Annotated[Count | None, BeforeValidator(read_bytes)]
+Bytes = Annotated[Count | None, BeforeValidator(read_bytes, json_schema_input_type=Count | str | None)]
+BytesFromZero = Annotated[Limit | None, BeforeValidator(read_bytes, json_schema_input_type=Limit | str | None)]

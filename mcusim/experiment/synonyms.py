@@ -24,7 +24,7 @@ KIND_SYNONYMS = {
     **dict.fromkeys(("timing", "benchmark", "null"), "none"),
 }
 
-_IN_BYTES = "{} = .., in bytes: 1 KiB is 1024"
+_IN_BYTES = '{} = "40 KiB"'
 BUDGET_SYNONYMS = {
     **dict.fromkeys(("accuracy", "acc", "acc_min", "min_accuracy", "accuracy_minimum"), "accuracy_min"),
     **dict.fromkeys(("accuracy_drop", "drop_max", "max_drop", "accuracy_loss_max"), "accuracy_drop_max"),

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, model
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
-from mcusim.experiment.sizes import WANTED_BYTES, Bytes
+from mcusim.experiment.sizes import WANTED_BYTES, Bytes, BytesFromZero
 from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
@@ -235,9 +235,10 @@ class Target(Table):
         return split_engines(self.engine)
 
 
-_LIMITS: dict[str, Any] = {"share": Share, "positive": Positive, "whole": Limit}
+_LIMITS: dict[str, Any] = {"share": Share, "positive": Positive, "whole": Limit, "bytes": BytesFromZero}
+_WANTED = {"bytes": WANTED_BYTES}
 _BUDGETS: dict[str, Any] = {
-    name: (_LIMITS[budget.limit] | None, Field(default=None, description=budget.wanted or None))
+    name: (_LIMITS[budget.limit] | None, Field(default=None, description=budget.wanted or _WANTED.get(budget.limit)))
     for name, (budget, _) in BUDGETS.items()
 }
 _Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)

@@ -249,7 +249,7 @@ SIZE = (
         heading="ROM KiB",
         show=_kib,
         better="lower",
-        budget=Budget("rom_bytes_max", "whole", lacks="ROM size", doc="bytes of flash"),
+        budget=Budget("rom_bytes_max", "bytes", lacks="ROM size", doc='bytes of flash: 40_000, or "40 KiB"'),
     ),
     Row("ram_bytes", "RAM that the firmware uses; null for `host`", unit="bytes"),
     Figure("ram_bytes.arena", "buffers of the model, read from the ELF", unit="bytes", better="lower"),
@@ -273,7 +273,7 @@ SIZE = (
         heading="RAM KiB",
         show=_kib,
         better="lower",
-        budget=Budget("ram_bytes_max", "whole", lacks="RAM size", doc="bytes of RAM: arena, other variables and stack"),
+        budget=Budget("ram_bytes_max", "bytes", lacks="RAM size", doc="bytes of RAM: arena, other variables and stack"),
     ),
     Figure("arena_bytes", "arena as planned", unit="bytes", better="lower"),
     Figure(

@@ -199,9 +199,9 @@ class Report:
     @property
     def exit_code(self) -> int:
         """Of what ended it, or of the first failed run, else whether a budget was broken."""
-        for one in (self, *self.runs):
-            if one.error:
-                return one.error.exit_code
+        for error in (self.error, *(run.error for run in self.runs)):
+            if error:
+                return error.exit_code
         return errors.BUDGET_BROKEN if self.broken else errors.OK
 
     def run(self, run_id: str) -> Run:

@@ -45,7 +45,8 @@ def show(report: Report, console: Console) -> None:
             _line(console, f"broken budget: {run.label}: {check}", "red")
     if report.checks:
         kept = len(report.checks) - len(report.broken)
-        _line(console, f"budgets: {kept} of {len(report.checks)} kept", "red" if report.broken else "green")
+        marked = " (! is before figures that broke one)" if report.broken else ""
+        _line(console, f"budgets: {kept} of {len(report.checks)} kept{marked}", "red" if report.broken else "green")
 
 
 def _print_grid(

@@ -6,7 +6,7 @@ import html
 import re
 
 from mcusim.reports.report import Report
-from mcusim.reports.table import NAMES, error_lines, failures, remarks, summary, table
+from mcusim.reports.table import BROKEN, NAMES, error_lines, failures, remarks, summary, table
 from mcusim.system.names import printable
 
 
@@ -22,7 +22,7 @@ def render(report: Report) -> str:
     lines += [""] if failures(report) else []
     broken = [check for check in report.broken if not report.run(check.run).error]
     if broken:
-        lines += ["**Broken budgets**", ""]
+        lines += [f"**Broken budgets** ({BROKEN} in the table)", ""]
         lines += [f"- {escape(f'{report.run(check.run).label}: {check}')}" for check in broken]
         lines += [""]
     elif report.checks and not report.broken:

@@ -40,14 +40,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Budget:
-    """A key of [expect]. `limit`: a share from 0 to 1, a positive number, or a whole one from 0.
+    """A key of [expect]. `limit`: a share from 0 to 1, a positive number, or a whole one from 0, of bytes or anything.
 
     `lacks` completes "this run has no ..", `doc` is the line of docs/experiment.md, `wanted` a hint for limits that
     cannot be.
     """
 
     name: str
-    limit: Literal["share", "positive", "whole"]
+    limit: Literal["share", "positive", "whole", "bytes"]
     lacks: str
     doc: str
     wanted: str = ""

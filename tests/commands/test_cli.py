@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from mcusim.commands import cli
+from mcusim.commands import cli, options
 from mcusim.datasets import Dataset
 from mcusim.engines import ENGINES
 from mcusim.models.source import Source
@@ -154,6 +155,10 @@ def test_engines_that_need_no_installation(monkeypatch: pytest.MonkeyPatch, caps
         (["rnu"], "no such command 'rnu'", "mcusim", "did you mean 'run'?"),
         (["--bords"], "no such option '--bords'", "mcusim", ""),
         (["run", "test.toml", "--bord", "x"], "no such option '--bord'", "mcusim run", "did you mean '--board'?"),
+        (["run", "test.toml", "--data", "x.npz"], "option '--data'", "mcusim run", "[dataset] file = 'data.npz'"),
+        (["run", "test.toml", "x.npz"], "(x.npz)", "mcusim run", "[dataset] file = 'data.npz'"),
+        (["generate", "a.keras", "--data", "x.npz"], "'--data'", "mcusim generate", "did you mean '--calibration'?"),
+        (["profile", "out", "--flamegraph", "x"], "'--flamegraph'", "mcusim profile", "--stacks F"),
         (["run"], "missing argument 'EXPERIMENT.toml'", "mcusim run", "mcusim run --help"),
         (["run", "test.toml", "--jobs", "x"], "invalid value for '--jobs'", "mcusim run", "--help"),
         (["run", "test.toml", "--samples", "0"], "'0' is neither 'all' nor a number", "mcusim run", "--help"),
@@ -167,6 +172,12 @@ def test_engines_that_need_no_installation(monkeypatch: pytest.MonkeyPatch, caps
             "nucleo_l452re_p",
         ),
         (["run", "test.toml", "--board", "nucleo"], "unknown board 'nucleo'", "--board", "nucleo_l452re_p"),
+        (
+            ["run", "test.toml", "--engine", "qemu", "--board", "sparkfun_edge,nucleo"],
+            "unknown board 'nucleo'",
+            "",
+            "nucleo_l452re_p",
+        ),
         (["run", "none.toml"], "cannot read 'none.toml'", "none.toml", "check the path"),
         (["run", "a.keras"], "'a.keras' is a model, not an experiment", "", "mcusim generate a.keras"),
         (["report", "none.json"], "cannot read 'none.json'", "none.json", "mcusim run"),
@@ -222,6 +233,20 @@ def test_options_of_run(engine: FakeEngine, path: Path) -> None:
     [only] = Report.read(Path("build/test/report.json")).runs
     assert only.samples == 5 and only.data_type == "int8"
     assert "<testsuites" in Path("j.xml").read_text() and Path("m.md").read_text().startswith("### mcusim: test")
+
+
+def test_several_of_an_option_in_one_word(engine: FakeEngine, path: Path) -> None:
+    assert cli.execute(["run", "test.toml", "--data-type", "int8,int16", "--data-type", "int9"]) == 0
+    runs = Report.read(Path("build/test/report.json")).runs
+    assert [run.data_type for run in runs] == ["int8", "int16", "int9"]
+
+
+def test_a_board_file_may_have_a_comma_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a,b.toml").write_text("")
+    command = options.board_option(click.Command("x", callback=lambda boards: boards))
+    told = command.main(["--board", "a,b.toml", "--board", "c,d.toml"], standalone_mode=False)
+    assert told == ("a,b.toml", "c", "d.toml")
 
 
 def test_a_folder_stands_for_its_experiment(engine: FakeEngine, path: Path) -> None:

@@ -172,7 +172,7 @@ ADDED = [  # appended to SMALL: text, what the error says, its hint
     ('[[model]]\nname = "x"\narchitecture = "cnn"\nparameters = 3\n', "'parameters' is no table", "parameters = {"),
     ('[[model]]\nname = "x"\narchitecture = "cnn"\nkeep = "first"\n', "'keep' is 'first'", "'last' or 'best'"),
     ("[expect]\naccuracy_min = 91.5\n", "'accuracy_min' is 91.5", "a share from 0 to 1"),
-    ("[expect]\nrom_bytes_max = 1.5\n", "'rom_bytes_max' is 1.5", "valid integer"),
+    ("[expect]\nrom_bytes_max = 1.5\n", "'rom_bytes_max' is 1.5", "a whole number of bytes"),
     ("[expect]\nlatency_ms_max = inf\n", "'latency_ms_max' is inf", "finite"),
     ("[expect]\naccuracy = 0.9\n", "unknown key 'accuracy'", "did you mean 'accuracy_min'?"),
     ('[expect]\nlatency_ms_max = 3\nmargin = "p95"\n', "'margin' is 'p95'", '"none", "median" or "p90"'),
@@ -267,7 +267,7 @@ SYNONYMS = [  # appended to SMALL: text, the hint
     ("[budgets]\nlatency = 3\n", "did you mean 'expect'?"),
     ("[training]\nlr = 0.1\n", "did you mean 'learning_rate'?"),
     ("[expect]\nrom_max = 1\n", "did you mean 'rom_bytes_max'?"),
-    ("[expect]\nram_kb_max = 1\n", "in bytes"),
+    ("[expect]\nram_kb_max = 1\n", 'ram_bytes_max = "40 KiB"'),
     ("[expect]\nlatency_max_ms = 1\n", "did you mean 'latency_ms_max'?"),
 ]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mcusim.experiment.sizes import read_bytes
-from mcusim.experiment.tables import Target
+from mcusim.experiment.tables import Expect, ExpectFor, Target
+from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Place, Unusable, validate
 
@@ -21,6 +22,24 @@ def test_bytes_and_their_multiples() -> None:
 def test_what_is_no_number_of_bytes(text: str) -> None:
     with pytest.raises(Unusable, match="is no number of bytes"):
         read_bytes(text)
+
+
+@pytest.mark.parametrize("table", [Expect, ExpectFor])
+@pytest.mark.parametrize("name", [name for name, (budget, _) in BUDGETS.items() if budget.limit == "bytes"])
+def test_budgets_of_bytes_are_written_likewise(table: type[Expect], name: str) -> None:
+    read = [validate(table, {name: value}, Place("x")).limits[name] for value in (40_000, "8 KiB", "0")]
+    assert read == [40_000, 8192, 0]
+    with pytest.raises(ConfigurationError, match="is no number of bytes") as caught:
+        validate(table, {name: "8 KB"}, Place("x"))
+    assert caught.value.hint and '"48 KiB"' in caught.value.hint
+    with pytest.raises(ConfigurationError) as caught:
+        validate(table, {name: 1.5}, Place("x"))
+    assert caught.value.hint and '"48 KiB"' in caught.value.hint
+
+
+def test_whatever_is_in_bytes_may_be_told_in_kib() -> None:
+    in_bytes = [name for name, (_, figure) in BUDGETS.items() if figure.unit == "bytes"]
+    assert in_bytes == [name for name, (budget, _) in BUDGETS.items() if budget.limit == "bytes"]
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, [1], "much"])

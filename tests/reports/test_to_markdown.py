@@ -81,6 +81,6 @@ def test_any_name_leaves_the_table_whole_and_links_nowhere(name: str) -> None:
 
 
 def test_a_paragraph_ends_before_the_next_begins() -> None:
-    assert "\n\n**Broken budgets**\n\n- " in render(full_report())
+    assert "\n\n**Broken budgets** (! in the table)\n\n- " in render(full_report())
     good = dataclasses.replace(full_report(), runs=(good_run(),), checks=())
     assert "\n\n\n" not in render(good)
