@@ -35,6 +35,7 @@ from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import measure
 from mcusim.line.misfed import misfed
+from mcusim.line.no_cycles import why_no_cycles
 from mcusim.line.normalize import normalize
 from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
@@ -210,7 +211,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         normalization=origin.source.normalization,
         float_proof=proved.proof,
         no_float_proof=proved.reason,
-        no_cycles=None if timing else why_no_cycles(setting, case, bench),
+        no_cycles=None if timing else why_no_cycles(*place_of(case, bench), setting.experiment.target),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(
             *setting.experiment.notes,
@@ -297,7 +298,7 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
 
     def make() -> FloatModel:
         source, chosen = source_of(setting, model, repeat, bench), setting.experiment
-        there = dataset_of(setting, bench) if chosen.dataset.is_there else _made_up(source, setting.seed)
+        there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(source.graph, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
         choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")
         fitted = fit(source.graph, arrange(source, there), choice)
@@ -309,11 +310,6 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         return FloatModel(source, fitted, x, positions, source.graph.run(x))
 
     return bench.once.do(("float", model.name, repeat), make)
-
-
-def _made_up(source: Source, seed: int) -> Dataset:
-    inputs = source.graph.inputs
-    return made_up({layer.name if len(inputs) > 1 else "": layer.shape for layer in inputs}, seed)
 
 
 def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
@@ -383,8 +379,8 @@ def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     """Firmware + a few samples -> cycles. First, because a run that was interrupted has its outputs, or nothing."""
-    model, (_, board) = ready_model(setting, case, bench), place_of(case, bench)
-    if board is None or why_no_cycles(setting, case, bench):
+    model, (facts, board) = ready_model(setting, case, bench), place_of(case, bench)
+    if board is None or why_no_cycles(facts, board, setting.experiment.target):
         return None
     count = setting.experiment.target.timing_samples
     samples = choose(len(model.inputs), count, model.origin.targets, setting.seed)
@@ -397,17 +393,3 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     job = Job(firmware.image, inputs, folder, board, stall_s, bench.watcher.progress, profile=True)
     counts = bench.engine(case.engine, setting.jobs).run(job).counts
     return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
-
-
-def why_no_cycles(setting: Setting, case: Case, bench: Bench) -> str | None:
-    """None where they are modelled."""
-    facts, board = place_of(case, bench)
-    if not facts.profiles or board is None:
-        return f"engine {case.engine} has no clock to count by"
-    if not setting.experiment.target.timing_samples:
-        return "timing_samples is 0"
-    if board.chip.timing is None:
-        return f"the file of chip {board.chip.name} has no [timing]"
-    if core_of(board.chip).TIMING is None:
-        return f"the cycles of core {board.chip.core} are not known"
-    return None
