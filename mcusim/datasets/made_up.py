@@ -1,4 +1,4 @@
-"""Graph -> Dataset of random samples, for models that come without data: enough for time, size and bit-exactness."""
+"""Shapes -> Dataset of random samples, for models that come without data: enough for time, size and bit-exactness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.graph import Graph, Shape
 from mcusim.system.arrays import Array
 from mcusim.system.records import records_of
 
@@ -19,13 +18,12 @@ NOTE = (
 SCALES = "the scales of its integers fit random samples"
 
 
-def made_up(graph: Graph, seed: int) -> Dataset:
-    """Samples for each input; those for training are others."""
-    random, several = np.random.default_rng(seed), len(graph.inputs) > 1
-    inputs = {layer.name if several else "": layer.shape for layer in graph.inputs}
+def made_up(inputs: Mapping[str, tuple[int, ...]], seed: int) -> Dataset:
+    """Samples for each input, "" for an only one; those for training are others."""
+    random = np.random.default_rng(seed)
     return Dataset(NAME, _samples(inputs, random), None, _samples(inputs, random), None, notes=(NOTE,))
 
 
-def _samples(inputs: Mapping[str, Shape], random: np.random.Generator) -> Array:
+def _samples(inputs: Mapping[str, tuple[int, ...]], random: np.random.Generator) -> Array:
     fields = {name: random.standard_normal((SAMPLES, *shape), np.float32) for name, shape in inputs.items()}
     return records_of(fields)

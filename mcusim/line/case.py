@@ -298,7 +298,8 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
 
     def make() -> FloatModel:
         source, chosen = source_of(setting, model, repeat, bench), setting.experiment
-        there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(source.graph, setting.seed)
+        inputs = {layer.name if len(source.graph.inputs) > 1 else "": layer.shape for layer in source.graph.inputs}
+        there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(inputs, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
         choice = chosen.scoring if chosen.dataset.is_there or chosen.scoring.kind else TaskChoice(kind="none")
         fitted = fit(source.graph, arrange(source, there), choice)
