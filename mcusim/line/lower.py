@@ -155,13 +155,7 @@ def _apart(name: str, header: str, units: Collection[Unit]) -> str:
 
 
 def _step(
-    graph: Graph,
-    layer: Layer,
-    chosen: Chosen,
-    code: LayerCode,
-    function: str,
-    unit: Unit,
-    plan: arena.Plan,
+    graph: Graph, layer: Layer, chosen: Chosen, code: LayerCode, function: str, unit: Unit, plan: arena.Plan
 ) -> Step:
     inputs = graph.inputs_of(layer)
     kernel, variant = chosen

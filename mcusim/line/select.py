@@ -193,12 +193,7 @@ def _depths(options: Options) -> list[int]:
 
 
 def _with_stack(
-    graph: Graph,
-    options: Options,
-    alive: Mapping[str, int],
-    ram: Limit | None,
-    flash: Limit | None,
-    depth: int | None,
+    graph: Graph, options: Options, alive: Mapping[str, int], ram: Limit | None, flash: Limit | None, depth: int | None
 ) -> Selection | None:
     """The fastest with a stack of that depth. An arena with gaps is larger than its steps: these get less."""
     less = 0

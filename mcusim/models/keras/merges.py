@@ -11,16 +11,7 @@ import numpy as np
 from mcusim.graph import Layer, Shape
 from mcusim.layers.add import MOST_ADDENDS, Add
 from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.merge import (
-    BroadcastAdd,
-    Maximum,
-    Merge,
-    Minimum,
-    Multiply,
-    Subtract,
-    can_merge,
-    merged_shape,
-)
+from mcusim.layers.merge import BroadcastAdd, Maximum, Merge, Minimum, Multiply, Subtract, can_merge, merged_shape
 from mcusim.models.keras.layer import KerasLayer
 
 Tensor = tuple[str, Shape]

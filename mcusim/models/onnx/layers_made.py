@@ -83,12 +83,6 @@ class LayersMade:
             shape = (math.prod(shape),)
         return self.add(
             StridedCopy(
-                name=name,
-                inputs=(x.layer,),
-                shape=shape,
-                spelled=spelled,
-                sizes=least,
-                strides=own,
-                offset=offset,
+                name=name, inputs=(x.layer,), shape=shape, spelled=spelled, sizes=least, strides=own, offset=offset
             )
         )

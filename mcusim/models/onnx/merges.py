@@ -8,16 +8,7 @@ from functools import partial
 import numpy as np
 
 from mcusim.layers.add import Add
-from mcusim.layers.merge import (
-    BroadcastAdd,
-    Maximum,
-    Merge,
-    Minimum,
-    Multiply,
-    Subtract,
-    can_merge,
-    merged_shape,
-)
+from mcusim.layers.merge import BroadcastAdd, Maximum, Merge, Minimum, Multiply, Subtract, can_merge, merged_shape
 from mcusim.models.onnx.activations import clipped
 from mcusim.models.onnx.node import EXPORT, OnnxNode, Value
 from mcusim.models.onnx.operands import rescaled

@@ -65,7 +65,7 @@ def _writing(sheet: Sheet, readable: bool) -> Callable[[], None]:
             raise sheet.refused("is no operator of TFLite", "build it of other layers, or keep that model for mcusim")
         if readable:
             _demand_sign(sheet)
-            writer(sheet)
+            writer(sheet, layer)
 
     return run
 

@@ -15,7 +15,7 @@ from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.relu import ReLU
 from mcusim.layers.softmax import Softmax
 from mcusim.models.tflite.activations import NEAR, ON_INTEGERS, ON_REALS, OUTPUT_OF_SOFTMAX, WIDE, TabledOf
-from mcusim.models.tflite.writing.sheet import REALS, Sheet, alike
+from mcusim.models.tflite.writing.sheet import REALS, Sheet, Writer, alike
 from mcusim.numbers import affine_functions, affine_softmax, affine_wide, affine_wide_softmax
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.functions import Function
@@ -52,9 +52,7 @@ def operator_of(function: Function) -> Operator | None:
     return None
 
 
-def pointwise(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Pointwise)
+def pointwise(sheet: Sheet, layer: Pointwise) -> None:
     operator, entry, out, tensor = operator_of(layer.function), sheet.numbers(), sheet.out, sheet.tensor()
     if entry is None or out is None:
         made = OF_SEVERAL.get(layer.function.name) if operator is None else None
@@ -80,15 +78,12 @@ def _computes(operator: Operator, lookup: Lookup | None, entry: Affine, out: Aff
     return alike(made.table, lookup.table) and made.fields() == lookup.fields()
 
 
-def relu(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, ReLU)
+def relu(sheet: Sheet, layer: ReLU) -> None:
     sheet.done(sheet.limited(sheet.tensor(), layer.activation))
 
 
-def softmax(sheet: Sheet) -> None:
-    layer, entry, out = sheet.layer, sheet.numbers(), sheet.out
-    assert isinstance(layer, Softmax)
+def softmax(sheet: Sheet, layer: Softmax) -> None:
+    entry, out = sheet.numbers(), sheet.out
     beta, tensor = 1.0, sheet.tensor()
     if entry is not None and out is not None:
         bits = 8 if sheet.file.tensors[tensor].dtype == "int8" else 16  # it may be widened inside, see `widens`
@@ -133,4 +128,4 @@ OF_SEVERAL: Mapping[str, Written] = {
     "hard_tanh": _hard_tanh,
     "silu": _silu,
 }
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {Pointwise: pointwise, ReLU: relu, Softmax: softmax}
+WRITERS: Mapping[type, Writer] = {Pointwise: pointwise, ReLU: relu, Softmax: softmax}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from mcusim.models.tflite.writing import functions, merges, moving, sums, windows
-from mcusim.models.tflite.writing.sheet import Sheet
+from mcusim.models.tflite.writing.sheet import Writer
 
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {
+WRITERS: Mapping[type, Writer] = {
     **functions.WRITERS,
     **merges.WRITERS,
     **moving.WRITERS,

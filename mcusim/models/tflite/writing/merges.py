@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from mcusim.layers.add import Add
@@ -10,7 +10,7 @@ from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.convert import Convert
 from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Minimum, Multiply, Subtract
 from mcusim.layers.softmax import Softmax
-from mcusim.models.tflite.writing.sheet import OTHER, REALS, Sheet
+from mcusim.models.tflite.writing.sheet import OTHER, REALS, Sheet, Writer
 from mcusim.numbers.affine import Affine, FromReals, ToReals, addition, as_they_are, conversion, product
 from mcusim.numbers.affine_softmax import TableOfExponentials
 from mcusim.numbers.numbers import LINEAR
@@ -23,10 +23,8 @@ def _exact(kind: str) -> dict[str, float]:
     return {"pot_scale_int16": False} if kind in OF_TWO else {}
 
 
-def add(sheet: Sheet) -> None:
+def add(sheet: Sheet, layer: Add) -> None:
     """Of reals any number of addends, one after the other."""
-    layer = sheet.layer
-    assert isinstance(layer, Add)
     tensors = sheet.views([sheet.entry(index).shape for index in range(len(layer.inputs))])
     shape, out = sheet.shape(tensors[0]), sheet.out
     if out is not None:
@@ -53,19 +51,15 @@ def _both(sheet: Sheet) -> tuple[Affine, Affine]:
     return first, second
 
 
-def combined(kind: str, sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Combined)
+def combined(kind: str, sheet: Sheet, layer: Combined) -> None:
     if sheet.out is not None:
         _demand_addition(sheet, layer.addition, sheet.out)
     inputs = sheet.views(layer.input_shapes)
     sheet.end(kind, inputs, _merged(sheet, inputs), layer.activation, **_exact(kind))
 
 
-def extreme(kind: str, sheet: Sheet) -> None:
+def extreme(kind: str, sheet: Sheet, layer: Combined) -> None:
     """Of stored numbers, which have to have one scale."""
-    layer = sheet.layer
-    assert isinstance(layer, Combined)
     inputs = sheet.views(layer.input_shapes)
     out = sheet.out
     if out is not None:
@@ -76,9 +70,7 @@ def extreme(kind: str, sheet: Sheet) -> None:
     sheet.done(sheet.limited(tensor, layer.activation))
 
 
-def multiply(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Multiply)
+def multiply(sheet: Sheet, layer: Multiply) -> None:
     if sheet.out is not None:
         sheet.demand(layer.product, product(*_both(sheet), sheet.out), "multiplies")
     inputs = sheet.views(layer.input_shapes)
@@ -91,9 +83,7 @@ def _merged(sheet: Sheet, inputs: list[int]) -> tuple[int, ...]:
     return shapes.pop() if len(shapes) == 1 else (1, *sheet.layer.shape)
 
 
-def concatenate(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Concatenate)
+def concatenate(sheet: Sheet, layer: Concatenate) -> None:
     parts = []
     for index in range(len(layer.inputs)):
         entry, tensor = sheet.numbers(index), sheet.view(index, sheet.entry(index).shape)
@@ -120,9 +110,8 @@ def _joined(sheet: Sheet, parts: list[int], axis: int) -> int:
     return sheet.moved("CONCATENATION", parts, (*first[:axis], length, *first[axis + 1 :]), axis=axis)
 
 
-def convert(sheet: Sheet) -> None:
-    layer, entry, out = sheet.layer, sheet.numbers(), sheet.out
-    assert isinstance(layer, Convert)
+def convert(sheet: Sheet, layer: Convert) -> None:
+    entry, out = sheet.numbers(), sheet.out
     tensor = sheet.tensor()
     if (entry is None and out is None) or _is_inside(sheet, entry, out):
         sheet.places[layer.name] = tensor
@@ -147,7 +136,7 @@ def _is_inside(sheet: Sheet, entry: Affine | None, out: Affine | None) -> bool:
     return bool(readers) and all(tabled) and name not in {end.name for end in graph.ends}
 
 
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {
+WRITERS: Mapping[type, Writer] = {
     Add: add,
     BroadcastAdd: partial(combined, "ADD"),
     Concatenate: concatenate,

@@ -7,7 +7,7 @@ some repeated.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -17,7 +17,7 @@ from mcusim.graph import Shape
 from mcusim.layers.constant import Constant
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import StridedCopy, joined, steps
-from mcusim.models.tflite.writing.sheet import Sheet, tensor_of
+from mcusim.models.tflite.writing.sheet import Sheet, Writer, tensor_of
 from mcusim.models.tflite.writing.windows import cut
 
 MOST_AXES = 5  # of STRIDED_SLICE and TRANSPOSE, the batch included
@@ -35,23 +35,19 @@ class Seen:
     order: Shape
 
 
-def reshape(sheet: Sheet) -> None:
+def reshape(sheet: Sheet, layer: Reshape) -> None:
     """An operator only where somebody reads that shape."""
-    sheet.places[sheet.layer.name] = sheet.tensor()
-    sheet.titles.setdefault((sheet.tensor(), (1, *sheet.layer.shape)), sheet.layer.name)
+    sheet.places[layer.name] = sheet.tensor()
+    sheet.titles.setdefault((sheet.tensor(), (1, *layer.shape)), layer.name)
 
 
-def constant(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Constant)
+def constant(sheet: Sheet, layer: Constant) -> None:
     made = tensor_of(layer.name, (1, *layer.shape), sheet.out)
     sheet.names.add(layer.name)
     sheet.places[layer.name] = sheet.file.tensor(made, layer.values.reshape(1, *layer.shape))
 
 
-def strided_copy(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, StridedCopy)
+def strided_copy(sheet: Sheet, layer: StridedCopy) -> None:
     if (factors := _up_sampling(layer, sheet.entry().shape)) is not None:
         image = sheet.entry().shape
         sheet.done(_resized(sheet, sheet.view(0, image), (image[0] * factors[0], image[1] * factors[1])))
@@ -132,4 +128,4 @@ def _moved(sheet: Sheet, found: Seen) -> int:
     return sheet.moved("TRANSPOSE", (tensor, sheet.integers(order)), output)
 
 
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {Constant: constant, Reshape: reshape, StridedCopy: strided_copy}
+WRITERS: Mapping[type, Writer] = {Constant: constant, Reshape: reshape, StridedCopy: strided_copy}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -190,6 +190,9 @@ class Sheet:
         """Raises ModelError where a layer computes otherwise than TFLite's operator does."""
         if not alike(own, theirs):
             raise self.refused(f"{what} otherwise than TFLite does", OTHER)
+
+
+Writer = Callable[[Sheet, Any], None]  # of a layer of its kind
 
 
 def tensor_of(name: str, shape: Shape, numbers: Affine | None) -> Tensor:

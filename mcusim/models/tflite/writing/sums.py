@@ -5,7 +5,7 @@ A layer holds its sums as they are computed: what the input's zero adds is in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from mcusim.layers.prelu import PReLU
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.models.tflite.sums import INT32, SAME, VALID
-from mcusim.models.tflite.writing.sheet import PER_CHANNEL, REALS, Sheet
+from mcusim.models.tflite.writing.sheet import PER_CHANNEL, REALS, Sheet, Writer
 from mcusim.models.tflite.writing.windows import cut, padded
 from mcusim.numbers.affine import Affine, Multiplied, Scaled, sum_factors
 from mcusim.numbers.affine_wide import scaled_slopes
@@ -66,9 +66,9 @@ class Sums:
         return {"quantized_bias_type": INT32} if short else {}
 
 
-def summed(sheet: Sheet, *, fold: bool = True) -> Sums:
+def summed(sheet: Sheet, layer: WeightedSum, *, fold: bool = True) -> Sums:
     """`fold`: see `weighted_sum`. Raises ModelError for sums that TFLite has not."""
-    layer, entry, out = _layer(sheet), sheet.numbers(), sheet.out
+    entry, out = sheet.numbers(), sheet.out
     if entry is None or out is None:
         return Sums(layer.kernel.astype(np.float32), layer.bias.astype(np.float32))
     if not isinstance(layer.rescale, Multiplied) or not isinstance(layer.kernel_numbers, Scaled):
@@ -83,11 +83,6 @@ def summed(sheet: Sheet, *, fold: bool = True) -> Sums:
     if np.abs(bias).max(initial=0) >= 1 << 31 and not long:
         raise sheet.refused("has a bias of more than 32 bits", PER_CHANNEL)
     return Sums(layer.kernel.astype(np.int8), bias, entry, scales, long)
-
-
-def _layer(sheet: Sheet) -> WeightedSum:
-    assert isinstance(sheet.layer, WeightedSum)
-    return sheet.layer
 
 
 def _scales(sheet: Sheet, layer: WeightedSum, entry: Affine, out: Affine) -> tuple[tuple[float, ...], bool]:
@@ -120,10 +115,8 @@ def _is_quarter(factors: Factors, count: int) -> Array:
     return np.broadcast_to((factors.multipliers == multiplier) & (factors.shifts == shift), count)
 
 
-def convolution(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, Convolution)
-    made, shape = summed(sheet), plane(layer.input_shape)
+def convolution(sheet: Sheet, layer: Convolution) -> None:
+    made, shape = summed(sheet, layer), plane(layer.input_shape)
     _, rows, columns, _ = layer.kernel.shape
     reached = reach((rows, columns), layer.dilation)
     source, padding = padded(sheet, shape, reached, layer.strides, layer.padding)
@@ -144,20 +137,18 @@ def convolution(sheet: Sheet) -> None:
     sheet.end("CONV_2D", inputs, output, layer.activation, **options, **made.options)
 
 
-def dense(sheet: Sheet) -> None:
-    layer, made = _layer(sheet), summed(sheet)
+def dense(sheet: Sheet, layer: Dense) -> None:
+    made = summed(sheet, layer)
     inputs = [sheet.view(0, layer.kernel.shape[1:]), made.weights(sheet, made.kernel)]
     inputs += [made.added(sheet)] if layer.has_bias else []
     sheet.end("FULLY_CONNECTED", inputs, (1, *layer.shape), layer.activation, **made.options)
 
 
-def transposed(sheet: Sheet) -> None:
+def transposed(sheet: Sheet, layer: TransposedConvolution) -> None:
     """Without the cut of SAME it is computed whole, and cut behind."""
-    layer = sheet.layer
-    assert isinstance(layer, TransposedConvolution)
     if layer.dilation != NO_DILATION:
         raise sheet.refused("has a dilation", "use strides, or another layer")
-    made, (height, width, channels) = summed(sheet, fold=False), plane(layer.input_shape)
+    made, (height, width, channels) = summed(sheet, layer, fold=False), plane(layer.input_shape)
     _, rows, columns, _ = layer.kernel.shape
     shape, strides = plane(layer.shape), layer.strides
     padding = same_padding(shape, (rows, columns), strides)
@@ -177,10 +168,9 @@ def transposed(sheet: Sheet) -> None:
     sheet.done(sheet.limited(tensor, layer.activation))
 
 
-def scaling(sheet: Sheet) -> None:
+def scaling(sheet: Sheet, layer: BatchNormalization) -> None:
     """A factor and an offset for each channel, as a depthwise convolution of one tap."""
-    layer, made = _layer(sheet), summed(sheet)
-    assert isinstance(layer, BatchNormalization)
+    made = summed(sheet, layer)
     if made.options:
         raise sheet.refused("sums each channel of 16 bits in 32 bits", PER_CHANNEL)
     channels = layer.shape[-1]
@@ -191,9 +181,7 @@ def scaling(sheet: Sheet) -> None:
     sheet.end("DEPTHWISE_CONV_2D", inputs, (1, *shape), layer.activation, **options, depth_multiplier=1)
 
 
-def slopes(sheet: Sheet) -> None:
-    layer = _layer(sheet)
-    assert isinstance(layer, PReLU)
+def slopes(sheet: Sheet, layer: PReLU) -> None:
     shape = layer.shape[-1:] if layer.slopes == layer.shape[-1] else layer.shape
     if sheet.out is None:
         alphas = sheet.constant("slopes", layer.kernel.astype(np.float32).reshape(shape))
@@ -214,7 +202,7 @@ def _integer_slopes(sheet: Sheet, layer: PReLU, shape: Shape) -> int:
     return sheet.constant("slopes", stored.reshape(shape), "int8", scales=numbers.scales, zeros=(zero,))
 
 
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {
+WRITERS: Mapping[type, Writer] = {
     BatchNormalization: scaling,
     Convolution: convolution,
     Dense: dense,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.tflite.resizing import steps_of
 from mcusim.models.tflite.sums import SAME, VALID
-from mcusim.models.tflite.writing.sheet import REALS, Sheet, alike
+from mcusim.models.tflite.writing.sheet import REALS, Sheet, Writer, alike
 from mcusim.numbers.affine import RoundedMean, ScaledMean, averaging, mean
 
 
@@ -68,9 +68,7 @@ def cut(sheet: Sheet, tensor: int, begin: Shape, sizes: Shape, steps: Shape | No
     return sheet.moved("STRIDED_SLICE", inputs, sizes, end_mask=mask)
 
 
-def zero_padding(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, ZeroPadding)
+def zero_padding(sheet: Sheet, layer: ZeroPadding) -> None:
     tensor = sheet.view(0, plane(layer.input_shape))
     sheet.done(_padded(sheet, tensor, layer.padding))
 
@@ -78,17 +76,13 @@ def zero_padding(sheet: Sheet) -> None:
 # -- pools -------------------------------------------------------------------------------------------------------------
 
 
-def max_pooling(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, MaxPooling)
+def max_pooling(sheet: Sheet, layer: MaxPooling) -> None:
     source, padding = padded(sheet, plane(layer.input_shape), layer.size, layer.strides, layer.padding, least=True)
     _pool(sheet, layer, "MAX_POOL_2D", source, padding)
 
 
-def average_pooling(sheet: Sheet) -> None:
+def average_pooling(sheet: Sheet, layer: AveragePooling) -> None:
     """Means of the whole plane, or of its rows, are MEAN or SUM; what is rounded as a pool is one."""
-    layer = sheet.layer
-    assert isinstance(layer, AveragePooling)
     whole = len(layer.shape) == 1 and layer.size == plane(layer.input_shape)[:2] and layer.padding == NO_PADDING
     if isinstance(layer.averaging, ScaledMean) or (layer.averaging is None and whole):
         _mean(sheet, layer)
@@ -152,9 +146,7 @@ def _count(layer: Pooling) -> int:
 # -- images ------------------------------------------------------------------------------------------------------------
 
 
-def resize(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, BilinearResize)
+def resize(sheet: Sheet, layer: BilinearResize) -> None:
     image, sizes = plane(layer.input_shape), layer.shape[:2]
     for aligned, centers in ((False, False), (False, True), (True, False)):
         pairs = zip(image[:2], sizes, (layer.rows, layer.columns), strict=True)
@@ -164,9 +156,7 @@ def resize(sheet: Sheet) -> None:
     raise sheet.refused("finds its pixels otherwise than TFLite does", "use half_pixel_centers")
 
 
-def up_sampling(sheet: Sheet) -> None:
-    layer = sheet.layer
-    assert isinstance(layer, BilinearUpSampling)
+def up_sampling(sheet: Sheet, layer: BilinearUpSampling) -> None:
     if sheet.out is not None:
         raise sheet.refused("rounds once, and TFLite the weights of pixels, too", f"use 'nearest', or {REALS}")
     _bilinear(sheet, plane(layer.input_shape), layer.shape[:2], half_pixel_centers=True)
@@ -177,7 +167,7 @@ def _bilinear(sheet: Sheet, image: Shape, sizes: Shape, **options: Any) -> None:
     sheet.done(sheet.moved("RESIZE_BILINEAR", inputs, (1, *sheet.layer.shape), **options))
 
 
-WRITERS: Mapping[type, Callable[[Sheet], None]] = {
+WRITERS: Mapping[type, Writer] = {
     AveragePooling: average_pooling,
     BilinearResize: resize,
     BilinearUpSampling: up_sampling,
