@@ -25,7 +25,6 @@ from mcusim.numbers import affine, affine_softmax
 from mcusim.numbers.affine import Affine, Scaled
 from mcusim.numbers.numbers import QuantizedSum
 from mcusim.system.arrays import Array
-from mcusim.system.errors import MissingToolError
 from tests.graphs import Builder
 
 PIXELS = Affine(8, float(np.float32(16 / 255)), -128)  # from 0 to 16
@@ -114,9 +113,6 @@ class StoredFormat:
     @property
     def REFERENCE(self) -> StoredFormat:
         return self
-
-    def missing(self) -> MissingToolError | None:
-        return None
 
     def read(self, path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
         return replace(self.source, graph=replace(self.source.graph, name=name))

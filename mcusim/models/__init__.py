@@ -12,8 +12,8 @@ from mcusim.models.pytorch import reader as pytorch
 from mcusim.models.reference import Reference
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reader as tflite
-from mcusim.system.errors import MissingToolError, ModelError, suggestion
-from mcusim.system.files import demand_regular
+from mcusim.system.errors import ModelError, suggestion
+from mcusim.system.files import demand_regular, starts_with
 
 
 class ModelFormat(Protocol):
@@ -31,14 +31,11 @@ class ModelFormat(Protocol):
     def REFERENCE(self) -> Reference | None:
         """Its framework, which the float model is held against; None where there is none to ask."""
 
-    def missing(self) -> MissingToolError | None:
-        """Why such files cannot be read here, or None."""
-
     def listings(self) -> tuple[Listing, ...]:
         """What its files may be made of."""
 
     def read(self, path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
-        """The graph is called `name`. Raises ModelError whatever is wrong with the file.
+        """The graph is called `name`. Raises ModelError whatever is wrong with the file; where it lies is told outside.
 
         `shapes`: of inputs, by name, "" for an only one, for axes whose length the file leaves open.
         """
@@ -74,7 +71,14 @@ def read_model(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     `shapes`: see `ModelFormat`.
     """
     demand_model(path, str(path))
-    return format_of(path).read(path, name, shapes)
+    try:
+        if starts_with(path, b"version https://git-lfs"):
+            raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
+        return format_of(path).read(path, name, shapes)
+    except ModelError as error:
+        raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
+    except MemoryError:
+        raise ModelError("the model does not fit into memory", where=str(path), hint="use a smaller model") from None
 
 
 def demand_model(path: Path, where: str) -> None:

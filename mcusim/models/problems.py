@@ -11,6 +11,8 @@ MOST_SHOWN = 12
 SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
 EMBEDDING = "an embedding cannot be read: look its rows up outside, and let the model take these as its input"
 T = TypeVar("T")
+# What converters raise for settings that they do not expect.
+ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 
 
 class Problems:

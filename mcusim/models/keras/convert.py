@@ -13,12 +13,11 @@ from mcusim.models.keras.config import Config
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.variables import check_weights
+from mcusim.models.problems import ODD
 
 LARGEST_TENSOR_ELEMENTS = 2**24
 MERGING = ("Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
 WRAPPED = ("layer", "backward_layer")  # where a wrapper keeps what is inside
-# What a converter raises for settings that it does not expect.
-ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 
 
 def converted(keras: KerasLayer) -> list[Layer]:

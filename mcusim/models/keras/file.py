@@ -44,8 +44,6 @@ def opened(path: Path) -> Iterator[KerasFile]:
     """Raises ModelError for what is no Keras model."""
     with reading(), path.open("rb") as file:
         head = file.read(64)
-    if head.startswith(b"version https://git-lfs"):
-        raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
     if head.startswith(b"PK"):
         opener = _archive(path)
     elif head.lstrip()[:1] == b"{":

@@ -38,11 +38,9 @@ def broken(reason: object) -> ModelError:
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """What needs too much is a ModelError."""
+    """What goes too deep is a ModelError."""
     try:
         yield
-    except MemoryError:
-        raise ModelError("the model does not fit into memory", hint="use a smaller model") from None
     except RecursionError:
         raise broken("it is nested too deeply") from None
 

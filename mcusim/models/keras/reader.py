@@ -17,7 +17,6 @@ from mcusim.models.keras.hdf5 import bounded
 from mcusim.models.keras.walk import Walk
 from mcusim.models.keras.weights import weights_of
 from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
-from mcusim.system.errors import MissingToolError, ModelError
 from mcusim.training.normalization_file import load_normalization
 
 NAME = "keras"
@@ -27,27 +26,16 @@ listings = support.listings
 FLOAT_ONLY = True
 
 
-def missing() -> MissingToolError | None:
-    """Nothing ever is: mcusim depends on what reads these files."""
-    return None
-
-
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
-    """The graph is called `name`. Raises ModelError whatever is wrong with the file.
-
-    `shapes`: see `ModelFormat`.
-    """
-    try:
-        with opened(path) as file:
-            model = described(file.description)
-            with bounded():
-                walk = Walk(weights_of(model, file.weights), file.version, _told(model, shapes))
-                inputs = walk.inputs(model)
-                ends = walk.model(model, inputs, (), Origin())
-        walk.problems.demand_none()
-        graph = _graph(model, walk, [str(end) for end in ends], name)
-    except ModelError as error:
-        raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
+    """See `ModelFormat`."""
+    with opened(path) as file:
+        model = described(file.description)
+        with bounded():
+            walk = Walk(weights_of(model, file.weights), file.version, _told(model, shapes))
+            inputs = walk.inputs(model)
+            ends = walk.model(model, inputs, (), Origin())
+    walk.problems.demand_none()
+    graph = _graph(model, walk, [str(end) for end in ends], name)
     normalization = load_normalization(path)
     kept = {layer.name for layer in graph}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcusim.models.onnx.decisions import behind
 from mcusim.models.onnx.model import Declared, Model, Node
-from mcusim.models.onnx.wire import ODD
+from mcusim.models.problems import ODD
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened

@@ -1,4 +1,4 @@
-"""Bytes of an `.onnx` file -> Model: which field of protobuf means what (onnx.proto of github.com/onnx/onnx).
+"""`.onnx` file -> Model: which field of protobuf means what (onnx.proto of github.com/onnx/onnx).
 
 What is not needed is not looked at: texts for people, training, quantization hints, shapes of inner tensors. Graphs
 inside of nodes are not read.
@@ -7,16 +7,24 @@ inside of nodes are not read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mcusim.models.onnx.model import STANDARD, Declared, Model, Node
-from mcusim.models.onnx.tensors import DTYPES, TensorReader
+from mcusim.models.onnx.tensors import DTYPES, LARGEST_FILE_BYTES, TensorReader
 from mcusim.models.onnx.wire import Message, broken
 from mcusim.system.errors import ModelError
+from mcusim.system.files import read_file
 
 OLDEST_OPSET, NEWEST_OPSET = 1, 25
 MOST_NODES = 20_000
 INSIDE = "a graph inside"  # what stands for an attribute that is one
+
+
+def model_in(path: Path) -> Model:
+    """Raises ModelError whatever is wrong with the file."""
+    data = read_file(path, LARGEST_FILE_BYTES, hint="export the model again", kind=ModelError)
+    return model_of(memoryview(data), TensorReader(path.parent))
 
 
 def model_of(data: memoryview, tensors: TensorReader) -> Model:

@@ -16,7 +16,7 @@ from mcusim.models.onnx import dynamic
 from mcusim.models.onnx.dynamic import MICROSOFT, is_dynamic
 from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.qonnx import is_quant, quant_of
-from mcusim.models.onnx.wire import ODD
+from mcusim.models.problems import ODD
 from mcusim.numbers.affine import Affine
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcusim.graph import Shape
 from mcusim.models.onnx.convert import Converted, converted
-from mcusim.models.onnx.file import model_in
+from mcusim.models.onnx.messages import model_in
 from mcusim.models.onnx.model import Model
 from mcusim.models.onnx.tensor import counted, lying
 from mcusim.models.onnx.wire import encoded

@@ -23,8 +23,8 @@ from mcusim.models.onnx.model import Declared, Model, Node
 from mcusim.models.onnx.node import Attributes, OnnxNode, Value, channels_last
 from mcusim.models.onnx.operators import CONVERTERS, HINTS, NO_BATCH, reads_planes
 from mcusim.models.onnx.tensor import Tensor, tensor
-from mcusim.models.onnx.wire import ODD, broken
-from mcusim.models.problems import Problems
+from mcusim.models.onnx.wire import broken
+from mcusim.models.problems import ODD, Problems
 from mcusim.models.source import Origin, Shapes
 from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError

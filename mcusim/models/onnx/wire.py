@@ -16,8 +16,6 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 MOST_FIELDS = 400_000  # of all messages of a file that are looked at; tensors are one field each
-# What code raises for settings that it does not expect.
-ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
 

@@ -55,19 +55,12 @@ def reading() -> Iterator[None]:
         raise broken(" ".join(str(error).split())[:200] or type(error).__name__) from None
     except RecursionError:
         raise broken("it is nested too deeply") from None
-    except MemoryError:
-        raise ModelError("the model does not fit into memory", hint="use a smaller model") from None
 
 
 def program_in(path: Path) -> Program:
     """Raises ModelError whatever is wrong with the file."""
-    with reading():
-        with path.open("rb") as file:
-            head = file.read(64)
-        if head.startswith(b"version https://git-lfs"):
-            raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
-        with zipfile.ZipFile(path) as archive:
-            return _program(_Archive(archive))
+    with reading(), zipfile.ZipFile(path) as archive:
+        return _program(_Archive(archive))
 
 
 class _Archive:

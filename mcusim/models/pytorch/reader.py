@@ -13,7 +13,6 @@ from mcusim.models.pytorch import reference, support
 from mcusim.models.pytorch.file import program_in, reading
 from mcusim.models.pytorch.translate import model_of
 from mcusim.models.source import NO_SHAPES, Shapes, Source
-from mcusim.system.errors import MissingToolError, ModelError
 
 NAME = "pytorch"
 SUFFIXES = (".pt2",)
@@ -22,20 +21,9 @@ listings = support.listings
 FLOAT_ONLY = True
 
 
-def missing() -> MissingToolError | None:
-    """Nothing ever is: mcusim reads these files by itself."""
-    return None
-
-
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
-    """The graph is called `name`. Raises ModelError whatever is wrong with the file.
-
-    `shapes`: see `ModelFormat`; a file of this format leaves none open but the batch.
-    """
-    try:
-        return read_whole(path, name, shapes).source
-    except ModelError as error:
-        raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
+    """See `ModelFormat`; a file of this format leaves none open but the batch."""
+    return read_whole(path, name, shapes).source
 
 
 def read_whole(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Converted:

@@ -42,8 +42,6 @@ def read_file(path: Path) -> Model:
         data = path.read_bytes()
     except OSError as error:
         raise broken(str(error.strerror or error)) from None
-    if data.startswith(b"version https://git-lfs"):
-        raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
     return described(data)
 
 

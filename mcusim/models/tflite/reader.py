@@ -27,7 +27,7 @@ from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
 from mcusim.models.tflite.names import tensor_name
 from mcusim.models.tflite.unroll import is_streaming, steps_of, unrolled
 from mcusim.models.tflite.walk import Walk
-from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.errors import ModelError
 from mcusim.training.normalization_file import load_normalization
 
 NAME = "tflite"
@@ -37,32 +37,19 @@ listings = support.listings
 HYBRID = "integer weights of a file with real activations are computed with as reals, where TFLite quantizes as it runs"
 
 
-def missing() -> MissingToolError | None:
-    """Nothing ever is: such files are read by what is here."""
-    return None
-
-
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
-    """The graph is called `name`. Raises ModelError whatever is wrong with the file.
-
-    `shapes`: see `ModelFormat`; a file of this format leaves none open that could be told.
-    """
-    try:
-        model, notes = with_scores(with_dilations(read_file(path)))
-        _demand_one_subgraph(model)
-        if is_streaming(model):
-            model = unrolled(model, steps_of(model, shapes))
-        walk = Walk(model)
-        walk.inputs()
-        _check_told(walk, shapes)
-        walk.operations()
-        ends = _ends(walk)
-        walk.problems.demand_none()
-        graph = _graph(walk, ends, name, notes)
-    except ModelError as error:
-        raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
-    except MemoryError:
-        raise ModelError("the model does not fit into memory", where=str(path), hint="use a smaller model") from None
+    """See `ModelFormat`; a file of this format leaves no shape open that could be told."""
+    model, notes = with_scores(with_dilations(read_file(path)))
+    _demand_one_subgraph(model)
+    if is_streaming(model):
+        model = unrolled(model, steps_of(model, shapes))
+    walk = Walk(model)
+    walk.inputs()
+    _check_told(walk, shapes)
+    walk.operations()
+    ends = _ends(walk)
+    walk.problems.demand_none()
+    graph = _graph(walk, ends, name, notes)
     normalization = load_normalization(path)
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in {one.name for one in graph}}
     stored = {} if normalization is None else {"": normalization}

@@ -16,7 +16,7 @@ from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
 from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.names import Names
-from mcusim.models.problems import Problems
+from mcusim.models.problems import ODD, Problems
 from mcusim.models.source import Origin
 from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_batch
 from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
@@ -31,8 +31,6 @@ from mcusim.system.errors import ModelError
 
 LARGEST_TENSOR_ELEMENTS = 2**24
 MOST_FOLDED_ELEMENTS = 2**25
-# What a converter raises for settings that it does not expect.
-ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 
 
 @dataclass(frozen=True)

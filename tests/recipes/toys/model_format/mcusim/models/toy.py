@@ -13,15 +13,11 @@ from mcusim.layers.input import Input
 from mcusim.models import toy_reference
 from mcusim.models.listing import Listing
 from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
-from mcusim.system.errors import MissingToolError, ModelError
+from mcusim.system.errors import ModelError
 
 NAME = "toy"
 SUFFIXES = (".toy",)
 REFERENCE = toy_reference
-
-
-def missing() -> MissingToolError | None:
-    return None
 
 
 def listings() -> tuple[Listing, ...]:
