@@ -144,21 +144,13 @@ def _relu(keras: KerasLayer, config: Mapping[str, Any]) -> Chosen:
     return Function("threshold_relu", (slope, threshold, low, high))
 
 
-def _leaky_relu(keras: KerasLayer, config: Mapping[str, Any]) -> Chosen:
-    return Function("leaky_relu", (_real(keras, config, 0.3, "negative_slope", "alpha"),))
-
-
 def _thresholded_relu(keras: KerasLayer, config: Mapping[str, Any]) -> Chosen:
     return Function("threshold_relu", (0.0, _real(keras, config, 1.0, "theta"), -LARGEST, LARGEST))
 
 
-def _elu(keras: KerasLayer, config: Mapping[str, Any]) -> Chosen:
-    return Function("elu", (_real(keras, config, 1.0, "alpha"),))
-
-
 FUNCTION_LAYERS: Mapping[str, Callable[[KerasLayer, Mapping[str, Any]], Chosen]] = {
-    "ELU": _elu,
-    "LeakyReLU": _leaky_relu,
+    "ELU": lambda keras, config: Function("elu", (_real(keras, config, 1.0, "alpha"),)),
+    "LeakyReLU": lambda keras, config: Function("leaky_relu", (_real(keras, config, 0.3, "negative_slope", "alpha"),)),
     "ReLU": _relu,
     "ThresholdedReLU": _thresholded_relu,
 }

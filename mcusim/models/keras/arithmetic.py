@@ -59,27 +59,14 @@ def _binary(kind: str, constant: Callable[[Operation, Ref, Any, bool], list[Step
     return made
 
 
-def _add(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
-    return [rescaling(1.0, c, x)]
-
-
 def _subtract(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
     return [rescaling(-1.0, c, x) if first else rescaling(1.0, -c, x)]
-
-
-def _multiply(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
-    return [rescaling(c, 0.0, x)]
 
 
 def _divide(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
     if first or not np.all(c):
         raise operation.wrong("divides by a tensor" if first else "divides by zero")
     return [rescaling(1.0 / c, 0.0, x)]
-
-
-def _maximum(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
-    """max(x, c) = relu(x - c) + c"""
-    return _clipped(x, c, None)
 
 
 def _minimum(operation: Operation, x: Ref, c: Any, first: bool) -> list[Step]:
@@ -102,17 +89,9 @@ def _clip(operation: Operation) -> list[Step]:
     return _clipped(operation.x, low, high)
 
 
-def _square(operation: Operation) -> list[Step]:
-    return [Step("Multiply", {}, (operation.x, operation.x))]
-
-
 def _absolute(operation: Operation) -> list[Step]:
     """|x| = max(x, -x)"""
     return [rescaling(-1.0, 0.0, operation.x), Step("Maximum", {}, (operation.x, 0))]
-
-
-def _negative(operation: Operation) -> list[Step]:
-    return [rescaling(-1.0, 0.0, operation.x)]
 
 
 def _identity(operation: Operation) -> list[Step]:
@@ -140,10 +119,6 @@ def _leaky_relu(operation: Operation) -> list[Step]:
     return [Step("LeakyReLU", {"negative_slope": slope}, (operation.x,))]
 
 
-def _elu(operation: Operation) -> list[Step]:
-    return [Step("ELU", {"alpha": operation.get(1, "alpha", default=1.0)}, (operation.x,))]
-
-
 def _softmax(operation: Operation) -> list[Step]:
     axis = operation.get(1, "axis")
     return [Step("Softmax", {"axis": -1 if axis is None else axis}, (operation.x,))]
@@ -162,16 +137,16 @@ def _celu(operation: Operation) -> list[Step]:
 
 
 ARITHMETIC: Mapping[str, Make] = {
-    **dict.fromkeys(("add", "biasadd"), _binary("Add", _add)),
+    **dict.fromkeys(("add", "biasadd"), _binary("Add", lambda operation, x, c, first: [rescaling(1.0, c, x)])),
     **dict.fromkeys(("subtract", "sub"), _binary("Subtract", _subtract)),
-    **dict.fromkeys(("multiply", "mul"), _binary("Multiply", _multiply)),
+    **dict.fromkeys(("multiply", "mul"), _binary("Multiply", lambda operation, x, c, first: [rescaling(c, 0.0, x)])),
     **dict.fromkeys(("truedivide", "divide", "truediv", "realdiv", "div"), _binary("Divide", _divide)),
-    "maximum": _binary("Maximum", _maximum),
+    "maximum": _binary("Maximum", lambda operation, x, c, first: _clipped(x, c, None)),  # max(x, c) = relu(x - c) + c
     "minimum": _binary("Minimum", _minimum),
     **dict.fromkeys(("clip", "clipbyvalue"), _clip),
-    "square": _square,
+    "square": lambda operation: [Step("Multiply", {}, (operation.x, operation.x))],
     **dict.fromkeys(("absolute", "abs"), _absolute),
-    **dict.fromkeys(("negative", "neg"), _negative),
+    **dict.fromkeys(("negative", "neg"), lambda operation: [rescaling(-1.0, 0.0, operation.x)]),
     **dict.fromkeys(("identity", "cast", "stopgradient", "copy"), _identity),
     "relu": _relu,
     **{name: _named(name) for name in ("relu6", "sigmoid", "tanh", "softplus", "softsign", "selu", "exponential")},
@@ -179,7 +154,7 @@ ARITHMETIC: Mapping[str, Make] = {
     "hardsigmoid": _named("hard_sigmoid"),
     **dict.fromkeys(("hardsilu", "hardswish"), _named("hard_silu")),
     "leakyrelu": _leaky_relu,
-    "elu": _elu,
+    "elu": lambda operation: [Step("ELU", {"alpha": operation.get(1, "alpha", default=1.0)}, (operation.x,))],
     "softmax": _softmax,
     "gelu": _gelu,
     "celu": _celu,

@@ -46,14 +46,6 @@ def _expand_dims(operation: Operation) -> list[Step]:
     return _to_shape(operation, [*operation.shape[: axis - 1], 1, *operation.shape[axis - 1 :]])
 
 
-def _flatten(operation: Operation) -> list[Step]:
-    return _to_shape(operation, [-1])
-
-
-def _transpose(operation: Operation) -> list[Step]:
-    return _permuted(operation, operation.get(1, "axes", "perm"))
-
-
 def _permuted(operation: Operation, axes: Any) -> list[Step]:
     rank = len(operation.shape) + 1
     if not isinstance(axes, (list, tuple)) or sorted(axes) != list(range(rank)) or axes[0] != 0:
@@ -229,8 +221,8 @@ RESHAPING: Mapping[str, Make] = {
     "reshape": _reshape,
     "squeeze": _squeeze,
     "expanddims": _expand_dims,
-    **dict.fromkeys(("flatten", "ravel"), _flatten),
-    "transpose": _transpose,
+    **dict.fromkeys(("flatten", "ravel"), lambda operation: _to_shape(operation, [-1])),
+    "transpose": lambda operation: _permuted(operation, operation.get(1, "axes", "perm")),
     "swapaxes": _swapaxes,
     **dict.fromkeys(("concatenate", "concat"), _concatenate),
     "pad": _pad,

@@ -26,10 +26,6 @@ def _function(choose: Callable[[OnnxNode], Function]) -> Convert:
     return lambda node: node.like(node.x, Pointwise, function=choose(node))
 
 
-def _relu(node: OnnxNode) -> Tensor:
-    return node.like(node.x, ReLU, activation=RELU)
-
-
 def _bounded(node: OnnxNode) -> Tensor:
     """Between two numbers, as integers of few bits are."""
     floor, ceiling = node.real("floor", 0.0), node.real("ceiling", 0.0)
@@ -111,10 +107,6 @@ def _softmax(node: OnnxNode) -> Tensor:
     return node.like(moved, Softmax, shape=rows(node, moved, count))
 
 
-def _negated(node: OnnxNode) -> Tensor:
-    return rescaled(node, node.x, -1.0, 0.0)
-
-
 CONVERTERS: Mapping[str, Convert] = {
     "mcusim.Bounded": _bounded,
     "com.microsoft.Gelu": _function(_gelu),
@@ -128,9 +120,9 @@ CONVERTERS: Mapping[str, Convert] = {
     "HardSwish": _function(lambda node: HARD_SWISH),
     "LeakyRelu": _function(lambda node: Function("leaky_relu", (node.real("alpha", 0.01),))),
     "Mish": _function(lambda node: Function("mish")),
-    "Neg": _negated,
+    "Neg": lambda node: rescaled(node, node.x, -1.0, 0.0),
     "PRelu": _prelu,
-    "Relu": _relu,
+    "Relu": lambda node: node.like(node.x, ReLU, activation=RELU),
     "Selu": _function(lambda node: Function("selu", (node.real("alpha", SELU_ALPHA), node.real("gamma", SELU_GAMMA)))),
     "Sigmoid": _function(lambda node: SIGMOID),
     "Softmax": _softmax,

@@ -85,10 +85,6 @@ def _linear(made: Rewritten, node: Node, output: str) -> list[Node] | None:
     return nodes
 
 
-def _regressor(made: Rewritten, node: Node) -> list[Node]:
-    return _linear(made, node, node.outputs[0]) or [node]
-
-
 def _classifier(made: Rewritten, node: Node) -> list[Node]:
     """Its second output: a score for each label, also where there are two of them."""
     labels = node.attributes.get("classlabels_ints") or node.attributes.get("classlabels_strings") or ()
@@ -107,7 +103,7 @@ def _normalizer(made: Rewritten, node: Node) -> list[Node]:
 
 WRITERS: Mapping[str, Callable[[Rewritten, Node], list[Node]]] = {
     "LinearClassifier": _classifier,
-    "LinearRegressor": _regressor,
+    "LinearRegressor": lambda made, node: _linear(made, node, node.outputs[0]) or [node],
     "Normalizer": _normalizer,
     "Scaler": _scaler,
     "ZipMap": lambda made, node: [Node("Identity", node.inputs, node.outputs, name=node.name)],

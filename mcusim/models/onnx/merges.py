@@ -111,10 +111,6 @@ def _subtract_constant(node: OnnxNode, x: Tensor, c: Array, first: bool, name: s
     return rescaled(node, x, -1.0, c, name) if first else rescaled(node, x, 1.0, -c, name)
 
 
-def _multiply_by_constant(node: OnnxNode, x: Tensor, c: Array, first: bool, name: str) -> Tensor:
-    return rescaled(node, x, c, 0.0, name)
-
-
 def _one_number(node: OnnxNode, c: Array) -> float:
     if c.size != 1:
         raise node.refused(f"has a constant of shape {c.shape}", "use one number")
@@ -168,7 +164,7 @@ CONVERTERS: Mapping[str, Convert] = {
     "Max": partial(_one_after_the_other, Maximum, _at_least),
     "Mean": _mean,
     "Min": partial(_one_after_the_other, Minimum, _at_most),
-    "Mul": partial(_one_after_the_other, Multiply, _multiply_by_constant),
+    "Mul": partial(_one_after_the_other, Multiply, lambda node, x, c, first, name: rescaled(node, x, c, 0.0, name)),
     "Pow": _power,
     "Sub": partial(_one_after_the_other, Subtract, _subtract_constant),
     "Sum": partial(_one_after_the_other, BroadcastAdd, _add_constant),

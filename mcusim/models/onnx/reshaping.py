@@ -62,10 +62,6 @@ def _cast(node: OnnxNode) -> Tensor:
     return node.x
 
 
-def _transpose(node: OnnxNode) -> Tensor:
-    return transposed(node.x, permutation(node, len(node.x.shape)))
-
-
 def _counted(shape_of: Callable[[OnnxNode, Sequence[int]], Sequence[int]]) -> Convert:
     return lambda node: as_shape(node, node.x, shape_of(node, node.x.shape))
 
@@ -123,10 +119,6 @@ def cut(node: OnnxNode, x: Tensor, cuts: Sequence[tuple[int, int, int]], name: s
 
 def whole(x: Tensor) -> list[tuple[int, int, int]]:
     return [(0, size, 1) for size in x.shape]
-
-
-def _slice(node: OnnxNode) -> Tensor:
-    return cut(node, node.x, slices(node, node.x.shape), node.name)
 
 
 def _split(node: OnnxNode) -> list[Tensor]:
@@ -207,11 +199,11 @@ CONVERTERS: Mapping[str, Any] = {
     "Identity": _identity,
     "QuantizeLinear": _identity,  # what it changes, its output's numbers tell
     "Reshape": _counted(target_shape),
-    "Slice": _slice,
+    "Slice": lambda node: cut(node, node.x, slices(node, node.x.shape), node.name),
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Squeeze": _counted(squeezed),
     "Tile": _tile,
-    "Transpose": _transpose,
+    "Transpose": lambda node: transposed(node.x, permutation(node, len(node.x.shape))),
     "Unsqueeze": _counted(unsqueezed),
 }

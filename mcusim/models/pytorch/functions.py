@@ -21,31 +21,11 @@ def _clamp(call: Call) -> None:
     call.end("Clip", call.x, *(None if bound is None else call.constant(bound) for bound in (low, high)))
 
 
-def _relu6(call: Call) -> None:
-    call.end("Clip", call.x, call.constant(0.0), call.constant(6.0))
-
-
-def _leaky_relu(call: Call) -> None:
-    call.end("LeakyRelu", call.x, alpha=call.real("negative_slope", 0.01))
-
-
 def _elu(call: Call) -> None:
     if call.real("scale", 1.0) != 1.0 or call.real("input_scale", 1.0) != 1.0:
         call.end("Selu", call.x, alpha=call.real("alpha", 1.0), gamma=call.real("scale", 1.0))
         return
     call.end("Elu", call.x, alpha=call.real("alpha", 1.0))
-
-
-def _selu(call: Call) -> None:
-    call.end("Selu", call.x)
-
-
-def _celu(call: Call) -> None:
-    call.end("Celu", call.x, alpha=call.real("alpha", 1.0))
-
-
-def _gelu(call: Call) -> None:
-    call.end("Gelu", call.x, approximate=call.get("approximate") or "none")
 
 
 def _softplus(call: Call) -> None:
@@ -63,18 +43,6 @@ def _prelu(call: Call) -> None:
 
 def _softmax(call: Call) -> None:
     call.end("Softmax", call.x, axis=call.whole("dim", -1))
-
-
-def _hard_sigmoid(call: Call) -> None:
-    call.end("HardSigmoid", call.x, alpha=1 / 6, beta=0.5)
-
-
-def _power(call: Call) -> None:
-    call.end("Pow", call.x, call.constant(call.real("exponent", 1.0)))
-
-
-def _square(call: Call) -> None:
-    call.end("Mul", call.x, call.x)
 
 
 def _binary(kind: str, call: Call) -> None:
@@ -116,33 +84,25 @@ def _largest(call: Call) -> None:
 REALS = (6, 7, 8, 13)  # types: half, float, double, bfloat16
 PLAIN = {
     **{"abs": "Abs", "exp": "Exp", "hardswish": "HardSwish", "mish": "Mish", "neg": "Neg", "relu": "Relu"},
-    **{
-        "sigmoid": "Sigmoid",
-        "silu": "Swish",
-        "tanh": "Tanh",
-        "softsign": "Softsign",
-        "maximum": "Max",
-        "minimum": "Min",
-    },
+    **{"selu": "Selu", "sigmoid": "Sigmoid", "silu": "Swish", "softsign": "Softsign", "tanh": "Tanh"},
 }
+EXTREMES = ("maximum", "minimum")
 SAME = ("alias", "clone", "contiguous", "detach", "dropout", "feature_dropout", "lift_fresh_copy", "to", "_to_copy")
 TRANSLATORS: Mapping[str, Translate] = {
-    **{f"aten.{name}": partial(_plain, kind) for name, kind in PLAIN.items() if name not in ("maximum", "minimum")},
-    **{f"aten.{name}": partial(_binary, PLAIN[name]) for name in ("maximum", "minimum")},
-    **{f"aten.{name}": partial(_binary, name.capitalize()) for name in ("add", "sub", "mul", "div")},
+    **{f"aten.{name}": partial(_plain, kind) for name, kind in PLAIN.items()},
+    **{f"aten.{name}": partial(_binary, name[:3].capitalize()) for name in ("add", "sub", "mul", "div", *EXTREMES)},
     **dict.fromkeys((f"aten.{name}" for name in SAME), _same),
     **dict.fromkeys(("aten.clamp", "aten.hardtanh"), _clamp),
-    "aten.relu6": _relu6,
-    "aten.leaky_relu": _leaky_relu,
+    "aten.relu6": lambda call: call.end("Clip", call.x, call.constant(0.0), call.constant(6.0)),
+    "aten.leaky_relu": lambda call: call.end("LeakyRelu", call.x, alpha=call.real("negative_slope", 0.01)),
     "aten.elu": _elu,
-    "aten.selu": _selu,
-    "aten.celu": _celu,
-    "aten.gelu": _gelu,
+    "aten.celu": lambda call: call.end("Celu", call.x, alpha=call.real("alpha", 1.0)),
+    "aten.gelu": lambda call: call.end("Gelu", call.x, approximate=call.get("approximate") or "none"),
     "aten.softplus": _softplus,
     "aten.prelu": _prelu,
-    "aten.hardsigmoid": _hard_sigmoid,
-    "aten.pow": _power,
-    "aten.square": _square,
+    "aten.hardsigmoid": lambda call: call.end("HardSigmoid", call.x, alpha=1 / 6, beta=0.5),
+    "aten.pow": lambda call: call.end("Pow", call.x, call.constant(call.real("exponent", 1.0))),
+    "aten.square": lambda call: call.end("Mul", call.x, call.x),
     "aten.rsub": _reversed,
     **dict.fromkeys(("aten.softmax", "aten._softmax"), _softmax),
     **dict.fromkeys(("aten.log_softmax", "aten._log_softmax"), _log_softmax),

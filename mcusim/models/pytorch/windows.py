@@ -42,18 +42,10 @@ def _transposed(call: Call) -> None:
     call.end("ConvTranspose", *inputs, group=call.whole("groups", 1), **own)
 
 
-def _linear(call: Call) -> None:
-    call.end("pytorch.Linear", call.x, call.tensor("weight"), call.get("bias"))
-
-
 def _addmm(call: Call) -> None:
     """beta bias + alpha (mat1 mat2)"""
     own = {"alpha": call.real("alpha", 1.0), "beta": call.real("beta", 1.0)}
     call.end("Gemm", call.tensor("mat1"), call.tensor("mat2"), call.x, **own)
-
-
-def _matmul(call: Call) -> None:
-    call.end("MatMul", call.x, call.tensor("mat2", "other"))
 
 
 def _batch_normalization(call: Call) -> None:
@@ -135,9 +127,9 @@ MODES = {"constant": "constant", "reflect": "reflect", "replicat": "edge", "circ
 TRANSLATORS: Mapping[str, Translate] = {
     **dict.fromkeys(("aten.conv1d", "aten.conv2d", "aten.convolution"), _convolution),
     **dict.fromkeys(("aten.conv_transpose1d", "aten.conv_transpose2d"), _transposed),
-    "aten.linear": _linear,
+    "aten.linear": lambda call: call.end("pytorch.Linear", call.x, call.tensor("weight"), call.get("bias")),
     "aten.addmm": _addmm,
-    **dict.fromkeys(("aten.mm", "aten.matmul"), _matmul),
+    **dict.fromkeys(("aten.mm", "aten.matmul"), lambda call: call.end("MatMul", call.x, call.tensor("mat2", "other"))),
     "aten.batch_norm": _batch_normalization,
     "aten._native_batch_norm_legit_no_training": _batch_normalization,
     "aten.layer_norm": _layer_normalization,

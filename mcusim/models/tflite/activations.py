@@ -78,10 +78,6 @@ def _absolute(call: Call) -> None:
     call.add(Maximum(**call.own(shape, source, minus.name), input_shapes=(shape, shape)))
 
 
-def _gelu(call: Call) -> None:
-    _pointwise(Pair(Function("gelu_tanh" if call.option("approximate") else "gelu")), call)
-
-
 def _prelu(call: Call) -> None:
     """Slopes for each channel, or for each number."""
     if call.out is not None:
@@ -172,7 +168,7 @@ ON_REALS: Mapping[str, Function] = {
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     **{kind: partial(_pointwise, Pair(real, ON_INTEGERS.get(kind), WIDE.get(kind))) for kind, real in ON_REALS.items()},
     "ABS": _absolute,
-    "GELU": _gelu,
+    "GELU": lambda call: _pointwise(Pair(Function("gelu_tanh" if call.option("approximate") else "gelu")), call),
     "LEAKY_RELU": _leaky_relu,
     "PRELU": _prelu,
     "RELU": partial(_relu, RELU),

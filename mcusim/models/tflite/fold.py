@@ -39,10 +39,6 @@ class Folding:
 Fold = Callable[[Folding], Array]
 
 
-def _shape(folding: Folding) -> Array:
-    return np.array(folding.shape, folding.dtype)
-
-
 def _strided_slice(folding: Folding) -> Array:
     chosen: Array = folding.inputs[0][slices(folding.operation.options, folding.inputs[0].shape, *folding.inputs[1:4])]
     return chosen
@@ -162,7 +158,7 @@ FOLDERS: Mapping[str, Fold] = {
     "PACK": _pack,
     "REDUCE_PROD": _product,
     "RESHAPE": _reshape,
-    "SHAPE": _shape,
+    "SHAPE": lambda folding: np.array(folding.shape, folding.dtype),
     "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
     "SUB": _of_two(lambda first, second: first - second),

@@ -65,10 +65,6 @@ def _reduced(call: Call) -> Reduced:
     return Reduced(moved, plane, (1, count), rows)
 
 
-def _mean(call: Call) -> None:
-    _averaged(call, _reduced(call))
-
-
 def _largest(call: Call) -> None:
     call.same_numbers()
     call.add(MaxPooling(**_windows(call, _reduced(call))))
@@ -105,7 +101,7 @@ def _sum(call: Call) -> None:
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     "AVERAGE_POOL_2D": partial(_pool, AveragePooling),
     "MAX_POOL_2D": partial(_pool, MaxPooling),
-    "MEAN": _mean,
+    "MEAN": lambda call: _averaged(call, _reduced(call)),
     "REDUCE_MAX": _largest,
     "SUM": _sum,
 }

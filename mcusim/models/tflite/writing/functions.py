@@ -114,18 +114,10 @@ def _hard_sigmoid(sheet: Sheet, tensor: int) -> int:
     return sheet.limited(line, Activation(relu=True, ceiling=1.0))
 
 
-def _hard_tanh(sheet: Sheet, tensor: int) -> int:
-    return sheet.limited(tensor, Activation(relu=True, ceiling=1.0, floor=-1.0))
-
-
-def _hard_silu(sheet: Sheet, tensor: int) -> int:
-    return sheet.op("MUL", (tensor, _hard_sigmoid(sheet, tensor)), sheet.shape(tensor))
-
-
 OF_SEVERAL: Mapping[str, Written] = {
     "hard_sigmoid": _hard_sigmoid,
-    "hard_silu": _hard_silu,
-    "hard_tanh": _hard_tanh,
+    "hard_silu": lambda sheet, tensor: sheet.op("MUL", (tensor, _hard_sigmoid(sheet, tensor)), sheet.shape(tensor)),
+    "hard_tanh": lambda sheet, tensor: sheet.limited(tensor, Activation(relu=True, ceiling=1.0, floor=-1.0)),
     "silu": _silu,
 }
 WRITERS: Mapping[type, Writer] = {Pointwise: pointwise, ReLU: relu, Softmax: softmax}
