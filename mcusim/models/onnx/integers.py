@@ -142,7 +142,7 @@ class Integers:
         known = [entry for entry in entries if entry is not None]
         if convert is None or out is None or len(known) < len(entries):
             return None
-        return convert(Call(layer, known, out, self.weights.get(layer.name)))
+        return convert(layer, Call(known, out, self.weights.get(layer.name)))
 
     def _of(self, name: str) -> Affine | None:
         numbers = self.made[name].numbers
@@ -225,18 +225,16 @@ def _rescaled(weights: Weights, by: Layer) -> Weights:
 
 @dataclass(frozen=True)
 class Call:
-    """A layer of reals between numbers: those of its inputs, and of its output."""
+    """Of a layer of reals between numbers: those of its inputs, and of its output."""
 
-    layer: Layer
     entries: Sequence[Affine]
     out: Affine
     weights: Weights | None
 
 
-def _sum(call: Call) -> Layer | None:
+def _sum(layer: WeightedSum, call: Call) -> Layer | None:
     """None where the file has no integers for the weights."""
-    layer, entry = call.layer, call.entries[0]
-    assert isinstance(layer, WeightedSum)
+    entry = call.entries[0]
     if call.weights is None or call.weights.scales.size not in (1, len(layer.kernel)):
         return None
     scales = call.weights.scales.astype(np.float64)
@@ -281,10 +279,9 @@ def _bias(reals: Array, stored: Stored | None, scales: Array) -> Array:
     return np.rint(reals.astype(np.float64) / scales)
 
 
-def _average(call: Call) -> Layer | None:
+def _average(layer: AveragePooling, call: Call) -> Layer | None:
     """With its input's numbers, or, where all windows are full, straight to the output's."""
-    layer, entry = call.layer, call.entries[0]
-    assert isinstance(layer, AveragePooling)
+    entry = call.entries[0]
     count = layer.size[0] * layer.size[1]
     if entry == call.out:
         return replace(layer, numbers=entry, averaging=averaging(entry, count))
@@ -295,43 +292,37 @@ def _average(call: Call) -> Layer | None:
     return replace(layer, numbers=entry, averaging=averaging(entry, count))
 
 
-def _addition(call: Call) -> Layer:
-    assert isinstance(call.layer, (Add, BroadcastAdd, Subtract))
-    return replace(call.layer, numbers=call.out, addition=addition(call.entries, call.out))
+def _addition(layer: Add | BroadcastAdd | Subtract, call: Call) -> Layer:
+    return replace(layer, numbers=call.out, addition=addition(call.entries, call.out))
 
 
-def _product(call: Call) -> Layer:
-    assert isinstance(call.layer, Multiply)
-    return replace(call.layer, numbers=call.out, product=product(call.entries[0], call.entries[1], call.out))
+def _product(layer: Multiply, call: Call) -> Layer:
+    return replace(layer, numbers=call.out, product=product(call.entries[0], call.entries[1], call.out))
 
 
-def _concatenate(call: Call) -> Layer:
+def _concatenate(layer: Concatenate, call: Call) -> Layer:
     conversions = tuple(conversion(entry, call.out) for entry in call.entries)
-    assert isinstance(call.layer, Concatenate)
-    return replace(call.layer, numbers=call.out, conversions=conversions)
+    return replace(layer, numbers=call.out, conversions=conversions)
 
 
-def _pointwise(call: Call) -> Layer | None:
+def _pointwise(layer: Pointwise, call: Call) -> Layer | None:
     """All 256 results. Of 16 bits leaky ReLU alone, which TFLM computes for any scales."""
-    assert isinstance(call.layer, Pointwise)
-    (entry,), out, function = call.entries, call.out, call.layer.function
+    (entry,), out, function = call.entries, call.out, layer.function
     if entry.bits == out.bits == NARROW:
-        return replace(call.layer, numbers=out, lookup=real_function(entry, out, function.exact))
+        return replace(layer, numbers=out, lookup=real_function(entry, out, function.exact))
     if function.name != "leaky_relu" or entry.bits != out.bits:
         return None
-    return replace(call.layer, numbers=out, lookup=affine_wide.leaky_relu(entry, out, function.parameters[0]))
+    return replace(layer, numbers=out, lookup=affine_wide.leaky_relu(entry, out, function.parameters[0]))
 
 
-def _softmax(call: Call) -> Layer:
-    assert isinstance(call.layer, Softmax)
+def _softmax(layer: Softmax, call: Call) -> Layer:
     numbers, of = OF_SOFTMAX[call.entries[0].bits]
-    return replace(call.layer, numbers=numbers, softmaxing=of.softmax(call.entries[0], numbers))
+    return replace(layer, numbers=numbers, softmaxing=of.softmax(call.entries[0], numbers))
 
 
-def _scaled(call: Call) -> Layer | None:
+def _scaled(layer: BatchNormalization, call: Call) -> Layer | None:
     """Factors of channels are 127 or -127, each at its own scale; one for all only changes that of the input."""
-    layer, entry = call.layer, call.entries[0]
-    assert isinstance(layer, BatchNormalization)
+    entry = call.entries[0]
     factor = float(layer.kernel[0])
     if factor > 0 and (layer.kernel == layer.kernel[0]).all() and not layer.bias.any() and layer.activation == LINEAR:
         how = conversion(replace(entry, scale=float(np.float32(entry.scale * factor))), call.out)
@@ -340,7 +331,7 @@ def _scaled(call: Call) -> Layer | None:
     return _summed(layer, np.sign(layer.kernel) * FULL, _bias(layer.bias, None, entry.scale * scales), scales, call)
 
 
-INTEGERS: Mapping[type[Layer], Callable[[Call], Layer | None]] = {
+INTEGERS: Mapping[type[Layer], Callable[[Any, Call], Layer | None]] = {
     Add: _addition,
     AveragePooling: _average,
     BatchNormalization: _scaled,
