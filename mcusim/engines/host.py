@@ -58,20 +58,10 @@ class _Host:
             raise EngineError(what, where=str(job.image.elf), hint="build it for engine host")
         sharing.check_sizes(job)
         ran = sharing.run_job(job, self.jobs, partial(_start, job.image.elf), _explain, _explain_stall)
-        shares, wall_s, complete = ran
-        if complete:
-            for share in shares:
-                sharing.read_stack_bytes(share)  # which is none of the board's, but proves that all is there
-        finished = [share.finished for share in shares]
-        execution = Execution(
-            answers=sharing.merge_answers(shares, finished),
-            indices=sharing.finished_indices(shares, finished),
-            wall_s=wall_s,
-            engine=FACTS.name,
-            engine_version=version(),
-            complete=complete,
-        )
-        sharing.clear(shares)
+        sharing.stack_bytes_of(ran)  # which is none of the board's, but proves that all is there
+        finished = [share.finished for share in ran.shares]
+        execution = sharing.execution_of(ran, finished, FACTS, version())
+        sharing.clear(ran.shares)
         return execution
 
 

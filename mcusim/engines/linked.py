@@ -1,4 +1,4 @@
-"""Job + engine -> nothing, or the error that its image was built for another engine or board."""
+"""Job + engine -> its board, or the error that its image was built for another engine or board."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from mcusim.engines.engine import Facts, Job
 from mcusim.system.errors import EngineError
 
 MAILBOX = "mcusim_mailbox"
+
+
+def board_of(job: Job, facts: Facts) -> Board:
+    """Raises EngineError without one."""
+    if job.board is None:
+        what = f"{facts.title} runs a firmware for a board, and none is named"
+        raise EngineError(what, where=str(job.image.elf), hint="name one: --board")
+    return job.board
 
 
 def check_linked_for(job: Job, board: Board, facts: Facts, *, mailbox: bool) -> MemoryMap:

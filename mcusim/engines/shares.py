@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mcusim.engines.counts import Counts, read_counts
-from mcusim.engines.engine import Job, Records
+from mcusim.engines.engine import Execution, Facts, Job, Records
 from mcusim.system.command import stop
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.errors import EngineError
@@ -331,6 +331,18 @@ def profiled(job: Job, shares: Sequence[Share]) -> Counts:
         what = f"the profile holds {counts.samples} samples of {len(job.samples)}"
         raise EngineError(what, where=str(job.folder), hint="run it again")
     return counts
+
+
+def execution_of(ran: Ran, finished: Sequence[int], facts: Facts, version: str, **counted: Any) -> Execution:
+    """`finished`: samples of each share. `counted`: what else was seen."""
+    answers, indices = merge_answers(ran.shares, finished), finished_indices(ran.shares, finished)
+    own: dict[str, Any] = {"engine": facts.name, "engine_version": version, "complete": ran.complete, **counted}
+    return Execution(answers=answers, indices=indices, wall_s=ran.wall_s, **own)
+
+
+def stack_bytes_of(ran: Ran) -> int | None:
+    """The deepest use of the stack; None after Ctrl-C."""
+    return max((read_stack_bytes(share) for share in ran.shares), default=None) if ran.complete else None
 
 
 def merge_answers(shares: Sequence[Share], finished: Sequence[int]) -> Records:

@@ -14,11 +14,10 @@ from itertools import product
 
 import numpy as np
 
-from mcusim.graph import Graph, Layer
-from mcusim.line.trace import run_layer, samples_within_memory
+from mcusim.graph import Graph
+from mcusim.line.trace import changed_by, samples_within_memory, values_of
 from mcusim.numbers.numbers import Range
 from mcusim.system.arrays import Array
-from mcusim.system.records import fields_of
 
 MACS = 2**36  # of all runs together: seconds
 RUNS = 16  # of what follows a tensor, about: four to sixteen are not needed
@@ -47,35 +46,25 @@ def answer_ranges(
     return {}
 
 
-def _behind(graph: Graph, name: str) -> list[Layer]:
-    """Layers that a tensor has anything to do with."""
-    found: dict[str, Layer] = {}
-    for layer in graph:
-        if any(one == name or one in found for one in layer.inputs):
-            found[layer.name] = layer
-    return list(found.values())
-
-
 def _macs_behind(graph: Graph, name: str) -> int:
-    return sum(layer.macs for layer in _behind(graph, name))
+    """Of the layers that a tensor has anything to do with."""
+    there, macs = {name}, 0
+    for layer in graph:
+        if there.intersection(layer.inputs):
+            there.add(layer.name)
+            macs += layer.macs
+    return macs
 
 
 class _Answers:
     """Of the real graph to some samples, and what a change of one tensor does to them."""
 
     def __init__(self, graph: Graph, samples: Array) -> None:
-        self._graph = graph
-        columns = fields_of(graph.encode(samples)).values()
-        self._values = dict(zip((layer.name for layer in graph.inputs), columns, strict=True))
-        for layer in graph:
-            if not layer.INPUT:
-                self._values[layer.name] = run_layer(layer, [self._values[name] for name in layer.inputs])
+        self._graph, self._values = graph, values_of(graph, samples)
 
     def lost(self, name: str, change: Change) -> float:
         """Mean square of what the answers change by, as a share of each output's variance."""
-        own = {name: change(self._values[name]).astype(np.float32)}
-        for layer in _behind(self._graph, name):
-            own[layer.name] = run_layer(layer, [own.get(one, self._values[one]) for one in layer.inputs])
+        own = changed_by(self._graph, self._values, name, change(self._values[name]).astype(np.float32))
         total = sum(self._share(end.name, own[end.name]) for end in self._graph.ends if end.name in own)
         return total if np.isfinite(total) else float("inf")
 

@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.line.trace import run_layer, samples_within_memory
+from mcusim.line.trace import changed_by, run_layer, samples_within_memory, values_of
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
-from mcusim.system.records import fields_of
 
 FORMAT = 1  # of explain.json, which may gain keys
 
@@ -41,7 +40,7 @@ class LayerNoise:
 def explain(real: Graph, quantized: Graph, x: Array) -> tuple[LayerNoise, ...]:
     """Layers by their share, the largest first. `x`: real samples, of which as many are taken as memory allows."""
     x = samples_within_memory(real, x)
-    values, stored = _values(real, x), _values(quantized, x)
+    values, stored = values_of(real, x), values_of(quantized, x)
     alone = {layer.name: _alone(real, quantized, layer, values) for layer in real}
     total = sum(alone.values())
     rows = [
@@ -70,22 +69,10 @@ def decibels(share: float) -> float | None:
     return -10 * math.log10(share) if 0 < share < math.inf else None
 
 
-def _values(graph: Graph, x: Array) -> dict[str, Array]:
-    """Of all layers."""
-    columns = fields_of(graph.encode(x)).values()
-    values = dict(zip((layer.name for layer in graph.inputs), columns, strict=True))
-    for layer in graph:
-        if not layer.INPUT:
-            values[layer.name] = run_layer(layer, [values[name] for name in layer.inputs])
-    return values
-
-
 def _alone(real: Graph, quantized: Graph, layer: Layer, values: Mapping[str, Array]) -> float:
     """Noise at the outputs, summed up, with only this layer quantized."""
-    changed = {layer.name: values[layer.name] + _own_error(layer, quantized, values)}
-    for later in real.layers[real.layers.index(layer) + 1 :]:
-        if any(name in changed for name in later.inputs):
-            changed[later.name] = run_layer(later, [changed.get(name, values[name]) for name in later.inputs])
+    wrong = values[layer.name] + _own_error(layer, quantized, values)
+    changed = changed_by(real, values, layer.name, wrong)
     return sum(noise(values[end.name], changed[end.name]) for end in real.ends if end.name in changed)
 
 

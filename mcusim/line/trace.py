@@ -6,7 +6,7 @@ A layer that is quantized sees the errors of those before it, so that its weight
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -95,6 +95,25 @@ def samples_within_memory(graph: Graph, samples: Array) -> Array:
     elements = sum(layer.elements for layer in graph)
     count = min(max(MEMORY_BYTES // (8 * elements), FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
     return np.asarray(samples[np.arange(count) * len(samples) // max(count, 1)])
+
+
+def values_of(graph: Graph, samples: Array) -> dict[str, Array]:
+    """Of all layers."""
+    columns = fields_of(graph.encode(samples)).values()
+    values = dict(zip((layer.name for layer in graph.inputs), columns, strict=True))
+    for layer in graph:
+        if not layer.INPUT:
+            values[layer.name] = run_layer(layer, [values[name] for name in layer.inputs])
+    return values
+
+
+def changed_by(graph: Graph, values: Mapping[str, Array], name: str, value: Array) -> dict[str, Array]:
+    """Of a tensor that has this `value` in place of its own, and of all that is computed from it."""
+    changed = {name: value}
+    for layer in graph:
+        if any(one in changed for one in layer.inputs):
+            changed[layer.name] = run_layer(layer, [changed.get(one, values[one]) for one in layer.inputs])
+    return changed
 
 
 def run_layer(layer: Layer, inputs: list[Array]) -> Array:

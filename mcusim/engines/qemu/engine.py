@@ -45,22 +45,16 @@ class _Qemu:
 
 
 def _collect(ran: Ran, job: Job, process: QemuProcess) -> Execution:
-    shares, wall_s, complete = ran
-    stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
-    summaries = [read_summary(share, complete=complete) for share in shares]
+    stack_bytes = sharing.stack_bytes_of(ran)
+    summaries = [read_summary(share, complete=ran.complete) for share in ran.shares]
     finished, instructions, counts = sharing.instructions_of(ran, job)
     total = int(instructions.sum()) if job.profile else sum(summary.instructions for summary in summaries)
-    return Execution(
-        answers=sharing.merge_answers(shares, finished),
-        indices=sharing.finished_indices(shares, finished),
-        wall_s=wall_s,
-        engine=FACTS.name,
-        engine_version=version(),
-        complete=complete,
+    return sharing.execution_of(
+        *(ran, finished, FACTS, version()),
         instructions=instructions,
         total_instructions=total,
-        emulated_mips=total / wall_s / 1e6 if total and not job.profile else None,
-        stack_bytes=max(stacks, default=None),
+        emulated_mips=total / ran.wall_s / 1e6 if total and not job.profile else None,
+        stack_bytes=stack_bytes,
         notes=notes(job, process.can, all(summary.confined for summary in summaries)),
         counts=counts,
     )

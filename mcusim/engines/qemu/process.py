@@ -20,7 +20,7 @@ from mcusim.cores.source_lines import function_at
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Job, LacksMemoryError
 from mcusim.engines.foreign import FUNCTIONS
-from mcusim.engines.linked import check_linked_for
+from mcusim.engines.linked import board_of, check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu
@@ -118,14 +118,11 @@ def prepare(job: Job, plugin: str, options: tuple[str, ...] = ()) -> QemuProcess
 
 def machine_of(job: Job) -> tuple[Board, QemuMachine]:
     """The board, and what stands in for it. Raises EngineError when nothing does (LacksMemoryError: another may)."""
-    if job.board is None:
-        raise EngineError(
-            "QEMU runs a firmware for a board, and none is named", where=str(job.image.elf), hint="name one: --board"
-        )
-    if job.board.qemu is None:
+    board = board_of(job, FACTS)
+    if board.qemu is None:
         hint = "add [qemu] with machine = .. to its file, or use another engine"
-        raise LacksMemoryError(f"board {job.board.name!r} names no QEMU machine", hint=hint)
-    return job.board, job.board.qemu
+        raise LacksMemoryError(f"board {board.name!r} names no QEMU machine", hint=hint)
+    return board, board.qemu
 
 
 def plain_command(qemu: str, machine: str, elf: Path, nonce: str, *, monitor: str = "none") -> list[str]:

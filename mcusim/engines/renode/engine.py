@@ -13,7 +13,7 @@ from mcusim.boards.board import Board, MemoryMap
 from mcusim.cores import core_of
 from mcusim.engines import shares as sharing
 from mcusim.engines.engine import Execution, Job, LacksMemoryError, Ready
-from mcusim.engines.linked import check_linked_for
+from mcusim.engines.linked import board_of, check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.renode import installation as installed
 from mcusim.engines.renode import loading
@@ -23,8 +23,8 @@ from mcusim.engines.renode.installation import Installation, find_installation, 
 from mcusim.engines.renode.process import Options, RenodeProcess
 from mcusim.engines.renode.turn import Outcome
 from mcusim.engines.renode.workers import WORKER_BYTES, Workers, affordable, shared
-from mcusim.engines.shares import Share
-from mcusim.system.errors import EngineError, McusimError
+from mcusim.engines.shares import Ran, Share
+from mcusim.system.errors import McusimError
 from mcusim.system.memory import free_bytes
 from mcusim.system.tool import Tool
 
@@ -93,14 +93,11 @@ def place_of(job: Job) -> tuple[Board, MemoryMap, Path]:
 
 def platform_of(job: Job) -> tuple[Board, Path]:
     """Board and platform description. Raises EngineError without one (LacksMemoryError: another engine may have it)."""
-    if job.board is None:
-        raise EngineError(
-            "Renode runs a firmware for a board, and none is named", where=str(job.image.elf), hint="name one: --board"
-        )
-    if job.board.renode is None:
+    board = board_of(job, FACTS)
+    if board.renode is None:
         hint = "add [renode] with platform = .. to its file, or use another engine"
-        raise LacksMemoryError(f"board {job.board.name!r} names no Renode platform", hint=hint)
-    return job.board, Path(job.board.renode.platform)
+        raise LacksMemoryError(f"board {board.name!r} names no Renode platform", hint=hint)
+    return board, Path(board.renode.platform)
 
 
 def _options(job: Job, board: Board) -> Options:
@@ -132,17 +129,12 @@ def _collect(
     profile = sharing.profiled(job, shares) if job.profile else None
     finished, counted = sharing.counted(shares, 2, complete=complete)
     total = sum(outcome.instructions for outcome in outcomes)
-    return Execution(
-        answers=sharing.merge_answers(shares, finished),
-        indices=sharing.finished_indices(shares, finished),
+    return sharing.execution_of(
+        *(Ran(shares, wall_s, complete), finished, FACTS, used.version),
         instructions=counted[:, 0].copy(),
         total_instructions=total,
-        wall_s=wall_s,
         emulated_mips=total / wall_s / 1e6 if total else None,
         stack_bytes=max((outcome.stack_bytes for outcome in outcomes), default=None),
-        engine=FACTS.name,
-        engine_version=used.version,
-        complete=complete,
         notes=(*used.notes, *notes),
         cycle_counter=counted[:, 1].copy() if job.cycle_counter else None,
         counts=profile,

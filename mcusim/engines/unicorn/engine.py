@@ -23,7 +23,7 @@ from mcusim.engines.counts import Counts, read_counts
 from mcusim.engines.engine import Execution, Job, Ready
 from mcusim.engines.foreign import LARGEST_FILE_BYTES, LOG, NONCE, demand_few_words, execution_of, glimpses
 from mcusim.engines.glimpse import look
-from mcusim.engines.linked import check_linked_for
+from mcusim.engines.linked import board_of, check_linked_for
 from mcusim.engines.memory_options import memory_options
 from mcusim.engines.places import Places
 from mcusim.engines.shares import Ran, Share
@@ -54,14 +54,12 @@ class _Unicorn:
 
     def run(self, job: Job) -> Execution:
         """See `Ready.run`."""
-        if job.board is None:
-            what = "Unicorn runs a firmware for a board, and none is named"
-            raise EngineError(what, where=str(job.image.elf), hint="name one: --board")
+        board = board_of(job, FACTS)
         if job.profile and not job.image.input_bytes:
-            return _foreign(job, job.board)
-        check_linked_for(job, job.board, FACTS, mailbox=False)
+            return _foreign(job, board)
+        check_linked_for(job, board, FACTS, mailbox=False)
         sharing.check_sizes(job)
-        process = _Process(job, job.board)
+        process = _Process(job, board)
         ran = sharing.run_job(job, self.jobs, process.start, process.explain, process.explain_stall)
         execution = _collect(ran, job)
         sharing.clear(ran.shares)
@@ -69,21 +67,10 @@ class _Unicorn:
 
 
 def _collect(ran: Ran, job: Job) -> Execution:
-    shares, wall_s, complete = ran
-    stacks = [sharing.read_stack_bytes(share) for share in shares] if complete else []
+    stack_bytes = sharing.stack_bytes_of(ran)
     finished, instructions, counts = sharing.instructions_of(ran, job)
-    return Execution(
-        answers=sharing.merge_answers(shares, finished),
-        indices=sharing.finished_indices(shares, finished),
-        wall_s=wall_s,
-        engine=FACTS.name,
-        engine_version=version(),
-        complete=complete,
-        instructions=instructions,
-        total_instructions=int(instructions.sum()),
-        stack_bytes=max(stacks, default=None),
-        counts=counts,
-    )
+    own: dict[str, Any] = {"instructions": instructions, "total_instructions": int(instructions.sum())}
+    return sharing.execution_of(ran, finished, FACTS, version(), stack_bytes=stack_bytes, counts=counts, **own)
 
 
 @dataclass(frozen=True)
