@@ -15,11 +15,9 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from mcusim.graph import Graph, Layer, Shape
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import Convolution, Dense, Reshape
 from mcusim.layers.planes import plane
 from mcusim.layers.pooling import Pooling
-from mcusim.layers.reshape import Reshape
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Multiplied, Scaled
 from mcusim.system.arrays import Array

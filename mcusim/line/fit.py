@@ -10,7 +10,7 @@ from mcusim.experiment.tables import TaskChoice
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers.convert import Convert
 from mcusim.numbers.numbers import LINEAR
-from mcusim.system.arrays import Array
+from mcusim.system.arrays import Array, without_ones
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.records import fields_of, records_of
 from mcusim.tasks import judge_of
@@ -58,7 +58,7 @@ def _with_shapes(graph: Graph, dataset: Dataset) -> Dataset:
         shapes[name] = want
         if have != want:
             of_input = f" of {name!r}" if name else ""
-            if _plain(have) != _plain(want):
+            if without_ones(have) != without_ones(want):
                 what = f"samples{of_input} of data set {dataset.name!r} have shape {have}"
                 raise DataError(f"{what}, model {graph.name!r} takes {want}", hint=_shape_hint(have, want))
             notes.append(f"samples{of_input} of shape {have} are taken as {want}")
@@ -71,10 +71,6 @@ def _with_shapes(graph: Graph, dataset: Dataset) -> Dataset:
 
 def _shaped(x: Array, shapes: Mapping[str, Shape]) -> Array:
     return records_of({name: part.reshape(len(part), *shapes[name]) for name, part in fields_of(x).items()})
-
-
-def _plain(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
 
 
 def _shape_hint(have: Shape, want: Shape) -> str:

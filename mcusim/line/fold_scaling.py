@@ -16,12 +16,9 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import BatchNormalization, Convolution, Dense, Reshape
 from mcusim.layers.planes import NO_PADDING, plane
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.reshape import Reshape
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array

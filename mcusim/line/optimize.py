@@ -13,17 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers.add import Add
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import Add, BatchNormalization, Convolution, Dense, ReLU, Softmax, TransposedConvolution, ZeroPadding
 from mcusim.layers.merge import Merge
 from mcusim.layers.pooling import Pooling
-from mcusim.layers.relu import ReLU
-from mcusim.layers.softmax import Softmax
-from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.line.drop_unread import drop_unread
 from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Graph, Shape
-from mcusim.system.arrays import Array
+from mcusim.system.arrays import Array, without_ones
 from mcusim.system.records import fields_of, records_of
 
 Shapes = Mapping[str, Shape]
@@ -89,15 +89,11 @@ def arranged(x: Array, orders: Mapping[str, Order]) -> Array:
 
 def is_as_in_file(name: str, shape: Shape, orders: Mapping[str, Order]) -> bool:
     order = orders.get(name)
-    return order is not None and _plain(shape) == _plain(order.shape)
+    return order is not None and without_ones(shape) == without_ones(order.shape)
 
 
 def _moved(part: Array, order: Order | None) -> Array:
-    if order is None or _plain(part.shape[1:]) != _plain(order.shape):
+    if order is None or without_ones(part.shape[1:]) != without_ones(order.shape):
         return part
     axes = (0, *(axis + 1 for axis in order.axes))
     return np.ascontiguousarray(part.reshape(len(part), *order.shape).transpose(axes))
-
-
-def _plain(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)

@@ -17,6 +17,7 @@ from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 
 NAME = "anomaly"
 DECIDES = False
+differs = far
 MAX_FPR = 0.1
 NORMAL = ("0", "normal", "ok", "okay", "good", "healthy", "nominal", "regular", "pass")
 _rate = "{:.4f}".format
@@ -73,11 +74,6 @@ def correlation(one: Array, other: Array) -> float | None:
     if (one == one[0]).all() or (other == other[0]).all():
         return None
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def differs(asked: Asked, outputs: Array, expected: Array) -> Array:
-    """A number is further off than rounding in float32 explains."""
-    return far(outputs, expected)
 
 
 FIGURES: tuple[Row, ...] = (

@@ -12,6 +12,7 @@ from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 
 NAME = "regression"
 DECIDES = False
+differs = far
 _number = "{:.4g}".format
 
 
@@ -71,11 +72,6 @@ def _r2(error: Array, wanted: Array) -> float | None:
     if not varies.any():
         return None
     return float(np.mean(1 - np.square(error).sum(axis=0)[varies] / spread[varies]))
-
-
-def differs(asked: Asked, outputs: Array, expected: Array) -> Array:
-    """A number is further off than rounding in float32 explains."""
-    return far(outputs, expected)
 
 
 FIGURES: tuple[Row, ...] = (

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from mcusim.datasets.targets import column
-from mcusim.system.arrays import Array
+from mcusim.system.arrays import Array, without_ones
 from mcusim.tasks.figure import Row
 
 FLOAT_TOLERANCE = 1e-4  # of the largest number expected: float32 sums in another order differ by some 1e-6 of it
@@ -50,7 +50,7 @@ class Asked:
     @property
     def repeats_its_input(self) -> bool:
         """An only input has the shape of the output, but for axes of length 1: an autoencoder does."""
-        return len(self.inputs) == 1 and _plain(self.inputs[0]) == _plain(self.shape)
+        return len(self.inputs) == 1 and without_ones(self.inputs[0]) == without_ones(self.shape)
 
     @property
     def tells_anomalies(self) -> bool:
@@ -159,13 +159,9 @@ class Judge:
         return self.task.differs(self.asked, outputs, expected)
 
 
-def far(outputs: Array, expected: Array) -> Array:
-    """Which samples have a number that differs by more than rounding, for tasks that decide nothing."""
+def far(asked: Asked, outputs: Array, expected: Array) -> Array:
+    """`Task.differs` of tasks that decide nothing: a number is further off than rounding in float32 explains."""
     with np.errstate(invalid="ignore"):
         largest = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
         close = np.isclose(outputs, expected, rtol=0.0, atol=FLOAT_TOLERANCE * float(largest), equal_nan=True)
     return np.asarray(~close.all(axis=1))
-
-
-def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(size for size in shape if size != 1)

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.prelu import PReLU
-from mcusim.layers.relu import ReLU
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Pointwise, PReLU, ReLU, Softmax
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.functions import LARGEST, SIGMOID, TANH, Function
 from mcusim.numbers.numbers import LINEAR, RELU, Activation

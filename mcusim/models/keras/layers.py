@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Concatenate, Reshape, Softmax
 from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.keras import activations, merges, normalizations, recurrent, spatial, windows, wrappers
 from mcusim.models.keras.activations import activation_layers, activation_name

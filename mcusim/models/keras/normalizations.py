@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.layer_normalization import LayerNormalization
-from mcusim.layers.reshape import Reshape
+from mcusim.layers import BatchNormalization, LayerNormalization, Reshape
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.spatial import permuted
 from mcusim.system.arrays import Array

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.layers.add import Add
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.gru import GRU
-from mcusim.layers.lstm import LSTM
+from mcusim.layers import GRU, LSTM, Add, BatchNormalization, Concatenate, SimpleRNN, StridedCopy
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.simple_rnn import SimpleRNN
-from mcusim.layers.strided_copy import StridedCopy
 from mcusim.models.keras.activations import chosen_activation
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.numbers.functions import Function

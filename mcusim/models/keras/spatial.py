@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers import BilinearUpSampling, Reshape, StridedCopy, TransposedConvolution
 from mcusim.layers.planes import Pair, plane, reach, shape_like
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
-from mcusim.layers.transposed_convolution import TransposedConvolution
+from mcusim.layers.strided_copy import MOST_AXES, joined, steps
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.windows import bias, check_channels, check_plane, dilation_of, ends, pair, spatial_kernel
 

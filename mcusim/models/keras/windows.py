@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import AveragePooling, Convolution, Dense, MaxPooling, Reshape, ZeroPadding
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, reach, same_padding, shape_like
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.layers.pooling import Pooling
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.system.arrays import Array
 

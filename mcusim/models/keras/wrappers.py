@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mcusim.graph import Layer
-from mcusim.layers.convolution import Convolution
+from mcusim.layers import Convolution, Reshape, ZeroPadding
 from mcusim.layers.pooling import Pooling
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.keras.layer import KerasLayer
 
 Converters = Mapping[str, Callable[[KerasLayer], list[Layer]]]

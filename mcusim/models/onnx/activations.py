@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.prelu import PReLU
-from mcusim.layers.relu import ReLU
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Pointwise, PReLU, ReLU, Softmax
 from mcusim.models.onnx.node import OnnxNode
 from mcusim.models.onnx.operands import arranged, rescaled, rows, with_last
 from mcusim.models.onnx.tensor import Tensor

@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.layers.gru import GRU
-from mcusim.layers.lstm import LSTM
+from mcusim.layers import GRU, LSTM, SimpleRNN
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.reshaping import as_shape, cut, joined_along, whole
 from mcusim.models.onnx.tensor import Tensor, tensor

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.convolution import Convolution
+from mcusim.layers import Convolution, TransposedConvolution, ZeroPadding
 from mcusim.layers.planes import Pair, plane, reach, shape_like
-from mcusim.layers.transposed_convolution import TransposedConvolution
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.reshaping import cut
 from mcusim.models.onnx.sums import bias_of, kernel_of

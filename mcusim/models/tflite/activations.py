@@ -9,12 +9,7 @@ from functools import partial
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.convert import Convert
-from mcusim.layers.merge import Maximum
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.prelu import PReLU
-from mcusim.layers.relu import ReLU
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Convert, Maximum, Pointwise, PReLU, ReLU, Softmax
 from mcusim.models.tflite.call import AGAIN, RELU6, SYMMETRIC, Call, without_batch
 from mcusim.models.tflite.merges import negative, scaled
 from mcusim.numbers import affine_functions as tables

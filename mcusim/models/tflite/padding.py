@@ -9,10 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.concatenate import Concatenate
+from mcusim.layers import Concatenate, Reshape, ZeroPadding
 from mcusim.layers.planes import Padding, Pair
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
 from mcusim.system.arrays import Array
 

@@ -11,9 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcusim.graph import Graph, Layer, Output
-from mcusim.layers.convert import Convert
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers import Convert, Reshape, StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference, support

@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.bilinear_resize import WEIGHT_BITS, BilinearResize, Steps
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.strided_copy import StridedCopy
+from mcusim.layers import BilinearResize, Concatenate, Reshape, StridedCopy
+from mcusim.layers.bilinear_resize import WEIGHT_BITS, Steps
 from mcusim.models.runs import Along, regular, runs_of
 from mcusim.models.tflite.call import AGAIN, Call
 from mcusim.models.tflite.moving import copied

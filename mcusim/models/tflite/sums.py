@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import Convolution, Dense, TransposedConvolution
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, reach, same_padding, shape_like
-from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.models.tflite.call import AGAIN, Call, plane_of
 from mcusim.models.tflite.dilation import Spread
 from mcusim.numbers.affine import Scaled, sum_factors, weighted_sum

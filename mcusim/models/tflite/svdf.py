@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer
-from mcusim.layers.convert import Convert
-from mcusim.layers.convolution import Convolution
+from mcusim.layers import Convert, Convolution, Pointwise
 from mcusim.layers.planes import NO_PADDING, Padding
-from mcusim.layers.pointwise import Pointwise
 from mcusim.models.tflite.call import AGAIN, Call, affine_of
 from mcusim.models.tflite.sums import integer_bias, summed
 from mcusim.numbers.affine import Affine, Scaled, conversion, sum_factors, weighted_sum

@@ -11,9 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.relu import ReLU
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Pointwise, ReLU, Softmax
 from mcusim.models.tflite.activations import NEAR, ON_INTEGERS, ON_REALS, OUTPUT_OF_SOFTMAX, WIDE, TabledOf
 from mcusim.models.tflite.writing.sheet import REALS, Sheet, Writer, alike
 from mcusim.numbers import affine_functions, affine_softmax, affine_wide, affine_wide_softmax

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from mcusim.layers.add import Add
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.convert import Convert
-from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Minimum, Multiply, Subtract
-from mcusim.layers.softmax import Softmax
+from mcusim.layers import Add, BroadcastAdd, Concatenate, Convert, Maximum, Minimum, Multiply, Softmax, Subtract
+from mcusim.layers.merge import Combined
 from mcusim.models.tflite.writing.sheet import OTHER, REALS, Sheet, Writer
 from mcusim.numbers.affine import Affine, FromReals, ToReals, addition, as_they_are, conversion, product
 from mcusim.numbers.affine_softmax import TableOfExponentials

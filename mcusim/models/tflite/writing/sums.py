@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import BatchNormalization, Convolution, Dense, PReLU, TransposedConvolution
 from mcusim.layers.planes import NO_DILATION, plane, reach, same_padding
-from mcusim.layers.prelu import PReLU
-from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.models.tflite.sums import INT32, SAME, VALID
 from mcusim.models.tflite.writing.sheet import PER_CHANNEL, REALS, Sheet, Writer

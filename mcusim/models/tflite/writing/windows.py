@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.bilinear_resize import BilinearResize
-from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
+from mcusim.layers import AveragePooling, BilinearResize, BilinearUpSampling, MaxPooling, ZeroPadding
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, output_plane, plane, same_padding
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
-from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.layers.pooling import Pooling
 from mcusim.models.tflite.resizing import steps_of
 from mcusim.models.tflite.sums import SAME, VALID
 from mcusim.models.tflite.writing.sheet import REALS, Sheet, Writer, alike
