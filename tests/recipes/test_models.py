@@ -29,13 +29,13 @@ MOVE = """\
 
 def test_a_layer(tree: Tree) -> None:
     tree.add("layer")
-    tree.line(LAYERS, "    MaxPooling,", "    MaxPooling, Negate,")
+    tree.line(LAYERS, " MaxPooling, Maximum,", " MaxPooling, Negate, Maximum,")
     tree.edit(PLAIN, "def _reshape", CODE)
     tree.edit(PLAIN, "    ReLU: _relu,", "    ReLU: _relu, Negate: _negate,")
     tree.edit(KERAS, "def _reshape", CONVERTER)
     tree.edit(KERAS, '    "Reshape": _reshape,', '    "Reshape": _reshape, "Negate": _negate,')
-    for path in (LAYERS, PLAIN, KERAS):
-        tree.imported(path, "from mcusim.layers.reshape", f"{IMPORT}from mcusim.layers.reshape")
+    for path, first in ((LAYERS, "layers.reshape"), (PLAIN, "layers.reshape"), (KERAS, "layers import")):
+        tree.imported(path, f"from mcusim.{first}", f"{IMPORT}from mcusim.{first}")
     tree.line(
         "tests/layers/test_layers.py", '    "ReLU":', '    "Negate": ((4, 3), lambda b: b.add("Negate")), "ReLU":'
     )
