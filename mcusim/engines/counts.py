@@ -1,7 +1,12 @@
-"""Files of the profiling plugin -> Counts: executed blocks, the edges between them, cache events."""
+"""Files of the profiling plugin -> Counts: executed blocks, the edges between them, cache events, calls and code.
+
+A node of a CallTree is a way by which a function was reached from the measured one; a function that calls itself, also
+by way of others, is one node. What interrupts and other tasks ran meanwhile stands apart, below roots of its own.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,38 +15,24 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.blocks import Block
-from mcusim.engines.call_tree import (
-    INTERRUPTS,
-    MEASURED,
-    NO_FUNCTION,
-    ROOTS,
-    TASKS,
-    CallNode,
-    CallTree,
-    TreeInParts,
-    read_code,
-)
 from mcusim.system.errors import EngineError
-
-__all__ = [
-    "INTERRUPTS",
-    "MEASURED",
-    "NO_FUNCTION",
-    "ROOTS",
-    "TASKS",
-    "Block",
-    "CallNode",
-    "CallTree",
-    "Counts",
-    "Edge",
-    "Event",
-    "read_counts",
-]
 
 ACCESS, DATA_MISS, FETCH_MISS_NEXT, FETCH_MISS_JUMP, REGION, ODD, HALF, FLASH, DATA_HIT = range(9)
 _OF_BLOCK = (FETCH_MISS_NEXT, FETCH_MISS_JUMP)
+MEASURED, INTERRUPTS, TASKS = ROOTS = range(3)
+NO_FUNCTION = 0xFFFFFFFF  # of the roots of what is not the measured call
 _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
+_TREE_HEAD, _NODE, _TALLY = 4, 3, 4
+_CODE = struct.Struct("<3I")
+_LONGEST_BLOCK = 1 << 16
+
+
+class Block(NamedTuple):
+    """Instructions from `start` up to, not including, `end`. One with 0 `instructions` is all outside the markers."""
+
+    start: int
+    end: int
+    instructions: int
 
 
 class Edge(NamedTuple):
@@ -60,6 +51,34 @@ class Event(NamedTuple):
     kind: int
     block: int
     address: int
+
+
+@dataclass(frozen=True)
+class CallNode:
+    """`function` is an address, `calls` how often it was called this way. The roots are their own parents."""
+
+    parent: int
+    function: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class CallTree:
+    """`tallies`: (node, edge of the Counts) -> how often that ran, over all samples. The first nodes are ROOTS.
+
+    `never_returned`: calls that still ran when the program ended. `jumped_out`: calls that were left by a jump past
+    their caller (longjmp, an exception of C++).
+    """
+
+    nodes: tuple[CallNode, ...]
+    tallies: Mapping[tuple[int, int], int]
+    never_returned: int = 0
+    jumped_out: int = 0
+
+    def root_of(self, node: int) -> int:
+        while self.nodes[node].parent != node:
+            node = self.nodes[node].parent
+        return node
 
 
 @dataclass(frozen=True)
@@ -88,6 +107,60 @@ class Counts:
         sizes = np.array([self.blocks[edge.to].instructions for edge in self.edges], np.uint64)
         counted: npt.NDArray[np.uint64] = self.edge_counts @ sizes
         return counted
+
+
+@dataclass
+class TreeInParts:
+    """Trees of several processes, whose nodes and blocks have other numbers in each, put together."""
+
+    nodes: list[CallNode]
+    tallies: dict[tuple[int, Block, Block], int]
+    never_returned: int = 0
+    jumped_out: int = 0
+
+    def add(self, numbers: Sequence[int], blocks: Sequence[Block]) -> None:
+        """The contents of one tree.bin. Raises ValueError or IndexError when it is damaged."""
+        node_count, tally_count, never_returned, jumped_out = numbers[:_TREE_HEAD]
+        tallies_at = _TREE_HEAD + node_count * _NODE
+        if len(numbers) != tallies_at + tally_count * _TALLY or node_count < len(ROOTS):
+            raise ValueError("tree.bin ends in the middle")
+        known = {(node.parent, node.function): at for at, node in enumerate(self.nodes) if node.parent != at}
+        own: list[int] = []
+        for at in range(node_count):
+            parent, function, calls = numbers[_TREE_HEAD + at * _NODE : _TREE_HEAD + (at + 1) * _NODE]
+            own.append(at if at in ROOTS else known.setdefault((own[parent], function), len(self.nodes)))
+            if own[at] == len(self.nodes):
+                self.nodes.append(CallNode(at if at in ROOTS else own[parent], function, calls))
+            else:
+                before = self.nodes[own[at]]
+                self.nodes[own[at]] = CallNode(before.parent, before.function, before.calls + calls)
+        for at in range(tallies_at, len(numbers), _TALLY):
+            node, source, to, count = numbers[at : at + _TALLY]
+            key = own[node], blocks[source], blocks[to]
+            self.tallies[key] = self.tallies.get(key, 0) + count
+        self.never_returned += never_returned
+        self.jumped_out += jumped_out
+
+    def of_edges(self, edges: Mapping[tuple[Block, Block], int]) -> CallTree | None:
+        """None when no process had one."""
+        if not self.nodes:
+            return None
+        tallies = {(node, edges[source, to]): count for (node, source, to), count in self.tallies.items()}
+        return CallTree(tuple(self.nodes), dict(sorted(tallies.items())), self.never_returned, self.jumped_out)
+
+
+def read_code(path: Path) -> Iterator[tuple[int, bytes, bool]]:
+    """(address, bytes, was it written while the firmware ran) of each block. Raises ValueError when damaged."""
+    data = path.read_bytes() if path.is_file() else b""
+    at = 0
+    while at < len(data):
+        if at + _CODE.size > len(data):
+            raise ValueError("code.bin ends in the middle")
+        start, size, changed = _CODE.unpack_from(data, at)
+        at += _CODE.size + size
+        if size > _LONGEST_BLOCK or at > len(data):
+            raise ValueError("code.bin ends in the middle")
+        yield start, data[at - size : at], bool(changed)
 
 
 def read_counts(folders: Sequence[Path]) -> Counts:

@@ -31,7 +31,7 @@ class Facts:
     `memory_map`: what an image is linked for, so that it runs here; None: images are programs of this machine, on no
     board. `measures`: what it can honestly give, of outputs, instructions, cycles, rom, ram, stack.
     `profiles`: does it give Counts? `foreign`: does it run, and profile, any firmware for the board? `has_registers`:
-    are those that start-up code sets there? `silicon`: is it no emulator, and its cycles measured?
+    are those that start-up code sets there?
     `serial`: does it give a foreign firmware serial input?
     `install`, where no package manager has it: fetches it, again when told so, tells what came out of it, and the
     Listener how far it is. Raises MissingToolError.
@@ -46,7 +46,6 @@ class Facts:
     profiles: bool = False
     foreign: bool = False
     has_registers: bool = True
-    silicon: bool = False
     serial: bool = False
     install: Callable[[bool, Tell, Listener], None] | None = None
 

@@ -17,7 +17,7 @@ from mcusim.datasets.sampling import choose
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
-from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice
+from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.drop_constant import drop_constant
@@ -70,15 +70,14 @@ def generate(
     calibration: Array | None,
     chosen: Quantization,
     destination: Destination = ANYWHERE,
-    kernels: KernelChoice | None = None,
     *,
     labels: Array | None = None,
     seed: int = 0,
 ) -> Generated:
     """Both halves of the way: `quantized_graph` and `generated_of`."""
     graph = quantized_graph(source, calibration, chosen, labels=labels, seed=seed)
-    options = options_of(graph, destination, kernels)
-    return generated_of(graph, source, choose_kernels(graph, options, destination, kernels))
+    options = options_of(graph, destination)
+    return generated_of(graph, source, choose_kernels(graph, options, destination))
 
 
 def quantized_graph(

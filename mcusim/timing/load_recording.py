@@ -25,17 +25,7 @@ _LAST_ADDRESS = 1 << 32
 _TOO_OFTEN = 1 << 64
 _MOST_FRAMES = 10_000_000  # of all stacks together
 _OF_BLOCK = (kinds.FETCH_MISS_NEXT, kinds.FETCH_MISS_JUMP)
-_BROKEN = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    AttributeError,
-    IndexError,
-    RecursionError,
-    MemoryError,
-)
+_BROKEN = (OSError, ValueError, LookupError, TypeError, OverflowError, AttributeError, RecursionError, MemoryError)
 
 
 def load(path: Path) -> Recording:

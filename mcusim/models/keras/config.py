@@ -11,19 +11,19 @@ from mcusim.models.settings import Settings
 # Without an effect at inference, or told again by the shapes of weights.
 WITHOUT_EFFECT = (
     *("name", "trainable", "batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "input_dim"),
+    *("units", "filters", "kernel_size", "depth_multiplier", "rank", "momentum", "renorm_momentum", "synchronized"),
     *(
-        "units",
-        "filters",
-        "kernel_size",
-        "depth_multiplier",
-        "rank",
-        "momentum",
-        "renorm_momentum",
-        "synchronized",
         "fused",
         "sparse",
+        "ragged",
+        "optional",
+        "seed",
+        "implementation",
+        "unroll",
+        "use_cudnn",
+        "unit_forget_bias",
+        "input_length",
     ),
-    *("ragged", "optional", "seed", "implementation", "unroll", "use_cudnn", "unit_forget_bias", "input_length"),
     *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha", "zero_output_for_mask"),
 )
 ENDINGS = ("_initializer", "_regularizer", "_constraint")

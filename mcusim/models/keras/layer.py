@@ -38,16 +38,12 @@ class KerasLayer:
         """1 for (samples, channels), 2 for (height, width, channels)."""
         return len(self.shape) - 1
 
-    def weight(self, index: int, shape: tuple[int, ...] | None = None) -> Array:
-        """A trained array as float32. Raises ModelError when it is absent, NaN, infinite or not of that shape."""
+    def weight(self, index: int) -> Array:
+        """A trained array as float32. Raises ModelError when it is absent, NaN or infinite."""
         if index >= len(self.arrays):
             raise self.refused("has no weights", "save the model after building it")
-        stored = np.asarray(self.arrays[index])
-        if shape is not None and stored.shape != shape:
-            why = f"needs weights of shape {shape}, and {stored.shape} are stored"
-            raise self.refused(why, "save the model again: its description and its weights differ")
         with np.errstate(over="ignore"):
-            array = stored.astype(np.float32)
+            array = np.asarray(self.arrays[index]).astype(np.float32)
         if not np.isfinite(array).all():
             raise self.refused("holds NaN or infinite weights", "train again with a lower learning rate")
         return array

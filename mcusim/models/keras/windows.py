@@ -29,9 +29,9 @@ def check_channels_last(keras: KerasLayer) -> None:
         raise keras.refused("is channels first", "train with data_format='channels_last'")
 
 
-def pair(keras: KerasLayer, key: str, *, default: Any = 1, lowest: int = 1, other: int = 1) -> Pair:
+def pair(keras: KerasLayer, key: str, *, lowest: int = 1, other: int = 1) -> Pair:
     """A Keras size (int or sequence) for 1D or 2D -> (vertical, horizontal); in 1D the vertical one is `other`."""
-    value = keras.config.get(key, default)
+    value = keras.config.get(key, 1)
     sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * keras.rank
     if len(sizes) != keras.rank or any(type(size) is not int or size < lowest for size in sizes):
         raise keras.wrong(f"{key} is {value!r}", f"use whole numbers from {lowest} on, one for each axis")

@@ -147,9 +147,9 @@ class OnnxNode:
         """A name for a layer that is a step to the output."""
         return self.made.unique(f"{self.name}_{role}")
 
-    def planes(self, index: int = 0) -> tuple[str, Shape]:
-        """An input (N, channels, ..) with its channels last: the layer, and its shape without the batch."""
-        x = self.tensor(index)
+    def planes(self) -> tuple[str, Shape]:
+        """The first input (N, channels, ..) with its channels last: the layer, and its shape without the batch."""
+        x = self.x
         rank = len(x.shape)
         if rank not in (3, 4) or x.shape[0] != 1:
             raise self.refused(f"gets {x.shape}", "give it (1, channels, samples) or (1, channels, height, width)")

@@ -6,13 +6,8 @@ from mcusim.models.problems import EMBEDDING
 
 CONTROL_FLOW = {"IF", "WHILE", "CALL", "STABLEHLO_WHILE"}
 VARIABLES = {
-    "CALL_ONCE",
-    "VAR_HANDLE",
-    "READ_VARIABLE",
-    "ASSIGN_VARIABLE",
-    "HASHTABLE",
-    "HASHTABLE_FIND",
-    "HASHTABLE_IMPORT",
+    *("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"),
+    *("HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT"),
 }
 INT8 = (
     "convert it with TensorFlow 2: converter.optimizations = [tf.lite.Optimize.DEFAULT], a representative_dataset, and "

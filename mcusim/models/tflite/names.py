@@ -9,28 +9,11 @@ LONGEST_NAME = 60
 OPERATIONS = {
     *("Relu", "BiasAdd", "MatMul", "Conv", "Conv2D", "FusedBatchNormV", "ReadVariableOp", "Reshape", "AvgPool", "Mean"),
     *("MaxPool", "AddV", "Add", "Mul", "Sub", "Softmax", "Sigmoid", "Tanh", "Identity", "StatefulPartitionedCall"),
-    *(
-        "PartitionedCall",
-        "Rsqrt",
-        "Squeeze",
-        "ExpandDims",
-        "Pad",
-        "Shape",
-        "Conv2DBackpropInput",
-        "Transpose",
-        "Tensordot",
-    ),
+    *("PartitionedCall", "Rsqrt", "Squeeze", "ExpandDims", "Pad", "Shape", "Conv2DBackpropInput", "Transpose"),
+    "Tensordot",
 }
 INNER = {
-    "add",
-    "batchnorm",
-    "concat",
-    "depthwise",
-    "mul",
-    "resource",
-    "separable_conv2d",
-    "stack",
-    "strided_slice",
+    *("add", "batchnorm", "concat", "depthwise", "mul", "resource", "separable_conv2d", "stack", "strided_slice"),
     "sub",
 }
 PREFIX = re.compile(r"^(serving_default_|args_)")
