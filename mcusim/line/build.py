@@ -254,6 +254,7 @@ def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: t
         what = f"{path.name!r} was not built by mcusim: it has no mcusim_input"
         raise BuildError(what, where=str(path), hint="build it with mcusim build; mcusim profile takes any firmware")
     arena = symbols["arena"].size if "arena" in symbols else 0
+    static_bytes = sum(elf.sections.get(name, 0) for name in (".data", ".bss", _CODE_IN_RAM))
     image = Image(
         elf=path.absolute(),
         board=board,
@@ -270,7 +271,7 @@ def read_firmware(path: Path, board: str | None, *, compiler: str = "", flags: t
         flags=flags,
         elf_sha256=elf.sha256,
         rom_bytes=None if native else _rom_bytes(elf),
-        ram_static_bytes=None if native else _static_bytes(elf) - arena,
+        ram_static_bytes=None if native else static_bytes - arena,
         arena_bytes=None if native else arena,
         frames=_frames(path.parent),
     )
@@ -286,10 +287,6 @@ def _frames(folder: Path) -> dict[str, int]:
             if size.isdecimal():
                 frames[place.rpartition(":")[2]] = int(size)
     return frames
-
-
-def _static_bytes(elf: ElfFile) -> int:
-    return sum(elf.sections.get(name, 0) for name in (".data", ".bss", _CODE_IN_RAM))
 
 
 def _rom_bytes(elf: ElfFile) -> RomBytes:

@@ -48,6 +48,7 @@ def memory_of(board: Board) -> Memory:
     if timing is None or states is None:
         return NO_WAITS
     code, data, slow = timing.instruction_cache, timing.data_cache, _slow_ram(board)
+    arena_at = board.memory.ram.origin + board.memory.stack_bytes + STATIC_BYTES
     return Memory(
         wait_states=states,
         granule_bytes=code.granule_bytes,
@@ -56,13 +57,9 @@ def memory_of(board: Board) -> Memory:
         data_cache_bytes=data.sets * data.ways * data.line_bytes if data else 0,
         hit=min(timing.data_hit_cycles, states),
         miss=max(0, states + timing.data_miss_extra),
-        fast_ram_bytes=max(0, slow.origin - _arena_at(board)) if slow else None,
+        fast_ram_bytes=max(0, slow.origin - arena_at) if slow else None,
         ram_waits=slow.wait_states if slow else 0,
     )
-
-
-def _arena_at(board: Board) -> int:
-    return board.memory.ram.origin + board.memory.stack_bytes + STATIC_BYTES
 
 
 def _slow_ram(board: Board) -> RamTiming | None:

@@ -41,17 +41,18 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         target=Target(samples=SAMPLES),
     )
     read = float_model(Setting(experiment, folder), experiment.models[0], 0, bench)
-    boards = [load_board(name) for name in board_names()]
+    boards, graph = [load_board(name) for name in board_names()], read.source.graph
+    size = f"{graph.parameters:,} parameters, {graph.macs:,} multiply-accumulates"
     tables: Sequence[tuple[str, Sequence[Line]]] = (
         ("[dataset]", list(_dataset(read, data, folder))),
         ("[task]", list(_task(read))),
-        ("[[model]]", [(f"file = {_text(_relative(model, folder))}", _size(read.source.graph))]),
+        ("[[model]]", [(f"file = {_text(_relative(model, folder))}", size)]),
         *_quantizations(read),
         ("[target]", list(_target(boards))),
         ("[expect]", list(_budgets(read, boards))),
     )
     head = [
-        f"# {printable(model.name)}: {_shapes(read.source.graph)}.",
+        f"# {printable(model.name)}: {_shapes(graph)}.",
         "# Written by `mcusim init`. `mcusim run` reads it; docs/experiment.md explains every key.",
     ]
     return "\n".join([*head, *(line for table in tables if table[1] for line in ["", *_table(*table)])]) + "\n"
@@ -146,10 +147,6 @@ def _shapes(graph: Graph) -> str:
 
     answers = told([tensor.shape for tensor in graph.output_tensors])
     return f"takes samples of {told([layer.shape for layer in graph.inputs])} numbers, answers {answers}"
-
-
-def _size(graph: Graph) -> str:
-    return f"{graph.parameters:,} parameters, {graph.macs:,} multiply-accumulates"
 
 
 def _relative(path: Path, folder: Path) -> str:

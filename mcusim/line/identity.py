@@ -14,7 +14,7 @@ from mcusim.reports.report import Run
 def identity(case: Case) -> Run:
     """As the experiment says it."""
     chosen = case.quantization
-    is_integer = chosen.is_quantized
+    is_integer, own = chosen.is_quantized, chosen.layer_words.items()
     return Run(
         id=case.id,
         model=case.model.name,
@@ -22,7 +22,7 @@ def identity(case: Case) -> Run:
         data_type=chosen.data_type,
         quantization=chosen.short_label,
         scheme="mixed" if chosen.own_layers else (chosen.format or chosen.chosen_scheme) if is_integer else "",
-        layer_quantization={name: _told(*words) for name, words in chosen.layer_words.items()},
+        layer_quantization={name: kind if kind == "float32" else f"{kind} {scheme}" for name, (kind, scheme) in own},
         ranges=chosen.ranges if is_integer else "",
         weights=chosen.weights if is_integer else "",
         equalized=chosen.equalize,
@@ -31,10 +31,6 @@ def identity(case: Case) -> Run:
         board=case.board_name,
         engine=case.engine,
     )
-
-
-def _told(data_type: str, scheme: str) -> str:
-    return data_type if data_type == "float32" else f"{data_type} {scheme}"
 
 
 def identity_of(case: Case, source: Graph) -> Run:

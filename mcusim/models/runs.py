@@ -45,14 +45,10 @@ def runs_of(places: Array, size: int) -> Runs | None:
 
     Where the same order comes again further on, as in images that grow by 5/3, all periods are copied at once.
     """
-    periods = next(one for one in _divisors(math.gcd(size, len(places))) if _repeats(places, size, one))
+    most = math.gcd(size, len(places))
+    periods = next(one for one in range(most, 0, -1) if most % one == 0 and _repeats(places, size, one))
     pieces = _pieces(places[: len(places) // periods])
     return Runs(periods, tuple(pieces)) if len(pieces) <= MOST_PIECES else None
-
-
-def _divisors(number: int) -> list[int]:
-    """The largest first."""
-    return [one for one in range(number, 0, -1) if number % one == 0]
 
 
 def _repeats(places: Array, size: int, periods: int) -> bool:

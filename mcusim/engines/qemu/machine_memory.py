@@ -38,11 +38,8 @@ def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
         if not any(has.contains(region) for has in regions):
             named = region_name(board, region.origin)
             told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
-            raise LacksMemoryError(told, where=str(image.elf), hint=_hint(board, regions, machine))
-
-
-def _hint(board: Board, regions: Sequence[Region], machine: str) -> str:
-    return _elsewhere(board, regions, machine) + (", or profile it with --engine renode" if board.renode else "")
+            renode = ", or profile it with --engine renode" if board.renode else ""
+            raise LacksMemoryError(told, where=str(image.elf), hint=_elsewhere(board, regions, machine) + renode)
 
 
 def _elsewhere(board: Board, regions: Sequence[Region], machine: str) -> str:

@@ -59,7 +59,7 @@ def chosen_activation(keras: KerasLayer, activation: Any) -> Chosen:
         return LINEAR
     if isinstance(activation, Mapping):
         return _serialized(keras, activation)
-    if activation == "hard_sigmoid" and _is_keras_2(keras):
+    if activation == "hard_sigmoid" and keras.keras_version.split(".")[0] in ("1", "2"):
         return Function("hard_sigmoid", (HARD_SLOPE_OF_KERAS_2,))
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise _no_kernel(keras, activation)
@@ -94,10 +94,6 @@ def _serialized(keras: KerasLayer, value: Mapping[str, Any]) -> Chosen:
 def _no_kernel(keras: KerasLayer, activation: Any) -> ModelError:
     name = activation if isinstance(activation, str) else type(activation).__name__
     return keras.wrong(f"activation {name!r} has no kernel", "supported activations: " + ", ".join(ACTIVATIONS))
-
-
-def _is_keras_2(keras: KerasLayer) -> bool:
-    return keras.keras_version.split(".")[0] in ("1", "2")
 
 
 def _layers(chosen: Chosen, name: str, inputs: tuple[str, ...], shape: Shape) -> list[Layer]:

@@ -79,7 +79,7 @@ def _node(message: Message, tensors: TensorReader) -> Node:
 def _attribute(message: Message, tensors: TensorReader) -> Any:
     """By its type; files of before 2017 do not tell it, and have but one field."""
     kind = message.whole(20) or next((kind for kind, (number, _) in ATTRIBUTES.items() if number in message), 0)
-    number, read = ATTRIBUTES.get(kind, (0, _inside))
+    number, read = ATTRIBUTES.get(kind, (0, lambda *_: INSIDE))
     return read(message, number, tensors)
 
 
@@ -88,10 +88,6 @@ def _tensor(message: Message, number: int, tensors: TensorReader) -> Any:
     if inner is None:
         raise broken("an attribute has no value")
     return tensors.array(inner)
-
-
-def _inside(message: Message, number: int, tensors: TensorReader) -> Any:
-    return INSIDE
 
 
 # Type of an attribute -> number of the field that holds it, and how it is read.

@@ -25,12 +25,9 @@ Told = dict[str, Any]
 def modern(node: OnnxNode) -> OnnxNode:
     """Raises ModelError for what is only computed in training."""
     told = {key: value for key, value in node.attributes.items() if key != "consumed_inputs"}
-    values = RULES.get(node.kind, _as_it_is)(node, told)
+    rule = RULES.get(node.kind)
+    values = rule(node, told) if rule else node.values
     return replace(node, attributes=Attributes(told), values=values)
-
-
-def _as_it_is(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
-    return node.values
 
 
 def _broadcast(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:

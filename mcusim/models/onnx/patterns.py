@@ -89,11 +89,8 @@ def _numbers(model: Model) -> dict[str, float]:
         value = node.attributes.get("value", node.attributes.get("value_float"))
         if node.kind == "Constant" and node.outputs and value is not None:
             arrays[node.outputs[0]] = np.asarray(value)
-    return {name: float(array.reshape(())) for name, array in arrays.items() if array.size == 1 and _is_real(array)}
-
-
-def _is_real(array: Array) -> bool:
-    return array.dtype.kind in "fiu"
+    single = {name: array for name, array in arrays.items() if array.size == 1 and array.dtype.kind in "fiu"}
+    return {name: float(array.reshape(())) for name, array in single.items()}
 
 
 def _replaced(node: Node, makers: Mapping[str, Node], numbers: Mapping[str, float]) -> Node:

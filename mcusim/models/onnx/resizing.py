@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ def _pad(node: OnnxNode) -> Tensor:
     x, rank = node.x, len(node.x.shape)
     node.attributes.get("value")  # without a meaning in other modes
     mode, ends = node.text("mode", "constant"), _ends_of(node, rank)
-    cuts = [(max(0, -front), size + min(front, 0) + min(back, 0), 1) for size, (front, back) in _pairs(x.shape, ends)]
+    pairs = zip(x.shape, ends, strict=True)
+    cuts = [(max(0, -front), size + min(front, 0) + min(back, 0), 1) for size, (front, back) in pairs]
     x = cut(node, x, cuts, node.named("cut"))
     ends = [(max(before, 0), max(after, 0)) for before, after in ends]
     if mode in ("reflect", "edge", "wrap"):
@@ -42,10 +43,6 @@ def _pad(node: OnnxNode) -> Tensor:
         return zeros_around(node, x, ends, node.name)
     moved = rescaled(node, x, 1.0, -value, node.named("moved"))
     return rescaled(node, zeros_around(node, moved, ends, node.named("zeros")), 1.0, value)
-
-
-def _pairs(shape: Sequence[int], ends: Sequence[Ends]) -> Iterator[tuple[int, Ends]]:
-    return zip(shape, ends, strict=True)
 
 
 def _ends_of(node: OnnxNode, rank: int) -> list[Ends]:
