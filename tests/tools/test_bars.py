@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -115,12 +116,27 @@ def test_the_record_of_the_timing_model_is_as_bars_has_it() -> None:
 
 @pytest.mark.parametrize(
     ("said", "failed"),
-    [("....\n12 passed in 3.1s", 0), ("F\n3 failed, 12 passed, 1 skipped in 3s\n", 3), ("1 failed, 2 errors in 1s", 3)],
+    [
+        ("....\n12 passed in 3.1s", 0),
+        ("F\n3 failed, 12 passed, 1 skipped in 3s\n", 3),
+        ("1 failed, 2 errors in 1s", 3),
+        ("E\n1 error in 2.13s", 1),  # of what cannot even be imported
+    ],
 )
 def test_failures_are_read_from_the_last_line_of_pytest(said: str, failed: int) -> None:
     assert graphs.failures(said) == failed
 
 
-def test_a_pytest_that_ran_nothing_is_no_success() -> None:
+@pytest.mark.parametrize("said", ["no tests ran in 0.01s", "s\n1 skipped in 2.1s", ""])
+def test_a_pytest_that_ran_nothing_is_no_success(said: str) -> None:
     with pytest.raises(NotHere):
-        graphs.failures("no tests ran in 0.01s")
+        graphs.failures(said)
+
+
+def test_every_test_that_draws_as_many_graphs_as_it_is_told_is_in_a_row() -> None:
+    told = {name: drawn for names, drawn in graphs.TESTS.values() for name in names}
+    files = {path.stem: path.read_text() for path in (graphs.ROOT / "tests/models").glob("test_*.py")}
+    assert sorted(told) == sorted(name for name, text in files.items() if '"MCUSIM_GRAPHS"' in text)
+    for name, drawn in told.items():
+        drawing = re.findall(r"@given.*?def (test_\w+)", files[name], re.DOTALL)
+        assert any(drawn in test for test in drawing), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigurationError(
             f"no group has {options.only!r} in its name", hint=f"take one of {names}; or add --long"
         )
+    start = time.monotonic()
     for group, found in _measured(chosen, rows, options.data, has_compiler):
-        print(f"{group.name}:" if isinstance(found, list) else f"{group.name}: not measured, {found}", flush=True)
+        took, start = time.monotonic() - start, time.monotonic()
+        heading = f"{group.name}, {took:.0f} s:" if isinstance(found, list) else f"{group.name}: not measured, {found}"
+        print(heading, flush=True)
         for one in found if isinstance(found, list) else []:
             print(_line(one), flush=True)
             figures[one.row.name] = one.figure
