@@ -13,12 +13,14 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from mcusim.experiment.experiment import Experiment
 from mcusim.line import budgets
 from mcusim.line.agreement import agreed
-from mcusim.line.case import Bench, Outcome, Setting, dataset_of, run_case
+from mcusim.line.bench import Bench
+from mcusim.line.case import Outcome, Setting, dataset_of, run_case
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import FORMAT, Report, RunError
@@ -59,8 +61,8 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
             report.write(out / REPORT)
             yield report
             raise
-        for number, case in enumerate(cases, start=1):
-            outcomes.append(run_case(setting, case, bench))
+        for number, (case, following) in enumerate(zip_longest(cases, cases[1:]), start=1):
+            outcomes.append(run_case(setting, case, bench, following))
             runs = agreed(outcomes)
             interrupted = runs[-1].error is None and not runs[-1].complete
             report = replace(

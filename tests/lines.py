@@ -19,7 +19,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.line.build import Firmware
 from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.sources import Sources
@@ -137,7 +137,7 @@ class FakeStages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> FakeStages:
     fake = FakeStages(FakeEngine())
-    monkeypatch.setattr(case, "STAGES", fake)
+    monkeypatch.setattr(bench, "STAGES", fake)
     return fake
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from mcusim.commands import cli
 from mcusim.datasets import load_dataset
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.line.float_proof import Proved
 from mcusim.reports.report import Report, Run
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.train
 @pytest.fixture(autouse=True)
 def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     """One start of TensorFlow is enough: that of `out`, which comes before."""
-    stages = replace(case.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
-    monkeypatch.setattr(case, "STAGES", stages)
+    stages = replace(bench.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
+    monkeypatch.setattr(bench, "STAGES", stages)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from mcusim import pipeline
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, Model, TaskChoice
 from mcusim.graph import Graph
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.line.float_proof import Proved
 from mcusim.line.stages import Stages
 from mcusim.line.watcher import Silent
@@ -53,7 +53,7 @@ class Line:
 
     def report(self, graph: Graph, arrays: dict[str, Any] | None, **tables: Any) -> Report:
         self.patch.setattr(
-            case,
+            bench,
             "STAGES",
             Stages(
                 read_model=lambda path, name: Source(replace(graph, name=name)),

@@ -12,7 +12,7 @@ import pytest
 
 from mcusim.commands import cli
 from mcusim.datasets import load_dataset
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.line.float_proof import Proved
 from mcusim.models.keras.layers import CONVERTERS
 from mcusim.reports.report import Report, Run
@@ -79,7 +79,7 @@ def run(trained: Trained, model: str, data: str, out: Path, *more: str) -> tuple
 def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     """One start of TensorFlow is enough."""
     monkeypatch.setattr(
-        case, "STAGES", replace(case.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
+        bench, "STAGES", replace(bench.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
     )
 
 

@@ -35,7 +35,8 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
     """
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench, Setting
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting
     from mcusim.line.export import export as export_case
     from mcusim.line.preflight import check_line, check_out
 

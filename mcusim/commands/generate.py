@@ -79,7 +79,8 @@ def _from_model(
 
 def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench, Setting, ready_model
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting, ready_model
     from mcusim.line.preflight import check_out
 
     experiment, out = options.open_experiment(path, session, out, **choices)

@@ -27,7 +27,7 @@ def init(session: Session, /, model: Path, data: Path | None, out: Path, force: 
     With guesses in its comments: the task, the shapes, and budgets that the float model and the boards allow.
     """
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench
+    from mcusim.line.bench import Bench
     from mcusim.line.draft import draft
     from mcusim.system.errors import ConfigurationError
     from mcusim.system.files import write_text

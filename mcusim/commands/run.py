@@ -60,7 +60,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench, Setting, float_model, model_file
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting, float_model, model_file
     from mcusim.line.preflight import check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
@@ -81,7 +82,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> None:
     """Build firmware of trained models."""
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench, Setting, firmware_of
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting, firmware_of
     from mcusim.line.preflight import check_build, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
@@ -100,7 +102,8 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
 def _explain(session: Session, experiment: Path, out: Path | None, **choices: Any) -> int:
     from mcusim.commands.terminal import Terminal
-    from mcusim.line.case import Bench, Setting, explained
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting, explained
     from mcusim.line.explain import to_json
     from mcusim.line.preflight import check_out
 

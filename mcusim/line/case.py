@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -18,13 +17,14 @@ from mcusim.cores import core_of
 from mcusim.datasets import Dataset
 from mcusim.datasets.made_up import SCALES, made_up
 from mcusim.datasets.sampling import choose
-from mcusim.engines.engine import Execution, Facts, Job, Ready, records
+from mcusim.engines.engine import Execution, Facts, Job, records
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.arrange import arrange
+from mcusim.line.bench import Bench
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of, over_ram
 from mcusim.line.explain import LayerNoise, explain
@@ -42,16 +42,13 @@ from mcusim.line.optimize import drop_softmax
 from mcusim.line.preflight import board_of
 from mcusim.line.score import Wanted, scores_of_real
 from mcusim.line.sources import Sources
-from mcusim.line.stages import STAGES, Stages
 from mcusim.line.stored import demand_explainable
 from mcusim.line.trained import Trained
-from mcusim.line.watcher import Watcher
 from mcusim.models.source import Source
 from mcusim.numbers.numbers import Numbers
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
-from mcusim.system.once import Once
 from mcusim.system.records import fields_of
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
@@ -73,22 +70,6 @@ class Setting:
     @property
     def jobs(self) -> int:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
-
-
-class Bench(ExitStack):
-    """What a process keeps from one case to the next. A context, that ends with what was opened in it."""
-
-    def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
-        super().__init__()
-        self.watcher, self.stages = watcher, stages or STAGES
-        self.once = Once()
-        self._open: dict[str, Ready] = {}
-
-    def engine(self, name: str, jobs: int) -> Ready:
-        """The engine of that name, opened when it is first asked for."""
-        if name not in self._open:
-            self._open[name] = self.enter_context(self.stages.engines[name].open(jobs))
-        return self._open[name]
 
 
 @dataclass(frozen=True)
@@ -157,10 +138,10 @@ class Outcome:
     positions: Array | None = None
 
 
-def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
-    """An Outcome in any case: of figures, or of the error."""
+def run_case(setting: Setting, case: Case, bench: Bench, following: Case | None = None) -> Outcome:
+    """An Outcome in any case: of figures, or of the error. What the `following` case needs is made meanwhile."""
     try:
-        return _run(setting, case, bench)
+        return _run(setting, case, bench, following)
     except McusimError as error:
         return Outcome(case, replace(_identity(setting, case, bench), error=RunError.of(error)))
 
@@ -173,25 +154,17 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
         return identity(case)
 
 
-def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
+def _run(setting: Setting, case: Case, bench: Bench, following: Case | None) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
     proving = _proving(setting, case, bench)  # first of all: a framework takes seconds to start
-    engine = bench.engine(case.engine, setting.jobs)  # so may an emulator, while the firmware is made
+    bench.engine(case.engine, setting.jobs)  # so may an emulator, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
-    _, board = place_of(case, bench)
+    if following:
+        bench.meanwhile(partial(_make_ahead, setting, following, bench))
+    facts, board = place_of(case, bench)
     timing = timing_of(setting, case, bench)
-    bench.watcher.stage(f"running {case.label}")
-    job = Job(
-        firmware.image,
-        records(model.inputs),
-        setting.out / case.id,
-        board,
-        stall_s=setting.experiment.target.stall_s,
-        progress=bench.watcher.progress,
-        cycles_per_instruction=timing.cycles_per_instruction if timing else None,
-    )
-    execution = engine.run(job)
+    execution = _executed(setting, case, bench, timing)
     proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)
@@ -211,7 +184,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         normalization=origin.source.normalization,
         float_proof=proved.proof,
         no_float_proof=proved.reason,
-        no_cycles=None if timing else why_no_cycles(*place_of(case, bench), setting.experiment.target),
+        no_cycles=None if timing else why_no_cycles(facts, board, setting.experiment.target),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(
             *setting.experiment.notes,
@@ -223,6 +196,27 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         ),
     )
     return Outcome(case, run, execution, origin.positions)
+
+
+def _executed(setting: Setting, case: Case, bench: Bench, timing: Timing | None) -> Execution:
+    """All samples."""
+    bench.watcher.stage(f"running {case.label}")
+    job = Job(
+        firmware_of(setting, case, bench).image,
+        records(ready_model(setting, case, bench).inputs),
+        setting.out / case.id,
+        place_of(case, bench)[1],
+        stall_s=setting.experiment.target.stall_s,
+        progress=bench.watcher.progress,
+        cycles_per_instruction=timing.cycles_per_instruction if timing else None,
+    )
+    return bench.engine(case.engine, setting.jobs).run(job)
+
+
+def _make_ahead(setting: Setting, case: Case, bench: Bench) -> None:
+    """All that comes before an engine; but who has to wait for a training is told of it."""
+    if case.model.file or _trained(setting, case.model, case.repeat, bench).before():
+        firmware_of(setting, case, bench)
 
 
 def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:
@@ -278,8 +272,12 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file:
         return model.file
-    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
+    trained = _trained(setting, model, repeat, bench)
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
+
+
+def _trained(setting: Setting, model: Model, repeat: int, bench: Bench) -> Trained:
+    return Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
 
 
 def source_of(setting: Setting, model: Model, repeat: int, bench: Bench) -> Source:
@@ -373,9 +371,13 @@ def place_of(case: Case, bench: Bench) -> tuple[Facts, Board | None]:
 
 def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
     """Sources -> Firmware."""
-    library = ready_model(setting, case, bench).generated.library
-    bench.watcher.stage(f"building {case.label}")
-    return bench.stages.make_firmware(library, *place_of(case, bench), setting.out / case.id)
+
+    def make() -> Firmware:
+        library = ready_model(setting, case, bench).generated.library
+        bench.watcher.stage(f"building {case.label}")
+        return bench.stages.make_firmware(library, *place_of(case, bench), setting.out / case.id)
+
+    return bench.once.do(("firmware", case.id), make)
 
 
 def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:

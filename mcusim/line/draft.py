@@ -18,7 +18,8 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
-from mcusim.line.case import Bench, FloatModel, Setting, float_model
+from mcusim.line.bench import Bench
+from mcusim.line.case import FloatModel, Setting, float_model
 from mcusim.line.quantize import AS_STORED
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.names import printable

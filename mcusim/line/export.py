@@ -18,7 +18,8 @@ from mcusim.datasets.sampling import choose
 from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.experiment.case import Case
 from mcusim.graph import Tensor
-from mcusim.line.case import Bench, ReadyModel, Setting, place_of, ready_model, timing_of
+from mcusim.line.bench import Bench
+from mcusim.line.case import ReadyModel, Setting, place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
 from mcusim.line.export_files import SCRIPTS, Exported, write_surroundings
 from mcusim.line.fit import Fitted

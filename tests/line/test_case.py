@@ -13,7 +13,8 @@ from mcusim.engines.engine import Execution, Job
 from mcusim.engines.qemu.facts import FACTS as QEMU
 from mcusim.experiment.case import Case
 from mcusim.experiment.tables import Target
-from mcusim.line.case import Bench, Outcome, Setting, run_case
+from mcusim.line.bench import Bench
+from mcusim.line.case import Outcome, Setting, run_case
 from mcusim.line.watcher import Silent
 from mcusim.pipeline import run
 from mcusim.system.errors import EngineError

@@ -18,10 +18,10 @@ def test_the_core_of_its_chip() -> None:
 @pytest.mark.arm
 def test_a_whole_run(stages: FakeStages, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built for it and run on it; nobody knows how long that takes on silicon."""
-    from mcusim.line import case
+    from mcusim.line import bench
     from mcusim.line.stages import Stages
 
-    monkeypatch.setattr(case, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
+    monkeypatch.setattr(bench, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
     path.write_text(path.read_text().replace('engine = "host"', 'boards = ["mps2_m7"]'))
     assert cli.execute(["run", "test.toml", "--out", "out"]) == 0
     for run in Report.read(Path("out/report.json")).runs:

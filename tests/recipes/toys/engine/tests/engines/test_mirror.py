@@ -6,7 +6,7 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.commands import cli
 from mcusim.engines import mirror
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.line.stages import Stages
 from mcusim.reports.report import Report
 from tests.commands.test_cli import path as path  # noqa: PLC0414
@@ -24,7 +24,7 @@ def test_answers(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_whole_run(stages: FakeStages, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(case, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
+    monkeypatch.setattr(bench, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
     assert cli.execute(["run", "test.toml", "--engine", "mirror", "--out", "out", "--junit", "junit.xml"]) == 0
     for seen in Report.read(Path("out/report.json")).runs:
         assert (seen.error, seen.mismatches, seen.engine, seen.board) == (None, 0, "mirror", "mirror")
