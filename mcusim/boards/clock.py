@@ -1,7 +1,5 @@
 """A clock as users write it -> Hz."""
 
-from __future__ import annotations
-
 import re
 
 from mcusim.boards.chip import HIGHEST_HZ

@@ -4,8 +4,6 @@
 `platforms/chips` or a path next to that file.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every core that firmware can be built for."""
 
-from __future__ import annotations
-
 from mcusim.boards.chip import Chip
 from mcusim.cores import cortex_m4f
 from mcusim.cores.core import Core

@@ -1,7 +1,5 @@
 """What a core is: a module that says how code for it is compiled and protected, what its faults mean, what it takes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Cortex-M4 with its single precision FPU."""
 
-from __future__ import annotations
-
 from mcusim.cores.armv7m.calls import locate, program_counter
 from mcusim.cores.armv7m.faults import explain_fault
 from mcusim.cores.armv7m.memory_protection import memory_protection

@@ -1,7 +1,5 @@
 """Address in an image -> function, file and line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """Name or file -> Dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol

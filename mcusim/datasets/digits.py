@@ -1,7 +1,5 @@
 """Handwritten digits of 8x8 pixels, bundled with scikit-learn: a complete data set without a network."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

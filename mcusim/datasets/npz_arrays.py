@@ -1,7 +1,5 @@
 """A user's `.npz` file -> its arrays. It is hostile until proved otherwise: nothing in it is unpickled or believed."""
 
-from __future__ import annotations
-
 import math
 import tokenize
 import zipfile

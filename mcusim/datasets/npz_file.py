@@ -10,8 +10,6 @@ Several inputs are x_train_<name> and x_test_<name>; several outputs y_train_<na
 classes_<name>. They are sorted by name: the order of the arrays in a file is an accident.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Others call x_test `X_test`, `test_images` or just `x`: what can only be meant in one way is understood, and told.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Regular steps would not do: they fall into step with sets that are sorted, or in which classes take turns.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.datasets.targets import MOST_CLASSES, are_whole, column, is_one_hot

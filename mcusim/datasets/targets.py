@@ -1,7 +1,5 @@
 """Targets as people store them -> class numbers. What can mean one thing only is understood, all else refused."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.system.arrays import Array, Labels

@@ -6,8 +6,6 @@ overridden by `MCUSIM_UCI_HAR_URL`, for a mirror). The publisher names no checks
 projects recorded independently of each other. Content from any source must have the split's known size of each class.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

@@ -1,7 +1,5 @@
 """A firmware of others with the profiler in it: what that is told, how far it is, and in the end an Execution."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path

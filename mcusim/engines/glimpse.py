@@ -1,7 +1,5 @@
 """progress.bin of the profiler -> what a firmware does right now. It is there even when the engine was killed."""
 
-from __future__ import annotations
-
 import struct
 from collections import Counter
 from dataclasses import dataclass

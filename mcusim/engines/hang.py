@@ -1,7 +1,5 @@
 """A firmware that does not go on -> the error that tells where it is and for what it waits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Board + memory map -> caches and slow memory as profilers take them: (name, value), at the engine's addresses."""
 
-from __future__ import annotations
-
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.boards.chip import Cache
 

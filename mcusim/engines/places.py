@@ -1,7 +1,5 @@
 """Addresses in a firmware -> functions and lines, as an error names them."""
 
-from __future__ import annotations
-
 import bisect
 from pathlib import Path, PurePosixPath
 

@@ -1,7 +1,5 @@
 """One run to come, as a value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`qemu,renode` -> engines that can run side by side, and whether they need a board."""
 
-from __future__ import annotations
-
 from mcusim.engines import ENGINES
 from mcusim.system.validation import Unusable, known
 

@@ -1,7 +1,5 @@
 """`[target] kernels` -> the kernels that may run each layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

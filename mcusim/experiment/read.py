@@ -1,7 +1,5 @@
 """experiment.toml -> Experiment. Every mistake is named with its key, file and line, before anything takes time."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The tables of experiment files, boards, chips and reports as JSON Schema, for editors and checkers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Outcomes -> Runs: every engine that ran the same work should have come to the same."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

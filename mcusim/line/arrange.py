@@ -5,8 +5,6 @@ data sets of mcusim have theirs in that of the graph: the shape tells which. Whe
 is meant, and a note says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Values -> how C writes them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

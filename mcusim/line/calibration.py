@@ -1,7 +1,5 @@
 """What calibration samples are good for, and what they tell of a quantized graph."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

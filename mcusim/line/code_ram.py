@@ -4,8 +4,6 @@ A loop that is larger than the instruction cache is fetched anew in each of its 
 enough for the others to stay in the cache; so routines move one by one, each time the one that saves most for a byte.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ What is written is read again before anybody gets it: by our own reader, and by 
 installed, layer by layer.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack

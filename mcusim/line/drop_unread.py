@@ -5,8 +5,6 @@ reads 10 x 10. Where all that read a convolution or a pool slide windows over it
 windows does.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from typing import TypeGuard

@@ -6,8 +6,6 @@ tensor, share a scale, small channels keep their bits so: depthwise networks nee
 real numbers stay the same to the last bit.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 

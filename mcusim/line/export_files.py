@@ -1,7 +1,5 @@
 """What an exported folder needs to stand alone: platform, plug-in, scripts and sources, every path relative to it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

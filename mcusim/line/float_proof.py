@@ -4,8 +4,6 @@ The framework runs in a process of its own, which starts early and is awaited wh
 the cache: the same file, samples, graph and versions give the same proof.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Module of PyTorch -> Source: what `torch.export` writes of it, read as a file is."""
 
-from __future__ import annotations
-
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path

@@ -5,8 +5,6 @@ where one is, they are made one after the other, each of the tensors that are al
 kept as give the fastest network.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mcusim.graph import Graph

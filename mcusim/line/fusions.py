@@ -1,7 +1,5 @@
 """Graph -> pairs of its layers that could run as one, band by band; and the graph, and options, with such a pair."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

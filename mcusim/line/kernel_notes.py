@@ -1,7 +1,5 @@
 """What to say of the kernels of a case: those of other bits, names that fit nowhere, wishes that are for boards."""
 
-from __future__ import annotations
-
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.bands import JOINED

@@ -5,8 +5,6 @@ shared is found by search: a set of routines is paid for at once, then every lay
 shrink by what one option calls, as long as that makes the network faster.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain

@@ -6,8 +6,6 @@ asking how far its output moves when its inputs move by as little as rounding mo
 they are those of the framework, or wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

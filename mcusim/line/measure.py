@@ -1,7 +1,5 @@
 """Execution + labels + Program + Firmware -> Measurements: what the outputs and counts of a run are worth."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

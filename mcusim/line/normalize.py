@@ -4,8 +4,6 @@ A file that keeps statistics is fed samples that they normalize, any other one r
 experiment overrules both.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mcusim.datasets.dataset import fit_each

@@ -4,8 +4,6 @@ What a file compiles to follows from its text, from all that it includes, from t
 follow from the folder (`build` sees to that), so a copy is as good.
 """
 
-from __future__ import annotations
-
 import hashlib
 import posixpath
 import re

@@ -1,7 +1,5 @@
 """Choice of kernels -> for each layer what every kernel offers, which runs, and why; and what that comes to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The largest of limited numbers is the limited largest one: no real number change
 pool stores covers half of the range then, in steps as much finer, and its sums end in fewer instructions.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer

@@ -1,7 +1,5 @@
 """Kernels of all layers + RAM -> cycles that each waits for slow RAM, about: loads are a part of its cycles."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mcusim.graph import Graph

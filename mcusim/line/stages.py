@@ -1,7 +1,5 @@
 """The stages that leave this process: files, compilers, engines. In tests, others may stand in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field

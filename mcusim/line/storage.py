@@ -1,7 +1,5 @@
 """Which tensors are stored without a sign, which outputs in 16 bits: where whoever reads them can take it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mcusim.graph import Graph, Layer

@@ -5,8 +5,6 @@ be filled in round a plane but zeros, and fast kernels take them as they take th
 network computes, at its inputs and outputs, stays the same to the bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -3,8 +3,6 @@
 Such a model was quantized by whoever made the file: its integers are computed with as they are, or not at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -6,8 +6,6 @@ fit in it, or only with slower kernels; pairs that are alive beside them are mad
 nearer to what it may take. Pairs take time to look at, so those that bounds tell to be hopeless are left out.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Model of an experiment + Dataset -> its `.keras` file: trained now, or before with the very same settings."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Who is told how far a run is. `commands/terminal.py` shows it to people; tests and scripts may listen too."""
 
-from __future__ import annotations
-
 from mcusim.reports.report import Run
 from mcusim.system.progress import Listener
 from mcusim.training.training import TrainingProgress

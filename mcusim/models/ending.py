@@ -1,7 +1,5 @@
 """The end of a Graph that was read: its outputs, each a tensor of its own, and the layers that they need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from mcusim.graph import Layer

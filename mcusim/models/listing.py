@@ -1,7 +1,5 @@
 """What files of a format may be made of: tables for `mcusim layers`, written from what the format's reader looks up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

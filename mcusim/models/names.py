@@ -1,7 +1,5 @@
 """Names of the layers of a graph, and of its outputs: each is given once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 

@@ -4,8 +4,6 @@ A format names the module of its family that imports the framework, as a `Refere
 its own (`python -m mcusim.models.reference FOLDER`): frameworks are slow to start, hungry and sometimes fall.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A process that runs a model in its framework: `python -m mcusim.models.reference_process FOLDER PARENT`."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Settings of a layer as a file has them, that remember what a converter asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where the files that are not Python lie: next to the package in a checkout, inside it in a wheel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]

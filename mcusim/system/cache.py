@@ -1,7 +1,5 @@
 """Where what was downloaded or built is kept between runs."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """Other programs: found by name, started in their own session, awaited or stopped. The only module that starts any."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import shutil

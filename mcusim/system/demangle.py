@@ -1,7 +1,5 @@
 """Names of C++ as the compiler spells them -> as they are written in the source."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from mcusim.system.command import run

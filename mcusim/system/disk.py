@@ -1,7 +1,5 @@
 """What to tell a user whose disk is full or whose folder cannot be written."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

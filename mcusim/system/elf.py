@@ -1,7 +1,5 @@
 """What an ELF file says: sections, symbols, what is loaded where, and the source line of an address."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """ELF file -> its functions, every one by address, and the vectors that the core begins with."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What an engine is given to run: a program, where it is entered and left, how long a sample and an answer are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ctrl-C before anything has begun: the process ends at once, quietly. Imports nothing that is not there already."""
 
-from __future__ import annotations
-
 INTERRUPTED = 130
 
 

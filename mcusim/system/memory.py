@@ -1,7 +1,5 @@
 """Memory of this machine that is free."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A user's name (hostile until proved otherwise) -> something safe to print, or to use as a file name."""
 
-from __future__ import annotations
-
 import re
 
 LONGEST_FILE_NAME = 60

@@ -1,7 +1,5 @@
 """A process of ours -> its end when the one that started it is gone: nobody waits for its answer any more."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

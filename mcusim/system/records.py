@@ -4,8 +4,6 @@ A model of one input needs no names: its samples are a plain array (N, *shape), 
 Everywhere else its name is "".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """C source -> shared object, built with this machine's compiler on first use, kept for the next."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """Templates of codegen/templates -> C and linker scripts."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """TOML text -> tables, and the line on which a key stands: what an error message needs."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence

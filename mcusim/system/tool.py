@@ -1,7 +1,5 @@
 """What a machine has, or has not: a program or package, its version, or the command that installs it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The compilers: where they are, what they are called, and the flags each part of a program is compiled with."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from functools import cache

@@ -1,5 +1,3 @@
 """Which mcusim this is. Here and not in `mcusim/__init__.py`, which imports what the package shows to scripts."""
 
-from __future__ import annotations
-
 VERSION = "0.1.0"

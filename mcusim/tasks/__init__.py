@@ -1,7 +1,5 @@
 """Outputs + labels -> Scores: what a model is for, and what its answers are worth. One file a task."""
 
-from __future__ import annotations
-
 from mcusim.system.errors import DataError
 from mcusim.tasks import anomaly, classification, multilabel, none, regression
 from mcusim.tasks.task import Asked, Judge, Task

@@ -1,7 +1,5 @@
 """Decisions + labels -> recall, precision and F1 of each class, and their means, as scikit-learn defines them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

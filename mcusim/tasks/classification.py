@@ -1,7 +1,5 @@
 """Outputs + labels -> accuracy: each sample is of one class. The largest output decides, an only one by a threshold."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Outputs + labels -> accuracy: each output says yes or no by itself, above a threshold or not."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.system.arrays import Array

@@ -1,7 +1,5 @@
 """Scores + which samples are positive -> area under the ROC curve, whole or up to a rate of false alarms."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.system.arrays import Array

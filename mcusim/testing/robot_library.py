@@ -46,8 +46,6 @@ and what nine of ten programs were off by at most. A run whose error nobody know
 `Figure Should Be At Most` and `Figure Should Be At Least` take any number of the report by its name.
 """
 
-from __future__ import annotations
-
 import atexit
 import operator
 import re

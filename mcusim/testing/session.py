@@ -6,8 +6,6 @@
 A Renode takes seconds to start: the first run starts it, and the end of the session ends it.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Recording + what its edges and addresses cost -> CallCosts: the cycles of each call by the way it was reached."""
 
-from __future__ import annotations
-
 import bisect
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Predicted and measured cycles -> how far a model is off: of one program, and of many."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Code + Counts -> EdgeCycles of the core alone: what every block costs behind the block that ran before it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The timing model is held against silicon for each kind by itself, since each rests on other rules: docs/timing.md.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

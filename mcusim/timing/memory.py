@@ -3,8 +3,6 @@
 Events do not depend on the clock, only their prices do: a profile is priced again for another clock without a run.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

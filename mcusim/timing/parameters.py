@@ -3,8 +3,6 @@
 Free are those that the manual leaves open. docs/timing.md tells what each was decided by.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Recording + chip + clock -> Profile: cycles of each sample, and where they went. Everything in it is modelled."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ A line is a program that somebody measured on a chip, beside what the model says
 lines, from firmware images. Only lines that no rule was chosen with ("held-out") count.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

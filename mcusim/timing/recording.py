@@ -1,7 +1,5 @@
 """Counts + firmware -> Recording: all that a price needs, so that another clock needs neither a run nor the ELF."""
 
-from __future__ import annotations
-
 import base64
 import bisect
 import json

@@ -1,7 +1,5 @@
 """Profile -> text: a table of functions and lines, disassembly with cycles, and stacks for a flame graph."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -1,7 +1,5 @@
 """ELF file + executed blocks -> names and lines of the source: every function by its own name, C++ as it is written."""
 
-from __future__ import annotations
-
 import bisect
 from collections import Counter
 from collections.abc import Sequence

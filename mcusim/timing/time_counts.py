@@ -1,7 +1,5 @@
 """Counts + ELF file -> Timing: recorded for `mcusim profile`, priced for the board."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

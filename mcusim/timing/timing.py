@@ -1,7 +1,5 @@
 """What one sample takes in time: the types that a report keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

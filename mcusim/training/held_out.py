@@ -1,7 +1,5 @@
 """Which training samples choose the best epoch instead of being learned."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """A `.keras` file is a zip: replace entries of it, and make it readable by every Keras that mcusim supports."""
 
-from __future__ import annotations
-
 import json
 import os
 import zipfile

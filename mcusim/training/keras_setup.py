@@ -1,7 +1,5 @@
 """Import Keras with its TensorFlow backend, late and quietly: `import mcusim.training` must stay fast."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -1,7 +1,5 @@
 """Model + samples -> a better model: one epoch of SGD. The only module that speaks TensorFlow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

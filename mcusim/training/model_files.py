@@ -1,7 +1,5 @@
 """Weights worth keeping -> `<name>_best.keras` and `<name>_last.keras`."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

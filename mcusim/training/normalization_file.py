@@ -1,7 +1,5 @@
 """Normalization <-> `mcusim.json` inside a `.keras` file, which keeps what Keras does not know."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Parameters of an architecture as TOML gives them -> checked values. Mistakes are named before Keras is imported."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 

@@ -1,7 +1,5 @@
 """The `[training]` table of an experiment, checked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 

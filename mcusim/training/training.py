@@ -1,7 +1,5 @@
 """Dataset + architecture + settings -> trained `.keras` files, the best epoch and the last."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What runs: an image, where its samples go in, where its answers come out."""
 
-from __future__ import annotations
-
 from mcusim.workloads.foreign import ForeignElf
 from mcusim.workloads.generated import GeneratedCode
 from mcusim.workloads.workload import Workload

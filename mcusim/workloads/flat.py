@@ -1,7 +1,5 @@
 """A .bin or .hex file, the bytes of a firmware without names -> an ELF file of the same bytes, which engines load."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Somebody else's firmware: an ELF file for a board, which reads what it reads. Calls of one function are measured."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

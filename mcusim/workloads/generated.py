@@ -1,7 +1,5 @@
 """Library + engine + board -> Firmware: the model's C with the harness around it, built for where it will run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

@@ -3,8 +3,6 @@
 Nothing of a row is believed before all rows are right: measuring takes minutes, reading them takes none.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence

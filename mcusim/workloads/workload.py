@@ -1,7 +1,5 @@
 """What a workload is: something to run, and how it becomes an image."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import ClassVar, Protocol
 

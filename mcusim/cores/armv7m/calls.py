@@ -1,7 +1,5 @@
 """Thumb code: where an address is in the source; who called, guessed from what lies on the stack."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Fault record of a firmware (codegen/harness/armv7m/fault.h) -> an error in words."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Memory map -> the regions of an Armv7-M memory protection unit, and the header that start-up code takes them from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

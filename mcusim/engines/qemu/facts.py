@@ -1,7 +1,5 @@
 """What engine `qemu` is and can do."""
 
-from __future__ import annotations
-
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.engines.engine import Facts
 

@@ -1,7 +1,5 @@
 """Any firmware -> Counts: QEMU runs it as it is, and the profiling plugin measures the calls of one function."""
 
-from __future__ import annotations
-
 import re
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """This machine -> the QEMU that is used here."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable

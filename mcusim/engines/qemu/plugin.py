@@ -1,7 +1,5 @@
 """QEMU plugin source -> shared object, built with this machine's compiler on first use; and what a QEMU makes of it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Image -> what the profiler has to know of it to follow calls: functions, handlers of exceptions, the first stack."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.boards.board import Board

@@ -1,7 +1,5 @@
 """Published package of Renode -> unpacked where engine `renode` looks for it; and pyrenode3 for this Python."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """What engine `renode` is and can do."""
 
-from __future__ import annotations
-
 from mcusim.engines.engine import Facts, own_memory
 from mcusim.engines.renode.install import install
 

@@ -3,8 +3,6 @@
 The profiler is renode_scripts/mcusim_foreign.cs; it leaves the files that QEMU's does.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Renode and pyrenode3 -> this machine, where no package manager has them; and what is then used."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mcusim.engines.engine import Tell

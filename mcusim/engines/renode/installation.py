@@ -3,8 +3,6 @@
 MCUSIM_RENODE_DRIVER (`pyrenode3` or `monitor`) decides between them; else it is pyrenode3 where that can load Renode.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """Platforms of boards -> does this Renode load them? Else what it says: the file, the line, the type that it lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

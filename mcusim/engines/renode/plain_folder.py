@@ -4,8 +4,6 @@ Everything that Monitor commands name is reached through links in it. One whose 
 who makes one: who holds the lock of the file `owner` in it is alive.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

@@ -4,8 +4,6 @@ The plug-in (renode_scripts/) does the work: it takes a job, a file, and leaves 
 carries the job's nonce. Renode's own exit codes say nothing, so no success is believed without that file.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import signal

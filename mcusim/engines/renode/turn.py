@@ -1,7 +1,5 @@
 """A worker at one share: what it was given, what it says of it, and what becomes of it then."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress

@@ -6,8 +6,6 @@
 Renode cannot be unloaded, and what goes wrong in it may end the process: hence one of its own.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import sys

@@ -6,8 +6,6 @@ or a stall of the firmware, which the plug-in watches. After Ctrl-C, or when Ren
 another takes its place. So it does when it has grown too large: Renode does not give back all that an emulation took.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -4,8 +4,6 @@ A register reads as it was last written; one that is polled without end changes 
 what it reads as. The source of random numbers that it names is there, and gives the same numbers in every process.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What engine `unicorn` is and can do."""
 
-from __future__ import annotations
-
 from mcusim.engines.engine import Facts, own_memory
 
 FACTS = Facts(

@@ -1,7 +1,5 @@
 """This machine -> the Python package unicorn, and our hooks, built with this machine's compiler on first use."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterable
 from functools import cache

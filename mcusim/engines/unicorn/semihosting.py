@@ -3,8 +3,6 @@
 Reference: Arm, "Semihosting for AArch32 and AArch64", release 2.0. A firmware reaches no file outside of its folder.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import sys

@@ -6,8 +6,6 @@ Devices do not exist: devices.py. `touched.txt` says which registers were used. 
 passes between measured calls: SysTick and the port call their handlers, as functions, and none of them nests.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -3,8 +3,6 @@
 Kernels know channels last alone. Layers that only name an axis (BatchNormalization, Concatenate) stay as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

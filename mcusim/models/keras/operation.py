@@ -1,7 +1,5 @@
 """A function called on tensors, and the steps that it becomes: what `arithmetic.py` and `reshaping.py` share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ Keras 3 writes operations, Keras 2 the names of TensorFlow's functions (TFOpLamb
 (TensorFlowOpLayer). Each becomes steps: kinds of Keras layers with their settings, for the converters of those.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Keras file -> what Keras computes, layer by layer. Only files that our own reader has accepted whole get here."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path

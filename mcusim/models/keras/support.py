@@ -1,7 +1,5 @@
 """Which Keras layers and activations can be read, and how each number type computes them, for `mcusim layers`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mcusim.models.keras.activations import ACTIVATIONS, FUNCTION_LAYERS, Chosen

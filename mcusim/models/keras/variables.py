@@ -1,7 +1,5 @@
 """Kind of a Keras layer and its configuration -> what its weights are called, which are trained, and their shapes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ place among layers of that class; models, cells and wrapped layers are folders i
 today, each layer of the outermost model is a group with a list of names, and a nested model is one flat list in it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Nodes that read constants alone, or shapes -> constants: what exporters compute in the graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

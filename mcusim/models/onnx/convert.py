@@ -1,7 +1,5 @@
 """Model -> Source: the walk over its nodes, and the graph of what its outputs need."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

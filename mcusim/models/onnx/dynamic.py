@@ -6,8 +6,6 @@ whose weights have 8 bits, and own quantization may take it from there. Behind a
 integers that it stores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pooling whose windows have gaps (`dilations`) -> extremes or sums of copies, along one axis after the other."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What an ONNX file or a program of PyTorch says, as plain values: nodes that read and write tensors by name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

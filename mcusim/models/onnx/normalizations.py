@@ -1,7 +1,5 @@
 """Batch, layer, instance and group normalization -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

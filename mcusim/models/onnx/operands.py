@@ -1,7 +1,5 @@
 """A tensor and constants -> layers: scales, offsets and slopes of the last numbers in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of what can be read: operator of ONNX -> its converter."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Places of an axis in any order -> copies with regular steps, joined: for Gather, Resize and windows with gaps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

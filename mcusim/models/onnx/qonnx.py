@@ -4,8 +4,6 @@ A Quant rounds x / scale, cuts it to so many bits, and gives reals again (github
 of up to 8 bits are stored in 8: what is narrower lies between bounds that a ReLU can have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

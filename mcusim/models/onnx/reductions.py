@@ -1,7 +1,5 @@
 """Means, sums and extremes along axes -> poolings of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """Conv, ConvTranspose, Gemm and MatMul with weights that are constants -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Which operators of ONNX can be read, and what each is, for `mcusim layers`."""
 
-from __future__ import annotations
-
 from mcusim.models.listing import Listing
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.decisions import DECIDING

@@ -1,7 +1,5 @@
 """TensorProto -> array. Its numbers lie in the file, or beside it: in its own folder and nowhere else."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

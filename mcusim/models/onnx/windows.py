@@ -1,7 +1,5 @@
 """Windows that slide over planes, and what pads them: settings that convolutions and pooling share, and pooling."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 

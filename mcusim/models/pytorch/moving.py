@@ -1,7 +1,5 @@
 """What only moves numbers in PyTorch -> nodes of ONNX."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

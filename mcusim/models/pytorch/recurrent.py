@@ -4,8 +4,6 @@ PyTorch lists the parameters of each layer and direction: weights of inputs, wei
 gates are input, forget, candidate, output and reset, update, candidate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Planes of another size in PyTorch -> nodes of ONNX: adaptive pooling, and what is between pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Which functions of PyTorch can be read, for `mcusim layers`: those that modules become when they are exported."""
 
-from __future__ import annotations
-
 from mcusim.models.listing import Listing
 from mcusim.models.pytorch.translate import GROUPS, ON_LENGTHS
 

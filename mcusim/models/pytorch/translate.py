@@ -1,7 +1,5 @@
 """Program -> Model: a node of PyTorch becomes the nodes of ONNX that say the same."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """What the converters of `layers.py` see of an operation: its inputs as the graph has them, and what it makes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """TFLite's QUANTIZE and DEQUANTIZE -> layers of a Graph: reals to integers, and back, and from one scale to another."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from mcusim.layers.convert import Convert

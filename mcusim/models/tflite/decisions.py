@@ -3,8 +3,6 @@
 The largest score is the largest still, and mcusim finds it by itself; a note says that the outputs are others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What a `.tflite` file says, as plain data: verified, and without offsets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ The pieces of an image that lie `block` apart become a batch there, which nothin
 convolution of a series stand EXPAND_DIMS and SQUEEZE.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ A converter adds to its `Call` the layers that compute the operation, those of i
 channels last as here, so that most are one layer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from mcusim.models.tflite import (

@@ -1,7 +1,5 @@
 """TFLite's operators on two tensors -> layers of a Graph: sums, differences, products, the larger and the smaller."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """TFLite's operators that move, cut, join or repeat numbers -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise

@@ -1,7 +1,5 @@
 """TFLite's UNIDIRECTIONAL_SEQUENCE_LSTM -> layers of a Graph. Each sample begins with a state of 0."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

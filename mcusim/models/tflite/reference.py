@@ -3,8 +3,6 @@
 It verifies nothing, and ends its process where it does not like a model: then there is no proof.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which operators of TFLite can be read, and in which numbers they compute, for `mcusim layers`."""
 
-from __future__ import annotations
-
 from mcusim.models.listing import Listing
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
 

@@ -4,8 +4,6 @@ SVDF keeps a state from call to call. Samples know nothing of each other here, s
 place of the batch, every operation works on all of them, and SVDF looks back along them. The answer is the last step's.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mcusim.graph import Shape

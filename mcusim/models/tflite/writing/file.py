@@ -1,7 +1,5 @@
 """Tensors and operators -> the bytes of a `.tflite` file. The same ones give the same bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

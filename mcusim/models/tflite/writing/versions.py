@@ -3,8 +3,6 @@
 As TensorFlow's converter finds them (tensorflow/lite/tools/versioning). TFLM takes any.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from mcusim.models.tflite.writing.file import Tensor
