@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcusim.boards.board import Board
     from mcusim.boards.chip import Chip
     from mcusim.engines.counts import Counts
-    from mcusim.engines.engine import Engine
+    from mcusim.engines.engine import Engine, Execution
     from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
     from mcusim.workloads.foreign import ForeignElf
@@ -151,25 +151,24 @@ def _of_elf(
     chosen = load_board(board)
     runner = foreign_engines(engine)[0]
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        counts = _counts(runner, calls, chosen, most, stall_s, Path(folder))
+        execution, counts = counted_in(runner, calls, chosen, Path(folder), stall_s=stall_s, calls=most)
+    for note in execution.notes:
+        say(f"note: {note}", error=True)
     return [(f"{path}: {calls.start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
-def _counts(engine: Engine, firmware: ForeignElf, board: Board, calls: int, stall_s: float, folder: Path) -> Counts:
+def counted_in(
+    engine: Engine, firmware: ForeignElf, board: Board, folder: Path, **asked: Any
+) -> tuple[Execution, Counts]:
+    """Runs it, telling people how far it is. `asked`: more of a Job."""
     from mcusim.engines.engine import Job, no_samples
 
     image = firmware.image(engine.FACTS, board, folder)
-    job = Job(image, no_samples(), folder, board, stall_s=stall_s, profile=True, calls=calls, tell=_tell)
+    job = Job(image, no_samples(), folder, board, profile=True, tell=lambda text: say(text, error=True), **asked)
     with engine.open(1) as ready:
         execution = ready.run(job)
-    for note in execution.notes:
-        say(f"note: {note}", error=True)
     assert execution.counts is not None  # of a job that profiles
-    return execution.counts
-
-
-def _tell(text: str) -> None:
-    say(text, error=True)
+    return execution, execution.counts
 
 
 def foreign_engines(name: str | None) -> Sequence[Engine]:

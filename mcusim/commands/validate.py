@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.commands.profile import foreign_engines, parameters_of, stall_option
+from mcusim.commands.profile import counted_in, foreign_engines, parameters_of, stall_option
 from mcusim.commands.streams import say
 from mcusim.system.errors import BUDGET_BROKEN, EngineError, MissingToolError
 
@@ -151,38 +151,20 @@ class _Runs:
         return first
 
     def _in(self, engine: Engine, row: Measured) -> Recording:
-        from mcusim.engines.engine import Job, no_samples
         from mcusim.timing.recording import record
 
         folder = self._folder / f"run-{len(self._recordings)}-{engine.FACTS.name}"
-        image = row.firmware.image(engine.FACTS, row.board, folder)
-        job = Job(
-            image,
-            no_samples(),
-            folder,
-            row.board,
-            stall_s=self._stall_s,
-            profile=True,
-            calls=row.calls,
-            serial=row.serial,
-            tell=_tell,
-        )
-        with engine.open(1) as ready:
-            execution = ready.run(job)
-        assert execution.counts is not None  # of a job that profiles
+        asked = {"stall_s": self._stall_s, "calls": row.calls, "serial": row.serial}
+        execution, counts = counted_in(engine, row.firmware, row.board, folder, **asked)
         if not execution.complete:
             raise EngineError(
                 execution.notes[-1], where=str(row.firmware.elf), hint="correct 'from' or 'to' of that row"
             )
-        if row.calls and execution.counts.samples < row.calls:
-            what = f"{row.firmware.start!r} was called {execution.counts.samples} times, and not {row.calls}"
+        if row.calls and counts.samples < row.calls:
+            what = f"{row.firmware.start!r} was called {counts.samples} times, and not {row.calls}"
             raise EngineError(what, where=str(row.firmware.elf), hint="correct 'calls' of that row, or leave it empty")
         for note in execution.notes:
             if note not in self._told:
                 say(f"note: {note}", error=True)
             self._told.add(note)
-        return record(execution.counts, row.firmware.elf, row.board.name)
-
-
-def _tell(text: str) -> None:
-    say(text, error=True)
+        return record(counts, row.firmware.elf, row.board.name)
