@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from mcusim.graph import Shape
 from mcusim.models.onnx.convert import Converted, converted
 from mcusim.models.onnx.messages import model_in
 from mcusim.models.onnx.model import Model
-from mcusim.models.onnx.tensor import counted, lying
+from mcusim.models.onnx.tensor import Tensor, counted, lying
 from mcusim.models.onnx.wire import encoded
 from mcusim.models.reference import Values
 from mcusim.models.source import Origin
@@ -21,7 +21,7 @@ from mcusim.system.errors import ModelError
 from mcusim.system.tool import installed
 
 NOT_OF_INTEGERS = "onnxruntime rounds integers otherwise than TensorFlow Lite Micro, whose arithmetic this is"
-HALF = 2.0**-10  # relative rounding error of float16
+HALF, SINGLE = 2.0**-10, float(np.finfo(np.float32).eps)  # relative rounding errors of floats
 GRAPH, OUTPUT, NAME = 7, 12, 1  # fields of protobuf
 
 
@@ -44,27 +44,47 @@ def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Va
         for origin in wanted
         if origin in read.computed and read.computed[origin].name in there
     }
-    names, told = [one.name for one in read.model.outputs], {one.name for one in model.outputs}
-    session = _session(path, [name for name in dict.fromkeys([*names, *looked_into.values()]) if name not in told])
-    batch = next((one.shape[0] for one in model.inputs if one.shape and one.shape[0]), 1)
+    told = {one.name for one in model.outputs}
+    names = list(dict.fromkeys([*(one.name for one in read.model.outputs), *looked_into.values()]))
+    session = _session(path, [name for name in names if name not in told])
+    kinds = {one.name: one.dtype or "float32" for one in model.inputs}
+
+    def run(given: Sequence[Array]) -> Mapping[str, Array]:
+        feeds = {name: array.astype(kind) for (name, kind), array in zip(kinds.items(), given, strict=True)}
+        return dict(zip(names, session.run(names, feeds), strict=True))
+
+    return run_one_by_one(run, read, samples, looked_into, _unit(model))
+
+
+def run_one_by_one(
+    run: Callable[[Sequence[Array]], Mapping[str, Array]],
+    read: Converted,
+    samples: Sequence[Array],
+    looked_into: Mapping[Origin, str],
+    unit: float = SINGLE,
+) -> Values:
+    """`run`: arrays of all inputs -> those of tensors by name. Each sample is there as often as the batch asks for."""
+    batch = next((one.shape[0] for one in read.model.inputs if one.shape and one.shape[0]), 1)
     places = [*read.outputs, *(read.computed[origin].tensor for origin in looked_into)]
+    names = [*(one.name for one in read.model.outputs), *looked_into.values()]
     found: list[list[Array]] = []
     for number in range(len(samples[0])):
-        feeds = {
-            one.name: np.repeat(counted(place, sample[number]), batch, axis=0).astype(one.dtype or "float32")
-            for one, place, sample in zip(model.inputs, read.inputs, samples, strict=True)
-        }
-        arrays = session.run([*names, *looked_into.values()], feeds)
-        found.append([lying(place, _one(array, place.shape)) for place, array in zip(places, arrays, strict=True)])
+        pairs = zip(read.inputs, samples, strict=True)
+        arrays = run([np.repeat(counted(place, sample[number]), batch, axis=0) for place, sample in pairs])
+        found.append([_lying(arrays.get(name), place) for name, place in zip(names, places, strict=True)])
     stacked = [np.stack(rows) for rows in zip(*found, strict=True)]
-    layers = dict(zip(looked_into, stacked[len(names) :], strict=True))
-    return Values(stacked[: len(names)], layers, _unit(model))
+    count = len(read.outputs)
+    layers = {origin: rows for origin, rows in zip(looked_into, stacked[count:], strict=True) if rows.size}
+    return Values(stacked[:count], layers, unit)
 
 
-def _one(array: Array, shape: Shape) -> Array:
-    """Of a batch of equal samples the first."""
-    apart = [axis for axis, pair in enumerate(zip(array.shape, shape, strict=True)) if pair[0] != pair[1]]
-    return np.take(array, [0], axis=apart[0]).astype(np.float32) if apart else array.astype(np.float32)
+def _lying(array: Array | None, place: Tensor) -> Array:
+    """Of a batch of equal samples the first; nothing where there is no such tensor."""
+    if array is None or array.ndim != len(place.shape):
+        return np.zeros(0, np.float32)
+    for axis, size in enumerate(place.shape):
+        array = array if array.shape[axis] == size else np.take(array, [0], axis=axis)
+    return lying(place, array).astype(np.float32)
 
 
 def _read_for(model: Model, samples: Sequence[Array]) -> Converted:
@@ -106,4 +126,4 @@ def _session(path: Path, more: Sequence[str]) -> Any:
 
 def _unit(model: Model) -> float:
     halves = [array for array in model.constants.values() if array.dtype == np.float16]
-    return HALF if halves or any(one.dtype == "float16" for one in model.inputs) else float(np.finfo(np.float32).eps)
+    return HALF if halves or any(one.dtype == "float16" for one in model.inputs) else SINGLE
