@@ -22,10 +22,14 @@ class Room:
 ROOMS = {
     "numbers": Room(
         ("mcusim/numbers/*",),
-        ("tests/numbers", "tests/line/test_quantize.py", "tests/layers", "tests/test_bit_exact.py", "tests/recipes"),
+        ("tests/numbers", "tests/line/test_quantize.py", "tests/layers"),
+        ("tests/layers/test_layers.py::test_c_equals_run", "tests/layers/test_layers.py::test_floats_are_close"),
     ),
     "kernels": Room(("mcusim/kernels/*",), ("tests/kernels", "tests/line/test_select.py", "tests/line/test_within.py")),
-    "front": Room(("mcusim/line/front.py",), ("tests/line", "tests/test_pipeline.py", "tests/test_end_to_end.py")),
+    "front": Room(
+        ("mcusim/line/front.py",),
+        ("tests/line/test_front.py", "tests/line/test_equalize.py", "tests/line/test_relu_first.py"),
+    ),
     "timing": Room(("mcusim/timing/*",), ("tests/timing", "tests/commands/test_validate.py")),
     "reports": Room(
         ("mcusim/reports/*", "mcusim/line/budgets.py"),
