@@ -8,8 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from mcusim.numbers.affine import Affine
+from mcusim.numbers.affine_scheme import AffineScheme
+from mcusim.numbers.numbers import Numbers, Scheme
 from mcusim.numbers.power_of_two import Format, PowerOfTwoScheme
-from mcusim.numbers.roots import integer_root, square_root
+from mcusim.numbers.roots import STANDARD_BITS, integer_root, square_root
 
 
 def test_the_root_of_a_float_is_right_to_the_last_place() -> None:
@@ -50,3 +53,21 @@ def test_a_row_is_standardized_within_its_bound(bits: int, fraction: int, epsilo
             rounded = 1 / float(spread * Fraction(2) ** made.room) if spread else 0.0
             bound = 0.5 + abs(exact) * (2.0**-28 + rounded / 2)
             assert abs(min(exact, made.numbers.maximum) - integer) <= bound + 1e-6
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 64, 65, 66, 1025])
+@pytest.mark.parametrize(
+    ("scheme", "entry"),
+    [(PowerOfTwoScheme(8, None, "nearest"), Format(8, 3)), (AffineScheme(8, True), Affine(8, 0.3, -7))],
+)
+def test_a_standardized_number_has_as_many_bits_as_its_row_can_ask_for(
+    scheme: Scheme, entry: Numbers, count: int
+) -> None:
+    """One number far from all others is sqrt(n - 1) deviations away."""
+    made = scheme.standardizing(entry, count, 0.0)
+    assert made is not None and isinstance(made.numbers, Format)
+    row = np.r_[1, np.zeros(count - 1, np.int64)]
+    got = np.ldexp(float(made.apply(row[None])[0, 0]), -made.fraction)
+    assert abs(got - math.sqrt(count - 1)) <= 2.0**-made.fraction
+    assert made.numbers.maximum < 2 * 2.0**made.fraction * math.sqrt(count - 1)
+    assert made.fraction == made.numbers.fraction and made.numbers.bits == STANDARD_BITS
