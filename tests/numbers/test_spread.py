@@ -1,4 +1,4 @@
-"""How values are spread: every number is in a bin that tells about where it is, and none is lost but what is no number."""
+"""How values are spread: every number is in a bin that tells where it is, and none is lost but what is no number."""
 
 from __future__ import annotations
 
