@@ -167,7 +167,7 @@ def test_what_is_generated_is_what_was_quantized_and_chosen(source: Source, samp
     usual = generate(source, x, chosen)
     graph = quantized_graph(source, x, chosen)
     whole = generated_of(graph, source, choose_kernels(graph, options_of(graph, ANYWHERE)))
-    assert text_of(usual) == text_of(whole) == text_of(generate(source, x, chosen, ANYWHERE, None, labels=None, seed=0))
+    assert text_of(usual) == text_of(whole) == text_of(generate(source, x, chosen, ANYWHERE, labels=None, seed=0))
     there = destination_of(BOARD, Target())
     others = [
         generate(source, x, chosen, there),
@@ -176,7 +176,7 @@ def test_what_is_generated_is_what_was_quantized_and_chosen(source: Source, samp
         generate(replace(source, normalizations={}), source.normalized(x), chosen),
     ]
     assert len({text_of(one) for one in (usual, *others)}) == len(others) + 1
-    assert kernels_of(generate(source, x, chosen, there, PLAIN)) == {"plain"} != kernels_of(others[0])
+    assert kernels_of(others[0]) != {"plain"}
 
 
 def test_notes_are_those_of_the_numbers_and_of_the_limits(source: Source, samples: tuple[Array, Array]) -> None:
@@ -199,9 +199,11 @@ def test_within_no_limits_is_what_generate_makes(source: Source, samples: tuple[
     for board in (BOARD, None):
         for target in (Target(), Target(kernels=PLAIN)):
             there = destination_of(board, target) if board else ANYWHERE
-            wanted = generate(source, samples[0], chosen, there, target.kernels)
+            options = options_of(graph, there, target.kernels)
+            wanted = generated_of(graph, source, choose_kernels(graph, options, there, target.kernels))
             made = generated_within(graph, source, target, board, no_build)
             assert text_of(made) == text_of(wanted) and made.graph is graph and made.choice.destination == there
+            assert (kernels_of(made) == {"plain"}) == (target.kernels == PLAIN or board is None)
 
 
 def test_within_limits_what_is_built_is_what_was_chosen(
