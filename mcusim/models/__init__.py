@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from mcusim.models.contents import demand_contents
 from mcusim.models.keras import reader as keras
 from mcusim.models.listing import Listing
 from mcusim.models.onnx import reader as onnx
@@ -13,7 +14,7 @@ from mcusim.models.reference import Reference
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reader as tflite
 from mcusim.system.errors import ModelError, suggestion
-from mcusim.system.files import demand_regular, starts_with
+from mcusim.system.files import demand_regular
 
 
 class ModelFormat(Protocol):
@@ -56,12 +57,12 @@ OTHERS = {  # what users have instead -> what helps
 
 def is_model(path: Path) -> bool:
     """By its name."""
-    return path.suffix in SUFFIXES
+    return path.suffix.lower() in SUFFIXES
 
 
 def may_hold_integers(path: Path) -> bool:
     """May it be quantized already, by its name?"""
-    known = [model_format for model_format in MODELS if path.suffix in model_format.SUFFIXES]
+    known = [model_format for model_format in MODELS if path.suffix.lower() in model_format.SUFFIXES]
     return any(not getattr(model_format, "FLOAT_ONLY", False) for model_format in known)
 
 
@@ -72,10 +73,9 @@ def read_model(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     """
     demand_model(path, str(path))
     try:
-        if starts_with(path, b"version https://git-lfs"):
-            raise ModelError("this is a pointer of Git LFS, the model itself was not fetched", hint="git lfs pull")
         return format_of(path).read(path, name, shapes)
     except ModelError as error:
+        demand_contents(path, str(path))
         raise ModelError(error.what, where=error.where or str(path), hint=error.hint) from None
     except MemoryError:
         raise ModelError("the model does not fit into memory", where=str(path), hint="use a smaller model") from None
@@ -100,7 +100,9 @@ def demand_no_other(path: Path) -> None:
 def format_of(path: Path, where: str | None = None) -> ModelFormat:
     """By its name. Raises ModelError for one that is not known."""
     for model_format in MODELS:
-        if path.suffix in model_format.SUFFIXES:
+        if path.suffix.lower() in model_format.SUFFIXES:
             return model_format
+    if path.suffix.lower() not in OTHERS:
+        demand_contents(path, where or str(path))
     hint = OTHERS.get(path.suffix.lower(), f"known are {', '.join(SUFFIXES)}")
     raise ModelError(f"{path.name!r} is no model of a known format", where=where or str(path), hint=hint)

@@ -53,7 +53,7 @@ def test_a_good_file_is_read(model_file: Path) -> None:
 
 
 def test_no_file_and_no_model(tmp_path: Path) -> None:
-    for name, data in {"text.keras": b"hello", "empty.h5": b"", "zip.keras": b"PK\x05\x06" + bytes(18)}.items():
+    for name, data in {"text.keras": b"hello", "text.h5": b"hello", "zip.keras": b"PK\x05\x06" + bytes(18)}.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ModelError, match="no readable Keras model") as caught:
             read_model(tmp_path / name, "model")

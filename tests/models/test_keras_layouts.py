@@ -250,9 +250,6 @@ def test_no_weights_and_no_description(tmp_path: Path) -> None:
     write_legacy(tmp_path / "weights.h5", None, {"d": pair("d", 0)})
     with pytest.raises(ModelError, match="weights alone"):
         read(tmp_path / "weights.h5")
-    (tmp_path / "lfs.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
-    with pytest.raises(ModelError, match="Git LFS"):
-        read(tmp_path / "lfs.h5")
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------

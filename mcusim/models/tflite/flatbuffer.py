@@ -25,7 +25,8 @@ SCALARS |= {"u64": struct.Struct("<Q"), "f32": struct.Struct("<f"), "bool": stru
 
 
 def broken(reason: str) -> ModelError:
-    return ModelError(f"this is no readable TFLite model: {reason}", hint="convert it again with TFLiteConverter")
+    hint = "fetch it again, it may be cut off, or convert it again with TFLiteConverter"
+    return ModelError(f"this is no readable TFLite model: {reason}", hint=hint)
 
 
 @dataclass(frozen=True)
