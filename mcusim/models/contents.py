@@ -24,7 +24,7 @@ KINDS = (  # what it is, how it begins, suffixes of models that begin so, what t
 
 
 def demand_contents(path: Path, where: str) -> None:
-    """Raises ModelError when a file is plainly something else than its name says. Nothing is said of one that cannot be read."""
+    """Raises ModelError when a file that can be read is plainly something else than its name says."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
