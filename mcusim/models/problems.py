@@ -18,7 +18,7 @@ ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivision
 class Problems:
     """`caught` runs what may raise; `demand_none` raises all that was.
 
-    `hints`: for kinds without a kernel that are to be helped in another way than by SUPPORTED.
+    `hints`: for kinds without a kernel that are to be helped in another way than by SUPPORTED, and before it.
     """
 
     def __init__(self, hints: Callable[[str], str | None] = lambda kind: None) -> None:
@@ -46,7 +46,7 @@ class Problems:
             more = [f"and {len(told) - MOST_SHOWN} more"] if len(told) > MOST_SHOWN else []
             count = len(self._unknown) + len({error.what for error in self._others})
             what = f"{count} layers cannot be {done}: {'; '.join([*told[:MOST_SHOWN], *more])}"
-            raise ModelError(what, hint=errors[0].hint)
+            raise ModelError(what, hint=next((error.hint for error in errors if error.hint != SUPPORTED), SUPPORTED))
 
     def _without_kernel(self) -> list[ModelError]:
         """One error for each kind, with all layers of it."""

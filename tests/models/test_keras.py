@@ -161,6 +161,13 @@ def test_what_has_no_kernel_is_named(make: Callable[[], Any], message: str) -> N
     assert caught.value.hint
 
 
+def test_rows_of_an_embedding_are_to_be_looked_up_outside() -> None:
+    model = keras.Sequential([keras.Input((6,), dtype="int32"), L.Embedding(50, 4), L.UnitNormalization()])
+    with pytest.raises(ModelError, match="Embedding") as caught:
+        graph_of(model)
+    assert "look its rows up outside" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinite_weights_are_refused(bad: float) -> None:
     model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="head")])

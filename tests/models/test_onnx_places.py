@@ -83,9 +83,16 @@ def test_c_computes_it_too() -> None:
             np.testing.assert_allclose(c[name], ours[name], rtol=0, atol=1e-6 if quantized is graph else 0)
 
 
+def embedding() -> File:
+    file = File((1, 6))
+    file.add("Gather", w(50, 4), ..., axis=0)
+    return file
+
+
 @pytest.mark.parametrize(
     ("file", "why"),
     [
+        (embedding(), "rows of a table"),
         (one((1, 2, 200), "Gather", ints(*np.random.default_rng(0).permutation(200)), axis=2), "various distances"),
         (one(PLANE, "Gather", ints(9), axis=3), "places 9 to 9"),
         (one(PLANE, "AveragePool", kernel_shape=[2, 2], dilations=[2, 2], pads=[1, 1, 1, 1], opset=19), "outside"),

@@ -180,6 +180,7 @@ def test_a_module_stays_as_it_is() -> None:
         (lambda self, x: torch.log_softmax(x, 1) + 1, "only at the end"),
         (lambda self, x: x @ x.transpose(2, 3), "weights"),
         (lambda self, x: torch.fft.rfft(x).real, "layers"),
+        (lambda self, x: functional.embedding(x.long(), torch.ones(9, 2)), "look its rows up outside"),
     ],
 )
 def test_what_cannot_be_read_is_told(function: Any, why: str) -> None:

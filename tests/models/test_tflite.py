@@ -185,6 +185,18 @@ def with_open_axes() -> bytes:
     return file.written((start,), (end,))
 
 
+def with_embedding() -> bytes:
+    """As Keras' is converted: places may be negative, and count from the end then."""
+    file = File()
+    start, less, more = file.tensor((1, 6), "int32"), file.tensor((1, 6), "bool"), file.tensor((1, 6), "int32")
+    places, end = file.tensor((1, 6), "int32"), file.tensor((1, 6, 4))
+    file.op("LESS", (start, file.constant(0)), (less,))
+    file.op("ADD", (start, file.constant(50)), (more,))
+    file.op("SELECT_V2", (less, more, start), (places,))
+    file.op("GATHER", (file.constant(reals((50, 4)), "float32"), places), (end,))
+    return file.written((start,), (end,))
+
+
 def with_state() -> bytes:
     file = File()
     start, state, end = file.tensor((1, 3)), file.tensor((1, 3), variable=True), file.tensor((1, 3))
@@ -210,6 +222,7 @@ def with_state() -> bytes:
         (with_computed_weights, "computes its weights", "constants"),
         (with_wrong_shapes, "gives (5, 5, 1), and the file has (1, 9, 9, 1)", "convert it again"),
         (with_open_axes, "has shape (None, None, 3)", "fixed shapes"),
+        (with_embedding, "input 't0' is int32", "look its rows up outside"),
         (with_state, "keeps its numbers from one sample to the next", "whole series"),
     ],
 )

@@ -13,16 +13,15 @@ INT8 = (
     "convert it with TensorFlow 2: converter.optimizations = [tf.lite.Optimize.DEFAULT], a representative_dataset, and "
     "inference_input_type = inference_output_type = tf.int8"
 )
-
-
 STREAMING = {"RNN", "LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"}
+LOOKING_UP = {"EMBEDDING_LOOKUP", "GATHER"}  # rows of a table, by numbers that are computed
 
 
 def hint_of(kind: str) -> str | None:
     """Of an operator without a kernel; None where nothing special helps."""
     if kind.startswith("CUSTOM"):
         return "convert it with converter.allow_custom_ops = False, which names the layer; put another in its place"
-    if kind == "EMBEDDING_LOOKUP":
+    if kind in LOOKING_UP:
         return EMBEDDING
     if kind in CONTROL_FLOW:
         return "a loop or a branch cannot be read: convert with fixed shapes, and recurrent layers with unroll=True"

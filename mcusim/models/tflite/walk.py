@@ -22,7 +22,7 @@ from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_bat
 from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
-from mcusim.models.tflite.hints import hint_of, type_hint
+from mcusim.models.tflite.hints import LOOKING_UP, hint_of, type_hint
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, ONLY_IN_TFLM, STATEFUL, TYPE_CHANGING, TYPES, VIEWS
 from mcusim.models.tflite.names import layer_name, tensor_name
 from mcusim.numbers.affine import WIDE_BITS
@@ -81,7 +81,8 @@ class Walk:
             raise ModelError(f"{what} has shape {tensor.shape}", hint="use a batch of 1 and one to three fixed axes")
         numbers = None if tensor.dtype == "float32" else affine_of(tensor)
         if tensor.dtype != "float32" and (numbers is None or numbers.bits > WIDE_BITS):
-            raise ModelError(f"{what} is {tensor.dtype}", hint=type_hint(tensor.dtype))
+            looked_up = next((one.kind for one in self.model.operations if one.kind in LOOKING_UP), "")
+            raise ModelError(f"{what} is {tensor.dtype}", hint=hint_of(looked_up) or type_hint(tensor.dtype))
         self._append(Input(name=name, inputs=(), shape=shape, numbers=numbers))
         return name
 
