@@ -5,9 +5,7 @@ Renode runs a script once for every access, in one scope that lasts; so does `De
 
 from __future__ import annotations
 
-import heapq
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,8 @@ from typing import Any
 
 from mcusim.system.assets import PLATFORMS
 from tests.platforms.repl import Entry, load, parse
+
+SECOND = 1_000_000_000
 
 
 @dataclass
@@ -59,25 +59,68 @@ class Bus:
         return False, None
 
 
-class Machine:
-    """Peripherals by name, and a clock that `advance` moves through what was scheduled."""
+@dataclass
+class ClockEntry:
+    """One of Renode's: after `period` nanoseconds it is off, and `Handler` is called."""
+
+    period: int
+    frequency: int
+    Handler: tuple[Any, str]
+    owner: object
+    name: str
+    Enabled: bool
+    direction: object
+    mode: object
+    due: int = 0
+
+
+class Clock:
+    """`ClockSource` of a machine."""
 
     def __init__(self) -> None:
-        self.SystemBus = Bus()
-        self.now = self.resets = 0
-        self.described: list[str] = []
-        self._peripherals: dict[str, Recorder] = {}
-        self._scheduled: list[tuple[int, int, Callable[[object], object]]] = []
+        self.now = 0
+        self.entries: list[ClockEntry] = []
 
-    def __getitem__(self, name: str) -> Recorder:
+    def AddClockEntry(self, entry: ClockEntry) -> None:
+        assert entry.frequency == SECOND and entry.period > 0 and (entry.direction, entry.mode) == ("up", "once")
+        assert all(one.Handler != entry.Handler for one in self.entries), "Renode refuses a second one"
+        entry.due = self.now + entry.period
+        self.entries.append(entry)
+
+    def TryRemoveClockEntry(self, handler: tuple[Any, str]) -> None:
+        self.entries = [one for one in self.entries if one.Handler != handler]
+
+    def GetAllClockEntries(self) -> list[ClockEntry]:
+        return list(self.entries)
+
+    def advance(self, nanoseconds: int) -> None:
+        until = self.now + nanoseconds
+        while due := [one for one in self.entries if one.Enabled and one.due <= until]:
+            first = min(due, key=lambda one: one.due)
+            self.now, first.Enabled = first.due, False
+            target, method = first.Handler
+            getattr(target, method)()
+        self.now = until
+
+
+class Machine:
+    """Peripherals by name, and a clock that `advance` moves."""
+
+    def __init__(self) -> None:
+        self.SystemBus, self.ClockSource = Bus(), Clock()
+        self.resets = 0
+        self.described: list[str] = []
+        self._peripherals: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
         return self._peripherals.setdefault(name.removeprefix("sysbus."), Recorder())
+
+    def add(self, name: str, device: Any) -> None:
+        self._peripherals[name] = device
 
     @property
     def ElapsedVirtualTime(self) -> SimpleNamespace:
-        return SimpleNamespace(TimeElapsed=SimpleNamespace(TotalNanoseconds=self.now))
-
-    def ScheduleAction(self, interval: int, action: Callable[[object], object], _name: str) -> None:
-        heapq.heappush(self._scheduled, (self.now + interval, len(self._scheduled), action))
+        return SimpleNamespace(TimeElapsed=SimpleNamespace(TotalNanoseconds=self.ClockSource.now))
 
     def RequestReset(self) -> None:
         self.resets += 1
@@ -86,11 +129,7 @@ class Machine:
         self.described.append(text)
 
     def advance(self, nanoseconds: int) -> None:
-        until = self.now + nanoseconds
-        while self._scheduled and self._scheduled[0][0] <= until:
-            self.now, _, action = heapq.heappop(self._scheduled)
-            action(None)
-        self.now = until
+        self.ClockSource.advance(nanoseconds)
 
 
 def _encoding(name: str) -> SimpleNamespace:
@@ -102,7 +141,9 @@ def _antmicro(later: bool) -> SimpleNamespace:
     described = SimpleNamespace(UserInterface=SimpleNamespace(PlatformDescriptionMachineExtensions=loader))
     known = SimpleNamespace(**{"STM32_RNG" if later else "STM32F4_RNG": None})
     renode = SimpleNamespace(
-        Time=SimpleNamespace(TimeInterval=SimpleNamespace(FromNanoseconds=int)),
+        Time=SimpleNamespace(
+            ClockEntry=ClockEntry, Direction=SimpleNamespace(Ascending="up"), WorkMode=SimpleNamespace(OneShot="once")
+        ),
         PlatformDescription=described,
         Peripherals=SimpleNamespace(Miscellaneous=known),
     )
@@ -113,6 +154,8 @@ _SYSTEM = SimpleNamespace(
     Array={"Byte": bytes},
     Byte="Byte",
     UInt64=int,
+    Action=None,
+    Delegate=SimpleNamespace(CreateDelegate=lambda _, target, method: (target, method)),
     Text=SimpleNamespace(Encoding=SimpleNamespace(GetEncoding=_encoding)),
 )
 
@@ -125,10 +168,11 @@ class Device:
         self.log: list[str] = []
         self.request = SimpleNamespace(Offset=0, Value=0, Length=4)
         self._code = compile(str(entry.attributes["script"]), entry.name, "exec")
-        own = SimpleNamespace(GetMachine=lambda: self.machine, InfoLog=self._note, WarningLog=self._note)
-        self._scope = {
+        self.machine.add(entry.name, self)
+        self.scope = {
             "request": self.request,
-            "self": own,
+            "self": self,
+            "clr": SimpleNamespace(GetClrType=lambda kind: kind),
             "sys": sys,
             "System": _SYSTEM,
             "Antmicro": _antmicro(later),
@@ -136,20 +180,33 @@ class Device:
         self._initable = entry.attributes.get("initable") is True
         self.reset()
 
-    def _note(self, text: str, *values: object) -> None:
+    def GetMachine(self) -> Machine:
+        return self.machine
+
+    def InfoLog(self, text: str, *values: object) -> None:
         self.log.append(text.format(*values))
+
+    WarningLog = InfoLog
 
     def _run(self, kind: str, offset: int = 0, value: int = 0, length: int = 4) -> int:
         for one in ("Init", "Read", "Write", "User"):
             setattr(self.request, f"Is{one}", one == kind)
         self.request.Offset, self.request.Value, self.request.Length = offset, value, length
-        exec(self._code, self._scope)
+        exec(self._code, self.scope)
         assert 0 <= self.request.Value < 1 << 32, f"0x{offset:X} is {self.request.Value}: no 32-bit value"
         return int(self.request.Value)
 
     def reset(self) -> None:
-        if self._initable:
-            self._run("Init")
+        self._is_inited = False
+        self._ensure_init()
+
+    Reset = reset
+
+    def _ensure_init(self) -> None:
+        if not self._is_inited:
+            if self._initable:
+                self._run("Init")
+            self._is_inited = True
 
     def read(self, offset: int) -> int:
         return self._run("Read", offset)
@@ -157,8 +214,11 @@ class Device:
     def write(self, offset: int, value: int, length: int = 4) -> None:
         self._run("Write", offset, value, length)
 
-    def user(self, command: int) -> None:
-        self._run("User", command)
+    def user(self, command: int, value: int = 0) -> None:
+        self._ensure_init()  # as Renode does: also while it is being reset
+        self._run("User", command, value)
+
+    ControlWrite = user
 
     def set(self, offset: int, bits: int) -> None:
         self.write(offset, self.read(offset) | bits)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from mcusim.boards.load import load_chip
-from tests.platforms.devices import Device, chip
+from tests.platforms.devices import SECOND, Device, Machine, chip
 
 ENTRIES = chip("apollo3")
-SECOND = 1_000_000_000
 STCFG, STTMR, SCMPR0, STMINTEN, STMINTSTAT, STMINTCLR, STMINTSET = 0x140, 0x144, 0x150, 0x300, 0x304, 0x308, 0x30C
 GLOBEN, INTEN, INTSTAT, INTCLR, INTSET = 0x100, 0x200, 0x204, 0x208, 0x20C
 FREEZE, CLEAR, XTAL = 1 << 31, 1 << 30, 3
@@ -17,9 +18,15 @@ ONCE, REPEAT, PULSE, CONTINUOUS = (function << 6 for function in (0, 1, 3, 6))
 HFRC_DIV16, LFRC = 2 << 1, 13 << 1  # 3 MHz, 1024 Hz
 
 
+def with_alarms(name: str) -> Device:
+    machine = Machine()
+    Device(ENTRIES["alarms"], machine)
+    return Device(ENTRIES[name], machine)
+
+
 @pytest.fixture
 def timer() -> Device:
-    return Device(ENTRIES["ctimer"])
+    return with_alarms("ctimer")
 
 
 def lines(device: Device) -> set[int]:
@@ -176,6 +183,44 @@ def test_a_reset_stops_everything(timer: Device) -> None:
     assert timer.read(0x00) == 0 and timer.read(INTSTAT) == 0
 
 
+def test_a_reset_of_the_machine_stops_everything(timer: Device) -> None:
+    timer.write(0x04, 10)
+    timer.write(0x0C, REPEAT | LFRC | IE0 | ENABLE)
+    timer.machine["alarms"].reset()
+    timer.reset()
+    assert timer.machine.ClockSource.entries == []
+    timer.machine.advance(SECOND)
+    assert timer.read(INTSTAT) == 0
+
+
+def test_several_events_at_once(timer: Device) -> None:
+    """Of two counters and the system timer, which then go on."""
+    timer.write(STMINTEN, 1)
+    timer.write(STCFG, 5 | 1 << 8)
+    timer.write(SCMPR0, 10)
+    for base in (0x00, 0x40):
+        timer.write(base + 0x04, 10)
+        timer.write(base + 0x0C, REPEAT | LFRC | IE0 | ENABLE)
+    timer.machine.advance(10 * SECOND // 1024 - 1)
+    assert timer.read(INTSTAT) == timer.read(STMINTSTAT) == 0
+    for _ in range(3):
+        timer.machine.advance(10 * SECOND // 1024 + 1)
+        assert timer.read(INTSTAT) == 1 | 1 << 4 and timer.read(STMINTSTAT) == 1
+        timer.write(INTCLR, 0xFFFFFFFF)
+
+
+def test_what_renode_saves_holds_no_function(timer: Device) -> None:
+    """It keeps what lies in a script's scope, and what its clock calls."""
+    timer.write(STCFG, XTAL | 1 << 8)
+    timer.write(SCMPR0, 100)
+    [entry] = timer.machine.ClockSource.entries
+    assert entry.Handler == (timer.machine["alarms"], "Reset")
+    for device in (timer, timer.machine["alarms"]):
+        given = ("request", "self", "clr", "sys", "System", "Antmicro", "__builtins__", "here")
+        kept = {name: value for name, value in device.scope.items() if name not in given}
+        assert pickle.loads(pickle.dumps(kept)) == kept and None not in kept.values()
+
+
 def test_software_raises_interrupts(timer: Device) -> None:
     timer.write(INTEN, 0xFFFFFFFF)
     timer.write(STMINTEN, 0x1FFF)
@@ -192,7 +237,7 @@ HZ_128, HZ_16, HZ_1 = (select << 24 for select in (1, 2, 3))
 
 @pytest.fixture
 def watchdog() -> Device:
-    device = Device(ENTRIES["wdt"])
+    device = with_alarms("wdt")
     device.machine.SystemBus.WriteBytes(b"\x02\x00\x00\x00", 0x40000000)  # RSTGEN CFG: WDREN
     return device
 
