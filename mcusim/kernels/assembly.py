@@ -20,60 +20,12 @@ LONGEST_OFFSET = 4095  # of a load or store of one word
 SAVED = tuple(f"r{number}" for number in range(4, 12))  # of the caller, to whom they come back as they were
 LONGEST_STEP = 255  # of a pointer that moves with a load
 # What has a form of 16 bits, which `.w` rules out; all others have 32 anyway.
-_NARROW = frozenset(
-    [
-        "adc",
-        "add",
-        "and",
-        "asr",
-        "b",
-        "bic",
-        "cmn",
-        "cmp",
-        "eor",
-        "ldm",
-        "ldr",
-        "ldrb",
-        "ldrh",
-        "ldrsb",
-        "ldrsh",
-        "lsl",
-        "lsr",
-        "mov",
-        "mvn",
-        "neg",
-        "orr",
-        "pop",
-        "push",
-        "ror",
-        "rsb",
-        "sbc",
-        "stm",
-        "str",
-        "strb",
-        "strh",
-        "sub",
-        "sxtb",
-        "sxth",
-        "tst",
-        "uxtb",
-        "uxth",
-        "nop",
-        "bne",
-        "beq",
-        "blt",
-        "bge",
-        "bgt",
-        "ble",
-        "bhi",
-        "bls",
-        "bcs",
-        "bcc",
-        "bmi",
-        "bpl",
-    ]
-    + ["adds", "ands", "subs", "lsls", "lsrs", "asrs", "movs", "movlt", "movgt"]
-)
+_MNEMONICS = """
+    adc add and asr b bic cmn cmp eor ldm ldr ldrb ldrh ldrsb ldrsh lsl lsr mov mvn neg orr pop push ror rsb sbc stm str
+    strb strh sub sxtb sxth tst uxtb uxth nop bne beq blt bge bgt ble bhi bls bcs bcc bmi bpl
+    adds ands subs lsls lsrs asrs movs movlt movgt
+"""
+_NARROW = frozenset(_MNEMONICS.split())
 
 
 class Assembly:
@@ -138,6 +90,20 @@ class Assembly:
         """Around what is repeated; the body ends with its own branch to the label that it is given."""
         self.block(comment)
         yield self.label(meaning)
+
+    @contextmanager
+    def counted(self, meaning: str, comment: str, counter: str, times: int | None = None) -> Iterator[None]:
+        """A loop of so many turns, which `cycles` know of, one alone is none; None for as many as `counter` holds."""
+        if times and times > 1:
+            self("movw", counter, imm(times))
+        since = self.cycles if times else 0.0
+        with self.loop(meaning, comment) as again:
+            yield
+            if times != 1:
+                self("subs", counter, counter, imm(1))
+                self("bne", again)
+        if times:
+            self.repeated(since, times)
 
     @property
     def code_bytes(self) -> int:

@@ -148,10 +148,8 @@ def _by_words(a: Assembly, some: Callable[[int], None], *, less: int = 0) -> Non
     a.place("few")
     a("adds", "left", "left", imm(TURN // 2))
     a("beq", f".L{a.name}_end")
-    with a.part("one"), a.loop("one", "A word") as again:
+    with a.part("one"), a.counted("one", "A word", "left"):
         some(1)
-        a("subs", "left", "left", imm(1))
-        a("bne", again)
     a.place("end")
     a("pop", several([*SAVED, "pc"]))
 

@@ -86,11 +86,7 @@ def four_rows(columns: int, number_bytes: int) -> FourRows:
 
 def _columns(a: Assembly, blocks: int, number_bytes: int) -> None:
     often = next((count for count in UNROLLED if blocks % count == 0), 1)
-    turns = blocks // often
-    if turns > 1:
-        a("movw", "lr", imm(turns))
-    since = a.cycles
-    with a.loop("columns", f"{often * COLUMNS} columns") as again:
+    with a.counted("columns", f"{often * COLUMNS} columns", "lr", blocks // often):
         for _ in range(often):
             a("ldr", _PAIRS[1], "[input, #4]")
             a("ldr", _PAIRS[0], "[input]", imm(8))
@@ -98,10 +94,6 @@ def _columns(a: Assembly, blocks: int, number_bytes: int) -> None:
                 _bytes(a)
             else:
                 _halves(a)
-        if turns > 1:
-            a("subs", "lr", "lr", imm(1))
-            a("bne", again)
-    a.repeated(since, turns)
 
 
 def _bytes(a: Assembly) -> None:

@@ -6,6 +6,7 @@ knows before it is built. So half of all layers are off by more than a twentieth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -42,95 +43,62 @@ class Prices(NamedTuple):
 
 # Fitted to some 1,400 layers, profiled on the L452 at 48 MHz. What a class is, `_class` tells; where there is none the
 # one of fewer words counts.
-PRICES: dict[Class, Prices] = {
-    # affine numbers
-    ("affine", "group", "many", "whole"): Prices(
-        once=22, position=41, output=30.4, row=3.8, product=9.6, factor=22.2, padded=15.6, outside=7.7
-    ),
-    ("affine", "group", "many", "whole", "narrow"): Prices(
-        once=18.4, position=37.9, output=33.6, row=2.3, product=9.4, factor=37.7, padded=16.4, outside=7.7
-    ),
-    ("affine", "group", "many", "hang"): Prices(
-        once=22.8, position=31.5, output=50.2, row=26.5, product=8.7, factor=25.9, padded=13.5, outside=7.7
-    ),
-    ("affine", "group", "one", "whole"): Prices(
-        once=5.1, position=2.1, output=21.6, row=1.7, tap=2.5, product=9.7, factor=28.8, padded=9, outside=9.8
-    ),
-    ("affine", "group", "one", "whole", "narrow"): Prices(
-        once=0.1, output=21, row=0.4, product=9.7, factor=36.8, padded=11.2, outside=9.8
-    ),
-    ("affine", "group", "one", "hang"): Prices(
-        once=11.7, position=10.2, output=4.8, tap=2.9, product=10.8, factor=36.7, padded=12.2, outside=11.1
-    ),
-    ("affine", "group", "one", "hang", "narrow"): Prices(
-        once=11.5, position=18, output=19.5, row=11.5, tap=0.4, product=10.8, factor=34.9, outside=10.3
-    ),
-    ("affine", "side"): Prices(
-        once=20, position=5.4, output=28.1, row=12.4, product=8.9, factor=36.8, padded=11.8, outside=7.5
-    ),
-    ("affine", "side", "whole"): Prices(
-        once=22.4, position=0.8, output=28.4, row=10.8, product=8.9, factor=36.9, padded=9.5, outside=6.6
-    ),
-    ("affine", "side", "hang"): Prices(
-        once=14.1, position=26, output=19.7, row=19, product=8.7, factor=41.2, padded=11, outside=7.6
-    ),
-    ("affine", "side", "hang", "narrow"): Prices(
-        once=13.6, position=35.1, output=9.8, row=22.6, product=8.2, factor=50.9, padded=14, outside=6.9
-    ),
-    ("affine", "side", "hang", "down"): Prices(
-        once=10.5, position=22.5, output=25.6, row=15.1, product=9.1, factor=29.4, padded=11.4, outside=7.4
-    ),
-    # integers
-    ("integers", "group", "many", "whole"): Prices(once=54.7, position=9.2, row=11.2, product=9.9, of_bytes=0.2),
-    ("integers", "group", "many", "whole", "narrow"): Prices(
-        once=51.3, output=13.9, row=9.9, product=9.3, of_bytes=0.1
-    ),
-    ("integers", "group", "many", "hang"): Prices(once=46.8, output=30.5, row=27.7, tap=3.9, product=9.4, of_bytes=0.6),
-    ("integers", "group", "many", "hang", "narrow"): Prices(
-        once=48.5, position=12.6, output=31.1, row=17.2, tap=1.5, product=9.5, of_bytes=0.8
-    ),
-    ("integers", "group", "one", "whole"): Prices(once=31.1, output=11.3, row=5.9, tap=4.7, product=6.3, of_bytes=1.2),
-    ("integers", "group", "one", "whole", "narrow"): Prices(once=25.2, output=12.4, row=6.6, product=5.5, of_bytes=2.2),
-    ("integers", "group", "one", "hang"): Prices(
-        once=60, position=17.7, output=13.7, row=5.3, tap=5.7, product=6.6, of_bytes=1.6
-    ),
-    ("integers", "group", "one", "hang", "narrow"): Prices(
-        once=58.4, position=25.2, output=12.9, row=10.7, product=5.1, of_bytes=1.2
-    ),
-    ("integers", "side", "few"): Prices(once=76.3, position=1, product=10.8, of_bytes=0.6),
-    ("integers", "side", "few", "one"): Prices(position=6.3, output=15.6, of_bytes=2.7),
-    ("integers", "side", "pair"): Prices(output=13.7, product=5.5, of_bytes=0.4),
-    ("integers", "side", "pair", "down"): Prices(position=23, row=8.8, product=7.9, of_bytes=0.3),
-    ("integers", "side", "whole"): Prices(once=13.6, output=14, row=7.7, product=9.1, of_bytes=0.4),
-    ("integers", "side", "whole", "down"): Prices(
-        once=13.7, position=2.7, output=17.8, row=18.5, product=8.7, of_bytes=0.4
-    ),
-    ("integers", "side", "hang"): Prices(once=9.5, position=8.6, output=14.3, row=13.4, product=9.3, of_bytes=0.4),
-    ("integers", "side", "hang", "narrow"): Prices(
-        once=5.4, position=35.9, output=15.6, row=16.5, product=8.7, of_bytes=0.6
-    ),
-    ("integers", "side", "hang", "down"): Prices(
-        once=3.4, position=24.9, output=7.8, row=12.7, product=9.4, of_bytes=0.2
-    ),
-    ("integers", "unrolled"): Prices(once=56.3, position=3.3, output=2.9, product=3.8, of_bytes=1),
-    # float32
-    ("float32", "group", "many", "whole"): Prices(once=34.2, position=2.3, output=4.4, row=8.4, product=11.6, relu=5),
-    ("float32", "group", "many", "hang"): Prices(once=30.6, output=33.5, row=14, product=10.8, relu=5),
-    ("float32", "group", "one", "whole"): Prices(once=36.8, output=9.5, row=0.8, tap=0.2, product=11.9, relu=5),
-    ("float32", "group", "one", "hang"): Prices(once=44.2, output=5.8, row=7.4, tap=1.1, product=12.1, relu=5),
-    ("float32", "group", "one", "hang", "narrow"): Prices(
-        once=47.9, position=3.5, output=11, row=6.2, product=9.8, relu=5
-    ),
-    ("float32", "side", "few"): Prices(once=153, product=10.9, relu=4.2),
-    ("float32", "side", "few", "one"): Prices(once=91.5, position=10.1, output=13.6, relu=5.5),
-    ("float32", "side", "pair"): Prices(output=10.9, product=7.4, relu=5),
-    ("float32", "side", "pair", "down"): Prices(position=13.3, output=1.4, row=7.4, product=8.4, relu=5.7),
-    ("float32", "side", "whole"): Prices(once=1.7, output=9.2, row=2.8, product=10.5, relu=5),
-    ("float32", "side", "hang"): Prices(once=17.8, output=13.6, row=11.8, product=10.5, relu=5),
-    ("float32", "side", "hang", "narrow"): Prices(once=21.1, position=1.6, output=10.4, row=10.3, product=10.1, relu=5),
-    ("float32", "side", "hang", "down"): Prices(once=18, position=9.2, output=19.3, row=10.3, product=10.2, relu=5),
-    ("float32", "unrolled"): Prices(once=91.6, position=2.3, output=3.4, product=3.7, relu=5.7),
-}
+_TABLE = """
+                                 once position output  row tap product of_bytes factor padded outside relu
+affine group many whole            22       41   30.4  3.8   0     9.6        0   22.2   15.6     7.7    0
+affine group many whole narrow   18.4     37.9   33.6  2.3   0     9.4        0   37.7   16.4     7.7    0
+affine group many hang           22.8     31.5   50.2 26.5   0     8.7        0   25.9   13.5     7.7    0
+affine group one whole            5.1      2.1   21.6  1.7 2.5     9.7        0   28.8      9     9.8    0
+affine group one whole narrow     0.1        0     21  0.4   0     9.7        0   36.8   11.2     9.8    0
+affine group one hang            11.7     10.2    4.8    0 2.9    10.8        0   36.7   12.2    11.1    0
+affine group one hang narrow     11.5       18   19.5 11.5 0.4    10.8        0   34.9      0    10.3    0
+affine side                        20      5.4   28.1 12.4   0     8.9        0   36.8   11.8     7.5    0
+affine side whole                22.4      0.8   28.4 10.8   0     8.9        0   36.9    9.5     6.6    0
+affine side hang                 14.1       26   19.7   19   0     8.7        0   41.2     11     7.6    0
+affine side hang narrow          13.6     35.1    9.8 22.6   0     8.2        0   50.9     14     6.9    0
+affine side hang down            10.5     22.5   25.6 15.1   0     9.1        0   29.4   11.4     7.4    0
+integers group many whole        54.7      9.2      0 11.2   0     9.9      0.2      0      0       0    0
+integers group many whole narrow 51.3        0   13.9  9.9   0     9.3      0.1      0      0       0    0
+integers group many hang         46.8        0   30.5 27.7 3.9     9.4      0.6      0      0       0    0
+integers group many hang narrow  48.5     12.6   31.1 17.2 1.5     9.5      0.8      0      0       0    0
+integers group one whole         31.1        0   11.3  5.9 4.7     6.3      1.2      0      0       0    0
+integers group one whole narrow  25.2        0   12.4  6.6   0     5.5      2.2      0      0       0    0
+integers group one hang            60     17.7   13.7  5.3 5.7     6.6      1.6      0      0       0    0
+integers group one hang narrow   58.4     25.2   12.9 10.7   0     5.1      1.2      0      0       0    0
+integers side few                76.3        1      0    0   0    10.8      0.6      0      0       0    0
+integers side few one               0      6.3   15.6    0   0       0      2.7      0      0       0    0
+integers side pair                  0        0   13.7    0   0     5.5      0.4      0      0       0    0
+integers side pair down             0       23      0  8.8   0     7.9      0.3      0      0       0    0
+integers side whole              13.6        0     14  7.7   0     9.1      0.4      0      0       0    0
+integers side whole down         13.7      2.7   17.8 18.5   0     8.7      0.4      0      0       0    0
+integers side hang                9.5      8.6   14.3 13.4   0     9.3      0.4      0      0       0    0
+integers side hang narrow         5.4     35.9   15.6 16.5   0     8.7      0.6      0      0       0    0
+integers side hang down           3.4     24.9    7.8 12.7   0     9.4      0.2      0      0       0    0
+integers unrolled                56.3      3.3    2.9    0   0     3.8        1      0      0       0    0
+float32 group many whole         34.2      2.3    4.4  8.4   0    11.6        0      0      0       0    5
+float32 group many hang          30.6        0   33.5   14   0    10.8        0      0      0       0    5
+float32 group one whole          36.8        0    9.5  0.8 0.2    11.9        0      0      0       0    5
+float32 group one hang           44.2        0    5.8  7.4 1.1    12.1        0      0      0       0    5
+float32 group one hang narrow    47.9      3.5     11  6.2   0     9.8        0      0      0       0    5
+float32 side few                  153        0      0    0   0    10.9        0      0      0       0  4.2
+float32 side few one             91.5     10.1   13.6    0   0       0        0      0      0       0  5.5
+float32 side pair                   0        0   10.9    0   0     7.4        0      0      0       0    5
+float32 side pair down              0     13.3    1.4  7.4   0     8.4        0      0      0       0  5.7
+float32 side whole                1.7        0    9.2  2.8   0    10.5        0      0      0       0    5
+float32 side hang                17.8        0   13.6 11.8   0    10.5        0      0      0       0    5
+float32 side hang narrow         21.1      1.6   10.4 10.3   0    10.1        0      0      0       0    5
+float32 side hang down             18      9.2   19.3 10.3   0    10.2        0      0      0       0    5
+float32 unrolled                 91.6      2.3    3.4    0   0     3.7        0      0      0       0  5.7
+"""
+
+
+def _read(line: str) -> tuple[Class, Prices]:
+    words = line.split()
+    count = len(Prices._fields)
+    return tuple(words[:-count]), Prices(*map(float, words[-count:]))
+
+
+PRICES: Mapping[Class, Prices] = dict(map(_read, _TABLE.strip().splitlines()[1:]))
 LONG = Prices(output=4, row=23, product=8.8)  # sums of 64 bits
 OWN_FACTOR = 42  # of a dense layer: more for an output whose channel has a factor of its own
 MOST_FEW, MOST_UNROLLED = 2, 2  # products of a row; filters

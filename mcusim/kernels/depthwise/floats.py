@@ -6,13 +6,23 @@ of the padding change none, as no sum is -0.0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
-from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts, Timed
+from mcusim.kernels.depthwise.frame import (
+    BIASES,
+    LOOP_BYTES,
+    NO_OFFSETS,
+    WEIGHTS,
+    Frame,
+    Pointer,
+    RoutineFacts,
+    Shared,
+    Timed,
+)
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
 from mcusim.kernels.depthwise.window import CHANNELS, Window
 from mcusim.kernels.float_finish import FloatFinish
@@ -23,22 +33,18 @@ PRODUCTS = 2  # on their way into a sum: while one is added, the next one is mul
 REACH = 1020  # bytes that VLDR and VSTR reach
 
 
-@dataclass(frozen=True)
-class FloatPart:
-    """As Part, for float32. `row_columns`: of a row of the planes, which lie [rows][4 channels][columns]."""
+@dataclass(frozen=True, eq=False)
+class FloatPart(Shared):
+    """Of float32. `words`: columns of a row of the planes, which lie [rows][4 channels][columns]. `stays`: do weights
+    in registers?
+    """
 
-    window: Window
-    rows: int
-    tiles: int
-    columns: int
-    row_columns: int
-    filters: int
-    width: int
-    resident: bool
-    multiplier: int
-    finish: FloatFinish = field(compare=False)
-    ending: str
-    empty: tuple[int, int] = (0, 0)
+    stays: bool
+    finish: FloatFinish
+
+    @property
+    def resident(self) -> bool:
+        return self.stays
 
     @property
     def taps(self) -> int:
@@ -50,7 +56,7 @@ class FloatPart:
 
     @property
     def channel_step(self) -> int:
-        return 4 * self.row_columns if self.multiplier == 1 else 0
+        return 4 * self.words if self.multiplier == 1 else 0
 
     @property
     def output_step(self) -> int:
@@ -63,42 +69,26 @@ class FloatPart:
 
     @property
     def pitch(self) -> int:
-        return 4 * CHANNELS * self.row_columns
+        return 4 * CHANNELS * self.words
 
     @property
     def tile_bytes(self) -> int:
         return 4 * self.columns * self.window.stride_width
 
     @property
-    def position_bytes(self) -> int:
-        return 4 * self.filters
-
-    @property
-    def row_bytes(self) -> int:
-        return self.width * self.position_bytes
-
-    @property
     def key(self) -> str:
-        w = self.window
-        shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
-        outputs = f"{self.row_columns}_{self.filters}x{self.width}_m{self.multiplier}"
-        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
-        return f"float_{shape}_{outputs}_{self.ending}{empty}"
+        return f"float_{self.key_with(self.finish.key)}"
 
     @property
     def routine(self) -> RoutineFacts:
-        w = self.window
-        fields = {"window_height": w.height, "window_width": w.width}
-        fields |= {"stride_height": w.stride_height, "stride_width": w.stride_width}
-        fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "row_columns": self.row_columns}
-        fields |= {"filters": self.filters, "width": self.width, "multiplier": self.multiplier, **self.finish.fields}
+        fields = {**self.fields("row_columns"), "multiplier": self.multiplier, **self.finish.fields}
         return RoutineFacts(SIGNATURE, FLOAT_ASSEMBLY, KernelCall("depthwise_float_tile", ARGUMENTS, fields))
 
     @property
     def layouts(self) -> list[str]:
         return [
             "",
-            f"x        [rows][4 channels][{self.row_columns} columns], from a channel on",
+            f"x        [rows][4 channels][{self.words} columns], from a channel on",
             f"weights  of each filter: [{self.window.height}][{self.window.width}]",
             f"output   [rows][{self.width}][{self.filters} filters], from one on",
             "bias     of each filter",
@@ -303,14 +293,9 @@ class _FloatAcross(_Singles, Across[FloatPart]):
         x.move(start)
         for name in self.sums:
             a("vmov.f32", name, self.bias)
-        a("movw", self.left, imm(w.height))
-        since = a.cycles
-        with a.loop(f"window_{index}", "A row of the window") as again:
+        with a.counted(f"window_{index}", "A row of the window", self.left, w.height):
             self._row(0, x, start, new=False)
             x.move(start + part.pitch)
             a("addw", "weights", "weights", imm(4 * w.width))
-            a("subs", self.left, self.left, imm(1))
-            a("bne", again)
-        a.repeated(since, w.height)
         x.moved = start + w.height * part.pitch
         a("subw", "weights", "weights", imm(part.filter_bytes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import Assembly, imm
+from mcusim.kernels.assembly import Assembly
 from mcusim.kernels.depthwise.frame import Pointer, Timed
 from mcusim.kernels.depthwise.spread import over_rows, timed
 from mcusim.kernels.depthwise.window import CHANNELS
@@ -63,16 +63,11 @@ class _Spreading:
         turns = shape.width // POSITIONS if shape.width >= 2 * POSITIONS else 0
         if turns:
             self.planes.move(4 * shape.before)
-            a("movw", "left", imm(turns))
-            since = a.cycles
-            with a.loop("positions", f"{POSITIONS} positions") as again:
+            with a.counted("positions", f"{POSITIONS} positions", "left", turns):
                 x, planes = self.x.moved, self.planes.moved
                 self._positions(range(POSITIONS))
                 self.x.move(x + POSITIONS * 4 * shape.channels)
                 self.planes.move(planes + POSITIONS * 4)
-                a("subs", "left", "left", imm(1))
-                a("bne", again)
-            a.repeated(since, turns)
             self.x.moved, self.planes.moved = (
                 turns * POSITIONS * 4 * shape.channels,
                 4 * (shape.before + turns * POSITIONS),

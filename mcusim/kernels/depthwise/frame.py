@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, imm, several
 from mcusim.kernels.depthwise.window import Window
@@ -38,43 +39,101 @@ class Timed(NamedTuple):
         return self.call + times * self.each
 
 
-class Shared(Protocol):
-    """What parts of all number types have."""
+@dataclass(frozen=True, eq=False)
+class Shared(ABC):
+    """What one function computes of each channel: `rows` x (`tiles` x `columns`) outputs.
+
+    `words`: of a row of the planes. `filters`: of the layer, which lie side by side in its output of `width` positions
+    a row. `multiplier`: filters of an input channel. `empty`: rows of zeros at the top and the bottom of the planes,
+    which need not be read.
+    """
+
+    window: Window
+    rows: int
+    tiles: int
+    columns: int
+    words: int
+    filters: int
+    width: int
+    multiplier: int
+    empty: tuple[int, int] = field(default=(0, 0), kw_only=True)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shared) and (self.key, self.resident) == (other.key, other.resident)
 
     @property
-    def window(self) -> Window: ...
+    @abstractmethod
+    def resident(self) -> bool:
+        """Do all weights of a filter stay in registers?"""
+
     @property
-    def rows(self) -> int: ...
+    @abstractmethod
+    def filter_bytes(self) -> int:
+        """From the weights of a filter to the next."""
+
     @property
-    def tiles(self) -> int: ...
+    @abstractmethod
+    def channel_step(self) -> int:
+        """From the first input of a filter to that of the next."""
+
     @property
-    def columns(self) -> int: ...
+    @abstractmethod
+    def output_step(self) -> int:
+        """Bytes of an output."""
+
     @property
-    def empty(self) -> tuple[int, int]: ...
+    @abstractmethod
+    def code_bytes_of_a_row(self) -> int:
+        """Of outputs, where a function goes down."""
+
     @property
-    def resident(self) -> bool: ...
+    @abstractmethod
+    def pitch(self) -> int:
+        """Bytes of a row of the planes."""
+
     @property
-    def filter_bytes(self) -> int: ...
+    @abstractmethod
+    def tile_bytes(self) -> int:
+        """From a tile of inputs to the next."""
+
     @property
-    def channel_step(self) -> int: ...
-    @property
-    def output_step(self) -> int: ...
-    @property
-    def code_bytes_of_a_row(self) -> int: ...
-    @property
-    def pitch(self) -> int: ...
-    @property
-    def tile_bytes(self) -> int: ...
-    @property
-    def position_bytes(self) -> int: ...
-    @property
-    def row_bytes(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
+    @abstractmethod
     def routine(self) -> RoutineFacts: ...
+
     @property
+    @abstractmethod
     def layouts(self) -> list[str]: ...
+
+    @property
+    @abstractmethod
+    def key(self) -> str: ...
+
+    @property
+    def position_bytes(self) -> int:
+        return self.filters * self.output_step
+
+    @property
+    def row_bytes(self) -> int:
+        """From a row of outputs to the next."""
+        return self.width * self.position_bytes
+
+    def key_with(self, numbers: str) -> str:
+        """`numbers`: what else sets it apart."""
+        w = self.window
+        shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
+        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
+        return f"{shape}_{self.words}_{self.filters}x{self.width}_m{self.multiplier}_{numbers}{empty}"
+
+    def fields(self, words: str) -> dict[str, Any]:
+        """For C, which calls its `words` so."""
+        w = self.window
+        fields = {"window_height": w.height, "window_width": w.width}
+        fields |= {"stride_height": w.stride_height, "stride_width": w.stride_width}
+        fields |= {"rows": self.rows, "columns": self.tiles * self.columns, words: self.words}
+        return fields | {"filters": self.filters, "width": self.width}
 
 
 P = TypeVar("P", bound=Shared)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mcusim.kernels.assembly import Assembly, at, imm
-from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts
-from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Product, Window
+from mcusim.kernels.depthwise.frame import BIAS, BIASES, WEIGHTS, RoutineFacts, Shared
+from mcusim.kernels.depthwise.window import NO_TAP, WORD_BYTES, Product
 from mcusim.kernels.finish import Ending, Finish
 from mcusim.kernels.straight import StraightFinish
 from mcusim.program import ASSEMBLY, KernelCall
@@ -19,39 +19,21 @@ SIGNATURE = "const void *x, const void *weights, void *output, const void *bias,
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """What one function computes of each channel: `rows` x (`tiles` x `columns`) outputs.
+class Part(Shared):
+    """Of integers. `words`: pairs of columns.
 
-    `words`: pairs of columns in a row of the planes. `filters`: of the layer, which lie side by side in its output of
-    `width` positions a row. `number_bytes`: of the layer's weights; `weight_bytes`: as many where they come from
-    flash, 4 where they are words made ready in RAM. `multiplier`: filters of an input channel. `empty`: rows of zeros
-    at the top and the bottom of the planes, which need not be read. `unseen`: words at the end of what a row of the
-    window reaches that lie behind the map and its planes: products with their zeros are left out.
+    `number_bytes`: of the layer's weights; `weight_bytes`: as many where they come from flash, 4 where they are words
+    made ready in RAM. `unseen`: words at the end of what a row of the window reaches that lie behind the map and its
+    planes: products with their zeros are left out.
     """
 
-    window: Window
-    rows: int
-    tiles: int
-    columns: int
-    words: int
-    filters: int
-    width: int
     weight_bytes: int
     number_bytes: int
-    multiplier: int
     finish: Ending
-    empty: tuple[int, int] = (0, 0)
     unseen: int = 0
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Part) and self.key == other.key
 
     @property
     def resident(self) -> bool:
-        """Do all weights of a filter stay in registers?"""
         return self.weight_bytes < 4
 
     @property
@@ -61,12 +43,10 @@ class Part:
 
     @property
     def filter_bytes(self) -> int:
-        """From the weights of a filter to the next."""
         return min(4, 2 * self.weight_bytes) * self.window.stored_words
 
     @property
     def channel_step(self) -> int:
-        """From the first input of a filter to that of the next."""
         return 4 if self.multiplier == 1 else 0
 
     @property
@@ -75,7 +55,6 @@ class Part:
 
     @property
     def code_bytes_of_a_row(self) -> int:
-        """Of outputs, where a function goes down."""
         w, columns = self.window, self.columns
         products = len(self.products) * w.height
         ends = ending_words(self.finish, columns)
@@ -93,30 +72,15 @@ class Part:
 
     @property
     def pitch(self) -> int:
-        """Bytes of a row of the planes."""
         return self.words * WORD_BYTES
 
     @property
     def tile_bytes(self) -> int:
-        """From a tile of inputs to the next."""
         return self.columns * self.window.stride_width * WORD_BYTES // 2
 
     @property
-    def position_bytes(self) -> int:
-        return self.filters * self.finish.store_bytes
-
-    @property
-    def row_bytes(self) -> int:
-        """From a row of outputs to the next."""
-        return self.width * self.position_bytes
-
-    @property
     def routine(self) -> RoutineFacts:
-        window = self.window
-        fields = {"window_height": window.height, "window_width": window.width}
-        fields |= {"stride_height": window.stride_height, "stride_width": window.stride_width}
-        fields |= {"rows": self.rows, "columns": self.tiles * self.columns, "words": self.words}
-        fields |= {"filters": self.filters, "width": self.width, "row_words": len(window.pairs)}
+        fields = {**self.fields("words"), "row_words": len(self.window.pairs)}
         fields |= {"packed": int(self.weight_bytes == 1), "multiplier": self.multiplier, **self.finish.fields}
         fields |= {"doubling": 1} if self.doubling else {}
         fields |= {"seen": self.input_words} if self.unseen else {}
@@ -139,12 +103,8 @@ class Part:
 
     @property
     def key(self) -> str:
-        w = self.window
-        shape = f"{w.height}x{w.width}_by{w.stride_height}x{w.stride_width}_{self.rows}x{self.tiles}x{self.columns}"
-        outputs = f"{self.words}_{self.filters}x{self.width}_m{self.multiplier}"
         numbers = f"w{8 * self.weight_bytes}_n{8 * self.number_bytes}_o{8 * self.finish.store_bytes}"
-        empty = f"_e{self.empty[0]}_{self.empty[1]}" if any(self.empty) else ""
-        return f"{shape}_{outputs}_{numbers}_{self.finish.key}{empty}" + f"_u{self.unseen}" * (self.unseen > 0)
+        return self.key_with(f"{numbers}_{self.finish.key}") + f"_u{self.unseen}" * (self.unseen > 0)
 
 
 def ending_words(ending: Ending, columns: int) -> int:

@@ -284,9 +284,9 @@ class IntegerShape(Shape):
             self.read.width // 2 if self._is_folded else self.words,
             self.filters,
             self.width,
+            self.multiplier,
             weight_bytes,
             self.tap_bytes,
-            self.multiplier,
             self.finish,
             unseen=self.unseen if columns < DOWN_COLUMNS else 0,
         )
@@ -343,19 +343,8 @@ class FloatShape(Shape):
 
     def _part(self, tiles: int, columns: int, stay: bool) -> FloatPart:
         finish = FloatFinish(self.layer.activation)
-        return FloatPart(
-            self.window,
-            self.rows,
-            tiles,
-            columns,
-            self.words,
-            self.filters,
-            self.width,
-            stay,
-            self.multiplier,
-            finish,
-            finish.key,
-        )
+        shape = self.window, self.rows, tiles, columns, self.words, self.filters, self.width, self.multiplier
+        return FloatPart(*shape, stay, finish)
 
     @property
     def spread(self) -> Timed:

@@ -50,10 +50,8 @@ def over_rows(a: Assembly, row: Callable[[], None], less: int = 0) -> float:
     if less:
         constant(a, "less", (less & 0xFFFF) * 0x10001)
     before = a.cycles
-    with a.loop("row", "A row") as again:
+    with a.counted("row", "A row", "rows"):
         row()
-        a("subs", "rows", "rows", imm(1))
-        a("bne", again)
     cycles = a.cycles - before
     a("pop", several([*SAVED, "pc"]))
     return cycles
@@ -176,19 +174,14 @@ class _Spreading:
     def _pairs(self, pairs: int, first: int) -> None:
         if not pairs:
             return
-        a, step = self.a, 2 * self.shape.position_bytes
+        step = 2 * self.shape.position_bytes
         turns = pairs // PAIRS
         if turns > 1:
             self.x.move(first * self.shape.position_bytes)
-            a("movw", "r12", imm(turns))
-            before = a.cycles
-            with a.loop("pairs", f"{PAIRS} pairs of columns") as again:
+            with self.a.counted("pairs", f"{PAIRS} pairs of columns", "r12", turns):
                 base = self.x.moved
                 self._unrolled(PAIRS, first)
                 self.x.move(base + PAIRS * step)
-                a("subs", "r12", "r12", imm(1))
-                a("bne", again)
-            a.repeated(before, turns)
             self.x.moved += (turns - 1) * PAIRS * step
         done = turns * PAIRS if turns > 1 else 0
         self._unrolled(pairs - done, first + 2 * done)
@@ -248,10 +241,8 @@ def zeros(number_bytes: int) -> Timed:
     for name in ("r2", "r3", "r4", "lr"):
         a("movw", name, imm(0))
     before = a.cycles
-    with a.loop("word", "A pair of columns") as again:
+    with a.counted("word", "A pair of columns", "r1"):
         a("stm", "r0!", "{r2, r3, r4, lr}")
-        a("subs", "r1", "r1", imm(1))
-        a("bne", again)
     word_cycles = a.cycles - before
     a("pop", "{r4, pc}")
     twin = KernelCall("depthwise_zeros", ("planes", "words"), {"channels": CHANNELS})

@@ -29,80 +29,42 @@ WORTH_A_ROUTINE = 0.99  # a second size of tile has to save so much
 CALL, TALL_CALL, ROW, LONG_TILE, TALL_TILE = 30, 10, 17, 4, 3.5
 
 
-class Work(NamedTuple):
-    """How often the C does what was measured; `weights`, `copies` and `from_flash`: cycles."""
-
-    weights: float = 0
-    copies: float = 0  # of rows of the input, by the routine for bytes
-    from_flash: float = 0  # waited for biases and the like
-    once: float = 1
-    blocks: float = 0
-    more_blocks: float = 0  # than one for each turn of the filters
-    striped_turns: float = 0
-    more_pieces: float = 0  # of weights than one for each turn
-    parts: float = 0  # where there are several
-    regions: float = 0
-    rows_by_routine: float = 0
-    clears: float = 0
-    zeros: float = 0  # words
-    stored: float = 0  # likewise, by stores where the compiler knows of few
-    unknown_columns: float = 0  # of the input, of few channels, in regions that the compiler does not know
-    byte_columns_of_1: float = 0  # of one channel; likewise
-    byte_columns_of_2: float = 0
-    byte_columns_of_3: float = 0
-    fours: float = 0  # of channels, where there are more
-    byte_words: float = 0  # of what is left of these
-    pair_columns_of_1: float = 0
-    pair_columns_of_2: float = 0
-    pair_columns: float = 0
-    pair_words: float = 0
-    folded_rows: float = 0  # of the window, for each row of outputs
-    folded_bytes: float = 0  # columns, and their numbers
-    folded_byte_numbers: float = 0
-    folded_zeros: float = 0  # numbers whose zero is taken off
-    folded_columns: float = 0  # of numbers of 16 bits, their words, and numbers that are left of these
-    folded_words: float = 0
-    folded_halves: float = 0
-    unrolled_numbers: float = 0  # of so few columns that the compiler makes no loop of them
-
-
-# Measured apart, by the call tree, over random layers on the L452 at 48 MHz; routines are priced as they are written.
-CYCLES = Work(
-    weights=1,
-    copies=1,
-    from_flash=1,
-    once=23,
-    blocks=20,
-    more_blocks=29,
-    striped_turns=37,
-    more_pieces=16,
-    parts=65,
-    regions=15,
-    rows_by_routine=6,
-    clears=72,
-    zeros=1.8,
-    stored=1.5,
-    unknown_columns=2,
-    byte_columns_of_1=6.5,
-    byte_columns_of_2=9.6,
-    byte_columns_of_3=15,
-    fours=13.7,
-    byte_words=9,
-    pair_columns_of_1=8.2,
-    pair_columns_of_2=11,
-    pair_columns=0.8,
-    pair_words=7,
-    folded_rows=16,
-    folded_bytes=5.9,
-    folded_byte_numbers=1.9,
-    folded_zeros=1.6,
-    folded_columns=2.2,
-    folded_words=2,
-    folded_halves=4.2,
-    unrolled_numbers=6.3,
-)
-
-
+# Of how often the C does what was measured apart, by the call tree, over random layers on the L452 at 48 MHz; routines
+# are priced as they are written.
+CYCLES: Mapping[str, float] = {
+    "weights": 1,  # of all, in cycles
+    "copies": 1,  # of rows of the input, by the routine for bytes, in cycles
+    "from_flash": 1,  # waited for biases and the like, in cycles
+    "once": 23,
+    "blocks": 20,
+    "more_blocks": 29,  # than one for each turn of the filters
+    "striped_turns": 37,
+    "more_pieces": 16,  # of weights than one for each turn
+    "parts": 65,  # where there are several
+    "regions": 15,
+    "rows_by_routine": 6,
+    "clears": 72,
+    "zeros": 1.8,  # words
+    "stored": 1.5,  # likewise, by stores where the compiler knows of few
+    "unknown_columns": 2,  # of the input, of few channels, in regions that the compiler does not know
+    "byte_columns_of_1": 6.5,  # of one channel; likewise
+    "byte_columns_of_2": 9.6,
+    "byte_columns_of_3": 15,
+    "fours": 13.7,  # of channels, where there are more
+    "byte_words": 9,  # of what is left of these
+    "pair_columns_of_1": 8.2,
+    "pair_columns_of_2": 11,
+    "pair_columns": 0.8,
+    "pair_words": 7,
+    "folded_rows": 16,  # of the window, for each row of outputs
+    "folded_bytes": 5.9,  # columns, and their numbers
+    "folded_byte_numbers": 1.9,
+    "folded_zeros": 1.6,  # numbers whose zero is taken off
+    "folded_columns": 2.2,  # of numbers of 16 bits, their words, and numbers that are left of these
+    "folded_words": 2,
+    "folded_halves": 4.2,
+    "unrolled_numbers": 6.3,  # of so few columns that the compiler makes no loop of them
+}
 HOPEFUL = 12  # tilings that are tried for stripes
 
 
@@ -152,7 +114,8 @@ def cycles(plan: Plan, memory: Memory = USUAL, routines: Routines | None = None)
     else:
         several = len(routines) > 1
         tiles = sum(times * routines[several and block.tile].cycles(block) for block, _, times in plan.calls)
-    c = sum(each * times for each, times in zip(CYCLES, work(plan, memory), strict=True))
+    done = work(plan, memory)
+    c = sum(each * done.get(name, 0.0) for name, each in CYCLES.items())
     return tiles + c + _fetches(plan, memory, routines)
 
 
@@ -179,8 +142,9 @@ def _fetches(plan: Plan, memory: Memory, routines: Routines | None) -> float:
     return (1 + again) * memory.fetched(code + run)
 
 
-def work(plan: Plan, memory: Memory) -> Work:
-    total: defaultdict[str, float] = defaultdict(float)
+def work(plan: Plan, memory: Memory) -> Mapping[str, float]:
+    """How often the C does each of CYCLES."""
+    total = defaultdict[str, float](float, once=1)
     known = sum(len(regions) for regions, _ in plan.parts) == 1  # to the compiler
     for region in (region for regions, _ in plan.parts for region in regions):
         _add(total, _copied(plan.geometry, region, known=known))
@@ -193,7 +157,7 @@ def work(plan: Plan, memory: Memory) -> Work:
     total["more_blocks"] = total["blocks"] - turns
     if parts > 1:
         total["striped_turns"], total["parts"] = turns, parts
-    return Work(**total)
+    return total
 
 
 def _read(plan: Plan, tile: Tile, memory: Memory) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mcusim.kernels.assembly import constant, imm
+from mcusim.kernels.assembly import imm
 from mcusim.kernels.lanes.averages import FACTOR, START, Mean
 from mcusim.kernels.lanes.sliding import Made, OneWindow, SideBySide, Window, Windows, Writer
 from mcusim.kernels.lanes.words import FAR, SPARE
@@ -62,25 +62,9 @@ class _Whole(_Means, SideBySide):
     def prepare(self) -> None:
         self.mean.prepare(self.a)
 
-    def many(self, there: Sequence[int]) -> None:
-        a, pixel, unrolled = self.a, self.w.pixel_bytes, self.w.unrolled
-        turns, rest = divmod(len(self.w.taps) - 1, unrolled)
-        a("addw", FAR, "input", imm(pixel))
-        constant(a, SPARE, turns)
-        since = a.cycles
-        with a.loop("taps", f"{unrolled} taps") as again:
-            self._taps(unrolled, there)
-            a("subs", SPARE, SPARE, imm(1))
-            a("addw", FAR, FAR, imm(unrolled * pixel))
-            a("bne", again)
-        a.repeated(since, turns)
-        if rest:
-            a.block("The last taps")
-        self._taps(rest, there)
-
-    def _taps(self, count: int, there: Sequence[int]) -> None:
-        for tap in range(count):
-            self.tap(FAR, tap * self.w.pixel_bytes, there, first=False)
+    def from_second_tap(self) -> tuple[str, str]:
+        self.a("addw", FAR, "input", imm(self.w.pixel_bytes))
+        return FAR, SPARE
 
 
 class _Any(_Means, OneWindow):

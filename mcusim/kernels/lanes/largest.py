@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mcusim.kernels.assembly import add_constant, constant, imm
 from mcusim.kernels.lanes.sliding import Made, OneWindow, SideBySide, Window, Windows, Writer
-from mcusim.kernels.lanes.words import FAR, SPARE, Words
+from mcusim.kernels.lanes.words import Words
 
 MOST_TAPS = 9  # that have instructions of their own: the loop stays in the instruction cache
 HOW = (
@@ -53,26 +52,6 @@ class _Largest(Writer):
 
 class _Whole(_Largest, SideBySide):
     MOST_TAPS = MOST_TAPS
-
-    def many(self, there: Sequence[int]) -> None:
-        a, pixel, unrolled = self.a, self.w.pixel_bytes, self.w.unrolled
-        turns, rest = divmod(len(self.w.taps) - 1, unrolled)
-        constant(a, FAR, turns)
-        since = a.cycles
-        with a.loop("taps", f"{unrolled} taps") as again:
-            self._taps(unrolled, there)
-            a("subs", FAR, FAR, imm(1))
-            add_constant(a, "input", unrolled * pixel, SPARE)
-            a("bne", again)
-        a.repeated(since, turns)
-        if rest:
-            a.block("The last taps")
-        self._taps(rest, there)
-        add_constant(a, "input", -turns * unrolled * pixel, FAR)
-
-    def _taps(self, count: int, there: Sequence[int]) -> None:
-        for tap in range(1, count + 1):
-            self.tap("input", tap * self.w.pixel_bytes, there, first=False)
 
 
 class _Any(_Largest, OneWindow):

@@ -161,15 +161,10 @@ class _Writer:
 
     def _counted(self, count: int, meaning: str, body: Sequence[Part]) -> None:
         """A loop around `body`."""
-        a, counter = self.a, COUNTERS[self._depth]
+        counter = COUNTERS[self._depth]
         self._depth += 1
-        a("movw", counter, imm(count))
-        since = a.cycles
-        with a.loop("loop", f"{count} times: {meaning}") as again:
+        with self.a.counted("loop", f"{count} times: {meaning}", counter, count):
             self._parts(body)
-            a("subs", counter, counter, imm(1))
-            a("bne", again)
-        a.repeated(since, count)
         self._depth -= 1
 
     def _loop(self, part: Loop) -> None:
@@ -192,14 +187,8 @@ class _Writer:
             self.a.block(f"{part.length} bytes of zeros")
             constant(self.a, DATA[0], part.word) if part.zero else self.a("mov", DATA[0], imm(0))
         if turns:
-            counter = COUNTERS[self._depth]
-            self.a("movw", counter, imm(turns))
-            since = self.a.cycles
-            with self.a.loop("words", f"{self._turn} words") as again:
+            with self.a.counted("words", f"{self._turn} words", COUNTERS[self._depth], turns):
                 self._words(part, tuple(range(0, self._turn * WORD_BYTES, WORD_BYTES)), self._turn * WORD_BYTES)
-                self.a("subs", counter, counter, imm(1))
-                self.a("bne", again)
-            self.a.repeated(since, turns)
         rest = part.length - turns * self._turn * WORD_BYTES
         if 0 < part.length < WORD_BYTES:
             self._few(part)
@@ -272,17 +261,10 @@ class _Writer:
     def _apart(self, part: Apart) -> None:
         together = _together(part)
         turns, rest = divmod(part.numbers, together)
-        counter = COUNTERS[self._depth] if turns > 1 else ""
-        if turns > 1:
-            self.a("movw", counter, imm(turns))
         if turns:
-            since = self.a.cycles
-            with self.a.loop("apart", f"{together} numbers, {part.step} bytes apart") as again:
+            counter = COUNTERS[self._depth] if turns > 1 else ""
+            with self.a.counted("apart", f"{together} numbers, {part.step} bytes apart", counter, turns):
                 self._gathered(part, together)
-                if turns > 1:
-                    self.a("subs", counter, counter, imm(1))
-                    self.a("bne", again)
-            self.a.repeated(since, turns)
         if rest:
             self._gathered(part, rest)
 

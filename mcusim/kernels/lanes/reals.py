@@ -85,10 +85,8 @@ def _reading(numbers: Affine) -> Reading:
     constant(a, "no_number", NO_NUMBER)
     constant(a, "bias", (numbers.zero << FRACTION) + (1 << FRACTION - 1))
     around = a.cycles
-    with a.loop("word", "A word of numbers; the integers of each beside the quotient of the next") as again:
+    with a.counted("word", "A word of numbers; the integers of each beside the quotient of the next", "left"):
         _word(a, operation, numbers.bits)
-        a("subs", "left", "left", imm(1))
-        a("bne", again)
     word = a.cycles - around
     a("pop", "{r4, r5, r6, r7, r8, r9, r10, r11, pc}")
     twin = KernelCall("quantize_words", ("output", "input", "words"), FromReals(numbers).fields())

@@ -153,10 +153,8 @@ class SideBySide(Writer):
         a("push", several([*self.words.saved, "lr"]))
         self.prepare()
         before = a.cycles
-        with a.loop("window", "A window") as again:
+        with a.counted("window", "A window", "windows"):
             self._window()
-            a("subs", "windows", "windows", imm(1))
-            a("bne", again)
         written = a.cycles - before
         a("pop", several([*self.words.saved, "pc"]))
         w = self.w
@@ -170,20 +168,39 @@ class SideBySide(Writer):
     def prepare(self) -> None:
         """What comes into registers before the first window."""
 
-    @abstractmethod
-    def many(self, there: Sequence[int]) -> None:
+    def from_second_tap(self) -> tuple[str, str]:
+        """What walks over the other taps of a row, the input or a register at the second one; a counter of turns."""
+        return "input", FAR
+
+    def _many(self, there: Sequence[int]) -> None:
         """Taps in a row but the first one, some in each turn of a loop; afterwards the input is where it was."""
+        a, pixel, unrolled = self.a, self.w.pixel_bytes, self.w.unrolled
+        turns, rest = divmod(len(self.w.taps) - 1, unrolled)
+        walker, counter = self.from_second_tap()
+        constant(a, counter, turns)
+        since = a.cycles
+        with a.loop("taps", f"{unrolled} taps") as again:
+            self._taps(walker, unrolled, there)
+            a("subs", counter, counter, imm(1))
+            add_constant(a, walker, unrolled * pixel, SPARE)
+            a("bne", again)
+        a.repeated(since, turns)
+        if rest:
+            a.block("The last taps")
+        self._taps(walker, rest, there)
+        if walker == "input":
+            add_constant(a, walker, -turns * unrolled * pixel, counter)
+
+    def _taps(self, walker: str, count: int, there: Sequence[int]) -> None:
+        first = int(walker == "input")
+        for tap in range(first, first + count):
+            self.tap(walker, tap * self.w.pixel_bytes, there, first=False)
 
     def _window(self) -> None:
         a, block = self.a, WORD_BYTES * self.together
         if self.turns:
-            a("movw", "turns", imm(self.turns))
-            since = a.cycles
-            with a.loop("words", f"{self.together} words of channels") as again:
+            with a.counted("words", f"{self.together} words of channels", "turns", self.turns):
                 self._words(range(0, block, WORD_BYTES), moves=True)
-                a("subs", "turns", "turns", imm(1))
-                a("bne", again)
-            a.repeated(since, self.turns)
         moved = self.turns * block
         for there in self.rest(moved):
             self._words(there, moves=False)
@@ -197,7 +214,7 @@ class SideBySide(Writer):
         a.block(f"{len(there)} words from {there[0]} on: the first tap")
         self.tap("input", taps[0], there, first=True)
         if len(taps) > self.MOST_TAPS:
-            self.many(there)
+            self._many(there)
         else:
             for number, tap in enumerate(taps[1:], 1):
                 if number > 1:

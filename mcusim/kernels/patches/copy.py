@@ -66,7 +66,7 @@ def patch_copy(w: Window) -> Routine:
     a = Assembly(name, _head(name, w))
     _registers(a)
     a("push", several([*_DATA, "r10", "r11", "lr"]))
-    with a.loop("position", "A position") as again:
+    with a.counted("position", "A position", "count"):
         _straight(a, w) if w.is_straight else _by_rows(a, w)
         a.block("The next position; behind the last of a tile begins another")
         add_constant(a, "input", w.position_step, "source")
@@ -76,8 +76,6 @@ def patch_copy(w: Window) -> Routine:
         add_constant(a, "patch", w.place_step * (w.words - 1), "source")
         a("mov", "left", imm(w.positions))
         a.place("same_tile")
-        a("subs", "count", "count", imm(1))
-        a("bne", again)
     a("pop", several([*_DATA, "r10", "r11", "pc"]))
     fields = {"rows": w.rows, "row_step": w.row_step, "taps": w.taps, "tap_step": w.tap_step}
     fields |= {"run_words": w.run_words, "positions": w.positions, "position_step": w.position_step}
@@ -114,13 +112,11 @@ def _by_rows(a: Assembly, w: Window) -> None:
     a("mov", "source", "input")
     a("mov", "place", "patch")
     a("movw", "rows", imm(w.rows))
-    with a.loop("row", f"A row of the window: {w.taps} runs") as again:
+    with a.counted("row", f"A row of the window: {w.taps} runs", "rows"):
         for tap in range(w.taps):
             _run(a, w)
             to_next = w.tap_step if tap + 1 < w.taps else w.row_step - (w.taps - 1) * w.tap_step
             add_constant(a, "source", to_next - 4 * w.run_words, "chunks")
-        a("subs", "rows", "rows", imm(1))
-        a("bne", again)
 
 
 def _run(a: Assembly, w: Window) -> None:

@@ -34,13 +34,9 @@ def _timed(*, unsigned: bool, totals: int) -> tuple[Routine, Assembly]:
     if totals == MOST_TOTALS:
         a("mov", "sum", imm(0))
         constant(a, "each", 0x00800080)
-    with (
-        a.loop("sixteen", "Words one by one, which takes no longer than LDM, from any address") as again,
-        a.part("turn"),
-    ):
+    how = "Words one by one, which takes no longer than LDM, from any address"
+    with a.part("turn"), a.counted("sixteen", how, "left"):
         _sixteen(a, "uxtb16" if unsigned else "sxtb16", summed=totals == MOST_TOTALS)
-        a("subs", "left", "left", imm(1))
-        a("bne", again)
     a.block("Where the totals go is on the stack")
     a("ldr", "r0", "[sp]", imm(4))
     if totals == MOST_TOTALS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcusim.kernels.assembly import Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
 from mcusim.program import KernelCall, Routine
 
 AT_A_TIME = 4
@@ -28,21 +28,14 @@ def spread(channels: int, column: int, step: int) -> Routine:
     words = ("r4", "r5", "r6", "r12")
     fours, rest = divmod(channels, AT_A_TIME)
     a("push", several([*SAVED, "lr"]))
-    with a.loop("column", "A column") as column_again:
-        if fours > 1:
-            constant(a, "fours", fours)
+    with a.counted("column", "A column", "columns"):
         if fours:
-            with a.loop("four", f"{AT_A_TIME} words") as again:
+            with a.counted("four", f"{AT_A_TIME} words", "fours", fours):
                 _some(a, words, step)
-                if fours > 1:
-                    a("subs", "fours", "fours", imm(1))
-                    a("bne", again)
         if rest:
             a.block("The rest of the column")
             _some(a, words[:rest], step)
         add_constant(a, "from", 4 * (column - channels), "fours")
-        a("subs", "columns", "columns", imm(1))
-        a("bne", column_again)
     a("pop", several([*SAVED, "pc"]))
     twin = KernelCall("spread", ("to", "from", "columns"), {"channels": channels, "column": column, "step": step})
     return a.routine("float *to, const float *from, int columns", twin)

@@ -239,7 +239,7 @@ class _Writer:
         if not tile.several_rows:
             self._row()
             return
-        with a.part("row"), a.loop("row", "A row of the window") as again:
+        with a.part("row"), a.counted("row", "A row of the window", "left"):
             self._row()
             a.block("To the next row")
             a("ldr", "end", at("sp", self.stack + 8 + 4 * tile.finish.activation.relu))
@@ -249,8 +249,6 @@ class _Writer:
                 _moved(a, "w", "w", -4 * tile.filters * tile.skipped)
             if tile.passes > 1:
                 _moved(a, "end", "w", 4 * tile.filters * (tile.taps + tile.skipped))
-            a("subs", "left", "left", imm(1))
-            a("bne", again)
 
     def _row(self) -> None:
         a, tile = self.a, self.tile

@@ -249,7 +249,7 @@ def _outputs(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> N
     a("add", "r0", "sp", imm(4 + 4 * TILES))
     a("mov", "lr", imm(TILES))
     shift = at("sp", layout.m_bytes + _frame(finish) + 40) if compact else None
-    with a.part("tile"), a.loop("tile", "A tile of the first filter, and of the second") as tile:
+    with a.part("tile"), a.counted("tile", "A tile of the first filter, and of the second", "lr"):
         for filter_, bias in enumerate(("r2", "r12")):
             for point in range(points):
                 offset = POINT_BYTES * (points - 1 - point) - 4 * TILES * (1 - filter_)
@@ -260,8 +260,6 @@ def _outputs(a: Assembly, layout: Layout, finish: Ending, *, compact: bool) -> N
             for index, name in enumerate(names):
                 finish.store(a, name, "r1", index * layout.output + filter_ * finish.store_bytes)
         step(a, "r1", layout.output_tile)
-        a("subs", "lr", "lr", imm(1))
-        a("bne", tile)
 
 
 def _head(name: str, layout: Layout, finish: Ending) -> list[str]:

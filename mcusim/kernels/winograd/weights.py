@@ -40,9 +40,9 @@ def timed_weights(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: 
     a("push", several([*SAVED, "lr"]))
     a("mov", "filters", imm(2))
     store = Stores(a, "output", scheme.points, apart)
-    with a.part("filter"), a.loop("filter", "A filter") as filter_:
+    with a.part("filter"), a.counted("filter", "A filter", "filters"):
         a("mov", "rows", imm(rows))
-        with a.part("row"), a.loop("row", "A row of the window") as again_row:
+        with a.part("row"), a.counted("row", "A row of the window", "rows"):
             a("addw", "end", "input", imm(row))
             with a.part("word"), a.loop("channels", "Three taps of the same channels") as again:
                 for i in (1, 2):
@@ -60,11 +60,7 @@ def timed_weights(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: 
                 a("cmp", "input", "end")
                 a("bne", again)
             step(a, "input", 2 * row)
-            a("subs", "rows", "rows", imm(1))
-            a("bne", again_row)
         step(a, "output", 4 - 8 * words)
-        a("subs", "filters", "filters", imm(1))
-        a("bne", filter_)
     a("pop", several([*SAVED, "pc"]))
     fields = {"outputs": scheme.outputs_of_a_tile, "channels": channels, "rows": rows, "apart": apart // 2}
     call = KernelCall("winograd_weights", ("input", "output"), fields)
