@@ -78,19 +78,16 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return f"groups have less than {LEAST_CHANNELS} channels" if few else None
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     plan = _plan(layer, DEFAULT)
     return stripes(plan.windows.number, plan.tile.positions)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     return cycles(_plan(layer, variant), memory)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     plan = _plan(layer, variant)
     tile, copies = float_tile(plan.tile), (copy_words(),) if plan.copied else ()
     column = layer.dilation[1] * plane(layer.input_shape)[2]

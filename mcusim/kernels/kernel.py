@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mcusim.graph import Layer
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.program import LayerCode
 
+T = TypeVar("T")
 Inputs = tuple[Layer, ...]  # what a layer reads
 
 
@@ -61,11 +62,19 @@ class Kernel(Protocol):
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         """None when it can run the layer, else the reason why not. `core`: of a chip; None for any, the host's too."""
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-        """Cycles for one sample, about, on a Cortex-M4F with such a memory. Only asked where it fits."""
+    def cost(self, layer: Any, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+        """Cycles for one sample, about, on a Cortex-M4F with such a memory. Only asked where it fits: a
+        kernel says what type its `layer` has then.
+        """
 
-    def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-        """Only asked where it fits."""
+    def code(self, layer: Any, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+        """Likewise."""
+
+
+def known(found: T | None) -> T:
+    """What is there, as `fits` has seen."""
+    assert found is not None
+    return found
 
 
 def why_no_dsp(core: str | None) -> str | None:

@@ -18,7 +18,7 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels import direct, patches, pointwise
 from mcusim.kernels.calls import renamed
-from mcusim.kernels.kernel import DEFAULT, DSP_CORES, Inputs, Kernel, Variant, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, DSP_CORES, Inputs, Kernel, Variant, known, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, Pair, plane, shape_like
@@ -67,16 +67,14 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if _fitting(_inner(layer, inputs), inputs, core) else "no kernel runs the convolution inside"
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, TransposedConvolution)
+def cost(layer: TransposedConvolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     inner, (rows, columns, filters) = _inner(layer, inputs), plane(layer.shape)
     kernel = _chosen(inner, inputs)
     runs, words = -(-columns // layer.strides[1]), filters * layer.strides[1] * layer.dtype.itemsize / 4
     return kernel.cost(inner, inputs, DEFAULT, memory) + ONCE + rows * (ROW + runs * (RUN + WORD * words))
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, TransposedConvolution)
+def code(layer: TransposedConvolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     inner, (rows, columns, filters) = _inner(layer, inputs), plane(layer.shape)
     made = _chosen(inner, inputs).code(inner, inputs, DEFAULT)
     between = -(-inner.output_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
@@ -128,8 +126,7 @@ def _inner(layer: TransposedConvolution, inputs: Inputs) -> Convolution:
         split[down, across, :, top, left] = layer.kernel[:, row, column]
     phases = rows.phases * columns.phases
     kernel = split.reshape(phases * filters, *split.shape[3:])
-    flat, entry = kernel.reshape(len(kernel), -1).astype(np.int64), inputs[0].numbers
-    assert entry is not None
+    flat, entry = kernel.reshape(len(kernel), -1).astype(np.int64), known(inputs[0].numbers)
     bias = np.tile(layer.bias, phases) - layer.zero * flat.sum(axis=1)
     return Convolution(
         name=layer.name,

@@ -94,20 +94,17 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if _window(layer).sees_every_row else "windows lie wholly in the padding"
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     plan = _plan(layer, DEFAULT)
     several = stripes(plan.window.output[0], 1) if plan.rows > 1 else stripes(plan.groups, plan.tile.positions)
     return tuple(variant._replace(compact=compact) for variant in several for compact in (False, True))
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     return cycles(_plan(layer, variant), memory)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     plan = _plan(layer, variant)
     tile = float_tile(plan.tile)
     constants = (

@@ -13,7 +13,7 @@ from mcusim.kernels.finish import ending_of
 from mcusim.kernels.kernel import DEFAULT, MOST_UNROLLED, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs
-from mcusim.kernels.straight import ending_in, records_of
+from mcusim.kernels.straight import known_ending, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, rows
 from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.layers.convolution import Convolution
@@ -46,13 +46,11 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if _tile(layer, inputs).fits else "it has too many channels"
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     return stripes(_positions(layer), _tile(layer, inputs).positions) if _copies(layer) else (DEFAULT,)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     tile, positions = _tile(layer, inputs), _positions(layer)
     stripe = _stripe(tile, positions, variant)
     stripes_, last = divmod(positions, stripe)
@@ -63,8 +61,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     return C_CYCLES + fetches + stripes_ * one + rest
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     tile, positions = _tile(layer, inputs), _positions(layer)
     routine, is_bytes = tile_routine(tile), layer.number_bytes == 1
     weights = bring_weights(layer.weight_bytes, tile).routine
@@ -127,8 +124,8 @@ def _places(layer: Convolution) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _tile(layer: Convolution, inputs: Inputs) -> Tile:
     """The one that takes the least cycles for all positions, some of them twice where they do not divide."""
-    finish, filters, channels = ending_in(layer, inputs[0]), layer.shape[-1], _channels(layer)
-    assert finish is not None
+    finish = known_ending(layer, inputs[0])
+    filters, channels = layer.shape[-1], _channels(layer)
     positions = _positions(layer)
     tiles = [
         rows(min(filters, 2), count, channels // 2, filters, finish, 2 * channels, most)

@@ -59,8 +59,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Recurrent)
+def cost(layer: Recurrent, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     prices, rows = PRICES[type(layer)], len(layer.kernel)
     over_inputs, over_states = _routines(layer)
     weights = layer.kernel.nbytes + layer.recurrent.nbytes
@@ -75,8 +74,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     return float(in_c + first + (layer.steps - 1) * other)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Recurrent)
+def code(layer: Recurrent, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     made = plain.code(layer, inputs)
     (call,), rows = made.calls, len(layer.kernel)
     assert isinstance(call, KernelCall)

@@ -19,7 +19,7 @@ from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
-from mcusim.kernels.straight import ending_in, records_of
+from mcusim.kernels.straight import known_ending, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -56,15 +56,13 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None if next(_numbers(strip).fitting(strip), None) else "its weights have no room in registers"
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     parts = _parts(_strip(layer, inputs))
     again = (_fetches(part.blocks, part.block.code_bytes, memory, again=True) for part in parts)
     return AROUND + cycles_of(parts, memory) + sum(again)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     strip = _strip(layer, inputs)
     parts = _parts(strip)
     packed = [_packed(layer, strip, rows).reshape(-1) for rows in rows_of(parts, layer.groups)]
@@ -94,8 +92,8 @@ def _strip(layer: Convolution, inputs: Inputs) -> Strip:
         height, input_width, rows, width = input_width, height, width, rows
         size, strides, padding = size[::-1], strides[::-1], padding[::-1]
     item, unsigned = layer.number_bytes, bool(reading(inputs[0]))
-    finish = FloatFinish(layer.activation) if layer.rescale is None else ending_in(layer, inputs[0], doubled=False)
-    assert finish is not None
+    is_real = layer.rescale is None
+    finish = FloatFinish(layer.activation) if is_real else known_ending(layer, inputs[0], doubled=False)
     return Strip(size, strides, padding, rows, width, (height, input_width, channels), item, unsigned, finish)
 
 

@@ -17,7 +17,7 @@ from mcusim.kernels.bands.code import band_code
 from mcusim.kernels.bands.cuts import Band, Run, bands, lengths, runs
 from mcusim.kernels.choice import Destination, KernelChoice, Option, opt_in, options
 from mcusim.kernels.choice import why_not as why_no_kernel
-from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant, known
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.fused import Fused
 from mcusim.program import LayerCode
@@ -46,20 +46,16 @@ class Bands:
     def fits(self, layer: Layer, inputs: Inputs, core: str | None) -> str | None:
         return None if isinstance(layer, Fused) else "it is for fused layers"
 
-    def cost(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+    def cost(self, layer: Fused, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
         every = zip(self._runs(layer, inputs), self.chosen, strict=True)
         return sum(run.times * (CALL_CYCLES + _cost(run, both, memory)) for run, both in every)
 
-    def code(self, layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-        assert isinstance(layer, Fused)
+    def code(self, layer: Fused, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
         every = zip(self._runs(layer, inputs), self.chosen, strict=True)
         return band_code(layer, [(run, *_codes(run, both)) for run, both in every])
 
-    def _runs(self, layer: Layer, inputs: Inputs) -> list[Run]:
-        assert isinstance(layer, Fused)
-        found = bands(layer, inputs, self.rows)
-        assert found is not None
-        return list(runs(found))
+    def _runs(self, layer: Fused, inputs: Inputs) -> list[Run]:
+        return list(runs(known(bands(layer, inputs, self.rows))))
 
 
 def band_options(

@@ -28,7 +28,7 @@ from mcusim.kernels.finish import FactorFinish, less_zero
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
-from mcusim.kernels.straight import ending_in, records_of
+from mcusim.kernels.straight import known_ending, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
 from mcusim.program import Constant, Routine, Turns
@@ -226,8 +226,7 @@ class IntegerShape(Shape):
 
     def __init__(self, layer: Convolution, inputs: Inputs, parts: int = 1) -> None:
         super().__init__(layer, parts)
-        finish = ending_in(layer, inputs[0])
-        assert finish is not None
+        finish = known_ending(layer, inputs[0])
         self.folded = folded(layer)
         self.read = window_of(self.folded)  # the window as it is read
         self.finish, self.output_bytes, self.doubled = finish, finish.store_bytes, finish.doubled

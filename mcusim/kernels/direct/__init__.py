@@ -18,7 +18,7 @@ from mcusim.kernels.expand import expand_bytes, into_ram
 from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of, less_zero
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.kernels.straight import StraightFinish, ending_in, records_of
+from mcusim.kernels.straight import StraightFinish, ending_in, known_ending, records_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -63,8 +63,7 @@ def _shortens(layer: Convolution, shift: int) -> bool:
     return 0 < shift < 32 and layer.peak_sum >> shift <= ACCUMULATOR_LIMIT
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     plan = _plan(layer, inputs, DEFAULT)
     geometry, tiles = plan.geometry, plan.tiling
     length, unit = (geometry.rows, 1) if geometry.rows > 1 else (geometry.columns, tiles.tile.window.positions)
@@ -73,16 +72,13 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return tuple(variant._replace(compact=compact) for variant in counts for compact in kinds)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     plan = _plan(layer, inputs, variant)
     return cycles(plan, memory, _routines(layer, inputs, plan, variant))
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
-    finish = ending_in(layer, inputs[0])
-    assert finish is not None and layer.kernel_numbers is not None
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    finish = known_ending(layer, inputs[0])
     plan = _plan(layer, inputs, variant)
     tile = plan.tiling.tile
     bytes_ = layer.weight_bytes
@@ -130,8 +126,8 @@ def _calls(plan: Plan, routines: Sequence[Routine]) -> Mapping[str, float]:
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> list[Timed]:
     """Of the tile, and of the small one."""
-    finish, compact = ending_in(layer, inputs[0]), variant.compact and not _is_long(layer)
-    assert finish is not None
+    finish = known_ending(layer, inputs[0])
+    compact = variant.compact and not _is_long(layer)
     tiles = [each for each in (plan.tiling.tile, plan.tiling.small) if each]
     return [timed_tile(each, finish, rows=plan.has_rows(n), compact=compact) for n, each in enumerate(tiles)]
 
@@ -186,8 +182,7 @@ def _end_cycles(layer: Convolution, finish: Ending, compact: bool) -> tuple[int,
 
 def _plan(layer: Convolution, inputs: Inputs, variant: Variant) -> Plan:
     """The cheaper of what lies as the input does, and of all rows of the window side by side."""
-    finish = ending_in(layer, inputs[0])
-    assert finish is not None
+    finish = known_ending(layer, inputs[0])
     geometry = _geometry(layer, finish, compact=variant.compact)
     channels = geometry.all_channels // geometry.groups
     ways = [geometry]

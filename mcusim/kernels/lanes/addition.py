@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mcusim.kernels.calls import Fields, reading_all
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.combined import NOT_LINEAR, Combining, Rows, combined, combined_cycles
 from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, PairsEnd, pairs_end
 from mcusim.kernels.lanes.products import saturated
@@ -154,8 +154,8 @@ class _Terms(NamedTuple):
 
 def _in_pairs(layer: Add, inputs: Inputs) -> _Terms:
     """The shortest of three ways: an input that counts 2^n times is doubled, shifted, or added as often."""
-    addition, end = layer.addition, pairs_end(layer, _shift(layer))
-    assert isinstance(addition, ShiftedAddition) and end is not None
+    addition, end = layer.addition, known(pairs_end(layer, _shift(layer)))
+    assert isinstance(addition, ShiftedAddition)
     start = addition.rounding + end.offset
     order, shifts = _order(addition)
     doublings = _doublings(shifts)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mcusim.kernels.calls import reading_all
 from mcusim.kernels.finish import limits_of
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream
@@ -118,8 +118,7 @@ def _times(rows: int, numbers: int) -> int:
 
 
 def _both(layer: Combined, inputs: Inputs) -> tuple[Combining, Rows]:
-    over = rows_of(layer)
-    assert over is not None
+    over = known(rows_of(layer))
     made = _combining(layer, inputs, over)
     assert made is not None
     return made, over

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcusim.kernels.assembly import Assembly, imm
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.lines import lining
 from mcusim.kernels.lanes.streams import Work, stream, stream_cycles
 from mcusim.kernels.lanes.words import Words
@@ -78,9 +78,7 @@ def cost(layer: Pointwise, inputs: Inputs, memory: Memory) -> float:
 def _work(layer: Pointwise) -> Work:
     if not isinstance(layer.lookup, Interpolation):
         return LookingUp()
-    found = lining(layer.lookup)
-    assert found is not None
-    return found
+    return known(lining(layer.lookup))
 
 
 def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:
@@ -97,8 +95,8 @@ def look_up(layer: Pointwise, inputs: Inputs) -> LayerCode:
 
 def _every_byte(layer: Pointwise) -> Array:
     """Results for bytes from 0 to 255; those that no number is stored as are never asked for."""
-    assert layer.lookup is not None
-    entry = layer.lookup.entry
+    lookup = known(layer.lookup)
+    entry = lookup.entry
     byte = np.arange(256)
     number = byte if entry.minimum == 0 else byte.astype(np.uint8).view(np.int8)
-    return layer.lookup.apply(np.clip(number, entry.minimum, entry.maximum))
+    return lookup.apply(np.clip(number, entry.minimum, entry.maximum))

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.finish import Limits
+from mcusim.kernels.kernel import known
 from mcusim.layers.pooling import AveragePooling
 from mcusim.numbers.affine import RoundedMean, ScaledMean
 from mcusim.numbers.numbers import Activation, Averaging, Numbers
@@ -104,14 +105,14 @@ def ends_of(activation: Activation, numbers: Numbers) -> tuple[int, int]:
 
 
 def saturation_of(layer: Layer, activation: Activation) -> Saturation:
-    assert layer.numbers is not None
-    low, high = ends_of(activation, layer.numbers)
+    numbers = known(layer.numbers)
+    low, high = ends_of(activation, numbers)
     bits, storage_bits = high.bit_length(), 8 * layer.dtype.itemsize
     if low == 0:
         return Saturation("usat", bits, (None, None if high == (1 << bits) - 1 else high))
     if (low, high) == (-(1 << bits), (1 << bits) - 1):
         return Saturation("ssat", bits + 1)
-    has_sign = layer.numbers.minimum < 0
+    has_sign = numbers.minimum < 0
     least, most = (-(1 << storage_bits - 1), (1 << storage_bits - 1) - 1) if has_sign else (0, (1 << storage_bits) - 1)
     limits = low if low > least else None, high if high < most else None
     return Saturation("ssat" if has_sign else "usat", storage_bits, limits)
@@ -119,8 +120,7 @@ def saturation_of(layer: Layer, activation: Activation) -> Saturation:
 
 def steps_of(layer: AveragePooling, entry: Numbers, count: int) -> Steps:
     """Of windows of `count` taps."""
-    averaging, numbers = layer.averaging, layer.numbers
-    assert averaging is not None and numbers is not None
+    averaging, numbers = known(layer.averaging), known(layer.numbers)
     first, last = ends_of(layer.activation, numbers)
     outputs = np.arange(first + 1, last + 1, dtype=np.int64)
     low, high = count * entry.minimum, count * entry.maximum

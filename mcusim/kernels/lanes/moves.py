@@ -6,7 +6,7 @@ import math
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.conversions import Converting, converting
 from mcusim.kernels.lanes.copies import cached, copy_cycles, placed
 from mcusim.kernels.lanes.nests import Moving
@@ -54,9 +54,7 @@ def _placings(layer: Concatenate, inputs: Inputs) -> list[Moving]:
     rows, size, offset, placings = rows_of(layer), layer.dtype.itemsize, 0, []
     whole = layer.elements // rows
     for index, part in enumerate(inputs):
-        channels, converted = part.elements // rows, _conversion(layer, index, part)
-        assert converted is not None
-        own, change = converted
+        channels, (own, change) = part.elements // rows, known(_conversion(layer, index, part))
         fields: Fields = {"rows": rows, "channels": channels, "output_channels": whole, "offset": offset, **own}
         parts = placed(rows, channels * size, whole * size, offset * size, changed=change is not None)
         placings.append(cached(size, parts, "concatenate", fields, change))

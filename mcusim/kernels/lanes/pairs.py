@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm
+from mcusim.kernels.kernel import known
 from mcusim.kernels.lanes.words import Words
 from mcusim.numbers.numbers import LINEAR, Activation
 
@@ -32,8 +33,7 @@ class PairsEnd(NamedTuple):
 
 def pairs_end(layer: Layer, shift: int) -> PairsEnd | None:
     """None where the limits of a number need more bits than there are."""
-    numbers, activation = layer.numbers, getattr(layer, "activation", Activation())
-    assert numbers is not None
+    numbers, activation = known(layer.numbers), getattr(layer, "activation", Activation())
     limits = activation.fields(numbers)
     zero = 0 if activation.relu else -numbers.minimum
     bits = (numbers.maximum + zero).bit_length() + shift

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mcusim.graph import Layer
 from mcusim.kernels.calls import reading
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes import average_windows
 from mcusim.kernels.lanes.averages import Ending, InPairs, Mean, Quotient, Shifted
 from mcusim.kernels.lanes.means import PAIR_BITS, SUM_BITS, any_line, ends_of, line_of, saturation_of, twice_of
@@ -40,15 +40,11 @@ def why_not(layer: AveragePooling, inputs: Inputs) -> str | None:
 
 
 def average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
-    pool = _pool(layer, inputs)
-    assert pool is not None
-    return pooling(layer, pool)
+    return pooling(layer, known(_pool(layer, inputs)))
 
 
 def cost(layer: AveragePooling, inputs: Inputs, memory: Memory) -> float:
-    pool = _pool(layer, inputs)
-    assert pool is not None
-    return pool.cycles(memory)
+    return known(_pool(layer, inputs)).cycles(memory)
 
 
 def _pool(layer: AveragePooling, inputs: Inputs) -> Pool | None:

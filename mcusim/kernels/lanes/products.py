@@ -8,7 +8,7 @@ from typing import Any
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import Fields
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of, why_no_rows
 from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
@@ -148,8 +148,7 @@ def _scaled(layer: Multiply, inputs: Inputs) -> tuple[ScaledMultiplying, Rows] |
 def cost(layer: Multiply, inputs: Inputs, memory: Memory) -> float:
     if (scaled := _scaled(layer, inputs)) is not None:
         return combined_cycles(*scaled, memory)
-    over = rows_of(layer)
-    assert over is not None
+    over = known(rows_of(layer))
     made, size = stream(_multiplying(layer, inputs)), layer.dtype.itemsize
     rows, numbers = over.rows, over.numbers
     words, rest = divmod(numbers * size, 4)
@@ -161,8 +160,7 @@ def cost(layer: Multiply, inputs: Inputs, memory: Memory) -> float:
 def multiply(layer: Multiply, inputs: Inputs) -> LayerCode:
     if (scaled := _scaled(layer, inputs)) is not None:
         return combined(*scaled)
-    over = rows_of(layer)
-    assert over is not None
+    over = known(rows_of(layer))
     work = _multiplying(layer, inputs)
     routine = stream(work).routine
     fields: Fields = {"rows": over.rows, "numbers": over.numbers, **({"y": over.y} if over.y else {})}
@@ -183,8 +181,7 @@ def _multiplying(layer: Multiply, inputs: Inputs) -> Multiplying:
 
 def saturated(layer: Multiply | Add) -> tuple[Words, int, bool]:
     """How a shifted sum or product is limited: its words, and the bits of a saturation, with a sign or without."""
-    numbers, limits = layer.numbers, layer.activation.fields(layer.numbers)
-    assert numbers is not None
+    numbers, limits = known(layer.numbers), layer.activation.fields(layer.numbers)
     ceiling, positive = limits.get("ceiling", numbers.maximum), numbers.minimum == 0 or layer.activation.relu
     limited = positive and ceiling < numbers.maximum
     words = Words(8 * layer.dtype.itemsize, limited, RELU if limited else LINEAR, ceiling if limited else None)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import reading
-from mcusim.kernels.kernel import Inputs
+from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.streams import Work
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, words_of_layer
 from mcusim.layers.add import Add
@@ -166,8 +166,7 @@ def summing_of(layer: Add, inputs: Inputs) -> Summing | None:
 
 def _ending(layer: Add, inputs: Inputs, signs: tuple[bool, bool], whole: bool) -> tuple[Ending, Words] | None:
     """How numbers meet, and the limits of their sum. `whole`: no shift is left then."""
-    numbers, activation = layer.numbers, layer.activation
-    assert numbers is not None
+    numbers, activation = known(layer.numbers), layer.activation
     bits = 8 * layer.dtype.itemsize
     unsigned = numbers.minimum == 0
     if any(entry.numbers is None or entry.numbers.bits != numbers.bits for entry in inputs):
@@ -189,8 +188,7 @@ def _ending(layer: Add, inputs: Inputs, signs: tuple[bool, bool], whole: bool) -
 
 def _limits(layer: Add, bits: int, unsigned: bool, own: Activation) -> Words:
     """Of lanes that are `unsigned` or not: none is above the output's numbers, or the activation's ceiling."""
-    numbers, fields = layer.numbers, layer.activation.fields(layer.numbers)
-    assert numbers is not None
+    numbers, fields = known(layer.numbers), layer.activation.fields(layer.numbers)
     most = (1 << bits) - 1 if unsigned else (1 << bits - 1) - 1
     ceiling = min(fields.get("ceiling", numbers.maximum), numbers.maximum)
     if ceiling >= most:

@@ -13,7 +13,7 @@ from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.pairs import bring_weights, first_fetch, paired, pairs_cycles, turns_of_pairs, weight_words
 from mcusim.kernels.patches.copy import patch_copy
 from mcusim.kernels.patches.frame import Frame, Stripe, frame_of, stripes_of
-from mcusim.kernels.straight import ending_in, records_of
+from mcusim.kernels.straight import known_ending, records_of
 from mcusim.kernels.tile import LONG_CODE, MOST_POSITIONS, SHORT_CODE, Tile, interleaved, rows
 from mcusim.kernels.tile_schedule import tile_routine
 from mcusim.kernels.widen import widen
@@ -40,12 +40,12 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     frame, tile = _plan(layer, inputs)
     return (DEFAULT,) if frame.in_place and frame.is_one_run else stripes(frame.positions, tile.positions)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     frame, tile = _plan(layer, inputs)
     stripes_ = stripes_of(frame.positions, _stripe(frame, tile, variant), tile.positions)
     striped = len(stripes_) > MOST_UNROLLED
@@ -59,8 +59,7 @@ def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memor
     )
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     frame, tile = _plan(layer, inputs)
     stripe, size = _stripe(frame, tile, variant), frame.item_bytes
     weights = bring_weights(frame.weight_bytes, tile).routine
@@ -108,11 +107,9 @@ def _tile_fields(layer: Convolution, tile: Tile) -> Fields:
 
 
 @lru_cache(maxsize=64)
-def _plan(layer: Layer, inputs: Inputs) -> tuple[Frame, Tile]:
+def _plan(layer: Convolution, inputs: Inputs) -> tuple[Frame, Tile]:
     """The tile that takes the least cycles over all positions."""
-    assert isinstance(layer, Convolution)
-    frame, finish = frame_of(layer), ending_in(layer, inputs[0])
-    assert finish is not None
+    frame, finish = frame_of(layer), known_ending(layer, inputs[0])
     filters, all_ = layer.shape[-1] // frame.groups, layer.shape[-1]
     tiles = [
         _tile(frame, min(filters, 2), positions, all_, finish, most)

@@ -65,15 +65,13 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Dense)
+def cost(layer: Dense, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     if layer.rescale is None:
         return cycles_of(_float_parts(layer), memory)
     return _ready_cycles(layer, inputs) + cycles_of(_parts(layer, inputs), memory)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Dense)
+def code(layer: Dense, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     if layer.rescale is None:
         return _float_code(layer)
     finish, parts, weights = _finish(layer, inputs), _parts(layer, inputs), _weights(layer, inputs)

@@ -10,7 +10,7 @@ from mcusim.graph import Layer
 from mcusim.kernels.calls import bias_of, window_fields
 from mcusim.kernels.expand import copy_words
 from mcusim.kernels.float_finish import FloatFinish
-from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, stripes, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, known, stripes, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles.edges import window_of
 from mcusim.kernels.tiles.plan import Plan, best_plan, cycles
@@ -43,23 +43,17 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
     return None
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     plan = _plan(layer, DEFAULT)
     return (DEFAULT,) if plan is None or not plan.bands else stripes(plan.window.output[0], 1)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
-    plan = _plan(layer, variant)
-    assert plan is not None
-    return cycles(plan, memory)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
+    return cycles(known(_plan(layer, variant)), memory)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
-    plan = _plan(layer, variant)
-    assert plan is not None
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    plan = known(_plan(layer, variant))
     tile, copies = float_tile(plan.tile), (copy_words(),) if plan.copied or plan.bands else ()
     constants = (
         Constant("kernel", "number_t", tiles_of_filters(layer, plan.tile.filters)),

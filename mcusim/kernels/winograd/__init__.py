@@ -10,9 +10,9 @@ import numpy as np
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import LONGEST_OFFSET
-from mcusim.kernels.calls import weight_type, window_fields
+from mcusim.kernels.calls import reading, weight_type, window_fields
 from mcusim.kernels.finish import MOST_SHIFT, Ending, FactorFinish, Finish, ending_of
-from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, why_no_dsp
+from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.straight import StraightFinish, added, ending_in, records_of
 from mcusim.kernels.winograd.inputs import timed_inputs
@@ -57,8 +57,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 def _scheme(layer: Convolution, inputs: Inputs) -> Scheme | str:
     """F(2,3) where F(4,3) has no room; of inputs that no activation lets be negative even for all 16 bits."""
-    numbers = inputs[0].numbers
-    assert numbers is not None
+    numbers = known(inputs[0].numbers)
     minimum = numbers.zero if inputs[0].nonnegative((False,) * len(inputs[0].inputs)) else numbers.minimum
     return scheme_for(minimum, numbers.maximum, layer.kernel, layer.bias)
 
@@ -115,8 +114,7 @@ def _why_too_large(layer: Convolution, scheme: Scheme, finish: Ending) -> str | 
     return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
 
 
-def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
-    assert isinstance(layer, Convolution)
+def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
     scheme = _known_scheme(layer, inputs)
     plans = {_plan(layer, scheme, Variant(count)).stripes for count in STRIPES}
     counts = sorted(count for count in plans if _plan(layer, scheme, Variant(count)).stripes == count)
@@ -124,16 +122,14 @@ def variants(layer: Layer, inputs: Inputs) -> tuple[Variant, ...]:
     return tuple(Variant(count, compact) for count in counts for compact in compacts)
 
 
-def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    assert isinstance(layer, Convolution)
+def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
     plan = _plan(layer, _known_scheme(layer, inputs), variant)
     return cycles(layer, plan, _routines(layer, inputs, plan, variant), memory)
 
 
-def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    assert isinstance(layer, Convolution)
-    finish, numbers, scheme = _known_ending(layer, inputs), inputs[0].numbers, _known_scheme(layer, inputs)
-    assert numbers is not None
+def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
+    finish = _known_ending(layer, inputs)
+    scheme = _known_scheme(layer, inputs)
     plan, size = _plan(layer, scheme, variant), layer.number_bytes
     layout = _layout(layer, plan, finish)
     tile, transform, weights = (each.routine for each in _routines(layer, inputs, plan, variant))
@@ -169,11 +165,11 @@ def _records(layer: Convolution, finish: Ending, scheme: Scheme) -> Array:
 
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan, variant: Variant) -> Routines:
-    finish, numbers, size = _known_ending(layer, inputs), inputs[0].numbers, layer.number_bytes
-    assert numbers is not None
+    finish = _known_ending(layer, inputs)
+    size = layer.number_bytes
     layout = _layout(layer, plan, finish)
     _, width, channels = plane(layer.input_shape)
-    unsigned = size == 1 and numbers.minimum == 0
+    unsigned = size == 1 and bool(reading(inputs[0]))
     beside = channels * (width if plan.rows else plan.scheme.outputs_of_a_tile)
     return Routines(
         timed_tile(layout, finish, compact=variant.compact),
