@@ -20,9 +20,8 @@ from mcusim.kernels import direct, patches, pointwise
 from mcusim.kernels.calls import renamed
 from mcusim.kernels.kernel import DEFAULT, DSP_CORES, Inputs, Kernel, Variant, known, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.layers.convolution import Convolution
+from mcusim.layers import Convolution, TransposedConvolution
 from mcusim.layers.planes import NO_DILATION, Pair, plane, shape_like
-from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.numbers.affine import Multiplied, Scaled, peak_of
 from mcusim.numbers.numbers import Numbers, Rescale
 from mcusim.program import KernelCall, LayerCode

@@ -7,24 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mcusim import layers
 from mcusim.graph import Layer
 from mcusim.kernels import plain_costs, plain_pointwise, plain_recurrent, plain_spatial
 from mcusim.kernels.calls import Fields, gaps, one, reading, reading_all, weighted_sum, window_fields
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.plain_convolution import convolution_cycles
-from mcusim.layers.add import Add
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.convert import Convert
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
 from mcusim.layers.planes import plane, shape_like
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
-from mcusim.layers.relu import ReLU
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.softmax import Softmax
-from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.layers.pooling import Pooling
 from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "plain"
@@ -46,7 +37,7 @@ def fits(layer: Layer, inputs: Inputs, core: str | None) -> str | None:
 
 
 def cost(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    if isinstance(layer, Convolution):
+    if isinstance(layer, layers.Convolution):
         return convolution_cycles(layer)
     known = plain_costs.cycles(layer, inputs)
     return CYCLES_PER_MAC * layer.macs + CYCLES_PER_ELEMENT * layer.elements if known is None else known
@@ -57,20 +48,20 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
     return replace(made, code_bytes=POOL_CODE_BYTES if isinstance(layer, Pooling) else CODE_BYTES)
 
 
-def _add(layer: Add, inputs: Inputs) -> LayerCode:
+def _add(layer: layers.Add, inputs: Inputs) -> LayerCode:
     own = layer.activation.fields(None) if layer.addition is None else layer.addition.fields(layer.activation)
     own = {**reading_all(inputs), **own}
     fields = {"elements": layer.elements, "inputs": len(inputs), **own}
     return one("add", fields, arguments=("inputs", "output"))
 
 
-def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> LayerCode:
+def _batch_normalization(layer: layers.BatchNormalization, inputs: Inputs) -> LayerCode:
     channels = layer.shape[-1]
     rows = {"rows": layer.elements // channels, "channels": channels}
     return weighted_sum(layer, "batch_normalization", {**rows, **reading(inputs[0])})
 
 
-def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
+def _concatenate(layer: layers.Concatenate, inputs: Inputs) -> LayerCode:
     calls, offset = [], 0
     rows = math.prod(layer.shape[: layer.axis])
     channels = layer.elements // rows
@@ -83,7 +74,7 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> LayerCode:
     return LayerCode(tuple(calls))
 
 
-def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
+def _convert(layer: layers.Convert, inputs: Inputs) -> LayerCode:
     assert layer.conversion is not None
     wide = {"wide": 1} if inputs[0].dtype.itemsize > 1 else {}
     if layer.conversion.kernel == "quantize":
@@ -93,7 +84,7 @@ def _convert(layer: Convert, inputs: Inputs) -> LayerCode:
     )
 
 
-def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
+def _convolution(layer: layers.Convolution, inputs: Inputs) -> LayerCode:
     window = window_fields(layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding)
     return weighted_sum(
         layer,
@@ -102,34 +93,34 @@ def _convolution(layer: Convolution, inputs: Inputs) -> LayerCode:
     )
 
 
-def _padded(layer: Convolution) -> Fields:
+def _padded(layer: layers.Convolution) -> Fields:
     """What lies round the plane, where it is not 0."""
     return {"input_zero": layer.zero} if layer.zero and any(map(any, layer.padding)) else {}
 
 
-def _dense(layer: Dense, inputs: Inputs) -> LayerCode:
+def _dense(layer: layers.Dense, inputs: Inputs) -> LayerCode:
     units, elements = layer.kernel.shape
     return weighted_sum(layer, "dense", {"inputs": elements, "units": units, **reading(inputs[0])})
 
 
-def _max_pooling(layer: MaxPooling, inputs: Inputs) -> LayerCode:
+def _max_pooling(layer: layers.MaxPooling, inputs: Inputs) -> LayerCode:
     return one("max_pooling", _pooling_fields(layer, inputs[0]))
 
 
-def _average_pooling(layer: AveragePooling, inputs: Inputs) -> LayerCode:
+def _average_pooling(layer: layers.AveragePooling, inputs: Inputs) -> LayerCode:
     rounding = {} if layer.averaging is None else layer.averaging.fields()
     return one("average_pooling", {**_pooling_fields(layer, inputs[0]), **rounding})
 
 
-def _relu(layer: ReLU, inputs: Inputs) -> LayerCode:
+def _relu(layer: layers.ReLU, inputs: Inputs) -> LayerCode:
     return one("relu", {"elements": layer.elements, **reading(inputs[0]), **layer.activation.fields(layer.numbers)})
 
 
-def _reshape(layer: Reshape, inputs: Inputs) -> LayerCode:
+def _reshape(layer: layers.Reshape, inputs: Inputs) -> LayerCode:
     return one("copy", {"elements": layer.elements})
 
 
-def _softmax(layer: Softmax, inputs: Inputs) -> LayerCode:
+def _softmax(layer: layers.Softmax, inputs: Inputs) -> LayerCode:
     fields: Fields = {"rows": layer.elements // layer.shape[-1], "channels": layer.shape[-1]}
     if layer.softmaxing is None:
         return one("softmax", fields)
@@ -138,7 +129,7 @@ def _softmax(layer: Softmax, inputs: Inputs) -> LayerCode:
     return LayerCode((call,), tuple(Constant(role, f"{values.dtype}_t", values) for role, values in tables.items()))
 
 
-def _zero_padding(layer: ZeroPadding, inputs: Inputs) -> LayerCode:
+def _zero_padding(layer: layers.ZeroPadding, inputs: Inputs) -> LayerCode:
     height, width, channels = plane(layer.input_shape)
     rows, columns, _ = plane(layer.shape)
     fields = {"input_height": height, "input_width": width, "channels": channels}
@@ -156,18 +147,18 @@ def _pooling_fields(layer: Pooling, entry: Layer) -> Fields:
 
 
 _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
-    Add: _add,
-    AveragePooling: _average_pooling,
-    BatchNormalization: _batch_normalization,
-    Concatenate: _concatenate,
-    Convert: _convert,
-    Convolution: _convolution,
-    Dense: _dense,
-    MaxPooling: _max_pooling,
-    ReLU: _relu,
-    Reshape: _reshape,
-    Softmax: _softmax,
-    ZeroPadding: _zero_padding,
+    layers.Add: _add,
+    layers.AveragePooling: _average_pooling,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Concatenate: _concatenate,
+    layers.Convert: _convert,
+    layers.Convolution: _convolution,
+    layers.Dense: _dense,
+    layers.MaxPooling: _max_pooling,
+    layers.ReLU: _relu,
+    layers.Reshape: _reshape,
+    layers.Softmax: _softmax,
+    layers.ZeroPadding: _zero_padding,
     **plain_pointwise.CODE,
     **plain_recurrent.CODE,
     **plain_spatial.CODE,

@@ -9,31 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from mcusim import layers
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.plain_convolution import OWN_FACTOR, has_factors, taps_inside
-from mcusim.layers.add import Add
-from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.convert import Convert
-from mcusim.layers.dense import Dense
-from mcusim.layers.gru import GRU
-from mcusim.layers.layer_normalization import LayerNormalization
-from mcusim.layers.lstm import LSTM
-from mcusim.layers.merge import BroadcastAdd, Maximum, Merge, Minimum, Multiply, Subtract
+from mcusim.layers.merge import Merge
 from mcusim.layers.planes import plane
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
-from mcusim.layers.prelu import PReLU
+from mcusim.layers.pooling import Pooling
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.relu import ReLU
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.simple_rnn import SimpleRNN
-from mcusim.layers.softmax import Softmax
-from mcusim.layers.strided_copy import StridedCopy, joined
-from mcusim.layers.transposed_convolution import TransposedConvolution
-from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.layers.strided_copy import joined
 from mcusim.numbers.affine import Affine, FromReals
 from mcusim.numbers.power_of_two import ShiftConversion, ShiftedAddition
 
@@ -62,32 +46,39 @@ class ByType(NamedTuple):
 
 # A number of each; with rows of so many channels, each of those as well
 EACH: Mapping[type[Layer], ByType] = {
-    BilinearUpSampling: ByType(34, 35, 25),
-    Convert: ByType(12, 12, 12),
-    PReLU: ByType(25, 25, 15.3),
-    Reshape: ByType(2, 3, 4),
-    StridedCopy: ByType(6.5, 7.5, 7.6),
-    ZeroPadding: ByType(10.5, 10.8, 12),
-    BroadcastAdd: ByType(21.4, 18.7, 15.3),
-    Softmax: ByType(38.3, 41.2, 124.5),
-    LayerNormalization: ByType(60, 66, 35),
+    layers.BilinearUpSampling: ByType(34, 35, 25),
+    layers.Convert: ByType(12, 12, 12),
+    layers.PReLU: ByType(25, 25, 15.3),
+    layers.Reshape: ByType(2, 3, 4),
+    layers.StridedCopy: ByType(6.5, 7.5, 7.6),
+    layers.ZeroPadding: ByType(10.5, 10.8, 12),
+    layers.BroadcastAdd: ByType(21.4, 18.7, 15.3),
+    layers.Softmax: ByType(38.3, 41.2, 124.5),
+    layers.LayerNormalization: ByType(60, 66, 35),
 }
 # By bytes of a number, 0 for float32
 MERGED: Mapping[type[Layer], Mapping[int, Loop]] = {
-    Add: {1: Loop(13.4, 1, 3, 0.7), 2: Loop(9.8, 1.1, 1, 1.2), 0: Loop(10, 5.2)},
-    Maximum: {1: Loop(12, 1, 3), 2: Loop(9, 1, 3), 0: Loop(13, 5.4)},
-    Minimum: {1: Loop(12, 1, 2, 0.9), 2: Loop(9, 1, 2, 1), 0: Loop(13, 5.5)},
-    Subtract: {1: Loop(16, -3, 0, 3), 2: Loop(13, -2), 0: Loop(10, 5.2)},
+    layers.Add: {1: Loop(13.4, 1, 3, 0.7), 2: Loop(9.8, 1.1, 1, 1.2), 0: Loop(10, 5.2)},
+    layers.Maximum: {1: Loop(12, 1, 3), 2: Loop(9, 1, 3), 0: Loop(13, 5.4)},
+    layers.Minimum: {1: Loop(12, 1, 2, 0.9), 2: Loop(9, 1, 2, 1), 0: Loop(13, 5.5)},
+    layers.Subtract: {1: Loop(16, -3, 0, 3), 2: Loop(13, -2), 0: Loop(10, 5.2)},
 }
 MERGED_ONCE = ByType(14, 18, 10)
 AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
-    **{BroadcastAdd: 49, Convert: 30, Maximum: 16.5, Minimum: 16.5, Multiply: 35, Subtract: 51},
+    **{
+        layers.BroadcastAdd: 49,
+        layers.Convert: 30,
+        layers.Maximum: 16.5,
+        layers.Minimum: 16.5,
+        layers.Multiply: 35,
+        layers.Subtract: 51,
+    },
 }
 AFFINE_SOFTMAX, AFFINE_SOFTMAX_ROW = ByType(42.3, 52.5, 0), ByType(110, 30, 0)
 ROW: Mapping[type[Layer], ByType] = {
-    PReLU: ByType(7.6, 7.6, 7.2),
-    Softmax: ByType(0, 3, 5),
-    LayerNormalization: ByType(797, 822, 87),
+    layers.PReLU: ByType(7.6, 7.6, 7.2),
+    layers.Softmax: ByType(0, 3, 5),
+    layers.LayerNormalization: ByType(797, 822, 87),
 }
 ONCE = 25.0
 RELU_ONCE = 8.0
@@ -113,7 +104,7 @@ MULTIPLY, MULTIPLY_SPREAD = ByType(13, 12, 15), ByType(18.8, 16.8, 13.8)
 CHANNEL, CHANNELS = ByType(15.5, 16.2, 13.9), ByType(6.2, 7.5, 8.4)
 FEW_CHANNELS = {1: ByType(13.6, 13.7, 9.1), 2: ByType(8.0, 7.4, 8.1)}
 MOST_FEW = 2
-COPIES = (Concatenate, Reshape, StridedCopy, ZeroPadding)
+COPIES = (layers.Concatenate, layers.Reshape, layers.StridedCopy, layers.ZeroPadding)
 MOST_UNROLLED, UNROLLED = 16, ByType(5, 5, 4.5)  # numbers of a copy that has no loop
 # A product of a dense layer, a row, and a row of one or two products, which are unrolled
 PRODUCT, UNIT = ByType(8.5, 8.5, 9.8), ByType(12, 12, 9)
@@ -121,8 +112,12 @@ SHORT_UNIT = {  # by inputs, and whether a ReLU follows
     **{(1, False): ByType(19.3, 15, 15.2), (1, True): ByType(15.7, 19, 15.2)},
     **{(2, False): ByType(26, 27, 23), (2, True): ByType(21.5, 23.7, 28)},
 }
-GATE = {LSTM: ByType(230, 235, 650), GRU: ByType(195, 200, 430), SimpleRNN: ByType(50, 48, 115)}
-GATED_PRODUCT = {LSTM: ByType(5.4, 5.5, 7), GRU: ByType(9.1, 9.2, 10), SimpleRNN: ByType(8.8, 9.3, 9.7)}
+GATE = {layers.LSTM: ByType(230, 235, 650), layers.GRU: ByType(195, 200, 430), layers.SimpleRNN: ByType(50, 48, 115)}
+GATED_PRODUCT = {
+    layers.LSTM: ByType(5.4, 5.5, 7),
+    layers.GRU: ByType(9.1, 9.2, 10),
+    layers.SimpleRNN: ByType(8.8, 9.3, 9.7),
+}
 STEP = 60.0  # of a sequence
 TRANSPOSED = ByType(11.5, 11.5, 17)  # a tap that may reach an output, beside its products
 TRANSPOSED_PRODUCT = ByType(8.8, 8.8, 10)
@@ -133,9 +128,9 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     kind = type(layer)
     if isinstance(layer, COPIES) and layer.elements <= MOST_UNROLLED:
         return 8 + UNROLLED.of(layer) * layer.elements
-    if isinstance(layer, StridedCopy) and joined(layer.sizes, layer.strides)[0][-1] <= MOST_FEW:
+    if isinstance(layer, layers.StridedCopy) and joined(layer.sizes, layer.strides)[0][-1] <= MOST_FEW:
         return ONCE / 2 + SHORT_COPY.of(layer) * layer.elements
-    if isinstance(layer, Convert) and isinstance(layer.conversion, FromReals):
+    if isinstance(layer, layers.Convert) and isinstance(layer.conversion, FromReals):
         return ONCE + FROM_REAL * layer.elements
     if kind in AFFINE_EACH and isinstance(layer.numbers, Affine):
         return ONCE + AFFINE_EACH[kind] * layer.elements
@@ -144,7 +139,7 @@ def cycles(layer: Layer, inputs: Inputs) -> float | None:
     if kind not in EACH:
         return None
     rows = layer.elements // layer.shape[-1]
-    if kind is Softmax and isinstance(layer.numbers, Affine):
+    if kind is layers.Softmax and isinstance(layer.numbers, Affine):
         return ONCE + AFFINE_SOFTMAX.of(layer) * layer.elements + AFFINE_SOFTMAX_ROW.of(layer) * rows
     return ONCE + EACH[kind].of(layer) * layer.elements + (ROW[kind].of(layer) * rows if kind in ROW else 0)
 
@@ -153,7 +148,7 @@ def _pooling(layer: Pooling, inputs: Inputs) -> float:
     (height, width, channels), (rows, columns) = plane(layer.input_shape), layer.output_plane
     real = layer.numbers is None
     if layer.size == (1, 1):
-        return layer.elements * (7.0 if real or isinstance(layer, MaxPooling) else 3.0)
+        return layer.elements * (7.0 if real or isinstance(layer, layers.MaxPooling) else 3.0)
     down, across = (
         taps_inside(length, outputs, size, stride, before)
         for length, outputs, size, stride, (before, _) in zip(
@@ -162,13 +157,13 @@ def _pooling(layer: Pooling, inputs: Inputs) -> float:
     )
     affine = isinstance(layer.numbers, Affine)
     edge = (AFFINE_EDGE if affine else 10) * rows * columns * any(map(any, layer.padding))
-    if isinstance(layer, AveragePooling):
+    if isinstance(layer, layers.AveragePooling):
         return float(channels * (MEAN_TAP * down * across + edge) + _mean(layer) * layer.elements)
     tap = (LARGER if channels > 1 else LONE_LARGER) if real else AFFINE_TAP if affine else TAP
     return float(channels * (tap * down * across + edge))
 
 
-def _mean(layer: AveragePooling) -> float:
+def _mean(layer: layers.AveragePooling) -> float:
     """What a sum takes at its end: no division where the compiler knows 2^n taps."""
     taps = layer.size[0] * layer.size[1]
     if taps & (taps - 1) == 0 and not any(map(any, layer.padding)) and not isinstance(layer.numbers, Affine):
@@ -176,7 +171,7 @@ def _mean(layer: AveragePooling) -> float:
     return REAL_MEAN if layer.numbers is None else MEAN
 
 
-def _add(layer: Add, inputs: Inputs) -> float:
+def _add(layer: layers.Add, inputs: Inputs) -> float:
     real, count = layer.numbers is None, len(inputs)
     if isinstance(layer.numbers, Affine):
         return layer.elements * AFFINE_ADDENDS.get(count, AFFINE_ADDEND * count)
@@ -185,7 +180,7 @@ def _add(layer: Add, inputs: Inputs) -> float:
     return _merged(layer, inputs)
 
 
-def _merged(layer: Add | Maximum | Minimum | Subtract, inputs: Inputs) -> float:
+def _merged(layer: layers.Add | layers.Maximum | layers.Minimum | layers.Subtract, inputs: Inputs) -> float:
     """Of two arrays."""
     loop = MERGED[type(layer)][0 if layer.numbers is None else layer.dtype.itemsize]
     number = loop.number + loop.relu * layer.activation.relu
@@ -195,12 +190,12 @@ def _merged(layer: Add | Maximum | Minimum | Subtract, inputs: Inputs) -> float:
     return MERGED_ONCE.of(layer) + number * layer.elements
 
 
-def _relu(layer: ReLU, inputs: Inputs) -> float:
+def _relu(layer: layers.ReLU, inputs: Inputs) -> float:
     real = 11.0 + 2.3 * (layer.activation.ceiling is not None)
     return RELU_ONCE + layer.elements * (real if layer.numbers is None else 7.7)
 
 
-def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
+def _concatenate(layer: layers.Concatenate, inputs: Inputs) -> float:
     rows = layer.elements // layer.shape[-1] if layer.axis in (-1, len(layer.shape) - 1) else 1
     if isinstance(layer.numbers, Affine):
         return len(inputs) * (ONCE + 6 * rows) + sum(
@@ -209,7 +204,7 @@ def _concatenate(layer: Concatenate, inputs: Inputs) -> float:
     return sum(_joined(layer, index, part, part.elements // rows, rows) for index, part in enumerate(inputs))
 
 
-def _joined(layer: Concatenate, index: int, part: Layer, channels: int, rows: int) -> float:
+def _joined(layer: layers.Concatenate, index: int, part: Layer, channels: int, rows: int) -> float:
     """An input whose rows are copied by the C library, one by one, or converted, or unrolled."""
     conversion = layer.conversions[index] if layer.conversions else None
     if isinstance(conversion, ShiftConversion) and conversion.shift:
@@ -220,7 +215,7 @@ def _joined(layer: Concatenate, index: int, part: Layer, channels: int, rows: in
     return ONCE / 2 + rows * (JOINED_ROW.of(layer) + JOINED_WORD.of(layer) * words + JOINED_REST.of(layer) * rest)
 
 
-def _pointwise(layer: Pointwise, inputs: Inputs) -> float:
+def _pointwise(layer: layers.Pointwise, inputs: Inputs) -> float:
     if layer.lookup is None:
         return ONCE + FUNCTIONS[layer.function.name] * layer.elements
     return ONCE + (TABLE.of(layer) if layer.lookup.table.size else LINES) * layer.elements
@@ -231,14 +226,14 @@ def _multiply(layer: Merge, inputs: Inputs) -> float:
     return ONCE + (MULTIPLY_SPREAD if spread else MULTIPLY).of(layer) * layer.elements
 
 
-def _batch_normalization(layer: BatchNormalization, inputs: Inputs) -> float:
+def _batch_normalization(layer: layers.BatchNormalization, inputs: Inputs) -> float:
     channels = layer.shape[-1]
     if channels in FEW_CHANNELS:
         return ONCE / 2 + FEW_CHANNELS[channels].of(layer) * layer.elements
     return 1.5 * ONCE + CHANNEL.of(layer) * layer.elements + CHANNELS.of(layer) * (layer.elements // channels)
 
 
-def _dense(layer: Dense, inputs: Inputs) -> float:
+def _dense(layer: layers.Dense, inputs: Inputs) -> float:
     units, elements = layer.kernel.shape
     if elements <= MOST_FEW:
         return float(SHORT_UNIT[elements, layer.activation.relu].of(layer) * units)
@@ -251,26 +246,26 @@ def _recurrent(layer: Recurrent, inputs: Inputs) -> float:
     return 3 * ONCE + layer.steps * steps + GATED_PRODUCT[type(layer)].of(layer) * layer.macs
 
 
-def _transposed_convolution(layer: TransposedConvolution, inputs: Inputs) -> float:
+def _transposed_convolution(layer: layers.TransposedConvolution, inputs: Inputs) -> float:
     taps = layer.elements * layer.kernel.shape[1] * layer.kernel.shape[2]
     return float(ONCE + TRANSPOSED.of(layer) * taps + TRANSPOSED_PRODUCT.of(layer) * layer.macs)
 
 
 _OWN: Mapping[type[Layer], Callable[[Any, Inputs], float]] = {
-    Add: _add,
-    AveragePooling: _pooling,
-    BatchNormalization: _batch_normalization,
-    Concatenate: _concatenate,
-    Dense: _dense,
-    GRU: _recurrent,
-    LSTM: _recurrent,
-    MaxPooling: _pooling,
-    Maximum: _merged,
-    Minimum: _merged,
-    Multiply: _multiply,
-    Pointwise: _pointwise,
-    ReLU: _relu,
-    SimpleRNN: _recurrent,
-    Subtract: _merged,
-    TransposedConvolution: _transposed_convolution,
+    layers.Add: _add,
+    layers.AveragePooling: _pooling,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Concatenate: _concatenate,
+    layers.Dense: _dense,
+    layers.GRU: _recurrent,
+    layers.LSTM: _recurrent,
+    layers.MaxPooling: _pooling,
+    layers.Maximum: _merged,
+    layers.Minimum: _merged,
+    layers.Multiply: _multiply,
+    layers.Pointwise: _pointwise,
+    layers.ReLU: _relu,
+    layers.SimpleRNN: _recurrent,
+    layers.Subtract: _merged,
+    layers.TransposedConvolution: _transposed_convolution,
 }

@@ -10,9 +10,8 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, one, reading, reading_all, weighted_sum
 from mcusim.kernels.kernel import Inputs
-from mcusim.layers.merge import BroadcastAdd, Combined, Maximum, Merge, Minimum, Multiply, Subtract, blocks
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.prelu import PReLU
+from mcusim.layers import BroadcastAdd, Maximum, Minimum, Multiply, Pointwise, PReLU, Subtract
+from mcusim.layers.merge import Combined, Merge, blocks
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
 

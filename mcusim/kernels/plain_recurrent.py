@@ -10,11 +10,8 @@ import numpy as np
 from mcusim.graph import Layer
 from mcusim.kernels.calls import Fields, reading, weight_type
 from mcusim.kernels.kernel import Inputs
-from mcusim.layers.gru import GRU
-from mcusim.layers.lstm import LSTM
+from mcusim.layers import GRU, LSTM, ScaledLSTM, SimpleRNN
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.scaled_lstm import ScaledLSTM
-from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.numbers.affine_wide import sigmoids
 from mcusim.numbers.recurrent import FloatStates
 from mcusim.program import Constant, KernelCall, LayerCode

@@ -12,10 +12,8 @@ from mcusim.kernels import plain
 from mcusim.kernels.four_rows import ROWS, FourRows, four_rows, packed, padded
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.layers.gru import GRU
-from mcusim.layers.lstm import LSTM
+from mcusim.layers import GRU, LSTM, SimpleRNN
 from mcusim.layers.recurrent import Recurrent
-from mcusim.layers.simple_rnn import SimpleRNN
 from mcusim.program import Constant, KernelCall, LayerCode
 from mcusim.system.arrays import Array
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from mcusim.graph import Layer, Shape, has_narrow_weights
 from mcusim.kernels.kernel import Inputs
-from mcusim.layers.add import Add
-from mcusim.layers.convolution import Convolution
+from mcusim.layers import Add, Convolution
 from mcusim.layers.fused import Fused
 from mcusim.layers.planes import Padding, Pair, plane, reach, shape_like
 from mcusim.layers.pooling import Pooling

@@ -6,20 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from mcusim import layers
 from mcusim.graph import Layer
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.lanes import addition, combined, converts, copies, lookups, moves, pooling, products, windows
 from mcusim.kernels.memory import NO_WAITS, Memory
-from mcusim.layers.add import Add
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.convert import Convert
-from mcusim.layers.merge import BroadcastAdd, Maximum, Minimum, Multiply, Subtract
-from mcusim.layers.pointwise import Pointwise
-from mcusim.layers.pooling import AveragePooling, MaxPooling
-from mcusim.layers.relu import ReLU
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.strided_copy import StridedCopy
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.program import LayerCode
 
 NAME = "lanes"
@@ -56,16 +47,19 @@ def code(layer: Layer, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
 
 
 _LAYERS: Mapping[type[Layer], _Layer] = {
-    Add: _Layer(addition.why_not, addition.cost, addition.add),
-    AveragePooling: _Layer(pooling.why_not, pooling.cost, pooling.average_pooling),
-    Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
-    Convert: _Layer(converts.why_not, converts.cost, converts.code),
-    MaxPooling: _Layer(windows.why_no_window, windows.max_cost, windows.max_pooling),
-    Multiply: _Layer(products.why_not, products.cost, products.multiply),
-    Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
-    ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
+    layers.Add: _Layer(addition.why_not, addition.cost, addition.add),
+    layers.AveragePooling: _Layer(pooling.why_not, pooling.cost, pooling.average_pooling),
+    layers.Concatenate: _Layer(moves.why_no_concatenation, moves.concatenation_cost, moves.concatenate),
+    layers.Convert: _Layer(converts.why_not, converts.cost, converts.code),
+    layers.MaxPooling: _Layer(windows.why_no_window, windows.max_cost, windows.max_pooling),
+    layers.Multiply: _Layer(products.why_not, products.cost, products.multiply),
+    layers.Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
+    layers.ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
     **dict.fromkeys(
-        (BroadcastAdd, Maximum, Minimum, Subtract), _Layer(combined.why_not, combined.cost, combined.combine)
+        (layers.BroadcastAdd, layers.Maximum, layers.Minimum, layers.Subtract),
+        _Layer(combined.why_not, combined.cost, combined.combine),
     ),
-    **dict.fromkeys((Reshape, StridedCopy, ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)),
+    **dict.fromkeys(
+        (layers.Reshape, layers.StridedCopy, layers.ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)
+    ),
 }

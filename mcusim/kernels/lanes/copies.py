@@ -26,10 +26,9 @@ from mcusim.kernels.lanes.nests import (
 )
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched
 from mcusim.kernels.memory import Memory
+from mcusim.layers import Reshape, StridedCopy, ZeroPadding
 from mcusim.layers.planes import plane
-from mcusim.layers.reshape import Reshape
-from mcusim.layers.strided_copy import StridedCopy, joined
-from mcusim.layers.zero_padding import ZeroPadding
+from mcusim.layers.strided_copy import joined
 from mcusim.program import KernelCall, LayerCode
 
 LAYER = 7.0  # fitted: cycles of the C around the routine

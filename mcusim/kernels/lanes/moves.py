@@ -13,8 +13,7 @@ from mcusim.kernels.lanes.nests import Moving
 from mcusim.kernels.lanes.streams import Activating, stream, stream_cycles
 from mcusim.kernels.lanes.words import words_of_layer
 from mcusim.kernels.memory import Memory
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.relu import ReLU
+from mcusim.layers import Concatenate, ReLU
 from mcusim.numbers.power_of_two import ShiftConversion
 from mcusim.program import KernelCall, LayerCode
 

@@ -14,8 +14,7 @@ from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
 from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
-from mcusim.layers.add import Add
-from mcusim.layers.merge import Multiply
+from mcusim.layers import Add, Multiply
 from mcusim.numbers.affine import ScaledProduct
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import LINEAR, RELU
