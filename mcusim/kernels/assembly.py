@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from mcusim.kernels.instructions import Clock
 from mcusim.program import ASSEMBLY, KernelCall, Routine
@@ -192,6 +193,17 @@ class Assembly:
                 f"    .size   {self.name}, . - {self.name}",
             ]
         )
+
+
+class Timed(NamedTuple):
+    """A routine; cycles of a call of it but for what it repeats, and of each of these: tiles, channels, words, rows."""
+
+    routine: Routine
+    call: float
+    each: float = 0.0
+
+    def cycles(self, times: float) -> float:
+        return self.call + times * self.each
 
 
 def _is_wide(base: str, operands: Sequence[object]) -> bool:

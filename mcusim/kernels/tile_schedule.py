@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import NamedTuple
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, Timed, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish
 from mcusim.kernels.straight import StraightFinish, scale_filters
 from mcusim.kernels.tile import LONG_CODE, Tile, free_behind_lines, kept_of, operands_of
@@ -18,14 +17,6 @@ _SCALING = ("r1", "r2", "r3", "r12")  # where sums end: of factors
 _FACTOR_MOVED = ("r6", "r7", "r8")  # on its way to the stack
 RECORDS = "of the filters, twice, and behind each multiplier, addend and shift of its factor"
 LINES = "of the filters, and behind each multiplier and addend of its line"
-
-
-class Timed(NamedTuple):
-    """A routine, and the cycles of a call of it but for its tiles, and of each of them."""
-
-    routine: Routine
-    call: float
-    tile: float
 
 
 def tile_routine(tile: Tile) -> Routine:

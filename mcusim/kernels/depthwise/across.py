@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import lru_cache
 
-from mcusim.kernels.assembly import at, imm
+from mcusim.kernels.assembly import Timed, at, imm
 from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import (
     BIAS,
@@ -21,7 +21,6 @@ from mcusim.kernels.depthwise.frame import (
     Frame,
     P,
     Pointer,
-    Timed,
     Walk,
     X,
     unrolled,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import lru_cache
 
-from mcusim.kernels.assembly import at
+from mcusim.kernels.assembly import Timed, at
 from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import (
     BIAS,
@@ -22,7 +22,6 @@ from mcusim.kernels.depthwise.frame import (
     P,
     Pointer,
     Shared,
-    Timed,
     Walk,
     X,
     unrolled,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mcusim.kernels.assembly import Assembly, at, imm
+from mcusim.kernels.assembly import Assembly, Timed, at, imm
 from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
 from mcusim.kernels.depthwise.frame import (
@@ -21,7 +21,6 @@ from mcusim.kernels.depthwise.frame import (
     Pointer,
     RoutineFacts,
     Shared,
-    Timed,
 )
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
 from mcusim.kernels.depthwise.window import CHANNELS, Window

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import Assembly
-from mcusim.kernels.depthwise.frame import Pointer, Timed
+from mcusim.kernels.assembly import Assembly, Timed
+from mcusim.kernels.depthwise.frame import Pointer
 from mcusim.kernels.depthwise.spread import over_rows, timed
 from mcusim.kernels.depthwise.window import CHANNELS
 from mcusim.program import KernelCall

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, at, imm, several
+from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, Timed, at, imm, several
 from mcusim.kernels.depthwise.window import Window
-from mcusim.program import KernelCall, Routine
+from mcusim.program import KernelCall
 
 REGISTERS = (*(f"r{n}" for n in range(13)), "lr")
 LOOP_BYTES = 720  # of an unrolled loop: with what is around it, it stays in the L452's instruction cache
@@ -26,17 +26,6 @@ class RoutineFacts(NamedTuple):
     signature: str
     guard: str
     twin: KernelCall
-
-
-class Timed(NamedTuple):
-    """A function; cycles of a call of it but for what it repeats, and of each of these: channels, rows or words."""
-
-    routine: Routine
-    call: float
-    each: float
-
-    def cycles(self, times: float) -> float:
-        return self.call + times * self.each
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL, Timed
+from mcusim.kernels.assembly import Timed
+from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mcusim.kernels.depthwise.frame import Timed
+from mcusim.kernels.assembly import Timed
 from mcusim.kernels.memory import Memory
 
 # Cycles of the C around, by the timing model: for 4 channels, for a call, for each channel that has calls of its own

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from mcusim.kernels import expand
-from mcusim.kernels.assembly import LONGEST_OFFSET
+from mcusim.kernels.assembly import LONGEST_OFFSET, Timed
 from mcusim.kernels.calls import bias_of, reading, weight_type
 from mcusim.kernels.depthwise.across import COLUMNS, across, resident
 from mcusim.kernels.depthwise.down import COLUMNS as DOWN_COLUMNS
@@ -18,7 +18,6 @@ from mcusim.kernels.depthwise.down import down, skips
 from mcusim.kernels.depthwise.down import fits as can_go_down
 from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
-from mcusim.kernels.depthwise.frame import Timed
 from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.plan import Plan
 from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Work, cycles

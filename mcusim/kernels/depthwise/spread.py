@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several
-from mcusim.kernels.depthwise.frame import Pointer, Timed
+from mcusim.kernels.assembly import SAVED, Assembly, Timed, constant, imm, several
+from mcusim.kernels.depthwise.frame import Pointer
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES
 from mcusim.program import KernelCall, Routine
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mcusim.kernels.calls import Fields, reading_all
 from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.combined import NOT_LINEAR, Combining, Rows, combined, combined_cycles
-from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, PairsEnd, pairs_end
+from mcusim.kernels.lanes.pairs import LEAST_PAIR, MOST_PAIR, pairs_end
 from mcusim.kernels.lanes.products import saturated
 from mcusim.kernels.lanes.scaled_sums import scaled_summing
 from mcusim.kernels.lanes.several import Saturated, SummingUp, Term
@@ -101,10 +101,6 @@ def summing_up(layer: Add, inputs: Inputs) -> SummingUp:
     ending, more = Saturated(_shift(layer), bits, positive), 0 if start else rounding
     words = replace(words, several=1)
     return SummingUp(words, count, terms, unsigned, start, more, shifts[-1], False, ending, fields)
-
-
-def is_in_pairs(layer: Add, inputs: Inputs) -> bool:
-    return isinstance(summing_up(layer, inputs).ending, PairsEnd)
 
 
 def _order(addition: ShiftedAddition) -> tuple[list[int], list[int]]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mcusim.kernels.assembly import imm
+from mcusim.kernels.assembly import Timed, imm
 from mcusim.kernels.lanes.averages import FACTOR, START, Mean
-from mcusim.kernels.lanes.sliding import Made, OneWindow, SideBySide, Window, Windows, Writer
+from mcusim.kernels.lanes.sliding import OneWindow, SideBySide, Window, Windows, Writer
 from mcusim.kernels.lanes.words import FAR, SPARE
 
 MOST_TAPS = 16  # that have instructions of their own
@@ -20,7 +20,7 @@ HOW = (
 
 
 @lru_cache(maxsize=256)
-def side_by_side(mean: Mean, windows: Windows) -> Made:
+def side_by_side(mean: Mean, windows: Windows) -> Timed:
     """Any number of windows that are whole."""
     return _Whole(f"nn_means_{mean.key}_{windows.key}", mean, windows).write()
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mcusim.kernels.lanes.sliding import Made, OneWindow, SideBySide, Window, Windows, Writer
+from mcusim.kernels.assembly import Timed
+from mcusim.kernels.lanes.sliding import OneWindow, SideBySide, Window, Windows, Writer
 from mcusim.kernels.lanes.words import Words
 
 MOST_TAPS = 9  # that have instructions of their own: the loop stays in the instruction cache
@@ -17,7 +18,7 @@ HOW = (
 
 
 @lru_cache(maxsize=256)
-def side_by_side(windows: Windows) -> Made:
+def side_by_side(windows: Windows) -> Timed:
     """Any number of windows that are whole."""
     return _Whole(f"nn_largest_{windows.words.key}_{windows.key}", windows).write()
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from mcusim.kernels.assembly import Assembly, constant, imm
+from mcusim.kernels.assembly import Assembly, Timed, constant, imm
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.words import fetched, packed
 from mcusim.kernels.memory import Memory
 from mcusim.layers.convert import Convert
 from mcusim.numbers.affine import Affine, FromReals
-from mcusim.program import FLOAT_ASSEMBLY, KernelCall, LayerCode, Routine
+from mcusim.program import FLOAT_ASSEMBLY, KernelCall, LayerCode
 
 # A quotient has so many bits behind the point when it becomes an integer, and 31 altogether: it is saturated far beyond
 # any number. Halves are multiples of 2^-FRACTION, so that what is cut off decides nothing.
@@ -25,14 +24,6 @@ FRACTION, ALL_BITS = 14, 31
 LAYER, ALONE = 12.0, 52.0  # cycles of the C around, and of a number that is left over
 NO_NUMBER = 0xFF000000  # bits of float32 without their sign, doubled: what is larger is none
 LOWEST = 0xC0000000  # that such a quotient counts as
-
-
-class Reading(NamedTuple):
-    """A routine, and its cycles: of a call, and of a word of numbers."""
-
-    routine: Routine
-    around: float
-    word: float
 
 
 def why_not(layer: Convert, inputs: Inputs) -> str | None:
@@ -46,7 +37,7 @@ def cost(layer: Convert, inputs: Inputs, memory: Memory) -> float:
     made = _reading(_numbers(layer))
     words, rest = divmod(layer.elements, 4 // layer.dtype.itemsize)
     total = LAYER + rest * ALONE
-    return total + (made.around + words * made.word + fetched((made.routine,), memory) if words else 0)
+    return total + (made.cycles(words) + fetched((made.routine,), memory) if words else 0)
 
 
 def code(layer: Convert, inputs: Inputs) -> LayerCode:
@@ -62,7 +53,7 @@ def _numbers(layer: Convert) -> Affine:
 
 
 @lru_cache(maxsize=64)
-def _reading(numbers: Affine) -> Reading:
+def _reading(numbers: Affine) -> Timed:
     scale, inverse = np.float32(numbers.scale), np.float32(1 / numbers.scale)
     operation, factor = ("vmul", inverse) if _is_power_of_two(numbers.scale) else ("vdiv", scale)
     name = f"nn_quantize_int{numbers.bits}_{int(scale.view(np.uint32)):x}_{numbers.zero % 2**32:x}"
@@ -91,7 +82,7 @@ def _reading(numbers: Affine) -> Reading:
     a("pop", "{r4, r5, r6, r7, r8, r9, r10, r11, pc}")
     twin = KernelCall("quantize_words", ("output", "input", "words"), FromReals(numbers).fields())
     routine = a.routine("void *output, const void *input, int words", twin, FLOAT_ASSEMBLY)
-    return Reading(routine, a.cycles - word, word)
+    return Timed(routine, a.cycles - word, word)
 
 
 def _is_power_of_two(scale: float) -> bool:

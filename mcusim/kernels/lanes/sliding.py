@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from mcusim.kernels.assembly import Assembly, add_constant, constant, imm, several
+from mcusim.kernels.assembly import Assembly, Timed, add_constant, constant, imm, several
 from mcusim.kernels.lanes.words import FAR, SPARE, WORD_BYTES, Words, places, unaligned
 from mcusim.program import KernelCall, Routine
 
@@ -64,14 +64,6 @@ class Windows(NamedTuple):
         yield "output   the channels of one window after another"
         yield ""
         yield from how
-
-
-class Made(NamedTuple):
-    """A routine, its cycles and those of a window."""
-
-    routine: Routine
-    around: float
-    window: float
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,7 @@ class SideBySide(Writer):
 
     MOST_TAPS: ClassVar[int]
 
-    def write(self) -> Made:
+    def write(self) -> Timed:
         a = self.a
         a.register("output", "r0", "[windows][channels]")
         a.register("input", "r1", "the first tap of a window")
@@ -163,7 +155,7 @@ class SideBySide(Writer):
         )
         misplaced = unaligned(w.pixel_bytes) * len(w.taps) * len(places(w.pixel_bytes))
         routine = a.routine("void *output, const void *input, int windows", call, self.words.guard)
-        return Made(routine, a.cycles - written, written + misplaced)
+        return Timed(routine, a.cycles - written, written + misplaced)
 
     def prepare(self) -> None:
         """What comes into registers before the first window."""

@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mcusim.graph import Shape
+from mcusim.kernels.assembly import Timed
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.largest import MOST_TAPS, one_window, side_by_side
-from mcusim.kernels.lanes.sliding import Made, Window, Windows
+from mcusim.kernels.lanes.sliding import Window, Windows
 from mcusim.kernels.lanes.words import FEW_WORDS, WORD_BYTES, Words, fetched, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
@@ -51,7 +52,7 @@ class Pool:
 
     rows: Axis
     columns: Axis
-    whole: Made | None
+    whole: Timed | None
     any: Window | None
     misplaced: float  # cycles of a tap, for words that are not aligned
     complete: bool  # are all windows whole?
@@ -68,7 +69,7 @@ class Pool:
         together = self.whole is not None and rows == self.rows.size
         total = 0.0
         if self.whole is not None and together:
-            total = CALL + self.whole.around + self.columns.whole * self.whole.window
+            total = CALL + self.whole.cycles(self.columns.whole)
         if self.any is not None:
             inside = range(self.columns.first, self.columns.first + self.columns.whole) if together else range(0)
             for index, columns in enumerate(self.columns.taps):
@@ -84,7 +85,7 @@ class Routines(NamedTuple):
     """
 
     most_taps: int
-    whole: Callable[[Windows], Made]
+    whole: Callable[[Windows], Timed]
     any_size: Callable[[int, int], Window | None]
 
 

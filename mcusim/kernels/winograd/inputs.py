@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, Timed, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
 from mcusim.kernels.winograd.stores import Stores, step
-from mcusim.program import KernelCall, Routine
+from mcusim.program import KernelCall
 
 SIGNATURE = "const void *input, int16_t *output, int cells"
 FOUR = (
@@ -19,14 +18,6 @@ FOUR = (
 )
 TWO = ("V0 = d0 - d2,  V1, V2 = d2 +- d1,  V3 = d1 - d3. mcusim proved that they fit in 16 bits{}.",)
 LESS = ", V1 less 2^15,\nwhich sums get back with their bias"
-
-
-class Timed(NamedTuple):
-    """A routine, and its cycles: of a call, of a tile."""
-
-    routine: Routine
-    call: float
-    tile: float
 
 
 @lru_cache(maxsize=256)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mcusim.kernels.assembly import WORD_BYTES
+from mcusim.kernels.assembly import WORD_BYTES, Timed
 from mcusim.kernels.memory import Memory
-from mcusim.kernels.winograd import inputs, tile, weights
 from mcusim.kernels.winograd.plan import Plan, Runs, runs_of
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
@@ -22,18 +21,18 @@ AROUND_BYTES, EDGE_BYTES = 60, 100  # of code between two calls; how far what li
 
 
 class Routines(NamedTuple):
-    tile: tile.Timed
-    inputs: inputs.Timed
-    weights: weights.Timed
+    tile: Timed
+    inputs: Timed
+    weights: Timed
 
 
 def cycles(layer: Convolution, plan: Plan, routines: Routines, memory: Memory) -> float:
     """Of a layer, for one sample."""
     _, width, _ = plane(layer.shape)
     pairs, calls, runs = -(-layer.shape[-1] // 2), plan.calls(width), runs_of(layer, plan)
-    made = BLOCK * plan.blocks + runs.calls * routines.inputs.call + runs.tiles * routines.inputs.tile
+    made = BLOCK * plan.blocks + runs.calls * routines.inputs.call + runs.tiles * routines.inputs.each
     of_a_pair = plan.stripes * (PAIR + routines.weights.call + _from_flash(layer, plan, memory))
-    of_a_pair += calls * (CALL + routines.tile.call) + plan.groups * routines.tile.group
+    of_a_pair += calls * (CALL + routines.tile.call) + plan.groups * routines.tile.each
     return made + _copied(layer, plan, runs) + pairs * of_a_pair + _fetches(routines, pairs * plan.stripes, memory)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, Assembly, add_constant, at, constant, imm, several
+from mcusim.kernels.assembly import SAVED, Assembly, Timed, add_constant, at, constant, imm, several
 from mcusim.kernels.finish import Ending, FactorFinish
 from mcusim.kernels.straight import StraightFinish
 from mcusim.kernels.winograd.ends import FOUR, TWO, four, two
 from mcusim.kernels.winograd.points import F43, THIRD, Scheme
 from mcusim.kernels.winograd.stores import step
-from mcusim.program import KernelCall, Routine
+from mcusim.program import KernelCall
 
 TILES = 4
 SIGNATURE = "const int16_t *input, const int16_t *weights, void *output, const int32_t *bias, int groups, int shift"
@@ -91,17 +90,9 @@ class Layout:
         return "_".join(map(str, sizes))
 
 
-class Timed(NamedTuple):
-    """A routine, and its cycles: of a call, and of each group of four tiles."""
-
-    routine: Routine
-    call: float
-    group: float
-
-
 @lru_cache(maxsize=256)
 def timed_tile(layout: Layout, finish: Ending, *, compact: bool) -> Timed:
-    """`compact`: the shift comes as an argument."""
+    """Each is a group of four tiles. `compact`: the shift comes as an argument."""
     points = layout.scheme.points
     kind = f"nn_winograd{'' if layout.scheme is F43 else f'_{points}'}"
     name = f"{kind}_{layout.key}_{finish.compact_key if compact else finish.key}"

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
-from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, at, imm, several
+from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, Timed, at, imm, several
 from mcusim.kernels.winograd.points import F43, Scheme
 from mcusim.kernels.winograd.stores import Stores, step
-from mcusim.program import KernelCall, Routine
+from mcusim.program import KernelCall
 
 SIGNATURE = "const void *input, int16_t *output"
-
-
-class Timed(NamedTuple):
-    """A routine, and the cycles of a call."""
-
-    routine: Routine
-    call: float
 
 
 @lru_cache(maxsize=256)
