@@ -36,9 +36,9 @@ class Timed(NamedTuple):
         return call + turn * (turns > 0) + half * (left >= TURN // 2) + one * (left % (TURN // 2) > 0)
 
 
-def expand_cycles(words: int, memory: Memory = NO_WAITS, *, doubled: bool = False, zero: int = 0) -> float:
-    """Of one call. `memory`: where words come from flash."""
-    return _timed_expand(unsigned=False, doubled=doubled, zero=zero).cycles(words, memory)
+def expand_cycles(words: int, *, zero: int = 0) -> float:
+    """Of one call, from RAM."""
+    return _timed_expand(unsigned=False, doubled=False, zero=zero).cycles(words, NO_WAITS)
 
 
 def copy_cycles(words: int, memory: Memory = NO_WAITS) -> float:
@@ -46,16 +46,15 @@ def copy_cycles(words: int, memory: Memory = NO_WAITS) -> float:
 
 
 def into_ram(item_bytes: int, *, unsigned: bool = False, doubled: bool = False) -> Timed:
-    """What makes numbers of so many bytes ready in RAM: `expand_bytes`, or `copy_words` where they have more."""
+    """What makes numbers of so many bytes ready in RAM: `expand_bytes`, twice as large where they are to be `doubled`,
+    or `copy_words` where they have more.
+    """
     return _timed_expand(unsigned=unsigned, doubled=doubled, zero=0) if item_bytes == 1 else _timed_copy()
 
 
-def expand_bytes(*, unsigned: bool = False, doubled: bool = False, zero: int = 0) -> Routine:
-    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3, less `zero`.
-
-    `doubled`: twice as large.
-    """
-    return _timed_expand(unsigned=unsigned, doubled=doubled, zero=zero).routine
+def expand_bytes(*, unsigned: bool = False, zero: int = 0) -> Routine:
+    """Each word of 4 numbers of 8 bits becomes two: numbers 0 and 2, then 1 and 3, less `zero`."""
+    return _timed_expand(unsigned=unsigned, doubled=False, zero=zero).routine
 
 
 @lru_cache(maxsize=64)
