@@ -16,7 +16,7 @@ from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.plain_convolution import convolution_cycles
 from mcusim.layers.planes import plane, shape_like
 from mcusim.layers.pooling import Pooling
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import KernelCall, LayerCode
 
 NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
@@ -103,10 +103,6 @@ def _dense(layer: layers.Dense, inputs: Inputs) -> LayerCode:
     return weighted_sum(layer, "dense", {"inputs": elements, "units": units, **reading(inputs[0])})
 
 
-def _max_pooling(layer: layers.MaxPooling, inputs: Inputs) -> LayerCode:
-    return one("max_pooling", _pooling_fields(layer, inputs[0]))
-
-
 def _average_pooling(layer: layers.AveragePooling, inputs: Inputs) -> LayerCode:
     rounding = {} if layer.averaging is None else layer.averaging.fields()
     return one("average_pooling", {**_pooling_fields(layer, inputs[0]), **rounding})
@@ -116,17 +112,12 @@ def _relu(layer: layers.ReLU, inputs: Inputs) -> LayerCode:
     return one("relu", {"elements": layer.elements, **reading(inputs[0]), **layer.activation.fields(layer.numbers)})
 
 
-def _reshape(layer: layers.Reshape, inputs: Inputs) -> LayerCode:
-    return one("copy", {"elements": layer.elements})
-
-
 def _softmax(layer: layers.Softmax, inputs: Inputs) -> LayerCode:
     fields: Fields = {"rows": layer.elements // layer.shape[-1], "channels": layer.shape[-1]}
     if layer.softmaxing is None:
         return one("softmax", fields)
-    tables = layer.softmaxing.tables
-    call = KernelCall(layer.softmaxing.kernel, ("input", "output", *tables), {**fields, **layer.softmaxing.fields()})
-    return LayerCode((call,), tuple(Constant(role, f"{values.dtype}_t", values) for role, values in tables.items()))
+    own = {**fields, **layer.softmaxing.fields()}
+    return plain_pointwise.with_tables(layer.softmaxing.kernel, own, layer.softmaxing.tables)
 
 
 def _zero_padding(layer: layers.ZeroPadding, inputs: Inputs) -> LayerCode:
@@ -154,9 +145,9 @@ _CODE: Mapping[type[Layer], Callable[[Any, Inputs], LayerCode]] = {
     layers.Convert: _convert,
     layers.Convolution: _convolution,
     layers.Dense: _dense,
-    layers.MaxPooling: _max_pooling,
+    layers.MaxPooling: lambda layer, inputs: one("max_pooling", _pooling_fields(layer, inputs[0])),
     layers.ReLU: _relu,
-    layers.Reshape: _reshape,
+    layers.Reshape: lambda layer, inputs: one("copy", {"elements": layer.elements}),
     layers.Softmax: _softmax,
     layers.ZeroPadding: _zero_padding,
     **plain_pointwise.CODE,

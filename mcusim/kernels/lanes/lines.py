@@ -11,7 +11,6 @@ from mcusim.kernels.lanes.streams import Work
 from mcusim.kernels.lanes.words import Words
 from mcusim.numbers.numbers import LINEAR
 from mcusim.numbers.tables import Interpolation, Line
-from mcusim.program import KernelCall
 
 TOGETHER, LANES = 2, 2  # words of a turn, and numbers of a word
 # Registers: what stays, and what is lost
@@ -34,6 +33,7 @@ class Lining(Work):
 
     inputs = 1
     tables = ("table",)
+    twin_kernel = "line_words"
 
     @property
     def words(self) -> Words:
@@ -55,10 +55,6 @@ class Lining(Work):
             f"Below, and from {self.above.origin} on, a line goes on. No sum has more than 31 bits: both weights are",
             f"{1 << self.shift} together.",
         )
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("line_words", ("output", "x", "table", "words"), self.fields)
 
     def prepare(self, a: Assembly) -> None:
         constant(a, START, -self.below.origin)

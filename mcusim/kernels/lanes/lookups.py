@@ -31,6 +31,7 @@ class LookingUp(Work):
 
     inputs = 1
     tables = ("table",)
+    twin_kernel, fields = "look_up_words", ()
 
     @property
     def words(self) -> Words:
@@ -43,10 +44,6 @@ class LookingUp(Work):
     @property
     def summary(self) -> Sequence[str]:
         return ("a function of numbers of 8 bits.", "", "table    its results, by numbers as if they had no sign")
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("look_up_words", ("output", "x", "table", "words"), {})
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         numbers = self.words.second  # of a word, and what is made of them

@@ -11,7 +11,7 @@ from mcusim.kernels.calls import Fields
 from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.combined import Rows, combined, combined_cycles, rows_of, why_no_rows
 from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying, multiplying_of
-from mcusim.kernels.lanes.streams import ALONE, LAYER, Work, stream
+from mcusim.kernels.lanes.streams import ALONE, LAYER, Limited, stream
 from mcusim.kernels.lanes.words import FAR, FEW_WORDS, SPARE, Words, fetched, packed, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers import Add, Multiply
@@ -33,7 +33,7 @@ SHORTEST_ROW = 16  # bytes: below, calls cost more than they save
 
 
 @dataclass(frozen=True)
-class Multiplying(Work):
+class Multiplying(Limited):
     """(x * y + `rounding`) >> `shift`, saturated to `bits`, `positive` ones not below 0; `limits` come after."""
 
     limits: Words
@@ -43,9 +43,7 @@ class Multiplying(Work):
     rounding: int
     fields: tuple[tuple[str, Any], ...]
 
-    @property
-    def words(self) -> Words:
-        return self.limits
+    twin_kernel = "product_words"
 
     @property
     def key(self) -> str:
@@ -58,10 +56,6 @@ class Multiplying(Work):
         if self.limits.real:
             return ("x * y, limited.",)
         return (f"(x * y + {self.rounding}) >> {self.shift}, limited. Products have 32 bits.",)
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("product_words", ("output", "x", "y", "words"), dict(self.fields))
 
     def prepare(self, a: Assembly) -> None:
         if self.rounding:

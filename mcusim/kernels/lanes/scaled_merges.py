@@ -15,7 +15,6 @@ from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.layers.merge import Multiply
 from mcusim.numbers.affine import ScaledProduct, as_affine
 from mcusim.numbers.numbers import LINEAR
-from mcusim.program import KernelCall
 
 MULTIPLIER, ADDEND, X_ZERO, Y_ZERO, SIGNED_ADDEND = "r6", "r7", "r10", "r11", "r9"
 MOST_SHIFT, MOST_ADDEND = 20, 1 << 30
@@ -35,6 +34,8 @@ class ScaledMultiplying(Work):
     limits: Limits
     fields: Fields = field(compare=False)
 
+    twin_kernel = "product_words"
+
     @property
     def words(self) -> Words:
         return Words(8, self.unsigned, LINEAR, None, 1)
@@ -50,10 +51,6 @@ class ScaledMultiplying(Work):
     def summary(self) -> Sequence[str]:
         (first, second), scale = self.zeros, f"{self.multiplier} / 2^31, / 2^{self.shift}"
         return (f"(x - {first}) * (y - {second}) * {scale}, + {self.zero}, limited; rounded twice.",)
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("product_words", ("output", "x", "y", "words"), self.fields)
 
     @property
     def _addend(self) -> int:
@@ -126,6 +123,8 @@ class Extreme(Work):
     limits: Limits
     fields: Fields = field(compare=False)
 
+    twin_kernel = "merged_words"
+
     @property
     def words(self) -> Words:
         return Words(8, self.unsigned, LINEAR, None)
@@ -137,10 +136,6 @@ class Extreme(Work):
     @property
     def summary(self) -> Sequence[str]:
         return (f"the {'larger' if self.larger else 'smaller'} of each two numbers, limited.",)
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("merged_words", ("output", "x", "y", "words"), self.fields)
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         for one, other in zip(x, y, strict=True):

@@ -15,7 +15,6 @@ from mcusim.kernels.lanes.wide_sums import WideSumming, wide_summing
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.numbers.affine import ScaledAddition, as_affine
 from mcusim.numbers.numbers import LINEAR, Activation
-from mcusim.program import KernelCall
 
 FIRST, SECOND, START, X_MASK, Y_MASK, MORE = "r6", "r7", "r10", "r11", "r9", "r5"
 SIGNED_LANES, UNSIGNED_LANES = 0xFF00FF00, 0x7F807F80
@@ -57,10 +56,6 @@ class ScaledSumming(Work):
             f"x and y are raised by {8 - self.x_unsigned} and {8 - self.y_unsigned} bits. For every x and every y this",
             "is the sum with its factors and roundings.",
         )
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall(self.twin_kernel, ("output", "x", "y", "words"), self.fields)
 
     def prepare(self, a: Assembly) -> None:
         for name, value in ((FIRST, self.linear.first), (SECOND, self.linear.second), (START, self.linear.start)):

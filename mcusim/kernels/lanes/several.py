@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mcusim.kernels.assembly import SAVED, WORD_BYTES, Assembly, constant, imm, several
 from mcusim.kernels.lanes.pairs import PAIR_BYTES, PairsEnd, end_pairs
-from mcusim.kernels.lanes.streams import Work, float_range
+from mcusim.kernels.lanes.streams import Limited, float_range
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.program import KernelCall
 
@@ -43,7 +43,7 @@ class Saturated(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SummingUp(Work):
+class SummingUp(Limited):
     """Sums of `count` inputs, begun with `start`, with `more` added at their end and `last` doublings before.
 
     `unsigned`: bit i, has input i no sign? `lifted`: is the first term not negative, so that doublings are one shift?
@@ -63,10 +63,6 @@ class SummingUp(Work):
     @property
     def unrolled(self) -> int:
         return 1 if self.limits.real else 2  # eight of real numbers are many already: code has to fit in the cache
-
-    @property
-    def words(self) -> Words:
-        return self.limits
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from mcusim.graph import Layer
 from mcusim.kernels.assembly import Assembly, imm, several
@@ -21,9 +21,12 @@ LAYER, ALONE = 4.0, 18.0  # fitted: cycles of the C around a routine, and of a n
 class Work(ABC):
     """What happens to words on their way; it can be a key.
 
-    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name.
+    `inputs`: arrays, one or two. `tables`: pointers that stay where they are, by name. `twin_kernel`: what does the
+    same in C, where it is told `fields`.
     """
 
+    twin_kernel: str
+    fields: Any
     inputs: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ()
 
@@ -42,8 +45,8 @@ class Work(ABC):
     def summary(self) -> Sequence[str]: ...
 
     @property
-    @abstractmethod
-    def twin(self) -> KernelCall: ...
+    def twin(self) -> KernelCall:
+        return KernelCall(self.twin_kernel, ("output", *self._sources, *self.tables, "words"), dict(self.fields))
 
     @property
     def saved(self) -> tuple[str, ...]:
@@ -93,6 +96,16 @@ class Work(ABC):
     @abstractmethod
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         """Words of both inputs -> those of the output, in `x`. `y`, FAR and SPARE are lost."""
+
+
+class Limited(Work):
+    """Its `limits` are the words of the output."""
+
+    limits: Words
+
+    @property
+    def words(self) -> Words:
+        return self.limits
 
 
 class Stream(NamedTuple):
@@ -163,16 +176,12 @@ def float_range(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Activating(Work):
+class Activating(Limited):
     """ReLU, with or without a ceiling."""
 
     limits: Words
 
     inputs = 1
-
-    @property
-    def words(self) -> Words:
-        return self.limits
 
     @property
     def key(self) -> str:

@@ -13,12 +13,11 @@ from typing import Any, Literal
 from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import reading
 from mcusim.kernels.kernel import Inputs, known
-from mcusim.kernels.lanes.streams import Work
+from mcusim.kernels.lanes.streams import Limited
 from mcusim.kernels.lanes.words import FAR, Words, words_of_layer
 from mcusim.layers.add import Add
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.numbers.power_of_two import ShiftedAddition
-from mcusim.program import KernelCall
 
 # How both meet: in lanes that saturate as the output does; in halves of their sum; as a difference of numbers with no
 # sign, which cannot be below 0.
@@ -27,7 +26,7 @@ SIGNS = 0x80808080  # of bytes
 
 
 @dataclass(frozen=True)
-class Summing(Work):
+class Summing(Limited):
     """(x + y * 2^`scale`) >> `shift`. `limits`: of the sums. `coarse`: the input that is y."""
 
     limits: Words
@@ -39,9 +38,7 @@ class Summing(Work):
     coarse: int
     fields: tuple[tuple[str, Any], ...]
 
-    @property
-    def words(self) -> Words:
-        return self.limits
+    twin_kernel = "sum_of_two"
 
     @property
     def key(self) -> str:
@@ -63,10 +60,6 @@ class Summing(Work):
             "No step needs more bits than a number has: x is shifted before y comes, by halving, which rounds down,",
             "and floor(floor(n / 2) / 2) is floor(n / 4). Only the last step saturates.",
         )
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall("sum_of_two", ("output", "x", "y", "words"), dict(self.fields))
 
     def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         if self.limits.real:

@@ -18,7 +18,6 @@ from mcusim.kernels.lanes.words import FAR, SPARE, Words
 from mcusim.numbers.affine import Affine, ScaledAddition
 from mcusim.numbers.factors import Factors
 from mcusim.numbers.numbers import LINEAR, Activation
-from mcusim.program import KernelCall
 
 BITS, LEFT = 16, 15  # of numbers, and of addends behind the point
 HALF = 1 << 30  # a multiplier of 1/2
@@ -74,10 +73,6 @@ class WideSumming(Work):
             f"x 2^{LEFT} {x}; y 2^{LEFT} {y}; both together {last}: all rounded twice.",
             "Addends are from -2^29 to 2^29 - 2^14, so that twice the sum or difference of two fits in 32 bits.",
         )
-
-    @property
-    def twin(self) -> KernelCall:
-        return KernelCall(self.twin_kernel, ("output", "x", "y", "words"), self.fields)
 
     @property
     def _shifted(self) -> int:
