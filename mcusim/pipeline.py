@@ -5,8 +5,6 @@
 `line/case.py` goes it for one case, `line/front.py` its first half.
 """
 
-from __future__ import annotations
-
 import datetime
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """convert: a model as a file of another format, quantized if it was not."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

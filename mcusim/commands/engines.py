@@ -1,7 +1,5 @@
 """engines: what can run a firmware, and `install` for what no package manager has."""
 
-from __future__ import annotations
-
 import click
 
 from mcusim.commands.inventory import print_table

@@ -1,7 +1,5 @@
 """export: images, samples and answers of trained models, for Renode scripts and Robot suites of one's own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """schema: JSON Schema of the files that people write, for editors."""
 
-from __future__ import annotations
-
 import click
 
 

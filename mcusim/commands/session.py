@@ -1,7 +1,5 @@
 """What a command leaves behind for whoever prints how it ended."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path

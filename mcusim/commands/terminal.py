@@ -1,7 +1,5 @@
 """How far a run is, on standard error: bars for people, one line for each run for logs."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """Shapes -> Dataset of random samples, for models that come without data: enough for time, size and bit-exactness."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

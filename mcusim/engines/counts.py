@@ -4,8 +4,6 @@ A node of a CallTree is a way by which a function was reached from the measured 
 by way of others, is one node. What interrupts and other tasks ran meanwhile stands apart, below roots of its own.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

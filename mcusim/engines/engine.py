@@ -1,7 +1,5 @@
 """What an engine is: a module that says what it can do, runs an image over samples, and says what it saw."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Engine `host`: the same C as a program of this machine. A fast reference: outputs, and nothing about any board."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

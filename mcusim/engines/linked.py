@@ -1,7 +1,5 @@
 """Job + engine -> its board, or the error that its image was built for another engine or board."""
 
-from __future__ import annotations
-
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.engines.engine import Facts, Job
 from mcusim.system.errors import EngineError

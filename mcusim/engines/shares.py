@@ -4,8 +4,6 @@ A firmware reads ``input.bin`` in its working folder, writes ``output.bin`` and,
 (codegen/harness/transport_semihosting.c). The size of ``output.bin`` is its progress.
 """
 
-from __future__ import annotations
-
 import errno
 import itertools
 import os

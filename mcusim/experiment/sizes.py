@@ -1,7 +1,5 @@
 """A number of bytes as users write it -> an int."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any
 

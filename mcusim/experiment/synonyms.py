@@ -1,7 +1,5 @@
 """What others call our words in an experiment file -> our word, or what to do instead. See `suggestion`."""
 
-from __future__ import annotations
-
 # Data types, also those that there are not.
 TYPE_SYNONYMS = {
     **dict.fromkeys(("float", "fp32", "f32", "single", "none"), "float32"),

@@ -1,7 +1,5 @@
 """Which C or assembly runs a layer: a module for each kernel, listed here."""
 
-from __future__ import annotations
-
 from mcusim.kernels import (
     abreast,
     depthwise,

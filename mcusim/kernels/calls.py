@@ -1,7 +1,5 @@
 """What the plain kernels' layers share: one call, a weighted sum, a sliding window."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Finish          a shift, known to the code
 FactorFinish    a factor for each channel, which lies in memory behind its bias: its record
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What ends sums of float32 in assembly: activation and store. In C it is nn_limit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What code waits for where it was made for: flash, the caches in front of it, and RAM that is not the fastest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 EDGE_BYTES = 40  # lines that are cut at the ends of functions: where a cache begins to be too small, and where it is

@@ -1,7 +1,5 @@
 """What follows from a layer's weights and numbers, not from its shape: worked out once, also for bands of a layer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar

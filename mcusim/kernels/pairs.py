@@ -1,7 +1,5 @@
 """Filters two by two: how their weights lie in flash, and what all of them take over some positions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -4,8 +4,6 @@ The sums stay in registers while weights and inputs come by in pairs of numbers.
 for: 6 loads in two bursts and 8 SMLAD, 16 products in 16 cycles. 2 x 3 takes a burst less and is as good.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product

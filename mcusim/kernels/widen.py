@@ -1,7 +1,5 @@
 """Numbers -> as many of 16 bits in their order, from any address to any: how maps come into the scratch memory."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Everything Python knows of a layer, one file each: its shape, `run`, MACs, and how it quantizes."""
 
-from __future__ import annotations
-
 from mcusim.graph import Layer
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization

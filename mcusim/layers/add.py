@@ -1,7 +1,5 @@
 """Add: element by element, any number of inputs of one shape."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import reduce
 

@@ -1,7 +1,5 @@
 """BatchNormalization and Rescaling that could not fold into a layer before: y = scale x + offset for each channel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.layers.weighted_sum import WeightedSum

@@ -1,7 +1,5 @@
 """UpSampling2D between the pixels. Where values are repeated it is a StridedCopy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Concatenate along one axis, the channels as a rule."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

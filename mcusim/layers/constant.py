@@ -1,7 +1,5 @@
 """Numbers that the model file holds, where a layer reads them as a tensor of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

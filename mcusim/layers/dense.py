@@ -1,7 +1,5 @@
 """Dense on vectors. On anything larger it is applied to the last axis, which is a convolution with a 1x1 kernel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.layers.weighted_sum import WeightedSum

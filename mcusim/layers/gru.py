@@ -1,7 +1,5 @@
 """GRU: a state that one gate updates and another lets out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

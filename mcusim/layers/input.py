@@ -1,7 +1,5 @@
 """An input of the model: written by the caller of `cnn()`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer

@@ -1,7 +1,5 @@
 """LSTM: a cell that gates fill, keep and show."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Merges of two tensors, element by element: sums that are broadcast, differences, the larger or smaller, products."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar

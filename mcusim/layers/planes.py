@@ -3,8 +3,6 @@
 One-dimensional data (samples, channels) is a plane of height 1, so that each layer exists once for 1D and 2D.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.graph import Shape

@@ -1,7 +1,5 @@
 """Pointwise: a function of each number, such as sigmoid, tanh, LeakyReLU or GELU. ReLU and ReLU6 are another layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer

@@ -1,7 +1,5 @@
 """Max and average pooling, in windows and global, 1D and 2D."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What LSTM, GRU and SimpleRNN share: a state that walks along a sequence of fixed length."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar

@@ -1,7 +1,5 @@
 """ReLU and ReLU6: fused into the layer before where there is one, a pass of its own elsewhere."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer

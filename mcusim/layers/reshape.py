@@ -1,7 +1,5 @@
 """Flatten and Reshape: channels last in, channels last out, so nothing moves in memory."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from mcusim.graph import Layer

@@ -1,7 +1,5 @@
 """LSTM on affine numbers of a file: sums over inputs and states have scales of their own, as TFLM computes them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SimpleRNN: the state is a function of the input and of the state before."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

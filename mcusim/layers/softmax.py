@@ -1,7 +1,5 @@
 """Softmax over the last axis. At the output of a classifier `optimize` drops it: the largest stays the largest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

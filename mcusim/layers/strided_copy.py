@@ -1,7 +1,5 @@
 """Numbers that only move: Permute, Cropping, UpSampling by repetition, RepeatVector, a sequence backwards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What Dense, convolutions and batch normalization share: sums of weight x input."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar

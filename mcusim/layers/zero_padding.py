@@ -1,7 +1,5 @@
 """ZeroPadding that no convolution could take over."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

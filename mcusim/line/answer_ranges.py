@@ -6,8 +6,6 @@ decide over it, and most of the noise of an int8 network come from there. Both c
 real graph, each alone, since they add up: so few samples tell enough, and no rounding of one of them decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """What a process keeps from one case to the next, and what it does while an engine runs."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Run + limits -> Checks: was every budget kept?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

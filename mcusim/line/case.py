@@ -4,8 +4,6 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 `Bench` only saves time: what several cases share is done once, and kept open.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Board + [target] -> Destination: the core, its flash, and the memory that is left for a model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.boards.board import Board

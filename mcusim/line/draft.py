@@ -4,8 +4,6 @@ What is guessed is said, with the key that overrules it. Budgets are what the fl
 start for tighter ones.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -6,8 +6,6 @@ bias, where no edge sees zeros in its place. Only models that are quantized in t
 stays the same to the bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeGuard

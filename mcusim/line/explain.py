@@ -4,8 +4,6 @@ A layer's own error is what its integers make of its real inputs, rounded, beyon
 is added to the float model's value and followed to the outputs: so each layer is quantized alone, all others are not.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

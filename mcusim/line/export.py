@@ -3,8 +3,6 @@
 docs/renode.md tells what each file holds. None of them needs mcusim to be used, nor anything outside of the folder.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import shutil

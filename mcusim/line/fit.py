@@ -1,7 +1,5 @@
 """Graph + Dataset -> Fitted, or a DataError: does a model take the samples, and what do its outputs answer?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -6,8 +6,6 @@ A convolution with padding takes over a scale alone: its zeros would have to be 
 scales of the channels are far apart nothing folds: weights of one format would lose those of the small ones.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace

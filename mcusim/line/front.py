@@ -3,8 +3,6 @@
 The only way there, for `run`, `generate`, `export` and the tools: what is generated is what was measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Case, and its Graph where there is one -> what a Run is, whatever becomes of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mcusim.experiment.case import Case

@@ -1,7 +1,5 @@
 """Engine + board + [target] -> why no cycles are modelled there."""
 
-from __future__ import annotations
-
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.engines.engine import Facts

@@ -4,8 +4,6 @@ None of the passes changes what the model computes, but for rounding in float32.
 a batch normalization must reach its convolution before a ReLU is fused between them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What would make every run fail is found before anything takes long: tools, boards, the output folder."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterable, Iterator

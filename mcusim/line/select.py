@@ -7,8 +7,6 @@ a price for its bytes. A limit that is in the way is met exactly: every depth of
 room for each step, and a knapsack of flash chooses among the options that have that room.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

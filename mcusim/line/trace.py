@@ -3,8 +3,6 @@
 A layer that is quantized sees the errors of those before it, so that its weights and bias can make up for them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -4,8 +4,6 @@ How many bytes the C of a layer takes, in flash and on the stack, is known only 
 built, and chosen again with what was learned, until nothing changes; the fastest that met the limits is taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

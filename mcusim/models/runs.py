@@ -1,7 +1,5 @@
 """Places of an axis in any order -> copies with regular steps that give them: one, or one after the other."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How reals become integers, and sums become outputs: a module for each number system, listed here."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from mcusim.numbers import affine_scheme, power_of_two

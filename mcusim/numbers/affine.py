@@ -5,8 +5,6 @@ What each function computes is what TFLM's reference kernel of that operator doe
 float64, every rounding is done where TFLM does it. The C twin is `codegen/numbers/affine.h`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Each takes the numbers before and after it and makes a `Lookup`; its formulas ar
 which some fix the numbers of their output whatever the file says.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

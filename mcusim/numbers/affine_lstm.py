@@ -5,8 +5,6 @@ has 16 bits and the scale of its tensor, a power of two. The state has the numbe
 sums have 64, and are rounded once.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial

@@ -6,8 +6,6 @@ What is computed is `affine.py`. Recurrent layers keep fixed point inside: weigh
 power of two.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

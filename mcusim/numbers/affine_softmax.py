@@ -1,7 +1,5 @@
 """Softmax of affine numbers of 8 bits, bit for bit as TFLM: a table of exponentials, and one reciprocal a row."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

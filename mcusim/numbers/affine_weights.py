@@ -1,7 +1,5 @@
 """Real weights -> the scale that their integers have: where all fit in, or where their errors are least."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.numbers.fitting import Grid, sum_errors

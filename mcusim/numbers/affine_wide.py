@@ -3,8 +3,6 @@
 Each is a `Lookup` with a kernel of its own; their C twin is `codegen/numbers/affine_wide.h`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Softmax of affine numbers of 16 bits, bit for bit as TFLM: exponentials and a reciprocal out of two tables."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -3,8 +3,6 @@
 Fixed point is affine, too: a power of two for a scale, and 0 for a zero. So the arithmetic between systems is affine.
 """
 
-from __future__ import annotations
-
 from mcusim.numbers import affine
 from mcusim.numbers.affine import Affine, FromReals, ToReals
 from mcusim.numbers.formats import Format

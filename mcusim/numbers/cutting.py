@@ -7,8 +7,6 @@ max         all of it
 answers     chosen before (`line/answer_ranges.py`); where it was not, as mse
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

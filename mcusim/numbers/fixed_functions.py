@@ -3,8 +3,6 @@
 Results are Q0.31: `q` stands for `q * 2**-31`. `codegen/numbers/reciprocal.h` is the twin of the reciprocal.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.numbers.factors import divided, high_product, wrapped

@@ -5,8 +5,6 @@ No function of a C library is called, since those of two libraries differ. Error
 hold where that is a normal float32; NaN stays NaN.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Fixed-point formats (section 4.1 of the MicroAI paper): `q` stands for `q * 2**-fraction`. Which fits a tensor."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

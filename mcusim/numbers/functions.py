@@ -4,8 +4,6 @@ A `Function` knows itself three times: exactly (float64, what tables of integers
 computes it (`float_functions.py`), and by the facts that choose its integers: its bounds, and the slopes of its ends.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

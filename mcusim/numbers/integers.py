@@ -4,8 +4,6 @@ Whatever is rounded, shifted or averaged on the board is rounded, shifted or ave
 the two against each other over their whole range.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.numbers.numbers import Rounding

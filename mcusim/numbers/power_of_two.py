@@ -5,8 +5,6 @@ best on the calibration samples, each weight array one of its own. Sums are exac
 could overflow for some input gets fewer fraction bits in its weights, or, where the format is given, 64 bits.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -10,8 +10,6 @@ Integers inside of a layer have 16 bits, whatever the width of its weights, inpu
 Products have 64 bits and are rounded to the nearest once. The tables are off by 4 units of 2^-15 at most (tanh).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -7,8 +7,6 @@ themselves: the result is that of real arithmetic, but for this, for its last pl
 whole number at the finest scale at which sums of squares have 61 bits.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@
   off by 270 quanta of 32767, an exponential by 30, and a curve that saturates at both ends by 20.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property

@@ -5,8 +5,6 @@ the tables of docs/report.md and docs/experiment.md follow from these rows. A nu
 module. (The module lies here because the root of mcusim/ shows the line and the families only.)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

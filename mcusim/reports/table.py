@@ -1,7 +1,5 @@
 """Report -> the table, errors and remarks that people read: the same ones in the console and in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 

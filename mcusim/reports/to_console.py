@@ -1,7 +1,5 @@
 """Report -> table for a terminal, or for the log of a CI system."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 

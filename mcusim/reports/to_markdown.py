@@ -1,7 +1,5 @@
 """Report -> Markdown: a table for a pull request or the summary of a GitHub job."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -1,7 +1,5 @@
 """Work that is begun before anybody asks for it, in a thread: the process waits for other programs meanwhile."""
 
-from __future__ import annotations
-
 import ctypes
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What is meant by an array, by samples and by labels: the same words in every room."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ A name may lead to a pipe, a device or nothing at all. Reading ends after `large
 end; writing replaces regular files only, whole or not at all, and goes through links.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

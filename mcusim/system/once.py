@@ -1,7 +1,5 @@
 """Work that several runs share is done once, and its failure is remembered as well as its result."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar

@@ -4,8 +4,6 @@ The score of a sample is the mean squared difference between the model's input (
 benchmark "anomaly detection" of MLPerf Tiny (reference code: github.com/mlcommons/tiny).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.datasets.targets import class_numbers

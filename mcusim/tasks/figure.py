@@ -3,8 +3,6 @@
 `mcusim/reports/figures.py` has one row for each. This module knows no Run, so that tasks may bring rows of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Outputs -> nothing: only time, size and whether the firmware computes the model. No labels are needed."""
 
-from __future__ import annotations
-
 from mcusim.tasks.figure import Row
 from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
 

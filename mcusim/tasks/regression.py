@@ -1,7 +1,5 @@
 """Outputs + targets -> errors: each output is a number, and the target the number that it should be."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mcusim.datasets.targets import are_whole

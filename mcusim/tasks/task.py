@@ -1,7 +1,5 @@
 """What a task is: a module that scores outputs, and brings the figures that it scores them with."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """profile.json -> Recording: a file that may be damaged or made up, of which nothing is believed."""
 
-from __future__ import annotations
-
 import base64
 import json
 from pathlib import Path

@@ -4,8 +4,6 @@ A profile is never part of the accuracy pass: the profiling plugin is slower tha
 is only needed to tell cycles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """QEMU machine -> the memory that it really has, and the error that a firmware needs some that is not there."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Sequence

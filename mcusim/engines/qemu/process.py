@@ -4,8 +4,6 @@ Semihosting gives a firmware the user's files, so QEMU is confined: it starts no
 but those in its own folder (Landlock, in the plugin).
 """
 
-from __future__ import annotations
-
 import re
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Engine `renode`: the real board's image in Renode, on a platform of the exact chip, samples through the mailbox."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Iterable, Iterator

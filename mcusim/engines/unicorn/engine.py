@@ -4,8 +4,6 @@ It has all memory of the chip, where QEMU's machines have what they have. It has
 but those of serial input, and SysTick with them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

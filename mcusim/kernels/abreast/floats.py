@@ -3,8 +3,6 @@
 Each sum is the bias, then product by product in the order of plain C, every one of them rounded: the same bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 

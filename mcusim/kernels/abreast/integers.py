@@ -4,8 +4,6 @@ Of one channel SMLABB and SMLABT take the halves of two taps; of two channels in
 own half. All is modulo 2^32, and exact, since no sum is larger.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 

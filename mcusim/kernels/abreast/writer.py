@@ -3,8 +3,6 @@
 Channels lie side by side, and what a window sees is read where it lies: nothing is copied. Weights stay in registers.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple

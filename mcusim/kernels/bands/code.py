@@ -3,8 +3,6 @@
 What the first layer computes of a band lies at the beginning of the scratch memory, that of its kernels behind it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

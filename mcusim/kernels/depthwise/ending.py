@@ -4,8 +4,6 @@ Sums take what registers they can get, so a factor stays where a register is lef
 registers whose inputs or weights are not needed any more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mcusim.kernels.assembly import at, imm

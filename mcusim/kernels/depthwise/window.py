@@ -4,8 +4,6 @@ A word of inputs holds columns 2i and 2i + 1 of a channel. An output whose windo
 pairs of taps (0, 1), (2, 3)...; one that begins at an odd column takes tap 0 alone, then (1, 2), (3, 4)...
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A loop over pairs of channels for each row of the window; the address of the wei
 multiplies in between is `tap_reuse.schedule`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple

@@ -6,8 +6,6 @@ order of the products decides how often a word has to come again, and a burst of
 orders are tried, and the cheapest is taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property

@@ -3,8 +3,6 @@
 A block is what one call does: tiles side by side, for rows of outputs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """An average in instructions: words are summed up in lanes, and sums become means as `means.py` proves it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

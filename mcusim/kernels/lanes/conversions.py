@@ -1,7 +1,5 @@
 """Numbers that are brought to another scale, a word at a time, on their way to somewhere else."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

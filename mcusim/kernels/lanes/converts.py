@@ -1,7 +1,5 @@
 """Numbers of another kind: affine ones made of real ones, or integers on another scale."""
 
-from __future__ import annotations
-
 from mcusim.kernels import plain
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes import reals

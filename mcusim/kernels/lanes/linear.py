@@ -5,8 +5,6 @@ constants of 32 bits, but for pairs that lie next to where an output becomes ano
 are sought that are right for every one, and where there are none, nobody uses them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

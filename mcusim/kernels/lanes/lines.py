@@ -1,7 +1,5 @@
 """Functions of one number of 16 bits: straight lines between the entries of a table, and beyond both of its ends."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Products of two arrays of affine numbers, and the larger or smaller of two: word by word, bit for bit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

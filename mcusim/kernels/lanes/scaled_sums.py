@@ -1,7 +1,5 @@
 """Sums of two arrays of affine numbers, word by word: a product of 16 bits with 32 for each number, a saturation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

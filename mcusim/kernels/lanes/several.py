@@ -3,8 +3,6 @@
 What there is of a sum is doubled before inputs of the next finer scale are added, so that no input is ever shifted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby

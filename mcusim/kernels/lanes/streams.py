@@ -1,7 +1,5 @@
 """Arrays that are read word by word, side by side, and written as one: sums of two, and activations."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass

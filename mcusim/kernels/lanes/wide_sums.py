@@ -4,8 +4,6 @@ Addends have 15 bits behind the point of a scale twice the coarser one. So the c
 is multiplied and rounded twice, and so is their sum.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Words with numbers side by side in registers: loads, comparisons, limits, stores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

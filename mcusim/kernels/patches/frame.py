@@ -4,8 +4,6 @@ Data of one dimension becomes a column: rows of one position. There windows of n
 tile reads them from the frame, and nothing is laid out side by side.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

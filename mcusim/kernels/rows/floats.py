@@ -3,8 +3,6 @@
 Each sum begins as its bias and takes one rounded product after the other, in the order of the inputs, as plain C does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """How several rows of weights lie in words, and what multiplies a word of them: the forms of dense layers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Units of a dense layer -> blocks of rows: as many of one size as is good, then some of another for what is left."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar

@@ -4,8 +4,6 @@ Every weight is read once, so nothing is gained by bringing it into RAM first: b
 all rows of a block in step with the inputs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache

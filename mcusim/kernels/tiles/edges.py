@@ -1,7 +1,5 @@
 """Which tiles a row of outputs falls into: those at its edges, those between, and one where they leave a rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.layers.convolution import Convolution

@@ -1,7 +1,5 @@
 """How a float32 convolution runs: the tile, where its inputs lie, and the cycles that this takes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Cycles of the routine of a tile, instruction by instruction, and of bringing it into the instruction cache."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, WORD_BYTES

@@ -1,7 +1,5 @@
 """How the sums of the points of exact Winograd become outputs."""
 
-from __future__ import annotations
-
 from mcusim.kernels.assembly import Assembly, imm
 from mcusim.kernels.finish import Ending, FactorFinish
 from mcusim.kernels.straight import StraightFinish

@@ -1,7 +1,5 @@
 """How a layer is cut into blocks of tiles, and these into what one call transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -10,8 +10,6 @@ F(2,3): twice the outputs. M1 and M2 are both odd or both even, so that half of 
 32 bits, and so has an output, but not twice of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Stores of the transforms of exact Winograd, to points that lie far apart, and what their routines share."""
 
-from __future__ import annotations
-
 from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, at, imm
 
 

@@ -1,7 +1,5 @@
 """Keras' activations -> layers of a Graph: by name, as a serialized object, and as layers of their own."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Sums, products, bounds and activations of tensors -> steps. A number in place of a tensor becomes a Rescaling."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

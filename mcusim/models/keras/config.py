@@ -1,7 +1,5 @@
 """Configuration of a Keras layer, which remembers what was asked for: what nobody reads may not change the result."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

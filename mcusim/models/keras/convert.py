@@ -1,7 +1,5 @@
 """Keras layer -> layers of a Graph: the converter of its kind, with what goes in and what comes out looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace

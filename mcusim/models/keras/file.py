@@ -5,8 +5,6 @@
 .json           the description alone; the weights lie beside it, see `weights_beside`
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

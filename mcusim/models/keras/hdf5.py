@@ -4,8 +4,6 @@ What HDF5 allows and a model file never needs is refused: links into other files
 and arrays that promise more than the file holds, which fill the memory when they are read.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zipfile

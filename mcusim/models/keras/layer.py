@@ -1,7 +1,5 @@
 """What the converters of `layers.py` may see of a Keras layer, at one place of the model where it is called."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

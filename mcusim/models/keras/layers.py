@@ -1,7 +1,5 @@
 """Keras layer -> layers of a Graph, a function for each kind: the table of what can be read."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

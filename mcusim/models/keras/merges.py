@@ -1,7 +1,5 @@
 """Keras' merging layers -> layers of a Graph: sums, products and their kin of two or more tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

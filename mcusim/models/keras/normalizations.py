@@ -1,7 +1,5 @@
 """Keras layers that scale and shift: batch, layer and group normalization, Normalization, Rescaling -> a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

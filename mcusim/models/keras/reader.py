@@ -4,8 +4,6 @@ A file is hostile until proved otherwise. It is read with json, zipfile and h5py
 imported, and its layers are built by the converters of this package alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mcusim.graph import Graph, Output

@@ -1,7 +1,5 @@
 """Keras' recurrent layers -> layers of a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Operations that move numbers, or reduce an axis -> steps."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

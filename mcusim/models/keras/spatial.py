@@ -1,7 +1,5 @@
 """Keras layers that move or spread numbers: transposed convolutions, up-sampling, cropping, permutations -> a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Keras' convolutions, dense layers, poolings and paddings -> layers of a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any

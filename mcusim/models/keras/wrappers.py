@@ -1,7 +1,5 @@
 """Keras layers around a layer: TimeDistributed -> a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any

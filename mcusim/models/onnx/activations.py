@@ -1,7 +1,5 @@
 """Functions of each number, and softmax -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

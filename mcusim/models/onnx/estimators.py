@@ -4,8 +4,6 @@ Linear models and scalers are sums. Labels beside probabilities fall away with a
 Trees, neighbours and kernels of vectors have no layers here, and are told as what they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

@@ -5,8 +5,6 @@ and TFLM with multipliers of 31 bits. This is TFLM's arithmetic; a number may be
 arithmetic on integers is computed on reals, which it is given and whose result is stored again: so does onnxruntime.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace

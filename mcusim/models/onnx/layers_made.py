@@ -1,7 +1,5 @@
 """Layers of a Graph as they come into being, and the memory that they leave for those that read it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sums, products, differences and extremes of tensors, or of a tensor and constants -> layers of a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

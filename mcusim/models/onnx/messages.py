@@ -4,8 +4,6 @@ What is not needed is not looked at: texts for people, training, quantization hi
 inside of nodes are not read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

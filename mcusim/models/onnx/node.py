@@ -1,7 +1,5 @@
 """What a converter may see of a node, and what it makes its layers with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

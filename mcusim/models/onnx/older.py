@@ -1,7 +1,5 @@
 """Node of opset 1 to 6 -> the same one in the words of opset 7: how operands broadcast, attributes that are gone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -5,8 +5,6 @@ arguments, a number, or a name that stands for any tensor, always the same one; 
 fit. The arguments of sums and products may be the other way round. What nobody reads any more falls away by itself.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ QOperator: QLinearConv and others read and write integers, and are told the scal
 on reals, between tensors with `numbers`: what they are stored as. Integers without a sign are counted from -128 on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 

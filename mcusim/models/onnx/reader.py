@@ -4,8 +4,6 @@ A file is hostile until proved otherwise. It is read by `wire.py`, nothing in it
 by the converters of this package alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mcusim.models.onnx import reference, support

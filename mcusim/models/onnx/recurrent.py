@@ -4,8 +4,6 @@ ONNX has (steps, batch, features) in, and two outputs: Y (steps, directions, bat
 units), the last state. Memory holds (steps, features) and (steps, units): the batch is 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """ONNX file -> what onnxruntime computes, node by node. Only files that our own reader has accepted whole get here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

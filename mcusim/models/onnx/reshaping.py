@@ -1,7 +1,5 @@
 """Nodes that only move numbers -> other views of the same memory, and layers where something really moves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Pad, Resize and Upsample -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """ConvTranspose -> layers of a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ runs here. NAME/models/model.json tells the graph, NAME/data/weights/ and NAME/d
 file that tells their names, types and shapes.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 import zlib

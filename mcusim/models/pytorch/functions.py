@@ -1,7 +1,5 @@
 """Functions of each number, and arithmetic of PyTorch -> nodes of ONNX."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

@@ -4,8 +4,6 @@ A file is hostile until proved otherwise: nothing in it is executed or unpickled
 and read as ONNX is.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mcusim.models.onnx.convert import Converted, converted

@@ -1,7 +1,5 @@
 """Convolutions, linear layers, poolings and normalizations of PyTorch -> nodes of ONNX."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """TFLite's functions of one number, and softmax -> layers of a Graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

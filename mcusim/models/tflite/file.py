@@ -4,8 +4,6 @@ A file is hostile until proved otherwise. Offsets are checked where they are fol
 to that tensors and their buffers agree, that each tensor is written before it is read, and that nothing is too large.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Operations on constants -> their results: shapes that a file computes for batches of any size, weights of 16 bits."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

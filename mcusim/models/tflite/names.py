@@ -1,7 +1,5 @@
 """Names of tensors in a file -> names of layers: `model/activation/Relu;model/conv2d/BiasAdd` -> `conv2d`."""
 
-from __future__ import annotations
-
 import re
 
 LONGEST_NAME = 60

@@ -1,7 +1,5 @@
 """TFLite's PAD and PADV2 -> layers of a Graph: planes that lie in larger ones."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """TFLite's poolings, means and sums -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

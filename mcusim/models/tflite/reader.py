@@ -4,8 +4,6 @@ A file is hostile until proved otherwise: file.py verifies all of it before anyt
 executed, and its layers are built by the converters of this package alone.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """TFLite's RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR -> layers of a Graph."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

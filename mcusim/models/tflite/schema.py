@@ -3,8 +3,6 @@
 From schema.fbs of TensorFlow 2.18. Numbers there never change their meaning, new ones are added at the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

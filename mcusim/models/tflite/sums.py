@@ -1,7 +1,5 @@
 """TFLite's weighted sums -> layers of a Graph: convolutions, depthwise and transposed ones, fully connected."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

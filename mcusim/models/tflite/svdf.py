@@ -1,7 +1,5 @@
 """TFLite's SVDF over the steps of a sample -> two convolutions: of the features of each step, and along the steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ Layers are as a file has them or as they were quantized, not stored without a si
 collected and told at once. The same graph gives the same bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -3,8 +3,6 @@
 Those of integers are written where TFLite's operator gives the very same numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

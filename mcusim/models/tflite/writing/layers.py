@@ -1,7 +1,5 @@
 """Kinds of layers -> what writes them as operators of TFLite: a function and a row for each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mcusim.models.tflite.writing import functions, merges, moving, sums, windows

@@ -1,7 +1,5 @@
 """Merges of tensors, and their conversions -> ADD, SUB, MUL, MAXIMUM, MINIMUM, CONCATENATION, QUANTIZE, DEQUANTIZE."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 

@@ -4,8 +4,6 @@ A copy is told as places in memory: it is seen as an array of which a part is cu
 some repeated.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

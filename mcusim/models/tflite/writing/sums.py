@@ -3,8 +3,6 @@
 A layer holds its sums as they are computed: what the input's zero adds is in the bias. A file holds the bias without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Windows over planes: padding that TFLite has not inside of its operators, pools, means, images of other sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
