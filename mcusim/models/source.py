@@ -1,18 +1,21 @@
 """What every model file is read into."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
 from mcusim.datasets.dataset import Normalization
-from mcusim.graph import Graph, Shape
+from mcusim.graph import Graph, Layer, Shape
+from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.system.arrays import Array, without_ones
+from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
 
 Shapes = Mapping[str, Shape]
 NO_SHAPES: Shapes = MappingProxyType({})
+LARGEST_TENSOR_ELEMENTS = 2**24
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,11 @@ def _moved(part: Array, order: Order | None) -> Array:
         return part
     axes = (0, *(axis + 1 for axis in order.axes))
     return np.ascontiguousarray(part.reshape(len(part), *order.shape).transpose(axes))
+
+
+def demand_computable(layer: Layer, refused: Callable[[str, str], ModelError]) -> None:
+    """Raises what `refused` makes of a reason and a hint, where no kernel has the layer's shape."""
+    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
+        raise refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
+    if layer.elements > LARGEST_TENSOR_ELEMENTS:
+        raise refused(f"gives {layer.elements} numbers", "use a smaller one")

@@ -5,15 +5,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mcusim.graph import Layer
-from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.keras.channels_first import around, is_channels_first
 from mcusim.models.keras.config import Config
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.variables import check_weights
 from mcusim.models.problems import ODD
+from mcusim.models.source import demand_computable
 
-LARGEST_TENSOR_ELEMENTS = 2**24
 MERGING = ("Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
 WRAPPED = ("layer", "backward_layer")  # where a wrapper keeps what is inside
 
@@ -37,7 +36,7 @@ def converted(keras: KerasLayer) -> list[Layer]:
         for key, value in config.ignored.items():
             raise keras.wrong(f"{key} = {value!r:.80} has no meaning here", f"leave {key!r} out")
     for layer in layers:
-        _check_shape(keras, layer)
+        demand_computable(layer, keras.refused)
     return layers
 
 
@@ -70,10 +69,3 @@ def _check_settings(keras: KerasLayer, configs: list[Config]) -> None:
             raise keras.refused("is quantized by Keras", "save the float model; mcusim quantizes it")
     if len(keras.inputs) != 1 and keras.kind not in MERGING:
         raise keras.refused(f"is called with {len(keras.inputs)} tensors", "give it one")
-
-
-def _check_shape(keras: KerasLayer, layer: Layer) -> None:
-    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
-        raise keras.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
-    if layer.elements > LARGEST_TENSOR_ELEMENTS:
-        raise keras.refused(f"gives {layer.elements} numbers", "use a smaller one")

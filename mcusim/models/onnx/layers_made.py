@@ -9,10 +9,10 @@ from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
 from mcusim.models.names import Names
 from mcusim.models.onnx.tensor import Tensor, merged
+from mcusim.models.source import LARGEST_TENSOR_ELEMENTS
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable
 
-LARGEST_TENSOR_ELEMENTS = 2**24
 LONGEST_NAME = 200
 
 

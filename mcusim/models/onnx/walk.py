@@ -16,14 +16,14 @@ from mcusim.layers.convert import Convert
 from mcusim.layers.input import Input
 from mcusim.models.onnx import older
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
-from mcusim.models.onnx.layers_made import LARGEST_TENSOR_ELEMENTS, LayersMade
+from mcusim.models.onnx.layers_made import LayersMade
 from mcusim.models.onnx.model import Declared, Model, Node
 from mcusim.models.onnx.node import Attributes, OnnxNode, Value, channels_last
 from mcusim.models.onnx.operators import CONVERTERS, HINTS, NO_BATCH, reads_planes
 from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.models.onnx.wire import broken
 from mcusim.models.problems import ODD, Problems
-from mcusim.models.source import Origin, Shapes
+from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin, Shapes
 from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
 from mcusim.system.names import printable, shortened

@@ -14,10 +14,9 @@ import numpy as np
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
-from mcusim.layers.strided_copy import MOST_AXES
 from mcusim.models.names import Names
 from mcusim.models.problems import ODD, Problems
-from mcusim.models.source import Origin
+from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin, demand_computable
 from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_batch
 from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import shown
@@ -29,7 +28,6 @@ from mcusim.numbers.affine import WIDE_BITS
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
-LARGEST_TENSOR_ELEMENTS = 2**24
 MOST_FOLDED_ELEMENTS = 2**25
 
 
@@ -192,7 +190,7 @@ class Walk:
             if layer.elements != tensor.elements:
                 raise call.refused(f"gives {layer.shape}, and the file has {tensor.shape}", AGAIN)
         for layer in call.made:
-            _check_shape(call, layer)
+            demand_computable(layer, call.refused)
             self._append(layer)
         for layer, tensor in zip(ends, outputs, strict=True):
             self.origins[layer.name] = Origin((tensor.name,), (tensor.index,))
@@ -220,13 +218,6 @@ def _check_types(call: Call) -> None:
         dtype = min(types)
         who = "mcusim" if (call.kind, dtype) in ONLY_IN_TFLM else "TensorFlow Lite Micro, whose bits integers have,"
         raise call.refused(f"computes with {dtype}", f"use {' or '.join(known)}: {who} has no such kernel")
-
-
-def _check_shape(call: Call, layer: Layer) -> None:
-    if not 1 <= len(layer.shape) <= MOST_AXES or min(layer.shape) < 1:
-        raise call.refused(f"gives the shape {layer.shape}", f"use one to {MOST_AXES} axes, each of at least 1")
-    if layer.elements > LARGEST_TENSOR_ELEMENTS:
-        raise call.refused(f"gives {layer.elements} numbers", "use a smaller one")
 
 
 def _raise(error: ModelError) -> None:
