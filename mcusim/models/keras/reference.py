@@ -16,6 +16,8 @@ from mcusim.system.tool import installed
 # Packages that Keras runs on, as they may be called.
 BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly"), "jax": ("jax",), "torch": ("torch",)}
 UNITS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+# Settings that change nothing in what our reader accepts.
+OF_KERAS_2 = {"DepthwiseConv2D": "groups", **dict.fromkeys(("GRU", "LSTM", "SimpleRNN"), "time_major")}
 
 
 def version() -> str | None:
@@ -67,14 +69,7 @@ def _backend() -> tuple[str, str] | None:
 def _load(path: Path) -> Any:
     import keras
 
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-        """Keras 2 wrote `groups`, which Keras 3 does not read."""
-
-        def __init__(self, groups: int = 1, **settings: Any) -> None:
-            super().__init__(**settings)
-
-    known: dict[str, Any] = {"DepthwiseConv2D": DepthwiseConv2D}
-    known |= {kind: _without_time_major(getattr(keras.layers, kind)) for kind in ("GRU", "LSTM", "SimpleRNN")}
+    known = {kind: _without(setting, getattr(keras.layers, kind)) for kind, setting in OF_KERAS_2.items()}
     with keras.saving.custom_object_scope(known):  # of layers inside of layers, too
         if path.suffix != ".json":
             return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -83,10 +78,11 @@ def _load(path: Path) -> Any:
     return model
 
 
-def _without_time_major(kind: type) -> type:
-    """A recurrent layer that takes a setting of Keras 2: false in all that our reader accepts."""
+def _without(setting: str, kind: type) -> type:
+    """A layer that takes a setting of Keras 2 which Keras 3 does not read, and which our reader has looked at."""
 
-    def __init__(self: Any, *given: Any, time_major: bool = False, **settings: Any) -> None:
+    def __init__(self: Any, *given: Any, **settings: Any) -> None:
+        settings.pop(setting, None)
         kind.__init__(self, *given, **settings)  # type: ignore[misc]
 
     return type(kind.__name__, (kind,), {"__init__": __init__})
