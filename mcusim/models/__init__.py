@@ -1,7 +1,5 @@
 """Model file -> Source: a module for each format, listed here."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """First bytes of a file that cannot be read -> what it is: a download gone wrong, or a model under another's name."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

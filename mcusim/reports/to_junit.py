@@ -3,8 +3,6 @@
 Figures are properties of the test case, where pytest puts them too and where CI systems look for them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 

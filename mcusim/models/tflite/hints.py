@@ -1,7 +1,5 @@
 """What helps where a file has something that mcusim does not compute: the converter's option, or another layer."""
 
-from __future__ import annotations
-
 from mcusim.models.problems import EMBEDDING
 
 CONTROL_FLOW = {"IF", "WHILE", "CALL", "STABLEHLO_WHILE"}

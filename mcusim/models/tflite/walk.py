@@ -3,8 +3,6 @@
 What cannot be read is collected and told at once. What reads it is not converted, only looked at whether it could be.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
