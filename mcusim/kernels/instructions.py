@@ -67,7 +67,7 @@ class Clock:
     def read(self, base: str, operands: Iterable[str], size: int) -> Instruction:
         """As `decode` would of its bytes."""
         found = _read(base, tuple(map(self._named, operands)), size)
-        return found.at(self._at, found.text)
+        return found.but(address=self._at, end=self._at + size)
 
     def _named(self, operand: str) -> str:
         """With registers instead of names."""

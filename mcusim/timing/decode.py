@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -67,10 +67,10 @@ class Instruction:
     conditional: bool = False
     alike: int = 0
 
-    def at(self, address: int, text: str) -> Instruction:
-        """The same one elsewhere."""
+    def but(self, **changed: Any) -> Instruction:
+        """The same one but for that. Who moves it says its `end`, too."""
         other = object.__new__(Instruction)
-        other.__dict__.update(self.__dict__, address=address, text=text, end=address + self.size)
+        object.__setattr__(other, "__dict__", self.__dict__ | changed)
         return other
 
     @cached_property
@@ -86,8 +86,8 @@ class Instruction:
         return self.kind in ("store", "store_multiple")
 
 
-_CS = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-_CS.detail = True
+_FAST, _CS = (capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS) for _ in range(2))
+_CS.detail = True  # which takes ten times as long
 
 
 def decode(code: bytes, address: int) -> list[Instruction]:
@@ -96,57 +96,71 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     An IT block has to be inside, or `code` to begin before it: conditions are those of the IT instruction.
     """
     found: list[Instruction] = []
-    offset, no_it = 0, -_LAST_OF_IT - 1
-    it = no_it  # where the IT instruction is that the next ones depend on
+    offset = 0
     while offset < len(code):
-        size = min(width(code, offset), len(code) - offset)
-        at = it if offset - it <= _LAST_OF_IT else offset
-        raw, place = code[at : offset + size], address + offset
-        known = _KNOWN.get(raw) or _learn(raw, size)
-        if known is None:  # go on behind it
-            text = f".inst 0x{raw[-size:][::-1].hex()}"
-            found.append(Instruction(place, size, text, "?", "unknown"))
-            it = no_it
-        else:
-            found.append(known.at(place, _text(raw, address + at) if known.branch == "direct" else known.text))
+        it = offset  # where the IT instruction is that the next ones may depend on
+        for place, size, mnemonic, operands in _FAST.disasm_lite(code[offset:], address + offset):
+            told = code[offset + 1] >> 3, size, mnemonic, operands
+            known = _KNOWN.get(told)
+            if known is None:
+                known = _learn(code[it if offset - it <= _LAST_OF_IT else offset : offset + size], *told)
+            found.append(known.but(address=place, end=place + size))
             it = offset if known.kind == "it" else it
-        offset += size
+            offset += size
+        if offset < len(code):  # it stopped there: go on behind it
+            size = min(width(code, offset), len(code) - offset)
+            text = f".inst 0x{code[offset : offset + size][::-1].hex()}"
+            found.append(Instruction(address + offset, size, text, "?", "unknown"))
+            offset += size
     return found
 
 
-def _text(raw: bytes, address: int) -> str:
-    """Of the last one: a branch is written with its target."""
-    *_, (_, _, mnemonic, operands) = _CS.disasm_lite(raw, address)
-    return f"{mnemonic} {operands}".strip()
-
-
-# What is known of an instruction does not depend on where it is: by its bytes, with those of the IT block before it.
-# Nor does it depend on the numbers in it: so by that IT block, its encoding, name and operands, too, since to ask
-# Capstone for more takes long.
-_KNOWN: dict[bytes, Instruction] = {}
-_ALIKE: dict[tuple[bytes, int, int, str, str], Instruction] = {}
+# Facts depend neither on where an instruction is nor on the numbers in it. Which registers it names they only repeat:
+# Capstone, which takes long to tell them, is asked once for all that differ in nothing else. By the first bits of an
+# encoding, its size, name and operands: as they are, without numbers, and of any registers.
+_Told = tuple[int, int, str, str]
+_KNOWN: dict[_Told, Instruction] = {}
+_ALIKE: dict[_Told, Instruction] = {}
+_SHAPES: dict[_Told, tuple[Instruction, list[str]]] = {}  # and the registers that it names
 _NEXT_ALIKE = itertools.count(1)
 _MOST_KNOWN = 1 << 16
 _LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
 _NUMBER = re.compile(r"#[^,\]]*")
+_REGISTER = re.compile(r"\b(?:r\d+|sb|sl|fp|ip|s\d+|d\d|d1[0-5])\b")  # not those that mean something: sp, lr, pc
 
 
-def _learn(raw: bytes, size: int) -> Instruction | None:
-    """None when nobody knows the last one of them."""
+def _learn(raw: bytes, encoding: int, size: int, mnemonic: str, operands: str) -> Instruction:
+    """The last one of `raw`, somewhere. What is before it is its IT block."""
     if len(_KNOWN) >= _MOST_KNOWN:
-        _KNOWN.clear()
-        _ALIKE.clear()
-    listed = list(_CS.disasm_lite(raw, 0))
-    if sum(one for _, one, _, _ in listed) != len(raw):
-        return None
-    _, _, mnemonic, operands = listed[-1]
-    alike = raw[:-size], raw[1 - size] >> 3, size, mnemonic, _NUMBER.sub("#", operands)
+        for known in (_KNOWN, _ALIKE, _SHAPES):
+            known.clear()
+    alike = encoding, size, mnemonic, _NUMBER.sub("#", operands)
     if alike not in _ALIKE:
+        _ALIKE[alike] = _shaped(raw, *alike).but(alike=next(_NEXT_ALIKE))
+    found = _ALIKE[alike].but(text=f"{mnemonic} {operands}".strip())
+    _KNOWN[encoding, size, mnemonic, operands] = found
+    return found
+
+
+def _shaped(raw: bytes, encoding: int, size: int, mnemonic: str, operands: str) -> Instruction:
+    """From one of the same registers by the order in which they are named first."""
+    order: dict[str, int] = {}
+
+    def numbers(named: re.Match[str]) -> str:
+        name, singles = named[0], _SPLIT.get(named[0], (named[0],))
+        kind = name[0] if name[1:].isdigit() else "r"
+        return kind + "".join(f"_{order.setdefault(single, len(order))}" for single in singles)
+
+    shape = encoding, size, mnemonic, _REGISTER.sub(numbers, operands)
+    if shape not in _SHAPES:
         *_, last = _CS.disasm(raw, 0)
-        _ALIKE[alike] = facts = replace(_facts(last), alike=next(_NEXT_ALIKE))
-        _ = facts.loads, facts.stores  # `at` takes along what was asked once
-    _KNOWN[raw] = _ALIKE[alike].at(0, f"{mnemonic} {operands}".strip())
-    return _KNOWN[raw]
+        _SHAPES[shape] = facts, _ = _facts(last), list(order)
+        _ = facts.loads, facts.stores  # `but` takes along what was asked once
+    facts, named = _SHAPES[shape]
+    own = dict(zip(named, order, strict=True))
+    sets = {name: getattr(facts, name) for name in ("reads", "writes", "address_reads", "addend")}
+    renamed = {name: frozenset(own.get(one, one) for one in registers) for name, registers in sets.items()}
+    return facts.but(base=own.get(facts.base, facts.base), **renamed)
 
 
 def width(code: bytes, offset: int) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 from hypothesis import example, given, settings
@@ -277,15 +278,37 @@ def test_an_instruction_is_the_same_among_others(codes: list[str]) -> None:
     assert found == alone
 
 
-def test_instructions_that_differ_in_numbers_only_are_alike() -> None:
-    """What Capstone tells of one is taken for the other: by its own word it has to be the same, inside of IT, too."""
-    halves = [0xBF08, 0xBF00, 0xE000, 0xD0FE, *range(0x6800, 0x7000, 37), *range(0xB400, 0xBE00, 29)]
-    wide = [(0xF8D0 + n % 16, 0x1000 + 97 * n % 0x1000) for n in range(40)]
-    code = b"".join(half.to_bytes(2, "little") for half in halves)
-    code += b"".join(a.to_bytes(2, "little") + b.to_bytes(2, "little") for a, b in wide)
+def _some_of_all(every: int) -> list[bytes]:
+    """Of the halfwords, of wide ones (by their first bits, and at random), and of both behind an IT."""
+    random = np.random.default_rng(every)
+    halves = [half.to_bytes(2, "little") for half in range(0, 0xE800, every)]
+    firsts = [(first << 8 | low).to_bytes(2, "little") for first in range(0xE8, 0x100) for low in range(0, 256, every)]
+    wide = [first + random.integers(0, 256, 2, np.uint8).tobytes() for first in firsts]
+    return [*halves, *wide, *(bytes.fromhex("08bf") + code for code in (*halves[::3], *wide[::3]))]
+
+
+def test_instructions_of_one_shape_differ_in_registers_only() -> None:
+    """What Capstone tells of one is taken for others: by its own word each has to be the same, inside of IT, too."""
+    for code in _some_of_all(every=23):
+        alone = list(decoding._CS.disasm(code, 0x1000))
+        *_, found = decode(code, 0x1000)
+        if sum(insn.size for insn in alone) < len(code):
+            assert found.kind == "unknown"
+            continue
+        expected = decoding._facts(alone[-1])
+        assert dataclasses.replace(found, alike=0) == expected
+        assert (found.end, found.loads, found.stores) == (expected.end, expected.loads, expected.stores)
+
+
+def test_those_are_alike_that_differ_in_numbers_and_place_only() -> None:
+    assert one("4868").alike == one("8868", 0x2000).alike != 0  # ldr r0, [r1, #4]; ldr r0, [r1, #8]
+    others = ("4968", "5068", "4860", "d1f80400")  # another register each, a store, ldr.w r0, [r1, #4]
+    assert len({one(code).alike for code in ("4868", *others)}) == 5
+
+
+def test_what_was_forgotten_is_learned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_MOST_KNOWN", 1)
     decoding._KNOWN.clear()
-    decode(code, 0x08000000)
-    for found, known in decoding._KNOWN.items():
-        *_, last = decoding._CS.disasm(found, 0)
-        alone = decoding._facts(last)
-        assert dataclasses.replace(alone, alike=known.alike) == known.at(alone.address, alone.text)
+    first, other, again = one("4868"), one("8846"), one("4868")
+    assert dataclasses.replace(again, alike=first.alike) == first
+    assert len({first.alike, other.alike, again.alike}) == 3 and len(decoding._KNOWN) == 1
