@@ -11,7 +11,6 @@ from mcusim.system.elf import reading
 from mcusim.timing.decode import Instruction, decode
 
 _EXECUTABLE = 1
-_IN_IT = 4  # instructions from IT on, of which those behind it may be skipped: they are decoded together
 
 
 class Code:
@@ -21,7 +20,6 @@ class Code:
         self.pieces = sorted(pieces)
         self._starts = [start for start, _ in self.pieces]
         self._decoded: dict[tuple[int, int], tuple[Instruction, ...]] = {}
-        self._known: dict[int, tuple[Instruction, ...]] = {}  # by address
 
     @classmethod
     def of_elf(cls, path: Path) -> Code:
@@ -44,18 +42,5 @@ class Code:
         key = (block.start, block.end)
         if key not in self._decoded:
             data = self.bytes_of(*key) if block.instructions else None
-            found = self._decode(data, block.start) if data else ()
-            self._decoded[key] = self._known[block.start] = found
+            self._decoded[key] = tuple(decode(data, block.start)) if data else ()
         return self._decoded[key]
-
-    def _decode(self, data: bytes, start: int) -> tuple[Instruction, ...]:
-        """A block is mostly made of others that were decoded before."""
-        found: list[Instruction] = []
-        at, end = start, start + len(data)
-        while at < end:
-            known = self._known.get(at, ())
-            if not known or known[-1].end > end or any(insn.kind == "it" for insn in known[-_IN_IT:]):
-                return (*found, *decode(data[at - start :], at))
-            found += known
-            at = known[-1].end
-        return tuple(found)

@@ -60,11 +60,11 @@ class FetchQueue:
         self._last, self._asked = word - 1, time - 1
 
     def moved(self, cycles: int, words: int) -> FetchQueue:
-        """The same one, so much later, in other code."""
-        other = FetchQueue(self._words)
-        other._ready = {word + words: time + cycles for word, time in self._ready.items()}
-        other._freed = {word + words: time + cycles for word, time in self._freed.items()}
-        other._taken = {time + cycles for time in self._taken}
+        """The same one, so much later, in other code. What no longer decides over anything is left behind."""
+        other, oldest = FetchQueue(self._words), self._last - self._words
+        other._ready = {word + words: time + cycles for word, time in self._ready.items() if word > oldest}
+        other._freed = {word + words: time + cycles for word, time in self._freed.items() if word > oldest}
+        other._taken = {time + cycles for time in self._taken if time > self._asked}
         other._last, other._asked = self._last + words, self._asked + cycles
         return other
 
@@ -74,9 +74,9 @@ class FetchQueue:
         return (
             last - word,
             asked - now,
-            *(self._ready[at] - now for at in range(word, last + 1)),
-            *(max(freed.get(at, asked), asked) - now for at in range(last + 1 - self._words, last + 1)),
-            *sorted(time - now for time in self._taken if time > asked),
+            *[self._ready[at] - now for at in range(word, last + 1)],
+            *[max(freed.get(at, asked), asked) - now for at in range(last + 1 - self._words, last + 1)],
+            *sorted([time - now for time in self._taken if time > asked]),
         )
 
     def lose(self, time: int) -> None:

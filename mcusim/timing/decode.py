@@ -121,12 +121,12 @@ def decode(code: bytes, address: int) -> list[Instruction]:
 _Told = tuple[int, int, str, str]
 _KNOWN: dict[_Told, Instruction] = {}
 _ALIKE: dict[_Told, Instruction] = {}
-_SHAPES: dict[_Told, tuple[Instruction, list[str]]] = {}  # and the registers that it names
+_SHAPES: dict[tuple[int | str, ...], tuple[Instruction, list[str]]] = {}  # and the registers that it names
 _NEXT_ALIKE = itertools.count(1)
 _MOST_KNOWN = 1 << 16
 _LAST_OF_IT = 2 + 3 * 4  # bytes from an IT instruction to the last one that depends on it
 _NUMBER = re.compile(r"#[^,\]]*")
-_REGISTER = re.compile(r"\b(?:r\d+|sb|sl|fp|ip|s\d+|d\d|d1[0-5])\b")  # not those that mean something: sp, lr, pc
+_REGISTER = re.compile(r"\b(r\d+|sb|sl|fp|ip|s\d+|d\d|d1[0-5])\b")  # not those that mean something: sp, lr, pc
 
 
 def _learn(raw: bytes, encoding: int, size: int, mnemonic: str, operands: str) -> Instruction:
@@ -144,23 +144,29 @@ def _learn(raw: bytes, encoding: int, size: int, mnemonic: str, operands: str) -
 
 def _shaped(raw: bytes, encoding: int, size: int, mnemonic: str, operands: str) -> Instruction:
     """From one of the same registers by the order in which they are named first."""
-    order: dict[str, int] = {}
-
-    def numbers(named: re.Match[str]) -> str:
-        name, singles = named[0], _SPLIT.get(named[0], (named[0],))
-        kind = name[0] if name[1:].isdigit() else "r"
-        return kind + "".join(f"_{order.setdefault(single, len(order))}" for single in singles)
-
-    shape = encoding, size, mnemonic, _REGISTER.sub(numbers, operands)
+    parts = _REGISTER.split(operands)
+    texts, names = parts[::2], parts[1::2]
+    singles = [single for name in names for single in _SPLIT.get(name, (name,))]
+    order = list(dict.fromkeys(singles))
+    kinds = (name[0] if name[1:].isdigit() else "r" for name in names)
+    shape = encoding, size, mnemonic, *texts, *kinds, *map(order.index, singles)
     if shape not in _SHAPES:
         *_, last = _CS.disasm(raw, 0)
-        _SHAPES[shape] = facts, _ = _facts(last), list(order)
+        _SHAPES[shape] = facts, _ = _facts(last), order
         _ = facts.loads, facts.stores  # `but` takes along what was asked once
     facts, named = _SHAPES[shape]
-    own = dict(zip(named, order, strict=True))
-    sets = {name: getattr(facts, name) for name in ("reads", "writes", "address_reads", "addend")}
-    renamed = {name: frozenset(own.get(one, one) for one in registers) for name, registers in sets.items()}
-    return facts.but(base=own.get(facts.base, facts.base), **renamed)
+    own = dict(zip(named, order, strict=True)).get
+
+    def renamed(registers: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(own, registers, registers))
+
+    return facts.but(
+        reads=renamed(facts.reads),
+        writes=renamed(facts.writes),
+        address_reads=renamed(facts.address_reads),
+        addend=renamed(facts.addend),
+        base=own(facts.base, facts.base),
+    )
 
 
 def width(code: bytes, offset: int) -> int:
@@ -174,11 +180,11 @@ def width(code: bytes, offset: int) -> int:
 def _facts(insn: capstone.CsInsn) -> Instruction:
     name = (_CS.insn_name(insn.id) or insn.mnemonic).split(".")[0]
     name = insn.mnemonic if insn.mnemonic.startswith(_SLEEPS) else _UNIFIED.get(name, name)
-    reads, writes = (_names(regs) for regs in insn.regs_access())
+    reads, writes = (_names(*regs) for regs in insn.regs_access())
     memory = next((op for op in insn.operands if op.type == arm.ARM_OP_MEM), None)
     kind, words = _kind(insn, name)
     address_reads = _address_registers(insn, name, memory)
-    addend = _names([insn.operands[0].reg]) if name in _FP_MAC else frozenset()
+    addend = _names(insn.operands[0].reg) if name in _FP_MAC else frozenset()
     base = ""
     if insn.writeback and address_reads:
         base = insn.reg_name(memory.mem.base) if memory is not None else next(iter(address_reads))
@@ -202,12 +208,8 @@ def _facts(insn: capstone.CsInsn) -> Instruction:
     )
 
 
-def _names(registers: list[int]) -> frozenset[str]:
-    return _named(tuple(registers))
-
-
 @cache
-def _named(registers: tuple[int, ...]) -> frozenset[str]:
+def _names(*registers: int) -> frozenset[str]:
     names = (_CS.reg_name(register) for register in registers)
     return frozenset(single for name in names if name for single in _SPLIT.get(name, (name,)))
 
@@ -264,11 +266,11 @@ def _words(insn: capstone.CsInsn, name: str) -> int:
 
 def _address_registers(insn: capstone.CsInsn, name: str, memory: Any) -> frozenset[str]:
     if memory is not None:
-        return _names([r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)])
+        return _names(*(r for r in (memory.mem.base, memory.mem.index) if r not in (0, arm_const.ARM_REG_PC)))
     if name in ("push", "pop", "vpush", "vpop"):
         return frozenset({"sp"})
     if name in _LOADS_N or name in _STORES_N:
-        return _names([insn.operands[0].reg])
+        return _names(insn.operands[0].reg)
     return frozenset()
 
 

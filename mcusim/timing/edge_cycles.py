@@ -55,18 +55,17 @@ def edge_cycles(code: Code, counts: Counts, parameters: CoreParameters, ram: Seq
     """Prices every edge of `counts` behind the blocks that most often led to it. `ram`: of the chip's [timing]."""
     context = _Contexts(code, counts, parameters, ram)
     priced = []
-    problems: Counter[str] = Counter()
+    problems, ran = Counter[str](), Counter[int]()  # blocks by the measured call: an interrupt or another task is not
     for edge, executed in zip(counts.edges, counts.edge_counts.sum(axis=0).tolist(), strict=True):
         before = context.last(edge.source)
         block, jumped = context.block(edge.to), context.jumped(edge.source, edge.to)
-        steps = block.steps
         costs, _ = block.run(context.behind(edge.source), jumped)
         priced.append(costs)
-        if not executed:  # by the measured call: an interrupt or another task did
-            continue
-        problems.update(_problems(counts, edge.to, steps, int(executed), parameters))
-        if steps and jumped and before and not before.instruction.branch:
+        ran[edge.to] += int(executed)
+        if executed and block.steps and jumped and before and not before.instruction.branch:
             problems["exceptions and interrupts"] += int(executed)
+    for to, executed in ran.items():
+        problems.update(_problems(counts, to, context.block(to).steps, executed, parameters) if executed else {})
     totals = np.array([sum(costs) for costs in priced], np.int64)
     refills = tuple(
         _refill(code, counts, edge, costs, parameters) for edge, costs in zip(counts.edges, priced, strict=True)

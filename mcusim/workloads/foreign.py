@@ -101,11 +101,11 @@ class ForeignElf:
     def _unknown(self, name: str, functions: Sequence[CodeSymbol], option: str) -> ConfigurationError:
         where = str(self.elf)
         if not functions:
-            hint = f"link it without -s (and do not strip it), or give an address: {option} 0x08000123"
+            hint = f"give an address: {option} 0x08000123; names are in an ELF file linked without -s, and not stripped"
             return ConfigurationError(f"{self.elf.name!r} has no symbols, so none is {name!r}", where=where, hint=hint)
         hint = suggestion(name, [function.name for function in functions[:_NAMES_COMPARED]])
         if not hint.startswith("did you mean"):
-            hint = f"name one of its {len(functions):,} functions, for example {option} main"
+            hint = f"name one of its {len(functions):,} functions, for example {option} {functions[0].name}"
         return ConfigurationError(f"{self.elf.name!r} has no symbol {name!r}", where=where, hint=hint)
 
 

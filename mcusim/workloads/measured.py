@@ -59,7 +59,7 @@ def read_measured(path: Path, load_address: int | None, folder: Path) -> list[Me
     problems, found = Problems(), list[Measured]()
     elves: dict[Path, Path] = {}
     for line, row in rows:
-        with problems.caught(), _told_of(path, line):
+        with problems.caught(), _told_of(path, line, elves):
             found.append(_Reader(row, path.parent, load_address, folder, elves).measured())
     problems.tell()
     return found
@@ -92,12 +92,13 @@ def _columns_hint() -> str:
 
 
 @contextmanager
-def _told_of(path: Path, line: int) -> Iterator[None]:
-    """What is wrong with a row names it."""
+def _told_of(path: Path, line: int, elves: Mapping[Path, Path]) -> Iterator[None]:
+    """What is wrong with a row names it, and the image that it has."""
     try:
         yield
     except McusimError as error:
-        error.where = f"{path}, line {line}" + (f": {error.where}" if error.where else "")
+        where = next((str(given) for given, elf in elves.items() if error.where == str(elf)), error.where)
+        error.where = f"{path}, line {line}" + (f": {where}" if where else "")
         raise
 
 

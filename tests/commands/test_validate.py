@@ -90,6 +90,8 @@ def test_a_bound_that_is_broken(firmware: Path, capsys: pytest.CaptureFixture[st
         ("flat.bin,0x08000401,,,nucleo_l452re_p,,9,", "--load-address"),
         ("firmware.elf,wrok,,,nucleo_l452re_p,,9,", "did you mean 'work'?"),
         ("bare.elf,work,,,nucleo_l452re_p,,9,", "has no symbols"),
+        ("flat.hex,work,,,nucleo_l452re_p,,9,", "flat.hex\n  hint: give an address"),
+        ("flat.hex,0x08000401,,,sparkfun_edge,,9,", "line 2: {folder}/flat.hex\n"),
         ("firmware.elf,work,gone,,nucleo_l452re_p,,9,", "no symbol 'gone'"),
         ("firmware.elf,,,,nucleo_l452re_p,,9,", "'from' is empty"),
         ("firmware.elf,work,,,,,9,", "'board' is empty"),
@@ -109,7 +111,15 @@ def test_a_bound_that_is_broken(firmware: Path, capsys: pytest.CaptureFixture[st
 def test_a_row_that_cannot_be_right(row: str, words: str, firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = validate(firmware, row + "\n")
     said = capsys.readouterr().err
-    assert words in said and "rows.csv, line 2" in said and "hint:" in said and code in (2, 3, 5)
+    assert words.format(folder=firmware) in said and "rows.csv, line 2" in said
+    assert "hint:" in said and "mcusim-validate-" not in said and code in (2, 3, 5)
+
+
+def test_the_name_that_is_proposed_is_there(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is far from all others: some function of the file is named, and it works."""
+    assert validate(firmware, "firmware.elf,0123456789,,,nucleo_l452re_p,,9,\n") == 2
+    proposed = capsys.readouterr().err.rpartition("--from ")[2].strip()
+    assert proposed in read_elf(firmware / "firmware.elf").symbols
 
 
 def test_all_that_is_wrong_is_told_at_once(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
