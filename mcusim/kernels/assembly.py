@@ -4,8 +4,6 @@ Every instruction has 32 bits (but IT and BX). So loops lie on whole words, whic
 and the bytes of a function are known before any assembler saw it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

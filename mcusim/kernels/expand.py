@@ -1,7 +1,5 @@
 """Bytes -> numbers of 16 bits, and words -> words: how weights come from flash into the scratch memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple

@@ -7,8 +7,6 @@
 SXTB16 takes columns 0 and 1 out of such a word, and columns 2 and 3 out of the word turned by 8.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Convolution in float32 by tiles whose windows are gathered first: for gaps, groups and any padding."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What a kernel is: C or assembly that runs a layer, how its weights lie, what it needs and what it costs."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mcusim.graph import Layer

@@ -5,8 +5,6 @@ where it has fewer. So one convolution with `phases * filters` channels computes
 and a copy takes its channels apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache

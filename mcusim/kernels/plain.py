@@ -1,7 +1,5 @@
 """Ordinary C, every shape a constant: the reference, the fallback for any core, and enough for small layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace

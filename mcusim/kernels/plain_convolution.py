@@ -4,8 +4,6 @@ Its innermost loop takes 8 cycles in int8, or 9 where it lies at an odd halfword
 knows before it is built. So half of all layers are off by more than a twentieth, whatever is said here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Fitted to layers of random shapes, profiled on the L452 at 48 MHz. GCC unrolls w
 of 16 and 32 bits as it likes, so that equal loops differ by a tenth, and single layers by more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

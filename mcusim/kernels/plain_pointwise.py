@@ -1,7 +1,5 @@
 """Plain C of what is done element by element: functions of one number, and merges of tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

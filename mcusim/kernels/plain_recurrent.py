@@ -1,7 +1,5 @@
 """Plain C of the layers that walk along a sequence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

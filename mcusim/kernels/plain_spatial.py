@@ -1,7 +1,5 @@
 """Plain C of the layers that move or spread numbers in a plane, and of those that standardize them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

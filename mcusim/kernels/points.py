@@ -1,7 +1,5 @@
 """Convolution in float32 by Winograd's F(4,3): half of the products, but other bits than plain C's. Where named."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Pointwise convolution: each position by itself. Maps are read as they lie, in tiles of 2 filters x 4 positions."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """LSTM, GRU and SimpleRNN on integers: the sums of a step are two products of a matrix and a vector, in assembly."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -8,8 +8,6 @@ not bring all steps between two sums, one of a few thousand addends does.
 Sums of 16 bits x 8 are rounded once: there the factor itself is a line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple

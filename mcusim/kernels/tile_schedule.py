@@ -1,7 +1,5 @@
 """The tile of `tile.py` as assembly: what comes onto the stack, the products, and how sums become outputs."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import product
 

@@ -1,7 +1,5 @@
 """Depthwise convolution of small windows: a few channels at a time, read where they lie beside the others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

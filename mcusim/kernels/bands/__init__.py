@@ -5,8 +5,6 @@ the other; cycles too, but for rows that two bands read, which are computed twic
 first writes only a few rows are there at a time.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

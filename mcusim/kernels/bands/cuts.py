@@ -1,7 +1,5 @@
 """Fused pair + rows of a band -> the same two layers on what a band sees, and where that begins."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Depthwise convolution: 4 channels at a time as planes; in those of integers two columns are multiplied at once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any

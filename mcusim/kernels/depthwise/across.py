@@ -4,8 +4,6 @@ For windows that are too large for `down`, and for sequences. Weights stay in re
 of one row of the window at a time come from RAM.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from functools import lru_cache
 

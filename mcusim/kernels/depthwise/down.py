@@ -5,8 +5,6 @@ that have just become free. The 3 x 3 window of stride 1 takes every register: 6
 of inputs, two pointers.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from functools import lru_cache
 

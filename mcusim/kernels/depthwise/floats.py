@@ -4,8 +4,6 @@ Each sum is the bias, then product by product in the order of plain C, every one
 of the padding change none, as no sum is -0.0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

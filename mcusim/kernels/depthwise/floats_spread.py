@@ -1,7 +1,5 @@
 """Inputs of float32 as depthwise convolutions read them: planes of 4 channels, with zeros around."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

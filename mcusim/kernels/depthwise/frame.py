@@ -1,7 +1,5 @@
 """What functions of depthwise convolutions have in common: their registers, the loop over channels, weights, stores."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

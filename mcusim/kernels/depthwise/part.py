@@ -1,7 +1,5 @@
 """What one function of a depthwise convolution of integers computes, and how weights and biases come into registers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

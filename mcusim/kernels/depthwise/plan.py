@@ -1,7 +1,5 @@
 """Which functions of a depthwise convolution compute which columns of a row."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.kernels.assembly import Timed

@@ -1,7 +1,5 @@
 """Cycles of a depthwise convolution: its calls, the C around them, and what comes from flash."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A depthwise convolution as this kernel runs it: stripes, planes, the functions that it calls and their cycles."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Inputs as depthwise convolutions read them: 4 channels taken apart, and pairs of columns put side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Direct convolution: windows are read where they lie, and each number that was loaded serves several taps."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

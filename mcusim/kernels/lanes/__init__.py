@@ -1,7 +1,5 @@
 """Layers without weights, on as many numbers at a time as a word holds: pools, sums, activations, copies."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple

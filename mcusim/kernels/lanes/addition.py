@@ -1,7 +1,5 @@
 """Sums of arrays with numbers side by side in words: how each is made, what it costs, and its call."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise

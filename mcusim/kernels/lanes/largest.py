@@ -1,7 +1,5 @@
 """The largest numbers of windows in assembly: of whole ones side by side, and of one of any size."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Functions of one number: of 8 bits look-ups in a table of all results; of 16 bits lines between some of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ An output never falls when its sum grows, so it is known by its steps: the least
 steps where `start` lies between what each step and the sum before it ask for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Sums of 16 bits, two in a word: how they become numbers of 8 bits."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mcusim.graph import Layer

@@ -1,7 +1,5 @@
 """Average pools with channels side by side in words: which fit, what they cost, and their calls."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Products of two arrays, number by number: two products of 16 bits, or four of 8, from words of each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -3,8 +3,6 @@
 By a power of two a product is the same.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Windows of a map in assembly: the loops around each tap. What is done with it `largest` and `average_windows` say."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@
 k < s: nothing on the way has more bits than a number, and floor(floor(n / 2) / 2) is floor(n / 4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

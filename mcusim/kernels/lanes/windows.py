@@ -1,7 +1,5 @@
 """Max pools with channels side by side: whole windows in one routine, those at the edges in another."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache

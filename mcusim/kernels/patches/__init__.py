@@ -1,7 +1,5 @@
 """Convolution by patches, for any window: what positions see lies side by side and meets 2 filters at a time."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """What windows see -> patches side by side: words of several positions share their places, as the tile reads them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, Assembly, add_constant, at, imm, several

@@ -1,7 +1,5 @@
 """Dense layers by rows: some rows of weights at a time, straight from flash, times the same inputs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any

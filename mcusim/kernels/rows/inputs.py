@@ -1,7 +1,5 @@
 """The inputs of a dense layer of bytes, as numbers of 16 bits, and in passing what sums of rows are freed from."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from mcusim.kernels.assembly import SAVED, Assembly, constant, imm, several

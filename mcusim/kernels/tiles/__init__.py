@@ -1,7 +1,5 @@
 """Convolution in float32 by tiles of filters x positions, as many sums as the FPU has registers for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

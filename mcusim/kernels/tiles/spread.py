@@ -1,7 +1,5 @@
 """Columns of windows -> numbers that lie apart, so that several windows lie side by side."""
 
-from __future__ import annotations
-
 from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
 from mcusim.program import KernelCall, Routine
 

@@ -3,8 +3,6 @@
 Every sum adds its products in the order of plain C, one rounding for each product and each sum: the same bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -1,7 +1,5 @@
 """Convolutions with windows of three columns by exact Winograd: half of the products, the same bits."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any

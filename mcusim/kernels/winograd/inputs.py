@@ -1,7 +1,5 @@
 """The transform of inputs of exact Winograd: tiles of positions side by side -> V, pairs of numbers of 16 bits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Cycles of a Winograd convolution: its routines as they are written, the C around them, and what waits for flash."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import WORD_BYTES, Timed

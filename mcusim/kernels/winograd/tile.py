@@ -1,7 +1,5 @@
 """2 filters x 4 tiles of exact Winograd: products of each point, then outputs from them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The transform of weights of exact Winograd: rows of three taps -> U, pairs of numbers of 16 bits of two filters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 
