@@ -163,6 +163,9 @@ def test_profile_prices_a_run_for_another_clock(timed: Path, capsys: pytest.Capt
         assert cli.execute(["profile", str(timed), "--wait-states", states]) == 0
         memory.append(int(re.search(r"([0-9,]+) memory", capsys.readouterr().out)[1].replace(",", "")))  # type: ignore[index]
     assert memory[0] < memory[1] < memory[2] and f"{memory[1]:,} memory" in at_48
+    assert cli.execute(["profile", str(timed), "--model", "none"]) == 2
+    err = capsys.readouterr().err
+    assert "no run of model 'none'" in err and f"hint: it has {Report.read(timed / 'report.json').runs[0].label}" in err
     for wrong, code in ((["--clock", "80 parsecs"], 2), (["--clock", "200MHz"], 2), (["--model", "none"], 2)):
         assert cli.execute(["profile", str(timed), *wrong]) == code
         assert capsys.readouterr().err.startswith("error: ")
@@ -175,7 +178,8 @@ def test_profile_of_any_firmware(timed: Path, capsys: pytest.CaptureFixture[str]
     assert cli.execute(["profile", str(elf), *board, "--from", "mcusim_reset", "--to", "main"]) == 0
     assert "startup.c" in capsys.readouterr().out
     assert cli.execute(["profile", str(elf), *board]) == 6, "without its input it never gets to cnn"
-    assert "'cnn' was never called" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "'cnn' was never called" in err and "it is the firmware of a run" in err and "mcusim profile RUN" in err
     assert cli.execute(["profile", str(elf)]) == 2
     assert "for which board?" in capsys.readouterr().err
     assert cli.execute(["profile", str(elf), *board, "--from", "cnm"]) == 2

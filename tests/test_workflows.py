@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mcusim.commands.cli import cli
 from mcusim.engines.renode import download as renode_download
 from tests.processes import HANG_S
 from tests.required import skip_or_fail
@@ -55,6 +56,21 @@ def program(name: str, install: str) -> str:
 def test_workflows_follow_the_published_schema() -> None:
     pytest.importorskip("check_jsonschema", reason="pip install 'mcusim[dev]'")
     run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+
+
+def test_the_workflow_to_copy_is_one(tmp_path: Path) -> None:
+    """README's; it installs what script/setup installs, and runs what there is."""
+    pytest.importorskip("check_jsonschema", reason="pip install 'mcusim[dev]'")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [text] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if "runs-on" in block]
+    path = tmp_path / "boards.yml"
+    path.write_text(text, encoding="utf-8")
+    run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path)
+    commands = [step["run"] for step in steps(path) if "run" in step]
+    for package in ("gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "qemu-system-arm"):
+        assert package in commands[0] and package in (ROOT / "script" / "setup").read_text(encoding="utf-8")
+    [arguments] = [command.split()[1:] for command in commands if command.startswith("mcusim ")]
+    assert cli.commands[arguments[0]].make_context("mcusim", arguments[1:]).params["junit"]
 
 
 def test_actionlint_has_no_complaint() -> None:

@@ -31,11 +31,13 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     A folder for each run of the experiment, below DIR/export: the image that takes samples through the mailbox, one
     that prints a few predictions to the board's console, the samples, the expected answers, the platform with its
     clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
+    Runs on boards without a platform for Renode are left out, and told.
     """
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
     from mcusim.line.case import Setting
     from mcusim.line.export import export as export_case
+    from mcusim.line.export import why_not
     from mcusim.line.preflight import check_line, check_out
 
     chosen, out = options.open_experiment(experiment, session, out, **choices)
@@ -44,7 +46,13 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     with Bench(Terminal(session)) as bench:
         check_line(chosen, bench.stages, out)
         check_out(out, (case.id for case in chosen.cases()))
-        for case in chosen.cases():
+        left_out = {case.id: error for case in chosen.cases() if (error := why_not(case, bench))}
+        able = [case for case in chosen.cases() if case.id not in left_out]
+        for error in left_out.values() if not able else ():
+            raise error
+        for case in able:
             folder = export_case(setting, case, bench, shown)
             session.close()
             say(str(folder))
+    for error in left_out.values():
+        say(f"note: not exported: {error.where}: {error.what} ({error.hint})", error=True)

@@ -35,8 +35,10 @@ def init(session: Session, /, model: Path, data: Path | None, out: Path, force: 
     if str(out) != "-" and out.exists() and not force:
         raise ConfigurationError(f"{out.name!r} is there already", where=str(out), hint="--force overwrites it")
     with Bench(Terminal(session)) as bench:
-        text = draft(model, data, out.parent, bench)
+        text, notes = draft(model, data, out.parent, bench)
     session.close()
+    for note in notes:
+        say(f"note: {note}", error=str(out) == "-")
     if str(out) == "-":
         click.echo(text, nl=False)
         return

@@ -11,7 +11,7 @@ import click
 from mcusim.commands import options
 from mcusim.commands.options import Function
 from mcusim.commands.streams import say
-from mcusim.system.errors import ConfigurationError, suggestion
+from mcusim.system.errors import ConfigurationError, EngineError, suggestion
 from mcusim.system.files import starts_with
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcusim.workloads.foreign import ForeignElf
 
     Found = tuple[str, Recording, Board]  # title, what was counted, where
+OWN_SYMBOL = "mcusim_input"
 ELF_MAGIC = b"\x7fELF"
 ELF_SUFFIXES = (".elf", ".axf", ".out")  # if it is none, it is told as a damaged one
 STALL_S, LONGEST_STALL_S = 60.0, 86400.0  # a call of an ELF may take
@@ -121,6 +122,9 @@ def profile(
         found = _of_elf(target, board, engine, ForeignElf(target, start, end), calls, stall_s)
     else:
         found = _of_run(target, board, model, data_type)
+    if len(found) > 1 and (disassembly or stacks or speedscope):
+        hint = f"choose one with --model, --data-type and --board: {'; '.join(title for title, *_ in found)}"
+        raise ConfigurationError(f"{len(found)} runs fit, and a file is for one", hint=hint)
     for title, recording, where in found:
         chip = _with_wait_states(where.chip, wait_states)
         priced = pricing.price_recording(recording, chip, clock_hz or where.clock_hz, parameters_of(chip))
@@ -129,8 +133,6 @@ def profile(
         if recording.no_lines:
             say(f"note: without lines of the source, which cannot be read: {recording.no_lines}", error=True)
     if disassembly or stacks or speedscope:
-        if len(found) > 1:
-            raise ConfigurationError(f"{len(found)} runs fit", hint="choose one with --model, --data-type and --board")
         _write(disassembly, render.to_disassembly(priced, recording))
         _write(stacks, render.to_collapsed_stacks(priced))
         _write(speedscope, render.to_speedscope(priced, recording, title))
@@ -143,6 +145,7 @@ def _of_elf(
     import tempfile
 
     from mcusim.boards.load import load_board
+    from mcusim.system.elf import read_elf
     from mcusim.timing.recording import record
 
     if board is None:
@@ -151,7 +154,14 @@ def _of_elf(
     chosen = load_board(board)
     runner = foreign_engines(engine)[0]
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
-        execution, counts = counted_in(runner, calls, chosen, Path(folder), stall_s=stall_s, calls=most)
+        try:
+            execution, counts = counted_in(runner, calls, chosen, Path(folder), stall_s=stall_s, calls=most)
+        except EngineError as error:
+            if OWN_SYMBOL in read_elf(path).symbols:
+                error.hint = (
+                    "it is the firmware of a run, and waits for its samples: mcusim profile RUN, its --out folder"
+                )
+            raise
     for note in execution.notes:
         say(f"note: {note}", error=True)
     return [(f"{path}: {calls.start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
@@ -198,6 +208,10 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
     report = Report.read(file)
     wanted = {"board": board, "model": model, "data_type": data_type}
     runs = [run for run in report.runs if all(value in (None, getattr(run, key)) for key, value in wanted.items())]
+    if not runs:
+        told = ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value is not None)
+        hint = f"it has {'; '.join(run.label for run in report.runs) or 'none yet'}"
+        raise ConfigurationError(f"the report has no run{told and f' of {told}'}", where=str(file), hint=hint)
     found = [(run.label, file.parent / run.id / RECORDING) for run in runs]
     recordings = [(label, load(place)) for label, place in found if place.is_file()]
     if not recordings:

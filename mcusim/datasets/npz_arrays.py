@@ -86,7 +86,8 @@ def read(archive: zipfile.ZipFile, required: Sequence[str], optional: Sequence[s
 def _missing_hint(name: str, present: Iterable[str], required: Sequence[str]) -> str:
     others = [other for other in present if other not in required]
     found = suggestion(name, others) if others else f"it has {', '.join(map(repr, sorted(present))) or 'none'}"
-    return f"needed: {', '.join(required)}; {found}"
+    several = f" ({name}_<input> for each of several inputs)" if name in ("x_test", "x_train") else ""
+    return f"needed: {', '.join(required)}{several}; {found}"
 
 
 def _needed_bytes(archive: zipfile.ZipFile, entry: str, name: str) -> int:

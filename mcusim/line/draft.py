@@ -8,6 +8,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -17,9 +18,12 @@ from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line.bench import Bench
-from mcusim.line.case import FloatModel, Setting, float_model
+from mcusim.line.case import FloatModel, Setting, dataset_of, float_model
+from mcusim.line.misfed import chance, misfed
 from mcusim.line.quantize import AS_STORED
+from mcusim.models.source import NO_SHAPES, Shapes
 from mcusim.reports.figures import BUDGETS
+from mcusim.system.errors import ModelError
 from mcusim.system.names import printable
 
 SAMPLES = 1000  # of the test set, that tell what the float model can do
@@ -28,8 +32,11 @@ COLUMN = 30  # where comments begin
 Line = tuple[str, str]  # TOML, comment
 
 
-def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
-    """The experiment file to be written into `folder`. Raises ModelError or DataError when the two cannot be run."""
+def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> tuple[str, tuple[str, ...]]:
+    """The experiment file to be written into `folder`, and what its author should know.
+
+    Raises ModelError or DataError when the two cannot be run.
+    """
     dataset = DatasetChoice(file=str(data.absolute())) if data else DatasetChoice()
     experiment = Experiment(
         path=folder / "experiment.toml",
@@ -39,13 +46,13 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         quantizations=(Quantization(data_type=AS_STORED),),
         target=Target(samples=SAMPLES),
     )
-    read = float_model(Setting(experiment, folder), experiment.models[0], 0, bench)
+    read, shapes = _read(Setting(experiment, folder), bench)
     boards, graph = [load_board(name) for name in board_names()], read.source.graph
     size = f"{graph.parameters:,} parameters, {graph.macs:,} multiply-accumulates"
     tables: Sequence[tuple[str, Sequence[Line]]] = (
         ("[dataset]", list(_dataset(read, data, folder))),
         ("[task]", list(_task(read))),
-        ("[[model]]", [(f"file = {_text(_relative(model, folder))}", size)]),
+        ("[[model]]", [(f"file = {_text(_relative(model, folder))}", size), *_told(shapes)]),
         *_quantizations(read),
         ("[target]", list(_target(boards))),
         ("[expect]", list(_budgets(read, boards))),
@@ -54,7 +61,38 @@ def draft(model: Path, data: Path | None, folder: Path, bench: Bench) -> str:
         f"# {printable(model.name)}: {_shapes(graph)}.",
         "# Written by `mcusim init`. `mcusim run` reads it; docs/experiment.md explains every key.",
     ]
-    return "\n".join([*head, *(line for table in tables if table[1] for line in ["", *_table(*table)])]) + "\n"
+    lines = [*head, *(line for table in tables if table[1] for line in ["", *_table(*table)])]
+    doubts = filter(None, (misfed(read.source, read.fitted, experiment.general.seed), _no_better(read)))
+    return "\n".join(lines) + "\n", (*graph.notes, *read.fitted.notes, *doubts)
+
+
+def _read(setting: Setting, bench: Bench) -> tuple[FloatModel, Shapes]:
+    """With the shapes of the samples, where the file leaves axes open that only they tell."""
+    [model] = setting.experiment.models
+    try:
+        return float_model(setting, model, 0, bench), NO_SHAPES
+    except ModelError:
+        shapes = dataset_of(setting, bench).inputs if setting.experiment.dataset.is_there else NO_SHAPES
+        with suppress(ModelError):
+            told = model.model_copy(update={"input_shape": shapes})
+            return float_model(setting, told, 0, Bench(bench.watcher, bench.stages)), shapes
+        raise
+
+
+def _told(shapes: Shapes) -> Iterator[Line]:
+    told = {name: str([*shape]) for name, shape in shapes.items()}
+    each = ", ".join(f"{_text(name)} = {shape}" for name, shape in told.items())
+    if told:
+        yield f"input_shape = {told.get('', f'{{ {each} }}')}", "that of the samples: the file leaves axes open"
+
+
+def _no_better(read: FloatModel) -> str | None:
+    """A model that is no better than none: it was trained on other samples, or other numbers of classes."""
+    accuracy, labels = read.scores[0], [*read.labels.values()]
+    if accuracy is None or len(labels) > 1 or accuracy > (always := chance(labels[0])):
+        return None
+    told = f"the model's accuracy is {accuracy:.1%}, always the same answer would have {always:.1%}"
+    return f"{told}: no budget is made of it. Are classes numbered as the model's outputs are?"
 
 
 def _table(name: str, lines: Sequence[Line]) -> Iterator[str]:
@@ -118,7 +156,7 @@ def _score_budgets(read: FloatModel) -> Iterator[Line]:
     """Limits a little worse than the float model's scores; of several the first holds, the others are offered."""
     accuracy, scores = read.scores
     known: Mapping[str, float | None] = {"accuracy": accuracy, **{f"scores.{key}": one for key, one in scores.items()}}
-    mark = ""
+    mark = "# " if _no_better(read) else ""
     for name, (budget, figure) in BUDGETS.items():
         value = known.get(figure.key)
         if value is not None and math.isfinite(value) and not (budget.limit == "share" and value < 0):

@@ -65,6 +65,15 @@ def export(setting: Setting, case: Case, bench: Bench, shown: int) -> Path:
     return folder
 
 
+def why_not(case: Case, bench: Bench) -> ConfigurationError | None:
+    """None of a case that can be exported."""
+    try:
+        _check(case, bench)
+    except ConfigurationError as error:
+        return error
+    return None
+
+
 def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
     """Board and platform of a case that can be exported."""
     facts, board = place_of(case, bench)

@@ -156,10 +156,10 @@ def _worth(graph: Graph, x: Array, judges: dict[str, Judge]) -> _Worth | None:
         for row in judge.task.FIGURES:
             value = told.get(row.key)
             if isinstance(row, Figure) and row.better and value is not None and np.isfinite(value):
-                return _Worth(row, value, _chance(judge.labels) if row.key == "accuracy" else 0.0)
+                return _Worth(row, value, chance(judge.labels) if row.key == "accuracy" else 0.0)
     return None
 
 
-def _chance(labels: Array | None) -> float:
+def chance(labels: Array | None) -> float:
     """Share of the class that most samples are of."""
     return 0.0 if labels is None else float(np.unique(labels, return_counts=True)[1].max() / len(labels))

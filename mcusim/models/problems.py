@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from mcusim.system.errors import ModelError
@@ -10,7 +10,16 @@ from mcusim.system.errors import ModelError
 MOST_SHOWN = 12
 SUPPORTED = "`mcusim layers` lists what a model may be made of: put others together from these, or run them outside"
 EMBEDDING = "an embedding cannot be read: look its rows up outside, and let the model take these as its input"
+ATTENTION = "attention cannot be read: what mixes the steps of a series here are Conv1D, GRU, LSTM and SimpleRNN"
 T = TypeVar("T")
+
+
+def open_hint(shape: Sequence[int | None], instead: str) -> str:
+    """For an input whose axes are not all told."""
+    example = [axis or 128 for axis in shape]
+    return f"tell its axes: input_shape = {example} in [[model]] (mcusim init MODEL DATA.npz does it), or {instead}"
+
+
 # What converters raise for settings that they do not expect.
 ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, AssertionError)
 

@@ -249,6 +249,9 @@ class Report:
     def read(cls, path: Path) -> Report:
         """A report.json. Raises DataError when it is none, ConfigurationError when it cannot be read."""
         hint = "mcusim run writes report.json into its --out folder"
+        if path.suffix == ".toml":
+            told = "give what its run has written: the folder build/NAME, or the one of --out"
+            raise errors.ConfigurationError(f"{path.name!r} is an experiment, not a report", where=str(path), hint=told)
         return cls.from_json(read_file(path, LARGEST_FILE_BYTES, hint=hint), str(path))
 
     def write(self, path: Path) -> None:

@@ -11,6 +11,7 @@ from mcusim.timing.record import error_of, told_kinds
 from mcusim.timing.recording import Recording
 from mcusim.timing.timing import HOW, plus_minus, told_error
 
+LAYER = "layer_"  # how functions of layers begin
 _DEEPEST, _MOST_STACKS = 32, 100_000  # where stacks are made up of who calls whom, as gprof does
 _CALLERS_SHOWN = 4  # of a stack, innermost first
 _SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -30,6 +31,7 @@ def to_text(profile: Profile, board: Board, *, rows: int = 20) -> str:
         f"error      {f'not known: {error}' if isinstance(error, str) else told_error(error)}",
         *(f"note       {times:,} {what}" for what, times in profile.problems.items()),
         *_meanwhile(profile),
+        *_layers(profile),
         "",
         f"{'cycles':>14} {'share':>6} {'with calls':>14}  function",
     ]
@@ -51,6 +53,15 @@ def _meanwhile(profile: Profile) -> Iterator[str]:
     """What ran between the first and the last instruction of the measured call, and is not part of it."""
     for name, cycles in sorted(profile.costs.outside_cycles.items(), key=lambda item: -item[1]):
         yield f"besides    {cycles:,.0f} core in {name}"
+
+
+def _layers(profile: Profile) -> Iterator[str]:
+    """Of a model of ours: its layers, with all that they call; each is a function."""
+    layers = {name: cycles for name, cycles in profile.inclusive.items() if name.startswith(LAYER)}
+    if layers:
+        yield from ("", f"{'cycles':>14} {'share':>6}  layer")
+    for name, cycles in sorted(layers.items(), key=lambda item: -item[1]):
+        yield f"{cycles:>14,.0f} {_share(cycles, profile):>6.1%}  {name.removeprefix(LAYER)}"
 
 
 def _callers(profile: Profile, rows: int) -> list[str]:

@@ -551,6 +551,23 @@ def test_report_writes_what_is_asked_for(report: Path, capsys: pytest.CaptureFix
     assert "4 runs" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["report", "profile"])
+def test_an_experiment_is_no_report(command: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute([command, "test.toml"]) == 2
+    assert "'test.toml' is an experiment, not a report" in capsys.readouterr().err
+
+
+def test_files_of_a_profile_are_for_one_run(
+    report: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is said before anything else is."""
+    found = [("one", None, None), ("other", None, None)]
+    monkeypatch.setattr("mcusim.commands.profile._of_run", lambda *_: found)
+    assert cli.execute(["profile", str(report), "--stacks", "s.txt"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "2 runs fit, and a file is for one" in err and "one; other" in err
+
+
 def test_a_damaged_report(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = json.loads(report.read_text())
     values["runs"][0]["samples"] = "many"

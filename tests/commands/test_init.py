@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mcusim.commands import cli
 from mcusim.experiment.read import read_experiment
+from mcusim.experiment.tables import Model
 from mcusim.line import draft
 from mcusim.models.source import Source
+from mcusim.system.errors import ModelError
 from tests.graphs import several
-from tests.lines import FakeStages, dataset
+from tests.keras_files import dense, numbers, sequential, start, write_keras
+from tests.lines import SAMPLES, FakeStages, dataset, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @pytest.fixture
@@ -26,7 +36,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: FakeStages) 
     return tmp_path
 
 
-def test_what_it_writes_is_an_experiment(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_it_writes_is_an_experiment(
+    folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = replace(dataset(), y_test=graph().run(dataset().x_test).argmax(axis=1))
+    monkeypatch.setattr(stages, "load_dataset", lambda *_: known)
     assert cli.execute(["init", "m.keras", "d.npz"]) == 0
     assert "mcusim run experiment.toml" in capsys.readouterr().out
     experiment = read_experiment(folder / "experiment.toml")
@@ -80,6 +94,67 @@ def test_names_are_texts_and_no_toml(name: str, folder: Path) -> None:
     experiment = read_experiment(folder / "experiment.toml")
     assert experiment.models[0].file == folder / f"{name}.keras"
     assert "\x1b" not in (folder / "experiment.toml").read_text()
+
+
+def test_what_was_found_out_is_told(
+    folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the file, whether it is one or standard output."""
+    noted = Source(replace(graph(), notes=("12 filters are dead",)))
+    monkeypatch.setattr(stages, "read_model", lambda *_: noted)
+    monkeypatch.setattr(stages, "load_dataset", lambda *_: replace(dataset(), notes=("classes are numbered so",)))
+    assert cli.execute(["init", "m.keras", "d.npz"]) == 0
+    told = capsys.readouterr().out
+    assert cli.execute(["init", "m.keras", "d.npz", "--out", "-"]) == 0
+    text, err = capsys.readouterr()
+    assert text == (folder / "experiment.toml").read_text()
+    for note in ("12 filters are dead", "classes are numbered so"):
+        assert f"note: {note}\n" in told and f"note: {note}\n" in err
+
+
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_no_budget_below_what_chance_would_keep(
+    folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], label: int
+) -> None:
+    known = replace(dataset(), y_test=np.full(SAMPLES, label), y_train=None)
+    monkeypatch.setattr(stages, "load_dataset", lambda *_: known)
+    assert cli.execute(["init", "m.keras", "d.npz"]) == 0
+    assert "accuracy_min" not in read_experiment(folder / "experiment.toml").expect.limits
+    assert "always the same answer would have 100.0%" in capsys.readouterr().out
+
+
+def test_axes_that_the_file_leaves_open_are_those_of_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that is written says so, and only of such a model."""
+    monkeypatch.chdir(tmp_path)
+    weights = {"layers/dense": [numbers(3, 2), numbers(2)]}
+    for name, length in (("open", None), ("told", 5)):
+        write_keras(tmp_path / f"{name}.keras", sequential(start(length, 3), dense("dense", 2)), weights)
+    np.savez("d.npz", x_test=numbers(6, 5, 3), x_train=numbers(6, 5, 3))
+    assert cli.execute(["init", "open.keras", "d.npz"]) == 0
+    assert read_experiment(tmp_path / "experiment.toml").models[0].shapes == {"": (5, 3)}
+    assert cli.execute(["init", "told.keras", "d.npz", "--force"]) == 0
+    assert not read_experiment(tmp_path / "experiment.toml").models[0].shapes
+    np.savez("d.npz", x_test=numbers(6, 5, 2))
+    assert cli.execute(["init", "open.keras", "d.npz", "--force"]) == 3, "channels are told, and others"
+
+
+@pytest.mark.parametrize("shapes", [{"": (4,)}, {"a": (4, 2), "b c": (3,)}, {'"]': (1, 2, 3), "ü\n": (1,)}])
+def test_told_axes_are_read_as_they_were_written(shapes: dict[str, tuple[int, ...]]) -> None:
+    [(line, _)] = draft._told(shapes)
+    assert Model(file=Path("m.keras"), **tomllib.loads(line)).shapes == shapes
+
+
+def test_what_the_samples_cannot_tell_is_the_error_of_the_model(
+    folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(path: Path, name: str, *told: object) -> Source:
+        raise ModelError("input_shape is told, and nobody wants it" if told else "layer 'x' has no kernel")
+
+    monkeypatch.setattr(stages, "read_model", read)
+    assert cli.execute(["init", "m.keras", "d.npz"]) == 3
+    assert capsys.readouterr().err == "error: layer 'x' has no kernel\n"
 
 
 def test_several_outputs(folder: Path, stages: FakeStages) -> None:

@@ -113,6 +113,18 @@ def test_what_cannot_be_exported(out: Path, tmp_path: Path, capsys: pytest.Captu
     assert "board 'mine' names no Renode platform" in capsys.readouterr().err
 
 
+def test_boards_that_cannot_be_exported_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever of them comes first."""
+    choice = ["--data-type", "int8", "--samples", "3", "--board", f"nucleo_l4r5zi,{BOARDS[0]}"]
+    assert cli.execute(["export", DIGITS, *choice, "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'export' / f'cnn-int8-{BOARDS[0]}'}\n"
+    told = "note: not exported: cnn, int8, nucleo_l4r5zi in qemu: board 'nucleo_l4r5zi' names no Renode platform"
+    assert err.splitlines()[-1].startswith(told)
+
+
 @pytest.mark.parametrize("limit", [-1e9, -0.7, 0.0, 0.3, 0.5, 1e9])
 @pytest.mark.parametrize("data_type", ["float32", "int8", "int16"])
 def test_the_firmware_decides_by_raw_numbers_as_the_task_by_real_ones(limit: float, data_type: str) -> None:

@@ -30,7 +30,10 @@ def test_a_told_length_is_that_of_the_graph(open_length: Path) -> None:
 def test_without_it_the_error_tells_how(open_length: Path) -> None:
     with pytest.raises(ModelError, match=r"shape \(None, 3\)") as caught:
         read_model(open_length, "model")
-    assert "input_shape = [" in str(caught.value.hint)
+    assert "input_shape = [128, 3] in [[model]]" in str(caught.value.hint), (
+        "as many axes as it has, those that it tells"
+    )
+    assert "Input((128, 3))" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("told", [{"": (5,)}, {"": (5, 4)}, {"": (5, 3, 1)}, {"other": (5, 3)}])

@@ -56,6 +56,19 @@ def test_text() -> None:
     assert to_text(PROFILE, BOARD) == TEXT
 
 
+def test_layers_of_a_model_come_before_functions() -> None:
+    """With all that they call, the dearest first."""
+    inclusive = {"cnn": 96_000.0, "layer_a": 24_000.0, "inner": 72_000.0, "layer_b_2": 72_000.0}
+    lines = to_text(replace(PROFILE, inclusive=inclusive), BOARD).splitlines()
+    at = lines.index("        cycles  share  layer")
+    assert lines[at + 1 : at + 5] == [
+        "        72,000  75.0%  b_2",
+        "        24,000  25.0%  a",
+        "",
+        "        cycles  share     with calls  function",
+    ]
+
+
 def test_text_of_a_chip_that_was_measured() -> None:
     text = to_text(replace(PROFILE, work=made_work(PROFILE.cycles)), load_board("nucleo_l452re_p")).splitlines()
     assert re.fullmatch(r"latency    2\.000 ms ±[0-9.]+ % at 48 MHz", text[2])

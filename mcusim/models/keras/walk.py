@@ -20,7 +20,7 @@ from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.weights import Place, Weights
 from mcusim.models.names import Names
-from mcusim.models.problems import EMBEDDING, Problems
+from mcusim.models.problems import ATTENTION, EMBEDDING, Problems, open_hint
 from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin
 from mcusim.system.errors import ModelError
 
@@ -36,6 +36,8 @@ def _hint(kind: str) -> str | None:
     """What helps where a layer is code of the user's, or takes no real numbers."""
     if kind == "Embedding":
         return EMBEDDING
+    if kind.endswith("Attention"):
+        return ATTENTION
     return OWN if kind in ("Lambda", "Custom") or ">" in kind else None
 
 
@@ -83,7 +85,7 @@ class Walk:
         if not 1 <= len(shape) <= 3 or any(type(axis) is not int or axis < 1 for axis in shape):
             hint = "use one to three fixed axes, for example Input((128, 9))"
             if None in shape:
-                hint = "tell its length: input_shape = [128, 9] in [[model]], or save it with Input((128, 9))"
+                hint = open_hint(shape, f"save it with Input({tuple(axis or 128 for axis in shape)})")
             raise ModelError(f"the model's input {shown(layer.name)!r} has shape {shape}", hint=hint)
         if math.prod(shape) > LARGEST_TENSOR_ELEMENTS:
             hint = "use a smaller input"

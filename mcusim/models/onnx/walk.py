@@ -22,7 +22,7 @@ from mcusim.models.onnx.node import Attributes, OnnxNode, Value, channels_last
 from mcusim.models.onnx.operators import CONVERTERS, HINTS, NO_BATCH, reads_planes
 from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.models.onnx.wire import broken
-from mcusim.models.problems import ODD, Problems
+from mcusim.models.problems import ODD, Problems, open_hint
 from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin, Shapes
 from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
@@ -107,7 +107,7 @@ class Walk:
         if not 1 <= len(own) <= 3 or any(size is None or size < 1 for size in own):
             hint = "use one to three fixed axes behind the batch"
             if None in own:
-                hint = "tell its length: input_shape = [9, 128] in [[model]], or export it with fixed axes"
+                hint = open_hint(own, "export it with fixed axes")
             raise ModelError(f"the model's input {shown!r} has shape {_told(shape)}", hint=hint)
         return (1, *(int(size or 1) for size in own))
 
