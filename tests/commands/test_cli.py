@@ -478,13 +478,13 @@ def test_a_terminal_that_knows_no_unicode(path: Path) -> None:
 def test_sigterm_ends_like_ctrl_c(path: Path) -> None:
     code = """
 import dataclasses, time
-from mcusim.line import case
+from mcusim.line import bench
 from mcusim.commands import cli
 def load(*_):
     print("go", flush=True)
     while True:
         time.sleep(0.05)  # one long sleep would not end by a signal that comes in the instant before it
-case.STAGES = dataclasses.replace(case.STAGES, load_dataset=load)
+bench.STAGES = dataclasses.replace(bench.STAGES, load_dataset=load)
 cli.main()
 """
     process = subprocess.Popen(
