@@ -1,5 +1,6 @@
 """export: images, samples and answers of trained models, for Renode scripts and Robot suites of one's own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,26 +34,21 @@ def export(session: Session, /, experiment: Path, out: Path | None, shown: int, 
     clocks, and case.json. Cycles are modelled from a profile in --engine. Models are trained when they have not been.
     Runs on boards without a platform for Renode are left out, and told.
     """
-    from mcusim.commands.terminal import Terminal
-    from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting
     from mcusim.line.export import export as export_case
     from mcusim.line.export import why_not
-    from mcusim.line.preflight import check_line, check_out
+    from mcusim.line.preflight import check_line
 
-    chosen, out = options.open_experiment(experiment, session, out, **choices)
-    chosen = chosen.with_options(engine=chosen.engines[0])  # that of the profile
-    setting = Setting(chosen, out)
-    with Bench(Terminal(session)) as bench:
-        check_line(chosen, bench.stages, out)
-        check_out(out, (case.id for case in chosen.cases()))
-        left_out = {case.id: error for case in chosen.cases() if (error := why_not(case, bench))}
-        able = [case for case in chosen.cases() if case.id not in left_out]
-        for error in left_out.values() if not able else ():
-            raise error
-        for case in able:
-            folder = export_case(setting, case, bench, shown)
+    setting, bench = options.set_up(experiment, session, out, may_train=True, **choices)
+    chosen = setting.experiment.with_options(engine=setting.experiment.engines[0])  # that of the profile
+    with bench:
+        check_line(chosen, bench.stages, setting.out)
+        reasons = [(case, why_not(case, bench)) for case in chosen.cases()]
+        left_out = [reason for _, reason in reasons if reason]
+        if len(left_out) == len(reasons):
+            raise left_out[0]
+        for case in (case for case, reason in reasons if not reason):
+            folder = export_case(replace(setting, experiment=chosen), case, bench, shown)
             session.close()
             say(str(folder))
-    for error in left_out.values():
-        say(f"note: not exported: {error.where}: {error.what} ({error.hint})", error=True)
+    for reason in left_out:
+        say(f"note: not exported: {reason.where}: {reason.what} ({reason.hint})", error=True)

@@ -14,6 +14,8 @@ from mcusim.reports import FORMATS
 
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST_SEED = 2**31
@@ -35,33 +37,22 @@ def several(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> t
     return tuple(one for value in values for one in ([value] if Path(value).exists() else value.split(",")))
 
 
+def repeated(
+    name: str, key: str, metavar: str, told: str, complete: Any, callback: Any = None
+) -> Callable[[Function], Function]:
+    """An option that may be given again for more."""
+    asked = {"metavar": metavar, "help": told, "shell_complete": complete, "callback": callback}
+    return click.option(f"--{name}", key, multiple=True, **asked)
+
+
 experiment_argument = click.argument("experiment", type=PATH, metavar="EXPERIMENT.toml")
 out_option = click.option("--out", type=PATH, metavar="DIR", help="Where everything is written [build/<experiment>].")
-model_option = click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="M",
-    help="Only this model (again for more).",
-    shell_complete=completion.models,
+model_option = repeated("model", "models", "M", "Only this model (again for more).", completion.models)
+type_option = repeated(
+    "data-type", "data_types", "T", "Only this data type: float32, int4 .. int16.", completion.data_types, several
 )
-type_option = click.option(
-    "--data-type",
-    "data_types",
-    multiple=True,
-    metavar="T",
-    callback=several,
-    help="Only this data type: float32, int4 .. int16.",
-    shell_complete=completion.data_types,
-)
-board_option = click.option(
-    "--board",
-    "boards",
-    multiple=True,
-    metavar="B",
-    callback=several,
-    help="This board, by name or file, in place of the experiment's.",
-    shell_complete=completion.boards,
+board_option = repeated(
+    "board", "boards", "B", "This board, by name or file, in place of the experiment's.", completion.boards, several
 )
 engine_option = click.option(
     "--engine",
@@ -106,3 +97,17 @@ def open_experiment(path: Path, session: Session, out: Path | None, **choices: A
     experiment = read.open_experiment(path, **choices)
     session.out = out or Path("build") / file_name(experiment.name)
     return experiment, session.out
+
+
+def set_up(
+    path: Path, session: Session, out: Path | None, *, may_train: bool = False, **choices: Any
+) -> tuple[Setting, Bench]:
+    """For stages of the experiment by themselves. Raises OSError where its results cannot be written."""
+    from mcusim.commands.terminal import Terminal
+    from mcusim.line.bench import Bench
+    from mcusim.line.case import Setting
+    from mcusim.line.preflight import check_out
+
+    chosen, out = open_experiment(path, session, out, **choices)
+    check_out(out, (case.id for case in chosen.cases()))
+    return Setting(chosen, out, may_train), Bench(Terminal(session))

@@ -12,7 +12,7 @@ from mcusim.commands import options
 from mcusim.commands.options import Function
 from mcusim.commands.streams import say
 from mcusim.system.errors import ConfigurationError, EngineError, suggestion
-from mcusim.system.files import starts_with
+from mcusim.system.files import starts_with, write_text
 
 if TYPE_CHECKING:
     from mcusim.boards.board import Board
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcusim.workloads.foreign import ForeignElf
 
     Found = tuple[str, Recording, Board]  # title, what was counted, where
+FILES = ("disassembly", "stacks", "speedscope")
 OWN_SYMBOL = "mcusim_input"
 ELF_MAGIC = b"\x7fELF"
 ELF_SUFFIXES = (".elf", ".axf", ".out")  # if it is none, it is told as a damaged one
@@ -91,23 +92,7 @@ def stall_option(how_long: str) -> Callable[[Function], Function]:
 @click.option("--disassembly", type=options.PATH, metavar="F", help="Write every instruction with its cycles.")
 @click.option("--stacks", type=options.PATH, metavar="F", help="Write collapsed stacks, for a flame graph.")
 @click.option("--speedscope", type=options.PATH, metavar="F", help="Write a file for speedscope.app.")
-def profile(
-    target: Path,
-    clock_hz: int | None,
-    wait_states: int | None,
-    board: str | None,
-    model: str | None,
-    data_type: str | None,
-    start: str,
-    end: str | None,
-    calls: int,
-    engine: str | None,
-    stall_s: float,
-    rows: int,
-    disassembly: Path | None,
-    stacks: Path | None,
-    speedscope: Path | None,
-) -> None:
+def profile(target: Path, clock_hz: int | None, wait_states: int | None, rows: int, **asked: Any) -> None:
     """Where the cycles go, and what they were at another clock.
 
     RUN is the folder of a `mcusim run`: nothing is executed again, its recordings are priced anew. FIRMWARE.elf may
@@ -116,13 +101,11 @@ def profile(
     """
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
-    from mcusim.workloads.foreign import ForeignElf
 
-    if starts_with(target, ELF_MAGIC) or target.suffix.lower() in ELF_SUFFIXES:
-        found = _of_elf(target, board, engine, ForeignElf(target, start, end), calls, stall_s)
-    else:
-        found = _of_run(target, board, model, data_type)
-    if len(found) > 1 and (disassembly or stacks or speedscope):
+    files = {name: path for name in FILES if (path := asked.pop(name))}
+    is_elf = starts_with(target, ELF_MAGIC) or target.suffix.lower() in ELF_SUFFIXES
+    found = _of_elf(target, **asked) if is_elf else _of_run(target, **asked)
+    if len(found) > 1 and files:
         hint = f"choose one with --model, --data-type and --board: {'; '.join(title for title, *_ in found)}"
         raise ConfigurationError(f"{len(found)} runs fit, and a file is for one", hint=hint)
     for title, recording, where in found:
@@ -132,21 +115,22 @@ def profile(
         click.echo(render.to_text(priced, where.model_copy(update={"chip": chip}), rows=rows))
         if recording.no_lines:
             say(f"note: without lines of the source, which cannot be read: {recording.no_lines}", error=True)
-    if disassembly or stacks or speedscope:
-        _write(disassembly, render.to_disassembly(priced, recording))
-        _write(stacks, render.to_collapsed_stacks(priced))
-        _write(speedscope, render.to_speedscope(priced, recording, title))
+    if files:
+        _write(files.get("disassembly"), render.to_disassembly(priced, recording))
+        _write(files.get("stacks"), render.to_collapsed_stacks(priced))
+        _write(files.get("speedscope"), render.to_speedscope(priced, recording, title))
 
 
 def _of_elf(
-    path: Path, board: str | None, engine: str | None, calls: ForeignElf, most: int, stall_s: float
+    path: Path, board: str | None, engine: str | None, start: str, end: str | None, calls: int, stall_s: float, **_: Any
 ) -> list[Found]:
-    """The ELF file, run now. `most`: calls to measure."""
+    """The ELF file, run now. `calls` to measure."""
     import tempfile
 
     from mcusim.boards.load import load_board
     from mcusim.system.elf import read_elf
     from mcusim.timing.recording import record
+    from mcusim.workloads.foreign import ForeignElf
 
     if board is None:
         hint = "add --board; mcusim boards lists them"
@@ -155,7 +139,8 @@ def _of_elf(
     runner = foreign_engines(engine)[0]
     with tempfile.TemporaryDirectory(prefix="mcusim-profile-") as folder:
         try:
-            execution, counts = counted_in(runner, calls, chosen, Path(folder), stall_s=stall_s, calls=most)
+            firmware = ForeignElf(path, start, end)
+            execution, counts = counted_in(runner, firmware, chosen, Path(folder), stall_s=stall_s, calls=calls)
         except EngineError as error:
             if OWN_SYMBOL in read_elf(path).symbols:
                 error.hint = (
@@ -164,7 +149,7 @@ def _of_elf(
             raise
     for note in execution.notes:
         say(f"note: {note}", error=True)
-    return [(f"{path}: {calls.start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
+    return [(f"{path}: {start} on {chosen.name}", record(counts, path, chosen.name), chosen)]
 
 
 def counted_in(
@@ -197,7 +182,7 @@ def foreign_engines(name: str | None) -> Sequence[Engine]:
     return here
 
 
-def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None) -> list[Found]:
+def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None, **_: Any) -> list[Found]:
     """The recordings that a run left beside its report."""
     from mcusim.boards.load import load_board
     from mcusim.reports.report import Report
@@ -247,8 +232,6 @@ def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:
 
 
 def _write(path: Path | None, text: str) -> None:
-    from mcusim.system.files import write_text
-
     if path:
         write_text(path, text)
         say(f"wrote {path}")

@@ -59,15 +59,10 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
     Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
-    from mcusim.commands.terminal import Terminal
-    from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting, float_model, model_file
-    from mcusim.line.preflight import check_out
+    from mcusim.line.case import float_model, model_file
 
-    chosen, out = options.open_experiment(experiment, session, out, **choices)
-    check_out(out)
-    setting, bench = Setting(chosen, out), Bench(Terminal(session))
-    for model, repeat in chosen.trainings():
+    setting, bench = options.set_up(experiment, session, out, may_train=True, **choices)
+    for model, repeat in setting.experiment.trainings():
         path = model_file(setting, model, repeat, bench, again=True)
         trained = float_model(setting, model, repeat, bench)
         accuracy, _ = trained.scores
@@ -81,16 +76,12 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 @click.pass_obj
 def build(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> None:
     """Build firmware of trained models."""
-    from mcusim.commands.terminal import Terminal
-    from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting, firmware_of
-    from mcusim.line.preflight import check_build, check_out
+    from mcusim.line.case import firmware_of
+    from mcusim.line.preflight import check_build
 
-    chosen, out = options.open_experiment(experiment, session, out, **choices)
-    setting, bench = Setting(chosen, out, may_train=False), Bench(Terminal(session))
-    check_build(chosen, bench.stages)
-    check_out(out, (case.id for case in chosen.cases()))
-    for case in chosen.cases():
+    setting, bench = options.set_up(experiment, session, out, **choices)
+    check_build(setting.experiment, bench.stages)
+    for case in setting.experiment.cases():
         firmware = firmware_of(setting, case, bench)
         session.close()
         rom = firmware.rom_bytes
@@ -101,30 +92,27 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
 
 def _explain(session: Session, experiment: Path, out: Path | None, **choices: Any) -> int:
-    from mcusim.commands.terminal import Terminal
-    from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting, explained
+    from mcusim.line.case import explained
     from mcusim.line.explain import to_json
-    from mcusim.line.preflight import check_out
 
     for name in FORMATS:
         if choices.pop(name):
             what = f"--{name} writes a report, and --explain makes none"
             raise ConfigurationError(what, hint=f"leave it out: the explanation is in {EXPLANATION} of --out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
-    chosen, out = options.open_experiment(experiment, session, out, **choices)
-    cases = {case.quantized_label: case for case in chosen.cases() if case.quantization.data_type != "float32"}
+    setting, bench = options.set_up(experiment, session, out, **choices)
+    every = setting.experiment.cases()
+    cases = {case.quantized_label: case for case in every if case.quantization.data_type != "float32"}
     if not cases:
         hint = "add an integer type: [[quantization]] data_type = 'int8', or --data-type int8"
         raise ConfigurationError("float32 is not quantized: there is nothing to explain", hint=hint)
-    check_out(out, [EXPLANATION])
-    setting, bench, told = Setting(chosen, out, may_train=False), Bench(Terminal(session)), {}
+    told = {}
     for label, case in cases.items():
         told[label] = explained(setting, case, bench)
         session.close()
         _say_noise(label, told[label])
-    write_text(out / EXPLANATION, to_json(told))
-    say(f"explanation: {out / EXPLANATION}")
+    write_text(setting.out / EXPLANATION, to_json(told))
+    say(f"explanation: {setting.out / EXPLANATION}")
     return OK
 
 

@@ -14,7 +14,7 @@ from mcusim.line.trained import stamp
 from mcusim.system.errors import ConfigurationError, MissingToolError, Problems
 from mcusim.training import keras_setup
 
-ALWAYS_WRITTEN = ("report.json", "report-before.json", "models", "library", "export", "mcusim-bug.txt")
+ALWAYS_WRITTEN = ("report.json", "report-before.json", "explain.json", "models", "library", "export", "mcusim-bug.txt")
 
 
 def check_line(experiment: Experiment, stages: Stages, out: Path, *, may_train: bool = True) -> None:

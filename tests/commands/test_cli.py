@@ -562,7 +562,7 @@ def test_files_of_a_profile_are_for_one_run(
 ) -> None:
     """Which is said before anything else is."""
     found = [("one", None, None), ("other", None, None)]
-    monkeypatch.setattr("mcusim.commands.profile._of_run", lambda *_: found)
+    monkeypatch.setattr("mcusim.commands.profile._of_run", lambda *_, **__: found)
     assert cli.execute(["profile", str(report), "--stacks", "s.txt"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and "2 runs fit, and a file is for one" in err and "one; other" in err
