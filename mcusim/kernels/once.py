@@ -26,9 +26,7 @@ class _Sum:
         return isinstance(other, _Sum) and self.key == other.key
 
 
-def once_by_weights(
-    function: Callable[Concatenate[WeightedSum, P], R],
-) -> Callable[Concatenate[WeightedSum, P], R]:
+def once_by_weights(function: Callable[Concatenate[WeightedSum, P], R]) -> Callable[Concatenate[WeightedSum, P], R]:
     """`function` of a layer must not ask for its shape, or what it reads; other arguments are hashable."""
     kept: Callable[..., R] = lru_cache(maxsize=MOST_KEPT)(
         lambda own, *args, **named: function(own.layer, *args, **named)

@@ -245,13 +245,7 @@ class PowerOfTwoScheme:
         return best_format(kernel, values.products, finer).fraction
 
     def _sum(
-        self,
-        kernel: Array,
-        bias: Array,
-        entry: Format,
-        out: Format,
-        fraction: int,
-        products: Products | None = None,
+        self, kernel: Array, bias: Array, entry: Format, out: Format, fraction: int, products: Products | None = None
     ) -> QuantizedSum:
         """With weights of the given fraction, and the bound of the accumulator for the worst input."""
         kernel_format = Format(self.weight_bits, fraction)

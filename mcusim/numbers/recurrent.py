@@ -156,10 +156,7 @@ States = FloatStates | IntegerStates
 
 
 def integer_states(
-    gate: Chosen,
-    activation: Chosen,
-    sums: tuple[InnerSum, InnerSum],
-    fractions: dict[str, int],
+    gate: Chosen, activation: Chosen, sums: tuple[InnerSum, InnerSum], fractions: dict[str, int]
 ) -> IntegerStates:
     """`sums`: over inputs and over states. `fractions` of `candidate`, `cell` and `state`, where they are chosen."""
     bounded = {"candidate": STATE_ONE, "state": STATE_ONE} if isinstance(activation, Function) else {}

@@ -84,12 +84,7 @@ def band_options(
 
 
 def _of_length(
-    pair: Fused,
-    inputs: Inputs,
-    rows: int,
-    destination: Destination,
-    choice: KernelChoice | None,
-    most_cycles: float,
+    pair: Fused, inputs: Inputs, rows: int, destination: Destination, choice: KernelChoice | None, most_cycles: float
 ) -> list[Option] | None:
     """What is good for most bands is taken for all, as far as it fits the first and the last. None: too slow."""
     found = bands(pair, inputs, rows)

@@ -10,16 +10,7 @@ from functools import lru_cache
 from mcusim.kernels.assembly import Assembly, Timed, at, imm
 from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
-from mcusim.kernels.depthwise.frame import (
-    BIASES,
-    LOOP_BYTES,
-    NO_OFFSETS,
-    WEIGHTS,
-    Frame,
-    Pointer,
-    RoutineFacts,
-    Shared,
-)
+from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts, Shared
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
 from mcusim.kernels.depthwise.window import CHANNELS, Window
 from mcusim.kernels.float_finish import FloatFinish

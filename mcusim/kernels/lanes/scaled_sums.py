@@ -76,10 +76,7 @@ class ScaledSumming(Work):
 
 
 def scaled_summing(
-    addition: ScaledAddition,
-    inputs: Inputs,
-    activation: Activation,
-    signs: tuple[int, int] = (1, 1),
+    addition: ScaledAddition, inputs: Inputs, activation: Activation, signs: tuple[int, int] = (1, 1)
 ) -> ScaledSumming | WideSumming | None:
     """None for other than two arrays, or where sums of 8 bits are not linear. One of a difference's `signs` is -1."""
     entries = tuple(as_affine(entry.numbers) for entry in inputs if entry.numbers is not None)

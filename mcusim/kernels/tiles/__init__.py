@@ -61,12 +61,7 @@ def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> Laye
     call = KernelCall("convolution_tiles", ("input", "output", "scratch", "kernel", "bias"), fields)
     turns = Turns(plan.calls, {tile.name: 1.0}, AROUND_BYTES + plan.more_bytes)
     return LayerCode(
-        (call,),
-        constants,
-        max(4, plan.scratch_bytes),
-        routines=(tile, *copies),
-        code_bytes=CODE_BYTES,
-        turns=(turns,),
+        (call,), constants, max(4, plan.scratch_bytes), routines=(tile, *copies), code_bytes=CODE_BYTES, turns=(turns,)
     )
 
 

@@ -62,14 +62,7 @@ def timed_inputs(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, cel
 
 
 def _points(
-    a: Assembly,
-    scheme: Scheme,
-    row: int,
-    bytes_: int,
-    extend: str,
-    words: list[str],
-    free: list[str],
-    store: Stores,
+    a: Assembly, scheme: Scheme, row: int, bytes_: int, extend: str, words: list[str], free: list[str], store: Stores
 ) -> None:
     """Of the same word of all positions; both pointers move on."""
     for i in range(1, scheme.points):
