@@ -21,16 +21,9 @@ from mcusim.models.tflite import (
 from mcusim.models.tflite.call import Call
 
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
-    **activations.CONVERTERS,
-    **conversions.CONVERTERS,
-    **merges.CONVERTERS,
-    **moving.CONVERTERS,
-    **padding.CONVERTERS,
-    **pools.CONVERTERS,
-    **recurrent.CONVERTERS,
-    **resizing.CONVERTERS,
-    **sums.CONVERTERS,
-    **svdf.CONVERTERS,
+    kind: convert
+    for part in (activations, conversions, merges, moving, padding, pools, recurrent, resizing, sums, svdf)
+    for kind, convert in part.CONVERTERS.items()
 }
 # Numbers that operators compute with: all of these, but where TensorFlow Lite Micro has no such kernel, or mcusim.
 TYPES = ("float32", "int8", "int16")

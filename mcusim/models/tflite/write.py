@@ -4,20 +4,24 @@ Layers are as a file has them or as they were quantized, not stored without a si
 collected and told at once. The same graph gives the same bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
 from mcusim.graph import Graph, Layer
 from mcusim.layers.constant import Constant
 from mcusim.models.problems import Problems
+from mcusim.models.tflite.writing import functions, merges, moving, sums, windows
 from mcusim.models.tflite.writing.file import File
-from mcusim.models.tflite.writing.layers import WRITERS
-from mcusim.models.tflite.writing.sheet import Sheet, tensor_of
+from mcusim.models.tflite.writing.sheet import Sheet, Writer, tensor_of
 from mcusim.numbers.affine import Affine
 from mcusim.system.errors import ModelError
 
 DESCRIPTION = "Written by mcusim."
 NO_SIGN = "convert the model as its file has it"
+# What writes a kind of layer as operators.
+WRITERS: Mapping[type, Writer] = {
+    kind: writer for part in (functions, merges, moving, sums, windows) for kind, writer in part.WRITERS.items()
+}
 
 
 def write(graph: Graph) -> bytes:
@@ -29,9 +33,8 @@ def write(graph: Graph) -> bytes:
         problems.caught(layer.name, layer.kind, partial(_input, sheet.of(layer)))
     for layer in graph:
         if not layer.INPUT:
-            problems.caught(
-                layer.name, layer.kind, _writing(sheet.of(layer), all(n in sheet.places for n in layer.inputs))
-            )
+            readable = all(name in sheet.places for name in layer.inputs)
+            problems.caught(layer.name, layer.kind, partial(_layer, sheet.of(layer), readable))
     problems.demand_none(done="written as TFLite")
     for output in graph.outputs:
         _output(sheet.of(graph[output.layer]), output.name)
@@ -53,19 +56,14 @@ def _input(sheet: Sheet) -> None:
     sheet.file.inputs[layer.name] = sheet.places[layer.name] = index
 
 
-def _writing(sheet: Sheet, readable: bool) -> Callable[[], None]:
+def _layer(sheet: Sheet, readable: bool) -> None:
     """Of a layer whose inputs could not be written only the kind is looked at."""
-
-    def run() -> None:
-        layer = sheet.layer
-        writer = WRITERS.get(type(layer))
-        if writer is None:
-            raise sheet.refused("is no operator of TFLite", "build it of other layers, or keep that model for mcusim")
-        if readable:
-            _demand_sign(sheet)
-            writer(sheet, layer)
-
-    return run
+    writer = WRITERS.get(type(sheet.layer))
+    if writer is None:
+        raise sheet.refused("is no operator of TFLite", "build it of other layers, or keep that model for mcusim")
+    if readable:
+        _demand_sign(sheet)
+        writer(sheet, sheet.layer)
 
 
 def _demand_sign(sheet: Sheet) -> None:
