@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -26,16 +27,12 @@ IDENTITIES = (
 )
 
 
-def _activated(convert: Callable[[KerasLayer], list[Layer]]) -> Converter:
+def _activated(convert: Converter, keras: KerasLayer) -> list[Layer]:
     """With the `activation=...` of a Keras layer as a layer of its own, to be fused by `optimize`."""
-
-    def converted(keras: KerasLayer) -> list[Layer]:
-        layers = convert(keras)
-        end, activation = layers[-1], keras.config.get("activation")
-        name = f"{end.name}_{activation_name(activation)}"
-        return [*layers, *activation_layers(keras, activation, name, (end.name,), end.shape)]
-
-    return converted
+    layers = convert(keras)
+    end, activation = layers[-1], keras.config.get("activation")
+    name = f"{end.name}_{activation_name(activation)}"
+    return [*layers, *activation_layers(keras, activation, name, (end.name,), end.shape)]
 
 
 def _softmax(keras: KerasLayer) -> list[Layer]:
@@ -75,15 +72,15 @@ def _reshape(keras: KerasLayer) -> list[Layer]:
 
 CONVERTERS: Mapping[str, Converter] = {
     "Concatenate": _concatenate,
-    "Dense": _activated(windows.dense),
+    "Dense": partial(_activated, windows.dense),
     "Flatten": _reshape,
     "Reshape": _reshape,
     "Softmax": _softmax,
-    **{name: _activated(convert) for name, convert in windows.CONVOLUTIONS.items()},
+    **{name: partial(_activated, convert) for name, convert in windows.CONVOLUTIONS.items()},
     **windows.POOLINGS,
     **windows.PADDINGS,
     **normalizations.CONVERTERS,
-    **{name: _activated(convert) for name, convert in spatial.TRANSPOSED.items()},
+    **{name: partial(_activated, convert) for name, convert in spatial.TRANSPOSED.items()},
     **spatial.MOVING,
     **recurrent.CONVERTERS,
     "TimeDistributed": lambda keras: wrappers.time_distributed(keras, CONVERTERS, IDENTITIES),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -185,21 +186,17 @@ def _split(operation: Operation) -> list[Step]:
 # -- means and maxima ----------------------------------------------------------------------------------------------
 
 
-def _reduced(kind: str, factor: bool = False) -> Make:
+def _reduced(kind: str, operation: Operation, factor: bool = False) -> list[Step]:
     """Along rows, columns or both by pooling; along the channels by pooling after a permutation."""
-
-    def made(operation: Operation) -> list[Step]:
-        shape, keep = operation.shape, bool(operation.get(2, "keepdims", default=False))
-        axes = operation.axes(operation.get(1, "axis"))
-        rank, count = len(shape) - 1, math.prod(shape[axis - 1] for axis in axes)
-        left = [1 if i + 1 in axes else size for i, size in enumerate(shape) if keep or i + 1 not in axes]
-        found = _pooled(operation, kind, axes, rank)
-        if not left or found is None:
-            raise operation.wrong(f"goes along axes {axes} of {shape}")
-        found.append(Step("Reshape", {"target_shape": left}))
-        return [*found, rescaling(float(count), 0.0)] if factor else found
-
-    return made
+    shape, keep = operation.shape, bool(operation.get(2, "keepdims", default=False))
+    axes = operation.axes(operation.get(1, "axis"))
+    rank, count = len(shape) - 1, math.prod(shape[axis - 1] for axis in axes)
+    left = [1 if i + 1 in axes else size for i, size in enumerate(shape) if keep or i + 1 not in axes]
+    found = _pooled(operation, kind, axes, rank)
+    if not left or found is None:
+        raise operation.wrong(f"goes along axes {axes} of {shape}")
+    found.append(Step("Reshape", {"target_shape": left}))
+    return [*found, rescaling(float(count), 0.0)] if factor else found
 
 
 def _pooled(operation: Operation, kind: str, axes: tuple[int, ...], rank: int) -> list[Step] | None:
@@ -227,7 +224,7 @@ RESHAPING: Mapping[str, Make] = {
     **dict.fromkeys(("stack", "pack"), _stack),
     "getitem": _get_item,
     "split": _split,
-    **dict.fromkeys(("mean", "reducemean"), _reduced("Average")),
-    **dict.fromkeys(("max", "reducemax"), _reduced("Max")),
-    **dict.fromkeys(("sum", "reducesum"), _reduced("Average", factor=True)),
+    **dict.fromkeys(("mean", "reducemean"), partial(_reduced, "Average")),
+    **dict.fromkeys(("max", "reducemax"), partial(_reduced, "Max")),
+    **dict.fromkeys(("sum", "reducesum"), partial(_reduced, "Average", factor=True)),
 }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,12 @@ def _all(node: OnnxNode) -> list[Array]:
     return [node.constant(index) for index in range(len(node.values))]
 
 
-def _elementwise(function: Callable[..., Any]) -> Fold:
+def _elementwise(function: Callable[..., Any], node: OnnxNode) -> Array:
     """A function of one, two or more arrays, which NumPy broadcasts as ONNX does."""
-
-    def fold(node: OnnxNode) -> Array:
-        arrays = _all(node)
-        demand_size(node, np.broadcast_shapes(*(array.shape for array in arrays)))
-        with np.errstate(all="ignore"):
-            return np.asarray(function(*arrays))
-
-    return fold
+    arrays = _all(node)
+    demand_size(node, np.broadcast_shapes(*(array.shape for array in arrays)))
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*arrays))
 
 
 def _divided(a: Array, b: Array) -> Array:
@@ -49,14 +46,8 @@ def _remainder(node: OnnxNode) -> Array:
     return np.asarray(np.fmod(a, b) if node.whole("fmod", 0) else np.mod(a, b))
 
 
-def _many(function: Callable[[Array, Array], Array]) -> Fold:
-    def together(*arrays: Array) -> Array:
-        total = arrays[0]
-        for array in arrays[1:]:
-            total = function(total, array)
-        return total
-
-    return _elementwise(together)
+def _many(function: Callable[[Array, Array], Array], node: OnnxNode) -> Array:
+    return _elementwise(lambda *arrays: reduce(function, arrays), node)
 
 
 def cast_type(node: OnnxNode) -> str:
@@ -210,16 +201,13 @@ def _tile(node: OnnxNode) -> Array:
     return np.tile(data, repeats)
 
 
-def _reduced(function: Callable[..., Any]) -> Fold:
-    def fold(node: OnnxNode) -> Array:
-        data, axes = node.constant(0), node.listed(1, "axes")
-        found = node.axes(axes, data.ndim) if axes else None
-        if not axes and node.whole("noop_with_empty_axes", 0):
-            return data
-        with np.errstate(all="ignore"):
-            return np.asarray(function(data, axis=found, keepdims=bool(node.whole("keepdims", 1)))).astype(data.dtype)
-
-    return fold
+def _reduced(function: Callable[..., Any], node: OnnxNode) -> Array:
+    data, axes = node.constant(0), node.listed(1, "axes")
+    found = node.axes(axes, data.ndim) if axes else None
+    if not axes and node.whole("noop_with_empty_axes", 0):
+        return data
+    with np.errstate(all="ignore"):
+        return np.asarray(function(data, axis=found, keepdims=bool(node.whole("keepdims", 1)))).astype(data.dtype)
 
 
 def _dequantized(node: OnnxNode) -> Array:
@@ -251,52 +239,52 @@ def split_sizes(node: OnnxNode, size: int) -> tuple[int, ...]:
 
 
 FOLDED: Mapping[str, Fold] = {
-    "Abs": _elementwise(np.abs),
-    "Add": _elementwise(np.add),
-    "And": _elementwise(np.logical_and),
+    "Abs": partial(_elementwise, np.abs),
+    "Add": partial(_elementwise, np.add),
+    "And": partial(_elementwise, np.logical_and),
     "Cast": _cast,
-    "Ceil": _elementwise(np.ceil),
+    "Ceil": partial(_elementwise, np.ceil),
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "DequantizeLinear": _dequantized,
-    "Div": _elementwise(_divided),
-    "Equal": _elementwise(np.equal),
-    "Exp": _elementwise(np.exp),
+    "Div": partial(_elementwise, _divided),
+    "Equal": partial(_elementwise, np.equal),
+    "Exp": partial(_elementwise, np.exp),
     "Expand": _expand,
     "Flatten": lambda node: node.constant(0).reshape(flattened(node, node.constant(0).shape)),
-    "Floor": _elementwise(np.floor),
+    "Floor": partial(_elementwise, np.floor),
     "Gather": _gather,
-    "Greater": _elementwise(np.greater),
+    "Greater": partial(_elementwise, np.greater),
     "Identity": lambda node: node.constant(0),
-    "Less": _elementwise(np.less),
-    "Log": _elementwise(np.log),
-    "Max": _many(np.maximum),
-    "Min": _many(np.minimum),
+    "Less": partial(_elementwise, np.less),
+    "Log": partial(_elementwise, np.log),
+    "Max": partial(_many, np.maximum),
+    "Min": partial(_many, np.minimum),
     "Mod": _remainder,
-    "Mul": _elementwise(np.multiply),
-    "Neg": _elementwise(np.negative),
-    "Not": _elementwise(np.logical_not),
-    "Or": _elementwise(np.logical_or),
-    "Pow": _elementwise(lambda a, b: np.power(a, b).astype(a.dtype)),
+    "Mul": partial(_elementwise, np.multiply),
+    "Neg": partial(_elementwise, np.negative),
+    "Not": partial(_elementwise, np.logical_not),
+    "Or": partial(_elementwise, np.logical_or),
+    "Pow": partial(_elementwise, lambda a, b: np.power(a, b).astype(a.dtype)),
     "Range": _range,
-    "Reciprocal": _elementwise(lambda a: (1 / a).astype(a.dtype)),
-    "ReduceMax": _reduced(np.max),
-    "ReduceMin": _reduced(np.min),
-    "ReduceProd": _reduced(np.prod),
-    "ReduceSum": _reduced(np.sum),
+    "Reciprocal": partial(_elementwise, lambda a: (1 / a).astype(a.dtype)),
+    "ReduceMax": partial(_reduced, np.max),
+    "ReduceMin": partial(_reduced, np.min),
+    "ReduceProd": partial(_reduced, np.prod),
+    "ReduceSum": partial(_reduced, np.sum),
     "Reshape": lambda node: node.constant(0).reshape(target_shape(node, node.constant(0).shape)),
     "Shape": _shape,
     "Size": _size,
     "Slice": _slice,
     "Split": _split_places,
-    "Sqrt": _elementwise(np.sqrt),
+    "Sqrt": partial(_elementwise, np.sqrt),
     "Squeeze": lambda node: node.constant(0).reshape(squeezed(node, node.constant(0).shape)),
-    "Sub": _elementwise(np.subtract),
+    "Sub": partial(_elementwise, np.subtract),
     "Tile": _tile,
     "Transpose": lambda node: node.constant(0).transpose(permutation(node, node.constant(0).ndim)),
     "Unsqueeze": lambda node: node.constant(0).reshape(unsqueezed(node, node.constant(0).shape)),
-    "Where": _elementwise(np.where),
+    "Where": partial(_elementwise, np.where),
 }
 # What is a constant though it reads an activation: its shape is known.
 OF_SHAPES = ("Shape", "Size")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,34 +74,26 @@ def _upsample(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
     return node.values
 
 
-def _without(*gone: str) -> Callable[[OnnxNode, Told], tuple[Value | None, ...]]:
-    def rule(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
-        for key in gone:
-            told.pop(key, None)
-        return node.values
-
-    return rule
+def _without(gone: str, node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
+    told.pop(gone, None)
+    return node.values
 
 
-def _by_default(before: int, usual: Mapping[str, Any]) -> Callable[[OnnxNode, Told], tuple[Value | None, ...]]:
+def _by_default(before: int, usual: Mapping[str, Any], node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
     """What was not told was something else `before` an opset."""
-
-    def rule(node: OnnxNode, told: Told) -> tuple[Value | None, ...]:
-        for key, value in usual.items() if node.opset < before else ():
-            told.setdefault(key, value)
-        return node.values
-
-    return rule
+    for key, value in usual.items() if node.opset < before else ():
+        told.setdefault(key, value)
+    return node.values
 
 
 RULES: Mapping[str, Callable[[OnnxNode, Told], tuple[Value | None, ...]]] = {
     **dict.fromkeys(BROADCASTING, _broadcast),
-    **dict.fromkeys(("GRU", "LSTM", "RNN"), _without("output_sequence")),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), partial(_without, "output_sequence")),
     "BatchNormalization": _tested,
     "Cast": _cast,
-    "Concat": _by_default(4, CONCAT_BEFORE_4),
-    "Gemm": _without("broadcast"),
+    "Concat": partial(_by_default, 4, CONCAT_BEFORE_4),
+    "Gemm": partial(_without, "broadcast"),
     "PRelu": _by_channel,
-    "Selu": _by_default(6, SELU_BEFORE_6),
+    "Selu": partial(_by_default, 6, SELU_BEFORE_6),
     "Upsample": _upsample,
 }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -129,36 +130,32 @@ def _fill(folding: Folding) -> Array:
     return np.full(shape, folding.inputs[1].reshape(()), folding.inputs[1].dtype)
 
 
-def _of_two(compute: Callable[[Array, Array], Array]) -> Fold:
+def _of_two(compute: Callable[[Array, Array], Array], folding: Folding) -> Array:
     """Of shapes: whole numbers that are not quantized. Those of a network are no constants."""
-
-    def fold(folding: Folding) -> Array:
-        if any(tensor is not None and tensor.quantized for tensor in folding.tensors):
-            raise ValueError("quantized constants")
-        if folding.option("activation"):
-            raise ValueError("an activation")
-        _demand_small(math.prod(np.broadcast_shapes(*(value.shape for value in folding.inputs))))
-        with np.errstate(all="ignore"):
-            return np.asarray(compute(*folding.inputs))
-
-    return fold
+    if any(tensor is not None and tensor.quantized for tensor in folding.tensors):
+        raise ValueError("quantized constants")
+    if folding.option("activation"):
+        raise ValueError("an activation")
+    _demand_small(math.prod(np.broadcast_shapes(*(value.shape for value in folding.inputs))))
+    with np.errstate(all="ignore"):
+        return np.asarray(compute(*folding.inputs))
 
 
 FOLDERS: Mapping[str, Fold] = {
-    "ADD": _of_two(lambda first, second: first + second),
+    "ADD": partial(_of_two, lambda first, second: first + second),
     "CAST": _cast,
     "CONCATENATION": _concatenation,
     "DEQUANTIZE": _dequantize,
     "EXPAND_DIMS": _squeeze,
     "FILL": _fill,
     "GATHER": _gather,
-    "MUL": _of_two(lambda first, second: first * second),
+    "MUL": partial(_of_two, lambda first, second: first * second),
     "PACK": _pack,
     "REDUCE_PROD": _product,
     "RESHAPE": _reshape,
     "SHAPE": lambda folding: np.array(folding.shape, folding.dtype),
     "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
-    "SUB": _of_two(lambda first, second: first - second),
+    "SUB": partial(_of_two, lambda first, second: first - second),
     "TRANSPOSE": _transpose,
 }
