@@ -9,6 +9,7 @@ from mcusim.graph import Layer, has_narrow_weights
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.planes import Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.numbers.integers import unless_zero
 from mcusim.program import Constant, KernelCall, LayerCode, Repeated
 from mcusim.system.arrays import Array
 
@@ -69,14 +70,12 @@ def window_fields(shape: Any, output: Any, size: Any, strides: Any, padding: Any
     fields |= {"output_height": rows, "output_width": columns, "output_channels": filters}
     fields |= {"window_height": size[0], "window_width": size[1]}
     fields |= {"stride_height": strides[0], "stride_width": strides[1]}
-    fields |= {"padding_top": padding[0][0], "padding_left": padding[1][0]}
-    return {name: value for name, value in fields.items() if value}
+    return unless_zero(**fields, padding_top=padding[0][0], padding_left=padding[1][0])
 
 
 def gaps(dilation: Pair) -> Fields:
     """How many positions lie between two taps of a window."""
-    fields = {"gap_height": dilation[0] - 1, "gap_width": dilation[1] - 1}
-    return {name: value for name, value in fields.items() if value}
+    return unless_zero(gap_height=dilation[0] - 1, gap_width=dilation[1] - 1)
 
 
 def renamed(call: KernelCall | Repeated, named: Mapping[str, str]) -> KernelCall:

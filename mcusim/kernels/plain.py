@@ -14,6 +14,7 @@ from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.plain_convolution import convolution_cycles
 from mcusim.layers.planes import plane, shape_like
 from mcusim.layers.pooling import Pooling
+from mcusim.numbers.integers import unless_zero
 from mcusim.program import KernelCall, LayerCode
 
 NAME = "plain"
@@ -123,9 +124,9 @@ def _zero_padding(layer: layers.ZeroPadding, inputs: Inputs) -> LayerCode:
     rows, columns, _ = plane(layer.shape)
     fields = {"input_height": height, "input_width": width, "channels": channels}
     fields |= {"output_height": rows, "output_width": columns}
-    offsets = {"padding_top": layer.padding[0][0], "padding_left": layer.padding[1][0]}
-    offsets |= {"zero": layer.numbers.zero} if layer.numbers else {}
-    return one("zero_padding", fields | {name: value for name, value in offsets.items() if value})
+    zero = layer.numbers.zero if layer.numbers else 0
+    offsets = unless_zero(padding_top=layer.padding[0][0], padding_left=layer.padding[1][0], zero=zero)
+    return one("zero_padding", {**fields, **offsets})
 
 
 def _pooling_fields(layer: Pooling, entry: Layer) -> Fields:

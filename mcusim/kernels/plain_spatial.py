@@ -11,6 +11,7 @@ from mcusim.kernels.calls import Fields, gaps, one, reading, weighted_sum, windo
 from mcusim.kernels.kernel import Inputs
 from mcusim.layers.planes import NO_PADDING
 from mcusim.layers.strided_copy import MOST_AXES, joined
+from mcusim.numbers.integers import unless_zero
 from mcusim.program import Constant, KernelCall, LayerCode
 
 
@@ -55,9 +56,7 @@ def _strided_copy(layer: layers.StridedCopy, inputs: Inputs) -> LayerCode:
 def _transposed_convolution(layer: layers.TransposedConvolution, inputs: Inputs) -> LayerCode:
     size = layer.kernel.shape[1:3]
     fields = window_fields(layer.input_shape, layer.shape, size, layer.strides, NO_PADDING)
-    cut = {"cut_top": layer.cut[0], "cut_left": layer.cut[1]}
-    cut |= {"input_zero": layer.zero}
-    fields |= {name: value for name, value in cut.items() if value}
+    fields |= unless_zero(cut_top=layer.cut[0], cut_left=layer.cut[1], input_zero=layer.zero)
     return weighted_sum(layer, "transposed_convolution", {**fields, **gaps(layer.dilation), **reading(inputs[0])})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.numbers.factors import NO_FACTOR, Factors, once, twice
+from mcusim.numbers.integers import unless_zero
 from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Rounding, storage_fields
 from mcusim.system.arrays import Array
 
@@ -123,7 +124,7 @@ class Multiplied:
         return activation.limit(self.factors.apply(total) + self.numbers.zero, self.numbers)
 
     def fields(self, activation: Activation) -> Fields:
-        return {**self.factors.fields(), **_unless_zero(zero=self.numbers.zero), **activation.fields(self.numbers)}
+        return {**self.factors.fields(), **unless_zero(zero=self.numbers.zero), **activation.fields(self.numbers)}
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -208,7 +209,7 @@ class ScaledAddition:
         zeros: Fields = {"zeros": self.zeros} if any(self.zeros) else {}
         factors = tuple(factors.fields().get("factor", {}) for factors in self.factors)
         scaled: Fields = {"factors": factors} if any(factors) else {}
-        return {**zeros, **_unless_zero(left=self.left), **scaled, **self.rescale.fields(activation)}
+        return {**zeros, **unless_zero(left=self.left), **scaled, **self.rescale.fields(activation)}
 
 
 def addition(entries: Sequence[Affine], out: Affine) -> ScaledAddition:
@@ -269,7 +270,7 @@ class ScaledConversion:
         return LINEAR.limit(moved, self.numbers)
 
     def fields(self) -> Fields:
-        zeros = _unless_zero(from_zero=self.from_zero, zero=self.numbers.zero)
+        zeros = unless_zero(from_zero=self.from_zero, zero=self.numbers.zero)
         return {**self.factors.fields(), **zeros, **storage_fields(self.numbers)}
 
 
@@ -301,7 +302,7 @@ class FromReals:
         return self.numbers.encode(x)
 
     def fields(self) -> Fields:
-        return {"scale": np.float32(self.numbers.scale), **_unless_zero(zero=self.numbers.zero)}
+        return {"scale": np.float32(self.numbers.scale), **unless_zero(zero=self.numbers.zero)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,7 +318,7 @@ class ToReals:
         return self.entry.decode(x)
 
     def fields(self) -> Fields:
-        return {"scale": np.float32(self.entry.scale), **_unless_zero(zero=self.entry.zero)}
+        return {"scale": np.float32(self.entry.scale), **unless_zero(zero=self.entry.zero)}
 
 
 # -- means -------------------------------------------------------------------------------------------------------------
@@ -339,7 +340,7 @@ class RoundedMean:
         return np.asarray(np.sign(below) * ((np.abs(below) + count // 2) // count) + self.offset)
 
     def fields(self) -> Fields:
-        return _unless_zero(middle=self.offset)
+        return unless_zero(middle=self.offset)
 
 
 def averaging(entry: Affine, most: int) -> RoundedMean:
@@ -362,7 +363,7 @@ class ScaledMean:
 
     def fields(self) -> Fields:
         own = self.factors.fields()
-        return {**own, **_unless_zero(from_zero=self.from_zero * self.count, zero=self.numbers.zero)}
+        return {**own, **unless_zero(from_zero=self.from_zero * self.count, zero=self.numbers.zero)}
 
 
 def mean(entry: Affine, out: Affine, count: int, *, divide: bool = True) -> ScaledMean:
@@ -383,8 +384,3 @@ def as_affine(numbers: Numbers) -> Affine:
     """A graph is quantized by one number system, so its tensors have no other."""
     assert isinstance(numbers, Affine)
     return numbers
-
-
-def _unless_zero(**values: int) -> Fields:
-    """What is 0 stays unsaid in C."""
-    return {name: value for name, value in values.items() if value}

@@ -13,6 +13,7 @@ import numpy as np
 
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.factors import Factors, twice, wrapped
+from mcusim.numbers.integers import unless_zero
 from mcusim.numbers.numbers import Fields
 from mcusim.numbers.tables import Lookup
 from mcusim.system.arrays import Array
@@ -45,8 +46,7 @@ class TwoFactors(Lookup):
         fields: Fields = {"kept": self.kept.one}
         if self.leaked is not None:
             fields |= {"leaked": self.leaked.one, "sign": self.sign}
-        zeros = {"from_zero": self.entry.zero, "zero": self.numbers.zero}
-        return {**fields, **{name: value for name, value in zeros.items() if value}}
+        return {**fields, **unless_zero(from_zero=self.entry.zero, zero=self.numbers.zero)}
 
 
 def relu(entry: Affine, out: Affine) -> TwoFactors:
@@ -73,9 +73,8 @@ class ScaledSlopes:
         return np.asarray(np.clip(y, self.numbers.minimum, self.numbers.maximum), self.numbers.dtype)
 
     def fields(self) -> Fields:
-        zeros = {"from_zero": self.entry.zero, "zero": self.numbers.zero}
-        found = {name: value for name, value in zeros.items() if value}
-        return {"kept": self.kept.one, "leaked": self.leaked.one, **found}
+        zeros = unless_zero(from_zero=self.entry.zero, zero=self.numbers.zero)
+        return {"kept": self.kept.one, "leaked": self.leaked.one, **zeros}
 
 
 def scaled_slopes(entry: Affine, out: Affine, slope_scale: float) -> ScaledSlopes:

@@ -4,12 +4,19 @@ Whatever is rounded, shifted or averaged on the board is rounded, shifted or ave
 the two against each other over their whole range.
 """
 
+from typing import Any
+
 import numpy as np
 
-from mcusim.numbers.numbers import Rounding
+from mcusim.numbers.numbers import Fields, Rounding
 from mcusim.system.arrays import Array
 
 ACCUMULATOR_LIMIT = 2**31 - 1  # a 32-bit accumulator holds at most this
+
+
+def unless_zero(**values: Any) -> Fields:
+    """What is 0 stays unsaid in C."""
+    return {name: value for name, value in values.items() if value}
 
 
 def rounding_term(shift: int, rounding: Rounding) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcusim.numbers.fitting import Grid, best_format, corrected, fitted
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS, Format, format_for, format_of
-from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left
+from mcusim.numbers.integers import ACCUMULATOR_LIMIT, average, rounding_term, shift_left, unless_zero
 from mcusim.numbers.numbers import (
     LINEAR,
     Activation,
@@ -58,7 +58,7 @@ class Shift:
         return activation.limit(shift_left(total, -self.shift), self.numbers)
 
     def fields(self, activation: Activation) -> Fields:
-        return {**_unless_zero(shift=self.shift), **activation.fields(self.numbers)}
+        return {**unless_zero(shift=self.shift), **activation.fields(self.numbers)}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ShiftedAddition:
 
     def fields(self, activation: Activation) -> Fields:
         shifts: Fields = {"shifts": self.shifts} if any(self.shifts) else {}
-        own = _unless_zero(shift=self.rescale.shift, rounding=self.rounding)
+        own = unless_zero(shift=self.rescale.shift, rounding=self.rounding)
         return {**shifts, **own, **activation.fields(self.numbers)}
 
 
@@ -103,7 +103,7 @@ class ShiftedProduct:
         return self.rescale.apply(product + self.rounding, activation)
 
     def fields(self, activation: Activation) -> Fields:
-        return {**_unless_zero(rounding=self.rounding), **self.rescale.fields(activation)}
+        return {**unless_zero(rounding=self.rounding), **self.rescale.fields(activation)}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class RoundedAveraging:
         return average(shift_left(total, self.shift), count, self.rounding)
 
     def fields(self) -> Fields:
-        return {**_unless_zero(shift=self.shift), **({"nearest": 1} if self.rounding == "nearest" else {})}
+        return {**unless_zero(shift=self.shift), **({"nearest": 1} if self.rounding == "nearest" else {})}
 
 
 @dataclass(frozen=True)
@@ -369,8 +369,3 @@ def _format(numbers: Numbers) -> Format:
 def _peak_sum(inputs: tuple[Format, ...], finest: int) -> int:
     """Largest magnitude of the sum when all inputs are brought to `finest` fraction bits."""
     return sum(fmt.magnitude << max(finest - fmt.fraction, 0) for fmt in inputs)
-
-
-def _unless_zero(**values: int) -> Fields:
-    """What is 0 stays unsaid in C."""
-    return {name: value for name, value in values.items() if value}

@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from mcusim.numbers.integers import unless_zero
 from mcusim.numbers.numbers import Fields, Numbers
 from mcusim.system.arrays import Array
 
@@ -101,7 +102,7 @@ class Interpolation(Lookup):
         lookup = {"start": below.origin, "end": above.origin, "shift": self.shift}
         lookup |= {"below": below.base, "below_factor": below.factor, "below_shift": below.shift}
         lookup |= {"above": above.base, "above_factor": above.factor, "above_shift": above.shift}
-        return {"lookup": {name: value for name, value in lookup.items() if value}}
+        return {"lookup": unless_zero(**lookup)}
 
 
 def look_up(function: RealFunction, entry: Numbers, numbers: Numbers) -> Lookup:

@@ -53,10 +53,7 @@ _LAYERS: Mapping[type[Layer], _Layer] = {
     layers.Multiply: _Layer(products.why_not, products.cost, products.multiply),
     layers.Pointwise: _Layer(lookups.why_not, lookups.cost, lookups.look_up),
     layers.ReLU: _Layer(lambda layer, inputs: None, moves.relu_cost, moves.relu),
-    **dict.fromkeys(
-        (layers.BroadcastAdd, layers.Maximum, layers.Minimum, layers.Subtract),
-        _Layer(combined.why_not, combined.cost, combined.combine),
-    ),
+    **dict.fromkeys((layers.BroadcastAdd, layers.Subtract), _Layer(combined.why_not, combined.cost, combined.combine)),
     **dict.fromkeys(
         (layers.Reshape, layers.StridedCopy, layers.ZeroPadding), _Layer(copies.why_not, copies.cost, copies.copy)
     ),

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from mcusim.kernels.calls import reading_all
-from mcusim.kernels.finish import limits_of
 from mcusim.kernels.kernel import Inputs, known
-from mcusim.kernels.lanes.scaled_merges import Extreme, ScaledMultiplying
+from mcusim.kernels.lanes.scaled_merges import ScaledMultiplying
 from mcusim.kernels.lanes.scaled_sums import ScaledSumming, scaled_summing
 from mcusim.kernels.lanes.streams import stream
 from mcusim.kernels.lanes.wide_sums import WideSumming
 from mcusim.kernels.lanes.words import WORD_BYTES, fetched, unaligned
 from mcusim.kernels.memory import Memory
-from mcusim.layers.merge import Combined, Maximum, Merge, Minimum, Subtract, blocks
+from mcusim.layers.merge import Combined, Merge, Subtract, blocks
 from mcusim.numbers.affine import ScaledAddition
 from mcusim.program import KernelCall, LayerCode
 
@@ -24,7 +22,7 @@ LAYER, ROW, REST, FIRST_REST = 25.0, 9.0, 14.0, 135.0
 COPIED, COPIED_WORD = 7.0, 6.0  # of a number that is laid beside others, and of four at once
 LONGEST_JOINED = 128  # numbers of short rows, side by side
 
-Combining = ScaledSumming | WideSumming | ScaledMultiplying | Extreme
+Combining = ScaledSumming | WideSumming | ScaledMultiplying
 LEAST_ROW = 8  # numbers: below, calls cost more than they save
 NOT_LINEAR = "it is for two arrays whose sums are linear, or of 16 bits"
 
@@ -132,17 +130,6 @@ def _combining(layer: Combined, inputs: Inputs, over: Rows) -> Combining | None:
     if swapped:
         inputs = inputs[::-1]
         addition = replace(addition, zeros=addition.zeros[::-1], factors=addition.factors[::-1])
-    if isinstance(layer, Maximum | Minimum):
-        return _extreme(layer, inputs, addition)
     if isinstance(layer, Subtract):
         return scaled_summing(addition, inputs, layer.activation, (-1, 1) if swapped else (1, -1))
     return scaled_summing(addition, inputs, layer.activation)
-
-
-def _extreme(layer: Combined, inputs: Inputs, addition: ScaledAddition) -> Extreme | None:
-    """None where numbers differ."""
-    if layer.dtype.itemsize > 1 or any(entry.numbers != layer.numbers for entry in inputs):
-        return None
-    fields = {"operation": layer.OPERATION, **reading_all(inputs), **addition.fields(layer.activation)}
-    limits = limits_of(layer.activation, addition.numbers)
-    return Extreme(isinstance(layer, Maximum), not addition.numbers.signed, limits, fields)

@@ -10,21 +10,8 @@ from mcusim.graph import Shape
 from mcusim.kernels import plain
 from mcusim.kernels.kernel import Inputs
 from mcusim.kernels.lanes.conversions import Converting
-from mcusim.kernels.lanes.nests import (
-    FARTHEST,
-    Apart,
-    Loop,
-    Moving,
-    Part,
-    Run,
-    Scattered,
-    Skip,
-    Zeros,
-    fits,
-    moved,
-    moving,
-)
-from mcusim.kernels.lanes.words import WORD_BYTES, fetched
+from mcusim.kernels.lanes.nests import Loop, Moving, Part, Run, Skip, Zeros, fits, moved, moving
+from mcusim.kernels.lanes.words import fetched
 from mcusim.kernels.memory import Memory
 from mcusim.layers import Reshape, StridedCopy, ZeroPadding
 from mcusim.layers.planes import plane
@@ -39,7 +26,9 @@ Copy = StridedCopy | ZeroPadding | Reshape
 
 
 def why_not(layer: Copy, inputs: Inputs) -> str | None:
-    return None if fits(_parts(layer)) else "its axes are too many, or too far apart"
+    if isinstance(layer, StridedCopy) and joined(layer.sizes, layer.strides)[1][-1] not in (0, 1):
+        return "its numbers do not lie side by side"
+    return None if fits(_parts(layer)) else "its axes are too many"
 
 
 def cost(layer: Copy, inputs: Inputs, memory: Memory) -> float:
@@ -108,13 +97,9 @@ def _parts(layer: Copy) -> tuple[Part, ...]:
 
 
 def strided(sizes: Shape, strides: tuple[int, ...], number_bytes: int) -> tuple[Part, ...]:
-    """`strides` in bytes."""
-    count, step = sizes[-1], strides[-1]
-    parts: tuple[Part, ...] = (Apart(count, step, number_bytes),)
-    if step == number_bytes:
-        parts = (Run(count * number_bytes),)
-    elif step == 0:
-        parts = (Run(number_bytes),)
+    """`strides` in bytes, of which the last one is none or that of a number."""
+    step = strides[-1]
+    parts: tuple[Part, ...] = (Run(number_bytes * (sizes[-1] if step else 1)),)
     around = list(zip(sizes, strides, strict=True))[: len(sizes) - (step != 0)]
     for count, step in reversed(around):
         first = parts[0]
@@ -139,14 +124,8 @@ def _padded(layer: ZeroPadding, size: int) -> tuple[Part, ...]:
     return (*([zeros(before)] if before else []), *rows, *([zeros(behind)] if behind else []))
 
 
-def placed(rows: int, count: int, whole: int, offset: int, *, changed: bool = False) -> tuple[Part, ...]:
-    """Each row of so many bytes goes to `offset` of a row of `whole` bytes. `changed`: are its numbers others then?"""
+def placed(rows: int, count: int, whole: int, offset: int) -> tuple[Part, ...]:
+    """Each row of so many bytes goes to `offset` of a row of `whole` bytes."""
     if count == whole:
         return (Run(rows * count),)
-    row = (Run(count), Skip(output=whole - count))
-    parts = [Loop(rows, row)]
-    together = Scattered(count, whole)
-    if changed and count <= WORD_BYTES // 2 and together.places[-1] <= FARTHEST:
-        turns, rest = divmod(rows, len(together.places))
-        parts = [Loop(turns, (together,)), Loop(rest, row)]
-    return (Skip(output=offset), *(one for one in parts if one.rounds))
+    return Skip(output=offset), Loop(rows, (Run(count), Skip(output=whole - count)))

@@ -55,7 +55,7 @@ def _placings(layer: Concatenate, inputs: Inputs) -> list[Moving]:
     for index, part in enumerate(inputs):
         channels, (own, change) = part.elements // rows, known(_conversion(layer, index, part))
         fields: Fields = {"rows": rows, "channels": channels, "output_channels": whole, "offset": offset, **own}
-        parts = placed(rows, channels * size, whole * size, offset * size, changed=change is not None)
+        parts = placed(rows, channels * size, whole * size, offset * size)
         placings.append(cached(size, parts, "concatenate", fields, change))
         offset += channels
     return placings

@@ -20,7 +20,6 @@ from mcusim.system.arrays import Array
 LOOPED, LOOPED_CHANGED = 16, 4  # words of a run that has a loop; of one whose numbers change
 TURN = 8  # words of such a loop
 UNROLLED_BYTES, UNROLLED = 16, (4, 2)  # of runs that are there several times in a loop
-FARTHEST, FARTHEST_BEFORE = 4095, 255  # of a load, from its base
 COUNTERS = ("r2", "r3", "r12", "lr")
 DATA = SAVED
 
@@ -44,25 +43,6 @@ class Run(NamedTuple):
     times: int = 1
 
 
-class Apart(NamedTuple):
-    """Numbers of so many bytes, `step` bytes from one to the next."""
-
-    numbers: int
-    step: int
-    number_bytes: int
-
-
-class Scattered(NamedTuple):
-    """A word of pieces of one or two bytes, each of which goes to the beginning of a row of `row` bytes."""
-
-    piece_bytes: int
-    row: int
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        return tuple(range(0, WORD_BYTES // self.piece_bytes * self.row, self.row))
-
-
 class Skip(NamedTuple):
     """Pointers move by so many bytes."""
 
@@ -75,7 +55,7 @@ class Loop(NamedTuple):
     body: tuple[Part, ...]
 
 
-Part = Zeros | Run | Apart | Scattered | Skip | Loop
+Part = Zeros | Run | Skip | Loop
 
 
 class Moving(NamedTuple):
@@ -104,28 +84,12 @@ def depth(parts: Sequence[Part]) -> int:
 def _depth(part: Part) -> int:
     if isinstance(part, Loop):
         return 1 + depth(part.body)
-    if isinstance(part, Apart):
-        return int(part.numbers >= 2 * _together(part))
     return int(isinstance(part, Zeros | Run) and part.length >= LOOPED * WORD_BYTES)
 
 
 def fits(parts: Sequence[Part]) -> bool:
-    """Are there counters for it, and loads that reach so far?"""
-    return depth(parts) <= len(COUNTERS) and all(map(_reached, parts))
-
-
-def _reached(part: Part) -> bool:
-    if isinstance(part, Loop):
-        return all(map(_reached, part.body))
-    if isinstance(part, Apart):
-        farthest = (_together(part) - 1) * part.step
-        return -FARTHEST_BEFORE <= farthest <= FARTHEST
-    return not isinstance(part, Scattered) or part.places[-1] <= FARTHEST
-
-
-def _together(part: Apart) -> int:
-    """Numbers of a word; of float32 as many as there are registers for."""
-    return WORD_BYTES // part.number_bytes if part.number_bytes < WORD_BYTES else TURN // 2
+    """Are there counters for it?"""
+    return depth(parts) <= len(COUNTERS)
 
 
 class _Writer:
@@ -152,10 +116,6 @@ class _Writer:
             elif isinstance(part, Skip):
                 add_constant(self.a, "input", part.input, DATA[0])
                 add_constant(self.a, "output", part.output, DATA[0])
-            elif isinstance(part, Apart):
-                self._apart(part)
-            elif isinstance(part, Scattered):
-                self._scattered(part)
             else:
                 self._run(part)
 
@@ -258,39 +218,6 @@ class _Writer:
         else:
             add_constant(a, base, step, DATA[0])  # of less than 12 bits: the register is not used
 
-    def _apart(self, part: Apart) -> None:
-        together = _together(part)
-        turns, rest = divmod(part.numbers, together)
-        if turns:
-            counter = COUNTERS[self._depth] if turns > 1 else ""
-            with self.a.counted("apart", f"{together} numbers, {part.step} bytes apart", counter, turns):
-                self._gathered(part, together)
-        if rest:
-            self._gathered(part, rest)
-
-    def _scattered(self, part: Scattered) -> None:
-        a, word = self.a, DATA[0]
-        a("ldr", word, at("input"), imm(WORD_BYTES))
-        self._changed((word,))
-        for place in part.places:
-            a("strb" if part.piece_bytes == 1 else "strh", word, at("output", place))
-            if place != part.places[-1]:
-                a("lsr", word, word, imm(8 * part.piece_bytes))
-        add_constant(a, "output", len(part.places) * part.row, DATA[1])
-
-    def _gathered(self, part: Apart, count: int) -> None:
-        a, size = self.a, part.number_bytes
-        load, store = {1: ("ldrb", "strb"), 2: ("ldrh", "strh"), 4: ("ldr", "str")}[size]
-        for index in range(count):
-            a(load, DATA[index], at("input", index * part.step))
-        if size < WORD_BYTES and count == _together(part):
-            for index in range(1, count):
-                a("orr", DATA[0], DATA[0], DATA[index], f"lsl #{8 * size * index}")
-            self._access(["str"], DATA[:1], "output", (0,), WORD_BYTES)
-        else:
-            self._access([store] * count, DATA[:count], "output", tuple(range(0, count * size, size)), count * size)
-        add_constant(a, "input", count * part.step, DATA[0])
-
 
 def moved(parts: Sequence[Part]) -> tuple[int, int]:
     """By how many bytes both pointers move: input, output."""
@@ -301,10 +228,6 @@ def moved(parts: Sequence[Part]) -> tuple[int, int]:
             there, to = there + part.rounds * more[0], to + part.rounds * more[1]
         elif isinstance(part, Skip):
             there, to = there + part.input, to + part.output
-        elif isinstance(part, Scattered):
-            there, to = there + WORD_BYTES, to + len(part.places) * part.row
-        elif isinstance(part, Apart):
-            there, to = there + part.numbers * part.step, to + part.numbers * part.number_bytes
         elif isinstance(part, Run):
             there, to = there + part.length, to + part.length * part.times
         else:
@@ -323,8 +246,6 @@ def _misplaced(parts: Sequence[Part], often: Array) -> float:
         there = moved([part])[0]
         if isinstance(part, Loop):
             total += _misplaced(part.body, _spread(often, part.rounds, moved(part.body)[0]))
-        elif isinstance(part, Scattered):
-            total += float(often @ _MISPLACED)
         elif isinstance(part, Run) and part.length >= WORD_BYTES:
             last = float(np.roll(often, there) @ _MISPLACED) if there % WORD_BYTES else 0.0
             total += float(often @ _MISPLACED) * (part.length // WORD_BYTES) + last

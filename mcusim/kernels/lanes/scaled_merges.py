@@ -1,4 +1,4 @@
-"""Products of two arrays of affine numbers, and the larger or smaller of two: word by word, bit for bit."""
+"""Products of two arrays of affine numbers: word by word, bit for bit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -110,34 +110,3 @@ def multiplying_of(layer: Multiply, inputs: Inputs, repeated: int | None) -> Sca
     return ScaledMultiplying(
         zeros, multiplier, shift, zero, signs, unsigned, is_above_zero(limits, product.numbers), limits, fields
     )
-
-
-@dataclass(frozen=True)
-class Extreme(Work):
-    """The larger of two numbers, or the smaller."""
-
-    larger: bool
-    unsigned: bool
-    limits: Limits
-    fields: Fields = field(compare=False)
-
-    twin_kernel = "merged_words"
-
-    @property
-    def words(self) -> Words:
-        return Words(8, self.unsigned, LINEAR, None)
-
-    @property
-    def key(self) -> str:
-        return f"extreme_{'larger' if self.larger else 'smaller'}_{'u' * self.unsigned}int8{limits_key(self.limits)}"
-
-    @property
-    def summary(self) -> Sequence[str]:
-        return (f"the {'larger' if self.larger else 'smaller'} of each two numbers, limited.",)
-
-    def __call__(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
-        for one, other in zip(x, y, strict=True):
-            a("usub8" if self.unsigned else "ssub8", SPARE, one, other)
-            a("sel", one, *((one, other) if self.larger else (other, one)))
-        for one, other in zip(x, y, strict=True):
-            self.words.keep_within(a, one, self.limits, other)

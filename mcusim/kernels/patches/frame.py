@@ -18,6 +18,7 @@ from mcusim.kernels.patches.copy import Window
 from mcusim.kernels.widen import widen_cycles
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import Pair, plane, reach
+from mcusim.numbers.integers import unless_zero
 from mcusim.system.arrays import Array
 
 CLEAR_CYCLES = 4.3  # of a number of the padding
@@ -144,8 +145,7 @@ class Frame:
         fields |= {"input_channels": self.channels * self.groups, "padding_top": self.before[0]}
         fields |= {"padding_left": self.before[1], "stride_height": self.strides[0], "stride_width": self.strides[1]}
         fields |= {"reach": self.reach, "pixel": self.pixel, "pitch": self.pitch}
-        fields |= {"frame_channels": self.frame_channels}
-        return {name: value for name, value in fields.items() if value}
+        return unless_zero(**fields, frame_channels=self.frame_channels)
 
     def taps(self, kernel: Array) -> Array:
         """Filters (n, rows, columns, channels) -> (n, 2 x words), zeros where a run is odd."""
