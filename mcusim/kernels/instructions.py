@@ -3,8 +3,6 @@
 `mcusim/timing/` has the rules and the numbers; what is here reads operands as `decode` reads bytes.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache

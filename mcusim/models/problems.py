@@ -1,7 +1,5 @@
 """What cannot be read of a model, or written: all of it, in one error."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
