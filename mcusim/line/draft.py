@@ -87,9 +87,12 @@ def _told(shapes: Shapes) -> Iterator[Line]:
 
 
 def _no_better(read: FloatModel) -> str | None:
-    """A model that is no better than none: it was trained on other samples, or other numbers of classes."""
+    """Of a model that is hardly better than none: it was trained on other samples, or other numbers of classes."""
     accuracy, labels = read.scores[0], [*read.labels.values()]
-    if accuracy is None or len(labels) > 1 or accuracy > (always := chance(labels[0])):
+    if accuracy is None or len(labels) > 1:
+        return None
+    always = chance(labels[0])
+    if float(_limit(accuracy, higher=True, share=True)) > always:
         return None
     told = f"the model's accuracy is {accuracy:.1%}, always the same answer would have {always:.1%}"
     return f"{told}: no budget is made of it. Are classes numbered as the model's outputs are?"
@@ -127,14 +130,10 @@ def _quantizations(read: FloatModel) -> Sequence[tuple[str, Sequence[Line]]]:
     if graph.is_quantized:
         told = f"the file holds {graph.data_type}, which runs as it is"
         return [(name, [(f'data_type = "{AS_STORED}"', told)])]
-    return [(name, [('data_type = "float32"', "as it was trained")]), (name, list(_integers(read)))]
-
-
-def _integers(read: FloatModel) -> Iterator[Line]:
+    integers = 'data_type = "int8"', "a quarter of the memory; int16 loses nothing, as a rule"
     if read.fitted.dataset.x_train is None:
-        yield '# data_type = "int8"', "an x_train in the data file has to choose the scales of integers"
-    else:
-        yield 'data_type = "int8"', "a quarter of the memory; int16 loses nothing, as a rule"
+        integers = '# data_type = "int8"', "an x_train in the data file has to choose the scales of integers"
+    return [(name, [('data_type = "float32"', "as it was trained")]), (name, [integers])]
 
 
 def _target(boards: Sequence[Board]) -> Iterator[Line]:
@@ -147,8 +146,9 @@ def _target(boards: Sequence[Board]) -> Iterator[Line]:
 def _budgets(read: FloatModel, boards: Sequence[Board]) -> Iterator[Line]:
     yield from _score_budgets(read)
     yield "mismatches_max = 0", "bit for bit what the quantized model computes"
-    yield f"rom_bytes_max = {_bytes(board.memory.flash.size_bytes for board in boards)}", "flash of the smallest board"
-    yield f"ram_bytes_max = {_bytes(board.memory.ram.size_bytes for board in boards)}", "RAM of the smallest board"
+    rom, ram = (min(getattr(board.memory, part).size_bytes for board in boards) for part in ("flash", "ram"))
+    yield f"rom_bytes_max = {rom:_}", "flash of the smallest board"
+    yield f"ram_bytes_max = {ram:_}", "RAM of the smallest board"
     yield "# latency_ms_max = 100", "run it once to see what is possible"
 
 
@@ -172,10 +172,6 @@ def _limit(value: float, *, higher: bool, share: bool) -> str:
         return f"{max(0.0, math.floor((value - SLACK) * 100) / 100):.2f}"
     slack = 0.1 * abs(value)
     return f"{value - slack if higher else value + slack:.3g}"
-
-
-def _bytes(sizes: Iterator[int]) -> str:
-    return f"{min(sizes):_}"
 
 
 def _shapes(graph: Graph) -> str:

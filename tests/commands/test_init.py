@@ -112,15 +112,17 @@ def test_what_was_found_out_is_told(
         assert f"note: {note}\n" in told and f"note: {note}\n" in err
 
 
-@pytest.mark.parametrize("label", [0, 1, 2])
+@pytest.mark.parametrize(("right", "common"), [(0, 40), (40, 40), (27, 27), (27, 26), (30, 26), (39, 12)])
 def test_no_budget_below_what_chance_would_keep(
-    folder: Path, stages: FakeStages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], label: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], right: int, common: int
 ) -> None:
-    known = replace(dataset(), y_test=np.full(SAMPLES, label), y_train=None)
-    monkeypatch.setattr(stages, "load_dataset", lambda *_: known)
+    monkeypatch.setattr(draft.FloatModel, "scores", (right / SAMPLES, {}))
+    monkeypatch.setattr(draft.FloatModel, "labels", {"": np.array([1] * common + [0, 2] * SAMPLES)[:SAMPLES]})
     assert cli.execute(["init", "m.keras", "d.npz"]) == 0
-    assert "accuracy_min" not in read_experiment(folder / "experiment.toml").expect.limits
-    assert "always the same answer would have 100.0%" in capsys.readouterr().out
+    limit = read_experiment(folder / "experiment.toml").expect.limits.get("accuracy_min")
+    told = f"always the same answer would have {common / SAMPLES:.1%}" in capsys.readouterr().out
+    assert (limit is None) == told == (right - common <= 1)
+    assert limit is None or limit > common / SAMPLES
 
 
 def test_axes_that_the_file_leaves_open_are_those_of_the_samples(
