@@ -63,14 +63,12 @@ MERGED: Mapping[type[Layer], Mapping[int, Loop]] = {
 }
 MERGED_ONCE = ByType(14, 18, 10)
 AFFINE_EACH: Mapping[type[Layer], float] = {  # of 8 bits: a number of each
-    **{
-        layers.BroadcastAdd: 49,
-        layers.Convert: 30,
-        layers.Maximum: 16.5,
-        layers.Minimum: 16.5,
-        layers.Multiply: 35,
-        layers.Subtract: 51,
-    },
+    layers.BroadcastAdd: 49,
+    layers.Convert: 30,
+    layers.Maximum: 16.5,
+    layers.Minimum: 16.5,
+    layers.Multiply: 35,
+    layers.Subtract: 51,
 }
 AFFINE_SOFTMAX, AFFINE_SOFTMAX_ROW = ByType(42.3, 52.5, 0), ByType(110, 30, 0)
 ROW: Mapping[type[Layer], ByType] = {
