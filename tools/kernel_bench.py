@@ -26,7 +26,7 @@ from mcusim.experiment.kernel_choice import KernelChoice, kernel_names
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError, McusimError
+from mcusim.system.errors import BuildError, ConfigurationError, McusimError
 from tools import cmsis_nn
 from tools.kernel_library import Adapter, Library, is_in, load_adapter
 from tools.kernel_runs import ANY, PLAIN, Row, Run, at_clock, run_ours
@@ -233,7 +233,7 @@ def _limited(bench: Bench, name: str, data_type: str, words: str, target: Target
     try:
         x = there.x[: bench.samples]
         made: Run | str = run_ours(there.quantized(data_type), x, bench.boards[0], bench.work, target)
-    except ConfigurationError as error:
+    except BuildError as error:
         made = error.what
     return there.title, data_type, words, made
 

@@ -96,7 +96,7 @@ class Row:
 def run_ours(graph: Graph, x: Array, board: Board, folder: Path, target: Target = ANY) -> Run:
     """With the kernels that `mcusim run` chooses for `target`, under its limits.
 
-    Raises BuildError for what the board cannot hold, ConfigurationError for limits that nothing can meet.
+    Raises BuildError for what the board cannot hold, and for limits that nothing can meet.
     """
 
     def build(choice: Choice) -> tuple[Program, Firmware]:
