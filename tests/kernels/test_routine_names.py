@@ -18,6 +18,7 @@ from mcusim.line.lower import program_of, running_layers
 from mcusim.line.quantize import quantize
 from tests.graphs import Builder
 from tests.kernels.measured import CORE, forced
+from tests.kernels.routine_text import assert_sound
 
 # Among them pairs of numbers by a prime number, of which tiles take turns of several lengths, and windows of two
 # channels, which overlap in memory: a tile reads them there, and as many numbers side by side from a copy.
@@ -53,7 +54,7 @@ def variants_of(kernel: Kernel, layer: Layer, inputs: Inputs) -> tuple[Variant, 
 
 
 @pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
-def test_a_name_stands_for_one_function(data_type: str) -> None:
+def test_a_name_stands_for_one_function_whose_words_are_all_known(data_type: str) -> None:
     graph = network(data_type)
     texts: dict[str, str] = {}
     for layer in running_layers(graph):
@@ -63,6 +64,8 @@ def test_a_name_stands_for_one_function(data_type: str) -> None:
                 continue
             for variant in variants_of(kernel, layer, inputs):
                 for routine in kernel.code(layer, inputs, variant).routines:
+                    if routine.name not in texts:
+                        assert_sound(routine)
                     assert texts.setdefault(routine.name, routine.assembly) == routine.assembly, (kernel.NAME, layer)
     assert len(texts) > 25
 
