@@ -115,8 +115,7 @@ def hard_swish(entry: Affine, out: Affine) -> Lookup | None:
         part = _short_product(part, _short(inner))
         if inner_shift > 0:
             part = _saturated(part << 1)
-        if inner_shift < 0:
-            part = divided(part, -inner_shift)
+        part = divided(part, max(0, -inner_shift))
         share = (part + (1 << 15)) >> 1  # relu6(x + 3) / 6, Q0.15
         product = share * _short_product(x, _short(output))
         return divided(np.sign(product) * (np.abs(product) >> 15), -output_shift) + out.zero

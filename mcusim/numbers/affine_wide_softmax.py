@@ -54,7 +54,7 @@ def _entry(x: Array, table: Array) -> Array:
     """A straight line between two entries; 16 bits wrap, as in C."""
     index, rest = 256 + (x >> 7), x & 127
     rise = (table[index + 1] - table[index]).astype(np.int16).astype(np.int64)
-    return np.asarray(table[index] + ((rise * rest + 64) >> 7), np.int64).astype(np.int16).astype(np.int64)
+    return np.asarray((table[index] + ((rise * rest + 64) >> 7)).astype(np.int16).astype(np.int64))
 
 
 @cache

@@ -28,7 +28,8 @@ def assert_sound(routine: Routine) -> None:
         mnemonic, _, operands = line.strip().partition(" ")
         if not mnemonic or mnemonic.startswith(".") or line[0] != " " or ".req" in operands:
             continue
-        assert MNEMONIC.fullmatch(mnemonic), line
+        assert MNEMONIC.fullmatch(mnemonic) and mnemonic not in REGISTERS | set(named), line
+        assert all(base in REGISTERS | set(named) for base in re.findall(r"\[([^],\s]*)", operands)), line
         words = OPERAND.findall(operands)
         found = {word for word in words if word.startswith(".L")}
         jumps |= found

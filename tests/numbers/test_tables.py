@@ -8,9 +8,9 @@ import pytest
 from mcusim.line.quantize import quantize
 from mcusim.numbers.formats import Format
 from mcusim.numbers.functions import Function
-from mcusim.numbers.numbers import Range
+from mcusim.numbers.numbers import Numbers, Range
 from mcusim.numbers.power_of_two import PowerOfTwoScheme
-from mcusim.numbers.tables import MOST_SEGMENTS, QUANTA, Interpolation, Lookup, look_up
+from mcusim.numbers.tables import LARGEST_PRODUCT, LARGEST_SHIFT, MOST_SEGMENTS, QUANTA, Interpolation, Lookup, look_up
 from mcusim.system.arrays import Array
 from mcusim.system.records import fields_of
 from tests.compiled import run_compiled
@@ -26,6 +26,11 @@ def made(function: Function, bits: int, peak: float) -> Lookup:
     values = function.exact(np.array([-peak, 0.0, min(peak, 8.0 if function.name == "exponential" else peak)]))
     numbers = scheme.numbers_for(function.bounds or Range().widened(values))
     return look_up(function, entry, numbers)
+
+
+def quantum(numbers: Numbers) -> float:
+    zero, one = numbers.decode(np.array([0, 1])).astype(np.float64)
+    return float(one - zero)
 
 
 def difference(lookup: Lookup, function: Function) -> Array:
@@ -49,6 +54,17 @@ def test_up_to_8_bits_it_is_the_nearest_number(function: Function) -> None:
 WIDE = {"softsign": 7000.0, "exponential": 60.0, "threshold_relu": 3.01, "tanh": 1.7, "elu": 2.0, "mish": 20.0}
 
 
+def assert_slopes_are_fine(lookup: Lookup, function: Function) -> None:
+    """Those of the lines outside have every bit that a product of 32 bits leaves them, or are exact."""
+    assert isinstance(lookup, Interpolation)
+    exact = [one * quantum(lookup.entry) / quantum(lookup.numbers) for one in (0.0, *function.slopes)]
+    for line, end in ((lookup.below, lookup.entry.minimum), (lookup.above, lookup.entry.maximum)):
+        reach = max(abs(line.origin - end), 1)
+        assert abs(line.factor) * reach <= LARGEST_PRODUCT
+        if line.factor * 2.0**-line.shift not in exact and line.shift < LARGEST_SHIFT:
+            assert (abs(line.factor) + 1) * 2 * reach > LARGEST_PRODUCT
+
+
 @pytest.mark.parametrize("bits", [9, 16])
 @pytest.mark.parametrize("function", EVERY, ids=name_of)
 def test_beyond_it_keeps_its_bound(function: Function, bits: int) -> None:
@@ -58,6 +74,7 @@ def test_beyond_it_keeps_its_bound(function: Function, bits: int) -> None:
         assert error == pytest.approx(lookup.error_quanta, abs=1e-3)
         assert error <= (QUANTA if bits == 9 else WIDE.get(function.name, QUANTA))
         assert lookup.table.size <= MOST_SEGMENTS + 1
+        assert_slopes_are_fine(lookup, function)
 
 
 def test_straight_functions_need_no_table() -> None:
