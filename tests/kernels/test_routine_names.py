@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,8 +18,13 @@ from mcusim.line.emit import emit_library
 from mcusim.line.lower import program_of, running_layers
 from mcusim.line.quantize import quantize
 from tests.graphs import Builder
+from tests.kernels.lanes_graphs import Side
 from tests.kernels.measured import CORE, forced
 from tests.kernels.routine_text import assert_sound
+from tests.kernels.test_averages import drawn
+from tests.kernels.test_lanes import moves, pools, sums
+from tests.kernels.test_lanes_affine import side as affine_side
+from tests.kernels.test_lanes_wide import side as wide_side
 
 # Among them pairs of numbers by a prime number, of which tiles take turns of several lengths, and windows of two
 # channels, which overlap in memory: a tile reads them there, and as many numbers side by side from a copy.
@@ -68,6 +74,32 @@ def test_a_name_stands_for_one_function_whose_words_are_all_known(data_type: str
                         assert_sound(routine)
                     assert texts.setdefault(routine.name, routine.assembly) == routine.assembly, (kernel.NAME, layer)
     assert len(texts) > 25
+
+
+def sides() -> Iterator[Side]:
+    """Layers without weights, of all number types."""
+    for bits in (8, 16, 0):
+        side = Side(bits)
+        sums(side, (5, 4))
+        moves(side)
+        pools(side, mean=True)
+        pools(side, mean=False)
+        yield side
+    yield from (drawn(kind, 5, 20) for kind in ("int8", "int16", "float32", "affine"))
+    yield from (affine_side(1), wide_side(5))
+
+
+def test_of_layers_without_weights_likewise() -> None:
+    texts: dict[str, str] = {}
+    for graph in (side.graph() for side in sides()):
+        for layer in running_layers(graph):
+            inputs = graph.inputs_of(layer)
+            if lanes.fits(layer, inputs, CORE) is None:
+                for routine in lanes.code(layer, inputs, DEFAULT).routines:
+                    if routine.name not in texts:
+                        assert_sound(routine)
+                    assert texts.setdefault(routine.name, routine.assembly) == routine.assembly, layer
+    assert len(texts) > 250
 
 
 def test_a_name_of_two_functions_is_a_defect() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -24,7 +25,7 @@ from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.numbers import affine, affine_softmax
 from mcusim.numbers.affine import Affine, Scaled
-from mcusim.numbers.factors import multiplier, once, twice
+from mcusim.numbers.factors import Factors, multiplier, once, twice
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 from tests.affine_nets import LIMITS, Net, differ
@@ -162,3 +163,14 @@ def test_softmax_is_near_the_real_one(q: list[int], scale: float) -> None:
     made = affine_softmax.softmax(entry, Affine(8, 1 / 256, -128)).apply(x)
     powers = np.exp(entry.decode(x) - entry.decode(x).max())
     assert np.abs((made.astype(int) + 128) / 256 - powers / powers.sum()).max() < 0.006
+
+
+@pytest.mark.parametrize("made", [twice, once, lambda ratios: once(ratios, 15)])
+def test_equal_factors_are_one(made: Callable[[Sequence[float]], Factors]) -> None:
+    """A constant of C in place of an array of them."""
+    equal, other = made([0.3] * 5), made([0.3, 0.3, 0.31])
+    assert len(equal.multipliers) == len(equal.shifts) == 1 and len(other.multipliers) == 3
+    x = np.arange(-1000, 1000, 7)
+    np.testing.assert_array_equal(equal.apply(x), made([0.3]).apply(x))
+    for column, ratio in enumerate((0.3, 0.3, 0.31)):
+        np.testing.assert_array_equal(other.apply(x[:, None])[:, column], made([ratio]).apply(x))
