@@ -16,7 +16,9 @@ from mcusim.layers.input import Input
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import program_of, running_layers
+from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.system.records import records_of
 from tests.graphs import Builder
 from tests.kernels.lanes_graphs import Side
 from tests.kernels.measured import CORE, forced
@@ -40,16 +42,19 @@ def network(data_type: str) -> Graph:
         start = f"input{index}"
         builder.layers.append(Input(name=start, inputs=(), shape=shape))
         for size, strides in ((1, 1), (1, 2), (3, 1)):
-            for filters in (3, 8):
-                builder.conv(filters, size, start, strides=strides, padding="same")
+            for filters, activation in ((3, "relu6"), (8, "relu" if size == 1 else "linear")):
+                builder.conv(filters, size, start, strides=strides, padding="same", activation=activation)
         builder.add("Reshape", start, target_shape=shape)
         builder.depthwise(3, padding="same")
         for units in (1, 12):
             builder.add("Flatten", start)
             builder.dense(units)
-    graph = builder.graph()
+    graph = optimize(builder.graph())
     if data_type == "float32":
         return graph
+    if data_type == "affine":
+        x = {layer.name: builder.random.normal(size=(2, *layer.shape)).astype(np.float32) for layer in graph.inputs}
+        return quantize(graph, records_of(x), "int8", scheme="per-channel", weights="rounded")
     return quantize(graph, np.zeros(0), data_type, scheme="per-network", fraction=4)
 
 
@@ -59,7 +64,7 @@ def variants_of(kernel: Kernel, layer: Layer, inputs: Inputs) -> tuple[Variant, 
     return (*every[:MOST_VARIANTS], *(one for one in every[MOST_VARIANTS:] if one.stripes <= MOST_VARIANTS))
 
 
-@pytest.mark.parametrize("data_type", ["int8", "int16", "float32"])
+@pytest.mark.parametrize("data_type", ["int8", "int16", "float32", "affine"])
 def test_a_name_stands_for_one_function_whose_words_are_all_known(data_type: str) -> None:
     graph = network(data_type)
     texts: dict[str, str] = {}

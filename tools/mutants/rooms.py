@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Room:
     """Patterns of the files that are changed, and what pytest is told to run.
 
-    `without` leaves out tests that read the files' text instead of running them, or start a process for each answer."""
+    `without` leaves out tests that read the files' text instead of running them, start a process for each answer, or
+    take seconds for what others see at once."""
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
@@ -22,8 +23,8 @@ class Room:
 ROOMS = {
     "numbers": Room(
         ("mcusim/numbers/*",),
-        ("tests/numbers", "tests/line/test_quantize.py", "tests/layers"),
-        ("tests/layers/test_layers.py::test_c_equals_run", "tests/layers/test_layers.py::test_floats_are_close"),
+        ("tests/numbers", "tests/line/test_quantize.py", "tests/layers", "tests/models/test_tflite_integers.py"),
+        ("tests/layers/test_layers.py::test_c_equals_run", "tests/layers/test_layers.py::test_floats_are_close[fused]"),
     ),
     "kernels": Room(("mcusim/kernels/*",), ("tests/kernels", "tests/line/test_select.py", "tests/line/test_within.py")),
     "front": Room(
