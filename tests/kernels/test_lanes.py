@@ -19,6 +19,7 @@ from mcusim.kernels.memory import USUAL
 from mcusim.layers.add import Add
 from mcusim.line.lower import program_of
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
+from mcusim.numbers.power_of_two import ShiftedAddition
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
 from tests.kernels.lanes_graphs import Side
@@ -237,3 +238,25 @@ def test_what_does_not_fit_says_why() -> None:
     assert lanes.fits(pool, entry, CORE) == "it takes a word of channels at a time"
     assert lanes.fits(pool, entry, None) == "it is for cortex-m4"
     assert lanes.fits(side.layer(a), (), CORE) == "it is for pools, sums, activations and copies"
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "floor"])
+def test_sums_run_in_pairs_only_where_every_one_has_16_bits(rounding: str) -> None:
+    """257 times the least number has more, and 257 times the largest has not: a ReLU adds nothing to them."""
+    side, seen = Side(8, rounding), set()
+    a, b = side.input((4, 5)), side.input((4, 5))
+    for finer in range(10):
+        for shift in range(finer + 1):
+            for activation in (LINEAR, RELU):
+                side.add(a, b, shifts=(finer, 0), shift=shift, activation=activation)
+    graph = side.graph()
+    for layer in graph:
+        if isinstance(layer, Add):
+            assert isinstance(layer.addition, ShiftedAddition)
+            factor = sum(1 << shift for shift in layer.addition.shifts)
+            ending = summing_up(layer, graph.inputs_of(layer)).ending
+            if isinstance(ending, PairsEnd):
+                start = layer.addition.rounding + ending.offset
+                assert start - 128 * factor >= -(2**15) and start + 127 * factor < 2**15, layer
+            seen.add((factor, isinstance(ending, PairsEnd)))
+    assert {(129, True), (257, False)} <= seen

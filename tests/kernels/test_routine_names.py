@@ -12,6 +12,7 @@ from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.kernels import KERNELS, lanes
 from mcusim.kernels.choice import why_not
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
+from mcusim.kernels.memory import USUAL
 from mcusim.layers.input import Input
 from mcusim.layers.strided_copy import StridedCopy
 from mcusim.line.emit import emit_library
@@ -74,6 +75,7 @@ def test_a_name_stands_for_one_function_whose_words_are_all_known(data_type: str
             if why_not(kernel, layer, inputs, CORE):
                 continue
             for variant in variants_of(kernel, layer, inputs):
+                assert kernel.cost(layer, inputs, variant, USUAL) > 0
                 for routine in kernel.code(layer, inputs, variant).routines:
                     if routine.name not in texts:
                         assert_sound(routine)
@@ -100,6 +102,7 @@ def test_of_layers_without_weights_likewise() -> None:
         for layer in running_layers(graph):
             inputs = graph.inputs_of(layer)
             if lanes.fits(layer, inputs, CORE) is None:
+                assert lanes.cost(layer, inputs, DEFAULT, USUAL) > 0
                 for routine in lanes.code(layer, inputs, DEFAULT).routines:
                     if routine.name not in texts:
                         assert_sound(routine)
