@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from mcusim.numbers.functions import Function
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.numbers.recurrent import FloatStates, IntegerStates, table
+from mcusim.system.assets import CODEGEN
 
 SIGMOID, TANH = Function("sigmoid"), Function("tanh")
 ALL = np.arange(-(1 << 15), 1 << 15)
@@ -67,3 +70,16 @@ def test_extreme_numbers_saturate(activation: Function | Activation, cell: int, 
         made.mixed(gates, ends, ends),
     ):
         assert values.min() >= low and values.max() <= high
+
+
+@pytest.mark.parametrize("gate", [SIGMOID, *(Function("hard_sigmoid", (slope,)) for slope in (0.2, 1 / 6))])
+@pytest.mark.parametrize("activation", [TANH, LINEAR, RELU, SIGMOID, Function("hard_sigmoid", (0.25,))])
+def test_c_is_told_both_functions_and_each_by_the_name_of_its_field(
+    gate: Function, activation: Function | Activation
+) -> None:
+    told = FloatStates(gate, activation).fields()
+    declared = set(re.findall(r"\w+", (CODEGEN / "numbers" / "states.h").read_text(encoding="utf-8")))
+    assert set(told) <= declared and {told["gate"], told["activation"]} <= declared
+    for name, function in (("gate", gate), ("activation", activation)):
+        slopes = function.parameters if isinstance(function, Function) else ()
+        assert [told[f"{name}_slope"]] == np.float32(slopes).tolist() if slopes else f"{name}_slope" not in told
