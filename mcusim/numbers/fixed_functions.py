@@ -18,15 +18,13 @@ FIRST_GUESS, GUESS_SLOPE = 1515870810, -1010580540  # 48/17 and -32/17 as Q2.29:
 
 
 def exponential(x: Array, integer_bits: int) -> Array:
-    """e**x for x <= 0, which has so many bits before the binary point."""
+    """e**x for x <= 0, which has so many bits before the binary point: at most 5."""
     quarter = 1 << 31 - integer_bits - 2
     rest = (x & (quarter - 1)) - quarter  # from -1/4 on, below 0
     result = _exponential_of_quarter(np.clip(rest << integer_bits, LOWEST, ONE))
     quarters = rest - x
     for power, factor in enumerate(POWERS[: integer_bits + 2]):
         result = np.where(quarters & (quarter << power), high_product(result, factor), result)
-    if integer_bits > 5:
-        result = np.where(x < -(1 << 36 - integer_bits), 0, result)
     return np.where(x == 0, ONE, result)
 
 
