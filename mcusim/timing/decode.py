@@ -248,7 +248,7 @@ def _fp_kind(insn: capstone.CsInsn, name: str) -> str:
     if name == "vmov":
         registers = [_CS.reg_name(op.reg) or "s" for op in insn.operands if op.type == arm.ARM_OP_REG]
         core = sum(one in ("sp", "sb", "sl") or not one.startswith(("s", "d")) for one in registers)
-        return ("fp", "fp_move", "fp_move_2")[min(core, 2)]
+        return ("fp", "fp_move", "fp_move_2")[core]
     for kind, names in (("fp_mac", _FP_MAC), ("fp_slow", _FP_SLOW), ("fp", _FP_ARITHMETIC)):
         if name in names:
             return kind

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mcusim.engines.counts import ACCESS, REGION, Block, Counts, Edge, Event
+from mcusim.engines.counts import ACCESS, REGION, Block, CallNode, CallTree, Counts, Edge, Event
 from mcusim.system.errors import DataError
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.timing.code import Code
@@ -72,6 +73,14 @@ def test_round_trip(tmp_path: Path) -> None:
         assert getattr(have.counts, array).dtype == np.uint64
 
 
+def test_round_trip_of_calls(tmp_path: Path) -> None:
+    """MEASURED is node 0: it is its own parent, and that of what it calls."""
+    nodes = tuple(CallNode(*node) for node in ((0, FLASH, 1), (1, 0, 0), (2, 0, 0), (0, FLASH + 8, 5), (3, FLASH, 2)))
+    tree = CallTree(nodes, {(0, 1): 2, (4, 0): 7}, never_returned=1, jumped_out=2)
+    save(replace(small(), counts=replace(small().counts, tree=tree)), tmp_path / "profile.json")
+    assert load(tmp_path / "profile.json").counts.tree == tree
+
+
 def test_without_events_every_sample_is_still_there(tmp_path: Path) -> None:
     document = {**json.loads(SMALL), "events": [], "event_counts": [[], []]}
     (tmp_path / "profile.json").write_text(json.dumps(document))
@@ -122,6 +131,8 @@ def damage(**changes: Any) -> str:
         damage(tree={}),
         damage(tree={"nodes": [[0, 0, 1]], "tallies": [], "never_returned": 0, "jumped_out": 0}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1], [4, 0, 1]], "tallies": [], **ENDS}),
+        damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1], [3, 0, 1]], "tallies": [], **ENDS}),
+        damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1], [-1, 0, 1]], "tallies": [], **ENDS}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 7, 1]], **ENDS}),
         damage(tree={"nodes": [[0, 0, 1], *([max(at - 1, 1), 0, 1] for at in range(1, 6000))], "tallies": [], **ENDS}),
         damage(tree={"nodes": [[0, 0, 1], [1, 0, 1], [2, 0, 1]], "tallies": [[0, 0, -1]], **ENDS}),
@@ -164,6 +175,9 @@ def test_another_format(tmp_path: Path) -> None:
     (tmp_path / "profile.json").write_text(damage(format=2))
     with pytest.raises(DataError, match=r"is a profile of format 2, not 1"):
         load(tmp_path / "profile.json")
+    (tmp_path / "profile.json").write_text(damage(format="2" * 1000))
+    with pytest.raises(DataError, match=f"is a profile of format '{'2' * 59}, not 1"):
+        load(tmp_path / "profile.json")
 
 
 # -- where an address is -----------------------------------------------------------------------------------------------
@@ -173,6 +187,8 @@ def test_functions_end_where_they_end() -> None:
     recording = small()
     found = {at: recording.function_at(FLASH + at) for at in (-2, 0, 2, 4, 6, 8, 10, 12)}
     assert found == {-2: "?", 0: "cnn", 2: "cnn", 4: "?", 6: "?", 8: "größe", 10: "größe", 12: "?"}
+    entries = {at: recording.entry_at(FLASH + at) - FLASH for at in (0, 2, 6, 10, 12)}
+    assert entries == {0: 0, 2: 0, 6: 6, 10: 8, 12: 12}
 
 
 def test_a_line_of_0_ends_a_stretch() -> None:

@@ -12,8 +12,10 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from mcusim.engines.counts import Block, Counts, Edge
+from mcusim.system.elf_code import CodeSymbol
 from mcusim.system.errors import McusimError
 from mcusim.system.toolchain import find_arm_tool
+from mcusim.timing import source
 from mcusim.timing.recording import record
 from mcusim.timing.source import lines_of
 
@@ -63,6 +65,30 @@ def test_a_bomb_is_not_unpacked(elf: Path, tmp_path: Path) -> None:
     subprocess.run([*command, elf, "b.elf"], cwd=tmp_path, check=True)
     found = lines_of(tmp_path / "b.elf", blocks())
     assert found.rows == () and "MiB unpacked" in found.problem
+
+
+def test_a_line_too_many(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with elf.open("rb") as file:
+        dwarf = ELFFile(file).get_dwarf_info()
+        lines = sum(len(dwarf.line_program_for_CU(unit).get_entries()) for unit in dwarf.iter_CUs())
+    for most, told in ((lines, ""), (lines - 1, f"it has more than {lines - 1} lines")):
+        monkeypatch.setattr(source, "_MOST_LINES", most)
+        found = lines_of(elf, blocks())
+        assert found.problem == told and bool(found.rows) == (not told)
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["", ""], ["f (0x08000000)", "f (0x08000010)"]),
+        (["a.c", "b.c"], ["f (a.c)", "f (b.c)"]),
+        (["a.c", ""], ["f (a.c)", "f"]),
+        (["a.c", "a.c"], ["f (a.c) (0x08000000)", "f (a.c) (0x08000010)"]),
+    ],
+)
+def test_functions_of_one_name_are_told_apart(files: list[str], names: list[str]) -> None:
+    symbols = [CodeSymbol("f", FLASH + 16 * n, FLASH + 16 * n + 16, file) for n, file in enumerate(files)]
+    assert source._told_apart([*symbols, CodeSymbol("g", 0, 2, "a.c")]) == [*names, "g"]
 
 
 def test_bytes_that_are_wrong_anywhere(elf: Path, tmp_path: Path) -> None:
