@@ -75,7 +75,7 @@ FREE = {
     "literal_load": Free(0, 1, "TRM 3.3.2: a load from the literal pool can cost one more, the fetches are in its way"),
     "pair_same_memory": Free(0, 1, "measured by jnk0le: loads pair only while all go to the same memory"),
     "not_taken_fetch": Free(0, 1, "measured by jnk0le: a branch not taken can take 2; its target took a fetch"),
-    "mac_overlap": Free(0, 2, "GCC: integer instructions overlap all but one cycle of a multiply-accumulate"),
+    "mac_overlap": Free(0, 2, "GCC: integer instructions overlap all but one cycle; no row decides, nor over VLDR"),
     "fold_it": Free(0, 1, "TRM table 3-1: IT is folded onto a preceding 16-bit instruction"),
     "nop_hidden": Free(0, 1, "measured by jnk0le: a load absorbs a NOP behind it"),
 }
