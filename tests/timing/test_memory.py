@@ -32,8 +32,9 @@ def test_wait_states_follow_the_clock(clock_mhz: int, states: int) -> None:
 
 
 def test_no_clock_that_the_chip_does_not_have() -> None:
-    with pytest.raises(ConfigurationError, match="does not run at 81 MHz"):
+    with pytest.raises(ConfigurationError, match="does not run at 81 MHz") as caught:
         wait_states(load_board("nucleo_l452re_p").chip, 81_000_000)
+    assert caught.value.hint == "at most 80 MHz"
 
 
 def test_flash_data() -> None:
