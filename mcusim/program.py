@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape, Tensor, record
-from mcusim.numbers.numbers import Numbers
+from mcusim.numbers.numbers import Numbers, Rounding
 from mcusim.system.arrays import Array
 
 ASSEMBLY, FLOAT_ASSEMBLY = "NN_ASSEMBLY", "NN_FLOAT_ASSEMBLY"  # of assembly.h: cores with DSP instructions, and an FPU
@@ -168,7 +168,7 @@ class Step(Tensor):
 
 @dataclass(frozen=True)
 class Program:
-    """A model ready to be written as C. `notes`: what limits cost it."""
+    """A model ready to be written as C. `notes`: what limits cost it. `rounding`: how samples become its numbers."""
 
     name: str
     data_type: str
@@ -181,6 +181,7 @@ class Program:
     arena_lower_bound_bytes: int
     buffers_bytes: int
     notes: tuple[str, ...] = ()
+    rounding: Rounding = "nearest"
 
     @property
     def unit(self) -> Unit:

@@ -46,8 +46,9 @@ int main(void)
 }
 """
 WARNINGS = (
-    *("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-float-conversion"),
-    *("-Wshadow", "-Wstrict-prototypes"),
+    *("-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wundef"),
+    *("-Wcast-align", "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wdouble-promotion"),
+    *("-Wpointer-arith", "-Wvla", "-Wwrite-strings", "-Wstrict-aliasing=2"),
 )
 LARGE_BYTES = 25_000  # headers are 18,000 of them
 # What is undefined ends the program without a word: so it is compiled sooner. Its words are asked for when it did.
@@ -69,7 +70,7 @@ def run_compiled(
     """
     files = emit_library(program or lower(graph)).files
     optimization = "-O1" if sum(map(len, files.values())) < LARGE_BYTES else "-O0"
-    flags = (optimization, "-std=gnu11", "-ffp-contract=off", f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
+    flags = (optimization, "-std=gnu11", "-Wcast-align=strict", "-ffp-contract=off", f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
     answers = _answers(tuple(files.items()), (*flags, *WARNINGS), graph.encode(x).tobytes())
     return np.frombuffer(answers, graph.answer_dtype)
 

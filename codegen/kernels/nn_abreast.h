@@ -3,6 +3,7 @@
 #define NN_ABREAST_H
 
 #include "number.h"
+#include "simd.h"
 
 typedef struct {
     int window_height, window_width, stride_height, stride_width;
@@ -23,7 +24,7 @@ NN_KERNEL void NN_NAME(abreast)(const void *input, const void *weights, void *ou
     for (int channel = 0; channel < blocks * p.group; channel++) {
         const int32_t *const block = (const int32_t *)weights + channel / p.group * words;
         const int32_t *const record = block + channel % p.group * p.record_words;
-        const int16_t *const own = (const int16_t *)(const void *)(block + p.group * p.record_words) + channel % p.group;
+        const int32_t *const own = block + p.group * p.record_words;
         for (int position = 0; position < p.rows * p.width; position++) {
             const int y = position / p.width * p.stride_height - p.padding_top;
             const int x = position % p.width * p.stride_width - p.padding_left;
@@ -32,7 +33,10 @@ NN_KERNEL void NN_NAME(abreast)(const void *input, const void *weights, void *ou
                 const int row = y + tap / p.window_width, column = x + tap % p.window_width;
                 if (row >= 0 && row < p.input_height && column >= 0 && column < p.input_width) {
                     const int place = (row * p.input_width + column) * p.channels + channel;
-                    sum += (uint32_t)(own[tap * p.group] * (int32_t)nn_read(((const number_t *)input)[place], p.is_unsigned));
+                    const int weight = tap * p.group + channel % p.group;
+                    const uint32_t pair = nn_word(own + weight / 2);
+                    const int32_t x = nn_read(((const number_t *)input)[place], p.is_unsigned);
+                    sum += (uint32_t)((weight % 2 ? nn_high(pair) : nn_low(pair)) * x);
                 }
             }
             nn_store_at(output, position * p.channels + channel, nn_finish_of((int32_t)sum, record, p), p.storage);

@@ -22,14 +22,14 @@ NN_KERNEL void NN_NAME(add_of_several)(const number_t *const *inputs, number_t *
     const int done = words * lanes;
     const size_t rest = (size_t)(p.elements - done) * sizeof(number_t);
     if (rest) { /* less than a word, made one */
-        uint32_t last[NN_ADD_INPUTS] = {0};
-        const void *there[NN_ADD_INPUTS];
+        number_t last[NN_ADD_INPUTS][4 / sizeof(number_t)] NN_ALIGNED = {{0}};
+        const number_t *there[NN_ADD_INPUTS];
         for (int input = 0; input < p.inputs; input++) {
-            memcpy(&last[input], inputs[input] + done, rest);
-            there[input] = &last[input];
+            memcpy(last[input], inputs[input] + done, rest);
+            there[input] = last[input];
         }
-        p.sum(&last[0], there, 1);
-        memcpy(output + done, &last[0], rest);
+        p.sum(last[0], there, 1);
+        memcpy(output + done, last[0], rest);
     }
 }
 

@@ -22,11 +22,11 @@ NN_KERNEL void NN_NAME(combined_lanes)(const number_t *const *inputs, number_t *
             p.combine(output, x, y, words);
         }
         if (rest) { /* less than a word, made one */
-            uint32_t last[2] = {0, 0};
-            memcpy(&last[0], x + of_a_word * words, (size_t)rest * sizeof(number_t));
-            memcpy(&last[1], y + of_a_word * words, (size_t)rest * sizeof(number_t));
-            p.combine(&last[0], &last[0], &last[1], 1);
-            memcpy(output + of_a_word * words, &last[0], (size_t)rest * sizeof(number_t));
+            number_t last[2][4 / sizeof(number_t)] NN_ALIGNED = {{0}, {0}};
+            memcpy(last[0], x + of_a_word * words, (size_t)rest * sizeof(number_t));
+            memcpy(last[1], y + of_a_word * words, (size_t)rest * sizeof(number_t));
+            p.combine(last[0], last[0], last[1], 1);
+            memcpy(output + of_a_word * words, last[0], (size_t)rest * sizeof(number_t));
         }
         output += p.numbers;
         x += p.numbers;

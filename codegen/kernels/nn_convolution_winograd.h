@@ -141,7 +141,7 @@ NN_KERNEL void NN_NAME(convolution_winograd)(const number_t *restrict input, voi
     const int all = p.rows ? columns * ((p.output_height + p.rows - 1) / p.rows) : (columns + 3) / 4;
     const int block_numbers = (p.outputs + 2) * p.cells * p.channels, taps = p.window_height * 3 * p.channels;
     uint8_t *const points = (uint8_t *)NN_ALIGN_UP((uint8_t *)scratch, p.end_bytes) + p.begin;
-    int16_t *const u = (int16_t *)points, *const v = (int16_t *)(points + (p.outputs + 2) * p.apart);
+    int16_t *const u = (int16_t *)(void *)points, *const v = u + (p.outputs + 2) * p.apart / (int)sizeof(int16_t);
     number_t *const edge = (number_t *)(v + p.stripe * block_numbers);
     for (int first = 0; first < all; first += p.stripe) {
         const int blocks = first + p.stripe < all ? p.stripe : all - first;

@@ -73,7 +73,7 @@ NN_KERNEL void NN_NAME(dense_rows)(const number_t *restrict input, void *restric
     int16_t *const x = (int16_t *)NN_ALIGN_UP((uint8_t *)scratch + 4 * (p.totals + p.words), p.end_bytes) - 2 * p.words;
     NN_NAME(row_vector)(x, input, p);
     if (p.units < p.first.units) {
-        uint32_t block[8];
+        int16_t block[16] NN_ALIGNED; /* or so many of 8 bits */
         p.first.products(x, kernel, block, 1);
         const size_t size = (size_t)(p.units * p.output_bytes); /* less than a block has, which -O0 does not see */
         memcpy(output, block, size < sizeof block ? size : sizeof block);

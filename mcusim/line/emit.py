@@ -14,6 +14,7 @@ from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Shape, Tensor
 from mcusim.line.c_text import c_names, filled, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
+from mcusim.numbers.numbers import Rounding
 from mcusim.program import PART, Constant, KernelCall, Place, Program, Repeated, Step, Unit
 from mcusim.system.assets import CODEGEN
 from mcusim.system.templates import render
@@ -22,6 +23,7 @@ INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
 CODE_RAM = "code_ram.h"  # of a library that has code for RAM
 CALL_WIDTH = 112
+LICENCE = "/* SPDX-License-Identifier: 0BSD */\n"  # of all that is generated: it is its user's, as README says
 Names = Mapping[tuple[str, str], str]  # of arrays in C, by the function of their layer and their role
 
 
@@ -56,14 +58,15 @@ class _Library:
         self.shared = _shared_routines(program)
 
     def files(self) -> dict[str, str]:
-        return {
+        files = {
             **self._headers(),
             **{name: text for step in self.program.steps for name, text in step.code.files.items()},
             **{name: text for unit in self.program.units for name, text in self._routines(unit).items()},
-            "model.h": render("model.h.j2", title=self.title, **self._model_h()),
-            "number_config.h": self._config(self.program.unit),
+            "model.h": render("model.h.j2", title=self.title, program=self.program, **self._model_h()),
+            "number_config.h": self._config(self.program.unit, guard=True),
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
         }
+        return {name: LICENCE + text for name, text in files.items()}
 
     def _unit(self, unit: Unit) -> dict[str, str]:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
@@ -80,7 +83,8 @@ class _Library:
             source = render("model_unit.c.j2", unit=unit, config=self._config(unit), **values)
         else:
             source = render("model.c.j2", **values, **self._main())
-        weights = render("weights.h.j2", title=f"Weights of {self.title}", arrays=_arrays(steps, names))
+        arrays, guard = _arrays(steps, names), f"WEIGHTS{suffix}_H".upper()
+        weights = render("weights.h.j2", title=f"Weights of {self.title}", guard=guard, arrays=arrays)
         return {f"model{suffix}.c": source, f"weights{suffix}.h": weights}
 
     def _routines(self, unit: Unit) -> dict[str, str]:
@@ -99,22 +103,25 @@ class _Library:
         program = self.program
         others = [step for step in program.steps if step.unit != program.unit.name]
         return {
-            "arena": self._arena(),
+            "arena_bytes": program.arena_bytes,
+            "arena_numbers": program.arena_bytes // self.numbers.itemsize,
+            "arena_types": self._arena_types,
             "elsewhere": [self._signature(program.unit, step, outside=True) for step in others],
             "signature": self._cnn(),
             "body": [self._call(step) for step in program.steps],
         }
 
-    def _arena(self) -> str:
-        """As numbers where all that lies in it is of one type, else as bytes."""
-        size = self.program.arena_bytes
-        if not size:
-            return ""
-        return f"uint8_t arena[{size}]" if self._arena_is_bytes else f"number_t arena[{size // self.numbers.itemsize}]"
-
     @cached_property
-    def _arena_is_bytes(self) -> bool:
-        return len(self.program.units) > 1 or any(step.scratch for step in self.program.steps)
+    def _arena_types(self) -> list[tuple[str, str, int]]:
+        """All that lies in it, when that is not `number_t` alone: name in the union, type in C, and how many there are."""
+        units, steps = self.program.units, self.program.steps
+        if len(units) == 1 and not any(step.scratch for step in steps):
+            return []
+        found = {np.dtype(unit.storage) for unit in units} | {_signed(step.dtype) for step in steps}
+        if any(unit.number_bits for unit in units):  # scratch memory has sums, and numbers as 16 bits
+            found |= {np.dtype(np.int16), np.dtype(np.int32)}
+        types = sorted(found, key=lambda dtype: (dtype.itemsize, dtype.name))
+        return [(dtype.name, _ctype(dtype), self.program.arena_bytes // dtype.itemsize) for dtype in types]
 
     def _layer(self, unit: Unit, step: Step, names: Names) -> dict[str, Any]:
         shapes = " + ".join(map(_shape, step.input_shapes))
@@ -141,18 +148,17 @@ class _Library:
         """The line of `cnn()` that runs a layer."""
         kinds = [_ctype(_signed(dtype)) for dtype in step.dtypes]
         sources = [self._place(place, dtype, "const ") for place, dtype in zip(step.sources, step.dtypes, strict=True)]
-        kind = "number_t" if not self._arena_is_bytes else kinds[0]
+        kind = kinds[0] if self._arena_types else "number_t"
         argument = sources[0] if len(sources) == 1 else f"(const {kind} *const[]){{{', '.join(sources)}}}"
         sink = self._place(step.sink, step.dtype)
-        scratch = f", arena + {step.scratch.offset_bytes}" if step.scratch else ""
+        scratch = f", arena.bytes + {step.scratch.offset_bytes}" if step.scratch else ""
         return f"{step.function}({argument}, {sink}{scratch});"
 
     def _place(self, place: Place, dtype: np.dtype[Any], const: str = "") -> str:
         """Layers take pointers to signed numbers; what has no sign is read and stored as such inside."""
-        if place.region == "arena" and self._arena_is_bytes:
-            return f"({_ctype(_signed(dtype))} *)(arena + {place.offset_bytes})"
         if place.region == "arena":
-            return f"arena + {place.offset_bytes // self.numbers.itemsize}"
+            arena = f"arena.{_signed(dtype).name}" if self._arena_types else "arena"
+            return f"{arena} + {place.offset_bytes // dtype.itemsize}"
         name = place.region
         if self.is_record:
             members = self.inputs if place.region == "input" else self.outputs
@@ -169,36 +175,39 @@ class _Library:
         return "number_t" if tensor.dtype == self.numbers else _ctype(tensor.dtype)
 
     def _model_h(self) -> dict[str, Any]:
-        inputs = [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs]
-        outputs = [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs]
-        own = {"inputs": inputs, "outputs": outputs} if self.is_record else {"input": inputs[0], "output": outputs[0]}
-        is_affine = any(tensor.numbers and "SCALE" in tensor.numbers.macros for tensor in self._ends)
-        return {"signature": self._cnn(), "is_record": self.is_record, "is_affine": is_affine, **own}
-
-    @property
-    def _ends(self) -> tuple[Tensor, ...]:
-        return (*self.program.inputs, *self.program.outputs)
+        routines = [routine for step in self.program.steps for routine in step.code.routines]
+        return {
+            "signature": self._cnn(),
+            "is_record": self.is_record,
+            "inputs": [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs],
+            "outputs": [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs],
+            "assembly_stack": max((routine.stack_bytes for routine in routines), default=0),
+        }
 
     def _member(self, tensor: Tensor, members: Mapping[str, str], role: str) -> dict[str, Any]:
         """What model.h says of an input or output; its macros are `MODEL_INPUT_..`, or `MODEL_X_AUDIO_..`."""
         member = members[tensor.name] if self.is_record else ""
         macro = f"MODEL_{member.upper()}" if member else f"MODEL_{role}"
+        scale = macro if member else role
         own = self.statistics.get(tensor.name if member else "") if role == "INPUT" else None
         return {
             "name": member,
             "ctype": self._number_type(tensor),
             "shape": _shape(tensor.shape),
             "macro": macro,
-            "scales": _scales(tensor, macro if member else role),
+            "scales": _scales(tensor, scale, macro),
+            "encoded": _encoded(tensor, scale, self.program.rounding),
+            "decoded": _decoded(tensor, scale),
+            "limits": f"{macro}_MIN .. {macro}_MAX" if tensor.numbers else "",
             "dimensions": _dimensions(tensor.shape, macro) if role == "INPUT" else [],
             "elements": tensor.elements,
             "mean": _vector(own.mean) if own else "",
             "deviation": _vector(own.std) if own else "",
         }
 
-    def _config(self, unit: Unit) -> str:
+    def _config(self, unit: Unit, *, guard: bool = False) -> str:
         data_type = self.program.data_type if unit is self.program.unit else unit.name
-        return render("number_config.h.j2", data_type=data_type, unit=unit)
+        return render("number_config.h.j2", data_type=data_type, unit=unit, guard=guard)
 
     def _headers(self) -> dict[str, str]:
         """Texts of number.h, the kernels and what they include."""
@@ -320,13 +329,32 @@ def _vector(values: Sequence[float]) -> str:
     return "{" + ", ".join(floating(float(value)) for value in values) + "}"
 
 
-def _scales(tensor: Tensor, prefix: str) -> dict[str, str]:
-    """Macros that tell what a tensor's numbers stand for; a real one stands for itself."""
-    macros = tensor.numbers.macros if tensor.numbers else {"SCALE_FACTOR": 0}
+def _scales(tensor: Tensor, prefix: str, macro: str) -> dict[str, str]:
+    """Macros that tell what a tensor's numbers stand for, and how far they reach; a real one stands for itself."""
+    numbers = tensor.numbers
+    limits = {f"{macro}_MIN": numbers.minimum, f"{macro}_MAX": numbers.maximum} if numbers else {}
+    macros = {f"{prefix}_{name}": value for name, value in (numbers.macros if numbers else {"SCALE_FACTOR": 0}).items()}
     return {
-        f"{prefix}_{name}": literal(value) if isinstance(value, np.floating) else f"({value})"
-        for name, value in macros.items()
+        name: literal(value) if isinstance(value, np.floating) else f"({value})"
+        for name, value in {**macros, **limits}.items()
     }
+
+
+def _encoded(tensor: Tensor, prefix: str, rounding: Rounding) -> str:
+    """In words: what a caller has to do, as `Numbers.encode` does it."""
+    if tensor.numbers is None:
+        return "given as it is"
+    if "SCALE" in tensor.numbers.macros:
+        return f"the number round(x / {prefix}_SCALE) + {prefix}_ZERO_POINT, halves away from 0"
+    return f"the number floor(x * 2^{prefix}_SCALE_FACTOR{' + 0.5' if rounding == 'nearest' else ''})"
+
+
+def _decoded(tensor: Tensor, prefix: str) -> str:
+    if tensor.numbers is None:
+        return "the real itself"
+    if "SCALE" in tensor.numbers.macros:
+        return f"the real {prefix}_SCALE * (q - {prefix}_ZERO_POINT)"
+    return f"the real q * 2^-{prefix}_SCALE_FACTOR"
 
 
 def _dimensions(shape: Shape, macro: str) -> list[tuple[str, int]]:
