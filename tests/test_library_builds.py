@@ -94,6 +94,29 @@ def test_without_warnings(library: Path, tmp_path: Path, name: str) -> None:
     assert done.returncode == 0 and not done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_cpp_reads_model_h(library: Path, compiler: str) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    warnings = [one for one in WARNINGS if "prototypes" not in one]
+    command = [compiler, "-x", "c++", *warnings, "-fsyntax-only", "-"]
+    done = subprocess.run(
+        command, input='#include "model.h"\n', cwd=library, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+@pytest.mark.arm
+def test_big_endian_cores_get_plain_c_alone(library: Path, tmp_path: Path) -> None:
+    """Fast kernels read words of several numbers, also their twins: no wrong number is compiled."""
+    emit_library(lower(network("int8"))).write(tmp_path)
+    assert not (tmp_path / "assembly.h").exists()
+    for folder, refused in ((tmp_path, False), (library, True)):
+        command = [*ARM, "-mcpu=cortex-m4", "-mbig-endian", "-DNN_PORTABLE", "-fsyntax-only", "model.c"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert ("lowest byte first: generate plain C" in done.stderr) == refused == bool(done.returncode), done.stderr
+
+
 # As docs/kernels.md tells, of an STM32L4.
 SCRIPT = """
 MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 512K RAM (rw) : ORIGIN = 0x20000000, LENGTH = 128K

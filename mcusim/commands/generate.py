@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, Problems
 from mcusim.system.names import file_name
 
 if TYPE_CHECKING:
@@ -31,53 +32,67 @@ MODEL_OPTIONS = ("scheme", "format", "rounding", "calibration")
 @click.option("--format", metavar="Qm.n", help="Fixed point of a whole network, for example Q7.9.")
 @click.option("--rounding", metavar="R", help="nearest (default) or floor.")
 @click.option("--calibration", type=options.PATH, metavar="F", help="Training samples (.npz), to choose scales.")
+@click.option("--name", metavar="N", help="N_ before all that a program sees, for several libraries in one: N_cnn.")
 @click.pass_obj
-def generate(session: Session, /, source: Path, out: Path | None, **choices: Any) -> None:
+def generate(session: Session, /, source: Path, out: Path | None, name: str | None, **choices: Any) -> None:
     """Write the C of trained models.
 
     Headers, weights and cnn(input, output), for a project of your own: compile every *.c and *.S, include model.h. An
     integer type of a model file needs --calibration, or --scheme per-network with a --format; a model that is quantized
     in its file needs none of these. An experiment's boards
-    choose its kernels, and --board those of a model file, which is else written in plain C for any core.
+    choose its kernels, and --board those of a model file, which is else written in plain C for any core. What an earlier
+    run has written there, and this one does not write, is removed.
     """
-    model_options = {name: choices.pop(name) for name in MODEL_OPTIONS}
+    chosen = {option: choices.pop(option) for option in MODEL_OPTIONS}
+    from mcusim.line.named import check_name
     from mcusim.models import is_model
 
-    if is_model(source):
-        if out is None:
-            raise ConfigurationError("a folder is needed", where="mcusim generate", hint="--out lib/")
-        if choices["models"]:
-            raise ConfigurationError("--model chooses from an experiment", hint="leave it out for a model file")
-        session.out = out
-        boards = choices["boards"]
-        if len(boards) > 1:
-            raise ConfigurationError("a library is for one board", where="mcusim generate", hint="give one --board")
-        seed = choices["seed"] or 0
-        generated = _from_model(source, choices["data_types"], seed, *boards, **model_options)
-        for note in generated.notes:
-            say(f"note: {note}")
-        _write(generated.library, out)
+    problems = Problems()
+    with problems.caught():
+        check_name(name or "model")
+    if not is_model(source):
+        for option in (option for option, value in chosen.items() if value is not None):
+            hint = "the experiment says it in [[quantization]]"
+            problems.add(ConfigurationError(f"--{option} is for a model file", hint=hint))
+        problems.tell()
+        _from_experiment(session, source, out, name, **choices)
         return
-    for name, value in model_options.items():
-        if value is not None:
-            raise ConfigurationError(f"--{name} is for a model file", hint="the experiment says it in [[quantization]]")
-    _from_experiment(session, source, out, **choices)
+    for what, hint in _misused(out, **choices):
+        problems.add(ConfigurationError(what, where="mcusim generate", hint=hint))
+    problems.tell()
+    assert out is not None
+    session.out = out
+    generated = _from_model(source, **choices, **chosen)
+    for note in generated.notes:
+        say(f"note: {note}")
+    _write(generated.library, out, name)
+
+
+def _misused(
+    out: Path | None, models: Sequence[str], boards: Sequence[str], data_types: Sequence[str], **_: Any
+) -> Iterator[tuple[str, str]]:
+    """Options that mean nothing for a model file, each with what to do."""
+    if out is None:
+        yield "a folder is needed", "--out lib/"
+    if models:
+        yield "--model chooses from an experiment", "leave it out for a model file"
+    if len(boards) > 1:
+        yield "a library is for one board", "give one --board"
+    if len(data_types) > 1:
+        yield "one data type is needed", f"--data-type {data_types[0]}"
 
 
 def _from_model(
-    path: Path, data_types: tuple[str, ...], seed: int, board: str | None = None, **chosen: Any
+    path: Path, data_types: Sequence[str], boards: Sequence[str], seed: int | None, calibration: Path | None, **chosen: Any
 ) -> Generated:
     from mcusim.line.library import library_of_model
 
-    if len(data_types) > 1:
-        raise ConfigurationError("one data type is needed", where="mcusim generate", hint="--data-type int16")
-    calibration = chosen.pop("calibration")
     words = {name: value for name, value in chosen.items() if value}
     words |= {"data_type": data_types[0]} if data_types else {}
-    return library_of_model(path, calibration, seed, board, **words)
+    return library_of_model(path, calibration, seed or 0, *boards, **words)
 
 
-def _from_experiment(session: Session, path: Path, out: Path | None, **choices: Any) -> None:
+def _from_experiment(session: Session, path: Path, out: Path | None, own: str | None, **choices: Any) -> None:
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
     from mcusim.line.case import Setting, ready_model
@@ -85,6 +100,10 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
 
     experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
+    names = sorted({file_name(case.library_name) for case in experiment.cases()})
+    if own and len(names) > 1:
+        what = f"--name is for one library, and these are {len(names)}: {', '.join(names)}"
+        raise ConfigurationError(what, where=str(path), hint="choose one: --model M --data-type T")
     setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
     notes: dict[str, None] = {}  # each once
     libraries: dict[str, dict[str, Sources]] = {}  # by model and data type, then by board
@@ -98,16 +117,19 @@ def _from_experiment(session: Session, path: Path, out: Path | None, **choices: 
     for name, by_board in libraries.items():
         alike = len({library.digest for library in by_board.values()}) == 1
         for board, library in by_board.items():
-            _write(library, out / "library" / (name if alike else f"{name}-{file_name(board)}"))
+            _write(library, out / "library" / (name if alike else f"{name}-{file_name(board)}"), own)
             if alike:
                 break
 
 
-def _write(library: Sources, folder: Path) -> None:
-    from mcusim.line.preflight import check_out
+def _write(library: Sources, folder: Path, name: str | None) -> None:
+    from mcusim.line.folder import write_library
+    from mcusim.line.named import named
 
-    check_out(folder, library.files)
-    library.write(folder)
+    library = named(library, name) if name else library
+    for note in write_library(library, folder):
+        say(f"note: {note}")
     size = sum(map(len, library.files.values()))
-    sources = "*.c and *.S" if any(name.endswith(".S") for name in library.files) else "*.c"
-    say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile all {sources}, include model.h")
+    sources = "*.c and *.S" if any(file.endswith(".S") for file in library.files) else "*.c"
+    header = f"{name}_model.h" if name else "model.h"
+    say(f"{folder}: {len(library.files)} files, {size / 1024:,.0f} KiB; compile all {sources}, include {header}")

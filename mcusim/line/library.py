@@ -15,7 +15,7 @@ from mcusim.line.front import Generated, generate, read_model
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import AS_STORED
 from mcusim.models import may_hold_integers
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, Problems
 from mcusim.system.validation import COMMAND_LINE, validate
 
 
@@ -28,14 +28,19 @@ def library_of_model(
     `x`; the model's normalization is applied. With their targets (`y_train`) and the `seed` of an experiment those are
     chosen that it chooses. `board`: whose kernels are chosen, by name or file; plain C for any without one.
     """
-    told = "data_type" in words
-    _demand_type(told or may_hold_integers(path))
-    source = read_model(path)
-    _demand_type(told or source.graph.is_quantized)
-    chosen = validate(Quantization, {"data_type": AS_STORED, **words}, COMMAND_LINE)
+    told, problems = "data_type" in words, Problems()
+    with problems.caught():
+        chosen = validate(Quantization, {"data_type": AS_STORED, **words}, COMMAND_LINE)
+    with problems.caught():
+        destination = destination_of(load_board(board), Target()) if board else ANYWHERE
+    with problems.caught():
+        x, y = (None, None) if calibration is None else training_samples(calibration)
+    with problems.caught():
+        _demand_type(told or may_hold_integers(path))
+        source = read_model(path)
+        _demand_type(told or source.graph.is_quantized)
+    problems.tell()
     source = replace(source, graph=drop_softmax(source.graph))
-    x, y = (None, None) if calibration is None else training_samples(calibration)
-    destination = destination_of(load_board(board), Target()) if board else ANYWHERE
     x = None if x is None else source.arranged(x)
     return generate(source, x, chosen, destination, labels=y, seed=seed)
 

@@ -98,7 +98,7 @@ def quantize(
         demand_ranges(own, ranges)
     if len(samples) == 0 and chosen.needs_ranges:
         hint = "give training samples (x_train in the data set, or --calibration), or scheme 'per-network' and a format"
-        raise DataError(f"{data_type} per layer needs calibration samples", hint=hint)
+        raise DataError(f"{data_type} {scheme} needs calibration samples", hint=hint)
     usual, notes = without_outliers(graph, samples) if ranges != "max" and chosen.needs_ranges else (samples, [])
     seen = _ranges(graph, usual, schemes, ranges)
     seen = _with_storage(graph, seen, schemes, output)

@@ -519,6 +519,29 @@ def test_generate_from_a_model_file(path: Path, monkeypatch: pytest.MonkeyPatch)
     arguments = ["generate", "a.keras", "--data-type", "int16", "--scheme", "per-network", "--format", "Q7.9"]
     assert cli.execute([*arguments, "--out", "lib"]) == 0
     assert Path("lib/model.c").is_file()
+    assert cli.execute([*arguments, "--out", "lib", "--name", "kws"]) == 0
+    assert Path("lib/kws_model.c").is_file() and not Path("lib/model.c").exists(), "of the run before"
+
+
+def test_generate_for_one_name_of_several_libraries(
+    engine: FakeEngine, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.execute(["generate", "test.toml", "--out", "out", "--name", "kws"]) == 2
+    assert "these are 2: a-float32, a-int8" in capsys.readouterr().err and not Path("out/library").exists()
+    assert cli.execute(["generate", "test.toml", "--out", "out", "--name", "kws", "--data-type", "int8"]) == 0
+    assert Path("out/library/a-int8/kws_model.h").is_file()
+
+
+def test_all_that_is_wrong_with_generate_is_told_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--model a --board x --board y --data-type int8 --data-type int16 --name 9"
+    assert cli.execute(["generate", "a.keras", *words.split()]) == 2
+    assert capsys.readouterr().err.count("error: ") == 5
+    words = "--scheme per-foo --board nono --calibration none.npz --data-type int8 --out lib"
+    assert cli.execute(["generate", "a.keras", *words.split()]) == 2
+    told = capsys.readouterr().err
+    assert all(what in told for what in ("'per-foo'", "'nono'", "'none.npz'", "a.keras")) and not Path("lib").exists()
+    assert cli.execute(["generate", "test.toml", "--rounding", "floor", "--format", "Q7.9", "--name", "A"]) == 2
+    assert capsys.readouterr().err.count("error: ") == 3
 
 
 def test_train_needs_an_architecture_to_train(

@@ -33,7 +33,7 @@ def test_float_and_a_format_need_no_samples(model: Path) -> None:
 
 
 def test_scales_need_samples(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="int8 per layer needs calibration samples"):
+    with pytest.raises(DataError, match="int8 per-channel needs calibration samples"):
         library_of_model(model, None, data_type="int8")
     assert library_of_model(model, samples(tmp_path), data_type="int8").library.files
 
