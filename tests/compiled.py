@@ -70,7 +70,14 @@ def run_compiled(
     """
     files = emit_library(program or lower(graph)).files
     optimization = "-O1" if sum(map(len, files.values())) < LARGE_BYTES else "-O0"
-    flags = (optimization, "-std=gnu11", "-Wcast-align=strict", "-ffp-contract=off", f"-fsanitize={sanitize}", "-fno-sanitize-recover=all")
+    flags = (
+        optimization,
+        "-std=gnu11",
+        "-Wcast-align=strict",
+        "-ffp-contract=off",
+        f"-fsanitize={sanitize}",
+        "-fno-sanitize-recover=all",
+    )
     answers = _answers(tuple(files.items()), (*flags, *WARNINGS), graph.encode(x).tobytes())
     return np.frombuffer(answers, graph.answer_dtype)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +38,8 @@ def generate(session: Session, /, source: Path, out: Path | None, name: str | No
 
     Headers, weights and cnn(input, output), for a project of your own: compile every *.c and *.S, include model.h. An
     integer type of a model file needs --calibration, or --scheme per-network with a --format; a model that is quantized
-    in its file needs none of these. An experiment's boards
-    choose its kernels, and --board those of a model file, which is else written in plain C for any core. What an earlier
-    run has written there, and this one does not write, is removed.
+    in its file needs none of these. An experiment's boards choose its kernels, and --board those of a model file, which
+    is else written in plain C for any core. What an earlier run has left in the folder is removed.
     """
     chosen = {option: choices.pop(option) for option in MODEL_OPTIONS}
     from mcusim.line.named import check_name
@@ -49,18 +47,24 @@ def generate(session: Session, /, source: Path, out: Path | None, name: str | No
 
     problems = Problems()
     with problems.caught():
-        check_name(name or "model")
-    if not is_model(source):
-        for option in (option for option, value in chosen.items() if value is not None):
-            hint = "the experiment says it in [[quantization]]"
-            problems.add(ConfigurationError(f"--{option} is for a model file", hint=hint))
-        problems.tell()
+        check_name(name)
+    if is_model(source):
+        misuses: list[tuple[Any, str, str]] = [
+            (out is None, "a folder is needed", "--out lib/"),
+            (choices["models"], "--model chooses from an experiment", "leave it out for a model file"),
+            (choices["boards"][1:], "a library is for one board", "give one --board"),
+            (choices["data_types"][1:], "one data type is needed", "--data-type int16"),
+        ]
+    else:
+        hint = "the experiment says it in [[quantization]]"
+        misuses = [(value is not None, f"--{option} is for a model file", hint) for option, value in chosen.items()]
+    for is_one, what, hint in misuses:
+        if is_one:
+            problems.add(ConfigurationError(what, where="mcusim generate", hint=hint))
+    problems.tell()
+    if not is_model(source) or out is None:
         _from_experiment(session, source, out, name, **choices)
         return
-    for what, hint in _misused(out, **choices):
-        problems.add(ConfigurationError(what, where="mcusim generate", hint=hint))
-    problems.tell()
-    assert out is not None
     session.out = out
     generated = _from_model(source, **choices, **chosen)
     for note in generated.notes:
@@ -68,28 +72,12 @@ def generate(session: Session, /, source: Path, out: Path | None, name: str | No
     _write(generated.library, out, name)
 
 
-def _misused(
-    out: Path | None, models: Sequence[str], boards: Sequence[str], data_types: Sequence[str], **_: Any
-) -> Iterator[tuple[str, str]]:
-    """Options that mean nothing for a model file, each with what to do."""
-    if out is None:
-        yield "a folder is needed", "--out lib/"
-    if models:
-        yield "--model chooses from an experiment", "leave it out for a model file"
-    if len(boards) > 1:
-        yield "a library is for one board", "give one --board"
-    if len(data_types) > 1:
-        yield "one data type is needed", f"--data-type {data_types[0]}"
-
-
-def _from_model(
-    path: Path, data_types: Sequence[str], boards: Sequence[str], seed: int | None, calibration: Path | None, **chosen: Any
-) -> Generated:
+def _from_model(path: Path, calibration: Path | None, seed: int | None, **choices: Any) -> Generated:
     from mcusim.line.library import library_of_model
 
-    words = {name: value for name, value in chosen.items() if value}
-    words |= {"data_type": data_types[0]} if data_types else {}
-    return library_of_model(path, calibration, seed or 0, *boards, **words)
+    words = {option: choices[option] for option in MODEL_OPTIONS[:-1] if choices[option]}
+    words |= {"data_type": choices["data_types"][0]} if choices["data_types"] else {}
+    return library_of_model(path, calibration, seed or 0, *choices["boards"], **words)
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, own: str | None, **choices: Any) -> None:

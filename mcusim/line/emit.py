@@ -14,7 +14,6 @@ from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Shape, Tensor
 from mcusim.line.c_text import c_names, filled, floating, literal, number_lines, plain_comment
 from mcusim.line.sources import Sources
-from mcusim.numbers.numbers import Rounding
 from mcusim.program import PART, Constant, KernelCall, Place, Program, Repeated, Step, Unit
 from mcusim.system.assets import CODEGEN
 from mcusim.system.templates import render
@@ -113,7 +112,7 @@ class _Library:
 
     @cached_property
     def _arena_types(self) -> list[tuple[str, str, int]]:
-        """All that lies in it, when that is not `number_t` alone: name in the union, type in C, and how many there are."""
+        """What lies in it, when that is not `number_t` alone: name in the union, type in C, how many there are."""
         units, steps = self.program.units, self.program.steps
         if len(units) == 1 and not any(step.scratch for step in steps):
             return []
@@ -196,9 +195,7 @@ class _Library:
             "shape": _shape(tensor.shape),
             "macro": macro,
             "scales": _scales(tensor, scale, macro),
-            "encoded": _encoded(tensor, scale, self.program.rounding),
-            "decoded": _decoded(tensor, scale),
-            "limits": f"{macro}_MIN .. {macro}_MAX" if tensor.numbers else "",
+            "scale": scale,
             "dimensions": _dimensions(tensor.shape, macro) if role == "INPUT" else [],
             "elements": tensor.elements,
             "mean": _vector(own.mean) if own else "",
@@ -331,30 +328,11 @@ def _vector(values: Sequence[float]) -> str:
 
 def _scales(tensor: Tensor, prefix: str, macro: str) -> dict[str, str]:
     """Macros that tell what a tensor's numbers stand for, and how far they reach; a real one stands for itself."""
-    numbers = tensor.numbers
-    limits = {f"{macro}_MIN": numbers.minimum, f"{macro}_MAX": numbers.maximum} if numbers else {}
-    macros = {f"{prefix}_{name}": value for name, value in (numbers.macros if numbers else {"SCALE_FACTOR": 0}).items()}
-    return {
-        name: literal(value) if isinstance(value, np.floating) else f"({value})"
-        for name, value in {**macros, **limits}.items()
-    }
-
-
-def _encoded(tensor: Tensor, prefix: str, rounding: Rounding) -> str:
-    """In words: what a caller has to do, as `Numbers.encode` does it."""
     if tensor.numbers is None:
-        return "given as it is"
-    if "SCALE" in tensor.numbers.macros:
-        return f"the number round(x / {prefix}_SCALE) + {prefix}_ZERO_POINT, halves away from 0"
-    return f"the number floor(x * 2^{prefix}_SCALE_FACTOR{' + 0.5' if rounding == 'nearest' else ''})"
-
-
-def _decoded(tensor: Tensor, prefix: str) -> str:
-    if tensor.numbers is None:
-        return "the real itself"
-    if "SCALE" in tensor.numbers.macros:
-        return f"the real {prefix}_SCALE * (q - {prefix}_ZERO_POINT)"
-    return f"the real q * 2^-{prefix}_SCALE_FACTOR"
+        return {f"{prefix}_SCALE_FACTOR": "(0)"}
+    macros = {f"{prefix}_{name}": value for name, value in tensor.numbers.macros.items()}
+    macros |= {f"{macro}_MIN": tensor.numbers.minimum, f"{macro}_MAX": tensor.numbers.maximum}
+    return {name: literal(x) if isinstance(x, np.floating) else f"({x})" for name, x in macros.items()}
 
 
 def _dimensions(shape: Shape, macro: str) -> list[tuple[str, int]]:

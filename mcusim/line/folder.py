@@ -15,7 +15,7 @@ _COMPILED = (".c", ".S")
 
 
 def write_library(library: Sources, folder: Path) -> tuple[str, ...]:
-    """-> notes. A file of an earlier run that this one does not write is removed, or it would be compiled, too; one that
+    """-> notes. What an earlier run wrote, and this one does not, is removed, or it would be compiled, too; a file that
     has been changed since is its user's, and stays. Raises OSError, ConfigurationError as `check_out`, or BuildError.
     """
     check_out(folder, (*library.files, MANIFEST))

@@ -13,15 +13,15 @@ _SHARED = re.compile(r"^NN_SHARED_LAYER void (\w+)\(", re.MULTILINE)  # by units
 _FILE = re.compile(r"model\w*\.[ch]")
 
 
-def check_name(name: str) -> None:
+def check_name(name: str | None) -> None:
     """Raises ConfigurationError for one that is no beginning of names in C, or that a C library might have taken."""
-    if not NAME.fullmatch(name):
+    if name is not None and not NAME.fullmatch(name):
         hint = "lower-case letters, digits and _, up to 31, a letter first: --name kws"
         raise ConfigurationError(f"names in C cannot begin with {name!r}", where="--name", hint=hint)
 
 
 def named(library: Sources, name: str) -> Sources:
-    """`name` and _ before all that a program or its linker sees: model.h, what it tells, routines, layers of several files.
+    """`name`_ before all that a program or its linker sees: model.h, what it tells, routines, layers of several files.
 
     model.h includes nothing else of the library then, so that numbers of two of them may differ.
     """

@@ -50,6 +50,31 @@ def test_golden_c(golden: Golden, data_type: str) -> None:
         golden(f"{data_type}/{name}", sources.files[name])
 
 
+@pytest.mark.parametrize(
+    ("words", "formula"),
+    [
+        ({"scheme": "per-layer"}, "floor(x * 2^INPUT_SCALE_FACTOR + 0.5)"),
+        ({"scheme": "per-layer", "rounding": "floor"}, "floor(x * 2^INPUT_SCALE_FACTOR)"),
+        ({"scheme": "per-channel"}, "round(x / INPUT_SCALE) + INPUT_ZERO_POINT, halves away from 0"),
+    ],
+)
+def test_model_h_tells_how_reals_become_numbers(words: dict[str, str], formula: str) -> None:
+    """What it says in words, with its macros: the numbers that `Graph.encode` makes."""
+    graph = quantize(small_network(), samples() + 0.3, "int8", **words)
+    text = emit_library(lower(graph)).files["model.h"]
+    assert f"A real x is the number {formula},\n * clamped to MODEL_INPUT_MIN .. MODEL_INPUT_MAX." in text
+    macros = {
+        name: float(value) for name, value in re.findall(r"^#define (\w+) \(?(-?[0-9.e-]+)f?\)?$", text, re.MULTILINE)
+    }
+    scale = np.float32(macros.get("INPUT_SCALE") or 2.0 ** -macros["INPUT_SCALE_FACTOR"])
+    x = np.resize(np.arange(-140, 300) * scale / 2, (32, 8, 2)).astype(np.float32)
+    steps = x / scale
+    halves = np.where(steps < 0, -0.5, 0.5) if "INPUT_SCALE" in macros else 0.5 * ("0.5" in formula)
+    whole = np.trunc(steps + halves) if "INPUT_SCALE" in macros else np.floor(steps + halves)
+    wanted = np.clip(whole + macros.get("INPUT_ZERO_POINT", 0), macros["MODEL_INPUT_MIN"], macros["MODEL_INPUT_MAX"])
+    np.testing.assert_array_equal(graph.encode(x), wanted)
+
+
 def test_only_the_kernels_in_use_are_packed() -> None:
     names = set(emit_library(lower(small_network())).files)
     kernels = {"nn_add.h", "nn_average_pooling.h", "nn_concatenate.h", "nn_convolution.h", "nn_dense.h", "nn_window.h"}

@@ -123,7 +123,11 @@ def test_all_that_a_linker_sees_begins_with_the_name(tmp_path: Path) -> None:
         subprocess.run([*M4, "-c", *sources], cwd=folder, check=True)
         objects = sorted(path.name for path in folder.glob("*.o"))
         told = subprocess.run(
-            ["arm-none-eabi-nm", "-g", "--defined-only", *objects], cwd=folder, capture_output=True, text=True, check=True
+            ["arm-none-eabi-nm", "-g", "--defined-only", *objects],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         symbols = {line.split()[2] for line in told.stdout.splitlines() if len(line.split()) == 3}
         assert f"{name}_cnn" in symbols and len(symbols) > 2
@@ -142,7 +146,9 @@ def test_headers_of_several_are_read_in_one_file(tmp_path: Path, compiler: str) 
     text += "int sum(void);\nint sum(void) { return KWS_MODEL_INPUT_ELEMENTS + C_MODEL_OUTPUT_ELEMENTS; }\n"
     (tmp_path / "both.c").write_text(text)
     warnings = [one for one in WARNINGS if "prototypes" not in one] if "++" in compiler else WARNINGS
-    language = ["-x", "c++", "-Wold-style-cast", "-Wzero-as-null-pointer-constant"] if "++" in compiler else ["-std=c11"]
+    language = (
+        ["-x", "c++", "-Wold-style-cast", "-Wzero-as-null-pointer-constant"] if "++" in compiler else ["-std=c11"]
+    )
     includes = [f"-I{name}" for name in made]
     subprocess.run([compiler, *language, *warnings, *includes, "-c", "both.c"], cwd=tmp_path, check=True)
 

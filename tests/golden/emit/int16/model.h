@@ -18,7 +18,7 @@
 #define MODEL_INPUT_MIN (-32768)
 #define MODEL_INPUT_MAX (32767)
 
-/* An output q, one of MODEL_OUTPUT_MIN .. MODEL_OUTPUT_MAX, is the real q * 2^-OUTPUT_SCALE_FACTOR. */
+/* An output q, from MODEL_OUTPUT_MIN to MODEL_OUTPUT_MAX, is the real q * 2^-OUTPUT_SCALE_FACTOR. */
 #define OUTPUT_SCALE_FACTOR (13)
 #define MODEL_OUTPUT_MIN (-32768)
 #define MODEL_OUTPUT_MAX (32767)
