@@ -84,7 +84,8 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
     from mcusim.line.case import Setting, ready_model
-    from mcusim.line.preflight import check_out
+    from mcusim.line.preflight import board_of, check_out
+    from mcusim.line.stack import with_stack
 
     experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
@@ -96,7 +97,7 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
     notes: dict[str, None] = {}  # each once
     libraries: dict[str, dict[str, Sources]] = {}  # by model and data type, then by board
     for case in experiment.cases():
-        generated = ready_model(setting, case, bench).generated
+        generated = with_stack(ready_model(setting, case, bench).generated, board_of(case))
         libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, generated.library)
         notes |= {f"note ({case.label}): {note}": None for note in generated.notes}
     session.close()

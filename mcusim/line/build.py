@@ -289,6 +289,14 @@ def _frames(folder: Path) -> dict[str, int]:
     return frames
 
 
+def frames_of(sources: Sources, toolchain: Toolchain) -> dict[str, int]:
+    """Bytes of the stack that each function of a model takes, as the compiler says. Raises BuildError."""
+    with tempfile.TemporaryDirectory() as name:
+        sources.write(Path(name))
+        _compile(sources, toolchain, Path(name).resolve())
+        return _frames(Path(name))
+
+
 def _rom_bytes(elf: ElfFile) -> RomBytes:
     """As a board has it: where an emulator loads code to where it runs, flash would hold that, too."""
     start = elf.symbols["mcusim_vectors"].address  # what lies before is not the board's (MemoryMap.reset_at)

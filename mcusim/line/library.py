@@ -14,6 +14,7 @@ from mcusim.line.destination import destination_of
 from mcusim.line.front import Generated, generate, read_model
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import AS_STORED
+from mcusim.line.stack import with_stack
 from mcusim.models import may_hold_integers
 from mcusim.system.errors import ConfigurationError, Problems
 from mcusim.system.validation import COMMAND_LINE, validate
@@ -32,7 +33,7 @@ def library_of_model(
     with problems.caught():
         chosen = validate(Quantization, {"data_type": AS_STORED, **words}, COMMAND_LINE)
     with problems.caught():
-        destination = destination_of(load_board(board), Target()) if board else ANYWHERE
+        place = load_board(board) if board else None
     with problems.caught():
         x, y = (None, None) if calibration is None else training_samples(calibration)
     with problems.caught():
@@ -42,7 +43,8 @@ def library_of_model(
     problems.tell()
     source = replace(source, graph=drop_softmax(source.graph))
     x = None if x is None else source.arranged(x)
-    return generate(source, x, chosen, destination, labels=y, seed=seed)
+    destination = destination_of(place, Target()) if place else ANYWHERE
+    return with_stack(generate(source, x, chosen, destination, labels=y, seed=seed), place)
 
 
 def _demand_type(is_known: bool) -> None:
