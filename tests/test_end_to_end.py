@@ -17,7 +17,7 @@ from mcusim.commands import cli
 from mcusim.datasets import load_dataset
 from mcusim.line import bench
 from mcusim.line.float_proof import Proved
-from mcusim.line.folder import MANIFEST
+from mcusim.line.hand_over import MANIFEST
 from mcusim.reports.report import Report, Run
 
 ROOT = Path(__file__).parents[1]

@@ -35,7 +35,8 @@ USERS = {
     "line.agreement": {"pipeline"},
     "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
     "line.front": {"line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
-    "line.preflight": {"commands", "pipeline", "line.case"},
+    "line.hand_over": {"commands", "line.library"},
+    "line.preflight": {"commands", "pipeline", "line.case", "line.hand_over"},
 }
 MOST_AT_THE_ROOT = 24
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")

@@ -42,7 +42,7 @@ def generate(session: Session, /, source: Path, out: Path | None, name: str | No
     is else written in plain C for any core. What an earlier run has left in the folder is removed.
     """
     chosen = {option: choices.pop(option) for option in MODEL_OPTIONS}
-    from mcusim.line.named import check_name
+    from mcusim.line.hand_over import check_name
     from mcusim.models import is_model
 
     problems = Problems()
@@ -84,8 +84,9 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
     from mcusim.line.case import Setting, ready_model
+    from mcusim.line.hand_over import with_stack
     from mcusim.line.preflight import board_of, check_out
-    from mcusim.line.stack import with_stack
+    from mcusim.line.preflight import board_of, check_out
 
     experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
@@ -112,8 +113,7 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
 
 
 def _write(library: Sources, folder: Path, name: str | None) -> None:
-    from mcusim.line.folder import write_library
-    from mcusim.line.named import named
+    from mcusim.line.hand_over import named, write_library
 
     library = named(library, name) if name else library
     for note in write_library(library, folder):

@@ -22,17 +22,17 @@ from mcusim.line.drop_unread import with_unread
 from mcusim.line.float_proof import Proved, samples_of, start_proof
 from mcusim.line.optimize import merged, optimize
 from mcusim.line.quantize import AS_STORED, INTEGER_TYPES
-from mcusim.line.stored import with_types
+from mcusim.line.stored import demand_type, with_types
 from mcusim.models.source import Source
 from mcusim.models.tflite.write import write
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
-from mcusim.system.errors import ConfigurationError, ModelError
+from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
 from mcusim.system.validation import COMMAND_LINE, validate
 
 FORMATS: Mapping[str, Callable[[Graph], bytes]] = {"tflite": write}
-DATA_TYPE = "--data-type int8 with --calibration data.npz, or --data-type float32"
+WHERE = "mcusim convert"
 SCHEME = "per-channel"  # where nobody says another
 CLOSE = 1e-3  # of the largest real answer: operators of reals add up in an order of their own
 MOST_SHOWN = 3
@@ -55,9 +55,9 @@ def convert(path: Path, to: str, calibration: Path | None, seed: int = 0, **word
     Raises ModelError for a model with layers, or numbers, that the other format has not: all of them.
     """
     told = "data_type" in words
-    _demand_type(told or models.may_hold_integers(path))
+    demand_type(told or models.may_hold_integers(path), WHERE)
     source = _read(path)
-    _demand_type(told or source.graph.is_quantized)
+    demand_type(told or source.graph.is_quantized, WHERE)
     makes_integers = words.get("data_type") in INTEGER_TYPES and not source.graph.is_quantized
     scheme = {"scheme": SCHEME} if makes_integers else {}
     chosen = validate(Quantization, {"data_type": AS_STORED, **scheme, **words}, COMMAND_LINE)
@@ -75,11 +75,6 @@ def convert(path: Path, to: str, calibration: Path | None, seed: int = 0, **word
     samples = _by_chance(graph, count) if x is None else source.normalized(x[:count])
     proved = _proved(content, to, graph, samples)
     return Converted(content, graph, tuple(_notes(source, graph)), _told(proved))
-
-
-def _demand_type(is_known: bool) -> None:
-    if not is_known:
-        raise ConfigurationError("one data type is needed", where="mcusim convert", hint=DATA_TYPE)
 
 
 def _read(path: Path) -> Source:

@@ -57,15 +57,14 @@ class _Library:
         self.shared = _shared_routines(program)
 
     def files(self) -> dict[str, str]:
-        files = {
-            **self._headers(),
+        generated = {
             **{name: text for step in self.program.steps for name, text in step.code.files.items()},
             **{name: text for unit in self.program.units for name, text in self._routines(unit).items()},
             "model.h": render("model.h.j2", title=self.title, program=self.program, **self._model_h()),
             "number_config.h": self._config(self.program.unit, guard=True),
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
         }
-        return {name: LICENCE + text for name, text in files.items()}
+        return {name: LICENCE + text for name, text in (self._headers(generated) | generated).items()}
 
     def _unit(self, unit: Unit) -> dict[str, str]:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
@@ -206,16 +205,11 @@ class _Library:
         data_type = self.program.data_type if unit is self.program.unit else unit.name
         return render("number_config.h.j2", data_type=data_type, unit=unit, guard=guard)
 
-    def _headers(self) -> dict[str, str]:
-        """Texts of number.h, the kernels and what they include."""
+    def _headers(self, generated: Mapping[str, str]) -> dict[str, str]:
+        """Texts of what these include, and of what that includes. (Units name a header of their numbers in a macro.)"""
         texts: dict[str, str] = {}
-        steps = self.program.steps
-        routines = [routine for step in steps for routine in step.code.routines]
-        called = _called(steps) | {f"nn_{routine.twin.kernel}.h" for routine in routines}
-        waiting = ["number.h", *sorted(called), *(unit.header for unit in self.program.units)]
-        waiting += ["assembly.h"] if routines else []
-        waiting += [CODE_RAM] if any(routine.in_ram for routine in routines) else []
-        generated = {"number_config.h", *(name for step in steps for name in step.code.files)}
+        waiting = [unit.header for unit in self.program.units]
+        waiting += [name for text in generated.values() for name in INCLUDE.findall(text)]
         while waiting:
             name = waiting.pop()
             if name not in texts and name not in generated:

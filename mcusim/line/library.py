@@ -12,12 +12,15 @@ from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.destination import destination_of
 from mcusim.line.front import Generated, generate, read_model
+from mcusim.line.hand_over import with_stack
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import AS_STORED
-from mcusim.line.stack import with_stack
+from mcusim.line.stored import demand_type
 from mcusim.models import may_hold_integers
-from mcusim.system.errors import ConfigurationError, Problems
+from mcusim.system.errors import Problems
 from mcusim.system.validation import COMMAND_LINE, validate
+
+WHERE = "mcusim generate"
 
 
 def library_of_model(
@@ -37,20 +40,11 @@ def library_of_model(
     with problems.caught():
         x, y = (None, None) if calibration is None else training_samples(calibration)
     with problems.caught():
-        _demand_type(told or may_hold_integers(path))
+        demand_type(told or may_hold_integers(path), WHERE)
         source = read_model(path)
-        _demand_type(told or source.graph.is_quantized)
+        demand_type(told or source.graph.is_quantized, WHERE)
     problems.tell()
     source = replace(source, graph=drop_softmax(source.graph))
     x = None if x is None else source.arranged(x)
     destination = destination_of(place, Target()) if place else ANYWHERE
     return with_stack(generate(source, x, chosen, destination, labels=y, seed=seed), place)
-
-
-def _demand_type(is_known: bool) -> None:
-    if not is_known:
-        raise ConfigurationError(
-            "one data type is needed",
-            where="mcusim generate",
-            hint="--data-type float32, or int8 with --calibration data.npz",
-        )

@@ -62,3 +62,10 @@ def demand_explainable(graph: Graph, chosen: Quantization) -> None:
     if not chosen.is_quantized:
         what = f"model {graph.name!r} is not quantized: there is nothing to explain"
         raise ConfigurationError(what, hint="add an integer type: --data-type int8")
+
+
+def demand_type(is_known: bool, where: str) -> None:
+    """Raises ConfigurationError when nobody says what real numbers become."""
+    if not is_known:
+        hint = "--data-type float32, or int8 with --calibration data.npz"
+        raise ConfigurationError("one data type is needed", where=where, hint=hint)

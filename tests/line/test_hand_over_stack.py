@@ -15,9 +15,9 @@ from mcusim.kernels.memory import USUAL
 from mcusim.line.destination import HARNESS_STACK_BYTES
 from mcusim.line.front import Generated, generated_of
 from mcusim.line.fuse import choose_kernels
+from mcusim.line.hand_over import LIBRARY_BYTES, with_stack
 from mcusim.line.lower import options_of
 from mcusim.line.quantize import quantize
-from mcusim.line.stack import LIBRARY_BYTES, with_stack
 from mcusim.models.source import Source
 from mcusim.system.errors import MissingToolError
 from mcusim.workloads.generated import make_firmware

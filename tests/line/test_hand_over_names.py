@@ -16,8 +16,8 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.kernels.memory import USUAL
 from mcusim.line.emit import emit_library
+from mcusim.line.hand_over import check_name, named
 from mcusim.line.lower import lower
-from mcusim.line.named import check_name, named
 from mcusim.line.quantize import quantize
 from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.line.folder import MANIFEST, write_library
+from mcusim.line.hand_over import MANIFEST, write_library
 from mcusim.line.sources import Sources
 
 FIRST = Sources({"model.c": "a", "model.h": "b", "nn_old.S": "c", "nn_old.h": "d"})
