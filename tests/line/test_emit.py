@@ -14,13 +14,16 @@ import pytest
 
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Graph, Output
+from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line.c_text import c_names
 from mcusim.line.emit import emit_library
 from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
+from mcusim.system.assets import CODEGEN
 from tests.compiled import MAIN, WARNINGS, run_compiled
-from tests.graphs import Builder
+from tests.graphs import Builder, mixture
 
 Golden = Callable[[str, str], None]
 
@@ -82,6 +85,31 @@ def test_only_the_kernels_in_use_are_packed() -> None:
         names
         == {"model.c", "model.h", "weights.h", "number.h", "number_config.h", "float32.h", "power_of_two.h"} | kernels
     )
+
+
+def test_the_arena_has_the_types_that_lie_in_it() -> None:
+    """No pointer is cast: what C knows of aliasing holds, and alignment is that of the widest."""
+    graph, x, layers, _ = mixture()
+    quantized = quantize(graph, x, "int8", layers=layers)
+    text = emit_library(lower(quantized, Destination("cortex-m4", memory=USUAL))).files["model.c"]
+    union, body = (
+        text[text.index("static union {") :].split("} arena NN_ALIGNED;")[0],
+        text[text.index("\nvoid cnn(") :],
+    )
+    used = set(re.findall(r"arena\.(\w+) \+", body))
+    assert used >= {"bytes", "int8", "int16"} and used <= set(re.findall(r" (\w+)\[", union))
+    assert "*)" not in body.replace("*const[])", "")
+
+
+def test_no_kernel_lends_words_to_a_routine_that_has_numbers_in_them() -> None:
+    """A word may be read as bytes alone: what less than a word is made is an array of numbers."""
+    for path in sorted((CODEGEN / "kernels").glob("*.h")):
+        text = path.read_text()
+        words = set(re.findall(r"\buint32_t (\w+)\b(?:\[\w*\])?(?: =|;)", text))
+        lent = {
+            word for call in re.findall(r"\bp\.[\w.]+\(([^;]*)\);", text) for word in re.findall(r"(?<![\w.])\w+", call)
+        }
+        assert not words & lent, path.name
 
 
 def test_same_input_same_bytes() -> None:
