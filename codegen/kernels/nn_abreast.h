@@ -35,8 +35,8 @@ NN_KERNEL void NN_NAME(abreast)(const void *input, const void *weights, void *ou
                     const int place = (row * p.input_width + column) * p.channels + channel;
                     const int weight = tap * p.group + channel % p.group;
                     const uint32_t pair = nn_word(own + weight / 2);
-                    const int32_t x = nn_read(((const number_t *)input)[place], p.is_unsigned);
-                    sum += (uint32_t)((weight % 2 ? nn_high(pair) : nn_low(pair)) * x);
+                    const int32_t number = nn_read(((const number_t *)input)[place], p.is_unsigned);
+                    sum += (uint32_t)((weight % 2 ? nn_high(pair) : nn_low(pair)) * number);
                 }
             }
             nn_store_at(output, position * p.channels + channel, nn_finish_of((int32_t)sum, record, p), p.storage);
