@@ -86,7 +86,6 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
     from mcusim.line.case import Setting, ready_model
     from mcusim.line.hand_over import with_stack
     from mcusim.line.preflight import board_of, check_out
-    from mcusim.line.preflight import board_of, check_out
 
     experiment, out = options.open_experiment(path, session, out, **choices)
     check_out(out)
