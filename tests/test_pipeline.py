@@ -110,6 +110,18 @@ def test_the_next_firmware_is_made_while_an_engine_runs(stages: FakeStages, tmp_
     assert list(report.runs) == alone
 
 
+def test_an_emulator_starts_before_a_model_is_trained_or_read(stages: FakeStages, tmp_path: Path) -> None:
+    opened: list[int] = []
+
+    def read(path: Path, name: str) -> Source:
+        opened.append(stages.engine.opened)
+        return Source(graph(name))
+
+    stages.read_model = read
+    run(experiment(tmp_path), tmp_path / "out", Silent())
+    assert opened == [1]
+
+
 def test_nothing_is_trained_behind_the_back_of_who_waits(
     stages: FakeStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

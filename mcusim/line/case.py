@@ -154,8 +154,8 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
 
 def _run(setting: Setting, case: Case, bench: Bench, following: Case | None) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
-    proving = _proving(setting, case, bench)  # first of all: a framework takes seconds to start
-    bench.engine(case.engine, setting.jobs)  # so may an emulator, while the firmware is made
+    bench.engine(case.engine, setting.jobs)  # first of all: it may take seconds to start, while a model is trained
+    proving = _proving(setting, case, bench)  # so does a framework, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
     if following:
