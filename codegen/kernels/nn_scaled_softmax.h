@@ -30,8 +30,8 @@ NN_KERNEL void NN_NAME(scaled_softmax)(const number_t *input, number_t *output, 
             const int distance = best - input[channel];
             const uint32_t product =
                 distance < p.count ? (uint32_t)(((uint64_t)(uint32_t)scale * (uint32_t)powers[distance] + (1u << 30)) >> 31) : 0;
-            /* Of very many channels a share is below half a step, whatever the product: no shift of 32 bits says that. */
-            const int32_t y = shift < 32 ? (int32_t)((product + (1u << (shift - 1))) >> shift) : 0;
+            /* Of 512 channels or more a share may be below half a step, whatever the product: no shift of 32 bits says that. */
+            const int32_t y = p.channels < 512 || shift < 32 ? (int32_t)((product + (1u << (shift - 1))) >> shift) : 0;
             output[channel] = clamp_to_number_t(y + NUMBER_MIN);
         }
         input += p.channels;
