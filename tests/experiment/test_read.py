@@ -246,7 +246,7 @@ def test_all_errors_of_a_file_are_told_at_once(read: Read) -> None:
 )
 def test_model_and_data_that_cannot_be_are_told_together(read: Read, tmp_path: Path, name: str, words: str) -> None:
     for file in ("model.keras", "m.pth", "m.zip", "data.npz"):
-        (tmp_path / file).touch()
+        (tmp_path / file).write_text("something else")
     (tmp_path / "saved_model").mkdir()
     with pytest.raises(DataError) as caught:
         read(f'[dataset]\nfile = "date.npz"\n[[model]]\nfile = "{name}"\n[target]\nboards = ["a", "STM32L4"]\n')

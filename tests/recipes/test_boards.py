@@ -45,7 +45,7 @@ def test_a_board(tree: Tree) -> None:
     tree.new("platforms/boards/toy_bare.toml", without("renode", text))
     tree.new("platforms/boards/toy_own.toml", text.replace("nucleo_l452re_p.repl", "toy_own.repl"))
     tree.new("platforms/boards/toy_own.repl", tree.text(f"{NUCLEO}.repl"))
-    tree.test(*FIND_BOARDS, "-k", "toy_ or every_board or every_file or there_is or scripts_of")
+    tree.test(*FIND_BOARDS, "-k", "toy_ or every_board or every_file or there_is or scripts_of or unknown")
     assert tree.touched() == (3, 0)
 
 

@@ -17,10 +17,12 @@ def test_a_task(tree: Tree) -> None:
         "import anomaly, classification, multi",
         "import anomaly, classification, counting, multi",
     )
+    told = "- `counting`, never guessed: what is counted\n- `none`, without"
+    tree.edit("docs/experiment.md", "- `none`, without", told)
     tree.test(*REPORTS, "tests/tasks", *CHOSEN)
     assert "| `scores.counted` | share | share of samples that are counted right |" in tree.text("docs/report.md")
     assert "| `counted_min` | share of samples that are counted right |" in tree.text("docs/experiment.md")
-    assert tree.touched() == (1, 1)
+    assert tree.touched() == (2, 1)
 
 
 FIGURE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,12 @@ def test_every_task_scores_no_samples(task: Any, labels: Any) -> None:
     found = task.score(asked(4), Answers(nothing, flat, nothing, nothing))
     assert found.accuracy is None and set(found.numbers.values()) <= {None}
     assert task.differs(asked(4), nothing, nothing).shape == (0,)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.NAME)
+def test_docs_tell_what_a_task_is_for(task: Any) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "experiment.md").read_text(encoding="utf-8")
+    assert f"\n- `{task.NAME}`, " in text.partition("\n## [task]")[2].partition("\n## ")[0]
 
 
 def test_numbers_are_far_when_rounding_does_not_explain_it() -> None:

@@ -85,10 +85,19 @@ def explain_fault(
     cause = told or describe_cause(fault, memory)
     what = f"the firmware faulted in sample {first_sample + fault.samples_done}: {cause}"
     where = ", ".join(_places(fault, image) or ["an unknown place"]) + "\n" + _table(fault)
-    hint = f"the run is kept in {folder}"
+    return EngineError(what, where=where, hint=_hint(cause, fault, memory) or f"the run is kept in {folder}")
+
+
+def _hint(cause: str, fault: Fault, memory: MemoryMap) -> str | None:
+    """Where the board's file is to blame."""
     if cause.startswith("stack overflow"):
-        hint = f"raise stack_bytes in [memory] of the board file ({memory.stack_bytes} now)"
-    return EngineError(what, where=where, hint=hint)
+        return f"raise stack_bytes in [memory] of the board file ({memory.stack_bytes} now)"
+    told = {"flash": memory.flash, "ram": memory.ram, "code_ram": memory.code_ram}
+    for key, region in told.items():
+        if fault.cfsr & _BFARVALID and region is not None and region.origin <= fault.bfar < region.end:
+            there = "say in its [qemu] where the machine has some, or leave it out"
+            return f"the board file has {key} there, and what runs the firmware has not: {there}"
+    return None
 
 
 def _places(fault: Fault, image: Image) -> list[str]:
@@ -108,7 +117,7 @@ def _places(fault: Fault, image: Image) -> list[str]:
 
 def describe_cause(fault: Fault, memory: MemoryMap) -> str:
     """The cause in words; the address that was accessed, when the core knows it."""
-    address = fault.mmfar if fault.cfsr & _MMARVALID else fault.bfar if fault.cfsr & _BFARVALID else None
+    causes, address = describe_status(fault.cfsr, fault.hfsr, fault.mmfar, fault.bfar)
     below_stack = range(memory.ram.origin - _NEAR_STACK_BYTES, memory.ram.origin)
     if fault.cfsr & _STACKING_FAILED or address in below_stack or fault.registers["sp"] in below_stack:
         return f"stack overflow (it has {memory.stack_bytes} bytes)"
@@ -116,14 +125,8 @@ def describe_cause(fault: Fault, memory: MemoryMap) -> str:
         return f"wrote to flash (0x{address:08x})"
     if fault.registers.get("pc") == 0 and fault.cfsr & _JUMPED:
         return "called a null function pointer"
-    causes = [words for bit, (_, words) in _CFSR.items() if fault.cfsr >> bit & 1]
-    if address is not None:
-        causes.append(f"the address is 0x{address:08x}")
-    if fault.hfsr & _HFSR_VECTTBL:
-        causes.append("cannot read the vector table")
-    if fault.hfsr & _HFSR_DEBUGEVT:
-        causes.append("breakpoint instruction")
-    return "; ".join(causes) or f"unexpected exception {_exception_name(fault.exception)}"
+    known = [f"the address is 0x{address:08x}"] if address is not None else []
+    return "; ".join([causes, *known]) if causes else f"unexpected exception {_exception_name(fault.exception)}"
 
 
 def describe_status(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> tuple[str, int | None]:

@@ -13,6 +13,7 @@ from mcusim.cores.armv7m.faults import Fault, describe_cause, parse_fault
 from mcusim.engines.engine import Engine
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
+from mcusim.line.emit import CODE_RAM
 from mcusim.line.sources import Sources
 from mcusim.system.errors import EngineError
 from tests.every_board import board_with
@@ -162,6 +163,21 @@ __attribute__((noinline)) static int depth(int n)
         used.append(run(engine, firmware, nucleo, inputs, tmp_path).stack_bytes)
     assert used[0] is not None and used[1] is not None
     assert (used[1] - used[0]) % 10 == 0 and 600 <= used[1] - used[0] <= 1000
+
+
+@ARM
+def test_memory_that_the_machine_has_not_is_told_of_the_board_file(
+    nucleo: Board, build_folder: Path, tmp_path: Path
+) -> None:
+    """The board has it, and nothing stands in for it."""
+    assert nucleo.qemu is not None and nucleo.memory.code_ram is not None
+    board = nucleo.model_copy(update={"qemu": nucleo.qemu.model_copy(update={"code_ram": None})})
+    in_ram = '__attribute__((noinline, section(".nn_ram_code"))) static void work(number_t *y) { *y = 1; }'
+    sources = Sources({**library("work(output);", in_ram).files, CODE_RAM: ""})
+    firmware = build_library(sources, board, build_folder, "qemu")
+    with pytest.raises(EngineError, match="where there is nothing; the address is 0x10000000") as caught:
+        run(qemu, firmware, board, samples(1), tmp_path)
+    assert "the board file has code_ram there" in str(caught.value.hint) and "[qemu]" in str(caught.value.hint)
 
 
 def fault(**changes: int) -> Fault:
