@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mcusim.experiment.synonyms import TYPE_SYNONYMS
+from mcusim.experiment.synonyms import SCHEME_SYNONYMS, TYPE_SYNONYMS
 from mcusim.line.quantize import DATA_TYPES
-from mcusim.numbers import SCHEMES
+from mcusim.numbers import DEFAULT_SCHEME, SCHEMES
 from mcusim.system.validation import Name, Table, Unusable, known
 
 LAYER_SCHEMES = tuple(scheme for scheme in SCHEMES if scheme != "per-network")
+POWER_OF_TWO = "power-of-two"
 TYPE_KEYS = ("dtype", "type", "datatype", "bits", "width", "precision")
 SCHEME_KEYS = ("mode", "method", "granularity")
 
@@ -20,6 +21,11 @@ SCHEME_KEYS = ("mode", "method", "granularity")
 def layer_type(name: str) -> str:
     """`name`, when a single layer may have that data type."""
     return known(name, DATA_TYPES, "data type", TYPE_SYNONYMS)
+
+
+def scheme_named(name: str, schemes: Iterable[str] = SCHEMES) -> str:
+    """`name`, when it is one of `schemes`. Scales of each layer may be called what they are."""
+    return known(DEFAULT_SCHEME if name == POWER_OF_TWO else name, schemes, "quantization scheme", SCHEME_SYNONYMS)
 
 
 class LayerQuantization(Table):
@@ -35,8 +41,8 @@ class LayerQuantization(Table):
     data_type: Annotated[str, AfterValidator(layer_type)] | None = Field(
         default=None, json_schema_extra={"enum": list(DATA_TYPES)}
     )
-    scheme: Annotated[str, AfterValidator(lambda name: known(name, LAYER_SCHEMES, "scheme of a layer"))] | None = Field(
-        default=None, json_schema_extra={"enum": list(LAYER_SCHEMES)}
+    scheme: Annotated[str, AfterValidator(lambda name: scheme_named(name, LAYER_SCHEMES))] | None = Field(
+        default=None, json_schema_extra={"enum": [*LAYER_SCHEMES, POWER_OF_TWO]}
     )
 
     @model_validator(mode="after")

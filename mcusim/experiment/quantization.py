@@ -8,7 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from mcusim.experiment.layer_quantization import SCHEME_KEYS, TYPE_KEYS, LayerQuantization, layer_type
+from mcusim.experiment.layer_quantization import (
+    POWER_OF_TWO,
+    SCHEME_KEYS,
+    TYPE_KEYS,
+    LayerQuantization,
+    layer_type,
+    scheme_named,
+)
 from mcusim.experiment.synonyms import TYPE_SYNONYMS
 from mcusim.line.quantize import (
     AS_STORED,
@@ -61,8 +68,8 @@ class Quantization(Table):
         AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
         Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
     ]
-    scheme: Annotated[str, AfterValidator(lambda name: known(name, SCHEMES, "quantization scheme"))] | None = Field(
-        default=None, json_schema_extra={"enum": list(SCHEMES)}
+    scheme: Annotated[str, AfterValidator(scheme_named)] | None = Field(
+        default=None, json_schema_extra={"enum": [*SCHEMES, POWER_OF_TWO]}
     )
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"

@@ -14,6 +14,13 @@ TYPE_SYNONYMS = {
     **dict.fromkeys(("int32", "int64"), "the widest integer type is int16; or use float32"),
 }
 
+SCHEME_SYNONYMS = {
+    **dict.fromkeys(("per_channel", "channel", "per-axis", "per_axis", "affine", "asymmetric"), "per-channel"),
+    **dict.fromkeys(("per_tensor", "tensor"), "per-tensor"),
+    **dict.fromkeys(("per_layer", "layer", "pot", "po2", "power_of_two", "powers-of-two", "fixed-point"), "per-layer"),
+    **dict.fromkeys(("per_network", "network", "global"), "per-network"),
+}
+
 KIND_SYNONYMS = {
     **dict.fromkeys(("classify", "classifier", "binary", "multiclass", "multi-class"), "classification"),
     **dict.fromkeys(("multi-label", "multi_label", "tagging"), "multilabel"),

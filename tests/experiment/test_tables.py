@@ -132,3 +132,10 @@ def test_a_run_is_called_by_what_of_its_quantization_differs() -> None:
         "int8 mixed",
     ]
     assert mixed.label == "int8 conv1=int16"
+
+
+def test_powers_of_two_may_be_called_so() -> None:
+    entry = Quantization.model_validate(
+        {"data_type": "int8", "scheme": "power-of-two", "layer": [{"name": "a", "scheme": "power-of-two"}]}
+    )
+    assert (entry.chosen_scheme, entry.layer[0].scheme) == ("per-layer", "per-layer")

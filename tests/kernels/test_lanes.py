@@ -227,7 +227,7 @@ def test_how_sums_are_made() -> None:
             inputs = graph.inputs_of(layer)
             in_pairs = isinstance(summing_up(layer, inputs).ending, PairsEnd)
             ways.add(summing.ending if summing else "in pairs" if in_pairs else "in words")
-    assert ways == {"saturated", "halved", "difference", "in pairs", "in words"}
+    assert ways == {"saturated", "halved", "difference", "mixed", "mixed halves", "in pairs", "in words"}
 
 
 def test_what_does_not_fit_says_why() -> None:

@@ -12,14 +12,14 @@ from mcusim.kernels.assembly import Assembly, constant, imm
 from mcusim.kernels.calls import reading
 from mcusim.kernels.kernel import Inputs, known
 from mcusim.kernels.lanes.streams import Limited
-from mcusim.kernels.lanes.words import FAR, Words, words_of_layer
+from mcusim.kernels.lanes.words import FAR, SPARE, Words, words_of_layer
 from mcusim.layers.add import Add
 from mcusim.numbers.numbers import LINEAR, RELU, Activation
 from mcusim.numbers.power_of_two import ShiftedAddition
 
 # How both meet: in lanes that saturate as the output does; in halves of their sum; as a difference of numbers with no
-# sign, which cannot be below 0.
-Ending = Literal["saturated", "halved", "difference"]
+# sign, which cannot be below 0; and where one alone has a sign, either way.
+Ending = Literal["saturated", "halved", "difference", "mixed", "mixed halves"]
 SIGNS = 0x80808080  # of bytes
 
 
@@ -29,7 +29,8 @@ class Summing(Limited):
 
     limits: Words
     ending: Ending
-    unsigned: bool
+    x_unsigned: bool
+    y_unsigned: bool
     scale: int
     shift: int
     nearest: bool
@@ -42,7 +43,7 @@ class Summing(Limited):
     def key(self) -> str:
         if self.limits.real:
             return f"sum_{self.limits.key}"
-        signs = 2 * ("u" if self.unsigned else "s")
+        signs = "".join("u" if unsigned else "s" for unsigned in (self.x_unsigned, self.y_unsigned))
         how = f"{self.ending.replace(' ', '_')}_{self.scale}_{self.shift}{'n' if self.nearest else ''}"
         storage = "_to_unsigned" if ("storage", "NN_UNSIGNED") in self.fields else ""
         return f"sum_{signs}_{how}_{self.limits.key}{storage}"
@@ -64,10 +65,10 @@ class Summing(Limited):
             for one, other in zip(x, y, strict=True):
                 a("vadd.f32", one, one, other)
         elif self.scale == self.shift:
-            self._halve(a, x, self.unsigned, self.shift, self.nearest << self.shift >> 1)
+            self._halve(a, x, self.x_unsigned, self.shift, self.nearest << self.shift >> 1)
             self._meet(a, x, y)
         else:
-            self._halve(a, x, self.unsigned, self.scale, 0)
+            self._halve(a, x, self.x_unsigned, self.scale, 0)
             self._meet_halved(a, x, y)
         self.limits.limit(a, x, y[0])
 
@@ -86,26 +87,46 @@ class Summing(Limited):
     def _meet(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
         if self.ending == "difference":  # x + 128, less 127 - y, less 1
             constant(a, FAR, SIGNS >> 7)
+        elif self.ending == "mixed":
+            a("mov", FAR, imm(0))
         for one, other in zip(x, y, strict=True):
             if self.ending == "saturated":
-                a(f"{'u' if self.unsigned else ''}qadd{self._bits}", one, one, other)
-            else:
+                a(f"{'u' if self.x_unsigned else ''}qadd{self._bits}", one, one, other)
+            elif self.ending == "difference":
                 a("eor", one, one, imm(SIGNS))
                 a("eor", other, other, imm(SIGNS ^ 0xFFFFFFFF))
                 a("uqsub8", one, one, other)
                 a("uqsub8", one, one, FAR)
+            else:
+                _add_signed(a, one, *((one, other) if self.x_unsigned else (other, one)))
 
     def _meet_halved(self, a: Assembly, x: Sequence[str], y: Sequence[str]) -> None:
-        """x + y + 1 is x less the complement of y."""
-        times, unsigned = self.shift - self.scale, self.unsigned
+        """x + y + 1 is x less the complement of y. Numbers with a sign are raised by 128 where the other has none."""
+        times, unsigned = self.shift - self.scale, self.x_unsigned or self.y_unsigned
         near = self.nearest and times == 1
         for one, other in zip(x, y, strict=True):
+            if self.x_unsigned != self.y_unsigned:
+                signed = other if self.x_unsigned else one
+                a("eor", signed, signed, imm(SIGNS))
             if near:
                 a("mvn", other, other)
             a(f"{'u' if unsigned else 's'}h{'sub' if near else 'add'}{self._bits}", one, one, other)
             if near and unsigned:
                 a("eor", one, one, imm(SIGNS))
         self._halve(a, x, unsigned, times - 1, self.nearest << times >> 2)
+        if self.ending == "mixed halves":  # what was raised is below 0 again
+            constant(a, FAR, (128 >> times) * (SIGNS >> 7))
+            for one in x:
+                a("uqsub8", one, one, FAR)
+
+
+def _add_signed(a: Assembly, to: str, unsigned: str, signed: str) -> None:
+    """What is not negative is added, and what is negative subtracted: one of them is 0. FAR is 0."""
+    a("ssub8", SPARE, signed, FAR)
+    a("sel", SPARE, signed, FAR)
+    a("usub8", signed, SPARE, signed)
+    a("uqadd8", SPARE, unsigned, SPARE)
+    a("uqsub8", to, SPARE, signed)
 
 
 def summing_of(layer: Add, inputs: Inputs) -> Summing | None:
@@ -115,7 +136,7 @@ def summing_of(layer: Add, inputs: Inputs) -> Summing | None:
     if layer.addition is None:
         limits = words_of_layer(layer, inputs)
         fields = layer.activation.fields(None)
-        return Summing(limits, "saturated", False, 0, 0, False, 1, tuple(fields.items()))
+        return Summing(limits, "saturated", False, False, 0, 0, False, 1, tuple(fields.items()))
     addition, most = layer.addition, 7 if layer.dtype.itemsize == 1 else 15
     if not isinstance(addition, ShiftedAddition) or min(addition.shifts) != 0:
         return None
@@ -123,18 +144,18 @@ def summing_of(layer: Add, inputs: Inputs) -> Summing | None:
     if scale > shift or shift > most or addition.rounding not in (0, 1 << shift >> 1):
         return None
     x, y = inputs[1 - coarse], inputs[coarse]
-    unsigned = bool(reading(x))
-    found = _ending(layer, (x, y), unsigned, scale == shift) if unsigned == bool(reading(y)) else None
+    signs = (bool(reading(x)), bool(reading(y)))
+    found = _ending(layer, (x, y), signs, scale == shift)
     if found is None:
         return None
     positive, limited = found[1].unsigned or found[1].activation.relu, found[1].ceiling is not None
     own = addition.fields(layer.activation if limited else RELU if positive else LINEAR)  # equal ones look alike
     own |= {"shifts": (0, scale)} if scale else {}
-    own |= {"unsigned_inputs": 3} if unsigned else {}
-    return Summing(found[1], found[0], unsigned, scale, shift, addition.rounding > 0, coarse, tuple(own.items()))
+    own |= {"unsigned_inputs": signs[0] + 2 * signs[1]} if any(signs) else {}
+    return Summing(found[1], found[0], *signs, scale, shift, addition.rounding > 0, coarse, tuple(own.items()))
 
 
-def _ending(layer: Add, inputs: Inputs, without_sign: bool, whole: bool) -> tuple[Ending, Words] | None:
+def _ending(layer: Add, inputs: Inputs, signs: tuple[bool, bool], whole: bool) -> tuple[Ending, Words] | None:
     """How numbers meet, and the limits of their sum. `whole`: no shift is left then."""
     numbers, activation = known(layer.numbers), layer.activation
     bits = 8 * layer.dtype.itemsize
@@ -144,12 +165,16 @@ def _ending(layer: Add, inputs: Inputs, without_sign: bool, whole: bool) -> tupl
     if whole and numbers.bits != bits:
         return None
     positive = unsigned or activation.relu
-    if without_sign and not unsigned:
+    if signs[0] != signs[1]:
+        if not positive or numbers.bits != bits:
+            return None
+        return ("mixed" if whole else "mixed halves"), _limits(layer, bits, True, LINEAR)
+    if signs[0] and not unsigned:
         return None
-    if whole and unsigned and not without_sign:
+    if whole and unsigned and not signs[0]:
         return "difference", _limits(layer, bits, True, LINEAR)
-    own = RELU if positive and not without_sign else LINEAR
-    return ("saturated" if whole else "halved"), _limits(layer, bits, without_sign, own)
+    own = RELU if positive and not signs[0] else LINEAR
+    return ("saturated" if whole else "halved"), _limits(layer, bits, signs[0], own)
 
 
 def _limits(layer: Add, bits: int, unsigned: bool, own: Activation) -> Words:
