@@ -60,8 +60,8 @@ def _path_of(kind: str, text: str, named_in: Path | None = None) -> Path:
     if text in _stems(folder):
         return folder / f"{text}.toml"
     where = str(named_in) if named_in else None
-    beside = "or describe your own in a file beside the board's: chip = 'own.toml'"
-    hint = board_hint(text) if kind == "board" else f"{suggestion(text, _stems(folder))}; {beside}"
+    beside = "chip = 'own.toml' takes a file beside the board's"
+    hint = board_hint(text) if kind == "board" else f"{suggestion(text, _stems(folder))} ({beside})"
     raise ConfigurationError(f"unknown {kind} {text!r}", where=where, hint=hint)
 
 

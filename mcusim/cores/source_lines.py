@@ -7,7 +7,7 @@ from mcusim.system.command import run
 from mcusim.system.errors import McusimError
 from mcusim.system.image import Image
 
-CODE_SECTIONS = (".model", ".libraries", ".harness")
+CODE_SECTIONS = (".model", ".libraries", ".harness", ".code_ram")
 
 
 def locate(image: Image, address: int, find_tool: Callable[[str], str]) -> str:

@@ -75,7 +75,7 @@ def test_a_board_of_the_user(tmp_path: Path) -> None:
 def test_unknown_chip_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="unknown chip 'stm32l476rg'") as caught:
         load_board(write(tmp_path, BOARD.replace("stm32l452re", "stm32l476rg")))
-    assert "in a file beside the board's: chip = 'own.toml'" in str(caught.value.hint)
+    assert "chip = 'own.toml' takes a file beside the board's" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

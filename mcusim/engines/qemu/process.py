@@ -73,7 +73,10 @@ class QemuProcess:
             what = f"QEMU was killed by {signal.Signals(-code).name} in sample {sample}"
             return EngineError(what, where=where, hint=sharing.KILLED_HINT)
         what = f"QEMU ended with exit code {code} in sample {sample}: {share.last_words}"
-        hint = full_disk_hint(share.folder) or f"all that it said is in {share.folder / 'engine.log'}"
+        told = f"all that it said is in {share.folder / 'engine.log'}"
+        if "unsupported machine type" in share.last_words:
+            told = f"machine of [qemu] in the board file is {self.machine!r}: qemu-system-arm -M help lists all"
+        hint = full_disk_hint(share.folder) or told
         return sharing.explain_exit_code(share, code) or EngineError(what, where=where, hint=hint)
 
     def _explain_fault(self, share: Share) -> EngineError:

@@ -165,6 +165,21 @@ __attribute__((noinline)) static int depth(int n)
     assert (used[1] - used[0]) % 10 == 0 and 600 <= used[1] - used[0] <= 1000
 
 
+def in_code_ram(statement: str) -> Sources:
+    """A library with a function that runs from RAM."""
+    work = f'__attribute__((noinline, section(".nn_ram_code"))) static void work(number_t *y) {{ {statement} }}'
+    return Sources({**library("work(output);", work).files, CODE_RAM: ""})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_code_in_ram_has_a_name(engine: Engine, nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
+    sources = in_code_ram('*y = 1; __asm__ volatile("udf #0");')
+    firmware = build_library(sources, nucleo, build_folder, engine.FACTS.name)
+    with pytest.raises(EngineError) as caught:
+        run(engine, firmware, nucleo, samples(1), tmp_path)
+    assert str(caught.value.where).startswith("work (model.c:"), caught.value.where
+
+
 @ARM
 def test_memory_that_the_machine_has_not_is_told_of_the_board_file(
     nucleo: Board, build_folder: Path, tmp_path: Path
@@ -172,9 +187,7 @@ def test_memory_that_the_machine_has_not_is_told_of_the_board_file(
     """The board has it, and nothing stands in for it."""
     assert nucleo.qemu is not None and nucleo.memory.code_ram is not None
     board = nucleo.model_copy(update={"qemu": nucleo.qemu.model_copy(update={"code_ram": None})})
-    in_ram = '__attribute__((noinline, section(".nn_ram_code"))) static void work(number_t *y) { *y = 1; }'
-    sources = Sources({**library("work(output);", in_ram).files, CODE_RAM: ""})
-    firmware = build_library(sources, board, build_folder, "qemu")
+    firmware = build_library(in_code_ram("*y = 1;"), board, build_folder, "qemu")
     with pytest.raises(EngineError, match="where there is nothing; the address is 0x10000000") as caught:
         run(qemu, firmware, board, samples(1), tmp_path)
     assert "the board file has code_ram there" in str(caught.value.hint) and "[qemu]" in str(caught.value.hint)

@@ -447,7 +447,7 @@ def test_firmware_for_other_addresses(build_folder: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("machine", "words"),
     [
-        ("nosuch", "unsupported machine type"),
+        ("nosuch", "machine of [qemu] in the board file is 'nosuch'"),
         ("lm3s6965evb", "has machine 'lm3s6965evb' a Cortex-M4F"),
         ("netduino2", "undefined instruction"),  # a Cortex-M3
     ],
