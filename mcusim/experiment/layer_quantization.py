@@ -23,9 +23,9 @@ def layer_type(name: str) -> str:
     return known(name, DATA_TYPES, "data type", TYPE_SYNONYMS)
 
 
-def scheme_named(name: str, schemes: Iterable[str] = SCHEMES) -> str:
+def scheme_named(name: str, schemes: Iterable[str] = SCHEMES, what: str = "quantization scheme") -> str:
     """`name`, when it is one of `schemes`. Scales of each layer may be called what they are."""
-    return known(DEFAULT_SCHEME if name == POWER_OF_TWO else name, schemes, "quantization scheme", SCHEME_SYNONYMS)
+    return known(DEFAULT_SCHEME if name == POWER_OF_TWO else name, schemes, what, SCHEME_SYNONYMS)
 
 
 class LayerQuantization(Table):
@@ -41,9 +41,9 @@ class LayerQuantization(Table):
     data_type: Annotated[str, AfterValidator(layer_type)] | None = Field(
         default=None, json_schema_extra={"enum": list(DATA_TYPES)}
     )
-    scheme: Annotated[str, AfterValidator(lambda name: scheme_named(name, LAYER_SCHEMES))] | None = Field(
-        default=None, json_schema_extra={"enum": [*LAYER_SCHEMES, POWER_OF_TWO]}
-    )
+    scheme: (
+        Annotated[str, AfterValidator(lambda name: scheme_named(name, LAYER_SCHEMES, "scheme of a layer"))] | None
+    ) = Field(default=None, json_schema_extra={"enum": [*LAYER_SCHEMES, POWER_OF_TWO]})
 
     @model_validator(mode="after")
     def _says_something(self) -> LayerQuantization:
