@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 
 from mcusim.experiment.experiment import Experiment
@@ -59,8 +58,8 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
             report.write(out / REPORT)
             yield report
             raise
-        for number, (case, following) in enumerate(zip_longest(cases, cases[1:]), start=1):
-            outcomes.append(run_case(setting, case, bench, following))
+        for number, case in enumerate(cases, start=1):
+            outcomes.append(run_case(setting, case, bench))
             runs = agreed(outcomes)
             interrupted = runs[-1].error is None and not runs[-1].complete
             report = replace(

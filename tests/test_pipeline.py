@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,29 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcusim.boards.board import Board
 from mcusim.datasets import Dataset
-from mcusim.engines.engine import Facts
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line import case
 from mcusim.line.bench import Bench
-from mcusim.line.build import Firmware
-from mcusim.line.case import Setting, float_model, ready_model, run_case
+from mcusim.line.case import Setting, float_model, ready_model
 from mcusim.line.front import quantized_graph
 from mcusim.line.preflight import check_line
-from mcusim.line.sources import Sources
 from mcusim.line.stages import STAGES
-from mcusim.line.trained import Trained, stamp
+from mcusim.line.trained import stamp
 from mcusim.line.watcher import Silent
 from mcusim.models.source import Source
 from mcusim.pipeline import run
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BuildError, ConfigurationError, DataError, EngineError, MissingToolError, ModelError
 from mcusim.training import keras_setup
-from tests.lines import SAMPLES, FakeEngine, FakeStages, dataset, experiment, graph, make_firmware
+from tests.lines import SAMPLES, FakeEngine, FakeStages, dataset, experiment, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
 
@@ -88,28 +83,6 @@ def test_what_runs_share_is_done_once(engine: FakeEngine, tmp_path: Path, monkey
     assert sum(stage.startswith("data set") for stage in listener.stages) == 1
 
 
-def test_the_next_firmware_is_made_while_an_engine_runs(stages: FakeStages, tmp_path: Path) -> None:
-    """And what comes out is what comes out of each case alone."""
-    chosen, listener = experiment(tmp_path, "a", "b"), Listener()
-    listener.out = tmp_path / "out"
-    made = [threading.Event() for _ in chosen.cases()]
-
-    def make(library: Sources, facts: Facts, board: Board | None, folder: Path) -> Firmware:
-        made[[one.id for one in chosen.cases()].index(folder.name)].set()
-        return make_firmware(library, facts, board, folder)
-
-    stages.make_firmware = make
-
-    def trouble(number: int) -> None:
-        assert all(one.wait(60) for one in made[: number + 1])
-
-    stages.engine.trouble = trouble
-    report = run(chosen, listener.out, listener)
-    assert "quantizing a as int8" not in listener.stages, "they wait for the engine, and are told of that"
-    alone = [run_case(Setting(chosen, listener.out), one, Bench(Silent())).run for one in chosen.cases()]
-    assert list(report.runs) == alone
-
-
 def test_an_emulator_starts_before_a_model_is_trained_or_read(stages: FakeStages, tmp_path: Path) -> None:
     opened: list[int] = []
 
@@ -120,25 +93,6 @@ def test_an_emulator_starts_before_a_model_is_trained_or_read(stages: FakeStages
     stages.read_model = read
     run(experiment(tmp_path), tmp_path / "out", Silent())
     assert opened == [1]
-
-
-def test_nothing_is_trained_behind_the_back_of_who_waits(
-    stages: FakeStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads = []
-
-    def train(one: Trained, progress: object = None) -> Path:
-        threads.append((one.model.name, threading.current_thread() is threading.main_thread()))
-        one.folder.mkdir(parents=True, exist_ok=True)
-        (one.folder / f"{one.model.name}.keras").touch()
-        return one.folder / f"{one.model.name}.keras"
-
-    monkeypatch.setattr(Trained, "train", train)
-    monkeypatch.setattr(keras_setup, "missing", lambda: None)
-    models = tuple(Model(name=name, architecture="cnn", proof=False) for name in ("a", "b"))
-    report = run(experiment(tmp_path, models=models), tmp_path / "out", Silent())
-    assert threads == [("a", True), ("b", True)]
-    assert not any(one.error for one in report.runs)
 
 
 def test_two_runs_differ_only_in_time(engine: FakeEngine, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -136,10 +136,10 @@ class Outcome:
     positions: Array | None = None
 
 
-def run_case(setting: Setting, case: Case, bench: Bench, following: Case | None = None) -> Outcome:
-    """An Outcome in any case: of figures, or of the error. What the `following` case needs is made meanwhile."""
+def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
+    """An Outcome in any case: of figures, or of the error."""
     try:
-        return _run(setting, case, bench, following)
+        return _run(setting, case, bench)
     except McusimError as error:
         return Outcome(case, replace(_identity(setting, case, bench), error=RunError.of(error)))
 
@@ -152,14 +152,12 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
         return identity(case)
 
 
-def _run(setting: Setting, case: Case, bench: Bench, following: Case | None) -> Outcome:
+def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
     bench.engine(case.engine, setting.jobs)  # first of all: it may take seconds to start, while a model is trained
     proving = _proving(setting, case, bench)  # so does a framework, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
-    if following:
-        bench.meanwhile(partial(_make_ahead, setting, following, bench))
     facts, board = place_of(case, bench)
     timing = timing_of(setting, case, bench)
     execution = _executed(setting, case, bench, timing)
@@ -209,12 +207,6 @@ def _executed(setting: Setting, case: Case, bench: Bench, timing: Timing | None)
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
     )
     return bench.engine(case.engine, setting.jobs).run(job)
-
-
-def _make_ahead(setting: Setting, case: Case, bench: Bench) -> None:
-    """All that comes before an engine; but who has to wait for a training is told of it."""
-    if case.model.file or _trained(setting, case.model, case.repeat, bench).before():
-        firmware_of(setting, case, bench)
 
 
 def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from mcusim.system.errors import ModelError
@@ -49,20 +47,3 @@ def test_an_interruption_is_not() -> None:
     with pytest.raises(KeyboardInterrupt):
         once.do("a", interrupted)
     assert once.do("a", lambda: 3) == 3
-
-
-def test_who_asks_for_what_another_thread_makes_waits_for_it() -> None:
-    once, begun, go_on = Once(), threading.Event(), threading.Event()
-
-    def slow() -> str:
-        begun.set()
-        assert go_on.wait(60)
-        return "theirs"
-
-    other = threading.Thread(target=once.do, args=("a", slow))
-    other.start()
-    assert begun.wait(60)
-    assert once.do("b", lambda: 1) == 1, "something else does not wait"
-    threading.Timer(0.05, go_on.set).start()
-    assert once.do("a", lambda: "ours") == "theirs"
-    other.join()
