@@ -5,8 +5,6 @@ Unit      the layers whose numbers have one width: one C file, since a C type ha
 Step      one layer in running order: the kernel that was chosen for it, and where its tensors lie
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

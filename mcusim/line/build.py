@@ -1,7 +1,5 @@
 """Sources + target -> Firmware: compiled, linked, and what its ELF says about ROM and RAM."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

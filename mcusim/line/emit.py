@@ -1,7 +1,5 @@
 """Program -> Sources: the C library of a model, still in memory."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Model file + calibration samples -> Generated: the short way, without experiment and board."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

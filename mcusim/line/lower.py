@@ -1,7 +1,5 @@
 """quantized Graph -> Program: a kernel for each layer, constant arrays as flash has them, a place for each tensor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 

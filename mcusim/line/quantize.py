@@ -1,7 +1,5 @@
 """Graph + calibration samples -> quantized Graph. The arithmetic is that of a number system (mcusim/numbers/)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

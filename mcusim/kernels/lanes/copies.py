@@ -1,7 +1,5 @@
 """Which loops a copy is made of: axes in another order, repetitions, zeros around it, a place in longer rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any

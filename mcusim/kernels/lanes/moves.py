@@ -1,7 +1,5 @@
 """Numbers that go elsewhere or change one by one, side by side in words: concatenation and ReLU."""
 
-from __future__ import annotations
-
 import math
 
 from mcusim.graph import Layer
