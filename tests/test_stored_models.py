@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,9 +217,9 @@ def test_integers_are_proved_to_the_last_bit(stored: StoredFormat, digits: Datas
         compared()
 
 
-def test_a_run_that_fails_before_its_type_is_known(stored: StoredFormat, tmp_path: Path) -> None:
+def test_a_run_whose_data_are_wrong_tells_the_type_of_its_file(stored: StoredFormat, tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"")
     np.savez(tmp_path / "bad.npz", x_test=np.zeros((4, 3), np.float32))
     (run,) = ran(tmp_path, EXPERIMENT.replace('name = "digits"', 'file = "bad.npz"'), code=3)
-    assert run.error and run.data_type == "as-stored"
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["runs"][0]["scheme"] == ""
+    assert run.error and (run.data_type, run.id) == ("int8", "digits-as-stored-host")
+    assert run.scheme == "affine, as in the file"

@@ -37,7 +37,8 @@ NN_KERNEL number_t *NN_NAME(zeros)(number_t *to, int count, const nn_convolution
         to[i] = 0;
     }
     if (count > 4) {
-        p.copy(to, (int16_t *)(void *)(to + 4), count - 4);
+        void *const rest = to + 4;
+        p.copy(to, rest, count - 4);
     }
     return count > 0 ? to + count : to;
 }
@@ -52,7 +53,8 @@ NN_KERNEL number_t *NN_NAME(fill_band)(const nn_band_t band, const number_t *inp
         to = NN_NAME(zeros)(to, inside.first * p.input_channels, p);
         const int count = (inside.end - inside.first) * p.input_channels;
         if (count > 0) {
-            p.copy(input + (y * p.input_width + band.column + inside.first) * p.input_channels, (int16_t *)(void *)to, count);
+            void *const there = to;
+            p.copy(input + (y * p.input_width + band.column + inside.first) * p.input_channels, there, count);
         }
         to = NN_NAME(zeros)(to + count, (band.columns - inside.end) * p.input_channels, p);
     }

@@ -9,11 +9,11 @@ KERAS, GRAPHS = "mcusim/models/keras/layers.py", "tests/graphs.py"
 IMPORT = "from mcusim.layers.negate import Negate\n"
 
 CODE = """\
-def _negate(layer: Negate, inputs: Inputs) -> LayerCode:
+def _negate(layer: layers.Negate, inputs: Inputs) -> LayerCode:
     return one("negate", {"elements": layer.elements})
 
 
-def _reshape"""
+def _relu"""
 CONVERTER = """\
 def _negate(keras: KerasLayer) -> list[Layer]:
     return [Negate(name=keras.name, inputs=keras.inputs, shape=keras.shape)]
@@ -30,11 +30,11 @@ MOVE = """\
 def test_a_layer(tree: Tree) -> None:
     tree.add("layer")
     tree.line(LAYERS, " MaxPooling, Maximum,", " MaxPooling, Negate, Maximum,")
-    tree.edit(PLAIN, "def _reshape", CODE)
-    tree.edit(PLAIN, "    ReLU: _relu,", "    ReLU: _relu, Negate: _negate,")
+    tree.edit(PLAIN, "def _relu", CODE)
+    tree.edit(PLAIN, "    layers.ReLU: _relu,", "    layers.ReLU: _relu, layers.Negate: _negate,")
     tree.edit(KERAS, "def _reshape", CONVERTER)
     tree.edit(KERAS, '    "Reshape": _reshape,', '    "Reshape": _reshape, "Negate": _negate,')
-    for path, first in ((LAYERS, "layers.reshape"), (PLAIN, "layers.reshape"), (KERAS, "layers import")):
+    for path, first in ((LAYERS, "layers.reshape"), (KERAS, "layers import")):
         tree.imported(path, f"from mcusim.{first}", f"{IMPORT}from mcusim.{first}")
     tree.line(
         "tests/layers/test_layers.py", '    "ReLU":', '    "Negate": ((4, 3), lambda b: b.add("Negate")), "ReLU":'
