@@ -19,6 +19,9 @@ file = "{model}"
 data_type = "int8"
 [[quantization]]
 data_type = "w8a16"
+[[quantization]]
+data_type = "int8"
+scheme = "power-of-two"
 [target]
 boards = ["nucleo_l452re_p"]
 timing_samples = 50
@@ -34,7 +37,8 @@ def _measure(place: Place) -> Mapping[str, float]:
         model = experiments.ROOT / "examples" / "uci_har" / f"resnetv1_6_f{filters}.keras"
         text = EXPERIMENT.format(data=data.resolve(), filters=filters, model=model)
         for run in experiments.run(f"f{filters}", text, place.work):
-            name = f"uci_har_f{filters} {run['data_type']} own scales"
+            scales = "powers of two" if run["quantization"] == "int8 per-layer" else "own scales"
+            name = f"uci_har_f{filters} {run['data_type']} {scales}"
             figures[f"{name} loss"] = 100 * (run["accuracy_float"] - run["accuracy"])
             figures[f"{name} latency"] = run["latency_ms"]
             figures[f"{name} mismatches"] = run["mismatches"]
