@@ -81,22 +81,19 @@ def _from_model(path: Path, calibration: Path | None, seed: int | None, **choice
 
 
 def _from_experiment(session: Session, path: Path, out: Path | None, own: str | None, **choices: Any) -> None:
-    from mcusim.commands.terminal import Terminal
-    from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting, ready_model
+    from mcusim.line.case import ready_model
     from mcusim.line.hand_over import with_stack
-    from mcusim.line.preflight import board_of, check_out
+    from mcusim.line.preflight import board_of
 
-    experiment, out = options.open_experiment(path, session, out, **choices)
-    check_out(out)
-    names = sorted({file_name(case.library_name) for case in experiment.cases()})
+    setting, bench = options.set_up(path, session, out, **choices)
+    cases = list(setting.experiment.cases())
+    names = sorted({file_name(case.library_name) for case in cases})
     if own and len(names) > 1:
         what = f"--name is for one library, and these are {len(names)}: {', '.join(names)}"
         raise ConfigurationError(what, where=str(path), hint="choose one: --model M --data-type T")
-    setting, bench = Setting(experiment, out, may_train=False), Bench(Terminal(session))
     notes: dict[str, None] = {}  # each once
     libraries: dict[str, dict[str, Sources]] = {}  # by model and data type, then by board
-    for case in experiment.cases():
+    for case in cases:
         generated = with_stack(ready_model(setting, case, bench).generated, board_of(case))
         libraries.setdefault(file_name(case.library_name), {}).setdefault(case.board_name, generated.library)
         notes |= {f"note ({case.label}): {note}": None for note in generated.notes}
@@ -106,7 +103,7 @@ def _from_experiment(session: Session, path: Path, out: Path | None, own: str | 
     for name, by_board in libraries.items():
         alike = len({library.digest for library in by_board.values()}) == 1
         for board, library in by_board.items():
-            _write(library, out / "library" / (name if alike else f"{name}-{file_name(board)}"), own)
+            _write(library, setting.out / "library" / (name if alike else f"{name}-{file_name(board)}"), own)
             if alike:
                 break
 

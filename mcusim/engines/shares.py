@@ -333,9 +333,15 @@ def profiled(job: Job, shares: Sequence[Share]) -> Counts:
 
 def execution_of(ran: Ran, finished: Sequence[int], facts: Facts, version: str, **counted: Any) -> Execution:
     """`finished`: samples of each share. `counted`: what else was seen."""
-    answers, indices = merge_answers(ran.shares, finished), finished_indices(ran.shares, finished)
-    own: dict[str, Any] = {"engine": facts.name, "engine_version": version, "complete": ran.complete, **counted}
-    return Execution(answers=answers, indices=indices, wall_s=ran.wall_s, **own)
+    return Execution(
+        answers=merge_answers(ran.shares, finished),
+        indices=finished_indices(ran.shares, finished),
+        wall_s=ran.wall_s,
+        engine=facts.name,
+        engine_version=version,
+        complete=ran.complete,
+        **counted,
+    )
 
 
 def stack_bytes_of(ran: Ran) -> int | None:

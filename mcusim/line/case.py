@@ -154,13 +154,25 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
-    bench.engine(case.engine, setting.jobs)  # first of all: it may take seconds to start, while a model is trained
+    engine = bench.engine(
+        case.engine, setting.jobs
+    )  # first of all: it may take seconds to start, while a model is trained
     proving = _proving(setting, case, bench)  # so does a framework, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin
-    facts, board = place_of(case, bench)
+    target, (facts, board) = setting.experiment.target, place_of(case, bench)
     timing = timing_of(setting, case, bench)
-    execution = _executed(setting, case, bench, timing)
+    bench.watcher.stage(f"running {case.label}")
+    job = Job(
+        firmware.image,
+        records(model.inputs),
+        setting.out / case.id,
+        board,
+        stall_s=target.stall_s,
+        progress=bench.watcher.progress,
+        cycles_per_instruction=timing.cycles_per_instruction if timing else None,
+    )
+    execution = engine.run(job)
     proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)
@@ -180,42 +192,21 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         normalization=origin.source.normalization,
         float_proof=proved.proof,
         no_float_proof=proved.reason,
-        no_cycles=None if timing else why_no_cycles(facts, board, setting.experiment.target),
+        no_cycles=None if timing else why_no_cycles(facts, board, target),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
-        notes=(
-            *setting.experiment.notes,
-            *origin.fitted.notes,
-            *_doubt(setting, case, bench),
-            *_notes(setting, model),
-            *over_ram(figures.ram_bytes, setting.experiment.target.ram_max),
-            *execution.notes,
-        ),
+        notes=(*_notes(setting, case, bench, model), *over_ram(figures.ram_bytes, target.ram_max), *execution.notes),
     )
     return Outcome(case, run, execution, origin.positions)
 
 
-def _executed(setting: Setting, case: Case, bench: Bench, timing: Timing | None) -> Execution:
-    """All samples."""
-    bench.watcher.stage(f"running {case.label}")
-    job = Job(
-        firmware_of(setting, case, bench).image,
-        records(ready_model(setting, case, bench).inputs),
-        setting.out / case.id,
-        place_of(case, bench)[1],
-        stall_s=setting.experiment.target.stall_s,
-        progress=bench.watcher.progress,
-        cycles_per_instruction=timing.cycles_per_instruction if timing else None,
-    )
-    return bench.engine(case.engine, setting.jobs).run(job)
-
-
-def _notes(setting: Setting, model: ReadyModel) -> tuple[str, ...]:
-    """Of quantization, and of the choice of kernels."""
+def _notes(setting: Setting, case: Case, bench: Bench, model: ReadyModel) -> tuple[str, ...]:
+    """Of the experiment, of how its data fit, of quantization, and of the choice of kernels."""
     generated, origin = model.generated, model.origin
     fitted = generated.graph.is_quantized and not origin.source.graph.is_quantized
     scales = (SCALES,) if fitted and not setting.experiment.dataset.is_there else ()
     kernels = kernel_notes(origin.source.graph, generated.choice, setting.experiment.target, origin.x)
-    return (*scales, *generated.notes, *kernels)
+    before = (*setting.experiment.notes, *origin.fitted.notes, *_doubt(setting, case, bench))
+    return (*before, *scales, *generated.notes, *kernels)
 
 
 def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:
@@ -262,12 +253,8 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file:
         return model.file
-    trained = _trained(setting, model, repeat, bench)
+    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
-
-
-def _trained(setting: Setting, model: Model, repeat: int, bench: Bench) -> Trained:
-    return Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
 
 
 def source_of(setting: Setting, model: Model, repeat: int, bench: Bench) -> Source:

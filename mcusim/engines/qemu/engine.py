@@ -48,7 +48,10 @@ def _collect(ran: Ran, job: Job, process: QemuProcess) -> Execution:
     finished, instructions, counts = sharing.instructions_of(ran, job)
     total = int(instructions.sum()) if job.profile else sum(summary.instructions for summary in summaries)
     return sharing.execution_of(
-        *(ran, finished, FACTS, version()),
+        ran,
+        finished,
+        FACTS,
+        version(),
         instructions=instructions,
         total_instructions=total,
         emulated_mips=total / ran.wall_s / 1e6 if total and not job.profile else None,

@@ -128,7 +128,10 @@ def _collect(
     finished, counted = sharing.counted(shares, 2, complete=complete)
     total = sum(outcome.instructions for outcome in outcomes)
     return sharing.execution_of(
-        *(Ran(shares, wall_s, complete), finished, FACTS, used.version),
+        Ran(shares, wall_s, complete),
+        finished,
+        FACTS,
+        used.version,
         instructions=counted[:, 0].copy(),
         total_instructions=total,
         emulated_mips=total / wall_s / 1e6 if total else None,

@@ -67,8 +67,16 @@ class _Unicorn:
 def _collect(ran: Ran, job: Job) -> Execution:
     stack_bytes = sharing.stack_bytes_of(ran)
     finished, instructions, counts = sharing.instructions_of(ran, job)
-    own: dict[str, Any] = {"instructions": instructions, "total_instructions": int(instructions.sum())}
-    return sharing.execution_of(ran, finished, FACTS, version(), stack_bytes=stack_bytes, counts=counts, **own)
+    return sharing.execution_of(
+        ran,
+        finished,
+        FACTS,
+        version(),
+        instructions=instructions,
+        total_instructions=int(instructions.sum()),
+        stack_bytes=stack_bytes,
+        counts=counts,
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -115,7 +114,7 @@ def cycles(plan: Plan, memory: Memory = USUAL, routines: Routines | None = None)
         several = len(routines) > 1
         tiles = sum(times * routines[several and block.tile].cycles(block) for block, _, times in plan.calls)
     done = work(plan, memory)
-    c = sum(each * done.get(name, 0.0) for name, each in CYCLES.items())
+    c = sum(CYCLES[name] * times for name, times in done.items())
     return tiles + c + _fetches(plan, memory, routines)
 
 
@@ -144,7 +143,7 @@ def _fetches(plan: Plan, memory: Memory, routines: Routines | None) -> float:
 
 def work(plan: Plan, memory: Memory) -> Mapping[str, float]:
     """How often the C does each of CYCLES."""
-    total = defaultdict[str, float](float, once=1)
+    total = {**dict.fromkeys(CYCLES, 0.0), "once": 1.0}
     known = sum(len(regions) for regions, _ in plan.parts) == 1  # to the compiler
     for region in (region for regions, _ in plan.parts for region in regions):
         _add(total, _copied(plan.geometry, region, known=known))
