@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mcusim.graph import Layer
+from mcusim.kernels.assembly import Assembly, add_constant, at, imm, several
 from mcusim.kernels.calls import bias_of, gaps, window_fields
 from mcusim.kernels.expand import copy_cycles, copy_words
 from mcusim.kernels.float_finish import FloatFinish
@@ -14,11 +15,10 @@ from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.tiles import CODE_BYTES, copy_field, tiles_of_filters
 from mcusim.kernels.tiles.plan import tile_sizes
 from mcusim.kernels.tiles.price import Tiles, call_crowding, tiles_cycles
-from mcusim.kernels.tiles.spread import CALL_CYCLES, column_cycles, spread
 from mcusim.kernels.tiles.tile import FloatTile, float_tile
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import plane
-from mcusim.program import Constant, KernelCall, LayerCode
+from mcusim.program import Constant, KernelCall, LayerCode, Routine
 
 NAME = "gather"
 SUMMARY = "convolutions of any window in float32: windows side by side, then as tiles (Cortex-M4F)"
@@ -31,6 +31,10 @@ ROW, EDGE_ROWS, EDGE_ROW = 14.5, 26.0, 10.9  # of a row of a window that has sev
 ZERO, ZERO_ALONE = 5.4, 3.0  # of each, and where tiles have one position
 GATHER_BYTES = 300  # of code that brings windows
 LEAST_CHANNELS = 4  # of a group
+# Of the routine that lays columns apart
+AT_A_TIME = 4  # words
+SAVED = ("r4", "r5", "r6")
+CALL_CYCLES = 12  # what is not of a column
 
 
 class Windows(NamedTuple):
@@ -185,3 +189,50 @@ def _gathered(plan: Plan, *, striped: bool) -> float:
     return (
         w.number * each + w.runs * runs + w.columns * column_cycles(plan.channels, apart=w.apart) + w.cut * CUT + zeros
     )
+
+
+def spread(channels: int, column: int, step: int) -> Routine:
+    """Of each column `channels` words; the next one lies `column` words behind. Each goes `step` words further."""
+    name = f"nn_spread_{channels}_{column}_{step}"
+    a = Assembly(
+        name,
+        [
+            f"{name}: columns of {channels} words, {column} words apart, go where words lie {step} words apart.",
+            "",
+            "to, from, number of columns (at least 1)",
+        ],
+    )
+    a.register("to", "r0")
+    a.register("from", "r1")
+    a.register("columns", "r2", "left")
+    a.register("fours", "r3", "left of a column")
+    words = ("r4", "r5", "r6", "r12")
+    fours, rest = divmod(channels, AT_A_TIME)
+    a("push", several([*SAVED, "lr"]))
+    with a.counted("column", "A column", "columns"):
+        if fours:
+            with a.counted("four", f"{AT_A_TIME} words", "fours", fours):
+                _some(a, words, step)
+        if rest:
+            a.block("The rest of the column")
+            _some(a, words[:rest], step)
+        add_constant(a, "from", 4 * (column - channels), "fours")
+    a("pop", several([*SAVED, "pc"]))
+    twin = KernelCall("spread", ("to", "from", "columns"), {"channels": channels, "column": column, "step": step})
+    return a.routine("float *to, const float *from, int columns", twin)
+
+
+def _some(a: Assembly, words: tuple[str, ...], step: int) -> None:
+    for index, word in enumerate(words):
+        a("ldr", word, at("from", 4 * index))
+    a("add", "from", "from", imm(4 * len(words)))
+    for index, word in enumerate(words):
+        a("str", word, at("to", 4 * step * index))
+    a("add", "to", "to", imm(4 * step * len(words)))
+
+
+def column_cycles(channels: int, *, apart: bool) -> int:
+    """`apart`: from a column to the next there are more words than these."""
+    fours, rest = divmod(channels, AT_A_TIME)
+    loop = fours * (2 * AT_A_TIME + 3) + (3 * fours if fours > 1 else 0)
+    return loop + (2 * rest + 3 if rest else 0) + apart + 3

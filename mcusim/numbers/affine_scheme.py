@@ -23,11 +23,10 @@ from mcusim.numbers.affine import (
     as_affine,
 )
 from mcusim.numbers.affine_softmax import TableOfExponentials
-from mcusim.numbers.affine_weights import weight_scales
 from mcusim.numbers.affine_wide_softmax import TwoTables
 from mcusim.numbers.between import affine_of
 from mcusim.numbers.factors import NO_FACTOR
-from mcusim.numbers.fitting import Grid, compensated, corrected, fitted
+from mcusim.numbers.fitting import Grid, compensated, corrected, fitted, sum_errors
 from mcusim.numbers.formats import Format, format_for
 from mcusim.numbers.functions import SYMMETRIC, UNIT
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -52,6 +51,7 @@ LEAST_APART, MOST_APART = 64, 10_000
 WHOLE_AND_MORE = 1 - 2.0**-24
 FINEST_MEAN = 256  # times as fine as what it is of; what was always 0 in calibration would have no end
 SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
+TRIED = np.linspace(1.0, 0.55, 16)  # of the scale in which all fit: the largest weights saturate in finer ones
 
 
 @dataclass(frozen=True)
@@ -226,3 +226,26 @@ def _no_finer(numbers: Affine, scale: float) -> Affine:
     if numbers.scale >= scale:
         return numbers
     return replace(numbers, scale=float(np.nextafter(np.float32(scale), np.float32(np.inf))))
+
+
+def weight_scales(rows: Array, bits: int, values: Range, *, shared: bool) -> Array:
+    """`rows` (outputs, taps) -> (outputs,), or (1,) where all have the same. `values`: of the layer's outputs."""
+    largest = (1 << bits - 1) - 1
+    peaks = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64)
+    widest = np.array([peaks.max(initial=0.0)]) / largest if shared else peaks / largest
+    if values.octaves is None or not widest.any():
+        return widest
+    errors = np.array([_errors(rows, widest * share, largest, values) for share in TRIED])
+    if shared:
+        return np.asarray(widest * TRIED[int(errors.sum(axis=1).argmin())])
+    return np.asarray(widest * TRIED[errors.argmin(axis=0)])
+
+
+def _errors(rows: Array, scale: Array, largest: int, values: Range) -> Array:
+    """(outputs,): of the sums that rows are in, where calibration tells of these, else of the rows."""
+    each = np.where(scale > 0, scale, 1.0)
+    each = np.broadcast_to(each, len(rows))
+    if values.products is not None:
+        return sum_errors(rows, values.products, Grid(each, -largest, largest))
+    q = np.clip(np.rint(rows / each[:, None]), -largest, largest)
+    return np.asarray(((q * each[:, None] - rows) ** 2).sum(axis=1))

@@ -13,9 +13,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from mcusim.numbers.octaves import Octaves
 from mcusim.numbers.products import Products
-from mcusim.numbers.spread import Spread
+from mcusim.numbers.spread import Octaves, Spread
 from mcusim.system.arrays import Array
 
 Rounding = Literal["nearest", "floor"]

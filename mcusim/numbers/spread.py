@@ -1,4 +1,4 @@
-"""How the values of a tensor are spread, sign and all, in bins of 1/128 of an octave."""
+"""How the values of a tensor are spread: magnitudes by octave; and sign and all, in bins of 1/128 of an octave."""
 
 from __future__ import annotations
 
@@ -9,8 +9,53 @@ import numpy as np
 
 from mcusim.system.arrays import Array
 
+OCTAVES = 256  # exponents of float32; octave k holds magnitudes from 2**(k - BIAS) to twice that
+BIAS = 127
 SHIFT = 16  # of float32: sign, exponent and seven bits of the mantissa are left
 BINS = 1 << 32 - SHIFT
+
+
+@dataclass(frozen=True, eq=False)
+class Octaves:
+    """Magnitudes by octave (OCTAVES,): number, sum, sum of squares. `peaks` (N,): the largest of each sample.
+
+    From these follows the error of any format whose scale is a power of two, without another look at the samples.
+    """
+
+    count: Array
+    total: Array
+    squares: Array
+    peaks: Array
+
+    @staticmethod
+    def of(x: Array) -> Octaves:
+        """`x` (N, ...). NaN counts as nothing."""
+        magnitudes = np.abs(np.ascontiguousarray(x, np.float32)).reshape(len(x), x[:1].size)
+        peaks = magnitudes.max(axis=1, initial=0.0)
+        if not np.isfinite(peaks).all():
+            np.nan_to_num(magnitudes, copy=False, nan=0.0)
+            peaks = magnitudes.max(axis=1, initial=0.0)
+        octave = (magnitudes.reshape(-1).view(np.uint32) >> 23).astype(np.intp)
+        wide = magnitudes.reshape(-1).astype(np.float64)
+        return Octaves(
+            np.bincount(octave, minlength=OCTAVES).astype(np.float64),
+            np.bincount(octave, wide, OCTAVES),
+            np.bincount(octave, wide * wide, OCTAVES),
+            peaks.astype(np.float64),
+        )
+
+    def merged(self, other: Octaves) -> Octaves:
+        peaks = np.concatenate([self.peaks, other.peaks])
+        return Octaves(self.count + other.count, self.total + other.total, self.squares + other.squares, peaks)
+
+    def error(self, step: float, largest: float) -> float:
+        """Sum of squared errors when numbers are rounded to multiples of `step` and saturate at `largest`."""
+        lower = np.ldexp(1.0, np.arange(OCTAVES) - BIAS)
+        lost = lower * 4 <= step  # all of the octave becomes 0
+        saturated = lower > largest
+        rounded = self.count * (step * step / 12)
+        clipped = self.squares - 2 * largest * self.total + largest * largest * self.count
+        return float(np.where(saturated, clipped, np.where(lost, self.squares, rounded)).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,10 @@ from mcusim.kernels.memory import NO_WAITS
 from mcusim.line import arena
 from mcusim.line.destination import destination_of, memory_of
 from mcusim.line.lower import options_of
-from mcusim.line.offers import offers
+from mcusim.line.offers import offers, slow_ram_cycles
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice, select
-from mcusim.line.slow_ram import slow_ram_cycles
 from tests.graphs import Builder
 from tests.kernels.measured import differing, measure
 

@@ -10,7 +10,7 @@ from mcusim.layers.pointwise import Pointwise
 from mcusim.line.quantize import quantize
 from mcusim.models.keras.activations import ACTIVATIONS
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
-from mcusim.models.keras.support import CURVE, DROPPED, YES, activations, kinds
+from mcusim.models.keras.reader import CURVE, DROPPED, YES, activations, kinds
 from mcusim.numbers.tables import Interpolation
 from tests.graphs import Builder
 

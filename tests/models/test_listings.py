@@ -12,11 +12,10 @@ from click.testing import CliRunner
 from mcusim.commands.inventory import FORMATS, layers
 from mcusim.models import MODELS
 from mcusim.models.onnx import operators
-from mcusim.models.onnx.support import CONSTANTS, kinds
+from mcusim.models.onnx.reader import CONSTANTS, kinds
 from mcusim.models.pytorch.translate import TRANSLATORS
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPE_CHANGING, TYPES, VIEWS
-from mcusim.models.tflite.reader import read
-from mcusim.models.tflite.support import AROUND_A_CONVOLUTION, listings
+from mcusim.models.tflite.reader import AROUND_A_CONVOLUTION, listings, read
 from mcusim.system.errors import ModelError
 
 DOCS = Path(__file__).parents[2] / "docs" / "experiment.md"

@@ -7,7 +7,7 @@ import pytest
 
 from mcusim.numbers.formats import Format, format_of
 from mcusim.numbers.numbers import Range
-from mcusim.numbers.octaves import Octaves
+from mcusim.numbers.spread import Octaves
 
 
 @pytest.mark.parametrize("fraction", range(1, 12))

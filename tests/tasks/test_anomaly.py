@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mcusim.system.errors import DataError
-from mcusim.tasks.anomaly import correlation, labels, reconstruction_errors, score
-from mcusim.tasks.roc import auc
+from mcusim.tasks.anomaly import auc, correlation, labels, reconstruction_errors, score
 from mcusim.tasks.task import Answers
 from tests.tasks.asking import asked
 

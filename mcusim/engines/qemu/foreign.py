@@ -1,19 +1,33 @@
-"""Any firmware -> Counts: QEMU runs it as it is, and the profiling plugin measures the calls of one function."""
+"""Any firmware -> Counts: QEMU runs it as it is, and the profiling plugin measures the calls of one function.
+
+It may need memory that the machine has not: what the machine really has is asked of it.
+"""
 
 import re
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
+from functools import cache
 
 from mcusim.boards.board import Board
-from mcusim.engines.engine import Execution, Job
-from mcusim.engines.foreign import FUNCTIONS, LARGEST_FILE_BYTES, LOG, NONCE, demanded_counts, execution_of, watch
+from mcusim.boards.chip import Region
+from mcusim.engines.engine import Execution, Job, LacksMemoryError
+from mcusim.engines.foreign import (
+    FUNCTIONS,
+    LARGEST_FILE_BYTES,
+    LOG,
+    NONCE,
+    demanded_counts,
+    execution_of,
+    memory_needed,
+    watch,
+)
 from mcusim.engines.glimpse import Glimpse, look
 from mcusim.engines.hang import Stage, explain_hang, left_note, works_on
-from mcusim.engines.places import Places
-from mcusim.engines.qemu.facts import FACTS
+from mcusim.engines.places import Places, region_name
+from mcusim.engines.qemu.facts import FACTS, memory_map
 from mcusim.engines.qemu.installation import find_qemu, version
-from mcusim.engines.qemu.machine_memory import demand_memory
 from mcusim.engines.qemu.plugin import build_plugin, probe
 from mcusim.engines.qemu.process import (
     FAULT_STATUS,
@@ -24,7 +38,7 @@ from mcusim.engines.qemu.process import (
     plugin_option,
     replay_options,
 )
-from mcusim.engines.qemu.watched import PROFILER, watch_calls
+from mcusim.engines.qemu.watched import PROFILER, vectors_of, watch_calls
 from mcusim.system.command import start, stop
 from mcusim.system.disk import full_disk_hint
 from mcusim.system.errors import EngineError
@@ -34,6 +48,9 @@ _HEARD_BYTES = 1 << 16
 # Time goes on by 16 ns an instruction, about as on a chip of 50 to 80 MHz, and at once where the core sleeps: timers
 # then interrupt at the same instructions every time, and nobody waits for a delay in real time.
 _CLOCK = ("-icount", "shift=4,sleep=off")
+_ROW = re.compile(r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd|nv-ram)\):", re.MULTILINE)
+_ASKED_S = 20.0
+_OTHER_BOARD = "was it linked for another board, or to run behind a boot loader? link it for the beginning of this one"
 
 
 def profile_foreign(job: Job) -> Execution:
@@ -142,3 +159,56 @@ def _explain_lockup(image: Image, board: Board, seen: Glimpse | None, said: str)
     what = f"the firmware faulted where it could not handle it: {reason[1].strip() if reason else 'lockup'}"
     hint = f"was it linked for {board.name!r}, and does it use memory or registers that QEMU does not have?"
     return EngineError(what, where=f"{places.line(pc)}{last}, {image.elf}", hint=hint)
+
+
+def demand_memory(image: Image, board: Board, qemu: str, machine: str) -> None:
+    """Raises EngineError when the image cannot begin, LacksMemoryError when it takes memory that the machine has not.
+
+    Of a machine that tells nothing all is right.
+    """
+    if not vectors_of(image, board).stack:
+        memory = memory_map(board)
+        begins = memory.flash.origin if memory.reset_at is None else memory.reset_at
+        what = f"the firmware has no vectors at 0x{begins:08X}, where {board.name!r} begins"
+        raise EngineError(what, where=str(image.elf), hint=_OTHER_BOARD)
+    regions = memory_of(qemu, machine)
+    for region, what in memory_needed(image, vectors_of(image, board).stack) if regions else ():
+        if not any(has.contains(region) for has in regions):
+            named = region_name(board, region.origin)
+            told = f"the firmware has {what} at {region}{named}, where QEMU's {machine} has no memory"
+            renode = ", or profile it with --engine renode" if board.renode else ""
+            raise LacksMemoryError(told, where=str(image.elf), hint=_elsewhere(board, regions, machine) + renode)
+
+
+def _elsewhere(board: Board, regions: Sequence[Region], machine: str) -> str:
+    moved = board.qemu.ram if board.qemu else None
+    if moved is not None:
+        return f"link its RAM at 0x{moved.origin:08X}, as [qemu] of the board file has it, or for another board"
+    ram = [
+        f"{name} at {region}"
+        for name, region in board.chip.memory.items()
+        if region.kind == "ram" and any(has.contains(region) for has in regions)
+    ]
+    there = f"link it into {' or '.join(ram)} to measure it" if ram else "link it elsewhere to measure it"
+    return f"{there}, or name a machine in [qemu] of the board file that has it (a newer QEMU's {machine} may)"
+
+
+@cache
+def memory_of(qemu: str, machine: str) -> tuple[Region, ...]:
+    """Flash and RAM, joined where they touch. Empty when this QEMU does not tell."""
+    command = [qemu, "-M", machine, "-S", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "none"]
+    process = start([*command, "-monitor", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        said, _ = process.communicate(b"info mtree -f\nquit\n", timeout=_ASKED_S)
+    except subprocess.TimeoutExpired:
+        return ()
+    finally:
+        stop([process])
+    found = {(int(row[1], 16), int(row[2], 16) + 1) for row in _ROW.finditer(said.decode("ascii", "replace"))}
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(pair for pair in found if pair[1] <= 1 << 32):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return tuple(Region(origin=begin, size_bytes=end - begin) for begin, end in joined)

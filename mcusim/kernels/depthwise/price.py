@@ -1,15 +1,43 @@
 """Cycles of a depthwise convolution: its calls, the C around them, and what comes from flash."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import Timed
+from mcusim.kernels.depthwise.frame import CHANNELS_A_CALL
 from mcusim.kernels.memory import Memory
 
 # Cycles of the C around, by the timing model: for 4 channels, for a call, for each channel that has calls of its own
 TURN, CALL, OWN_CALLS, ZEROS = 26.0, 11.0, 7.0, 7.0
 AROUND_BYTES, INNER_BYTES, ENTRY_BYTES = 100, 90, 100  # of code besides: for 4 channels, for calls, and what runs once
 EDGE_BYTES, STRIP_EDGE_BYTES = 40, 60  # how far what lies in the cache may be off
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Functions that compute all columns of a row: `tiles` those that come in full tiles, `rest` what is left."""
+
+    tiles: Timed | None
+    rest: Timed | None
+    columns: int  # of a tile
+    first: int  # column of the rest
+    in_registers: bool  # the weights
+    goes_down: bool = False  # a strip of so many columns after the other
+
+    @property
+    def strips(self) -> list[int]:
+        """Of each part."""
+        return [self.first // self.columns if self.goes_down and part is self.tiles else 1 for part in self.parts]
+
+    @property
+    def parts(self) -> list[Timed]:
+        return [part for part in (self.tiles, self.rest) if part]
+
+    @property
+    def cycles(self) -> float:
+        """Of the planes of 4 channels."""
+        return sum(part.cycles(CHANNELS_A_CALL) for part in self.parts)
 
 
 class Work(NamedTuple):

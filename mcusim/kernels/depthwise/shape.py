@@ -17,8 +17,7 @@ from mcusim.kernels.depthwise.down import fits as can_go_down
 from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
 from mcusim.kernels.depthwise.part import Part
-from mcusim.kernels.depthwise.plan import Plan
-from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Work, cycles
+from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Plan, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
 from mcusim.kernels.depthwise.window import CHANNELS, WORD_BYTES, folded, packed, window_of
 from mcusim.kernels.finish import FactorFinish, less_zero

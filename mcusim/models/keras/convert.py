@@ -1,20 +1,25 @@
-"""Keras layer -> layers of a Graph: the converter of its kind, with what goes in and what comes out looked at."""
+"""Keras layer -> layers of a Graph: the converter of its kind, with what goes in and what comes out looked at.
 
-from collections.abc import Iterator, Mapping
+Kernels know channels last alone: a layer that is told `data_format="channels_first"` becomes the same layer between
+Permutes. Those that only name an axis (BatchNormalization, Concatenate) stay as they are.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from mcusim.graph import Layer
-from mcusim.models.keras.channels_first import around, is_channels_first
 from mcusim.models.keras.config import Config
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
+from mcusim.models.keras.spatial import permuted
 from mcusim.models.keras.variables import check_weights
 from mcusim.models.problems import ODD
 from mcusim.models.source import demand_computable
 
 MERGING = ("Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
 WRAPPED = ("layer", "backward_layer")  # where a wrapper keeps what is inside
+FIRST, LAST = "channels_first", "channels_last"
 
 
 def converted(keras: KerasLayer) -> list[Layer]:
@@ -69,3 +74,24 @@ def _check_settings(keras: KerasLayer, configs: list[Config]) -> None:
             raise keras.refused("is quantized by Keras", "save the float model; mcusim quantizes it")
     if len(keras.inputs) != 1 and keras.kind not in MERGING:
         raise keras.refused(f"is called with {len(keras.inputs)} tensors", "give it one")
+
+
+def is_channels_first(keras: KerasLayer) -> bool:
+    """With axes to move."""
+    return keras.config.get("data_format") == FIRST and keras.rank in (1, 2)
+
+
+def around(keras: KerasLayer, convert: Callable[[KerasLayer], list[Layer]]) -> list[Layer]:
+    """`convert` makes the layer itself, on channels that come last."""
+    axes = range(len(keras.shape))
+    first = permuted(replace(keras, name=f"{keras.name}_channels_last"), [*axes[1:], 0])
+    config = {**keras.config, "data_format": LAST}
+    own = replace(keras, config=config, inputs=(first.name,), shapes=(first.shape,))
+    if keras.kind == "Flatten":  # Keras flattens what has its channels last
+        return [first, *convert(own)]
+    made = convert(replace(own, name=f"{keras.name}_planes"))
+    if not made or len(made[-1].shape) != len(axes):  # nothing is left to move behind a global pooling
+        return [first, *convert(own)]
+    end = made[-1]
+    back = replace(keras, inputs=(end.name,), shapes=(end.shape,))
+    return [first, *made, permuted(back, [axes[-1], *axes[:-1]])]

@@ -1,15 +1,26 @@
-"""Windows that slide over planes, and what pads them: settings that convolutions and pooling share, and pooling."""
+"""Windows that slide over planes, and what pads them: settings that convolutions and pooling share, and pooling.
 
-from collections.abc import Callable, Iterable, Mapping
+Where windows of a pooling have gaps it becomes extremes or sums of copies, along one axis after the other.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from mcusim.graph import Shape
+from mcusim.layers.merge import BroadcastAdd, Maximum, Merge
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, reach, shape_like
 from mcusim.layers.pooling import AveragePooling, MaxPooling, Pooling
 from mcusim.layers.zero_padding import ZeroPadding
-from mcusim.models.onnx.gaps import Along, pooled
+from mcusim.models.onnx.merges import of_tensors
 from mcusim.models.onnx.node import EXPORT, OnnxNode, channels_last
+from mcusim.models.onnx.operands import rescaled
+from mcusim.models.onnx.places import taken
 from mcusim.models.onnx.tensor import Tensor, tensor
+from mcusim.system.arrays import Array
 
 Convert = Callable[[OnnxNode], Tensor]
 LARGEST_SETTING = 2**20
@@ -129,3 +140,40 @@ CONVERTERS: Mapping[str, Convert] = {
     for place, convert in (("", _pooling), ("Global", _global_pooling))
     for name, kind in (("Max", MaxPooling), ("Average", AveragePooling))
 }
+
+
+@dataclass(frozen=True)
+class Along:
+    """An axis: `count` windows of `size` numbers that are `gap` apart, the first `before` the axis begins."""
+
+    axis: int
+    count: int
+    size: int
+    gap: int
+    stride: int
+    before: int
+
+
+def pooled(kind: type[Pooling], node: OnnxNode, x: Tensor, axes: Sequence[Along]) -> Tensor:
+    """What lies outside never is the largest; a mean is of whole windows."""
+    merge: type[Merge] = Maximum if kind is MaxPooling else BroadcastAdd
+    for along in axes:
+        whole, *rest = [
+            taken(node, x, along.axis, places, node.named(f"axis{along.axis}_{number}"))
+            for number, places in enumerate(_places(node, along, x.shape[along.axis], kind is MaxPooling))
+        ]
+        for part in rest:
+            whole = of_tensors(merge, node, whole, part, node.named(f"axis{along.axis}"))
+        x = whole
+    return x if kind is MaxPooling else rescaled(node, x, 1 / math.prod(along.size for along in axes), 0.0)
+
+
+def _places(node: OnnxNode, along: Along, length: int, may_lack: bool) -> Array:
+    """Of each number of the windows the places: in the stead of one outside stands another one of that window."""
+    first = along.stride * np.arange(along.count) - along.before
+    places = first[:, None] + along.gap * np.arange(along.size)
+    inside = (places >= 0) & (places < length)
+    if not inside.all() and not (may_lack and inside.any(axis=1).all()):
+        raise node.refused("has windows with gaps that lie outside in part", "use less padding, or no dilations")
+    other = places[np.arange(along.count), inside.argmax(axis=1)]
+    return np.ascontiguousarray(np.where(inside, places, other[:, None]).T)

@@ -6,17 +6,19 @@ and read as ONNX is.
 
 from pathlib import Path
 
+from mcusim.models.listing import Listing
 from mcusim.models.onnx.convert import Converted, converted
-from mcusim.models.pytorch import reference, support
+from mcusim.models.pytorch import reference
 from mcusim.models.pytorch.file import program_in, reading
-from mcusim.models.pytorch.translate import model_of
+from mcusim.models.pytorch.translate import GROUPS, ON_LENGTHS, model_of
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 
 NAME = "pytorch"
 SUFFIXES = (".pt2",)
 REFERENCE = reference
-listings = support.listings
 FLOAT_ONLY = True
+LENGTHS = "of lengths"
+WORDS = {LENGTHS: "whole numbers that a program computes where a batch is open"}
 
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
@@ -30,3 +32,8 @@ def read_whole(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Converted:
     with reading():
         model = model_of(program)
     return converted(model, name, shapes)
+
+
+def listings() -> tuple[Listing, ...]:
+    found = {name: (kind,) for kind, group in GROUPS.items() for name in group} | dict.fromkeys(ON_LENGTHS, (LENGTHS,))
+    return (Listing("function", ("what it is",), dict(sorted(found.items())), WORDS),)

@@ -11,8 +11,9 @@ from pathlib import Path
 from mcusim.graph import Graph, Layer, Output
 from mcusim.layers import Convert, Reshape, StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
+from mcusim.models.listing import Listing
 from mcusim.models.source import NO_SHAPES, Shapes, Source
-from mcusim.models.tflite import reference, support
+from mcusim.models.tflite import reference
 from mcusim.models.tflite.call import without_batch
 from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
@@ -20,6 +21,7 @@ from mcusim.models.tflite.dilation import with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
 from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
+from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
 from mcusim.models.tflite.names import tensor_name
 from mcusim.models.tflite.unroll import is_streaming, steps_of, unrolled
 from mcusim.models.tflite.walk import Walk
@@ -29,8 +31,15 @@ from mcusim.training.normalization_file import load_normalization
 NAME = "tflite"
 SUFFIXES = (".tflite", ".lite")
 REFERENCE = reference
-listings = support.listings
 HYBRID = "integer weights of a file with real activations are computed with as reals, where TFLite quantizes as it runs"
+# What exists only in pieces: it becomes the dilation of the convolution between them.
+AROUND_A_CONVOLUTION = ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND")
+WORDS = {
+    "yes": "bits of TensorFlow Lite Micro, but for the order of sums of reals",
+    "no": "not computed, and by TFLM ABS, DIV, SQUARED_DIFFERENCE alone",
+    "view": "the same numbers in the same order: costs nothing",
+    "dilation": "with the convolution between them, a convolution with gaps",
+}
 
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
@@ -124,3 +133,13 @@ def _graph(walk: Walk, ends: list[str], name: str, notes: tuple[str, ...]) -> Gr
     outputs = tuple(Output(*pair) for pair in zip(names, ends, strict=True))
     notes = (*notes, HYBRID) if walk.hybrid else notes
     return Graph(tuple(reachable(layers, ends)), name, notes=notes, outputs=outputs)
+
+
+def listings() -> tuple[Listing, ...]:
+    names = sorted({*CONVERTERS, *VIEWS, *AROUND_A_CONVOLUTION})
+    return (Listing("operator", TYPES, {name: _cells(name) for name in names}, WORDS),)
+
+
+def _cells(name: str) -> tuple[str, ...]:
+    word = "view" if name in VIEWS else "dilation" if name in AROUND_A_CONVOLUTION else "yes"
+    return tuple(word if dtype in IN_TYPES.get(name, TYPES) else "no" for dtype in TYPES)

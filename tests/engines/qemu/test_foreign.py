@@ -12,8 +12,8 @@ from mcusim.boards.load import load_board
 from mcusim.engines import foreign
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
+from mcusim.engines.qemu.foreign import memory_of
 from mcusim.engines.qemu.installation import find_qemu
-from mcusim.engines.qemu.machine_memory import memory_of
 from mcusim.system.errors import ConfigurationError, EngineError
 from mcusim.system.toolchain import find_arm_tool
 from mcusim.timing.parameters import CORTEX_M4F
