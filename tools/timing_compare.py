@@ -18,11 +18,20 @@ from pathlib import Path
 from mcusim.boards.chip import Chip
 from mcusim.boards.load import load_chip
 from mcusim.system.errors import DataError, McusimError
-from mcusim.timing.deviation import deviation
 from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F, CoreParameters
 from mcusim.timing.profile import Profile, price_recording
-from mcusim.timing.record import HELD_OUT, Line, demand_use, line_of, record_of, summary, told_kinds, write_record
+from mcusim.timing.record import (
+    HELD_OUT,
+    Line,
+    demand_use,
+    deviation,
+    line_of,
+    record_of,
+    summary,
+    told_kinds,
+    write_record,
+)
 
 TABLE = "measured.csv"
 

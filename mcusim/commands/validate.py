@@ -15,8 +15,7 @@ from mcusim.system.errors import BUDGET_BROKEN, EngineError, MissingToolError
 
 if TYPE_CHECKING:
     from mcusim.engines.engine import Engine
-    from mcusim.timing.deviation import Deviation
-    from mcusim.timing.record import Line
+    from mcusim.timing.record import Deviation, Line
     from mcusim.timing.recording import Recording
     from mcusim.workloads.measured import Measured
 
@@ -65,8 +64,7 @@ def validate(
     or .hex, beside the table) runs in an engine; the calls of `from` are measured to their return, or to `to`, and
     priced for the board at that clock. A column `serial` may have what the firmware receives.
     """
-    from mcusim.timing.deviation import deviation
-    from mcusim.timing.record import read_record, summary, told_kinds, write_record
+    from mcusim.timing.record import deviation, read_record, summary, told_kinds, write_record
     from mcusim.workloads.measured import read_measured
 
     engines = foreign_engines(engine)

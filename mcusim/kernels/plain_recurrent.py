@@ -62,10 +62,8 @@ def _room(layer: Recurrent, entry: Layer) -> Fields:
         return {}
     shifts = layer.states.fields()
     largest = max(-entry.numbers.minimum, entry.numbers.maximum)
-    over_inputs, over_states = (
-        _peak(layer.kernel, layer.bias, largest),
-        _peak(layer.recurrent, layer.recurrent_bias, LARGEST_STATE),
-    )
+    over_inputs = _peak(layer.kernel, layer.bias, largest)
+    over_states = _peak(layer.recurrent, layer.recurrent_bias, LARGEST_STATE)
     for sums in ("gate", "candidate"):
         shift, other = (shifts.get(f"{sums}_{of}_shift", 0) for of in ("input", "state"))
         if max(-shift, -other) > MOST_LEFT or _shifted(over_inputs, shift) + _shifted(over_states, other) >= 2**31:

@@ -154,9 +154,8 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
 
 def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     """Firmware -> Execution -> Measurements -> Run."""
-    engine = bench.engine(
-        case.engine, setting.jobs
-    )  # first of all: it may take seconds to start, while a model is trained
+    # First of all: it may take seconds to start, while a model is trained.
+    engine = bench.engine(case.engine, setting.jobs)
     proving = _proving(setting, case, bench)  # so does a framework, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
     graph, program, origin = model.generated.graph, model.generated.program, model.origin

@@ -90,11 +90,8 @@ def _check(case: Case, bench: Bench) -> tuple[Board, Path]:
 def _told(case: Case, board: Board, model: ReadyModel, timing: Timing | None, chosen: Array) -> dict[str, Any]:
     assert board.console is not None  # make_console has seen it
     first, output = next(iter(fields_of(model.expected))), model.generated.program.outputs[0]
-    answers, judge, labels = (
-        fields_of(model.expected)[first],
-        model.origin.fitted.judges[first],
-        model.origin.labels[first],
-    )
+    answers = fields_of(model.expected)[first]
+    judge, labels = model.origin.fitted.judges[first], model.origin.labels[first]
     real = answers if output.numbers is None else output.numbers.decode(answers)
     decided = decided_by(judge.asked, real)
     return {

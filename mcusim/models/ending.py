@@ -1,11 +1,30 @@
-"""The end of a Graph that was read: its outputs, each a tensor of its own, and the layers that they need."""
+"""The end of a Graph that was read: its outputs, each a tensor of its own, and the layers that they need. All names."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from mcusim.graph import Layer
 from mcusim.layers.reshape import Reshape
-from mcusim.models.names import Names
 from mcusim.system.errors import ModelError
+
+
+@dataclass
+class Names:
+    """Of layers, and of outputs: each is given once. `unique` tells another where a name is taken."""
+
+    used: dict[str, int] = field(default_factory=dict)
+
+    def unique(self, name: str) -> str:
+        first = name
+        while name in self.used:
+            self.used[first] += 1
+            name = f"{first}_{self.used[first]}"
+        self.used[name] = 1
+        return name
+
+    def release(self, name: str) -> None:
+        """It is free again."""
+        self.used.pop(name, None)
 
 
 def output_names(names: Sequence[str]) -> list[str]:

@@ -234,9 +234,8 @@ class ScaledProduct:
     zeros: tuple[int, int]
     rescale: Multiplied
 
-    accumulator_peak = (
-        0  # 16 bits x 16 bits, less than 2**31 but for numbers of 16 bits with a zero, which TFLM has not
-    )
+    # 16 bits x 16 bits, less than 2**31 but for numbers of 16 bits with a zero, which TFLM has not
+    accumulator_peak = 0
 
     @property
     def numbers(self) -> Affine:

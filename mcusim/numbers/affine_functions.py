@@ -49,9 +49,8 @@ def tanh(entry: Affine, out: Affine) -> Lookup:
     """TFLM takes 1/128 for the output's scale, and 0 for its zero."""
 
     def function(z: Array) -> Array:
-        size = mirrored(
-            exponential(-np.abs(z), INTEGER_BITS + 1)
-        )  # of e**-2|z|: the same bits, one more before the point
+        # Of e**-2|z|: the same bits, one more before the point.
+        size = mirrored(exponential(-np.abs(z), INTEGER_BITS + 1))
         return divided(np.where(z == 0, 0, np.where(z < 0, -size, size)), 24)
 
     return tabled(entry, out, lambda q: _bounded(entry, q, function, (-128, 127)))

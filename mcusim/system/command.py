@@ -15,9 +15,8 @@ from mcusim.system.errors import MissingToolError
 
 _PIECE_BYTES, _HEARD_BYTES = 2**16, 2**23  # what is read at once, and kept of all that a program says
 _TERMINATION_S = 3.0  # between SIGTERM and SIGKILL
-_LONGEST_WAIT_S = (
-    1.0  # Ctrl-C in the instant before a wait of the system is heard after it: Python looks before it only
-)
+# Ctrl-C in the instant before a wait of the system is heard after it: Python looks before it only.
+_LONGEST_WAIT_S = 1.0
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from mcusim.timing.parameters import CoreParameters
 _FP_KINDS = frozenset({"fp", "fp_mac", "fp_slow", "fp_move", "fp_move_2"})
 _HIDDEN = frozenset({"it", "nop"})
 _SINGLE = frozenset({"load", "store"})
-_OF_THE_CORE = frozenset(
-    {*(f"r{n}" for n in range(16)), "sb", "sl", "fp", "ip", "sp", "lr", "pc"}
-)  # no FPU writes them
+# No FPU writes them.
+_OF_THE_CORE = frozenset({*(f"r{n}" for n in range(16)), "sb", "sl", "fp", "ip", "sp", "lr", "pc"})
 IN_FLASH = "flash"  # as a memory of a `Step`
 _LONG_AGO = 32  # cycles: whatever was asked for then is there
 _AVAILABLE = 2  # cycles from the request of a word to its decoding: address phase, data phase

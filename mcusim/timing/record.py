@@ -14,12 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mcusim.boards.chip import Chip
 from mcusim.system.assets import PLATFORMS
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
 from mcusim.system.names import printable
-from mcusim.timing.deviation import Deviation, deviation, error_pct
 from mcusim.timing.kind import FLASH, KINDS, OF_CORE, OF_MEMORY, RAM_CODE, SLOW_RAM
 from mcusim.timing.profile import Profile
 from mcusim.timing.timing import ErrorPct
@@ -32,6 +33,31 @@ _DOES = {FLASH: "waits for flash", SLOW_RAM: "loads from slow RAM", RAM_CODE: "r
 _MEASURE = "`mcusim validate` holds the model against a board of yours"
 _LARGEST_BYTES = 1 << 24
 _MOST_CYCLES = 1 << 63
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Of `rows` programs: what half of them do not exceed, what nine of ten do not, and the largest, in percent."""
+
+    rows: int
+    median: float
+    p90: float
+    largest: float
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows: median {self.median:.2f} %, p90 {self.p90:.2f} %, largest {self.largest:.2f} %"
+
+
+def error_pct(predicted: float, measured: float) -> float:
+    """Signed: above 0 where the model is too slow."""
+    return 100 * (predicted / measured - 1)
+
+
+def deviation(errors_pct: Sequence[float]) -> Deviation:
+    """Of at least one error. Between two of them p90 is interpolated."""
+    sizes = np.abs(np.array(errors_pct, np.float64))
+    median, p90 = np.percentile(sizes, (50, 90)).tolist()
+    return Deviation(len(sizes), median, p90, float(sizes.max()))
 
 
 @dataclass(frozen=True)

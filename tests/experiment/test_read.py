@@ -11,8 +11,7 @@ import pytest
 from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
-from mcusim.experiment.layer_quantization import LayerQuantization
-from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.quantization import LayerQuantization, Quantization
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcusim.timing.deviation import deviation, error_pct
+from mcusim.timing.record import deviation, error_pct
 
 
 def test_errors_are_signed_and_summed_by_size() -> None:

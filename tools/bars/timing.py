@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mcusim.timing.deviation import deviation
-from mcusim.timing.record import HELD_OUT, RECORD, Line, read_record
+from mcusim.timing.record import HELD_OUT, RECORD, Line, deviation, read_record
 from tools.bars.group import Group, Place
 
 KEM = r"ml-kem-(\d+_m4fspeed|(512|768)_clean) "  # that docs/timing.md has in one line

@@ -142,10 +142,8 @@ def _parts(strip: Strip) -> tuple[Part[Block], ...]:
     numbers, best = _numbers(strip), dict[int, Block]()
 
     def about(one: Strip) -> float:
-        blocks, size = (
-            strip.channels // one.group,
-            ENTRY_BYTES + sum(numbers.band_bytes(one, band) for band in one.bands),
-        )
+        blocks = strip.channels // one.group
+        size = ENTRY_BYTES + sum(numbers.band_bytes(one, band) for band in one.bands)
         return float(blocks * numbers.about(one) + _fetches(blocks, size, USUAL))
 
     for one in sorted(numbers.fitting(strip), key=about, reverse=True):

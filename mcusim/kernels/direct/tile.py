@@ -10,9 +10,8 @@ from typing import NamedTuple
 from mcusim.kernels.assembly import LONGEST_OFFSET
 from mcusim.kernels.direct.tap_reuse import Window
 
-CACHE_BYTES = (
-    940  # of the loop with its end: the 1 KiB of the L452's instruction cache, less the lines cut at both ends
-)
+# Of the loop with its end: the 1 KiB of the L452's instruction cache, less the lines cut at both ends
+CACHE_BYTES = 940
 MOST_FILTERS = 2
 TURN_CYCLES = 3  # TST and a branch that is taken
 WINDOW_ROW_CYCLES = 8  # two loads, ADD, ADD, CMP, branch

@@ -170,10 +170,8 @@ class _Writer:
         if isinstance(part, Run):
             self._access(["ldr"] * len(there), names, "input", there, step)
             self._changed(names)
-            names, there = (
-                names * part.times,
-                tuple(place + time * step for time in range(part.times) for place in there),
-            )
+            names *= part.times
+            there = tuple(place + time * step for time in range(part.times) for place in there)
             step *= part.times
         else:
             names = DATA[:1] * len(there)

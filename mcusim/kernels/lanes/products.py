@@ -21,12 +21,8 @@ from mcusim.program import KernelCall, LayerCode
 
 ROUNDING, ODD_X, ODD_Y = "r6", "r10", "r11"
 MOST_SHIFT = 31  # of a saturation
-ROW, REAL_ROW, LIMITED_ROW, LEFT = (
-    8.0,
-    10.0,
-    2.0,
-    11.5,
-)  # fitted: cycles of a row in C, and of a number that its words leave over
+# Fitted: cycles of a row in C, and of a number that its words leave over
+ROW, REAL_ROW, LIMITED_ROW, LEFT = 8.0, 10.0, 2.0, 11.5
 SHORTEST_ROW = 16  # bytes: below, calls cost more than they save
 
 
@@ -99,13 +95,8 @@ class Multiplying(Limited):
             a(f"smul{halves}", to, x, y)
 
     def _saturate(self, a: Assembly, number: str) -> None:
-        a(
-            "usat" if self.positive else "ssat",
-            number,
-            imm(self.bits),
-            number,
-            *([f"asr #{self.shift}"] * (self.shift > 0)),
-        )
+        shift = [f"asr #{self.shift}"] * (self.shift > 0)
+        a("usat" if self.positive else "ssat", number, imm(self.bits), number, *shift)
 
 
 def why_not(layer: Multiply, inputs: Inputs) -> str | None:

@@ -1,16 +1,15 @@
-"""Max pools with channels side by side: whole windows in one routine, those at the edges in another."""
+"""Max pools with channels side by side: whole windows in one routine, those at the edges in another that takes any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mcusim.graph import Shape
 from mcusim.kernels.assembly import Timed
 from mcusim.kernels.calls import Fields, window_fields
 from mcusim.kernels.kernel import Inputs
-from mcusim.kernels.lanes.largest import MOST_TAPS, one_window, side_by_side
-from mcusim.kernels.lanes.sliding import Window, Windows
+from mcusim.kernels.lanes.sliding import OneWindow, SideBySide, Window, Windows, Writer
 from mcusim.kernels.lanes.words import FEW_WORDS, WORD_BYTES, Words, fetched, unaligned, words_of_layer
 from mcusim.kernels.memory import Memory
 from mcusim.layers.planes import NO_PADDING, Padding, Pair, plane, shape_like
@@ -21,6 +20,11 @@ from mcusim.program import KernelCall, LayerCode, Routine
 LAYER, ROW, CALL, EDGE = 2.0, 4.0, 5.0, 14.0
 FEW_TAPS = 4  # of float32, for which code for twice as many words stays in the instruction cache
 LARGEST_LOOP = 1000  # bytes of code, that stay in the cache
+MOST_TAPS = 9  # that have instructions of their own: the loop stays in the instruction cache
+HOW = (
+    "Words of channels are compared at once: SEL takes of each two numbers the one that the comparison",
+    "before it told. Of real numbers that are equal the first stays, as in plain C.",
+)
 
 
 @dataclass(frozen=True)
@@ -178,3 +182,48 @@ def flattened(layer: Pooling) -> Pooling:
         size=(1, layer.size[0] * width),
         strides=(1, layer.strides[0] * width),
     )
+
+
+@lru_cache(maxsize=256)
+def side_by_side(windows: Windows) -> Timed:
+    """Any number of windows that are whole."""
+    return _Whole(f"nn_largest_{windows.words.key}_{windows.key}", windows).write()
+
+
+@lru_cache(maxsize=256)
+def one_window(words: Words, channels: int, row_bytes: int) -> Window:
+    windows = Windows(words, channels, 0, 0, row_bytes, 0)
+    return _Any(f"nn_largest_in_{words.key}_{channels}_{row_bytes}", windows).write()
+
+
+class _Largest(Writer):
+    KERNEL = "largest"
+
+    def __init__(self, name: str, windows: Windows) -> None:
+        super().__init__(name, windows.head(name, "largest numbers", HOW), windows, windows.words.several)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        return {**({"unsigned_input": 1} if self.words.unsigned else {}), **self.words.limits()}
+
+    def tap(self, base: str, offset: int, there: Sequence[int], *, first: bool) -> None:
+        best, others = self.words.first[: len(there)], self.words.second[: len(there)]
+        self.words.load(self.a, best if first else others, base, offset, there)
+        if not first:
+            self.words.larger(self.a, best, others)
+
+    def end(self, count: int) -> Sequence[str]:
+        best = self.words.first[:count]
+        self.words.limit(self.a, best, self.words.second[0])
+        return best
+
+
+class _Whole(_Largest, SideBySide):
+    MOST_TAPS = MOST_TAPS
+
+
+class _Any(_Largest, OneWindow):
+    @property
+    def around(self) -> float:
+        """Without the first tap, and one for what the last row leaves out."""
+        return self.a.cycles - self.row - 2 * self.each

@@ -14,9 +14,8 @@ from mcusim.kernels.kernel import DEFAULT, STRIPES, Inputs, Variant, known, why_
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.kernels.straight import StraightFinish, added, ending_in, records_of
 from mcusim.kernels.winograd.inputs import timed_inputs
-from mcusim.kernels.winograd.plan import Plan
+from mcusim.kernels.winograd.plan import AROUND_BYTES, Plan, Routines, cycles
 from mcusim.kernels.winograd.points import WINDOW, Scheme, scheme_for
-from mcusim.kernels.winograd.price import AROUND_BYTES, Routines, cycles
 from mcusim.kernels.winograd.tile import TILES, Layout, timed_tile
 from mcusim.kernels.winograd.weights import timed_weights
 from mcusim.layers.convolution import Convolution

@@ -12,6 +12,7 @@ from typing import Any
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
+from mcusim.models.ending import Names
 from mcusim.models.keras import operations
 from mcusim.models.keras.convert import converted
 from mcusim.models.keras.description import INPUT, SHAPES, Call, Described, Ref, refs_in, shown
@@ -19,7 +20,6 @@ from mcusim.models.keras.hdf5 import broken
 from mcusim.models.keras.layer import KerasLayer
 from mcusim.models.keras.layers import CONVERTERS, IDENTITIES
 from mcusim.models.keras.weights import Place, Weights
-from mcusim.models.names import Names
 from mcusim.models.problems import ATTENTION, EMBEDDING, Problems, open_hint
 from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin
 from mcusim.system.errors import ModelError

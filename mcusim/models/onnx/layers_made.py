@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mcusim.graph import Layer, Shape
 from mcusim.layers.reshape import Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
-from mcusim.models.names import Names
+from mcusim.models.ending import Names
 from mcusim.models.onnx.tensor import Tensor, merged
 from mcusim.models.source import LARGEST_TENSOR_ELEMENTS
 from mcusim.system.errors import ModelError

@@ -58,10 +58,8 @@ def _cut(call: Call, index: int, parts: Sequence[range], shape: Shape, name: str
     """Of each axis of the file's shape the places that are kept."""
     strides = steps(call.shape(index))
     offset = sum(part.start * stride for part, stride in zip(parts, strides, strict=True) if len(part))
-    sizes, along = (
-        [len(part) for part in parts],
-        [part.step * stride for part, stride in zip(parts, strides, strict=True)],
-    )
+    sizes = [len(part) for part in parts]
+    along = [part.step * stride for part, stride in zip(parts, strides, strict=True)]
     copied(call, index, shape, sizes, along, offset, name, spelled="Cropping")
 
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from mcusim.graph import Graph, Layer, Output
+from mcusim.graph import Graph, Layer, Output, Shape
 from mcusim.layers import Convert, Reshape, StridedCopy
 from mcusim.models.ending import distinct, output_names, reachable
 from mcusim.models.listing import Listing
@@ -23,7 +23,6 @@ from mcusim.models.tflite.flatbuffer import broken
 from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
 from mcusim.models.tflite.names import tensor_name
-from mcusim.models.tflite.unroll import is_streaming, steps_of, unrolled
 from mcusim.models.tflite.walk import Walk
 from mcusim.system.errors import ModelError
 from mcusim.training.normalization_file import load_normalization
@@ -40,6 +39,8 @@ WORDS = {
     "view": "the same numbers in the same order: costs nothing",
     "dilation": "with the convolution between them, a convolution with gaps",
 }
+STREAMING = "SVDF"  # it keeps a state from call to call
+MOST_STEPS = 2**14
 
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
@@ -143,3 +144,39 @@ def listings() -> tuple[Listing, ...]:
 def _cells(name: str) -> tuple[str, ...]:
     word = "view" if name in VIEWS else "dilation" if name in AROUND_A_CONVOLUTION else "yes"
     return tuple(word if dtype in IN_TYPES.get(name, TYPES) else "no" for dtype in TYPES)
+
+
+def is_streaming(model: Model) -> bool:
+    return any(operation.kind == STREAMING for operation in model.operations)
+
+
+def steps_of(model: Model, shapes: Shapes) -> int:
+    """From the shape that users tell: (steps, ..), or a multiple of the elements of the file's input."""
+    given: Shape = next(iter(shapes.values()), ())
+    tensor = model.tensors[model.inputs[0]] if len(model.inputs) == 1 else None
+    if tensor is None:
+        raise ModelError(f"the model keeps a state ({STREAMING}) and has several inputs", hint="use one with one input")
+    told = tensor.shape[1:]
+    if len(given) != len(told) + 1 or given[1:] != told or not 2 <= given[0] <= MOST_STEPS:
+        example = [16, *told]
+        what = f"the model is fed {tensor.shape} at a time and keeps a state ({STREAMING}) in between"
+        raise ModelError(what, hint=f"tell how many of these are a sample: input_shape = {example} in [[model]]")
+    return int(given[0])
+
+
+def unrolled(model: Model, steps: int) -> Model:
+    """The model of whole samples, of one that is fed a step at a time: its steps take the place of the batch.
+
+    Samples know nothing of each other, so one is a series. Every operation works on all its steps, and what keeps a
+    state looks back along them; the answer is the last step's.
+    """
+    computed = {*model.inputs, *(index for operation in model.operations for index in operation.outputs)}
+    tensors = []
+    for tensor in model.tensors:
+        if tensor.index in computed:
+            if tensor.shape[:1] != (1,):
+                what = f"a tensor of the model has shape {tensor.shape}, where a state is kept from step to step"
+                raise ModelError(what, hint="use a model with a batch of 1")
+            tensor = replace(tensor, shape=(steps, *tensor.shape[1:]), signature=(steps, *tensor.shape[1:]))
+        tensors.append(tensor)
+    return replace(model, tensors=tuple(tensors))

@@ -12,7 +12,7 @@ import numpy as np
 
 from mcusim.graph import Layer, Shape
 from mcusim.layers.input import Input
-from mcusim.models.names import Names
+from mcusim.models.ending import Names
 from mcusim.models.problems import ODD, Problems
 from mcusim.models.source import LARGEST_TENSOR_ELEMENTS, Origin, demand_computable
 from mcusim.models.tflite.call import AGAIN, Call, Entry, affine_of, without_batch
