@@ -9,18 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from mcusim.experiment.synonyms import SCHEME_SYNONYMS, TYPE_SYNONYMS
-from mcusim.line.quantize import (
-    AS_STORED,
-    DATA_TYPE_WORDS,
-    DATA_TYPES,
-    INTEGER_TYPES,
-    WIDE_OUTPUT,
-    default_scheme,
-    demand_ranges,
-    has_scheme,
-    make_scheme,
-    scheme_of_layer,
-)
+from mcusim.line import quantize
 from mcusim.numbers import DEFAULT_SCHEME, SCHEMES
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
 from mcusim.numbers.numbers import Ranges
@@ -35,7 +24,7 @@ SCHEME_KEYS = ("mode", "method", "granularity")
 
 def layer_type(name: str) -> str:
     """`name`, when a single layer may have that data type."""
-    return known(name, DATA_TYPES, "data type", TYPE_SYNONYMS)
+    return known(name, quantize.DATA_TYPES, "data type", TYPE_SYNONYMS)
 
 
 def scheme_named(name: str, schemes: Iterable[str] = SCHEMES, what: str = "quantization scheme") -> str:
@@ -54,7 +43,7 @@ class LayerQuantization(Table):
 
     name: Name
     data_type: Annotated[str, AfterValidator(layer_type)] | None = Field(
-        default=None, json_schema_extra={"enum": list(DATA_TYPES)}
+        default=None, json_schema_extra={"enum": list(quantize.DATA_TYPES)}
     )
     scheme: (
         Annotated[str, AfterValidator(lambda name: scheme_named(name, LAYER_SCHEMES, "scheme of a layer"))] | None
@@ -87,7 +76,7 @@ def _entries(tables: Any) -> Any:
 def _types_by_layer(schema: dict[str, Any]) -> None:
     """As a table, which is how it is written."""
     del schema["items"], schema["default"]
-    schema |= {"type": "object", "additionalProperties": {"enum": list(DATA_TYPES)}}
+    schema |= {"type": "object", "additionalProperties": {"enum": list(quantize.DATA_TYPES)}}
 
 
 class Quantization(Table):
@@ -103,8 +92,8 @@ class Quantization(Table):
 
     data_type: Annotated[
         str,
-        AfterValidator(lambda name: known(name, DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
-        Field(json_schema_extra={"enum": list(DATA_TYPE_WORDS)}),
+        AfterValidator(lambda name: known(name, quantize.DATA_TYPE_WORDS, "data type", TYPE_SYNONYMS)),
+        Field(json_schema_extra={"enum": list(quantize.DATA_TYPE_WORDS)}),
     ]
     scheme: Annotated[str, AfterValidator(scheme_named)] | None = Field(
         default=None, json_schema_extra={"enum": [*SCHEMES, POWER_OF_TWO]}
@@ -137,14 +126,16 @@ class Quantization(Table):
             if extra:
                 hint = "remove it, or choose an integer type"
                 told = (
-                    "float32 is not quantized" if self.data_type == "float32" else f"{AS_STORED!r} changes no numbers"
+                    "float32 is not quantized"
+                    if self.data_type == "float32"
+                    else f"{quantize.AS_STORED!r} changes no numbers"
                 )
                 raise Unusable(f"{told}: {extra[0]!r} has no use", hint)
         elif self.output not in (None, self.data_type, *self._wider_outputs):
             words = " or ".join(repr(name) for name in dict.fromkeys((*self._wider_outputs, self.data_type)))
             raise Unusable(f"{self.data_type} has no outputs of {self.output!r}", f"output = {words}, or leave it out")
         elif self.chosen_scheme == "per-network":
-            _check_format(self.format, INTEGER_TYPES[self.data_type], self.data_type)
+            _check_format(self.format, quantize.INTEGER_TYPES[self.data_type], self.data_type)
             if self.own_layers:
                 key = "layers" if self.layers else "layer"
                 raise Unusable(
@@ -160,10 +151,10 @@ class Quantization(Table):
     def _check_schemes(self) -> None:
         _once(entry.name for entry in self.own_layers)
         try:
-            made = make_scheme(self.data_type, self.chosen_scheme, self.fraction, self.rounding)
-            others = [scheme_of_layer(*words, self.rounding) for words in self.layer_words.values()]
+            made = quantize.make_scheme(self.data_type, self.chosen_scheme, self.fraction, self.rounding)
+            others = [quantize.scheme_of_layer(*words, self.rounding) for words in self.layer_words.values()]
             for scheme in (made, *filter(None, others)):
-                demand_ranges(scheme, self.ranges)
+                quantize.demand_ranges(scheme, self.ranges)
         except ConfigurationError as error:
             raise Unusable(error.what, error.hint or "") from None
 
@@ -172,8 +163,8 @@ class Quantization(Table):
         """`scheme`; where nothing is said that of the data type, unless only powers of two have what is asked for."""
         if self.scheme is not None:
             return self.scheme
-        asks_for_powers = self.rounding != "nearest" or self.output == WIDE_OUTPUT
-        return DEFAULT_SCHEME if asks_for_powers else default_scheme(self.data_type)
+        asks_for_powers = self.rounding != "nearest" or self.output == quantize.WIDE_OUTPUT
+        return DEFAULT_SCHEME if asks_for_powers else quantize.default_scheme(self.data_type)
 
     @property
     def own_layers(self) -> tuple[LayerQuantization, ...]:
@@ -191,19 +182,19 @@ class Quantization(Table):
 
     def _scheme_of(self, entry: LayerQuantization) -> str:
         """That of the network, where the layer's data type has it."""
-        has = has_scheme(entry.data_type or self.data_type, self.chosen_scheme)
+        has = quantize.has_scheme(entry.data_type or self.data_type, self.chosen_scheme)
         return self.chosen_scheme if has else DEFAULT_SCHEME
 
     @property
     def is_quantized(self) -> bool:
         """Does mcusim quantize the model?"""
-        return self.data_type in INTEGER_TYPES
+        return self.data_type in quantize.INTEGER_TYPES
 
     @property
     def _wider_outputs(self) -> tuple[str, ...]:
         """What sums at the end of the model may be stored as, besides the data type."""
-        narrow = self.chosen_scheme == "per-layer" and INTEGER_TYPES[self.data_type] <= MAXIMUM_UNSIGNED_BITS
-        return (WIDE_OUTPUT,) if narrow else ()
+        narrow = self.chosen_scheme == "per-layer" and quantize.INTEGER_TYPES[self.data_type] <= MAXIMUM_UNSIGNED_BITS
+        return (quantize.WIDE_OUTPUT,) if narrow else ()
 
     @property
     def fraction(self) -> int | None:
@@ -221,7 +212,7 @@ class Quantization(Table):
         return self._labelled("mixed" if self.own_layers else "")
 
     def _labelled(self, *of_layers: str) -> str:
-        default = default_scheme(self.data_type)
+        default = quantize.default_scheme(self.data_type)
         scheme = self.format or (self.chosen_scheme if self.chosen_scheme != default else "")
         rounding = self.rounding if self.rounding != "nearest" else ""
         ranges = self.ranges if self.ranges != "mse" else ""

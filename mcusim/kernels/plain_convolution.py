@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcusim.layers.convolution import Convolution
-from mcusim.layers.planes import plane
+from mcusim.layers.planes import NO_DILATION, Padding, Pair, plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
@@ -114,20 +114,8 @@ def convolution_cycles(layer: Convolution) -> float:
 
 def _inside(layer: Convolution) -> tuple[int, int]:
     """Rows of all windows of a column of outputs that lie in the plane, and columns likewise."""
-    (height, width, _), (rows, columns, _) = plane(layer.input_shape), plane(layer.shape)
-    down, across = (
-        taps_inside(length, outputs, size, stride, before, dilation)
-        for length, outputs, size, stride, (before, _), dilation in zip(
-            (height, width),
-            (rows, columns),
-            layer.kernel.shape[1:3],
-            layer.strides,
-            layer.padding,
-            layer.dilation,
-            strict=True,
-        )
-    )
-    return down, across
+    size, planes = layer.kernel.shape[1:3], (plane(layer.input_shape)[:2], plane(layer.shape)[:2])
+    return taps_inside(*planes, size, layer.strides, layer.padding, layer.dilation)
 
 
 def _counts(layer: Convolution) -> Prices:
@@ -194,7 +182,13 @@ def has_factors(layer: WeightedSum) -> bool:
     return bool(layer.rescale and layer.rescale.constants)
 
 
-def taps_inside(length: int, outputs: int, size: int, stride: int, before: int, dilation: int = 1) -> int:
-    """Taps along an axis that lie inside, of all outputs."""
-    places = np.arange(outputs)[:, None] * stride - before + np.arange(size) * dilation
-    return int(np.sum((places >= 0) & (places < length)))
+def taps_inside(
+    entry: Pair, output: Pair, size: Pair, strides: Pair, padding: Padding, dilation: Pair = NO_DILATION
+) -> tuple[int, int]:
+    """Taps along each axis that lie inside, of all outputs."""
+    found = []
+    for axis in range(2):
+        starts = np.arange(output[axis])[:, None] * strides[axis] - padding[axis][0]
+        places = starts + np.arange(size[axis]) * dilation[axis]
+        found.append(int(np.sum((places >= 0) & (places < entry[axis]))))
+    return found[0], found[1]

@@ -145,12 +145,7 @@ def _pooling(layer: Pooling, inputs: Inputs) -> float:
     real = layer.numbers is None
     if layer.size == (1, 1):
         return layer.elements * (7.0 if real or isinstance(layer, layers.MaxPooling) else 3.0)
-    down, across = (
-        taps_inside(length, outputs, size, stride, before)
-        for length, outputs, size, stride, (before, _) in zip(
-            (height, width), (rows, columns), layer.size, layer.strides, layer.padding, strict=True
-        )
-    )
+    down, across = taps_inside((height, width), (rows, columns), layer.size, layer.strides, layer.padding)
     affine = isinstance(layer.numbers, Affine)
     edge = (AFFINE_EDGE if affine else 10) * rows * columns * any(map(any, layer.padding))
     if isinstance(layer, layers.AveragePooling):

@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import Convolution, Dense
 from mcusim.layers.planes import plane
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import LINEAR, RELU

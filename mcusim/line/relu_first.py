@@ -7,9 +7,8 @@ pool stores covers half of the range then, in steps as much finer, and its sums 
 from dataclasses import replace
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers.add import Add
+from mcusim.layers import Add, MaxPooling
 from mcusim.layers.merge import Merge
-from mcusim.layers.pooling import MaxPooling
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.numbers import LINEAR
 

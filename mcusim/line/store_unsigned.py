@@ -22,16 +22,8 @@ from mcusim.layers.pointwise import Pointwise
 from mcusim.layers.pooling import AveragePooling
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.numbers.affine import (
-    Affine,
-    Multiplied,
-    RoundedMean,
-    ScaledAddition,
-    ScaledConversion,
-    ScaledMean,
-    ScaledProduct,
-    peak_of,
-)
+from mcusim.numbers import affine
+from mcusim.numbers.affine import Affine
 from mcusim.numbers.numbers import Numbers
 from mcusim.numbers.tables import Lookup
 
@@ -93,7 +85,9 @@ def _number_by_number(layer: Layer) -> bool:
 
 def _keeps(layer: Layer) -> bool:
     """Are its output's numbers those of its input?"""
-    return layer.KEEPS_NUMBERS or (isinstance(layer, AveragePooling) and isinstance(layer.averaging, RoundedMean))
+    return layer.KEEPS_NUMBERS or (
+        isinstance(layer, AveragePooling) and isinstance(layer.averaging, affine.RoundedMean)
+    )
 
 
 def _unsigned(numbers: Numbers | None) -> Numbers:
@@ -115,7 +109,7 @@ def _sum(layer: WeightedSum, moved: Zeros, numbers: Affine) -> WeightedSum:
     weights = layer.kernel.reshape(len(layer.kernel), -1).astype(np.int64)
     bias = layer.bias - moved[0] * weights.sum(axis=1)
     span = (0, 255) if moved[0] else (-128, 127)
-    peak = peak_of(weights, bias, *span) if moved[0] else layer.peak_sum
+    peak = affine.peak_of(weights, bias, *span) if moved[0] else layer.peak_sum
     return _ended(replace(layer, bias=bias, zero=layer.zero + moved[0], peak_sum=peak), numbers)
 
 
@@ -125,13 +119,13 @@ def _transposed(layer: TransposedConvolution, moved: Zeros, numbers: Affine) -> 
 
 
 def _ended(layer: WeightedSum, numbers: Affine) -> WeightedSum:
-    assert isinstance(layer.rescale, Multiplied)
+    assert isinstance(layer.rescale, affine.Multiplied)
     return replace(layer, numbers=numbers, rescale=replace(layer.rescale, numbers=numbers))
 
 
 def _add(layer: Add | Combined, moved: Zeros, numbers: Affine) -> Add | Combined:
     addition = layer.addition
-    assert isinstance(addition, ScaledAddition)
+    assert isinstance(addition, affine.ScaledAddition)
     zeros = tuple(zero + more for zero, more in zip(addition.zeros, moved, strict=True))
     rescale = replace(addition.rescale, numbers=numbers)
     return replace(layer, addition=replace(addition, zeros=zeros, rescale=rescale), numbers=numbers)
@@ -139,7 +133,7 @@ def _add(layer: Add | Combined, moved: Zeros, numbers: Affine) -> Add | Combined
 
 def _multiply(layer: Multiply, moved: Zeros, numbers: Affine) -> Multiply:
     product = layer.product
-    assert isinstance(product, ScaledProduct)
+    assert isinstance(product, affine.ScaledProduct)
     zeros = (product.zeros[0] + moved[0], product.zeros[1] + moved[1])
     product = replace(product, zeros=zeros, rescale=replace(product.rescale, numbers=numbers))
     return replace(layer, product=product, numbers=numbers)
@@ -156,9 +150,9 @@ def _look_up(layer: Pointwise, moved: Zeros, numbers: Affine) -> Pointwise:
 
 def _average(layer: AveragePooling, moved: Zeros, numbers: Affine) -> AveragePooling:
     own = layer.averaging
-    if isinstance(own, RoundedMean):
+    if isinstance(own, affine.RoundedMean):
         return replace(layer, averaging=replace(own, numbers=numbers), numbers=numbers)
-    assert isinstance(own, ScaledMean)
+    assert isinstance(own, affine.ScaledMean)
     averaging = replace(own, from_zero=own.from_zero + moved[0], numbers=numbers)
     return replace(layer, averaging=averaging, numbers=numbers)
 
@@ -172,8 +166,8 @@ def _convert(layer: Convert, moved: Zeros, numbers: Affine) -> Convert:
     return replace(layer, conversion=_converted(layer.conversion, moved[0], numbers), numbers=numbers)
 
 
-def _converted(conversion: Any, moved: int, numbers: Affine) -> ScaledConversion:
-    assert isinstance(conversion, ScaledConversion)
+def _converted(conversion: Any, moved: int, numbers: Affine) -> affine.ScaledConversion:
+    assert isinstance(conversion, affine.ScaledConversion)
     return replace(conversion, from_zero=conversion.from_zero + moved, numbers=numbers)
 
 

@@ -12,16 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcusim.numbers import affine, affine_softmax, affine_wide_softmax
-from mcusim.numbers.affine import (
-    Affine,
-    RoundedMean,
-    Scaled,
-    ScaledAddition,
-    ScaledConversion,
-    ScaledMean,
-    ScaledProduct,
-    as_affine,
-)
+from mcusim.numbers.affine import Affine, Scaled, as_affine
 from mcusim.numbers.affine_softmax import TableOfExponentials
 from mcusim.numbers.affine_wide_softmax import TwoTables
 from mcusim.numbers.between import affine_of
@@ -139,12 +130,12 @@ class AffineScheme:
         made = affine.weighted_sum(kernel, quanta.astype(np.int64), weights, entry, out, factors, fold=True)
         return replace(made, zero=entry.zero, wider_numbers=out if self.bits == WIDE_BITS else None)
 
-    def addition(self, entries: tuple[Numbers, ...], values: Range) -> ScaledAddition:
+    def addition(self, entries: tuple[Numbers, ...], values: Range) -> affine.ScaledAddition:
         every = [affine_of(entry) for entry in entries]
         finest = 2 * len(every) * max(entry.scale for entry in every) / (1 << affine.ADDEND_BITS[self.bits])
         return affine.addition(every, _no_finer(self.numbers_for(values), finest))
 
-    def product(self, entries: tuple[Numbers, ...], values: Range) -> ScaledProduct:
+    def product(self, entries: tuple[Numbers, ...], values: Range) -> affine.ScaledProduct:
         first, second = map(affine_of, entries)
         finest = first.scale * second.scale / LARGEST_RATIO
         return affine.product(first, second, _no_finer(self.numbers_for(values), finest))
@@ -156,12 +147,12 @@ class AffineScheme:
         ends = [float(entry.decode(np.array(end))) for entry in every for end in (entry.minimum, entry.maximum)]
         return self.numbers_for(Range(min(ends), max(ends)))
 
-    def conversion(self, entry: Numbers, to: Numbers) -> ScaledConversion:
+    def conversion(self, entry: Numbers, to: Numbers) -> affine.ScaledConversion:
         return affine.conversion(affine_of(entry), as_affine(to))
 
     def averaging(
         self, entry: Numbers, values: Range | None = None, most: int = 1, *, whole: bool = False
-    ) -> RoundedMean | ScaledMean:
+    ) -> affine.RoundedMean | affine.ScaledMean:
         """Of a whole plane with a scale of its own."""
         have = as_affine(entry)
         if values is None or not whole:

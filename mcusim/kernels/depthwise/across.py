@@ -8,21 +8,9 @@ from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import Timed, at, imm
+from mcusim.kernels.depthwise import frame
 from mcusim.kernels.depthwise.ending import IntegerEnds
-from mcusim.kernels.depthwise.frame import (
-    BIAS,
-    LOOP_BYTES,
-    OUTPUT,
-    OUTPUT_NOW,
-    ROWS,
-    WEIGHTS,
-    Frame,
-    P,
-    Pointer,
-    Walk,
-    X,
-    unrolled,
-)
+from mcusim.kernels.depthwise.frame import Frame, P, Pointer, Walk, unrolled
 from mcusim.kernels.depthwise.part import Part, ending_words, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Window
 
@@ -60,15 +48,15 @@ class Across(Frame[P]):
         with self.channels(spare):
             self.load_channel(spare)
             if not part.resident:
-                self.a("ldr", "weights", at("sp", WEIGHTS))
-            self.a("ldr", "x", at("sp", X))
-            self.a("ldr", self.output or spare, at("sp", OUTPUT))
+                self.a("ldr", "weights", at("sp", frame.WEIGHTS))
+            self.a("ldr", "x", at("sp", frame.X))
+            self.a("ldr", self.output or spare, at("sp", frame.OUTPUT))
             if not self.output:
-                self.a("str", spare, at("sp", OUTPUT_NOW))
+                self.a("str", spare, at("sp", frame.OUTPUT_NOW))
             self._rows(spare)
             if not part.resident:
                 self.a("addw", "weights", "weights", imm(part.filter_bytes))
-                self.a("str", "weights", at("sp", WEIGHTS))
+                self.a("str", "weights", at("sp", frame.WEIGHTS))
 
     # ---- what numbers differ in
 
@@ -104,7 +92,7 @@ class Across(Frame[P]):
         if counter:
             a("movw", counter, imm(part.rows))
         else:
-            self.count(ROWS, spare, part.rows)
+            self.count(frame.ROWS, spare, part.rows)
         before = a.cycles
         with a.loop("row", "A row of outputs") as again:
             x.moved = output.moved = 0
@@ -114,26 +102,26 @@ class Across(Frame[P]):
             if self.output:
                 output.move(part.row_bytes)
             elif rest:
-                a("ldr", spare, at("sp", OUTPUT_NOW))
+                a("ldr", spare, at("sp", frame.OUTPUT_NOW))
                 Pointer(a, spare).move(rest)
-                a("str", spare, at("sp", OUTPUT_NOW))
+                a("str", spare, at("sp", frame.OUTPUT_NOW))
             if counter:
                 a("subs", counter, counter, imm(1))
             else:
-                self.advance(ROWS, spare, -1)
+                self.advance(frame.ROWS, spare, -1)
             a("bne", again)
         a.repeated(before, part.rows)
 
     @property
     def _has_loop(self) -> bool:
-        return self.part.tiles > max(1, LOOP_BYTES // self.tile_code_bytes)
+        return self.part.tiles > max(1, frame.LOOP_BYTES // self.tile_code_bytes)
 
     def _tiles(self, x: Pointer, output: Pointer, spare: str) -> None:
         part = self.part
         walks = [Walk(x, part.tile_bytes, self.reach)]
         if self.output:
             walks.append(Walk(output, part.columns * part.position_bytes, part.columns * part.position_bytes))
-        most = LOOP_BYTES // self.tile_code_bytes
+        most = frame.LOOP_BYTES // self.tile_code_bytes
 
         def tile(index: int) -> None:
             self.tile(index, x, output)
@@ -190,7 +178,7 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
         part, w = self.part, self.part.window
         self.a.block(f"Tile {index}")
         if not self.bias:
-            self.a("ldr", self.sums[-1], at("sp", BIAS))
+            self.a("ldr", self.sums[-1], at("sp", frame.BIAS))
         begun: set[str] = set()
         for row in range(w.height):
             start = index * part.tile_bytes + row * part.pitch
@@ -224,9 +212,9 @@ class _IntegerAcross(IntegerEnds, Across[Part]):
             first = index * step - output.moved
         else:
             first = 0
-            a("ldr", self.xs[1], at("sp", OUTPUT_NOW))
+            a("ldr", self.xs[1], at("sp", frame.OUTPUT_NOW))
         for column, name in enumerate(self.sums):
             part.finish.store(a, name, self.output or self.xs[1], first + column * part.position_bytes)
         if not self.output:
             Pointer(a, self.xs[1]).move(step)
-            a("str", self.xs[1], at("sp", OUTPUT_NOW))
+            a("str", self.xs[1], at("sp", frame.OUTPUT_NOW))

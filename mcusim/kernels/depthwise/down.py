@@ -9,21 +9,9 @@ from abc import abstractmethod
 from functools import lru_cache
 
 from mcusim.kernels.assembly import Timed, at
+from mcusim.kernels.depthwise import frame
 from mcusim.kernels.depthwise.ending import IntegerEnds
-from mcusim.kernels.depthwise.frame import (
-    BIAS,
-    LOOP_BYTES,
-    NO_OFFSETS,
-    OUTPUT,
-    TILES,
-    Frame,
-    P,
-    Pointer,
-    Shared,
-    Walk,
-    X,
-    unrolled,
-)
+from mcusim.kernels.depthwise.frame import Frame, P, Pointer, Shared, Walk, unrolled
 from mcusim.kernels.depthwise.part import Part, taps
 from mcusim.kernels.depthwise.window import WORD_BYTES, Product, Window
 
@@ -46,7 +34,7 @@ def skips(part: Shared) -> bool:
     w, (top, bottom) = part.window, part.empty
     whole = w.rows(part.rows) - bottom
     seen = all(max(r * w.stride_height, top) < min(r * w.stride_height + w.height, whole) for r in range(part.rows))
-    straight = part.rows <= LOOP_BYTES // part.code_bytes_of_a_row
+    straight = part.rows <= frame.LOOP_BYTES // part.code_bytes_of_a_row
     return seen and (straight or (bottom == 0 and top < max(1, w.height - w.stride_height)))
 
 
@@ -77,8 +65,8 @@ class Down(Frame[P]):
         self.spare = self.name_registers()
         with self.channels(self.spare):
             self.load_channel(self.spare)
-            self.a("ldr", "x", at("sp", X))
-            self.a("ldr", "output", at("sp", OUTPUT))
+            self.a("ldr", "x", at("sp", frame.X))
+            self.a("ldr", "output", at("sp", frame.OUTPUT))
             self._tiles(self.spare)
 
     # ---- what numbers differ in
@@ -111,11 +99,11 @@ class Down(Frame[P]):
         if part.tiles == 1:
             self._walk(last=True)
             return
-        self.count(TILES, spare, part.tiles)
+        self.count(frame.TILES, spare, part.tiles)
         before = self.a.cycles
         with self.a.loop("strip", f"A strip of {part.columns} columns") as again:
             self._walk(last=False)
-            self.advance(TILES, spare, -1)
+            self.advance(frame.TILES, spare, -1)
             self.a("bne", again)
         self.a.repeated(before, part.tiles)
 
@@ -125,10 +113,10 @@ class Down(Frame[P]):
         part, w = self.part, self.part.window
         x, output = Pointer(self.a, "x"), Pointer(self.a, "output")
         walks = (
-            Walk(x, w.stride_height * part.pitch, w.height * part.pitch if self.offsets else NO_OFFSETS),
+            Walk(x, w.stride_height * part.pitch, w.height * part.pitch if self.offsets else frame.NO_OFFSETS),
             Walk(output, part.row_bytes, part.columns * part.position_bytes),
         )
-        most = LOOP_BYTES // part.code_bytes_of_a_row
+        most = frame.LOOP_BYTES // part.code_bytes_of_a_row
         if part.rows <= most:
             for row in range(w.rows(part.rows)):
                 self._row(row, x, output, range(part.rows))
@@ -231,7 +219,7 @@ class _IntegerDown(IntegerEnds, Down[Part]):
     def begin(self, sums: list[str], k: int) -> None:
         """New sums: from the last column on, as the first one's register may hold the bias. `k`: row of the window."""
         if not self.bias:
-            self.a("ldr", sums[0], at("sp", BIAS))
+            self.a("ldr", sums[0], at("sp", frame.BIAS))
         for column in reversed(range(len(sums))):
             addend = self.bias or sums[0]
             for product in self.part.products:

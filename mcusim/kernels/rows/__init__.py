@@ -13,19 +13,9 @@ from mcusim.kernels.finish import Ending, FactorFinish, Finish, ending_of
 from mcusim.kernels.kernel import DEFAULT, Inputs, Variant, why_no_dsp
 from mcusim.kernels.memory import NO_WAITS, USUAL, Memory
 from mcusim.kernels.rows import floats as row_floats
+from mcusim.kernels.rows import forms
 from mcusim.kernels.rows.floats import FloatRows, float_rows, float_rows_of
-from mcusim.kernels.rows.forms import (
-    FORMS,
-    HIGHEST_PAIRED,
-    Apart,
-    ApartLong,
-    Form,
-    Halfwords,
-    Long,
-    Paired,
-    Raised,
-    Shared,
-)
+from mcusim.kernels.rows.forms import Form
 from mcusim.kernels.rows.inputs import row_input_cycles, row_inputs
 from mcusim.kernels.rows.parts import Part, cycles_of, parts_of, rows_of
 from mcusim.kernels.rows.products import OutputPrice, Products, output_price, products_of, row_products
@@ -130,7 +120,7 @@ def _parts_in(layer: Dense, inputs: Inputs, kind: type[Form]) -> tuple[Part[Prod
 
 @cache
 def _parts_of(name: str, words: int, output: OutputPrice, units: int) -> tuple[Part[Products], ...]:
-    return parts_of(partial(products_of, name, words, output), FORMS[name].rows_at_a_time, units)
+    return parts_of(partial(products_of, name, words, output), forms.FORMS[name].rows_at_a_time, units)
 
 
 def _float_parts(layer: Dense) -> tuple[Part[FloatRows], ...]:
@@ -163,17 +153,17 @@ def _limited(layer: Dense) -> Dense:
 
 def _kind(layer: Dense, inputs: Inputs) -> type[Form]:
     if layer.weight_bytes == 2:
-        return Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else Long
+        return forms.Halfwords if layer.peak_sum <= ACCUMULATOR_LIMIT else forms.Long
     finish, is_full = _finish(layer, inputs), layer.kernel.min(initial=0) == -128
     if layer.number_bytes == 2 and layer.peak_sum > ACCUMULATOR_LIMIT:
-        return ApartLong
+        return forms.ApartLong
     if layer.number_bytes == 2:
-        both = (Shared, Apart)
-        return Apart if is_full else min(both, key=lambda kind: cycles_of(_parts_in(layer, inputs, kind), USUAL))
+        both = (forms.Shared, forms.Apart)
+        return forms.Apart if is_full else min(both, key=lambda kind: cycles_of(_parts_in(layer, inputs, kind), USUAL))
     peak = layer.peak_sum + int(np.abs(added(finish)).max())
-    if peak >= HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
-        return Apart
-    return Raised if is_full else Paired
+    if peak >= forms.HIGHEST_PAIRED or (isinstance(finish, Finish) and finish.shift > 31 - 8):
+        return forms.Apart
+    return forms.Raised if is_full else forms.Paired
 
 
 def _words(layer: Dense, inputs: Inputs) -> int:

@@ -28,21 +28,8 @@ from mcusim.layers.softmax import Softmax
 from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.models.onnx.quantization import Stored
-from mcusim.numbers import affine_softmax, affine_wide, affine_wide_softmax
-from mcusim.numbers.affine import (
-    Affine,
-    FromReals,
-    Scaled,
-    ToReals,
-    addition,
-    averaging,
-    conversion,
-    mean,
-    peak_of,
-    product,
-    sum_factors,
-    weighted_sum,
-)
+from mcusim.numbers import affine, affine_softmax, affine_wide, affine_wide_softmax
+from mcusim.numbers.affine import Affine, FromReals, Scaled, ToReals
 from mcusim.numbers.affine_functions import real_function
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import LINEAR, Activation
@@ -153,7 +140,7 @@ class Integers:
             self.made[made.name] = made
             return
         inner = self._add(replace(made, name=self._unique(f"{made.name}_as_read")))
-        self._convert(made.name, inner, conversion(have, out), out)
+        self._convert(made.name, inner, affine.conversion(have, out), out)
 
     def _real(self, layer: Layer, out: Affine | None) -> None:
         """On reals, made of what is stored; the result is stored again where it has numbers."""
@@ -256,9 +243,9 @@ def _summed(layer: WeightedSum, kernel: Array, bias: Array, scales: Array, call:
     numbers = Scaled(NARROW if is_narrow else entry.bits, tuple(map(float, scales)))
     kernel, fold = kernel.astype(numbers.dtype), not isinstance(layer, TransposedConvolution)
     rows, start = kernel.reshape(len(kernel), -1).astype(np.int64), bias.astype(np.int64)
-    is_long = entry.bits > NARROW and peak_of(rows, start, entry.minimum, entry.maximum) > ACCUMULATOR_LIMIT
-    factors = sum_factors(entry, numbers, call.out, long=is_long)
-    made = weighted_sum(kernel, start, numbers, entry, call.out, factors, fold=fold)
+    is_long = entry.bits > NARROW and affine.peak_of(rows, start, entry.minimum, entry.maximum) > ACCUMULATOR_LIMIT
+    factors = affine.sum_factors(entry, numbers, call.out, long=is_long)
+    made = affine.weighted_sum(kernel, start, numbers, entry, call.out, factors, fold=fold)
     wider = entry if entry.bits > numbers.bits else None
     return replace(layer, **{**vars(made), "zero": entry.zero, "wider_numbers": wider})
 
@@ -282,24 +269,24 @@ def _average(layer: AveragePooling, call: Call) -> Layer | None:
     entry = call.entries[0]
     count = layer.size[0] * layer.size[1]
     if entry == call.out:
-        return replace(layer, numbers=entry, averaging=averaging(entry, count))
+        return replace(layer, numbers=entry, averaging=affine.averaging(entry, count))
     if layer.padding == NO_PADDING:
-        return replace(layer, numbers=call.out, averaging=mean(entry, call.out, count))
+        return replace(layer, numbers=call.out, averaging=affine.mean(entry, call.out, count))
     if layer.activation != LINEAR:
         return None
-    return replace(layer, numbers=entry, averaging=averaging(entry, count))
+    return replace(layer, numbers=entry, averaging=affine.averaging(entry, count))
 
 
 def _addition(layer: Add | BroadcastAdd | Subtract, call: Call) -> Layer:
-    return replace(layer, numbers=call.out, addition=addition(call.entries, call.out))
+    return replace(layer, numbers=call.out, addition=affine.addition(call.entries, call.out))
 
 
 def _product(layer: Multiply, call: Call) -> Layer:
-    return replace(layer, numbers=call.out, product=product(call.entries[0], call.entries[1], call.out))
+    return replace(layer, numbers=call.out, product=affine.product(call.entries[0], call.entries[1], call.out))
 
 
 def _concatenate(layer: Concatenate, call: Call) -> Layer:
-    conversions = tuple(conversion(entry, call.out) for entry in call.entries)
+    conversions = tuple(affine.conversion(entry, call.out) for entry in call.entries)
     return replace(layer, numbers=call.out, conversions=conversions)
 
 
@@ -323,7 +310,7 @@ def _scaled(layer: BatchNormalization, call: Call) -> Layer | None:
     entry = call.entries[0]
     factor = float(layer.kernel[0])
     if factor > 0 and (layer.kernel == layer.kernel[0]).all() and not layer.bias.any() and layer.activation == LINEAR:
-        how = conversion(replace(entry, scale=float(np.float32(entry.scale * factor))), call.out)
+        how = affine.conversion(replace(entry, scale=float(np.float32(entry.scale * factor))), call.out)
         return Convert(name=layer.name, inputs=layer.inputs, shape=layer.shape, numbers=call.out, conversion=how)
     scales = np.where(layer.kernel == 0, 1.0, np.abs(layer.kernel.astype(np.float64)) / FULL)
     return _summed(layer, np.sign(layer.kernel) * FULL, _bias(layer.bias, None, entry.scale * scales), scales, call)

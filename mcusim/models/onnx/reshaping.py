@@ -8,17 +8,7 @@ import numpy as np
 
 from mcusim.layers.concatenate import Concatenate
 from mcusim.layers.strided_copy import steps
-from mcusim.models.onnx.constants import (
-    cast_type,
-    flattened,
-    of_one_sample,
-    permutation,
-    slices,
-    split_sizes,
-    squeezed,
-    target_shape,
-    unsqueezed,
-)
+from mcusim.models.onnx import constants
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.tensor import Tensor, reshaped, tensor, transposed
 
@@ -54,7 +44,7 @@ def _cast(node: OnnxNode) -> Tensor:
     """Between types of real numbers nothing changes; all is computed in float32."""
     node.whole("saturate", 1)
     node.text("round_mode", "up")
-    name = cast_type(node)
+    name = constants.cast_type(node)
     if not name.startswith("float"):
         raise node.refused(f"turns numbers into {name}", "leave it out: what is computed stays real")
     return node.x
@@ -67,7 +57,7 @@ def _counted(shape_of: Callable[[OnnxNode, Sequence[int]], Sequence[int]]) -> Co
 def _expand(node: OnnxNode) -> Tensor:
     x = node.x
     try:
-        wanted = of_one_sample(node, node.listed(1, "shape") or (), x.shape)
+        wanted = constants.of_one_sample(node, node.listed(1, "shape") or (), x.shape)
         shape = np.broadcast_shapes(x.shape, wanted)
     except ValueError:
         raise node.refused(f"does not fit {x.shape}", EXPORT) from None
@@ -122,7 +112,7 @@ def whole(x: Tensor) -> list[tuple[int, int, int]]:
 def _split(node: OnnxNode) -> list[Tensor]:
     x = node.x
     axis, parts, start = node.axis(node.whole("axis", 0), len(x.shape)), [], 0
-    for number, size in enumerate(split_sizes(node, x.shape[axis])[: len(node.used)]):
+    for number, size in enumerate(constants.split_sizes(node, x.shape[axis])[: len(node.used)]):
         cuts = whole(x)
         cuts[axis] = (start, size, 1)
         parts.append(cut(node, x, cuts, node.named(str(number))) if node.used[number] else x)
@@ -193,15 +183,15 @@ CONVERTERS: Mapping[str, Any] = {
     "DepthToSpace": _depth_to_space,
     "Dropout": _dropout,
     "Expand": _expand,
-    "Flatten": _counted(flattened),
+    "Flatten": _counted(constants.flattened),
     "Identity": _identity,
     "QuantizeLinear": _identity,  # what it changes, its output's numbers tell
-    "Reshape": _counted(target_shape),
-    "Slice": lambda node: cut(node, node.x, slices(node, node.x.shape), node.name),
+    "Reshape": _counted(constants.target_shape),
+    "Slice": lambda node: cut(node, node.x, constants.slices(node, node.x.shape), node.name),
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
-    "Squeeze": _counted(squeezed),
+    "Squeeze": _counted(constants.squeezed),
     "Tile": _tile,
-    "Transpose": lambda node: transposed(node.x, permutation(node, len(node.x.shape))),
-    "Unsqueeze": _counted(unsqueezed),
+    "Transpose": lambda node: transposed(node.x, constants.permutation(node, len(node.x.shape))),
+    "Unsqueeze": _counted(constants.unsqueezed),
 }

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mcusim.layers import BilinearUpSampling, ZeroPadding
 from mcusim.layers.bilinear_resize import BilinearResize, Steps
-from mcusim.layers.bilinear_up_sampling import BilinearUpSampling
 from mcusim.layers.planes import plane
-from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.models.onnx.node import EXPORT, OnnxNode, channels_last
 from mcusim.models.onnx.operands import rescaled
 from mcusim.models.onnx.places import taken

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.convolution import Convolution
-from mcusim.layers.dense import Dense
+from mcusim.layers import Convolution, Dense
 from mcusim.layers.planes import Padding, Pair, output_plane, reach, shape_like
 from mcusim.models.onnx.node import EXPORT, OnnxNode
 from mcusim.models.onnx.operands import rescaled, with_last

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.convert import Convert
-from mcusim.layers.input import Input
+from mcusim.layers import Convert, Input
 from mcusim.models.onnx import older
 from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.layers_made import LayersMade

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.constant import Constant
+from mcusim.layers import Constant, Reshape
 from mcusim.layers.planes import plane
-from mcusim.layers.reshape import Reshape
 from mcusim.models.tflite.description import Operation, Tensor
 from mcusim.models.tflite.fold import real
 from mcusim.models.tflite.hints import type_hint

@@ -8,19 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mcusim.graph import Shape
+from mcusim.layers import merge
 from mcusim.layers.add import Add
 from mcusim.layers.batch_normalization import BatchNormalization
-from mcusim.layers.merge import (
-    BroadcastAdd,
-    Combined,
-    Maximum,
-    Merge,
-    Minimum,
-    Multiply,
-    Subtract,
-    can_merge,
-    merged_shape,
-)
+from mcusim.layers.merge import BroadcastAdd, Maximum, Merge, Minimum, Multiply, Subtract, can_merge, merged_shape
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
 from mcusim.numbers.affine import ScaledAddition, ScaledProduct, addition, as_they_are, product
 from mcusim.system.arrays import Array
@@ -126,14 +117,14 @@ def _divide(call: Call) -> None:
         raise call.refused(f"divides {call.shape()} by {call.shape(1)}", "divide by one number for each channel")
 
 
-def _extreme(kind: type[Combined], call: Call) -> None:
+def _extreme(kind: type[merge.Combined], call: Call) -> None:
     """Of stored numbers, which have one scale."""
     call.same_numbers(0)
     call.same_numbers(1)
     call.add(replace(_merged(kind, call), addition=as_they_are(call.out) if call.out else None))
 
 
-def _merge(kind: type[Combined], call: Call) -> None:
+def _merge(kind: type[merge.Combined], call: Call) -> None:
     call.activated(replace(_merged(kind, call), addition=_addition(call)))
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Layer, Shape
-from mcusim.layers.concatenate import Concatenate
-from mcusim.layers.reshape import Reshape
+from mcusim.layers import Concatenate, Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
 from mcusim.models.tflite.fold import slices

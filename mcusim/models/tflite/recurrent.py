@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.layers.lstm import LSTM
-from mcusim.layers.scaled_lstm import ScaledLSTM
+from mcusim.layers import LSTM, ScaledLSTM
 from mcusim.models.tflite.call import AGAIN, Call
 from mcusim.models.tflite.sums import WEIGHT_BITS, integer_bias
 from mcusim.numbers.affine import Affine, Scaled

@@ -12,8 +12,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from mcusim.graph import Shape
-from mcusim.layers.constant import Constant
-from mcusim.layers.reshape import Reshape
+from mcusim.layers import Constant, Reshape
 from mcusim.layers.strided_copy import StridedCopy, joined, steps
 from mcusim.models.tflite.writing.sheet import Sheet, Writer, tensor_of
 from mcusim.models.tflite.writing.windows import cut
