@@ -10,11 +10,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, model
 
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
-from mcusim.experiment.sizes import WANTED_BYTES, Bytes, BytesFromZero
 from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError, suggestion
-from mcusim.system.validation import LONGEST_NAME, Count, Limit, Name, Positive, Share, Table, Unusable, known
+from mcusim.system.validation import (
+    LONGEST_NAME,
+    WANTED_BYTES,
+    Bytes,
+    BytesFromZero,
+    Count,
+    Limit,
+    Name,
+    Positive,
+    Share,
+    Table,
+    Unusable,
+    known,
+)
 from mcusim.tasks import TASKS
 from mcusim.training.settings import TrainingSettings
 

@@ -26,6 +26,8 @@ class FloatFinish:
 
     activation: Activation
 
+    store_bytes = 4
+
     @property
     def key(self) -> str:
         ceiling = self.activation.ceiling

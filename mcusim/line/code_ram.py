@@ -52,7 +52,8 @@ def code_ram_bytes(selected: Selection) -> int:
 def _moved(choice: Choice) -> frozenset[str]:
     """Names of routines, as far as there is memory for them."""
     destination, selected = choice.destination, choice.selected
-    sizes = {name: size for name, size in _sizes(selected).items() if name in _in_loops(selected)}
+    in_loops = {name for option in selected.values() for turns in option.code.turns for name in turns.calls}
+    sizes = {name: size for name, size in _sizes(selected).items() if name in in_loops}
     room, flash = _room(choice), _flash_left(choice)
     least = 0.0 if destination.always else WORTH_MOVING * cycles(selected)
     moved, now = frozenset[str](), _waited(selected, frozenset(), destination)
@@ -72,10 +73,6 @@ def _moved(choice: Choice) -> frozenset[str]:
 def _sizes(selected: Selection) -> dict[str, int]:
     sizes = routine_bytes(selected.values())
     return {name: -(-size // LINE_BYTES) * LINE_BYTES for name, size in sizes.items()}
-
-
-def _in_loops(selected: Selection) -> set[str]:
-    return {name for option in selected.values() for turns in option.code.turns for name in turns.calls}
 
 
 def _waited(selected: Selection, moved: frozenset[str], destination: Destination) -> float:

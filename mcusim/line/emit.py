@@ -71,7 +71,7 @@ class _Library:
         names = _array_names(steps)
         values = {
             "title": self.title,
-            "headers": _headers_of(steps),
+            "headers": sorted(_called(steps) | {f"{own.name}.h" for step in steps for own in step.code.routines}),
             "weights": f"weights{suffix}.h",
             "layers": [self._layer(unit, step, names) for step in steps],
         }
@@ -257,10 +257,6 @@ def _called(steps: Sequence[Step]) -> set[str]:
 
 def _each(call: KernelCall | Repeated) -> tuple[KernelCall, ...]:
     return call.calls if isinstance(call, Repeated) else (call,)
-
-
-def _headers_of(steps: Sequence[Step]) -> list[str]:
-    return sorted(_called(steps) | {f"{routine.name}.h" for step in steps for routine in step.code.routines})
 
 
 def _kernel_calls(unit: Unit, step: Step, call: KernelCall | Repeated, names: Names) -> list[dict[str, Any]]:

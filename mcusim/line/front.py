@@ -23,9 +23,8 @@ from mcusim.line.emit import emit_library
 from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
-from mcusim.line.optimize import optimize
+from mcusim.line.optimize import optimize, relu_first
 from mcusim.line.quantize import quantize
-from mcusim.line.relu_first import relu_first
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
 from mcusim.line.store_unsigned import store_unsigned

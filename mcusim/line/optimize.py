@@ -1,4 +1,4 @@
-"""Graph -> Graph: fold padding and batch normalization, fuse ReLU, drop what inference does not need.
+"""Graph -> Graph: fold padding, batch normalization and scales, fuse ReLU, drop what inference does not need.
 
 None of the passes changes what the model computes, but for rounding in float32. They run in this order:
 a batch normalization must reach its convolution before a ReLU is fused between them.
@@ -7,19 +7,35 @@ a batch normalization must reach its convolution before a ReLU is fused between 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from mcusim.graph import Graph, Layer
-from mcusim.layers import Add, BatchNormalization, Convolution, Dense, ReLU, Softmax, TransposedConvolution, ZeroPadding
+from mcusim.layers import (
+    Add,
+    BatchNormalization,
+    Convolution,
+    Dense,
+    MaxPooling,
+    ReLU,
+    Reshape,
+    Softmax,
+    TransposedConvolution,
+    ZeroPadding,
+)
 from mcusim.layers.merge import Merge
+from mcusim.layers.planes import NO_PADDING, plane
 from mcusim.layers.pooling import Pooling
+from mcusim.layers.recurrent import Recurrent
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.line.drop_unread import drop_unread
-from mcusim.line.fold_scaling import fold_scaling
 from mcusim.numbers.numbers import LINEAR
+from mcusim.system.arrays import Array
 
 Pass = Callable[[Layer, Layer], "Layer | None"]
+READERS = (Convolution, Dense, Recurrent)
+FARTHEST = 16.0  # largest scale over the smallest: 4 bits of the weights
 
 
 def optimize(graph: Graph) -> Graph:
@@ -128,3 +144,108 @@ def merge_relu(first: Layer, second: Layer) -> Layer | None:
     ):
         return replace(first, activation=second.activation)
     return None
+
+
+def relu_first(graph: Graph) -> Graph:
+    """An activation behind a max-pool moves before it, where only the pool reads that layer, which ends in a sum.
+
+    The largest of limited numbers is the limited largest one: no real number changes. Of integers what the layer before
+    the pool stores covers half of the range then, in steps as much finer, and its sums end in fewer instructions.
+    """
+    new: dict[str, Layer] = {}
+    for pool in graph:
+        if isinstance(pool, MaxPooling) and pool.activation != LINEAR and _reads_a_sum(graph, pool):
+            first = graph[pool.inputs[0]]
+            limited = replace(first, activation=pool.activation)  # type: ignore[call-arg]
+            above_zero = limited.nonnegative((False,) * len(first.inputs))  # which kernels behind the pool want to know
+            new[first.name], new[pool.name] = limited, replace(pool, activation=LINEAR, above_zero=above_zero)
+    return replace(graph, layers=tuple(new.get(layer.name, layer) for layer in graph)) if new else graph
+
+
+def _reads_a_sum(graph: Graph, pool: MaxPooling) -> bool:
+    first = graph[pool.inputs[0]]
+    if not isinstance(first, WeightedSum | Add | Merge) or first.activation != LINEAR:
+        return False
+    return len(graph.consumers(first.name)) == 1 and all(end.name != first.name for end in graph.ends)
+
+
+def fold_scaling(graph: Graph) -> Graph:
+    """Scales and offsets of inputs (Normalization, Rescaling) become part of the weights that read them.
+
+        kernel (scale x + offset) + bias  =  (kernel scale) x + (kernel offset + bias)
+
+    A convolution with padding takes over a scale alone: its zeros would have to be those before the offset. Where the
+    scales of the channels are far apart nothing folds: weights of one format would lose those of the small ones.
+    Once through the layers, each takes over all scalings that it is the reader of.
+    """
+    readers = Counter(name for layer in graph for name in set(layer.inputs))
+    passed = {name for name, count in readers.items() if count == 1} - {end.name for end in graph.ends}
+    kept: dict[str, Layer] = {}
+    for layer in graph:
+        kept[layer.name] = layer
+        while _takes_over(kept, passed, layer.name):
+            pass
+    return replace(graph, layers=tuple(kept.values()))
+
+
+def _takes_over(kept: dict[str, Layer], passed: Collection[str], name: str) -> bool:
+    """Fold the next scaling into a layer, if there is one. `passed`: tensors that one layer reads, and nobody else."""
+    chain = _chain(kept, passed, kept[name])
+    folded = _folded(chain[-1], kept[name]) if chain else None
+    if folded is None:
+        return False
+    kept[name] = folded
+    *between, scaling = chain
+    first = kept[between[-1].name if between else name]
+    kept[first.name] = replace(first, inputs=scaling.inputs)
+    del kept[scaling.name]
+    return True
+
+
+def _chain(kept: Mapping[str, Layer], passed: Collection[str], layer: Layer) -> list[Layer]:
+    """From a reader back to the scaling: what only changes its shape between them, and the scaling itself."""
+    if not isinstance(layer, READERS):
+        return []
+    chain: list[Layer] = []
+    while layer.inputs and layer.inputs[0] in passed:
+        layer = kept[layer.inputs[0]]
+        chain.append(layer)
+        if isinstance(layer, BatchNormalization):
+            return chain
+        if not isinstance(layer, Reshape):
+            break
+    return []
+
+
+def _folded(scaling: Layer, layer: Layer) -> Layer | None:
+    """`layer` on what `scaling` reads, or None where it is not the same."""
+    assert isinstance(scaling, BatchNormalization) and isinstance(layer, READERS)
+    channels = plane(layer.input_shape)[2] if isinstance(layer, Convolution) else layer.kernel.shape[1]
+    sizes = np.abs(scaling.kernel)
+    if scaling.numbers or layer.numbers:  # integers have no place for them
+        return None
+    if scaling.activation != LINEAR or channels % len(sizes) or sizes.max() > FARTHEST * sizes.min():
+        return None
+    if isinstance(layer, Convolution) and layer.padding != NO_PADDING and scaling.bias.any():
+        return None
+    scale, offset = (
+        np.tile(array, channels // len(sizes)).astype(np.float64) for array in (scaling.kernel, scaling.bias)
+    )
+    kernel = layer.kernel.astype(np.float64)
+    if isinstance(layer, Convolution):
+        scale, offset = (_by_filter(array, layer) for array in (scale, offset))
+    added = (kernel * offset).reshape(len(kernel), -1).sum(axis=1)
+    bias = (layer.bias + added).astype(np.float32)
+    kernel = np.asarray(kernel * scale, np.float32)
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        return None
+    own: dict[str, Any] = (
+        {"has_bias": layer.has_bias or bool(scaling.bias.any())} if isinstance(layer, WeightedSum) else {}
+    )
+    return replace(layer, kernel=kernel, bias=bias, **own)
+
+
+def _by_filter(array: Array, layer: Convolution) -> Array:
+    """One number for each input channel -> (filters, 1, 1, channels of the filter's group)."""
+    filters = len(layer.kernel) // layer.groups
+    return np.repeat(array.reshape(layer.groups, 1, 1, -1), filters, axis=0)

@@ -140,7 +140,8 @@ def _cheap_in_flash(
     room = max((alive[name] + option.scratch_bytes for name, option in chosen.items()), default=0)
     deepest = max((option.stack_bytes for option in chosen.values()), default=0)
     offers = {name: _offers(options[name], chosen[name], room - alive[name], deepest) for name in chosen}
-    users = Counter(name for several in offers.values() for name in _routine_names(several))
+    routines = ([routine for one in several for routine in one.code.routines] for several in offers.values())
+    users = Counter(name for every in routines for name in {routine.name for routine in every})
     tried = [chosen, *(_at_price(offers, price, users) for price in PRICES)]
     return min((one for one in tried if cycles(one) <= most), key=flash_bytes)
 
@@ -163,10 +164,6 @@ def _at_price(offers: Options, price: float, users: Mapping[str, int]) -> Select
         return option.cycles + price * (option.weights_bytes + option.c_bytes + shared)
 
     return {name: min(several, key=worth) for name, several in offers.items()}
-
-
-def _routine_names(several: Sequence[Option]) -> set[str]:
-    return {routine.name for option in several for routine in option.code.routines}
 
 
 def _under_limits(

@@ -6,12 +6,13 @@ pydantic checks; `translate` is the only place where its errors become ours. A t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mcusim.system.errors import ConfigurationError, suggestion, together
 from mcusim.system.toml_file import KeyPath, describe, line_of
@@ -24,6 +25,8 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e18, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=2**31)]
 Limit = Annotated[int, Field(ge=0, le=2**62)]
+WANTED_BYTES = 'a whole number of bytes, or of KiB or MiB: "48 KiB"'
+_FACTORS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2}
 
 
 class Unusable(ValueError):
@@ -184,3 +187,17 @@ def short(value: Any) -> str:
     except ValueError:  # an integer of thousands of digits
         text = "a number of very many digits"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def read_bytes(value: Any) -> Any:
+    """`"48 KiB"` -> 49152; what is no text stays as it is. Raises Unusable for any other text."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9]{1,12})\s*([A-Za-z]*)\s*", value)
+    if match is None or match[2].lower() not in _FACTORS:
+        raise Unusable(f"{value!r} is no number of bytes", f"give {WANTED_BYTES}")
+    return int(match[1]) * _FACTORS[match[2].lower()]
+
+
+Bytes = Annotated[Count | None, BeforeValidator(read_bytes, json_schema_input_type=Count | str | None)]
+BytesFromZero = Annotated[Limit | None, BeforeValidator(read_bytes, json_schema_input_type=Limit | str | None)]

@@ -32,7 +32,7 @@ def claim(asked: Asked) -> str | None:
         return None
     if asked.elements > 1:
         return "" if y.dtype.kind in "bui" else f"targets are whole numbers, and there are {asked.elements} outputs"
-    if asked.end in PROBABILITIES or _are_two(y):
+    if asked.end in PROBABILITIES or np.isin(y, (0, 1)).all() or np.isin(y, (-1, 1)).all():
         return "there is one output, and targets are " + " and ".join(f"{value:g}" for value in np.unique(y)[:3])
     return None
 
@@ -164,10 +164,6 @@ def _top_k(outputs: Array, labels: Array, k: int) -> float:
     """Share of samples whose label is among the k largest outputs; of equal ones the first count, as in `decide`."""
     ranked = np.argsort(-np.where(np.isnan(outputs), -np.inf, outputs), axis=1, kind="stable")[:, :k]
     return float(np.mean((ranked == labels[:, None]).any(axis=1)))
-
-
-def _are_two(y: Array) -> bool:
-    return bool(np.isin(y, (0, 1)).all() or np.isin(y, (-1, 1)).all())
 
 
 def _drop(run: Any) -> Value:

@@ -69,7 +69,7 @@ def _own_cycles(
     counts, code = recording.counts, recording.code
     memory = _memory_cycles(recording, core, by_address)
     of_block: dict[int, float] = {}
-    children = _children(tree)
+    children = {(node.parent, node.function): at for at, node in enumerate(tree.nodes) if node.parent != at}
     own = [0.0] * len(tree.nodes)
     measured = [tree.root_of(node) == MEASURED for node in range(len(tree.nodes))]
     for (node, edge), times in tree.tallies.items():
@@ -91,10 +91,6 @@ def _branched_from(tree: CallTree, children: Mapping[tuple[int, int], int], node
     if tree.nodes[node].function == function:
         return node
     return parent if tree.nodes[parent].function == function else children.get((node, function), node)
-
-
-def _children(tree: CallTree) -> Mapping[tuple[int, int], int]:
-    return {(node.parent, node.function): at for at, node in enumerate(tree.nodes) if node.parent != at}
 
 
 def _memory_cycles(recording: Recording, core: EdgeCycles, by_address: Mapping[int, float]) -> Mapping[int, float]:

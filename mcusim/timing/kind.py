@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.boards.chip import Chip, RamTiming
+from mcusim.boards.chip import Chip
 from mcusim.engines import counts as events
 from mcusim.engines.counts import Counts
 from mcusim.timing.code import Code
@@ -68,7 +68,8 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
 
     ram = [not _is_read_only(chip, block.start) for block in counts.blocks]
     sizes = [block.instructions for block in counts.blocks]
-    slow = {number for number, region in enumerate(_ram_of(chip)) if region.wait_states or region.single_load}
+    regions = chip.timing.ram if chip.timing else []
+    slow = {number for number, region in enumerate(regions) if region.wait_states or region.single_load}
     loading = {insn.address for block in blocks for insn in block if insn.loads}
     seen = counts.event_counts.astype(np.float64)
     of_flash = np.array([event.kind in _FLASH_EVENTS for event in counts.events], np.float64)
@@ -77,7 +78,7 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
         instructions=ran(sizes),
         floats=ran([sum(map(_computes, block)) for block in blocks]),
         in_ram=ran([size if in_ram else 0 for size, in_ram in zip(sizes, ram, strict=True)]),
-        loads=ran([sum(map(_loaded, block)) for block in blocks]),
+        loads=ran([sum(insn.words for insn in block if insn.loads) for block in blocks]),
         slow_loads=seen @ np.array(of_slow, np.float64),
         cycles=cycles,
         flash_cycles=seen @ (of_flash * prices),
@@ -87,14 +88,6 @@ def work(code: Code, counts: Counts, prices: Prices, chip: Chip, cycles: PerSamp
 def _computes(insn: Instruction) -> bool:
     """With floats: to move them between registers is none of it."""
     return insn.kind in _ARITHMETIC and insn.name != "vmov"
-
-
-def _loaded(insn: Instruction) -> int:
-    return insn.words if insn.loads else 0
-
-
-def _ram_of(chip: Chip) -> list[RamTiming]:
-    return chip.timing.ram if chip.timing else []
 
 
 def _is_read_only(chip: Chip, address: int) -> bool:

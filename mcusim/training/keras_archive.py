@@ -59,9 +59,6 @@ def make_portable(path: Path) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items() if not _is_unwanted(key, entry)}
+        unset = {key for key in NEWER_WHEN_UNSET if value.get(key) is None}
+        return {key: _plain(entry) for key, entry in value.items() if key not in (ADDRESS, *unset)}
     return [_plain(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _is_unwanted(key: str, value: Any) -> bool:
-    return key == ADDRESS or (key in NEWER_WHEN_UNSET and value is None)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.experiment.sizes import read_bytes
 from mcusim.experiment.tables import Expect, ExpectFor, Target
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.validation import Place, Unusable, validate
+from mcusim.system.validation import Place, Unusable, read_bytes, validate
 
 
 def test_bytes_and_their_multiples() -> None:

@@ -11,7 +11,7 @@ from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph
 from mcusim.layers.pooling import MaxPooling
 from mcusim.line.front import quantized_graph, real_graph
-from mcusim.line.relu_first import relu_first
+from mcusim.line.optimize import relu_first
 from mcusim.models.source import Source
 from mcusim.numbers.numbers import LINEAR, RELU
 from tools.networks import network

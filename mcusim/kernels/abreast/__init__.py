@@ -64,7 +64,10 @@ def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> Laye
     strip = _strip(layer, inputs)
     parts = _parts(strip)
     packed = [_packed(layer, strip, rows).reshape(-1) for rows in rows_of(parts, layer.groups)]
-    fields: dict[str, Any] = {"second_channel": layer.groups - parts[-1].units, "output_bytes": strip.output_item}
+    fields: dict[str, Any] = {
+        "second_channel": layer.groups - parts[-1].units,
+        "output_bytes": strip.finish.store_bytes,
+    }
     for name, part, own in zip(("first", "second"), parts, packed, strict=False):
         fields[name] = {"run": part.block.timed.routine.name, "blocks": part.blocks, "words": own.size}
     call = KernelCall("convolution_abreast", ("input", "output", "kernel"), fields)

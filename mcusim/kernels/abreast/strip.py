@@ -102,11 +102,6 @@ class Strip:
         return self.size[0] * self.size[1]
 
     @property
-    def output_item(self) -> int:
-        """Bytes of an output."""
-        return 4 if isinstance(self.finish, FloatFinish) else self.finish.store_bytes
-
-    @property
     def is_eager(self) -> bool:
         """Does a sum end as soon as it is complete? Not where a factor would have to be loaded for it."""
         return not isinstance(self.finish, FactorFinish)
@@ -139,7 +134,7 @@ class Strip:
     @property
     def position_bytes(self) -> int:
         """Of outputs."""
-        return self.channels * self.output_item
+        return self.channels * self.finish.store_bytes
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -112,7 +112,7 @@ class Writer(ABC):
             a.block("To the next channels")
             for base in self.bases:
                 add_constant(a, base.name, strip.group * strip.item - self._moved, self.spare)
-            add_constant(a, "output", strip.group * strip.output_item - self._stored, self.spare)
+            add_constant(a, "output", strip.group * strip.finish.store_bytes - self._stored, self.spare)
             self.count("blocks")
             a("bne", again)
         block = a.cycles - since

@@ -12,7 +12,7 @@ from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
 from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts, Shared
 from mcusim.kernels.depthwise.part import ARGUMENTS, SIGNATURE
-from mcusim.kernels.depthwise.window import CHANNELS, Window
+from mcusim.kernels.depthwise.window import Window
 from mcusim.kernels.float_finish import FloatFinish
 from mcusim.program import FLOAT_ASSEMBLY, KernelCall
 
@@ -27,8 +27,10 @@ class FloatPart(Shared):
     in registers?
     """
 
-    stays: bool
     finish: FloatFinish
+    stays: bool
+
+    column_bytes = 4
 
     @property
     def resident(self) -> bool:
@@ -47,21 +49,9 @@ class FloatPart(Shared):
         return 4 * self.words if self.multiplier == 1 else 0
 
     @property
-    def output_step(self) -> int:
-        return 4
-
-    @property
     def code_bytes_of_a_row(self) -> int:
         w = self.window
         return 8 * self.columns * self.taps + 8 * w.stride_height + self.columns * (4 + self.finish.code_bytes)
-
-    @property
-    def pitch(self) -> int:
-        return 4 * CHANNELS * self.words
-
-    @property
-    def tile_bytes(self) -> int:
-        return 4 * self.columns * self.window.stride_width
 
     @property
     def key(self) -> str:

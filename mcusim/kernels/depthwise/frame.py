@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, Timed, at, imm, several
-from mcusim.kernels.depthwise.window import Window
+from mcusim.kernels.depthwise.window import WORD_BYTES, Window
+from mcusim.kernels.finish import Ending
+from mcusim.kernels.float_finish import FloatFinish
 from mcusim.program import KernelCall
 
 REGISTERS = (*(f"r{n}" for n in range(13)), "lr")
@@ -32,8 +34,10 @@ class Shared(ABC):
 
     `words`: of a row of the planes. `filters`: of the layer, which lie side by side in its output of `width` positions
     a row. `multiplier`: filters of an input channel. `empty`: rows of zeros at the top and the bottom of the planes,
-    which need not be read.
+    which need not be read. `column_bytes`: from an input of a channel to the next one in its row, in the mean.
     """
+
+    column_bytes: ClassVar[int]
 
     window: Window
     rows: int
@@ -43,6 +47,7 @@ class Shared(ABC):
     filters: int
     width: int
     multiplier: int
+    finish: Ending | FloatFinish
     empty: tuple[int, int] = field(default=(0, 0), kw_only=True)
 
     def __hash__(self) -> int:
@@ -68,23 +73,8 @@ class Shared(ABC):
 
     @property
     @abstractmethod
-    def output_step(self) -> int:
-        """Bytes of an output."""
-
-    @property
-    @abstractmethod
     def code_bytes_of_a_row(self) -> int:
         """Of outputs, where a function goes down."""
-
-    @property
-    @abstractmethod
-    def pitch(self) -> int:
-        """Bytes of a row of the planes."""
-
-    @property
-    @abstractmethod
-    def tile_bytes(self) -> int:
-        """From a tile of inputs to the next."""
 
     @property
     @abstractmethod
@@ -99,8 +89,18 @@ class Shared(ABC):
     def key(self) -> str: ...
 
     @property
+    def pitch(self) -> int:
+        """Bytes of a row of the planes."""
+        return self.words * WORD_BYTES
+
+    @property
+    def tile_bytes(self) -> int:
+        """From a tile of inputs to the next."""
+        return self.columns * self.window.stride_width * self.column_bytes
+
+    @property
     def position_bytes(self) -> int:
-        return self.filters * self.output_step
+        return self.filters * self.finish.store_bytes
 
     @property
     def row_bytes(self) -> int:
@@ -208,7 +208,7 @@ class Frame(Generic[P]):
             yield
             a.block("The next channel")
             self.advance(X, spare, part.channel_step)
-            self.advance(OUTPUT, spare, part.output_step)
+            self.advance(OUTPUT, spare, part.finish.store_bytes)
             self.advance(LEFT, spare, -1)
             a("bne", again)
         self.channel_cycles = a.cycles - before

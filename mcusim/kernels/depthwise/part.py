@@ -25,10 +25,12 @@ class Part(Shared):
     planes: products with their zeros are left out.
     """
 
+    finish: Ending
     weight_bytes: int
     number_bytes: int
-    finish: Ending
     unseen: int = 0
+
+    column_bytes = WORD_BYTES // 2
 
     @property
     def resident(self) -> bool:
@@ -48,10 +50,6 @@ class Part(Shared):
         return 4 if self.multiplier == 1 else 0
 
     @property
-    def output_step(self) -> int:
-        return self.finish.store_bytes
-
-    @property
     def code_bytes_of_a_row(self) -> int:
         w, columns = self.window, self.columns
         products = len(self.products) * w.height
@@ -67,14 +65,6 @@ class Part(Shared):
     def input_words(self) -> int:
         """That they take."""
         return self.window.input_words(self.columns) - self.unseen
-
-    @property
-    def pitch(self) -> int:
-        return self.words * WORD_BYTES
-
-    @property
-    def tile_bytes(self) -> int:
-        return self.columns * self.window.stride_width * WORD_BYTES // 2
 
     @property
     def routine(self) -> RoutineFacts:

@@ -280,9 +280,9 @@ class IntegerShape(Shape):
             self.filters,
             self.width,
             self.multiplier,
+            self.finish,
             weight_bytes,
             self.tap_bytes,
-            self.finish,
             unseen=self.unseen if columns < DOWN_COLUMNS else 0,
         )
 
@@ -339,7 +339,7 @@ class FloatShape(Shape):
     def _part(self, tiles: int, columns: int, stay: bool) -> FloatPart:
         finish = FloatFinish(self.layer.activation)
         shape = self.window, self.rows, tiles, columns, self.words, self.filters, self.width, self.multiplier
-        return FloatPart(*shape, stay, finish)
+        return FloatPart(*shape, finish, stay)
 
     @property
     def spread(self) -> Timed:

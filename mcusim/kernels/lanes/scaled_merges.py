@@ -50,13 +50,9 @@ class ScaledMultiplying(Work):
         (first, second), scale = self.zeros, f"{self.multiplier} / 2^31, / 2^{self.shift}"
         return (f"(x - {first}) * (y - {second}) * {scale}, + {self.zero}, limited; rounded twice.",)
 
-    @property
-    def _addend(self) -> int:
-        return (1 << self.shift >> 1) + (self.zero << self.shift)
-
     def prepare(self, a: Assembly) -> None:
         constant(a, MULTIPLIER, self.multiplier)
-        constant(a, ADDEND, self._addend)
+        constant(a, ADDEND, (1 << self.shift >> 1) + (self.zero << self.shift))
         for name, zero in zip((X_ZERO, Y_ZERO), self.zeros, strict=True):
             constant(a, name, -zero % 2**16 * 0x00010001)
 

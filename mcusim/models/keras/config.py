@@ -10,19 +10,9 @@ from mcusim.models.settings import Settings
 WITHOUT_EFFECT = (
     *("name", "trainable", "batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "input_dim"),
     *("units", "filters", "kernel_size", "depth_multiplier", "rank", "momentum", "renorm_momentum", "synchronized"),
-    *(
-        "fused",
-        "sparse",
-        "ragged",
-        "optional",
-        "seed",
-        "implementation",
-        "unroll",
-        "use_cudnn",
-        "unit_forget_bias",
-        "input_length",
-    ),
-    *("dropout", "recurrent_dropout", "autocast", "shared_object_id", "lora_alpha", "zero_output_for_mask"),
+    *("fused", "sparse", "ragged", "optional", "seed", "implementation", "unroll", "use_cudnn"),
+    *("unit_forget_bias", "input_length", "dropout", "recurrent_dropout", "autocast", "shared_object_id"),
+    *("lora_alpha", "zero_output_for_mask"),
 )
 ENDINGS = ("_initializer", "_regularizer", "_constraint")
 DEFAULTS = (("data_format", "channels_last"), ("groups", 1))  # Keras 2 writes groups where there are none

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.graph import Shape
 from mcusim.models.onnx.convert import Converted, converted
 from mcusim.models.onnx.messages import model_in
 from mcusim.models.onnx.model import Model
@@ -92,7 +91,9 @@ def _read_for(model: Model, samples: Sequence[Array]) -> Converted:
     for told in (shapes, [(shape[-1], *shape[:-1]) for shape in shapes]):
         names = ["input"] if len(model.inputs) == 1 else [one.name for one in model.inputs]
         open_ones = {
-            name: shape for name, one, shape in zip(names, model.inputs, told, strict=True) if _is_open(one.shape)
+            name: shape
+            for name, one, shape in zip(names, model.inputs, told, strict=True)
+            if None in (one.shape or ())[1:]
         }
         try:
             read = converted(model, "model", open_ones)
@@ -102,10 +103,6 @@ def _read_for(model: Model, samples: Sequence[Array]) -> Converted:
         if [layer.shape for layer in read.source.graph.inputs] == shapes:
             return read
     raise error or ModelError("the samples have other shapes than the model's inputs", hint="check the data set")
-
-
-def _is_open(shape: Shape | tuple[int | None, ...] | None) -> bool:
-    return None in (shape or ())[1:]
 
 
 def _session(path: Path, more: Sequence[str]) -> Any:
