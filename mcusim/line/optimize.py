@@ -11,19 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from mcusim import layers
 from mcusim.graph import Graph, Layer
-from mcusim.layers import (
-    Add,
-    BatchNormalization,
-    Convolution,
-    Dense,
-    MaxPooling,
-    ReLU,
-    Reshape,
-    Softmax,
-    TransposedConvolution,
-    ZeroPadding,
-)
 from mcusim.layers.merge import Merge
 from mcusim.layers.planes import NO_PADDING, plane
 from mcusim.layers.pooling import Pooling
@@ -34,7 +23,7 @@ from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 
 Pass = Callable[[Layer, Layer], "Layer | None"]
-READERS = (Convolution, Dense, Recurrent)
+READERS = (layers.Convolution, layers.Dense, Recurrent)
 FARTHEST = 16.0  # largest scale over the smallest: 4 bits of the weights
 
 
@@ -62,7 +51,7 @@ def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
         if output.name in keep or (len(graph.outputs) == 1 and "" in keep):
             continue
         if (
-            isinstance(end, Softmax)
+            isinstance(end, layers.Softmax)
             and end.numbers is None
             and not graph.consumers(end.name)
             and not graph[end.inputs[0]].INPUT
@@ -114,14 +103,16 @@ def _only_input(layer: Layer, kept: Mapping[str, Layer]) -> Layer | None:
 def merge_padding(first: Layer, second: Layer) -> Layer | None:
     """ZeroPadding + convolution -> convolution with that padding, where both fill it with the same number."""
     fill = 0 if first.numbers is None else first.numbers.zero
-    if isinstance(first, ZeroPadding) and isinstance(second, Convolution) and fill == second.zero:
+    if isinstance(first, layers.ZeroPadding) and isinstance(second, layers.Convolution) and fill == second.zero:
         return second.with_padding(first.padding, first.input_shape, first.inputs)
     return None
 
 
 def merge_normalization(first: Layer, second: Layer) -> Layer | None:
     """Convolution or dense + batch normalization -> the same sum with scaled weights. Integers have none to spare."""
-    if not isinstance(second, BatchNormalization) or not isinstance(first, (Convolution, Dense, TransposedConvolution)):
+    if not isinstance(second, layers.BatchNormalization) or not isinstance(
+        first, (layers.Convolution, layers.Dense, layers.TransposedConvolution)
+    ):
         return None
     if first.activation != LINEAR or second.activation != LINEAR or first.rescale or second.rescale:
         return None
@@ -137,8 +128,8 @@ def merge_relu(first: Layer, second: Layer) -> Layer | None:
     Integers, too, while the numbers stay: saturated first or last, they are the same.
     """
     if (
-        isinstance(second, ReLU)
-        and isinstance(first, (WeightedSum, Pooling, Add, Merge))
+        isinstance(second, layers.ReLU)
+        and isinstance(first, (WeightedSum, Pooling, layers.Add, Merge))
         and first.activation == LINEAR
         and first.numbers == second.numbers
     ):
@@ -154,7 +145,7 @@ def relu_first(graph: Graph) -> Graph:
     """
     new: dict[str, Layer] = {}
     for pool in graph:
-        if isinstance(pool, MaxPooling) and pool.activation != LINEAR and _reads_a_sum(graph, pool):
+        if isinstance(pool, layers.MaxPooling) and pool.activation != LINEAR and _reads_a_sum(graph, pool):
             first = graph[pool.inputs[0]]
             limited = replace(first, activation=pool.activation)  # type: ignore[call-arg]
             above_zero = limited.nonnegative((False,) * len(first.inputs))  # which kernels behind the pool want to know
@@ -162,9 +153,9 @@ def relu_first(graph: Graph) -> Graph:
     return replace(graph, layers=tuple(new.get(layer.name, layer) for layer in graph)) if new else graph
 
 
-def _reads_a_sum(graph: Graph, pool: MaxPooling) -> bool:
+def _reads_a_sum(graph: Graph, pool: layers.MaxPooling) -> bool:
     first = graph[pool.inputs[0]]
-    if not isinstance(first, WeightedSum | Add | Merge) or first.activation != LINEAR:
+    if not isinstance(first, WeightedSum | layers.Add | Merge) or first.activation != LINEAR:
         return False
     return len(graph.consumers(first.name)) == 1 and all(end.name != first.name for end in graph.ends)
 
@@ -210,29 +201,29 @@ def _chain(kept: Mapping[str, Layer], passed: Collection[str], layer: Layer) -> 
     while layer.inputs and layer.inputs[0] in passed:
         layer = kept[layer.inputs[0]]
         chain.append(layer)
-        if isinstance(layer, BatchNormalization):
+        if isinstance(layer, layers.BatchNormalization):
             return chain
-        if not isinstance(layer, Reshape):
+        if not isinstance(layer, layers.Reshape):
             break
     return []
 
 
 def _folded(scaling: Layer, layer: Layer) -> Layer | None:
     """`layer` on what `scaling` reads, or None where it is not the same."""
-    assert isinstance(scaling, BatchNormalization) and isinstance(layer, READERS)
-    channels = plane(layer.input_shape)[2] if isinstance(layer, Convolution) else layer.kernel.shape[1]
+    assert isinstance(scaling, layers.BatchNormalization) and isinstance(layer, READERS)
+    channels = plane(layer.input_shape)[2] if isinstance(layer, layers.Convolution) else layer.kernel.shape[1]
     sizes = np.abs(scaling.kernel)
     if scaling.numbers or layer.numbers:  # integers have no place for them
         return None
     if scaling.activation != LINEAR or channels % len(sizes) or sizes.max() > FARTHEST * sizes.min():
         return None
-    if isinstance(layer, Convolution) and layer.padding != NO_PADDING and scaling.bias.any():
+    if isinstance(layer, layers.Convolution) and layer.padding != NO_PADDING and scaling.bias.any():
         return None
     scale, offset = (
         np.tile(array, channels // len(sizes)).astype(np.float64) for array in (scaling.kernel, scaling.bias)
     )
     kernel = layer.kernel.astype(np.float64)
-    if isinstance(layer, Convolution):
+    if isinstance(layer, layers.Convolution):
         scale, offset = (_by_filter(array, layer) for array in (scale, offset))
     added = (kernel * offset).reshape(len(kernel), -1).sum(axis=1)
     bias = (layer.bias + added).astype(np.float32)
@@ -245,7 +236,7 @@ def _folded(scaling: Layer, layer: Layer) -> Layer | None:
     return replace(layer, kernel=kernel, bias=bias, **own)
 
 
-def _by_filter(array: Array, layer: Convolution) -> Array:
+def _by_filter(array: Array, layer: layers.Convolution) -> Array:
     """One number for each input channel -> (filters, 1, 1, channels of the filter's group)."""
     filters = len(layer.kernel) // layer.groups
     return np.repeat(array.reshape(layer.groups, 1, 1, -1), filters, axis=0)
