@@ -1,8 +1,6 @@
 """Depthwise convolution of small windows: a few channels at a time, read where they lie beside the others."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,9 +67,9 @@ def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> Laye
         "output_bytes": strip.finish.store_bytes,
     }
     for name, part, own in zip(("first", "second"), parts, packed, strict=False):
-        fields[name] = {"run": part.block.timed.routine.name, "blocks": part.blocks, "words": own.size}
+        fields[name] = {"run": part.block.routine.name, "blocks": part.blocks, "words": own.size}
     call = KernelCall("convolution_abreast", ("input", "output", "kernel"), fields)
-    routines = {part.block.timed.routine.name: part.block.timed.routine for part in parts}
+    routines = {part.block.routine.name: part.block.routine for part in parts}
     ctype = "float" if layer.kernel_numbers is None else "int32_t"
     kernel = Constant("kernel", ctype, np.concatenate(packed), layer.kernel_numbers)
     return LayerCode((call,), (kernel,), routines=tuple(routines.values()), code_bytes=CODE_BYTES)
@@ -102,53 +100,21 @@ def _numbers(strip: Strip) -> Any:
     return floats if isinstance(strip.finish, FloatFinish) else integers
 
 
-@dataclass(frozen=True)
-class Block:
-    """As of `parts.Block`: a strip, as it is written."""
-
-    strip: Strip
-    write: Callable[[Strip], Timed]
-
-    @cached_property
-    def timed(self) -> Timed:
-        return self.write(self.strip)
-
-    @property
-    def rows(self) -> int:
-        return self.strip.group
-
-    @property
-    def cycles(self) -> float:
-        return self.timed.block
-
-    @property
-    def flash_bytes(self) -> int:
-        return self.timed.flash_bytes
-
-    @property
-    def code_bytes(self) -> int:
-        return self.timed.routine.code_bytes
-
-    @property
-    def call_cycles(self) -> float:
-        return self.timed.call
-
-
 def _fetches(blocks: int, size: float, memory: Memory, *, again: bool = False) -> float:
     """Cycles of bringing so many bytes of code: once, and for each block where not all stays. `again`: these alone."""
     return ((not again) + (blocks - 1) * memory.crowding(size)) * memory.fetched(size)
 
 
 @lru_cache(maxsize=256)
-def _parts(strip: Strip) -> tuple[Part[Block], ...]:
+def _parts(strip: Strip) -> tuple[Part[Timed], ...]:
     """For each group what is best with all others of its size."""
-    numbers, best = _numbers(strip), dict[int, Block]()
+    numbers = _numbers(strip)
 
     def about(one: Strip) -> float:
         blocks = strip.channels // one.group
         size = ENTRY_BYTES + sum(numbers.band_bytes(one, band) for band in one.bands)
         return float(blocks * numbers.about(one) + _fetches(blocks, size, USUAL))
 
-    for one in sorted(numbers.fitting(strip), key=about, reverse=True):
-        best[one.group] = Block(one, numbers.strip_of)
-    return parts_of(lambda group, _: best[group], tuple(best), strip.channels)
+    best = {one.group: one for one in sorted(numbers.fitting(strip), key=about, reverse=True)}
+    blocks = {group: numbers.strip_of(one) for group, one in best.items()}
+    return parts_of(lambda group, _: blocks[group], tuple(blocks), strip.channels)

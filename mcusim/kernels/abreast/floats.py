@@ -80,7 +80,7 @@ def strip_of(strip: Strip) -> Timed:
     assert isinstance(strip.finish, FloatFinish)
     twin = KernelCall("abreast_float", ARGUMENTS, {**strip.fields, **strip.finish.fields})
     made = writer.a.routine(SIGNATURE, twin, FLOAT_ASSEMBLY)
-    return Timed(made, writer.a.cycles - block, block, 4 * strip.group * (strip.taps + 1))
+    return Timed(made, strip.group, writer.a.cycles - block, block, 4 * strip.group * (strip.taps + 1))
 
 
 class _Floats(Writer):

@@ -123,7 +123,7 @@ def strip_of(strip: Strip) -> Timed:
     own = {"record_words": record_words(writer.finish), "is_unsigned": int(strip.unsigned), **writer.finish.fields}
     made = writer.a.routine(SIGNATURE, KernelCall("abreast", ARGUMENTS, {**strip.fields, **own}), ASSEMBLY)
     words = strip.group * record_words(writer.finish) + _weights(strip)
-    return Timed(made, writer.a.cycles - block, block, 4 * words)
+    return Timed(made, strip.group, writer.a.cycles - block, block, 4 * words)
 
 
 class _Integers(Writer):

@@ -5,6 +5,7 @@ Channels lie side by side, and what a window sees is read where it lies: nothing
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcusim.kernels.abreast.strip import Band, Run, Strip
@@ -16,13 +17,19 @@ ARGUMENTS = ("input", "weights", "output", "blocks")
 MOST_BASES = 5
 
 
-class Timed(NamedTuple):
-    """A function; its cycles but for its blocks, and of each of these. `flash_bytes`: of weights of a block."""
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """The function of a strip, as `parts.Block` wants it: `rows` are the channels of a block."""
 
     routine: Routine
-    call: float
-    block: float
+    rows: int
+    call_cycles: float
+    cycles: float
     flash_bytes: int
+
+    @property
+    def code_bytes(self) -> int:
+        return self.routine.code_bytes
 
 
 class Base(NamedTuple):

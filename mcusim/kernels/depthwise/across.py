@@ -5,9 +5,8 @@ of one row of the window at a time come from RAM.
 """
 
 from abc import abstractmethod
-from functools import lru_cache
 
-from mcusim.kernels.assembly import Timed, at, imm
+from mcusim.kernels.assembly import at, imm
 from mcusim.kernels.depthwise import frame
 from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import Frame, P, Pointer, Walk, unrolled
@@ -22,11 +21,6 @@ MOST_WEIGHTS = 14 - COLUMNS - AT_ONCE - 2  # words in registers, beside two poin
 def resident(window: Window) -> bool:
     """Do all weights stay in registers?"""
     return window.words <= MOST_WEIGHTS
-
-
-@lru_cache(maxsize=256)
-def across(part: Part) -> Timed:
-    return _IntegerAcross(part).routine()
 
 
 class Across(Frame[P]):
@@ -133,7 +127,7 @@ class Across(Frame[P]):
             self.turns(part.tiles, unrolled(most, 1, tuple(walks)), tuple(walks), tile, self.trips, spare)
 
 
-class _IntegerAcross(IntegerEnds, Across[Part]):
+class IntegerAcross(IntegerEnds, Across[Part]):
     part: Part
 
     def name_registers(self) -> str:

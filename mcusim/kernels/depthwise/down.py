@@ -6,9 +6,8 @@ of inputs, two pointers.
 """
 
 from abc import abstractmethod
-from functools import lru_cache
 
-from mcusim.kernels.assembly import Timed, at
+from mcusim.kernels.assembly import at
 from mcusim.kernels.depthwise import frame
 from mcusim.kernels.depthwise.ending import IntegerEnds
 from mcusim.kernels.depthwise.frame import Frame, P, Pointer, Shared, Walk, unrolled
@@ -36,11 +35,6 @@ def skips(part: Shared) -> bool:
     seen = all(max(r * w.stride_height, top) < min(r * w.stride_height + w.height, whole) for r in range(part.rows))
     straight = part.rows <= frame.LOOP_BYTES // part.code_bytes_of_a_row
     return seen and (straight or (bottom == 0 and top < max(1, w.height - w.stride_height)))
-
-
-@lru_cache(maxsize=256)
-def down(part: Part) -> Timed:
-    return _IntegerDown(part).routine()
 
 
 class Down(Frame[P]):
@@ -183,7 +177,7 @@ class Down(Frame[P]):
         return range(max(seen[0], top), min(seen[-1] + 1, self.part.window.rows(self.part.rows) - bottom))
 
 
-class _IntegerDown(IntegerEnds, Down[Part]):
+class IntegerDown(IntegerEnds, Down[Part]):
     part: Part
 
     def name_registers(self) -> str:

@@ -5,9 +5,8 @@ of the padding change none, as no sum is -0.0.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from mcusim.kernels.assembly import Assembly, Timed, at, imm
+from mcusim.kernels.assembly import Assembly, at, imm
 from mcusim.kernels.depthwise.across import Across
 from mcusim.kernels.depthwise.down import Down, rolling
 from mcusim.kernels.depthwise.frame import BIASES, LOOP_BYTES, NO_OFFSETS, WEIGHTS, Frame, Pointer, RoutineFacts, Shared
@@ -92,16 +91,6 @@ def goes_across(window: Window, columns: int) -> bool:
 def stays(window: Window, columns: int) -> bool:
     """Do the weights of a whole filter stay in registers when it goes across?"""
     return singles(window, columns, sets=1, weights=window.height * window.width) <= SINGLES
-
-
-@lru_cache(maxsize=256)
-def float_down(part: FloatPart) -> Timed:
-    return _FloatDown(part).routine()
-
-
-@lru_cache(maxsize=256)
-def float_across(part: FloatPart) -> Timed:
-    return _FloatAcross(part).routine()
 
 
 class _Singles(Frame[FloatPart]):
@@ -192,7 +181,7 @@ class _Singles(Frame[FloatPart]):
         return "spare0"
 
 
-class _FloatDown(_Singles, Down[FloatPart]):
+class FloatDown(_Singles, Down[FloatPart]):
     offsets = False
 
     def name_registers(self) -> str:
@@ -216,7 +205,7 @@ class _FloatDown(_Singles, Down[FloatPart]):
         self.store(sums, output, row * self.part.row_bytes)
 
 
-class _FloatAcross(_Singles, Across[FloatPart]):
+class FloatAcross(_Singles, Across[FloatPart]):
     """Rows of the window are a loop where their code would not stay in the cache."""
 
     def name_registers(self) -> str:

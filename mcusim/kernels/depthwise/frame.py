@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from mcusim.kernels.assembly import LONGEST_OFFSET, SAVED, Assembly, Timed, at, imm, several
@@ -277,3 +278,8 @@ class Frame(Generic[P]):
         facts = self.part.routine
         made = self.a.routine(facts.signature, facts.twin, facts.guard)
         return Timed(made, self.a.cycles - self.channel_cycles, self.channel_cycles)
+
+
+@lru_cache(maxsize=1024)
+def written(kind: Callable[[P], Frame[P]], part: P) -> Timed:
+    return kind(part).routine()

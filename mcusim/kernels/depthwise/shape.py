@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from mcusim.kernels import expand
 from mcusim.kernels.assembly import LONGEST_OFFSET, Timed
 from mcusim.kernels.calls import bias_of, reading, weight_type
-from mcusim.kernels.depthwise.across import COLUMNS, across, resident
+from mcusim.kernels.depthwise.across import COLUMNS, IntegerAcross, resident
 from mcusim.kernels.depthwise.down import COLUMNS as DOWN_COLUMNS
-from mcusim.kernels.depthwise.down import down, skips
+from mcusim.kernels.depthwise.down import IntegerDown, skips
 from mcusim.kernels.depthwise.down import fits as can_go_down
-from mcusim.kernels.depthwise.floats import FloatPart, float_across, float_down, goes_across, goes_down, stays
+from mcusim.kernels.depthwise.floats import FloatAcross, FloatDown, FloatPart, goes_across, goes_down, stays
 from mcusim.kernels.depthwise.floats_spread import FloatSpread, float_spread
+from mcusim.kernels.depthwise.frame import Frame, written
 from mcusim.kernels.depthwise.part import Part
 from mcusim.kernels.depthwise.price import AROUND_BYTES, INNER_BYTES, Plan, Work, cycles
 from mcusim.kernels.depthwise.spread import Spread, spread, zeros
@@ -108,11 +109,11 @@ class Shape(ABC):
     def plan(self) -> Plan:
         return min(self.plans(), key=lambda plan: plan.cycles)
 
-    def _cut(self, make: Callable[[Q], Timed], part: Q) -> Timed:
+    def _cut(self, kind: Callable[[Q], Frame[Q]], part: Q) -> Timed:
         """Without rows of zeros where it can be."""
         cut = replace(part, empty=(self._zeros_above(0), self._zeros_below(0)))
         above = replace(part, empty=(self._zeros_above(0), 0))
-        return make(next((one for one in (cut, above) if self.stripes == 1 and skips(one)), part))
+        return written(kind, next((one for one in (cut, above) if self.stripes == 1 and skips(one)), part))
 
     def _plan(
         self, make: Callable[[int, int], Timed], columns: int, *, in_registers: bool, goes_down: bool = False
@@ -265,9 +266,11 @@ class IntegerShape(Shape):
         stay = resident(self.read)
         weight_bytes = self.tap_bytes if stay else 4
         if self._reach(COLUMNS) and not self.unseen:
-            yield self._plan(lambda n, c: across(self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay)
+            yield self._plan(
+                lambda n, c: written(IntegerAcross, self._part(n, c, weight_bytes)), COLUMNS, in_registers=stay
+            )
         if self._goes_down:
-            make = lambda n, c: self._cut(down, self._part(n, c, self.tap_bytes))  # noqa: E731
+            make = lambda n, c: self._cut(IntegerDown, self._part(n, c, self.tap_bytes))  # noqa: E731
             yield self._plan(make, DOWN_COLUMNS, in_registers=True, goes_down=True)
 
     def _part(self, tiles: int, columns: int, weight_bytes: int) -> Part:
@@ -330,11 +333,11 @@ class FloatShape(Shape):
             if goes_across(self.window, columns):
                 yield self._across(columns, stay=stays(self.window, columns))
             if goes_down(self.window, columns):
-                make = lambda n, c: self._cut(float_down, self._part(n, c, True))  # noqa: E731
+                make = lambda n, c: self._cut(FloatDown, self._part(n, c, True))  # noqa: E731
                 yield self._plan(make, columns, in_registers=True, goes_down=True)
 
     def _across(self, columns: int, *, stay: bool) -> Plan:
-        return self._plan(lambda n, c: float_across(self._part(n, c, stay)), columns, in_registers=stay)
+        return self._plan(lambda n, c: written(FloatAcross, self._part(n, c, stay)), columns, in_registers=stay)
 
     def _part(self, tiles: int, columns: int, stay: bool) -> FloatPart:
         finish = FloatFinish(self.layer.activation)
