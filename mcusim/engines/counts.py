@@ -22,7 +22,7 @@ NO_FUNCTION = 0xFFFFFFFF  # of the roots of what is not the measured call
 _HEAD, _EDGE, _EVENT = 2, 3, 4  # uint64s
 _TREE_HEAD, _NODE, _TALLY = 4, 3, 4
 _CODE = struct.Struct("<3I")
-_LONGEST_BLOCK = 1 << 16
+_LONGEST_BLOCK, _LAST_ADDRESS = 1 << 16, 1 << 32
 
 
 class Block(NamedTuple):
@@ -31,6 +31,13 @@ class Block(NamedTuple):
     start: int
     end: int
     instructions: int
+
+
+def demand_block(block: Block) -> None:
+    """Raises ValueError for one that no processor runs."""
+    length = block.end - block.start
+    if not (0 <= block.start < _LAST_ADDRESS and 0 <= block.instructions <= length // 2 <= _LONGEST_BLOCK // 2):
+        raise ValueError(f"there is no block of {block.instructions} instructions in {length} bytes")
 
 
 class Edge(NamedTuple):
@@ -174,6 +181,8 @@ def read_counts(folders: Sequence[Path]) -> Counts:
             numbers = np.frombuffer((folder / "samples.bin").read_bytes(), np.uint64).tolist()
             records = np.frombuffer((folder / "blocks.bin").read_bytes(), np.uint32).reshape(-1, 4).tolist()
             blocks = [Block(start, end, instructions) for start, end, _, instructions in records]
+            for block in blocks:
+                demand_block(block)
             samples.extend(_split(numbers, blocks))
             if (folder / "tree.bin").is_file():
                 tree.add(np.frombuffer((folder / "tree.bin").read_bytes(), np.uint64).tolist(), blocks)

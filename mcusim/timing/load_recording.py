@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcusim.engines import counts as kinds
-from mcusim.engines.counts import ROOTS, Block, CallNode, CallTree, Counts, Edge, Event
+from mcusim.engines.counts import ROOTS, Block, CallNode, CallTree, Counts, Edge, Event, demand_block
 from mcusim.system.errors import DataError
 from mcusim.system.names import printable
 from mcusim.timing.code import Code
@@ -18,7 +18,6 @@ from mcusim.timing.source import Function
 
 _HINT = "make one with mcusim profile"
 _LARGEST_BYTES = 1 << 30
-_LONGEST_BLOCK_BYTES = 1 << 16
 _LAST_ADDRESS = 1 << 32
 _TOO_OFTEN = 1 << 64
 _MOST_FRAMES = 10_000_000  # of all stacks together
@@ -46,7 +45,7 @@ def load(path: Path) -> Recording:
 def _recording(document: dict[str, Any]) -> Recording:
     blocks = tuple(Block(*map(_whole, row)) for row in document["blocks"])
     for block in blocks:
-        _demand_block(block)
+        demand_block(block)
     _demand(any(not block.instructions for block in blocks), "it has no block for what is outside of the measured call")
     edges = tuple(Edge(*map(_whole, row)) for row in document["edges"])
     _demand(
@@ -95,14 +94,6 @@ def _address(value: object) -> int:
     address = _whole(value)
     _demand(0 <= address < _LAST_ADDRESS, f"{address} is no address")
     return address
-
-
-def _demand_block(block: Block) -> None:
-    if not block.instructions:
-        return
-    length = block.end - block.start
-    fits = 0 <= block.start < _LAST_ADDRESS and 0 < block.instructions <= length // 2 <= _LONGEST_BLOCK_BYTES // 2
-    _demand(fits, f"there is no block of {block.instructions} instructions in {length} bytes")
 
 
 def _is_event(event: Event, blocks: tuple[Block, ...]) -> bool:

@@ -94,7 +94,11 @@ class _BlockTimes:
     def before_granule(self, block: int, index: int) -> float:
         if index == 0:
             return _SHORTEST_GRANULE
-        return float(self._sums[self._first[block] + index - 1]) / max(1.0, float(self._executed[block]))
+        first, granules = int(self._first[block]), int(self._first[block + 1] - self._first[block])
+        if not 0 < index < granules:
+            what = f"the profile counts granule {index} of a block that has {granules}"
+            raise DataError(what, hint="the chip's file was changed since, or the profile: make it again")
+        return float(self._sums[first + index - 1]) / max(1.0, float(self._executed[block]))
 
 
 def address_of(event: Event, counts: Counts, granule_bytes: int) -> int:

@@ -127,6 +127,14 @@ def test_blocks_that_were_cut(cut: int, tmp_path: Path) -> None:
         read_counts([tmp_path])
 
 
+@pytest.mark.parametrize(
+    "block", [Block(0x108, 0x100, 3), Block(0x100, 0x104, 3), Block(0x100, 0x100 + 2**17, 9), Block(2**32 - 1, 4, 0)]
+)
+def test_a_block_that_no_processor_runs(block: Block, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="there is no block of"):
+        read_counts([write(tmp_path, (OUTSIDE, ENTRY, block), [(((0, 1, 1), (1, 2, 1)), ())])])
+
+
 def test_an_edge_to_a_block_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the profile is not readable"):
         read_counts([write(tmp_path, (OUTSIDE, ENTRY), [(((0, 2, 1),), ())])])

@@ -7,7 +7,7 @@ import pytest
 from mcusim.boards.load import load_board
 from mcusim.engines import counts as kinds
 from mcusim.engines.counts import Event
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.timing.edge_cycles import edge_cycles
 from mcusim.timing.memory import address_of, event_prices, skipped_savings, wait_states
 from mcusim.timing.parameters import CORTEX_M4F
@@ -61,6 +61,14 @@ def test_prefetch_hides_the_cycles_of_the_granule_before() -> None:
     events = ((kinds.FETCH_MISS_NEXT, 1, 1), (kinds.FETCH_MISS_NEXT, 1, 0))
     assert prices("nucleo_l452re_p", 80_000_000, *events, program=SEQUENCE) == [5 - 3, 5 - 2]
     assert prices("nucleo_l452re_p", 16_000_000, *events, program=SEQUENCE) == [0, 0]
+
+
+@pytest.mark.parametrize("granule", [3, -1, 2**63, -(2**63)])
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_granule_that_no_block_has(block: int, granule: int) -> None:
+    """A recording is a file, and a chip's file may say other granules than when it was made."""
+    with pytest.raises(DataError, match=f"granule {granule} of a block"):
+        prices("nucleo_l452re_p", 80_000_000, (kinds.FETCH_MISS_NEXT, block, granule), program=SEQUENCE)
 
 
 def test_cycles_of_an_event_belong_to_an_instruction() -> None:

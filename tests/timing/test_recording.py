@@ -118,6 +118,7 @@ def damage(**changes: Any) -> str:
         damage(blocks=[[FLASH, FLASH + 4, 3], [2**32 - 1, 2**32 - 1, 0]]),  # more instructions than fit
         damage(blocks=[[FLASH, FLASH + 2**20, 2], [2**32 - 1, 2**32 - 1, 0]]),
         damage(blocks=[[FLASH + 4, FLASH, 2], [2**32 - 1, 2**32 - 1, 0]]),
+        damage(blocks=[[FLASH, FLASH + 4, 2], [2**32 - 1, 0, 0]]),  # an outside that ends before it begins
         damage(blocks=[[2**40, 2**40 + 4, 2], [2**32 - 1, 2**32 - 1, 0]]),
         damage(edge_counts=[], event_counts=[]),
         damage(edge_counts=[[7, 2**63], [2**63, 2**63]]),  # a sum that wraps around is a small number
