@@ -141,11 +141,7 @@ def _weights(file: Any) -> Iterator[Hdf5]:
         if file.read(len(SIGNATURE)) != SIGNATURE:
             raise broken("it is neither a zip of Keras nor an HDF5 file")
         file.seek(0)
-    stored = Hdf5(file)
-    try:
-        yield stored
-    finally:
-        stored.close()
+    yield Hdf5(file)
 
 
 def _parsed(description: bytes) -> Any:

@@ -1,6 +1,6 @@
 """Keras file -> Source: `.keras`, `.h5` and `.json` with weights beside it, of Keras 2.0 to 3, without Keras.
 
-A file is hostile until proved otherwise. It is read with json, zipfile and h5py, nothing in it is executed or
+A file is hostile until proved otherwise. It is read with json and zipfile, nothing in it is executed or
 imported, and its layers are built by the converters of this package alone.
 """
 
