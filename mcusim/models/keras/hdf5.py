@@ -104,7 +104,7 @@ class Hdf5:
             if self._elements > LARGEST_WEIGHTS_ELEMENTS:
                 raise broken(f"array {name!r} has {elements} elements, too many for a microcontroller")
             values = self._objects.numbers(item, value)
-            if value.dtype.kind == "V" and self._texts("dtype", item) == [b"bfloat16"]:
+            if value.dtype.itemsize == 2 and self._texts("dtype", item) == [b"bfloat16"]:  # HDF5 has no such type
                 values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
             if values.dtype.kind == "V":
                 raise broken(f"array {name!r} holds {values.dtype}, not numbers")
