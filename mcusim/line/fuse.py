@@ -14,10 +14,9 @@ from mcusim.kernels.choice import ANYWHERE, Destination, KernelChoice, Limit
 from mcusim.layers.fused import Fused
 from mcusim.line import arena
 from mcusim.line.code_ram import with_code_in_ram
-from mcusim.line.fusions import fusions, with_options
 from mcusim.line.knapsack import Options, cycles, flash_bytes
 from mcusim.line.select import Choice, meets, ram_bytes, select
-from mcusim.line.thrift import thrifty
+from mcusim.line.thrift import fusions, thrifty, with_options
 
 MOST_PAIRS = 12
 WORTH_IT = 0.999  # of the cycles: what less than this saves is left alone

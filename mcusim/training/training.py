@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mcusim.datasets.dataset import Dataset, Normalization
 from mcusim.datasets.targets import MOST_CLASSES, class_numbers
-from mcusim.system.arrays import Floats, Labels
+from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
-from mcusim.training.held_out import hold_out
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import ModelFiles
@@ -21,6 +21,7 @@ from mcusim.training.settings import TrainingSettings
 
 NORMALIZATIONS = ("z-score", "none")
 Samples = tuple[Floats, Labels]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -190,3 +191,42 @@ def _record(
         "keras": import_keras().__version__,
         "tensorflow": tensorflow.__version__,
     }
+
+
+def hold_out(labels: Array, groups: Array | None, share: float, random: np.random.Generator) -> tuple[Indices, Indices]:
+    """Indices to learn from and to validate on; the second is empty for share 0.
+
+    Whole groups are held out when there are groups: windows of one person overlap, so a window held out alone is not
+    unseen. Otherwise the same share of every class. ConfigurationError when nothing would be left on either side.
+    """
+    if share == 0:
+        return np.arange(len(labels)), np.arange(0)
+    held = _groups(groups, share, random) if groups is not None else _classes(labels, share, random)
+    learned, validated = np.flatnonzero(~held), np.flatnonzero(held)
+    if not len(validated) or not len(learned):
+        raise ConfigurationError(
+            f"validation = {share} of {len(labels)} training samples leaves {len(learned)} to learn from and "
+            f"{len(validated)} to validate on",
+            where="[training]",
+            hint="give another share, or 0 for none",
+        )
+    return learned, validated
+
+
+def _groups(groups: Array, share: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Shuffled groups, taken as long as they bring the number of samples nearer to the share asked for."""
+    held = np.zeros(len(groups), dtype=bool)
+    wanted = share * len(groups)
+    for group in random.permutation(np.unique(groups)):
+        members = groups == group
+        if abs(held.sum() + members.sum() - wanted) < abs(held.sum() - wanted):
+            held |= members
+    return held
+
+
+def _classes(labels: Array, share: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        held[members[: round(share * len(members))]] = True
+    return held

@@ -9,7 +9,7 @@ import pytest
 
 from mcusim.kernels import lanes, plain
 from mcusim.kernels.kernel import DEFAULT
-from mcusim.kernels.lanes.linear import lane_shift, linear_of
+from mcusim.kernels.lanes.scaled_sums import lane_shift, linear_of
 from mcusim.kernels.memory import USUAL
 from mcusim.line.lower import program_of
 from mcusim.numbers import affine

@@ -11,7 +11,7 @@ import pytest
 from mcusim.graph import Graph
 from mcusim.line.front import read_model
 from mcusim.line.quantize import quantize
-from mcusim.models.tflite.names import layer_name, tensor_name
+from mcusim.models.tflite.walk import layer_name, tensor_name
 from mcusim.system.errors import ModelError
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled

@@ -22,8 +22,7 @@ from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
 from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
-from mcusim.models.tflite.names import tensor_name
-from mcusim.models.tflite.walk import Walk
+from mcusim.models.tflite.walk import Walk, tensor_name
 from mcusim.system.errors import ModelError
 from mcusim.training.normalization_file import load_normalization
 

@@ -4,6 +4,7 @@ What cannot be read is collected and told at once. What reads it is not converte
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,12 +22,24 @@ from mcusim.models.tflite.file import shown
 from mcusim.models.tflite.fold import FOLDERS, Folding
 from mcusim.models.tflite.hints import LOOKING_UP, hint_of, type_hint
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, ONLY_IN_TFLM, STATEFUL, TYPE_CHANGING, TYPES, VIEWS
-from mcusim.models.tflite.names import layer_name, tensor_name
 from mcusim.numbers.affine import WIDE_BITS
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 
 MOST_FOLDED_ELEMENTS = 2**25
+LONGEST_NAME = 60
+# What TensorFlow puts behind the name of a layer, without the digits at its end: operations, in its own spelling.
+OPERATIONS = {
+    *("Relu", "BiasAdd", "MatMul", "Conv", "Conv2D", "FusedBatchNormV", "ReadVariableOp", "Reshape", "AvgPool", "Mean"),
+    *("MaxPool", "AddV", "Add", "Mul", "Sub", "Softmax", "Sigmoid", "Tanh", "Identity", "StatefulPartitionedCall"),
+    *("PartitionedCall", "Rsqrt", "Squeeze", "ExpandDims", "Pad", "Shape", "Conv2DBackpropInput", "Transpose"),
+    "Tensordot",
+}
+INNER = {
+    *("add", "batchnorm", "concat", "depthwise", "mul", "resource", "separable_conv2d", "stack", "strided_slice"),
+    "sub",
+}
+PREFIX = re.compile(r"^(serving_default_|args_)")
 
 
 @dataclass(frozen=True)
@@ -220,3 +233,33 @@ def _check_types(call: Call) -> None:
 
 def _raise(error: ModelError) -> None:
     raise error
+
+
+def layer_name(tensor: str, kind: str) -> str:
+    """Of the layer that computes it: the last part that the user gave, or the operator where there is none.
+
+    Where several layers of the user's became one operation the last is that with the weights.
+    """
+    for part in reversed(tensor.split(";")):
+        components = [PREFIX.sub("", component) for component in part.split("/") if component]
+        if len(components) > 1 and _plain(components[-1]) in INNER:
+            components.pop()
+        while components and _plain(components[-1]) in (*OPERATIONS, "resource"):
+            components.pop()
+        if components:
+            return _cleaned(components[-1]) or kind.lower()
+    return kind.lower()
+
+
+def tensor_name(tensor: str, default: str) -> str:
+    """Of an input or an output of the model."""
+    return _cleaned(PREFIX.sub("", tensor.split(";", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1])) or default
+
+
+def _plain(component: str) -> str:
+    return component.split(":", maxsplit=1)[0].rstrip("_0123456789")
+
+
+def _cleaned(name: str) -> str:
+    """Letters, digits and underscores."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name.split(":", maxsplit=1)[0]).strip("_")[:LONGEST_NAME]
