@@ -26,9 +26,7 @@ from mcusim.program import KernelCall, LayerCode
 
 NAME = "phases"
 SUMMARY = "transposed convolutions in int8 and int16: a convolution of all their phases at once (Cortex-M4)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 INNER: Sequence[Kernel] = (pointwise, direct, patches)
 ALIGNMENT_BYTES = 8
 CODE_BYTES = 90  # of the copy, about

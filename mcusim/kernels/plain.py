@@ -24,8 +24,7 @@ NAME = "plain"
 SUMMARY = "plain C for any core, every layer and every data type"
 LOADS = 0.11  # of its cycles, from RAM
 ANY_STORAGE = ANY_FLOOR = True  # of the layers that take it
-AFFINE = True
-NARROW_WEIGHTS = True
+AFFINE = NARROW_WEIGHTS = True
 
 # Of the UCI-HAR network of 80 filters and of the digits example, profiled on the L452, as round numbers.
 CYCLES_PER_MAC = 8.0

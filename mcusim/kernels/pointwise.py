@@ -21,9 +21,7 @@ from mcusim.program import Constant, KernelCall, LayerCode
 
 NAME = "pointwise"
 SUMMARY = "convolutions of one tap in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 # Of the C: around, of a stripe of several, of a position that is brought alone
 C_CYCLES, STRIPE_CYCLES, POSITION_CYCLES = 37, 24, 17
 AGAIN = 0.5  # of the code of a tile that a stripe fetches again, in the mean

@@ -24,9 +24,7 @@ from mcusim.system.arrays import Array
 
 NAME = "abreast"
 SUMMARY = "depthwise convolutions of small windows: a few channels at a time, where they lie (Cortex-M4F)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 CODE_BYTES = 60  # of the C around, about
 AROUND = 20  # cycles of it
 

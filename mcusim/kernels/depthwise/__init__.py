@@ -18,9 +18,7 @@ from mcusim.program import KernelCall, LayerCode
 
 NAME = "depthwise"
 SUMMARY = "depthwise convolutions, windows up to 7 x 7, of integers two columns a multiplication (Cortex-M4F)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 CODE_BYTES = 400  # of the C around, about
 MOST_STRIDE, LONGEST = 2, 64  # taps: of a series of integers
 

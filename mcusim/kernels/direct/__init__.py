@@ -27,9 +27,7 @@ NAME = "direct"
 SUMMARY = (
     "convolutions in int8 and int16, windows up to 7 wide: every column is loaded once for several taps (Cortex-M4)"
 )
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 MOST_TAPS, MOST_STRIDE = 7, 2
 MOST_FOLDED = 4  # channels, with which rows of a window may lie side by side
 LOAD_CYCLES = 4  # of a filter's factor

@@ -14,8 +14,7 @@ from mcusim.program import LayerCode
 NAME = "lanes"
 SUMMARY = "layers without weights: numbers side by side in words (Cortex-M4)"
 LOADS = 0.2  # of its cycles, from RAM
-ANY_STORAGE = True
-AFFINE = True
+ANY_STORAGE = AFFINE = True
 CODE_BYTES, AROUND_BYTES = 300, 100  # of a call, about: of one that is C, and of one that calls routines
 
 

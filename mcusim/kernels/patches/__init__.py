@@ -22,9 +22,7 @@ from mcusim.system.arrays import Array
 
 NAME = "patches"
 SUMMARY = "convolutions of any window in int8 and int16: 2 filters x 4 positions (Cortex-M4)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 C_CYCLES, STRIPE_CYCLES = 26, 88  # of the C: around all, of a stripe of several
 
 

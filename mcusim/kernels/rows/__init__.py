@@ -28,9 +28,7 @@ from mcusim.system.arrays import Array
 NAME = "rows"
 SUMMARY = "dense layers in int8, int16 and float32: several rows of weights at a time, from flash (Cortex-M4)"
 LOADS = 0.07  # of its cycles, from RAM
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 CODE_BYTES = 200  # of the C around the routines, about
 FEWEST_EXPANDED = 32  # inputs for which a routine makes them ready
 MOST_UNROLLED = 3  # turns of a loop in C that the compiler writes out

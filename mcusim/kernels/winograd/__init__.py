@@ -26,9 +26,7 @@ from mcusim.system.arrays import Array
 
 NAME = "winograd"
 SUMMARY = "convolutions with windows 3 wide in integers: exact Winograd F(4,3) or F(2,3), fewer products (Cortex-M4)"
-ANY_STORAGE = True
-AFFINE = True
-NARROW_WEIGHTS = True
+ANY_STORAGE = AFFINE = NARROW_WEIGHTS = True
 FACTOR_STEPS = 2
 CODE_BYTES = 900  # of the C around, about
 MOST_WORDS = 512  # that a sum is over: as far as stores of U are laid out
