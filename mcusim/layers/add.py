@@ -19,9 +19,7 @@ class Add(Layer):
     activation: Activation = LINEAR
     addition: Addition | None = None
 
-    IN_PLACE = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    IN_PLACE = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.nonnegative or all(inputs)

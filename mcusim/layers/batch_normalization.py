@@ -10,9 +10,7 @@ from mcusim.system.arrays import Array
 class BatchNormalization(WeightedSum):
     """Input (..., channels), kernel (channels,) is the scale, bias (channels,) the offset."""
 
-    IN_PLACE = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    IN_PLACE = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     @property
     def macs(self) -> int:

@@ -20,8 +20,7 @@ class Concatenate(Layer):
 
     conversions: tuple[Conversion, ...] = ()
 
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    READS_UNSIGNED = WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs)

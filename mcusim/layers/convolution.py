@@ -22,9 +22,7 @@ class Convolution(WeightedSum):
     dilation: Pair = NO_DILATION
     groups: int = 1
 
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
-    WRITES_WIDE = True
+    READS_UNSIGNED = WRITES_UNSIGNED = WRITES_WIDE = True
 
     @property
     def kind(self) -> str:

@@ -10,9 +10,7 @@ from mcusim.system.arrays import Array
 class Dense(WeightedSum):
     """Input (elements,), kernel (units, elements), bias (units,)."""
 
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
-    WRITES_WIDE = True
+    READS_UNSIGNED = WRITES_UNSIGNED = WRITES_WIDE = True
 
     @property
     def macs(self) -> int:

@@ -10,8 +10,7 @@ from mcusim.numbers.numbers import Numbers, Range, Scheme
 class Input(Layer):
     """One to three axes, channels last."""
 
-    INPUT = True
-    WRITES_UNSIGNED = True
+    INPUT = WRITES_UNSIGNED = True
 
     def quantize(self, scheme: Scheme, inputs: tuple[Numbers, ...], values: Range) -> Layer:
         return replace(self, numbers=scheme.numbers_for(values))

@@ -20,8 +20,7 @@ class Pooling(Layer):
     padding: Padding
     activation: Activation = LINEAR
 
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    READS_UNSIGNED = WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.nonnegative or all(inputs)

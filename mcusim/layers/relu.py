@@ -13,10 +13,7 @@ class ReLU(Layer):
 
     activation: Activation = RELU
 
-    IN_PLACE = True
-    KEEPS_NUMBERS = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    IN_PLACE = KEEPS_NUMBERS = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return self.activation.nonnegative

@@ -11,10 +11,7 @@ from mcusim.system.arrays import Array
 class Reshape(Layer):
     """Any shape to any shape of as many elements."""
 
-    VIEW = True
-    KEEPS_NUMBERS = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    VIEW = KEEPS_NUMBERS = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     def run(self, *inputs: Array) -> Array:
         return inputs[0].reshape(-1, *self.shape)

@@ -24,9 +24,7 @@ class StridedCopy(Layer):
     strides: tuple[int, ...]
     offset: int = 0
 
-    KEEPS_NUMBERS = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    KEEPS_NUMBERS = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     @property
     def kind(self) -> str:

@@ -26,8 +26,7 @@ class TransposedConvolution(WeightedSum):
     cut: Pair
     dilation: Pair = NO_DILATION
 
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    READS_UNSIGNED = WRITES_UNSIGNED = True
 
     @property
     def kind(self) -> str:

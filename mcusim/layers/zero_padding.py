@@ -17,9 +17,7 @@ class ZeroPadding(Layer):
     input_shape: Shape
     padding: Padding
 
-    KEEPS_NUMBERS = True
-    READS_UNSIGNED = True
-    WRITES_UNSIGNED = True
+    KEEPS_NUMBERS = READS_UNSIGNED = WRITES_UNSIGNED = True
 
     @property
     def kind(self) -> str:
