@@ -167,6 +167,5 @@ def kept_of(t: Tile) -> list[str]:
 def free_behind_lines(t: Tile) -> str | None:
     """A register for the end of the input, to be loaded with the lines."""
     left = operands_of(t)[2 * t.filters :]
-    return (
-        left[0] if isinstance(t.finish, StraightFinish) and len(kept_of(t)) == 1 and left[0] not in kept_of(t) else None
-    )
+    is_left = isinstance(t.finish, StraightFinish) and len(kept_of(t)) == 1 and left[0] not in kept_of(t)
+    return left[0] if is_left else None

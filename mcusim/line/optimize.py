@@ -50,12 +50,8 @@ def drop_softmax(graph: Graph, keep: Collection[str] = ()) -> Graph:
     for number, (output, end) in enumerate(zip(graph.outputs, graph.ends, strict=True)):
         if output.name in keep or (len(graph.outputs) == 1 and "" in keep):
             continue
-        if (
-            isinstance(end, layers.Softmax)
-            and end.numbers is None
-            and not graph.consumers(end.name)
-            and not graph[end.inputs[0]].INPUT
-        ):
+        is_last = isinstance(end, layers.Softmax) and not graph.consumers(end.name)
+        if is_last and end.numbers is None and not graph[end.inputs[0]].INPUT:
             outputs = list(graph.outputs)
             outputs[number] = replace(output, layer=end.inputs[0])
             graph = replace(

@@ -47,12 +47,8 @@ def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory:
     striped = len(stripes_) > MOST_UNROLLED
     unrolled = STRIPE_CYCLES if len(stripes_) == MOST_UNROLLED else 0
     fetches = first_fetch(tile, frame.weight_bytes, memory, len(stripes_) * frame.groups)
-    return (
-        C_CYCLES
-        + fetches
-        + unrolled
-        + sum(_cycles(frame, tile, layer.shape[-1], stripe, memory, striped=striped) for stripe in stripes_)
-    )
+    own = sum(_cycles(frame, tile, layer.shape[-1], stripe, memory, striped=striped) for stripe in stripes_)
+    return C_CYCLES + fetches + unrolled + own
 
 
 def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:

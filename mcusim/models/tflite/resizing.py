@@ -20,12 +20,8 @@ ONE = 1 << WEIGHT_BITS
 def _image(call: Call) -> tuple[Shape, tuple[int, int]]:
     """The input without its batch, and the size that it gets."""
     shape, sizes = call.shape(), call.integers(1, "sizes")
-    if (
-        len(shape) != 4
-        or shape[0] != 1
-        or len(sizes) != 2
-        or not 1 <= min(sizes) <= max(*sizes, *shape) <= LARGEST_SIDE
-    ):
+    is_image = len(shape) == 4 and shape[0] == 1 and len(sizes) == 2
+    if not is_image or not 1 <= min(sizes) <= max(*sizes, *shape) <= LARGEST_SIDE:
         raise call.refused(f"makes {shape} to {sizes[:4]}", AGAIN)
     return shape[1:], (sizes[0], sizes[1])
 
