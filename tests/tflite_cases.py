@@ -171,6 +171,18 @@ def flattened(file: File) -> Ends:
     return (start,), (end,)
 
 
+def reshaped(file: File) -> Ends:
+    """As models of PyTorch are written: what is kept is sliced out of the shape."""
+    start, shape, kept = file.tensor((1, 3, 4)), file.tensor((3,), "int32"), file.tensor((2,), "int32")
+    wanted, flat, end = file.tensor((4,), "int32"), file.tensor((1, 3, 2, 2)), file.tensor((1, 3, 2, 2))
+    file.op("SHAPE", (start,), (shape,), outType=2)
+    file.op("SLICE", (shape, file.constant([0]), file.constant([2])), (kept,))
+    file.op("CONCATENATION", (kept, file.constant([2, 2])), (wanted,), axis=0)
+    file.op("RESHAPE", (start, wanted), (flat,))
+    file.op("RELU", (flat,), (end,))
+    return (start,), (end,)
+
+
 def halves(file: File) -> Ends:
     """Weights of 16 bits."""
     start, end, kernel = file.tensor((1, 4)), file.tensor((1, 3)), file.tensor((3, 4))
@@ -321,6 +333,7 @@ CASES: dict[str, Make] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM clip": lstm(False, 0.25),
     "RESHAPE": one("RESHAPE", (1, 4, 6), (1, 8, 3), (1, 8, 3)),
     "RESHAPE flat": flattened,
+    "RESHAPE of a part": reshaped,
     "SQUEEZE": one("SQUEEZE", (1, 1, 6), (1, 6), squeezeDims=[1]),
     "EXPAND_DIMS": one("EXPAND_DIMS", (1, 6), (1, 6, 1), 2),
     "TRANSPOSE": one("TRANSPOSE", (1, 2, 3, 4), (1, 4, 2, 3), (0, 3, 1, 2)),

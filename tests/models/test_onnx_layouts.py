@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 
 from mcusim.layers.strided_copy import StridedCopy
+from mcusim.line.float_proof import compare
 from mcusim.line.optimize import optimize
+from mcusim.models import read_model
+from mcusim.models.onnx import reference
 from mcusim.models.onnx.convert import Converted
+from mcusim.models.onnx.recurrent import KINDS
 from mcusim.models.source import Order
-from tests.onnx_files import File, assert_equal, ints, w
+from tests.onnx_files import File, assert_equal, ints, onnxruntime, w
 
 
 def moved(made: Converted) -> list[str]:
@@ -116,3 +124,22 @@ def test_an_output_that_repeats_the_input_has_its_order() -> None:
     file.add("Gemm", ..., w(48, 8), transB=1)
     source = assert_equal(file).source
     assert source.input_orders == source.output_orders == {} and source.graph.inputs[0].shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("shape", [(10, 1, 5), (10, 4, 5), ("steps", 1, 5)])
+def test_an_input_that_begins_with_steps_is_one_sample(kind: str, shape: tuple[Any, ...], tmp_path: Path) -> None:
+    """As PyTorch's recurrent layers have it: taken for ten samples of one step each, it was silently another model."""
+    gates = KINDS[kind].GATES
+    file = File(shape)
+    file.add("MatMul", ..., w(5, 6))
+    y = file.add(kind, ..., w(1, 3 * gates, 6), w(1, 3 * gates, 3), hidden_size=3, outputs=2)
+    file.add("Squeeze", y, ints(1))
+    path, told = file.write(tmp_path / "model.onnx"), {} if shape[0] == 10 else {"": (10, 5)}
+    source, x = read_model(path, "model", told), w(2, 10, 5)
+    assert source.graph.inputs[0].shape == (10, 5)
+    session = onnxruntime.InferenceSession(file.data())
+    (theirs,) = zip(*(session.run(None, {"x": np.repeat(one[:, None], shape[1], 1)}) for one in x), strict=True)
+    assert np.abs(source.graph.run(x).reshape(2, 10, 3) - np.stack(theirs)[:, :, 0]).max() < 2e-5
+    values = reference.values(path, [x], list(source.origins.values()))
+    assert compare(source, x, values, "onnxruntime", path) < 2e-5

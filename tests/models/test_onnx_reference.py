@@ -119,6 +119,37 @@ def test_what_only_decides_at_the_end_is_left_out(tmp_path: Path, kind: str) -> 
     assert compare(source, x, theirs, "onnxruntime", tmp_path / "model.onnx") < SMALL
 
 
+def test_who_works_along_a_batch_unseen_is_found_out(tmp_path: Path) -> None:
+    """Steps behind two turns are taken for samples: the framework, which has others beside each, tells."""
+    file = File((5, 1, 4))
+    for _ in range(2):
+        file.add("Transpose", perm=[1, 0, 2])
+    file.add("LSTM", ..., file.numbers(1, 12, 4), file.numbers(1, 12, 3), hidden_size=3)
+    path = file.write(tmp_path / "model.onnx")
+    source = read_model(path)
+    x = samples_of(source)
+    theirs = reference.values(path, [x], list(source.origins.values()))
+    with pytest.raises(ModelError, match="onnxruntime"):
+        compare(source, x, theirs, "onnxruntime", path)
+
+
+def test_the_logarithm_of_a_softmax_at_the_end_is_left_out(tmp_path: Path) -> None:
+    """As PyTorch's log_softmax was exported once; of anything else it is not what decides."""
+    file = network()
+    file.add("Log")
+    path = file.write(tmp_path / "model.onnx")
+    source = read_model(path)
+    assert source.graph.layers[-1].kind == "Softmax" and "Log9" in source.graph.notes[0]
+    x = samples_of(source)
+    theirs = reference.values(path, [x], list(source.origins.values()))
+    assert compare(source, x, theirs, "onnxruntime", path) < SMALL
+    other = File((1, 4))
+    for kind in ("Relu", "Log"):
+        other.add(kind)
+    with pytest.raises(ModelError, match="Log"):
+        read_model(other.write(path))
+
+
 def test_weights_beside_the_model(tmp_path: Path) -> None:
     file = network()
     model = file.model()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mcusim.line.quantize import quantize
+from mcusim.system.errors import ModelError
 from tests.compiled import run_compiled
-from tests.onnx_files import PLANE, File, assert_equal, ints, w
+from tests.onnx_files import PLANE, File, assert_equal, ints, onnxruntime, read, w
 
 
 @pytest.mark.parametrize("kind", ["Add", "Sub", "Mul", "Max", "Min", "Sum", "Mean"])
@@ -40,6 +41,24 @@ def test_the_batch_of_a_merge_is_no_axis_of_a_sample() -> None:
     file.add("Unsqueeze", ..., ints(2))
     file.add("Mul", ..., file.add("Unsqueeze", "y", ints(1)) and "unsqueeze0_0")
     assert_equal(file)
+
+
+def test_an_input_of_one_axis_has_no_batch() -> None:
+    file = File((4,))
+    file.add("Unsqueeze", ..., ints(0))
+    file.add("Gemm", ..., w(4, 3), w(3))
+    source, x = read(file.data()).source, w(5, 4)
+    theirs = [onnxruntime.InferenceSession(file.data()).run(None, {"x": one})[0][0] for one in x]
+    assert np.abs(source.graph.run(x) - np.stack(theirs)).max() < 2e-5
+
+
+def test_inputs_with_other_batches() -> None:
+    """The second is a state of two layers: not two samples."""
+    file = File((1, 5), inputs={"state": (2, 1, 5)})
+    file.add("Add", ..., file.add("Gather", "state", np.array(0), axis=0))
+    with pytest.raises(ModelError, match=r"batches of 1 and 2 \('state'\)") as caught:
+        read(file.data())
+    assert "state" in str(caught.value.hint)
 
 
 def test_parts_of_a_split_and_their_concatenation() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mcusim.models import read_model
+from mcusim.system.errors import ModelError
 from mcusim.system.records import records_of
 from tests.compiled import run_compiled
 from tests.tflite_cases import CASES
-from tests.tflite_files import Integers
+from tests.tflite_files import File, Integers
 from tests.tflm import TFLM
 from tests.tflm_equal import compare, equal, reals_of
 
@@ -89,3 +90,22 @@ def test_a_softmax_whose_distances_do_not_fit_into_32_bits(scale: float, tmp_pat
     graph = compare(file.written((start,), (end,)), tmp_path).graph
     x = reals_of(graph.inputs[0], SAMPLES)
     np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
+def test_whole_numbers_that_are_cast_to_reals(dtype: str, tmp_path: Path) -> None:
+    """An input without a scale, as a model that was trained on bytes has it; with another reader it is refused."""
+    file = File()
+    start, real, end = file.tensor((1, 6), dtype), file.tensor((1, 6)), file.tensor((1, 6), "int8", scale=1.0, zero=3)
+    file.op("CAST", (start,), (real,))
+    file.op("QUANTIZE", (real,), (end,))
+    content = file.written((start,), (end,))
+    if dtype != "uint8":  # which TFLM does not cast
+        compare(content, tmp_path)
+    (tmp_path / "m.tflite").write_bytes(content)
+    x = np.array([[0, 1, 5, 60, 100, 120]], np.float32)
+    np.testing.assert_array_equal(read_model(tmp_path / "m.tflite", "m").graph.run(x), x + 3)
+    file.op("RELU", (start,), (file.tensor((1, 6), dtype),))
+    (tmp_path / "m.tflite").write_bytes(file.written((start,), (end,)))
+    with pytest.raises(ModelError, match=f"is {dtype}"):
+        read_model(tmp_path / "m.tflite", "m")

@@ -14,6 +14,7 @@ from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import channels_last
 from mcusim.models.onnx.patterns import simplified
 from mcusim.models.onnx.quantization import Stored, of_reals
+from mcusim.models.onnx.series import samples_first
 from mcusim.models.onnx.tensor import Tensor
 from mcusim.models.onnx.walk import Computed, Walk
 from mcusim.models.source import Order, Origin, Shapes, Source
@@ -46,7 +47,7 @@ def converted(model: Model, name: str, shapes: Shapes) -> Converted:
 
     `shapes`: see `ModelFormat`.
     """
-    model, labels = rewritten(model)
+    model, labels = rewritten(samples_first(model))
     model, notes = with_scores(model)
     notes = (*labels, *notes)
     quantization = of_reals(model)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mcusim.models.onnx.model import Model, Node
 from mcusim.system.names import printable, shortened
 
-DECIDING: Mapping[str, str] = {"ArgMax": "argmax", "LogSoftmax": "log_softmax"}
+DECIDING: Mapping[str, str] = {"ArgMax": "argmax", "Log": "log", "LogSoftmax": "log_softmax"}
 SEEN_THROUGH = ("Cast", "Identity", "Reshape", "Squeeze")  # between a decision and the output
 
 
@@ -34,7 +34,8 @@ def _deciding(name: str, makers: Mapping[str, Node]) -> Node | None:
     node = makers.get(behind(name, makers))
     if node is None or node.domain or node.kind not in DECIDING or not node.inputs or node.inputs[0] not in makers:
         return None
-    return node
+    source = makers.get(behind(node.inputs[0], makers))
+    return node if node.kind != "Log" or (source is not None and source.kind == "Softmax") else None
 
 
 def behind(name: str, makers: Mapping[str, Node]) -> str:

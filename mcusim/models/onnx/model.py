@@ -35,13 +35,16 @@ class Declared:
 
 @dataclass(frozen=True)
 class Model:
-    """`constants` by name. `opsets`: version of the operators by domain."""
+    """`constants` by name. `opsets`: version of the operators by domain. `turned`: inputs whose first two axes are the
+    other way round in the file.
+    """
 
     nodes: tuple[Node, ...]
     inputs: tuple[Declared, ...]
     outputs: tuple[Declared, ...]
     constants: Mapping[str, Array]
     opsets: Mapping[str, int]
+    turned: frozenset[str] = frozenset()
 
     @property
     def opset(self) -> int:

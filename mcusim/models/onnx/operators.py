@@ -1,6 +1,6 @@
 """The table of what can be read: operator of ONNX -> its converter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mcusim.models.onnx import (
@@ -16,7 +16,7 @@ from mcusim.models.onnx import (
     transposed,
     windows,
 )
-from mcusim.models.onnx.model import Model
+from mcusim.models.onnx.model import Model, Node
 from mcusim.models.onnx.node import OnnxNode
 
 Converter = Callable[[OnnxNode], Any]  # -> a Tensor, or one for each output
@@ -44,6 +44,7 @@ OF_PLANES = (
 PASSING = (*activations.CONVERTERS, *merges.CONVERTERS, "Cast", "Dropout", "Identity", "Pad", "QuantizeLinear")
 
 NO_BATCH = "export it for a batch of 1, or with an open batch: dynamic_axes={'input': {0: 'batch'}}"
+STATES = "give all inputs the same batch; a state is no input here: recurrent layers start from zeros"
 INSIDE = "it has a graph inside: export a model without conditions and loops"
 HINTS: Mapping[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), INSIDE),
@@ -56,6 +57,12 @@ HINTS: Mapping[str, str] = {
 
 def reads_planes(model: Model, name: str) -> bool:
     """Is the first that cares for the order of this tensor an operator on planes?"""
+    first = first_that(model, name, PASSING)
+    return first is not None and first.kind in OF_PLANES
+
+
+def first_that(model: Model, name: str, passing: Sequence[str]) -> Node | None:
+    """The first node behind a tensor that is not one of the kinds `passing`."""
     readers: dict[str, list[int]] = {}
     for index, node in enumerate(model.nodes):
         for one in node.inputs:
@@ -68,7 +75,7 @@ def reads_planes(model: Model, name: str) -> bool:
         if index in seen:
             continue
         seen.add(index)
-        if node.kind not in PASSING:
-            return node.kind in OF_PLANES
+        if node.kind not in passing:
+            return node
         waiting.extend(one for output in node.outputs for one in readers.get(output, ()))
-    return False
+    return None

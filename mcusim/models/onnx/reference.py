@@ -9,6 +9,7 @@ import numpy as np
 from mcusim.models.onnx.convert import Converted, converted
 from mcusim.models.onnx.messages import model_in
 from mcusim.models.onnx.model import Model
+from mcusim.models.onnx.series import samples_first
 from mcusim.models.onnx.tensor import Tensor, counted, lying
 from mcusim.models.onnx.wire import encoded
 from mcusim.models.reference import Values
@@ -34,7 +35,7 @@ def install() -> str:
 def values(path: Path, samples: Sequence[Array], wanted: Sequence[Origin]) -> Values:
     """One sample at a time, each node as the file has it."""
     model = model_in(path)
-    read = _read_for(model, samples)
+    read = _read_for(samples_first(model), samples)
     there = {output for node in model.nodes for output in node.outputs}  # some nodes are others here than in the file
     looked_into = {
         origin: read.computed[origin].name
@@ -60,14 +61,19 @@ def run_one_by_one(
     looked_into: Mapping[Origin, str],
     unit: float = SINGLE,
 ) -> Values:
-    """`run`: arrays of all inputs -> those of tensors by name. Each sample is there as often as the batch asks for."""
+    """`run`: arrays of all inputs as in the file -> those of tensors by name.
+
+    In a batch of several others stand around each sample: who works along the batch, unseen, answers otherwise.
+    """
     batch = next((one.shape[0] for one in read.model.inputs if one.shape and one.shape[0]), 1)
     places = [*read.outputs, *(read.computed[origin].tensor for origin in looked_into)]
     names = [*(one.name for one in read.model.outputs), *looked_into.values()]
     found: list[list[Array]] = []
     for number in range(len(samples[0])):
-        pairs = zip(read.inputs, samples, strict=True)
-        arrays = run([np.repeat(counted(place, sample[number]), batch, axis=0) for place, sample in pairs])
+        pairs = zip(read.model.inputs, read.inputs, samples, strict=True)
+        rows = [(number + row - batch // 2) % len(samples[0]) for row in range(batch)]
+        given = [(one, np.concatenate([counted(place, field[row]) for row in rows])) for one, place, field in pairs]
+        arrays = run([field.swapaxes(0, 1) if one.name in read.model.turned else field for one, field in given])
         found.append([_lying(arrays.get(name), place) for name, place in zip(names, places, strict=True)])
     stacked = [np.stack(rows) for rows in zip(*found, strict=True)]
     count = len(read.outputs)
@@ -76,11 +82,11 @@ def run_one_by_one(
 
 
 def _lying(array: Array | None, place: Tensor) -> Array:
-    """Of a batch of equal samples the first; nothing where there is no such tensor."""
+    """Of a batch the sample in its middle; nothing where there is no such tensor."""
     if array is None or array.ndim != len(place.shape):
         return np.zeros(0, np.float32)
     for axis, size in enumerate(place.shape):
-        array = array if array.shape[axis] == size else np.take(array, [0], axis=axis)
+        array = array if array.shape[axis] == size else np.take(array, [array.shape[axis] // 2], axis=axis)
     return lying(place, array).astype(np.float32)
 
 

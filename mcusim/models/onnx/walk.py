@@ -18,7 +18,7 @@ from mcusim.models.onnx.constants import FOLDED, OF_SHAPES
 from mcusim.models.onnx.layers_made import LayersMade
 from mcusim.models.onnx.model import Declared, Model, Node
 from mcusim.models.onnx.node import Attributes, OnnxNode, Value, channels_last
-from mcusim.models.onnx.operators import CONVERTERS, HINTS, NO_BATCH, reads_planes
+from mcusim.models.onnx.operators import CONVERTERS, HINTS, NO_BATCH, STATES, reads_planes
 from mcusim.models.onnx.tensor import Tensor, tensor
 from mcusim.models.onnx.wire import broken
 from mcusim.models.problems import ODD, Problems, open_hint
@@ -40,7 +40,7 @@ class Walk:
     """Values so far, by name; None for what cannot be read. `told`: shapes of inputs that users told, by name.
 
     `numbers` of tensors by name, `stored_as`: of layers. `channels_last`: may inputs and outputs that are planes be so?
-    `batch`: for how many samples the file is.
+    `batch`: for how many samples the file is, 0 for any number.
     """
 
     model: Model
@@ -51,7 +51,7 @@ class Walk:
     values: dict[str, Value | None] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     computed: dict[Origin, Computed] = field(default_factory=dict)
-    batch: int = 1
+    batch: int = 0
     stored_as: dict[str, Affine] = field(default_factory=dict)
     problems: Problems = field(default_factory=lambda: Problems(HINTS.get))
 
@@ -84,18 +84,22 @@ class Walk:
         rank = len(shape)
         planes = self.channels_last and rank in (3, 4) and reads_planes(self.model, declared.name)
         order = channels_last(rank) if planes else tuple(range(rank))
-        own = tuple(shape[axis] for axis in order[1:])
+        own = tuple(shape[axis] for axis in order[1:]) or shape
         layer = Input(name=self.made.unique(name), inputs=(), shape=own)
         return tensor(self.made.add(layer), shape, order)
 
     def _shape(self, declared: Declared, name: str) -> Shape:
-        """With a batch of 1, and axes that the model leaves open as the user told them."""
+        """With a batch of 1, and axes that the model leaves open as the user told them. An only axis is no batch."""
         shape, shown = declared.shape, shortened(printable(declared.name), 60)
         if shape is None:
             raise ModelError(f"the model's input {shown!r} has no shape", hint=NO_BATCH)
         told = self.told.get(name, self.told.get("" if len(self.model.inputs) == 1 else name))
-        if not shape or shape[0] == 0 or self.batch not in (1, shape[0] or 1):
+        if len(shape) == len(self.model.inputs) == 1 and shape[0] != 0:
+            return (shape[0] or 1,)
+        if not shape or shape[0] == 0:
             raise ModelError(f"the model's input {shown!r} has shape {_told(shape)}: no batch of 1", hint=NO_BATCH)
+        if self.batch not in (0, shape[0] or self.batch):
+            raise ModelError(f"the model's inputs have batches of {self.batch} and {shape[0]} ({shown!r})", hint=STATES)
         self.batch = shape[0] or self.batch
         own = shape[1:]
         if told is not None:
@@ -151,7 +155,7 @@ class Walk:
         used = tuple(bool(output) and output in self._read for output in node.outputs)
         unique = name if is_constant else self.made.unique(name)
         view = OnnxNode(
-            unique, kind, Attributes(node.attributes), values, used, self.model.opset, self.made, self.batch
+            unique, kind, Attributes(node.attributes), values, used, self.model.opset, self.made, self.batch or 1
         )
         table: Mapping[str, object] = FOLDED if is_constant else CONVERTERS
         if kind not in table:

@@ -58,6 +58,13 @@ def slices(options: Mapping[str, float], shape: Shape, begin: Array, end: Array,
     return tuple(found)
 
 
+def _slice(folding: Folding) -> Array:
+    """A size of -1 goes to the end."""
+    begin, sizes = (given.reshape(-1).tolist() for given in folding.inputs[1:3])
+    parts = zip(begin, sizes, strict=True)
+    return folding.inputs[0][tuple(slice(first, None if size == -1 else first + size) for first, size in parts)]
+
+
 def _demand_small(elements: int) -> None:
     if elements > LARGEST_ELEMENTS:
         raise ModelError(f"a constant of the model has {elements} numbers", hint="use a smaller model")
@@ -154,6 +161,7 @@ FOLDERS: Mapping[str, Fold] = {
     "REDUCE_PROD": _product,
     "RESHAPE": _reshape,
     "SHAPE": lambda folding: np.array(folding.shape, folding.dtype),
+    "SLICE": _slice,
     "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
     "SUB": partial(_of_two, lambda first, second: first - second),

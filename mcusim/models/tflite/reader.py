@@ -15,6 +15,7 @@ from mcusim.models.listing import Listing
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.models.tflite import reference
 from mcusim.models.tflite.call import without_batch
+from mcusim.models.tflite.conversions import with_plain_inputs
 from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import with_dilations
@@ -44,7 +45,7 @@ MOST_STEPS = 2**14
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     """See `ModelFormat`; a file of this format leaves no shape open that could be told."""
-    model, notes = with_scores(with_dilations(read_file(path)))
+    model, notes = with_scores(with_dilations(with_plain_inputs(read_file(path))))
     _demand_one_subgraph(model)
     if is_streaming(model):
         model = unrolled(model, steps_of(model, shapes))
