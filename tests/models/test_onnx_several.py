@@ -61,6 +61,14 @@ def test_inputs_with_other_batches() -> None:
     assert "state" in str(caught.value.hint)
 
 
+def test_all_that_a_recurrent_layer_may_not_have_is_told_at_once() -> None:
+    file = File((7, 1, 5))
+    given = (w(1, 12, 5), w(1, 12, 3), None, None, np.ones((1, 1, 3), np.float32))
+    file.add("LSTM", ..., *given, hidden_size=3, clip=2.0)
+    with pytest.raises(ModelError, match="first state that is not 0, clips"):
+        read(file.data())
+
+
 def test_parts_of_a_split_and_their_concatenation() -> None:
     file = File(PLANE)
     file.add("Conv", ..., w(9, 4, 1, 1))

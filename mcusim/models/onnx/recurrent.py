@@ -66,17 +66,21 @@ def _recurrent(node: OnnxNode) -> list[Tensor]:
 
 
 def _check(node: OnnxNode, batch: int, steps: int) -> None:
+    """All that cannot be, at once."""
+    wrong: list[tuple[str, str]] = []
     if batch != 1:
-        raise node.refused(f"gets a batch of {batch}", "export the model for a batch of 1")
+        wrong.append((f"gets a batch of {batch}", "export the model for a batch of 1"))
     if len(node.used) > 2 and node.used[2]:
-        raise node.refused("has its cell as an output", "use its sequence, or its last state")
+        wrong.append(("has its cell as an output", "use its sequence, or its last state"))
     if node.has(4) and any(length != steps for length in node.constant(4).reshape(-1)):
-        raise node.refused("has sequences of other lengths", "let all have the length of the input")
+        wrong.append(("has sequences of other lengths", "let all have the length of the input"))
     for index, what in ((5, "a first state"), (6, "a first cell"), (7, "peepholes")):
         if node.has(index) and (not node.is_constant(index) or node.constant(index).any()):
-            raise node.refused(f"has {what} that is not 0", "let it start from zeros, without peepholes")
+            wrong.append((f"has {what} that is not 0", "let it start from zeros, without peepholes"))
     if node.real("clip", 0.0) or node.whole("input_forget", 0):
-        raise node.refused("clips, or couples its gates", "leave clip and input_forget out")
+        wrong.append(("clips, or couples its gates", "leave clip and input_forget out"))
+    if wrong:
+        raise node.refused(", ".join(why for why, _ in wrong), "; ".join(dict.fromkeys(hint for _, hint in wrong)))
 
 
 def _directions(node: OnnxNode) -> list[_Direction]:
