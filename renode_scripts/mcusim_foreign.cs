@@ -48,8 +48,13 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
         {
             cpu.Halted += OnHalted;
             cpu.AddHookAtInterruptBegin(OnInterrupt);
-            cpu.SetHookAtMemoryAccess(OnAccess);
-            cpu.SetHookAtBlockBegin((Action<ulong, uint>)OnBlock);
+            new McusimListener(cpu, OnBlock, OnAccess, why => Stop("error", why)).Listen(RunUntilOver);
+            profile.Save(order["folder"]);
+            WriteResults();
+        }
+
+        private void RunUntilOver()
+        {
             EmulationManager.Instance.CurrentEmulation.StartAll();
             while(!over.Wait(PollMs))
             {
@@ -70,10 +75,6 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             EmulationManager.Instance.CurrentEmulation.PauseAll();
             profile.LeaveOff();
             WriteProgress();
-            cpu.SetHookAtBlockBegin(null); // under Mono a core outlives its machine, and would keep all of this
-            cpu.SetHookAtMemoryAccess(null);
-            profile.Save(order["folder"]);
-            WriteResults();
         }
 
         // ---- Hooks: on the core's thread, where nothing may be thrown ----
@@ -86,14 +87,7 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             }
             pc = (uint)address;
             pieceInstructions = instructions;
-            try
-            {
-                profile.OnPiece(address, instructions, interruptedSp);
-            }
-            catch(Exception e)
-            {
-                Stop("error", e.Message);
-            }
+            profile.OnPiece(address, instructions, interruptedSp);
             interruptedSp = null;
             if(profile.IsOver)
             {

@@ -34,11 +34,8 @@ namespace Antmicro.Renode.Peripherals.Miscellaneous
             {
                 profile.Memory.Configure(line[0], line[1]);
             }
-            mailbox.Cpu.SetHookAtBlockBegin((Action<ulong, uint>)profile.OnBlock);
-            mailbox.Cpu.SetHookAtMemoryAccess(profile.Memory.OnAccess);
-            mailbox.RunAndSave(job, () => profile.Save(value("folder")));
-            mailbox.Cpu.SetHookAtBlockBegin(null); // under Mono a core outlives its machine, and would keep 20 MB
-            mailbox.Cpu.SetHookAtMemoryAccess(null);
+            var listener = new McusimListener(mailbox.Cpu, profile.OnBlock, profile.Memory.OnAccess, why => mailbox.Stop("error", why));
+            listener.Listen(() => mailbox.RunAndSave(job, () => profile.Save(value("folder"))));
         }
     }
 

@@ -1,10 +1,14 @@
 """Handwritten digits of 8x8 pixels, bundled with scikit-learn: a complete data set without a network."""
 
+import importlib.util
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.system.arrays import Labels
+from mcusim.system.arrays import Floats, Labels
 from mcusim.system.errors import MissingToolError
 from mcusim.system.progress import Progress
 
@@ -15,16 +19,19 @@ SEED = 1797
 
 def load(progress: Progress | None = None) -> Dataset:
     """Samples (N, 8, 8, 1) with values 0..16; 1,437 to train and 360 to test, the same ones on every machine."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingToolError("data set 'digits' needs scikit-learn", hint="pip install mcusim[examples]") from None
-    source = load_digits()
-    x = np.asarray(source.images, dtype=np.float32)[..., np.newaxis]
-    y = np.asarray(source.target, dtype=np.int64)
+    rows = _rows()
+    x, y = rows[:, :-1].reshape(-1, 8, 8, 1), rows[:, -1].astype(np.int64)
     is_test = _test_set(y)
-    classes = tuple(str(name) for name in source.target_names)
-    return Dataset("digits", x[~is_test], y[~is_test], x[is_test], y[is_test], classes)
+    return Dataset("digits", x[~is_test], y[~is_test], x[is_test], y[is_test], tuple("0123456789"))
+
+
+def _rows() -> Floats:
+    """A digit each: 64 pixels and its class. To import scikit-learn takes longer than all else that is done with them."""
+    found = importlib.util.find_spec("sklearn")
+    for package in (found and found.submodule_search_locations) or ():
+        with suppress(OSError):
+            return np.loadtxt(Path(package, "datasets", "data", "digits.csv.gz"), np.float32, delimiter=",")
+    raise MissingToolError("data set 'digits' needs scikit-learn", hint="pip install mcusim[examples]")
 
 
 def _test_set(y: Labels) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,8 @@
-"""Memory of this machine that is free."""
+"""Memory of this machine that is free, and what programs take."""
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _MACHINE, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # the latter: that of a container, seen from inside
@@ -27,3 +29,13 @@ def _of_group(folder: Path) -> int:
         return limit - taken + sum(int(number) for name, number in fields if name == "inactive_file")
     except (OSError, ValueError):
         return sys.maxsize
+
+
+def resident_bytes(session: int) -> int:
+    """Of all processes in a session: what was started may be a script that starts the program. 0 when they are gone."""
+    pages = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            status = (process / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            pages += int(status[21]) if int(status[3]) == session else 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

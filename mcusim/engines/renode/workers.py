@@ -23,9 +23,10 @@ from mcusim.engines.renode.installation import Installation, compiled_folder, su
 from mcusim.engines.renode.plain_folder import plain_folder
 from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start, stop
+from mcusim.system.memory import resident_bytes
 
 PLUGIN = tuple(
-    f"mcusim_{part}.cs" for part in ("mailbox", "job", "memory", "fetch", "code", "tree", "calls", "profile", "foreign")
+    f"mcusim_{part}.cs" for part in ("mailbox", "job", "memory", "fetch", "listener", "code", "tree", "calls", "profile", "foreign")
 )
 WORKER_BYTES = 600 << 20  # what one takes, the pages included that another shares with it
 LARGEST_BYTES = 800 << 20  # and when another takes its place
@@ -50,15 +51,6 @@ class Worker:
     def failed(self) -> bool:
         """It could not run the last script: what is wrong is in its log."""
         return (self.folder / "failed").exists()
-
-    @property
-    def resident_bytes(self) -> int:
-        """0 when it is gone."""
-        try:
-            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
-        except (OSError, IndexError):
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def give(self, script: Path) -> None:
         if self.turns:
@@ -106,7 +98,7 @@ class Workers:
 
     def give_back(self, worker: Worker) -> None:
         """It waits for the next job, unless it has grown too large."""
-        if worker.resident_bytes > LARGEST_BYTES:
+        if resident_bytes(worker.process.pid) > LARGEST_BYTES:
             self.end([worker])
             return
         with self._lock:

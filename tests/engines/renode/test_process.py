@@ -79,8 +79,12 @@ def test_one_renode_runs_all_jobs(nucleo: Board, tmp_path: Path, monkeypatch: py
 def test_a_renode_that_has_grown_is_not_used_again(
     nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
-    monkeypatch.setattr(workers, "LARGEST_BYTES", 1 << 20)
+    """Also where `renode` is a script that starts it, as in one that was built from source."""
+    program = install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
+    program.rename(tmp_path / "grown")
+    program.write_text(f'#!/bin/sh\n"{tmp_path / "grown"}" "$@"\nexit $?\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(workers, "LARGEST_BYTES", 6 << 20)  # more than a shell, less than a Python
     with shared():
         assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(2))
         pids = (tmp_path / "pids").read_text().split()
