@@ -26,7 +26,7 @@ def load(progress: Progress | None = None) -> Dataset:
 
 
 def _rows() -> Floats:
-    """A digit each: 64 pixels and its class. To import scikit-learn takes longer than all else that is done with them."""
+    """A digit each: 64 pixels and its class. To import scikit-learn takes longer than to run all of them."""
     found = importlib.util.find_spec("sklearn")
     for package in (found and found.submodule_search_locations) or ():
         with suppress(OSError):

@@ -25,9 +25,8 @@ from mcusim.system.assets import RENODE_SCRIPTS
 from mcusim.system.command import start, stop
 from mcusim.system.memory import resident_bytes
 
-PLUGIN = tuple(
-    f"mcusim_{part}.cs" for part in ("mailbox", "job", "memory", "fetch", "listener", "code", "tree", "calls", "profile", "foreign")
-)
+_PARTS = ("mailbox", "job", "memory", "fetch", "listener", "code", "tree", "calls", "profile", "foreign")
+PLUGIN = tuple(f"mcusim_{part}.cs" for part in _PARTS)
 WORKER_BYTES = 600 << 20  # what one takes, the pages included that another shares with it
 LARGEST_BYTES = 800 << 20  # and when another takes its place
 _CACHE = Path("config", "renode", "compiler-cache")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mcusim.engines.counts import Counts
 from mcusim.engines.engine import Engine, Execution
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.renode import engine as renode
+from mcusim.engines.renode import installation, workers
 from mcusim.graph import Graph, Output
 from mcusim.layers.input import Input
 from mcusim.line.emit import emit_library
@@ -89,3 +91,22 @@ def test_all_layers(data_type: str, board: Board, tmp_path: Path) -> None:
     assert np.array_equal(ours.answers, theirs.answers)
     assert seen(counts) == seen(their_counts)
     assert cycles == their_cycles
+
+
+def test_a_core_whose_functions_have_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hooks tell what it tells us itself."""
+    board = board_with("nucleo_l452re_p", "renode")
+    (graph, library), x = in_numbers("int8"), all_layers()[1][:1]
+    _, directly, cycles = profiled(renode, graph, library, x, board, tmp_path / "directly")
+    scripts = tmp_path / "scripts"
+    shutil.copytree(workers.RENODE_SCRIPTS, scripts)
+    listener = scripts / "mcusim_listener.cs"
+    text = listener.read_text(encoding="utf-8")
+    assert "renode_external_attach__" in text
+    listener.write_text(text.replace("renode_external_attach__", "renamed__"), encoding="utf-8")
+    for module in (workers, installation):
+        monkeypatch.setattr(module, "RENODE_SCRIPTS", scripts)
+    monkeypatch.setattr(workers, "_shared", workers._Shared())
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))
+    _, by_hooks, cycles_by_hooks = profiled(renode, graph, library, x, board, tmp_path / "by hooks")
+    assert seen(by_hooks) == seen(directly) and cycles_by_hooks == cycles

@@ -24,6 +24,7 @@ from mcusim.engines.renode.workers import affordable, shared
 from mcusim.system.errors import EngineError, MissingToolError
 from tests.engines.renode_stand_in import WORKS, firmware, given, install
 from tests.jobs import run as run_engine
+from tests.processes import wait_for
 from tests.tiny_library import INPUTS, OUTPUTS
 
 pytestmark = pytest.mark.usefixtures("alone", "temporary")
@@ -80,7 +81,8 @@ def test_a_renode_that_has_grown_is_not_used_again(
     nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where `renode` is a script that starts it, as in one that was built from source."""
-    program = install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
+    told = f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n"
+    program = install(tmp_path, told + WORKS, monkeypatch)
     program.rename(tmp_path / "grown")
     program.write_text(f'#!/bin/sh\n"{tmp_path / "grown"}" "$@"\nexit $?\n')
     program.chmod(0o755)
@@ -88,7 +90,8 @@ def test_a_renode_that_has_grown_is_not_used_again(
     with shared():
         assert all(run(nucleo, tmp_path, jobs=1).complete for _ in range(2))
         pids = (tmp_path / "pids").read_text().split()
-        assert len(set(pids)) == 2 and not any(Path("/proc", pid).exists() for pid in pids)
+        assert len(set(pids)) == 2
+        wait_for(lambda: not any(Path("/proc", pid).exists() for pid in pids))  # two processes end, one after the other
 
 
 def test_what_renode_compiled_is_kept(nucleo: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
