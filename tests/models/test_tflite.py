@@ -204,6 +204,24 @@ def with_state() -> bytes:
     return file.written((start,), (end,))
 
 
+@pytest.mark.parametrize("signature", [None, (-1, 3)])
+def test_rows_of_all_samples_are_as_many_as_are_computed(signature: tuple[int, int] | None, tmp_path: Path) -> None:
+    """Of an open batch a converter writes the rows of a dense layer behind three axes as if there were one."""
+    file = File()
+    start, end = file.tensor((1, 5, 4), signature=(-1, 5, 4)), file.tensor((1, 5, 3), signature=(-1, 5, 3))
+    rows, sums = file.tensor((1, 4), signature=(-1, 4)), file.tensor((1, 3), signature=signature)
+    kernel = reals((3, 4))
+    file.op("RESHAPE", (start, file.constant([5, 4])), (rows,))
+    file.op("FULLY_CONNECTED", (rows, file.weights(kernel)), (sums,))
+    file.op("RESHAPE", (sums, file.constant([1, 5, 3])), (end,))
+    content = file.written((start,), (end,))
+    if signature is None:
+        assert "gives (5, 3), and the file has (1, 3)" in refused(content, tmp_path).what
+        return
+    x = reals((2, 5, 4))
+    np.testing.assert_allclose(read(content, tmp_path).run(x).reshape(2, 5, 3), x @ kernel.T, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("make", "what", "hint"),
     [

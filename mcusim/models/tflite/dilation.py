@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mcusim.layers.planes import Padding, Pair
 from mcusim.models.tflite.description import Model, Operation
 
+UNPROVED = "TensorFlow Lite Micro pads integers before SPACE_TO_BATCH_ND with what lies in its memory, not their zero"
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 VIEWS = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 VALID = 1
@@ -38,6 +39,16 @@ def with_dilations(model: Model) -> Model:
             merged |= {**{part.index: None for part in inner}, last.index: made}
     found = (merged.get(operation.index, operation) for operation in model.operations)
     return replace(model, operations=tuple(operation for operation in found if operation is not None))
+
+
+def unproved(model: Model) -> str | None:
+    """Why what was merged is no proof: nothing outside of an image is its zero there, unless it is real."""
+    padded = (
+        operation
+        for operation in model.operations
+        if isinstance(operation.extra, Spread) and any(map(any, operation.extra.padding))
+    )
+    return UNPROVED if any(model.tensors[operation.inputs[0]].quantized for operation in padded) else None
 
 
 def _chain(last: Operation, makers: Mapping[int, Operation]) -> list[Operation]:

@@ -18,7 +18,7 @@ from mcusim.models.tflite.call import without_batch
 from mcusim.models.tflite.conversions import with_plain_inputs
 from mcusim.models.tflite.decisions import with_scores
 from mcusim.models.tflite.description import Model
-from mcusim.models.tflite.dilation import with_dilations
+from mcusim.models.tflite.dilation import unproved, with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
 from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
@@ -59,7 +59,7 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     normalization = load_normalization(path)
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in {one.name for one in graph}}
     stored = {} if normalization is None else {"": normalization}
-    return Source(graph, stored, origins=origins, unproved=HYBRID if walk.hybrid else None)
+    return Source(graph, stored, origins=origins, unproved=HYBRID if walk.hybrid else unproved(model))
 
 
 def _demand_one_subgraph(model: Model) -> None:

@@ -197,21 +197,32 @@ class Walk:
         stored = [entry for entry in entries if entry is not None and entry.constant is not None]
         self.hybrid |= call.out is None and any(entry.tensor.quantized for entry in stored)
         ends = call.made[-len(outputs) :]
-        for layer, tensor in zip(ends, outputs, strict=True):
-            if layer.elements != tensor.elements:
-                raise call.refused(f"gives {layer.shape}, and the file has {tensor.shape}", AGAIN)
+        shapes = [_shape_of(tensor, layer.elements) for tensor, layer in zip(outputs, ends, strict=True)]
+        for layer, shape in zip(ends, shapes, strict=True):
+            if layer.elements != math.prod(shape):
+                raise call.refused(f"gives {layer.shape}, and the file has {shape}", AGAIN)
         for layer in call.made:
             demand_computable(layer, call.refused)
             self._append(layer)
         for layer, tensor in zip(ends, outputs, strict=True):
             self.origins[layer.name] = Origin((tensor.name,), (tensor.index,))
-        return [Value(tensor.shape, layer.name) for layer, tensor in zip(ends, outputs, strict=True)]
+        return [Value(shape, layer.name) for layer, shape in zip(ends, shapes, strict=True)]
 
     def _entries(self, operation: Operation) -> list[Tensor]:
         return [self.model.tensors[max(index, 0)] for index in operation.inputs]
 
     def _append(self, layer: Layer) -> None:
         self.layers[layer.name] = layer
+
+
+def _shape_of(tensor: Tensor, elements: int) -> Shape:
+    """The file's, in which an axis that it leaves open, rows of all samples, is as long as there are elements."""
+    if tensor.signature.count(-1) != 1:
+        return tensor.shape
+    place = tensor.signature.index(-1)
+    before, after = tensor.shape[:place], tensor.shape[place + 1 :]
+    length, left = divmod(elements, math.prod(before + after) or 1)
+    return tensor.shape if left else (*before, length, *after)
 
 
 def _check_types(call: Call) -> None:
