@@ -199,12 +199,9 @@ def _names(names: Array, key: str) -> tuple[str, ...]:
 
 
 def _checked(found: tuple[str, ...], what: str) -> tuple[str, ...]:
-    if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not all(map(_is_a_name, found)):
+    are_names = all(0 < len(name) <= LONGEST_CLASS and name.isprintable() for name in found)
+    if not 2 <= len(found) <= MOST_CLASSES or len(set(found)) < len(found) or not are_names:
         told = ", ".join(repr(name[:LONGEST_CLASS]) for name in found[:5])
         hint = f"give 2 to {MOST_CLASSES:,}, all different, of at most {LONGEST_CLASS} characters that can be printed"
         raise DataError(f"{len(found)} {what}: {told}", hint=hint)
     return found
-
-
-def _is_a_name(name: str) -> bool:
-    return 0 < len(name) <= LONGEST_CLASS and name.isprintable()

@@ -140,12 +140,14 @@ class Ran(NamedTuple):
     complete: bool
 
 
+R = TypeVar("R", bound="Running")
+Popen = subprocess.Popen[bytes]
+Explain = Callable[[Share, int], EngineError]
+ExplainStall = Callable[[Share, R, float], EngineError]
+
+
 def run_job(
-    job: Job,
-    jobs: int,
-    start: Callable[[Share], subprocess.Popen[bytes]],
-    explain: Callable[[Share, int], EngineError],
-    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+    job: Job, jobs: int, start: Callable[[Share], Popen], explain: Explain, explain_stall: ExplainStall[Popen]
 ) -> Ran:
     """All samples in at most `jobs` processes, see `run_shares`. A profile is whole, or KeyboardInterrupt is raised."""
     shares = lay_out(job.samples, job.image.output_bytes, job.folder, jobs)
@@ -159,9 +161,9 @@ def run_job(
 
 def run_shares(
     shares: Sequence[Share],
-    start: Callable[[Share], subprocess.Popen[bytes]],
-    explain: Callable[[Share, int], EngineError],
-    explain_stall: Callable[[Share, subprocess.Popen[bytes], float], EngineError],
+    start: Callable[[Share], Popen],
+    explain: Explain,
+    explain_stall: ExplainStall[Popen],
     *,
     stall_s: float,
     progress: Progress | None,
@@ -174,7 +176,7 @@ def run_shares(
     return watch_shares(shares, start, explain, explain_stall, _end, stall_s=stall_s, progress=progress)
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Sequence[Popen]) -> None:
     stop(processes)
     for process in processes:
         if process.stdin:
@@ -188,14 +190,11 @@ class Running(Protocol):
         """None while it works, then as an exit code."""
 
 
-R = TypeVar("R", bound=Running)
-
-
 def watch_shares(
     shares: Sequence[Share],
     start: Callable[[Share], R],
-    explain: Callable[[Share, int], EngineError],
-    explain_stall: Callable[[Share, R, float], EngineError],
+    explain: Explain,
+    explain_stall: ExplainStall[R],
     end: Callable[[Sequence[R]], None],
     *,
     stall_s: float,
@@ -227,8 +226,8 @@ def _started(share: Share, start: Callable[[Share], R]) -> R:
 def _watch(
     shares: Sequence[Share],
     processes: Sequence[R],
-    explain: Callable[[Share, int], EngineError],
-    explain_stall: Callable[[Share, R, float], EngineError],
+    explain: Explain,
+    explain_stall: ExplainStall[R],
     stall_s: float,
     progress: Progress | None,
 ) -> None:

@@ -251,12 +251,8 @@ def _array(step: Step, constant: Constant, name: str, readers: int) -> dict[str,
 
 
 def _called(steps: Sequence[Step]) -> set[str]:
-    calls = (call for step in steps for made in step.code.calls for call in _each(made))
-    return {f"nn_{call.kernel}.h" for call in calls}
-
-
-def _each(call: KernelCall | Repeated) -> tuple[KernelCall, ...]:
-    return call.calls if isinstance(call, Repeated) else (call,)
+    made = (call.calls if isinstance(call, Repeated) else (call,) for step in steps for call in step.code.calls)
+    return {f"nn_{call.kernel}.h" for calls in made for call in calls}
 
 
 def _kernel_calls(unit: Unit, step: Step, call: KernelCall | Repeated, names: Names) -> list[dict[str, Any]]:

@@ -17,6 +17,9 @@ FOUR = (
 TWO = ("V0 = d0 - d2,  V1, V2 = d2 +- d1,  V3 = d1 - d3. mcusim proved that they fit in 16 bits{}.",)
 LESS = ", V1 less 2^15,\nwhich sums get back with their bias"
 
+Expanded = Callable[[int], str]  # a position -> the register with half of its numbers, each in 16 bits
+Store = Callable[[str, int], None]  # a register, as a point
+
 
 @lru_cache(maxsize=256)
 def timed_inputs(scheme: Scheme, channels: int, bytes_: int, unsigned: bool, cell_step: int, apart: int) -> Timed:
@@ -82,7 +85,7 @@ def _points(
         store.end(4)
 
 
-def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Callable[[int], str]:
+def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Expanded:
     """Numbers 0 and 2 of a word, in a register that is free."""
 
     def expanded(i: int) -> str:
@@ -93,7 +96,7 @@ def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Callab
     return expanded
 
 
-def _turned(a: Assembly, extend: str, words: list[str]) -> Callable[[int], str]:
+def _turned(a: Assembly, extend: str, words: list[str]) -> Expanded:
     """Numbers 1 and 3 of a word, in its place."""
 
     def expanded(i: int) -> str:
@@ -103,14 +106,7 @@ def _turned(a: Assembly, extend: str, words: list[str]) -> Callable[[int], str]:
     return expanded
 
 
-def _half(
-    a: Assembly,
-    expanded: Callable[[int], str],
-    free: list[str],
-    store: Callable[[str, int], None],
-    *,
-    back_first: bool = False,
-) -> None:
+def _half(a: Assembly, expanded: Expanded, free: list[str], store: Store, *, back_first: bool = False) -> None:
     """All points of a pair of channels. `free` registers are taken from, and those that are done with, put there.
 
     `back_first`: points 3, 4, 5 before 0, 1, 2, since that is where the stores are.
@@ -133,13 +129,7 @@ def _half(
     free[:] = sorted({name for name in free if name not in words})
 
 
-def _front(
-    a: Assembly,
-    names: tuple[str, ...],
-    expanded: Callable[[int], str],
-    free: list[str],
-    store: Callable[[str, int], None],
-) -> tuple[str, str]:
+def _front(a: Assembly, names: tuple[str, ...], expanded: Expanded, free: list[str], store: Store) -> tuple[str, str]:
     """4 d0 - 5 d2 + d4, and (d4 - 4 d2) +- (d3 - 4 d1); -> d1 and d3"""
     u, e4, e2, e1, e3 = names
     e0 = expanded(0)
@@ -168,13 +158,7 @@ def _front(
     return e1, e3
 
 
-def _back(
-    a: Assembly,
-    names: tuple[str, ...],
-    expanded: Callable[[int], str],
-    free: list[str],
-    store: Callable[[str, int], None],
-) -> None:
+def _back(a: Assembly, names: tuple[str, ...], expanded: Expanded, free: list[str], store: Store) -> None:
     """(d4 - d2) -+ 2 (d1 - d3), and 4 d1 - 5 d3 + d5"""
     u, v, e1, e3 = names
     a("ssub16", v, e1, e3)
@@ -194,7 +178,7 @@ def _back(
     free += [t, e5]
 
 
-def _two(a: Assembly, words: list[str], free: str, offset: int, store: Callable[[str, int], None]) -> None:
+def _two(a: Assembly, words: list[str], free: str, offset: int, store: Store) -> None:
     """All points of F(2,3) of a pair of channels."""
     d0, d1, d2, d3 = words
     a("ssub16", d0, d0, d2)
