@@ -101,7 +101,7 @@ def test_a_strip_is_as_long_and_as_fast_as_is_told_of_it(
         if why_not(abreast, layer, inputs, CORE) is None:
             for one in list(numbers.fitting(abreast._strip(layer, inputs)))[::9]:
                 made, told = numbers.strip_of(one), sum(numbers.band_bytes(one, band) for band in one.bands)
-                assert 0.9 <= told / made.routine.code_bytes < most_bytes, one
-                assert abs(numbers.about(one) - made.block) <= max(within * made.block, 32), one
+                assert 0.9 <= told / made.code_bytes < most_bytes, one
+                assert abs(numbers.about(one) - made.cycles) <= max(within * made.cycles, 32), one
                 seen += 1
     assert seen > 10
