@@ -133,9 +133,8 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
                 continue
     finally:  # also when a second Ctrl-C interrupts the waiting
         for process in running:
-            if process.poll() is None:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
+            _signal_group(process, signal.SIGKILL)  # also those that a shell, which ended, had started
+            process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:

@@ -51,8 +51,11 @@ def test_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find("./tool", hint="") == str(tool)
 
 
-def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
-    process = start(["sh", "-c", f"sleep 100000 & echo $! > {tmp_path}/child; wait"])
+@pytest.mark.parametrize("trap", ["", "trap '' TERM; "], ids=["listens", "does not listen"])
+def test_stop_ends_the_whole_group(trap: str, tmp_path: Path) -> None:
+    """What a shell has started, too, when the shell itself ended as it was asked."""
+    child_of_it = f"({trap}while :; do sleep 1; done)"
+    process = start(["sh", "-c", f"{child_of_it} & sleep 0.2; echo $! > {tmp_path}/child; wait"])
     wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip())
     child = int((tmp_path / "child").read_text())
     stop([process])

@@ -21,7 +21,7 @@ from mcusim.system.command import Completed, run
 from mcusim.system.errors import ConfigurationError, McusimError, MissingToolError
 from mcusim.system.tool import Tool, lacking, package
 
-TESTED = (1, 16, 1)
+TESTED = "1.16.1"
 OLDEST = (1, 16, 1)  # 1.16.0 has not all that the platforms name: Timers.STM32_Timer.BreakInterrupt, IsInit
 INSTALL = "mcusim engines install renode"
 INSTALL_HINT = f"{INSTALL}; or name one that is there: RENODE_ROOT=/path/to/renode_1.16.1"
@@ -30,6 +30,7 @@ _OF_PYRENODE = ("PYRENODE_BIN", "PYRENODE_BUILD_DIR", "PYRENODE_PKG")
 _PACKAGES = Path(__file__).parents[3]  # where mcusim lies: the worker is a module of it
 _START_S = 120.0  # a portable package unpacks itself when it is first started
 TOLD_VERSION = re.compile(r"Renode,? v(?:ersion )?(\d+)\.(\d+)\.(\d+)")
+_NIGHTLY = re.compile(r"\b\d+\.\d+\.\d+(\+\w+)")  # it has the number of the release before it
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ def find_installation() -> Installation:
         answer = ask_program(program)
     elif program is not None and not TOLD_VERSION.search(answer):
         answer = ask_program(program)  # loaded, but without a number in its name
-    number = _check_version(answer, program)
-    if number[:3] != TESTED:
-        notes.append(f"Renode {'.'.join(map(str, number))}: mcusim was tested with {'.'.join(map(str, TESTED))}")
-    return Installation(program, ".".join(map(str, number)), worker, tuple(notes))
+    number = _checked_version(answer, program)
+    if number != TESTED:
+        notes.append(f"Renode {number}: mcusim was tested with {TESTED}")
+    return Installation(program, number, worker, tuple(notes))
 
 
 def find_program() -> Path | None:
@@ -246,14 +247,15 @@ def _lock_file() -> str:
         return os.devnull
 
 
-def _check_version(text: str, program: Path | None) -> tuple[int, ...]:
+def _checked_version(text: str, program: Path | None) -> str:
     where = str(program) if program else "pyrenode3"
     found = TOLD_VERSION.search(text)
     if found is None:
         said = " ".join(text.split())[:60]
         raise MissingToolError(f"this is not a Renode: its --version says {said!r}", where=where, hint=INSTALL_HINT)
-    number = tuple(int(part) for part in found.groups())
-    if number < OLDEST:
-        have, oldest = ".".join(found.groups()), ".".join(map(str, OLDEST))
+    have = ".".join(found.groups())
+    if tuple(map(int, found.groups())) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         raise MissingToolError(f"Renode {have} is too old, {oldest} is needed", where=where, hint=INSTALL_HINT)
-    return number
+    nightly = _NIGHTLY.search(text)
+    return have + nightly[1] if nightly else have

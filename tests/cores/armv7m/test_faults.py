@@ -125,8 +125,12 @@ def test_fault_is_named_with_sample_and_line(
         run(engine, firmware, board, inputs, tmp_path, jobs=2 if engine is qemu or name == IN_TWO_JOBS else 1)
     assert caught.value.what.startswith(f"the firmware faulted in sample {FAULTY_SAMPLE}: ")
     assert cause in caught.value.what
-    assert caught.value.where is not None and place in caught.value.where
-    assert "mcusim_infer (infer.c:" in caught.value.where or name == "recursion"
+    where = caught.value.where
+    assert where is not None
+    if "MSTKERR" in where:  # the core could not write down where it was, as Renode after 1.16.1 finds too
+        place = FAULTS[name][2]
+    assert place in where
+    assert "mcusim_infer (infer.c:" in where or name == "recursion"
 
 
 ENGINES = [pytest.param(qemu, marks=ARM, id="qemu"), pytest.param(renode, marks=RENODE, id="renode")]

@@ -128,7 +128,7 @@ def left(cache: Path) -> set[str]:
 
 
 def test_the_package_is_what_the_engine_was_tested_with() -> None:
-    assert tuple(map(int, renode_download.VERSION.split("."))) == renode_installation.TESTED
+    assert renode_download.VERSION == renode_installation.TESTED
     for name, sha256 in renode_download.PACKAGES.values():
         assert renode_download.VERSION in name and len(sha256) == 64
 

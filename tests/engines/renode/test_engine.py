@@ -136,7 +136,10 @@ def test_firmware_of_the_other_board(nucleo: Board, build_folder: Path, tmp_path
 
 
 def test_firmware_that_is_damaged(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    """Cut short: no ELF reader takes it. With other bytes inside: no vectors, so the core does not start."""
+    """Cut short: no ELF reader takes it. With other bytes inside: no vectors.
+
+    The core of Renode 1.16.1 does not start then; later ones start at address 0, as silicon does, and fault.
+    """
     whole = build_library(library(), nucleo, build_folder, "renode").elf.read_bytes()
     short = tmp_path / "short.elf"
     short.write_bytes(whole[: len(whole) // 2])
@@ -145,7 +148,7 @@ def test_firmware_that_is_damaged(nucleo: Board, build_folder: Path, tmp_path: P
     bad = tmp_path / "bad.elf"
     vectors = whole.index((0x20001000).to_bytes(4, "little"))
     bad.write_bytes(whole[:vectors] + bytes(8) + whole[vectors + 8 :])
-    with pytest.raises(EngineError, match=r"cannot go on in sample 0: the core did not start"):
+    with pytest.raises(EngineError, match=r"in sample 0: (the core did not start|read 0x\w+, where the chip has nothing)"):
         run(read_firmware(bad, nucleo.name), nucleo, samples(1), tmp_path)
 
 

@@ -102,9 +102,19 @@ def test_versions_that_do_not_do(version: str, words: str, tmp_path: Path) -> No
         find_installation()
 
 
-@pytest.mark.parametrize("version", ["1.16.2", "1.17.0", "2.0.1"])
-def test_versions_with_a_note(version: str, tmp_path: Path) -> None:
-    program(tmp_path / "bin", f"Renode v{version}.99")
+NIGHTLY = "1.16.1+20260821git06854d4d"  # the number of the release before it, and what tells it from that
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        *((version, f"Renode v{version}.99") for version in ("1.16.2", "1.17.0", "2.0.1")),
+        (NIGHTLY, f"Renode v1.16.1\n  build: {NIGHTLY}\n  build type: Release"),
+        (NIGHTLY, f"Renode, version 1.16.1 ({NIGHTLY})"),
+    ],
+)
+def test_versions_with_a_note(version: str, told: str, tmp_path: Path) -> None:
+    program(tmp_path / "bin", told)
     found = find_installation()
     assert found.version == version and found.notes == (f"Renode {version}: mcusim was tested with 1.16.1",)
 
