@@ -148,7 +148,7 @@ def test_firmware_that_is_damaged(nucleo: Board, build_folder: Path, tmp_path: P
     bad = tmp_path / "bad.elf"
     vectors = whole.index((0x20001000).to_bytes(4, "little"))
     bad.write_bytes(whole[:vectors] + bytes(8) + whole[vectors + 8 :])
-    with pytest.raises(EngineError, match=r"in sample 0: (the core did not start|read 0x\w+, where the chip has nothing)"):
+    with pytest.raises(EngineError, match=r"in sample 0: (the core did not start|read 0x\w+, where)"):
         run(read_firmware(bad, nucleo.name), nucleo, samples(1), tmp_path)
 
 
