@@ -20,8 +20,9 @@ from mcusim.line.bench import Bench
 from mcusim.line.case import Outcome, Setting, dataset_of, run_case
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
-from mcusim.reports.report import FORMAT, Report, RunError
+from mcusim.reports.report import FORMAT, Git, Report, RunError
 from mcusim.system.errors import McusimError
+from mcusim.system.git import commit_of
 from mcusim.system.version import VERSION
 
 REPORT, BEFORE = "report.json", "report-before.json"
@@ -42,7 +43,9 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
     """
     began, started = time.monotonic(), datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     cases, outcomes = list(experiment.cases()), list[Outcome]()
-    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases))
+    found = commit_of(experiment.path.parent)
+    git = Git(*found) if found else None
+    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases), git=git)
     check_out(out, (case.id for case in cases))
     _keep_earlier(out)
     report.write(out / REPORT)

@@ -32,6 +32,7 @@ from mcusim.training import keras_setup
 from tests.lines import SAMPLES, FakeEngine, FakeStages, dataset, experiment, graph
 from tests.lines import engine as engine  # noqa: PLC0414  (a fixture)
 from tests.lines import stages as stages  # noqa: PLC0414
+from tests.system.test_git import repository
 
 
 class Listener(Silent):
@@ -104,6 +105,31 @@ def test_two_runs_differ_only_in_time(engine: FakeEngine, tmp_path: Path) -> Non
         return json.dumps(values)
 
     assert plain(tmp_path / "one") == plain(tmp_path / "two")
+
+
+def test_digests_tell_what_two_runs_share(stages: FakeStages, tmp_path: Path) -> None:
+    chosen = experiment(tmp_path)
+
+    def digests() -> tuple[set[str | None], set[str | None], set[str | None]]:
+        runs = run(chosen, tmp_path / "out", Silent()).runs
+        every = [(entry.model_sha256, entry.data_sha256, entry.kernels_sha256) for entry in runs]
+        models, data, kernels = (set(column) for column in zip(*every, strict=True))
+        return models, data, kernels
+
+    models, data, kernels = digests()
+    assert (len(models), len(data), len(kernels)) == (1, 1, 2) and None not in models | data | kernels
+    changed = replace(dataset(), y_test=2 - np.asarray(dataset().y_test))
+    stages.load_dataset = lambda *_: changed
+    assert digests() != (models, data, kernels) and digests()[::2] == (models, kernels)
+    (tmp_path / "a.keras").write_bytes(b"another model")
+    assert digests()[0] != models and digests()[2] == kernels
+
+
+def test_the_report_names_the_commit_of_the_experiment(engine: FakeEngine, tmp_path: Path) -> None:
+    assert run(experiment(tmp_path), tmp_path / "out", Silent()).git is None
+    commit = repository(tmp_path)
+    found = run(experiment(tmp_path), tmp_path / "out", Silent()).git
+    assert found and found.commit == commit and not found.dirty
 
 
 def fail_at(number: int, error: BaseException) -> Callable[[int], None]:

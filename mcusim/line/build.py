@@ -15,6 +15,7 @@ from mcusim.system.command import Completed, run
 from mcusim.system.disk import WRITE_HINT, full_disk_hint
 from mcusim.system.elf import ElfFile, read_elf
 from mcusim.system.errors import BuildError, McusimError, MissingToolError
+from mcusim.system.files import sha256_of
 from mcusim.system.image import Image
 from mcusim.system.toolchain import Toolchain
 
@@ -97,7 +98,7 @@ def _is_built(goal: Path) -> bool:
     """True when the ELF in `goal` is the one its stamp was written for: not cut short by a full disk, not edited."""
     try:
         stamp = json.loads((goal / _STAMP).read_text(encoding="utf-8"))
-        return bool(stamp["elf_sha256"] == hashlib.sha256((goal / _ELF).read_bytes()).hexdigest())
+        return bool(stamp["elf_sha256"] == sha256_of(goal / _ELF))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -113,7 +114,7 @@ def _build_aside(sources: Sources, target: Target, goal: Path) -> None:
         _write(sources, aside, goal.parent)
         objects = _compile(sources, target.toolchain, aside)
         _link(objects, sources.files.get(SCRIPT), target, aside)
-        sha256 = hashlib.sha256((aside / _ELF).read_bytes()).hexdigest()
+        sha256 = sha256_of(aside / _ELF)
         stamp = {"elf_sha256": sha256, "compiler": target.toolchain.version}
         (aside / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
         _move(aside, goal)

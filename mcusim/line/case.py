@@ -4,11 +4,14 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 `Bench` only saves time: what several cases share is done once, and kept open.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
@@ -47,6 +50,7 @@ from mcusim.numbers.numbers import Numbers
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
+from mcusim.system.files import sha256_of
 from mcusim.system.records import fields_of
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
@@ -97,6 +101,16 @@ class FloatModel:
         """Of the samples, as the data set has them."""
         targets = self.fitted.dataset.y_test
         return None if targets is None else targets[self.positions]
+
+    @cached_property
+    def data_sha256(self) -> str:
+        """Of the samples as the data set has them, and of their targets."""
+        sha = hashlib.sha256()
+        for array in (self.fitted.dataset.x_test[self.positions], self.targets):
+            if array is not None:
+                sha.update(repr((array.dtype, array.shape)).encode())
+                sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return sha.hexdigest()
 
     @cached_property
     def labels(self) -> dict[str, Array | None]:
@@ -183,6 +197,9 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         compiler=firmware.compiler,
         flags=firmware.flags,
         elf_sha256=firmware.elf_sha256,
+        model_sha256=_model_sha256(setting, case, bench),
+        data_sha256=origin.data_sha256,
+        kernels_sha256=model.generated.kernels_sha256,
         clock_hz=board.clock_hz if board else None,
         parameters=graph.parameters,
         macs=graph.macs,
@@ -254,6 +271,11 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
         return model.file
     trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
+
+
+def _model_sha256(setting: Setting, case: Case, bench: Bench) -> str:
+    key = ("sha256", case.model.name, case.repeat)
+    return bench.once.do(key, lambda: sha256_of(model_file(setting, case.model, case.repeat, bench)))
 
 
 def source_of(setting: Setting, model: Model, repeat: int, bench: Bench) -> Source:

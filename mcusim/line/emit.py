@@ -32,6 +32,11 @@ def emit_library(program: Program, statistics: Mapping[str, Normalization] | Non
     return Sources(_Library(program, statistics or {}).files())
 
 
+def is_weights(name: str) -> bool:
+    """Is that file one of constant arrays?"""
+    return name.startswith("weights") and name.endswith(".h")
+
+
 def is_record(program: Program) -> bool:
     """Does `cnn()` take model_input_t and model_output_t? Else both are arrays."""
     return len(program.inputs) > 1 or len(program.outputs) > 1

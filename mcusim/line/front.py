@@ -19,7 +19,7 @@ from mcusim.kernels.choice import ANYWHERE, Destination
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of
 from mcusim.line.drop_constant import drop_constant
-from mcusim.line.emit import emit_library
+from mcusim.line.emit import emit_library, is_weights
 from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
@@ -49,6 +49,11 @@ class Generated:
     def notes(self) -> tuple[str, ...]:
         """What its user has to know: what is computed, and what limits cost."""
         return (*self.graph.notes, *self.program.notes)
+
+    @property
+    def kernels_sha256(self) -> str:
+        """Of all that the library computes with but the numbers of weights."""
+        return Sources({name: text for name, text in self.library.files.items() if not is_weights(name)}).digest
 
 
 def read_model(path: Path, name: str | None = None, shapes: Shapes = NO_SHAPES) -> Source:

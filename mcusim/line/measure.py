@@ -10,6 +10,7 @@ from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.score import Scored, Wanted, score
 from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
+from mcusim.system.elf import Symbol
 from mcusim.system.records import fields_of
 from mcusim.timing.timing import Cycles, Timing
 
@@ -48,6 +49,8 @@ class LayerFigures:
     cycles: float | None = None
     cycles_per_mac: float | None = None
     share: float | None = None
+    code_bytes: int | None = None
+    weight_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +101,33 @@ def measure(
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
         arena_buffers_bytes=program.buffers_bytes,
-        layers=tuple(_layer(step, timing) for step in program.steps),
+        layers=_layers(program, firmware, timing),
         cycles=timing.cycles if timing else None,
         latency_ms=timing.latency_ms if timing else None,
         energy_uwh=timing.energy_uwh if timing else None,
         wall_s=round(execution.wall_s, 3),
         emulated_mips=None if execution.emulated_mips is None else round(execution.emulated_mips, 1),
     )
+
+
+def _layers(program: Program, firmware: Firmware, timing: Timing | None) -> tuple[LayerFigures, ...]:
+    found, counted = [], set[str]()
+    for step in program.steps:
+        layer = _layer(step, timing)
+        if firmware.rom_bytes is not None:
+            code, weights = _sizes(step, firmware.image.symbols, counted)
+            layer = replace(layer, code_bytes=code, weight_bytes=weights)
+        found.append(layer)
+    return tuple(found)
+
+
+def _sizes(step: Step, symbols: Mapping[str, Symbol], counted: set[str]) -> tuple[int, int]:
+    """Bytes of code and of constants. What several layers share is of the first: `counted` has what others have."""
+    code = {step.function, *(routine.name for routine in step.code.routines)} - counted
+    counted |= code
+    arrays = (f"{step.function}_{constant.role}" for constant in step.code.constants)
+    of_code, of_arrays = ([symbols[name].size for name in names if name in symbols] for names in (code, arrays))
+    return sum(of_code), sum(of_arrays)
 
 
 def _layer(step: Step, timing: Timing | None) -> LayerFigures:

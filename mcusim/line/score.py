@@ -5,6 +5,7 @@ What was wanted is `Graph.run()` of the same samples, which the firmware should 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 from mcusim.tasks.figure import Figure
 from mcusim.tasks.task import Answers, ClassScores, Judge, Scores, Task
+
+MOST_TOLD = 100_000  # samples of which each is told whether it is right: 17 KB of a report
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,7 @@ class OutputFigures:
     output_difference_max: float | None
     confusion: tuple[tuple[int, ...], ...] | None
     classes: tuple[ClassScores, ...] = ()
+    right: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,7 @@ class Scored:
     task: str | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
     accuracy: float | None = None
+    right: str | None = None
     mismatches: int | None = None
     first_mismatch: Mismatch | None = None
     output_difference_max: float | None = None
@@ -101,6 +106,7 @@ def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions:
         mismatches=int(np.any(list(wrong.values()), axis=0).sum()),
         first_mismatch=_first(wrong, answers, wanted, positions),
         output_difference_max=_worst([output.output_difference_max for output in figures], higher_is_better=False),
+        right=None if several else figures[0].right,
         confusion=None if several else figures[0].confusion,
         classes=() if several else figures[0].classes,
         outputs=figures if several else (),
@@ -118,7 +124,15 @@ def _figures(name: str, outputs: Array, wanted: Wanted, wrong: Array, distance: 
         output_difference_max=distance,
         confusion=scores.confusion,
         classes=scores.classes,
+        right=_packed(scores.right),
     )
+
+
+def _packed(right: Array | None) -> str | None:
+    """(N,) bool -> a bit for each."""
+    if right is None or len(right) > MOST_TOLD:
+        return None
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
 
 
 def _told(scores: Scores) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ from mcusim.experiment.tables import Model
 from mcusim.line.watcher import Watcher
 from mcusim.system.disk import WRITE_HINT
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.files import write_text
+from mcusim.system.files import sha256_of, write_text
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
 from mcusim.training import training
@@ -50,7 +50,7 @@ class Trained:
             values = json.loads(self._stamp.read_text(encoding="utf-8"))
             kept = values["files"][self.model.keep]
             path = self.folder / str(kept["name"])
-            return path if values["settings"] == self._settings() and _sha256(path) == kept["sha256"] else None
+            return path if values["settings"] == self._settings() and sha256_of(path) == kept["sha256"] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -77,7 +77,7 @@ class Trained:
             if not files.complete:
                 raise KeyboardInterrupt
             kept = {"last": files.last, "best": files.best}
-            told = {keep: {"name": path.name, "sha256": _sha256(path)} for keep, path in kept.items()}
+            told = {keep: {"name": path.name, "sha256": sha256_of(path)} for keep, path in kept.items()}
             write_text(stamp, json.dumps({"settings": self._settings(), "files": told}, indent=1) + "\n")
         except OSError as error:
             what = f"cannot write in {self.folder.name!r}: {error.strerror or error}"
@@ -122,7 +122,3 @@ def _digest(dataset: Dataset) -> str:
         if array is not None:
             sha.update(array.tobytes())
     return sha.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -83,6 +83,12 @@ WHO_RAN = (
     Row("compiler", "first line of the compiler's `--version`", junit=True),
     Row("flags", "flags that the model's code was compiled with"),
     Row("elf_sha256", "digest of the firmware that ran", junit=True),
+    Row(
+        "model_sha256",
+        "digest of the model's file, trained or given; weights in other files than that are no part of it",
+    ),
+    Row("data_sha256", "digest of the test samples that were to be run and of their targets, as the data set has them"),
+    Row("kernels_sha256", "digest of the generated code of the model, C and assembly, without its weights"),
     Row("clock_hz", "clock of the board; null for `host`", unit="Hz", junit=True),
 )
 
@@ -139,6 +145,7 @@ SCORES = (
     Row("outputs[].scores", "as `scores`"),
     Row("outputs[].mismatches", "as `mismatches`, in this output", unit="samples"),
     Row("outputs[].output_difference_max", "as `output_difference_max`, in this output"),
+    Row("outputs[].right", "as `right`, which is null for several outputs"),
     Row("outputs[].confusion", "as `confusion`, which is null for several outputs", unit="samples"),
     Row("outputs[].classes", "as `classes`, which is empty for several outputs"),
 )
@@ -305,6 +312,13 @@ INSIDE = (
     ),
     Row("layers[].cycles_per_mac", "`layers[].cycles` over `layers[].macs`; null without either", unit="cycles"),
     Row("layers[].share", "of `cycles.mean`; null likewise", unit="share"),
+    Row(
+        "layers[].code_bytes",
+        "flash of the layer's function and of its routines in assembly, read from the ELF; what several layers call is "
+        "of the first; null as `rom_bytes`",
+        unit="bytes",
+    ),
+    Row("layers[].weight_bytes", "flash of its constant arrays, likewise", unit="bytes"),
     Row("wall_s", "time that the engine took", unit="s"),
     Figure("emulated_mips", "executed instructions, harness included, over `wall_s`; null for `host`", unit="10^6/s"),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),

@@ -86,6 +86,9 @@ class Run(Measurements):
     compiler: str | None = None
     flags: tuple[str, ...] = ()
     elf_sha256: str | None = None
+    model_sha256: str | None = None
+    data_sha256: str | None = None
+    kernels_sha256: str | None = None
     clock_hz: int | None = None
     parameters: int | None = None
     macs: int | None = None
@@ -172,6 +175,14 @@ def with_margin(value: int | float, margin_pct: float | None) -> int | float:
 
 
 @dataclass(frozen=True)
+class Git:
+    """Of the folder of the experiment. `dirty`: files that git knows were changed since that commit."""
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True)
 class Report:
     """`complete` is False while runs are missing, of the `planned` ones: the file is written after each one.
 
@@ -188,6 +199,7 @@ class Report:
     complete: bool
     planned: int | None = field(default=None, kw_only=True)
     error: RunError | None = field(default=None, kw_only=True)
+    git: Git | None = field(default=None, kw_only=True)
     runs: tuple[Run, ...] = ()
     checks: tuple[Check, ...] = ()
 

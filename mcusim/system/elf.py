@@ -1,6 +1,5 @@
 """What an ELF file says: sections, symbols, what is loaded where, and the source line of an address."""
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,10 +13,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from mcusim.system.errors import BuildError
+from mcusim.system.files import sha256_of
 
 _KINDS = {"STT_FUNC": "function", "STT_OBJECT": "object", "STT_NOTYPE": "label"}
 _ALLOCATED = 0x2
-_PIECE_BYTES = 1 << 20
 _HINT = "name the .elf or .axf file that the linker wrote, not a .bin or .hex made of it; was it copied whole?"
 _DAMAGED: tuple[type[Exception], ...] = (
     *(ELFError, ConstructError, DWARFError, struct.error, zlib.error, OSError, ValueError, OverflowError),
@@ -70,16 +69,7 @@ def read_elf(path: Path) -> ElfFile:
         sections = {s.name: int(s["sh_size"]) for s in elf.iter_sections() if s["sh_flags"] & _ALLOCATED}
         segments = (s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_filesz"])
         loaded = tuple((int(s["p_paddr"]), int(s["p_filesz"])) for s in segments)
-        return ElfFile(sections, _symbols(elf), loaded, _sha256(path))
-
-
-def _sha256(path: Path) -> str:
-    """A piece at a time: with its debug information a file may have hundreds of megabytes."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            found.update(piece)
-    return found.hexdigest()
+        return ElfFile(sections, _symbols(elf), loaded, sha256_of(path))
 
 
 def _symbols(elf: ELFFile) -> dict[str, Symbol]:

@@ -60,6 +60,17 @@ def demand_regular(path: Path, *, hint: str, kind: type[McusimError] = Configura
         raise kind(f"{path.name!r} is {_called(mode)}, not a file", where=str(path), hint=hint)
 
 
+def sha256_of(path: Path) -> str:
+    """A piece at a time: with its debug information a firmware may have hundreds of megabytes. Raises OSError."""
+    import hashlib
+
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            found.update(piece)
+    return found.hexdigest()
+
+
 def starts_with(path: Path, magic: bytes) -> bool:
     """Does a regular file begin so? False for whatever cannot be read."""
     try:

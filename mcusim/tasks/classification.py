@@ -125,15 +125,17 @@ def score(asked: Asked, answers: Answers) -> Scores:
         return Scores()
     names = asked.classes or tuple(map(str, range(max(2, asked.elements))))
     chosen, shown = decided(asked, outputs), len(names) <= LARGEST_CONFUSION
+    right = chosen == wanted
     classes = scores_of_classes(chosen, wanted, names)
     numbers = overall(classes)
     if asked.top_k is not None and asked.elements > 1:
         numbers["top_k_accuracy"] = _top_k(outputs, wanted, asked.top_k) if len(wanted) else None
     return Scores(
-        accuracy=float(np.mean(chosen == wanted)) if len(wanted) else None,
+        accuracy=float(np.mean(right)) if len(wanted) else None,
         confusion=tuple(map(tuple, confusion_of(chosen, wanted, len(names)).tolist())) if shown else None,
         classes=classes if shown else (),
         numbers=numbers,
+        right=right,
     )
 
 
@@ -248,6 +250,11 @@ FIGURES: tuple[Row, ...] = (
         "top-k accuracy",
         "top_k_min",
         "share of samples whose label is among the `[task] top_k` largest outputs",
+    ),
+    Row(
+        "right",
+        "samples that `accuracy` counts, in the order in which they ran: packed bits, the first sample is the highest "
+        "bit of the first byte, in base64; null without labels, and above 100,000 samples",
     ),
     Row("confusion", "rows: label, columns: decided class; null above 256 classes", unit="samples"),
     Row("classes", "each class; empty for more than 256 or several outputs, and of other tasks"),

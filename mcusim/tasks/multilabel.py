@@ -48,11 +48,13 @@ def score(asked: Asked, answers: Answers) -> Scores:
         for number in range(asked.elements)
     )
     means, right = overall(classes), decided == wanted
+    all_right = right.all(axis=1)
     numbers = {name: means[name] for name in ("f1_macro", "recall_worst")}
     return Scores(
-        accuracy=float(right.all(axis=1).mean()) if len(right) else None,
+        accuracy=float(all_right.mean()) if len(right) else None,
         classes=classes if len(classes) <= LARGEST_TOLD else (),
         numbers={"label_accuracy": float(right.mean()) if len(right) else None, **numbers},
+        right=all_right,
     )
 
 

@@ -85,18 +85,20 @@ class ClassScores:
     f1: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """What outputs are worth; None where there is nothing to tell.
 
     `accuracy`, `confusion` and `classes` are keys of a run. `numbers` are whatever else the task has: its rows are
-    called `scores.<name>`, and the report keeps them in `scores`.
+    called `scores.<name>`, and the report keeps them in `scores`. `right` (N,) bool: samples that are decided as
+    labelled, where `accuracy` is their share.
     """
 
     accuracy: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     classes: tuple[ClassScores, ...] = ()
     numbers: Mapping[str, float | None] = field(default_factory=dict)
+    right: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

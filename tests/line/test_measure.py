@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from mcusim.line.lower import lower, program_of
 from mcusim.line.measure import Instructions, Measurements, RamBytes, measure
 from mcusim.line.quantize import quantize
 from mcusim.line.score import Mismatch, Wanted
-from mcusim.program import Program
+from mcusim.program import KernelCall, Program, Routine
 from mcusim.system.arrays import Array
+from mcusim.system.elf import Symbol
 from mcusim.system.image import Image
 from mcusim.tasks import classification, none
 from mcusim.tasks.task import Judge
@@ -131,6 +133,28 @@ def test_time_is_shared_out_among_the_layers() -> None:
     assert (found.latency_ms, found.energy_uwh) == (0.25, 0.001)
     (layer,) = found.layers
     assert (layer.macs, layer.cycles, layer.cycles_per_mac, layer.share) == (12, 150.0, 12.5, 0.75)
+
+
+def test_a_layer_tells_its_bytes_and_none_are_counted_twice() -> None:
+    twice = Builder((4,))
+    for _ in range(2):
+        twice.add("Dense", units=4, arrays=(np.ones((4, 4), np.float32), np.zeros(4, np.float32)))
+    samples = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    shared = lower(quantize(twice.graph(), samples, "int8"))
+    one, two = (step.function for step in shared.steps)
+    routine = Routine("nn_dot", "", 0, "", KernelCall("dense", (), {}))
+    steps = tuple(replace(step, code=replace(step.code, routines=(routine,))) for step in shared.steps)
+    shared = replace(shared, steps=steps)
+    symbols = {one: 40, two: 44, "nn_dot": 100, f"{one}_kernel": 16, f"{two}_kernel": 16, f"{one}_bias": 8}
+    built = firmware()
+    found = {name: Symbol(0, size, "object", ".model") for name, size in symbols.items()}
+    built = replace(built, image=replace(built.image, symbols=found))
+    wanted = {"": Wanted(Judge(none, asked(4)), np.zeros((1, 4), np.int16), shared.outputs[0].numbers)}
+    answers = execution(np.zeros((1, 4), np.int16))
+    layers = measure(answers, shared, built, wanted, np.arange(1)).layers
+    assert [(layer.code_bytes, layer.weight_bytes) for layer in layers] == [(140, 24), (44, 16)], "the first has both's"
+    native = measure(answers, shared, firmware(host=True), wanted, np.arange(1)).layers
+    assert {(layer.code_bytes, layer.weight_bytes) for layer in native} == {(None, None)}
 
 
 def test_a_layer_tells_its_kernel_and_how_that_was_varied() -> None:

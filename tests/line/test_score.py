@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -57,6 +58,39 @@ def test_floats_may_round_differently_but_must_decide_the_same() -> None:
     assert found.mismatches == 1 and found.first_mismatch is not None
     assert (found.first_mismatch.sample, found.first_mismatch.output) == (4, 0)
     assert found.first_mismatch.got == pytest.approx(0.4) and found.first_mismatch.expected == pytest.approx(0.6)
+
+
+def bits(packed: str | None) -> list[int]:
+    assert packed is not None
+    return np.unpackbits(np.frombuffer(base64.b64decode(packed, validate=True), np.uint8)).tolist()
+
+
+def test_each_sample_that_is_right_is_told_in_a_bit() -> None:
+    outputs = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2, 0, 1, 2, 0]]
+    labels = [0, 1, 0, 0, 2, 2, 1, 1, 2, 0]
+    found = score({"": outputs}, {"": classes(outputs, labels)}, np.arange(10))
+    assert bits(found.right) == [1, 1, 0, 1, 0, 1, 0, 1, 1, 1, *[0] * 6] and found.accuracy == 0.7
+
+
+def test_what_no_label_decides_is_neither_right_nor_wrong() -> None:
+    outputs = np.array([[0.5]], np.float32)
+    assert score({"": outputs}, {"": numbers(outputs, [0.5])}, np.array([0])).right is None
+
+
+def test_the_bits_of_very_many_samples_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcusim.line.score.MOST_TOLD", 3)
+    outputs = np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
+    for count, told in ((3, [1, 1, 0, *[0] * 5]), (4, None)):
+        some = score({"": outputs[:count]}, {"": classes(outputs[:count], [0, 1, 1, 1][:count])}, np.arange(count))
+        assert (some.right and bits(some.right)) == told
+
+
+def test_of_several_outputs_each_has_its_bits() -> None:
+    answers = {"a": np.eye(2, dtype=np.float32), "b": np.eye(2, dtype=np.float32)}
+    wanted = {"a": classes(answers["a"], [0, 1]), "b": classes(answers["b"], [1, 1])}
+    found = score(answers, wanted, np.arange(2))
+    assert found.right is None
+    assert [bits(output.right)[:2] for output in found.outputs] == [[1, 1], [0, 1]]
 
 
 @pytest.mark.parametrize("rubbish", [np.nan, np.inf])
