@@ -43,9 +43,9 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
     """
     began, started = time.monotonic(), datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     cases, outcomes = list(experiment.cases()), list[Outcome]()
-    found = commit_of(experiment.path.parent)
-    git = Git(*found) if found else None
-    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases), git=git)
+    report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases))
+    commit = commit_of(experiment.path.parent)
+    report = replace(report, git=Git(*commit) if commit else None, regress=experiment.regress.limits)
     check_out(out, (case.id for case in cases))
     _keep_earlier(out)
     report.write(out / REPORT)

@@ -38,7 +38,7 @@ USERS = {
     "line.hand_over": {"commands", "line.library"},
     "line.preflight": {"commands", "pipeline", "line.case", "line.hand_over"},
 }
-MOST_AT_THE_ROOT = 24
+MOST_AT_THE_ROOT = 25
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
 
 

@@ -12,7 +12,17 @@ from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
 from mcusim.experiment.quantization import Quantization
-from mcusim.experiment.tables import NO_MARGIN, DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
+from mcusim.experiment.tables import (
+    NO_MARGIN,
+    DatasetChoice,
+    Expect,
+    ExpectFor,
+    General,
+    Model,
+    Regress,
+    Target,
+    TaskChoice,
+)
 from mcusim.line.quantize import DATA_TYPE_WORDS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.names import file_name
@@ -32,6 +42,7 @@ class Experiment(Table):
     target: Target = Target()
     expect: Expect = Expect()
     expect_for: tuple[ExpectFor, ...] = ()
+    regress: Regress = Regress()
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from mcusim.experiment.tables import (
     ExpectFor,
     General,
     Model,
+    Regress,
     Target,
     TaskChoice,
     model_name,
@@ -32,7 +33,7 @@ from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.settings import TrainingSettings
 
-TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect")
+TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect", "regress")
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
 SYNONYMS = {
@@ -41,6 +42,7 @@ SYNONYMS = {
     **dict.fromkeys(("quantisation", "quantize", "quantizations", "quant"), "quantization"),
     **dict.fromkeys(("board", "boards", "targets", "engine"), "target"),
     **dict.fromkeys(("budget", "budgets", "limits", "expected", "expectations"), "expect"),
+    **dict.fromkeys(("regression", "regressions", "baseline", "compare"), "regress"),
     **dict.fromkeys(("train", "epochs", "optimizer"), "training"),
     **dict.fromkeys(("general", "project", "name", "seed"), "experiment"),
     **dict.fromkeys(("template", "models_template"), "model_template"),
@@ -97,6 +99,7 @@ class _Reader:
             "target": self._target,
             "expect": self._expect,
             "expect_for": self._expect_for,
+            "regress": self._regress,
         }.items():
             with self.problems.caught():
                 read[part] = reader()
@@ -295,6 +298,9 @@ class _Reader:
 
     def _expect(self) -> Expect:
         return validate(Expect, self._table("expect"), self.place.at("expect"))
+
+    def _regress(self) -> Regress:
+        return validate(Regress, self._table("regress"), self.place.at("regress"))
 
     def _expect_for(self) -> tuple[ExpectFor, ...]:
         entries = []

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from mcusim.experiment.quantization import Quantization
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
 from mcusim.training.settings import TrainingSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +26,7 @@ def experiment_schema() -> Schema:
         "target": _table(Target),
         "expect": _table(Expect),
         "expect_for": _array(ExpectFor),
+        "regress": _table(Regress),
     }
     return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["model"])}
 

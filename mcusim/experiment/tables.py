@@ -8,10 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
+from mcusim.comparison.limits import SYNONYMS as LIMIT_SYNONYMS
+from mcusim.comparison.limits import read_limit
 from mcusim.experiment.engine_choice import split_engines
 from mcusim.experiment.kernel_choice import WANTED, KernelChoice, read_choice
 from mcusim.experiment.synonyms import BUDGET_SYNONYMS, KIND_SYNONYMS
-from mcusim.reports.figures import BUDGETS
+from mcusim.reports.figures import BUDGETS, REGRESS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.validation import (
     LONGEST_NAME,
@@ -269,6 +271,30 @@ class Expect(_Budgets):  # type: ignore[misc]
     @property
     def limits(self) -> dict[str, float]:
         return {name: getattr(self, name) for name in BUDGETS if getattr(self, name) is not None}
+
+
+def _regress_limit(name: str) -> Any:
+    """A field of [regress], kept as it was written."""
+
+    def check(value: Any) -> Any:
+        return value if value is None else read_limit(name, value).text
+
+    wanted = "0.2pt or a share" if REGRESS[name].unit == "share" else f"2% or a number {REGRESS[name].unit}".rstrip()
+    accepted = Annotated[str | None, BeforeValidator(check, json_schema_input_type=str | float | None)]
+    return accepted, Field(default=None, description=wanted)
+
+
+_Regress: Any = create_model("_Regress", __base__=Table, **{name: _regress_limit(name) for name in REGRESS})
+
+
+class Regress(_Regress):  # type: ignore[misc]
+    """[regress]: how much worse figures may be than those of an earlier report: `mcusim compare`."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = LIMIT_SYNONYMS
+
+    @property
+    def limits(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in REGRESS if getattr(self, name) is not None}
 
 
 class ExpectFor(Expect):

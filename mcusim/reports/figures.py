@@ -320,7 +320,12 @@ INSIDE = (
     ),
     Row("layers[].weight_bytes", "flash of its constant arrays, likewise", unit="bytes"),
     Row("wall_s", "time that the engine took", unit="s"),
-    Figure("emulated_mips", "executed instructions, harness included, over `wall_s`; null for `host`", unit="10^6/s"),
+    Figure(
+        "emulated_mips",
+        "executed instructions, harness included, over `wall_s`; null for `host`",
+        unit="10^6/s",
+        noisy=True,
+    ),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),
     Row(
         "error", "why the run has no figures, or why they are not to be trusted: another engine found others; else null"
@@ -346,4 +351,16 @@ BUDGETS: Mapping[str, tuple[Budget, Figure]] = {
     row.budget.name: (row.budget, row)
     for row in (*SCORES, *TIME, *SIZE, *ENERGY)
     if isinstance(row, Figure) and row.budget
+}
+
+
+def _called(figure: Figure) -> str:
+    """As its budget; one without, by its key, of which the total or the mean is meant."""
+    of_budget = figure.budget.name.rpartition("_")[0] if figure.budget else ""
+    return of_budget or figure.key.removesuffix(".total").removesuffix(".mean")
+
+
+# What [regress], --max-rise and --max-drop can limit: figures that can get worse, by a name of one word.
+REGRESS: Mapping[str, Figure] = {
+    name: row for row in FIGURES.values() if row.better and not row.noisy and "." not in (name := _called(row))
 }

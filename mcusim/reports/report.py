@@ -186,7 +186,7 @@ class Git:
 class Report:
     """`complete` is False while runs are missing, of the `planned` ones: the file is written after each one.
 
-    `error`: what ended the experiment before its first run.
+    `error`: what ended the experiment before its first run. `regress`: limits of the experiment, as it writes them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -200,6 +200,7 @@ class Report:
     planned: int | None = field(default=None, kw_only=True)
     error: RunError | None = field(default=None, kw_only=True)
     git: Git | None = field(default=None, kw_only=True)
+    regress: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     runs: tuple[Run, ...] = ()
     checks: tuple[Check, ...] = ()
 

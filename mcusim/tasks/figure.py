@@ -57,7 +57,7 @@ class Figure(Row):
 
     With a `heading` it is a column of tables, whose cells `show` writes: but where each run has the `expected` value,
     which is told above the table, or where a figure of the key `unless` is known, which tells more. `of` computes from
-    a Run what no key holds; such a figure is no row of the report.
+    a Run what no key holds; such a figure is no row of the report. `noisy`: it is another number in each run.
     """
 
     junit: bool = True
@@ -69,6 +69,7 @@ class Figure(Row):
     better: Literal["higher", "lower"] | None = None
     budget: Budget | None = None
     of: Callable[[Any], Value] | None = None
+    noisy: bool = False
 
     def value(self, run: Any) -> Any:
         return super().value(run) if self.of is None else self.of(run)

@@ -48,7 +48,6 @@ and what nine of ten programs were off by at most. A run whose error nobody know
 
 import atexit
 import operator
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -58,10 +57,12 @@ from robot.api import logger
 from mcusim.experiment.tables import NO_MARGIN
 from mcusim.line.budgets import counted, known
 from mcusim.line.watcher import Silent
+from mcusim.reports.amounts import read_amount
 from mcusim.reports.figures import FIGURES, OF_CYCLES
 from mcusim.reports.report import Report, Run, with_margin
 from mcusim.reports.to_markdown import render
 from mcusim.system.errors import McusimError, suggestion
+from mcusim.system.validation import Unusable
 from mcusim.system.version import VERSION
 from mcusim.tasks.figure import Figure
 from mcusim.testing.session import Session
@@ -87,12 +88,6 @@ __all__ = [
     "run_model",
 ]
 
-_UNITS = {
-    "ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
-    "bytes": {"bytes": 1.0, "B": 1.0, "kB": 1e3, "KiB": 1024.0, "MB": 1e6, "MiB": 1024.0**2},
-    "uWh": {"nWh": 1e-3, "uWh": 1.0, "mWh": 1e3},
-    "cycles": {"cycles": 1.0, "kcycles": 1e3, "Mcycles": 1e6},
-}
 _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 _PLACES = ("model", "data_type", "board", "engine")
 
@@ -322,13 +317,10 @@ def _runs(which: dict[str, str]) -> list[Run]:
 
 
 def _number(limit: str, unit: str) -> float:
-    """`1.5 KiB` -> 1536, in `unit`."""
-    match = re.fullmatch(r"\s*([0-9][0-9_]*\.?[0-9]*(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*", str(limit))
-    factors = _UNITS.get(unit, {unit: 1.0})
-    if match is None or (match[2] or unit) not in factors:
-        wanted = f" in {unit}: a number and one of {', '.join(factors)}" if unit else ": give a number"
-        raise AssertionError(f"{limit!r} is no limit{wanted}")
-    return float(match[1]) * factors[match[2] or unit]
+    try:
+        return read_amount(str(limit), unit)
+    except Unusable as error:
+        raise AssertionError(f"{error}: {error.hint}") from None
 
 
 def _told(what: str, where: str | None, hint: str | None) -> str:

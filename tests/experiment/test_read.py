@@ -13,7 +13,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
 from mcusim.experiment.quantization import LayerQuantization, Quantization
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
-from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Target, TaskChoice
+from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError
 from mcusim.system.validation import Table
 from mcusim.training.settings import TrainingSettings
@@ -304,6 +304,14 @@ CHANGED = [  # in SMALL: old text, new text, what the error says, hint
     ('[[model]]\nname = "cnn"\narchitecture = "cnn"\n', "", "the experiment has no [[model]]", "mcusim init"),
     ('[dataset]\nname = "digits"', "", "the experiment has no [dataset]", "[dataset]"),
     ("[dataset]", "[[dataset]]", "'dataset' is no table", "[dataset]"),
+    ("[dataset]", '[regress]\nlatency = "2%"\n[dataset]', "unknown key 'latency'", "did you mean 'latency_ms'?"),
+    ("[dataset]", "[regress]\nrom_byte = 2\n[dataset]", "unknown key 'rom_byte'", "did you mean 'rom_bytes'?"),
+    ("[dataset]", '[regress]\nlatency_ms = "-2%"\n[dataset]', "'-2' is no limit", "give a number"),
+    ("[dataset]", '[regress]\naccuracy = "2%"\n[dataset]', "percent may be points", "2pt"),
+    ("[dataset]", "[regress]\naccuracy = 2\n[dataset]", "more than all", "2pt"),
+    ("[dataset]", '[regress]\nrom_bytes = "1 ms"\n[dataset]', "'1 ms' is no limit in bytes", "KiB"),
+    ("[dataset]", "[regress]\nrom_bytes = true\n[dataset]", "'True' is no limit in bytes", "KiB"),
+    ("[dataset]", "[baseline]\nrom_bytes = 1\n[dataset]", "unknown table or key 'baseline'", "did you mean 'regress'?"),
 ]
 
 
@@ -356,6 +364,12 @@ def test_every_example_is_an_experiment(path: Path) -> None:
     assert list(experiment.cases())
 
 
+def test_limits_of_a_comparison_are_kept_as_they_are_written(read: Read) -> None:
+    text = f'{SMALL}\n[regress]\nlatency_ms = "2%"\naccuracy = "0.2pt"\nrom_bytes = 512\nenergy_uwh = 0.01\n'
+    told = {"latency_ms": "2%", "accuracy": "0.2pt", "rom_bytes": "512", "energy_uwh": "0.01"}
+    assert read(text).regress.limits == told and not read(SMALL).regress.limits
+
+
 # -- docs/experiment.md ------------------------------------------------------------------------------------------------
 
 DOCUMENTED: dict[str, set[str]] = {
@@ -367,6 +381,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[[quantization]]": {*Quantization.model_fields, *LayerQuantization.model_fields},
     "[target]": set(Target.model_fields),
     "[expect], [[expect_for]]": set(Expect.model_fields),
+    "[regress]": set(Regress.model_fields),
 }
 
 

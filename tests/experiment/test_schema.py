@@ -65,6 +65,7 @@ def test_a_report_is_valid() -> None:
         "[expect]\naccuracy_min = 0.5\n[[expect_for]]\nboard = 'b'\nrom_bytes_max = 3\n",
         '[expect]\nrom_bytes_max = "8 KiB"\n[target]\nflash_max = "1 MiB"\nram_max = 4096\n',
         "[model_template]\ntraining = { epochs = 3 }\n",
+        '[regress]\nlatency_ms = "2%"\nrom_bytes = 512\n',
     ],
 )
 def test_what_is_read_is_valid(added: str) -> None:
@@ -84,6 +85,7 @@ def test_what_is_read_is_valid(added: str) -> None:
         ),
         ('[[quantization]]\nscheme = "per-layer"\n', "'data_type' is a required property"),
         ("[expect]\naccuracy_min = 93\n", "greater than the maximum"),
+        ("[regress]\nrom = 2\n", "'rom' was unexpected"),
         ("[datasets]\n", "'datasets' was unexpected"),
         ("[training]\nepochs = 0\n", "less than the minimum"),
     ],

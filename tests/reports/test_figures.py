@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.experiment.tables import Expect
+from mcusim.experiment.tables import Expect, Regress
 from mcusim.reports import table
 from mcusim.reports.figures import (
     BUDGETS,
@@ -20,6 +20,7 @@ from mcusim.reports.figures import (
     INSIDE,
     OF_TASKS,
     PROPERTIES,
+    REGRESS,
     ROWS,
     SCORES,
     SIZE,
@@ -73,6 +74,12 @@ def test_expect_has_a_field_for_each_budget_in_their_order() -> None:
     assert list(Expect.model_fields) == [*BUDGETS, "margin"]
 
 
+def test_each_limit_of_a_comparison_has_a_word_of_its_own_and_a_direction() -> None:
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) and figure.better for name, figure in REGRESS.items())
+    assert {figure for _, figure in BUDGETS.values()} <= set(REGRESS.values())
+    assert not any(figure.noisy for figure in REGRESS.values()) and list(Regress.model_fields) == list(REGRESS)
+
+
 def test_figures_can_be_properties_of_a_test_case() -> None:
     assert {row.key for row in PROPERTIES} > set(FIGURES) - {"accuracy_drop"}
 
@@ -122,6 +129,16 @@ def _limited() -> str:
     return "\n".join(textwrap.wrap(told, 120, break_long_words=False, break_on_hyphens=False))
 
 
+def _regress() -> str:
+    lines = (
+        f"| `{name}` | `{figure.key}` | {'falls' if figure.better == 'higher' else 'rises'} |"
+        if not figure.of
+        else f"| `{name}` | {figure.doc} | rises |"
+        for name, figure in REGRESS.items()
+    )
+    return "\n".join(["| key | limits | which is worse when it |", "|---|---|---|", *lines])
+
+
 GENERATED: Mapping[tuple[str, str], str] = {
     ("report.md", "who ran"): _rows(WHO_RAN),
     ("report.md", "what came out"): _rows((*SCORES, *TIME, *ENERGY)),
@@ -129,6 +146,7 @@ GENERATED: Mapping[tuple[str, str], str] = {
     ("report.md", "inside, and how it went"): _rows(INSIDE),
     ("report.md", "what budgets limit"): _limited(),
     ("experiment.md", "budgets"): _budgets(),
+    ("experiment.md", "regress"): _regress(),
 }
 
 
