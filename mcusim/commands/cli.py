@@ -19,6 +19,7 @@ from typing import NoReturn
 import click
 
 from mcusim.commands import completion, streams
+from mcusim.commands.compare import compare
 from mcusim.commands.convert import convert
 from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
@@ -38,7 +39,7 @@ from mcusim.system.interruption import INTERRUPTED
 from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
-OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report)
+OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report, compare)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,9 +80,13 @@ def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], 
     return apply
 
 
-report_options = decorated(
-    *(click.option(f"--{name}", type=PATH, metavar="F", help=f"Write {words}.") for name, words in FORMATS.items())
-)
+def files_of(formats: Mapping[str, str]) -> Callable[[Function], Function]:
+    """An option for each format, by what it writes."""
+    every = (click.option(f"--{name}", type=PATH, metavar="F", help=f"Write {told}.") for name, told in formats.items())
+    return decorated(*every)
+
+
+report_options = files_of(FORMATS)
 choice_options = decorated(experiment_argument, out_option, model_option, type_option)
 run_options = decorated(
     choice_options, board_option, engine_option, samples_option, jobs_option, seed_option, report_options

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,15 @@ import click
 from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
+from mcusim.commands.written import print_those, summarize, write
 from mcusim.reports import FORMATS, render
 from mcusim.system.errors import OK, ConfigurationError
-from mcusim.system.files import append_text, forget, write_text
+from mcusim.system.files import forget, write_text
 
 if TYPE_CHECKING:
     from mcusim.line.explain import LayerNoise
     from mcusim.reports.report import Report
 
-LARGEST_SUMMARY_BYTES = 1_000_000
 EXPLANATION, EXPLAINED_SAMPLES = "explain.json", 200
 
 
@@ -127,7 +127,6 @@ def _say_noise(label: str, rows: Sequence[LayerNoise]) -> None:
 
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
-    from mcusim.commands.report import print_those, write
     from mcusim.commands.terminal import Terminal, output
     from mcusim.reports.to_console import show
 
@@ -143,30 +142,12 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     finally:
         session.close()
         for report in last:
-            written = write(report, files)
-            _summarize(report)
+            written = write(files, partial(render, report))
+            summarize(partial(render, report, "markdown"), pipeline.REPORT)
             if ended:
                 show(report, output())
                 before = f" (the one before: {pipeline.BEFORE})" if (out / pipeline.BEFORE).exists() else ""
                 for line in (f"report: {out / pipeline.REPORT}{before}", *written):
                     say(line)
-            print_those(report, files)
+            print_those(files, partial(render, report))
     return last[0].exit_code
-
-
-def _cut(text: str) -> str:
-    """GitHub takes nothing of a summary that is too large."""
-    if len(text.encode()) <= LARGEST_SUMMARY_BYTES:
-        return text
-    begin = text.encode()[:LARGEST_SUMMARY_BYTES].decode(errors="ignore")
-    return begin[: begin.rfind("\n")] + "\n\nThe rest is in report.json: GitHub takes 1 MiB."
-
-
-def _summarize(report: Report) -> None:
-    """GitHub shows what is appended to this file on the page of the job. It is no failure of the run when it cannot."""
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    try:
-        if summary:
-            append_text(Path(summary), _cut(render(report, "markdown")) + "\n")
-    except OSError as error:
-        say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)

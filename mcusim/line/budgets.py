@@ -7,9 +7,9 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stored import IN_THE_FILE
 from mcusim.reports.figures import BUDGETS, OF_CYCLES, OF_TASKS
-from mcusim.reports.report import Check, Run, with_margin
+from mcusim.reports.report import Check, Run, known, with_margin
 from mcusim.tasks import task_named
-from mcusim.tasks.figure import Budget, Figure, Value
+from mcusim.tasks.figure import Budget, Figure
 from mcusim.tasks.none import NAME as NONE
 from mcusim.timing.timing import HOW, Margin
 
@@ -26,12 +26,6 @@ def check(run: Run, limits: Mapping[str, int | float], margin: Margin | None = N
     `margin`: of the model's error, that figures of cycles are held as more by. Where nobody knows it, none passes.
     """
     return tuple(_check(run, *BUDGETS[name], limit, margin) for name, limit in limits.items())
-
-
-def known(run: Run, figure: Figure) -> Value:
-    """What a limit is held against; None when nobody knows, or the run failed."""
-    value: Value = None if run.error else figure.value(run)
-    return value
 
 
 @dataclass(frozen=True)

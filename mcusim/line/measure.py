@@ -1,11 +1,13 @@
 """Execution + labels + Program + Firmware -> Measurements: what the outputs and counts of a run are worth."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mcusim.engines.engine import Execution, numbers
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.score import Scored, Wanted, score
 from mcusim.program import Program, Step
@@ -13,6 +15,9 @@ from mcusim.system.arrays import Array
 from mcusim.system.elf import Symbol
 from mcusim.system.records import fields_of
 from mcusim.timing.timing import Cycles, Timing
+
+if TYPE_CHECKING:
+    from mcusim.engines.engine import Execution
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ def measure(
     engine was given; `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing`
     is None where nobody knows time.
     """
+    from mcusim.engines.engine import numbers  # which knows all engines; who reads a report needs none
+
     finished = execution.indices
     answers = numbers(execution.answers, program.answer_dtype)
     of_finished = {name: entry.at(finished) for name, entry in wanted.items()}
@@ -146,7 +153,7 @@ def _layer(step: Step, timing: Timing | None) -> LayerFigures:
         return known
     per_mac = round(cycles / step.macs, 4) if step.macs else None
     share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
-    return replace(known, cycles=round(cycles, 1), cycles_per_mac=per_mac, share=share)
+    return replace(known, cycles=round(cycles, 3), cycles_per_mac=per_mac, share=share)
 
 
 def _instructions(counts: Array | None) -> Instructions | None:

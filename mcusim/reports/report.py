@@ -23,7 +23,7 @@ from mcusim.reports.figures import BUDGETS, RUN_KEYS
 from mcusim.system import errors
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
-from mcusim.tasks.figure import Figure
+from mcusim.tasks.figure import Figure, Value
 from mcusim.timing.timing import Margin
 
 FORMAT: Literal[1] = 1
@@ -162,6 +162,12 @@ class Check:
         side, far = "under" if figure.better == "higher" else "over", figure.beyond(held, self.limit)
         verdict = f"; {self.reason}" if self.reason else ""
         return f"{what} is {side} {limit}{f' by {far}' if far else ''} ({self.name}){verdict}"
+
+
+def known(run: Run, figure: Figure) -> Value:
+    """What a limit is held against; None when nobody knows, or the run failed."""
+    value: Value = None if run.error else figure.value(run)
+    return value
 
 
 def with_margin(value: int | float, margin_pct: float | None) -> int | float:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 
 from mcusim.reports.report import Report
 from mcusim.reports.table import BROKEN, NAMES, error_lines, failures, remarks, summary, table
@@ -13,7 +14,8 @@ def render(report: Report) -> str:
     lines = [f"### mcusim: {escape(report.experiment)}", "", f"{summary(report)}.", ""]
     if rows:
         rule = ["---" if index < len(NAMES) else "---:" for index in range(len(headings))]
-        lines += [_row(headings), _row(rule), *(_row([escape(cell) for cell in row]) for row in rows), ""]
+        cells = (table_row([escape(cell) for cell in row]) for row in rows)
+        lines += [table_row(headings), table_row(rule), *cells, ""]
     for error, runs in failures(report).items():
         first, *more = error_lines(error, runs)
         lines += [f"- {escape(first)}", *(f"  - {escape(line)}" for line in more)]
@@ -49,5 +51,5 @@ def escape(text: str) -> str:
     return quoted.replace("\0", _INVISIBLE)
 
 
-def _row(cells: tuple[str, ...] | list[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"

@@ -55,11 +55,11 @@ from typing import Any, cast, get_args
 from robot.api import logger
 
 from mcusim.experiment.tables import NO_MARGIN
-from mcusim.line.budgets import counted, known
+from mcusim.line.budgets import counted
 from mcusim.line.watcher import Silent
 from mcusim.reports.amounts import read_amount
 from mcusim.reports.figures import FIGURES, OF_CYCLES
-from mcusim.reports.report import Report, Run, with_margin
+from mcusim.reports.report import Report, Run, known, with_margin
 from mcusim.reports.to_markdown import render
 from mcusim.system.errors import McusimError, suggestion
 from mcusim.system.validation import Unusable

@@ -274,7 +274,7 @@ def test_a_summary_that_cannot_be_written_is_no_failure(
 def test_a_summary_is_no_larger_than_github_takes(
     engine: FakeEngine, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcusim.commands.run.LARGEST_SUMMARY_BYTES", 100)
+    monkeypatch.setattr("mcusim.commands.written.LARGEST_SUMMARY_BYTES", 100)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     assert cli.execute(["run", "test.toml"]) == 0
     text = Path("summary.md").read_text()

@@ -1,0 +1,61 @@
+"""Formats -> the files that options name, standard output, and the page of a GitHub job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from mcusim.commands.streams import say
+from mcusim.system.files import append_text, stream_of, write_text
+
+LARGEST_SUMMARY_BYTES = 1_000_000
+Files = Mapping[str, Path | None]  # by the name of the format
+Render = Callable[[str], str]  # name of the format -> text
+
+
+def write(files: Files, render: Render) -> list[str]:
+    """Write the formats that have a file, before anything is printed: a reader may go away. -> what there is to tell.
+
+    Raises OSError.
+    """
+    told = []
+    for name, path in files.items():
+        if path and not _is_output(path):
+            write_text(path, render(name))
+            told += [f"{name}: {path}"] if path.is_file() else []
+    return told
+
+
+def print_those(files: Files, render: Render) -> None:
+    """The formats that are for standard output."""
+    for name, path in files.items():
+        if path and _is_output(path):
+            click.echo(render(name))
+
+
+def _is_output(path: Path) -> bool:
+    return path == Path("-") or stream_of(path) == 1
+
+
+def summarize(markdown: Callable[[], str], rest: str) -> None:
+    """GitHub shows what is appended to this file on the page of the job; `rest`: where all of it is.
+
+    It is no failure of the command when it cannot.
+    """
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        if summary:
+            append_text(Path(summary), _cut(markdown(), rest) + "\n")
+    except OSError as error:
+        say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)
+
+
+def _cut(text: str, rest: str) -> str:
+    """GitHub takes nothing of a summary that is too large."""
+    if len(text.encode()) <= LARGEST_SUMMARY_BYTES:
+        return text
+    begin = text.encode()[:LARGEST_SUMMARY_BYTES].decode(errors="ignore")
+    return begin[: begin.rfind("\n")] + f"\n\nThe rest is in {rest}: GitHub takes 1 MiB."

@@ -1,0 +1,44 @@
+"""Comparison -> JUnit XML: a test case for each limit of each run; of a run without limits one that passes."""
+
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from mcusim.comparison.comparison import Comparison, Held, RunComparison
+from mcusim.comparison.told import lines, title
+from mcusim.comparison.wording import told
+from mcusim.system.names import printable
+
+
+def render(comparison: Comparison) -> str:
+    cases = [case for run in comparison.runs for case in _cases(run)]
+    counts = {f"{kind}s": str(sum(case.find(kind) is not None for case in cases)) for kind in ("error", "failure")}
+    counts = {"tests": str(len(cases)), **counts}
+    top = Element("testsuites", {"disabled": "0", **counts, "time": "0"})
+    name = f"mcusim compare: {printable(title(comparison))}"
+    skipped = str(sum(case.find("skipped") is not None for case in cases))
+    SubElement(top, "testsuite", {"name": name, **counts, "skipped": skipped, "time": "0"}).extend(cases)
+    indent(top, "\t")
+    return f'<?xml version="1.0" ?>\n{tostring(top, encoding="unicode")}\n'
+
+
+def _cases(run: RunComparison) -> list[Element]:
+    if not run.held:
+        case = _case(run, "")
+        if run.state in ("new", "vanished"):
+            SubElement(case, "skipped", {"message": f"{run.state}: there is nothing to compare with"})
+        return [case]
+    return [_of_limit(run, held) for held in run.held]
+
+
+def _of_limit(run: RunComparison, held: Held) -> Element:
+    case = _case(run, f": {held.limit.name} {held.limit.text}")
+    if held.passed and held.reason:
+        SubElement(case, "skipped", {"message": printable(told(held))})
+    if not held.passed:
+        failure = SubElement(case, "failure", {"type": held.limit.name, "message": printable(told(held))})
+        failure.text = "\n".join(map(printable, lines(run)))
+    return case
+
+
+def _case(run: RunComparison, limit: str) -> Element:
+    time = {"time": "0", "classname": printable(run.experiment)}
+    return Element("testcase", {"name": printable(f"{run.run.label}{limit}"), **time})
