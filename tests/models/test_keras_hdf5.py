@@ -6,6 +6,7 @@ import io
 import random
 import resource
 import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -116,11 +117,69 @@ def test_newer_formats_are_refused(version: str) -> None:
     assert "model.save" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("how", [{"chunks": (2, 3)}, {"compression": "gzip"}, {"maxshape": (None, 3)}])
-def test_arrays_in_pieces_are_refused(how: dict[str, Any]) -> None:
-    content = written(lambda group: group.create_dataset("a", data=np.zeros((4, 3)), **how))
-    with pytest.raises(ModelError, match="cut into pieces, or compressed"):
-        Hdf5(io.BytesIO(content)).array("in", "a")
+PIECES: tuple[dict[str, Any], ...] = (
+    {"chunks": (2, 3)},
+    {"chunks": (5, 4), "compression": "gzip"},
+    {"compression": "gzip", "compression_opts": 9, "shuffle": True},
+    {"chunks": (7, 11), "compression": "gzip", "shuffle": True, "fletcher32": True},
+    {"chunks": (1, 1), "fletcher32": True},
+    {"maxshape": (None, 11)},
+)
+
+
+@pytest.mark.parametrize("how", PIECES)
+def test_arrays_in_pieces(how: dict[str, Any]) -> None:
+    random = np.random.default_rng(0)
+
+    def fill(group: Any) -> None:
+        for kind in TYPES:
+            group.create_dataset(kind, data=random.normal(size=(10, 11), scale=50).astype(kind), **how)
+
+    assert demand_same(written(fill)) == len(TYPES)
+
+
+def test_many_pieces() -> None:
+    """Their index has more than one level."""
+
+    def fill(group: Any) -> None:
+        group.create_dataset("a", data=np.arange(3000.0).reshape(10, 20, 15), chunks=(1, 2, 3))
+        group.create_dataset("none", shape=(0, 3), maxshape=(None, 3))
+
+    assert demand_same(written(fill)) == 2
+
+
+@pytest.mark.parametrize(
+    "how, why", [({"scaleoffset": 3}, "not by gzip"), ({"chunks": (2, 3)}, "pieces of an array are missing")]
+)
+def test_pieces_that_are_refused(how: dict[str, Any], why: str) -> None:
+    def fill(group: Any) -> None:
+        made = group.create_dataset("a", shape=(4, 3), dtype="i4", **how)
+        made[:2] = 1
+
+    with pytest.raises(ModelError, match=why):
+        Hdf5(io.BytesIO(written(fill))).array("in", "a")
+
+
+def test_a_piece_unpacks_to_no_more_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(group: Any) -> None:
+        made = group.create_dataset("a", shape=(2**10,), dtype="f4", chunks=(2**10,), compression="gzip")
+        made.id.write_direct_chunk((0,), zlib.compress(bytes(2**21), 9))
+
+    longest: list[int] = []
+    unpacked = hdf5_objects._unpacked
+    monkeypatch.setattr(
+        hdf5_objects, "_unpacked", lambda *given: (made := unpacked(*given), longest.append(len(made)))[0]
+    )
+    Hdf5(io.BytesIO(written(fill))).array("in", "a")
+    assert longest == [2**12 + 4]
+
+
+def test_the_rest_of_a_huge_piece_costs_steps() -> None:
+    def fill(group: Any) -> None:
+        group.create_dataset("a", shape=(2,), maxshape=(None,), chunks=(2**26,), dtype="f4")
+
+    with pytest.raises(ModelError, match="takes too long"):
+        Hdf5(io.BytesIO(written(fill))).array("in", "a")
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------
@@ -133,6 +192,7 @@ def model(group: Any) -> None:
         one.attrs["weight_names"] = [b"kernel:0", b"bias:0"]
         one["kernel:0"] = np.arange(12, dtype=np.float32).reshape(4, 3)
         one["bias:0"] = np.arange(6, dtype=np.float32)
+        one.create_dataset("in pieces", data=np.arange(12.0).reshape(4, 3), chunks=(2, 2), compression="gzip")
 
 
 def read_all(content: bytes) -> None:

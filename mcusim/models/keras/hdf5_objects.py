@@ -2,10 +2,14 @@
 
 libhdf5 is C that cannot be interrupted: damaged files keep it busy for ever, or make it write where it must not. Here
 each read and each entry costs steps of a budget, and nothing is taken before that many bytes are there. Damage is a
-ValueError, and so is what Keras does not write: arrays in pieces, and the formats that a program has to ask for.
+ValueError, and so are the formats that a program has to ask for.
+
+pyfive, which is Python, too, is no way out: a header of 4 KB whose parts name each other keeps it busy, a piece unpacks
+without a limit, and it needs Python 3.11 and numpy 2.
 """
 
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -15,11 +19,12 @@ import numpy as np
 from mcusim.system.arrays import Array
 
 MOST_STEPS, STEP_BYTES = 2**20, 64  # some seconds, less than 100 MB
-DATASPACE, DATATYPE, EXTERNAL, LAYOUT, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE = 1, 3, 7, 8, 12, 16, 17
+DATASPACE, DATATYPE, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE = 1, 3, 7, 8, 11, 12, 16, 17
 SHARED = 2  # a flag: the message lies elsewhere
-INSIDE, ONE_PIECE, _, ELSEWHERE = range(4)  # how an array is stored
+INSIDE, ONE_PIECE, PIECES, ELSEWHERE = range(4)  # how an array is stored
 CLASSES = ("integers", "floats", "times", "texts", "bits", "bytes", "records", "references", "choices", "lists")
 FLOATS = ((2, 5), (4, 8), (8, 11))  # bytes, bits of the exponent
+DEFLATED, SHUFFLED, SUMMED = 1, 2, 3  # what is done to a piece: packed, bytes of one place together, 4 more
 LINK = 2  # a kind of an entry: it names a path, not an object
 OTHERS = "it uses parts of HDF5 that Keras does not write"
 
@@ -133,7 +138,7 @@ class Objects:
         about = Cursor(self._at(heap, 32, b"HEAP")[8:])
         size, _, place = about.number(), about.number(), about.number()
         names = self._at(place, size)
-        for node in self._leaves(tree):
+        for _, node in self._leaves(tree, 0, 8):
             count = int.from_bytes(self._at(node, 8, b"SNOD")[6:], "little")
             entries = Cursor(self._at(node + 8, 40 * count))
             for _ in range(count):
@@ -142,19 +147,20 @@ class Objects:
                 self._spend(1 + (end - start) // STEP_BYTES)
                 yield _text(names[start:end]), None if kind == LINK else target
 
-    def _leaves(self, tree: int) -> Iterator[int]:
+    def _leaves(self, tree: int, kind: int, key_bytes: int) -> Iterator[tuple[bytes, int]]:
+        """Key and address of each."""
         pending, seen = [tree], set[int]()
         while pending:
             address = pending.pop()
             head = self._at(address, 8, b"TREE")
-            if address in seen or head[4]:
+            if address in seen or head[4] != kind:
                 raise ValueError("an index of it is damaged")
             seen.add(address)
             count = int.from_bytes(head[6:], "little")
-            entries = Cursor(self._at(address + 24, 16 * count))
-            children = [entries.number(16) >> 64 for _ in range(count)]  # each after its key
+            entries = Cursor(self._at(address + 24, (key_bytes + 8) * count))
+            children = [(entries.take(key_bytes), entries.number()) for _ in range(count)]
             if head[5]:
-                pending += reversed(children)
+                pending += [child for _, child in reversed(children)]
             else:
                 yield from children
 
@@ -221,12 +227,69 @@ class Objects:
         version, kind = about.take(2)
         if kind == ELSEWHERE or self._message(address, EXTERNAL) is not None:
             raise ValueError("an array of it lies in another file")
-        if version != 3 or kind not in (INSIDE, ONE_PIECE):
-            raise ValueError("its arrays are cut into pieces, or compressed, as Keras does not write them")
+        if version != 3 or kind not in (INSIDE, ONE_PIECE, PIECES):
+            raise ValueError(OTHERS)
         count = math.prod(value.shape)
         size = count * value.dtype.itemsize
+        if kind == PIECES and size:
+            return self._joined(about, value.shape, value.dtype, tuple(self._filters(address)))
         data = about.take(about.number(2)) if kind == INSIDE else self._bytes(about.number(), size) if size else b""
         return np.frombuffer(bytearray(data), value.dtype, count).reshape(value.shape)
+
+    def _joined(
+        self, about: Cursor, shape: tuple[int, ...], dtype: "np.dtype[np.generic]", filters: tuple[int, ...]
+    ) -> Array:
+        """Pieces are all of one size: what they have more than the array costs steps."""
+        rank, tree = about.number(1) - 1, about.number()
+        piece = tuple(about.number(4) for _ in range(rank))
+        if rank != len(shape) or not all(piece):
+            raise ValueError("pieces of an array do not fit into it")
+        whole = tuple(-(-length // step) * step for length, step in zip(shape, piece, strict=True))
+        self._spend((math.prod(whole) - math.prod(shape)) * dtype.itemsize // STEP_BYTES)
+        values, size, seen = np.zeros(whole, dtype), math.prod(piece) * dtype.itemsize, set[tuple[int, ...]]()
+        for key, place in self._leaves(tree, 1, 16 + 8 * rank):
+            entry = Cursor(key)
+            stored, skipped = entry.number(4), entry.number(4)
+            corner = tuple(entry.number() for _ in range(rank))
+            if corner in seen or any(start % step for start, step in zip(corner, piece, strict=True)):
+                raise ValueError("pieces of an array overlap")
+            if stored > 2 * size + STEP_BYTES or any(start >= end for start, end in zip(corner, whole, strict=True)):
+                raise ValueError("pieces of an array do not fit into it")
+            seen.add(corner)
+            data = _unpacked(self._bytes(place, stored), filters, skipped, size, dtype.itemsize)
+            inside = tuple(slice(start, start + step) for start, step in zip(corner, piece, strict=True))
+            values[inside] = np.frombuffer(data, dtype, math.prod(piece)).reshape(piece)
+        if len(seen) * math.prod(piece) < math.prod(whole):
+            raise ValueError("pieces of an array are missing")
+        return values[tuple(slice(length) for length in shape)].copy()
+
+    def _filters(self, address: int) -> Iterator[int]:
+        """What was done to each piece, in this order."""
+        about = Cursor(self._message(address, FILTERS) or bytes(8))
+        version, count, seen = about.number(1), about.number(1), set[int]()
+        about.take(6)
+        for _ in range(count):
+            kind, name, _, values = (about.number(2) for _ in range(4))
+            if version != 1 or kind not in (DEFLATED, SHUFFLED, SUMMED) or kind in seen:
+                raise ValueError("its arrays are compressed, and not by gzip")
+            about.take(name + -name % 8 + 4 * (values + values % 2))
+            seen.add(kind)
+            yield kind
+
+
+def _unpacked(data: bytes, filters: tuple[int, ...], skipped: int, size: int, width: int) -> bytes:
+    """`skipped` has the bits of those that this piece went without."""
+    for place, kind in reversed(tuple(enumerate(filters))):
+        if skipped >> place & 1:
+            continue
+        if kind == DEFLATED:
+            data = zlib.decompressobj().decompress(data, size + 4)  # it may end in the sum
+        elif kind == SUMMED:
+            data = data[:-4]
+        else:
+            end = len(data) // width * width
+            data = np.frombuffer(data[:end], np.uint8).reshape(width, -1).T.tobytes() + data[end:]
+    return data
 
 
 def _text(name: bytes) -> str:
