@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 # What each option of `mcusim run` and `mcusim report` writes. The modules are loaded late: `--help` names all of them.
-FORMATS: Mapping[str, str] = {"junit": "JUnit XML", "markdown": "Markdown"}
+FORMATS: Mapping[str, str] = {"html": "HTML", "junit": "JUnit XML", "markdown": "Markdown"}
+
+
+def demand(names: Iterable[str]) -> None:
+    """Raises MissingToolError where what writes one of these formats is not installed."""
+    for name in names:
+        module = import_module(f"mcusim.reports.to_{name}")
+        if hasattr(module, "demand"):
+            module.demand()
 
 
 def render(report: Report, name: str) -> str:

@@ -126,10 +126,15 @@ def _about(report: Report, told: Sequence[tuple[str, Run]]) -> list[str]:
     runs: dict[str, list[Run]] = {}
     for line, run in told:
         runs.setdefault(line, []).append(run)
-    lines = []
+    lines, boards = [], {run.board_label for run in report.runs}
     for line, some in runs.items():
         told_of = {run.id for run in some}
-        names = ", ".join(_which(some, [run for run in report.runs if not run.error or run.id in told_of]))
+        if len(report.runs) > MANY:
+            own = dict.fromkeys(run.board_label for run in some)
+            which = [*own] if own.keys() < boards else []
+        else:
+            which = _which(some, [run for run in report.runs if not run.error or run.id in told_of])
+        names = ", ".join(which)
         lines.append(line.replace(":", f" ({names}):", 1) if names else line)
     return lines
 
@@ -138,9 +143,6 @@ def _which(some: Sequence[Run], every: Sequence[Run]) -> list[str]:
     """The fewest names that tell some runs from the others: boards, else data types, models, or several."""
     parts = {run.id: (run.board_label, run.type_label, run.model_label) for run in every}
     meant = {run.id for run in some}
-    if len(every) > MANY:
-        boards = dict.fromkeys(run.board_label for run in some)
-        return [*boards] if boards.keys() < {run.board_label for run in every} else []
     for count in range(4):
         for chosen in combinations(range(3), count):
             own = [dict.fromkeys(parts[run.id][at] for run in some) for at in chosen]

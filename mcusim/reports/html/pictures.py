@@ -1,0 +1,172 @@
+"""Figures -> SVG, drawn by Vega-Lite on this machine: nothing is fetched, and nothing in it moves.
+
+Colours are CSS variables of the page, so that one picture is right in light and in dark. Names are data of a picture,
+never a part of its description.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mcusim.line.measure import LayerFigures
+from mcusim.reports.html.front import Point, among
+from mcusim.reports.report import Run
+from mcusim.system.names import printable, shortened
+from mcusim.tasks.figure import Figure
+
+Spec = dict[str, Any]
+WIDTH, HEIGHT, STEP = 210, 170, 22  # fits a telephone
+LONGEST_LABEL, MOST_LABELS = 20, 30
+MOST_CLASSES = 20
+NEAR = 0.08  # of a picture: nearer points have their numbers in one place
+_INK, _MUTED, _RULE, _MAIN, _FIRST, _WRONG = (
+    f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong")
+)
+_TEXT = {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
+_LINES = {"gridColor": _RULE, "domainColor": _MUTED, "tickColor": _MUTED}
+_CONFIG: Spec = {
+    "aria": False,  # each picture is one image, told by its caption and by tables
+    "background": None,
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "axis": {**_TEXT, **_LINES, "labelLimit": 200},
+    "text": {"color": _INK, "fontSize": 11},
+}
+
+
+def _drawn(values: Sequence[Spec], spec: Spec) -> str:
+    import vl_convert
+
+    whole = {"data": {"values": list(values)}, "config": _CONFIG, **spec}
+    svg: str = vl_convert.vegalite_to_svg(whole, allowed_base_urls=[])
+    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # its caption tells what it is
+
+
+def label(name: str) -> str:
+    return shortened(printable(name), LONGEST_LABEL)
+
+
+def tradeoff(some: Sequence[Point], score: Figure, cost: Figure, most: int) -> str:
+    """Score against cost, with the runs' numbers; filled and joined what nobody beats."""
+    percent, kib = score.unit == "share", cost.unit == "bytes"
+    values = [
+        {
+            "cost": point.cost / 1024 if kib else point.cost,
+            "score": point.score * 100 if percent else point.score,
+            "first": point.first,
+            "number": number,
+        }
+        for point, number in _numbered(among(some, most))
+    ]
+    axes = {
+        "x": _number("cost", f"{cost.word} {'KiB' if kib else cost.unit}"),
+        "y": _number("score", f"{score.word or score.key}{' %' * percent}"),
+    }
+    of_front = [{"filter": "datum.first"}]
+    line = {"type": "line", "interpolate": "step-after", "color": _FIRST, "strokeWidth": 1.5}
+    layers = [
+        {"transform": of_front, "mark": line},
+        {"transform": [{"filter": "!datum.first"}], "mark": {"type": "point", "color": _MAIN, "opacity": 1}},
+        {"transform": of_front, "mark": {"type": "point", "filled": True, "color": _FIRST, "size": 70, "opacity": 1}},
+        {"mark": {"type": "text", "dx": 9, "dy": -7}, "encoding": {"text": {"field": "number"}}},
+    ]
+    return _drawn(values, {"width": WIDTH, "height": HEIGHT, "encoding": axes, "layer": layers})
+
+
+def _numbered(some: Sequence[Point]) -> list[tuple[Point, str]]:
+    """Each with its number; of those that lie upon each other one has the numbers of all."""
+    known = [one for one in some if math.isfinite(one.cost) and math.isfinite(one.score)]
+    costs, scores = [one.cost for one in known], [one.score for one in known]
+    wide, high = ((max(side, default=0.0) - min(side, default=0.0)) * NEAR for side in (costs, scores))
+    heaps: list[list[Point]] = []
+    for one in known:
+        if one.first or len(known) <= MOST_LABELS:
+            near = (at for at in heaps if abs(at[0].cost - one.cost) <= wide and abs(at[0].score - one.score) <= high)
+            heap = next(near, None)
+            if heap is None:
+                heaps.append([one])
+            else:
+                heap.append(one)
+    told = {heap[0].number: ", ".join(str(one.number) for one in heap[:4]) + " .." * (len(heap) > 4) for heap in heaps}
+    return [(one, told.get(one.number, "")) for one in known]
+
+
+def _class(run: Run, number: int) -> str:
+    """With its number, which stands below the columns, too."""
+    name = run.classes[number].name if number < len(run.classes) else ""
+    return f"{number} {label(name)}" if name not in ("", str(number)) else str(number)
+
+
+def _number(field: str, title: str) -> Spec:
+    scale = {"zero": False, "nice": True, "padding": 14}
+    return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"tickCount": 5}}
+
+
+def layers_of(run: Run, layers: Sequence[LayerFigures]) -> str:
+    """Cycles of each, with the model's error of such programs, and cycles for a MAC behind the bars."""
+    error = run.cycles.error_pct["p90"] if run.cycles and run.cycles.error_pct else 0.0
+    off = error / 100 if 0 < error < 100 else 0.0
+    values = [
+        {
+            "order": order,
+            "name": f"{order}  {label(layer.name)}",
+            "cycles": layer.cycles,
+            "low": layer.cycles * (1 - off),
+            "high": layer.cycles * (1 + off),
+            "each": f"{layer.cycles_per_mac:.3g} c/MAC" if layer.cycles_per_mac is not None else "",
+        }
+        for order, layer in enumerate(layers, 1)
+        if layer.cycles is not None and math.isfinite(layer.cycles)
+    ]
+    names = {"field": "name", "type": "nominal", "title": None, "sort": {"field": "order"}}
+    cycles = {"field": "cycles", "type": "quantitative", "title": "cycles", "axis": {"tickCount": 4, "format": "~s"}}
+    bars: list[Spec] = [{"mark": {"type": "bar", "color": _MAIN, "height": {"band": 0.7}}}]
+    ends = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
+    bars += [{"mark": {"type": "rule", "color": _INK, "strokeWidth": 1.5}, "encoding": ends}] if off else []
+    behind = {"x": {"field": "high", "type": "quantitative"}, "text": {"field": "each"}}
+    bars += [{"mark": {"type": "text", "align": "left", "dx": 6}, "encoding": behind}]
+    return _drawn(
+        values, {"width": WIDTH, "height": {"step": STEP}, "encoding": {"x": cycles, "y": names}, "layer": bars}
+    )
+
+
+def confusion_of(run: Run) -> str:
+    """Rows: labels; columns: decided classes; shaded by their share of the row."""
+    matrix = run.confusion or ()
+    names = [_class(run, at) for at in range(len(matrix))]
+    values = [
+        {
+            "label": names[row],
+            "decided": column,
+            "count": count,
+            "share": count / (sum(counts) or 1),
+            "right": row == column,
+        }
+        for row, counts in enumerate(matrix)
+        for column, count in enumerate(counts)
+        if count
+    ]
+    order: Spec = {"domain": names}
+    axes = {
+        "y": {"field": "label", "type": "nominal", "title": "label", "scale": order, "sort": None},
+        "x": {
+            "field": "decided",
+            "type": "ordinal",
+            "title": "decided",
+            "scale": {"domain": list(range(len(names)))},
+            "axis": {"labelAngle": 0},
+        },
+    }
+    shade = {
+        "field": "share",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "range": [0.15, 0.65]},
+        "legend": None,
+    }
+    squares = [
+        {"transform": [{"filter": test}], "mark": {"type": "rect", "color": colour}, "encoding": {"opacity": shade}}
+        for test, colour in (("datum.right", _MAIN), ("!datum.right", _WRONG))
+    ]
+    counts = {"mark": {"type": "text", "fontSize": 10}, "encoding": {"text": {"field": "count", "format": "d"}}}
+    size = {"width": {"step": 32}, "height": {"step": STEP}}
+    return _drawn(values, {**size, "encoding": axes, "layer": [*squares, counts]})
