@@ -25,6 +25,7 @@ MODULES = {  # where names differ
     "elftools": "pyelftools",
     "robot": "robotframework",
     "tensorflow": "tensorflow-cpu",
+    "vl_convert": "vl-convert-python",
 }
 
 
@@ -56,6 +57,7 @@ def test_dependencies_are_what_is_imported() -> None:
             PROJECT["project"]["dependencies"],
             extras["train"],
             extras["examples"],
+            extras["html"],
             extras["robot"],
             extras["proof"],
             extras["unicorn"],

@@ -14,7 +14,7 @@ from mcusim.commands import options
 from mcusim.commands.session import Session
 from mcusim.commands.streams import say
 from mcusim.commands.written import print_those, summarize, write
-from mcusim.reports import FORMATS, render
+from mcusim.reports import FORMATS, demand, render
 from mcusim.system.errors import OK, ConfigurationError
 from mcusim.system.files import forget, write_text
 
@@ -131,6 +131,7 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     from mcusim.reports.to_console import show
 
     files = {name: choices.pop(name) for name in FORMATS}
+    demand(name for name, path in files.items() if path)  # not after hours
     for path in filter(None, files.values()):
         forget(path)  # whatever ends this run: that of an earlier one must not be taken for its own
     chosen, out = options.open_experiment(experiment, session, out, **choices)

@@ -34,7 +34,8 @@ def points(report: Report, score: Figure, cost: Figure) -> list[Point]:
         if not run.error and cost.value(run) is not None and score.value(run) is not None
     ]
     sign = 1 if score.better == "higher" else -1
-    best, found = float("-inf"), []
+    best = float("-inf")
+    found: list[Point] = []
     for point in sorted(known, key=lambda one: (one.cost, -sign * one.score)):
         ahead = sign * point.score > best
         equal = bool(found) and (point.cost, point.score) == (found[-1].cost, found[-1].score) and found[-1].first

@@ -48,8 +48,10 @@ def every_figure(runs: Sequence[Run]) -> list[tuple[str, list[tuple[Row, list[st
 def _told(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
     if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
         return " ".join(value)
     return value if isinstance(value, str) else ""

@@ -1,0 +1,208 @@
+"""HTML: one file that needs nothing else, whose elements are those of its template whatever a name holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcusim.commands import cli
+from mcusim.reports.figures import FIGURES
+from mcusim.reports.html.front import points
+from mcusim.reports.report import Check, Report, Run
+from mcusim.reports.to_html import LARGEST_BYTES, render
+from mcusim.system.errors import MissingToolError
+from mcusim.tasks.task import ClassScores
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
+from tests.required import skip_or_fail
+
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)' x='",
+    "</style><script>alert(1)</script>",
+    "</title></text></svg><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "--><iframe src=//x.example></iframe><!--",
+    "]]><svg onload=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "url(//x.example/a.png);background:expression(1)",
+    "&lt;b&gt;&quot;",
+)
+
+
+@pytest.fixture
+def drawn() -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed: pip install 'mcusim[html]'")
+
+
+class Page(HTMLParser):
+    """Its elements with the names of their attributes, and what these hold."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.values: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(sorted(name for name, _ in attrs))))
+        self.values += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def named(value: Any, name: str) -> Any:
+    """The same with this name instead of every other, but for the run's identity and what decides how it is shown."""
+    kept = ("id", "run", "task", "key", "against")
+    if isinstance(value, str):
+        return name
+    if isinstance(value, tuple):
+        return tuple(named(one, name) for one in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        return dataclasses.replace(
+            value, **{key: one if key in kept else named(one, name) for key, one in fields.items()}
+        )
+    return value
+
+
+def whole_report() -> Report:
+    run = timed(good_run())
+    layers = tuple(dataclasses.replace(one, cycles=1e6, cycles_per_mac=3.5, share=0.5) for one in run.layers)
+    classes = tuple(ClassScores(name, 2047, 0.9, 0.9, 0.9) for name in ("walk", "sit"))
+    run = dataclasses.replace(run, id="whole", layers=layers, classes=classes)
+    report = full_report()
+    return dataclasses.replace(report, runs=(*report.runs, run))
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_name_makes_an_element_or_an_attribute(payload: str) -> None:
+    plain, hostile = (Page(render(named(whole_report(), name))) for name in ("plain", payload))
+    assert hostile.elements == plain.elements
+    assert payload[:12] in hostile.text
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("make", [whole_report, hostile_report, empty_report])
+def test_nothing_is_run_or_fetched(make: Callable[[], Report]) -> None:
+    text = render(make())
+    page = Page(text)
+    assert not {"script", "iframe", "object", "embed", "img", "image", "use", "form", "base"} & {
+        tag for tag, _ in page.elements
+    }
+    names = {name for name, _ in page.values}
+    assert not [name for name in names if name.startswith("on") or name in ("src", "srcset", "style", "action")]
+    assert all(value.startswith("#") or value == "data:," for name, value in page.values if name.endswith("href"))
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert style and "url(" not in style and "@import" not in style
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.values
+    assert not re.search("[\x00-\x08\x1b\u202e]", text)
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("make", [whole_report, hostile_report])
+def test_pictures_are_whole_and_take_their_colours_from_the_page(make: Callable[[], Report]) -> None:
+    pictures = re.findall(r"<svg .*?</svg>", render(make()), re.DOTALL)
+    assert pictures
+    for picture in pictures:
+        root = ElementTree.fromstring(picture)
+        assert not [element for element in root.iter() if element.get("id") is not None]
+        colours = {value for one in root.iter() for key in ("fill", "stroke") if (value := one.get(key))}
+        assert colours <= {"none", *(f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong"))}
+
+
+@pytest.mark.usefixtures("drawn")
+def test_it_tells_budgets_with_what_is_left_and_all_figures() -> None:
+    report = full_report()
+    text = Page(render(report)).text
+    assert f"{len(report.broken)} of 5 budgets broken" in text
+    assert "2.74 points left" in text and "20 % beyond" in text
+    for told in ("no answer to sample 4 within 60 s", "1,234,567", "conv1", "rom_bytes.weights", "±1.2 %"):
+        assert told in text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_error_of_a_model_stands_at_the_bars_and_is_told() -> None:
+    text = render(whole_report())
+    assert "5.7 %; nobody measured single layers" in text and "3.5 c/MAC" in text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_ten_thousand_runs_of_long_names_are_cut_and_told() -> None:
+    one, name = timed(good_run()), '<b>&"' * 100
+    runs = tuple(
+        dataclasses.replace(
+            one, id=f"r{n}", model=f"{name}{n}", accuracy=n * 7919 % 1000 / 1000, latency_ms=1.0 + n % 997
+        )
+        for n in range(10_000)
+    )
+    checks = tuple(Check("accuracy_min", run.id, 0.99, 0.9, False) for run in runs)
+    text = render(dataclasses.replace(full_report(), runs=runs, checks=checks))
+    assert len(text.encode()) <= LARGEST_BYTES
+    assert re.search(r"\d+ of 10000 runs are shown: report.json has all", text)
+
+
+def run_of(number: int, cost: float, score: float) -> Run:
+    return dataclasses.replace(good_run(), id=str(number), latency_ms=cost, accuracy=score)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
+def test_on_the_front_is_whom_nobody_beats(pairs: list[tuple[int, int]]) -> None:
+    runs = tuple(run_of(number, cost, score) for number, (cost, score) in enumerate(pairs))
+    found = points(dataclasses.replace(full_report(), runs=runs, checks=()), FIGURES["accuracy"], FIGURES["latency_ms"])
+    beaten = {
+        number
+        for number, (cost, score) in enumerate(pairs, 1)
+        if any(c <= cost and s >= score and (c, s) != (cost, score) for c, s in pairs)
+    }
+    assert {one.number for one in found if not one.first} == beaten and len(found) == len(pairs)
+
+
+def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingToolError) as refused:
+        render(full_report())
+    assert refused.value.hint == "pip install 'mcusim[html]'"
+
+
+def test_a_run_does_not_begin_without_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be found out after hours."""
+    monkeypatch.setattr("mcusim.reports.to_html.importlib.util.find_spec", lambda name: None)
+    (tmp_path / "e.toml").write_text("[[model]]\nfile = 'm.tflite'\n")
+    assert cli.execute(["run", str(tmp_path / "e.toml"), "--html", str(tmp_path / "r.html")]) == 4
+    assert "pip install 'mcusim[html]'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_shows_it_without_a_message(tmp_path: Path, width: int) -> None:
+    """The page forbids all requests: one that was tried would be a message."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        skip_or_fail("chromium", "there is no Chromium: apt-get install chromium")
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    page.write_text(render(hostile_report()), encoding="utf-8")
+    quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}/u")
+    shot = (f"--window-size={width},900", f"--screenshot={picture}", page.as_uri())
+    done = subprocess.run([browser, *quiet, *shot], capture_output=True, text=True, timeout=120, check=False)
+    assert ":CONSOLE" not in done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
