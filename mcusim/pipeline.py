@@ -45,7 +45,8 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
     cases, outcomes = list(experiment.cases()), list[Outcome]()
     report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases))
     commit = commit_of(experiment.path.parent)
-    report = replace(report, git=Git(*commit) if commit else None, regress=experiment.regress.limits)
+    git, file = Git(*commit) if commit else None, _seen_from_here(experiment.path)
+    report = replace(report, git=git, file=file, regress=experiment.regress.limits)
     check_out(out, (case.id for case in cases))
     _keep_earlier(out)
     report.write(out / REPORT)
@@ -77,6 +78,12 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
             yield report
             if interrupted:
                 raise KeyboardInterrupt  # the engine swallowed it, to give what it had
+
+
+def _seen_from_here(path: Path) -> str:
+    """A file of the repository is called alike on every machine."""
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def _keep_earlier(out: Path) -> None:

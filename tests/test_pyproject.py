@@ -59,6 +59,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["examples"],
             extras["html"],
             extras["robot"],
+            extras["pytest"],
             extras["proof"],
             extras["unicorn"],
             extras["pytorch"],

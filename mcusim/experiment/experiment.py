@@ -108,6 +108,13 @@ class Experiment(Table):
             limits |= entry.limits
         return limits
 
+    def lines(self, case: Case, data_type: str | None = None) -> dict[str, int]:
+        """Of the file, where these budgets stand."""
+        lines = dict(self.expect.lines)
+        for entry in self._expected_of(case, data_type):
+            lines |= entry.lines
+        return lines
+
     def margin(self, case: Case, data_type: str | None = None) -> Margin | None:
         """What of the model's error these budgets count in, likewise."""
         told = self.expect.margin

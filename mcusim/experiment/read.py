@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
@@ -47,6 +47,7 @@ SYNONYMS = {
     **dict.fromkeys(("general", "project", "name", "seed"), "experiment"),
     **dict.fromkeys(("template", "models_template"), "model_template"),
 }
+Limits = TypeVar("Limits", bound=Expect)
 ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
 
 
@@ -297,7 +298,13 @@ class _Reader:
         return name
 
     def _expect(self) -> Expect:
-        return validate(Expect, self._table("expect"), self.place.at("expect"))
+        return self._with_lines(validate(Expect, self._table("expect"), self.place.at("expect")), "expect")
+
+    def _with_lines(self, limits: Limits, *keys: str | int) -> Limits:
+        """Who is told of a broken budget wants to see where it stands."""
+        lines = {name: self.place.at(*keys, name).line for name in limits.limits}
+        limits.written_at({name: line for name, line in lines.items() if line})
+        return limits
 
     def _regress(self) -> Regress:
         return validate(Regress, self._table("regress"), self.place.at("regress"))
@@ -308,7 +315,7 @@ class _Reader:
         names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
         for here, table in self._array("expect_for"):
             with self.problems.caught():
-                entry = validate(ExpectFor, table, here)
+                entry = self._with_lines(validate(ExpectFor, table, here), *here.keys)
                 if entry.model is not None and entry.model not in names:
                     raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))
                 entries.append(entry)

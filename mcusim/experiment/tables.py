@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, create_model, model_validator
 
 from mcusim.comparison.limits import SYNONYMS as LIMIT_SYNONYMS
 from mcusim.comparison.limits import read_limit
@@ -268,9 +268,19 @@ class Expect(_Budgets):  # type: ignore[misc]
         default=None, description='"none", "median" or "p90": what of the model\'s error budgets count in'
     )
 
+    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+
     @property
     def limits(self) -> dict[str, float]:
         return {name: getattr(self, name) for name in BUDGETS if getattr(self, name) is not None}
+
+    @property
+    def lines(self) -> Mapping[str, int]:
+        """Where these stand in the file, as far as `written_at` was told."""
+        return self._lines
+
+    def written_at(self, lines: Mapping[str, int]) -> None:
+        self._lines.update(lines)
 
 
 def _regress_limit(name: str) -> Any:

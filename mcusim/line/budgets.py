@@ -1,7 +1,7 @@
 """Run + limits -> Checks: was every budget kept?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
@@ -17,7 +17,9 @@ from mcusim.timing.timing import HOW, Margin
 def check_case(run: Run, experiment: Experiment, case: Case) -> tuple[Check, ...]:
     """What the experiment expects of the run of that case."""
     told = case, run.data_type
-    return check(run, experiment.limits(*told), experiment.margin(*told))
+    lines = experiment.lines(*told)
+    found = check(run, experiment.limits(*told), experiment.margin(*told))
+    return tuple(replace(one, line=lines.get(one.name)) for one in found)
 
 
 def check(run: Run, limits: Mapping[str, int | float], margin: Margin | None = None) -> tuple[Check, ...]:

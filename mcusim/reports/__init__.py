@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from mcusim.reports.report import Report
 
 # What each option of `mcusim run` and `mcusim report` writes. The modules are loaded late: `--help` names all of them.
-FORMATS: Mapping[str, str] = {"html": "HTML", "junit": "JUnit XML", "markdown": "Markdown"}
+FORMATS: Mapping[str, str] = {
+    "html": "HTML",
+    "junit": "JUnit XML",
+    "xunit": "JUnit XML, as the xUnit plug-in of Jenkins checks it",
+    "metrics": "OpenMetrics text",
+    "badge": "JSON for a badge of shields.io",
+    "markdown": "Markdown",
+}
 
 
 def demand(names: Iterable[str]) -> None:

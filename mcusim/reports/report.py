@@ -127,6 +127,7 @@ class Check:
 
     `margin` of the model's error is counted in: `held` is the value if the model says `margin_pct` percent too little.
     None of both where nothing was asked for; `margin_pct` is None where nobody knows that error, which fails, too.
+    `line`: where it stands in the file of the experiment.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Check:
     reason: str | None = None
     margin: Margin | None = None
     margin_pct: float | None = None
+    line: int | None = None
 
     @property
     def held(self) -> int | float | None:
@@ -192,7 +194,8 @@ class Git:
 class Report:
     """`complete` is False while runs are missing, of the `planned` ones: the file is written after each one.
 
-    `error`: what ended the experiment before its first run. `regress`: limits of the experiment, as it writes them.
+    `error`: what ended the experiment before its first run. `file`: the experiment, as seen from where it
+    was run. `regress`: limits of the experiment, as it writes them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -205,6 +208,7 @@ class Report:
     complete: bool
     planned: int | None = field(default=None, kw_only=True)
     error: RunError | None = field(default=None, kw_only=True)
+    file: str | None = field(default=None, kw_only=True)
     git: Git | None = field(default=None, kw_only=True)
     regress: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     runs: tuple[Run, ...] = ()

@@ -1,47 +1,94 @@
-"""Report -> JUnit XML: a test case for each run, a failure for each broken budget, an error for a run that failed.
+"""Report -> JUnit XML: a test case for each run and one for each of its budgets; errors of runs that failed.
 
-Figures are properties of the test case, where pytest puts them too and where CI systems look for them.
+Figures are properties of the run's test case, where pytest puts them too and where CI systems look for them. A budget
+has the `file` and `line` of the experiment where it stands.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from mcusim.reports.figures import PROPERTIES
-from mcusim.reports.report import Report, Run, RunError
+from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.system.names import printable
+
+KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def render(report: Report) -> str:
-    named = Counter(run.label for run in report.runs)
-    cases = [_case(report, run, unique=named[run.label] == 1) for run in report.runs]
-    if not report.complete:
-        cases.append(_unfinished(report))
-    counts = {f"{kind}s": str(sum(case.find(kind) is not None for case in cases)) for kind in ("error", "failure")}
-    counts = {"disabled": "0", **counts}
-    all_of = {"tests": str(len(cases)), "time": str(sum(run.wall_s or 0 for run in report.runs))}
-    top, name = Element("testsuites", {**counts, **all_of}), f"mcusim: {printable(report.experiment)}"
-    told = {**counts, "name": name, "skipped": "0", **all_of, "timestamp": printable(report.started)}
-    SubElement(top, "testsuite", told).extend(cases)
+    cases = [case for group in groups(report) for case in group]
+    counts = {"disabled": "0", **counted(cases), "time": seconds(sum(run.wall_s or 0 for run in report.runs))}
+    told = {**counts, "name": f"mcusim: {printable(report.experiment)}", "timestamp": printable(report.started)}
+    suite = Element("testsuite", told)
+    suite.extend(cases)
+    del counts["skipped"]
+    return document([suite], **counts)
+
+
+def document(suites: Sequence[Element], **counts: str) -> str:
+    """All of a file."""
+    top = Element("testsuites", counts)
+    top.extend(suites)
     indent(top, "\t")
     return f'<?xml version="1.0" ?>\n{tostring(top, encoding="unicode")}\n'
 
 
-def _case(report: Report, run: Run, *, unique: bool) -> Element:
-    name = printable(run.label) if unique else f"{printable(run.label)} ({printable(run.id)})"
-    time = {"time": f"{run.wall_s:f}"} if run.wall_s else {}
-    case = Element("testcase", {"name": name, **time, "classname": printable(report.experiment)})
-    properties = SubElement(case, "properties")
+def counted(cases: Sequence[Element]) -> dict[str, str]:
+    """Attributes of a suite of these test cases."""
+    found = {name: str(sum(case.find(kind) is not None for case in cases)) for name, kind in KINDS.items()}
+    return {"tests": str(len(cases)), **found}
+
+
+def seconds(number: float) -> str:
+    return f"{number:f}"
+
+
+def groups(report: Report) -> Iterator[list[Element]]:
+    """The test cases of each run, its own first; in the end what is missing."""
+    named = Counter(run.label for run in report.runs)
+    for run in report.runs:
+        name = printable(run.label if named[run.label] == 1 else f"{run.label} ({run.id})")
+        yield [_of_run(report, run, name), *(_of_budget(report, run, check, name) for check in report.checks_of(run))]
+    if not report.complete:
+        yield [_unfinished(report)]
+
+
+def properties(run: Run) -> Iterator[tuple[str, str]]:
+    """What is known of it: name and value."""
     for row in PROPERTIES:
         if (value := row.value(run)) not in (None, ""):
-            SubElement(properties, "property", {"name": row.key, "value": printable(str(value))})
+            yield row.key, printable(str(value))
+
+
+def _of_run(report: Report, run: Run, name: str) -> Element:
+    case = _case(report, name, run.wall_s or 0)
+    told = SubElement(case, "properties")
+    for key, value in properties(run):
+        SubElement(told, "property", {"name": key, "value": value})
     if run.error:
         return _with_error(case, run.error)
     if not run.complete:
         SubElement(case, "error", {"type": "interrupted", "message": f"interrupted after {run.samples} samples"})
-    for check in report.checks_of(run):
-        if not check.passed:
-            SubElement(case, "failure", {"type": printable(check.name), "message": printable(str(check))})
     return case
+
+
+def _of_budget(report: Report, run: Run, check: Check, name: str) -> Element:
+    """Of a run that failed it is skipped: one verdict is enough."""
+    case = _case(report, f"{name}: {printable(check.name)}", 0, check.line)
+    if run.error:
+        SubElement(case, "skipped", {"message": "the run failed"})
+    elif not check.passed:
+        told = {"type": printable(check.name), "message": printable(str(check))}
+        place = f"{report.file}:{check.line}: " if report.file and check.line else ""
+        SubElement(case, "failure", told).text = printable(f"{place}{run.label}: {check}")
+    return case
+
+
+def _case(report: Report, name: str, time_s: float, line: int | None = None) -> Element:
+    place = {"file": printable(report.file)} if report.file else {}
+    place |= {"line": str(line)} if line else {}
+    told = {"name": name, "time": seconds(time_s), "classname": printable(report.experiment)}
+    return Element("testcase", {**told, **place})
 
 
 def _with_error(case: Element, error: RunError) -> Element:
@@ -54,7 +101,7 @@ def _with_error(case: Element, error: RunError) -> Element:
 
 def _unfinished(report: Report) -> Element:
     """Half a report must not look like a good one."""
-    case = Element("testcase", {"name": "all runs", "classname": printable(report.experiment)})
+    case = _case(report, "all runs", 0)
     if report.error:
         return _with_error(case, report.error)
     of = "" if report.planned is None else f" of {report.planned}"

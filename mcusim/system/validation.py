@@ -81,12 +81,16 @@ class Place:
         except Unusable as error:
             raise self.error(str(error), error.hint) from None
 
+    @property
+    def line(self) -> int | None:
+        """In the file, where this is one."""
+        return None if self.text is None else line_of(self.text, self.keys)
+
     def __str__(self) -> str:
         """`test.toml:12, model[1].keep`; a place that is no file is named, and no more."""
         if self.text is None:
             return self.name
-        line = line_of(self.text, self.keys)
-        place = f"{self.name}:{line}" if line else self.name
+        place = f"{self.name}:{self.line}" if self.line else self.name
         return f"{place}, {describe(self.keys)}" if self.keys else place
 
 

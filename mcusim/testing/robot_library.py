@@ -47,26 +47,19 @@ and what nine of ten programs were off by at most. A run whose error nobody know
 """
 
 import atexit
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 from robot.api import logger
 
-from mcusim.experiment.tables import NO_MARGIN
-from mcusim.line.budgets import counted
 from mcusim.line.watcher import Silent
-from mcusim.reports.amounts import read_amount
-from mcusim.reports.figures import FIGURES, OF_CYCLES
-from mcusim.reports.report import Report, Run, known, with_margin
+from mcusim.reports.report import Report
 from mcusim.reports.to_markdown import render
-from mcusim.system.errors import McusimError, suggestion
-from mcusim.system.validation import Unusable
+from mcusim.system.errors import McusimError
 from mcusim.system.version import VERSION
-from mcusim.tasks.figure import Figure
+from mcusim.testing.runs import Runs, demand, told_error
 from mcusim.testing.session import Session
-from mcusim.timing.timing import Margin
 
 ROBOT_LIBRARY_VERSION = VERSION
 ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -88,14 +81,11 @@ __all__ = [
     "run_model",
 ]
 
-_RELATIONS: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
-_PLACES = ("model", "data_type", "board", "engine")
-
 
 class _Current:
     """The report that keywords look at."""
 
-    report: Report | None = None
+    runs: Runs | None = None
 
 
 class _Log(Silent):
@@ -134,7 +124,7 @@ def run_model(
 
     Returns the report: ``${report.runs}[0].accuracy``; see also `Get Figure`.
     """
-    _Current.report = None
+    _Current.runs = None
     try:
         report = _session.run(
             experiment,
@@ -147,29 +137,24 @@ def run_model(
             jobs=jobs,
             out=out,
         )
-    except McusimError as error:
-        raise AssertionError(_told(error.what, error.where, error.hint)) from None
-    except OSError as error:
-        raise AssertionError(f"the system refused {error.filename!r}: {error.strerror or error}") from None
+    except (McusimError, OSError) as error:
+        raise AssertionError(told_error(error)) from None
     return _keep(report)
 
 
 def load_report(path: str) -> Report:
     """Keeps the ``report.json`` of an earlier run for the other keywords, and returns it. Fails as `Run Model` does."""
-    _Current.report = None
+    _Current.runs = None
     try:
         report = Report.read(Path(path))
     except McusimError as error:
-        raise AssertionError(_told(error.what, error.where, error.hint)) from None
+        raise AssertionError(told_error(error)) from None
     return _keep(report)
 
 
 def budgets_should_be_kept() -> None:
     """Fails unless every limit of the experiment file was kept by every run, and when the file has none."""
-    report = _report()
-    if not report.checks:
-        raise AssertionError("the experiment has no budgets: add [expect] to its file")
-    _demand([f"{report.run(check.run).label}: {check}" for check in report.broken])
+    _runs({}).demand_budgets()
 
 
 def accuracy_should_be_at_least(share: float, **which: str) -> None:
@@ -227,101 +212,32 @@ def get_figure(name: str, **which: str) -> Any:
 
     Fails when ``model``, ``data_type``, ``board`` and ``engine`` leave more than one run, or nobody knows the figure.
     """
-    runs = _runs(which)
-    if len(runs) > 1:
-        told = "; ".join(run.label for run in runs)
-        raise AssertionError(f"{len(runs)} runs have a figure {name!r}, choose one by {', '.join(_PLACES)}: {told}")
-    value: Any = runs[0]
+    run = _runs(which).only(name)
+    value: Any = run
     for part in name.split("."):
         named = isinstance(value, Mapping)
         if part.startswith("_") or not (part in value if named else hasattr(value, part)):
-            raise AssertionError(f"{runs[0].label} has no figure {name!r}")
+            raise AssertionError(f"{run.label} has no figure {name!r}")
         value = value[part] if named else getattr(value, part)
     return value
 
 
 def _hold(name: str, limit: float | str, which: dict[str, str], relation: str) -> None:
     """Holds the chosen runs against a limit of the figure with that key."""
-    if name not in FIGURES:
-        raise AssertionError(f"no report has a figure {name!r}: {suggestion(name, FIGURES)}")
-    figure = FIGURES[name]
-    unit = "" if figure.unit == "share" else figure.unit
-    number = limit if isinstance(limit, (int, float)) else _number(limit, unit)
-    margin = _margin(which.pop("margin", None), figure)
-    _demand([reason for run in _runs(which) if (reason := _broken(run, figure, number, unit, relation, margin))])
-
-
-def _margin(name: str | None, figure: Figure) -> Margin | None:
-    if name is None or name == NO_MARGIN:
-        return None
-    if figure.key not in OF_CYCLES:
-        raise AssertionError(
-            f"{figure.word or figure.key} has no error to count in: margin is for {', '.join(OF_CYCLES)}"
-        )
-    if name in get_args(Margin):
-        return cast(Margin, name)
-    raise AssertionError(f"margin is {name!r}: give {NO_MARGIN} or {' or '.join(get_args(Margin))}")
-
-
-def _broken(run: Run, figure: Figure, limit: float, unit: str, relation: str, margin: Margin | None) -> str | None:
-    """Why the run does not keep the limit, or None."""
-    word, value = figure.word or figure.key, known(run, figure)
-    if value is None:
-        return f"{run.label}: nobody knows {word} ({run.no_cycles or f'engine {run.engine!r}'})"
-    more = counted(run, figure, margin)
-    held = with_margin(value, more.pct)
-    seen = f"{run.label}: {word} {_shown(held)}" + (f" with {more.pct:g} % ({margin} of its error)" if more.pct else "")
-    logger.info(f"{seen} {unit}")
-    if more.unknown:
-        return f"{seen}: {more.unknown}"
-    if run.complete and _RELATIONS[relation](held, limit):
-        return None
-    far = figure.beyond(held, limit)
-    wanted = f"{seen} should be {relation} {_shown(limit)} {unit}".rstrip() + (f", off by {far}" if far else "")
-    return wanted if run.complete else f"{wanted}, but only {run.samples} samples were run"
-
-
-def _shown(number: float) -> str:
-    return f"{int(number):,}" if float(number).is_integer() else f"{number:,.7g}"
-
-
-def _demand(wrong: list[str]) -> None:
-    if wrong:
-        raise AssertionError("\n".join(wrong))
+    margin = which.pop("margin", None)
+    held = _runs(which).held(name, limit, relation, margin)
+    for one in held:
+        logger.info(one.seen)
+    demand([one.wrong for one in held if one.wrong])
 
 
 def _keep(report: Report) -> Report:
     logger.info(render(report))
-    failed = [(run.label, run.error) for run in report.runs if run.error]
-    _demand([_told(f"{label}: {error.message}", error.where, error.hint) for label, error in failed])
-    _Current.report = report
+    _Current.runs = Runs.of(report)
     return report
 
 
-def _report() -> Report:
-    if _Current.report is None:
+def _runs(which: Mapping[str, str]) -> Runs:
+    if _Current.runs is None:
         raise AssertionError("there is no report: Run Model, or Load Report, comes first")
-    return _Current.report
-
-
-def _runs(which: dict[str, str]) -> list[Run]:
-    unknown = sorted(set(which) - set(_PLACES))
-    if unknown:
-        raise AssertionError(f"unknown argument {unknown[0]!r}: runs are chosen by {', '.join(_PLACES)}")
-    report = _report()
-    found = [run for run in report.runs if all(getattr(run, key) == value for key, value in which.items())]
-    if not found:
-        told = "; ".join(run.label for run in report.runs) or "none"
-        raise AssertionError(f"no run has {', '.join(f'{k}={v}' for k, v in which.items())}; there are: {told}")
-    return found
-
-
-def _number(limit: str, unit: str) -> float:
-    try:
-        return read_amount(str(limit), unit)
-    except Unusable as error:
-        raise AssertionError(f"{error}: {error.hint}") from None
-
-
-def _told(what: str, where: str | None, hint: str | None) -> str:
-    return "\n".join(filter(None, (what, f"in: {where}" if where else "", f"hint: {hint}" if hint else "")))
+    return _Current.runs.where(**which)

@@ -6,17 +6,22 @@
 A Renode takes seconds to start: the first run starts it, and the end of the session ends it.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from mcusim import pipeline
 from mcusim.engines import ENGINES
+from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.read import open_experiment
 from mcusim.experiment.tables import parse_samples
 from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.report import Report
 from mcusim.system.names import file_name
 from mcusim.system.validation import Place
+
+Chosen = str | Sequence[str] | None
 
 
 class Session(ExitStack):
@@ -28,40 +33,20 @@ class Session(ExitStack):
         self._watcher = watcher or Silent()
         self._opened: set[str] = set()
 
-    def run(
-        self,
-        experiment: str | Path,
-        *,
-        model: str | None = None,
-        data_type: str | None = None,
-        board: str | None = None,
-        engine: str | None = None,
-        samples: str | int | None = None,
-        seed: int | None = None,
-        jobs: int | None = None,
-        out: str | Path | None = None,
-    ) -> Report:
-        """Every case of an experiment: a TOML file, or a folder with an ``experiment.toml``.
+    def run(self, experiment: str | Path, *, out: str | Path | None = None, **choices: Any) -> Report:
+        """Every case of an experiment, as `opened` takes it.
 
-        The other arguments change it as options of ``mcusim run`` do: ``samples="all"``, ``engine="qemu,renode"``.
         Everything is written to `out` [build/<experiment>]. A case that fails is a run with an error.
 
         Raises McusimError for what concerns all of them, and OSError when `out` cannot be written.
         """
-        with Place("samples").located():
-            number = None if samples is None else parse_samples(str(samples))
-        chosen = open_experiment(
-            Path(experiment),
-            models=_one(model),
-            data_types=_one(data_type),
-            boards=_one(board),
-            engine=engine,
-            samples=number,
-            seed=seed,
-            jobs=jobs,
-        )
+        chosen = opened(experiment, **choices)
+        return self.run_opened(chosen, Path(out) if out else Path("build") / file_name(chosen.name))
+
+    def run_opened(self, chosen: Experiment, out: Path) -> Report:
+        """Likewise, of one that was read."""
         self._keep_open(chosen.target.engines)
-        return pipeline.run(chosen, Path(out) if out else Path("build") / file_name(chosen.name), self._watcher)
+        return pipeline.run(chosen, out, self._watcher)
 
     def _keep_open(self, engines: tuple[str, ...]) -> None:
         for name in dict.fromkeys(engines):
@@ -70,5 +55,35 @@ class Session(ExitStack):
                 self._opened.add(name)
 
 
-def _one(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (value,)
+def opened(
+    experiment: str | Path,
+    *,
+    model: Chosen = None,
+    data_type: Chosen = None,
+    board: Chosen = None,
+    engine: str | None = None,
+    samples: str | int | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+) -> Experiment:
+    """A TOML file, or a folder with an ``experiment.toml``.
+
+    The other arguments change it as options of ``mcusim run`` do: ``samples="all"``, ``engine="qemu,renode"``.
+    Raises McusimError.
+    """
+    with Place("samples").located():
+        number = None if samples is None else parse_samples(str(samples))
+    return open_experiment(
+        Path(experiment),
+        models=_several(model),
+        data_types=_several(data_type),
+        boards=_several(board),
+        engine=engine,
+        samples=number,
+        seed=seed,
+        jobs=jobs,
+    )
+
+
+def _several(chosen: Chosen) -> tuple[str, ...]:
+    return () if chosen is None else (chosen,) if isinstance(chosen, str) else tuple(chosen)

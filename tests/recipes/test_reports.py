@@ -50,7 +50,7 @@ def test_a_figure(tree: Tree) -> None:
 
 def test_a_report_format(tree: Tree) -> None:
     tree.add("report_format")
-    tree.line("mcusim/reports/__init__.py", '"Markdown"}', '"Markdown", "csv": "CSV"}')
+    tree.line("mcusim/reports/__init__.py", '"markdown": "Markdown",', '"markdown": "Markdown", "csv": "CSV",')
     tree.test("tests/reports/test_to_csv.py")
     assert tree.text("tests/golden/to_csv/full.csv").startswith("model,type,board,accuracy %")
     assert tree.touched() == (1, 1)

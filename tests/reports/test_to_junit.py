@@ -1,4 +1,4 @@
-"""JUnit XML: readable by any parser, one test case for each run."""
+"""JUnit XML: readable by any parser, one test case for each run and for each budget."""
 
 from __future__ import annotations
 
@@ -30,24 +30,40 @@ def test_any_parser_reads_it(make: Callable[[], Report]) -> None:
     assert parsed(make()).tag == "testsuites"
 
 
-def test_a_test_case_for_each_run_and_a_failure_for_each_broken_budget() -> None:
-    good, _, wrong, failed = parsed(full_report()).iter("testcase")
-    assert good.get("name") == "cnn, int8, nucleo_l452re_p" and good.get("classname") == "gestures"
-    assert not list(good.iter("failure")) and not list(good.iter("error"))
-    assert [failure.get("type") for failure in wrong.iter("failure")] == [
-        "accuracy_min",
-        "rom_bytes_max",
-        "latency_ms_max",
-    ]
-    [error] = failed.iter("error")
+def test_a_test_case_for_each_run_and_one_for_each_budget() -> None:
+    cases = {case.get("name", ""): case for case in parsed(full_report()).iter("testcase")}
+    good, wrong, failed = (
+        f"cnn{of}"
+        for of in (", int8, nucleo_l452re_p", " #2, int16 Q7.9 floor, sparkfun_edge", ", int9, sparkfun_edge")
+    )
+    assert cases[good].get("classname") == "gestures"
+    for kept in (good, f"{good}: accuracy_min", wrong):
+        assert not [*cases[kept].iter("failure"), *cases[kept].iter("error")]
+    broken = [cases[f"{wrong}: {name}"].find("failure") for name in ("accuracy_min", "rom_bytes_max", "latency_ms_max")]
+    assert [one.get("type") for one in broken if one is not None] == ["accuracy_min", "rom_bytes_max", "latency_ms_max"]
+    [error] = cases[failed].iter("error")
     assert error.get("type") == "EngineError" and "nn_dense.h:31" in (error.text or "")
-    assert not list(failed.iter("failure")), "one verdict is enough"
+    [budget] = cases[f"{failed}: accuracy_min"]
+    assert budget.tag == "skipped", "one verdict is enough"
 
 
 def test_the_suite_counts() -> None:
     [suite] = parsed(full_report())
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": "4", "failures": "1", "errors": "1", "skipped": "0"}
+    assert counts == {"tests": "9", "failures": "3", "errors": "1", "skipped": "1"}
+
+
+def test_a_budget_has_the_file_and_line_where_it_stands() -> None:
+    """Also in the text of its failure: readers look for `file:line` there."""
+    kept, broken, *_ = full_report().checks
+    told = dataclasses.replace(full_report(), file="nets/exp.toml", checks=(kept, dataclasses.replace(broken, line=7)))
+    cases = [case for case in parsed(told).iter("testcase") if "accuracy_min" in case.get("name", "")]
+    assert [(case.get("file"), case.get("line")) for case in cases] == [("nets/exp.toml", None), ("nets/exp.toml", "7")]
+    [failure] = cases[1]
+    assert (failure.text or "").startswith(
+        "nets/exp.toml:7: cnn #2, int16 Q7.9 floor, sparkfun_edge: accuracy 92.7384 %"
+    )
+    assert not parsed(full_report()).findall(".//testcase[@file]"), "of older versions"
 
 
 def test_figures_are_properties_of_the_test_case() -> None:
@@ -99,4 +115,4 @@ def test_any_name_is_read_by_any_parser(name: str) -> None:
     )
     check = Check(name, good_run().id, 1, None, False, name)
     report = dataclasses.replace(full_report(), experiment=name, started=name, runs=runs, checks=(check,))
-    assert len([*parsed(report).iter("testcase")]) == 2
+    assert len([*parsed(report).iter("testcase")]) == 3
