@@ -40,7 +40,8 @@ def counted(cases: Sequence[Element]) -> dict[str, str]:
 
 
 def seconds(number: float) -> str:
-    return f"{number:f}"
+    """With three decimals: more are refused by some."""
+    return f"{number:.3f}"
 
 
 def groups(report: Report) -> Iterator[list[Element]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from mcusim.reports.report import Check, Run
 from mcusim.reports.to_junit import properties
 from mcusim.system.errors import McusimError
 from mcusim.system.names import printable
-from mcusim.testing.pytest_plugin import chosen
 from mcusim.testing.pytest_runs import shared
 from mcusim.testing.runs import demand, told, told_error
 from mcusim.testing.session import opened
@@ -28,14 +27,15 @@ class ExperimentFile(pytest.File):
 
     experiment: Experiment
 
+    def __init__(self, *, options: Mapping[str, list[str]], **told: Any) -> None:
+        super().__init__(**told)
+        self.options = options
+
     def collect(self) -> Iterator[pytest.Item]:
-        options = {name: chosen(self.config, name) for name in ("board", "engine", "samples")}
+        engine, samples = ",".join(self.options["engine"]) or None, self.options["samples"]
         try:
             self.experiment = opened(
-                self.path,
-                board=options["board"],
-                engine=",".join(options["engine"]) or None,
-                samples=options["samples"][-1] if options["samples"] else None,
+                self.path, board=self.options["board"], engine=engine, samples=samples[-1] if samples else None
             )
         except McusimError as error:
             raise self.CollectError(told_error(error)) from None

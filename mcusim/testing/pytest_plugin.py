@@ -66,7 +66,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
         return None
     from mcusim.testing.pytest_items import ExperimentFile
 
-    return ExperimentFile.from_parent(parent, path=file_path)
+    options = {name: chosen(parent.config, name) for name in OPTIONS}
+    return ExperimentFile.from_parent(parent, path=file_path, options=options)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
