@@ -96,6 +96,7 @@ def _inside(number: int, run: Run, most: Most) -> dict[str, Any]:
         "run": run,
         "layers": layers,
         "cycles": pictures.layers_of(run, layers) if any(one.cycles is not None for one in layers) else None,
+        "flash": pictures.flash_of(layers) if any(one.weight_bytes is not None for one in layers) else None,
         "confusion": pictures.confusion_of(run) if 0 < classes <= pictures.MOST_CLASSES else None,
         "confused": tables.most_confused(run),
     }

@@ -83,7 +83,10 @@ def named(value: Any, name: str) -> Any:
 
 def whole_report() -> Report:
     run = timed(good_run())
-    layers = tuple(dataclasses.replace(one, cycles=1e6, cycles_per_mac=3.5, share=0.5) for one in run.layers)
+    layers = tuple(
+        dataclasses.replace(one, cycles=1e6, cycles_per_mac=3.5, share=0.5, code_bytes=1234, weight_bytes=56_789)
+        for one in run.layers
+    )
     classes = tuple(ClassScores(name, 2047, 0.9, 0.9, 0.9) for name in ("walk", "sit"))
     run = dataclasses.replace(run, id="whole", layers=layers, classes=classes)
     report = full_report()
@@ -141,6 +144,14 @@ def test_it_tells_budgets_with_what_is_left_and_all_figures() -> None:
 def test_the_error_of_a_model_stands_at_the_bars_and_is_told() -> None:
     text = render(whole_report())
     assert "5.7 %; nobody measured single layers" in text and "3.5 c/MAC" in text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_flash_of_layers_is_told_and_packed_bits_are_not() -> None:
+    report = whole_report()
+    packed = dataclasses.replace(report, runs=tuple(dataclasses.replace(one, right="AbCdEfGh") for one in report.runs))
+    text = render(packed)
+    assert "56,789" in text and "1,234" in text and "Flash of the layers of run 5" in text and "AbCdEfGh" not in text
 
 
 @pytest.mark.usefixtures("drawn")

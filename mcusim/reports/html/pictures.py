@@ -130,6 +130,30 @@ def layers_of(run: Run, layers: Sequence[LayerFigures]) -> str:
     )
 
 
+def flash_of(layers: Sequence[LayerFigures]) -> str:
+    """Bytes of each: its weights, and its code behind them."""
+    values = [
+        {"order": order, "name": f"{order}  {label(layer.name)}", "kind": kind, "bytes": size}
+        for order, layer in enumerate(layers, 1)
+        for kind, size in (("weights", layer.weight_bytes), ("code", layer.code_bytes))
+        if size is not None
+    ]
+    colours = {"domain": ["weights", "code"], "range": [_MAIN, _FIRST]}
+    axes = {
+        "x": {
+            "field": "bytes",
+            "type": "quantitative",
+            "title": "flash bytes",
+            "axis": {"tickCount": 4, "format": "~s"},
+        },
+        "y": {"field": "name", "type": "nominal", "title": None, "sort": {"field": "order"}},
+        "color": {"field": "kind", "scale": colours, "legend": {"orient": "top", "title": None, "labelColor": _INK}},
+        "order": {"field": "kind", "sort": "descending"},
+    }
+    bars = {"type": "bar", "height": {"band": 0.7}}
+    return _drawn(values, {"width": WIDTH, "height": {"step": STEP}, "encoding": axes, "mark": bars})
+
+
 def confusion_of(run: Run) -> str:
     """Rows: labels; columns: decided classes; shaded by their share of the row."""
     matrix = run.confusion or ()
