@@ -40,14 +40,14 @@ class Net:
     def entry(self) -> Affine:
         return affine.as_affine(self.last.numbers)  # type: ignore[arg-type]
 
-    def sum_of(self, shape: tuple[int, ...], *, fold: bool = True, single: bool = False) -> dict[str, object]:
+    def sum_of(self, shape: tuple[int, ...], *, fold: bool = True) -> dict[str, object]:
         """Weights of that shape, a scale for each output or one for all."""
         kernel = self.r.integers(-127, 128, shape).astype(np.int8)
         kernel.reshape(-1)[:2] = [-127, 127][: kernel.size]
         count = int(self.r.choice([1, shape[0]]))
         scales = Scaled(8, tuple(float(np.float32(s)) for s in self.r.uniform(0.001, 0.01, count)))
         bias, out, entry = self.r.integers(-3000, 3000, shape[0]).astype(np.int32), self.numbers(), self.entry()
-        factors = affine.sum_factors(entry, scales, out, single=single)
+        factors = affine.sum_factors(entry, scales, out)
         made = vars(affine.weighted_sum(kernel, bias, scales, entry, out, factors, fold=fold))
         return {**made, "zero": entry.zero, "activation": LIMITS[self.r.integers(4)]}
 

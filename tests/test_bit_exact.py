@@ -19,6 +19,7 @@ from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.store_unsigned import store_unsigned
+from mcusim.numbers.factors import rescaling
 from mcusim.program import Place
 from mcusim.system.arrays import Array
 from tests.compiled import run_compiled
@@ -70,6 +71,16 @@ def test_integers_are_bit_exact_on_any_graph(
     expected = quantized.run(x)
     compiled = run_compiled(quantized, x)
     np.testing.assert_array_equal(compiled, expected)
+
+
+@FEW
+@given(builders(), st.sampled_from([one for one in NUMBERS if one[1] != "per-layer"]), st.booleans())
+def test_integers_that_are_rescaled_once_are_bit_exact(builder: Builder, how: tuple[str, str], chosen: bool) -> None:
+    graph, x = optimize(builder.graph()), extreme_samples(builder)
+    with rescaling("single"):
+        quantized = store_unsigned(quantize(graph, x[:8], how[0], scheme=how[1]))
+    program = lower(quantized, FAST) if chosen else None
+    np.testing.assert_array_equal(run_compiled(quantized, x, program=program), quantized.run(x))
 
 
 @EXAMPLES

@@ -22,6 +22,7 @@ from mcusim.line.lower import lower
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.line.store_unsigned import store_unsigned
+from mcusim.numbers.factors import rescaling
 from mcusim.numbers.numbers import Activation
 from mcusim.system.arrays import Array
 from mcusim.workloads.generated import make_firmware
@@ -100,6 +101,19 @@ def test_chosen_kernels_give_the_bits_of_the_graph(
     assert {step.kernel for step in lower(graph, destination).steps} >= {"plain", "rows"}
     expected = graph.run(x) if data_type != "float32" else floats_of_the_host
     np.testing.assert_array_equal(run_on(qemu, core_board, graph, x, tmp_path, destination), expected)
+
+
+@pytest.mark.arm
+@pytest.mark.parametrize("data_type", ["int8", "w8a16"])
+def test_what_is_rescaled_once_on_every_core(tmp_path: Path, data_type: str, core_board: Board) -> None:
+    """With the kernels of the board, and in plain C."""
+    builder = zoo()
+    x = builder.samples(8)
+    with rescaling("single"):
+        graph = quantize(optimize(builder.graph()), x, data_type, scheme="per-channel")
+    for name, destination in (("plain", ANYWHERE), ("chosen", Destination(core_board.chip.core, memory=USUAL))):
+        answers = run_on(qemu, core_board, graph, x, tmp_path / name, destination)
+        np.testing.assert_array_equal(answers, graph.run(x))
 
 
 @pytest.mark.arm

@@ -19,7 +19,7 @@ NN_KERNEL void NN_NAME(convert_long)(const void *restrict input, int32_t *restri
 {
     for (int i = 0; i < p.elements; i++) {
         const int32_t x = nn_number_at(input, i, p.wide, p.unsigned_input);
-        output[i] = nn_scaled(x - p.from_zero, p.factor, NN_TWICE) + p.zero;
+        output[i] = nn_scaled(x - p.from_zero, p.factor) + p.zero;
     }
 }
 #endif

@@ -10,7 +10,6 @@
 typedef struct {
     int steps, features, units;
     nn_factor_t over_inputs[4], over_states[4]; /* of the gates input, forget, candidate, output */
-    nn_rounding_t rounding;                     /* of the sums */
     nn_factor_t kept, entered, shown;
     int32_t cell_factor; /* of a cell, to places in the table of sigmoids: with `cell_shift` bits to the right */
     int cell_shift;
@@ -36,8 +35,8 @@ NN_KERNEL int32_t NN_NAME(gate_sum)(int gate, int unit, const number_t *x, const
     for (int i = 0; state && i < p.units; i++) {
         over_states += (accumulator_t)recurrent[row * p.units + i] * state[i];
     }
-    return nn_short((int64_t)nn_short(nn_scaled(over_inputs, p.over_inputs[gate], p.rounding)) +
-                    nn_short(nn_scaled(over_states, p.over_states[gate], p.rounding)));
+    return nn_short((int64_t)nn_short(nn_scaled(over_inputs, p.over_inputs[gate])) +
+                    nn_short(nn_scaled(over_states, p.over_states[gate])));
 }
 
 /* scratch: a cell for each unit. The first state is what stands for 0. */
@@ -58,15 +57,15 @@ NN_KERNEL void NN_NAME(scaled_lstm)(const number_t *restrict input, number_t *re
                 const int32_t sum = NN_NAME(gate_sum)(gate, unit, input, state, kernel, recurrent, bias, recurrent_bias, p);
                 gates[gate] = gate == 2 ? nn_wide_tanh(3 * sum, sigmoids) : nn_wide_logistic(3 * sum, sigmoids);
             }
-            const int32_t old = nn_short(nn_scaled(gates[1] * cells[unit], p.kept, NN_TWICE));
-            const int32_t new = nn_short(nn_scaled(gates[0] * gates[2], p.entered, NN_TWICE));
+            const int32_t old = nn_short(nn_scaled(gates[1] * cells[unit], p.kept));
+            const int32_t new = nn_short(nn_scaled(gates[0] * gates[2], p.entered));
             int32_t cell = nn_short((int64_t)old + new);
             if (p.clip) {
                 cell = cell > p.clip ? p.clip : cell < -p.clip ? -p.clip : cell;
             }
             cells[unit] = (int16_t)cell;
             const int32_t place = (int32_t)((uint32_t)cell * (uint32_t)p.cell_factor + ((1u << p.cell_shift) >> 1)) >> p.cell_shift;
-            const int32_t shown = nn_scaled(nn_wide_tanh(place, sigmoids) * gates[3], p.shown, NN_TWICE);
+            const int32_t shown = nn_scaled(nn_wide_tanh(place, sigmoids) * gates[3], p.shown);
             output[unit] = clamp_to_number_t((accumulator_t)shown + p.zero);
         }
         state = output;

@@ -18,7 +18,7 @@ NN_KERNEL void NN_NAME(scaled_prelu)(
     for (int row = 0; row < p.rows; row++) {
         for (int i = 0; i < p.slopes; i++) {
             const int32_t x = *input++ - p.from_zero;
-            const int32_t y = x >= 0 ? nn_scaled(x, p.kept, NN_TWICE) : nn_scaled(x * kernel[i], p.leaked, NN_TWICE);
+            const int32_t y = x >= 0 ? nn_scaled(x, p.kept) : nn_scaled(x * kernel[i], p.leaked);
             *output++ = clamp_to_number_t((accumulator_t)y + p.zero);
         }
     }

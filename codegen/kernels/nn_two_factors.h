@@ -17,7 +17,7 @@ NN_KERNEL void NN_NAME(two_factors)(const number_t *input, number_t *output, con
 {
     for (int i = 0; i < p.elements; i++) {
         const int32_t x = input[i] - p.from_zero;
-        const int32_t y = x >= 0 ? nn_scaled(x, p.kept, NN_TWICE) : p.sign * nn_scaled(x, p.leaked, NN_TWICE);
+        const int32_t y = x >= 0 ? nn_scaled(x, p.kept) : p.sign * nn_scaled(x, p.leaked);
         output[i] = clamp_to_number_t((accumulator_t)y + p.zero);
     }
 }

@@ -21,7 +21,7 @@ NN_KERNEL void NN_NAME(wide_softmax)(const number_t *input, number_t *output, co
         const int best = nn_row_largest(input, p.channels);
         int32_t sum = 0;
         for (int channel = 0; channel < p.channels; channel++) {
-            const int64_t x = (int64_t)nn_scaled(input[channel] - best, p.factor, NN_TWICE) + 32767;
+            const int64_t x = (int64_t)nn_scaled(input[channel] - best, p.factor) + 32767;
             /* Above 32767, too: of steps so large that a distance does not fit into 32 bits. */
             const int32_t power = nn_wide_entry(x > 32767 ? 32767 : x < -32768 ? -32768 : (int32_t)x, powers);
             output[channel] = (number_t)power;

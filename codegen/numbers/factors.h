@@ -5,21 +5,22 @@
 #include "number.h"
 #include "rounding.h"
 
+/* A product is rounded to 31 bits less (halves up) and then shifted (halves away from zero), or all at once (halves up). */
+typedef enum { NN_TWICE, NN_ONCE } nn_rounding_t;
+
 /* multiplier * 2^(shift - 31); rounded once it is multiplier * 2^-shift. With a multiplier of 0 numbers stay as they are. */
 typedef struct {
     int32_t multiplier;
     int shift;
+    nn_rounding_t rounding;
 } nn_factor_t;
 
-/* A product is rounded to 31 bits less (halves up) and then shifted (halves away from zero), or all at once (halves up). */
-typedef enum { NN_TWICE, NN_ONCE } nn_rounding_t;
-
-static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor, nn_rounding_t rounding)
+static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor)
 {
     if (factor.multiplier == 0) {
         return (int32_t)x;
     }
-    if (rounding == NN_ONCE) {
+    if (factor.rounding == NN_ONCE) {
         return (int32_t)(((int64_t)x * factor.multiplier + ((int64_t)1 << (factor.shift - 1))) >> factor.shift);
     }
     const int left = factor.shift > 0 ? factor.shift : 0;

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from mcusim.experiment.synonyms import SCHEME_SYNONYMS, TYPE_SYNONYMS
 from mcusim.line import quantize
-from mcusim.numbers import DEFAULT_SCHEME, SCHEMES
+from mcusim.numbers import DEFAULT_SCHEME, SCHEMES, affine_scheme
+from mcusim.numbers.factors import Rescale
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
 from mcusim.numbers.numbers import Ranges
 from mcusim.system.errors import ConfigurationError
@@ -20,6 +21,7 @@ LAYER_SCHEMES = tuple(scheme for scheme in SCHEMES if scheme != "per-network")
 POWER_OF_TWO = "power-of-two"
 TYPE_KEYS = ("dtype", "type", "datatype", "bits", "width", "precision")
 SCHEME_KEYS = ("mode", "method", "granularity")
+WORDS = ("rounding", "rescale", "ranges", "weights")  # which a label repeats as they are
 
 
 def layer_type(name: str) -> str:
@@ -100,6 +102,7 @@ class Quantization(Table):
     )
     format: str | None = None
     rounding: Literal["nearest", "floor"] = "nearest"
+    rescale: Rescale = "double"
     ranges: Ranges = "mse"
     weights: Literal["fitted", "rounded"] = "fitted"
     equalize: bool = False
@@ -122,7 +125,8 @@ class Quantization(Table):
     @model_validator(mode="after")
     def _format_fits(self) -> Quantization:
         if not self.is_quantized:
-            extra = sorted(self.model_fields_set - {"data_type"})
+            fits = {"data_type"} if self.data_type == "float32" else {"data_type", "rescale"}
+            extra = sorted(self.model_fields_set - fits)
             if extra:
                 hint = "remove it, or choose an integer type"
                 told = (
@@ -150,6 +154,10 @@ class Quantization(Table):
 
     def _check_schemes(self) -> None:
         _once(entry.name for entry in self.own_layers)
+        schemes = {self.chosen_scheme, *(scheme for _, scheme in self.layer_words.values())}
+        if "rescale" in self.model_fields_set and not schemes & {*affine_scheme.SCHEMES}:
+            what = f"scheme {self.chosen_scheme!r} rescales by shifts: 'rescale' has no use"
+            raise Unusable(what, "leave it out, or choose scheme = 'per-channel'")
         try:
             made = quantize.make_scheme(self.data_type, self.chosen_scheme, self.fraction, self.rounding)
             others = [quantize.scheme_of_layer(*words, self.rounding) for words in self.layer_words.values()]
@@ -214,15 +222,12 @@ class Quantization(Table):
     def _labelled(self, *of_layers: str) -> str:
         default = quantize.default_scheme(self.data_type)
         scheme = self.format or (self.chosen_scheme if self.chosen_scheme != default else "")
-        rounding = self.rounding if self.rounding != "nearest" else ""
-        ranges = self.ranges if self.ranges != "mse" else ""
-        weights = self.weights if self.weights != "fitted" else ""
+        fields = Quantization.model_fields
+        words = [word for name in WORDS if (word := getattr(self, name)) != fields[name].default]
         equalized = "equalized" if self.equalize else ""
         output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
-        return " ".join(
-            filter(None, (self.data_type, scheme, rounding, ranges, weights, equalized, output, samples, *of_layers))
-        )
+        return " ".join(filter(None, (self.data_type, scheme, *words, equalized, output, samples, *of_layers)))
 
 
 def _once(names: Iterable[str]) -> None:

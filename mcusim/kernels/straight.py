@@ -201,9 +201,7 @@ def steps_of(layer: WeightedSum, entry: Affine) -> Steps | None:
     if least >= most:
         return None
     outputs = np.arange(least + 1, most + 1)[:, None]
-    factors = np.broadcast_to(
-        np.ldexp(rescale.factors.multipliers.astype(float), rescale.factors.shifts - 31), low.shape
-    )
+    factors = np.broadcast_to(rescale.factors.reals, low.shape)
     guess = np.floor((outputs - numbers.zero - 0.5) / factors).clip(low - 4, high + 4).astype(np.int64)
     below, there = np.clip(guess - 3, low - 1, high), np.clip(guess + 4, low, high + 1)
     for _ in range(3):
@@ -267,7 +265,7 @@ def steeper_lines(rescale: Multiplied, steps: Steps, shift: int, *, bare: bool) 
 
 def _slopes(rescale: Multiplied, shift: int, varies: Array) -> Array | None:
     """Multipliers of all channels; None where that shift is more than one of those that vary has."""
-    multipliers, shifts = np.broadcast_arrays(rescale.factors.multipliers, -rescale.factors.shifts, varies)[:2]
+    multipliers, shifts = np.broadcast_arrays(rescale.factors.multipliers, rescale.factors.places - 31, varies)[:2]
     spare = shifts - 1 - shift  # bits of the multiplier that have no room
     if (spare < 0)[varies].any():
         return None

@@ -46,6 +46,7 @@ from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
 from mcusim.line.trained import Trained
 from mcusim.models.source import Source
+from mcusim.numbers.factors import Rescale, rescaling
 from mcusim.numbers.numbers import Numbers
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
@@ -278,22 +279,23 @@ def _model_sha256(setting: Setting, case: Case, bench: Bench) -> str:
     return bench.once.do(key, lambda: sha256_of(model_file(setting, case.model, case.repeat, bench)))
 
 
-def source_of(setting: Setting, model: Model, repeat: int, bench: Bench) -> Source:
+def source_of(setting: Setting, model: Model, repeat: int, bench: Bench, rescale: Rescale = "double") -> Source:
     """The file as it is read."""
 
     def make() -> Source:
         path = model_file(setting, model, repeat, bench)
         bench.watcher.stage(f"reading {model.name}")
-        return bench.stages.read_model(path, model.name, *((model.shapes,) if model.shapes else ()))
+        with rescaling(rescale):
+            return bench.stages.read_model(path, model.name, *((model.shapes,) if model.shapes else ()))
 
-    return bench.once.do(("source", model.name, repeat), make)
+    return bench.once.do(("source", model.name, repeat, rescale), make)
 
 
-def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> FloatModel:
+def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, rescale: Rescale = "double") -> FloatModel:
     """File -> Source, and what it makes of the test samples."""
 
     def make() -> FloatModel:
-        source, chosen = source_of(setting, model, repeat, bench), setting.experiment
+        source, chosen = source_of(setting, model, repeat, bench, rescale), setting.experiment
         inputs = {layer.name if len(source.graph.inputs) > 1 else "": layer.shape for layer in source.graph.inputs}
         there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(inputs, setting.seed)
         # Of random samples no score means anything: nothing is guessed.
@@ -306,14 +308,21 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench) -> Fl
         x = source.normalized(dataset.x_test[positions])
         return FloatModel(source, fitted, x, positions, source.graph.run(x))
 
-    return bench.once.do(("float", model.name, repeat), make)
+    return bench.once.do(("float", model.name, repeat, rescale), make)
+
+
+def _model_of(setting: Setting, case: Case, bench: Bench) -> FloatModel:
+    """A file that holds integers is read again to be rescaled otherwise; the proof is of the file as TFLM has it."""
+    read = float_model(setting, case.model, case.repeat, bench)
+    how = case.quantization.rescale if read.source.graph.is_quantized else "double"
+    return float_model(setting, case.model, case.repeat, bench, how)
 
 
 def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
     """On whichever board: graph, inputs and expected answers, as in ReadyModel."""
 
     def make() -> tuple[Graph, Array, Array]:
-        origin = float_model(setting, case.model, case.repeat, bench)
+        origin = _model_of(setting, case, bench)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
         graph = quantized_graph(
@@ -329,7 +338,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     """Source -> quantized Graph -> Program -> Sources."""
 
     def make() -> ReadyModel:
-        origin = float_model(setting, case.model, case.repeat, bench)
+        origin = _model_of(setting, case, bench)
         graph, inputs, expected = _quantized(setting, case, bench)
         target, (facts, board) = setting.experiment.target, place_of(case, bench)
 

@@ -32,6 +32,7 @@ from mcusim.line.stored import demand_as_stored, with_types
 from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.numbers import affine_scheme
+from mcusim.numbers.factors import rescaling
 from mcusim.program import Program
 from mcusim.system.arrays import Array
 
@@ -93,25 +94,27 @@ def quantized_graph(
 ) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
-    None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another.
+    None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another, and
+    how it rescales is said where it is read.
     `unsigned`: may affine tensors be stored without a sign, which TFLite has not?
     """
     if source.graph.is_quantized:
         demand_as_stored(source.graph, chosen)
         return source.graph
-    quantized = quantize(
-        real_graph(source, chosen),
-        _calibration(source, calibration, chosen.calibration_samples, labels, seed),
-        chosen.data_type,
-        scheme=chosen.chosen_scheme,
-        fraction=chosen.fraction,
-        rounding=chosen.rounding,
-        ranges=chosen.ranges,
-        weights=chosen.weights,
-        output=chosen.output,
-        layers=chosen.layer_words,
-    )
-    return store_unsigned(quantized) if unsigned else quantized
+    with rescaling(chosen.rescale):
+        quantized = quantize(
+            real_graph(source, chosen),
+            _calibration(source, calibration, chosen.calibration_samples, labels, seed),
+            chosen.data_type,
+            scheme=chosen.chosen_scheme,
+            fraction=chosen.fraction,
+            rounding=chosen.rounding,
+            ranges=chosen.ranges,
+            weights=chosen.weights,
+            output=chosen.output,
+            layers=chosen.layer_words,
+        )
+        return store_unsigned(quantized) if unsigned else quantized
 
 
 def real_graph(source: Source, chosen: Quantization) -> Graph:

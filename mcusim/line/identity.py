@@ -36,6 +36,7 @@ def identity_of(case: Case, source: Graph) -> Run:
     run = identity(case)
     if source.is_quantized:
         scheme, label = f"{source.scheme}, {IN_THE_FILE}", f"{source.data_type} {AS_STORED}"
+        label += " single" * (case.quantization.rescale == "single")
         found = replace(run, data_type=source.data_type, quantization=label, scheme=scheme, calibration_samples=None)
         return replace(found, layer_quantization={}, ranges="", weights="", equalized=False, rounding="")
     if case.quantization.is_quantized:

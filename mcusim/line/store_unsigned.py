@@ -158,7 +158,9 @@ def _average(layer: AveragePooling, moved: Zeros, numbers: Affine) -> AveragePoo
 
 
 def _concatenate(layer: Concatenate, moved: Zeros, numbers: Affine) -> Concatenate:
-    made = [_converted(one, more, numbers) for one, more in zip(layer.conversions, moved, strict=True)]
+    assert isinstance(layer.numbers, Affine)
+    own = layer.conversions or [affine.conversion(layer.numbers, layer.numbers)] * len(moved)
+    made = [_converted(one, more, numbers) for one, more in zip(own, moved, strict=True)]
     return replace(layer, conversions=tuple(made), numbers=numbers)
 
 

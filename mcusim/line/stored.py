@@ -49,7 +49,7 @@ def demand_as_stored(graph: Graph, chosen: Quantization) -> None:
     told = f"model {graph.name!r} is quantized in its file, as {graph.data_type}"
     if chosen.data_type not in (AS_STORED, graph.data_type):
         raise ConfigurationError(f"{told}: it cannot be {chosen.data_type}", where=WHERE, hint=HINT)
-    useless = sorted(chosen.model_fields_set - {"data_type"})
+    useless = sorted(chosen.model_fields_set - ({"data_type", "rescale"} if graph.scheme == AFFINE else {"data_type"}))
     if useless:
         raise ConfigurationError(f"{told}: {useless[0]!r} has no use", where=WHERE, hint=HINT)
 

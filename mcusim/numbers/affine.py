@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.numbers.factors import NO_FACTOR, Factors, once, twice
+from mcusim.numbers.factors import MULTIPLIER_BITS, NO_FACTOR, Factors, once, rescaled
 from mcusim.numbers.integers import unless_zero
 from mcusim.numbers.numbers import LINEAR, Activation, Fields, Numbers, QuantizedSum, Rounding, storage_fields
 from mcusim.system.arrays import Array
@@ -160,7 +160,8 @@ def _fixed(rows: Array, start: Array, factors: Factors, out: Affine, span: tuple
     ends = [start + above * low - below * high for low, high in (span, span[::-1])]
     least, most = (np.clip(factors.apply(end) + out.zero, out.minimum, out.maximum) for end in ends)
     huge = np.abs(start) >= HUGE_BIAS
-    return np.asarray(huge & (least == most) & (not factors.is_once) & (factors.multipliers.size > 0))
+    is_long = factors.is_once and factors.multipliers.max(initial=0) < 1 << MULTIPLIER_BITS - 1
+    return np.asarray(huge & (least == most) & (not is_long) & (factors.multipliers.size > 0))
 
 
 def peak_of(rows: Array, start: Array, low: int, high: int) -> int:
@@ -170,12 +171,10 @@ def peak_of(rows: Array, start: Array, low: int, high: int) -> int:
     return int((largest + np.abs(start)).max(initial=0))
 
 
-def sum_factors(
-    entry: Affine, kernel_numbers: Scaled, out: Affine, *, long: bool = False, single: bool = False
-) -> Factors:
-    """Of a convolution, or a dense layer. `long`: TFLM sums in 64 bits; `single`: rounded once."""
+def sum_factors(entry: Affine, kernel_numbers: Scaled, out: Affine, *, long: bool = False) -> Factors:
+    """Of a convolution, or a dense layer. `long`: TFLM sums in 64 bits."""
     ratios = [entry.scale * scale / out.scale for scale in kernel_numbers.scales]
-    return once(ratios, bits=15) if long else once(ratios, bits=31) if single else twice(ratios)
+    return once(ratios, bits=15) if long else rescaled(ratios)
 
 
 # -- sums, products, conversions ---------------------------------------------------------------------------------------
@@ -217,8 +216,8 @@ def addition(entries: Sequence[Affine], out: Affine) -> ScaledAddition:
     left, most = ADDEND_BITS[out.bits], 2.0 * max(entry.scale for entry in entries)
     while most < len(entries) * max(entry.scale for entry in entries):
         most *= 2
-    factors = tuple(twice([entry.scale / most]) for entry in entries)
-    rescale = Multiplied(twice([most / ((1 << left) * out.scale)]), out)
+    factors = tuple(rescaled([entry.scale / most]) for entry in entries)
+    rescale = Multiplied(rescaled([most / ((1 << left) * out.scale)]), out)
     return ScaledAddition(tuple(entry.zero for entry in entries), left, factors, rescale)
 
 
@@ -250,7 +249,7 @@ class ScaledProduct:
 
 
 def product(first: Affine, second: Affine, out: Affine) -> ScaledProduct:
-    factors = twice([first.scale * second.scale / out.scale])
+    factors = rescaled([first.scale * second.scale / out.scale])
     return ScaledProduct((first.zero, second.zero), Multiplied(factors, out))
 
 
@@ -283,7 +282,7 @@ class LongConversion(ScaledConversion):
 
 
 def conversion(entry: Affine, out: Affine) -> ScaledConversion:
-    factors = NO_FACTOR if entry.scale == out.scale else twice([entry.scale / out.scale])
+    factors = NO_FACTOR if entry.scale == out.scale else rescaled([entry.scale / out.scale])
     if out.bits > WIDE_BITS:
         return LongConversion(entry.zero, factors, out, entry)
     return ScaledConversion(entry.zero, factors, out)
@@ -367,7 +366,7 @@ class ScaledMean:
 
 def mean(entry: Affine, out: Affine, count: int, *, divide: bool = True) -> ScaledMean:
     """Over windows of `count` numbers; without `divide` their sum."""
-    factors = twice([entry.scale / out.scale])
+    factors = rescaled([entry.scale / out.scale])
     if divide:
         factors = factors.divided(count)
     return ScaledMean(entry.zero, count, factors, out, count * (1 << entry.bits))

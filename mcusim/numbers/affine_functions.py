@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mcusim.numbers.affine import Affine, conversion, round_away
-from mcusim.numbers.factors import Factors, divided, multiplier, twice
+from mcusim.numbers.factors import divided, multiplier, rescaled
 from mcusim.numbers.fixed_functions import ONE, exponential, mirrored, reciprocal
 from mcusim.numbers.functions import SIGMOID, TANH, Function
 from mcusim.numbers.numbers import Numbers
@@ -58,11 +58,12 @@ def tanh(entry: Affine, out: Affine) -> Lookup:
 
 def _bounded(entry: Affine, q: Array, function: Callable[[Array], Array], ends: tuple[int, int]) -> Array:
     """`function` of Q4.27; what lies beyond its range is at an end."""
-    whole, left = multiplier(entry.scale * 2.0 ** (31 - INTEGER_BITS))
+    ratio = entry.scale * 2.0 ** (31 - INTEGER_BITS)
+    _, left = multiplier(ratio)
     farthest = math.floor(((1 << INTEGER_BITS) - 1) * 2.0 ** (31 - INTEGER_BITS) / 2.0**left)
     x = q - entry.zero
     near = np.clip(x, -farthest, farthest)
-    y = function(Factors(np.array([whole]), np.array([left])).apply(near))
+    y = function(rescaled([ratio]).apply(near))
     return np.where(x <= -farthest, ends[0], np.where(x >= farthest, ends[1], y))
 
 
@@ -74,7 +75,7 @@ def relu(entry: Affine, out: Affine) -> Lookup:
 
 def leaky_relu(entry: Affine, out: Affine, slope: float) -> Lookup:
     """A slope below 0 gives its sign after the rounding."""
-    kept, leaked = twice([entry.scale / out.scale]), twice([abs(entry.scale * slope / out.scale)])
+    kept, leaked = rescaled([entry.scale / out.scale]), rescaled([abs(entry.scale * slope / out.scale)])
 
     def function(q: Array) -> Array:
         x = q - entry.zero
@@ -84,13 +85,13 @@ def leaky_relu(entry: Affine, out: Affine, slope: float) -> Lookup:
 
 
 def absolute(entry: Affine, out: Affine) -> Lookup:
-    rescaled = twice([entry.scale / out.scale])
-    return tabled(entry, out, lambda q: rescaled.apply(np.abs(q - entry.zero)) + out.zero)
+    factors = rescaled([entry.scale / out.scale])
+    return tabled(entry, out, lambda q: factors.apply(np.abs(q - entry.zero)) + out.zero)
 
 
 def prelu(entry: Affine, out: Affine, slope: int, slope_scale: float) -> Lookup:
     """With one slope for all: an integer, its zero taken off."""
-    kept, leaked = twice([entry.scale / out.scale]), twice([entry.scale * slope_scale / out.scale])
+    kept, leaked = rescaled([entry.scale / out.scale]), rescaled([entry.scale * slope_scale / out.scale])
 
     def function(q: Array) -> Array:
         x = q - entry.zero

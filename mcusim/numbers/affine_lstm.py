@@ -13,7 +13,7 @@ import numpy as np
 
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.affine_wide import NO_TABLE, WideSigmoid
-from mcusim.numbers.factors import Factors, once, twice, wrapped
+from mcusim.numbers.factors import Factors, once, rescaled, wrapped
 from mcusim.numbers.numbers import Fields
 from mcusim.system.arrays import Array
 
@@ -73,7 +73,6 @@ class ScaledCells:
     def fields(self) -> Fields:
         factor, shift = self._places
         unsaid: Fields = {} if self.clip is None else {"clip": self.clip}
-        unsaid |= {"rounding": "NN_ONCE"} if self.over_inputs[0].is_once else {}
         return {
             "over_inputs": tuple(factors.one for factors in self.over_inputs),
             "over_states": tuple(factors.one for factors in self.over_states),
@@ -95,13 +94,13 @@ def scaled_cells(
     if mantissa != 0.5 or not 0 <= 1 - power <= FINEST + 15:
         return None
     over_inputs, over_states = scales
-    of_sums = partial(once, bits=SHORT_BITS) if entry.bits > NARROW else twice
+    of_sums = partial(once, bits=SHORT_BITS) if entry.bits > NARROW else rescaled
     return ScaledCells(
         over_inputs=tuple(of_sums([entry.scale * scale / GATE_SCALE]) for scale in over_inputs),
         over_states=tuple(of_sums([out.scale * scale / GATE_SCALE]) for scale in over_states),
-        kept=twice([GATE_ONE * cell_scale / cell_scale]),
-        entered=twice([GATE_ONE * GATE_ONE / cell_scale]),
-        shown=twice([GATE_ONE * GATE_ONE / out.scale]),
+        kept=rescaled([GATE_ONE * cell_scale / cell_scale]),
+        entered=rescaled([GATE_ONE * GATE_ONE / cell_scale]),
+        shown=rescaled([GATE_ONE * GATE_ONE / out.scale]),
         fraction=1 - power,
         clip=int(min(clip / cell_scale, SHORT[1])) if clip > 0 else None,
         numbers=out,

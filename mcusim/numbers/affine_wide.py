@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from mcusim.numbers.affine import Affine
-from mcusim.numbers.factors import Factors, twice, wrapped
+from mcusim.numbers.factors import Factors, rescaled, wrapped
 from mcusim.numbers.integers import unless_zero
 from mcusim.numbers.numbers import Fields
 from mcusim.numbers.tables import Lookup
@@ -50,11 +50,11 @@ class TwoFactors(Lookup):
 
 
 def relu(entry: Affine, out: Affine) -> TwoFactors:
-    return TwoFactors(entry, out, NO_TABLE, kept=twice([entry.scale / out.scale]), leaked=None)
+    return TwoFactors(entry, out, NO_TABLE, kept=rescaled([entry.scale / out.scale]), leaked=None)
 
 
 def leaky_relu(entry: Affine, out: Affine, slope: float) -> TwoFactors:
-    kept, leaked = twice([entry.scale / out.scale]), twice([abs(entry.scale * slope / out.scale)])
+    kept, leaked = rescaled([entry.scale / out.scale]), rescaled([abs(entry.scale * slope / out.scale)])
     return TwoFactors(entry, out, NO_TABLE, kept=kept, leaked=leaked, sign=-1 if slope < 0 else 1)
 
 
@@ -78,7 +78,7 @@ class ScaledSlopes:
 
 
 def scaled_slopes(entry: Affine, out: Affine, slope_scale: float) -> ScaledSlopes:
-    kept, leaked = twice([entry.scale / out.scale]), twice([entry.scale * slope_scale / out.scale])
+    kept, leaked = rescaled([entry.scale / out.scale]), rescaled([entry.scale * slope_scale / out.scale])
     return ScaledSlopes(entry, out, kept, leaked)
 
 

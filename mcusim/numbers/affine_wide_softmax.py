@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from mcusim.numbers.affine import Affine, round_away
-from mcusim.numbers.factors import Factors, twice
+from mcusim.numbers.factors import Factors, rescaled
 from mcusim.numbers.numbers import Fields
 from mcusim.system.arrays import Array
 
@@ -47,7 +47,7 @@ class TwoTables:
 
 def softmax(entry: Affine, out: Affine, beta: float = 1.0) -> TwoTables:
     """Of 16 bits; `out` has the scale 1/32768 and the zero 0."""
-    return TwoTables(twice([entry.scale * beta / (REACH / 65535.0)]), out, beta)
+    return TwoTables(rescaled([entry.scale * beta / (REACH / 65535.0)]), out, beta)
 
 
 def _entry(x: Array, table: Array) -> Array:

@@ -4,20 +4,26 @@ A factor is `multiplier * 2**(shift - 31)`, its multiplier from 2**30 on. Two wa
 
     twice   the product to 31 bits less, halves up; then the rest of the shift, halves away from zero (TFLM's default)
     once    the whole shift at once, halves up: TFLM's single rounding, and its sums of 64 bits with 15-bit multipliers
+
+Which of them TFLM was built with is no matter of a model: `rescaling` says it of all that is made within.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from mcusim.numbers.numbers import Fields
 from mcusim.system.arrays import Array
 
+Rescale = Literal["double", "single"]
 MULTIPLIER_BITS = 31
 NOTHING = (1, -MULTIPLIER_BITS + 1)  # makes 0 of everything: a multiplier of 0 stands for no factor in C
 LARGEST_MULTIPLIER, LARGEST_SHIFT = (1 << MULTIPLIER_BITS) - 1, 30
@@ -42,7 +48,7 @@ class Factors:
             return np.asarray(x, np.int64)
         if self.is_once:
             half = np.int64(1) << (self.shifts - 1)
-            return np.asarray((np.asarray(x, np.int64) * self.multipliers + half) >> self.shifts)
+            return wrapped((np.asarray(x, np.int64) * self.multipliers + half) >> self.shifts)
         left, right = np.maximum(self.shifts, 0), np.maximum(-self.shifts, 0)
         return divided(high_product(wrapped(wrapped(x) << left), self.multipliers), right)
 
@@ -54,30 +60,60 @@ class Factors:
         return {"multipliers": self.multipliers.astype(np.int32), "shifts": self.shifts.astype(np.int8)}
 
     def fields(self) -> Fields:
-        rounding = {"rounding": "NN_ONCE"} if self.is_once else {}
         if self.multipliers.size > 1:
-            return {"multipliers": "multipliers", "shifts": "shifts", **rounding}
-        return {"factor": self.one, **rounding} if self.multipliers.size else {}
+            return {"multipliers": "multipliers", "shifts": "shifts", **self._rounding}
+        return {"factor": self.one} if self.multipliers.size else {}
+
+    @property
+    def _rounding(self) -> Fields:
+        return {"rounding": "NN_ONCE"} if self.is_once else {}
 
     @cached_property
     def one(self) -> Fields:
         """The only one, as C writes it."""
         shift = int(self.shifts[0])
-        return {"multiplier": int(self.multipliers[0]), **({"shift": shift} if shift else {})}
+        return {"multiplier": int(self.multipliers[0]), **({"shift": shift} if shift else {}), **self._rounding}
+
+    @property
+    def places(self) -> Array:
+        """Bits that a product is shifted to the right by, in all."""
+        return self.shifts if self.is_once else MULTIPLIER_BITS - self.shifts
+
+    @property
+    def reals(self) -> Array:
+        """Without multipliers 1."""
+        return np.ldexp(self.multipliers.astype(float), -self.places) if self.multipliers.size else np.ones(1)
+
+    def _at(self, multipliers: Array, places: Array) -> Factors:
+        return replace(self, multipliers=multipliers, shifts=places if self.is_once else MULTIPLIER_BITS - places)
 
     def with_quarters(self, where: Array) -> Factors:
         """1/4, exactly, for the channels `where` it is True."""
-        multipliers, shifts = (np.broadcast_to(own, where.shape) for own in (self.multipliers, self.shifts))
-        return replace(self, multipliers=np.where(where, 1 << 30, multipliers), shifts=np.where(where, -1, shifts))
+        return self._at(np.where(where, 1 << 30, self.multipliers), np.where(where, 32, self.places))
 
     def divided(self, count: int) -> Factors:
         """By a number of elements, as MEAN does it: the multiplier is cut, not rounded."""
-        most = [min(count.bit_length() - 1, 32, 31 + int(shift)) for shift in self.shifts]
+        most = [min(count.bit_length() - 1, 32, 62 - int(places)) for places in self.places]
         cut = [(int(one) << left) // count for one, left in zip(self.multipliers, most, strict=True)]
-        return replace(self, multipliers=np.array(cut, np.int64), shifts=self.shifts - np.array(most))
+        return self._at(np.array(cut, np.int64), self.places + np.array(most))
 
 
 NO_FACTOR = Factors(np.zeros(0, np.int64), np.zeros(0, np.int64))
+_HOW: ContextVar[Rescale] = ContextVar("rescale", default="double")
+
+
+@contextmanager
+def rescaling(how: Rescale) -> Iterator[None]:
+    before = _HOW.set(how)
+    try:
+        yield
+    finally:
+        _HOW.reset(before)
+
+
+def rescaled(ratios: Sequence[float]) -> Factors:
+    """As TFLM is built."""
+    return once(ratios) if _HOW.get() == "single" else twice(ratios)
 
 
 def twice(ratios: Sequence[float]) -> Factors:

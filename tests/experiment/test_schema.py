@@ -61,6 +61,7 @@ def test_a_report_is_valid() -> None:
         '[target]\nkernels = ["plain"]\nsamples = 3\n',
         '[target]\nkernels = { default = "auto", conv1 = ["plain"] }\nsamples = "all"\n',
         '[[quantization]]\ndata_type = "int8"\nlayers = { conv1 = "int16" }\n',
+        '[[quantization]]\ndata_type = "as-stored"\nrescale = "single"\n',
         '[[quantization]]\ndata_type = "int8"\n[[quantization.layer]]\nname = "a"\nscheme = "per-layer"\n',
         "[expect]\naccuracy_min = 0.5\n[[expect_for]]\nboard = 'b'\nrom_bytes_max = 3\n",
         '[expect]\nrom_bytes_max = "8 KiB"\n[target]\nflash_max = "1 MiB"\nram_max = 4096\n',

@@ -16,6 +16,7 @@ from mcusim.experiment.kernel_choice import KernelChoice
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Target
 from mcusim.kernels.choice import ANYWHERE
+from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.line import front
 from mcusim.line.destination import destination_of
 from mcusim.line.front import (
@@ -66,7 +67,8 @@ def samples() -> tuple[Array, Array]:
 def numbers_of(source: Source, x: Array | None, words: dict[str, Any], **how: Any) -> str:
     """Of all layers, with the integers of their weights."""
     graph = quantized_graph(source, x, Quantization(**words), **how)
-    return repr([(layer.name, layer.numbers, [v.tobytes() for v in layer.weights.values()]) for layer in graph])
+    weights = [(layer.name, layer.numbers, [v.tobytes() for v in layer.weights.values()]) for layer in graph]
+    return repr((weights, [str(vars(layer.rescale)) for layer in graph if isinstance(layer, WeightedSum)]))
 
 
 BASES: dict[str, dict[str, Any]] = {
@@ -85,6 +87,7 @@ WORDS: list[tuple[str, dict[str, Any]]] = [
     ("powers", {"output": "int8"}),
     ("powers", {"layers": {"dense": "int16"}}),
     ("affine", {"calibration_samples": 40}),
+    ("affine", {"rescale": "single"}),
 ]
 
 

@@ -94,6 +94,20 @@ def test_answers_are_the_same(seed: int) -> None:
     assert np.array_equal(store_unsigned(cut).run(x), cut.run(x))
 
 
+def test_what_is_joined_in_the_numbers_that_it_has() -> None:
+    """As TFLite joins, which demands equal scales: nothing is converted."""
+    net = Least(1, (6, 6, 4))
+    net.convolution(8)
+    one = net.last
+    net.layers.append(Concatenate(**net.given((6, 6, 16), one, one), axis=2, numbers=one.numbers))  # type: ignore[arg-type]
+    net.convolution(4)
+    graph = net.graph()
+    stored, x = store_unsigned(graph), samples(graph)
+    assert [signed(layer) for layer in stored][:3] == [True, False, False]
+    assert np.array_equal(stored.run(x), graph.run(x))
+    assert np.array_equal(run_compiled(stored, x), graph.run(x))
+
+
 def test_proofs_are_made_anew() -> None:
     graph = network(0)
     stored = store_unsigned(graph)

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.commands import cli
 from mcusim.line.float_proof import Proved, start_proof
 from mcusim.line.front import read_model
 from mcusim.models.source import Source
 from mcusim.models.tflite import reference
 from mcusim.models.tflite.reader import HYBRID
 from mcusim.numbers.numbers import Activation
+from mcusim.reports.report import Report
 from mcusim.system.errors import ModelError
 from tests.tflite_files import File, dense_file, quantized_file, reals
 
@@ -40,6 +42,21 @@ def test_a_model_is_proved(name: str, tmp_path: Path) -> None:
     found = proved(path, read_model(path))
     assert found.proof and found.proof.samples == 4 and found.proof.against == reference.version()
     assert found.proof.max_difference <= (0 if name == "int8" else 1e-6)
+
+
+def test_a_model_is_run_as_tflm_computes_that_rounds_once(tmp_path: Path) -> None:
+    """Beside the usual one; it is read again, and the file is proved as its framework is installed."""
+    (tmp_path / "m.tflite").write_bytes(quantized_file())
+    ways = "".join(f'[[quantization]]\ndata_type = "as-stored"\nrescale = "{how}"\n' for how in ("double", "single"))
+    text = f'[experiment]\nname = "e"\n[[model]]\nfile = "m.tflite"\n[target]\nengine = "host"\n{ways}'
+    (tmp_path / "e.toml").write_text(text)
+    assert cli.execute(["run", str(tmp_path / "e.toml"), "--out", str(tmp_path / "out")]) == 0
+    runs = Report.read(tmp_path / "out" / "report.json").runs
+    assert [run.type_label for run in runs] == ["int8 as-stored", "int8 as-stored single"]
+    assert [(run.mismatches, run.float_proof is not None) for run in runs] == [(0, True)] * 2
+    assert runs[0].elf_sha256 != runs[1].elf_sha256
+    sources = [(tmp_path / "out" / run.id).rglob("model.c") for run in runs]
+    assert ["NN_ONCE" in next(found).read_text() for found in sources] == [False, True]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -25,7 +25,7 @@ from mcusim.layers.transposed_convolution import TransposedConvolution
 from mcusim.layers.zero_padding import ZeroPadding
 from mcusim.numbers import affine, affine_softmax
 from mcusim.numbers.affine import Affine, Scaled
-from mcusim.numbers.factors import Factors, multiplier, once, twice
+from mcusim.numbers.factors import Factors, multiplier, once, rescaling, twice
 from mcusim.numbers.numbers import LINEAR
 from mcusim.system.arrays import Array
 from tests.affine_nets import LIMITS, Net, differ
@@ -68,6 +68,7 @@ def test_reals_are_divided_as_float32_with_halves_away_from_zero() -> None:
     assert Affine(8, 0.5, 3, signed=False).encode(np.array([-9.0, 200.0])).tolist() == [0, 255]
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_dead_filters_with_huge_biases_leave_room_for_the_others() -> None:
     """Converters clip such a bias to 31 bits; what comes out is the same for every input."""
     kernel = np.array([[3, -4, 5], [0, 0, 1], [0, 0, 0], [0, 0, 0]], np.int8)
@@ -84,13 +85,20 @@ def test_dead_filters_with_huge_biases_leave_room_for_the_others() -> None:
     assert len(np.unique(want[:, 0])) > 3 and want[0, 1:].tolist() != [-7, -7, -7]
 
 
+@pytest.fixture(params=["double", "single"])
+def both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    with rescaling(request.param):
+        yield
+
+
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_in_c(seed: int) -> None:
     net = Net(seed, (6, 5, 4))
     net.convolution(6)
     net.convolution(6, groups=6)
     net.convolution(4, groups=2, stride=2)
-    spread = net.sum_of((3, 2, 2, 4), fold=False, single=seed % 2 == 1)
+    spread = net.sum_of((3, 2, 2, 4), fold=False)
     window = {"input_shape": net.last.shape, "strides": (2, 2), "cut": (0, 0)}
     net.layers.append(TransposedConvolution(**net.given((6, 6, 3)), **window, **spread))  # type: ignore[arg-type]
     net.layers.append(Reshape(**net.given((108,)), numbers=net.last.numbers))  # type: ignore[arg-type]
@@ -98,6 +106,7 @@ def test_sums_in_c(seed: int) -> None:
     assert differ(net.graph()) == 0
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("seed", range(4))
 def test_small_layers_in_c(seed: int) -> None:
     net = Net(seed, (6, 6, 4), extreme=False)

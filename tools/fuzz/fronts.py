@@ -15,7 +15,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mcusim.graph import Graph
+from mcusim.line.front import read_model
 from mcusim.line.optimize import optimize
+from mcusim.numbers.factors import rescaling
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
@@ -85,6 +87,9 @@ def _tflite(bits: int, seed: int, folder: Path) -> Case:
     if not bits:
         return _case(compare_reals(content, folder).graph, seed)
     graph = compare(content, folder, samples=5).graph
+    if seed % 3 == 0:
+        with rescaling("single"):
+            graph = read_model(folder / "m.tflite").graph
     return Case(graph, records_of({layer.name: reals_of(layer, SAMPLES) for layer in graph.inputs}))
 
 

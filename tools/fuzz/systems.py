@@ -9,6 +9,7 @@ import numpy as np
 from mcusim.graph import Graph
 from mcusim.line.quantize import quantize
 from mcusim.line.store_unsigned import store_unsigned
+from mcusim.numbers.factors import Rescale, rescaling
 from mcusim.numbers.numbers import Rounding
 from mcusim.system.arrays import Array
 
@@ -20,14 +21,14 @@ class System:
     fraction: int | None = None
     rounding: Rounding = "nearest"
     mixed: bool = False  # some layers have others of MIXED
+    rescale: Rescale = "double"
 
     def __str__(self) -> str:
         if self.data_type == "float32":
             return self.data_type
         fraction = "" if self.fraction is None else f" ({self.fraction})"
-        return (
-            f"{self.data_type} {self.scheme}{fraction}{', floor' * (self.rounding == 'floor')}{', mixed' * self.mixed}"
-        )
+        rounding = {"floor": ", floor"}.get(self.rounding, "") + {"single": ", single"}.get(self.rescale, "")
+        return f"{self.data_type} {self.scheme}{fraction}{rounding}{', mixed' * self.mixed}"
 
 
 WIDTHS = range(8, 17)
@@ -42,6 +43,9 @@ SYSTEMS = (
     System("w8a16", "per-channel"),
     *(System(data_type, "per-layer", mixed=True) for data_type in ("int8", "int16")),
     System("int8", "per-channel", mixed=True),
+    *(System("int8", scheme, rescale="single") for scheme in ("per-channel", "per-tensor")),
+    System("w8a16", "per-channel", rescale="single"),
+    System("int8", "per-channel", mixed=True, rescale="single"),
 )
 MIXED = (
     *((name, "per-layer") for name in ("int8", "int16", "int9", "int12", "w8a16")),
@@ -56,5 +60,6 @@ def quantized(graph: Graph, x: Array, system: System, random: np.random.Generato
         chosen = [layer.name for layer in graph if random.random() < 0.5]
         layers = {name: MIXED[int(random.integers(len(MIXED)))] for name in chosen}
     told = {"scheme": system.scheme, "fraction": system.fraction, "rounding": system.rounding}
-    made = quantize(graph, x, system.data_type, layers=layers, **told)  # type: ignore[arg-type]
-    return store_unsigned(made) if made.is_quantized and random.random() < 0.5 else made
+    with rescaling(system.rescale):
+        made = quantize(graph, x, system.data_type, layers=layers, **told)  # type: ignore[arg-type]
+        return store_unsigned(made) if made.is_quantized and random.random() < 0.5 else made

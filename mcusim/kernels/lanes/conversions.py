@@ -164,13 +164,10 @@ def _scaled(conversion: ScaledConversion, entry: Numbers, bits: int, unsigned: t
 @lru_cache(maxsize=256)
 def _line_of(conversion: ScaledConversion, minimum: int, maximum: int, bits: int) -> Line | None:
     """An output never falls when its input grows: it is known by its steps."""
-    factors = conversion.factors
-    if factors.is_once:
-        return None
     outputs = conversion.apply(np.arange(minimum, maximum + 1))
     low, high = (int(one) for one in LINEAR.limit(np.array([-(2**31), 2**31 - 1]), conversion.numbers))
     steps = np.arange(low + 1, high + 1, dtype=np.int64)
     least = minimum + np.searchsorted(outputs, steps)
-    slope = float(factors.multipliers[0] * 2.0 ** (int(factors.shifts[0]) - 31)) if factors.multipliers.size else 1.0
+    slope = float(conversion.factors.reals[0])
     cut = HALF if bits == BYTE else 2 * HALF
     return line_through(slope, Steps(steps, least, minimum, maximum), cut, left=cut - HALF)

@@ -169,8 +169,7 @@ def slope_of(layer: AveragePooling, count: int) -> float:
     if isinstance(averaging, RoundedMean):
         return 1 / count
     assert isinstance(averaging, ScaledMean)
-    factors = averaging.factors
-    return float(factors.multipliers[0] * 2.0 ** (int(factors.shifts[0]) - 31)) if factors.multipliers.size else 1.0
+    return float(averaging.factors.reals[0])
 
 
 def _tried(slope: float, steps: Steps, cut: int, left: int | None) -> Iterator[Line]:

@@ -95,7 +95,7 @@ def multiplying_of(layer: Multiply, inputs: Inputs, repeated: int | None) -> Sca
     order = (1, 0) if repeated == 0 else (0, 1)
     factors, zero = product.rescale.factors, product.numbers.zero
     multiplier, shift = int(factors.multipliers[0]), -int(factors.shifts[0])
-    if not 0 <= shift <= MOST_SHIFT or abs(zero) << shift >= MOST_ADDEND:
+    if factors.is_once or not 0 <= shift <= MOST_SHIFT or abs(zero) << shift >= MOST_ADDEND:
         return None
     zeros = (product.zeros[order[0]], product.zeros[order[1]])
     own = {**product.fields(layer.activation), **({"zeros": zeros} if any(zeros) else {})}

@@ -19,7 +19,6 @@ from mcusim.kernels.lanes.streams import Work
 from mcusim.kernels.lanes.wide_sums import WideSumming, wide_summing
 from mcusim.kernels.lanes.words import FAR, SPARE, Words, packed
 from mcusim.numbers.affine import Affine, ScaledAddition, as_affine
-from mcusim.numbers.factors import Factors
 from mcusim.numbers.numbers import LINEAR, Activation
 
 WORD_BITS, LANE_BITS = 32, 16
@@ -73,9 +72,10 @@ class _Sums:
     @property
     def slopes(self) -> tuple[float, float, float]:
         """As the scales have it."""
-        own = _real(self.addition.rescale.factors) * 2.0**self.addition.left
+        own = float(self.addition.rescale.factors.reals[0]) * 2.0**self.addition.left
         first, second = (
-            sign * own * _real(factors) for sign, factors in zip(self.signs, self.addition.factors, strict=True)
+            sign * own * float(factors.reals[0])
+            for sign, factors in zip(self.signs, self.addition.factors, strict=True)
         )
         x_zero, y_zero = self.addition.zeros
         return first, second, self.addition.numbers.zero + 0.5 - first * x_zero - second * y_zero
@@ -120,10 +120,6 @@ class _Sums:
             way = 1 if pair @ moved - least[worst] < above[worst] - pair @ moved else -1
             moved = moved + way * (1.5 * MARGIN - room[worst]) / (pair @ pair) * pair
         return float(moved[0]) / 128, float(moved[1]) / 128, float(moved[2])
-
-
-def _real(factors: Factors) -> float:
-    return float(factors.multipliers[0]) * 2.0 ** (int(factors.shifts[0]) - 31)
 
 
 @dataclass(frozen=True)
