@@ -35,8 +35,8 @@ NN_KERNEL int32_t NN_NAME(gate_sum)(int gate, int unit, const number_t *x, const
     for (int i = 0; state && i < p.units; i++) {
         over_states += (accumulator_t)recurrent[row * p.units + i] * state[i];
     }
-    return nn_short((int64_t)nn_short(nn_scaled(over_inputs, p.over_inputs[gate])) +
-                    nn_short(nn_scaled(over_states, p.over_states[gate])));
+    return nn_short((int64_t)nn_short(nn_scaled_by(over_inputs, p.over_inputs[gate], p.over_inputs[0].rounding)) +
+                    nn_short(nn_scaled_by(over_states, p.over_states[gate], p.over_inputs[0].rounding)));
 }
 
 /* scratch: a cell for each unit. The first state is what stands for 0. */

@@ -11,16 +11,16 @@
     nn_factor_t factor;           \
     const int32_t *multipliers;   \
     const int8_t *shifts;         \
-    nn_rounding_t rounding; /* of these */ \
+    nn_rounding_t rounding; /* of all factors */ \
     int zero;    /* of the output */ \
     int doubled; /* is the sum of nn_finish_of? */ \
     int straight; /* bits that it shifts away, where it rounds once for all */ \
     int single;   /* is the factor of nn_finish_of rounded once? */ \
     NN_LIMIT
 #define nn_factor(channel, p) \
-    ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel], (p).rounding} : (p).factor)
+    ((p).multipliers ? (nn_factor_t){(p).multipliers[channel], (p).shifts[channel], NN_TWICE} : (p).factor)
 #define nn_finish(sum, channel, p) \
-    nn_limit((accumulator_t)nn_scaled((sum), nn_factor(channel, p)) + (p).zero, p)
+    nn_limit((accumulator_t)nn_scaled_by((sum), nn_factor(channel, p), (p).rounding) + (p).zero, p)
 
 /* A channel of a fast kernel has a record: its bias, its multiplier, 2^(shift - 1) + zero * 2^shift, and its shift to the right.
  * Above that, unless it is 0, is 1 more than how far its sum goes to the left first. */
@@ -58,7 +58,7 @@ static inline int32_t nn_recorded(accumulator_t sum, const int32_t *record)
 #define nn_begin_sum(first, p) 0
 #define NN_NEXT_ADDEND 0
 #define nn_addend(x, input, p) \
-    nn_scaled(((accumulator_t)(x) - (p).zeros[input]) * ((accumulator_t)1 << (p).left), (p).factors[input])
+    nn_scaled_by(((accumulator_t)(x) - (p).zeros[input]) * ((accumulator_t)1 << (p).left), (p).factors[input], (p).rounding)
 
 #define NN_PRODUCT \
     int zeros[2];  \

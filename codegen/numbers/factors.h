@@ -15,16 +15,18 @@ typedef struct {
     nn_rounding_t rounding;
 } nn_factor_t;
 
-static inline int32_t nn_scaled(accumulator_t x, const nn_factor_t factor)
+/* `rounding`: of the factor, where the compiler does not see which one it is. */
+static inline int32_t nn_scaled_by(accumulator_t x, const nn_factor_t factor, nn_rounding_t rounding)
 {
     if (factor.multiplier == 0) {
         return (int32_t)x;
     }
-    if (factor.rounding == NN_ONCE) {
+    if (rounding == NN_ONCE) {
         return (int32_t)(((int64_t)x * factor.multiplier + ((int64_t)1 << (factor.shift - 1))) >> factor.shift);
     }
     const int left = factor.shift > 0 ? factor.shift : 0;
     return nn_divided(nn_high_product((int32_t)((uint32_t)x << left), factor.multiplier), left - factor.shift);
 }
+#define nn_scaled(x, factor) nn_scaled_by((x), (factor), (factor).rounding)
 
 #endif

@@ -124,7 +124,8 @@ class Multiplied:
         return activation.limit(self.factors.apply(total) + self.numbers.zero, self.numbers)
 
     def fields(self, activation: Activation) -> Fields:
-        return {**self.factors.fields(), **unless_zero(zero=self.numbers.zero), **activation.fields(self.numbers)}
+        own = {**self.factors.fields(), **self.factors.rounding}
+        return {**own, **unless_zero(zero=self.numbers.zero), **activation.fields(self.numbers)}
 
     @property
     def constants(self) -> Mapping[str, Array]:

@@ -61,18 +61,18 @@ class Factors:
 
     def fields(self) -> Fields:
         if self.multipliers.size > 1:
-            return {"multipliers": "multipliers", "shifts": "shifts", **self._rounding}
+            return {"multipliers": "multipliers", "shifts": "shifts", **self.rounding}
         return {"factor": self.one} if self.multipliers.size else {}
 
     @property
-    def _rounding(self) -> Fields:
+    def rounding(self) -> Fields:
         return {"rounding": "NN_ONCE"} if self.is_once else {}
 
     @cached_property
     def one(self) -> Fields:
         """The only one, as C writes it."""
         shift = int(self.shifts[0])
-        return {"multiplier": int(self.multipliers[0]), **({"shift": shift} if shift else {}), **self._rounding}
+        return {"multiplier": int(self.multipliers[0]), **({"shift": shift} if shift else {}), **self.rounding}
 
     @property
     def places(self) -> Array:
