@@ -292,7 +292,7 @@ def source_of(setting: Setting, model: Model, repeat: int, bench: Bench, rescale
 
 
 def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, rescale: Rescale = "double") -> FloatModel:
-    """File -> Source, and what it makes of the test samples."""
+    """File -> Source, and what it makes of the test samples. A proof is of what is rescaled as usual."""
 
     def make() -> FloatModel:
         source, chosen = source_of(setting, model, repeat, bench, rescale), setting.experiment
@@ -311,18 +311,11 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
     return bench.once.do(("float", model.name, repeat, rescale), make)
 
 
-def _model_of(setting: Setting, case: Case, bench: Bench) -> FloatModel:
-    """A file that holds integers is read again to be rescaled otherwise; the proof is of the file as TFLM has it."""
-    read = float_model(setting, case.model, case.repeat, bench)
-    how = case.quantization.rescale if read.source.graph.is_quantized else "double"
-    return float_model(setting, case.model, case.repeat, bench, how)
-
-
 def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
     """On whichever board: graph, inputs and expected answers, as in ReadyModel."""
 
     def make() -> tuple[Graph, Array, Array]:
-        origin = _model_of(setting, case, bench)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
         graph = quantized_graph(
@@ -338,7 +331,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
     """Source -> quantized Graph -> Program -> Sources."""
 
     def make() -> ReadyModel:
-        origin = _model_of(setting, case, bench)
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         graph, inputs, expected = _quantized(setting, case, bench)
         target, (facts, board) = setting.experiment.target, place_of(case, bench)
 
