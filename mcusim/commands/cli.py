@@ -25,6 +25,7 @@ from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
 from mcusim.commands.export import export
 from mcusim.commands.generate import generate
+from mcusim.commands.github import github
 from mcusim.commands.init import init
 from mcusim.commands.inventory import boards, datasets, layers
 from mcusim.commands.kernels import kernels
@@ -40,7 +41,7 @@ from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
 OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report, compare)
-WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema)
+WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema, github)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once
 OF_DATA, CALIBRATION = ("--data", "--dataset"), "--calibration"

@@ -10,6 +10,7 @@ import click
 
 from mcusim.commands.streams import say
 from mcusim.system.files import append_text, stream_of, write_text
+from mcusim.system.names import cut
 
 LARGEST_SUMMARY_BYTES = 1_000_000
 Files = Mapping[str, Path | None]  # by the name of the format
@@ -48,14 +49,6 @@ def summarize(markdown: Callable[[], str], rest: str) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
         if summary:
-            append_text(Path(summary), _cut(markdown(), rest) + "\n")
+            append_text(Path(summary), cut(markdown(), LARGEST_SUMMARY_BYTES, f"The rest is in {rest}: GitHub takes 1 MiB.") + "\n")
     except OSError as error:
         say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)
-
-
-def _cut(text: str, rest: str) -> str:
-    """GitHub takes nothing of a summary that is too large."""
-    if len(text.encode()) <= LARGEST_SUMMARY_BYTES:
-        return text
-    begin = text.encode()[:LARGEST_SUMMARY_BYTES].decode(errors="ignore")
-    return begin[: begin.rfind("\n")] + f"\n\nThe rest is in {rest}: GitHub takes 1 MiB."

@@ -17,6 +17,7 @@ FORMATS: Mapping[str, str] = {
     "metrics": "OpenMetrics text",
     "badge": "JSON for a badge of shields.io",
     "markdown": "Markdown",
+    "annotations": "annotations of a GitHub job",
 }
 
 

@@ -47,7 +47,7 @@ def download(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = f"make room in {folder}, or name another folder in MCUSIM_CACHE_DIR"
-        raise kind(f"cannot download {name!r}: {_reason(error)}", where=url, hint=hint) from None
+        raise kind(f"cannot download {name!r}: {reason_of(error)}", where=url, hint=hint) from None
 
 
 def _demand_file(path: Path) -> None:
@@ -132,7 +132,7 @@ class _Resumable:
             self._progress(have, total or 0)
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
     """One line: requests packs its causes into each other."""
     import requests
 

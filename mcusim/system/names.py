@@ -32,3 +32,11 @@ def file_name(text: str) -> str:
     import hashlib
 
     return f"{plain or 'unnamed'}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"
+
+
+def cut(text: str, most_bytes: int, rest: str) -> str:
+    """A text of lines that some place takes so much of, in UTF-8: its first lines, and `rest`, which says where more is."""
+    if len(text.encode("utf-8", "replace")) <= most_bytes:
+        return text
+    begin = text.encode("utf-8", "replace")[: most_bytes - len(rest.encode()) - 2].decode(errors="ignore")
+    return begin[: max(begin.rfind("\n"), 0)] + f"\n\n{rest}"
