@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mcusim.reports.report import Report
+from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BUDGET_BROKEN
-from tests.github_api import GitHub
+from tests.github_api import GitHub, packed
 from tests.github_api import github as github  # noqa: PLC0414  (a fixture)
+from tests.keras_files import dense, numbers, sequential, start, write_keras
 from tests.processes import HANG_S
 from tests.test_workflows import ROOT, program, read, run
 
 ACTION = ROOT / "action.yml"
-MODEL = ROOT / "examples" / "uci_har" / "resnetv1_6_f16.keras"
 EXPERIMENT = """\
 [[model]]
 file = "model.keras"
@@ -89,7 +89,9 @@ class Runner:
     def step(self, step: dict[str, Any]) -> int:
         name = step["name"]
         if "uses" in step:
-            self.used[step["uses"].partition("@")[0]] = {key: self.filled(str(told)) for key, told in step["with"].items()}
+            self.used[step["uses"].partition("@")[0]] = {
+                key: self.filled(str(told)) for key, told in step["with"].items()
+            }
             return 0
         script, output = self.temp / "step.sh", self.temp / "output"
         script.write_text(step["run"])
@@ -123,9 +125,24 @@ def job(tmp_path: Path) -> Runner:
     (bin_folder / "mcusim").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m mcusim "$@"\n')
     for path in bin_folder.iterdir():
         path.chmod(0o755)
-    shutil.copy(MODEL, folder / "model.keras")
+    write_keras(
+        folder / "model.keras", sequential(start(4), dense("dense", 3)), {"layers/dense": [numbers(4, 3), numbers(3)]}
+    )
     (folder / "experiment.toml").write_text(EXPERIMENT)
     return Runner(folder, temp, {"engine": "host", "samples": "3"})
+
+
+def labelled(folder: Path) -> None:
+    """A test set, for the accuracy of a network."""
+    x, y = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32), np.arange(40) % 3
+    np.savez(folder / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    text = (folder / "experiment.toml").read_text()
+    (folder / "experiment.toml").write_text(f'[dataset]\nfile = "data.npz"\n{text}')
+
+
+def better(run: Run) -> Run:
+    assert run.accuracy is not None
+    return replace(run, accuracy=run.accuracy + 0.01)
 
 
 # -- a run -------------------------------------------------------------------------------------------------------------
@@ -141,16 +158,22 @@ def test_a_good_run(job: Runner) -> None:
     assert {"Comparison", "Comment"}.isdisjoint(job.codes)
     told = job.used["actions/upload-artifact"]
     assert told["name"] == "mcusim" and "build/mcusim/*.json" in told["path"].split()
-    assert "~/.cache/pip" in job.used["actions/cache"]["path"] and re.search(r"-[0-9a-f]{16}$", job.used["actions/cache"]["key"])
+    assert "~/.cache/pip" in job.used["actions/cache"]["path"] and re.search(
+        r"-[0-9a-f]{16}$", job.used["actions/cache"]["key"]
+    )
 
 
-@pytest.mark.parametrize(("fail_on", "ends_with"), [("budget", BUDGET_BROKEN), ("error", 0), ("never", 0), ("neevr", 7)])
+@pytest.mark.parametrize(
+    ("fail_on", "ends_with"), [("budget", BUDGET_BROKEN), ("error", 0), ("never", 0), ("neevr", 7)]
+)
 def test_a_broken_budget_stands_at_its_line(job: Runner, fail_on: str, ends_with: int) -> None:
     (job.folder / "experiment.toml").write_text(BROKEN)
     job.inputs |= {"fail-on": fail_on, "cache": "false"}
     assert job.run() == ends_with
     assert job.outputs["run"] == {"exit-code": "7"}
-    assert re.search(r"^::error file=experiment\.toml,line=9,title=model%2C int8%2C host::rom_bytes_max ", job.log, re.MULTILINE)
+    assert re.search(
+        r"^::error file=experiment\.toml,line=9,title=model%2C int8%2C host::rom_bytes_max ", job.log, re.MULTILINE
+    )
     assert list(job.used) == ["actions/upload-artifact"], "whatever it ended with"
 
 
@@ -172,7 +195,9 @@ def test_names_that_are_commands_are_none(job: Runner) -> None:
     (job.folder / "experiment.toml").write_text(BROKEN.replace("[[model]]", '[[model]]\nname = "::add-mask::x%0A::y"'))
     job.run()
     commands = [line for line in job.log.splitlines() if line.lstrip().startswith("::")]
-    assert commands and all(line.startswith("::error file=experiment.toml,line=10,title=%3A%3Aadd-mask") for line in commands)
+    assert commands and all(
+        line.startswith("::error file=experiment.toml,line=10,title=%3A%3Aadd-mask") for line in commands
+    )
 
 
 # -- a pull request ----------------------------------------------------------------------------------------------------
@@ -185,6 +210,35 @@ def test_one_comment_of_two_jobs(job: Runner, github: GitHub) -> None:
     assert told["body"].startswith("<!-- mcusim: mcusim -->\n### mcusim: checkout")
     job.event, asked = "push", len(github.asked)
     assert job.run() == 0 and len(github.asked) == asked
+
+
+def test_a_first_run_has_no_baseline_and_says_so(job: Runner, github: GitHub) -> None:
+    job.inputs |= {"baseline": "artefact", "comment": "true"}
+    assert job.run() == 0, job.log
+    assert "there is no baseline yet" in job.log and "mcusim" in github.comments[0]["body"]
+
+
+def test_less_accurate_than_the_default_branch(job: Runner, github: GitHub) -> None:
+    with (job.folder / "experiment.toml").open("a") as file:
+        file.write("[regress]\naccuracy = 0\n")
+    labelled(job.folder)
+    job.inputs |= {"baseline": "artefact", "samples": "all"}
+    assert job.run() == 0, job.log
+    report = job.report
+    github.add_artifact(packed(report_json=replace(report, runs=(better(report.runs[0]),)).to_json().encode()))
+    assert job.run() == BUDGET_BROKEN, job.log
+    assert job.outputs["run"] == {"exit-code": "0"} and job.codes["Comparison"] == BUDGET_BROKEN
+    assert "::error title=mcusim::a figure got worse" in job.log
+    job.inputs["fail-on"] = "error"
+    assert job.run() == 0, job.log
+
+
+def test_a_baseline_that_is_a_file_needs_no_token(job: Runner) -> None:
+    assert job.run() == 0, job.log
+    (job.folder / "build" / "mcusim" / "report.json").rename(job.folder / "base.json")
+    job.inputs["baseline"] = "base.json"
+    assert job.run() == 0, job.log
+    assert (job.folder / "build" / "mcusim" / "compare.md").exists()
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,15 @@ ROOT = Path(__file__).parents[1]
 # Set by us for a process that we start, and read by it alone; and what it is given as it is.
 OURS = {"HOME", "PYTHONPATH", "MCUSIM_NONCE", "MCUSIM_PARENT", "MCUSIM_PLUGIN_API", "MCUSIM_RENODE_LOCK"}
 # Read elsewhere: by libraries for us, and by scripts.
-OTHERS = {"MCUSIM_PYTHON", "MCUSIM_VENV", "MCUSIM_APT", "MCUSIM_REQUIRE", "MCUSIM_OTHER_QEMUS", "MCUSIM_FREERTOS"}
+OTHERS = {
+    "MCUSIM_PYTHON",
+    "MCUSIM_VENV",
+    "MCUSIM_APT",
+    "MCUSIM_EXTRAS",
+    "MCUSIM_REQUIRE",
+    "MCUSIM_OTHER_QEMUS",
+    "MCUSIM_FREERTOS",
+}
 OTHERS |= {"MCUSIM_GRAPHS"}
 NAME = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 LISTED = re.compile(r"_?MCUSIM_|PYRENODE_|RENODE_")

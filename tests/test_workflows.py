@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,18 +60,57 @@ def test_workflows_follow_the_published_schema() -> None:
 
 
 def test_the_workflow_to_copy_is_one(tmp_path: Path) -> None:
-    """README's; it installs what script/setup installs, and runs what there is."""
+    """Those of README and docs; they give our action what it takes, and README's is short."""
     pytest.importorskip("check_jsonschema", reason="pip install 'mcusim[dev]'")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [text] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if "runs-on" in block]
-    path = tmp_path / "boards.yml"
-    path.write_text(text, encoding="utf-8")
-    run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path)
-    commands = [step["run"] for step in steps(path) if "run" in step]
-    for package in ("gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "qemu-system-arm"):
-        assert package in commands[0] and package in (ROOT / "script" / "setup").read_text(encoding="utf-8")
-    [arguments] = [command.split()[1:] for command in commands if command.startswith("mcusim ")]
-    assert cli.commands[arguments[0]].make_context("mcusim", arguments[1:]).params["junit"]
+    docs = {name: blocks(name) for name in ("README.md", "docs/ci.md")}
+    workflows = [text for texts in docs.values() for text in texts if "runs-on" in text]
+    assert len(docs["README.md"]) == 1 and len(docs["README.md"][0].splitlines()) <= 8
+    assert len(workflows) == 3
+    inputs = read(ROOT / "action.yml")["inputs"]
+    for index, text in enumerate(workflows):
+        path = tmp_path / f"{index}.yml"
+        path.write_text(text, encoding="utf-8")
+        run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path)
+        [used] = [step for step in steps(path) if step["uses"].startswith("OWNER/mcusim@")]
+        assert used.get("with", {}).keys() <= inputs.keys()
+
+
+def blocks(document: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_job_for_gitlab(tmp_path: Path) -> None:
+    """The template, and what docs extend it with: variables that it has, a command that there is."""
+    pytest.importorskip("check_jsonschema", reason="pip install 'mcusim[dev]'")
+    template = ROOT / "templates" / "mcusim.gitlab-ci.yml"
+    [example] = [text for text in blocks("docs/ci.md") if "extends: " in text]
+    path = tmp_path / "example.yml"
+    path.write_text(example, encoding="utf-8")
+    run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", template, path)
+    [job], boards = read(template).values(), read(path)["boards"]
+    assert boards["extends"] in read(template) and boards["variables"].keys() <= job["variables"].keys()
+    [command] = job["script"]
+    arguments = shlex.split(command)[1:-1]  # the last are options of the user's
+    asked = cli.commands[arguments[0]].make_context("mcusim", arguments[1:]).params
+    junit = job["artifacts"]["reports"]["junit"]
+    assert str(asked["junit"]) == junit and asked["markdown"] and junit.startswith(f"{asked['out']}/")
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "templates/mcusim.gitlab-ci.yml"])
+def test_tools_are_those_of_script_setup(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for package in ("gcc", "libc6-dev", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "qemu-system-arm"):
+        assert re.search(rf" {package}[ \n]", text) and package in (ROOT / "script" / "setup").read_text(
+            encoding="utf-8"
+        )
+
+
+def test_the_image_gets_all_that_the_wheel_is_made_of() -> None:
+    """.dockerignore leaves out everything that it does not name."""
+    named = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assets = set(re.findall(r'^"(\w+)" = "mcusim/_assets', project, re.MULTILINE))
+    assert assets and named == {"LICENSE", "README.md", "mcusim", "pyproject.toml"} | assets
 
 
 def test_actionlint_has_no_complaint() -> None:
@@ -93,17 +133,18 @@ def test_it_may_read_and_no_more(path: Path) -> None:
     assert "secrets." not in path.read_text(encoding="utf-8")
 
 
-@every_workflow
+@pytest.mark.parametrize("path", [*WORKFLOWS, ROOT / "action.yml"], ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit(path: Path) -> None:
-    """A tag can be moved to other code. The version stands behind for people."""
-    lines = re.findall(r"uses:(.*)", path.read_text(encoding="utf-8"))
+    """A tag can be moved to other code. The version stands behind for people. Ours is that of the checkout."""
+    lines = re.findall(r" uses:( [^.`].*)", path.read_text(encoding="utf-8"))
     assert lines
     for line in lines:
         assert re.fullmatch(r" [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
 
 def test_an_action_has_one_version() -> None:
-    pins = {step["uses"] for path in WORKFLOWS for step in steps(path) if "uses" in step}
+    every = [step for path in WORKFLOWS for step in steps(path)] + read(ROOT / "action.yml")["runs"]["steps"]
+    pins = {step["uses"] for step in every if "uses" in step}
     assert len(pins) == len({pin.partition("@")[0] for pin in pins}), sorted(pins)
 
 

@@ -49,6 +49,7 @@ def summarize(markdown: Callable[[], str], rest: str) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
         if summary:
-            append_text(Path(summary), cut(markdown(), LARGEST_SUMMARY_BYTES, f"The rest is in {rest}: GitHub takes 1 MiB.") + "\n")
+            more = f"The rest is in {rest}: GitHub takes 1 MiB."
+            append_text(Path(summary), cut(markdown(), LARGEST_SUMMARY_BYTES, more) + "\n")
     except OSError as error:
         say(f"note: GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", error=True)

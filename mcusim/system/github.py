@@ -38,16 +38,17 @@ class Job:
     @classmethod
     def here(cls) -> Job:
         """Raises ConfigurationError where this is no job."""
-        told = [os.environ.get(name, "") for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
-        token, path = (os.environ.get(name, "") for name in ("GITHUB_TOKEN", "GITHUB_EVENT_PATH"))
-        if not all((*told, token, path)):
+        told = [os.environ.get("GITHUB_API_URL"), os.environ.get("GITHUB_REPOSITORY"), os.environ.get("GITHUB_RUN_ID")]
+        told += [os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_EVENT_PATH")]
+        api, repository, run_id, token, path = (value or "" for value in told)
+        if not all(told):
             names = "GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_TOKEN or GITHUB_EVENT_PATH"
             raise ConfigurationError(f"this is no job of GitHub: {names} is not set", hint=OUTSIDE)
         try:
             event = json.loads(read_file(Path(path), LARGEST_FILE_BYTES, hint=OUTSIDE))
         except ValueError:
             raise ConfigurationError("what GITHUB_EVENT_PATH names is no JSON", where=path, hint=OUTSIDE) from None
-        return cls(*told, token, event if isinstance(event, dict) else {})
+        return cls(api, repository, run_id, token, event if isinstance(event, dict) else {})
 
     @property
     def pull_request(self) -> int | None:
@@ -97,7 +98,8 @@ def comment(job: Job, name: str, text: str) -> str | None:
             break
     else:
         answer = _ask(job, "POST", there, json=body)
-    return _at(_json(answer), "html_url")
+    address = _at(_json(answer), "html_url")
+    return address if isinstance(address, str) else None
 
 
 def _pages(job: Job, path: str, key: str | None, **asked: str) -> Iterator[dict[str, Any]]:

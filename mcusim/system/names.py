@@ -35,7 +35,7 @@ def file_name(text: str) -> str:
 
 
 def cut(text: str, most_bytes: int, rest: str) -> str:
-    """A text of lines that some place takes so much of, in UTF-8: its first lines, and `rest`, which says where more is."""
+    """A text for a place that takes so much, in UTF-8: its first lines, and `rest`, which says where more is."""
     if len(text.encode("utf-8", "replace")) <= most_bytes:
         return text
     begin = text.encode("utf-8", "replace")[: most_bytes - len(rest.encode()) - 2].decode(errors="ignore")

@@ -15,7 +15,9 @@ from mcusim.reports.to_annotations import MOST, render
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report
 
 Golden = Callable[[str, str], None]
-COMMAND = re.compile(r"::error (?P<places>(?:file=[^:,\r\n]+,)?(?:line=\d+,)?title=[^:,\r\n]+)::(?P<message>[^\r\n]*)\n")
+COMMAND = re.compile(
+    r"::error (?P<places>(?:file=[^:,\r\n]+,)?(?:line=\d+,)?title=[^:,\r\n]+)::(?P<message>[^\r\n]*)\n"
+)
 
 
 def test_golden(golden: Golden) -> None:

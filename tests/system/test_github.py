@@ -89,7 +89,9 @@ def test_a_server_in_trouble(github: GitHub, monkeypatch: pytest.MonkeyPatch) ->
         fetched()
 
 
-def test_the_command_says_that_there_is_none_yet(github: GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_that_there_is_none_yet(
+    github: GitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.execute(["github", "baseline", "mcusim", "--out", str(tmp_path / "base")]) == 0
     assert "there is no baseline yet" in capsys.readouterr().out and not (tmp_path / "base").exists()
     github.add_artifact(packed(report_json=b"{}"))
@@ -136,7 +138,11 @@ def test_a_long_comment_is_cut_at_a_line(github: GitHub) -> None:
 
 @pytest.mark.parametrize("trouble", [403, 500, "push", "nowhere"])
 def test_a_comment_that_cannot_be_is_a_note(
-    github: GitHub, trouble: int | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    github: GitHub,
+    trouble: int | str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "a.md").write_text("text")
     if isinstance(trouble, int):
@@ -149,7 +155,9 @@ def test_a_comment_that_cannot_be_is_a_note(
     assert "note: no comment: " in capsys.readouterr().err and not github.comments
 
 
-@pytest.mark.parametrize("event", ["", "[]", "{}", '{"pull_request": 3, "repository": []}', '{"pull_request": {"number": "7"}}'])
+@pytest.mark.parametrize(
+    "event", ["", "[]", "{}", '{"pull_request": 3, "repository": []}', '{"pull_request": {"number": "7"}}']
+)
 def test_events_of_any_shape(github: GitHub, event: str, tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text(event)
     with pytest.raises(ConfigurationError):
