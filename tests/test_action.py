@@ -17,14 +17,14 @@ from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BUDGET_BROKEN
 from tests.github_api import GitHub, packed
 from tests.github_api import github as github  # noqa: PLC0414  (a fixture)
-from tests.keras_files import dense, numbers, sequential, start, write_keras
 from tests.processes import HANG_S
 from tests.test_workflows import ROOT, program, read, run
+from tests.tflite_files import dense_file
 
 ACTION = ROOT / "action.yml"
 EXPERIMENT = """\
 [[model]]
-file = "model.keras"
+file = "model.tflite"
 
 [[quantization]]
 data_type = "int8"
@@ -125,9 +125,7 @@ def job(tmp_path: Path) -> Runner:
     (bin_folder / "mcusim").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m mcusim "$@"\n')
     for path in bin_folder.iterdir():
         path.chmod(0o755)
-    write_keras(
-        folder / "model.keras", sequential(start(4), dense("dense", 3)), {"layers/dense": [numbers(4, 3), numbers(3)]}
-    )
+    (folder / "model.tflite").write_bytes(dense_file())  # its framework is small
     (folder / "experiment.toml").write_text(EXPERIMENT)
     return Runner(folder, temp, {"engine": "host", "samples": "3"})
 
