@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
-from mcusim.boards.load import load_board
+from mcusim.boards.load import board_names, load_board
 from mcusim.engines.counts import ACCESS, DATA_HIT, DATA_MISS, FLASH, HALF, ODD, REGION
 from mcusim.engines.engine import Execution
 from mcusim.engines.qemu import engine as qemu
 from mcusim.engines.unicorn import engine as unicorn
 from mcusim.engines.unicorn.semihosting import Semihosting
+from mcusim.engines.unicorn.worker import between
 from mcusim.system.errors import EngineError
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import price_recording
@@ -85,10 +86,12 @@ def cycles(execution: Execution, elf: Path, board: Board) -> list[float]:
     return found
 
 
-def test_answers(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
-    inputs = samples(11)
-    firmware = build_library(library(), nucleo, build_folder, "unicorn")
-    assert np.array_equal(run(unicorn, firmware, nucleo, inputs, tmp_path).answers.view(INT8), expected(inputs))
+@pytest.mark.parametrize("name", board_names())
+def test_answers(name: str, build_folder: Path, tmp_path: Path) -> None:
+    """Also where a chip has memory among its devices."""
+    board, inputs = load_board(name), samples(11)
+    firmware = build_library(library(), board, build_folder, "unicorn")
+    assert np.array_equal(run(unicorn, firmware, board, inputs, tmp_path).answers.view(INT8), expected(inputs))
 
 
 def test_all_memory_of_the_chip_is_there(tmp_path: Path) -> None:
@@ -101,6 +104,16 @@ def test_all_memory_of_the_chip_is_there(tmp_path: Path) -> None:
     assert execution.counts is not None and execution.counts.samples == 3 and execution.notes == ()
     regions = {event.block for event in execution.counts.events if event.kind == 4}
     assert {1, 2, 3} <= regions
+
+
+def test_devices_are_what_memory_leaves() -> None:
+    assert [*between([], 0x4000, 0x4000)] == [(0x4000, 0x4000)]
+    assert [*between([(0x6000, 0x7000), (0, 0x3000), (0x9000, 0xA000)], 0x4000, 0x4000)] == [
+        (0x4000, 0x2000),
+        (0x7000, 0x1000),
+    ]
+    assert [*between([(0x3000, 0x5010), (0x7800, 0x9000)], 0x4000, 0x4000)] == [(0x6000, 0x1000)]
+    assert [*between([(0, 0x10000)], 0x4000, 0x4000)] == []
 
 
 def test_a_polled_register_gives_way_and_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import os
 import resource
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,16 @@ _VECTORS_AT, _FRAME = 0xE000ED08, 0x68  # VTOR; bytes of a frame with floats
 _STACKED = ("R0", "R1", "R2", "R3", "R12", "LR", "SP", "PC", "APSR", *(f"S{n}" for n in range(16)))
 
 
+def between(taken: Iterable[tuple[int, int]], origin: int, size: int) -> Iterator[tuple[int, int]]:
+    """Origins and sizes of what these ranges leave of that one, in whole pages: memory may lie among devices."""
+    at = origin
+    for begin, end in sorted((*taken, (origin + size, origin + size))):
+        begin, end = begin // _PAGE * _PAGE, -(-end // _PAGE) * _PAGE
+        if at < begin <= origin + size:
+            yield at, begin - at
+        at = max(at, end)
+
+
 class Machine:
     """The core with its memory, as an order describes it, and a firmware in it."""
 
@@ -46,7 +57,8 @@ class Machine:
         self._memory: dict[str, Any] = {}
         for name, origin, size, original in order["memory"]:
             self._map(name, origin, size, original)
-        for origin, size in (_DEVICES, _SYSTEM):
+        taken = [(origin, origin + size) for _, origin, size, _ in order["memory"]]
+        for origin, size in (*between(taken, *_DEVICES), _SYSTEM):
             self.engine.mmio_map(origin, size, self.registers.read, origin, self.registers.write, origin)
         self._load(Path(order["elf"]))
         self.host = Semihosting(self._read, self.engine.mem_write, order["nonce"])
