@@ -20,12 +20,12 @@ from mcusim.line.bench import Bench
 from mcusim.line.case import Outcome, Setting, dataset_of, run_case
 from mcusim.line.preflight import check_line, check_out
 from mcusim.line.watcher import Watcher
-from mcusim.reports.report import FORMAT, Git, Report, RunError
+from mcusim.reports.report import FORMAT, REPORT, Git, Report, RunError
 from mcusim.system.errors import McusimError
 from mcusim.system.git import commit_of
 from mcusim.system.version import VERSION
 
-REPORT, BEFORE = "report.json", "report-before.json"
+BEFORE = "report-before.json"
 
 
 def run(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: bool = True) -> Report:

@@ -15,12 +15,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import StringIO
-from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mcusim.comparison.decisions import mcnemar
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.quantization import Quantization
 from mcusim.line.front import quantized_graph, read_model
@@ -94,16 +94,9 @@ def points(first: Array, second: Array) -> float:
     return 100 * float(np.mean(first) - np.mean(second))
 
 
-def chance(first: int, second: int) -> float:
-    """McNemar's exact test of samples that only one answers rightly: two-sided."""
-    count = first + second
-    tail = sum(comb(count, k) for k in range(min(first, second) + 1))
-    return min(1.0, 2 * tail / (1 << count))
-
-
 def _told(first: Array, second: Array) -> str:
     alone, missed = int((first & ~second).sum()), int((second & ~first).sum())
-    return f"{points(first, second):+.3f} ({alone}:{missed}, {chance(alone, missed):.3f})"
+    return f"{points(first, second):+.3f} ({alone}:{missed}, {mcnemar(alone, missed):.3f})"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ def baseline(artifact: str, out: Path) -> None:
 
     It is that of its newest job with an artefact of that name. That there is none yet is no error.
     """
-    from mcusim.pipeline import REPORT
+    from mcusim.reports.report import REPORT
     from mcusim.system import github as api
 
     job = api.Job.here()

@@ -185,11 +185,11 @@ def foreign_engines(name: str | None) -> Sequence[Engine]:
 def _of_run(path: Path, board: str | None, model: str | None, data_type: str | None, **_: Any) -> list[Found]:
     """The recordings that a run left beside its report."""
     from mcusim.boards.load import load_board
-    from mcusim.reports.report import Report
+    from mcusim.reports.report import REPORT, Report
     from mcusim.timing.load_recording import load
     from mcusim.timing.recording import RECORDING
 
-    file = path / "report.json" if path.is_dir() else path
+    file = path / REPORT if path.is_dir() else path
     report = Report.read(file)
     wanted = {"board": board, "model": model, "data_type": data_type}
     runs = [run for run in report.runs if all(value in (None, getattr(run, key)) for key, value in wanted.items())]

@@ -23,10 +23,10 @@ def report(run: Path, to_console: bool, **files: Path | None) -> None:
     RUN.json is the report.json of a run, or its folder. A file named `-` is standard output.
     """
     from mcusim.commands.terminal import output
-    from mcusim.reports.report import Report
+    from mcusim.reports.report import REPORT, Report
     from mcusim.reports.to_console import show
 
-    loaded = Report.read(run / "report.json" if run.is_dir() else run)
+    loaded = Report.read(run / REPORT if run.is_dir() else run)
     written = write(files, partial(render, loaded))
     if to_console or not any(files.values()):
         show(loaded, output())

@@ -128,6 +128,7 @@ def _say_noise(label: str, rows: Sequence[LayerNoise]) -> None:
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
     from mcusim.commands.terminal import Terminal, output
+    from mcusim.reports.report import REPORT
     from mcusim.reports.to_console import show
 
     files = {name: choices.pop(name) for name in FORMATS}
@@ -144,11 +145,11 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
         session.close()
         for report in last:
             written = write(files, partial(render, report))
-            summarize(partial(render, report, "markdown"), pipeline.REPORT)
+            summarize(partial(render, report, "markdown"), REPORT)
             if ended:
                 show(report, output())
                 before = f" (the one before: {pipeline.BEFORE})" if (out / pipeline.BEFORE).exists() else ""
-                for line in (f"report: {out / pipeline.REPORT}{before}", *written):
+                for line in (f"report: {out / REPORT}{before}", *written):
                     say(line)
             print_those(files, partial(render, report))
     return last[0].exit_code

@@ -38,10 +38,11 @@ def _named(run: Run) -> Iterator[tuple[tuple[str, int], LayerFigures]]:
 
 def _told_by_both(base: Run, head: Run) -> set[str]:
     """What an older report does not tell of any layer has not changed."""
-    return {key for key in _KEYS if _tells(base, key) and _tells(head, key)}
+    return {key for key in _KEYS if tells(base, key) and tells(head, key)}
 
 
-def _tells(run: Run, key: str) -> bool:
+def tells(run: Run, key: str) -> bool:
+    """Of any layer."""
     return any(getattr(layer, key) is not None for layer in run.layers)
 
 

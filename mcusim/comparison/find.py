@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcusim.comparison.comparison import Side
-from mcusim.reports.report import Report
+from mcusim.reports.report import REPORT, Report
 from mcusim.system.errors import ConfigurationError
 
-REPORT = "report.json"
 MOST_REPORTS = 1000
 
 

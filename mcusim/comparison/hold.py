@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from mcusim.comparison.comparison import Change, Held
 from mcusim.comparison.limits import Limit
-from mcusim.reports.report import Run, known
+from mcusim.reports.report import Run, known, why_unknown
 
 
 def hold(base: Run, head: Run | None, limits: Mapping[str, Limit]) -> tuple[Held, ...]:
@@ -35,4 +35,4 @@ def _holds(base: Run, head: Run | None, limits: Mapping[str, Limit]) -> Iterator
 def _why_none(head: Run | None) -> str:
     if head is None:
         return "HEAD ended before this run"
-    return f"the run failed: {head.error.message}" if head.error else head.no_cycles or f"engine {head.engine!r}"
+    return f"the run failed: {head.error.message}" if head.error else why_unknown(head)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mcusim.comparison.comparison import Change, LayerChange, RunComparison
-from mcusim.comparison.wording import change_of, name_of, signed
+from mcusim.comparison.differences import tells
+from mcusim.comparison.wording import change_of, signed
 from mcusim.line.measure import LayerFigures
-from mcusim.reports.report import Run
 
 MOST_PARTS = 3
 _OUTSIDE = 0.01  # cycles of each layer, which are rounded
@@ -50,20 +50,16 @@ def _because(change: Change, parts: Sequence[Part]) -> Iterator[str]:
     rest = change.difference - sum(by for _, by in found)
     told += [f"outside of the layers ({signed(rest)})"] if parts and abs(rest) > _OUTSIDE * len(parts) else []
     if told:
-        yield f"{name_of(change.figure)} {change_of(change)}: {', '.join(told)}"
+        yield f"{change.figure.name} {change_of(change)}: {', '.join(told)}"
 
 
 def _of_layers(run: RunComparison, key: str, named: Callable[[LayerChange], str]) -> Sequence[Part]:
     """Nothing where one of the runs does not know it."""
     assert run.base is not None and run.head is not None
-    if not (_knows(run.base, key) and _knows(run.head, key)):
+    if not (tells(run.base, key) and tells(run.head, key)):
         return []
     found = [(named(layer), _value(layer.head, key) - _value(layer.base, key)) for layer in run.layers]
     return found or [("", 0)]
-
-
-def _knows(run: Run, key: str) -> bool:
-    return any(getattr(layer, key) is not None for layer in run.layers)
 
 
 def _value(layer: LayerFigures | None, key: str) -> float:

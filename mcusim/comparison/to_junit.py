@@ -1,23 +1,22 @@
 """Comparison -> JUnit XML: a test case for each limit of each run; of a run without limits one that passes."""
 
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from mcusim.comparison.comparison import Comparison, Held, RunComparison
 from mcusim.comparison.told import lines, title
 from mcusim.comparison.wording import told
+from mcusim.reports.to_junit import counted, document
 from mcusim.system.names import printable
 
 
 def render(comparison: Comparison) -> str:
     cases = [case for run in comparison.runs for case in _cases(run)]
-    counts = {f"{kind}s": str(sum(case.find(kind) is not None for case in cases)) for kind in ("error", "failure")}
-    counts = {"tests": str(len(cases)), **counts}
-    top = Element("testsuites", {"disabled": "0", **counts, "time": "0"})
-    name = f"mcusim compare: {printable(title(comparison))}"
-    skipped = str(sum(case.find("skipped") is not None for case in cases))
-    SubElement(top, "testsuite", {"name": name, **counts, "skipped": skipped, "time": "0"}).extend(cases)
-    indent(top, "\t")
-    return f'<?xml version="1.0" ?>\n{tostring(top, encoding="unicode")}\n'
+    found = counted(cases)
+    counts = {name: found[name] for name in ("tests", "errors", "failures")}
+    named = {"name": f"mcusim compare: {printable(title(comparison))}", **counts, "skipped": found["skipped"]}
+    suite = Element("testsuite", {**named, "time": "0"})
+    suite.extend(cases)
+    return document([suite], disabled="0", **counts, time="0")
 
 
 def _cases(run: RunComparison) -> list[Element]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mcusim.comparison.comparison import Change, Comparison, Decisions, Held, RunComparison
-from mcusim.comparison.wording import difference, exact, name_of, relative
+from mcusim.comparison.wording import difference, exact, relative
 from mcusim.comparison.wording import told as told_of_limit
 from mcusim.reports.figures import FIGURES
 from mcusim.tasks.figure import Value
@@ -74,17 +74,20 @@ def _is_known(change: Change) -> bool:
 
 
 def _label(key: str) -> str:
-    figure = FIGURES[key]
-    unit = "%" if figure.unit == "share" else figure.unit
-    return name_of(figure) if not unit or unit in name_of(figure) else f"{name_of(figure)} {unit}"
+    name, unit = FIGURES[key].name, _unit(key)
+    return name if not unit or unit in name else f"{name} {unit}"
 
 
 def _number(key: str, value: Value) -> str:
     if value is None:
         return "-"
-    figure = FIGURES[key]
-    unit = "%" if figure.unit == "share" else figure.unit
-    return exact(figure, value).removesuffix(f" {unit}")
+    return exact(FIGURES[key], value).removesuffix(f" {_unit(key)}")
+
+
+def _unit(key: str) -> str:
+    """As `exact` writes it."""
+    unit = FIGURES[key].unit
+    return "%" if unit == "share" else unit
 
 
 def lines(run: RunComparison) -> Iterator[str]:

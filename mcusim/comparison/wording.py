@@ -45,14 +45,10 @@ def change_of(change: Change) -> str:
     return f"{share} ({by})" if share else by
 
 
-def name_of(figure: Figure) -> str:
-    return figure.word or figure.key
-
-
 def told(held: Held) -> str:
     """`latency +3.1 % (+1.3 ms), from 41.7 ms to 43 ms: more than is allowed (latency_ms 2%)`"""
     figure, change, limit = held.change.figure, held.change, held.limit
-    what, allowed = name_of(figure), f"({limit.name} {limit.text})"
+    what, allowed = figure.name, f"({limit.name} {limit.text})"
     if change.base is None or change.head is None:
         value = change.head if change.base is None else change.base
         seen = "is" if change.base is None else "was"

@@ -103,26 +103,22 @@ class Experiment(Table):
 
         `data_type`: that of the run, where the case only says that it is the file's.
         """
-        limits = self.expect.limits
-        for entry in self._expected_of(case, data_type):
-            limits |= entry.limits
-        return limits
+        return {name: limit for table in self._expected_of(case, data_type) for name, limit in table.limits.items()}
 
     def lines(self, case: Case, data_type: str | None = None) -> dict[str, int]:
         """Of the file, where these budgets stand."""
-        lines = dict(self.expect.lines)
-        for entry in self._expected_of(case, data_type):
-            lines |= entry.lines
-        return lines
+        return {name: line for table in self._expected_of(case, data_type) for name, line in table.lines.items()}
 
     def margin(self, case: Case, data_type: str | None = None) -> Margin | None:
         """What of the model's error these budgets count in, likewise."""
-        told = self.expect.margin
-        for entry in self._expected_of(case, data_type):
-            told = entry.margin or told
+        told = None
+        for table in self._expected_of(case, data_type):
+            told = table.margin or told
         return None if told in (None, NO_MARGIN) else told
 
-    def _expected_of(self, case: Case, data_type: str | None) -> Iterator[ExpectFor]:
+    def _expected_of(self, case: Case, data_type: str | None) -> Iterator[Expect]:
+        """[expect], and what comes after it of [[expect_for]]."""
+        yield self.expect
         words = {case.quantization.data_type, data_type}
         for entry in self.expect_for:
             if any(entry.concerns(case.model.name, word, case.board_name) for word in words if word):

@@ -162,7 +162,7 @@ def _score_budgets(read: FloatModel) -> Iterator[Line]:
         if value is not None and math.isfinite(value) and not (budget.limit == "share" and value < 0):
             limit = _limit(value, higher=figure.better == "higher", share=budget.limit == "share")
             model = "model" if read.source.graph.is_quantized else "float model"
-            told = f"{figure.word or figure.key} of the {model}: {figure.amount(value)}, on {len(read.x):,} samples"
+            told = f"{figure.name} of the {model}: {figure.amount(value)}, on {len(read.x):,} samples"
             yield f"{mark}{name} = {limit}", told
             mark = "# "
 

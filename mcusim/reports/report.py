@@ -27,6 +27,7 @@ from mcusim.tasks.figure import Figure, Value
 from mcusim.timing.timing import Margin
 
 FORMAT: Literal[1] = 1
+REPORT = "report.json"
 DEFAULT_ENGINE = "qemu"  # that of an experiment that names none: labels need not say it
 LARGEST_FILE_BYTES = 2**28
 LARGEST_NUMBER = 2**63
@@ -170,6 +171,11 @@ def known(run: Run, figure: Figure) -> Value:
     """What a limit is held against; None when nobody knows, or the run failed."""
     value: Value = None if run.error else figure.value(run)
     return value
+
+
+def why_unknown(run: Run) -> str:
+    """Why nobody knows a figure of a run that did not fail."""
+    return run.no_cycles or f"engine {run.engine!r}"
 
 
 def with_margin(value: int | float, margin_pct: float | None) -> int | float:

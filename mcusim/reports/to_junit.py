@@ -44,11 +44,15 @@ def seconds(number: float) -> str:
     return f"{number:.3f}"
 
 
+def names(runs: Sequence[tuple[str, str]]) -> list[str]:
+    """Of the test cases of runs, by label and id: labels, with the id where several have one."""
+    labels = Counter(label for label, _ in runs)
+    return [printable(label if labels[label] == 1 else f"{label} ({own})") for label, own in runs]
+
+
 def groups(report: Report) -> Iterator[list[Element]]:
     """The test cases of each run, its own first; in the end what is missing."""
-    named = Counter(run.label for run in report.runs)
-    for run in report.runs:
-        name = printable(run.label if named[run.label] == 1 else f"{run.label} ({run.id})")
+    for run, name in zip(report.runs, names([(run.label, run.id) for run in report.runs]), strict=True):
         yield [_of_run(report, run, name), *(_of_budget(report, run, check, name) for check in report.checks_of(run))]
     if not report.complete:
         yield [_unfinished(report)]

@@ -71,6 +71,11 @@ class Figure(Row):
     of: Callable[[Any], Value] | None = None
     noisy: bool = False
 
+    @property
+    def name(self) -> str:
+        """In sentences."""
+        return self.word or self.key
+
     def value(self, run: Any) -> Any:
         return super().value(run) if self.of is None else self.of(run)
 

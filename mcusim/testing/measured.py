@@ -22,11 +22,7 @@ class Measured(float):
         return made
 
     def __repr__(self) -> str:
-        return f"{self._word} {self._amount(self)} of {self.run.label}"
-
-    @property
-    def _word(self) -> str:
-        return self.figure.word or self.figure.key
+        return f"{self.figure.name} {self._amount(self)} of {self.run.label}"
 
     def _amount(self, value: float) -> str:
         return self.figure.amount(int(value) if float(value).is_integer() else float(value))
@@ -34,7 +30,10 @@ class Measured(float):
     def against(self, relation: str, limit: float) -> list[str]:
         """Lines for a comparison that is not so: by how much, of which run, and how sure the figure is."""
         far = f": off by {off}" if (off := self.figure.beyond(self, limit)) else ""
-        lines = [f"{self._word} {self._amount(self)} {relation} {self._amount(limit)}{far}", f"run: {self.run.label}"]
+        lines = [
+            f"{self.figure.name} {self._amount(self)} {relation} {self._amount(limit)}{far}",
+            f"run: {self.run.label}",
+        ]
         error = self.run.cycles.error_pct if self.run.cycles and self.figure.key in OF_CYCLES else None
         if error:
             lines.append(f"± {error['median']:g} % (median), {error['p90']:g} % (p90): {error['from']}")

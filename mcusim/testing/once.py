@@ -12,8 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mcusim.experiment.experiment import Experiment
-from mcusim.pipeline import REPORT
-from mcusim.reports.report import Report
+from mcusim.reports.report import REPORT, Report
 from mcusim.system.cache import locked
 from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of

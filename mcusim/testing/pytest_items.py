@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -14,9 +13,8 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.identity import identity
 from mcusim.reports.report import Check, Run
-from mcusim.reports.to_junit import properties
+from mcusim.reports.to_junit import names, properties
 from mcusim.system.errors import McusimError
-from mcusim.system.names import printable
 from mcusim.testing.pytest_runs import shared
 from mcusim.testing.runs import demand, told, told_error
 from mcusim.testing.session import opened
@@ -40,10 +38,7 @@ class ExperimentFile(pytest.File):
         except McusimError as error:
             raise self.CollectError(told_error(error)) from None
         cases = list(self.experiment.cases())
-        named = Counter(identity(case).label for case in cases)
-        for case in cases:
-            label = identity(case).label
-            name = printable(label if named[label] == 1 else f"{label} ({case.id})")
+        for case, name in zip(cases, names([(identity(case).label, case.id) for case in cases]), strict=True):
             yield RunTest.from_parent(self, name=name, case=case)
             for budget in self.experiment.limits(case):
                 yield BudgetTest.from_parent(self, name=f"{name}: {budget}", case=case, budget=budget)

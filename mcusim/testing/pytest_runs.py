@@ -18,12 +18,12 @@ from mcusim.comparison.wording import told
 from mcusim.engines import ENGINES
 from mcusim.line.stages import STAGES
 from mcusim.reports.figures import FIGURES, REGRESS
-from mcusim.reports.report import DEFAULT_ENGINE, Report, Run, known
+from mcusim.reports.report import DEFAULT_ENGINE, Report, Run, known, why_unknown
 from mcusim.system.errors import McusimError, suggestion
 from mcusim.system.validation import Place
 from mcusim.testing.measured import Measured
 from mcusim.testing.once import Once
-from mcusim.testing.runs import Runs, demand, figure_named, told_error, why_unknown
+from mcusim.testing.runs import Runs, demand, figure_named, told_error
 from mcusim.testing.session import opened
 
 _SESSION = pytest.StashKey[Once]()
@@ -153,18 +153,22 @@ class Figures:
         __tracebackhide__ = True
         figure = figure_named(name)
         if figure is None:
-            raise AssertionError(f"no report has a figure {name!r}: {suggestion(name, {*FIGURES, *REGRESS})}")
+            raise AssertionError(_unknown(name))
         run = self._runs.only(name)
         value = known(run, figure)
         if value is None:
-            raise AssertionError(f"{run.label}: nobody knows {figure.word or figure.key} ({why_unknown(run)})")
+            raise AssertionError(f"{run.label}: nobody knows {figure.name} ({why_unknown(run)})")
         return Measured.of(run, figure, value)
 
     def __getattr__(self, name: str) -> Measured:
         __tracebackhide__ = True
         if figure_named(name) is None:
-            raise AttributeError(f"no report has a figure {name!r}: {suggestion(name, {*FIGURES, *REGRESS})}")
+            raise AttributeError(_unknown(name))
         return self[name]
 
     def __repr__(self) -> str:
         return f"<{'; '.join(run.label for run in self._runs.every)}>"
+
+
+def _unknown(name: str) -> str:
+    return f"no report has a figure {name!r}: {suggestion(name, {*FIGURES, *REGRESS})}"

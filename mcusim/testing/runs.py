@@ -14,7 +14,7 @@ from mcusim.experiment.tables import NO_MARGIN
 from mcusim.line.budgets import counted
 from mcusim.reports.amounts import read_amount
 from mcusim.reports.figures import FIGURES, OF_CYCLES, REGRESS
-from mcusim.reports.report import Report, Run, known, with_margin
+from mcusim.reports.report import Report, Run, known, why_unknown, with_margin
 from mcusim.system.errors import McusimError, suggestion
 from mcusim.system.validation import Unusable
 from mcusim.tasks.figure import Figure
@@ -94,11 +94,6 @@ def figure_named(name: str) -> Figure | None:
     return FIGURES.get(name) or REGRESS.get(name)
 
 
-def why_unknown(run: Run) -> str:
-    """Why nobody knows a figure of it."""
-    return run.no_cycles or f"engine {run.engine!r}"
-
-
 def demand(wrong: list[str]) -> None:
     """Fails with what is wrong, if anything is."""
     __tracebackhide__ = True
@@ -131,16 +126,14 @@ def _margin(name: str | None, figure: Figure) -> Margin | None:
     if name is None or name == NO_MARGIN:
         return None
     if figure.key not in OF_CYCLES:
-        raise AssertionError(
-            f"{figure.word or figure.key} has no error to count in: margin is for {', '.join(OF_CYCLES)}"
-        )
+        raise AssertionError(f"{figure.name} has no error to count in: margin is for {', '.join(OF_CYCLES)}")
     if name in get_args(Margin):
         return cast(Margin, name)
     raise AssertionError(f"margin is {name!r}: give {NO_MARGIN} or {' or '.join(get_args(Margin))}")
 
 
 def _hold(run: Run, figure: Figure, limit: float, unit: str, relation: str, margin: Margin | None) -> Held:
-    word, value = figure.word or figure.key, known(run, figure)
+    word, value = figure.name, known(run, figure)
     if value is None:
         nobody = f"{run.label}: nobody knows {word} ({why_unknown(run)})"
         return Held(nobody, nobody)

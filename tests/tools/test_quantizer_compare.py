@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcusim.comparison.decisions import mcnemar
 from mcusim.system.errors import MissingToolError
 from tools import quantizer_compare
-from tools.quantizer_compare import Compared, chance, main
+from tools.quantizer_compare import Compared, main
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from tools.quantizer_compare import Compared, chance, main
     [(0, 0, 1.0), (5, 5, 1.0), (1, 7, 18 / 256), (7, 1, 18 / 256), (0, 10, 2 / 1024), (6, 12, 0.2379)],
 )
 def test_mcnemar(first: int, second: int, wanted: float) -> None:
-    assert chance(first, second) == pytest.approx(wanted, abs=1e-4)
+    assert mcnemar(first, second) == pytest.approx(wanted, abs=1e-4)
 
 
 def test_who_is_better_by_how_much() -> None:

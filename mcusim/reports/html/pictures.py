@@ -60,7 +60,7 @@ def tradeoff(some: Sequence[Point], score: Figure, cost: Figure, most: int) -> s
     ]
     axes = {
         "x": _number("cost", f"{cost.word} {'KiB' if kib else cost.unit}"),
-        "y": _number("score", f"{score.word or score.key}{' %' * percent}"),
+        "y": _number("score", f"{score.name}{' %' * percent}"),
     }
     of_front = [{"filter": "datum.first"}]
     line = {"type": "line", "interpolate": "step-after", "color": _FIRST, "strokeWidth": 1.5}
