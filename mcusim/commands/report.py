@@ -26,10 +26,12 @@ def report(run: Path, to_console: bool, **files: Path | None) -> None:
     from mcusim.reports.report import REPORT, Report
     from mcusim.reports.to_console import show
 
-    loaded = Report.read(run / REPORT if run.is_dir() else run)
-    written = write(files, partial(render, loaded))
+    file = run / REPORT if run.is_dir() else run
+    loaded = Report.read(file)
+    told = partial(render, loaded, folder=file.parent)
+    written = write(files, told)
     if to_console or not any(files.values()):
         show(loaded, output())
     for line in written:
         say(line)
-    print_those(files, partial(render, loaded))
+    print_those(files, told)

@@ -144,12 +144,12 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     finally:
         session.close()
         for report in last:
-            written = write(files, partial(render, report))
+            written = write(files, partial(render, report, folder=out))
             summarize(partial(render, report, "markdown"), REPORT)
             if ended:
                 show(report, output())
                 before = f" (the one before: {pipeline.BEFORE})" if (out / pipeline.BEFORE).exists() else ""
                 for line in (f"report: {out / REPORT}{before}", *written):
                     say(line)
-            print_those(files, partial(render, report))
+            print_those(files, partial(render, report, folder=out))
     return last[0].exit_code

@@ -1,9 +1,13 @@
-"""Report -> text, one format each: a module `to_<format>` with `render(report) -> str`."""
+"""Report -> text, one format each: a module `to_<format>` with `render(report) -> str`.
+
+One that shows what the folders of the runs keep has `render_from(report, folder) -> str`, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,7 +33,11 @@ def demand(names: Iterable[str]) -> None:
             module.demand()
 
 
-def render(report: Report, name: str) -> str:
-    """The report in the format of that name."""
-    text: str = import_module(f"mcusim.reports.to_{name}").render(report)
+def render(report: Report, name: str, folder: Path | None = None) -> str:
+    """The report in the format of that name. `folder`: where the folders of its runs lie, for one that looks there."""
+    module = import_module(f"mcusim.reports.to_{name}")
+    if folder is not None and hasattr(module, "render_from"):
+        text: str = module.render_from(report, folder)
+        return text
+    text = module.render(report)
     return text

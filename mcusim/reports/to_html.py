@@ -1,27 +1,18 @@
 """Report -> one HTML file that needs nothing else: no network, no script, light and dark, on paper too.
 
-It stays below 2 MB, which browsers and mails take: of more runs than fit it shows some, and says so.
+It stays below 2 MB: of more runs than fit it shows some, and says so.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcusim.reports.html import front, pictures, tables
+from mcusim.reports.html.page import LARGEST_BYTES, demand, template
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import error_lines, failures, remarks, summary, table
-from mcusim.system.errors import MissingToolError
-from mcusim.system.names import printable, shortened
-
-if TYPE_CHECKING:
-    import jinja2
-
-LARGEST_BYTES = 2_000_000
-LONGEST_TEXT = 600  # letters of a cell or a note
 
 
 @dataclass(frozen=True)
@@ -38,28 +29,26 @@ class Most:
 _MOST = (Most(1000, 12, 60, 100, 400), Most(300, 6, 40, 50, 200), Most(100, 2, 20, 20, 100), Most(20, 1, 10, 10, 40))
 
 
-def demand() -> None:
-    """Raises MissingToolError without what draws the pictures."""
-    if importlib.util.find_spec("vl_convert") is None:
-        what = "the Python package 'vl-convert-python' is not installed: it draws the pictures of the HTML report"
-        raise MissingToolError(what, hint="pip install 'mcusim[html]'")
-
-
 def render(report: Report) -> str:
-    """Raises MissingToolError as `demand` does."""
+    """Without what folders of runs keep. Raises MissingToolError as `demand` does."""
+    return render_from(report, None)
+
+
+def render_from(report: Report, folder: Path | None) -> str:
+    """`folder`: where the folders of the runs lie, which keep what is too large for a report. Raises as `render`."""
     demand()
     for most in _MOST:
-        page = _page(report, most)
+        page = _page(report, folder, most)
         if len(page.encode()) <= LARGEST_BYTES:
             break
     return page
 
 
-def _page(report: Report, most: Most) -> str:
+def _page(report: Report, folder: Path | None, most: Most) -> str:
     headings, rows = table(report)
     fronts = front.fronts(report)
     chosen = _looked_into(report, fronts, most.looked_into)
-    return _template().render(
+    return template("page.html.jinja").render(
         report=report,
         summary=summary(report),
         most=most,
@@ -100,24 +89,3 @@ def _inside(number: int, run: Run, most: Most) -> dict[str, Any]:
         "confusion": pictures.confusion_of(run) if 0 < classes <= pictures.MOST_CLASSES else None,
         "confused": tables.most_confused(run),
     }
-
-
-@cache
-def _template() -> jinja2.Template:
-    """Whatever it shows is cut, freed of control characters and escaped, unless it is a picture of ours."""
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "html")
-    strict: Any = jinja2.StrictUndefined
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, finalize=_shown, undefined=strict, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html.jinja")
-
-
-def _shown(value: Any) -> Any:
-    if hasattr(value, "__html__"):
-        return value
-    text = str(value)
-    inner = shortened(printable(text), LONGEST_TEXT)
-    return f"{' ' * text.startswith(' ')}{inner}{' ' * text.endswith(' ')}" if inner else ""

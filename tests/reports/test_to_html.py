@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from mcusim.commands import cli
 from mcusim.reports.figures import FIGURES
 from mcusim.reports.html.front import points
+from mcusim.reports.html.page import LARGEST_BYTES
 from mcusim.reports.report import Check, Report, Run
-from mcusim.reports.to_html import LARGEST_BYTES, render
+from mcusim.reports.to_html import render
 from mcusim.system.errors import MissingToolError
 from mcusim.tasks.task import ClassScores
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
@@ -197,7 +198,7 @@ def test_a_run_does_not_begin_without_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It would be found out after hours."""
-    monkeypatch.setattr("mcusim.reports.to_html.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("mcusim.reports.html.page.importlib.util.find_spec", lambda name: None)
     (tmp_path / "e.toml").write_text("[[model]]\nfile = 'm.tflite'\n")
     assert cli.execute(["run", str(tmp_path / "e.toml"), "--html", str(tmp_path / "r.html")]) == 4
     assert "pip install 'mcusim[html]'" in capsys.readouterr().err

@@ -1,49 +1,17 @@
-"""Figures -> SVG, drawn by Vega-Lite on this machine: nothing is fetched, and nothing in it moves.
-
-Colours are CSS variables of the page, so that one picture is right in light and in dark. Names are data of a picture,
-never a part of its description.
-"""
+"""Runs -> pictures of them: score against cost, cycles and flash of layers, confusion of classes."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from mcusim.line.measure import LayerFigures
+from mcusim.reports.html.drawing import FIRST, HEIGHT, INK, MAIN, STEP, WIDTH, WRONG, Spec, drawn, label
 from mcusim.reports.html.front import Point, among
 from mcusim.reports.report import Run
-from mcusim.system.names import printable, shortened
 from mcusim.tasks.figure import Figure
 
-Spec = dict[str, Any]
-WIDTH, HEIGHT, STEP = 210, 170, 22  # fits a telephone
-LONGEST_LABEL, MOST_LABELS = 20, 30
+MOST_LABELS = 30
 MOST_CLASSES = 20
 NEAR = 0.08  # of a picture: nearer points have their numbers in one place
-_INK, _MUTED, _RULE, _MAIN, _FIRST, _WRONG = (
-    f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong")
-)
-_TEXT = {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
-_LINES = {"gridColor": _RULE, "domainColor": _MUTED, "tickColor": _MUTED}
-_CONFIG: Spec = {
-    "aria": False,  # each picture is one image, told by its caption and by tables
-    "background": None,
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "axis": {**_TEXT, **_LINES, "labelLimit": 200},
-    "text": {"color": _INK, "fontSize": 11},
-}
-
-
-def _drawn(values: Sequence[Spec], spec: Spec) -> str:
-    import vl_convert
-
-    whole = {"data": {"values": list(values)}, "config": _CONFIG, **spec}
-    svg: str = vl_convert.vegalite_to_svg(whole, allowed_base_urls=[])
-    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # its caption tells what it is
-
-
-def label(name: str) -> str:
-    return shortened(printable(name), LONGEST_LABEL)
 
 
 def tradeoff(some: Sequence[Point], score: Figure, cost: Figure, most: int) -> str:
@@ -63,14 +31,14 @@ def tradeoff(some: Sequence[Point], score: Figure, cost: Figure, most: int) -> s
         "y": _number("score", f"{score.name}{' %' * percent}"),
     }
     of_front = [{"filter": "datum.first"}]
-    line = {"type": "line", "interpolate": "step-after", "color": _FIRST, "strokeWidth": 1.5}
+    line = {"type": "line", "interpolate": "step-after", "color": FIRST, "strokeWidth": 1.5}
     layers = [
         {"transform": of_front, "mark": line},
-        {"transform": [{"filter": "!datum.first"}], "mark": {"type": "point", "color": _MAIN, "opacity": 1}},
-        {"transform": of_front, "mark": {"type": "point", "filled": True, "color": _FIRST, "size": 70, "opacity": 1}},
+        {"transform": [{"filter": "!datum.first"}], "mark": {"type": "point", "color": MAIN, "opacity": 1}},
+        {"transform": of_front, "mark": {"type": "point", "filled": True, "color": FIRST, "size": 70, "opacity": 1}},
         {"mark": {"type": "text", "dx": 9, "dy": -7}, "encoding": {"text": {"field": "number"}}},
     ]
-    return _drawn(values, {"width": WIDTH, "height": HEIGHT, "encoding": axes, "layer": layers})
+    return drawn(values, {"width": WIDTH, "height": HEIGHT, "encoding": axes, "layer": layers})
 
 
 def _numbered(some: Sequence[Point]) -> list[tuple[Point, str]]:
@@ -120,12 +88,12 @@ def layers_of(run: Run, layers: Sequence[LayerFigures]) -> str:
     ]
     names = {"field": "name", "type": "nominal", "title": None, "sort": {"field": "order"}}
     cycles = {"field": "cycles", "type": "quantitative", "title": "cycles", "axis": {"tickCount": 4, "format": "~s"}}
-    bars: list[Spec] = [{"mark": {"type": "bar", "color": _MAIN, "height": {"band": 0.7}}}]
+    bars: list[Spec] = [{"mark": {"type": "bar", "color": MAIN, "height": {"band": 0.7}}}]
     ends = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
-    bars += [{"mark": {"type": "rule", "color": _INK, "strokeWidth": 1.5}, "encoding": ends}] if off else []
+    bars += [{"mark": {"type": "rule", "color": INK, "strokeWidth": 1.5}, "encoding": ends}] if off else []
     behind = {"x": {"field": "high", "type": "quantitative"}, "text": {"field": "each"}}
     bars += [{"mark": {"type": "text", "align": "left", "dx": 6}, "encoding": behind}]
-    return _drawn(
+    return drawn(
         values, {"width": WIDTH, "height": {"step": STEP}, "encoding": {"x": cycles, "y": names}, "layer": bars}
     )
 
@@ -138,7 +106,7 @@ def flash_of(layers: Sequence[LayerFigures]) -> str:
         for kind, size in (("weights", layer.weight_bytes), ("code", layer.code_bytes))
         if size is not None
     ]
-    colours = {"domain": ["weights", "code"], "range": [_MAIN, _FIRST]}
+    colours = {"domain": ["weights", "code"], "range": [MAIN, FIRST]}
     axes = {
         "x": {
             "field": "bytes",
@@ -147,11 +115,11 @@ def flash_of(layers: Sequence[LayerFigures]) -> str:
             "axis": {"tickCount": 4, "format": "~s"},
         },
         "y": {"field": "name", "type": "nominal", "title": None, "sort": {"field": "order"}},
-        "color": {"field": "kind", "scale": colours, "legend": {"orient": "top", "title": None, "labelColor": _INK}},
+        "color": {"field": "kind", "scale": colours, "legend": {"orient": "top", "title": None, "labelColor": INK}},
         "order": {"field": "kind", "sort": "descending"},
     }
     bars = {"type": "bar", "height": {"band": 0.7}}
-    return _drawn(values, {"width": WIDTH, "height": {"step": STEP}, "encoding": axes, "mark": bars})
+    return drawn(values, {"width": WIDTH, "height": {"step": STEP}, "encoding": axes, "mark": bars})
 
 
 def confusion_of(run: Run) -> str:
@@ -189,8 +157,8 @@ def confusion_of(run: Run) -> str:
     }
     squares = [
         {"transform": [{"filter": test}], "mark": {"type": "rect", "color": colour}, "encoding": {"opacity": shade}}
-        for test, colour in (("datum.right", _MAIN), ("!datum.right", _WRONG))
+        for test, colour in (("datum.right", MAIN), ("!datum.right", WRONG))
     ]
     counts = {"mark": {"type": "text", "fontSize": 10}, "encoding": {"text": {"field": "count", "format": "d"}}}
     size = {"width": {"step": 32}, "height": {"step": STEP}}
-    return _drawn(values, {**size, "encoding": axes, "layer": [*squares, counts]})
+    return drawn(values, {**size, "encoding": axes, "layer": [*squares, counts]})
