@@ -46,7 +46,8 @@ def reports(experiment: Experiment, out: Path, watcher: Watcher, *, may_train: b
     report = Report(FORMAT, VERSION, experiment.name, started, 0.0, False, planned=len(cases))
     commit = commit_of(experiment.path.parent)
     git, file = Git(*commit) if commit else None, _seen_from_here(experiment.path)
-    report = replace(report, git=git, file=file, regress=experiment.regress.limits)
+    limits, lines = experiment.regress.limits, experiment.regress.lines
+    report = replace(report, git=git, file=file, regress=limits, regress_lines=lines)
     check_out(out, (case.id for case in cases))
     _keep_earlier(out)
     report.write(out / REPORT)

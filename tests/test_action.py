@@ -127,7 +127,7 @@ def job(tmp_path: Path) -> Runner:
         path.chmod(0o755)
     (folder / "model.tflite").write_bytes(dense_file())  # its framework is small
     (folder / "experiment.toml").write_text(EXPERIMENT)
-    return Runner(folder, temp, {"engine": "host", "samples": "3"})
+    return Runner(folder, temp, {"engine": "host", "samples": "3", "html": "false"})
 
 
 def labelled(folder: Path) -> None:
@@ -220,13 +220,15 @@ def test_less_accurate_than_the_default_branch(job: Runner, github: GitHub) -> N
     with (job.folder / "experiment.toml").open("a") as file:
         file.write("[regress]\naccuracy = 0\n")
     labelled(job.folder)
+    line = len((job.folder / "experiment.toml").read_text().splitlines())
     job.inputs |= {"baseline": "artefact", "samples": "all"}
     assert job.run() == 0, job.log
     report = job.report
     github.add_artifact(packed(report_json=replace(report, runs=(better(report.runs[0]),)).to_json().encode()))
     assert job.run() == BUDGET_BROKEN, job.log
     assert job.outputs["run"] == {"exit-code": "0"} and job.codes["Comparison"] == BUDGET_BROKEN
-    assert "::error title=mcusim::a figure got worse" in job.log
+    told = f"::error file=experiment.toml,line={line},title=model%2C int8%2C host::accuracy "
+    assert told in job.log, "at its line of [regress]"
     job.inputs["fail-on"] = "error"
     assert job.run() == 0, job.log
 

@@ -92,8 +92,9 @@ def test_the_job_for_gitlab(tmp_path: Path) -> None:
     [command] = job["script"]
     arguments = shlex.split(command)[1:-1]  # the last are options of the user's
     asked = cli.commands[arguments[0]].make_context("mcusim", arguments[1:]).params
-    junit = job["artifacts"]["reports"]["junit"]
-    assert str(asked["junit"]) == junit and asked["markdown"] and junit.startswith(f"{asked['out']}/")
+    shown = job["artifacts"]["reports"]
+    assert shown == {name: str(asked[name]) for name in ("junit", "metrics")} and asked["markdown"]
+    assert all(str(asked[name]).startswith(f"{asked['out']}/") for name in ("junit", "metrics", "html"))
 
 
 @pytest.mark.parametrize("file", ["Dockerfile", "templates/mcusim.gitlab-ci.yml"])

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from mcusim.comparison.comparison import Comparison
 
 # What options of `mcusim compare` write; modules `to_<format>`, loaded late as those of reports.
-FORMATS: Mapping[str, str] = {"markdown": "Markdown", "json": "JSON (docs/compare.md)", "junit": "JUnit XML"}
+FORMATS: Mapping[str, str] = {
+    "markdown": "Markdown",
+    "json": "JSON (docs/compare.md)",
+    "junit": "JUnit XML",
+    "annotations": "annotations of a GitHub job",
+}
 
 
 def render(comparison: Comparison, name: str) -> str:

@@ -50,10 +50,12 @@ def compare_sides(base: Side, head: Side, limits: Mapping[str, Limit]) -> Compar
 
 def _kept(report: Report) -> dict[str, Limit]:
     try:
-        return read_limits(report.regress)
+        limits = read_limits(report.regress)
     except Unusable as error:
         hint = f"{error.hint}; [regress] of the experiment that it is of, and a run of that, mend it"
         raise DataError(str(error), where=f"'regress' of the report of {report.experiment!r}", hint=hint) from None
+    lines = report.regress_lines
+    return {name: replace(limit, file=report.file, line=lines.get(name)) for name, limit in limits.items()}
 
 
 def _compare(pair: Pair, limits: Mapping[str, Limit]) -> RunComparison:

@@ -18,12 +18,17 @@ _SAME = 1e-9  # of a difference: 0.95 - 0.948 is not quite 0.002
 
 @dataclass(frozen=True)
 class Limit:
-    """`text` is as it was written; `amount`: a share of BASE's value where `relative`, else in the figure's unit."""
+    """`text` is as it was written; `amount`: a share of BASE's value where `relative`, else in the figure's unit.
+
+    `file` and `line`: where [regress] has it, as far as a report tells; an option has neither.
+    """
 
     name: str
     text: str
     amount: float
     relative: bool
+    file: str | None = None
+    line: int | None = None
 
     @property
     def figure(self) -> Figure:

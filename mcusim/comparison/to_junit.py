@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, SubElement
 from mcusim.comparison.comparison import Comparison, Held, RunComparison
 from mcusim.comparison.told import lines, title
 from mcusim.comparison.wording import told
-from mcusim.reports.to_junit import counted, document
+from mcusim.reports.to_junit import counted, document, place
 from mcusim.system.names import printable
 
 
@@ -30,6 +30,7 @@ def _cases(run: RunComparison) -> list[Element]:
 
 def _of_limit(run: RunComparison, held: Held) -> Element:
     case = _case(run, f": {held.limit.name} {held.limit.text}")
+    case.attrib.update(place(held.limit.file, held.limit.line))
     if held.passed and held.reason:
         SubElement(case, "skipped", {"message": printable(told(held))})
     if not held.passed:

@@ -18,6 +18,7 @@ from mcusim.experiment.tables import (
     Expect,
     ExpectFor,
     General,
+    Limits,
     Model,
     Regress,
     Target,
@@ -47,7 +48,7 @@ SYNONYMS = {
     **dict.fromkeys(("general", "project", "name", "seed"), "experiment"),
     **dict.fromkeys(("template", "models_template"), "model_template"),
 }
-Limits = TypeVar("Limits", bound=Expect)
+Limited = TypeVar("Limited", bound=Limits)
 ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
 
 
@@ -300,14 +301,14 @@ class _Reader:
     def _expect(self) -> Expect:
         return self._with_lines(validate(Expect, self._table("expect"), self.place.at("expect")), "expect")
 
-    def _with_lines(self, limits: Limits, *keys: str | int) -> Limits:
+    def _with_lines(self, limits: Limited, *keys: str | int) -> Limited:
         """Who is told of a broken budget wants to see where it stands."""
         lines = {name: self.place.at(*keys, name).line for name in limits.limits}
         limits.written_at({name: line for name, line in lines.items() if line})
         return limits
 
     def _regress(self) -> Regress:
-        return validate(Regress, self._table("regress"), self.place.at("regress"))
+        return self._with_lines(validate(Regress, self._table("regress"), self.place.at("regress")), "regress")
 
     def _expect_for(self) -> tuple[ExpectFor, ...]:
         entries = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -255,24 +255,18 @@ _BUDGETS: dict[str, Any] = {
     name: (_LIMITS[budget.limit] | None, Field(default=None, description=budget.wanted or _WANTED.get(budget.limit)))
     for name, (budget, _) in BUDGETS.items()
 }
-_Budgets: Any = create_model("_Budgets", __base__=Table, **_BUDGETS)
-NO_MARGIN: Literal["none"] = "none"
 
 
-class Expect(_Budgets):  # type: ignore[misc]
-    """[expect]: budgets, a field for each of `figures.py`. A broken one makes `mcusim run` end with exit code 7."""
+class Limits(Table):
+    """A table of limits by the names of its fields, those of `NAMES`."""
 
-    SYNONYMS: ClassVar[Mapping[str, str]] = BUDGET_SYNONYMS
-
-    margin: Literal["none", "median", "p90"] | None = Field(
-        default=None, description='"none", "median" or "p90": what of the model\'s error budgets count in'
-    )
+    NAMES: ClassVar[Collection[str]] = ()
 
     _lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @property
-    def limits(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in BUDGETS if getattr(self, name) is not None}
+    def limits(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.NAMES if getattr(self, name) is not None}
 
     @property
     def lines(self) -> Mapping[str, int]:
@@ -281,6 +275,21 @@ class Expect(_Budgets):  # type: ignore[misc]
 
     def written_at(self, lines: Mapping[str, int]) -> None:
         self._lines.update(lines)
+
+
+_Budgets: Any = create_model("_Budgets", __base__=Limits, **_BUDGETS)
+NO_MARGIN: Literal["none"] = "none"
+
+
+class Expect(_Budgets):  # type: ignore[misc]
+    """[expect]: budgets, a field for each of `figures.py`. A broken one makes `mcusim run` end with exit code 7."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = BUDGET_SYNONYMS
+    NAMES: ClassVar[Collection[str]] = BUDGETS
+
+    margin: Literal["none", "median", "p90"] | None = Field(
+        default=None, description='"none", "median" or "p90": what of the model\'s error budgets count in'
+    )
 
 
 def _regress_limit(name: str) -> Any:
@@ -294,17 +303,14 @@ def _regress_limit(name: str) -> Any:
     return accepted, Field(default=None, description=wanted)
 
 
-_Regress: Any = create_model("_Regress", __base__=Table, **{name: _regress_limit(name) for name in REGRESS})
+_Regress: Any = create_model("_Regress", __base__=Limits, **{name: _regress_limit(name) for name in REGRESS})
 
 
 class Regress(_Regress):  # type: ignore[misc]
     """[regress]: how much worse figures may be than those of an earlier report: `mcusim compare`."""
 
     SYNONYMS: ClassVar[Mapping[str, str]] = LIMIT_SYNONYMS
-
-    @property
-    def limits(self) -> dict[str, str]:
-        return {name: getattr(self, name) for name in REGRESS if getattr(self, name) is not None}
+    NAMES: ClassVar[Collection[str]] = REGRESS
 
 
 class ExpectFor(Expect):

@@ -201,10 +201,11 @@ class Report:
     """`complete` is False while runs are missing, of the `planned` ones: the file is written after each one.
 
     `error`: what ended the experiment before its first run. `file`: the experiment, as seen from where it
-    was run. `regress`: limits of the experiment, as it writes them.
+    was run. `regress`: limits of the experiment, as it writes them; `regress_lines`: where they stand in that file.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    # A newer mcusim adds keys: of a file, those that are not known here are passed over.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
     format: Literal[1]
     mcusim: str
@@ -217,6 +218,7 @@ class Report:
     file: str | None = field(default=None, kw_only=True)
     git: Git | None = field(default=None, kw_only=True)
     regress: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    regress_lines: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     runs: tuple[Run, ...] = ()
     checks: tuple[Check, ...] = ()
 

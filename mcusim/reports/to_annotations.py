@@ -1,6 +1,6 @@
 """Report -> workflow commands of GitHub: what is wrong, shown at its line of the experiment file in a pull request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mcusim.reports.report import Report, RunError
 from mcusim.system.names import printable, shortened
@@ -9,24 +9,29 @@ MOST = 10  # errors of a step: GitHub drops what comes after them
 
 
 def render(report: Report) -> str:
-    found = list(_annotations(report))
+    return lines(_annotations(report), report.file)
+
+
+def lines(annotations: Iterable[str], file: str | None = None) -> str:
+    """As many as GitHub shows; the last tells how many more there are."""
+    found = list(annotations)
     rest = len(found) - MOST + 1
     if rest > 1:
-        found[MOST - 1 :] = [_annotation(report, "mcusim", f"{rest} more: see the report")]
+        found[MOST - 1 :] = [annotation("mcusim", f"{rest} more: see the report", file)]
     return "".join(f"{line}\n" for line in found)
 
 
 def _annotations(report: Report) -> Iterator[str]:
     if report.error:
-        yield _annotation(report, "mcusim", _told(report.error))
+        yield annotation("mcusim", _told(report.error), report.file)
     for run in report.runs:
         if run.error:
-            yield _annotation(report, run.label, _told(run.error))
+            yield annotation(run.label, _told(run.error), report.file)
         elif not run.complete:
-            yield _annotation(report, run.label, f"interrupted after {run.samples} samples")
+            yield annotation(run.label, f"interrupted after {run.samples} samples", report.file)
         else:
             broken = (check for check in report.checks_of(run) if not check.passed)
-            yield from (_annotation(report, run.label, str(check), check.line) for check in broken)
+            yield from (annotation(run.label, str(check), report.file, check.line) for check in broken)
 
 
 def _told(error: RunError) -> str:
@@ -34,9 +39,9 @@ def _told(error: RunError) -> str:
     return f"{error.message}{hint}"
 
 
-def _annotation(report: Report, title: str, message: str, line: int | None = None) -> str:
-    """`line`: GitHub takes the first where there is none."""
-    places = {"file": report.file, "line": line if report.file else None, "title": title}
+def annotation(title: str, message: str, file: str | None = None, line: int | None = None) -> str:
+    """`line` of the file: GitHub takes the first where there is none."""
+    places = {"file": file, "line": line if file else None, "title": title}
     given = ",".join(f"{key}={_property(str(value))}" for key, value in places.items() if value is not None)
     return f"::error {given}::{_data(message)}"
 

@@ -44,6 +44,11 @@ def seconds(number: float) -> str:
     return f"{number:.3f}"
 
 
+def place(file: str | None, line: int | None) -> dict[str, str]:
+    """Attributes of a test case: where the experiment asks for it, as far as that is known."""
+    return ({"file": printable(file)} if file else {}) | ({"line": str(line)} if line else {})
+
+
 def names(runs: Sequence[tuple[str, str]]) -> list[str]:
     """Of the test cases of runs, by label and id: labels, with the id where several have one."""
     labels = Counter(label for label, _ in runs)
@@ -90,10 +95,8 @@ def _of_budget(report: Report, run: Run, check: Check, name: str) -> Element:
 
 
 def _case(report: Report, name: str, time_s: float, line: int | None = None) -> Element:
-    place = {"file": printable(report.file)} if report.file else {}
-    place |= {"line": str(line)} if line else {}
     told = {"name": name, "time": seconds(time_s), "classname": printable(report.experiment)}
-    return Element("testcase", {**told, **place})
+    return Element("testcase", {**told, **place(report.file, line)})
 
 
 def _with_error(case: Element, error: RunError) -> Element:

@@ -19,6 +19,7 @@ from mcusim.comparison.compare import compare_sides
 from mcusim.comparison.comparison import Comparison
 from mcusim.comparison.to_console import show
 from tests.comparison.comparing import compared, full, hostile, report, run, side, slower
+from tests.reports.test_to_annotations import COMMAND
 
 ROOT = Path(__file__).parents[2]
 Golden = Callable[[str, str], None]
@@ -43,14 +44,16 @@ def test_console(width: int, golden: Golden) -> None:
     golden(f"full_{width}.txt", shown(full(), width))
 
 
-@pytest.mark.parametrize(("name", "suffix"), {"markdown": "md", "json": "json", "junit": "xml"}.items())
+@pytest.mark.parametrize(
+    ("name", "suffix"), {"markdown": "md", "json": "json", "junit": "xml", "annotations": "txt"}.items()
+)
 def test_formats(name: str, suffix: str, golden: Golden) -> None:
     golden(f"full.{suffix}", render(full(), name))
 
 
 def test_every_format_tells_what_broke_and_why() -> None:
     for text in (shown(full(), 1000), *(render(full(), name) for name in FORMATS)):
-        plain = text.replace("\\", "").replace("&#x27;", "'").replace("&gt;", ">")
+        plain = text.replace("\\", "").replace("&#x27;", "'").replace("&gt;", ">").replace("%25", "%")
         assert "latency +3.02 %" in plain and "conv2 went from 'direct' (compact) to 'plain'" in plain
         assert "code of logits (+1)" in plain and "rom_bytes 0" in plain
         assert "p = 0.66" in plain or '"p": 0.6636' in plain
@@ -69,6 +72,16 @@ def test_no_name_means_anything_in_markdown() -> None:
     assert "<script" not in text and "\x1b" not in text and "\u202e" not in text
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) > 3 and {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {9}
+
+
+def test_no_name_is_a_command() -> None:
+    told = render(hostile(), "annotations")
+    assert told.count("::error ") == len(told.splitlines()) == 2 and len(COMMAND.findall(told)) == 2
+
+
+def test_options_stand_in_no_file() -> None:
+    found = compared([run()], report(slower(run(), 0, 5), file="a.toml", regress_lines={"rom_bytes": 3}), cycles=0)
+    assert render(found, "annotations").startswith("::error title=")
 
 
 @pytest.mark.parametrize("make", [full, hostile, first, none])
