@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mcusim.boards.chip import Chip
     from mcusim.engines.counts import Counts
     from mcusim.engines.engine import Engine, Execution
-    from mcusim.timing.parameters import CoreParameters
     from mcusim.timing.recording import Recording
     from mcusim.workloads.foreign import ForeignElf
 
@@ -101,6 +100,7 @@ def profile(target: Path, clock_hz: int | None, wait_states: int | None, rows: i
     """
     from mcusim.timing import profile as pricing
     from mcusim.timing import render
+    from mcusim.timing.of_run import parameters_of
 
     files = {name: path for name in FILES if (path := asked.pop(name))}
     is_elf = starts_with(target, ELF_MAGIC) or target.suffix.lower() in ELF_SUFFIXES
@@ -203,17 +203,6 @@ def _of_run(path: Path, board: str | None, model: str | None, data_type: str | N
         hint = "engine qemu makes one for boards whose chip has [timing], when timing_samples is not 0"
         raise ConfigurationError(f"{len(runs)} runs fit, and none has a recording", where=str(file), hint=hint)
     return [(label, recording, load_board(recording.board)) for label, recording in recordings]
-
-
-def parameters_of(chip: Chip) -> CoreParameters:
-    """Of its core. Raises ConfigurationError where nobody knows its cycles."""
-    from mcusim.cores import core_of
-
-    core = core_of(chip)
-    if core.TIMING is None:
-        hint = "profile it for a board with another core: mcusim boards lists them"
-        raise ConfigurationError(f"nobody knows the cycles of a {core.NAME}", where=f"chip {chip.name!r}", hint=hint)
-    return core.TIMING
 
 
 def _with_wait_states(chip: Chip, wait_states: int | None) -> Chip:

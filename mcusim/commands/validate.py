@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcusim.commands import options
-from mcusim.commands.profile import counted_in, foreign_engines, parameters_of, stall_option
+from mcusim.commands.profile import counted_in, foreign_engines, stall_option
 from mcusim.commands.streams import say
 from mcusim.system.errors import BUDGET_BROKEN, EngineError, MissingToolError
 
@@ -110,6 +110,7 @@ class _Runs:
 
     def line(self, row: Measured) -> Line:
         """What the model says of the calls of `row`, in the mean."""
+        from mcusim.timing.of_run import parameters_of
         from mcusim.timing.profile import price_recording
         from mcusim.timing.record import line_of
 

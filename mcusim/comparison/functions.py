@@ -1,10 +1,10 @@
 """Recordings of two runs -> FunctionChanges: where cycles went that are others now."""
 
-import os
 from collections.abc import Mapping
 
 from mcusim.comparison.comparison import FunctionChange
 from mcusim.comparison.pairs import Pair, Place
+from mcusim.reports.beside import file_of
 from mcusim.system.errors import McusimError
 
 _SAME_CYCLES = 1e-6
@@ -24,22 +24,11 @@ def function_changes(pair: Pair) -> tuple[FunctionChange, ...]:
 
 def _priced(place: Place) -> Mapping[str, float] | None:
     """Cycles of each function at the clock of the run."""
-    from mcusim.boards.load import load_board
-    from mcusim.cores import core_of
-    from mcusim.timing.load_recording import load
-    from mcusim.timing.profile import price_recording
+    from mcusim.timing.of_run import priced
     from mcusim.timing.recording import RECORDING
 
-    path = place.folder / place.run.id / RECORDING
-    if "/" in place.run.id or not os.path.isfile(path):
-        return None
+    path = file_of(place.folder, place.run.id, RECORDING)
     try:
-        recording = load(path)
-        board = load_board(recording.board)
-        parameters = core_of(board.chip).TIMING
-        if parameters is None:
-            return None
-        clock_hz = place.run.clock_hz or board.clock_hz
-        return price_recording(recording, board.chip, clock_hz, parameters).by_function
+        return priced(path, place.run.clock_hz).profile.by_function if path else None
     except McusimError:
         return None

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from mcusim.boards.board import Board
 from mcusim.timing.call_cycles import CallCost
 from mcusim.timing.profile import Profile, energy_uwh
 from mcusim.timing.record import error_of, told_kinds
 from mcusim.timing.recording import Recording
+from mcusim.timing.stacks import stacks
 from mcusim.timing.timing import HOW, plus_minus, told_error
 
 LAYER = "layer_"  # how functions of layers begin
-_DEEPEST, _MOST_STACKS = 32, 100_000  # where stacks are made up of who calls whom, as gprof does
 _CALLERS_SHOWN = 4  # of a stack, innermost first
 _SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -105,25 +104,14 @@ def to_disassembly(profile: Profile, recording: Recording) -> str:
 
 def to_collapsed_stacks(profile: Profile) -> str:
     """One line a stack, ``caller;callee cycles``: what flamegraph.pl and speedscope read."""
-    if profile.costs.calls:
-        calls = (*profile.costs.calls, *profile.costs.outside)
-        found = ((";".join(name.replace(";", ":") for name in call.stack), call.own) for call in calls)
-        return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in found if cycles >= 0.5) + "\n"
-    callees = {callee for _, callee in profile.calls}
-    roots = [name for name in profile.by_function if name not in callees] or list(profile.by_function)[:1]
-    stacks = islice((found for root in roots for found in _stacks(profile, (root,), 1.0)), _MOST_STACKS)
-    return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in stacks if cycles >= 0.5) + "\n"
+    found = ((";".join(name.replace(";", ":") for name in one.functions), one.cycles) for one in stacks(profile))
+    return "\n".join(f"{stack} {cycles:.0f}" for stack, cycles in found if cycles >= 0.5) + "\n"
 
 
 def to_speedscope(profile: Profile, recording: Recording, title: str) -> str:
     """A file for speedscope.app: one sampled profile, whose weights are cycles of the mean sample."""
-    if profile.costs.calls:
-        stacks = [(call.stack, call.own) for call in (*profile.costs.calls, *profile.costs.outside)]
-    else:
-        lines = (line.rpartition(" ") for line in to_collapsed_stacks(profile).splitlines())
-        stacks = [(tuple(stack.split(";")), float(cycles)) for stack, _, cycles in lines if stack]
-    stacks = [(stack, round(cycles, 3)) for stack, cycles in stacks if cycles > 0]
-    names = sorted({name for stack, _ in stacks for name in stack})
+    found = [(one.functions, round(one.cycles, 3)) for one in stacks(profile) if one.cycles > 0]
+    names = sorted({name for stack, _ in found for name in stack})
     numbers = {name: number for number, name in enumerate(names)}
     places = {function.name: recording.line_at(function.start) for function in recording.functions}
     document = {
@@ -138,9 +126,9 @@ def to_speedscope(profile: Profile, recording: Recording, title: str) -> str:
                 "name": f"{title}: cycles",
                 "unit": "none",
                 "startValue": 0,
-                "endValue": round(sum(cycles for _, cycles in stacks), 3),
-                "samples": [[numbers[name] for name in stack] for stack, _ in stacks],
-                "weights": [cycles for _, cycles in stacks],
+                "endValue": round(sum(cycles for _, cycles in found), 3),
+                "samples": [[numbers[name] for name in stack] for stack, _ in found],
+                "weights": [cycles for _, cycles in found],
             }
         ],
     }
@@ -149,14 +137,3 @@ def to_speedscope(profile: Profile, recording: Recording, title: str) -> str:
 
 def _frame(name: str, place: tuple[str, int] | None) -> dict[str, str | int]:
     return {"name": name} if place is None else {"name": name, "file": place[0], "line": place[1]}
-
-
-def _stacks(profile: Profile, path: tuple[str, ...], share: float) -> Iterator[tuple[str, float]]:
-    name = path[-1]
-    yield ";".join(path), profile.by_function.get(name, 0.0) * share
-    if len(path) == _DEEPEST:
-        return
-    for (caller, callee), times in profile.calls.items():
-        if caller == name and callee not in path:
-            called = sum(n for (_, other), n in profile.calls.items() if other == callee)
-            yield from _stacks(profile, (*path, callee), share * times / called)

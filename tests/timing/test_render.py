@@ -15,6 +15,8 @@ from mcusim.timing.call_cycles import CallCost, CallCosts
 from mcusim.timing.profile import Profile
 from mcusim.timing.recording import Function, Recording
 from mcusim.timing.render import to_collapsed_stacks, to_disassembly, to_speedscope, to_text
+from mcusim.timing.stacks import by_line
+from mcusim.timing.stacks import stacks as every_stack
 from tests.timing.programs import CALL, START, made_work
 
 BOARD = load_board("sparkfun_edge")  # whose error nobody knows
@@ -206,6 +208,25 @@ def test_whole_stacks() -> None:
         "cnn;pool;inner 10000",
         "(interrupts);SysTick: \u202eHandler 700",
     ]
+
+
+@pytest.mark.parametrize("profile", [PROFILE, BY_CALL], ids=["shared out", "by call"])
+def test_lines_share_the_cycles_of_their_function(profile: Profile) -> None:
+    """`cnn`: 4 + 2 cycles of line 3, 3 of no line; what `inner` saves somewhere is no line of its own."""
+    functions = (Function("cnn", START, START + 8), Function("inner", START + 8, START + 16))
+    lines = ((START, "model.c", 3), (START + 6, "model.c", 0), (START + 8, "a.h", 7), (START + 12, "a.h", 6))
+    recording = Recording(BOARD.name, CALL.counts("enter loop loop return leave"), CALL.code, functions, lines)
+    cheap = replace(profile, by_address={**profile.by_address, START + 14: -2.0, START + 12: 2233.5})
+    found = list(by_line(cheap, recording))
+    for one in every_stack(profile):
+        own = [stack for stack in found if stack.functions == one.functions]
+        assert sum(stack.cycles for stack in own) == pytest.approx(one.cycles)
+        cycles = {stack.line: stack.cycles / one.cycles for stack in own if one.cycles}
+        if one.functions == ("cnn",):
+            assert cycles == pytest.approx({("model.c", 3): 6 / 9, None: 3 / 9})
+        if one.functions[-1] == "inner":
+            assert list(cycles) == [("a.h", 6), ("a.h", 7), None]
+            assert cycles == pytest.approx({("a.h", 6): 0.5, ("a.h", 7): 0.5, None: 0.0})
 
 
 @pytest.mark.parametrize("profile", [PROFILE, BY_CALL], ids=["shared out", "by call"])
