@@ -1,6 +1,7 @@
 """A model as C, not yet as text: kernel calls, constant arrays, and a place in memory for each tensor. Types only.
 
 Program   inputs, outputs, units, steps, the arena
+Buffer    what lies where in the arena, and how long
 Unit      the layers whose numbers have one width: one C file, since a C type has one name
 Step      one layer in running order: the kernel that was chosen for it, and where its tensors lie
 """
@@ -111,6 +112,20 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Buffer:
+    """Bytes of the arena that hold a tensor from step `first` to step `last`: the one that the step of this `name`
+    writes, or its `scratch` memory. What is written over in place ends with the step before.
+    """
+
+    name: str
+    scratch: bool
+    offset_bytes: int
+    size_bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class Unit:
     """Numbers of one width. `number_bits` is 0 for float32; `header` is the C twin of the number system.
 
@@ -178,6 +193,7 @@ class Program:
     arena_bytes: int
     arena_lower_bound_bytes: int
     buffers_bytes: int
+    buffers: tuple[Buffer, ...]
     notes: tuple[str, ...] = ()
     rounding: Rounding = "nearest"
 

@@ -10,11 +10,12 @@ asks for nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mcusim.graph import Graph, Layer
-from mcusim.program import Place
+from mcusim.program import Buffer, Place
 
 ALIGNMENT_BYTES = 4
 SHUFFLES = 500  # tried, in a fixed order, when no rule reaches the lower bound
@@ -38,10 +39,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """`places` of each layer's output, `scratch` of the layers that need any."""
+    """`places` of each layer's output, `scratch` of the layers that need any; `buffers`: the same over time."""
 
     places: Mapping[str, Place]
     scratch: Mapping[str, Place]
+    buffers: tuple[Buffer, ...]
     arena_bytes: int
     lower_bound_bytes: int
     buffers_bytes: int
@@ -69,10 +71,25 @@ def plan(graph: Graph, scratch_bytes: Mapping[str, int] | None = None, fast_byte
     return Plan(
         places | in_arena,
         {name: Place("arena", request.offset_bytes) for name, request in scratch.items()},
+        tuple(sorted(_buffers(graph, tensors, scratch), key=lambda one: (one.first, one.offset_bytes))),
         size,
         lower_bound_bytes(requests),
         separate + sum(request.size_bytes for request in scratch.values()),
     )
+
+
+def _buffers(graph: Graph, tensors: list[Request], scratch: Mapping[str, Request]) -> Iterator[Buffer]:
+    """With the numbers of steps of the program, which has none for what is not to do."""
+    still = views(graph)
+    running = [at for at, layer in enumerate(graph.layers) if not layer.INPUT and layer.name not in still]
+    step = {graph.layers[at].name: number for number, at in enumerate(running)}
+    for name, request in scratch.items():
+        yield Buffer(name, True, request.offset_bytes, request.size_bytes, step[name], step[name])
+    for request in tensors:
+        names = [name for name in request.names if name in step]  # one written over the other
+        ends = [step[name] - 1 for name in names[1:]] + [bisect_right(running, request.last) - 1]
+        for name, last in zip(names, ends, strict=True):
+            yield Buffer(name, False, request.offset_bytes, request.size_bytes, step[name], last)
 
 
 def _count_loads(graph: Graph, tensors: list[Request], scratch: Mapping[str, Request]) -> None:

@@ -93,6 +93,7 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen], fast_ram_bytes: int |
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         buffers_bytes=plan.buffers_bytes,
+        buffers=plan.buffers,
         rounding=graph.rounding,
     )
 

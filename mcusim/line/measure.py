@@ -10,7 +10,7 @@ import numpy as np
 
 from mcusim.line.build import Firmware, RomBytes
 from mcusim.line.score import Scored, Wanted, score
-from mcusim.program import Program, Step
+from mcusim.program import Buffer, Program, Step
 from mcusim.system.arrays import Array
 from mcusim.system.elf import Symbol
 from mcusim.system.records import fields_of
@@ -74,6 +74,7 @@ class Measurements(Scored):
     arena_lower_bound_bytes: int | None = None
     arena_buffers_bytes: int | None = None
     layers: tuple[LayerFigures, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
     wall_s: float | None = None
     emulated_mips: float | None = None
 
@@ -109,6 +110,7 @@ def measure(
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
         arena_buffers_bytes=program.buffers_bytes,
         layers=_layers(program, firmware, timing),
+        buffers=program.buffers,
         cycles=timing.cycles if timing else None,
         latency_ms=timing.latency_ms if timing else None,
         energy_uwh=timing.energy_uwh if timing else None,

@@ -319,6 +319,17 @@ INSIDE = (
         unit="bytes",
     ),
     Row("layers[].weight_bytes", "flash of its constant arrays, likewise", unit="bytes"),
+    Row("buffers", "what lies where in the arena, as planned, and how long; [] in reports of older versions"),
+    Row("buffers[].name", "layer whose output it is, or whose scratch memory"),
+    Row("buffers[].scratch", "is it memory that the layer needs while it runs?"),
+    Row("buffers[].offset_bytes", "from the arena's first byte on", unit="bytes"),
+    Row("buffers[].size_bytes", "rounded up to whole words", unit="bytes"),
+    Row(
+        "buffers[].first",
+        "layer that writes it: an index into `layers`; what is written in place begins there, and ends"
+        " what was there before",
+    ),
+    Row("buffers[].last", "the last layer that reads it, likewise"),
     Row("wall_s", "time that the engine took", unit="s"),
     Figure(
         "emulated_mips",

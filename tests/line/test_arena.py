@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 
 from mcusim.line.arena import Request, lower_bound_bytes, place, plan, views
@@ -109,6 +111,39 @@ def test_sizes_are_bytes_of_each_tensors_own_type() -> None:
     mixed = quantize(graph, builder.samples(), "int8", layers={wide: ("int16", "per-layer")})
     assert plan(quantize(graph, builder.samples(), "int8")).arena_bytes == 128 + 128
     assert plan(mixed).arena_bytes == 256 + 256, "the converted input beside the output, both int16"
+
+
+@settings(max_examples=40, derandomize=True)
+@given(builders())
+def test_buffers_of_a_step_fill_what_is_planned_and_share_nothing(builder: Builder) -> None:
+    program = lower(quantize(builder.graph(), builder.samples(), "int8"))
+    steps, deepest = program.steps, 0
+    for number, step in enumerate(steps):
+        alive = sorted(
+            (one for one in program.buffers if one.first <= number <= one.last), key=lambda b: b.offset_bytes
+        )
+        assert all(b.offset_bytes + b.size_bytes <= n.offset_bytes for b, n in pairwise(alive))
+        deepest = max(deepest, sum(one.size_bytes for one in alive))
+        there = {one.offset_bytes for one in alive}
+        before = {one.offset_bytes for one in program.buffers if one.first < number and one.last >= number - 1}
+        assert {place.offset_bytes for place in step.sources if place.region == "arena"} <= there | before
+        written = [(one.name, one.scratch, one.offset_bytes) for one in program.buffers if one.first == number]
+        wanted = [(step.name, False, step.sink.offset_bytes)] if step.sink.region == "arena" else []
+        wanted += [(step.name, True, step.scratch.offset_bytes)] if step.scratch else []
+        assert sorted(written) == sorted(wanted)
+    assert deepest == program.arena_lower_bound_bytes
+    assert max((one.offset_bytes + one.size_bytes for one in program.buffers), default=0) == program.arena_bytes
+
+
+def test_what_is_written_in_place_ends_what_was_there() -> None:
+    builder = Builder((4, 4))
+    start, end = builder.conv(4, 1), builder.conv(4, 1)
+    builder.add("Add", start, end)
+    builder.add("Flatten")
+    builder.dense(2)
+    over, *others = sorted(plan(builder.graph()).buffers, key=lambda one: -one.first)
+    assert (over.name, over.first, over.last) == ("add_3", 2, 3), "the view is no step"
+    assert [(one.first, one.last) for one in others if one.offset_bytes == over.offset_bytes] in ([(1, 1)], [(0, 1)])
 
 
 @settings(max_examples=40, derandomize=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import Instructions, LayerFigures, RamBytes
 from mcusim.line.score import Mismatch
+from mcusim.program import Buffer
 from mcusim.reports.report import Check, FloatProof, Report, Run, RunError
 from mcusim.timing.timing import Cycles, ErrorPct
 
@@ -53,6 +54,7 @@ def good_run(model: str = "cnn", data_type: str = "int8", board: str = "nucleo_l
         arena_lower_bound_bytes=5000,
         arena_buffers_bytes=12000,
         layers=(LayerFigures("conv1", "Convolution", 300_000), LayerFigures("logits", "Dense", 33_920)),
+        buffers=(Buffer("conv1", False, 0, 4000, 0, 1), Buffer("conv1", True, 4000, 1000, 0, 0)),
         wall_s=3.25,
         emulated_mips=800.5,
         notes=("dropped the softmax 'softmax'",),
