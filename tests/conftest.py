@@ -42,6 +42,12 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
+@pytest.fixture
+def drawn() -> None:
+    """Pictures can be drawn."""
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed: pip install 'mcusim[html]'")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On several cores: files with many tests first, as xdist deals them out by itself; but recipes, few and long,
     before all others, or one core would be busy with them when the rest is done. On one core the order asked for stays.

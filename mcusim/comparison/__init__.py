@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What options of `mcusim compare` write; modules `to_<format>`, loaded late as those of reports.
 FORMATS: Mapping[str, str] = {
+    "html": "HTML",
     "markdown": "Markdown",
     "json": "JSON (docs/compare.md)",
     "junit": "JUnit XML",

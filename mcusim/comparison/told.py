@@ -54,13 +54,15 @@ def rows(run: RunComparison) -> Iterator[tuple[str, ...]]:
     if _failed(run):
         before, now = ("failed" if one and one.error else "ran" for one in (run.base, run.head))
         yield *names, "", before, now, "", ""
-        return
-    for change in run.changed:
-        if not _is_known(change):
-            continue
+    for change in known_changes(run):
         before, now = (_number(change.key, value) for value in (change.base, change.head))
         yield *names, _label(change.key), before, now, difference(change), relative(change).removesuffix(" %")
         names = ("", "", "")
+
+
+def known_changes(run: RunComparison) -> Sequence[Change]:
+    """Of the figures that people know by a word; none of a run that failed."""
+    return [] if _failed(run) else [change for change in run.changed if _is_known(change)]
 
 
 def _failed(run: RunComparison) -> bool:
@@ -106,7 +108,7 @@ def lines(run: RunComparison) -> Iterator[str]:
         told = [f"{one.name} {one.base:,.0f} -> {one.head:,.0f}" for one in run.functions[:MOST_FUNCTIONS]]
         more = len(run.functions) - MOST_FUNCTIONS
         yield "cycles of functions: " + ", ".join(told) + (f", {more} more" if more > 0 else "")
-    told_before = {change.figure.place for change in run.changed if _is_known(change)}
+    told_before = {change.figure.place for change in known_changes(run)}
     others = [change.key for change in run.changed if change.figure.place not in told_before]
     if others:
         yield f"also changed: {', '.join(others)}"

@@ -48,7 +48,7 @@ def _page(report: Report, folder: Path | None, most: Most) -> str:
     headings, rows = table(report)
     fronts = front.fronts(report)
     chosen = _looked_into(report, fronts, most.looked_into)
-    return template("page.html.jinja").render(
+    return template(Path(__file__).parent / "html" / "page.html.jinja").render(
         report=report,
         summary=summary(report),
         most=most,

@@ -99,14 +99,14 @@ def full() -> Comparison:
     return compared(report(*base), after, rom_bytes=0)
 
 
-def hostile() -> Comparison:
-    """Names that mean something to terminals, Markdown and XML."""
-    base = run(id="h", model=HOSTILE, board=HOSTILE, compiler=HOSTILE, engine=HOSTILE)
-    layers = (replace(base.layers[0], name=HOSTILE, kernel=HOSTILE), *base.layers[1:])
+def hostile(name: str = HOSTILE) -> Comparison:
+    """Names that mean something to terminals, Markdown, XML and HTML."""
+    base = run(id="h", model=name, board=name, compiler=name, engine=name)
+    layers = (replace(base.layers[0], name=name, kernel=name), *base.layers[1:])
     base = replace(base, layers=layers)
-    changed = slower(base, 0, 5, kernel=HOSTILE + "2", numbers=HOSTILE)
-    changed = replace(changed, compiler=HOSTILE + "2", right=bits(3))
-    failed = replace(run(id="f", model=HOSTILE), error=RunError(HOSTILE, HOSTILE, HOSTILE, HOSTILE))
-    head = report(changed, failed, experiment=HOSTILE, mcusim=HOSTILE, git=Git(HOSTILE, True), regress={"cycles": "0"})
-    head = replace(head, file=HOSTILE, regress_lines={"cycles": 2**62})
-    return compared(report(base, run(id="f", model=HOSTILE), experiment=HOSTILE), head)
+    changed = slower(base, 0, 5, kernel=f"{name}2", numbers=name)
+    changed = replace(changed, compiler=f"{name}2", right=bits(3))
+    failed = replace(run(id="f", model=name), error=RunError(name, name, name, name))
+    head = report(changed, failed, experiment=name, mcusim=name, git=Git(name, True), regress={"cycles": "0"})
+    head = replace(head, file=name, regress_lines={"cycles": 2**62})
+    return compared(report(base, run(id="f", model=name), experiment=name), head)

@@ -8,10 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -25,46 +23,9 @@ from mcusim.reports.report import Check, Report, Run
 from mcusim.reports.to_html import render
 from mcusim.system.errors import MissingToolError
 from mcusim.tasks.task import ClassScores
+from tests.reports.pages import PAYLOADS, Page, demand_nothing_is_run_or_fetched, demand_pictures_of_the_page
 from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
 from tests.required import skip_or_fail
-
-PAYLOADS = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)' x='",
-    "</style><script>alert(1)</script>",
-    "</title></text></svg><script>alert(1)</script>",
-    "javascript:alert(1)",
-    "--><iframe src=//x.example></iframe><!--",
-    "]]><svg onload=alert(1)>",
-    "{{ 7 * 7 }}{% raw %}",
-    "url(//x.example/a.png);background:expression(1)",
-    "&lt;b&gt;&quot;",
-)
-
-
-@pytest.fixture
-def drawn() -> None:
-    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed: pip install 'mcusim[html]'")
-
-
-class Page(HTMLParser):
-    """Its elements with the names of their attributes, and what these hold."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, tuple[str, ...]]] = []
-        self.values: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, tuple(sorted(name for name, _ in attrs))))
-        self.values += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def named(value: Any, name: str) -> Any:
@@ -105,30 +66,13 @@ def test_no_name_makes_an_element_or_an_attribute(payload: str) -> None:
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("make", [whole_report, hostile_report, empty_report])
 def test_nothing_is_run_or_fetched(make: Callable[[], Report]) -> None:
-    text = render(make())
-    page = Page(text)
-    assert not {"script", "iframe", "object", "embed", "img", "image", "use", "form", "base"} & {
-        tag for tag, _ in page.elements
-    }
-    names = {name for name, _ in page.values}
-    assert not [name for name in names if name.startswith("on") or name in ("src", "srcset", "style", "action")]
-    assert all(value.startswith("#") or value == "data:," for name, value in page.values if name.endswith("href"))
-    style = text.partition("<style>")[2].partition("</style>")[0]
-    assert style and "url(" not in style and "@import" not in style
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.values
-    assert not re.search("[\x00-\x08\x1b\u202e]", text)
+    demand_nothing_is_run_or_fetched(render(make()))
 
 
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("make", [whole_report, hostile_report])
 def test_pictures_are_whole_and_take_their_colours_from_the_page(make: Callable[[], Report]) -> None:
-    pictures = re.findall(r"<svg .*?</svg>", render(make()), re.DOTALL)
-    assert pictures
-    for picture in pictures:
-        root = ElementTree.fromstring(picture)
-        assert not [element for element in root.iter() if element.get("id") is not None]
-        colours = {value for one in root.iter() for key in ("fill", "stroke") if (value := one.get(key))}
-        assert colours <= {"none", *(f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong"))}
+    demand_pictures_of_the_page(render(make()))
 
 
 @pytest.mark.usefixtures("drawn")

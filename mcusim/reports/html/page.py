@@ -25,16 +25,19 @@ def demand() -> None:
 
 
 @cache
-def template(name: str) -> jinja2.Template:
-    """Whatever it shows is cut, freed of control characters and escaped, unless it is a picture of ours."""
+def template(path: Path) -> jinja2.Template:
+    """It may extend those of this folder.
+
+    Whatever it shows is cut, freed of control characters and escaped, unless it is a picture of ours.
+    """
     import jinja2
 
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    loader = jinja2.FileSystemLoader([path.parent, Path(__file__).parent])
     strict: Any = jinja2.StrictUndefined
     environment = jinja2.Environment(
         loader=loader, autoescape=True, finalize=_shown, undefined=strict, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template(name)
+    return environment.get_template(path.name)
 
 
 def _shown(value: Any) -> Any:
