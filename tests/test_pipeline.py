@@ -20,6 +20,7 @@ from mcusim.line import case
 from mcusim.line.bench import Bench
 from mcusim.line.case import Setting, float_model, ready_model
 from mcusim.line.front import quantized_graph
+from mcusim.line.pictured import kept
 from mcusim.line.preflight import check_line
 from mcusim.line.stages import STAGES
 from mcusim.line.trained import stamp
@@ -299,6 +300,17 @@ def test_mismatches_break_a_budget(engine: FakeEngine, tmp_path: Path) -> None:
     [wrong] = report.runs
     assert wrong.mismatches and wrong.first_mismatch and wrong.first_mismatch.sample == 0
     assert report.exit_code == 7 and not report.checks[0].passed
+
+
+def test_samples_that_are_answered_worst_are_told_and_kept(engine: FakeEngine, tmp_path: Path) -> None:
+    report = run(experiment(tmp_path), tmp_path / "out", Silent())
+    y = dataset().y_test
+    assert y is not None
+    for one in report.runs:
+        by = [entry.by for entry in one.worst]
+        assert by and by == sorted(by, reverse=True)
+        assert all(entry.label == "abc"[y[entry.sample]] != entry.answered for entry in one.worst)
+        assert sorted(kept(tmp_path / "out" / one.id)) == sorted(entry.sample for entry in one.worst)
 
 
 def test_models_that_were_not_trained_are_refused_without_training(engine: FakeEngine, tmp_path: Path) -> None:

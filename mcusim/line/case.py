@@ -40,6 +40,7 @@ from mcusim.line.no_cycles import why_no_cycles
 from mcusim.line.normalize import normalize
 from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
+from mcusim.line.pictured import keep
 from mcusim.line.preflight import board_of
 from mcusim.line.score import Wanted, scores_of_real
 from mcusim.line.sources import Sources
@@ -190,6 +191,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     proved = proving() if execution.complete else Proved(reason="interrupted")
     wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
     figures = measure(execution, program, firmware, wanted, origin.positions, timing)
+    keep(setting.out / case.id, origin.fitted.dataset.x_test, figures.worst_samples)
     accuracy_float, scores_float = origin.scores_of_float
     run = replace(
         identity_of(case, origin.source.graph),

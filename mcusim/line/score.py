@@ -60,6 +60,16 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
+class WorstSample:
+    """A sample of the test set, by its index, that is answered otherwise than its label, `by` so much."""
+
+    sample: int
+    label: str
+    answered: str
+    by: float
+
+
+@dataclass(frozen=True)
 class OutputFigures:
     """One output. As the figures of the same names in Scored."""
 
@@ -72,6 +82,7 @@ class OutputFigures:
     confusion: tuple[tuple[int, ...], ...] | None
     classes: tuple[ClassScores, ...] = ()
     right: str | None = None
+    worst: tuple[WorstSample, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +98,13 @@ class Scored:
     output_difference_max: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     classes: tuple[ClassScores, ...] = ()
+    worst: tuple[WorstSample, ...] = ()
     outputs: tuple[OutputFigures, ...] = ()
+
+    @property
+    def worst_samples(self) -> Sequence[int]:
+        """Of all outputs, by their index in the test set."""
+        return [one.sample for worst in (self.worst, *(output.worst for output in self.outputs)) for one in worst]
 
 
 def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions: Array) -> Scored:
@@ -97,7 +114,9 @@ def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions:
     """
     compared = {name: compare(outputs, wanted[name]) for name, outputs in answers.items()}
     wrong = {name: entry for name, (entry, _) in compared.items()}
-    figures = tuple(_figures(name, outputs, wanted[name], *compared[name]) for name, outputs in answers.items())
+    figures = tuple(
+        _figures(name, outputs, wanted[name], positions, *compared[name]) for name, outputs in answers.items()
+    )
     several, tasks = len(figures) > 1, [wanted[name].judge.task for name in answers]
     return Scored(
         task=", ".join(dict.fromkeys(output.task for output in figures)),
@@ -109,11 +128,14 @@ def score(answers: Mapping[str, Array], wanted: Mapping[str, Wanted], positions:
         right=None if several else figures[0].right,
         confusion=None if several else figures[0].confusion,
         classes=() if several else figures[0].classes,
+        worst=() if several else figures[0].worst,
         outputs=figures if several else (),
     )
 
 
-def _figures(name: str, outputs: Array, wanted: Wanted, wrong: Array, distance: float | None) -> OutputFigures:
+def _figures(
+    name: str, outputs: Array, wanted: Wanted, positions: Array, wrong: Array, distance: float | None
+) -> OutputFigures:
     scores = wanted.score(outputs if wanted.numbers is None else wanted.numbers.decode(outputs))
     return OutputFigures(
         name=name,
@@ -125,6 +147,7 @@ def _figures(name: str, outputs: Array, wanted: Wanted, wrong: Array, distance: 
         confusion=scores.confusion,
         classes=scores.classes,
         right=_packed(scores.right),
+        worst=tuple(WorstSample(int(positions[one.row]), one.label, one.answered, one.by) for one in scores.worst),
     )
 
 

@@ -136,6 +136,19 @@ SCORES = (
     ),
     *(row for row in OF_TASKS if not isinstance(row, Figure)),
     Row(
+        "worst",
+        "the 12 samples, at most, that are answered worst; empty without labels, or for several outputs",
+    ),
+    Row("worst[].sample", "its index in the test set"),
+    Row("worst[].label", "its class, or of regression the number that it should be"),
+    Row("worst[].answered", "likewise, of the firmware's answer; of an anomaly its score"),
+    Row(
+        "worst[].by",
+        "classification: how far the output of the decided class is above that of the label, an only one beyond its "
+        "threshold, multilabel likewise, before a softmax that was dropped; regression: the absolute error; anomaly: "
+        "the share of samples of the other kind that are ranked as if it were one of them",
+    ),
+    Row(
         "outputs",
         "of a model with several outputs, each of them (`first_mismatch.output` counts through all); empty for one",
     ),
@@ -148,6 +161,7 @@ SCORES = (
     Row("outputs[].right", "as `right`, which is null for several outputs"),
     Row("outputs[].confusion", "as `confusion`, which is null for several outputs", unit="samples"),
     Row("outputs[].classes", "as `classes`, which is empty for several outputs"),
+    Row("outputs[].worst", "as `worst`, likewise"),
 )
 
 TIME = (

@@ -11,6 +11,7 @@ from typing import Any
 
 from mcusim.reports.html import front, pictures, tables
 from mcusim.reports.html.page import LARGEST_BYTES, demand, template
+from mcusim.reports.html.worst import worst
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import error_lines, failures, remarks, summary, table
 
@@ -24,9 +25,15 @@ class Most:
     layers: int
     notes: int
     points: int
+    samples: int
 
 
-_MOST = (Most(1000, 12, 60, 100, 400), Most(300, 6, 40, 50, 200), Most(100, 2, 20, 20, 100), Most(20, 1, 10, 10, 40))
+_MOST = (
+    Most(1000, 12, 60, 100, 400, 12),
+    Most(300, 6, 40, 50, 200, 6),
+    Most(100, 2, 20, 20, 100, 6),
+    Most(20, 1, 10, 10, 40, 4),
+)
 
 
 def render(report: Report) -> str:
@@ -61,7 +68,7 @@ def _page(report: Report, folder: Path | None, most: Most) -> str:
             (score, cost, [one.number for one in some if one.first], pictures.tradeoff(some, score, cost, most.points))
             for score, cost, some in fronts
         ],
-        looked_into=[_inside(number, run, most) for number, run in chosen],
+        looked_into=[_inside(number, run, folder, most) for number, run in chosen],
         every_figure=tables.every_figure([run for _, run in chosen]),
         chosen=chosen,
         explained=tables.explained(),
@@ -77,7 +84,7 @@ def _looked_into(report: Report, fronts: list[Any], most: int) -> list[tuple[int
     return sorted(runs[:most], key=lambda one: one[0])
 
 
-def _inside(number: int, run: Run, most: Most) -> dict[str, Any]:
+def _inside(number: int, run: Run, folder: Path | None, most: Most) -> dict[str, Any]:
     layers = run.layers[: most.layers]
     classes = len(run.confusion or ())
     return {
@@ -88,4 +95,5 @@ def _inside(number: int, run: Run, most: Most) -> dict[str, Any]:
         "flash": pictures.flash_of(layers) if any(one.weight_bytes is not None for one in layers) else None,
         "confusion": pictures.confusion_of(run) if 0 < classes <= pictures.MOST_CLASSES else None,
         "confused": tables.most_confused(run),
+        "worst": worst(run, folder, most.samples),
     }

@@ -11,6 +11,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
 from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
+from mcusim.tasks.worst import Wrong, furthest
 
 NAME = "anomaly"
 DECIDES = False
@@ -53,7 +54,20 @@ def score(asked: Asked, answers: Answers) -> Scores:
         numbers["score_correlation"] = correlation(scores, of_float)
     if answers.labels is not None:
         numbers |= {"auc": auc(scores, answers.labels), "pauc": auc(scores, answers.labels, MAX_FPR)}
-    return Scores(numbers=numbers)
+    return Scores(numbers=numbers, worst=() if answers.labels is None else _worst(scores, answers.labels.astype(bool)))
+
+
+def _worst(scores: Array, positive: Array) -> tuple[Wrong, ...]:
+    """By the share of the samples of the other kind that it is ranked on the wrong side of."""
+    if positive.all() or not positive.any() or np.isnan(scores).any():
+        return ()
+    normal, anomalous = np.sort(scores[~positive]), np.sort(scores[positive])
+    beaten = np.searchsorted(anomalous, scores, "left") / len(anomalous)
+    beating = (len(normal) - np.searchsorted(normal, scores, "right")) / len(normal)
+    kinds = ("normal", "anomalous")
+    return furthest(
+        np.where(positive, beating, beaten), lambda row: (kinds[int(positive[row])], f"score {scores[row]:.4g}")
+    )
 
 
 def reconstruction_errors(samples: Array, outputs: Array) -> Array:

@@ -1,5 +1,6 @@
 """Outputs + labels -> accuracy: each sample is of one class. The largest output decides, an only one by a threshold."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from mcusim.system.errors import DataError
 from mcusim.tasks.class_scores import confusion_of, overall, scores_of_classes
 from mcusim.tasks.figure import Budget, Figure, Row, Value, percent
 from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels
+from mcusim.tasks.worst import Wrong, furthest
 
 NAME = "classification"
 DECIDES = True
@@ -136,7 +138,19 @@ def score(asked: Asked, answers: Answers) -> Scores:
         classes=classes if shown else (),
         numbers=numbers,
         right=right,
+        worst=_worst(asked, outputs, wanted, chosen, names),
     )
+
+
+def _worst(asked: Asked, outputs: Array, wanted: Array, chosen: Array, names: Sequence[str]) -> tuple[Wrong, ...]:
+    """By how much the output of the decided class is above that of the label; an only one is beyond its threshold."""
+    reals, rows = outputs.astype(np.float64), np.arange(len(wanted))
+    with np.errstate(invalid="ignore"):
+        if asked.elements == 1:
+            by = np.abs(reals[:, 0] - threshold(asked))
+        else:
+            by = reals[rows, chosen] - reals[rows, wanted]
+    return furthest(np.where(chosen == wanted, 0.0, by), lambda row: (names[wanted[row]], names[chosen[row]]))
 
 
 def differs(asked: Asked, outputs: Array, expected: Array) -> Array:

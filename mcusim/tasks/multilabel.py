@@ -8,10 +8,12 @@ from mcusim.tasks.class_scores import overall, scores_of_classes
 from mcusim.tasks.classification import threshold
 from mcusim.tasks.figure import Budget, Figure, Row, percent
 from mcusim.tasks.task import Answers, Asked, ClassScores, Scores, TaskLabels
+from mcusim.tasks.worst import Wrong, furthest
 
 NAME = "multilabel"
 DECIDES = False  # a softmax makes outputs compete, and so is no part of the decision to leave out
 LARGEST_TOLD = 256  # labels; more would be most of the report
+MOST_NAMED = 5  # labels of a sample
 
 
 def claim(asked: Asked) -> str | None:
@@ -55,7 +57,23 @@ def score(asked: Asked, answers: Answers) -> Scores:
         classes=classes if len(classes) <= LARGEST_TOLD else (),
         numbers={"label_accuracy": float(right.mean()) if len(right) else None, **numbers},
         right=all_right,
+        worst=_worst(asked, answers.outputs, decided, wanted),
     )
+
+
+def _worst(asked: Asked, outputs: Array, decided: Array, wanted: Array) -> tuple[Wrong, ...]:
+    """How far beyond the threshold the furthest of its wrong outputs is."""
+    with np.errstate(invalid="ignore"):
+        off = np.abs(outputs.astype(np.float64) - threshold(asked))
+    return furthest(
+        np.where(decided == wanted, 0.0, off).max(axis=1),
+        lambda row: (_named(asked, wanted[row]), _named(asked, decided[row])),
+    )
+
+
+def _named(asked: Asked, yes: Array) -> str:
+    names = [asked.classes[number] if asked.classes else str(number) for number in np.flatnonzero(yes)[:MOST_NAMED]]
+    return ", ".join([*names, ".."] if yes.sum() > MOST_NAMED else names) or "none"
 
 
 def differs(asked: Asked, outputs: Array, expected: Array) -> Array:

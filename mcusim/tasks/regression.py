@@ -7,6 +7,7 @@ from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
 from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
+from mcusim.tasks.worst import Wrong, furthest
 
 NAME = "regression"
 DECIDES = False
@@ -57,7 +58,19 @@ def score(asked: Asked, answers: Answers) -> Scores:
             "rmse": float(np.sqrt(np.square(error).mean())),
             "r2": _r2(error, wanted),
         }
-    return Scores(numbers=numbers)
+        off = np.abs(error)
+    return Scores(numbers=numbers, worst=_worst(off, outputs, wanted))
+
+
+def _worst(off: Array, outputs: Array, wanted: Array) -> tuple[Wrong, ...]:
+    """By the largest error of any of its outputs."""
+
+    def told(row: int) -> tuple[str, str]:
+        which = int(np.argmax(off[row]))
+        of = f" (output {which})" if off.shape[1] > 1 else ""
+        return f"{wanted[row, which]:.4g}{of}", f"{outputs[row, which]:.4g}"
+
+    return furthest(off.max(axis=1), told)
 
 
 def _r2(error: Array, wanted: Array) -> float | None:

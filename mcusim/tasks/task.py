@@ -10,6 +10,7 @@ import numpy as np
 from mcusim.datasets.targets import column
 from mcusim.system.arrays import Array, without_ones
 from mcusim.tasks.figure import Row
+from mcusim.tasks.worst import Wrong
 
 FLOAT_TOLERANCE = 1e-4  # of the largest number expected: float32 sums in another order differ by some 1e-6 of it
 
@@ -91,7 +92,7 @@ class Scores:
 
     `accuracy`, `confusion` and `classes` are keys of a run. `numbers` are whatever else the task has: its rows are
     called `scores.<name>`, and the report keeps them in `scores`. `right` (N,) bool: samples that are decided as
-    labelled, where `accuracy` is their share.
+    labelled, where `accuracy` is their share. `worst`: of those that are answered otherwise, the furthest off.
     """
 
     accuracy: float | None = None
@@ -99,6 +100,7 @@ class Scores:
     classes: tuple[ClassScores, ...] = ()
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     right: Array | None = None
+    worst: tuple[Wrong, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
