@@ -1,11 +1,10 @@
-"""The plug-in in pytest sessions of its own, on the host engine."""
+"""The plug-in in pytest sessions of its own, on the host engine. They run in this process, which has imported all."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import numpy as np
 import pytest
 
 from mcusim.reports.report import Report
-from mcusim.testing import pytest_plugin
+from mcusim.system.cache import cache_folder
+from mcusim.testing import pytest_items, pytest_plugin, pytest_runs
 from mcusim.testing.measured import Measured
-from tests.processes import HANG_S
 from tests.reports.reports import full_report
 from tests.tflite_files import dense_file
 
@@ -39,34 +38,40 @@ engine = "host"
 """
 BUDGETS = "[expect]\nmismatches_max = 0\n[[expect_for]]\ndata_type = 'int8'\naccuracy_min = 0.999\n"
 Session = Callable[..., "subprocess.CompletedProcess[str]"]
+pytest_plugins = ("pytester",)
+LOADED = (pytest_items, pytest_runs)  # a session forgets what it was the first to import
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(pytester: pytest.Pytester) -> Path:
     """With an experiment of two runs, and its files."""
-    random = np.random.default_rng(0)
-    (tmp_path / "tiny.tflite").write_bytes(dense_file())
+    random, folder = np.random.default_rng(0), pytester.path
+    (folder / "tiny.tflite").write_bytes(dense_file())
     x, y = random.normal(size=(20, 4)).astype(np.float32), random.integers(0, 3, 20)
-    np.savez(tmp_path / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    (tmp_path / "exp.toml").write_text(EXPERIMENT)
-    return tmp_path
+    np.savez(folder / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    (folder / "exp.toml").write_text(EXPERIMENT)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """As it is before pytester changes HOME."""
+    return cache_folder()
 
 
 @pytest.fixture
-def session(folder: Path) -> Session:
-    """`session(tests, *arguments)`: pytest with the plug-in, in a process of its own."""
+def session(cache: Path, folder: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """`session(tests, *arguments)`: pytest with the plug-in, `apart` in a process of its own."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # an installed mcusim may be another tree
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("MCUSIM_CACHE_DIR", str(cache))
 
-    def run(tests: str = "", *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(tests: str = "", *arguments: str, apart: bool = False) -> subprocess.CompletedProcess[str]:
         if tests:
             (folder / "test_it.py").write_text(tests)
-        plugin = () if "-n" not in arguments else ("-p", "xdist")
-        command = [sys.executable, "-m", "pytest", "-p", "mcusim.testing.pytest_plugin", *plugin, *arguments]
-        environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder)}
-        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # an installed mcusim may be another tree
-        base = f"--basetemp={folder / 'base'}"
-        return subprocess.run(
-            [*command, base], cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_S, check=False
-        )
+        start = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        done = start("-p", "mcusim.testing.pytest_plugin", *arguments, f"--basetemp={folder / 'base'}")
+        return subprocess.CompletedProcess((), done.ret, str(done.stdout), str(done.stderr))
 
     return run
 
@@ -116,7 +121,7 @@ def test_a_run_that_failed_fails_the_test(session: Session, folder: Path) -> Non
     assert "1 failed" in done.stdout and "hint: " in done.stdout and "mcusim/testing" not in done.stdout
 
 
-@pytest.mark.parametrize("options", [("-n", "2"), ("-p", "no:cacheprovider")])
+@pytest.mark.parametrize("options", [("-p", "xdist", "-n", "2"), ("-p", "no:cacheprovider")])
 def test_the_same_run_is_done_once(session: Session, folder: Path, options: tuple[str, ...]) -> None:
     """Also by two processes."""
     tests = (
@@ -124,7 +129,7 @@ def test_the_same_run_is_done_once(session: Session, folder: Path, options: tupl
         '    told = mcusim.run("exp.toml").report\n'
         '    pathlib.Path(f"{n}.seen").write_text(f"{told.started} {told.wall_s}")\n'
     )
-    done = session(tests, *options)
+    done = session(tests, *options, apart="-n" in options)
     assert "6 passed" in done.stdout, done.stdout + done.stderr
     assert len(runs_of(folder)) == 1 and len({path.read_text() for path in folder.glob("*.seen")}) == 1
 
@@ -219,7 +224,8 @@ def test_without_its_fixtures_nothing_of_mcusim_is_imported(session: Session) ->
         "import sys\ndef test_a():\n    assert 1 < 2\n"
         "    loaded = {name for name in sys.modules if name.split('.')[0] == 'mcusim'}\n"
         f"    assert loaded <= {allowed}\n"
-        "    assert 'pydantic' not in sys.modules and 'numpy' not in sys.modules\n"
+        "    assert 'pydantic' not in sys.modules and 'numpy' not in sys.modules\n",
+        apart=True,
     )
     assert "1 passed" in done.stdout, done.stdout
 
