@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tests.github_api import github as github  # noqa: PLC0414  (a fixture)
 from tests.processes import HANG_S
 from tests.test_workflows import ROOT, program, read, run
 from tests.tflite_files import dense_file
+from tests.warm import warm
 
 ACTION = ROOT / "action.yml"
 EXPERIMENT = """\
@@ -114,15 +117,22 @@ class Runner:
         return Report.read(self.folder / self.outputs["folder"]["folder"] / "report.json")
 
 
+@pytest.fixture(scope="module")
+def mcusim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The program, for bash."""
+    with warm(tmp_path_factory.mktemp("warm")) as words:
+        yield shlex.join(words)
+
+
 @pytest.fixture
-def job(tmp_path: Path) -> Runner:
+def job(tmp_path: Path, mcusim: str) -> Runner:
     """An environment that script/setup takes for a whole one, with a pip that only notes what it is asked."""
     folder, temp = tmp_path / "checkout", tmp_path / "temp"
     bin_folder = temp / "mcusim" / "bin"
     for made in (folder, bin_folder):
         made.mkdir(parents=True)
     (bin_folder / "python").write_text(PYTHON.format(told=temp / "pip.txt", python=sys.executable))
-    (bin_folder / "mcusim").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m mcusim "$@"\n')
+    (bin_folder / "mcusim").write_text(f'#!/bin/bash\nexec {mcusim} "$@"\n')
     for path in bin_folder.iterdir():
         path.chmod(0o755)
     (folder / "model.tflite").write_bytes(dense_file())  # its framework is small
