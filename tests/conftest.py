@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,6 +16,7 @@ from mcusim.system.errors import McusimError
 from tests.required import skip_or_fail
 
 GOLDEN = Path(__file__).parent / "golden"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # A busy machine may take any time for an example; the same examples every time.
 settings.register_profile("busy machine", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -82,6 +84,20 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from mcusim.engines.renode import workers
 
     monkeypatch.setattr(workers, "_shared", workers._Shared())
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the shipped example leaves of a run on the host engine, once for all processes of a session: copy it."""
+    from mcusim.commands import cli
+    from mcusim.system.cache import locked
+
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "digits"
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            assert cli.execute(["run", str(EXAMPLES / "digits"), "--engine", "host", "--out", str(folder)]) == 0
+    return folder
 
 
 @cache

@@ -26,18 +26,16 @@ pytestmark = pytest.mark.train
 
 
 @pytest.fixture(autouse=True)
-def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One start of TensorFlow is enough: that of `out`, which comes before."""
+def unproved(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One start of TensorFlow is enough: that of `digits`."""
     stages = replace(bench.STAGES, start_proof=lambda *_: lambda: Proved(reason="a stand-in"))
     monkeypatch.setattr(bench, "STAGES", stages)
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example on the host engine, all of it."""
-    folder = tmp_path_factory.mktemp("digits")
-    assert cli.execute(["run", DIGITS, "--engine", "host", "--out", str(folder)]) == 0
-    return folder
+    return shutil.copytree(digits, tmp_path_factory.mktemp("digits") / "out")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -41,8 +42,11 @@ Wait For Line On Uart
 
 @pytest.mark.arm
 @pytest.mark.train
-def test_the_suites_for_any_engine_pass_on_qemu(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "robot", "--outputdir", str(tmp_path), str(SUITES / "any_engine")]
+def test_the_suites_for_any_engine_pass_on_qemu(digits: Path, tmp_path: Path) -> None:
+    """On the network that was trained for others."""
+    out = shutil.copytree(digits, tmp_path / "digits")
+    options = ["--outputdir", str(tmp_path), "--variable", f"OUT:{out}"]
+    command = [sys.executable, "-m", "robot", *options, str(SUITES / "any_engine")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 tests, 6 passed, 0 failed" in done.stdout
