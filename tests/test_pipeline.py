@@ -313,6 +313,12 @@ def test_samples_that_are_answered_worst_are_told_and_kept(engine: FakeEngine, t
         assert sorted(kept(tmp_path / "out" / one.id)) == sorted(entry.sample for entry in one.worst)
 
 
+def test_an_integer_run_tells_what_its_layers_hold(engine: FakeEngine, tmp_path: Path) -> None:
+    real, whole = run(experiment(tmp_path), tmp_path / "out", Silent()).runs
+    assert real.quantized == () and [one.name for one in whole.quantized] == [layer.name for layer in graph()]
+    assert all(one.beyond is not None and one.so_far_db and one.so_far_db > 20 for one in whole.quantized)
+
+
 def test_models_that_were_not_trained_are_refused_without_training(engine: FakeEngine, tmp_path: Path) -> None:
     untrained = experiment(tmp_path, models=(Model(name="m", architecture="mlp"),))
     report = run(untrained, tmp_path / "out", Silent(), may_train=False)

@@ -4,14 +4,9 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 `Bench` only saves time: what several cases share is done once, and kept open.
 """
 
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-
-import numpy as np
 
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
@@ -28,13 +23,14 @@ from mcusim.line.arrange import arrange
 from mcusim.line.bench import Bench
 from mcusim.line.build import Firmware
 from mcusim.line.destination import destination_of, over_ram
-from mcusim.line.explain import LayerNoise, explain
-from mcusim.line.fit import Fitted, fit
+from mcusim.line.explain import LayerNoise, explain, ranges
+from mcusim.line.fit import fit
+from mcusim.line.float_model import FloatModel
 from mcusim.line.float_proof import Proved, Proving, samples_of
 from mcusim.line.front import Generated, generated_within, quantized_graph, real_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
-from mcusim.line.measure import measure
+from mcusim.line.measure import LayerRange, measure
 from mcusim.line.misfed import misfed
 from mcusim.line.no_cycles import why_no_cycles
 from mcusim.line.normalize import normalize
@@ -42,20 +38,19 @@ from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.pictured import keep
 from mcusim.line.preflight import board_of
-from mcusim.line.score import Wanted, scores_of_real
 from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
 from mcusim.line.trained import Trained
 from mcusim.models.source import Source
 from mcusim.numbers.factors import Rescale, rescaling
-from mcusim.numbers.numbers import Numbers
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
-from mcusim.system.records import fields_of
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
+
+RANGED_SAMPLES = 50
 
 
 @dataclass(frozen=True)
@@ -74,62 +69,6 @@ class Setting:
     @property
     def jobs(self) -> int:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
-
-
-@dataclass(frozen=True)
-class FloatModel:
-    """A model as its file has it, N test samples for it (`positions` in the test set), and what it makes of them.
-
-    Samples `x` and `answers` are records where there are several inputs or outputs.
-    """
-
-    source: Source
-    fitted: Fitted
-    x: Array
-    positions: Array
-    answers: Array
-
-    def wanted(self, expected: Array, numbers: Sequence[Numbers | None]) -> dict[str, Wanted]:
-        """Of each output, when it should answer `expected`. `numbers`: in the order of the outputs."""
-        samples = None if self.x.dtype.names else self.x
-        of_float, judges = {} if self.source.graph.is_quantized else fields_of(self.answers), self.fitted.judges
-        return {
-            name: Wanted(judges[name], values, own, self.labels[name], samples, of_float.get(name))
-            for (name, values), own in zip(fields_of(expected).items(), numbers, strict=True)
-        }
-
-    @property
-    def targets(self) -> Array | None:
-        """Of the samples, as the data set has them."""
-        targets = self.fitted.dataset.y_test
-        return None if targets is None else targets[self.positions]
-
-    @cached_property
-    def data_sha256(self) -> str:
-        """Of the samples as the data set has them, and of their targets."""
-        sha = hashlib.sha256()
-        for array in (self.fitted.dataset.x_test[self.positions], self.targets):
-            if array is not None:
-                sha.update(repr((array.dtype, array.shape)).encode())
-                sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-        return sha.hexdigest()
-
-    @cached_property
-    def labels(self) -> dict[str, Array | None]:
-        """Of the samples, by output; None where there are none."""
-        judges = self.fitted.judges.items()
-        return {name: None if judge.labels is None else judge.labels[self.positions] for name, judge in judges}
-
-    @cached_property
-    def scores(self) -> tuple[float | None, Mapping[str, float | None]]:
-        """Accuracy, and what else the tasks tell; of several outputs the worst."""
-        real = self.source.graph.decode(self.answers)
-        return scores_of_real(self.wanted(real, [None] * len(self.source.graph.outputs)))
-
-    @property
-    def scores_of_float(self) -> tuple[float | None, Mapping[str, float | None]]:
-        """None where the model never was one of float32."""
-        return (None, {}) if self.source.graph.is_quantized else self.scores
 
 
 @dataclass(frozen=True)
@@ -212,6 +151,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         float_proof=proved.proof,
         no_float_proof=proved.reason,
         no_cycles=None if timing else why_no_cycles(facts, board, target),
+        quantized=_ranges(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=(*_notes(setting, case, bench, model), *over_ram(figures.ram_bytes, target.ram_max), *execution.notes),
     )
@@ -358,6 +298,20 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
     return explain(real_graph(model.origin.source, case.quantization), model.generated.graph, model.origin.x)
+
+
+def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...]:
+    """What the numbers of each layer hold; nothing of a model that mcusim did not quantize."""
+
+    def make() -> tuple[LayerRange, ...]:
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        graph, *_ = _quantized(setting, case, bench)
+        if origin.source.graph.is_quantized or not graph.is_quantized:
+            return ()
+        samples = origin.x[choose(len(origin.x), RANGED_SAMPLES, origin.targets, setting.seed)]
+        return ranges(real_graph(origin.source, case.quantization), graph, samples)
+
+    return bench.once.do(("ranges", case.model.name, case.repeat, case.quantization), make)
 
 
 def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mcusim.graph import Graph, Layer
+from mcusim.line.measure import LayerRange
 from mcusim.line.trace import changed_by, run_layer, samples_within_memory, values_of
 from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
@@ -20,19 +21,16 @@ FORMAT = 1  # of explain.json, which may gain keys
 
 
 @dataclass(frozen=True)
-class LayerNoise:
+class LayerNoise(LayerRange):
     """`share` of the noise that all layers, each quantized alone, make at the outputs.
 
-    `alone_db`: signal to noise at the outputs with only this layer quantized; `so_far_db`: behind this layer with it
-    and all before it quantized. None where there is no noise, or no signal.
+    `alone_db`: signal to noise at the outputs with only this layer quantized.
     """
 
-    name: str
     kind: str
     numbers: str
     share: float
     alone_db: float | None
-    so_far_db: float | None
 
 
 def explain(real: Graph, quantized: Graph, x: Array) -> tuple[LayerNoise, ...]:
@@ -43,16 +41,37 @@ def explain(real: Graph, quantized: Graph, x: Array) -> tuple[LayerNoise, ...]:
     total = sum(alone.values())
     rows = [
         LayerNoise(
-            layer.name,
-            layer.kind,
-            str(layer.numbers),
-            alone[layer.name] / total if total else 0.0,
-            decibels(alone[layer.name]),
-            decibels(noise(values[layer.name], _decoded(layer.numbers, stored[layer.name]))),
+            **vars(_range_of(layer, values[layer.name], stored[layer.name])),
+            kind=layer.kind,
+            numbers=str(layer.numbers),
+            share=alone[layer.name] / total if total else 0.0,
+            alone_db=decibels(alone[layer.name]),
         )
         for layer in (quantized[name] for name in alone)
     ]
     return tuple(sorted(rows, key=lambda row: -row.share))
+
+
+def ranges(real: Graph, quantized: Graph, x: Array) -> tuple[LayerRange, ...]:
+    """Likewise, in the order of the layers, without the shares, which take a run of the model for each layer."""
+    x = samples_within_memory(real, x)
+    values, stored = values_of(real, x), values_of(quantized, x)
+    names = [layer.name for layer in real if layer.name in stored]
+    return tuple(_range_of(quantized[name], values[name], stored[name]) for name in names)
+
+
+def _range_of(layer: Layer, real: Array, stored: Array) -> LayerRange:
+    """Of a quantized layer: what it should be, and what it is."""
+    known, numbers = real[np.isfinite(real)], layer.numbers
+    low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
+    holds_low = holds_high = beyond = None
+    if numbers is not None:
+        ends = np.array([numbers.minimum, numbers.maximum], numbers.dtype)
+        holds_low, holds_high = map(float, numbers.decode(ends))
+        half = (holds_high - holds_low) / (numbers.maximum - numbers.minimum) / 2
+        beyond = float(np.mean((real < holds_low - half) | (real > holds_high + half))) if real.size else 0.0
+    so_far = noise(real, _decoded(numbers, stored))
+    return LayerRange(layer.name, low, high, holds_low, holds_high, beyond, decibels(so_far))
 
 
 def noise(real: Array, other: Array) -> float:

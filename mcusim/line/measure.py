@@ -58,6 +58,23 @@ class LayerFigures:
     weight_bytes: int | None = None
 
 
+@dataclass(frozen=True)
+class LayerRange:
+    """Finite reals of the float model from `low` to `high`, and what the layer's numbers hold; None of reals.
+
+    `beyond`: share of these reals that saturate, being more than half a step beyond. `so_far_db`: signal to noise
+    behind this layer with it and all before it quantized; None where there is no noise, or no signal.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    holds_low: float | None
+    holds_high: float | None
+    beyond: float | None
+    so_far_db: float | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurements(Scored):
     """Figures of one run; None where the engine cannot know. docs/report.md tells unit and origin of each."""

@@ -8,6 +8,7 @@ module. (The module lies here because the root of mcusim/ shows the line and the
 import math
 from collections.abc import Callable, Mapping
 
+from mcusim.reports.inside import INSIDE
 from mcusim.tasks import TASKS
 from mcusim.tasks.figure import Budget, Figure, Row
 
@@ -301,64 +302,6 @@ SIZE = (
         unit="bytes",
     ),
     Figure("arena_buffers_bytes", "what the buffers would take side by side", unit="bytes"),
-)
-
-INSIDE = (
-    Row("layers", "the layers of the program, in running order"),
-    Row("layers[].name", "name in the Keras model"),
-    Row("layers[].kind", "kind after optimization"),
-    Row("layers[].macs", "as `macs`"),
-    Row("layers[].kernel", "kernel that ran it, as in `kernels`"),
-    Row(
-        "layers[].variant",
-        "how that kernel traded cycles for memory: `4 stripes`, `compact`, `code in RAM`, as `mcusim kernels` says;"
-        " null: it did not",
-    ),
-    Row("layers[].data_type", "of its output: that of the run, but for layers that were given another"),
-    Row(
-        "layers[].numbers", "what its output's stand for: `Q4.4`, `int8 0.0738 (q +9)` is 0.0738 (q + 9); null of reals"
-    ),
-    Row("layers[].weight_numbers", "likewise: `Q1.7`, `int8 0.004 q`, `int8, 80 scales`; null without weights"),
-    Row(
-        "layers[].cycles",
-        "of the layer's function and what it calls, mean over the timed samples; null as `cycles`",
-        unit="cycles",
-    ),
-    Row("layers[].cycles_per_mac", "`layers[].cycles` over `layers[].macs`; null without either", unit="cycles"),
-    Row("layers[].share", "of `cycles.mean`; null likewise", unit="share"),
-    Row(
-        "layers[].code_bytes",
-        "flash of the layer's function and of its routines in assembly, read from the ELF; what several layers call is "
-        "of the first; null as `rom_bytes`",
-        unit="bytes",
-    ),
-    Row("layers[].weight_bytes", "flash of its constant arrays, likewise", unit="bytes"),
-    Row("buffers", "what lies where in the arena, as planned, and how long; [] in reports of older versions"),
-    Row("buffers[].name", "layer whose output it is, or whose scratch memory"),
-    Row("buffers[].scratch", "is it memory that the layer needs while it runs?"),
-    Row("buffers[].offset_bytes", "from the arena's first byte on", unit="bytes"),
-    Row("buffers[].size_bytes", "rounded up to whole words", unit="bytes"),
-    Row(
-        "buffers[].first",
-        "layer that writes it: an index into `layers`; what is written in place begins there, and ends"
-        " what was there before",
-    ),
-    Row("buffers[].last", "the last layer that reads it, likewise"),
-    Row("wall_s", "time that the engine took", unit="s"),
-    Figure(
-        "emulated_mips",
-        "executed instructions, harness included, over `wall_s`; null for `host`",
-        unit="10^6/s",
-        noisy=True,
-    ),
-    Row("notes", "what a reader should know, such as a memory map that is not the board's"),
-    Row(
-        "error", "why the run has no figures, or why they are not to be trusted: another engine found others; else null"
-    ),
-    Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
-    Row("error.message", "what is wrong"),
-    Row("error.where", "where"),
-    Row("error.hint", "one thing to do"),
 )
 
 ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *ENERGY, *SIZE, *INSIDE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcusim.reports.html import front, pictures, tables
+from mcusim.reports.html import front, pictures, quantized, tables
 from mcusim.reports.html.page import LARGEST_BYTES, demand, template
 from mcusim.reports.html.worst import worst
 from mcusim.reports.report import Report, Run
@@ -95,5 +95,7 @@ def _inside(number: int, run: Run, folder: Path | None, most: Most) -> dict[str,
         "flash": pictures.flash_of(layers) if any(one.weight_bytes is not None for one in layers) else None,
         "confusion": pictures.confusion_of(run) if 0 < classes <= pictures.MOST_CLASSES else None,
         "confused": tables.most_confused(run),
+        "quantized": quantized.rows(run, most.layers),
+        "noise": quantized.noise_of(run.quantized[: most.layers]),
         "worst": worst(run, folder, most.samples),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph
-from mcusim.line.explain import decibels, explain, noise, to_json
+from mcusim.line.explain import decibels, explain, noise, ranges, to_json
 from mcusim.line.optimize import optimize
 from mcusim.line.quantize import quantize
 from mcusim.numbers.formats import Format
@@ -58,8 +58,31 @@ def test_several_inputs_and_outputs_and_what_json_has() -> None:
     assert {row.name for row in rows} == {layer.name for layer in graph}
     told = json.loads(to_json({"several, int8": rows}))
     assert told["format"] == 1 and list(told["cases"]["several, int8"][0]) == [
-        *("name", "kind", "numbers", "share", "alone_db", "so_far_db")
+        *("name", "low", "high", "holds_low", "holds_high", "beyond", "so_far_db"),
+        *("kind", "numbers", "share", "alone_db"),
     ]
+
+
+def test_ranges_are_those_of_explain_in_the_order_of_layers() -> None:
+    graph, x = network()
+    quantized = quantize(graph, x, "int8")
+    found = ranges(graph, quantized, x)
+    assert [one.name for one in found] == [layer.name for layer in graph]
+    rows = {row.name: row for row in explain(graph, quantized, x)}
+    assert all(vars(one).items() <= vars(rows[one.name]).items() for one in found)
+
+
+def test_what_saturates_is_counted_and_what_is_held_is_told() -> None:
+    graph, x = network()
+    quantized = quantize(graph, x, "int8")
+    first = replace(quantized.layers[0], numbers=Format(8, 5))  # -4 to 3.97
+    found = ranges(graph, replace(quantized, layers=(first, *quantized.layers[1:])), x * 0 + 5)[0]
+    assert (found.low, found.high, found.holds_low, found.holds_high) == (5.0, 5.0, -4.0, 3.96875)
+    assert found.beyond == 1.0
+    inside = ranges(graph, replace(quantized, layers=(first, *quantized.layers[1:])), x * 0 + 3.98)[0]
+    assert inside.beyond == 0.0  # which is rounded to the last number
+    real = ranges(graph, graph, x * 0 + 5)[0]
+    assert (real.low, real.holds_low, real.beyond, real.so_far_db) == (5.0, None, None, None)
 
 
 def test_decibels_of_nothing() -> None:

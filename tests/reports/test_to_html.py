@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcusim.commands import cli
+from mcusim.line.measure import LayerRange
+from mcusim.line.score import WorstSample
 from mcusim.reports.figures import FIGURES
 from mcusim.reports.html.front import points
 from mcusim.reports.html.page import LARGEST_BYTES
@@ -50,7 +52,9 @@ def whole_report() -> Report:
         for one in run.layers
     )
     classes = tuple(ClassScores(name, 2047, 0.9, 0.9, 0.9) for name in ("walk", "sit"))
-    run = dataclasses.replace(run, id="whole", layers=layers, classes=classes)
+    worst = (WorstSample(3, "walk", "sit", 2.5),)
+    ranges = (LayerRange("conv1", -1.5, 7.25, -8.0, 7.9375, 0.0125, 31.25), LayerRange("x", *(None,) * 6))
+    run = dataclasses.replace(run, id="whole", layers=layers, classes=classes, worst=worst, quantized=ranges)
     report = full_report()
     return dataclasses.replace(report, runs=(*report.runs, run))
 
@@ -89,6 +93,13 @@ def test_it_tells_budgets_with_what_is_left_and_all_figures() -> None:
 def test_the_error_of_a_model_stands_at_the_bars_and_is_told() -> None:
     text = render(whole_report())
     assert "5.7 %; nobody measured single layers" in text and "3.5 c/MAC" in text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_quantization_is_told_by_layer() -> None:
+    page = Page(render(whole_report()))
+    assert all(told in page.text for told in ("-1.5 to 7.25", "-8 to 7.938", "1.25", "31.2", "1.2 % saturate"))
+    assert ("aria-label", "Quantization of run 5") in page.values
 
 
 @pytest.mark.usefixtures("drawn")
