@@ -11,6 +11,26 @@ typedef struct {
     int apart; /* numbers from point to point */
 } nn_winograd_weights_t;
 
+/* The points of pairs of three taps of F(2,3), and of F(4,3) */
+static inline void nn_winograd_weights_four(const uint32_t *g, int16_t *output, int apart)
+{
+    const uint32_t s = nn_add_pairs(g[0], g[2]);
+    nn_put_word(output, g[0]);
+    nn_put_word(output + apart, nn_add_pairs(s, g[1]));
+    nn_put_word(output + 2 * apart, nn_subtract_pairs(s, g[1]));
+    nn_put_word(output + 3 * apart, g[2]);
+}
+
+static inline void nn_winograd_weights_six(const uint32_t *g, int16_t *output, int apart)
+{
+    const uint32_t twice = nn_add_pairs(g[1], g[1]), two = nn_add_pairs(g[2], g[2]);
+    const uint32_t t = nn_add_pairs(nn_add_pairs(two, two), g[0]);
+    nn_winograd_weights_four(g, output, apart);
+    nn_put_word(output + 3 * apart, nn_add_pairs(t, twice));
+    nn_put_word(output + 4 * apart, nn_subtract_pairs(t, twice));
+    nn_put_word(output + 5 * apart, g[2]);
+}
+
 /* Words of the three taps: pair `odd` of each, as numbers of 16 bits */
 NN_KERNEL void NN_NAME(winograd_weight_pair)(const weight_t *taps, int16_t *output, int odd, const nn_winograd_weights_t p)
 {
@@ -19,17 +39,11 @@ NN_KERNEL void NN_NAME(winograd_weight_pair)(const weight_t *taps, int16_t *outp
         const uint32_t word = nn_word(taps + i * p.channels);
         g[i] = sizeof(weight_t) == 1 ? nn_bytes(word, odd, 0) : word;
     }
-    const uint32_t s = nn_add_pairs(g[0], g[2]), twice = nn_add_pairs(g[1], g[1]);
-    uint32_t t = nn_add_pairs(g[2], g[2]);
-    t = nn_add_pairs(nn_add_pairs(t, t), g[0]);
-    nn_put_word(output, g[0]);
-    nn_put_word(output + p.apart, nn_add_pairs(s, g[1]));
-    nn_put_word(output + 2 * p.apart, nn_subtract_pairs(s, g[1]));
     if (p.outputs == 4) {
-        nn_put_word(output + 3 * p.apart, nn_add_pairs(t, twice));
-        nn_put_word(output + 4 * p.apart, nn_subtract_pairs(t, twice));
+        nn_winograd_weights_six(g, output, p.apart);
+    } else {
+        nn_winograd_weights_four(g, output, p.apart);
     }
-    nn_put_word(output + (p.outputs + 1) * p.apart, g[2]);
 }
 
 NN_KERNEL void NN_NAME(winograd_weights)(const void *input, int16_t *output, const nn_winograd_weights_t p)

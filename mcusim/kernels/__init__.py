@@ -13,6 +13,7 @@ from mcusim.kernels import (
     pointwise,
     rows,
     sequences,
+    squares,
     tiles,
     winograd,
 )
@@ -29,6 +30,7 @@ KERNELS: tuple[Kernel, ...] = (
     depthwise,
     abreast,
     winograd,
+    squares,
     direct,
     rows,
     lanes,

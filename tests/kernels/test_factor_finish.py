@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mcusim.graph import Graph, Layer, Output
-from mcusim.kernels import depthwise, direct, patches, plain, pointwise, rows, winograd
+from mcusim.kernels import depthwise, direct, patches, plain, pointwise, rows, squares, winograd
 from mcusim.kernels.finish import MOST_SUM, FactorFinish, ending_of, records
 from mcusim.kernels.kernel import DEFAULT, Kernel
 from mcusim.kernels.memory import USUAL
@@ -70,9 +70,10 @@ def finished(kind: str) -> tuple[Graph, Array]:
 
 PLANE = (9, 8, FILTERS)
 LINEARLY = (("half and more", LINEAR), ("one and more", LINEAR), ("all halves", LINEAR))
+CONVOLUTIONS = (direct, patches, winograd, squares)
 WAYS: tuple[tuple[Kernel, str, Activation], ...] = (
-    *((kernel, *way) for kernel in (direct, patches, winograd, rows) for way in (*LINEARLY, ("one and more", RELU))),
-    *((depthwise, *LINEARLY[2]), *((kernel, "small", RELU) for kernel in (depthwise, patches, direct, winograd, rows))),
+    *((kernel, *way) for kernel in (*CONVOLUTIONS, rows) for way in (*LINEARLY, ("one and more", RELU))),
+    *((depthwise, *LINEARLY[2]), *((kernel, "small", RELU) for kernel in (depthwise, *CONVOLUTIONS, rows))),
 )
 
 
@@ -84,7 +85,7 @@ ONCE: tuple[tuple[Kernel, str, Activation], ...] = tuple(
 )
 SYSTEMS: dict[str, tuple[tuple[tuple[Kernel, str, Activation], ...], Affine, Affine, Callable[..., Factors]]] = {
     "twice": (WAYS, ENTRY, OUTPUTS[1], twice),
-    "once": ((*ONCE, (winograd, "usual", LINEAR)), ENTRY, OUTPUTS[1], once),
+    "once": ((*ONCE, (winograd, "usual", LINEAR), (squares, "usual", LINEAR)), ENTRY, OUTPUTS[1], once),
     "16x8": ((*ONCE[:-1], (depthwise, "usual", RELU)), Affine(16, 0.01), Affine(16, 0.003), partial(once, bits=15)),
     "16x8 with a short bias": ((*ONCE[:2], *ONCE[3:5]), Affine(16, 0.01), Affine(16, 0.003), twice),
 }

@@ -23,7 +23,7 @@ from tests.graphs import Builder
 from tests.jobs import run
 
 BOARD = load_board("nucleo_l452re_p")
-INTEGERS = ("patches", "pointwise", "direct", "winograd", "depthwise", "rows", "lanes")
+INTEGERS = ("patches", "pointwise", "direct", "winograd", "squares", "depthwise", "rows", "lanes")
 FLOATS = ("tiles", "gather", "depthwise", "rows", "points")
 
 

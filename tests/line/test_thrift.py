@@ -76,7 +76,7 @@ def chosen(graph: Graph, destination: Destination = BOARD, kernels: KernelChoice
     [
         (residual(32, 8), "int16", "Add"),
         (pooled(24, 8), "float32", "MaxPooling2D"),
-        (pooled(48, 12), "int8", "MaxPooling2D"),
+        (pooled(64, 8), "int8", "MaxPooling2D"),
     ],
 )
 def test_much_ram_for_few_cycles(builder: Builder, data_type: str, second: str) -> None:

@@ -72,20 +72,20 @@ def _points(
         a("ldr", words[i], at("input", i * row))
     a("ldr", words[0], "[input]", imm(4))
     if bytes_ == 1:
-        _half(a, _into(a, extend, words, free), free, lambda name, point: store(name, point, 0))
+        half_of_word(a, into_free(a, extend, words, free), free, lambda name, point: store(name, point, 0))
         a.block("Likewise channels 1 and 3 of the four")
         back = store.near < scheme.points
-        _half(a, _turned(a, extend, words), free, lambda name, point: store(name, point, 4), back_first=back)
+        half_of_word(a, in_place(a, extend, words), free, lambda name, point: store(name, point, 4), back_first=back)
         store.end(8)
     elif scheme is F43:
-        _half(a, lambda i: words[i], free, lambda name, point: store(name, point, 0))
+        half_of_word(a, lambda i: words[i], free, lambda name, point: store(name, point, 0))
         store.end(4)
     else:
         _two(a, words, free[0], scheme.offset, lambda name, point: store(name, point, 0))
         store.end(4)
 
 
-def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Expanded:
+def into_free(a: Assembly, extend: str, words: list[str], free: list[str]) -> Expanded:
     """Numbers 0 and 2 of a word, in a register that is free."""
 
     def expanded(i: int) -> str:
@@ -96,7 +96,7 @@ def _into(a: Assembly, extend: str, words: list[str], free: list[str]) -> Expand
     return expanded
 
 
-def _turned(a: Assembly, extend: str, words: list[str]) -> Expanded:
+def in_place(a: Assembly, extend: str, words: list[str]) -> Expanded:
     """Numbers 1 and 3 of a word, in its place."""
 
     def expanded(i: int) -> str:
@@ -106,7 +106,7 @@ def _turned(a: Assembly, extend: str, words: list[str]) -> Expanded:
     return expanded
 
 
-def _half(a: Assembly, expanded: Expanded, free: list[str], store: Store, *, back_first: bool = False) -> None:
+def half_of_word(a: Assembly, expanded: Expanded, free: list[str], store: Store, *, back_first: bool = False) -> None:
     """All points of a pair of channels. `free` registers are taken from, and those that are done with, put there.
 
     `back_first`: points 3, 4, 5 before 0, 1, 2, since that is where the stores are.

@@ -95,13 +95,13 @@ def timed_tile(layout: Layout, finish: Ending, *, compact: bool) -> Timed:
     kind = f"nn_winograd{'' if layout.scheme is F43 else f'_{points}'}"
     name = f"{kind}_{layout.key}_{finish.compact_key if compact else finish.key}"
     a = Assembly(name, _head(name, layout, finish))
-    _registers(a)
+    registers(a)
     _enter(a, layout, finish, compact=compact)
     frame = _frame(finish)
     with a.part("group"), a.loop("group", "Four tiles: so many points are left") as group:
         a("mov", "weight0", imm(points))
         a("push", "{weight0}")
-        _points(a, layout)
+        sums_of_points(a, layout)
         _outputs(a, layout, finish, compact=compact)
         a.block("The next four tiles")
         a("add", "sp", "sp", imm(layout.m_bytes))
@@ -166,7 +166,7 @@ def _enter_factors(a: Assembly, layout: Layout, finish: FactorFinish) -> None:
         a("stm", "r12", several(("r4", "r5", "r6")))
 
 
-def _registers(a: Assembly) -> None:
+def registers(a: Assembly) -> None:
     for index, name in enumerate(SUMS):
         a.register(name, f"r{4 + index}", f"filter {index // TILES}, tile {index % TILES}")
     a.register("input", "r0", "V: words of the first of four tiles")
@@ -176,7 +176,7 @@ def _registers(a: Assembly) -> None:
         a.register(f"x{index}", ("r3", "r12")[index])
 
 
-def _points(a: Assembly, layout: Layout) -> None:
+def sums_of_points(a: Assembly, layout: Layout) -> None:
     first, steps, turns = layout.plan
     with a.part("point"), a.loop("point", "A point: eight sums") as point:
         if not first:

@@ -42,10 +42,10 @@ def timed_weights(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: 
                     for half in range(2):
                         for tap, pair in zip(taps, pairs, strict=True):
                             a("sxtb16", pair, tap, *(["ror #8"] if half else []))
-                        _points(a, scheme, pairs, lambda name, point, half=half: store(name, point, 8 * half))  # type: ignore[misc]
+                        points_of_taps(a, scheme, pairs, lambda name, point, half=half: store(name, point, 8 * half))  # type: ignore[misc]
                     store.end(16)
                 else:
-                    _points(a, scheme, taps, lambda name, point: store(name, point, 0))
+                    points_of_taps(a, scheme, taps, lambda name, point: store(name, point, 0))
                     store.end(8)
                 a("cmp", "input", "end")
                 a("bne", again)
@@ -58,7 +58,7 @@ def timed_weights(scheme: Scheme, channels: int, bytes_: int, rows: int, apart: 
     return Timed(a.routine(SIGNATURE, call), a.parts[""] + 2 * (a.parts["filter"] + of_rows))
 
 
-def _points(a: Assembly, scheme: Scheme, taps: list[str], store: Callable[[str, int], None]) -> None:
+def points_of_taps(a: Assembly, scheme: Scheme, taps: list[str], store: Callable[[str, int], None]) -> None:
     """g0; g0 + g2 +- g1; of F(4,3) g0 + 4 g2 +- 2 g1; g2"""
     g0, g1, g2 = taps
     store(g0, 0)
