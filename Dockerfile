@@ -2,6 +2,8 @@
 FROM debian:bookworm-slim
 
 # Of the compiler's libraries only those of Cortex-M4F are kept: all of them take 700 MB.
+# Versions are not pinned: a stable Debian keeps the last one alone.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates gcc gcc-arm-none-eabi libc6-dev libnewlib-arm-none-eabi python3 python3-venv qemu-system-arm \

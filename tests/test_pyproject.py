@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
 import mcusim
 from mcusim.system import assets
 from mcusim.system.toml_file import read_toml
 from mcusim.system.version import VERSION
+from tests.test_workflows import read
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -99,6 +102,28 @@ def test_versions_of_python_agree() -> None:
 def test_scripts_can_be_run(script: str) -> None:
     path = ROOT / script
     assert os.access(path, os.X_OK) and path.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
+
+
+def test_the_citation_follows_the_published_schema() -> None:
+    check_jsonschema = pytest.importorskip("check_jsonschema", reason="pip install 'mcusim[dev]'")
+    schemas = Path(check_jsonschema.__file__).parent / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "citation-file-format.json").read_text(encoding="utf-8"))
+    citation = read(ROOT / "CITATION.cff")
+    assert [error.message for error in Draft7Validator(schema).iter_errors(citation)] == []
+    assert citation["version"] == VERSION and citation["license"] == PROJECT["project"]["license"]
+
+
+def test_addresses_are_all_of_one_repository() -> None:
+    urls = PROJECT["project"]["urls"]
+    repository = urls["Repository"]
+    assert all(url == repository or url.startswith(f"{repository}/") for url in urls.values())
+    assert read(ROOT / "CITATION.cff")["repository-code"] == repository
+    for name in ("README.md", "SECURITY.md", "docs/ci.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        owners = set(re.findall(r"([\w-]+)/mcusim(?=[@/`\n]|$)", text)) - {"src", "cache"}
+        assert owners == {repository.split("/")[-2]}, name
+    for path in re.findall(r"(?:blob|tree)/main/(\S+)", " ".join(urls.values())):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_licence_is_there() -> None:
