@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import click
 import pytest
 
-from mcusim.commands import cli
 from mcusim.commands.cli import INTERRUPTED
 from mcusim.system import errors
 
@@ -57,26 +55,6 @@ def test_the_literals_that_recipes_name_are_there() -> None:
     assert len(named) == 10
     for literal, path in named:
         assert re.search(rf"^{literal}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), literal
-
-
-TEXTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
-
-
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_and_options_that_are_told_exist(path: Path) -> None:
-    """In code: a command line, with all that follows on it, or an option by itself in text."""
-    code = "\n".join(re.findall(r"`[^`\n]+`|^    .*$|^- run: .*$", path.read_text(encoding="utf-8"), re.MULTILINE))
-    lines = re.findall(r"mcusim ([a-z]+)([^\n`#|]*)", code)
-    for name, rest in lines:
-        assert name in cli.cli.commands, name
-        assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= options_of(cli.cli.commands[name]), (name, rest)
-    assert lines or path.parent.name == "cmake"
-
-
-def options_of(command: click.Command) -> set[str]:
-    """Its own, and those of what it has below it."""
-    inner = command.commands.values() if isinstance(command, click.Group) else ()
-    return {option for parameter in command.params for option in parameter.opts}.union(*map(options_of, inner))
 
 
 def test_the_exit_codes_of_the_readme_are_those_of_the_program() -> None:

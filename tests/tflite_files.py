@@ -261,9 +261,9 @@ class Integers(File):
             bias.quantization.zeroPoint = [0] * len(scales)
 
 
-def dense_file(units: int = 3, elements: int = 4) -> bytes:
+def dense_file(units: int = 3, elements: int = 4, seed: int = 0) -> bytes:
     """A small one with all that the reader looks at: weights, scales, options, a signature."""
-    random, file = np.random.default_rng(0), File()
+    random, file = np.random.default_rng(seed), File()
     start = file.tensor((1, elements), name="serving_default_x:0", signature=(-1, elements))
     kernel = file.constant(random.normal(size=(units, elements)), "float32", name="model/dense/MatMul")
     bias = file.constant(random.normal(size=units), "float32")
