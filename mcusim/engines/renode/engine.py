@@ -18,7 +18,7 @@ from mcusim.engines.renode import loading
 from mcusim.engines.renode.facts import FACTS
 from mcusim.engines.renode.foreign import profile_foreign
 from mcusim.engines.renode.installation import Installation, find_installation, missing, version
-from mcusim.engines.renode.process import Options, RenodeProcess
+from mcusim.engines.renode.process import Options, RenodeProcess, overlay
 from mcusim.engines.renode.turn import Outcome
 from mcusim.engines.renode.workers import WORKER_BYTES, Workers, affordable, shared
 from mcusim.engines.shares import Ran, Share
@@ -44,7 +44,7 @@ def open(jobs: int) -> Iterator[Ready]:
     with shared() as workers:
         ready = _Renode(affordable(jobs, free_bytes()), jobs, workers)
         with suppress(McusimError, OSError):  # the first job tells
-            workers.warm(find_installation(), ready.jobs)
+            workers.warm(find_installation(), ready.jobs, overlay(str(next(iter(loading.platforms().values()))), None))
         yield ready
 
 

@@ -30,21 +30,25 @@ monitor.Interaction = usual
 def tools() -> Iterable[Tool]:
     """For each board with a platform; nothing where there is no Renode that is used."""
     try:
-        found = find_installation()
-        boards = {board.name: board.renode.platform for board in map(load_board, board_names()) if board.renode}
-        problems = refused(found, [Path(platform) for platform in boards.values()])
+        found, known = find_installation(), platforms()
+        problems = refused(found, list(known.values()))
     except (McusimError, OSError):
         return
-    for name, problem in zip(boards, problems, strict=True):
+    for name, problem in zip(known, problems, strict=True):
         title, needed_for = f"platform {name}", f"engine renode, board {name}"
         yield Tool(title, needed_for, False, None if problem else f"loads in Renode {found.version}", problem, INSTALL)
 
 
-def refused(renode: Installation, platforms: Sequence[Path]) -> list[str | None]:
+def platforms() -> dict[str, Path]:
+    """Of each board that has one."""
+    return {board.name: Path(board.renode.platform) for board in map(load_board, board_names()) if board.renode}
+
+
+def refused(renode: Installation, described: Sequence[Path]) -> list[str | None]:
     """Why each platform is not loaded, None for one that is. One Renode is started for all."""
     with plain_folder() as folder:
-        paths = [folder / f"{number}.repl" for number in range(len(platforms))]
-        for path, platform in zip(paths, platforms, strict=True):
+        paths = [folder / f"{number}.repl" for number in range(len(described))]
+        for path, platform in zip(paths, described, strict=True):
             path.write_text(overlay(str(platform), None), encoding="utf-8")
         (folder / "load.resc").write_text(_LOAD.format(paths=[str(path) for path in paths]), encoding="utf-8")
         (folder / "run.resc").write_text(f"include @{folder / 'load.resc'}\n", encoding="utf-8")

@@ -80,11 +80,14 @@ class Workers:
     _made: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def warm(self, installation: Installation, count: int) -> None:
-        """Starts as many as there are not yet, and does not wait for them."""
+    def warm(self, installation: Installation, count: int, description: str) -> None:
+        """Starts as many as there are not yet, and does not wait for them.
+
+        Each loads the platform of this description, if no job is there by then: the first one takes long.
+        """
         with self._lock:
             for _ in range(count - sum(worker.installation == installation for worker in self._idle)):
-                self._idle.append(self._start(installation))
+                self._idle.append(self._start(installation, description))
 
     def take(self, installation: Installation) -> Worker:
         """One that waits for a job, or a new one. Raises OSError when none can be started."""
@@ -120,10 +123,12 @@ class Workers:
         made.mkdir()
         return made
 
-    def _start(self, installation: Installation) -> Worker:
+    def _start(self, installation: Installation, description: str = "") -> Worker:
         self._made += 1
         own = self.folder / f"worker-{self._made}"
         (own / "tmp").mkdir(parents=True)
+        if description:
+            (own / "first.repl").write_text(description, encoding="utf-8")
         _configure(own / _CACHE, compiled_folder(installation))
         (own / "run.resc").write_text("\n".join(_script(own)) + "\n", encoding="utf-8")
         environment = surroundings(own) | dict(installation.worker or {})
