@@ -61,6 +61,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["train"],
             extras["examples"],
             extras["html"],
+            extras["explore"],
             extras["robot"],
             extras["pytest"],
             extras["proof"],

@@ -27,18 +27,19 @@ USERS = {
     "__main__": set(),
     "testing": set(),
     "commands": {"__main__"},
-    "pipeline": {"commands", "testing"},
+    "explore": {"commands"},
+    "pipeline": {"commands", "explore", "testing"},
     "line.draft": {"commands"},
     "line.export": {"commands"},
     "line.library": {"commands"},
     "line.convert": {"commands"},
     "line.agreement": {"pipeline"},
-    "line.case": {"commands", "pipeline", "line.agreement", "line.draft", "line.export"},
+    "line.case": {"commands", "explore", "pipeline", "line.agreement", "line.draft", "line.export"},
     "line.front": {"line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.hand_over": {"commands", "line.library"},
-    "line.preflight": {"commands", "pipeline", "line.case", "line.hand_over"},
+    "line.preflight": {"commands", "explore", "pipeline", "line.case", "line.hand_over"},
 }
-MOST_AT_THE_ROOT = 25
+MOST_AT_THE_ROOT = 27
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
 
 

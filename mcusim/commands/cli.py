@@ -23,6 +23,7 @@ from mcusim.commands.compare import compare
 from mcusim.commands.convert import convert
 from mcusim.commands.doctor import doctor
 from mcusim.commands.engines import engines
+from mcusim.commands.explore import explore
 from mcusim.commands.export import export
 from mcusim.commands.generate import generate
 from mcusim.commands.github import github
@@ -40,7 +41,7 @@ from mcusim.system.interruption import INTERRUPTED
 from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
-OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report, compare)
+OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report, compare, explore)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema, github)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once

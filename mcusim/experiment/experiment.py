@@ -11,6 +11,7 @@ from typing import Any
 from mcusim.boards.load import board_names
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
+from mcusim.experiment.exploration import Explore
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import (
     NO_MARGIN,
@@ -43,6 +44,7 @@ class Experiment(Table):
     expect: Expect = Expect()
     expect_for: tuple[ExpectFor, ...] = ()
     regress: Regress = Regress()
+    explore: Explore = Explore()
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from mcusim.datasets import DATASETS
 from mcusim.datasets.npz_arrays import demand_data
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.exploration import Explore
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import (
@@ -34,7 +35,7 @@ from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.settings import TrainingSettings
 
-TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect", "regress")
+TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect", "regress", "explore")
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
 SYNONYMS = {
@@ -47,6 +48,7 @@ SYNONYMS = {
     **dict.fromkeys(("train", "epochs", "optimizer"), "training"),
     **dict.fromkeys(("general", "project", "name", "seed"), "experiment"),
     **dict.fromkeys(("template", "models_template"), "model_template"),
+    **dict.fromkeys(("exploration", "search", "sweep", "tune", "axes"), "explore"),
 }
 Limited = TypeVar("Limited", bound=Limits)
 ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
@@ -54,7 +56,11 @@ ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there t
 
 def read_experiment(path: Path) -> Experiment:
     """The experiment in a TOML file. Raises ConfigurationError, or ModelError when a model file is not there."""
-    tables, text = read_toml(path)
+    return read_tables(path, *read_toml(path))
+
+
+def read_tables(path: Path, tables: dict[str, Any], text: str) -> Experiment:
+    """Likewise, of tables that came from the file of that path and text, and may have been changed since."""
     return _Reader(path, tables, text).read()
 
 
@@ -102,6 +108,7 @@ class _Reader:
             "expect": self._expect,
             "expect_for": self._expect_for,
             "regress": self._regress,
+            "explore": self._explore,
         }.items():
             with self.problems.caught():
                 read[part] = reader()
@@ -309,6 +316,9 @@ class _Reader:
 
     def _regress(self) -> Regress:
         return self._with_lines(validate(Regress, self._table("regress"), self.place.at("regress")), "regress")
+
+    def _explore(self) -> Explore:
+        return validate(Explore, self._table("explore"), self.place.at("explore"))
 
     def _expect_for(self) -> tuple[ExpectFor, ...]:
         entries = []

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from mcusim.experiment.exploration import Explore
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
 from mcusim.training.settings import TrainingSettings
@@ -27,6 +28,7 @@ def experiment_schema() -> Schema:
         "expect": _table(Expect),
         "expect_for": _array(ExpectFor),
         "regress": _table(Regress),
+        "explore": _table(Explore),
     }
     return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["model"])}
 

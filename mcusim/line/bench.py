@@ -11,9 +11,9 @@ from mcusim.system.once import Once
 class Bench(ExitStack):
     """A context, that ends with what was opened in it."""
 
-    def __init__(self, watcher: Watcher, stages: Stages | None = None) -> None:
+    def __init__(self, watcher: Watcher, stages: Stages | None = None, once: Once | None = None) -> None:
         super().__init__()
-        self.watcher, self.stages, self.once = watcher, stages or STAGES, Once()
+        self.watcher, self.stages, self.once = watcher, stages or STAGES, once or Once()
         self._open: dict[str, Ready] = {}
 
     def engine(self, name: str, jobs: int) -> Ready:

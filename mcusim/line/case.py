@@ -55,11 +55,12 @@ RANGED_SAMPLES = 50
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cases of an experiment share."""
+    """What all cases of an experiment share. `models`: the folder of trained ones, if not that in `out`."""
 
     experiment: Experiment
     out: Path
     may_train: bool = True
+    models: Path | None = None
 
     @property
     def seed(self) -> int:
@@ -212,7 +213,9 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file:
         return model.file
-    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.out / "models")
+    trained = Trained(
+        setting.experiment, model, repeat, dataset_of(setting, bench), setting.models or setting.out / "models"
+    )
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
 
 

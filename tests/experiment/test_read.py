@@ -10,6 +10,7 @@ import pytest
 
 from mcusim.boards.load import board_names
 from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.exploration import Explore
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
 from mcusim.experiment.quantization import LayerQuantization, Quantization
 from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
@@ -385,6 +386,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[target]": set(Target.model_fields),
     "[expect], [[expect_for]]": set(Expect.model_fields),
     "[regress]": set(Regress.model_fields),
+    "[explore]": set(Explore.model_fields),
 }
 
 
@@ -416,6 +418,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
         ("[training]", defaults(TrainingSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[target]", defaults(Target)),
+        ("[explore]", defaults(Explore)),
     ],
 )
 def test_docs_give_the_defaults(section: str, values: dict[str, object]) -> None:

@@ -99,3 +99,13 @@ def test_a_data_set(tree: Tree) -> None:
     tree.imported("mcusim/datasets/__init__.py", "import digits, npz_file", "import digits, npz_file, quadrants")
     tree.test("tests/datasets/test_quadrants.py", "tests/datasets/test_datasets.py")
     assert tree.touched() == (1, 1)
+
+
+def test_a_search(tree: Tree) -> None:
+    tree.add("search")
+    searches, table = "mcusim/explore/searches/__init__.py", "mcusim/experiment/exploration.py"
+    tree.imported(searches, "import evolution, greedy, grid", "import chance, evolution, greedy, grid")
+    tree.line(searches, "(grid, greedy, evolution)", "(grid, greedy, evolution, chance)")
+    tree.line(table, '"greedy", "evolution"] = "auto"', '"greedy", "evolution", "chance"] = "auto"')
+    tree.test("tests/explore/test_searches.py", "-k", "chance or every_search")
+    assert tree.touched() == (1, 2)

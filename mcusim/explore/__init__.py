@@ -1,0 +1,1 @@
+"""Experiment -> Exploration: which of its keys' values give the best trade of figures."""

@@ -1,0 +1,240 @@
+"""Experiment -> Exploration: points are estimated, the best of them built and run, and the front frozen."""
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mcusim.experiment.experiment import Experiment
+from mcusim.explore.axes import Genes, Space, space_of
+from mcusim.explore.evaluate import Task, train
+from mcusim.explore.exploration import Exploration
+from mcusim.explore.front import Limits, front_of, nearest
+from mcusim.explore.point import Fidelity, Point
+from mcusim.explore.searches import search_named
+from mcusim.explore.searches.search import Wanted
+from mcusim.explore.store import EVALUATIONS, Store
+from mcusim.explore.validation import seen
+from mcusim.explore.workers import Workers
+from mcusim.line.watcher import Watcher
+from mcusim.reports.report import RunError
+from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
+from mcusim.system.files import sha256_of
+from mcusim.system.version import VERSION
+
+OF_THE_MACHINE = (MissingToolError.__name__, EngineError.__name__)  # errors that another try may not meet
+MOST_ROUNDS = 10  # in which points of the front are built, until it stays
+
+
+@dataclass
+class Explorer:
+    """An exploration on its way. `known`: what was asked for, by fidelity and genes."""
+
+    experiment: Experiment
+    space: Space
+    out: Path
+    workers: Workers
+    watcher: Watcher
+    store: Store
+
+    def __post_init__(self) -> None:
+        self.known: dict[Fidelity, dict[Genes, Point]] = {"estimate": {}, "firmware": {}}
+        self.reused = 0
+        self._untrained: dict[str, RunError | None] = {}
+        self._task = partial(task_of, self.experiment, self.space, self.out, files=files_of(self.experiment))
+
+    def evaluated(self, batch: Sequence[Genes], fidelity: Fidelity) -> Iterator[Point]:
+        """As they come, those that were known first."""
+        tasks = [self._task(genes=genes, fidelity=fidelity) for genes in batch]
+        known = {task.key: self.store.get(task.key) for task in tasks}
+        for task in tasks:
+            if point := known[task.key]:
+                self.reused += task.genes not in self.known[fidelity]
+                yield self._learned(replace(point, genes=task.genes, chosen=task.chosen))
+        new = [task for task in tasks if known[task.key] is None]
+        for task in new:
+            if task.model not in self._untrained:
+                self._untrained[task.model] = self._trained(task)
+        self.watcher.stage("building the front" if fidelity == "firmware" else f"exploring {self.experiment.name}")
+        for task, point in self.workers.run([task for task in new if self._untrained[task.model] is None]):
+            if point.error is None or point.error.kind not in OF_THE_MACHINE:
+                self.store.keep(task.key, point)
+            yield self._learned(point)
+        for task in new:
+            if error := self._untrained[task.model]:
+                yield self._learned(Point(task.genes, task.chosen, fidelity, error=error))
+
+    def _trained(self, task: Task) -> RunError | None:
+        """What is in the way; None where the model is there."""
+        try:
+            train(task, self.watcher)
+        except McusimError as error:
+            return RunError.of(error)
+        return None
+
+    def _learned(self, point: Point) -> Point:
+        self.known[point.fidelity][point.genes] = point
+        return point
+
+    def all(self, batch: Sequence[Genes], fidelity: Fidelity) -> list[Point]:
+        """In the order of `batch`."""
+        for _ in self.evaluated(batch, fidelity):
+            pass
+        return [self.known[fidelity][genes] for genes in batch]
+
+
+def task_of(
+    experiment: Experiment, space: Space, out: Path, genes: Genes, fidelity: Fidelity, files: tuple[str, ...]
+) -> Task:
+    """`files`: `files_of` the experiment."""
+    return Task(experiment.path, space.at(genes), out, genes, space.chosen(genes), fidelity, files)
+
+
+def files_of(experiment: Experiment) -> tuple[str, ...]:
+    """Digests of the models and data that points are made of."""
+    paths = [model.file for model in experiment.models if model.file]
+    paths += [experiment.path.parent / experiment.dataset.file] if experiment.dataset.file else []
+    paths += [Path(board) for board in experiment.boards if board and board.endswith(".toml")]
+    return tuple(sha256_of(path) for path in paths if path.is_file())
+
+
+def explorations(
+    experiment: Experiment, tables: Mapping[str, Any], out: Path, workers: Workers, watcher: Watcher
+) -> Iterator[Exploration]:
+    """The exploration as it grows, its file written after each batch: nothing that was evaluated is lost.
+
+    Raises ConfigurationError where there is nothing to explore or the base cannot be, KeyboardInterrupt after Ctrl-C.
+    """
+    began, chosen = time.monotonic(), experiment.explore
+    space = space_of(experiment, tables)
+    explorer = Explorer(experiment, space, out, workers, watcher, Store(out / EVALUATIONS))
+    now = _begun(experiment, space, explorer)
+    limits = Limits(_budgets(experiment), chosen.drop)
+    [base] = explorer.all([space.base], "estimate")
+    if base.error:
+        what = f"the base, of the first values of all axes, cannot be: {base.error.message}"
+        raise ConfigurationError(what, where=base.error.where, hint=base.error.hint)
+    _demand_objectives(base, chosen.objectives)
+    limits = replace(limits, base=base.figures.get("accuracy"))
+    for _ in _searched(explorer, limits):
+        now = _grown(now, explorer, limits, "estimate", began)
+        now.write(out)
+        yield now
+    for _ in _built(explorer, limits) if chosen.fidelity == "firmware" else ():
+        now = _grown(now, explorer, limits, "firmware", began)
+        now.write(out)
+        yield now
+    now = replace(now, notes=(*now.notes, *without_effect(explorer)), complete=True)
+    now.write(out)
+    yield now
+
+
+def _begun(experiment: Experiment, space: Space, explorer: Explorer) -> Exploration:
+    chosen = experiment.explore
+    told = [seen(model) for model in experiment.models]
+    told += [f"{explorer.store.ignored} evaluations of another mcusim are not used"] if explorer.store.ignored else []
+    return Exploration(
+        experiment=experiment.name,
+        mcusim=VERSION,
+        started=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        search=search_named(chosen.search, space, chosen.evaluations).NAME,
+        objectives=chosen.objectives,
+        axes={axis.name: axis.values for axis in space.axes},
+        limits=_budgets(experiment) | ({"max_drop": chosen.max_drop} if chosen.max_drop else {}),
+        seed=experiment.general.seed,
+        samples=chosen.samples,
+        notes=(*filter(None, told), *explorer.workers.notes),
+    )
+
+
+def _budgets(experiment: Experiment) -> dict[str, float]:
+    return dict(experiment.expect.limits)
+
+
+def _demand_objectives(base: Point, objectives: Sequence[str]) -> None:
+    lacking = [name for name in objectives if name not in base.figures]
+    if lacking:
+        there = ", ".join(sorted(base.figures))
+        what = f"points have no {', '.join(lacking)}"
+        raise ConfigurationError(what, where="[explore] objectives", hint=f"choose among {there}")
+
+
+def _searched(explorer: Explorer, limits: Limits) -> Iterator[None]:
+    """Each time that something was learned."""
+    chosen = explorer.experiment.explore
+    search = search_named(chosen.search, explorer.space, chosen.evaluations)
+    if missing := search.missing():
+        raise missing
+    seed = explorer.experiment.general.seed
+    wanted = Wanted(explorer.space, chosen.objectives, limits, chosen.population, seed, chosen.evaluations)
+    asking, total = search.ask(wanted), min(chosen.evaluations, explorer.space.size)
+    batch = next(asking, None)
+    while batch is not None:
+        for _ in explorer.evaluated(batch, "estimate"):
+            explorer.watcher.progress(len(explorer.known["estimate"]), total)
+        yield
+        try:
+            batch = asking.send([explorer.known["estimate"][genes] for genes in batch])
+        except StopIteration:
+            batch = None
+
+
+def _built(explorer: Explorer, limits: Limits) -> Iterator[None]:
+    """The front of what is estimated is built and run; what that moves may bring others to the front."""
+    objectives, space = explorer.experiment.explore.objectives, explorer.space
+    for _ in range(MOST_ROUNDS):
+        front = {point.genes for point in _front(explorer, limits, objectives)} | {space.base}
+        new = sorted(front - explorer.known["firmware"].keys())
+        if not new:
+            return
+        for done, _ in enumerate(explorer.evaluated(new, "firmware"), start=1):
+            explorer.watcher.progress(done, len(new))
+        yield
+
+
+def best_known(explorer: Explorer) -> list[Point]:
+    """Of each point what is known best."""
+    return [explorer.known["firmware"].get(genes, point) for genes, point in explorer.known["estimate"].items()]
+
+
+def _front(explorer: Explorer, limits: Limits, objectives: Sequence[str]) -> list[Point]:
+    keeping = [point for point in best_known(explorer) if point.figures and not limits.broken(point)]
+    return front_of(keeping, objectives)
+
+
+def _grown(now: Exploration, explorer: Explorer, limits: Limits, fidelity: Fidelity, began: float) -> Exploration:
+    chosen = explorer.experiment.explore
+    points = best_known(explorer)
+    front = _front(explorer, limits, chosen.objectives)
+    possible = [point for point in points if point.figures]
+    return replace(
+        now,
+        base=explorer.known[fidelity].get(explorer.space.base) or explorer.known["estimate"][explorer.space.base],
+        points=tuple(sorted(points, key=lambda point: point.genes)),
+        front=tuple(front),
+        nearest=None if front else nearest(possible, limits),
+        evaluations=len(points),
+        reused=explorer.reused,
+        wall_s=round(time.monotonic() - began, 3),
+    )
+
+
+def without_effect(explorer: Explorer) -> list[str]:
+    """Axes whose values all gave the same library, wherever points that differ in nothing else are known."""
+    found = []
+    points = {genes: point.digest for genes, point in explorer.known["estimate"].items() if point.digest}
+    for place, axis in enumerate(explorer.space.axes):
+        same: dict[Genes, set[tuple[int, str]]] = {}
+        for genes, digest in points.items():
+            same.setdefault((*genes[:place], *genes[place + 1 :]), set()).add((genes[place], digest))
+        compared = [group for group in same.values() if len({gene for gene, _ in group}) > 1]
+        if (
+            axis.path != ("board",)
+            and compared
+            and all(len({digest for _, digest in group}) == 1 for group in compared)
+        ):
+            found.append(f"axis {axis.name!r} had no effect: its values give the same firmware")
+    return found

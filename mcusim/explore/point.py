@@ -1,0 +1,39 @@
+"""What an exploration knows of a point: its figures, or why it has none."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from mcusim.reports.report import RunError
+
+Fidelity = Literal["estimate", "firmware", "test"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """`chosen`: name of each axis -> its value. `figures` by the names of objectives; {} of one that cannot be.
+
+    `fidelity`: where they come from. Of an `estimate` accuracy is exact, and cycles and bytes are those that kernels
+    are chosen by; of a `firmware` they are of one that was built and ran in the engine. Both are of validation samples;
+    those of a `test` are of the test set. `digest`: of the generated library; two points of one are one firmware.
+    """
+
+    genes: tuple[int, ...]
+    chosen: Mapping[str, Any]
+    fidelity: Fidelity = "estimate"
+    figures: Mapping[str, float] = field(default_factory=dict)
+    digest: str | None = None
+    error: RunError | None = None
+    right: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Point":
+        """Inverse of `told`. Raises KeyError, TypeError or ValueError for what is none."""
+        point = cls(**told)
+        figures = {str(name): float(value) for name, value in point.figures.items()}
+        error = RunError(**point.error) if isinstance(point.error, dict) else None
+        return replace(point, genes=tuple(map(int, point.genes)), figures=figures, error=error)

@@ -1,0 +1,75 @@
+"""Dataset -> the same, judged by training samples that were held out: the test set is never looked at."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from mcusim.datasets.dataset import Dataset
+from mcusim.datasets.targets import MOST_CLASSES, class_numbers
+from mcusim.experiment.experiment import Experiment
+from mcusim.experiment.tables import Model
+from mcusim.system.arrays import Array
+from mcusim.system.errors import DataError
+from mcusim.system.records import fields_of
+from mcusim.training.training import hold_out
+
+MOST_OVERLAP = 0.01  # of the samples that judge may be in the test set; more are no accident
+
+
+def share_of(model: Model, experiment: Experiment) -> float:
+    """What the model's own training held out, where it did: no weight has seen it."""
+    own = model.training.validation if model.architecture else 0.0
+    return own or experiment.explore.validation
+
+
+def seen(model: Model) -> str:
+    """A note, where the network may have learned from the samples that judge it."""
+    if model.architecture and model.training.validation:
+        return ""
+    how = "set validation in [training]" if model.architecture else "hold some out when you train it"
+    return f"{model.name!r} may have learned from the samples that judge its points, which flatters it: {how}"
+
+
+def judged_by_validation(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """The samples that judge stand where the test set stood. Calibration and training see what they always see.
+
+    Raises DataError where there are none, or where they are the test set's.
+    """
+    if dataset.x_train is None:
+        hint = "add x_train and y_train: points are never judged by the test set"
+        raise DataError(f"data set {dataset.name!r} has no training samples to judge points by", hint=hint)
+    labels = np.zeros(len(dataset.x_train)) if dataset.y_train is None else _strata(dataset.y_train)
+    if not 0 < share < 1:
+        held = np.arange(len(labels))
+    else:
+        _, held = hold_out(labels, dataset.groups_train, share, np.random.default_rng(seed))
+    held = _apart(dataset, held)
+    y = None if dataset.y_train is None else dataset.y_train[held]
+    return replace(dataset, x_test=dataset.x_train[held], y_test=y)
+
+
+def _strata(y: Array) -> Array:
+    """Class numbers (N,), as training holds them out; of targets that are no classes all samples are alike."""
+    with suppress(DataError):
+        if not y.dtype.names:
+            return class_numbers(y, "training labels", MOST_CLASSES)
+    return np.zeros(len(y))
+
+
+def _apart(dataset: Dataset, held: Array) -> Array:
+    """Without samples that are in the test set, byte for byte."""
+    assert dataset.x_train is not None
+    tested = set(map(hash, _bytes(dataset.x_test)))
+    inside = np.array([hash(one) in tested for one in _bytes(dataset.x_train[held])], bool)
+    if inside.mean() > MOST_OVERLAP:
+        what = f"{inside.sum():,} of {len(held):,} samples that should judge points are in the test set, too"
+        hint = "give a data set whose training and test samples are not the same"
+        raise DataError(f"data set {dataset.name!r}: {what}", hint=hint)
+    apart: Array = held[~inside]
+    return apart
+
+
+def _bytes(x: Array) -> list[bytes]:
+    columns = [np.ascontiguousarray(one).reshape(len(x), -1) for one in fields_of(x).values()]
+    return [b"".join(row.tobytes() for row in rows) for rows in zip(*columns, strict=True)]

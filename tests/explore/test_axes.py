@@ -1,0 +1,83 @@
+"""Axes: keys of the file with several values, each point an experiment file like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcusim.experiment.read import read_tables
+from mcusim.system.errors import ConfigurationError
+from tests.explore.exploring import opened, write
+
+
+def test_the_first_value_of_each_is_the_base(tmp_path: Path) -> None:
+    _, space = opened(write(tmp_path))
+    assert space.size == 6
+    assert space.chosen(space.base) == {"quantization.data_type": "int8", "target.kernels": "auto"}
+
+
+def test_a_point_is_an_experiment_of_one_run(tmp_path: Path) -> None:
+    experiment, space = opened(write(tmp_path))
+    point = read_tables(experiment.path, space.at((1, 1)), "")
+    [case] = point.cases()
+    assert case.quantization.label == "int16" and point.target.kernels.default == ("plain",)
+    assert case.model.file == tmp_path / "tiny.tflite"
+
+
+def test_keys_may_be_written_as_tables(tmp_path: Path) -> None:
+    axes = 'quantization.data_type = ["int8", "int16"]\nquantization.layer."a.b".data_type = ["int8", "int16"]\n'
+    _, space = opened(write(tmp_path, axes=axes))
+    assert [axis.path for axis in space.axes] == [
+        ("quantization", "data_type"),
+        ("quantization", "layer", "a.b", "data_type"),
+    ]
+    assert space.at((1, 1))["quantization"] == [
+        {"data_type": "int16", "layer": [{"name": "a.b", "data_type": "int16"}]}
+    ]
+
+
+def test_a_layer_that_is_named_already_is_changed(tmp_path: Path) -> None:
+    path = write(tmp_path, axes='"quantization.layer.end.data_type" = ["int8", "int16"]\n')
+    path.write_text(
+        path.read_text() + "[[quantization]]\ndata_type = 'int8'\nlayer = [{ name = 'end', scheme = 'per-tensor' }]\n"
+    )
+    _, space = opened(path)
+    [entry] = space.at((1,))["quantization"]
+    assert entry["layer"] == [{"name": "end", "scheme": "per-tensor", "data_type": "int16"}]
+
+
+def test_several_models_quantizations_and_boards_are_axes_by_themselves(tmp_path: Path) -> None:
+    path = write(tmp_path, axes='"target.kernels" = ["auto", "plain"]\n')
+    text = path.read_text().replace('["nucleo_l452re_p"]', '["nucleo_l452re_p", "sparkfun_edge"]')
+    more = '[[model]]\nname = "other"\nfile = "tiny.tflite"\n' + "".join(
+        f"[[quantization]]\ndata_type = {name!r}\n" for name in ("int8", "int16")
+    )
+    path.write_text(text + more)
+    experiment, space = opened(path)
+    assert space.names == ("model", "quantization", "board", "target.kernels")
+    [case] = read_tables(path, space.at((1, 1, 1, 0)), "").cases()
+    assert (case.model.name, case.quantization.label, case.board_name) == ("other", "int16", "sparkfun_edge")
+    assert space.at(space.base)["model"][0] == {"file": "tiny.tflite"} and len(list(experiment.cases())) == 8
+
+
+BAD = {
+    '"quantization.data_type" = ["int8"]': "nothing to choose",
+    '"quantization.data_type" = "int8"': "nothing to choose",
+    '"target.kernels" = ["auto", "auto"]': "twice",
+    '"expect.accuracy_min" = [0.1, 0.2]': "is no key of model",
+    'model = ["tiny", "tinny"]': "there is no model 'tinny'",
+    '"quantization.layer.conv1" = ["int8", "int16"]': "names no key of a layer",
+}
+
+
+@pytest.mark.parametrize("axis", BAD)
+def test_what_is_no_axis_is_told_with_its_name(tmp_path: Path, axis: str) -> None:
+    with pytest.raises(ConfigurationError, match=BAD[axis]) as caught:
+        opened(write(tmp_path, axes=f"{axis}\n"))
+    assert "explore.axes" in (caught.value.where or "") and caught.value.hint
+
+
+def test_without_an_axis_there_is_nothing_to_explore(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no axis"):
+        opened(write(tmp_path, axes=""))

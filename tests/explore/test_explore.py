@@ -1,0 +1,131 @@
+"""An exploration from its file to its front: the same however often it is begun, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from mcusim.explore import workers
+from mcusim.explore.evaluate import Task
+from mcusim.explore.exploration import EXPLORATION, Exploration
+from mcusim.explore.explore import explorations
+from mcusim.explore.point import Point
+from mcusim.explore.store import EVALUATIONS
+from mcusim.explore.workers import Here
+from mcusim.line.watcher import Silent
+from mcusim.system.errors import ConfigurationError
+from mcusim.system.toml_file import read_toml
+from tests.explore.exploring import opened, write
+
+ESTIMATE = 'fidelity = "estimate"\nobjectives = ["accuracy", "latency_ms", "rom_bytes"]'
+
+
+class Counted(Here):
+    """Ends like a killed process after `most` evaluations."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.tasks: list[Task] = []
+        self.most = most
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Point]]:
+        for task, point in super().run(tasks):
+            if len(self.tasks) == self.most:
+                raise KeyboardInterrupt
+            self.tasks.append(task)
+            yield task, point
+
+
+def explored(path: Path, out: Path, counted: Counted | None = None) -> Exploration:
+    experiment, _ = opened(path)
+    *_, last = explorations(experiment, read_toml(path)[0], out, counted or Counted(), Silent())
+    return last
+
+
+def told(found: Exploration) -> dict[str, object]:
+    return {name: value for name, value in vars(found).items() if name not in ("started", "wall_s", "reused")}
+
+
+def test_every_point_has_its_figures_and_the_best_are_the_front(tmp_path: Path) -> None:
+    found = explored(write(tmp_path, ESTIMATE), tmp_path / "out")
+    assert found.complete and found.search == "grid" and found.evaluations == len(found.points) == 6
+    assert not found.failed and found.front
+    assert {"accuracy", "latency_ms", "rom_bytes", "ram_bytes", "cross_entropy"} <= set(found.points[0].figures)
+    by = {tuple(point.chosen.values()): point.figures for point in found.points}
+    assert by["int8", "plain"]["latency_ms"] >= by["int8", "auto"]["latency_ms"]
+    assert json.loads((tmp_path / "out" / EXPLORATION).read_text())["front"][0]["genes"] == list(found.front[0].genes)
+
+
+@pytest.mark.parametrize("most", [0, 1, 4])
+def test_an_interrupted_exploration_goes_on_and_ends_the_same(tmp_path: Path, most: int) -> None:
+    path = write(tmp_path, ESTIMATE)
+    whole = explored(path, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        explored(path, tmp_path / "out", Counted(most))
+    rest = Counted()
+    again = explored(path, tmp_path / "out", rest)
+    assert len(rest.tasks) == 6 - most and again.reused == most
+    assert told(again) == told(whole)
+
+
+def test_another_model_of_the_same_name_is_evaluated_again(tmp_path: Path) -> None:
+    path, again = write(tmp_path, ESTIMATE), Counted()
+    explored(path, tmp_path / "out")
+    model = bytearray((tmp_path / "tiny.tflite").read_bytes())
+    (tmp_path / "tiny.tflite").write_bytes(bytes(model) + b"\0" * 4)
+    explored(path, tmp_path / "out", again)
+    assert len(again.tasks) == 6
+
+
+def test_a_point_that_cannot_be_is_told_and_no_more(tmp_path: Path) -> None:
+    axes = '"quantization.data_type" = ["int8", "int16"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
+    found = explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")
+    [failed] = found.failed
+    assert failed.chosen == {"quantization.data_type": "int16", "quantization.scheme": "per-channel"}
+    assert failed.error and "per-channel" in failed.error.message and len(found.points) == 4
+
+
+def test_a_base_that_cannot_be_ends_it(tmp_path: Path) -> None:
+    axes = '"quantization.data_type" = ["int16", "int8"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
+    with pytest.raises(ConfigurationError, match="the base, of the first values of all axes, cannot be"):
+        explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")
+
+
+def test_budgets_that_nothing_keeps_name_the_nearest_point(tmp_path: Path) -> None:
+    path = write(tmp_path, ESTIMATE)
+    path.write_text(path.read_text() + "[expect]\nrom_bytes_max = 10\n")
+    found = explored(path, tmp_path / "out")
+    least = min(found.points, key=lambda point: point.figures["rom_bytes"])
+    assert not found.front and found.nearest and found.nearest.figures["rom_bytes"] == least.figures["rom_bytes"]
+
+
+def test_an_axis_without_effect_is_told(tmp_path: Path) -> None:
+    axes = '"target.timing_samples" = [10, 20]\n"quantization.data_type" = ["int8", "int16"]\n'
+    found = explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")
+    assert [note for note in found.notes if "no effect" in note] == [
+        "axis 'target.timing_samples' had no effect: its values give the same firmware"
+    ]
+
+
+def test_an_objective_that_no_point_has_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="points have no rmse"):
+        explored(write(tmp_path, 'fidelity = "estimate"\nobjectives = ["rmse"]'), tmp_path / "out")
+
+
+def test_trouble_of_a_machine_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcusim.reports.report import RunError
+
+    path, lost = write(tmp_path, ESTIMATE), RunError("EngineError", "lost", None, None)
+    experiment, space = opened(path)
+    real = workers.evaluate
+
+    def evaluate(task: Task) -> Point:
+        return real(task) if task.genes == space.base else Point(task.genes, task.chosen, error=lost)
+
+    monkeypatch.setattr(workers, "evaluate", evaluate)
+    assert len(explored(path, tmp_path / "out").failed) == 5
+    assert len((tmp_path / "out" / EVALUATIONS).read_text().splitlines()) == 1
+    monkeypatch.setattr(workers, "evaluate", real)
+    assert not explored(path, tmp_path / "out").failed and experiment
