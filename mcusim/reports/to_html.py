@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcusim.reports.html import front, pictures, quantized, tables
+from mcusim.reports.html import arena, flame, front, pictures, quantized, rom, tables
 from mcusim.reports.html.page import LARGEST_BYTES, demand, template
 from mcusim.reports.html.worst import worst
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import error_lines, failures, remarks, summary, table
+
+MOST_PARTS = 12  # flame graphs of single functions
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def _page(report: Report, folder: Path | None, most: Most) -> str:
             (score, cost, [one.number for one in some if one.first], pictures.tradeoff(some, score, cost, most.points))
             for score, cost, some in fronts
         ],
-        looked_into=[_inside(number, run, folder, most) for number, run in chosen],
+        looked_into=[_inside(number, run, folder, most, MOST_PARTS // len(chosen)) for number, run in chosen],
         every_figure=tables.every_figure([run for _, run in chosen]),
         chosen=chosen,
         explained=tables.explained(),
@@ -84,7 +86,7 @@ def _looked_into(report: Report, fronts: list[Any], most: int) -> list[tuple[int
     return sorted(runs[:most], key=lambda one: one[0])
 
 
-def _inside(number: int, run: Run, folder: Path | None, most: Most) -> dict[str, Any]:
+def _inside(number: int, run: Run, folder: Path | None, most: Most, parts: int) -> dict[str, Any]:
     layers = run.layers[: most.layers]
     classes = len(run.confusion or ())
     return {
@@ -93,6 +95,9 @@ def _inside(number: int, run: Run, folder: Path | None, most: Most) -> dict[str,
         "layers": layers,
         "cycles": pictures.layers_of(run, layers) if any(one.cycles is not None for one in layers) else None,
         "flash": pictures.flash_of(layers) if any(one.weight_bytes is not None for one in layers) else None,
+        "flames": flame.flames_of(run, folder, parts),
+        "rom": rom.rom_of(run, folder),
+        "arena": arena.map_of(run),
         "confusion": pictures.confusion_of(run) if 0 < classes <= pictures.MOST_CLASSES else None,
         "confused": tables.most_confused(run),
         "quantized": quantized.rows(run, most.layers),

@@ -1,13 +1,30 @@
-"""Profile -> Stacks: its cycles by the way of calls, from the measured function down to lines of the source."""
+"""Profile -> Stacks: its cycles by the way of calls, from the measured function down to lines of the source.
 
+A run keeps them in its folder, as they were priced for it: who shows them needs neither its board nor its recording.
+"""
+
+from __future__ import annotations
+
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from mcusim.timing.profile import Profile
-from mcusim.timing.recording import Recording
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from mcusim.system.errors import DataError
+from mcusim.system.files import read_file
+
+if TYPE_CHECKING:
+    from mcusim.timing.profile import Profile
+    from mcusim.timing.recording import Recording
+
+STACKS = "stacks.json"  # its name in the folder of a run
+LARGEST_FILE_BYTES = 2**26
+FORMAT: Literal[1] = 1
 _DEEPEST, _MOST_STACKS = 32, 100_000  # where stacks are made up of who calls whom, as gprof does
 Line = tuple[str, int]
 
@@ -66,3 +83,28 @@ def _line_shares(profile: Profile, recording: Recording) -> Mapping[str, Mapping
     return {
         name: {line: cycles / whole[name] for line, cycles in sorted(found.items())} for name, found in lines.items()
     }
+
+
+@dataclass(frozen=True)
+class _Kept:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+    format: Literal[1]
+    stacks: tuple[tuple[tuple[str, ...], float, Line | None], ...]
+
+
+def save(found: Iterable[Stack], path: Path) -> None:
+    rows = [astuple(replace(one, cycles=round(one.cycles, 3))) for one in found]
+    document = {"format": FORMAT, "stacks": [row for row in rows if row[1]]}
+    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+
+
+def load(path: Path) -> tuple[Stack, ...]:
+    """Raises DataError when it is none of this version, ConfigurationError when it cannot be read."""
+    hint = "mcusim run writes it"
+    try:
+        kept = TypeAdapter(_Kept).validate_json(read_file(path, LARGEST_FILE_BYTES, hint=hint))
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise DataError(f"{path.name!r} has no stacks: {reason[:100]}", where=str(path), hint=hint) from None
+    return tuple(Stack(*row) for row in kept.stacks)

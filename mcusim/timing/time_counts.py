@@ -1,10 +1,11 @@
-"""Counts + ELF file -> Timing: recorded for `mcusim profile`, priced for the board."""
+"""Counts + ELF file -> Timing: recorded for `mcusim profile`, priced for the board, kept for flame graphs."""
 
 import math
 from pathlib import Path
 
 from mcusim.boards.board import Board
 from mcusim.engines.counts import Counts
+from mcusim.timing import stacks
 from mcusim.timing.parameters import CoreParameters
 from mcusim.timing.profile import Profile, energy_uwh, price_recording
 from mcusim.timing.record import error_of, told_kinds
@@ -13,14 +14,15 @@ from mcusim.timing.timing import HOW, Cycles, Timing
 
 
 def time_counts(counts: Counts, elf: Path, board: Board, folder: Path, parameters: CoreParameters) -> Timing:
-    """What the counted samples of `elf` take at the board's clock. The recording stays in `folder`.
+    """What the counted samples of `elf` take at the board's clock. The recording and its stacks stay in `folder`.
 
     Raises DataError for a file that is no ELF, ConfigurationError when the chip does not run at that clock.
     """
     recording = record(counts, elf, board.name)
     save(recording, folder / RECORDING)
-    instructions = float(counts.instructions().mean())
-    return to_timing(price_recording(recording, board.chip, board.clock_hz, parameters), board, instructions)
+    priced = price_recording(recording, board.chip, board.clock_hz, parameters)
+    stacks.save(stacks.by_line(priced, recording), folder / stacks.STACKS)
+    return to_timing(priced, board, float(counts.instructions().mean()))
 
 
 def to_timing(priced: Profile, board: Board, instructions: float) -> Timing:

@@ -21,6 +21,9 @@ PAYLOADS = (
 )
 
 
+COLOURS = ("ink", "muted", "rule", "main", "first", "wrong", "kept", "paper")  # of page.css
+
+
 class Page(HTMLParser):
     """Its elements with the names of their attributes, and what these hold."""
 
@@ -63,4 +66,4 @@ def demand_pictures_of_the_page(text: str) -> None:
         root = ElementTree.fromstring(picture)
         assert not [element for element in root.iter() if element.get("id") is not None]
         colours = {value for one in root.iter() for key in ("fill", "stroke") if (value := one.get(key))}
-        assert colours <= {"none", *(f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong"))}
+        assert colours <= {"none", *(f"var(--{name})" for name in COLOURS)}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,17 @@ from mcusim.commands import cli
 from mcusim.line.measure import LayerRange
 from mcusim.line.score import WorstSample
 from mcusim.reports.figures import FIGURES
+from mcusim.reports.html import rom
 from mcusim.reports.html.front import points
 from mcusim.reports.html.page import LARGEST_BYTES
 from mcusim.reports.report import Check, Report, Run
-from mcusim.reports.to_html import render
+from mcusim.reports.to_html import render, render_from
+from mcusim.system.elf import ElfFile, Symbol
 from mcusim.system.errors import MissingToolError
 from mcusim.tasks.task import ClassScores
+from mcusim.timing.stacks import STACKS, Stack, save
 from tests.reports.pages import PAYLOADS, Page, demand_nothing_is_run_or_fetched, demand_pictures_of_the_page
-from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
+from tests.reports.reports import HOSTILE, empty_report, full_report, good_run, hostile_report, timed
 from tests.required import skip_or_fail
 
 
@@ -59,10 +64,49 @@ def whole_report() -> Report:
     return dataclasses.replace(report, runs=(*report.runs, run))
 
 
+def left_by_runs(report: Report, folder: Path, name: str) -> Report:
+    """The report, and beside it what its runs keep: names of functions and files, a firmware."""
+    for run in report.runs:
+        cycles = run.cycles.mean / 2 if run.cycles else 0.0
+        found = [Stack(("cnn", f"layer_{name}"), cycles, (name, 7)), Stack(("cnn", f"layer_{name}", name), cycles)]
+        (folder / run.id / "build").mkdir(parents=True)
+        (folder / run.id / "build" / "firmware.elf").touch()
+        save(found, folder / run.id / STACKS)
+    sha256 = hashlib.sha256(b"").hexdigest()
+    return dataclasses.replace(report, runs=tuple(dataclasses.replace(run, elf_sha256=sha256) for run in report.runs))
+
+
+def firmware(name: str) -> ElfFile:
+    """Of a run of 24,000 bytes, 4,000 of these weights, whose symbols have that name."""
+    symbols = {
+        f"layer_{name}": Symbol(0, 20_000, "function", ".model"),
+        f"layer_{name}_{name}": Symbol(20_000, 4_000, "object", ".weights"),
+    }
+    return ElfFile({".model": 20_000, ".weights": 4_000}, symbols, (), "")
+
+
+def page_of(name: str) -> str:
+    """A whole run and a failed one, all whose names are this one."""
+    report = whole_report()
+    report = dataclasses.replace(report, runs=report.runs[-2:], checks=report.checks[-1:])
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rom, "read_elf", lambda path: firmware(name))
+        return render_from(left_by_runs(named(report, name), Path(folder), name), Path(folder))
+
+
+@pytest.fixture(scope="module")
+def plain() -> Page:
+    return Page(page_of("plain"))
+
+
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_name_makes_an_element_or_an_attribute(payload: str) -> None:
-    plain, hostile = (Page(render(named(whole_report(), name))) for name in ("plain", payload))
+def test_no_name_makes_an_element_or_an_attribute(payload: str, request: pytest.FixtureRequest) -> None:
+    text = page_of(payload)
+    demand_nothing_is_run_or_fetched(text)
+    demand_pictures_of_the_page(text)
+    assert "No flame graph" not in text and "No map" not in text
+    hostile, plain = Page(text), request.getfixturevalue("plain")
     assert hostile.elements == plain.elements
     assert payload[:12] in hostile.text
 
@@ -161,13 +205,15 @@ def test_a_run_does_not_begin_without_it(
 
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_shows_it_without_a_message(tmp_path: Path, width: int) -> None:
+def test_a_browser_shows_it_without_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     """The page forbids all requests: one that was tried would be a message."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         skip_or_fail("chromium", "there is no Chromium: apt-get install chromium")
     page, picture = tmp_path / "page.html", tmp_path / "page.png"
-    page.write_text(render(hostile_report()), encoding="utf-8")
+    monkeypatch.setattr(rom, "read_elf", lambda path: firmware(HOSTILE))
+    report = left_by_runs(hostile_report(), tmp_path, HOSTILE)
+    page.write_text(render_from(report, tmp_path), encoding="utf-8")
     quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}/u")
     shot = (f"--window-size={width},900", f"--screenshot={picture}", page.as_uri())
     done = subprocess.run([browser, *quiet, *shot], capture_output=True, text=True, timeout=120, check=False)

@@ -11,6 +11,7 @@ import pytest
 from mcusim.boards.load import load_board
 from mcusim.system.errors import DataError
 from mcusim.system.toolchain import find_arm_tool
+from mcusim.timing import stacks
 from mcusim.timing.load_recording import load
 from mcusim.timing.parameters import CORTEX_M4F
 from mcusim.timing.profile import Profile, price_recording
@@ -73,6 +74,7 @@ def test_counts_become_figures_and_a_recording(elf: Path, tmp_path: Path) -> Non
     assert recording.board == BOARD.name
     again = price_recording(recording, BOARD.chip, BOARD.clock_hz, CORTEX_M4F)
     assert again.cycles.tolist() == [23, 15]
+    assert sum(one.cycles for one in stacks.load(tmp_path / stacks.STACKS)) == pytest.approx(19.0)
 
 
 def test_a_file_that_is_no_elf(tmp_path: Path) -> None:

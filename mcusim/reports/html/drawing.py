@@ -4,7 +4,9 @@ Colours are CSS variables of the page, so that one picture is right in light and
 never a part of its description. A mark that has `aria` tells its `description` where somebody points at it.
 """
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,7 +15,10 @@ from mcusim.system.names import printable, shortened
 Spec = dict[str, Any]
 WIDTH, HEIGHT, STEP = 210, 170, 22  # fits a telephone
 LONGEST_LABEL = 20
-INK, MUTED, RULE, MAIN, FIRST, WRONG = (f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong"))
+LETTER = 6.5  # how wide one of 11 points is, about
+INK, MUTED, RULE, MAIN, FIRST, WRONG, KEPT, PAPER = (
+    f"var(--{name})" for name in ("ink", "muted", "rule", "main", "first", "wrong", "kept", "paper")
+)
 _TEXT = {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"}
 _LINES = {"gridColor": RULE, "domainColor": MUTED, "tickColor": MUTED}
 _CONFIG: Spec = {
@@ -24,23 +29,33 @@ _CONFIG: Spec = {
     "axis": {**_TEXT, **_LINES, "labelLimit": 200},
     "text": {"color": INK, "fontSize": 11},
 }
+_VALUES = "values"
 _SVG = "http://www.w3.org/2000/svg"
+_INHERITED = {
+    *("fill", "fill-opacity", "font-family", "font-size", "stroke", "stroke-dasharray", "stroke-opacity"),
+    *("stroke-width", "text-anchor"),
+}
 
 
 def drawn(values: Sequence[Spec], spec: Spec) -> str:
-    """By Vega-Lite."""
+    """By Vega-Lite, which takes most of the time: pictures that differ in their values alone are its work once."""
+    vega = _described(json.dumps({"data": {"name": _VALUES}, "config": _CONFIG, **spec}))
+    data = [{**one, "values": list(values)} if one["name"] == _VALUES else one for one in vega["data"]]
+    return drawn_by_vega({**vega, "data": data})
+
+
+@lru_cache(64)
+def _described(spec: str) -> Spec:
     import vl_convert
 
-    whole = {"data": {"values": list(values)}, "config": _CONFIG, **spec}
-    return _one_image(vl_convert.vegalite_to_svg(whole, allowed_base_urls=[]))
+    vega: Spec = vl_convert.vegalite_to_vega(spec)
+    return vega
 
 
-def drawn_by_vega(values: Sequence[Spec], transform: Sequence[Spec], spec: Spec) -> str:
-    """Marks take what comes out of the `transform` as data "found"."""
+def drawn_by_vega(spec: Spec) -> str:
     import vl_convert
 
-    data = [{"name": "found", "values": list(values), "transform": list(transform)}]
-    return _one_image(vl_convert.vega_to_svg({"data": data, **spec}, allowed_base_urls=[]))
+    return _one_image(vl_convert.vega_to_svg(spec, allowed_base_urls=[]))
 
 
 def _one_image(svg: str) -> str:
@@ -53,9 +68,21 @@ def _one_image(svg: str) -> str:
             element.attrib.pop(name, None)
         if told:
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
+    for group in root.iter(f"{{{_SVG}}}g"):
+        _say_once(group)
     root.set("aria-hidden", "true")
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def label(name: str) -> str:
-    return shortened(printable(name), LONGEST_LABEL)
+def _say_once(group: ElementTree.Element) -> None:
+    """What all marks of a group have alike is of the group: it is most of what a picture would be long of."""
+    first = dict(group[0].attrib) if len(group) > 1 else {}
+    for name in _INHERITED & first.keys() - group.attrib.keys():
+        if all(one.get(name) == first[name] for one in group):
+            group.set(name, first[name])
+            for one in group:
+                del one.attrib[name]
+
+
+def label(name: str, most: int = LONGEST_LABEL) -> str:
+    return shortened(printable(name), most)
