@@ -134,9 +134,22 @@ class Output:
     layer: str
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """What an approximation leaves out of a layer: `count` of its `total`. `kind`: the approximation's name."""
+
+    kind: str
+    layer: str
+    count: int
+    total: int
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Layers in an order in which they can run, inputs first. Without `outputs` the last layer is the only one."""
+    """Layers in an order in which they can run, inputs first. Without `outputs` the last layer is the only one.
+
+    `skipped`: what is not computed of the model as it was read, so that answers are others.
+    """
 
     layers: tuple[Layer, ...]
     name: str = "model"
@@ -145,6 +158,7 @@ class Graph:
     rounding: Rounding = "nearest"
     notes: tuple[str, ...] = field(default=())
     outputs: tuple[Output, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.outputs:
@@ -202,6 +216,12 @@ class Graph:
     def answer_dtype(self) -> np.dtype[Any]:
         """What the firmware answers, likewise; outputs are flat."""
         return record(self.output_tensors, flat=True)
+
+    @property
+    def skipped_by_kind(self) -> dict[str, dict[str, int]]:
+        """How much of which layer."""
+        kinds = dict.fromkeys(one.kind for one in self.skipped)
+        return {kind: {one.layer: one.count for one in self.skipped if one.kind == kind} for kind in kinds}
 
     @property
     def macs(self) -> int:
@@ -266,6 +286,11 @@ class Graph:
                 inner = self._inner_values(self[name], values)
                 ranges[name] = ranges[name].with_inner(inner) if inner else ranges[name]
         return ranges
+
+    def values(self, x: Array) -> Iterator[Mapping[str, Array]]:
+        """Of all layers by name, for as many of the real samples at a time as memory has room for."""
+        for _, values in self._chunks(self.encode(x)):
+            yield values
 
     def _inner_values(self, layer: Layer, values: Mapping[str, Array]) -> Mapping[str, Array]:
         with np.errstate(over="ignore", invalid="ignore"):

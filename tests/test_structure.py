@@ -155,6 +155,7 @@ GROUND = {  # room: all that it may import
     "graph": {"system", "numbers"},
     "program": {"system", "numbers", "graph"},
     "layers": {"system", "numbers", "graph"},
+    "approximate": {"system", "numbers", "graph", "layers"},
     "kernels": {"system", "numbers", "graph", "program", "layers", "timing"},  # whose core prices what they write
     "tasks": {"system", "datasets"},
     "datasets": {"system"},

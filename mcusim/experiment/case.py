@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Model
 
@@ -13,7 +14,7 @@ class Case:
 
     With its experiment it can be sent to another process: all that a run depends on is in both, but for the files that
     they name. `id` is unique in the experiment and a file name. `board` is a name or a file, None for an engine that
-    needs none.
+    needs none. `approximation`: None where nothing is skipped.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Case:
     quantization: Quantization
     board: str | None
     engine: str
+    approximation: Approximation | None = None
 
     @property
     def label(self) -> str:
@@ -40,9 +42,14 @@ class Case:
         return "-".join(part.replace(" ", "_") for part in (self.model.name, *repeat, self.quantization.label))
 
     @property
-    def work(self) -> tuple[str, int, Quantization, str | None]:
+    def work(self) -> tuple[object, ...]:
         """All but the engine: every engine should come to the same."""
-        return self.model.name, self.repeat, self.quantization, self.board
+        return *self.numbers, self.board
+
+    @property
+    def numbers(self) -> tuple[object, ...]:
+        """What the numbers of its model depend on."""
+        return self.model.name, self.repeat, self.quantization, self.approximation
 
     @property
     def board_name(self) -> str:

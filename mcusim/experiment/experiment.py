@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.boards.load import board_names
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.case import Case
 from mcusim.experiment.engine_choice import needs_board
 from mcusim.experiment.exploration import Explore
@@ -40,6 +41,7 @@ class Experiment(Table):
     task: TaskChoice = TaskChoice()
     models: tuple[Model, ...]
     quantizations: tuple[Quantization, ...]
+    approximation: Approximation | None = None
     target: Target = Target()
     expect: Expect = Expect()
     expect_for: tuple[ExpectFor, ...] = ()
@@ -88,7 +90,7 @@ class Experiment(Table):
         taken: dict[str, int] = {}
         every = itertools.product(self.trainings(), self.quantizations, self.boards, self.engines)
         for (model, repeat), quantization, board, engine in every:
-            case = Case("", model, repeat, quantization, board, engine)
+            case = Case("", model, repeat, quantization, board, engine, self.approximation)
             name = self._id(case)
             taken[name] = count = taken.get(name, 0) + 1
             yield replace(case, id=name if count == 1 else f"{name}--{count}")

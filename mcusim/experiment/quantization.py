@@ -70,7 +70,7 @@ def _pairs(table: Any) -> Any:
     return tuple(table.items()) if isinstance(table, dict) else table
 
 
-def _entries(tables: Any) -> Any:
+def entries(tables: Any) -> Any:
     """An array of TOML -> what cannot be changed; pydantic sees to what is none."""
     return tuple(tables) if isinstance(tables, list) else tables
 
@@ -111,7 +111,7 @@ class Quantization(Table):
     layers: Annotated[tuple[tuple[Name, str], ...], BeforeValidator(_pairs)] = Field(
         default=(), description='a table, for example { conv1 = "int16" }', json_schema_extra=_types_by_layer
     )
-    layer: Annotated[tuple[LayerQuantization, ...], BeforeValidator(_entries)] = Field(
+    layer: Annotated[tuple[LayerQuantization, ...], BeforeValidator(entries)] = Field(
         default=(), description="tables: [[quantization.layer]]"
     )
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
 from mcusim.datasets.npz_arrays import demand_data
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
@@ -35,13 +36,17 @@ from mcusim.system.validation import Place, validate
 from mcusim.training.architectures import ARCHITECTURES
 from mcusim.training.settings import TrainingSettings
 
-TABLES = ("experiment", "dataset", "task", "training", "model_template", "target", "expect", "regress", "explore")
+TABLES = (
+    *("experiment", "dataset", "task", "training", "model_template", "approximation", "target", "expect", "regress"),
+    "explore",
+)
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
 SYNONYMS = {
     **dict.fromkeys(("models", "network", "networks"), "model"),
     **dict.fromkeys(("data", "datasets", "data_set"), "dataset"),
     **dict.fromkeys(("quantisation", "quantize", "quantizations", "quant"), "quantization"),
+    **dict.fromkeys(("approximations", "approximate", "skip", "prune", "pruning"), "approximation"),
     **dict.fromkeys(("board", "boards", "targets", "engine"), "target"),
     **dict.fromkeys(("budget", "budgets", "limits", "expected", "expectations"), "expect"),
     **dict.fromkeys(("regression", "regressions", "baseline", "compare"), "regress"),
@@ -104,6 +109,7 @@ class _Reader:
             "task": self._task,
             "models": self._models,
             "quantizations": self._quantizations,
+            "approximation": self._approximation,
             "target": self._target,
             "expect": self._expect,
             "expect_for": self._expect_for,
@@ -281,6 +287,15 @@ class _Reader:
         files = ({**template, **table}.get("file") for _, table in self._array("model"))
         named = (Path(name) for name in files if isinstance(name, str))
         return AS_STORED if any(map(may_hold_integers, named)) else "float32"
+
+    def _approximation(self) -> Approximation | None:
+        if "approximation" not in self.tables:
+            return None
+        here = self.place.at("approximation")
+        if self._lacks("dataset"):
+            hint = "add [dataset], with samples that the model was trained with (x_train)"
+            raise here.error("what can be skipped is seen on training samples, and there is no [dataset]", hint)
+        return validate(Approximation, self._table("approximation"), here)
 
     def _target(self) -> Target:
         here = self.place.at("target")

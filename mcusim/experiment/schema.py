@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
@@ -24,6 +25,7 @@ def experiment_schema() -> Schema:
         "model_template": _loose(Model),
         "model": _array(Model),
         "quantization": _array(Quantization),
+        "approximation": _table(Approximation),
         "target": _table(Target),
         "expect": _table(Expect),
         "expect_for": _array(ExpectFor),

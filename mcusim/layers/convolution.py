@@ -25,6 +25,11 @@ class Convolution(WeightedSum):
     READS_UNSIGNED = WRITES_UNSIGNED = WRITES_WIDE = True
 
     @property
+    def is_depthwise(self) -> bool:
+        """Does each filter read a channel of its own, which nobody else reads?"""
+        return 1 < self.groups == plane(self.input_shape)[2] == len(self.kernel)
+
+    @property
     def kind(self) -> str:
         rank = f"{len(self.shape) - 1}D"
         return f"DepthwiseConv{rank}" if 1 < self.groups == plane(self.input_shape)[2] else f"Conv{rank}"

@@ -27,7 +27,7 @@ from mcusim.line.explain import LayerNoise, explain, ranges
 from mcusim.line.fit import fit
 from mcusim.line.float_model import FloatModel
 from mcusim.line.float_proof import Proved, Proving, samples_of
-from mcusim.line.front import Generated, generated_within, quantized_graph, real_graph
+from mcusim.line.front import Generated, generated_within, quantized_graph, reduced_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import LayerRange, measure
@@ -148,6 +148,7 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         macs=graph.macs,
         accuracy_float=accuracy_float,
         scores_float=scores_float,
+        approximation=graph.skipped_by_kind,
         normalization=origin.source.normalization,
         float_proof=proved.proof,
         no_float_proof=proved.reason,
@@ -256,6 +257,17 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
     return bench.once.do(("float", model.name, repeat, rescale), make)
 
 
+def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
+    """What is quantized: the model of the file without what is skipped."""
+
+    def make() -> Graph:
+        origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
+        return reduced_graph(origin.source, dataset.x_train, *chosen, labels=dataset.y_train, seed=setting.seed)
+
+    return bench.once.do(("real", *case.numbers), make)
+
+
 def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
     """On whichever board: graph, inputs and expected answers, as in ReadyModel."""
 
@@ -264,12 +276,17 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
         graph = quantized_graph(
-            origin.source, dataset.x_train, case.quantization, labels=dataset.y_train, seed=setting.seed
+            origin.source,
+            dataset.x_train,
+            case.quantization,
+            labels=dataset.y_train,
+            seed=setting.seed,
+            real=_real(setting, case, bench),
         )
         expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
         return graph, graph.encode(origin.x), expected
 
-    return bench.once.do(("quantized", case.model.name, case.repeat, case.quantization), make)
+    return bench.once.do(("quantized", *case.numbers), make)
 
 
 def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
@@ -289,7 +306,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
     _, board = place_of(case, bench)
     destination = destination_of(board, setting.experiment.target) if board else ANYWHERE
-    return bench.once.do(("c", case.model.name, case.repeat, case.quantization, destination), make)
+    return bench.once.do(("c", *case.numbers, destination), make)
 
 
 def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, ...]:
@@ -300,7 +317,7 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     demand_explainable(float_model(setting, case.model, case.repeat, bench).source.graph, case.quantization)
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
-    return explain(real_graph(model.origin.source, case.quantization), model.generated.graph, model.origin.x)
+    return explain(_real(setting, case, bench), model.generated.graph, model.origin.x)
 
 
 def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...]:
@@ -312,9 +329,9 @@ def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...
         if origin.source.graph.is_quantized or not graph.is_quantized:
             return ()
         samples = origin.x[choose(len(origin.x), RANGED_SAMPLES, origin.targets, setting.seed)]
-        return ranges(real_graph(origin.source, case.quantization), graph, samples)
+        return ranges(_real(setting, case, bench), graph, samples)
 
-    return bench.once.do(("ranges", case.model.name, case.repeat, case.quantization), make)
+    return bench.once.do(("ranges", *case.numbers), make)
 
 
 def offers_of(setting: Setting, case: Case, bench: Bench) -> Offers:

@@ -14,7 +14,6 @@ import numpy as np
 
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers import Convolution, Dense, Reshape
-from mcusim.layers.planes import plane
 from mcusim.layers.pooling import Pooling
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Multiplied, Scaled
@@ -73,7 +72,7 @@ def _steady(layer: Convolution, entry: Constants) -> Constants:
 def _of_convolution(layer: Convolution, steady: Constants) -> Constants:
     taps, used = _taps(layer), (layer.kernel != 0).any(axis=(1, 2))
     values = np.where(steady.there, steady.values, 0)
-    if _is_depthwise(layer):
+    if layer.is_depthwise:
         return Constants(~used[:, 0] | steady.there, layer.finish((taps[:, 0] * values)[None])[0].astype(np.int64))
     same = ~(used & ~steady.there).any(axis=1)
     return Constants(same, layer.finish((taps @ values)[None])[0].astype(np.int64))
@@ -128,19 +127,15 @@ def _can_be_cut(layer: Layer) -> TypeGuard[Convolution]:
         isinstance(layer, Convolution)
         and isinstance(layer.rescale, Multiplied)
         and isinstance(layer.kernel_numbers, Scaled)
-        and (layer.groups == 1 or _is_depthwise(layer))
+        and (layer.groups == 1 or layer.is_depthwise)
     )
-
-
-def _is_depthwise(layer: Layer) -> bool:
-    return isinstance(layer, Convolution) and 1 < layer.groups == plane(layer.input_shape)[2] == len(layer.kernel)
 
 
 def _passes_channels(layer: Layer, graph: Graph) -> bool:
     """Is each channel of its output made of the same one of its input alone?"""
     if isinstance(layer, Reshape):  # of one position
         return layer.elements == layer.shape[-1] == graph[layer.inputs[0]].shape[-1]
-    return isinstance(layer, Pooling) or (_is_depthwise(layer) and _can_be_cut(layer))
+    return isinstance(layer, Pooling) or (_can_be_cut(layer) and layer.is_depthwise)
 
 
 # -- without it --------------------------------------------------------------------------------------------------------
@@ -158,10 +153,10 @@ def _without(layer: Layer, gone: Mapping[str, Array], known: Mapping[str, Consta
     if isinstance(layer, Reshape):
         return replace(layer, shape=_cut(layer.shape, kept))
     assert isinstance(layer, WeightedSum)
-    if not _is_depthwise(layer):
+    if not (isinstance(layer, Convolution) and layer.is_depthwise):
         layer = _folded(layer, less, entry)
     if isinstance(layer, Convolution):
-        groups = int(kept.sum()) if _is_depthwise(layer) else 1
+        groups = int(kept.sum()) if layer.is_depthwise else 1
         layer = replace(layer, input_shape=_cut(layer.input_shape, ~less), groups=groups)
     return _filters(layer, kept)
 

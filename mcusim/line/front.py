@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from mcusim import models
+from mcusim.approximate import approximated
 from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
@@ -28,7 +30,7 @@ from mcusim.line.quantize import quantize
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
 from mcusim.line.store_unsigned import store_unsigned
-from mcusim.line.stored import demand_as_stored, with_types
+from mcusim.line.stored import demand_as_stored, demand_exact, with_types
 from mcusim.line.within import within
 from mcusim.models.source import NO_SHAPES, Shapes, Source
 from mcusim.numbers import affine_scheme
@@ -91,11 +93,12 @@ def quantized_graph(
     labels: Array | None = None,
     seed: int = 0,
     unsigned: bool = True,
+    real: Graph | None = None,
 ) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
     None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another, and
-    how it rescales is said where it is read.
+    how it rescales is said where it is read. `real`: what `reduced_graph` made, where something is skipped.
     `unsigned`: may affine tensors be stored without a sign, which TFLite has not?
     """
     if source.graph.is_quantized:
@@ -103,7 +106,7 @@ def quantized_graph(
         return source.graph
     with rescaling(chosen.rescale):
         quantized = quantize(
-            real_graph(source, chosen),
+            real_graph(source, chosen) if real is None else real,
             _calibration(source, calibration, chosen.calibration_samples, labels, seed),
             chosen.data_type,
             scheme=chosen.chosen_scheme,
@@ -125,6 +128,29 @@ def real_graph(source: Source, chosen: Quantization) -> Graph:
     graph = equalize(source.graph) if chosen.equalize else source.graph
     is_affine = chosen.data_type == "int8" and chosen.chosen_scheme in affine_scheme.SCHEMES
     return relu_first(graph) if is_affine else graph
+
+
+def reduced_graph(
+    source: Source,
+    calibration: Array | None,
+    chosen: Quantization,
+    approximation: Approximation | None,
+    *,
+    labels: Array | None = None,
+    seed: int = 0,
+) -> Graph:
+    """`real_graph` without what `approximation` skips, by the samples that choose the scales.
+
+    Raises ConfigurationError for a model of integers that is to be approximated, and as `approximated` does.
+    """
+    if source.graph.is_quantized:
+        demand_exact(source.graph, approximation)
+        return source.graph
+    real = real_graph(source, chosen)
+    if approximation is None:
+        return real
+    samples = _calibration(source, calibration, chosen.calibration_samples, labels, seed)
+    return approximated(real, samples, approximation.wanted(seed))
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:

@@ -25,7 +25,9 @@ def identity(case: Case) -> Run:
         weights=chosen.weights if is_integer else "",
         equalized=chosen.equalize,
         rounding=chosen.rounding if is_integer else "",
-        calibration_samples=chosen.calibration_samples if is_integer else None,
+        calibration_samples=chosen.calibration_samples if is_integer or case.approximation else None,
+        significance=case.approximation.significance if case.approximation else "",
+        compensation=case.approximation.compensation if case.approximation else "",
         board=case.board_name,
         engine=case.engine,
     )

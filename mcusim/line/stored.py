@@ -6,6 +6,7 @@ Such a model was quantized by whoever made the file: its integers are computed w
 from collections.abc import Iterable
 from dataclasses import replace
 
+from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.quantization import Quantization
 from mcusim.graph import Graph, has_narrow_weights
 from mcusim.line.quantize import AS_STORED
@@ -52,6 +53,13 @@ def demand_as_stored(graph: Graph, chosen: Quantization) -> None:
     useless = sorted(chosen.model_fields_set - ({"data_type", "rescale"} if graph.scheme == AFFINE else {"data_type"}))
     if useless:
         raise ConfigurationError(f"{told}: {useless[0]!r} has no use", where=WHERE, hint=HINT)
+
+
+def demand_exact(graph: Graph, approximation: Approximation | None) -> None:
+    """Raises ConfigurationError where something of a quantized graph is to be skipped: its weights cannot be fitted."""
+    if approximation is not None:
+        what = f"model {graph.name!r} is quantized in its file: nothing of it can be approximated"
+        raise ConfigurationError(what, where="[approximation]", hint="give the float model that it was converted from")
 
 
 def demand_explainable(graph: Graph, chosen: Quantization) -> None:

@@ -55,8 +55,23 @@ WHO_RAN = (
     Row("rounding", "`nearest` or `floor`; empty for float32, and for numbers of the file", junit=True),
     Row(
         "calibration_samples",
-        "training samples, at most, that chose the scales; null for float32, and for numbers of the file",
+        "training samples, at most, that chose the scales, and what is skipped; null for float32 that is exact, and "
+        "for numbers of the file",
         unit="samples",
+    ),
+    Row(
+        "approximation",
+        'what is skipped, by kind and layer: `{"channels": {"conv1": 8}}` (docs/approximation.md); {} of what is exact',
+    ),
+    Row(
+        "significance",
+        "`obs`, `paper`, `magnitude` or `random`: how skipped channels were chosen; empty of what is exact",
+        junit=True,
+    ),
+    Row(
+        "compensation",
+        "`least-squares`, `bias` or `none`: what made up for what is skipped; empty likewise",
+        junit=True,
     ),
     Row(
         "normalization",

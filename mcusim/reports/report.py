@@ -77,6 +77,9 @@ class Run(Measurements):
     equalized: bool = False
     rounding: str = ""
     calibration_samples: int | None = None
+    approximation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    significance: str = ""
+    compensation: str = ""
     normalization: str | None = None
     float_proof: FloatProof | None = None
     no_float_proof: str | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcusim.boards.load import board_names
+from mcusim.experiment.approximation import Approximation, LayerApproximation
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
@@ -383,6 +384,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[training]": set(TrainingSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": {*Quantization.model_fields, *LayerQuantization.model_fields},
+    "[approximation]": {*Approximation.model_fields, *LayerApproximation.model_fields},
     "[target]": set(Target.model_fields),
     "[expect], [[expect_for]]": set(Expect.model_fields),
     "[regress]": set(Regress.model_fields),
@@ -417,6 +419,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
         ("[task]", defaults(TaskChoice)),
         ("[training]", defaults(TrainingSettings)),
         ("[[quantization]]", defaults(Quantization)),
+        ("[approximation]", defaults(Approximation)),
         ("[target]", defaults(Target)),
         ("[explore]", defaults(Explore)),
     ],

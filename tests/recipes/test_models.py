@@ -45,6 +45,19 @@ def test_a_layer(tree: Tree) -> None:
     assert tree.touched() == (4, 1)
 
 
+def test_an_approximation(tree: Tree) -> None:
+    tree.add("approximation")
+    members = "(dead_channels, channels, rows)"
+    tree.line("mcusim/approximate/__init__.py", members, "(dead_channels, channels, rows, biases)")
+    tree.imported("mcusim/approximate/__init__.py", "import channels, dead", "import biases, channels, dead")
+    tree.edit("docs/approximation.md", "| `rows` |", "| `biases` | biases are left out |\n| `rows` |")
+    tree.edit("docs/experiment.md", "| `rows` | 0 |", "| `biases` | 0 | of so many filters\n| `rows` | 0 |")
+    tree.test(
+        "tests/approximate/test_biases.py", "tests/approximate/test_docs.py", "tests/experiment", "-k", "docs or biases"
+    )
+    assert tree.touched() == (3, 1)
+
+
 def test_a_kernel(tree: Tree) -> None:
     last = "from mcusim.kernels.kernel import Kernel\n"
     tree.add("kernel")

@@ -1,0 +1,110 @@
+"""What an approximation is: real Graph + calibration samples -> a Graph of fewer products, and how much it skips.
+
+What comes out is an ordinary graph: `Graph.run` is its twin in NumPy, it is quantized as any other, and its C gives the
+same bits. A member of the family is a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from mcusim.graph import Graph, Skipped
+from mcusim.system.arrays import Array
+from mcusim.system.errors import ConfigurationError
+
+WHERE = "[approximation]"
+TOGETHER = 2  # channels that fast kernels take at a time: so many are left, or a multiple
+Degree = int | float  # so many; or a share, where it is no whole number
+Significance = Literal["obs", "paper", "magnitude", "random"]
+Compensation = Literal["least-squares", "bias", "none"]
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """How much of one kind is skipped: of the `layers` that are named, and of all others."""
+
+    default: Degree = 0
+    layers: Mapping[str, Degree] = field(default_factory=dict)
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.default) or any(self.layers.values())
+
+    def count(self, layer: str, total: int) -> int:
+        """Of `total`, rounded down."""
+        degree = self.layers.get(layer, self.default)
+        return min(total, int(degree * total) if isinstance(degree, float) else degree)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`degrees` by the names of approximations; how channels are chosen, and what makes up for them."""
+
+    degrees: Mapping[str, Degrees]
+    significance: Significance = "obs"
+    compensation: Compensation = "least-squares"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A graph on its way. `exact`: as it was. `kept`: of layers that lost filters, which of their own are left."""
+
+    graph: Graph
+    exact: Graph
+    samples: Array
+    kept: Mapping[str, Array] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def filters_of(self, name: str) -> Array:
+        """Of a layer, by their places in the exact one."""
+        return self.kept.get(name, np.arange(self.exact[name].shape[-1]))
+
+    def told(self) -> Graph:
+        """The graph, which says itself what it skips."""
+        return replace(self.graph, skipped=self.skipped, notes=(*self.graph.notes, *self.notes))
+
+
+class Approximation(Protocol):
+    """A module with these names. `NAME` is its key in [approximation], and in reports.
+
+    `DEFAULT`: how much of it is wanted by who writes that table and no such key; True where it has no degrees.
+    """
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def SUMMARY(self) -> str: ...
+
+    @property
+    def DEFAULT(self) -> Degree: ...
+
+    def reduce(self, made: Reduced, wanted: Wanted) -> Reduced:
+        """Only asked where some of it is wanted. Notes say what is skipped, and what is not, and why.
+
+        Raises ConfigurationError for a layer that is named by the user and cannot be approximated so.
+        """
+
+
+def refuse(degrees: Degrees, layer: str, kind: str, reason: str) -> None:
+    """Raises ConfigurationError where the user named that layer: others stay as they are."""
+    if degrees.layers.get(layer):
+        what = f"layer {layer!r} cannot be approximated by {kind!r}: {reason}"
+        raise ConfigurationError(what, where=WHERE, hint="leave it out")
+
+
+def in_pairs(count: int, total: int) -> int:
+    """As many of `total` channels, or one less, so that pairs are left, and at least one of them."""
+    left = -(-(total - count) // TOGETHER) * TOGETHER
+    return total - min(total, max(left, TOGETHER))
+
+
+def listed(skipped: tuple[Skipped, ...]) -> str:
+    """`2 of 32 in 'conv1', 10 of 64 in 'conv2'`"""
+    return ", ".join(f"{one.count} of {one.total} in {one.layer!r}" for one in skipped)

@@ -1,0 +1,73 @@
+"""Real Graph -> Graph: the least significant channels of layers are not computed, and what reads the others makes up.
+
+Their readers' other weights and biases are fitted by least squares to the sums of the exact graph on calibration
+samples; what is left are smaller layers, which any kernel runs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed, refuse
+from mcusim.approximate.moments import Moments, moments_of, refitted, why_no_moments, with_means
+from mcusim.approximate.paths import Path, Reader, can_start, only, path_of, places, replaced
+from mcusim.approximate.significance import order, reading_of
+from mcusim.graph import Graph, Layer, Skipped
+from mcusim.layers import Convolution, Dense
+from mcusim.system.arrays import Array
+
+NAME = "channels"
+SUMMARY = "the least significant channels are left out, and what reads the others is fitted anew"
+DEFAULT = 0
+
+
+def reduce(made: Reduced, wanted: Wanted) -> Reduced:
+    degrees, refused = wanted.degrees[NAME], []
+    for name in [layer.name for layer in made.graph]:
+        layer = made.graph[name]
+        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
+        if not count or not (can_start(layer) or name in degrees.layers):
+            continue
+        path = _path(made.graph, layer)
+        if isinstance(path, str):
+            refuse(degrees, name, NAME, path)
+            refused.append(f"{name!r} ({path})")
+        elif count := in_pairs(count, path.channels):
+            made = _without(made, path, count, wanted)
+    own = tuple(one for one in made.skipped if one.kind == NAME)
+    notes = [f"channels are skipped ({wanted.significance}): {listed(own)}"] if own else []
+    notes += [f"all channels stay in {', '.join(refused)}"] if refused else []
+    return replace(made, notes=(*made.notes, *notes))
+
+
+def _path(graph: Graph, layer: Layer) -> Path | str:
+    """Or why its channels cannot be skipped."""
+    if not can_start(layer):
+        return "it is no convolution or dense layer that mixes its inputs"
+    path = path_of(graph, layer)
+    if isinstance(path, str):
+        return path
+    reasons = [reason for name in path.readers if (reason := why_no_moments(graph[name]))]
+    return reasons[0] if reasons else path if path.readers else "nobody reads them"
+
+
+def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
+    moments = {name: moments_of(made, name) for name in path.readers}
+    readings = [reading_of(made.graph, name, own) for name, own in moments.items()]
+    kept = np.setdiff1d(np.arange(path.channels), order(readings, path.channels, count, wanted))
+    graph = only(made.graph, path, kept)
+    new = {}
+    for name, own in moments.items():
+        reader = graph[name]
+        assert isinstance(reader, (Convolution, Dense))
+        new[name] = compensated(reader, own, places(kept, path.channels, len(own.mean)), wanted.compensation)
+    skipped = Skipped(NAME, path.start, count, path.channels)
+    own_kept = {**made.kept, path.start: made.filters_of(path.start)[kept]}
+    return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=(*made.skipped, skipped))
+
+
+def compensated(reader: Reader, moments: Moments, chosen: Array, how: Compensation) -> Reader:
+    """`reader` of the inputs `chosen` of those of `moments`."""
+    if how == "none":
+        return reader
+    return refitted(reader, moments, chosen) if how == "least-squares" else with_means(reader, moments, chosen)

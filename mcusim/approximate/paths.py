@@ -1,0 +1,115 @@
+"""Where the channels of a layer go: through layers that keep them apart, to those that mix them; and without some.
+
+A channel can be left out where all that read it are sums: their weights for it are left out, too. Along the way the
+last axis of each tensor holds all channels, once or, behind a Flatten, once for each position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcusim import layers
+from mcusim.graph import Graph, Layer
+from mcusim.layers.pooling import Pooling
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.system.arrays import Array
+
+APART = (layers.ReLU, layers.Pointwise, layers.ZeroPadding, layers.Reshape, Pooling)
+BY_CHANNEL = (layers.BatchNormalization, layers.PReLU)
+Reader = layers.Convolution | layers.Dense
+
+
+@dataclass(frozen=True)
+class Path:
+    """From the layer `start`, whose `channels` are meant, through `passing` to `readers`: names."""
+
+    start: str
+    channels: int
+    passing: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+def path_of(graph: Graph, start: Layer) -> Path | str:
+    """Or why there is none."""
+    tensors, passing, readers = {start.name}, list[str](), list[str]()
+    channels = start.shape[-1]
+    for layer in graph:
+        if tensors.isdisjoint(layer.inputs):
+            continue
+        if _mixes(layer):
+            readers.append(layer.name)
+        elif _keeps_apart(layer, channels):
+            passing.append(layer.name)
+            tensors.add(layer.name)
+        else:
+            return f"{layer.name!r} ({layer.kind}) reads its channels"
+    outputs = tensors & {end.name for end in graph.ends}
+    return f"{min(outputs)!r} is an output" if outputs else Path(start.name, channels, tuple(passing), tuple(readers))
+
+
+def can_start(layer: Layer) -> bool:
+    """Does it have filters of its own, real ones, that can be left out?"""
+    return _mixes(layer) and layer.numbers is None
+
+
+def _mixes(layer: Layer) -> bool:
+    return isinstance(layer, layers.Dense) or (isinstance(layer, layers.Convolution) and layer.groups == 1)
+
+
+def _keeps_apart(layer: Layer, channels: int) -> bool:
+    if not layer.shape or layer.shape[-1] % channels:
+        return False
+    by_channel = isinstance(layer, BY_CHANNEL) and len(layer.kernel) % channels == 0
+    return isinstance(layer, APART) or by_channel or (isinstance(layer, layers.Convolution) and layer.is_depthwise)
+
+
+def places(chosen: Array, channels: int, size: int) -> Array:
+    """Of `chosen` channels on an axis of `size`, which holds all of them once or several times."""
+    return np.asarray((np.arange(0, size, channels)[:, None] + chosen).reshape(-1))
+
+
+def only(graph: Graph, path: Path, chosen: Array) -> Graph:
+    """With these channels alone, in this order."""
+
+    def part(layer: Layer) -> Layer:
+        if layer.name == path.start:
+            assert isinstance(layer, WeightedSum)
+            return _filters(layer, chosen)
+        if layer.name in path.readers:
+            return _inputs(layer, path, chosen)
+        return _passing(layer, path, chosen) if layer.name in path.passing else layer
+
+    return replace(graph, layers=tuple(map(part, graph.layers)))
+
+
+def _filters(layer: WeightedSum, chosen: Array) -> WeightedSum:
+    shape = (*layer.shape[:-1], len(chosen))
+    return replace(layer, kernel=np.ascontiguousarray(layer.kernel[chosen]), bias=layer.bias[chosen], shape=shape)
+
+
+def _inputs(layer: Layer, path: Path, chosen: Array) -> Layer:
+    assert isinstance(layer, (layers.Convolution, layers.Dense))
+    own = places(chosen, path.channels, layer.kernel.shape[-1])
+    cut = replace(layer, kernel=np.ascontiguousarray(layer.kernel[..., own]))
+    return replace(cut, input_shape=(*cut.input_shape[:-1], len(own))) if isinstance(cut, layers.Convolution) else cut
+
+
+def _passing(layer: Layer, path: Path, chosen: Array) -> Layer:
+    own = places(chosen, path.channels, layer.shape[-1])
+    changes: dict[str, object] = {"shape": (*layer.shape[:-1], len(own))}
+    if isinstance(layer, (Pooling, layers.ZeroPadding, layers.Convolution)):
+        changes["input_shape"] = (*layer.input_shape[:-1], len(own))
+    if isinstance(layer, layers.Convolution):
+        changes["groups"] = len(own)
+    if isinstance(layer, WeightedSum):
+        weights = own if isinstance(layer, layers.Convolution) else places(chosen, path.channels, len(layer.kernel))
+        changes |= {"kernel": np.ascontiguousarray(layer.kernel[weights]), "bias": layer.bias[weights]}
+    return replace(layer, **changes)  # type: ignore[arg-type]
+
+
+def replaced(graph: Graph, new: Mapping[str, Layer]) -> Graph:
+    """With other layers of these names."""
+    return replace(graph, layers=tuple(new.get(layer.name, layer) for layer in graph))

@@ -1,0 +1,214 @@
+"""Real Graph -> Graph: of the rows that a max-pool reads, one is computed of some filters, and stands for the others.
+
+Such filters become a convolution of their own that strides over the other rows, and a pool of one row. What is lost
+is made up by a gain and an offset for each filter, in its weights and bias, where `least-squares` or `bias` is wanted;
+and by the weights of what reads the pool. One-dimensional layers skip positions likewise.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mcusim import layers
+from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed, refuse
+from mcusim.approximate.channels import compensated
+from mcusim.approximate.moments import SAMPLES_AT_ONCE, moments_of, upstream, why_no_moments
+from mcusim.approximate.paths import Path, can_start, only, path_of, replaced
+from mcusim.approximate.significance import read_by
+from mcusim.graph import Graph, Layer, Skipped
+from mcusim.layers.planes import NO_PADDING, Padding, plane, reach
+from mcusim.numbers.numbers import LINEAR
+from mcusim.system.arrays import Array
+
+NAME = "rows"
+SUMMARY = "of the rows that a max-pool reads one stands for all, for some filters"
+DEFAULT = 0
+
+MOST_POSITIONS = 20_000  # that gains and offsets are fitted to
+ROUNDS = 6  # of a fit, in each of which it is known better which numbers are above zero
+LEAST_GAIN = 0.1
+
+
+def reduce(made: Reduced, wanted: Wanted) -> Reduced:
+    degrees, refused = wanted.degrees[NAME], []
+    for name in [layer.name for layer in made.graph]:
+        layer = made.graph[name]
+        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
+        if not count or not (can_start(layer) or name in degrees.layers):
+            continue
+        found = _pool_of(made.graph, layer)
+        if isinstance(found, str):
+            refuse(degrees, name, NAME, found)
+            refused += [f"{name!r} ({found})"] if isinstance(layer, layers.Convolution) else []
+            continue
+        count = count if count == layer.shape[-1] else count - count % TOGETHER
+        if count:
+            made = _perforated(made, *found, count, wanted)
+    own = tuple(one for one in made.skipped if one.kind == NAME)
+    notes = [f"one row of each pool stands for all, of filters: {listed(own)}"] if own else []
+    notes += [f"all rows are computed in {', '.join(refused)}"] if refused else []
+    return replace(made, notes=(*made.notes, *notes))
+
+
+def _pool_of(graph: Graph, layer: Layer) -> tuple[layers.MaxPooling, Path] | str:
+    """The pool that reads a convolution, and where its channels go; or why rows cannot be skipped."""
+    readers = graph.consumers(layer.name)
+    if not isinstance(layer, layers.Convolution) or not can_start(layer):
+        return "it is no convolution that mixes its inputs"
+    pool = readers[0] if len(readers) == 1 else None
+    if not isinstance(pool, layers.MaxPooling):
+        return "what reads it is no max-pool alone"
+    axis = _axis(layer)
+    if pool.size[axis] < 2 or pool.size[axis] != pool.strides[axis] or pool.padding != NO_PADDING:
+        return f"windows of {pool.name!r} do not lie side by side"
+    path = path_of(graph, layer)
+    if isinstance(path, str):
+        return path
+    reasons = [reason for name in path.readers if (reason := why_no_moments(graph[name]))]
+    return reasons[0] if reasons else (pool, path)
+
+
+def _axis(layer: layers.Convolution) -> int:
+    """Of the plane: rows; of one dimension its positions."""
+    return 0 if len(layer.shape) == 3 else 1
+
+
+def _perforated(made: Reduced, pool: layers.MaxPooling, path: Path, count: int, wanted: Wanted) -> Reduced:
+    first = made.graph[path.start]
+    assert isinstance(first, layers.Convolution)
+    gain, offset, lost = _fit(made, first, pool, wanted)
+    ranked = np.argsort(lost * read_by(made.graph, path), kind="stable")
+    some, others = np.sort(ranked[:count]), np.sort(ranked[count:])
+    graph = only(made.graph, path, np.concatenate([others, some]))
+    ordered, pooled = graph[path.start], graph[pool.name]
+    assert isinstance(ordered, layers.Convolution) and isinstance(pooled, layers.MaxPooling)
+    last = slice(len(others), None)
+    fitted = replace(
+        ordered,
+        kernel=(ordered.kernel[last] * gain[some, None, None, None]).astype(np.float32),
+        bias=(ordered.bias[last] * gain[some] + offset[some]).astype(np.float32),
+        shape=(*ordered.shape[:-1], count),
+    )
+    graph = _split(graph, ordered, pooled, fitted)
+    filters = made.filters_of(path.start)[np.concatenate([others, some])]
+    skipped = Skipped(NAME, path.start, count, path.channels)
+    made = replace(made, graph=graph, kept={**made.kept, path.start: filters}, skipped=(*made.skipped, skipped))
+    return _readers_fitted(made, path, wanted)
+
+
+def _readers_fitted(made: Reduced, path: Path, wanted: Wanted) -> Reduced:
+    new: dict[str, Layer] = {}
+    for name in path.readers if wanted.compensation != "none" else ():
+        reader, moments = made.graph[name], moments_of(made, name)
+        assert isinstance(reader, (layers.Convolution, layers.Dense))
+        new[name] = compensated(reader, moments, np.arange(len(moments.mean)), wanted.compensation)
+    return replace(made, graph=replaced(made.graph, new))
+
+
+def _split(graph: Graph, whole: layers.Convolution, pool: layers.MaxPooling, fitted: layers.Convolution) -> Graph:
+    """The last filters of `whole` are those of `fitted`, of which one row is computed. The pool's name stays."""
+    some = len(fitted.kernel)
+    others = len(whole.kernel) - some
+    one_row, its_pool = _one_row(fitted, pool)
+    if not others:
+        return replaced(graph, {whole.name: one_row, pool.name: its_pool})
+    taken = {layer.name for layer in graph}
+    called = (f"{whole.name}_one_row", f"{pool.name}_all_rows", f"{pool.name}_one_row")
+    names = [_free(name, taken) for name in called]
+    rest = replace(whole, kernel=whole.kernel[:others], bias=whole.bias[:others], shape=(*whole.shape[:-1], others))
+    sizes = {"shape": (*pool.shape[:-1], others), "input_shape": rest.shape}
+    parts = [
+        rest,
+        replace(one_row, name=names[0]),
+        replace(pool, name=names[1], **sizes),  # type: ignore[arg-type]
+        replace(its_pool, name=names[2], inputs=(names[0],)),
+        layers.Concatenate(name=pool.name, inputs=(names[1], names[2]), shape=pool.shape),
+    ]
+    made: list[Layer] = []
+    for layer in graph:
+        made += parts[:2] if layer is whole else parts[2:] if layer is pool else [layer]
+    return replace(graph, layers=tuple(made))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _one_row(layer: layers.Convolution, pool: layers.MaxPooling) -> tuple[layers.Convolution, layers.MaxPooling]:
+    """Of each window of the pool the first row, and the pool of what is left."""
+    axis, filters = _axis(layer), layer.shape[-1]
+    spatial = len(layer.shape) - 1
+    strides, size, steps = list(layer.strides), list(pool.size), list(pool.strides)
+    shape = list(layer.shape[:-1])
+    shape[axis - (spatial == 1)] = pool.output_plane[axis]
+    strides[axis], size[axis], steps[axis] = strides[axis] * pool.strides[axis], 1, 1
+    strided = replace(layer, strides=(strides[0], strides[1]), shape=(*shape, filters))
+    strided = replace(strided, padding=_padding(strided))
+    smaller = replace(
+        pool,
+        size=(size[0], size[1]),
+        strides=(steps[0], steps[1]),
+        input_shape=strided.shape,
+        shape=(*pool.shape[:-1], filters),
+    )
+    return strided, smaller
+
+
+def _padding(layer: layers.Convolution) -> Padding:
+    """As much behind the map as its last windows reach."""
+    behind = []
+    for axis, size in enumerate(reach(layer.kernel.shape[1:3], layer.dilation)):
+        end = (plane(layer.shape)[axis] - 1) * layer.strides[axis] + size - layer.padding[axis][0]
+        behind.append((layer.padding[axis][0], max(0, end - plane(layer.input_shape)[axis])))
+    return behind[0], behind[1]
+
+
+# -- gain and offset ---------------------------------------------------------------------------------------------------
+
+
+def _fit(
+    made: Reduced, layer: layers.Convolution, pool: layers.MaxPooling, wanted: Wanted
+) -> tuple[Array, Array, Array]:
+    """Of each filter: gain, offset, and the mean squared error of the pool's outputs with them."""
+    rows, exact = _seen(made, layer, pool)
+
+    def limited(sums: Array) -> Array:
+        return pool.activation.apply(layer.activation.apply(sums))
+
+    gain, offset = np.ones(rows.shape[1]), np.zeros(rows.shape[1])
+    best = gain, offset, ((limited(rows) - exact) ** 2).mean(axis=0)
+    for _ in range(ROUNDS if wanted.compensation != "none" else 0):
+        sums = gain * rows + offset
+        free = limited(sums) == sums  # where a limit holds the output, gain and offset change nothing
+        gain, offset = _line(rows, exact, free, fixed_gain=wanted.compensation == "bias")
+        lost = ((limited(gain * rows + offset) - exact) ** 2).mean(axis=0)
+        better = lost < best[2]
+        best = tuple(np.where(better, one, other) for one, other in zip((gain, offset, lost), best, strict=True))
+    return best
+
+
+def _line(x: Array, y: Array, used: Array, *, fixed_gain: bool) -> tuple[Array, Array]:
+    """Least squares of each column, y = gain x + offset, over what is `used`."""
+    count = np.maximum(used.sum(axis=0), 1)
+    mean_x, mean_y = (np.where(used, one, 0).sum(axis=0) / count for one in (x, y))
+    across, along = (np.where(used, (x - mean_x) * one, 0).sum(axis=0) for one in (y - mean_y, x - mean_x))
+    gain = np.where(along > 0, across / np.where(along > 0, along, 1), 1)
+    gain = np.ones_like(gain) if fixed_gain else np.maximum(gain, LEAST_GAIN)
+    return gain, mean_y - gain * mean_x
+
+
+def _seen(made: Reduced, layer: layers.Convolution, pool: layers.MaxPooling) -> tuple[Array, Array]:
+    """Largest sums of the row that is computed, and outputs of the pool: (positions, filters)."""
+    one_row, its_pool = _one_row(replace(layer, activation=LINEAR), replace(pool, activation=LINEAR))
+    before, chunks = upstream(made.graph, pool.name), -(-len(made.samples) // SAMPLES_AT_ONCE)
+    found = []
+    for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
+        for values in before.values(made.samples[start : start + SAMPLES_AT_ONCE]):
+            sums = its_pool.run(one_row.run(values[layer.inputs[0]]))
+            pair = [one.reshape(-1, one.shape[-1]).astype(np.float64) for one in (sums, values[pool.name])]
+            step = max(1, len(pair[0]) * chunks // MOST_POSITIONS)
+            found.append([one[start % step :: step] for one in pair])
+    rows, exact = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return rows, exact

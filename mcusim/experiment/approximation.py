@@ -1,0 +1,89 @@
+"""[approximation] of an experiment file: what of every model is skipped; and layers of which more or less is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, create_model, model_validator
+
+from mcusim.approximate import APPROXIMATIONS
+from mcusim.approximate.approximation import Compensation, Degree, Degrees, Significance, Wanted
+from mcusim.experiment.quantization import entries
+from mcusim.system.validation import Name, Share, Table, Unusable
+
+SPELLINGS: Mapping[str, str] = {
+    **dict.fromkeys(("dead", "remove_dead", "dead_filters"), "dead_channels"),
+    **dict.fromkeys(("channel", "filters", "structured", "skip_channels"), "channels"),
+    **dict.fromkeys(("perforation", "perforate", "pool_rows"), "rows"),
+}
+Amount: Any = Annotated[int, Field(ge=0, le=2**31)] | Share
+WANTED_AMOUNT = "a whole number, or a share of them: 0.25, and 1.0 for all"
+NAMES = tuple(approximation.NAME for approximation in APPROXIMATIONS)
+
+
+def _keys(*, of_layer: bool) -> dict[str, Any]:
+    """A key for each approximation. `of_layer`: what is not said is that of all layers."""
+    keys: dict[str, Any] = {}
+    for one in APPROXIMATIONS:
+        kind: Any = bool if one.DEFAULT is True else Amount
+        default: Any = None if of_layer else one.DEFAULT
+        field = Field(default=default, description=None if kind is bool else WANTED_AMOUNT)
+        keys[one.NAME] = (kind | None if of_layer else kind, field)
+    return keys
+
+
+_OfLayer: Any = create_model("_OfLayer", __base__=Table, **_keys(of_layer=True))
+_OfAll: Any = create_model("_OfAll", __base__=Table, **_keys(of_layer=False))
+
+
+class LayerApproximation(_OfLayer):  # type: ignore[misc]
+    """[[approximation.layer]]. What is left out is that of the others."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {**SPELLINGS, **dict.fromkeys(("layer", "layers", "names"), "name")}
+
+    name: Name
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LayerApproximation:
+        if all(getattr(self, name) is None for name in NAMES):
+            raise Unusable(f"nothing is said of layer {self.name!r}", f"add one of {', '.join(NAMES)}")
+        return self
+
+
+class Approximation(_OfAll):  # type: ignore[misc]
+    """[approximation]: of every layer where it can be, a key for each member of `mcusim/approximate/`."""
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **SPELLINGS,
+        **dict.fromkeys(("criterion", "importance", "saliency", "ranking"), "significance"),
+        **dict.fromkeys(("refit", "compensate", "least_squares"), "compensation"),
+        "calibration_samples": "they are those that choose the scales: it belongs to [[quantization]]",
+    }
+
+    significance: Significance = "obs"
+    compensation: Compensation = "least-squares"
+    layer: Annotated[tuple[LayerApproximation, ...], BeforeValidator(entries)] = Field(
+        default=(), description="tables: [[approximation.layer]]"
+    )
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Approximation:
+        for name, count in Counter(entry.name for entry in self.layer).items():
+            if count > 1:
+                raise Unusable(f"layer {name!r} is there {count} times", "leave one")
+        degrees = self.wanted(0).degrees
+        if not any(one.is_any for one in degrees.values()):
+            raise Unusable("nothing is approximated", "leave [approximation] out, or add channels = 0.25")
+        if "significance" in self.model_fields_set and not degrees["channels"].is_any:
+            raise Unusable("'significance' chooses channels, and none are skipped", "add channels = 0.25")
+        return self
+
+    def wanted(self, seed: int) -> Wanted:
+        """`seed`: of what is left to chance."""
+        degrees = {name: Degrees(getattr(self, name), self._of_layers(name)) for name in NAMES}
+        return Wanted(degrees, self.significance, self.compensation, seed)
+
+    def _of_layers(self, name: str) -> dict[str, Degree]:
+        return {entry.name: told for entry in self.layer if (told := getattr(entry, name)) is not None}
