@@ -63,16 +63,8 @@ WHO_RAN = (
         "approximation",
         'what is skipped, by kind and layer: `{"channels": {"conv1": 8}}` (docs/approximation.md); {} of what is exact',
     ),
-    Row(
-        "significance",
-        "`obs`, `paper`, `magnitude` or `random`: how skipped channels were chosen; empty of what is exact",
-        junit=True,
-    ),
-    Row(
-        "compensation",
-        "`least-squares`, `bias` or `none`: what made up for what is skipped; empty likewise",
-        junit=True,
-    ),
+    Row("significance", "how skipped channels were chosen (docs/approximation.md); empty of what is exact", junit=True),
+    Row("compensation", "what made up for what is skipped; empty likewise", junit=True),
     Row(
         "normalization",
         "what became of raw samples: `none`, `z-score (stored)` with statistics that the model's file keeps, or "
