@@ -21,7 +21,16 @@ RECIPES = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 
 def test_there_is_a_recipe_for_each_thing() -> None:
     names = [
-        *("a layer", "a kernel", "an approximation", "a number system", "a model format", "a core", "a board", "an engine"),
+        *(
+            "a layer",
+            "a kernel",
+            "an approximation",
+            "a number system",
+            "a model format",
+            "a core",
+            "a board",
+            "an engine",
+        ),
         *("a workload", "a task", "a figure", "a report format", "a search", "a data set"),
     ]
     assert [name.removeprefix("Add ") for name in RECIPES] == names
