@@ -20,6 +20,7 @@ html_title = "mcusim"
 html_show_sourcelink = False
 pygments_style, pygments_dark_style = "friendly", "monokai"
 nitpicky = True
+smartquotes = False  # what is quoted is TOML
 
 
 def setup(app: Any) -> None:

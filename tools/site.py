@@ -74,11 +74,8 @@ def keys_page(kind: str, schema: Schema) -> str:
     parts = [f"# {kind.capitalize()}: every key", head]
     for text, of in titles.items():
         record = json.loads(text)
-        parts += [
-            f"## {', '.join(filter(None, of)) or 'Top level'}",
-            _text(record.get("description", "")),
-            _table(record),
-        ]
+        told = _text(record.get("description", "")), _table(record)
+        parts += [f"## {', '.join(filter(None, of)) or 'Top level'}", *told] if any(told) else []
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
