@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,8 +29,7 @@ from mcusim.system.errors import MissingToolError
 from mcusim.tasks.task import ClassScores
 from mcusim.timing.stacks import STACKS, Stack, save
 from tests.reports.pages import PAYLOADS, Page, demand_nothing_is_run_or_fetched, demand_pictures_of_the_page
-from tests.reports.reports import HOSTILE, empty_report, full_report, good_run, hostile_report, timed
-from tests.required import skip_or_fail
+from tests.reports.reports import empty_report, full_report, good_run, hostile_report, timed
 
 
 def named(value: Any, name: str) -> Any:
@@ -201,21 +198,3 @@ def test_a_run_does_not_begin_without_it(
     (tmp_path / "e.toml").write_text("[[model]]\nfile = 'm.tflite'\n")
     assert cli.execute(["run", str(tmp_path / "e.toml"), "--html", str(tmp_path / "r.html")]) == 4
     assert "pip install 'mcusim[html]'" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_shows_it_without_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    """The page forbids all requests: one that was tried would be a message."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        skip_or_fail("chromium", "there is no Chromium: apt-get install chromium")
-    page, picture = tmp_path / "page.html", tmp_path / "page.png"
-    monkeypatch.setattr(rom, "read_elf", lambda path: firmware(HOSTILE))
-    report = left_by_runs(hostile_report(), tmp_path, HOSTILE)
-    page.write_text(render_from(report, tmp_path), encoding="utf-8")
-    quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}/u")
-    shot = (f"--window-size={width},900", f"--screenshot={picture}", page.as_uri())
-    done = subprocess.run([browser, *quiet, *shot], capture_output=True, text=True, timeout=120, check=False)
-    assert ":CONSOLE" not in done.stderr
-    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
