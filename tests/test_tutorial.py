@@ -20,6 +20,7 @@ from tests.github_api import GitHub, packed
 from tests.github_api import github as github  # noqa: PLC0414  (a fixture)
 from tests.test_action import Runner
 from tests.test_action import job as job  # noqa: PLC0414
+from tests.test_action import mcusim as mcusim  # noqa: PLC0414
 from tests.test_docs import commands
 from tests.test_workflows import read
 from tests.tflite_files import dense_file
