@@ -209,7 +209,7 @@ def _system_error(error: OSError, session: Session) -> ConfigurationError:
 
 def _interrupted(session: Session) -> int:
     _show_traceback()
-    kept = session.out / "report.json" if session.out else None
+    kept = session.out / session.report if session.out else None
     told = f": what was finished is in {kept}" if kept and session.finished_runs else ""
     streams.say(f"interrupted{told}", error=True)
     return INTERRUPTED

@@ -43,6 +43,7 @@ def explore(session: Session, /, experiment: Path, out: Path | None, **choices: 
 
     own = {name: choices.pop(name) for name in ("scheduler", "save_front", "no_test", "evaluations")}
     chosen, folder = options.open_experiment(experiment, session, out, **choices)
+    session.report = EXPLORATION
     found = None
     try:
         for found in _explored(chosen, folder, session, **own):

@@ -114,12 +114,19 @@ def evaluate(task: Task) -> Point:
         return replace(point, error=RunError.of(error))
 
 
-def train(task: Task, watcher: Watcher) -> None:
-    """What `evaluate` finds trained. Raises McusimError."""
-    setting, case = _case(task)
+def train(task: Task, watcher: Watcher) -> bool:
+    """What `evaluate` finds trained, for all points of that model. False where this point cannot be.
+
+    Raises McusimError for what is in the way of all.
+    """
+    try:
+        setting, case = _case(task)
+    except McusimError:
+        return False
     if case.model.architecture:
         with _bench(task, setting.experiment, watcher) as bench:
             model_file(replace(setting, may_train=True), case.model, case.repeat, bench)
+    return True
 
 
 def _case(task: Task) -> tuple[Setting, Case]:

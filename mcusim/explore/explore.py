@@ -43,7 +43,7 @@ class Explorer:
     def __post_init__(self) -> None:
         self.known: dict[Fidelity, dict[Genes, Point]] = {"estimate": {}, "firmware": {}}
         self.reused = 0
-        self._untrained: dict[str, RunError | None] = {}
+        self._untrained: dict[str, RunError | None] = {}  # of each model that was tried: what is in the way
         self._task = partial(task_of, self.experiment, self.space, self.out, files=files_of(self.experiment))
 
     def evaluated(self, batch: Sequence[Genes], fidelity: Fidelity) -> Iterator[Point]:
@@ -56,24 +56,24 @@ class Explorer:
                 yield self._learned(replace(point, genes=task.genes, chosen=task.chosen))
         new = [task for task in tasks if known[task.key] is None]
         for task in new:
-            if task.model not in self._untrained:
-                self._untrained[task.model] = self._trained(task)
+            self._train(task)
         self.watcher.stage("building the front" if fidelity == "firmware" else f"exploring {self.experiment.name}")
-        for task, point in self.workers.run([task for task in new if self._untrained[task.model] is None]):
+        for task, point in self.workers.run([task for task in new if not self._untrained.get(task.model)]):
             if point.error is None or point.error.kind not in OF_THE_MACHINE:
                 self.store.keep(task.key, point)
             yield self._learned(point)
         for task in new:
-            if error := self._untrained[task.model]:
+            if error := self._untrained.get(task.model):
                 yield self._learned(Point(task.genes, task.chosen, fidelity, error=error))
 
-    def _trained(self, task: Task) -> RunError | None:
-        """What is in the way; None where the model is there."""
-        try:
-            train(task, self.watcher)
-        except McusimError as error:
-            return RunError.of(error)
-        return None
+    def _train(self, task: Task) -> None:
+        """Its model, unless it was tried before."""
+        if task.model not in self._untrained:
+            try:
+                if train(task, self.watcher):
+                    self._untrained[task.model] = None
+            except McusimError as error:
+                self._untrained[task.model] = RunError.of(error)
 
     def _learned(self, point: Point) -> Point:
         self.known[point.fidelity][point.genes] = point

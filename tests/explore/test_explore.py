@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.explore import workers
+from mcusim.explore import explore, workers
 from mcusim.explore.evaluate import Task
 from mcusim.explore.exploration import EXPLORATION, Exploration
-from mcusim.explore.explore import explorations
+from mcusim.explore.explore import Explorer, explorations
 from mcusim.explore.point import Point
-from mcusim.explore.store import EVALUATIONS
+from mcusim.explore.store import EVALUATIONS, Store
 from mcusim.explore.workers import Here
 from mcusim.line.watcher import Silent
 from mcusim.system.errors import ConfigurationError
@@ -129,3 +129,19 @@ def test_trouble_of_a_machine_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert len((tmp_path / "out" / EVALUATIONS).read_text().splitlines()) == 1
     monkeypatch.setattr(workers, "evaluate", real)
     assert not explored(path, tmp_path / "out").failed and experiment
+
+
+def test_a_point_that_cannot_be_costs_no_other_of_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = '"quantization.data_type" = ["int8", "int16"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
+    experiment, space = opened(write(tmp_path, ESTIMATE, axes))
+    explorer = Explorer(experiment, space, tmp_path / "out", Here(), Silent(), Store(tmp_path / "out" / EVALUATIONS))
+    trained: list[tuple[int, ...]] = []
+
+    def train(task: Task, _: object) -> bool:
+        trained.append(task.genes)
+        return task.genes != (1, 0)
+
+    monkeypatch.setattr(explore, "train", train)
+    first, second, third = explorer.all([(1, 0), (0, 0), (1, 1)], "estimate")
+    assert first.error and not second.error and not third.error
+    assert trained == [(1, 0), (0, 0)], "a model that was never trained, or twice"
