@@ -9,18 +9,27 @@ from pathlib import Path
 
 from tools.browser import Browser, BrowserError, browser, program
 
-WIDTH, HEIGHT = 1000, 1300
+WIDTH, HEIGHTS = 1000, (1360, 1250, 1000, 700)  # the first whose picture is small enough
 LARGEST_BYTES = 150_000
-# The table of all runs, and the pictures of one beside each other.
+# The table of all runs, and of one a picture of each kind, beside each other.
 SHOWN = """
 const others = 'header > .small, nav, main > section:not(#overview, #inside)';
 for (const one of document.querySelectorAll(others)) one.remove();
 for (const one of document.querySelectorAll('article')) if (!one.textContent.trim().startsWith('RUN:')) one.remove();
-const figures = document.querySelectorAll('article figure'), title = document.querySelector('article h3');
+const title = document.querySelector('article h3'), kinds = new Set();
+const figures = [...document.querySelectorAll('article figure')].filter(one => {
+    const kind = one.querySelector('figcaption').textContent.trim().split(' ', 2).join(' '), isFirst = !kinds.has(kind);
+    kinds.add(kind);
+    return isFirst;
+});
 const together = document.createElement('div');
 together.className = 'pictures';
-together.append(...figures);
+const isWide = one => one.getBoundingClientRect().width > 500;
+together.append(...figures.sort((one, other) => isWide(one) - isWide(other)));
 document.querySelector('#inside').replaceChildren(title.cloneNode(true), together);
+"""
+CUT = """
+for (const one of document.querySelectorAll('figure')) if (one.getBoundingClientRect().bottom > HEIGHT) one.remove();
 Math.ceil(document.body.getBoundingClientRect().height)
 """
 
@@ -28,8 +37,12 @@ Math.ceil(document.body.getBoundingClientRect().height)
 def picture(opened: Browser, page: Path, run: int) -> bytes:
     """Raises BrowserError, also where the page does not look into that run."""
     visit = opened.visit(page.resolve().as_uri(), WIDTH)
-    height = visit.evaluate(SHOWN.replace("RUN", str(run)))
-    found = visit.picture(0, 0, WIDTH, min(height, HEIGHT))
+    visit.evaluate(SHOWN.replace("RUN", str(run)))
+    for most in HEIGHTS:
+        height = visit.evaluate(CUT.replace("HEIGHT", str(most)))
+        found = visit.picture(0, 0, WIDTH, min(height, most))
+        if len(found) <= LARGEST_BYTES:
+            break
     visit.close()
     return found
 
