@@ -262,15 +262,19 @@ class Graph:
             raise DataError(f"sample {index} holds NaN or infinity", hint="clean the data set")
         return x if layer.numbers is None else layer.numbers.encode(x, self.rounding)
 
-    def run(self, x: Array) -> Array:
-        """Real samples -> answers of `answer_dtype`: of one output (N, elements), float32 or integers."""
+    def run(self, x: Array, first: int = 0, end: int | None = None) -> Array:
+        """Real samples -> answers of `answer_dtype`: of one output (N, elements), float32 or integers.
+
+        Of samples `first` up to `end` alone these are the same bits as in a run of all: the last one of a float depends
+        on the samples that are computed beside it.
+        """
         numbers = self.encode(x)
         answers = np.zeros(len(numbers), self.answer_dtype)
-        for start, values in self._chunks(numbers):
+        for start, values in self._chunks(numbers, first, end):
             for column, layer in zip(fields_of(answers).values(), self.ends, strict=True):
                 part = values[layer.name]
                 column[start : start + len(part)] = part.reshape(len(part), -1)
-        return answers
+        return answers[first:end]
 
     def decode(self, answers: Array) -> Array:
         """Answers of `run` as real numbers."""
@@ -296,11 +300,11 @@ class Graph:
         with np.errstate(over="ignore", invalid="ignore"):
             return {} if layer.INPUT else layer.inner_values(*(values[name] for name in layer.inputs))
 
-    def _chunks(self, numbers: Array) -> Iterator[tuple[int, dict[str, Array]]]:
-        """Values of all layers for a few samples at a time, so that memory stays bounded."""
+    def _chunks(self, numbers: Array, first: int = 0, end: int | None = None) -> Iterator[tuple[int, dict[str, Array]]]:
+        """Values of all layers for a few samples at a time, so that memory is bounded, of `first` to `end` at least."""
         size = max(1, CHUNK_BYTES // max(layer.run_bytes for layer in self.layers))
         columns = list(zip(self.inputs, fields_of(numbers).values(), strict=True))
-        for start in range(0, len(numbers), size):
+        for start in range(first - first % size, len(numbers) if end is None else end, size):
             values = {layer.name: column[start : start + size] for layer, column in columns}
             with np.errstate(over="ignore", invalid="ignore"):
                 for layer in self.layers:

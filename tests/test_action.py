@@ -55,6 +55,7 @@ class Runner:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     used: dict[str, dict[str, str]] = field(default_factory=dict)
+    caches: list[dict[str, str]] = field(default_factory=list)
     log: str = ""
 
     def run(self) -> int:
@@ -70,7 +71,7 @@ class Runner:
     def value(self, expression: str) -> str:
         """`inputs.name`, `steps.id.outputs.name` and what GitHub tells."""
         known = {"github.token": "token-of-the-job", "github.event_name": self.event, "runner.os": "Linux"}
-        known |= {"runner.arch": "X64"}
+        known |= {"runner.arch": "X64", "github.sha": "0" * 40}
         match expression.split("."):
             case ["inputs", name]:
                 declared = read(ACTION)["inputs"][name]["default"]
@@ -91,9 +92,9 @@ class Runner:
     def step(self, step: dict[str, Any]) -> int:
         name = step["name"]
         if "uses" in step:
-            self.used[step["uses"].partition("@")[0]] = {
-                key: self.filled(str(told)) for key, told in step["with"].items()
-            }
+            action = step["uses"].partition("@")[0]
+            self.used[action] = {key: self.filled(str(told)) for key, told in step["with"].items()}
+            self.caches += [self.used[action]] if action == "actions/cache" else []
             return 0
         script, output = self.temp / "step.sh", self.temp / "output"
         script.write_text(step["run"])
@@ -165,9 +166,9 @@ def test_a_good_run(job: Runner) -> None:
     assert {"Comparison", "Comment"}.isdisjoint(job.codes)
     told = job.used["actions/upload-artifact"]
     assert told["name"] == "mcusim" and "build/mcusim/*.json" in told["path"].split()
-    assert "~/.cache/pip" in job.used["actions/cache"]["path"] and re.search(
-        r"-[0-9a-f]{16}$", job.used["actions/cache"]["key"]
-    )
+    packages, runs = job.caches
+    assert "~/.cache/pip" in packages["path"] and re.search(r"-[0-9a-f]{16}$", packages["key"])
+    assert list((job.folder / runs["path"]).iterdir()), "what the run saw, for the next job"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,22 @@ def test_names_that_are_commands_are_none(job: Runner) -> None:
     assert commands and all(
         line.startswith("::error file=experiment.toml,line=10,title=%3A%3Aadd-mask") for line in commands
     )
+
+
+def test_shards_and_their_whole(job: Runner) -> None:
+    """Artefacts are folders below one; budgets are judged in the last job."""
+    (job.folder / "experiment.toml").write_text(BROKEN)
+    for number in (1, 2):
+        job.inputs |= {"name": f"shard-{number}", "shard": f"{number}/2"}
+        assert job.run() == 0, job.log
+        kept = job.used["actions/upload-artifact"]
+        assert kept["name"] == f"shard-{number}" and f"build/shard-{number}/*/shard.part" in kept["path"].split()
+        (job.folder / "shards").mkdir(exist_ok=True)
+        (job.folder / "build" / f"shard-{number}").rename(job.folder / "shards" / f"shard-{number}")
+    job.inputs |= {"name": "mcusim", "shard": "", "merge": "shards"}
+    assert job.run() == BUDGET_BROKEN, job.log
+    assert [run.samples for run in job.report.runs] == [3] and job.report.complete
+    assert "::error file=experiment.toml,line=9," in job.log
 
 
 # -- a pull request ----------------------------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ from mcusim.experiment.tables import DatasetChoice, Expect, General, Model, Targ
 from mcusim.graph import Graph
 from mcusim.line import case
 from mcusim.line.bench import Bench
-from mcusim.line.case import Setting, float_model, ready_model
+from mcusim.line.case import float_model, ready_model
 from mcusim.line.front import quantized_graph
 from mcusim.line.pictured import kept
 from mcusim.line.preflight import check_line
+from mcusim.line.ready import Setting
 from mcusim.line.stages import STAGES
 from mcusim.line.trained import stamp
 from mcusim.line.watcher import Silent

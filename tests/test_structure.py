@@ -33,11 +33,12 @@ USERS = {
     "line.export": {"commands"},
     "line.library": {"commands"},
     "line.convert": {"commands"},
-    "line.agreement": {"pipeline"},
+    "line.agreement": {"pipeline", "line.merge"},
+    "line.merge": {"commands"},
     "line.case": {"commands", "explore", "pipeline", "line.agreement", "line.draft", "line.export"},
     "line.front": {"line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.hand_over": {"commands", "line.library"},
-    "line.preflight": {"commands", "explore", "pipeline", "line.case", "line.hand_over"},
+    "line.preflight": {"commands", "explore", "pipeline", "line.case", "line.hand_over", "line.merge"},
 }
 MOST_AT_THE_ROOT = 27
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")

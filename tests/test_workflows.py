@@ -67,6 +67,16 @@ def test_the_workflow_of_the_readme_is_short() -> None:
     assert len(workflow.splitlines()) <= 8
 
 
+def test_the_shards_to_copy_are_a_whole() -> None:
+    """Each number of the matrix once, of as many as the action is told; their artefacts are what is downloaded."""
+    [text] = [text for text in blocks("docs/ci.md") if "matrix" in text]
+    shards = re.search(r"shard: \[(.*)\]", text)
+    of = re.search(r"shard: \$\{\{ matrix\.shard \}\}/(\d+)", text)
+    assert shards and of and shards[1].split(", ") == [str(number) for number in range(1, int(of[1]) + 1)]
+    assert "name: shard-${{ matrix.shard }}" in text and "pattern: shard-*" in text
+    assert "path: shards" in text and "merge: shards" in text
+
+
 def blocks(document: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
 

@@ -30,6 +30,7 @@ from mcusim.commands.github import github
 from mcusim.commands.init import init
 from mcusim.commands.inventory import boards, datasets, layers
 from mcusim.commands.kernels import kernels
+from mcusim.commands.merge import merge
 from mcusim.commands.profile import profile
 from mcusim.commands.report import report
 from mcusim.commands.run import build, evaluate, run, train
@@ -41,7 +42,10 @@ from mcusim.system.interruption import INTERRUPTED
 from mcusim.system.names import printable, shortened
 from mcusim.system.version import VERSION
 
-OF_MODELS = (init, run, train, generate, convert, build, evaluate, profile, validate, export, report, compare, explore)
+OF_MODELS = (
+    *(init, run, train, generate, convert, build, evaluate, profile, validate),
+    *(export, report, merge, compare, explore),
+)
 WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema, github)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once

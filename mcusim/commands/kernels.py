@@ -56,7 +56,8 @@ def kernels(
 def _of_experiment(session: Session, path: Path, out: Path | None, every: bool, **choices: Any) -> list[dict[str, Any]]:
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting, offers_of, place_of
+    from mcusim.line.case import offers_of, place_of
+    from mcusim.line.ready import Setting
 
     experiment, out = options.open_experiment(path, session, out, **choices)
     setting = Setting(experiment, out, may_train=False)

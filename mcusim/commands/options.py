@@ -15,7 +15,8 @@ from mcusim.reports import FORMATS
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
     from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting
+    from mcusim.line.ready import Setting
+    from mcusim.line.sharding import Which
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST_SEED = 2**31
@@ -30,6 +31,16 @@ def samples(value: str) -> int | str:
         return parse_samples(value)
     except Unusable as error:
         raise click.BadParameter(str(error)) from None
+
+
+def shard(_: click.Context, __: click.Parameter, value: str | None) -> Which | None:
+    from mcusim.line.sharding import read_shard
+    from mcusim.system.validation import Unusable
+
+    try:
+        return read_shard(value) if value is not None else None
+    except Unusable as error:
+        raise click.BadParameter(f"{error}: {error.hint}") from None
 
 
 def several(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,6 +78,12 @@ samples_option = click.option(
     "--samples", type=samples, metavar="N|all", help="Test samples to run, each class with its share."
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
+shard_option = click.option(
+    "--shard", callback=shard, metavar="K/N", help="Run the K-th of N parts of it, for `mcusim merge`."
+)
+cache_option = click.option(
+    "--cache", type=PATH, metavar="DIR", help="Keep what engines saw there, and run nothing that is there already."
+)
 
 
 def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -89,7 +106,15 @@ def files_of(formats: Mapping[str, str]) -> Callable[[Function], Function]:
 report_options = files_of(FORMATS)
 choice_options = decorated(experiment_argument, out_option, model_option, type_option)
 run_options = decorated(
-    choice_options, board_option, engine_option, samples_option, jobs_option, seed_option, report_options
+    choice_options,
+    board_option,
+    engine_option,
+    samples_option,
+    jobs_option,
+    seed_option,
+    shard_option,
+    cache_option,
+    report_options,
 )
 
 
@@ -109,8 +134,8 @@ def set_up(
     """For stages of the experiment by themselves. Raises OSError where its results cannot be written."""
     from mcusim.commands.terminal import Terminal
     from mcusim.line.bench import Bench
-    from mcusim.line.case import Setting
     from mcusim.line.preflight import check_out
+    from mcusim.line.ready import Setting
 
     chosen, out = open_experiment(path, session, out, **choices)
     check_out(out, (case.id for case in chosen.cases()))

@@ -99,6 +99,9 @@ def _explain(session: Session, experiment: Path, out: Path | None, **choices: An
         if choices.pop(name):
             what = f"--{name} writes a report, and --explain makes none"
             raise ConfigurationError(what, hint=f"leave it out: the explanation is in {EXPLANATION} of --out")
+    for name in ("shard", "cache"):
+        if choices.pop(name) is not None:
+            raise ConfigurationError(f"--{name} is of runs, and --explain makes none", hint="leave it out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
     setting, bench = options.set_up(experiment, session, out, **choices)
     every = setting.experiment.cases()
@@ -135,11 +138,12 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     demand(name for name, path in files.items() if path)  # not after hours
     for path in filter(None, files.values()):
         forget(path)  # whatever ends this run: that of an earlier one must not be taken for its own
+    divided = {name: choices.pop(name) for name in ("shard", "cache")}
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     last: deque[Report] = deque(maxlen=1)
     ended = False
     try:
-        last.extend(pipeline.reports(chosen, out, Terminal(session), may_train=may_train))
+        last.extend(pipeline.reports(chosen, out, Terminal(session), may_train=may_train, **divided))
         ended = True
     finally:
         session.close()

@@ -100,7 +100,7 @@ class Execution:
     `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
     `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
     `cycle_counter`: what it went on by around each sample, as the firmware read it; None when nobody asked.
-    `counts`: of a job that asked to profile.
+    `counts`: of a job that asked to profile. `cached`: is it what an earlier run saw?
     """
 
     answers: Records
@@ -116,6 +116,7 @@ class Execution:
     notes: tuple[str, ...] = ()
     cycle_counter: npt.NDArray[np.uint64] | None = None
     counts: Counts | None = None
+    cached: bool = False
 
 
 class LacksMemoryError(EngineError):

@@ -21,9 +21,11 @@ from mcusim.experiment.read import read_tables
 from mcusim.explore.point import Fidelity, Point
 from mcusim.explore.validation import judged_by_validation, share_of
 from mcusim.line.bench import Bench
-from mcusim.line.case import ReadyModel, Setting, model_file, place_of, ready_model, run_case
+from mcusim.line.case import model_file, place_of, ready_model, run_case
 from mcusim.line.destination import ABOUT
 from mcusim.line.knapsack import cycles, flash_bytes
+from mcusim.line.part import Span
+from mcusim.line.ready import ReadyModel, Setting
 from mcusim.line.score import score
 from mcusim.line.select import ram_bytes
 from mcusim.line.stages import STAGES
@@ -175,7 +177,7 @@ def _judged(setting: Setting) -> Setting:
 def judged(model: ReadyModel) -> dict[str, float]:
     """What the quantized model is worth on the samples that judge."""
     program, origin = model.generated.program, model.origin
-    wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
+    wanted = origin.wanted(model.expected, program, Span.whole(len(origin.positions)))
     answers = fields_of(model.expected)
     scored = score(answers, wanted, origin.positions)
     run = Run(id="", model="", data_type="", board="", engine="", **vars(scored))

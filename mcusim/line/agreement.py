@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcusim.engines.engine import Execution
-from mcusim.line.case import Outcome
+from mcusim.line.part import Outcome, Part
 from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import EngineError
@@ -18,32 +18,33 @@ def agreed(outcomes: Sequence[Outcome]) -> tuple[Run, ...]:
 
 
 def _agreed(outcome: Outcome, outcomes: Sequence[Outcome]) -> Run:
-    if outcome.execution is None or outcome.positions is None:
+    own = outcome.part
+    if own is None:
         return outcome.run
-    same = (other.execution for other in outcomes if other.case.work == outcome.case.work)
-    first = next(execution for execution in same if execution is not None)
-    difference = compare(first, outcome.execution, outcome.positions)
+    first = next(other.part for other in outcomes if other.part and other.part.work == own.work)
+    difference = compare(_seen(first), _seen(own))
     if difference is None:
         return outcome.run
-    return replace(
-        outcome.run,
-        error=RunError.of(
-            EngineError(difference, where=outcome.case.label, hint="it is a bug of one of them: please report it")
-        ),
-    )
+    hint = "it is a bug of one of them: please report it"
+    return replace(outcome.run, error=RunError.of(EngineError(difference, where=own.label, hint=hint)))
 
 
-def compare(one: Execution, other: Execution, positions: Array) -> str | None:
-    """How two engines differ that were given the same samples: any bit of an output, any instruction of the model.
+def _seen(part: Part) -> Execution:
+    """Its samples as the test set counts them: two engines may have run others of the same work."""
+    return replace(part.execution, indices=part.positions[part.execution.indices])
 
-    None when they do not. `positions` are the samples' indices in the test set.
+
+def compare(one: Execution, other: Execution) -> str | None:
+    """How two engines differ in the samples that both were given: any bit of an output, any instruction of the model.
+
+    None when they do not.
     """
     both, in_one, in_other = np.intersect1d(one.indices, other.indices, return_indices=True)
     found = []
     wrong = one.answers[in_one] != other.answers[in_other]
-    found += _told("outputs", wrong.any(axis=1), positions[both])
+    found += _told("outputs", wrong.any(axis=1), both)
     if one.instructions is not None and other.instructions is not None:
-        found += _told("instructions", one.instructions[in_one] != other.instructions[in_other], positions[both])
+        found += _told("instructions", one.instructions[in_one] != other.instructions[in_other], both)
     return f"{other.engine} and {one.engine} differ in {' and '.join(found)}" if found else None
 
 

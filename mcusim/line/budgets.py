@@ -1,11 +1,12 @@
 """Run + limits -> Checks: was every budget kept?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stored import IN_THE_FILE
+from mcusim.reports import report
 from mcusim.reports.figures import BUDGETS, OF_CYCLES, OF_TASKS
 from mcusim.reports.report import Check, Run, known, with_margin
 from mcusim.tasks import task_named
@@ -14,12 +15,16 @@ from mcusim.tasks.none import NAME as NONE
 from mcusim.timing.timing import HOW, Margin
 
 
-def check_case(run: Run, experiment: Experiment, case: Case) -> tuple[Check, ...]:
+def budgets_of(run: Run, experiment: Experiment, case: Case) -> tuple[report.Budget, ...]:
     """What the experiment expects of the run of that case."""
     told = case, run.data_type
-    lines = experiment.lines(*told)
-    found = check(run, experiment.limits(*told), experiment.margin(*told))
-    return tuple(replace(one, line=lines.get(one.name)) for one in found)
+    limits, lines, margin = experiment.limits(*told), experiment.lines(*told), experiment.margin(*told)
+    return tuple(report.Budget(name, run.id, limit, margin, lines.get(name)) for name, limit in limits.items())
+
+
+def judged(run: Run, budgets: Sequence[report.Budget]) -> tuple[Check, ...]:
+    """One Check for each."""
+    return tuple(replace(_check(run, *BUDGETS[one.name], one.limit, one.margin), line=one.line) for one in budgets)
 
 
 def check(run: Run, limits: Mapping[str, int | float], margin: Margin | None = None) -> tuple[Check, ...]:

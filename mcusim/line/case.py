@@ -4,40 +4,43 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 `Bench` only saves time: what several cases share is done once, and kept open.
 """
 
-import os
-from dataclasses import dataclass, replace
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
+from mcusim.datasets.made_up import SAMPLES as MADE_UP
 from mcusim.datasets.made_up import SCALES, made_up
 from mcusim.datasets.sampling import choose
-from mcusim.engines.engine import Execution, Facts, Job, records
+from mcusim.engines.engine import Facts, Job, records
 from mcusim.experiment.case import Case
-from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.graph import Graph
 from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.arrange import arrange
 from mcusim.line.bench import Bench
 from mcusim.line.build import Firmware
-from mcusim.line.destination import destination_of, over_ram
+from mcusim.line.destination import destination_of
 from mcusim.line.explain import LayerNoise, explain, ranges
 from mcusim.line.fit import fit
-from mcusim.line.float_model import FloatModel
-from mcusim.line.float_proof import Proved, Proving, samples_of
-from mcusim.line.front import Generated, generated_within, quantized_graph, reduced_graph
+from mcusim.line.float_model import Answering, FloatModel
+from mcusim.line.float_proof import Proved, Proving
+from mcusim.line.float_proof import samples_of as samples_to_prove
+from mcusim.line.front import generated_within, quantized_graph, reduced_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
-from mcusim.line.measure import LayerRange, measure
+from mcusim.line.measure import LayerRange, of_firmware
 from mcusim.line.misfed import misfed
 from mcusim.line.no_cycles import why_no_cycles
 from mcusim.line.normalize import normalize
 from mcusim.line.offers import Offers, offers
 from mcusim.line.optimize import drop_softmax
+from mcusim.line.part import Outcome, Part, Span, outcome_of
 from mcusim.line.pictured import keep
 from mcusim.line.preflight import board_of
+from mcusim.line.ready import ReadyModel, Setting
 from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
 from mcusim.line.trained import Trained
@@ -53,51 +56,15 @@ from mcusim.timing.timing import Timing
 RANGED_SAMPLES = 50
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What all cases of an experiment share. `models`: the folder of trained ones, if not that in `out`."""
-
-    experiment: Experiment
-    out: Path
-    may_train: bool = True
-    models: Path | None = None
-
-    @property
-    def seed(self) -> int:
-        """Of the choice of samples."""
-        return self.experiment.general.seed
-
-    @property
-    def jobs(self) -> int:
-        return self.experiment.target.jobs or len(os.sched_getaffinity(0))
-
-
-@dataclass(frozen=True)
-class ReadyModel:
-    """A model as C, and of N samples: what its firmware reads, and what it should answer."""
-
-    generated: Generated
-    inputs: Array
-    expected: Array
-    origin: FloatModel
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a case. `execution` is what the engine saw of the samples at `positions`; None when it failed."""
-
-    case: Case
-    run: Run
-    execution: Execution | None = None
-    positions: Array | None = None
-
-
-def run_case(setting: Setting, case: Case, bench: Bench) -> Outcome:
-    """An Outcome in any case: of figures, or of the error."""
+def run_case(setting: Setting, case: Case, bench: Bench, span: Span | None = None) -> Outcome:
+    """An Outcome in any case: of figures, or of the error. `span`: of these samples alone."""
     try:
-        return _run(setting, case, bench)
+        outcome = outcome_of(part_of(setting, case, bench, span))
+        samples = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale).fitted.dataset.x_test
+        keep(setting.out / case.id, samples, outcome.run.worst_samples)
+        return outcome
     except McusimError as error:
-        return Outcome(case, replace(_identity(setting, case, bench), error=RunError.of(error)))
+        return Outcome(replace(_identity(setting, case, bench), error=RunError.of(error)))
 
 
 def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
@@ -108,19 +75,22 @@ def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
         return identity(case)
 
 
-def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
-    """Firmware -> Execution -> Measurements -> Run."""
+def part_of(setting: Setting, case: Case, bench: Bench, span: Span | None = None) -> Part:
+    """Firmware -> Execution. `span`: which samples; all of them without one."""
     # First of all: it may take seconds to start, while a model is trained.
     engine = bench.engine(case.engine, setting.jobs)
     proving = _proving(setting, case, bench)  # so does a framework, while the firmware is made
     model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
-    graph, program, origin = model.generated.graph, model.generated.program, model.origin
-    target, (facts, board) = setting.experiment.target, place_of(case, bench)
+    program, origin = model.generated.program, model.origin
+    target, (_, board) = setting.experiment.target, place_of(case, bench)
+    span = span or Span.whole(len(origin.positions))
+    rows = slice(span.first, span.end)
+    wanted = origin.wanted(model.answering.of(span), program, span)
     timing = timing_of(setting, case, bench)
     bench.watcher.stage(f"running {case.label}")
     job = Job(
         firmware.image,
-        records(model.inputs),
+        records(model.inputs[rows]),
         setting.out / case.id,
         board,
         stall_s=target.stall_s,
@@ -129,14 +99,30 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
     )
     execution = engine.run(job)
     proved = proving() if execution.complete else Proved(reason="interrupted")
-    wanted = origin.wanted(model.expected, [output.numbers for output in program.outputs])
-    figures = measure(execution, program, firmware, wanted, origin.positions, timing)
-    keep(setting.out / case.id, origin.fitted.dataset.x_test, figures.worst_samples)
-    accuracy_float, scores_float = origin.scores_of_float
-    run = replace(
+    return Part(
+        run=_of_model(setting, case, bench, timing, proved, execution.engine_version),
+        label=case.label,
+        work=hashlib.sha256(repr(case.work).encode()).hexdigest(),
+        span=span,
+        execution=execution,
+        answer=program.answer_dtype,
+        wanted=wanted,
+        positions=origin.positions[rows],
+        ram_max=target.ram_max,
+    )
+
+
+def _of_model(
+    setting: Setting, case: Case, bench: Bench, timing: Timing | None, proved: Proved, engine_version: str
+) -> Run:
+    """What a run is, whichever samples are run."""
+    model, firmware = ready_model(setting, case, bench), firmware_of(setting, case, bench)
+    graph, program, origin = model.generated.graph, model.generated.program, model.origin
+    target, (facts, board) = setting.experiment.target, place_of(case, bench)
+    return replace(
         identity_of(case, origin.source.graph),
-        **vars(figures),
-        engine_version=execution.engine_version,
+        **vars(of_firmware(program, firmware, timing)),
+        engine_version=engine_version,
         compiler=firmware.compiler,
         flags=firmware.flags,
         elf_sha256=firmware.elf_sha256,
@@ -146,8 +132,6 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         clock_hz=board.clock_hz if board else None,
         parameters=graph.parameters,
         macs=graph.macs,
-        accuracy_float=accuracy_float,
-        scores_float=scores_float,
         approximation=graph.skipped_by_kind,
         normalization=origin.source.normalization,
         float_proof=proved.proof,
@@ -155,9 +139,8 @@ def _run(setting: Setting, case: Case, bench: Bench) -> Outcome:
         no_cycles=None if timing else why_no_cycles(facts, board, target),
         quantized=_ranges(setting, case, bench),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
-        notes=(*_notes(setting, case, bench, model), *over_ram(figures.ram_bytes, target.ram_max), *execution.notes),
+        notes=_notes(setting, case, bench, model),
     )
-    return Outcome(case, run, execution, origin.positions)
 
 
 def _notes(setting: Setting, case: Case, bench: Bench, model: ReadyModel) -> tuple[str, ...]:
@@ -187,7 +170,7 @@ def _proving(setting: Setting, case: Case, bench: Bench) -> Proving:
     def start() -> Proving:
         origin = float_model(setting, case.model, case.repeat, bench)
         path = model_file(setting, case.model, case.repeat, bench)
-        chosen = choose(len(origin.x), samples_of(origin.source.as_read), origin.targets, setting.seed)
+        chosen = choose(len(origin.x), samples_to_prove(origin.source.as_read), origin.targets, setting.seed)
         return bench.stages.start_proof(path, origin.source, origin.x[chosen], bench)
 
     def join() -> Proved:
@@ -208,6 +191,13 @@ def dataset_of(setting: Setting, bench: Bench) -> Dataset:
         return bench.stages.load_dataset(name, experiment.path.parent, bench.watcher.downloading)
 
     return bench.once.do("data set", load)
+
+
+def samples_of(setting: Setting, bench: Bench) -> int:
+    """How many each case has. Raises as `dataset_of`."""
+    experiment = setting.experiment
+    there = len(dataset_of(setting, bench).x_test) if experiment.dataset.is_there else MADE_UP
+    return there if experiment.target.samples == "all" else min(there, int(experiment.target.samples))
 
 
 def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, again: bool = False) -> Path:
@@ -252,7 +242,7 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
         source = normalize(source, chosen.dataset.normalize, dataset.x_train)
         positions = choose(len(dataset.x_test), chosen.target.samples, dataset.y_test, setting.seed)
         x = source.normalized(dataset.x_test[positions])
-        return FloatModel(source, fitted, x, positions, source.graph.run(x))
+        return FloatModel(source, fitted, x, positions, Answering(source.graph, x))
 
     return bench.once.do(("float", model.name, repeat, rescale), make)
 
@@ -268,10 +258,10 @@ def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
     return bench.once.do(("real", *case.numbers), make)
 
 
-def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Array]:
-    """On whichever board: graph, inputs and expected answers, as in ReadyModel."""
+def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array, Answering]:
+    """On whichever board: graph, inputs and what it answers, as in ReadyModel."""
 
-    def make() -> tuple[Graph, Array, Array]:
+    def make() -> tuple[Graph, Array, Answering]:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
@@ -283,8 +273,8 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
             seed=setting.seed,
             real=_real(setting, case, bench),
         )
-        expected = origin.answers if graph is origin.source.graph else graph.run(origin.x)
-        return graph, graph.encode(origin.x), expected
+        answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
+        return graph, graph.encode(origin.x), answering
 
     return bench.once.do(("quantized", *case.numbers), make)
 
@@ -294,7 +284,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
     def make() -> ReadyModel:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        graph, inputs, expected = _quantized(setting, case, bench)
+        graph, inputs, answering = _quantized(setting, case, bench)
         target, (facts, board) = setting.experiment.target, place_of(case, bench)
 
         def build(library: Sources) -> Firmware:
@@ -302,7 +292,7 @@ def ready_model(setting: Setting, case: Case, bench: Bench) -> ReadyModel:
 
         bench.watcher.stage(f"choosing kernels for {case.model.name}, {case.quantization.label}")
         generated = generated_within(graph, origin.source, target, board, build)
-        return ReadyModel(generated, inputs, expected, origin)
+        return ReadyModel(generated, inputs, answering, origin)
 
     _, board = place_of(case, bench)
     destination = destination_of(board, setting.experiment.target) if board else ANYWHERE

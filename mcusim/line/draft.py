@@ -18,10 +18,11 @@ from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, General, Model, Target
 from mcusim.graph import Graph
 from mcusim.line.bench import Bench
-from mcusim.line.case import Setting, dataset_of, float_model
+from mcusim.line.case import dataset_of, float_model
 from mcusim.line.float_model import FloatModel
 from mcusim.line.misfed import chance, misfed
 from mcusim.line.quantize import AS_STORED
+from mcusim.line.ready import Setting
 from mcusim.models.source import NO_SHAPES, Shapes
 from mcusim.reports.figures import BUDGETS
 from mcusim.system.errors import ModelError

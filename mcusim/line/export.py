@@ -17,10 +17,11 @@ from mcusim.engines.renode.facts import FACTS as RENODE
 from mcusim.experiment.case import Case
 from mcusim.graph import Tensor
 from mcusim.line.bench import Bench
-from mcusim.line.case import ReadyModel, Setting, place_of, ready_model, timing_of
+from mcusim.line.case import place_of, ready_model, timing_of
 from mcusim.line.emit import is_record, output_members
 from mcusim.line.export_files import SCRIPTS, Exported, write_surroundings
 from mcusim.line.fit import Fitted
+from mcusim.line.ready import ReadyModel, Setting
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.records import fields_of

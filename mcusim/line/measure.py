@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -96,6 +96,9 @@ class Measurements(Scored):
     emulated_mips: float | None = None
 
 
+Known = TypeVar("Known", bound=Measurements)
+
+
 def measure(
     execution: Execution,
     program: Program,
@@ -104,25 +107,15 @@ def measure(
     positions: Array,
     timing: Timing | None = None,
 ) -> Measurements:
-    """All figures of a run.
+    """All figures of a run: those that follow from its program and firmware, and those that follow from its samples."""
+    return of_samples(of_firmware(program, firmware, timing), execution, program.answer_dtype, wanted, positions)
 
-    `wanted` tells of each output by name what it should answer. It and `positions` belong to the N samples that the
-    engine was given; `positions` are their indices in the test set. After Ctrl-C only the finished ones count. `timing`
-    is None where nobody knows time.
-    """
-    from mcusim.engines.engine import numbers  # which knows all engines; who reads a report needs none
 
-    finished = execution.indices
-    answers = numbers(execution.answers, program.answer_dtype)
-    of_finished = {name: entry.at(finished) for name, entry in wanted.items()}
-    scored = score(fields_of(answers), of_finished, positions[finished])
+def of_firmware(program: Program, firmware: Firmware, timing: Timing | None = None) -> Measurements:
+    """What is the same whichever samples run. `timing` is None where nobody knows time."""
     return Measurements(
-        **vars(scored),
-        samples=len(finished),
-        complete=execution.complete,
-        instructions=_instructions(execution.instructions),
         rom_bytes=firmware.rom_bytes,
-        ram_bytes=_ram(execution, firmware),
+        ram_bytes=_ram(firmware),
         arena_bytes=program.arena_bytes,
         arena_lower_bound_bytes=program.arena_lower_bound_bytes,
         arena_buffers_bytes=program.buffers_bytes,
@@ -131,6 +124,29 @@ def measure(
         cycles=timing.cycles if timing else None,
         latency_ms=timing.latency_ms if timing else None,
         energy_uwh=timing.energy_uwh if timing else None,
+    )
+
+
+def of_samples(
+    before: Known, execution: Execution, answer: np.dtype[Any], wanted: Mapping[str, Wanted], positions: Array
+) -> Known:
+    """`before`, and what the samples tell that an engine was given. `answer`: the type of one, as the firmware has it.
+
+    `wanted` tells of each output by name what it should answer. It and `positions` belong to these N samples;
+    `positions` are their indices in the test set. After Ctrl-C only the finished ones count.
+    """
+    from mcusim.engines.engine import numbers  # which knows all engines; who reads a report needs none
+
+    finished, ram = execution.indices, before.ram_bytes
+    of_finished = {name: entry.at(finished) for name, entry in wanted.items()}
+    scored = score(fields_of(numbers(execution.answers, answer)), of_finished, positions[finished])
+    return replace(
+        before,
+        **vars(scored),
+        samples=len(finished),
+        complete=execution.complete,
+        instructions=_instructions(execution.instructions),
+        ram_bytes=ram and _with_stack(ram, execution.stack_bytes),
         wall_s=round(execution.wall_s, 3),
         emulated_mips=None if execution.emulated_mips is None else round(execution.emulated_mips, 1),
     )
@@ -181,8 +197,11 @@ def _instructions(counts: Array | None) -> Instructions | None:
     return Instructions(float(np.mean(counts, dtype=np.float64)), int(counts.min()), int(counts.max()))
 
 
-def _ram(execution: Execution, firmware: Firmware) -> RamBytes | None:
+def _ram(firmware: Firmware) -> RamBytes | None:
     if firmware.ram_static_bytes is None or firmware.arena_bytes is None:
         return None
-    used, stack = firmware.arena_bytes + firmware.ram_static_bytes, execution.stack_bytes
-    return RamBytes(firmware.arena_bytes, firmware.ram_static_bytes, stack, None if stack is None else used + stack)
+    return RamBytes(firmware.arena_bytes, firmware.ram_static_bytes, None, None)
+
+
+def _with_stack(ram: RamBytes, stack: int | None) -> RamBytes:
+    return replace(ram, stack=stack, total=None if stack is None else ram.arena + ram.static + stack)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,13 +40,21 @@ class Part:
 def keep(folder: Path, x: Array, samples: Iterable[int]) -> None:
     """Those of `x` (N, *shape), the test set, records where there are several inputs. Raises OSError."""
     wanted = sorted(set(samples))
+    rows = fields_of(x[wanted])
+    parts = [[pictured(name, x[row]) for name, x in [*rows.items()][:MOST_PARTS]] for row in range(len(wanted))]
+    _write(folder, dict(zip(wanted, parts, strict=True)))
+
+
+def keep_of(folder: Path, others: Iterable[Path], samples: Iterable[int]) -> None:
+    """Those that other folders keep, of runs of parts of the test set. Raises OSError."""
+    there = {sample: parts for other in others for sample, parts in kept(other).items()}
+    _write(folder, {sample: there[sample] for sample in sorted(set(samples)) if sample in there})
+
+
+def _write(folder: Path, samples: Mapping[int, Sequence[Part | None]]) -> None:
     forget(folder / FILE)  # that of an earlier run
-    if wanted:
-        rows = fields_of(x[wanted])
-        told = [
-            {"sample": sample, "parts": [_told(name, x[row]) for name, x in [*rows.items()][:MOST_PARTS]]}
-            for row, sample in enumerate(wanted)
-        ]
+    if samples:
+        told = [{"sample": sample, "parts": [_told(part) for part in parts]} for sample, parts in samples.items()]
         write_text(folder / FILE, json.dumps({"format": FORMAT, "samples": told}) + "\n")
 
 
@@ -59,12 +67,11 @@ def kept(folder: Path) -> Mapping[int, tuple[Part, ...]]:
         return {}
 
 
-def _told(name: str, x: Array) -> dict[str, Any] | None:
-    part = pictured(name, x)
+def _told(part: Part | None) -> dict[str, Any] | None:
     if part is None:
         return None
     data = base64.b64encode(np.ascontiguousarray(part.values).tobytes()).decode()
-    return {"name": name, "kind": part.kind, "shape": part.values.shape, "values": data}
+    return {"name": part.name, "kind": part.kind, "shape": part.values.shape, "values": data}
 
 
 def _read(told: Mapping[str, Any]) -> Part:

@@ -8,16 +8,22 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from mcusim.numbers.numbers import Numbers
 from mcusim.system.arrays import Array
 from mcusim.tasks.figure import Figure
 from mcusim.tasks.task import Answers, ClassScores, Judge, Scores, Task
 
 MOST_TOLD = 100_000  # samples of which each is told whether it is right: 17 KB of a report
+
+
+class Decoding(Protocol):
+    """What integers stand for: any Numbers do."""
+
+    def decode(self, q: Array) -> Array:
+        """Stored integers -> reals, float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +35,7 @@ class Wanted:
 
     judge: Judge
     expected: Array
-    numbers: Numbers | None = None
+    numbers: Decoding | None = None
     labels: Array | None = None
     samples: Array | None = None
     of_float: Array | None = None

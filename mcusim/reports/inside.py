@@ -64,12 +64,21 @@ INSIDE = (
         "signal to noise behind the layer, with it and all before it quantized; null where there is no noise",
         unit="dB",
     ),
-    Row("wall_s", "time that the engine took", unit="s"),
+    Row("wall_s", "time that the engine took; of a merged run the sum of its parts", unit="s"),
     Figure(
         "emulated_mips",
         "executed instructions, harness included, over `wall_s`; null for `host`",
         unit="10^6/s",
         noisy=True,
+    ),
+    Row("cached", "is this what an earlier run of the same firmware, samples and engine saw, which `--cache` kept?"),
+    Row("part", "of a shard's run: what it has of its case, for `mcusim merge`; null in the report of a whole run"),
+    Row("part.first", "first of its samples, in the order of a whole run"),
+    Row("part.end", "the one behind its last"),
+    Row("part.of", "how many samples the whole run has", unit="samples"),
+    Row(
+        "part.sha256",
+        "digest of `shard.part` in the folder of the run, which tells what they answered; null: it failed",
     ),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),
     Row(

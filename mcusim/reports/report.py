@@ -61,6 +61,16 @@ class FloatProof:
     max_difference: float
 
 
+@dataclass(frozen=True)
+class RunPart:
+    """Of a shard's run: it had samples `first` up to `end` of the `of` of its case. `sha256`: of what it has left."""
+
+    first: int
+    end: int
+    of: int
+    sha256: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run(Measurements):
     """One model, quantized one way, on one board. `id` is unique in the report, and the name of the run's folder."""
@@ -100,6 +110,8 @@ class Run(Measurements):
     scores_float: Mapping[str, float | None] = field(default_factory=dict)
     no_cycles: str | None = None
     quantized: tuple[LayerRange, ...] = ()
+    cached: bool = False
+    part: RunPart | None = None
     notes: tuple[str, ...] = ()
     error: RunError | None = None
 
@@ -193,6 +205,31 @@ def with_margin(value: int | float, margin_pct: float | None) -> int | float:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a shard's run will be held against, when it is whole. As in `Check`."""
+
+    name: str
+    run: str
+    limit: int | float
+    margin: Margin | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of an experiment of so many `cases` a report is of. `plan_sha256`: of what all of its shards share."""
+
+    number: int
+    of: int
+    cases: int
+    plan_sha256: str
+    budgets: tuple[Budget, ...] = ()
+
+    def __str__(self) -> str:
+        return f"shard {self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
 class Git:
     """Of the folder of the experiment. `dirty`: files that git knows were changed since that commit."""
 
@@ -218,6 +255,7 @@ class Report:
     wall_s: float
     complete: bool
     planned: int | None = field(default=None, kw_only=True)
+    shard: Shard | None = field(default=None, kw_only=True)
     error: RunError | None = field(default=None, kw_only=True)
     file: str | None = field(default=None, kw_only=True)
     git: Git | None = field(default=None, kw_only=True)

@@ -10,6 +10,7 @@ from mcusim.timing.timing import plus_minus, told_error
 
 NAMES = ("model", "type", "board")  # columns that tell which run it is
 MANY = 1000  # runs, of which notes name boards alone
+CACHED = "cached: not run again, an earlier run of the same firmware and samples saw this (--cache)"
 BROKEN = "!"  # before a figure that broke its budget
 
 
@@ -25,7 +26,8 @@ def summary(report: Report) -> str:
     counts = sorted({run.samples for run in report.runs if not run.error})
     count = len(report.runs)
     whole = count == report.planned or report.planned is None
-    told = [f"{count} run{'s' if count != 1 else ''}" if whole else f"{count} of {report.planned} runs"]
+    told = [str(report.shard)] if report.shard else []
+    told += [f"{count} run{'s' if count != 1 else ''}" if whole else f"{count} of {report.planned} runs"]
     if counts:
         numbers = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
         told += [f"{numbers} test samples each"]
@@ -87,7 +89,10 @@ def remarks(report: Report) -> list[str]:
             )
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     lines += _about(report, [told for run in report.runs for told in _of_error(run)])
+    lines += _about(report, [(CACHED, run) for run in report.runs if run.cached])
     lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
+    if report.shard:
+        lines.append(f"part of an experiment: `mcusim merge` puts {report.shard.of} together, and judges budgets")
     if not report.complete and not report.error:
         lines.append("not complete: the experiment was interrupted, or is still running")
     lines += _of_models(report, "normalization", "normalization")

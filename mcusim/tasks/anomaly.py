@@ -10,7 +10,7 @@ from mcusim.datasets.targets import class_numbers
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
-from mcusim.tasks.task import Answers, Asked, Scores, TaskLabels, far
+from mcusim.tasks.task import SAMPLES, Answers, Asked, Scores, TaskLabels, far
 from mcusim.tasks.worst import Wrong, furthest
 
 NAME = "anomaly"
@@ -36,12 +36,13 @@ def labels(asked: Asked) -> TaskLabels:
             hint="anomalies are found by a model that repeats its only input; say another [task] kind",
         )
     if asked.targets is None:
-        return TaskLabels(None)
+        return TaskLabels(None, uses=(SAMPLES,))
     if asked.classes and asked.classes[0].lower() not in NORMAL:
         told = ", ".join(map(repr, asked.classes[:3]))
         hint = "store 0 for normal and 1 for anomalous, without names"
         raise DataError(f"classes{asked.of} are {told}: it is not known which one is normal", hint=hint)
-    return TaskLabels(class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2))
+    values = class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2)
+    return TaskLabels(values, uses=(SAMPLES,))
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

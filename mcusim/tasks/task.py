@@ -12,6 +12,7 @@ from mcusim.system.arrays import Array, without_ones
 from mcusim.tasks.figure import Row
 from mcusim.tasks.worst import Wrong
 
+SAMPLES = "samples"
 FLOAT_TOLERANCE = 1e-4  # of the largest number expected: float32 sums in another order differ by some 1e-6 of it
 
 
@@ -66,7 +67,8 @@ class Answers:
     """N answers of one output, as real numbers (N, elements), any of them NaN or infinite, and what belongs to them.
 
     `labels` are what the task made of the targets, None without. `samples` (N, *shape) are as the model saw them, None
-    when it has several inputs. `of_float`: what the model answered before quantization. N may be 0.
+    when it has several inputs, or the task has no use for them. `of_float`: what the model answered before it was
+    quantized. N may be 0.
     """
 
     outputs: Array
@@ -107,7 +109,8 @@ class Scores:
 class TaskLabels:
     """Targets as a task wants them, (N, ..), and what a reader should know of how they were understood.
 
-    `uses`: the options among those of `Asked` (threshold, top_k) that scores depend on.
+    `uses`: the options among those of `Asked` (threshold, top_k) that scores depend on, and SAMPLES: a task that does
+    not say so is given none of these.
     """
 
     values: Array | None

@@ -22,9 +22,10 @@ from mcusim.testing.session import Session
 class Once(Session):
     """A Session that keeps what it ran in `folder`, which other processes share."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path | None = None) -> None:
+        """`cache`: what engines saw is kept there beyond the session."""
         super().__init__()
-        self._folder = folder
+        self._folder, self._cache = folder, cache
         self._known: dict[str, Report] = {}
 
     def report(self, chosen: Experiment) -> Report:
@@ -34,7 +35,7 @@ class Once(Session):
             self._folder.mkdir(parents=True, exist_ok=True)
             with locked(self._folder / f"{name}.lock"):
                 out = self._folder / name
-                self._known[name] = _finished(out / REPORT) or self.run_opened(chosen, out)
+                self._known[name] = _finished(out / REPORT) or self.run_opened(chosen, out, self._cache)
         return self._known[name]
 
 

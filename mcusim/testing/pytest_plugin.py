@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mcusim", "neural networks on emulated boards")
     for name, words in OPTIONS.items():
         group.addoption(f"--mcusim-{name}", action="append", metavar=name[0].upper(), help=words)
+    words = "Keep what engines saw in this folder, for other sessions, as `mcusim run --cache` does."
+    group.addoption("--mcusim-cache", metavar="DIR", help=words)
     words = "Write baselines in place of comparing with them."
     group.addoption("--mcusim-update-baseline", action="store_true", help=words)
 

@@ -36,7 +36,8 @@ def shared(config: pytest.Config) -> Once:
     if _SESSION not in config.stash:
         folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         folder = folder.parent if hasattr(config, "workerinput") else folder
-        config.stash[_SESSION] = session = Once(folder / "mcusim")
+        cache = config.getoption("mcusim_cache", None)
+        config.stash[_SESSION] = session = Once(folder / "mcusim", Path(cache) if cache else None)
         config.add_cleanup(session.close)
     return config.stash[_SESSION]
 

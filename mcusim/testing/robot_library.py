@@ -113,12 +113,13 @@ def run_model(
     seed: int | None = None,
     jobs: int | None = None,
     out: str | None = None,
+    cache: str | None = None,
 ) -> Report:
     """Trains, quantizes, builds and runs an experiment, and keeps its report for the other keywords.
 
     ``experiment`` is a TOML file, or a folder with an ``experiment.toml``. The other arguments change it as options of
     ``mcusim run`` do: ``engine=renode``, ``samples=100`` or ``samples=all``. Everything is written to ``out``
-    [build/<experiment>].
+    [build/<experiment>]. ``cache`` is a folder of what engines saw in earlier runs, which is not run again.
 
     Fails when any run did, with its error. Broken budgets of the file are the business of `Budgets Should Be Kept`.
 
@@ -136,6 +137,7 @@ def run_model(
             seed=seed,
             jobs=jobs,
             out=out,
+            cache=cache,
         )
     except (McusimError, OSError) as error:
         raise AssertionError(told_error(error)) from None

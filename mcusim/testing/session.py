@@ -33,20 +33,29 @@ class Session(ExitStack):
         self._watcher = watcher or Silent()
         self._opened: set[str] = set()
 
-    def run(self, experiment: str | Path, *, out: str | Path | None = None, **choices: Any) -> Report:
+    def run(
+        self,
+        experiment: str | Path,
+        *,
+        out: str | Path | None = None,
+        cache: str | Path | None = None,
+        **choices: Any,
+    ) -> Report:
         """Every case of an experiment, as `opened` takes it.
 
-        Everything is written to `out` [build/<experiment>]. A case that fails is a run with an error.
+        Everything is written to `out` [build/<experiment>]. A case that fails is a run with an error. `cache`: a folder
+        of what engines saw in earlier runs, as `mcusim run --cache` has it.
 
         Raises McusimError for what concerns all of them, and OSError when `out` cannot be written.
         """
         chosen = opened(experiment, **choices)
-        return self.run_opened(chosen, Path(out) if out else Path("build") / file_name(chosen.name))
+        folder = Path(out) if out else Path("build") / file_name(chosen.name)
+        return self.run_opened(chosen, folder, Path(cache) if cache else None)
 
-    def run_opened(self, chosen: Experiment, out: Path) -> Report:
+    def run_opened(self, chosen: Experiment, out: Path, cache: Path | None = None) -> Report:
         """Likewise, of one that was read."""
         self._keep_open(chosen.target.engines)
-        return pipeline.run(chosen, out, self._watcher)
+        return pipeline.run(chosen, out, self._watcher, cache=cache)
 
     def _keep_open(self, engines: tuple[str, ...]) -> None:
         for name in dict.fromkeys(engines):

@@ -22,7 +22,7 @@ _LAST_ADDRESS = 1 << 32
 _TOO_OFTEN = 1 << 64
 _MOST_FRAMES = 10_000_000  # of all stacks together
 _OF_BLOCK = (kinds.FETCH_MISS_NEXT, kinds.FETCH_MISS_JUMP)
-_BROKEN = (OSError, ValueError, LookupError, TypeError, OverflowError, AttributeError, RecursionError, MemoryError)
+BROKEN = (OSError, ValueError, LookupError, TypeError, OverflowError, AttributeError, RecursionError, MemoryError)
 
 
 def load(path: Path) -> Recording:
@@ -37,12 +37,28 @@ def load(path: Path) -> Recording:
             shown = printable(repr(document["format"]))[:60]
             raise DataError(f"{path.name!r} is a profile of format {shown}, not {FORMAT}", where=str(path), hint=_HINT)
         return _recording(document)
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = printable(str(error))[:200] or type(error).__name__
         raise DataError(f"{path.name!r} is not a profile: {reason}", where=str(path), hint=_HINT) from error
 
 
 def _recording(document: dict[str, Any]) -> Recording:
+    return Recording(
+        board=printable(str(document["board"])),
+        counts=counts_of(document),
+        code=Code(code_of(document["code"])),
+        functions=tuple(sorted(map(_function, document["functions"]), key=lambda function: function.start)),
+        lines=tuple(sorted((_address(at), printable(str(name)), _whole(line)) for at, name, line in document["lines"])),
+    )
+
+
+def code_of(told: list[list[Any]]) -> list[tuple[int, bytes]]:
+    """Inverse of `told_code`. Raises as `counts_of`."""
+    return [(_address(start), base64.b64decode(data, validate=True)) for start, data in told]
+
+
+def counts_of(document: dict[str, Any]) -> Counts:
+    """Inverse of `document_of`. Raises one of BROKEN for what is none."""
     blocks = tuple(Block(*map(_whole, row)) for row in document["blocks"])
     for block in blocks:
         demand_block(block)
@@ -55,7 +71,7 @@ def _recording(document: dict[str, Any]) -> Recording:
     events = tuple(Event(*map(_whole, row)) for row in document["events"])
     _demand(all(_is_event(event, blocks) for event in events), "it has an event that there is not")
     _demand(bool(document["edge_counts"]), "it has no samples")
-    counts = Counts(
+    return Counts(
         blocks=blocks,
         edges=edges,
         edge_counts=_table(document["edge_counts"], len(document["edge_counts"]), len(edges)),
@@ -63,13 +79,6 @@ def _recording(document: dict[str, Any]) -> Recording:
         event_counts=_table(document["event_counts"], len(document["edge_counts"]), len(events)),
         tree=_tree(document.get("tree"), len(edges)),
         changed=frozenset(map(_whole, document.get("changed", ()))),
-    )
-    return Recording(
-        board=printable(str(document["board"])),
-        counts=counts,
-        code=Code([(_address(start), base64.b64decode(data, validate=True)) for start, data in document["code"]]),
-        functions=tuple(sorted(map(_function, document["functions"]), key=lambda function: function.start)),
-        lines=tuple(sorted((_address(at), printable(str(name)), _whole(line)) for at, name, line in document["lines"])),
     )
 
 

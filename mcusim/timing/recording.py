@@ -91,18 +91,25 @@ def _joined(pieces: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 
 def save(recording: Recording, path: Path) -> None:
-    counts = recording.counts
-    document: dict[str, Any] = {
+    document = {
         "format": FORMAT,
         "board": recording.board,
+        **document_of(recording.counts),
+        "code": told_code(recording.code.pieces),
+        "functions": [[f.name, f.start, f.end] for f in recording.functions],
+        "lines": [list(line) for line in recording.lines],
+    }
+    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+
+
+def document_of(counts: Counts) -> dict[str, Any]:
+    """Counts, without code, as JSON has them."""
+    document: dict[str, Any] = {
         "blocks": [[b.start, b.end, b.instructions] for b in counts.blocks],
         "edges": [[e.source, e.to] for e in counts.edges],
         "edge_counts": counts.edge_counts.tolist(),
         "events": [[e.kind, e.block, e.address] for e in counts.events],
         "event_counts": counts.event_counts.tolist(),
-        "code": [[start, base64.b64encode(data).decode()] for start, data in recording.code.pieces],
-        "functions": [[f.name, f.start, f.end] for f in recording.functions],
-        "lines": [list(line) for line in recording.lines],
     }
     if counts.tree is not None:
         document["tree"] = {
@@ -113,4 +120,8 @@ def save(recording: Recording, path: Path) -> None:
         }
     if counts.changed:
         document["changed"] = sorted(counts.changed)
-    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+    return document
+
+
+def told_code(pieces: Sequence[tuple[int, bytes]]) -> list[list[int | str]]:
+    return [[start, base64.b64encode(data).decode()] for start, data in pieces]

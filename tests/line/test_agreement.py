@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mcusim.engines.engine import Execution, records
-from mcusim.experiment.case import Case
-from mcusim.experiment.quantization import Quantization
-from mcusim.experiment.tables import Model
 from mcusim.line.agreement import agreed, compare
-from mcusim.line.case import Outcome
+from mcusim.line.part import Outcome, Part, Span
 from mcusim.reports.report import Run
 
 OUTPUTS = np.array([[1, 2], [3, 4], [5, 6]], np.int8)
@@ -36,10 +32,22 @@ def execution(engine: str, outputs: np.ndarray = OUTPUTS, counts: list[int] | No
     )
 
 
-def outcome(engine: str, seen: Execution | None, board: str = "nucleo_l452re_p") -> Outcome:
-    case = Case(engine, Model(name="m", file=Path("m")), 0, Quantization(data_type="int8"), board, engine)
+def outcome(engine: str, seen: Execution | None, board: str = "nucleo_l452re_p", *rows: int) -> Outcome:
+    """`rows`: which of the samples; all of them when none is named."""
     run = Run(id=f"{engine}-{board}", model="m", data_type="int8", board=board, engine=engine)
-    return Outcome(case, run, seen, POSITIONS)
+    if seen is None:
+        return Outcome(run)
+    positions = POSITIONS[list(rows)] if rows else POSITIONS
+    span = Span(0, len(positions), len(POSITIONS))
+    return Outcome(run, Part(run, run.label, board, span, seen, np.dtype((np.int8, (2,))), {}, positions))
+
+
+def compared(one: Execution, other: Execution, positions: np.ndarray = POSITIONS) -> str | None:
+    first, second = (replace(each, indices=positions[each.indices]) for each in (one, other))
+    return compare(first, second)
+
+
+PARTS = {"qemu": OUTPUTS[:2], "renode": OUTPUTS[1:]}
 
 
 def changed(row: int) -> np.ndarray:
@@ -49,11 +57,11 @@ def changed(row: int) -> np.ndarray:
 
 
 def test_equal_engines_agree() -> None:
-    assert compare(execution("qemu", counts=[7, 8, 9]), execution("renode", counts=[7, 8, 9]), POSITIONS) is None
+    assert compared(execution("qemu", counts=[7, 8, 9]), execution("renode", counts=[7, 8, 9])) is None
 
 
 def test_a_difference_is_told_with_its_sample() -> None:
-    told = compare(execution("qemu", counts=[7, 8, 9]), execution("renode", changed(1), [7, 8, 1]), POSITIONS)
+    told = compared(execution("qemu", counts=[7, 8, 9]), execution("renode", changed(1), [7, 8, 1]))
     assert told == (
         "renode and qemu differ in the outputs of 1 samples, first of sample 10 "
         "and the instructions of 1 samples, first of sample 20"
@@ -61,18 +69,18 @@ def test_a_difference_is_told_with_its_sample() -> None:
 
 
 def test_instructions_of_an_engine_that_does_not_count_are_no_difference() -> None:
-    assert compare(execution("qemu", counts=[7, 8, 9]), execution("host"), POSITIONS) is None
+    assert compared(execution("qemu", counts=[7, 8, 9]), execution("host")) is None
 
 
 def test_only_samples_that_both_finished_are_compared() -> None:
     short = replace(execution("renode", OUTPUTS[1:]), indices=np.array([1, 2]), complete=False)
-    assert compare(execution("qemu", changed(0)), short, POSITIONS) is None
+    assert compared(execution("qemu", changed(0)), short) is None
 
 
 @pytest.mark.parametrize("bits", [(0.0, -0.0), (np.nan, -np.nan)])
 def test_floats_are_compared_bit_for_bit(bits: tuple[float, float]) -> None:
     one, other = (execution(name, np.array([[bit]], np.float32)) for name, bit in zip("ab", bits, strict=True))
-    assert compare(one, other, np.array([4])) == "b and a differ in the outputs of 1 samples, first of sample 4"
+    assert compared(one, other, np.array([4])) == "b and a differ in the outputs of 1 samples, first of sample 4"
 
 
 def test_a_run_that_differs_keeps_its_figures_and_gets_an_error() -> None:
@@ -85,6 +93,13 @@ def test_a_run_that_differs_keeps_its_figures_and_gets_an_error() -> None:
 def test_only_the_same_work_is_compared() -> None:
     other = outcome("renode", execution("renode", changed(0)), board="sparkfun_edge")
     assert all(run.error is None for run in agreed([outcome("qemu", execution("qemu")), other]))
+
+
+def test_only_samples_that_both_were_given_are_compared() -> None:
+    """As in a shard, where engines have other parts of the same work."""
+    parts = {name: replace(execution(name, seen), answers=records(seen)) for name, seen in PARTS.items()}
+    first, second = outcome("qemu", parts["qemu"], "b", 0, 1), outcome("renode", parts["renode"], "b", 1, 2)
+    assert all(run.error is None for run in agreed([first, second]))
 
 
 def test_a_failed_run_is_no_reference() -> None:

@@ -11,7 +11,7 @@ import pytest
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Expect, ExpectFor, General, Model, Target
-from mcusim.line.budgets import check, check_case
+from mcusim.line.budgets import budgets_of, check, judged
 from mcusim.line.build import RomBytes
 from mcusim.line.measure import RamBytes
 from mcusim.reports.figures import BUDGETS, OF_TASKS
@@ -111,7 +111,8 @@ def test_an_experiment_has_limits_and_margin_of_a_case() -> None:
         expect=Expect(latency_ms_max=12.0, margin="p90"),
         expect_for=(ExpectFor(data_type="float32", margin="none"),),
     )
-    [[of_int8], [of_float]] = [check_case(timed(11.6), chosen, case) for case in chosen.cases()]
+    run = timed(11.6)
+    [[of_int8], [of_float]] = [judged(run, budgets_of(run, chosen, case)) for case in chosen.cases()]
     assert (of_int8.margin, of_int8.passed, of_float.margin, of_float.passed) == ("p90", False, None, True)
 
 

@@ -14,7 +14,9 @@ from mcusim.engines.qemu.facts import FACTS as QEMU
 from mcusim.experiment.case import Case
 from mcusim.experiment.tables import Target
 from mcusim.line.bench import Bench
-from mcusim.line.case import Outcome, Setting, run_case
+from mcusim.line.case import run_case
+from mcusim.line.part import Outcome
+from mcusim.line.ready import Setting
 from mcusim.line.watcher import Silent
 from mcusim.pipeline import run
 from mcusim.system.errors import EngineError

@@ -1,0 +1,158 @@
+"""Job -> Execution, out of a folder where an earlier run has left what an engine saw of the same firmware and samples.
+
+A file is called by the digest of all that its contents depend on: firmware, samples, board, engine, its version, and
+mcusim itself. It appears whole or not at all, so that any number of runs may share a folder. What is damaged, or
+not a file of ours, is told of and ignored.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcusim.engines.engine import Engine, Execution, Job, Ready
+from mcusim.system.assets import PLATFORMS
+from mcusim.system.files import sha256_of, write_bytes
+from mcusim.system.packed import LARGEST_BYTES, pack, unpack
+from mcusim.timing.load_recording import BROKEN, code_of, counts_of
+from mcusim.timing.recording import document_of, told_code
+
+LARGEST_FOLDER_BYTES = 2**30
+SUFFIX = ".kept"
+_PACKAGE = Path(__file__).parents[1]
+_TOLD = ("wall_s", "engine", "engine_version", "total_instructions", "emulated_mips", "stack_bytes", "notes")
+_ARRAYS = ("answers", "instructions", "cycle_counter")
+
+
+class Kept:
+    """A folder of at most LARGEST_FOLDER_BYTES, or a little more: what was not used for longest goes first."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError where it cannot be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def of(self, engine: Engine, ready: Ready) -> Ready:
+        """An open engine that runs only what is not in the folder."""
+        return _Keeping(self, engine, ready)
+
+    def read(self, name: str) -> tuple[Execution | None, str | None]:
+        """What is kept under that name, or why what is there is not believed."""
+        path = self._folder / f"{name}{SUFFIX}"
+        try:
+            if path.stat().st_size > LARGEST_BYTES:
+                raise ValueError("it is too large")
+            found = _unpacked(path.read_bytes(), name)
+        except FileNotFoundError:
+            return None, None
+        except BROKEN as error:
+            reason = " ".join(str(error).split())[:100]
+            return None, f"a run that --cache kept is ignored, and was run again: {reason} ({path.name[:12]}..)"
+        with suppress(OSError):  # of another user
+            os.utime(path)
+        return replace(found, cached=True), None
+
+    def write(self, name: str, execution: Execution) -> None:
+        """A folder that cannot be written any more is no failure of a run."""
+        with suppress(OSError):
+            write_bytes(self._folder / f"{name}{SUFFIX}", _packed(execution, name))
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        files = sorted(self._files(), reverse=True)
+        room = LARGEST_FOLDER_BYTES
+        for _, size, path in files:
+            room -= size
+            if room < 0:
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """When each was used last, and its size."""
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(OSError):
+                found = path.stat()
+                yield found.st_mtime, found.st_size, path
+
+
+class _Keeping:
+    def __init__(self, kept: Kept, engine: Engine, ready: Ready) -> None:
+        self._kept, self._engine, self._ready = kept, engine, ready
+
+    def run(self, job: Job) -> Execution:
+        name = _name_of(job, self._engine)
+        found, doubt = self._kept.read(name)
+        if found is not None:
+            if job.progress:
+                job.progress(len(job.samples), len(job.samples))
+            return found
+        execution = self._ready.run(job)
+        if execution.complete:
+            self._kept.write(name, execution)
+        return replace(execution, notes=(*execution.notes, doubt)) if doubt else execution
+
+
+def _name_of(job: Job, engine: Engine) -> str:
+    """Digest of all that an Execution depends on; paths and times are no part of it."""
+    image, board = job.image, job.board
+    told = [
+        _own_code(),
+        engine.FACTS.name,
+        engine.version(),
+        platform.machine(),
+        sha256_of(image.elf),
+        [image.board, image.entry, image.leave, image.input_bytes, image.output_bytes],
+        board and board.model_dump(mode="json", exclude={"renode"}),
+        [sha256_of(path) for path in _platforms(Path(board.renode.platform))] if board and board.renode else None,
+        job.samples.shape,
+        hashlib.sha256(np.ascontiguousarray(job.samples).data).hexdigest(),
+        [job.cycles_per_instruction, job.cycle_counter, job.profile, job.replay, job.calls],
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _platforms(platform_file: Path) -> list[Path]:
+    """A description may include those beside it."""
+    return sorted({platform_file, *platform_file.parent.glob("*.repl")})
+
+
+@cache
+def _own_code() -> str:
+    """Of mcusim: another one may count otherwise."""
+    sha = hashlib.sha256()
+    for folder in (_PACKAGE, PLATFORMS):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()):
+            sha.update(f"{path.relative_to(folder)}\n{sha256_of(path)}\n".encode())
+    return sha.hexdigest()
+
+
+def _packed(execution: Execution, name: str) -> bytes:
+    told: dict[str, Any] = {"name": name} | {name: getattr(execution, name) for name in _TOLD}
+    counts = execution.counts
+    if counts is not None:
+        told["counts"] = {**document_of(counts), "code": told_code(counts.code)}
+    arrays = {name: array for name in _ARRAYS if (array := getattr(execution, name)) is not None}
+    return pack(json.dumps(told), arrays)
+
+
+def _unpacked(data: bytes, name: str) -> Execution:
+    """Raises one of BROKEN."""
+    text, arrays = unpack(data)
+    told: dict[str, Any] = json.loads(text)
+    if told.pop("name") != name:
+        raise ValueError("it is of another run")
+    counts, notes = told.pop("counts", None), tuple(told.pop("notes"))
+    known: dict[str, Any] = {**told, **arrays}
+    return Execution(
+        **known,
+        notes=notes,
+        indices=np.arange(len(arrays["answers"])),
+        counts=counts and replace(counts_of(counts), code=tuple(code_of(counts["code"]))),
+    )
