@@ -63,7 +63,7 @@ class FloatModel:
             judge, labels = self.fitted.judges[name], self.labels[name]
             samples = self._samples_for(judge)
             labels, samples = (None if array is None else array[rows] for array in (labels, samples))
-            found[name] = Wanted(judge, values, output.numbers, labels, samples, of_float.get(name))
+            found[name] = Wanted(judge.alone, values, output.numbers, labels, samples, of_float.get(name))
         return found
 
     def _samples_for(self, judge: Judge) -> Array | None:

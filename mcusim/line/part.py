@@ -93,10 +93,9 @@ def joined(parts: Sequence[Part]) -> Part:
 
 def _joined_wanted(several: Sequence[Wanted]) -> Wanted:
     first = several[0]
-    judge = replace(first.judge, labels=None)  # those of its samples are enough
     columns = {name: _rows([getattr(one, name) for one in several]) for name in ("labels", "samples", "of_float")}
     expected = np.concatenate([one.expected for one in several])
-    return Wanted(judge, expected, _numbers(several), **columns)
+    return Wanted(first.judge, expected, _numbers(several), **columns)
 
 
 def _numbers(several: Sequence[Wanted]) -> Decoding | None:

@@ -1,9 +1,12 @@
 """What a task is: a module that scores outputs, and brings the figures that it scores them with."""
 
+from __future__ import annotations
+
+import importlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -160,8 +163,23 @@ class Judge:
     def score(self, answers: Answers) -> Scores:
         return self.task.score(self.asked, answers)
 
+    @property
+    def alone(self) -> Judge:
+        """Without the targets of all samples: enough to score answers that come with their labels."""
+        return replace(self, asked=replace(self.asked, targets=None, train_targets=None), labels=None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which has the same modules."""
+        module = getattr(self.task, "__name__", "")
+        return _judge, (module, self.asked, self.labels, self.notes, self.uses)
+
     def differs(self, outputs: Array, expected: Array) -> Array:
         return self.task.differs(self.asked, outputs, expected)
+
+
+def _judge(module: str, *known: Any) -> Judge:
+    task: Any = importlib.import_module(module)
+    return Judge(task, *known)
 
 
 def far(asked: Asked, outputs: Array, expected: Array) -> Array:
