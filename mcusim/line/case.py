@@ -84,6 +84,7 @@ def part_of(setting: Setting, case: Case, bench: Bench, span: Span | None = None
     program, origin = model.generated.program, model.origin
     target, (_, board) = setting.experiment.target, place_of(case, bench)
     span = span or Span.whole(len(origin.positions))
+    assert span.of == len(origin.positions)  # else samples would be lost, and nobody would see it
     rows = slice(span.first, span.end)
     wanted = origin.wanted(model.answering.of(span), program, span)
     timing = timing_of(setting, case, bench)
