@@ -27,6 +27,7 @@ from mcusim.system.files import read_file, write_bytes
 from mcusim.system.packed import LARGEST_BYTES, digest_of
 from mcusim.system.version import VERSION
 from mcusim.timing.recording import RECORDING
+from mcusim.timing.stacks import STACKS
 
 MOST_NAMED = 10
 _BROKEN = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError)
@@ -80,9 +81,10 @@ def merged(paths: Sequence[Path], out: Path) -> Report:
 
 def _keep_beside(out: Path, run: Run, folders: Sequence[Path]) -> None:
     """What pages and other commands look for in the folder of a run."""
-    recordings = filter(None, (file_of(folder, run.id, RECORDING) for folder in folders))
-    for recording in itertools.islice(recordings, 1):
-        write_bytes(out / run.id / RECORDING, recording.read_bytes())
+    for name in (RECORDING, STACKS):
+        there = filter(None, (file_of(folder, run.id, name) for folder in folders))
+        for path in itertools.islice(there, 1):
+            write_bytes(out / run.id / name, path.read_bytes())
     keep_of(out / run.id, [folder / run.id for folder in folders], run.worst_samples)
 
 

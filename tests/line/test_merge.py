@@ -16,7 +16,7 @@ from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Expect, Target, TaskChoice
 from mcusim.graph import Graph
-from mcusim.line import bench, case
+from mcusim.line import bench, case, pictured
 from mcusim.line.merge import merged
 from mcusim.line.sharding import PART, Which, read_shard, spans
 from mcusim.line.watcher import Silent
@@ -189,9 +189,11 @@ def test_a_part_that_failed_is_a_run_that_failed(engine: FakeEngine, tmp_path: P
 
 def test_what_runs_left_beside_their_report_is_there(engine: FakeEngine, tmp_path: Path) -> None:
     folders = sharded(experiment(tmp_path), tmp_path, 2)
-    (folders[0] / "a-float32-host" / "profile.json").write_text("{}")
-    merged(folders, tmp_path / "merged")
-    assert (tmp_path / "merged" / "a-float32-host" / "profile.json").read_text() == "{}"
+    for name in ("profile.json", "stacks.json"):
+        (folders[0] / "a-float32-host" / name).write_text("{}")
+    together, kept = merged(folders, tmp_path / "merged"), tmp_path / "merged" / "a-float32-host"
+    assert (kept / "profile.json").read_text() == (kept / "stacks.json").read_text() == "{}"
+    assert set(pictured.kept(kept)) == set(together.runs[0].worst_samples) != set()
 
 
 # -- what is no whole --------------------------------------------------------------------------------------------------
