@@ -1,4 +1,4 @@
-"""The comparison with plain Renode runs. Its figures are for people: no machine has a steady speed."""
+"""Both benches run. Their figures are for people: no machine has a steady speed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from mcusim.boards.board import Board
 from mcusim.engines.renode.turn import Outcome
 from tests.tiny_library import build_library, library
-from tools import renode_bench
+from tools import renode_bench, renode_cases
 
 
 @pytest.mark.renode
@@ -18,6 +18,14 @@ def test_both_run_the_same_instructions(nucleo: Board, build_folder: Path, capsy
     elf = build_library(library(), nucleo, build_folder, "renode").elf
     assert renode_bench.main([str(elf), nucleo.name, "--samples", "6", "--jobs", "1", "--rounds", "1"]) == 0
     assert "median ratio of MIPS" in capsys.readouterr().out
+
+
+@pytest.mark.renode
+@pytest.mark.usefixtures("warm")
+def test_cases_in_a_row(nucleo: Board, build_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elf = build_library(library(), nucleo, build_folder, "renode").elf
+    assert renode_cases.main([str(elf), nucleo.name, "--samples", "2", "--jobs", "1", "--rounds", "3"]) == 0
+    assert "job 3: workers take " in capsys.readouterr().out
 
 
 def test_speed_of_two_processes() -> None:
