@@ -17,12 +17,11 @@ typedef struct {
     int channels;     /* as V and U have them: the others are zeros */
     int output_bytes; /* of a number */
     int stripe;       /* groups of tiles that are transformed at a time */
-    int end_bytes;    /* each point of U ends at a multiple of it */
-    int apart;        /* bytes from point to point of U */
-    int begin;        /* of U, from a multiple of end_bytes */
+    int end_bytes;    /* numbers of the first tile at each point end at a multiple of it */
+    int begin;        /* of V, from such a multiple */
     uint32_t fill;    /* numbers that stand for 0, a word of them */
     void (*transform)(const void *, int16_t *, int);
-    void (*weights)(const void *, int16_t *);
+    void (*weights)(const void *, int16_t *); /* NULL: U lies in flash */
     void (*tile)(const int16_t *, const int16_t *, void *, const int32_t *, const int32_t *, int);
 } nn_convolution_squares_t;
 
@@ -81,16 +80,17 @@ NN_KERNEL void NN_NAME(squares_points)(const number_t *input, int16_t *v, number
     }
 }
 
-/* kernel: filters as they are, with zeros for channels that V has besides; bias: records */
+/* kernel: filters as they are, with zeros for channels that V has besides, or U: [pairs of filters][36 points]; bias: records */
 NN_KERNEL void NN_NAME(convolution_squares)(const number_t *restrict input, void *restrict output, void *scratch,
-                                            const weight_t *kernel, const int32_t *bias, const nn_convolution_squares_t p)
+                                            const void *kernel, const int32_t *bias, const nn_convolution_squares_t p)
 {
     const int across = (p.output_width + 3) / 4, tiles = across * ((p.output_height + 3) / 4), all = (tiles + 3) / 4;
-    const int filters = p.output_channels, group = 36 * 4 * p.channels;
+    const int filters = p.output_channels, group = 36 * 4 * p.channels, of_a_pair = 36 * 2 * p.channels;
     uint8_t *const points = (uint8_t *)NN_ALIGN_UP((uint8_t *)scratch, p.end_bytes) + p.begin;
-    int16_t *const u = (int16_t *)(void *)points, *const v = u + 36 * p.apart / (int)sizeof(int16_t);
+    int16_t *const v = (int16_t *)(void *)points;
     int32_t *const offsets = (int32_t *)(void *)(v + p.stripe * group);
     number_t *const edge = (number_t *)(offsets + 4 * p.stripe);
+    int16_t *const made = (int16_t *)(void *)(edge + 36 * p.channels);
     for (int first = 0; first < all; first += p.stripe) {
         const int groups = first + p.stripe < all ? p.stripe : all - first;
         for (int i = 0; i < 4 * groups; i++) {
@@ -103,7 +103,10 @@ NN_KERNEL void NN_NAME(convolution_squares)(const number_t *restrict input, void
         }
         for (int pair = 0; pair < filters; pair += 2) {
             const int filter = pair + 2 <= filters ? pair : filters - 2; /* of an odd number one twice */
-            p.weights(kernel + 9 * filter * p.channels, u);
+            const int16_t *const u = p.weights ? made : (const int16_t *)kernel + pair / 2 * of_a_pair;
+            if (p.weights) {
+                p.weights((const int8_t *)kernel + 9 * filter * p.channels, made);
+            }
             p.tile(v, u, (uint8_t *)output + filter * p.output_bytes, bias + NN_RECORD * filter, offsets, groups);
         }
     }

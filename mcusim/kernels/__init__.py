@@ -14,6 +14,7 @@ from mcusim.kernels import (
     rows,
     sequences,
     squares,
+    squares_in_flash,
     tiles,
     winograd,
 )
@@ -31,6 +32,7 @@ KERNELS: tuple[Kernel, ...] = (
     abreast,
     winograd,
     squares,
+    squares_in_flash,
     direct,
     rows,
     lanes,

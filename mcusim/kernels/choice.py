@@ -189,7 +189,7 @@ def _has_floor(layer: Layer) -> bool:
 
 
 def opt_in(kernel: Kernel) -> bool:
-    """Does it run only where it is named, since its bits are others?"""
+    """Does it run only where it is named?"""
     return bool(getattr(kernel, "OPT_IN", False))
 
 

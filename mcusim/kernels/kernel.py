@@ -45,8 +45,9 @@ class Kernel(Protocol):
     One with `ANY_FLOOR = True` knows activations that end elsewhere than at 0, in any numbers.
     One with `NARROW_WEIGHTS = True` takes weights of fewer bytes than its inputs, `weight_t`.
     One with `variants(layer, inputs) -> tuple[Variant, ...]` comes in several, others as DEFAULT alone.
-    One with `OPT_IN = True` has other bits than plain C, and runs only where it is named: of inputs up to `largest` an
-    output is off by `largest_error(layer, largest)` at most.
+    One with `OPT_IN = True` runs only where it is named: it takes much more flash, or has `largest_error`.
+    One with `largest_error(layer, largest)` has other bits than plain C: of inputs up to `largest` an output is off by
+    that at most.
     One with `LOADS = ..` says what part of its cycles loads from RAM are, about, in place of `LOADS_USUAL`.
     What its code includes of codegen/ goes into the library by itself.
     """

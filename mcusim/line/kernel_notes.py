@@ -3,7 +3,7 @@
 from mcusim.experiment.tables import Target
 from mcusim.graph import Graph
 from mcusim.kernels.bands import JOINED
-from mcusim.kernels.choice import Option, opt_in
+from mcusim.kernels.choice import Option
 from mcusim.line.knapsack import Selection
 from mcusim.line.select import Choice
 from mcusim.system.arrays import Array
@@ -34,7 +34,7 @@ def _nowhere(choice: Choice, target: Target) -> tuple[str, ...]:
 
 
 def _other_bits(graph: Graph, selected: Selection, x: Array) -> tuple[str, ...]:
-    own = [option for option in selected.values() if opt_in(option.kernel)]
+    own = [option for option in selected.values() if hasattr(option.kernel, "largest_error")]
     if not own:
         return ()
     ranges = graph.ranges(x[:MOST_SAMPLES])

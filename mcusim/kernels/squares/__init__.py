@@ -22,8 +22,8 @@ from mcusim.kernels.winograd.points import WINDOW, why_not
 from mcusim.kernels.winograd.tile import Layout
 from mcusim.layers.convolution import Convolution
 from mcusim.layers.planes import NO_DILATION, plane
+from mcusim.numbers.integers import unless_zero
 from mcusim.program import Constant, KernelCall, LayerCode, Turns
-from mcusim.system.arrays import Array
 
 NAME = "squares"
 SUMMARY = "convolutions of 3 x 3 in int8: exact Winograd F(4 x 4, 3 x 3), a quarter of the products (Cortex-M4)"
@@ -70,68 +70,85 @@ def _known_ending(layer: Convolution, inputs: Inputs) -> Ending:
 
 
 def _why_too_large(layer: Convolution, finish: Ending) -> str | None:
-    plan = plan_of(layer, 1)
+    plan = plan_of(layer, 1, in_flash=False)
     layout = _layout(layer, plan, finish)
     if max(2 * plan.point_bytes, (3 * layer.shape[-1] + 1) * finish.store_bytes) > LONGEST_OFFSET - 256:
         return "its channels or filters lie too far apart"
     if isinstance(finish, Finish) and finish.shift + LEFT_BITS > MOST_SHIFT:
         return "its outputs are shifted too far"
-    mask = layout.mask
-    return "no address ends its sums" if mask.bit_length() - (mask & -mask).bit_length() >= 8 else None
+    mask, end_bytes = layout.mask, _end_bytes(layout)
+    unending = plan.point_bytes % end_bytes or mask.bit_length() - (mask & -mask).bit_length() >= 8
+    return "no address ends its sums" if unending else None
+
+
+def _end_bytes(layout: Layout) -> int:
+    """Where the numbers of the first tile at each point end: at a multiple of it."""
+    return max(4, 1 << layout.mask.bit_length())
 
 
 def variants(layer: Convolution, inputs: Inputs) -> tuple[Variant, ...]:
-    plans = {count: plan_of(layer, count) for count in STRIPES}
+    plans = {count: plan_of(layer, count, in_flash=False) for count in STRIPES}
     return tuple(Variant(count) for count, plan in plans.items() if plan.stripes == count)
 
 
 def cost(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT, memory: Memory = NO_WAITS) -> float:
-    plan = plan_of(layer, variant.stripes)
-    return cycles(layer, plan, _routines(layer, inputs, plan), memory)
+    return cost_of(layer, inputs, plan_of(layer, variant.stripes, in_flash=False), memory)
 
 
 def code(layer: Convolution, inputs: Inputs, variant: Variant = DEFAULT) -> LayerCode:
-    finish, plan = _known_ending(layer, inputs), plan_of(layer, variant.stripes)
+    return code_of(layer, inputs, plan_of(layer, variant.stripes, in_flash=False))
+
+
+def cost_of(layer: Convolution, inputs: Inputs, plan: Plan, memory: Memory) -> float:
+    return cycles(layer, plan, _routines(layer, inputs, plan), memory)
+
+
+def code_of(layer: Convolution, inputs: Inputs, plan: Plan) -> LayerCode:
+    finish, made = _known_ending(layer, inputs), _routines(layer, inputs, plan)
     layout = _layout(layer, plan, finish)
-    found = _routines(layer, inputs, plan)
-    tile, transform, weights = (each.routine for each in (found.tile, found.inputs, found.weights))
+    end_bytes, weights = _end_bytes(layout), made.weights
     fields: dict[str, Any] = window_fields(
         layer.input_shape, layer.shape, layer.kernel.shape[1:3], layer.strides, layer.padding
     )
     fields |= {"channels": plan.channels, "output_bytes": finish.store_bytes, "stripe": plan.stripe}
     fields |= {"fill": f"{(layer.zero & 255) * 0x01010101:#x}u"} if layer.zero else {}
-    fields |= {"end_bytes": layout.end_bytes, "apart": layout.apart, "begin": layout.begin}
-    fields |= {"transform": transform.name, "weights": weights.name, "tile": tile.name}
+    fields |= {"end_bytes": end_bytes, **unless_zero(begin=-2 * plan.channels % end_bytes)}
+    fields |= {"transform": made.inputs.routine.name, **({"weights": weights.routine.name} if weights else {})}
+    fields |= {"tile": made.tile.routine.name}
     call = KernelCall("convolution_squares", ("input", "output", "scratch", "kernel", "bias"), fields)
-    constants = (
-        Constant("kernel", weight_type(layer), _kernel(layer, plan), layer.kernel_numbers),
-        Constant("bias", "int32_t", records_of(layer, finish)),
-    )
-    turns = Turns(plan.stripes * -(-layer.shape[-1] // 2), {weights.name: 1.0, tile.name: 1.0}, AROUND_BYTES)
-    scratch = layout.end_bytes + layout.begin + POINTS * layout.apart + plan.scratch_bytes
-    return LayerCode(
-        (call,), constants, scratch, routines=(tile, transform, weights), code_bytes=CODE_BYTES, turns=(turns,)
-    )
+    constants = (_kernel(layer, plan), Constant("bias", "int32_t", records_of(layer, finish)))
+    again = [each.routine for each in (made.tile, weights) if each]
+    turns = Turns(plan.stripes * -(-layer.shape[-1] // 2), {each.name: 1.0 for each in again}, AROUND_BYTES)
+    routines = (*again, made.inputs.routine)
+    scratch = 2 * end_bytes + plan.scratch_bytes
+    return LayerCode((call,), constants, scratch, routines=routines, code_bytes=CODE_BYTES, turns=(turns,))
 
 
 def _routines(layer: Convolution, inputs: Inputs, plan: Plan) -> Routines:
     finish = _known_ending(layer, inputs)
     layout = _layout(layer, plan, finish)
     return Routines(
-        *timed_tile(layout, finish),
+        *timed_tile(layout, finish, in_flash=plan.in_flash),
         timed_inputs(plan.channels, bool(reading(inputs[0]))),
-        timed_weights(plan.channels, layout.apart),
+        None if plan.in_flash else timed_weights(plan.channels, plan.apart),
     )
 
 
 def _layout(layer: Convolution, plan: Plan, finish: Ending) -> Layout:
     _, width, filters = plane(layer.shape)
     position = filters * finish.store_bytes
-    group = POINTS * plan.point_bytes
-    return Layout(SQUARE, plan.channels // 2, 2 * plan.channels, plan.point_bytes, group, position, width * position, 0)
+    steps = (2 * plan.channels, plan.point_bytes, POINTS * plan.point_bytes)
+    return Layout(SQUARE, plan.words, *steps, position, width * position, 0, by_input=True)
 
 
-def _kernel(layer: Convolution, plan: Plan) -> Array:
-    """Channels in the order in which SXTB16 makes pairs of them: numbers 0 and 2, 1 and 3 of a word."""
+def _kernel(layer: Convolution, plan: Plan) -> Constant:
+    """Filters as they are, or U: for two at a time, of an odd number one twice."""
     extra = plan.channels - layer.kernel.shape[3]
-    return np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
+    padded = np.pad(layer.kernel, ((0, 0), (0, 0), (0, 0), (0, extra)))
+    if not plan.in_flash:
+        return Constant("kernel", weight_type(layer), padded, layer.kernel_numbers)
+    points = np.moveaxis(SQUARE.points_of(flat(padded))[:, 0], 1, 2)  # filters, points, channels
+    firsts = [min(first, len(points) - 2) for first in range(0, len(points), 2)]
+    pairs = np.stack([points[first : first + 2] for first in firsts])  # and the pairs of numbers that SXTB16 makes
+    words = pairs.reshape(*pairs.shape[:3], -1, 2, 2).swapaxes(-1, -2).reshape(*pairs.shape[:3], plan.words, 2)
+    return Constant("kernel", "int16_t", np.ascontiguousarray(words.transpose(0, 2, 3, 1, 4), np.int16))

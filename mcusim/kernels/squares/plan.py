@@ -1,6 +1,6 @@
 """How a layer is cut into tiles of 4 x 4 outputs, and these into stripes; and the cycles that it takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mcusim.kernels.assembly import WORD_BYTES, Timed
@@ -19,12 +19,23 @@ AROUND_BYTES, EDGE_BYTES = 60, 100  # of code between two calls; how far what li
 
 @dataclass(frozen=True)
 class Plan:
-    """`stripe`: groups of four tiles that are transformed at a time."""
+    """`stripe`: groups of four tiles that are transformed at a time. `in_flash`: are weights so, too?"""
 
     channels: int
     across: int
     down: int
     stripe: int
+    in_flash: bool
+
+    @property
+    def words(self) -> int:
+        """That a sum is over: pairs of numbers."""
+        return self.channels // 2
+
+    @property
+    def apart(self) -> int:
+        """Bytes from point to point of the weights of two filters."""
+        return 2 * WORD_BYTES * self.words
 
     @property
     def tiles(self) -> int:
@@ -45,8 +56,9 @@ class Plan:
 
     @property
     def scratch_bytes(self) -> int:
-        """V of a stripe, where its outputs lie, and a tile at an edge."""
-        return self.stripe * (POINTS * self.point_bytes + TILES * WORD_BYTES) + SIDE * SIDE * self.channels
+        """V of a stripe, where its outputs lie, a tile at an edge, and U of two filters."""
+        weights = 0 if self.in_flash else POINTS * self.apart
+        return self.stripe * (POINTS * self.point_bytes + TILES * WORD_BYTES) + SIDE * SIDE * self.channels + weights
 
 
 class Routines(NamedTuple):
@@ -55,23 +67,27 @@ class Routines(NamedTuple):
     tile: Timed
     outputs_bytes: int
     inputs: Timed
-    weights: Timed
+    weights: Timed | None  # where they are made ready on the board
 
 
-def plan_of(layer: Convolution, stripes: int) -> Plan:
+def plan_of(layer: Convolution, stripes: int, in_flash: bool) -> Plan:
     height, width, _ = plane(layer.shape)
     _, _, channels = plane(layer.input_shape)
-    whole = Plan(-(-channels // WORD_BYTES) * WORD_BYTES, -(-width // OUTPUTS), -(-height // OUTPUTS), 1)
-    return Plan(whole.channels, whole.across, whole.down, -(-whole.groups // stripes))
+    whole = Plan(-(-channels // WORD_BYTES) * WORD_BYTES, -(-width // OUTPUTS), -(-height // OUTPUTS), 1, in_flash)
+    return replace(whole, stripe=-(-whole.groups // stripes))
 
 
 def cycles(layer: Convolution, plan: Plan, routines: Routines, memory: Memory) -> float:
     """Of a layer, for one sample."""
     pairs, words, tiles = -(-layer.shape[-1] // 2), plan.channels // WORD_BYTES, TILES * plan.groups
     made = tiles * (TILE + routines.inputs.cycles(words)) + _copied(layer, plan)
-    weights = routines.weights.call + memory.scattered(2 * 9 * plan.channels)
-    of_a_pair = plan.stripes * (PAIR + weights + routines.tile.call) + plan.groups * routines.tile.each
-    code = routines.tile.routine.code_bytes + routines.weights.routine.code_bytes
+    of_a_pair = plan.stripes * (PAIR + routines.tile.call) + plan.groups * routines.tile.each
+    code = routines.tile.routine.code_bytes
+    if routines.weights is None:
+        of_a_pair += plan.groups * memory.streamed(POINTS * plan.apart)
+    else:
+        of_a_pair += plan.stripes * (routines.weights.call + memory.scattered(2 * 9 * plan.channels))
+        code += routines.weights.routine.code_bytes
     again = (pairs * plan.stripes - 1) * memory.crowding(code + AROUND_BYTES, EDGE_BYTES)
     fetched = (1 + again) * memory.fetched(code) + memory.fetched(routines.inputs.routine.code_bytes)
     larger = memory.crowding(routines.outputs_bytes) * memory.fetched(routines.outputs_bytes)

@@ -30,11 +30,14 @@ FOUR = (
 
 
 @lru_cache(maxsize=256)
-def timed_tile(layout: Layout, finish: Ending) -> tuple[Timed, int]:
-    """Each is a group of four tiles. And bytes of the code of outputs, which runs for every tile of a filter."""
+def timed_tile(layout: Layout, finish: Ending, *, in_flash: bool) -> tuple[Timed, int]:
+    """Each is a group of four tiles. And bytes of the code of outputs, which runs for every tile of a filter.
+
+    `in_flash`: are weights?
+    """
     name = f"nn_squares_{layout.words}_{layout.output}_{layout.output_tile}_{finish.key}"
     a = Assembly(name, _head(name, layout))
-    registers(a)
+    registers(a, in_flash=in_flash)
     _enter(a, finish)
     with a.part("group"), a.loop("group", "Four tiles: so many points are left") as group:
         a("mov", "weight0", imm(POINTS))
@@ -197,5 +200,6 @@ def _head(name: str, layout: Layout) -> list[str]:
         "groups   of four tiles",
         "",
         *FOUR,
-        "The address of the weights ends the loop over the words, so that no register has to count.",
+        "The address of the input ends the loop over the words, so that no register counts: each point of the first",
+        "tile ends at a multiple of a power of two.",
     ]

@@ -27,7 +27,8 @@ class Layout:
 
     tile: from a tile's V to the next one's. point: to that of the next point. group: to that of the next four tiles.
     output_*: from output to output of a filter; `output_group` of four tiles. `end_steps`: as many words would take the
-    room in the instruction cache that the end needs besides.
+    room in the instruction cache that the end needs besides. `by_input`: does its address end the loop over the
+    words, in place of that of the weights?
     """
 
     scheme: Scheme
@@ -39,6 +40,7 @@ class Layout:
     output_tile: int
     output_group: int
     end_steps: int = 0
+    by_input: bool = False
 
     @property
     def plan(self) -> tuple[int, int, int]:
@@ -50,17 +52,24 @@ class Layout:
             (3 * ((self.words - first) // steps) + (0 if first else len(SUMS)), first + steps, first, steps)
             for first in range(most)
             for steps in range(1, most + 1 - first)
-            if (self.words - first) % steps == 0
+            if (self.words - first) % steps == 0 and self._ends(steps, (self.words - first) // steps)
         ]
-        *_, first, steps = min(plans)
+        *_, first, steps = min(plans, default=(0, 1))
         return first, steps, (self.words - first) // steps
+
+    def _ends(self, steps: int, turns: int) -> bool:
+        """Does each point end alike?"""
+        return not self.by_input or self.point % (1 << self._mask(steps, turns).bit_length()) == 0
+
+    def _mask(self, steps: int, turns: int) -> int:
+        step = (4 if self.by_input else 8) * steps
+        return (1 << (turns - 1).bit_length()) - 1 << (step & -step).bit_length() - 1 if turns > 1 else 0
 
     @property
     def mask(self) -> int:
-        """Bits of the address of the weights that are 0 at the end of a point, and after no other turn of its loop."""
+        """Bits of that address that are 0 at the end of a point, and after no other turn of its loop."""
         _, steps, turns = self.plan
-        step = 8 * steps
-        return (1 << (turns - 1).bit_length()) - 1 << (step & -step).bit_length() - 1 if turns > 1 else 0
+        return self._mask(steps, turns)
 
     @property
     def end_bytes(self) -> int:
@@ -166,11 +175,12 @@ def _enter_factors(a: Assembly, layout: Layout, finish: FactorFinish) -> None:
         a("stm", "r12", several(("r4", "r5", "r6")))
 
 
-def registers(a: Assembly) -> None:
+def registers(a: Assembly, *, in_flash: bool = False) -> None:
+    """`in_flash`: are weights?"""
     for index, name in enumerate(SUMS):
         a.register(name, f"r{4 + index}", f"filter {index // TILES}, tile {index % TILES}")
     a.register("input", "r0", "V: words of the first of four tiles")
-    a.register("weights", "lr", "U: words of 2 filters side by side, up to a multiple of a power of two")
+    a.register("weights", "lr", "U: words of 2 filters side by side", in_flash=in_flash)
     for index in range(2):
         a.register(f"weight{index}", f"r{1 + index}")
         a.register(f"x{index}", ("r3", "r12")[index])
@@ -189,7 +199,7 @@ def sums_of_points(a: Assembly, layout: Layout) -> None:
                 for index in range(steps):
                     _step(a, layout, index, steps, "smlad")
                 if turns > 1:
-                    a("tst", "weights", imm(layout.mask))
+                    a("tst", "input" if layout.by_input else "weights", imm(layout.mask))
                     a("bne", again)
         a.block("Its sums go onto the stack, above the count of what is left")
         a("ldr", "weight0", "[sp]")
