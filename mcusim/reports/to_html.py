@@ -15,7 +15,7 @@ from mcusim.reports.html.worst import worst
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import error_lines, failures, remarks, summary, table
 
-MOST_PARTS = 12  # flame graphs of single functions
+MOST_PARTS = 12  # flame graphs of single functions, and samples: each takes a while to draw
 
 
 @dataclass(frozen=True)
@@ -102,5 +102,5 @@ def _inside(number: int, run: Run, folder: Path | None, most: Most, parts: int) 
         "confused": tables.most_confused(run),
         "quantized": quantized.rows(run, most.layers),
         "noise": quantized.noise_of(run.quantized[: most.layers]),
-        "worst": worst(run, folder, most.samples),
+        "worst": worst(run, folder, min(parts, most.samples)),
     }

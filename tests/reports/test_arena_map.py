@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,14 @@ def test_of_many_layers_those_about_the_peak_are_shown() -> None:
     assert (found.peak, found.peak_bytes, found.shown) == (700, 101, MOST_LAYERS)
     assert "t700: 51 bytes" in found.svg and "t699:" in found.svg and "t5:" not in found.svg
     assert found.svg.count("<title>") <= MOST_LAYERS + 1
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_has_no_room_for_its_name_has_the_number_of_its_layer() -> None:
+    chain = tuple(Buffer("a long name of a tensor", False, 0, 50, n, n) for n in range(50))
+    shown = re.findall(r">([^<>]+)</text>", map_of(run_of(50, *chain)).svg)
+    assert shown.count("48") == 1 and not [text for text in shown if text.startswith("a ")]
+    assert "a long name of a…" in map_of(run_of(2, Buffer("a long name of a tensor", False, 0, 50, 0, 1))).svg
 
 
 @pytest.mark.parametrize(

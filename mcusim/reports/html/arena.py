@@ -10,6 +10,7 @@ from mcusim.system.names import printable
 
 WIDTH, HEIGHT, WIDEST_STEP = 1000, 260, 60
 MOST_LAYERS = 120  # about the peak
+FEWEST_LETTERS = 6  # of a name that is cut
 MOST_NUMBERS = 40  # below the picture
 
 
@@ -63,7 +64,7 @@ def _drawn(buffers: Sequence[Buffer], layers: range, peak: int) -> str:
             "low": one.offset_bytes,
             "high": one.offset_bytes + one.size_bytes,
             "middle": one.offset_bytes + one.size_bytes / 2,
-            "name": _fitting(one.name, (last - begin) * step) if one.size_bytes * HEIGHT > 12 * end else "",
+            "name": _fitting(one, (last - begin) * step) if one.size_bytes * HEIGHT > 12 * end else "",
             "scratch": one.scratch,
             "told": _told(one),
         }
@@ -95,10 +96,13 @@ def _marks(x: Spec, y: Spec, peak: list[Spec]) -> list[Spec]:
     ]
 
 
-def _fitting(name: str, width: int) -> str:
+def _fitting(one: Buffer, width: int) -> str:
+    """Its name; where too little of that has room, the number of its layer."""
     letters = int((width - 6) / LETTER)
-    shown = printable(name)
-    return shown if len(shown) <= letters else f"{shown[: letters - 1]}…" if letters > 2 else ""
+    name, number = printable(one.name), str(one.first + 1)
+    if letters >= min(len(name), FEWEST_LETTERS):
+        return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    return number if letters >= len(number) else ""
 
 
 def _told(one: Buffer) -> str:

@@ -5,6 +5,7 @@ never a part of its description. A mark that has `aria` tells its `description` 
 """
 
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,7 @@ _CONFIG: Spec = {
 }
 _VALUES = "values"
 _SVG = "http://www.w3.org/2000/svg"
+_FRACTION = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?")
 _INHERITED = {
     *("fill", "fill-opacity", "font-family", "font-size", "stroke", "stroke-dasharray", "stroke-opacity"),
     *("stroke-width", "text-anchor"),
@@ -66,12 +68,20 @@ def _one_image(svg: str) -> str:
         told = element.attrib.pop("aria-label", "")
         for name in ("role", "aria-roledescription", "aria-hidden", "class"):
             element.attrib.pop(name, None)
+        for name in ("d", "transform"):
+            if name in element.attrib:
+                element.attrib[name] = _FRACTION.sub(_tenth, element.attrib[name])
         if told:
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
     for group in root.iter(f"{{{_SVG}}}g"):
         _say_once(group)
     root.set("aria-hidden", "true")
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _tenth(number: re.Match[str]) -> str:
+    """Of a pixel: more digits of a line with many points are most of a page."""
+    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def _say_once(group: ElementTree.Element) -> None:

@@ -59,7 +59,7 @@ def noise_of(layers: Sequence[LayerRange]) -> str | None:
         return None
     axes = {
         "x": {"field": "db", "type": "quantitative", "title": "signal to noise, dB", "axis": {"tickCount": 4}},
-        "y": {"field": "name", "type": "nominal", "title": None, "sort": {"field": "order"}},
+        "y": {"field": "name", "type": "nominal", "title": None, "sort": [one["name"] for one in values]},
     }
     bars: list[Spec] = [
         {"transform": [{"filter": test}], "mark": {"type": "bar", "color": colour, "height": {"band": 0.7}}}
