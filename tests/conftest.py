@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -84,6 +85,20 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from mcusim.engines.renode import workers
 
     monkeypatch.setattr(workers, "_shared", workers._Shared())
+
+
+@pytest.fixture(scope="session")
+def asked_here() -> Iterator[None]:
+    """Proofs ask the framework in this process, which has imported it to train: a process of its own takes seconds."""
+    from mcusim.line import float_proof
+    from mcusim.models.reference import read_answers
+    from mcusim.models.reference_process import answer
+
+    commands = SimpleNamespace(start=lambda words, folder, environment: answer(folder), stop=lambda processes: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(float_proof, "command", commands)
+        patch.setattr(float_proof, "_awaited", lambda process, folder: read_answers(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

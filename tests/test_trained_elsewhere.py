@@ -107,7 +107,11 @@ def test_so_does_every_way_to_save(trained: Trained, tmp_path: Path, unproved: N
 
 
 def test_a_wrong_reader_ends_with_the_layer(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Trained,
+    tmp_path: Path,
+    asked_here: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     right = CONVERTERS["BatchNormalization"]
     monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))

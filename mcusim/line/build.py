@@ -27,6 +27,9 @@ _CODE_IN_RAM = ".code_ram"
 _IN_FLASH = (".vectors", ".model", ".weights", ".libraries", ".harness", _CODE_IN_RAM, ".data")
 _IN_RAM = (".stack", ".data", ".bss")
 _LARGEST_SHOWN = 5
+_UNITED = "united.S"
+_OF_A_ROUTINE = re.compile(r'^#include "assembly\.h"\n+#if (\w+)$', re.MULTILINE)
+_ALIAS = re.compile(r"^\s*(\w+)\s+\.req\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -149,14 +152,34 @@ def _unwritable(folder: Path, error: OSError) -> BuildError:
 
 def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
     """Object files of all C and assembly, each beside its source in `folder`."""
-    names = [name for name in sources.files if name.rpartition(".")[2] in ("c", "S")]
+    files = _with_united(sources.files)
+    if _UNITED in files:
+        (folder / _UNITED).write_text(files[_UNITED], encoding="utf-8")
+    names = [name for name in files if name.rpartition(".")[2] in ("c", "S") and not _is_united(name, files)]
     for name in names:
-        key = key_of(name, sources.files, (toolchain.gcc, toolchain.version, *_flags(name, toolchain)))
+        key = key_of(name, files, (toolchain.gcc, toolchain.version, *_flags(name, toolchain)))
         if key is None or not OBJECTS.lay(key, folder):
             _compile_one(name, toolchain, folder)
             if key is not None:
                 OBJECTS.keep(key, folder, (_beside(name, "o"), _beside(name, "su")))
     return [_beside(name, "o") for name in names]
+
+
+def _is_united(name: str, files: Mapping[str, str]) -> bool:
+    return name.endswith(".S") and name != _UNITED and _OF_A_ROUTINE.search(files[name]) is not None
+
+
+def _with_united(files: Mapping[str, str]) -> Mapping[str, str]:
+    """With a file of all routines: to start the assembler for each takes 20 times as long as what it has to do.
+
+    Their labels begin with their names; the names of registers hold in one of them only.
+    """
+    lines = []
+    for name in filter(lambda name: _is_united(name, files), files):
+        (guard,) = _OF_A_ROUTINE.findall(files[name])
+        ended = [f"    .unreq {alias}" for alias in dict.fromkeys(_ALIAS.findall(files[name]))]
+        lines += [f'#include "{name}"', f"#if {guard}", *ended, "#endif"]
+    return {**files, _UNITED: "\n".join([*lines, ""])} if lines else files
 
 
 def _beside(name: str, suffix: str) -> str:

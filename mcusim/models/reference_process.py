@@ -12,9 +12,14 @@ from mcusim.system.orphan import end_with
 
 
 def main(folder: Path, parent: int) -> None:
-    """Answers the request in `folder`, which `parent` wrote. It gives way to the rest of the line."""
+    """What `parent` asks. It gives way to the rest of the line."""
     end_with(parent, leaving=folder)
     os.nice(5)
+    answer(folder)
+
+
+def answer(folder: Path) -> None:
+    """The request in `folder`."""
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     reference = next(model_format.REFERENCE for model_format in MODELS if request["format"] == model_format.NAME)
     assert reference is not None

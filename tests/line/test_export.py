@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ pytestmark = [pytest.mark.train, pytest.mark.arm]
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("digits")
+def out(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = shutil.copytree(digits, tmp_path_factory.mktemp("digits") / "out")
     choice = ["--data-type", "int8", "--data-type", "float32", "--samples", "40", "--shown", "4"]
     assert cli.execute(["export", DIGITS, *choice, "--out", str(folder)]) == 0
     return folder
@@ -114,13 +115,14 @@ def test_what_cannot_be_exported(out: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_boards_that_cannot_be_exported_are_left_out_and_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whichever of them comes first."""
+    folder = shutil.copytree(digits, tmp_path / "out")
     choice = ["--data-type", "int8", "--samples", "3", "--board", f"nucleo_l4r5zi,{BOARDS[0]}"]
-    assert cli.execute(["export", DIGITS, *choice, "--out", str(tmp_path)]) == 0
+    assert cli.execute(["export", DIGITS, *choice, "--out", str(folder)]) == 0
     out, err = capsys.readouterr()
-    assert out == f"{tmp_path / 'export' / f'cnn-int8-{BOARDS[0]}'}\n"
+    assert out == f"{folder / 'export' / f'cnn-int8-{BOARDS[0]}'}\n"
     told = "note: not exported: cnn, int8, nucleo_l4r5zi in qemu: board 'nucleo_l4r5zi' names no Renode platform"
     assert err.splitlines()[-1].startswith(told)
 

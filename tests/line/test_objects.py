@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from mcusim.boards.load import load_board
+from mcusim.cores import cortex_m4f
+from mcusim.kernels.choice import Destination
+from mcusim.kernels.memory import USUAL
 from mcusim.line import build as build_module
+from mcusim.line.emit import emit_library
+from mcusim.line.lower import lower
 from mcusim.line.objects import Objects, key_of
 from mcusim.system.command import Completed
+from mcusim.system.elf import reading
+from tests.test_library_builds import network
 from tests.tiny_library import build_library, library, library_of_files
 
 FILES = {
@@ -93,3 +100,25 @@ def test_a_model_is_compiled_once_for_boards_and_engines(tmp_path: Path, monkeyp
     compiled.clear()
     build_library(library("output[0] = 1;"), places[0][0], tmp_path / "other", "qemu")
     assert "model.c" in compiled
+
+
+@pytest.mark.arm
+def test_routines_are_assembled_at_once_to_what_each_is_alone(tmp_path: Path) -> None:
+    """Though each gives registers names of its own."""
+    library, toolchain = (
+        emit_library(lower(network("int8"), Destination("cortex-m4", memory=USUAL))),
+        cortex_m4f.toolchain(),
+    )
+    library.write(tmp_path)
+    objects = build_module._compile(library, toolchain, tmp_path)
+    assert [name for name in objects if name != "model.o"] == ["united.o"]
+    routines = [name for name in library.files if name.endswith(".S")]
+    for name in routines:
+        build_module._compile_one(name, toolchain, tmp_path)
+    alone = {name: code for one in routines for name, code in code_in(tmp_path / f"{Path(one).stem}.o").items()}
+    assert code_in(tmp_path / "united.o") == alone and len(alone) >= len(routines) > 5
+
+
+def code_in(path: Path) -> dict[str, bytes]:
+    with reading(path) as elf:
+        return {one.name: one.data() for one in elf.iter_sections() if one.name.startswith(".text.")}

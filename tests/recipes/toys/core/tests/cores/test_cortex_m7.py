@@ -21,7 +21,8 @@ def test_a_whole_run(stages: FakeStages, path: Path, monkeypatch: pytest.MonkeyP
     from mcusim.line import bench
     from mcusim.line.stages import Stages
 
-    monkeypatch.setattr(bench, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
+    given = {name: getattr(stages, name) for name in ("load_dataset", "read_model", "start_proof")}
+    monkeypatch.setattr(bench, "STAGES", Stages(**given))
     path.write_text(path.read_text().replace('engine = "host"', 'boards = ["mps2_m7"]'))
     assert cli.execute(["run", "test.toml", "--out", "out"]) == 0
     for run in Report.read(Path("out/report.json")).runs:

@@ -24,7 +24,8 @@ def test_answers(nucleo: Board, build_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_whole_run(stages: FakeStages, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "STAGES", Stages(load_dataset=stages.load_dataset, read_model=stages.read_model))
+    given = {name: getattr(stages, name) for name in ("load_dataset", "read_model", "start_proof")}
+    monkeypatch.setattr(bench, "STAGES", Stages(**given))
     assert cli.execute(["run", "test.toml", "--engine", "mirror", "--out", "out", "--junit", "junit.xml"]) == 0
     for seen in Report.read(Path("out/report.json")).runs:
         assert (seen.error, seen.mismatches, seen.engine, seen.board) == (None, 0, "mirror", "mirror")
