@@ -172,7 +172,8 @@ def _is_united(name: str, files: Mapping[str, str]) -> bool:
 def _with_united(files: Mapping[str, str]) -> Mapping[str, str]:
     """With a file of all routines: to start the assembler for each takes 20 times as long as what it has to do.
 
-    Their labels begin with their names; the names of registers hold in one of them only.
+    Their labels begin with their names; the names of registers hold in one of them only. Those that run from RAM stay
+    apart: they share a section, in which the linker lays them.
     """
     lines = []
     for name in filter(lambda name: _is_united(name, files), files):
