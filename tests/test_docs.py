@@ -153,6 +153,12 @@ def test_what_is_wrong_is_found(language: str, text: str) -> None:
         TESTS[language](Block(ROOT / "README.md", 1, language, text, False))
 
 
+def test_every_page_is_in_the_index() -> None:
+    trees = re.findall(r"```{toctree}\n(.*?)```", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.DOTALL)
+    named = {line for tree in trees for line in tree.splitlines() if line and not line.startswith((":", "generated/"))}
+    assert named == {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+
+
 def test_excuses_are_rare() -> None:
     assert len([block for block in BLOCKS if block.excused]) <= len(BLOCKS) / 4
 
