@@ -53,7 +53,10 @@ class LayerApproximation(_OfLayer):  # type: ignore[misc]
 
 
 class Approximation(_OfAll):  # type: ignore[misc]
-    """[approximation]: of every layer where it can be, a key for each member of `mcusim/approximate/`."""
+    """[approximation]: of every layer where it can be, a key for each member of `mcusim/approximate/`.
+
+    One that skips nothing is no mistake: it is where an exploration begins.
+    """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {
         **SPELLINGS,
@@ -69,15 +72,10 @@ class Approximation(_OfAll):  # type: ignore[misc]
     )
 
     @model_validator(mode="after")
-    def _does_something(self) -> Approximation:
+    def _layers_once(self) -> Approximation:
         for name, count in Counter(entry.name for entry in self.layer).items():
             if count > 1:
                 raise Unusable(f"layer {name!r} is there {count} times", "leave one")
-        degrees = self.wanted(0).degrees
-        if not any(one.is_any for one in degrees.values()):
-            raise Unusable("nothing is approximated", "leave [approximation] out, or add channels = 0.25")
-        if "significance" in self.model_fields_set and not degrees["channels"].is_any:
-            raise Unusable("'significance' chooses channels, and none are skipped", "add channels = 0.25")
         return self
 
     def wanted(self, seed: int) -> Wanted:

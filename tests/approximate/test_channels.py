@@ -134,3 +134,8 @@ def test_nothing_to_skip_changes_nothing() -> None:
     made = reduced(graph, x, channels=1, significance="magnitude")
     assert made.layers == graph.layers and not made.skipped
     same(graph, made, x)
+
+
+def test_an_exploration_may_begin_with_nothing() -> None:
+    graph, x = network()
+    assert reduced(graph, x, dead_channels=False, channels=0).layers == graph.layers
