@@ -12,6 +12,7 @@ import pytest
 
 from mcusim.line.pictured import keep
 from mcusim.line.score import OutputFigures, WorstSample
+from mcusim.reports.html.page import LARGEST_BYTES
 from mcusim.reports.html.worst import png, worst
 from mcusim.reports.report import Report
 from mcusim.reports.to_html import render, render_from
@@ -77,6 +78,19 @@ def test_no_name_of_a_class_or_an_input_makes_an_element(tmp_path: Path, payload
         keep(tmp_path / good_run().id, x, [3])
         pages.append(Page(render_from(report_of(WorstSample(3, name, name, 1.0)), tmp_path)))
     assert pages[0].elements == pages[1].elements and payload[:12] in pages[1].text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_images_that_do_not_fit_are_cut_and_told(tmp_path: Path) -> None:
+    """Noise, which no compression makes smaller: 12 runs of 12 images are 2.4 MB."""
+    samples = tuple(WorstSample(number, "walk", "sit", 1.0) for number in range(12))
+    runs = tuple(replace(good_run(), id=f"r{number}", worst=samples) for number in range(12))
+    x = RANDOM.random((12, 64, 64, 3))
+    for run in runs:
+        keep(tmp_path / run.id, x, range(12))
+    text = render_from(replace(full_report(), runs=runs, checks=()), tmp_path)
+    assert len(text.encode()) <= LARGEST_BYTES
+    assert text.count("<img") == 36 and "6 of 12 samples are shown: report.json has all" in text
 
 
 def test_a_run_whose_name_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:

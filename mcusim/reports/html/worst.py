@@ -33,10 +33,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Worst:
-    """Of an output by its name, "" of an only one. `missing`: what is needed for more pictures."""
+    """Of an output by its name, "" of an only one. `told`: how many the report has, of which some are shown.
+
+    `missing`: what is needed for more pictures.
+    """
 
     output: str
     samples: Sequence[WorstSample]
+    told: int
     pictures: Sequence[Picture]
     missing: str
 
@@ -49,12 +53,18 @@ def worst(run: Run, folder: Path | None, most: int) -> list[Worst]:
         return []
     is_there = folder is not None and "/" not in run.id and (folder / run.id / FILE).is_file()
     parts = kept(folder / run.id) if folder is not None and is_there else {}
-    return [_of_output(run, name, samples[:most], parts, is_there) for name, samples in every.items()]
+    return [_of_output(run, name, samples, most, parts, is_there) for name, samples in every.items()]
 
 
 def _of_output(
-    run: Run, output: str, samples: Sequence[WorstSample], parts: Mapping[int, tuple[Part, ...]], is_there: bool
+    run: Run,
+    output: str,
+    every: Sequence[WorstSample],
+    most: int,
+    parts: Mapping[int, tuple[Part, ...]],
+    is_there: bool,
 ) -> Worst:
+    samples = every[:most]
     pictures = [_picture(one, part) for one in samples for part in parts.get(one.sample, ())]
     undrawn = sum(not parts.get(one.sample) for one in samples)
     missing = ""
@@ -62,7 +72,7 @@ def _of_output(
         missing = f"No pictures: {run.id}/{FILE} is not beside the report, where `mcusim run` writes it."
     elif undrawn:
         missing = f"{undrawn} of them have no picture: {FILE} has none, or samples are neither images nor signals."
-    return Worst(output, samples, pictures, missing)
+    return Worst(output, samples, len(every), pictures, missing)
 
 
 def _picture(one: WorstSample, part: Part) -> Picture:
