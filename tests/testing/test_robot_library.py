@@ -236,15 +236,17 @@ def test_run_model_tells_what_the_command_would(tmp_path: Path) -> None:
 def test_arguments_are_options_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = []
 
-    def run(chosen: Any, out: Path, *_: Any) -> Report:
-        seen.append((chosen, out))
+    def run(chosen: Any, out: Path, *_: Any, cache: Path | None) -> Report:
+        seen.append((chosen, out, cache))
         return report(good_run())
 
     monkeypatch.setattr(pipeline, "run", run)
     path = ROOT / "examples" / "digits"
     robot_library.run_model(str(path), board="sparkfun_edge", data_type="int8", engine="qemu,renode", samples="7")
+    robot_library.run_model(str(path), cache="kept")
     wanted = open_experiment(path, boards=("sparkfun_edge",), data_types=("int8",), engine="qemu,renode", samples=7)
-    assert seen == [(wanted, Path("build/digits"))]
+    assert seen[0] == (wanted, Path("build/digits"), None)
+    assert seen[1] == (open_experiment(path), Path("build/digits"), Path("kept"))
 
 
 # -- in Robot ----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_one_renode_serves_all_runs(nucleo: Board, tmp_path: Path, monkeypatch: 
     """Also after one that failed; it goes with the session."""
     install(tmp_path, f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))\n" + WORKS, monkeypatch)
 
-    def run(chosen: Any, out: Path, watcher: object) -> Report:
+    def run(chosen: Any, out: Path, watcher: object, **_: Any) -> Report:
         """As the pipeline: the engine is opened for the run."""
         run_job(renode, firmware(tmp_path), nucleo, given(chosen.target.samples), tmp_path / "run")
         if chosen.target.samples == 2:
