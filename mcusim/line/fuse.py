@@ -19,6 +19,9 @@ from mcusim.line.select import Choice, meets, ram_bytes, select
 from mcusim.line.thrift import fusions, thrifty, with_options
 
 MOST_PAIRS = 12
+MUCH = 1 / 2  # of the board's RAM
+WORTH_CYCLES, STEP = 0.25, 0.05  # a share of it that may cost cycles, and how much more is tried then
+PRICE = 0.25  # share of the cycles that all of it may cost
 WORTH_IT = 0.999  # of the cycles: what less than this saves is left alone
 
 Score = tuple[int, float]  # bytes over the limits, cycles
@@ -33,9 +36,29 @@ def choose_kernels(
     """
     free = thrifty(graph, options, destination, kernels)
     if meets(free.graph, free.selected, destination):
-        return with_code_in_ram(free)
+        return with_code_in_ram(leaner(free, kernels))
     made, own = fused_where_needed(graph, options, destination, kernels)
     return with_code_in_ram(Choice(made, select(made, own, destination), own, destination, free.fastest))
+
+
+def leaner(free: Choice, kernels: KernelChoice | None = None) -> Choice:
+    """The choice; or, of a network that takes much of the board's RAM, the one of least that is worth its cycles.
+
+    Where RAM is plenty, or somebody named the limit that is kept, the fastest is what is wanted.
+    """
+    limit, taken = free.destination.ram, ram_bytes(free.graph, free.selected)
+    found, share = free, WORTH_CYCLES
+    if limit is None or limit.where or taken < MUCH * limit.size_bytes:
+        return found
+    while share < 1:
+        small = replace(free.destination, ram=replace(limit, size_bytes=int((1 - share) * taken)))
+        made, own = fused_where_needed(free.graph, free.options, small, kernels)
+        selected = select(made, own, small)
+        saved = 1 - ram_bytes(made, selected) / taken
+        if saved < share or cycles(selected) > (1 + PRICE * saved) * cycles(free.selected):
+            return found
+        found, share = replace(free, graph=made, selected=selected, options=own), share + STEP
+    return found
 
 
 def note_of_pairs(graph: Graph) -> tuple[str, ...]:

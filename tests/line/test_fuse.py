@@ -14,6 +14,7 @@ from mcusim.graph import Graph
 from mcusim.kernels.choice import Destination, Limit
 from mcusim.kernels.memory import USUAL
 from mcusim.layers.fused import Fused
+from mcusim.line import fuse
 from mcusim.line.destination import destination_of
 from mcusim.line.fuse import choose_kernels, fused_where_needed, fusions
 from mcusim.line.knapsack import cycles
@@ -25,6 +26,7 @@ from mcusim.line.select import ram_bytes, select
 from mcusim.line.within import within
 from tests.compiled import run_compiled
 from tests.graphs import Builder
+from tests.line.test_thrift import graph_of, pooled
 from tests.line.test_within import Bench
 
 BOARD = Destination("cortex-m4", USUAL)
@@ -57,6 +59,25 @@ def test_no_pair_without_a_limit(graph: Graph) -> None:
     options = options_of(graph, BOARD)
     for destination in (BOARD, limited(graph, 1.5)):
         assert fused_where_needed(graph, options, destination) == (graph, options)
+
+
+def test_much_of_a_boards_ram_is_worth_a_few_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pooled(32, 16)
+    large = graph_of(made, "int8")
+    roomy = replace(BOARD, ram=Limit(1_000_000))
+    fast = choose_kernels(large, options_of(large, roomy), roomy)
+    taken = ram_bytes(fast.graph, fast.selected)
+    scarce = replace(BOARD, ram=Limit(2 * taken))
+    choice = choose_kernels(large, options_of(large, scarce), scarce)
+    saved = 1 - ram_bytes(choice.graph, choice.selected) / taken
+    assert saved >= fuse.WORTH_CYCLES
+    assert cycles(fast.selected) < cycles(choice.selected) <= (1 + fuse.PRICE * saved) * cycles(fast.selected)
+    x = made.samples(3)
+    assert np.array_equal(run_compiled(large, x, program=lowered(choice)), large.run(x))
+    named = replace(BOARD, ram=Limit(2 * taken, "[target] ram_max"))
+    assert choose_kernels(large, options_of(large, named), named).selected == fast.selected
+    monkeypatch.setattr(fuse, "PRICE", 0.1)
+    assert choose_kernels(large, options_of(large, scarce), scarce).selected == fast.selected
 
 
 def test_a_limit_of_flash_alone_makes_no_pair(graph: Graph) -> None:
