@@ -57,7 +57,15 @@ def test_it_is_found_behind_many_of_pull_requests(github: GitHub) -> None:
     assert fetched() == b"main"
 
 
-@pytest.mark.parametrize("archive", [b"", b"no archive", packed(other_json=b"x"), packed(report_json=b"x" * 99)[:-30]])
+DAMAGED = {
+    "empty": b"",
+    "no archive": b"no archive",
+    "another file": packed(other_json=b"x"),
+    "cut off": packed(report_json=b"x" * 99)[:-30],
+}
+
+
+@pytest.mark.parametrize("archive", DAMAGED.values(), ids=DAMAGED)  # an archive tells the time: no name of a test
 def test_a_damaged_artefact_is_an_error(github: GitHub, archive: bytes) -> None:
     github.add_artifact(archive)
     with pytest.raises(DataError, match="no readable"):
