@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """What is packed tells the time, and the processes of a session must call a test alike."""
+    return argname if isinstance(val, (bytes, bytearray)) else None
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """`golden(name, text)`: text equals `tests/golden/<module>/<name>`, or becomes it with --update-golden."""
