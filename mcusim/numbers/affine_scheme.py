@@ -42,6 +42,7 @@ LEAST_APART, MOST_APART = 64, 10_000
 WHOLE_AND_MORE = 1 - 2.0**-24
 FINEST_MEAN = 256  # times as fine as what it is of; what was always 0 in calibration would have no end
 SMALLEST_SCALE = 1e-30  # of a tensor that is 0, or as good as that
+LARGEST_SCALE = 1e30  # of one that diverges, or as good as that: float32 has it, and so it has what is computed of it
 TRIED = np.linspace(1.0, 0.55, 16)  # of the scale in which all fit: the largest weights saturate in finer ones
 
 
@@ -69,19 +70,19 @@ class AffineScheme:
             return Affine(self.bits, 1 / levels, least)
         if values == SYMMETRIC:  # of tanh
             return Affine(self.bits, 2 / levels, 0)
-        span = values.high - values.low
-        if not math.isfinite(span) or span / (levels - 1) < SMALLEST_SCALE:
-            return Affine(self.bits, 1 / levels if math.isfinite(span) else 1.0, 0)
-        scale = float(np.float32(span / (levels - 1)))
+        scale = (values.high - values.low) / (levels - 1)
+        if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+            return Affine(self.bits, 1 / levels if scale < SMALLEST_SCALE else 1.0, 0)
+        scale = float(np.float32(scale))
         return Affine(self.bits, scale, int(np.clip(round(least - values.low / scale), least, least + levels - 1)))
 
     def _symmetric(self, values: Range) -> Affine:
         """As TFLM wants it of 16 bits, of which one is left to what calibration has not seen."""
         largest = (1 << self.bits - 1) - 1
-        scale = float(np.float32(HEADROOM * values.peak / largest))
-        if values in (UNIT, SYMMETRIC) or not math.isfinite(scale) or scale < SMALLEST_SCALE:
-            return Affine(self.bits, 1 / (largest + 1) if math.isfinite(scale) else 1.0, 0)
-        return Affine(self.bits, scale, 0)
+        scale = HEADROOM * values.peak / largest
+        if values in (UNIT, SYMMETRIC) or not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+            return Affine(self.bits, 1 / (largest + 1) if scale <= LARGEST_SCALE else 1.0, 0)
+        return Affine(self.bits, float(np.float32(scale)), 0)
 
     def weighted_sum(
         self, kernel: Array, bias: Array, entry: Numbers, values: Range, *, one_scale: bool = False
@@ -216,7 +217,7 @@ def _no_finer(numbers: Affine, scale: float) -> Affine:
     """The same zero, or as near to it as its numbers allow: a coarser scale reaches farther at both ends."""
     if numbers.scale >= scale:
         return numbers
-    return replace(numbers, scale=float(np.nextafter(np.float32(scale), np.float32(np.inf))))
+    return replace(numbers, scale=float(np.nextafter(np.float32(min(scale, LARGEST_SCALE)), np.float32(np.inf))))
 
 
 def weight_scales(rows: Array, bits: int, values: Range, *, shared: bool) -> Array:

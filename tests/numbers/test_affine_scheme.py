@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -337,3 +338,15 @@ def test_a_run_is_called_by_its_scheme() -> None:
 def test_what_only_powers_of_two_have_chooses_them(written: dict[str, Any]) -> None:
     chosen = validate(Quantization, {"data_type": "int8", **written}, COMMAND_LINE)
     assert chosen.chosen_scheme == "per-layer" and chosen.label.startswith("int8 per-layer ")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("reach", [1e29, 1e33, 3e38, 1e300, math.inf, math.nan, 0.0, 1e-35])
+def test_numbers_that_diverge_or_vanish_have_a_scale(bits: int, reach: float) -> None:
+    scheme = AffineScheme(bits, per_channel=True)
+    numbers = scheme.numbers_for(Range(-reach, reach))
+    assert 0 < np.float32(numbers.scale) < np.inf
+    mean = scheme.averaging(numbers, Range(-reach, reach), 9, whole=True)
+    assert mean.numbers is not None and 0 < np.float32(mean.numbers.scale) < np.inf
+    both = scheme.product((numbers, numbers), Range(-reach, reach))
+    assert 0 < np.float32(both.numbers.scale) < np.inf
