@@ -152,9 +152,10 @@ def _unwritable(folder: Path, error: OSError) -> BuildError:
 
 def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
     """Object files of all C and assembly, each beside its source in `folder`."""
-    files = _with_united(sources.files)
-    if _UNITED in files:
-        (folder / _UNITED).write_text(files[_UNITED], encoding="utf-8")
+    united = _united(sources.files)
+    for name, text in united.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    files = {**sources.files, **united}
     names = [name for name in files if name.rpartition(".")[2] in ("c", "S") and not _is_united(name, files)]
     for name in names:
         key = key_of(name, files, (toolchain.gcc, toolchain.version, *_flags(name, toolchain)))
@@ -166,21 +167,23 @@ def _compile(sources: Sources, toolchain: Toolchain, folder: Path) -> list[str]:
 
 
 def _is_united(name: str, files: Mapping[str, str]) -> bool:
-    return name.endswith(".S") and name != _UNITED and _OF_A_ROUTINE.search(files[name]) is not None
+    return name.endswith(".S") and not name.endswith(_UNITED) and _OF_A_ROUTINE.search(files[name]) is not None
 
 
-def _with_united(files: Mapping[str, str]) -> Mapping[str, str]:
-    """With a file of all routines: to start the assembler for each takes 20 times as long as what it has to do.
+def _united(files: Mapping[str, str]) -> dict[str, str]:
+    """Of each folder a file of its routines: to start the assembler for each takes 20 times as long as its work.
 
-    Their labels begin with their names; the names of registers hold in one of them only. Those that run from RAM stay
-    apart: they share a section, in which the linker lays them.
+    Their labels begin with their names, which libraries in other folders may have, too; the names of registers hold in
+    one routine only. Those that run from RAM stay apart: they share a section, in which the linker lays them.
     """
-    lines = []
+    lines: dict[str, list[str]] = {}
     for name in filter(lambda name: _is_united(name, files), files):
         (guard,) = _OF_A_ROUTINE.findall(files[name])
+        folder, slash, _ = name.rpartition("/")
         ended = [f"    .unreq {alias}" for alias in dict.fromkeys(_ALIAS.findall(files[name]))]
-        lines += [f'#include "{name}"', f"#if {guard}", *ended, "#endif"]
-    return {**files, _UNITED: "\n".join([*lines, ""])} if lines else files
+        own = [f'#include "{name}"', f"#if {guard}", *ended, "#endif"]
+        lines.setdefault(f"{folder}{slash}{_UNITED}", []).extend(own)
+    return {name: "\n".join([*own, ""]) for name, own in lines.items()}
 
 
 def _beside(name: str, suffix: str) -> str:
