@@ -5,12 +5,13 @@ samples; what is left are smaller layers, which any kernel runs.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed, refuse
+from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed
 from mcusim.approximate.moments import Moments, moments_of, refitted, why_no_moments, with_means
-from mcusim.approximate.paths import Path, Reader, can_start, only, path_of, places, replaced
+from mcusim.approximate.paths import Path, Reader, can_start, each_wanted, only, path_of, places, replaced
 from mcusim.approximate.significance import order, reading_of
 from mcusim.graph import Graph, Layer, Skipped
 from mcusim.layers import Convolution, Dense
@@ -22,22 +23,21 @@ DEFAULT = 0
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:
-    degrees, refused = wanted.degrees[NAME], []
-    for name in [layer.name for layer in made.graph]:
-        layer = made.graph[name]
-        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
-        if not count or not (can_start(layer) or name in degrees.layers):
-            continue
-        path = _path(made.graph, layer)
-        if isinstance(path, str):
-            refuse(degrees, name, NAME, path)
-            refused.append(f"{name!r} ({path})")
-        elif count := in_pairs(count, path.channels):
-            made = _without(made, path, count, wanted)
+    made, refused = each_wanted(made, NAME, wanted.degrees[NAME], partial(_reduced, wanted=wanted))
     own = tuple(one for one in made.skipped if one.kind == NAME)
     notes = [f"channels are skipped ({wanted.significance}): {listed(own)}"] if own else []
-    notes += [f"all channels stay in {', '.join(refused)}"] if refused else []
+    told = [f"{name!r} ({reason})" for name, reason in refused.items()]
+    notes += [f"all channels stay in {', '.join(told)}"] if told else []
     return replace(made, notes=(*made.notes, *notes))
+
+
+def _reduced(made: Reduced, layer: Layer, count: int, wanted: Wanted) -> Reduced | str:
+    """Or why its channels cannot be skipped."""
+    path = _path(made.graph, layer)
+    if isinstance(path, str):
+        return path
+    count = in_pairs(count, path.channels)
+    return _without(made, path, count, wanted) if count else made
 
 
 def _path(graph: Graph, layer: Layer) -> Path | str:

@@ -6,12 +6,13 @@ last axis of each tensor holds all channels, once or, behind a Flatten, once for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcusim import layers
+from mcusim.approximate.approximation import Degrees, Reduced, refuse
 from mcusim.graph import Graph, Layer
 from mcusim.layers.pooling import Pooling
 from mcusim.layers.weighted_sum import WeightedSum
@@ -113,3 +114,25 @@ def _passing(layer: Layer, path: Path, chosen: Array) -> Layer:
 def replaced(graph: Graph, new: Mapping[str, Layer]) -> Graph:
     """With other layers of these names."""
     return replace(graph, layers=tuple(new.get(layer.name, layer) for layer in graph))
+
+
+def each_wanted(
+    made: Reduced, kind: str, degrees: Degrees, approximated: Callable[[Reduced, Layer, int], Reduced | str]
+) -> tuple[Reduced, dict[str, str]]:
+    """`approximated` (made, layer, channels) of one layer after the other, and by name why it was not of others.
+
+    Raises ConfigurationError where one of those was named by the user.
+    """
+    refused = {}
+    for name in [layer.name for layer in made.graph]:
+        layer = made.graph[name]
+        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
+        if not count or not (can_start(layer) or name in degrees.layers):
+            continue
+        found = approximated(made, layer, count)
+        if isinstance(found, str):
+            refuse(degrees, name, kind, found)
+            refused[name] = found
+        else:
+            made = found
+    return made, refused

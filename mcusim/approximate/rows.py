@@ -6,14 +6,15 @@ and by the weights of what reads the pool. One-dimensional layers skip positions
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from mcusim import layers
-from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed, refuse
+from mcusim.approximate.approximation import TOGETHER, Reduced, Wanted, listed
 from mcusim.approximate.channels import compensated
 from mcusim.approximate.moments import SAMPLES_AT_ONCE, moments_of, upstream, why_no_moments
-from mcusim.approximate.paths import Path, can_start, only, path_of, replaced
+from mcusim.approximate.paths import Path, can_start, each_wanted, only, path_of, replaced
 from mcusim.approximate.significance import read_by
 from mcusim.graph import Graph, Layer, Skipped
 from mcusim.layers.planes import NO_PADDING, Padding, plane, reach
@@ -30,24 +31,22 @@ LEAST_GAIN = 0.1
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:
-    degrees, refused = wanted.degrees[NAME], []
-    for name in [layer.name for layer in made.graph]:
-        layer = made.graph[name]
-        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
-        if not count or not (can_start(layer) or name in degrees.layers):
-            continue
-        found = _pool_of(made.graph, layer)
-        if isinstance(found, str):
-            refuse(degrees, name, NAME, found)
-            refused += [f"{name!r} ({found})"] if isinstance(layer, layers.Convolution) else []
-            continue
-        count = count if count == layer.shape[-1] else count - count % TOGETHER
-        if count:
-            made = _perforated(made, *found, count, wanted)
+    made, refused = each_wanted(made, NAME, wanted.degrees[NAME], partial(_reduced, wanted=wanted))
     own = tuple(one for one in made.skipped if one.kind == NAME)
     notes = [f"one row of each pool stands for all, of filters: {listed(own)}"] if own else []
-    notes += [f"all rows are computed in {', '.join(refused)}"] if refused else []
+    convolutions = {name: why for name, why in refused.items() if isinstance(made.graph[name], layers.Convolution)}
+    told = [f"{name!r} ({reason})" for name, reason in convolutions.items()]
+    notes += [f"all rows are computed in {', '.join(told)}"] if told else []
     return replace(made, notes=(*made.notes, *notes))
+
+
+def _reduced(made: Reduced, layer: Layer, count: int, wanted: Wanted) -> Reduced | str:
+    """Or why its rows cannot be skipped."""
+    found = _pool_of(made.graph, layer)
+    if isinstance(found, str):
+        return found
+    count = count if count == layer.shape[-1] else count - count % TOGETHER
+    return _perforated(made, *found, count, wanted) if count else made
 
 
 def _pool_of(graph: Graph, layer: Layer) -> tuple[layers.MaxPooling, Path] | str:
