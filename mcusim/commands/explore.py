@@ -69,9 +69,12 @@ def _explored(
     """As it grows."""
     from mcusim.commands.terminal import Terminal
     from mcusim.explore.axes import space_of
+    from mcusim.explore.evaluate import POINTS
+    from mcusim.explore.exploration import EXPLORATION
     from mcusim.explore.explore import explorations
     from mcusim.explore.final import saved, tested
     from mcusim.explore.save import demand_writer
+    from mcusim.explore.store import EVALUATIONS
     from mcusim.explore.workers import check_machine, opened
     from mcusim.line.preflight import check_out
     from mcusim.system.toml_file import read_toml
@@ -79,7 +82,7 @@ def _explored(
     test = chosen.explore.test and not no_test
     if test or save_front:
         demand_writer()
-    check_out(out, ("explore.json", "evaluations.jsonl", "points"))
+    check_out(out, (EXPLORATION, EVALUATIONS, POINTS))
     if evaluations:
         chosen = chosen.model_copy(update={"explore": chosen.explore.model_copy(update={"evaluations": evaluations})})
     tables, _ = read_toml(chosen.path)

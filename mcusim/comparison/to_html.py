@@ -14,7 +14,7 @@ from mcusim.comparison.reasons import went
 from mcusim.comparison.told import HEADINGS, NAMES, changed_runs, commits, known_changes, lines, remarks, rows, summary
 from mcusim.comparison.told import title as title_of
 from mcusim.comparison.wording import signed, told
-from mcusim.reports.html.page import LARGEST_BYTES, demand, template
+from mcusim.reports.html.page import demand, template, that_fits
 from mcusim.reports.table import table
 
 COUNTS = (("cycles", "cycles"), ("code_bytes", "code bytes"), ("weight_bytes", "weights bytes"))
@@ -37,11 +37,7 @@ _MOST = (Most(100, 12, 60, 20, 300), Most(50, 6, 40, 10, 100), Most(20, 2, 20, 1
 def render(comparison: Comparison) -> str:
     """Raises MissingToolError without what draws the pictures."""
     demand()
-    for most in _MOST:
-        page = _page(comparison, most)
-        if len(page.encode()) <= LARGEST_BYTES:
-            break
-    return page
+    return that_fits(_page(comparison, most) for most in _MOST)
 
 
 def _page(comparison: Comparison, most: Most) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,21 @@ class Experiment(Table):
         if not self._on_boards or self.target.boards:
             return ()
         return ("the experiment names no board: it ran on all that come with mcusim ([target] boards chooses)",)
+
+    @property
+    def files(self) -> Iterator[Path]:
+        """What it reads besides itself, as far as it is there.
+
+        Weights may lie beside their model, in a file that is called after it; a board's chip and platform, beside it.
+        """
+        for model in self.models:
+            if model.file:
+                yield from model.file.parent.glob(f"{escape(model.file.stem)}*")
+        if self.dataset.file:
+            yield self.path.parent / self.dataset.file
+        for board in filter(None, self.boards):
+            if board.endswith(".toml"):
+                yield from (path for path in Path(board).parent.glob("*") if path.suffix in (".toml", ".repl"))
 
     def cases(self) -> Iterator[Case]:
         """Every run, boards and engines innermost: what they share is done once."""

@@ -64,8 +64,7 @@ class Task:
     def key(self) -> str:
         """Of all that its Point depends on."""
         told = {name: table for name, table in self.tables.items() if name not in ("explore", "expect", "regress")}
-        judged = {name: self.tables.get("explore", {}).get(name) for name in ("validation", "samples")}
-        return _digest([VERSION, told, judged, self.fidelity, self.files])
+        return _digest([VERSION, told, self._judged, self.fidelity, self.files])
 
     @property
     def name(self) -> str:
@@ -76,8 +75,12 @@ class Task:
     def model(self) -> str:
         """Digest of all that a float model and its samples depend on: points of one share them."""
         told = {name: self.tables.get(name) for name in OF_MODELS}
-        judged = {name: self.tables.get("explore", {}).get(name) for name in ("validation", "samples")}
-        return _digest([VERSION, told, judged, self.files])[:16]
+        return _digest([VERSION, told, self._judged, self.files])[:16]
+
+    @property
+    def _judged(self) -> dict[str, Any]:
+        """What chooses the samples that judge."""
+        return {name: self.tables.get("explore", {}).get(name) for name in ("validation", "samples")}
 
     @property
     def models(self) -> Path:

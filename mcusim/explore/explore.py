@@ -94,11 +94,9 @@ def task_of(
 
 
 def files_of(experiment: Experiment) -> tuple[str, ...]:
-    """Digests of the models and data that points are made of."""
-    paths = [model.file for model in experiment.models if model.file]
-    paths += [experiment.path.parent / experiment.dataset.file] if experiment.dataset.file else []
-    paths += [Path(board) for board in experiment.boards if board and board.endswith(".toml")]
-    return tuple(sha256_of(path) for path in paths if path.is_file())
+    """Digests of what points are made of. Of the experiment itself only tables count, which each Task has."""
+    paths = sorted(set(filter(Path.is_file, experiment.files)) - {experiment.path})
+    return tuple(sha256_of(path) for path in paths)
 
 
 def explorations(
@@ -112,7 +110,7 @@ def explorations(
     space = space_of(experiment, tables)
     explorer = Explorer(experiment, space, out, workers, watcher, Store(out / EVALUATIONS))
     now = _begun(experiment, space, explorer)
-    limits = Limits(_budgets(experiment), chosen.drop)
+    limits = Limits(experiment.expect.limits, chosen.drop)
     [base] = explorer.all([space.base], "estimate")
     if base.error:
         what = f"the base, of the first values of all axes, cannot be: {base.error.message}"
@@ -143,15 +141,11 @@ def _begun(experiment: Experiment, space: Space, explorer: Explorer) -> Explorat
         search=search_named(chosen.search, space, chosen.evaluations).NAME,
         objectives=chosen.objectives,
         axes={axis.name: axis.values for axis in space.axes},
-        limits=_budgets(experiment) | ({"max_drop": chosen.max_drop} if chosen.max_drop else {}),
+        limits=experiment.expect.limits | ({"max_drop": chosen.max_drop} if chosen.max_drop else {}),
         seed=experiment.general.seed,
         samples=chosen.samples,
         notes=(*filter(None, told), *explorer.workers.notes),
     )
-
-
-def _budgets(experiment: Experiment) -> dict[str, float]:
-    return dict(experiment.expect.limits)
 
 
 def _demand_objectives(base: Point, objectives: Sequence[str]) -> None:

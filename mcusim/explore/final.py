@@ -55,8 +55,7 @@ def tested(
 
 
 def _tested(point: Point, run: Run, base: Run, folder: str) -> Tested:
-    figures = {**figures_of(run)}
-    own = replace(point, fidelity="test", figures=figures, error=run.error)
+    own = replace(point, fidelity="test", figures=figures_of(run), error=run.error)
     changed = decisions(base, run) if run is not base else ()
     if len(changed) != 1:
         return Tested(own, folder)

@@ -24,7 +24,6 @@ class Point:
     figures: Mapping[str, float] = field(default_factory=dict)
     digest: str | None = None
     error: RunError | None = None
-    right: str | None = None
 
     def told(self) -> dict[str, Any]:
         """As JSON has it."""

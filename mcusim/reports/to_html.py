@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.reports.html import arena, flame, front, pictures, quantized, rom, tables
-from mcusim.reports.html.page import LARGEST_BYTES, demand, template
+from mcusim.reports.html.page import demand, template, that_fits
 from mcusim.reports.html.worst import worst
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import error_lines, failures, remarks, summary, table
@@ -46,11 +46,7 @@ def render(report: Report) -> str:
 def render_from(report: Report, folder: Path | None) -> str:
     """`folder`: where the folders of the runs lie, which keep what is too large for a report. Raises as `render`."""
     demand()
-    for most in _MOST:
-        page = _page(report, folder, most)
-        if len(page.encode()) <= LARGEST_BYTES:
-            break
-    return page
+    return that_fits(_page(report, folder, most) for most in _MOST)
 
 
 def _page(report: Report, folder: Path | None, most: Most) -> str:

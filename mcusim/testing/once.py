@@ -5,9 +5,7 @@ folder of that name has the report, once a process has made it; meanwhile the ot
 compilers and emulators stay what they are.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
-from glob import escape
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,19 +47,7 @@ def _finished(path: Path) -> Report | None:
 def digest(chosen: Experiment) -> str:
     """Of an experiment, and of all files of it that are there."""
     sha = sha256(repr(chosen).encode())
-    for path in sorted(set(filter(Path.is_file, _files(chosen)))):
+    for path in sorted(set(filter(Path.is_file, chosen.files))):
         with suppress(OSError):  # the run tells of a file that cannot be read
             sha.update(f"{path} {sha256_of(path)}\n".encode(errors="surrogateescape"))
     return sha.hexdigest()[:32]
-
-
-def _files(chosen: Experiment) -> Iterator[Path]:
-    """Weights may lie beside their model, in a file that is called after it; a board's chip and platform, beside it."""
-    for model in chosen.models:
-        if model.file:
-            yield from model.file.parent.glob(f"{escape(model.file.stem)}*")
-    if chosen.dataset.file:
-        yield chosen.path.parent / chosen.dataset.file
-    for board in filter(None, chosen.boards):
-        if board.endswith(".toml"):
-            yield from (path for path in Path(board).parent.glob("*") if path.suffix in (".toml", ".repl"))

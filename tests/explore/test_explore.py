@@ -11,7 +11,7 @@ import pytest
 from mcusim.explore import explore, workers
 from mcusim.explore.evaluate import Task
 from mcusim.explore.exploration import EXPLORATION, Exploration
-from mcusim.explore.explore import Explorer, explorations
+from mcusim.explore.explore import Explorer, explorations, files_of
 from mcusim.explore.point import Point
 from mcusim.explore.store import EVALUATIONS, Store
 from mcusim.explore.workers import Here
@@ -145,3 +145,12 @@ def test_a_point_that_cannot_be_costs_no_other_of_its_model(tmp_path: Path, monk
     first, second, third = explorer.all([(1, 0), (0, 0), (1, 1)], "estimate")
     assert first.error and not second.error and not third.error
     assert trained == [(1, 0), (0, 0)], "a model that was never trained, or twice"
+
+
+def test_what_lies_beside_a_model_counts_and_the_experiment_itself_does_not(tmp_path: Path) -> None:
+    path = write(tmp_path, ESTIMATE).rename(tmp_path / "tiny.toml")
+    before = files_of(opened(path)[0])
+    path.write_text(path.read_text() + "# another word\n")
+    assert files_of(opened(path)[0]) == before
+    (tmp_path / "tiny.weights").write_bytes(b"1")
+    assert files_of(opened(path)[0]) != before

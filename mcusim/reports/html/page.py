@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,15 @@ def demand() -> None:
     if importlib.util.find_spec("vl_convert") is None:
         what = "the Python package 'vl-convert-python' is not installed: it draws the pictures of the HTML report"
         raise MissingToolError(what, hint="pip install 'mcusim[html]'")
+
+
+def that_fits(pages: Iterable[str]) -> str:
+    """The first that is not too large, or else the last: each shows less than the one before."""
+    page = ""
+    for page in pages:
+        if len(page.encode()) <= LARGEST_BYTES:
+            break
+    return page
 
 
 @cache
