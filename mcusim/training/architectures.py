@@ -1,18 +1,27 @@
 """Name of an architecture + parameters + shapes -> Keras model, softmax last.
 
-Every convolution has stride 1: where the paper says stride, a max-pool follows. Layer names end up in the generated C.
+Convolutions of `resnetv1` have stride 1: where its paper says stride, a max-pool follows. Layer names end up in the
+generated C.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.training.keras_setup import import_keras, make_repeatable
-from mcusim.training.parameters import CnnParameters, MlpParameters, ResNetV1Parameters, read_parameters
+from mcusim.training.parameters import (
+    AlexNetParameters,
+    CnnParameters,
+    LeNetParameters,
+    MlpParameters,
+    ResNet8Parameters,
+    ResNetV1Parameters,
+    read_parameters,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -47,13 +56,18 @@ class _Layers:
 
     planes: int
     batch_norm: bool
+    padding: str = "same"
 
     def named(self, kind: str) -> Any:
         return getattr(import_keras().layers, f"{kind}{self.planes}D")
 
-    def convolution(self, x: Tensor, filters: int, kernel_size: int, name: str) -> Tensor:
+    def convolution(self, x: Tensor, filters: int, kernel_size: int, name: str, stride: int = 1) -> Tensor:
         _demand_size(kernel_size**self.planes * x.shape[-1] * filters, name)
-        x = self.named("Conv")(filters, kernel_size, padding="same", name=name)(x)
+        shortest = min(x.shape[1:-1])
+        if self.padding == "valid" and kernel_size > shortest:
+            hint = "use fewer or smaller stages, or padding = 'same'"
+            raise ConfigurationError(f"{name!r} reads {kernel_size} values where only {shortest} are left", hint=hint)
+        x = self.named("Conv")(filters, kernel_size, strides=stride, padding=self.padding, name=name)(x)
         return self.normalize(x, name)
 
     def normalize(self, x: Tensor, name: str) -> Tensor:
@@ -105,9 +119,22 @@ def mlp(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
 
 def cnn(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
     """Convolution + ReLU + max-pool for each entry of `filters`, then dense layers of `units`."""
-    parameters = read_parameters(CnnParameters, given, "cnn")
+    return _stack(read_parameters(CnnParameters, given, "cnn"), input_shape, "cnn")
+
+
+def lenet(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
+    """`cnn` with other defaults: three convolutions without padding, a dense layer of 64."""
+    return _stack(read_parameters(LeNetParameters, given, "lenet"), input_shape, "lenet")
+
+
+def alexnet(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
+    """`cnn` with other defaults: five convolutions without padding, a dense layer of 64."""
+    return _stack(read_parameters(AlexNetParameters, given, "alexnet"), input_shape, "alexnet")
+
+
+def _stack(parameters: CnnParameters, input_shape: tuple[int, ...], architecture: str) -> Body:
     stages = parameters.stages
-    layers = _Layers(_planes(input_shape, "cnn"), parameters.batch_norm)
+    layers = _Layers(_planes(input_shape, architecture), parameters.batch_norm, parameters.padding)
 
     def body(x: Tensor) -> Tensor:
         for number, (filters, kernel_size, pool_size) in enumerate(stages, start=1):
@@ -118,6 +145,29 @@ def cnn(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
         return layers.dense_stack(x, parameters.units, 0.0)
 
     return body
+
+
+def resnet8(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
+    """MLPerf Tiny's network for image classification: strided convolutions, shortcuts of 1x1, an average at the end."""
+    parameters = read_parameters(ResNet8Parameters, given, "resnet8")
+    layers = _Layers(_planes(input_shape, "resnet8"), parameters.batch_norm)
+
+    def body(x: Tensor) -> Tensor:
+        x = layers.relu(layers.convolution(x, parameters.filters[0], 3, "conv1"), "relu1")
+        for number, filters in enumerate(parameters.filters, start=1):
+            x = _strided_block(layers, x, filters, 1 if number == 1 else 2, f"block{number}")
+        return layers.flatten(x, "average")
+
+    return body
+
+
+def _strided_block(layers: _Layers, x: Tensor, filters: int, stride: int, name: str) -> Tensor:
+    """Two convolutions beside a shortcut, whose convolution is not normalized."""
+    y = layers.relu(layers.convolution(x, filters, 3, f"{name}_conv1", stride), f"{name}_relu1")
+    y = layers.convolution(y, filters, 3, f"{name}_conv2")
+    if stride != 1:
+        x = replace(layers, batch_norm=False).convolution(x, filters, 1, f"{name}_shortcut", stride)
+    return layers.relu(import_keras().layers.Add(name=f"{name}_add")([y, x]), f"{name}_relu2")
 
 
 def resnetv1(given: Mapping[str, Any], input_shape: tuple[int, ...]) -> Body:
@@ -167,4 +217,11 @@ def _planes(input_shape: tuple[int, ...], architecture: str) -> int:
     return planes
 
 
-ARCHITECTURES: dict[str, Architecture] = {"mlp": mlp, "cnn": cnn, "resnetv1": resnetv1}
+ARCHITECTURES: dict[str, Architecture] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "lenet": lenet,
+    "alexnet": alexnet,
+    "resnet8": resnet8,
+    "resnetv1": resnetv1,
+}

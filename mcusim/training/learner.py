@@ -1,11 +1,13 @@
-"""Model + samples -> a better model: one epoch of SGD. The only module that speaks TensorFlow."""
+"""Model + samples -> a better model: one epoch. The only module that speaks TensorFlow."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mcusim.system.arrays import Array, Floats
+from mcusim.training.augmentation import augmented, mixup
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.settings import TrainingSettings
 
@@ -13,7 +15,7 @@ EVALUATION_BATCH = 512
 
 
 class Learner:
-    """Owns the optimizer, so that no model file ever carries its state. `random` orders and mixes the samples."""
+    """Owns the optimizer, so that no model file ever carries its state. `random` orders and changes the samples."""
 
     def __init__(self, model: Any, classes: int, settings: TrainingSettings, random: np.random.Generator) -> None:
         keras = import_keras()
@@ -23,22 +25,30 @@ class Learner:
         self._one_hot = np.eye(classes, dtype=np.float32)
         # Without the softmax: cross-entropy from logits cannot overflow.
         self._logits = keras.Model(model.input, model.layers[-1].input)
-        self._optimizer = keras.optimizers.SGD(settings.learning_rate, settings.momentum)
+        self._optimizer = _optimizer(keras, settings)
         self._optimizer.build(self._logits.trainable_variables)
-        self._step = _training_step(self._logits, self._optimizer, settings.weight_decay)
+        # Coupled decay, as PyTorch's SGD: it passes through the momentum. Adam's is decoupled (its own `weight_decay`).
+        coupled = settings.weight_decay if settings.optimizer == "sgd" else 0.0
+        self._step = _training_step(self._logits, self._optimizer, coupled)
 
-    def learn(self, x: Floats, y: Array, learning_rate: float, step_done: Callable[[], None]) -> tuple[float, float]:
-        """One epoch over x (N, ...), labels y (N,): mean loss and accuracy (of the larger part of a mixed sample)."""
-        self._optimizer.learning_rate.assign(learning_rate)
+    def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]:
+        """Epoch 0, 1, .. over x (N, ...), labels y (N,): mean loss and accuracy (of the larger part of a mixed sample).
+
+        It ends with the batch whose loss is no number.
+        """
         order = self._random.permutation(len(x))
         loss, right = 0.0, 0
         for start in range(0, len(x), self._settings.batch_size):
             batch = order[start : start + self._settings.batch_size]
-            mixed, targets = mixup(x[batch], self._one_hot[y[batch]], self._settings.mixup, self._random)
+            self._optimizer.learning_rate.assign(self._settings.rate(epoch + start / len(x)))
+            samples = augmented(x[batch], self._settings, self._random)
+            mixed, targets = mixup(samples, self._one_hot[y[batch]], self._settings.mixup, self._random)
             batch_loss, batch_right = self._step(mixed, targets)
             loss += float(batch_loss) * len(batch)
             right += int(batch_right)
             step_done()
+            if not math.isfinite(loss):
+                break
         return loss / len(x), right / len(x)
 
     def accuracy(self, x: Floats, y: Array) -> float | None:
@@ -46,24 +56,18 @@ class Learner:
         return float(np.mean(predict(self.model, x) == y)) if len(x) else None
 
 
-def mixup(x: Array, y: Array, alpha: float, random: np.random.Generator) -> tuple[Array, Array]:
-    """Blend a batch with a shuffled copy of itself (Zhang et al., ICLR 2018): one factor from Beta(alpha, alpha).
-
-    `x` (N, ...) and one-hot `y` (N, classes), float32; the same shapes come back. `alpha` 0 leaves the batch alone,
-    1 draws every factor with the same chance.
-    """
-    if alpha == 0:
-        return x, y
-    factor = np.float32(random.beta(alpha, alpha))
-    partner = random.permutation(len(x))
-    return factor * x + (1 - factor) * x[partner], factor * y + (1 - factor) * y[partner]
-
-
 def predict(model: Any, x: Floats) -> Array:
     """Classes (N,) that a Keras model answers for samples (N, ...)."""
     starts = range(0, len(x), EVALUATION_BATCH)
     answers = [np.argmax(model(x[start : start + EVALUATION_BATCH], training=False), axis=-1) for start in starts]
     return np.concatenate(answers)
+
+
+def _optimizer(keras: Any, settings: TrainingSettings) -> Any:
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(settings.learning_rate, settings.momentum)
+    decay = settings.weight_decay or None
+    return keras.optimizers.Adam(settings.learning_rate, weight_decay=decay, beta_1=settings.momentum)
 
 
 def _training_step(logits: Any, optimizer: Any, weight_decay: float) -> Callable[[Array, Array], tuple[Any, Any]]:
@@ -77,7 +81,6 @@ def _training_step(logits: Any, optimizer: Any, weight_decay: float) -> Callable
             answers = logits(x, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, answers))
         gradients = tape.gradient(loss, variables)
-        # Coupled weight decay, as PyTorch's SGD: it passes through the momentum. Keras' own is decoupled.
         decayed = [gradient + weight_decay * variable for gradient, variable in zip(gradients, variables, strict=True)]
         optimizer.apply(decayed, variables)
         right = tf.reduce_sum(tf.cast(tf.argmax(answers, 1) == tf.argmax(targets, 1), tf.int32))

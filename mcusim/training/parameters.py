@@ -48,6 +48,7 @@ class CnnParameters(_Parameters):
     pool_size: SomeSizes = (2,)
     units: Sizes = ()
     global_pool: GlobalPool = "none"
+    padding: Literal["same", "valid"] = "same"
     batch_norm: Switch = False
     dropout: Dropout = 0.0
 
@@ -57,6 +58,29 @@ class CnnParameters(_Parameters):
         count = len(self.filters)
         sizes = _for_each(self.kernel_size, count, "kernel_size", "each of 'filters'")
         return tuple(zip(self.filters, sizes, _for_each(self.pool_size, count, "pool_size", "each"), strict=True))
+
+
+class LeNetParameters(CnnParameters):
+    """Of images of 32 x 32 x 3 and 10 classes the network of the approximate-kernels paper: 122,570 parameters."""
+
+    filters: SomeSizes = (32, 64, 64)
+    pool_size: SomeSizes = (2, 2, 1)
+    units: Sizes = (64,)
+    padding: Literal["same", "valid"] = "valid"
+
+
+class AlexNetParameters(LeNetParameters):
+    """Five convolutions, whose maps of images of 32 x 32 are 30, 13, 11, 9 and 2 wide."""
+
+    filters: SomeSizes = (32, 64, 64, 64, 64)
+    pool_size: SomeSizes = (2, 1, 1, 2, 1)
+
+
+class ResNet8Parameters(_Parameters):
+    """A block of two convolutions for each of `filters`; all but the first halve height and width."""
+
+    filters: SomeSizes = (16, 32, 64)
+    batch_norm: Switch = True
 
 
 class ResNetV1Parameters(_Parameters):
@@ -83,7 +107,7 @@ class ResNetV1Parameters(_Parameters):
         return tuple(zip(filters, sizes, _for_each(self.strides, count, "strides", what), strict=True))
 
 
-Parameters = TypeVar("Parameters", MlpParameters, CnnParameters, ResNetV1Parameters)
+Parameters = TypeVar("Parameters", bound=_Parameters)
 
 
 def read_parameters(kind: type[Parameters], given: Mapping[str, Any], architecture: str) -> Parameters:

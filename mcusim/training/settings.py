@@ -1,9 +1,10 @@
 """The `[training]` table of an experiment, checked."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mcusim.system.validation import Table, Unusable
 
@@ -11,16 +12,22 @@ MOST_EPOCHS = 100_000
 
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS, description=f"a whole number from 1 to {MOST_EPOCHS}")]
 Fraction = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to 1")]
+Pixels = Annotated[int, Field(ge=0, le=4096, description="a whole number from 0 to 4096")]
+Amount = Annotated[float, Field(ge=0, le=100, description="a number from 0 to 100")]
+WARM_UP = 0.3  # share of a one-cycle schedule in which the rate rises (Smith and Topin, 2017)
+WARM_UP_FROM = 1 / 25  # of the largest rate
 RISING = "a rising list of epochs, such as [100, 200, 250]"
 
 
 class TrainingSettings(Table):
     """Defaults are the MicroAI paper's for UCI-HAR (section 6.1.1), except epochs.
 
-    The rate starts at `learning_rate` and is multiplied by `gamma` when `milestones` epochs are done. `weight_decay` is
-    coupled, as PyTorch's SGD has it: `weight_decay * weight` is added to every gradient, biases included. `mixup` is
-    the alpha of its Beta distribution, 0 is off. `validation` is the share of the training set held out to choose the
-    best epoch.
+    `schedule`: the rate starts at `learning_rate` and is multiplied by `gamma` when `milestones` epochs are done
+    (step), falls to 0 along half a wave (cosine), or rises to `learning_rate` first (one-cycle). `weight_decay` is
+    coupled for SGD, as PyTorch has it: `weight_decay * weight` is added to every gradient, biases included; for Adam
+    it is decoupled (AdamW). `mixup` is the alpha of its Beta distribution; `shift` and `cutout` are pixels or steps,
+    `noise` is a standard deviation, all of samples as the network sees them; 0 is off. `validation` is the share of
+    training samples held out to choose the best epoch; after `patience` epochs without a better one training ends.
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {
@@ -33,14 +40,20 @@ class TrainingSettings(Table):
 
     epochs: Epochs = 30
     batch_size: Epochs = 64
-    optimizer: Literal["sgd"] = "sgd"
+    optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = Field(default=0.05, gt=0, le=1000, description="a number from 0 to 1000")
     momentum: Fraction = 0.9
     weight_decay: Fraction = 5e-4
+    schedule: Literal["step", "cosine", "one-cycle"] = "step"
     milestones: tuple[Epochs, ...] = Field(default=(), strict=False, description=RISING)
     gamma: float = Field(default=0.13, gt=0, le=1, description="a number from 0 to 1")
-    mixup: float = Field(default=0.0, ge=0, le=100, description="a number from 0 to 100")
+    mixup: Amount = 0.0
+    flip: bool = Field(default=False, description="true or false")
+    shift: Pixels = 0
+    cutout: Pixels = 0
+    noise: Amount = 0.0
     validation: float = Field(default=0.0, ge=0, le=0.5, description="a number from 0 to 0.5")
+    patience: Annotated[int, Field(ge=0, le=MOST_EPOCHS, description=f"a whole number from 0 to {MOST_EPOCHS}")] = 0
 
     @field_validator("milestones")
     @classmethod
@@ -49,6 +62,19 @@ class TrainingSettings(Table):
             raise Unusable(f"'milestones' is {list(milestones)}", f"give {RISING}")
         return milestones
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate of epoch 0, 1, ..."""
-        return self.learning_rate * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+    @model_validator(mode="after")
+    def _fit_together(self) -> "TrainingSettings":
+        if self.milestones and self.schedule != "step":
+            raise Unusable(f"'milestones' are of schedule 'step', not {self.schedule!r}", "leave them out")
+        if self.patience and not self.validation:
+            raise Unusable("'patience' needs samples that are held out", "set validation = 0.1, or leave it out")
+        return self
+
+    def rate(self, done: float) -> float:
+        """Learning rate when so many epochs are done, or parts of one."""
+        if self.schedule == "step":
+            return self.learning_rate * self.gamma ** sum(done >= milestone for milestone in self.milestones)
+        part, rising = done / self.epochs, WARM_UP if self.schedule == "one-cycle" else 0.0
+        if part < rising:
+            return self.learning_rate * (WARM_UP_FROM + (1 - WARM_UP_FROM) * part / rising)
+        return self.learning_rate * (1 + math.cos(math.pi * (part - rising) / (1 - rising))) / 2

@@ -14,6 +14,7 @@ from mcusim.datasets.targets import MOST_CLASSES, class_numbers
 from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
+from mcusim.training.augmentation import demand_fit
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import ModelFiles
@@ -47,7 +48,8 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class TrainedFiles:
-    """`history` holds the finished epochs, `best_epoch` is an index into it. `complete` is False after Ctrl-C."""
+    """`history` holds the finished epochs, `best_epoch` is an index into it. `complete` is False after Ctrl-C, and True
+    where `patience` ended it."""
 
     best: Path
     last: Path
@@ -83,6 +85,7 @@ def train(
     random = np.random.default_rng(seed)
     x, labels, classes = _lesson(dataset)
     learned, validated = hold_out(labels, dataset.groups_train, settings.validation, random)
+    demand_fit(settings, dataset.shape)
     model = build_model(architecture, parameters, dataset.shape, len(classes), seed=seed)
     statistics = Normalization.fit(x[learned]) if normalize == "z-score" else None
     x = statistics.apply(x) if statistics else x
@@ -141,21 +144,24 @@ def _run_epochs(
     best = 0
     try:
         for number in range(settings.epochs):
-            rate = settings.rate(number)
-            loss, accuracy = learner.learn(*fit, rate, course.step)
+            loss, accuracy = learner.learn(*fit, number, course.step)
             _demand_finite(loss, number, settings)
-            epoch = Epoch(loss, accuracy, learner.accuracy(*held_out), rate)
+            epoch = Epoch(loss, accuracy, learner.accuracy(*held_out), settings.rate(number))
             history.append(epoch)
             best = number if _score(epoch) >= _score(history[best]) else best
             files.keep(learner.model, is_best=best == number)
             course.finish(epoch)
+            if settings.patience and number - best >= settings.patience:
+                break
+        complete = True
     except KeyboardInterrupt:
+        complete = False
         if not history:
             raise
     finally:
         if history:
             files.write(learner.model)
-    return TrainedFiles(files.best, files.last, tuple(history), best, complete=len(history) == settings.epochs)
+    return TrainedFiles(files.best, files.last, tuple(history), best, complete)
 
 
 def _score(epoch: Epoch) -> float:
@@ -166,7 +172,9 @@ def _score(epoch: Epoch) -> float:
 def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None:
     if not math.isfinite(loss):
         what = f"training diverged: the loss is {loss} in epoch {number + 1}"
-        hint = f"give a 'learning_rate' below {settings.rate(number):g}"
+        hint = f"give a 'learning_rate' below {settings.learning_rate:g}" + (
+            "" if settings.schedule == "one-cycle" else ", or schedule = 'one-cycle', which begins with less"
+        )
         raise ConfigurationError(what, where="[training]", hint=hint)
 
 

@@ -73,6 +73,8 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("cnn", {"filters": [4, 8], "units": [10]}, (20, 3)),
     ("cnn", {"filters": 4, "kernel_size": 4, "pool_size": 1, "global_pool": "average"}, (9, 9, 2)),
     ("cnn", {"filters": [4, 4], "batch_norm": True, "dropout": 0.2, "global_pool": "max"}, (8, 9, 1)),
+    ("cnn", {"filters": 4, "padding": "valid"}, (9, 9, 2)),
+    ("resnet8", {"filters": [4, 6]}, (9, 8, 2)),
     ("resnetv1", {"filters": 4, "batch_norm": True}, (16, 2)),
     ("resnetv1", {"filters": [4, 4, 8], "blocks": [2, 1], "strides": [2, 1, 2]}, (16, 15, 3)),
     ("resnetv1", {"filters": 4, "blocks": 1, "strides": 1, "global_pool": "none"}, (7, 2)),
@@ -89,6 +91,15 @@ def test_every_variant_becomes_the_same_graph(
     assert answers.shape == (4, 3)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(graph_of(model, "model").run(x), answers, atol=1e-5)
+
+
+def test_the_networks_of_cifar_10_have_their_sizes() -> None:
+    """The papers' parameters, and maps of 30, 13, 11, 9, 2. MLPerf counts those of its normalizations."""
+    lenet, alexnet, resnet8 = (build_model(name, {}, (32, 32, 3), 10) for name in ("lenet", "alexnet", "resnet8"))
+    assert (lenet.count_params(), resnet8.count_params()) == (122_570, 78_666)
+    for model, widths in ((lenet, [30, 13, 4]), (alexnet, [30, 13, 11, 9, 2])):
+        assert [layer.output.shape[1] for layer in model.layers if layer.name.startswith("conv")] == widths
+    assert resnet8.get_layer("block3_add").output.shape == (None, 8, 8, 64)
 
 
 def test_two_dimensions_follow_the_input() -> None:
@@ -112,11 +123,12 @@ def test_the_seed_decides_the_weights() -> None:
 @pytest.mark.parametrize(
     ("architecture", "parameters", "shape", "classes", "message"),
     [
-        ("resnet", {}, (128, 9), 6, "no architecture 'resnet'.*\n.*did you mean 'resnetv1'"),
+        ("resnet", {}, (128, 9), 6, "no architecture 'resnet'.*\n.*did you mean 'resnet8'"),
         ("resnetv1", {}, (9,), 6, r"'resnetv1' cannot take samples of shape \(9,\)"),
         ("cnn", {}, (2, 2, 2, 2), 6, "'cnn' cannot take samples"),
         ("cnn", {"filters": [2, 2, 2, 2]}, (8, 8, 1), 3, "'pool4' pools 2 values where only 1 are left"),
         ("resnetv1", {"strides": [1, 9]}, (8, 8, 1), 3, "'block1_pool' pools 9 values where only 8 are left"),
+        ("lenet", {}, (12, 12, 3), 10, "'conv3' reads 3 values where only 1 are left"),
         ("mlp", {}, (4,), 1, "needs 2 classes"),
         ("cnn", {"filters": 4096, "kernel_size": 999}, (8, 8, 3), 2, "'conv1' would have 12,263,436,288 weights"),
         ("mlp", {"units": 4096}, (4097,), 2, "'dense1' would have 16,781,312 weights"),

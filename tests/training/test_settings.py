@@ -41,7 +41,13 @@ def test_edges_of_the_ranges_are_allowed() -> None:
         {"epochs": 10**9},
         {"batch_size": 0},
         {"batch_size": "64"},
-        {"optimizer": "adam"},
+        {"optimizer": "rmsprop"},
+        {"schedule": "linear"},
+        {"flip": 1},
+        {"shift": -1},
+        {"cutout": 0.5},
+        {"noise": -0.1},
+        {"patience": -1},
         {"optimizer": ["sgd"]},
         {"learning_rate": 0},
         {"learning_rate": -0.1},
@@ -70,3 +76,26 @@ def test_out_of_range(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"'{next(iter(values))}' is ") as caught:
         validate(TrainingSettings, values, Place("[training]"))
     assert caught.value.hint and caught.value.where == "[training]"
+
+
+def test_cosine_falls_to_nothing() -> None:
+    settings = TrainingSettings(epochs=10, learning_rate=1, schedule="cosine")
+    assert [settings.rate(done) for done in (0, 5, 10)] == pytest.approx([1, 0.5, 0])
+
+
+def test_one_cycle_rises_before_it_falls() -> None:
+    settings = TrainingSettings(epochs=10, learning_rate=1, schedule="one-cycle")
+    assert [settings.rate(done) for done in (0, 1.5, 3, 6.5, 10)] == pytest.approx([0.04, 0.52, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"schedule": "cosine", "milestones": [2]}, "'milestones' are of schedule 'step', not 'cosine'"),
+        ({"patience": 3}, "'patience' needs samples that are held out"),
+    ],
+)
+def test_what_does_not_go_together(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        validate(TrainingSettings, values, Place("[training]"))
+    assert caught.value.hint

@@ -80,7 +80,7 @@ def test_files_carry_statistics_and_no_optimizer(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
-    mixed = TrainingSettings(epochs=2, batch_size=16, mixup=0.5)
+    mixed = TrainingSettings(epochs=2, batch_size=16, mixup=0.5, shift=2, cutout=3, noise=0.1, optimizer="adam")
     first, again = learn(tmp_path / "1", mixed, seed=7), learn(tmp_path / "2", mixed, seed=7)
     assert first.last.read_bytes() == again.last.read_bytes()
     assert first.history == again.history
@@ -119,9 +119,28 @@ def test_one_step_is_pytorchs_sgd() -> None:
         speed[0] = 0.9 * speed[0] + x.T @ error + 0.1 * kernel
         speed[1] = 0.9 * speed[1] + error.sum(axis=0) + 0.1 * bias
         kernel, bias = kernel - 0.5 * speed[0], bias - 0.5 * speed[1]
-        learner.learn(x, y, 0.5, lambda: None)
+        learner.learn(x, y, 0, lambda: None)
     np.testing.assert_allclose(model.get_weights()[0], kernel, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(model.get_weights()[1], bias, rtol=1e-4, atol=1e-6)
+
+
+def test_one_step_is_adamw() -> None:
+    """Weights shrink by rate * decay on their own; the first step of Adam is the rate, whatever the gradient."""
+    model = build_model("mlp", {"units": []}, (4,), 3, seed=2)
+    before = model.get_weights()[0].astype(np.float64)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    settings = TrainingSettings(batch_size=5, optimizer="adam", weight_decay=0.1, learning_rate=0.01)
+    Learner(model, 3, settings, np.random.default_rng(0)).learn(x, np.array([0, 1, 2, 0, 1]), 0, lambda: None)
+    moved = model.get_weights()[0] - before * (1 - 0.01 * 0.1)
+    np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
+
+
+def test_training_ends_when_nothing_gets_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
+    monkeypatch.setattr(Learner, "learn", lambda *_: (1.0, 0.5))
+    monkeypatch.setattr(Learner, "accuracy", lambda *_: next(scores))
+    files = learn(tmp_path, TrainingSettings(epochs=9, validation=0.2, patience=2))
+    assert (len(files.history), files.best_epoch, files.complete) == (4, 1, True)
 
 
 def test_best_is_the_lowest_loss_when_nothing_is_held_out(tmp_path: Path) -> None:
@@ -160,11 +179,11 @@ def test_ctrl_c_keeps_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[list[Any]] = []
     real = Learner.learn
 
-    def interrupted(self: Learner, x: Any, y: Any, rate: float, step_done: Any) -> tuple[float, float]:
+    def interrupted(self: Learner, x: Any, y: Any, epoch: int, step_done: Any) -> tuple[float, float]:
         if len(seen) == 2:
-            real(self, x, y, rate, step_done)  # some steps of the third epoch are lost, as announced
+            real(self, x, y, epoch, step_done)  # some steps of the third epoch are lost, as announced
             raise KeyboardInterrupt
-        answer = real(self, x, y, rate, step_done)
+        answer = real(self, x, y, epoch, step_done)
         seen.append(self.model.get_weights())
         return answer
 
@@ -187,9 +206,20 @@ def test_ctrl_c_in_the_first_epoch_goes_on_and_leaves_nothing(tmp_path: Path, mo
 def test_divergence_is_named_and_keeps_what_was_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([1.0, float("nan")])
     monkeypatch.setattr(Learner, "learn", lambda *_: (next(losses), 0.5))
-    with pytest.raises(ConfigurationError, match="training diverged: the loss is nan in epoch 2"):
+    with pytest.raises(ConfigurationError, match="training diverged: the loss is nan in epoch 2") as caught:
         learn(tmp_path)
     assert len(list(tmp_path.glob("*_last.keras"))) == 1
+    assert caught.value.hint == "give a 'learning_rate' below 0.05, or schedule = 'one-cycle', which begins with less"
+
+
+def test_an_epoch_ends_with_the_batch_that_diverged() -> None:
+    model = build_model("mlp", {"units": []}, (4,), 2)
+    x, steps = np.full((8, 4), np.inf, np.float32), list[None]()
+    settings = TrainingSettings(batch_size=2)
+    loss, _ = Learner(model, 2, settings, np.random.default_rng(0)).learn(
+        x, np.arange(8) % 2, 0, lambda: steps.append(None)
+    )
+    assert not np.isfinite(loss) and len(steps) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and sys.platform != "linux", reason="root may write anywhere")
