@@ -35,7 +35,8 @@ def datasets() -> None:
     """Data sets that come with mcusim."""
     from mcusim.datasets import DATASETS
 
-    print_table(("name", "what it is"), [(name, dataset.SUMMARY) for name, dataset in DATASETS.items()])
+    rows = [(name, dataset.SUMMARY, dataset.LICENCE) for name, dataset in DATASETS.items()]
+    print_table(("name", "what it is", "licence"), rows)
 
 
 @click.command()

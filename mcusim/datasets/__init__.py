@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from mcusim.datasets import digits, npz_file, uci_har
+from mcusim.datasets import cifar10, digits, npz_file, uci_har
 from mcusim.datasets.dataset import Dataset, Normalization
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.progress import Progress
@@ -16,12 +16,13 @@ class Publisher(Protocol):
     """What a module of this package is."""
 
     SUMMARY: str
+    LICENCE: str
 
     def load(self, progress: Progress | None) -> Dataset:
         """`progress` is for `download`. DataError when the data cannot be had."""
 
 
-DATASETS: Mapping[str, Publisher] = {"digits": digits, "uci_har": uci_har}
+DATASETS: Mapping[str, Publisher] = {"digits": digits, "uci_har": uci_har, "cifar10": cifar10}
 
 
 def load_dataset(name_or_file: str, base: Path | None = None, progress: Progress | None = None) -> Dataset:

@@ -13,6 +13,7 @@ from mcusim.system.errors import MissingToolError
 from mcusim.system.progress import Progress
 
 SUMMARY = "handwritten digits, 8 x 8 x 1, 10 classes, 1,437 + 360 samples, bundled with scikit-learn"
+LICENCE = "CC BY 4.0 (UCI Machine Learning Repository)"
 TEST_SAMPLES = 360
 SEED = 1797
 

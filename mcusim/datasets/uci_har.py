@@ -24,6 +24,7 @@ from mcusim.system.errors import DataError
 from mcusim.system.progress import Progress
 
 SUMMARY = "human activity from a phone's motion sensors, 128 x 9, 6 classes, 7,352 + 2,947 samples, downloaded (58 MiB)"
+LICENCE = "CC BY 4.0 (UCI Machine Learning Repository); the README of its authors forbids commercial use"
 CLASSES = ("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying")
 CHANNELS = tuple(f"{signal}_{axis}" for signal in ("total_acc", "body_gyro", "body_acc") for axis in "xyz")
 WINDOW = 128

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ def download(
 ) -> Path:
     """`cache_folder()/name`, fetched unless it is there already and whole.
 
+    `sha256` is a checksum as hexadecimal digits, or "md5:.." where a publisher's file is known by that one only.
     A download that breaks off goes on where it stopped, also in a later run. `progress` is told the bytes, and `size`
     in bytes when the server does not tell it. An error of `kind` with `hint` when the file cannot be had or is not the
     expected one.
@@ -65,9 +67,10 @@ def _retrieve(url: str, sha256: str, name: str, folder: Path, downloader: _Resum
     except ImportError:
         raise MissingToolError("downloading needs pooch", hint="pip install mcusim") from None
     pooch.get_logger().setLevel("ERROR")
+    known = sha256 if ":" in sha256 else f"sha256:{sha256}"
     for is_last in (False, True):
         try:
-            return str(pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader))
+            return str(pooch.retrieve(url, known, name, folder, downloader=downloader))
         except requests.RequestException:  # some are ValueErrors as well
             raise
         except ValueError:  # what pooch says to a wrong checksum
@@ -130,6 +133,13 @@ class _Resumable:
     def _tell(self, have: int, total: int | None) -> None:
         if self._progress:
             self._progress(have, total or 0)
+
+
+def has_checksum(path: Path, sha256: str) -> bool:
+    """Of a file that came another way; `sha256` as for `download`."""
+    algorithm, _, digits = sha256.rpartition(":")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm or "sha256").hexdigest() == digits
 
 
 def reason_of(error: OSError) -> str:
