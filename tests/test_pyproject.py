@@ -27,6 +27,7 @@ NOT_IMPORTED = {"tensorflow", "scikit-learn"}  # behind Keras; of which a file i
 MODULES = {  # where names differ
     "elftools": "pyelftools",
     "robot": "robotframework",
+    "serial": "pyserial",
     "tensorflow": "tensorflow-cpu",
     "vl_convert": "vl-convert-python",
 }
@@ -66,6 +67,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["pytest"],
             extras["proof"],
             extras["unicorn"],
+            extras["hardware"],
             extras["pytorch"],
         )
         for line in lines

@@ -85,6 +85,13 @@ cache_option = click.option(
     "--cache", type=PATH, metavar="DIR", help="Keep what engines saw there, and run nothing that is there already."
 )
 
+hardware_option = click.option(
+    "--hardware", type=PATH, metavar="F", help="Map of real boards [~/.config/mcusim/hardware.toml]."
+)
+wait_option = click.option(
+    "--wait", "wait_s", type=click.FloatRange(0, 7 * 24 * 3600), metavar="S", help="Wait so long for a board in use."
+)
+
 
 def decorated(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
     """Several options at once, in this order of `--help`."""
@@ -111,6 +118,8 @@ run_options = decorated(
     engine_option,
     samples_option,
     jobs_option,
+    hardware_option,
+    wait_option,
     seed_option,
     shard_option,
     cache_option,

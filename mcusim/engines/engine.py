@@ -31,6 +31,8 @@ class Facts:
     `profiles`: does it give Counts? `foreign`: does it run, and profile, any firmware for the board? `has_registers`:
     are those that start-up code sets there?
     `serial`: does it give a foreign firmware serial input?
+    `silicon`: does it run on a real board, of the hardware map? Then cycles are measured, and nothing of it is kept for
+    later runs.
     `install`, where no package manager has it: fetches it, again when told so, tells what came out of it, and the
     Listener how far it is. Raises MissingToolError.
     """
@@ -45,6 +47,7 @@ class Facts:
     foreign: bool = False
     has_registers: bool = True
     serial: bool = False
+    silicon: bool = False
     install: Callable[[bool, Tell, Listener], None] | None = None
 
     @property
@@ -72,6 +75,7 @@ class Job:
     [timing] describes. It is slower, and done for a few samples. `calls`: a foreign image is left after so many
     measured calls; 0 lets it run to its end. `tell` hears every few seconds what a foreign one does.
     `serial`: what a foreign image receives, in an engine whose FACTS say that it does.
+    `hardware`: the map of real boards, None: the user's; `wait_s`: how long to wait for one that another run has.
     """
 
     image: Image
@@ -87,6 +91,24 @@ class Job:
     calls: int = 0
     serial: SerialInput | None = None
     tell: Tell | None = None
+    hardware: Path | None = None
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Silicon:
+    """What real boards told besides answers.
+
+    `boards`: their ids in the hardware map. `clock_hz`: of each whose clock was measured against this machine's.
+    `cold_cycles`: the cycle counter around the first call after a start of each, that was made again to be counted.
+    `window_cycles`: what it goes on by around an empty model. `energy_uwh`: of a sample, where a meter was asked.
+    """
+
+    boards: tuple[str, ...] = ()
+    clock_hz: tuple[float, ...] = ()
+    cold_cycles: tuple[int, ...] = ()
+    window_cycles: int | None = None
+    energy_uwh: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +122,7 @@ class Execution:
     `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
     `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
     `cycle_counter`: what it went on by around each sample, as the firmware read it; None when nobody asked.
-    `counts`: of a job that asked to profile. `cached`: is it what an earlier run saw?
+    `counts`: of a job that asked to profile. `cached`: is it what an earlier run saw? `silicon`: of real boards only.
     """
 
     answers: Records
@@ -117,6 +139,7 @@ class Execution:
     cycle_counter: npt.NDArray[np.uint64] | None = None
     counts: Counts | None = None
     cached: bool = False
+    silicon: Silicon | None = None
 
 
 class LacksMemoryError(EngineError):

@@ -310,7 +310,8 @@ class _Reader:
                 boards.append(self._board(name, here.at("boards")))
         if len(set(boards)) < len(boards):
             raise here.at("boards").error("a board is there twice", "remove one")
-        return target.model_copy(update={"boards": tuple(boards)})
+        hardware = target.hardware and self.folder / target.hardware
+        return target.model_copy(update={"boards": tuple(boards), "hardware": hardware})
 
     def _board(self, name: str, here: Place) -> str:
         """A board's name; its file's path as seen from the experiment file."""

@@ -221,6 +221,8 @@ class Target(Table):
         **dict.fromkeys(("timeout", "timeout_s", "stall"), "stall_s"),
         **dict.fromkeys(("processes", "workers", "threads", "cores"), "jobs"),
         **dict.fromkeys(("test_samples", "n_samples", "count"), "samples"),
+        **dict.fromkeys(("hardware_map", "map"), "hardware"),
+        **dict.fromkeys(("wait", "board_wait_s"), "wait_s"),
         "kernel": "kernels",
         **dict.fromkeys(("rom_max", "max_flash", "flash", "flash_budget", "flash_bytes_max"), "flash_max"),
         **dict.fromkeys(("max_ram", "ram", "ram_budget", "sram_max", "ram_bytes_max"), "ram_max"),
@@ -237,6 +239,10 @@ class Target(Table):
         default=None, description="a whole number from 1; leave it out for one for each core"
     )
     stall_s: Seconds = 60.0
+    hardware: Path | None = Field(default=None, strict=False, description="the path of a hardware map")
+    wait_s: Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] = Field(
+        default=0.0, description="a number of seconds from 0, up to a week"
+    )
     kernels: Annotated[KernelChoice, BeforeValidator(read_choice)] = Field(
         default=KernelChoice(), description=WANTED, json_schema_extra=_kernels_by_layer
     )

@@ -26,5 +26,5 @@ class Bench(ExitStack):
         if name not in self._open:
             engine = self.stages.engines[name]
             ready = self.enter_context(engine.open(jobs))
-            self._open[name] = self._kept.of(engine, ready) if self._kept else ready
+            self._open[name] = self._kept.of(engine, ready) if self._kept and not engine.FACTS.silicon else ready
         return self._open[name]

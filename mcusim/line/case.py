@@ -97,6 +97,8 @@ def part_of(setting: Setting, case: Case, bench: Bench, span: Span | None = None
         stall_s=target.stall_s,
         progress=bench.watcher.progress,
         cycles_per_instruction=timing.cycles_per_instruction if timing else None,
+        hardware=target.hardware,
+        wait_s=target.wait_s,
     )
     execution = engine.run(job)
     proved = proving() if execution.complete else Proved(reason="interrupted")

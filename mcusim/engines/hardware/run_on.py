@@ -1,0 +1,293 @@
+"""Samples -> boards, a thread for each -> answers in sample order, whichever board gave them, however often it failed.
+
+A board that is in trouble is connected anew (a reset), then after its power was off, then left out; what it did not
+answer goes to the others. The first answer of a board after a start is asked for twice: its caches were cold.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mcusim.engines.engine import Execution, Facts, Job, Silicon
+from mcusim.engines.hardware.attached import Attached
+from mcusim.engines.hardware.power import power_cycle, reset
+from mcusim.engines.shares import check_sizes
+from mcusim.system.errors import EngineError
+
+_LOOK_S = 0.05
+_PIECES = 8  # of each board: what a fast one has done, it takes from the others
+_LARGEST_PIECE = 64
+_RECOVERED = 64  # answers after which a board is well again
+
+
+class BoardTrouble(EngineError):
+    """The board, its probe or its cable: it may go away when it is reset. Of firmware that is wrong, EngineError."""
+
+
+class Stopped(Exception):
+    """What a connection raises once it was told to stop."""
+
+
+class Answered(NamedTuple):
+    """`cycles`: what the cycle counter went on by around the model; None where nobody reads it."""
+
+    output: bytes
+    cycles: int | None = None
+
+
+class Connection(Protocol):
+    """A board that has the image, was reset, and waits for a sample."""
+
+    def answer(self, sample: bytes, index: int) -> Answered:
+        """Runs a sample, whose index in the job is told. May be given the same one again, which then runs again.
+
+        Raises BoardTrouble (also when there is no answer for `job.stall_s`), Stopped, or EngineError for a fault.
+        """
+
+    def end(self) -> int | None:
+        """No more samples: the deepest use of the stack in bytes, where it is known."""
+
+    @property
+    def clock_hz(self) -> float | None:
+        """As measured against this machine's clock; None where that could not be done."""
+
+    @property
+    def window_cycles(self) -> int | None:
+        """What the cycle counter goes on by around an empty model; None where that is not known."""
+
+
+Stop = Callable[[], bool]  # a connection asks it at least every half second, and raises Stopped
+Connect = Callable[[Attached, Job, Stop], AbstractContextManager[Connection]]
+
+
+def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts, version: str) -> Execution:
+    """All samples of `job`, on `boards`, which this run holds. Ctrl-C gives what is finished.
+
+    `connect` flashes and resets, as it needs, at every call. Raises EngineError of the firmware, or what the last board
+    was left out for.
+    """
+    check_sizes(job)
+    work = _Work(job, connect, len(boards))
+    threads = [threading.Thread(target=work.of, args=(board,), name=board.id, daemon=True) for board in boards]
+    began = time.monotonic()
+    complete = _joined(threads, work)
+    wall_s = time.monotonic() - began
+    if work.error:
+        raise work.error
+    if complete and not all(work.answered):
+        raise work.left_out[-1]
+    return work.execution(facts, version, wall_s, complete, boards)
+
+
+def _joined(threads: Sequence[threading.Thread], work: _Work) -> bool:
+    """False after Ctrl-C. No thread outlives this."""
+    complete, idle = True, deque(threads)
+    while True:
+        try:
+            while idle:
+                idle.popleft().start()
+            running = [thread for thread in threads if thread.is_alive()]
+            for thread in running:
+                thread.join(_LOOK_S)
+            work.tell()
+            if not running:
+                return complete
+        except KeyboardInterrupt:
+            complete = False
+            idle.clear()
+            work.stop.set()
+
+
+class _Remedy(NamedTuple):
+    """`apply` is False where it cannot be had. Then `pause_s`: USB needs time to see a device again."""
+
+    apply: Callable[[Attached], bool]
+    told: str
+    pause_s: float
+
+
+_REMEDIES = (_Remedy(reset, "was reset", 1.0), _Remedy(power_cycle, "had its power switched off and on", 3.0))
+
+
+@dataclass
+class _Work:
+    job: Job
+    connect: Connect
+    boards: int
+    pieces: deque[deque[int]] = field(init=False)
+    answers: npt.NDArray[np.uint8] = field(init=False)
+    cycles: npt.NDArray[np.int64] = field(init=False)  # -1: nobody read it
+    answered: list[bool] = field(init=False)
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    busy: int = 0
+    done_by: Counter[str] = field(default_factory=Counter)
+    error: Exception | None = None
+    left_out: list[EngineError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stacks: list[int] = field(default_factory=list)
+    clocks: dict[str, float] = field(default_factory=dict)
+    cold: list[int] = field(default_factory=list)
+    windows: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = len(self.job.samples)
+        size = max(1, min(_LARGEST_PIECE, count // (self.boards * _PIECES)))
+        self.pieces = deque(deque(range(at, min(at + size, count))) for at in range(0, count, size))
+        self.answers = np.zeros((count, self.job.image.output_bytes), np.uint8)
+        self.cycles = np.full(count, -1, np.int64)
+        self.answered = [False] * count
+
+    def of(self, board: Attached) -> None:
+        """What one board does until nothing is left to do."""
+        try:
+            self._of(board)
+        except Stopped:
+            pass
+        except EngineError as error:
+            self._fail(error)
+        except Exception as error:  # a bug: told by the thread that waits
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        with self.lock:
+            self.error = self.error or error
+            self.stop.set()
+            self.lock.notify_all()
+
+    def _of(self, board: Attached) -> None:
+        remedies = deque(_REMEDIES)
+        while True:
+            before = self.done_by[board.id]
+            try:
+                self._connected(board)
+                return
+            except BoardTrouble as trouble:
+                if self.done_by[board.id] - before >= _RECOVERED:
+                    remedies = deque(_REMEDIES)
+                if not self._remedied(board, remedies, trouble):
+                    return
+
+    def _remedied(self, board: Attached, remedies: deque[_Remedy], trouble: EngineError) -> bool:
+        """The next remedy that can be had; False once the board is left out, or nobody wants it any more."""
+        while remedies and not self.stop.is_set():
+            remedy = remedies.popleft()
+            try:
+                if not remedy.apply(board):
+                    continue
+            except EngineError as error:
+                self._note(f"board {board.id!r}: {error.what}")
+                continue
+            self.stop.wait(remedy.pause_s)
+            self._note(f"board {board.id!r} {remedy.told}: {trouble.what}")
+            return not self.stop.is_set()
+        if self.stop.is_set():
+            return False
+        with self.lock:
+            self.left_out.append(trouble)
+            self.lock.notify_all()
+        self._note(f"board {board.id!r} was left out: {trouble.what}")
+        return False
+
+    def _note(self, text: str) -> None:
+        with self.lock:
+            if text not in self.notes:
+                self.notes.append(text)
+
+    def _connected(self, board: Attached) -> None:
+        piece = self._next()
+        if piece is None:
+            return
+        try:
+            with self.connect(board, self.job, self.stop.is_set) as connection:
+                self._warm_up(connection, piece[0])
+                while piece is not None:
+                    self._answer(connection, piece, board)
+                    piece = self._next()
+                if not self.stop.is_set():
+                    self._end(connection, board)
+        finally:
+            self._give_back(piece)
+
+    def _end(self, connection: Connection, board: Attached) -> None:
+        stack_bytes = connection.end()
+        with self.lock:
+            self.stacks += [] if stack_bytes is None else [stack_bytes]
+            self.windows += [] if connection.window_cycles is None else [connection.window_cycles]
+            if connection.clock_hz is not None:
+                self.clocks[board.id] = connection.clock_hz
+
+    def _next(self) -> deque[int] | None:
+        """A piece of the work; waits while another board may still give one back."""
+        with self.lock:
+            while not self.pieces and self.busy and not self.stop.is_set():
+                self.lock.wait(_LOOK_S)
+            if not self.pieces or self.stop.is_set():
+                return None
+            self.busy += 1
+            return self.pieces.popleft()
+
+    def _give_back(self, piece: deque[int] | None) -> None:
+        if piece is not None:
+            with self.lock:
+                self.busy -= 1
+                self.pieces += [piece] if piece else []
+                self.lock.notify_all()
+
+    def _warm_up(self, connection: Connection, index: int) -> None:
+        first = connection.answer(self.job.samples[index].tobytes(), index)
+        if first.cycles is not None:
+            with self.lock:
+                self.cold.append(first.cycles)
+
+    def _answer(self, connection: Connection, piece: deque[int], board: Attached) -> None:
+        while piece:
+            if self.stop.is_set():
+                raise Stopped
+            index = piece[0]
+            output, cycles = connection.answer(self.job.samples[index].tobytes(), index)
+            self.answers[index] = np.frombuffer(output, np.uint8)
+            self.cycles[index] = -1 if cycles is None else cycles
+            self.answered[index] = True
+            self.done_by[board.id] += 1
+            piece.popleft()
+        with self.lock:
+            self.busy -= 1
+            self.lock.notify_all()
+
+    def tell(self) -> None:
+        if self.job.progress:
+            self.job.progress(sum(self.answered), len(self.answered))
+
+    def execution(
+        self, facts: Facts, version: str, wall_s: float, complete: bool, boards: Sequence[Attached]
+    ) -> Execution:
+        done = np.flatnonzero(self.answered)
+        cycles = self.cycles[done]
+        counted = len(cycles) > 0 and bool((cycles >= 0).all())
+        return Execution(
+            answers=self.answers[done],
+            indices=done.astype(np.int64),
+            wall_s=wall_s,
+            engine=facts.name,
+            engine_version=version,
+            complete=complete,
+            stack_bytes=max(self.stacks, default=None) if complete else None,
+            notes=tuple(self.notes),
+            cycle_counter=cycles.astype(np.uint64) if counted else None,
+            silicon=Silicon(
+                boards=tuple(board.id for board in boards),
+                clock_hz=tuple(self.clocks.values()),
+                cold_cycles=tuple(self.cold),
+                window_cycles=max(self.windows, default=None),
+            ),
+        )
