@@ -27,6 +27,7 @@ from mcusim.commands.explore import explore
 from mcusim.commands.export import export
 from mcusim.commands.generate import generate
 from mcusim.commands.github import github
+from mcusim.commands.hardware import hardware
 from mcusim.commands.init import init
 from mcusim.commands.inventory import boards, datasets, layers
 from mcusim.commands.kernels import kernels
@@ -46,7 +47,7 @@ OF_MODELS = (
     *(init, run, train, generate, convert, build, evaluate, profile, validate),
     *(export, report, merge, compare, explore),
 )
-WHAT_THERE_IS = (boards, engines, datasets, layers, kernels, doctor, schema, github)
+WHAT_THERE_IS = (boards, engines, hardware, datasets, layers, kernels, doctor, schema, github)
 BROKEN_PIPE = 141
 MOST_TOLD = 25  # errors at once
 OF_DATA, CALIBRATION = ("--data", "--dataset"), "--calibration"

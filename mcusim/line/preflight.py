@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcusim.boards.board import Board
 from mcusim.boards.load import load_board
+from mcusim.engines.hardware.rig import suited
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stages import Stages
@@ -40,10 +41,19 @@ def _check_boards(experiment: Experiment, stages: Stages) -> None:
         absent.append(error)
     absent += filter(None, (engine.missing() for engine in engines))
     problems = Problems()
+    with problems.caught():
+        _check_attached(experiment, stages)
     for tool in absent:
         hint = f"{tool.hint or 'install it'}{instead}"
         problems.add(MissingToolError(tool.what, where=tool.where, hint=hint))
     problems.tell()
+
+
+def _check_attached(experiment: Experiment, stages: Stages) -> None:
+    """Engines that run on real boards find one of each type in the map."""
+    silicon = [name for name in experiment.engines if stages.engines[name].FACTS.silicon]
+    for board in filter(None, experiment.boards if silicon else ()):
+        suited(load_board(board).name, experiment.target.hardware, lambda _: None)
 
 
 def _check_training(experiment: Experiment, folder: Path) -> None:

@@ -17,7 +17,6 @@ from mcusim.system.validation import Name, Place, Positive, Table, Unusable, kno
 
 SERVERS = ("openocd", "pyocd", "jlink", "st-util", "probe-rs")
 METERS = ("ppk2", "joulescope", "lpm01a")
-HINT_ADD = "connect it and let mcusim write it: mcusim hardware add ID TYPE"
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 Words = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
 
@@ -132,17 +131,19 @@ def read_map(file: Path | None) -> tuple[Attached, ...]:
     tables, text = read_toml(path)
     place = Place(str(path), text)
     boards = validate(_File, tables, place).board
-    boards = tuple(board.model_copy(update={"type": _beside(path, board.type)}) for board in boards)
-    _demand_sound(boards, place)
+    boards = tuple(beside(path, board) for board in boards)
+    demand_sound(boards, place)
     return boards
 
 
-def _beside(path: Path, type_: str) -> str:
-    """A file of a board lies beside the map that names it."""
-    return str(path.absolute().parent / type_) if type_.endswith(".toml") else type_
+def beside(path: Path, board: Attached) -> Attached:
+    """The file of a board lies beside the map that names it."""
+    if not board.type.endswith(".toml"):
+        return board
+    return board.model_copy(update={"type": str(path.absolute().parent / board.type)})
 
 
-def _demand_sound(boards: tuple[Attached, ...], place: Place) -> None:
+def demand_sound(boards: tuple[Attached, ...], place: Place) -> None:
     """No two boards that would be one, and no type that nobody knows: all that is wrong at once."""
     problems = Problems()
     for number, board in enumerate(boards):

@@ -69,7 +69,7 @@ def port_of(board: Attached, there: Sequence[Port] | None = None) -> str:
     """The device of a board's serial port; `there`: those of this machine. Raises EngineError when it has none."""
     if board.port:
         return board.port
-    mine = list(_named(board, ports() if there is None else there))
+    mine = list(named(board, ports() if there is None else there))
     if len(mine) == 1:
         return mine[0].path
     name = f"serial number {board.serial!r}" if board.serial else f"USB location {board.usb!r}"
@@ -83,7 +83,8 @@ def port_of(board: Attached, there: Sequence[Port] | None = None) -> str:
     raise EngineError(what, where=f"board {board.id!r}", hint=hint)
 
 
-def _named(board: Attached, there: Sequence[Port]) -> Iterator[Port]:
+def named(board: Attached, there: Sequence[Port]) -> Iterator[Port]:
+    """Those that the map means by that board."""
     for port in there:
         if board.serial and not (port.serial and same_serial(board.serial, port.serial)):
             continue
