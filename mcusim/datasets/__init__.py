@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from mcusim.datasets import cifar10, digits, npz_file, uci_har
+from mcusim.datasets import cifar10, digits, gtsrb, npz_file, speech_commands, spoken_digits, uci_har
 from mcusim.datasets.dataset import Dataset, Normalization
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.progress import Progress
@@ -22,7 +22,14 @@ class Publisher(Protocol):
         """`progress` is for `download`. DataError when the data cannot be had."""
 
 
-DATASETS: Mapping[str, Publisher] = {"digits": digits, "uci_har": uci_har, "cifar10": cifar10}
+DATASETS: Mapping[str, Publisher] = {
+    "digits": digits,
+    "uci_har": uci_har,
+    "spoken_digits": spoken_digits,
+    "gtsrb": gtsrb,
+    "cifar10": cifar10,
+    "speech_commands": speech_commands,
+}
 
 
 def load_dataset(name_or_file: str, base: Path | None = None, progress: Progress | None = None) -> Dataset:

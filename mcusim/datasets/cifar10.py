@@ -23,14 +23,14 @@ SHAPE = (32, 32, 3)
 PUBLICATION = Publication(
     "cifar10",
     "https://www.cs.toronto.edu/~kriz/",
-    "cifar-10-batches-bin",
+    ("cifar-10-batches-bin",),
     (
         Archive(
             "cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", 170_052_171
         ),
     ),
     SHAPE,
-    {"train": (5000,) * 10, "test": (1000,) * 10},
+    ({"train": (5000,) * 10, "test": (1000,) * 10},),
 )
 TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = ("test_batch.bin",)
@@ -41,8 +41,7 @@ def load(progress: Progress | None = None) -> Dataset:
 
     DataError when the data cannot be had or are not this data set.
     """
-    arrays = arrays_of(PUBLICATION, _parsed, progress)
-    return Dataset(PUBLICATION.name, arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"], CLASSES)
+    return PUBLICATION.dataset(arrays_of(PUBLICATION, _parsed, progress), CLASSES)
 
 
 def _parsed(archives: Iterator[Members]) -> Arrays:

@@ -5,20 +5,25 @@ folder; the publisher, or the mirror that `MCUSIM_<NAME>_URL` names: a folder's 
 an only archive.
 """
 
+import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mcusim.datasets import npz_arrays, npz_file
+from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.members import Members, members
 from mcusim.datasets.targets import class_numbers
 from mcusim.system.arrays import Array
+from mcusim.system.cache import cache_folder
 from mcusim.system.download import download, has_checksum
 from mcusim.system.errors import DataError
+from mcusim.system.files import write_bytes
 from mcusim.system.progress import Progress
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -38,25 +43,43 @@ class Archive:
 
 @dataclass(frozen=True)
 class Publication:
-    """`address` is the folder on the web with the `archives`, `folder` what they are extracted to.
+    """`address` is the folder on the web with the `archives`, `folders` what they are extracted to.
 
-    `classes` is how many samples each class has: those to learn from, and those to test.
+    Of `folders` one has all, or, with `all_folders`, each has an archive's files. `versions` tells how many samples
+    each class has, those to learn from, and those to test. `recipe` names what is made of the samples where that takes
+    long: then the cache folder keeps it.
     """
 
     name: str
     address: str
-    folder: str
+    folders: tuple[str, ...]
     archives: tuple[Archive, ...]
     shape: tuple[int, ...]
-    classes: Mapping[str, Sequence[int]]
+    versions: tuple[Mapping[str, Sequence[int]], ...]
+    all_folders: bool = False
+    recipe: str = ""
 
     @property
     def hint(self) -> str:
         names = ", ".join(repr(archive.name) for archive in self.archives)
         return (
-            f"without a network: fetch {names} elsewhere, put it (or the extracted folder {self.folder!r}) into a "
-            "folder and name that folder in MCUSIM_DATA_DIR"
+            f"without a network: fetch {names} elsewhere, put that (or the extracted folder {self.folders[0]!r}) into "
+            "a folder and name that folder in MCUSIM_DATA_DIR"
         )
+
+    def dataset(self, arrays: Arrays, classes: tuple[str, ...]) -> Dataset:
+        """`arrays` as `arrays_of` gives them."""
+        x_train, y_train, x_test, y_test = (arrays[name] for name in REQUIRED)
+        whole = max(sum(version["train"]) for version in self.versions if _is(version["test"], y_test))
+        notes = (f"{len(y_train):,} of the publisher's {whole:,} training samples",) if len(y_train) < whole else ()
+        return Dataset(self.name, x_train, y_train, x_test, y_test, classes, arrays.get("groups_train"), notes)
+
+    @property
+    def kept(self) -> Path | None:
+        """Where the cache folder has what was made of the archives."""
+        told = ":".join((self.recipe, *(archive.sha256 for archive in self.archives)))
+        name = f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz"
+        return cache_folder() / name if self.recipe else None
 
 
 def arrays_of(
@@ -74,9 +97,25 @@ def arrays_of(
         path = folder / f"{publication.name}.npz"
         with _told_of(path):
             return _checked(publication, npz_arrays.read_arrays(path, REQUIRED, optional))
-    paths = (folder and _local(folder, publication)) or _fetched(publication, progress)
+    paths = _extracted(folder, publication) if folder else ()
+    kept = None if paths else publication.kept
+    if kept and kept.is_file():
+        return _checked(publication, npz_arrays.read_arrays(kept, REQUIRED, optional))
+    paths = paths or (_verified(folder, publication) if folder else ()) or _fetched(publication, progress)
     with _told_of(paths[0]):
-        return _checked(publication, parse(members(path) for path in paths))
+        arrays = parse(members(path) for path in paths)
+        checked = _checked(publication, dict(arrays))
+    if kept:
+        _keep(kept, arrays)
+    return checked
+
+
+def _keep(path: Path, arrays: Arrays) -> None:
+    """A full disk only costs time the next time."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type,unused-ignore]
+    with suppress(OSError):
+        write_bytes(path, content.getvalue())
 
 
 def _data_dir() -> Path | None:
@@ -87,10 +126,16 @@ def _data_dir() -> Path | None:
     return Path(named).expanduser() if named else None
 
 
-def _local(folder: Path, publication: Publication) -> tuple[Path, ...]:
-    """The extracted folder, or all archives, verified; none where one is missing."""
-    if (folder / publication.folder).is_dir():
-        return (folder / publication.folder,)
+def _extracted(folder: Path, publication: Publication) -> tuple[Path, ...]:
+    """Folders of the archives; none where one is missing."""
+    there = tuple(folder / name for name in publication.folders if (folder / name).is_dir())
+    if publication.all_folders:
+        return there if len(there) == len(publication.folders) else ()
+    return there[:1]
+
+
+def _verified(folder: Path, publication: Publication) -> tuple[Path, ...]:
+    """All archives; none where one is missing."""
     paths = tuple(folder / archive.name for archive in publication.archives)
     if not all(path.is_file() for path in paths):
         return ()
@@ -131,18 +176,35 @@ def _told_of(path: Path) -> Iterator[None]:
 
 
 def _checked(publication: Publication, arrays: Arrays) -> Arrays:
-    """DataError unless shapes, types and the number of samples of each class are those of the published split."""
-    for part, counts in publication.classes.items():
+    """DataError unless shapes, types and the number of samples of each class are those of a published split.
+
+    To learn from there may be fewer: part of them is often all that could be had. Of each class there have to be some.
+    """
+    classes = len(publication.versions[0]["test"])
+    counts = {}
+    for part in ("train", "test"):
         x = npz_file.samples(arrays[f"x_{part}"], f"x_{part}")
         y = npz_file.targets(arrays[f"y_{part}"], len(x), f"y_{part}")
-        y = class_numbers(y, f"labels of {part}", len(counts))
-        found = np.bincount(y, minlength=len(counts)).tolist()
-        if x.shape[1:] != publication.shape or found != list(counts):
+        y = class_numbers(y, f"labels of {part}", classes)
+        counts[part] = np.bincount(y, minlength=classes)
+        if x.shape[1:] != publication.shape or not any(_holds(one, part, counts) for one in publication.versions):
             what = f"this is not {publication.name!r}: its {part} samples have shape {x.shape[1:]} and class counts "
-            hint = f"expected {publication.shape} and {_short(counts)}"
-            raise DataError(what + _short(found), hint=hint)
+            hint = f"expected {publication.shape} and {_short(publication.versions[0][part])}"
+            raise DataError(what + _short(counts[part].tolist()), hint=hint)
         arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
+    groups = arrays.get("groups_train")
+    if groups is not None and groups.shape != arrays["y_train"].shape:
+        raise DataError(f"'groups_train' has shape {groups.shape}", hint="give one for each sample")
     return arrays
+
+
+def _holds(version: Mapping[str, Sequence[int]], part: str, counts: Mapping[str, Array]) -> bool:
+    found, known = counts[part], np.array(version[part])
+    return bool((found == known).all() if part == "test" else ((found > 0) & (found <= known)).all())
+
+
+def _is(known: Sequence[int], y: Array) -> bool:
+    return bool(np.array_equal(np.bincount(y, minlength=len(known)), known))
 
 
 def _short(counts: Sequence[int]) -> str:

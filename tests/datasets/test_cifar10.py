@@ -37,7 +37,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     digest = hashlib.sha256(ARCHIVE).hexdigest()
     archives = (Archive("cifar-10-binary.tar.gz", digest, None),)
     known = {"train": (1,) * 10, "test": (1,) * 10}
-    monkeypatch.setattr(cifar10, "PUBLICATION", replace(cifar10.PUBLICATION, archives=archives, classes=known))
+    monkeypatch.setattr(cifar10, "PUBLICATION", replace(cifar10.PUBLICATION, archives=archives, versions=(known,)))
     monkeypatch.setattr("mcusim.system.download.FIRST_PAUSE_S", 0.0)
     monkeypatch.setenv("MCUSIM_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("MCUSIM_DATA_DIR", str(tmp_path))
