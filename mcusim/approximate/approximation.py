@@ -6,7 +6,7 @@ same bits. A member of the family is a module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -15,12 +15,14 @@ import numpy as np
 from mcusim.graph import Graph, Skipped
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
+from mcusim.system.remembered import Remembered
 
 WHERE = "[approximation]"
 TOGETHER = 2  # channels that fast kernels take at a time: so many are left, or a multiple
 Degree = int | float  # so many; or a share, where it is no whole number
 Significance = Literal["obs", "paper", "magnitude", "random"]
 Compensation = Literal["least-squares", "bias", "none"]
+MOST_BYTES = 2**27  # of steps that are remembered: some hundred small networks
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,11 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A graph on its way. `exact`: as it was. `kept`: of layers that lost filters, which of their own are left."""
+    """A graph on its way. `exact`: as it was. `kept`: of layers that lost filters, which of their own are left.
+
+    `memory`: of steps that others have gone, too. `made_by`: the origin of the exact graph and its samples, and what
+    was done since; of those that share a memory two of one `made_by` are the same, but for notes.
+    """
 
     graph: Graph
     exact: Graph
@@ -60,6 +66,18 @@ class Reduced:
     kept: Mapping[str, Array] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    memory: Remembered = field(default_factory=lambda: Remembered(MOST_BYTES))
+    made_by: tuple[Hashable, ...] = (None,)
+
+    def step(self, told: Hashable, make: Callable[[], Reduced | str]) -> Reduced | str:
+        """What `make` makes of this, unless it was made before. `told`: all else that it depends on."""
+        key = (*self.made_by, told)
+        found = self.memory.do(key, make, lambda one: 0 if isinstance(one, str) else 4 * one.graph.parameters)
+        return found if isinstance(found, str) else replace(found, notes=self.notes, made_by=key)
+
+    def remembered(self, told: Hashable, make: Callable[[], Array]) -> Array:
+        """Of the exact graph and the samples."""
+        return self.memory.do((self.made_by[:1], told), make, lambda array: array.nbytes)
 
     def filters_of(self, name: str) -> Array:
         """Of a layer, by their places in the exact one."""

@@ -5,6 +5,7 @@ into its bias; where a window at an edge sees zeros in place of another number, 
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,15 @@ DEFAULT = True
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:
+    degrees = wanted.degrees[NAME]
+    found = made.step((NAME, degrees.default, *sorted(degrees.layers.items())), partial(_reduced, made, wanted))
+    assert isinstance(found, Reduced)
+    own = tuple(one for one in found.skipped if one.kind == NAME)
+    told = f"channels that no calibration sample activates are not computed: {listed(own)}"
+    return replace(found, notes=(*made.notes, told)) if own else found
+
+
+def _reduced(made: Reduced, wanted: Wanted) -> Reduced:
     least, most = _ends(made.graph, made.samples)
     for layer in made.graph:
         if not can_start(layer) or not wanted.degrees[NAME].count(layer.name, 1):
@@ -32,9 +42,7 @@ def reduce(made: Reduced, wanted: Wanted) -> Reduced:
         dead = dead[len(dead) - in_pairs(len(dead), path.channels) :] if len(dead) else dead
         if len(dead):
             made = _without(made, path, dead, least)
-    own = tuple(one for one in made.skipped if one.kind == NAME)
-    told = f"channels that no calibration sample activates are not computed: {listed(own)}"
-    return replace(made, notes=(*made.notes, told)) if own else made
+    return made
 
 
 def _ends(graph: Graph, samples: Array) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -77,16 +78,22 @@ def _pairs(made: Reduced, name: str, filters: Array) -> Iterator[tuple[Array, Ar
     kernel = there.kernel[filters].reshape(len(filters), -1).T
     before, exact = (upstream(graph, graph[name].inputs[0]) for graph in (made.graph, made.exact))
     chunks = -(-len(made.samples) // SAMPLES_AT_ONCE)
+    most = MOST_POSITIONS // chunks + 1
     for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
         samples = made.samples[start : start + SAMPLES_AT_ONCE]
-        x = _inputs(here, before, samples, MOST_POSITIONS // chunks + 1)
-        real = x if made.graph is made.exact else _inputs(there, exact, samples, MOST_POSITIONS // chunks + 1)
+        values = made.remembered(("exact", there.inputs[0], start), partial(_value, exact, there.inputs[0], samples))
+        real = _inputs(there, values, most)
+        x = real if made.graph is made.exact else _inputs(here, _value(before, here.inputs[0], samples), most)
         yield x, real @ kernel + there.bias[filters]
 
 
-def _inputs(layer: WeightedSum, before: Graph, samples: Array, most: int) -> Array:
+def _value(graph: Graph, name: str, samples: Array) -> Array:
+    """Of a tensor."""
+    return np.concatenate([values[name] for values in graph.values(samples)])
+
+
+def _inputs(layer: WeightedSum, value: Array, most: int) -> Array:
     """(positions, K): what its sums multiply with the kernel."""
-    value = np.concatenate([values[layer.inputs[0]] for values in before.values(samples)])
     taps = layer.taps(value, most)
     assert taps is not None and len(taps) == 1
     return np.asarray(taps[0], np.float32)

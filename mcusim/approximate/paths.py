@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -129,7 +130,7 @@ def each_wanted(
         count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
         if not count or not (can_start(layer) or name in degrees.layers):
             continue
-        found = approximated(made, layer, count)
+        found = made.step((kind, name, count), partial(approximated, made, layer, count))
         if isinstance(found, str):
             refuse(degrees, name, kind, found)
             refused[name] = found

@@ -38,7 +38,8 @@ from mcusim.system.records import fields_of
 from mcusim.system.version import VERSION
 from mcusim.timing.profile import energy_uwh
 
-SHARED = ("data set", "source", "float", "doubt", "board", "sha256")  # keys of Once, of whatever is no point's own
+# Keys of Once, of whatever is no point's own.
+SHARED = ("data set", "source", "float", "doubt", "board", "sha256", "approximations")
 OF_MODELS = ("experiment", "dataset", "task", "training", "model", "model_template")
 POINTS = "points"
 MOST_KEPT = 3  # models at a time

@@ -1,6 +1,7 @@
 """Max and average pooling, in windows and global, 1D and 2D."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -40,9 +41,18 @@ class Pooling(Layer):
 
     def window_view(self, x: Array, fill: float) -> Array:
         """(batch, rows, columns, taps, channels)"""
-        view = windows(x.reshape(-1, *plane(self.input_shape)), self.size, self.strides, self.padding, fill)
-        view = view[:, : self.output_plane[0], : self.output_plane[1]]  # there may be room for more
+        view = self._windows(x, fill)
         return view.reshape(*view.shape[:3], -1, view.shape[-1])
+
+    def taps(self, x: Array, fill: float) -> list[Array]:
+        """(batch, rows, columns, channels) each: views, of the numbers in one place of all windows."""
+        view = self._windows(x, fill)
+        return [view[:, :, :, row, column] for row, column in np.ndindex(*self.size)]
+
+    def _windows(self, x: Array, fill: float) -> Array:
+        """(batch, rows, columns, height of a window, width, channels)"""
+        view = windows(x.reshape(-1, *plane(self.input_shape)), self.size, self.strides, self.padding, fill)
+        return view[:, : self.output_plane[0], : self.output_plane[1]]  # there may be room for more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +71,7 @@ class MaxPooling(Pooling):
 
     def run(self, *inputs: Array) -> Array:
         lowest = -np.inf if self.numbers is None else self.numbers.minimum
-        best = self.window_view(inputs[0], lowest).max(axis=3).reshape(-1, *self.shape)
+        best = reduce(np.maximum, self.taps(inputs[0], lowest)).reshape(-1, *self.shape)
         if self.numbers is None:
             return self.activation.apply(best)
         return self.activation.limit(best, self.numbers)

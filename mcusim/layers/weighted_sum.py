@@ -71,7 +71,7 @@ class WeightedSum(Layer):
     def exact(self, x: Array) -> Array:
         """In a type in which sums are right, in any order: of integers those below 2**24, or 2**53, are exact."""
         narrow = self.rescale is None or self.peak_sum < EXACT_IN_FLOAT32
-        return x.astype(np.float32 if narrow else np.float64)
+        return x.astype(np.float32 if narrow else np.float64, copy=False)
 
     def finish(self, sums: Array) -> Array:
         """Sums of products, without bias -> output."""

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from mcusim.approximate.approximation import MOST_BYTES
 from mcusim.boards.board import Board
 from mcusim.cores import core_of
 from mcusim.datasets import Dataset
@@ -50,6 +51,7 @@ from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
+from mcusim.system.remembered import Remembered
 from mcusim.timing.time_counts import time_counts
 from mcusim.timing.timing import Timing
 
@@ -256,7 +258,17 @@ def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
-        return reduced_graph(origin.source, dataset.x_train, *chosen, labels=dataset.y_train, seed=setting.seed)
+        memory = bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
+        of = (case.model.name, case.repeat, case.quantization.rescale)
+        return reduced_graph(
+            origin.source,
+            dataset.x_train,
+            *chosen,
+            labels=dataset.y_train,
+            seed=setting.seed,
+            memory=memory,
+            origin=of,
+        )
 
     return bench.once.do(("real", *case.numbers), make)
 

@@ -3,7 +3,7 @@
 The only way there, for `run`, `generate`, `export` and the tools: what is generated is what was measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from mcusim.numbers import affine_scheme
 from mcusim.numbers.factors import rescaling
 from mcusim.program import Program
 from mcusim.system.arrays import Array
+from mcusim.system.remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,12 @@ def reduced_graph(
     *,
     labels: Array | None = None,
     seed: int = 0,
+    memory: Remembered | None = None,
+    origin: Hashable = None,
 ) -> Graph:
     """`real_graph` without what `approximation` skips, by the samples that choose the scales.
 
+    `memory`: of others that were made; two of one `origin` are of the same source, calibration, labels and seed.
     Raises ConfigurationError for a model of integers that is to be approximated, and as `approximated` does.
     """
     if source.graph.is_quantized:
@@ -150,7 +154,8 @@ def reduced_graph(
     if approximation is None:
         return real
     samples = _calibration(source, calibration, chosen.calibration_samples, labels, seed)
-    return approximated(real, samples, approximation.wanted(seed))
+    made_of = (origin, chosen.equalize, chosen.data_type, chosen.chosen_scheme, chosen.calibration_samples)
+    return approximated(real, samples, approximation.wanted(seed), memory, made_of)
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
