@@ -34,8 +34,8 @@ from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import EngineError, McusimError
 from mcusim.system.once import Once
+from mcusim.system.own_code import own_code
 from mcusim.system.records import fields_of
-from mcusim.system.version import VERSION
 from mcusim.timing.profile import energy_uwh
 
 # Keys of Once, of whatever is no point's own.
@@ -65,7 +65,7 @@ class Task:
     def key(self) -> str:
         """Of all that its Point depends on."""
         told = {name: table for name, table in self.tables.items() if name not in ("explore", "expect", "regress")}
-        return _digest([VERSION, told, self._judged, self.fidelity, self.files])
+        return _digest([own_code(), told, self._judged, self.fidelity, self.files])
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Task:
     def model(self) -> str:
         """Digest of all that a float model and its samples depend on: points of one share them."""
         told = {name: self.tables.get(name) for name in OF_MODELS}
-        return _digest([VERSION, told, self._judged, self.files])[:16]
+        return _digest([own_code(), told, self._judged, self.files])[:16]
 
     @property
     def _judged(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from mcusim.explore.point import Point
-from mcusim.system.version import VERSION
+from mcusim.system.own_code import own_code
 
 EVALUATIONS = "evaluations.jsonl"
 LARGEST_FILE_BYTES = 2**30
@@ -29,7 +29,7 @@ class Store:
     def _read(self, line: str) -> None:
         try:
             told = json.loads(line)
-            if told["mcusim"] != VERSION:
+            if told["mcusim"] != own_code():
                 raise ValueError
             self._points[str(told["key"])] = Point.of(told["point"])
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -41,7 +41,7 @@ class Store:
     def keep(self, key: str, point: Point) -> None:
         """On the disk when this returns."""
         self._points[key] = point
-        text = json.dumps({"mcusim": VERSION, "key": key, "point": point.told()}, default=str)
+        text = json.dumps({"mcusim": own_code(), "key": key, "point": point.told()}, default=str)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             # A line that was cut off ends here: what is written now is none of it.

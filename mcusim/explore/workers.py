@@ -14,6 +14,7 @@ from mcusim.explore.point import Point
 from mcusim.line.preflight import check_build
 from mcusim.line.stages import STAGES
 from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
+from mcusim.system.own_code import which
 from mcusim.system.version import VERSION
 
 if TYPE_CHECKING:
@@ -126,10 +127,12 @@ def _cluster(client: Client, check: Callable[[], None], scheduler: str | None) -
     """Of workers that run this mcusim and have what it takes. Raises ConfigurationError where there are none."""
     told = client.run(_state, check, on_error="return")
     states = {address: state if isinstance(state, tuple) else _unable(state) for address, state in told.items()}
-    others = {version for version, _ in states.values() if version != VERSION}
+    others = {version for version, _ in states.values() if version != which()}
     if others:
-        what = f"workers have another mcusim: {', '.join(sorted(others))}; here it is {VERSION}"
-        raise ConfigurationError(what, where=scheduler, hint=f"install it there: pip install mcusim=={VERSION}")
+        what = f"workers have another mcusim: {', '.join(sorted(others))}; here it is {which()}"
+        raise ConfigurationError(
+            what, where=scheduler, hint=f"install the same there, such as pip install mcusim=={VERSION}"
+        )
     lacking = {address: lack for address, (_, lack) in states.items() if lack}
     able = [address for address in told if address not in lacking]
     notes = tuple(f"worker {address} is left out: {what}" for address, what in sorted(lacking.items()))
@@ -144,7 +147,7 @@ def _cluster(client: Client, check: Callable[[], None], scheduler: str | None) -
 def _unable(error: Exception) -> tuple[str, str]:
     """The state of a worker that could not tell it."""
     told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return ("none", "") if isinstance(error, ImportError) else (VERSION, told)
+    return ("none", "") if isinstance(error, ImportError) else (which(), told)
 
 
 def _state(check: Callable[[], None]) -> tuple[str, str]:
@@ -154,5 +157,5 @@ def _state(check: Callable[[], None]) -> tuple[str, str]:
     try:
         check()
     except McusimError as error:
-        return VERSION, f"{error.what} ({error.hint})" if error.hint else error.what
-    return VERSION, ""
+        return which(), f"{error.what} ({error.hint})" if error.hint else error.what
+    return which(), ""

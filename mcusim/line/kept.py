@@ -12,22 +12,20 @@ import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcusim.engines.engine import Engine, Execution, Job, Ready
-from mcusim.system.assets import PLATFORMS
 from mcusim.system.files import sha256_of, write_bytes
+from mcusim.system.own_code import own_code
 from mcusim.system.packed import LARGEST_BYTES, pack, unpack
 from mcusim.timing.load_recording import BROKEN, code_of, counts_of
 from mcusim.timing.recording import document_of, told_code
 
 LARGEST_FOLDER_BYTES = 2**30
 SUFFIX = ".kept"
-_PACKAGE = Path(__file__).parents[1]
 _TOLD = ("wall_s", "engine", "engine_version", "total_instructions", "emulated_mips", "stack_bytes", "notes")
 _ARRAYS = ("answers", "instructions", "cycle_counter")
 
@@ -103,7 +101,7 @@ def _name_of(job: Job, engine: Engine) -> str:
     """Digest of all that an Execution depends on; paths and times are no part of it."""
     image, board = job.image, job.board
     told = [
-        _own_code(),
+        own_code(),
         engine.FACTS.name,
         engine.version(),
         platform.machine(),
@@ -121,16 +119,6 @@ def _name_of(job: Job, engine: Engine) -> str:
 def _platforms(platform_file: Path) -> list[Path]:
     """A description may include those beside it."""
     return sorted({platform_file, *platform_file.parent.glob("*.repl")})
-
-
-@cache
-def _own_code() -> str:
-    """Of mcusim: another one may count otherwise."""
-    sha = hashlib.sha256()
-    for folder in (_PACKAGE, PLATFORMS):
-        for path in sorted(path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()):
-            sha.update(f"{path.relative_to(folder)}\n{sha256_of(path)}\n".encode())
-    return sha.hexdigest()
 
 
 def _packed(execution: Execution, name: str) -> bytes:

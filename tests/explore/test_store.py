@@ -10,6 +10,7 @@ import pytest
 from mcusim.explore.point import Point
 from mcusim.explore.store import Store
 from mcusim.reports.report import RunError
+from mcusim.system.own_code import own_code
 
 POINTS = [
     Point((0, 1), {"a": "x"}, figures={"accuracy": 0.5}, digest="d"),
@@ -45,7 +46,7 @@ BAD = [
     b"[]",
     b'{"mcusim": 1}',
     b"[" * 100_000,
-    b'{"mcusim": "0.1.0", "key": "k", "point": {"genes": "x"}}',
+    json.dumps({"mcusim": own_code(), "key": "k", "point": {"genes": "x"}}).encode(),
 ]
 
 
@@ -58,6 +59,6 @@ def test_a_hostile_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
 def test_evaluations_of_another_mcusim_are_none(tmp_path: Path) -> None:
     path = tmp_path / "file"
     filled(path)
-    lines = [{**json.loads(line), "mcusim": "0.0.1"} for line in path.read_text().splitlines()]
+    lines = [{**json.loads(line), "mcusim": "0" * 64} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert Store(path).ignored == 2

@@ -87,7 +87,7 @@ def test_workers_that_all_lack_it_are_an_error(cluster: Any) -> None:
 
 
 def test_another_mcusim_is_an_error(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "VERSION", "9.9.9")
+    monkeypatch.setattr(workers, "which", lambda: "9.9.9")
     with (
         pytest.raises(ConfigurationError, match="another mcusim: ") as caught,
         opened(cluster.scheduler_address, 1, able),

@@ -129,7 +129,7 @@ def test_what_is_not_the_same_is_run(tmp_path: Path, kind: str) -> None:
 def test_another_mcusim_runs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Counted(seen())
     asked(engine, tmp_path / "cache", job(tmp_path))
-    monkeypatch.setattr(kept, "_own_code", lambda: "another")
+    monkeypatch.setattr(kept, "own_code", lambda: "another")
     assert not asked(engine, tmp_path / "cache", job(tmp_path)).cached
 
 
