@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, Silicon
 from mcusim.line.destination import over_ram
 from mcusim.line.measure import of_samples
 from mcusim.line.score import Decoding, Wanted, scores_of_real
+from mcusim.line.silicon import with_silicon
 from mcusim.reports.report import Run
 from mcusim.system.arrays import Array
 
@@ -69,6 +70,7 @@ def outcome_of(part: Part) -> Outcome:
     run = of_samples(part.run, part.execution, part.answer, part.wanted, part.positions)
     notes = (*run.notes, *over_ram(run.ram_bytes, part.ram_max), *part.execution.notes)
     run = replace(run, accuracy_float=accuracy_float, scores_float=scores_float, notes=notes)
+    run = with_silicon(run, part.execution)
     return Outcome(replace(run, cached=part.execution.cached), part)
 
 
@@ -125,7 +127,24 @@ def _joined_execution(parts: Sequence[Part]) -> Execution:
         emulated_mips=total / wall_s / 1e6 if each[0].emulated_mips is not None and wall_s else None,
         stack_bytes=max(stacks, default=None),
         notes=tuple(dict.fromkeys(note for one in each for note in one.notes)),
+        cycle_counter=_rows([one.cycle_counter for one in each]),
+        silicon=_joined_silicon([one.silicon for one in each if one.silicon]),
         cached=all(one.cached for one in each),
+    )
+
+
+def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
+    """Energies are of a sample: each part says its own, of about as many."""
+    if not several:
+        return None
+    energies = [one.energy_uwh for one in several if one.energy_uwh is not None]
+    return replace(
+        several[0],
+        boards=tuple(name for one in several for name in one.boards),
+        clock_hz=tuple(clock for one in several for clock in one.clock_hz),
+        cold_cycles=tuple(cycles for one in several for cycles in one.cold_cycles),
+        energy_uwh=sum(energies) / len(energies) if energies else None,
+        emulated=any(one.emulated for one in several),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
-from mcusim.engines.engine import Execution
+from mcusim.engines.engine import Execution, Silicon
 from mcusim.line.part import Part, Span, StoredNumbers
 from mcusim.line.score import Wanted
 from mcusim.reports.report import Run
@@ -59,6 +59,7 @@ class _Execution:
     stack_bytes: int | None
     notes: tuple[str, ...]
     cached: bool
+    silicon: Silicon | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def packed(part: Part) -> bytes:
     arrays = {"answers": execution.answers, "positions": part.positions}
     if execution.instructions is not None:
         arrays["instructions"] = execution.instructions
+    if execution.cycle_counter is not None:
+        arrays["cycle_counter"] = execution.cycle_counter
     outputs = []
     types = fields_of(np.empty(0, part.answer))
     got = fields_of(_rows(execution.answers, part.answer))
@@ -128,6 +131,7 @@ def unpacked(data: bytes) -> Part:
         answers=answers,
         indices=np.arange(count),
         instructions=_of_each(arrays, "instructions", count),
+        cycle_counter=_of_each(arrays, "cycle_counter", count),
         **_same(head.execution, _Execution),
     )
     positions = _of_each(arrays, "positions", count)

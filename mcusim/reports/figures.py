@@ -98,6 +98,12 @@ WHO_RAN = (
     Row("data_sha256", "digest of the test samples that were to be run and of their targets, as the data set has them"),
     Row("kernels_sha256", "digest of the generated code of the model, C and assembly, without its weights"),
     Row("clock_hz", "clock of the board; null for `host`", unit="Hz", junit=True),
+    Row(
+        "clock_hz_measured",
+        "of a real board: cycles of its core in a second of this machine; null where nobody measured it. One that is "
+        "3 % from `clock_hz` is an error",
+        unit="Hz",
+    ),
 )
 
 OF_TASKS: tuple[Row, ...] = tuple(dict.fromkeys(row for task in TASKS for row in task.FIGURES))
@@ -191,7 +197,7 @@ TIME = (
     Figure("instructions.max", "", unit="instructions", better="lower"),
     Row(
         "cycles",
-        "of `cnn()`, modelled from executed instructions (docs/timing.md); "
+        "of `cnn()`, modelled from executed instructions (docs/timing.md), or counted by a board; "
         "null where the engine or the chip gives none",
         unit="cycles",
     ),
@@ -206,7 +212,22 @@ TIME = (
     Figure("cycles.min", "", unit="cycles", better="lower"),
     Figure("cycles.max", "", unit="cycles", better="lower"),
     Figure("cycles.samples", "that were timed", unit="samples"),
-    Row("cycles.how", "`modelled`, `measured` (on silicon) or `counted`", junit=True),
+    Row(
+        "cycles.how",
+        "`modelled`, `measured` (on silicon) or `counted` (by the counter of what stood in for a board)",
+        junit=True,
+    ),
+    Row(
+        "cycles.first",
+        "of the first call after a reset, with cold caches, which was made again: none of `cycles.samples`; of several "
+        "boards the slowest; null where nothing is measured",
+        unit="cycles",
+    ),
+    Row(
+        "cycles.window",
+        "what the counter goes on by around an empty model, which `cycles` are without; null where it is not known",
+        unit="cycles",
+    ),
     Row(
         "cycles.kind",
         "of the code that ran, by what it did: `integer` or `float`, and where a tenth of the work is of them "
@@ -226,7 +247,7 @@ TIME = (
     Row("no_cycles", "why `cycles`, and with them latency and energy, are null; null where they are not"),
     Figure(
         "latency_ms",
-        "`cycles.mean` at `clock_hz`; null without cycles",
+        "`cycles.mean` at `clock_hz_measured`, else at `clock_hz`; null without cycles",
         unit="ms",
         word="latency",
         heading="latency ms",
@@ -249,7 +270,7 @@ TIME = (
 ENERGY = (
     Figure(
         "energy_uwh",
-        "`latency_ms` at the board's supply voltage and current; null without cycles",
+        "`latency_ms` at the board's supply voltage and current, or what a meter saw; null without cycles",
         unit="uWh",
         word="energy",
         heading="energy uWh",
@@ -257,6 +278,7 @@ ENERGY = (
         better="lower",
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),
+    Row("energy_how", "`measured` by a meter; null where it follows from the current of the board's file", junit=True),
 )
 
 SIZE = (

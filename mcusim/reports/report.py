@@ -104,6 +104,8 @@ class Run(Measurements):
     data_sha256: str | None = None
     kernels_sha256: str | None = None
     clock_hz: int | None = None
+    clock_hz_measured: int | None = None
+    energy_how: str | None = None
     parameters: int | None = None
     macs: int | None = None
     accuracy_float: float | None = None

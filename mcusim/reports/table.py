@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 
 from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
+from mcusim.reports.measured import pairs
 from mcusim.reports.report import Report, Run, RunError
 from mcusim.tasks.figure import Figure
 from mcusim.timing.timing import plus_minus, told_error
@@ -95,6 +96,7 @@ def remarks(report: Report) -> list[str]:
         lines.append(f"part of an experiment: `mcusim merge` puts {report.shard.of} together, and judges budgets")
     if not report.complete and not report.error:
         lines.append("not complete: the experiment was interrupted, or is still running")
+    lines += _about(report, [(str(pair), pair.counted) for pair in pairs(report.runs)])
     lines += _of_models(report, "normalization", "normalization")
     lines += _of_models(report, "no float proof", "no_float_proof")
     return lines + _notes(report)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict  # that of Python 3.12 is the first one whose keys pydantic can check
 
-HOW = "modelled"
+HOW, MEASURED, COUNTED = "modelled", "measured", "counted"
 Margin = Literal["median", "p90"]
 
 ErrorPct = TypedDict("ErrorPct", {"median": float, "p90": float, "from": str})
@@ -28,7 +28,8 @@ class Cycles:
     """CPU cycles for one sample, over `samples` of them. `how`: modelled, measured (on silicon) or counted.
 
     `kind`: of the code that ran, for which `error_pct` is the model's record; None where there is none, and
-    `no_error_pct` tells why.
+    `no_error_pct` tells why. `first`: of the first call after a reset, which is none of the samples: caches were cold.
+    `window`: what a cycle counter goes on by around an empty model, which is no part of the others.
     """
 
     mean: float
@@ -39,6 +40,8 @@ class Cycles:
     kind: str | None = None
     error_pct: ErrorPct | None = None
     no_error_pct: str | None = None
+    first: int | None = None
+    window: int | None = None
 
 
 @dataclass(frozen=True)

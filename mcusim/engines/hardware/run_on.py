@@ -286,8 +286,9 @@ class _Work:
             cycle_counter=cycles.astype(np.uint64) if counted else None,
             silicon=Silicon(
                 boards=tuple(board.id for board in boards),
-                clock_hz=tuple(self.clocks.values()),
+                clock_hz=tuple(self.clocks[board.id] for board in boards if board.id in self.clocks),
                 cold_cycles=tuple(self.cold),
                 window_cycles=max(self.windows, default=None),
+                power_w=self.job.board.current_a * self.job.board.supply_v if self.job.board else 0.0,
             ),
         )

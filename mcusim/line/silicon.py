@@ -1,0 +1,76 @@
+"""Execution -> cycles, latency and energy as a board counted them, with its own clock held against this machine's."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mcusim.engines.engine import Execution, Silicon
+from mcusim.reports.report import Run
+from mcusim.system.errors import EngineError
+from mcusim.timing.timing import COUNTED, MEASURED, Cycles
+
+FARTHEST = 0.03  # of a clock from that of the board's file: an RC oscillator is within 1 %, another clock is a mistake
+
+
+def with_silicon(run: Run, execution: Execution) -> Run:
+    """`run`, and what real boards told of time; as it is where no such board ran it.
+
+    What stands in for a board counts, but measures nothing. Raises EngineError for a clock that is not the board's.
+    """
+    silicon, counted = execution.silicon, execution.cycle_counter
+    if silicon is None:
+        return run
+    if counted is None or not len(counted):
+        why = "no board's cycle counter was read"
+        return replace(run, no_cycles=why, clock_hz_measured=_clock_hz(silicon, run))
+    window = silicon.window_cycles or 0
+    cycles = np.maximum(counted.astype(np.int64) - window, 0)
+    of_model = Cycles(
+        mean=round(float(cycles.mean()), 1),
+        min=int(cycles.min()),
+        max=int(cycles.max()),
+        samples=len(cycles),
+        how=COUNTED if silicon.emulated else MEASURED,
+        first=max(max(silicon.cold_cycles) - window, 0) if silicon.cold_cycles else None,
+        window=silicon.window_cycles,
+    )
+    run = replace(run, no_cycles=None, cycles=of_model, notes=(*run.notes, *_notes(silicon)))
+    return _in_time(run, of_model, silicon)
+
+
+def _in_time(run: Run, cycles: Cycles, silicon: Silicon) -> Run:
+    measured_hz = _clock_hz(silicon, run)
+    clock_hz = measured_hz or run.clock_hz
+    if not clock_hz:
+        return run
+    seconds = cycles.mean / clock_hz
+    by_meter = silicon.energy_uwh is not None
+    energy_uwh = silicon.energy_uwh if by_meter else seconds * silicon.power_w / 3600 * 1e6
+    return replace(
+        run,
+        clock_hz_measured=measured_hz,
+        latency_ms=round(seconds * 1e3, 6),
+        energy_uwh=None if energy_uwh is None else round(energy_uwh, 9),
+        energy_how=MEASURED if by_meter else None,
+    )
+
+
+def _clock_hz(silicon: Silicon, run: Run) -> int | None:
+    """The mean of the boards' own; None where nobody measured any."""
+    if not silicon.clock_hz:
+        return None
+    nominal = run.clock_hz or 0
+    for board, clock_hz in zip(silicon.boards, silicon.clock_hz, strict=False):
+        if abs(clock_hz - nominal) > FARTHEST * nominal:
+            far = f"{100 * (clock_hz / nominal - 1):+.1f} %" if nominal else "none"
+            what = f"the core runs at {clock_hz / 1e6:.3f} MHz, and its file says {nominal / 1e6:g} ({far})"
+            hint = "is it the board that the map says? else correct start_up or clock_hz in the board's file"
+            raise EngineError(what, where=f"board {board!r}", hint=hint)
+    return round(sum(silicon.clock_hz) / len(silicon.clock_hz))
+
+
+def _notes(silicon: Silicon) -> tuple[str, ...]:
+    if silicon.emulated:
+        return ()
+    notes = [] if silicon.clock_hz else ["the clock of the board was not measured: latency is at the one of its file"]
+    return (*notes, f"measured on {', '.join(silicon.boards)}")
