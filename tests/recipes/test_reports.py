@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.recipes.tree import Tree
 
 REPORTS = ("tests/reports", "tests/experiment/test_read.py", "tests/line/test_budgets.py")
-# Names of all kinds, and how long many runs take, have nothing to do with what is added.
-CHOSEN = ("-k", "not any_name and not thousand and not among_many and not scikit")
+# Names of all kinds, how long many runs take and what a browser says have nothing to do with what is added.
+CHOSEN = ("-k", "not any_name and not no_name and not thousand and not among_many and not scikit and not test_pages")
 
 
 def test_a_task(tree: Tree) -> None:

@@ -19,7 +19,8 @@ import sys, mcusim, pytest
 assert mcusim.__file__.startswith(sys.argv[1]), mcusim.__file__
 sys.exit(pytest.main(sys.argv[2:]))
 """
-OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--update-golden")
+# Asserts stay as they are: rewriting them for what is told of a failure takes longer than most tests.
+OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--update-golden")
 
 
 class Tree:
