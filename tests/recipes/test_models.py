@@ -109,7 +109,7 @@ def test_a_model_format(tree: Tree) -> None:
 def test_a_data_set(tree: Tree) -> None:
     tree.add("dataset")
     tree.line("mcusim/datasets/__init__.py", '"uci_har": uci_har,', '"uci_har": uci_har, "quadrants": quadrants,')
-    tree.imported("mcusim/datasets/__init__.py", "gtsrb, npz_file", "gtsrb, npz_file, quadrants")
+    tree.imported("mcusim/datasets/__init__.py", "import cifar10, digits", "import quadrants, cifar10, digits")
     tree.test("tests/datasets/test_quadrants.py", "tests/datasets/test_datasets.py")
     assert tree.touched() == (1, 1)
 
