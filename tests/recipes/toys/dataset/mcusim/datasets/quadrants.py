@@ -9,6 +9,7 @@ from mcusim.system.arrays import Array, Labels
 from mcusim.system.progress import Progress
 
 SUMMARY = "points of the plane, 4 features, 3 classes, 60 + 40 samples, made up"
+LICENCE = "none needed: made up here"
 
 
 def load(progress: Progress | None = None) -> Dataset:

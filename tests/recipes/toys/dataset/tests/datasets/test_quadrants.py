@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def test_what_it_is() -> None:
 
 def test_it_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["datasets"]) == 0
-    assert "quadrants  points of the plane" in capsys.readouterr().out
+    assert re.search("^quadrants +points of the plane", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_an_experiment_uses_it(stages: FakeStages, engine: FakeEngine, path: Path) -> None:
