@@ -35,8 +35,12 @@ OTHERS = ("cd", "cmake", "docker", "git", "pip", "renode", "renode-test", "sudo"
 def toml(block: Block) -> None:
     """A part of a file counts: what is missing stands elsewhere."""
     told = tomllib.loads(block.text)
-    kinds = [kind for kind in ("experiment", "board", "chip") if told.keys() <= SCHEMAS[kind]()["properties"].keys()]
-    assert kinds, "neither of an experiment, nor of a board, nor of a chip"
+    kinds = [
+        kind
+        for kind in ("experiment", "board", "chip", "hardware")
+        if told.keys() <= SCHEMAS[kind]()["properties"].keys()
+    ]
+    assert kinds, "of none of the files that people write"
     problems = [[*Draft202012Validator({**SCHEMAS[kind](), "required": []}).iter_errors(told)] for kind in kinds]
     assert [] in problems, problems
 

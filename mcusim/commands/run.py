@@ -19,6 +19,7 @@ from mcusim.system.errors import OK, ConfigurationError
 from mcusim.system.files import forget, write_text
 
 if TYPE_CHECKING:
+    from mcusim.experiment.experiment import Experiment
     from mcusim.line.explain import LayerNoise
     from mcusim.reports.report import Report
 
@@ -91,6 +92,18 @@ def build(session: Session, /, experiment: Path, out: Path | None, **choices: An
         say(f"  {firmware.elf}")
 
 
+def _write_rows(report: Report, experiment: Experiment, out: Path) -> None:
+    """What real boards measured, beside what is modelled of the same work."""
+    if not any(run.clock_hz_measured for run in report.runs):
+        return
+    from mcusim.line.measured_rows import ROWS, measured_rows
+    from mcusim.timing.record import write_record
+
+    if lines := list(measured_rows(report, experiment)):
+        write_record(out / ROWS, lines)
+        say(f"modelled and measured, as platforms/measured.csv: {out / ROWS}")
+
+
 def _explain(session: Session, experiment: Path, out: Path | None, **choices: Any) -> int:
     from mcusim.line.case import explained
     from mcusim.line.explain import to_json
@@ -155,5 +168,6 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
                 before = f" (the one before: {pipeline.BEFORE})" if (out / pipeline.BEFORE).exists() else ""
                 for line in (f"report: {out / REPORT}{before}", *written):
                     say(line)
+                _write_rows(report, chosen, out)
             print_those(files, partial(render, report, folder=out))
     return last[0].exit_code

@@ -4,7 +4,7 @@ import click
 
 
 @click.command()
-@click.argument("kind", metavar="[experiment|board|chip|report]", default="experiment")
+@click.argument("kind", metavar="[experiment|board|chip|hardware|report]", default="experiment")
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file.
 

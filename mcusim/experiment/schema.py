@@ -50,6 +50,13 @@ def chip_schema() -> Schema:
     return {"$schema": DIALECT, "title": "mcusim chip", **_without(_table(Chip), "name")}
 
 
+def hardware_schema() -> Schema:
+    """Of a map of real boards."""
+    from mcusim.engines.hardware.attached import HardwareMap
+
+    return {"$schema": DIALECT, "title": "mcusim hardware", **_table(HardwareMap)}
+
+
 def report_schema() -> Schema:
     """Of report.json. A newer mcusim may add keys."""
     from mcusim.reports.report import Report
@@ -61,6 +68,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "experiment": experiment_schema,
     "board": board_schema,
     "chip": chip_schema,
+    "hardware": hardware_schema,
     "report": report_schema,
 }
 

@@ -25,7 +25,9 @@ MARKERS = {
     "mcusim(experiment, **choices)": "what the fixture mcusim_run runs",
     "needs_board(*boards)": "skips where no board can be emulated, or --mcusim-board chooses others than these",
     "needs_renode": "skips without Renode",
+    "needs_hardware(*boards)": "skips where the hardware map has none of these real boards",
 }
+_NEEDS = {"needs_board", "needs_renode", "needs_hardware"}
 COLLECTED = "mcusim*.toml"
 
 
@@ -74,7 +76,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Experiment
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips what cannot run here, with the reason."""
-    marks = [mark for mark in item.iter_markers() if mark.name in ("needs_board", "needs_renode")]
+    marks = [mark for mark in item.iter_markers() if mark.name in _NEEDS]
     if marks:
         from mcusim.testing.pytest_runs import why_not
 

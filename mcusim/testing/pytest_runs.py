@@ -16,6 +16,7 @@ from mcusim.comparison.comparison import Side
 from mcusim.comparison.limits import read_limits
 from mcusim.comparison.wording import told
 from mcusim.engines import ENGINES
+from mcusim.engines.hardware.attached import read_map
 from mcusim.line.stages import STAGES
 from mcusim.reports.figures import FIGURES, REGRESS
 from mcusim.reports.report import DEFAULT_ENGINE, Report, Run, known, why_unknown
@@ -27,6 +28,7 @@ from mcusim.testing.runs import Runs, demand, figure_named, told_error
 from mcusim.testing.session import opened
 
 _SESSION = pytest.StashKey[Once]()
+NEEDS_HARDWARE = "needs_hardware"  # a real board
 _NEEDS = {"needs_board": DEFAULT_ENGINE, "needs_renode": "renode"}  # marker: engine
 _EXACT = dict.fromkeys(REGRESS, "0")  # no figure may be worse
 
@@ -60,6 +62,8 @@ def why_not(marker: str, boards: Sequence[str], chosen: Sequence[str]) -> str | 
     """Why a test with that marker cannot run here."""
     if boards and chosen and not set(boards) & set(chosen):
         return f"it is for {', '.join(boards)}, and --mcusim-board is {', '.join(chosen)}"
+    if marker == NEEDS_HARDWARE:
+        return _not_attached(boards or chosen)
     engine = ENGINES[_NEEDS[marker]]
     try:
         STAGES.check_tools(engine.FACTS, load_board((boards or board_names())[0]))
@@ -68,6 +72,17 @@ def why_not(marker: str, boards: Sequence[str], chosen: Sequence[str]) -> str | 
     except McusimError as error:
         return ": ".join(filter(None, (error.what, error.hint)))
     return None
+
+
+def _not_attached(boards: Sequence[str]) -> str | None:
+    """Why none of these boards (any at all, where none is named) is in the user's hardware map."""
+    try:
+        there = read_map(None)
+    except McusimError as error:
+        return ": ".join(filter(None, (error.what, error.hint)))
+    if any(not boards or board.is_type(wanted) for board in there for wanted in (boards or [""])):
+        return None
+    return f"the hardware map has no {' or '.join(boards) or 'board'}: mcusim hardware add ID TYPE"
 
 
 @dataclass(frozen=True, repr=False)

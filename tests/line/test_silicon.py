@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mcusim.engines.engine import Execution, Silicon
+from mcusim.line.measured_rows import measured_rows
 from mcusim.line.part import Part, Span, joined
 from mcusim.line.silicon import with_silicon
 from mcusim.reports.measured import pairs
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import remarks
 from mcusim.system.errors import EngineError
+from mcusim.timing.record import read_record, write_record
 from mcusim.timing.timing import Cycles
 
 RUN = Run(
@@ -93,3 +97,19 @@ def test_modelled_beside_measured() -> None:
         "510 modelled by qemu, 500 measured by probe (600 in the first call" in line and "+2.00 %" in line
         for line in told
     )
+
+
+def test_rows_for_the_record_of_the_model(tmp_path: Path) -> None:
+    """Of real boards only, and as `mcusim validate --record` writes them."""
+    of_model = Cycles(510.0, 500, 520, 3, "modelled", kind="integer, flash-bound")
+    modelled = replace(RUN, id="b", engine="qemu", cycles=of_model)
+    measured = with_silicon(RUN, execution([520]))
+    stand_in = with_silicon(RUN, execution([520], replace(SILICON, emulated=True)))
+    experiment = SimpleNamespace(boards=("nucleo_l452re_p",))
+    report = Report(1, "1", "e", "2026", 0.0, True, runs=(modelled, measured))
+    [line] = measured_rows(report, experiment)  # type: ignore[arg-type]
+    assert (line.record, line.chip, line.kinds) == ("stm32l4", "stm32l452re", ("integer", "flash-bound"))
+    assert line.error_pct == pytest.approx(2.0)
+    write_record(tmp_path / "measured.csv", [line])
+    assert read_record(tmp_path / "measured.csv") == (line,)
+    assert not list(measured_rows(replace(report, runs=(modelled, stand_in)), experiment))  # type: ignore[arg-type]

@@ -162,11 +162,13 @@ def test_options_are_fixtures_that_can_be_parametrized(session: Session) -> None
 def test_what_cannot_run_here_is_skipped_with_the_reason(session: Session) -> None:
     done = session(
         "import pytest\n@pytest.mark.needs_renode\ndef test_a(): pass\n"
-        '@pytest.mark.needs_board("sparkfun_edge")\ndef test_b(): pass\n',
+        '@pytest.mark.needs_board("sparkfun_edge")\ndef test_b(): pass\n'
+        "@pytest.mark.needs_hardware\ndef test_c(): pass\n",
         *("-rs", "--strict-markers", "--mcusim-board=nucleo_l452re_p"),
     )
     assert "it is for sparkfun_edge, and --mcusim-board is nucleo_l452re_p" in done.stdout
-    assert "2 skipped" in done.stdout and ("is not installed" in done.stdout or "cannot be found" in done.stdout)
+    assert "the hardware map has no nucleo_l452re_p: mcusim hardware add ID TYPE" in done.stdout
+    assert "3 skipped" in done.stdout and ("is not installed" in done.stdout or "cannot be found" in done.stdout)
 
 
 def test_a_baseline_is_written_and_held(session: Session, folder: Path) -> None:

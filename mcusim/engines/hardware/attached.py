@@ -94,7 +94,9 @@ class Attached(Table):
         return Path(self.type).stem == name if self.type.endswith(".toml") else self.type == name
 
 
-class _File(Table):
+class HardwareMap(Table):
+    """All of a hardware.toml."""
+
     SYNONYMS: ClassVar[Mapping[str, str]] = {"boards": "board", "device": "board"}
 
     board: tuple[Attached, ...] = Field(default=(), strict=False)
@@ -130,7 +132,7 @@ def read_map(file: Path | None) -> tuple[Attached, ...]:
     path = file or default_map()
     tables, text = read_toml(path)
     place = Place(str(path), text)
-    boards = validate(_File, tables, place).board
+    boards = validate(HardwareMap, tables, place).board
     boards = tuple(beside(path, board) for board in boards)
     demand_sound(boards, place)
     return boards

@@ -1,5 +1,6 @@
 """hardware.toml: what it may say, what is refused, and which port a board has."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from mcusim.boards.load import board_names
 from mcusim.engines.hardware.attached import METERS, Attached, address_of, default_map, read_map, same_serial
 from mcusim.engines.hardware.usb import Port, device_of, devices, port_of
+from mcusim.system.assets import PLATFORMS
 from mcusim.system.errors import ConfigurationError, EngineError
 
 NUCLEO = 'type = "nucleo_l452re_p"\n'
@@ -46,8 +48,6 @@ def test_no_map_is_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_board_of_ones_own_lies_beside_the_map(tmp_path: Path) -> None:
-    from mcusim.system.assets import PLATFORMS
-
     board = (PLATFORMS / "boards" / "nucleo_l452re_p.toml").read_text().replace('platform = "', 'platform = "own/')
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "nucleo_l452re_p.repl").write_text("")
@@ -140,3 +140,12 @@ def test_the_table_of_devices() -> None:
     assert {device.meter for device in devices()} <= {None, *METERS}
     assert len({(device.vid, device.pid) for device in devices()}) == len(devices())
     assert device_of(0x0403, 0x6001) and not device_of(0xFFFF, 1)
+
+
+def test_the_udev_rule_is_for_all_that_is_known() -> None:
+    rules = (PLATFORMS.parent / "docs" / "hardware.md").read_text(encoding="utf-8")
+    found = re.findall(r'ATTRS\{idVendor\}=="(\w+)"(?:, ATTRS\{idProduct\}=="([^"]+)")?', rules)
+    for device in devices():
+        wanted = f"{device.vid:04x}", None if device.pid is None else f"{device.pid:04x}"
+        told = [products for vendor, products in found if vendor == wanted[0]]
+        assert any(not products or re.fullmatch(products, wanted[1] or "") for products in told), device
