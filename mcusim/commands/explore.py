@@ -28,9 +28,10 @@ SCHEDULER = "Evaluate on a Dask cluster: tcp://host:8786 [processes of this mach
 @options.decorated(options.jobs_option, options.seed_option)
 @click.option("--scheduler", metavar="ADDRESS", help=SCHEDULER)
 @click.option("--save-front", type=options.PATH, metavar="DIR", help="Write an experiment for each point of the front.")
+@click.option("--html", type=options.PATH, metavar="FILE", help="Write a page: the front, all points, contributions.")
 @click.option("--no-test", is_flag=True, help="Leave the test set alone: the front stays one of validation samples.")
 @click.pass_obj
-def explore(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> int:
+def explore(session: Session, /, experiment: Path, out: Path | None, html: Path | None, **choices: Any) -> int:
     """Find the best trade of accuracy, cycles, ROM and RAM.
 
     [explore] of the experiment names axes, keys with several values, and objectives. Points are judged by training
@@ -40,7 +41,12 @@ def explore(session: Session, /, experiment: Path, out: Path | None, **choices: 
     from mcusim.commands.terminal import output
     from mcusim.explore.exploration import EXPLORATION
     from mcusim.explore.to_console import show
+    from mcusim.explore.to_html import render
+    from mcusim.reports.html.page import demand
+    from mcusim.system.files import write_text
 
+    if html:
+        demand()
     own = {name: choices.pop(name) for name in ("scheduler", "save_front", "no_test", "evaluations")}
     chosen, folder = options.open_experiment(experiment, session, out, **choices)
     session.report = EXPLORATION
@@ -53,6 +59,9 @@ def explore(session: Session, /, experiment: Path, out: Path | None, **choices: 
         if found:
             show(found, output())
             say(f"exploration: {folder / EXPLORATION}")
+        if found and html:
+            write_text(html, render(found))
+            say(f"page: {html}")
     return BUDGET_BROKEN if found and found.nearest else OK
 
 

@@ -82,11 +82,11 @@ def cell(point: Point, base: Point, name: str) -> str:
 
 
 def differences(point: Point, base: Point) -> str:
-    told = [f"{name} {_value(value)}" for name, value in point.chosen.items() if value != base.chosen.get(name)]
+    told = [f"{name} {value_of(value)}" for name, value in point.chosen.items() if value != base.chosen.get(name)]
     return ", ".join(told)
 
 
-def _value(value: object) -> str:
+def value_of(value: object) -> str:
     return value if isinstance(value, str) else short(value)
 
 
@@ -111,7 +111,7 @@ def remarks(found: Exploration) -> Iterator[tuple[str, str]]:
 
 
 def _chosen(point: Point) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in point.chosen.items())
+    return ", ".join(f"{name} {value_of(value)}" for name, value in point.chosen.items())
 
 
 def _told(found: Exploration) -> str:

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from mcusim.comparison import render as render_comparison
+from mcusim.explore.to_html import render as render_exploration
 from mcusim.line.pictured import keep
 from mcusim.reports.html import rom
 from mcusim.reports.report import Report
 from mcusim.reports.to_html import render_from
 from tests.comparison.comparing import full, hostile
+from tests.explore.pages import explored
 from tests.reports.reports import HOSTILE, hostile_report
 from tests.reports.test_to_html import firmware, left_by_runs, whole_report
 from tests.required import skip_or_fail
@@ -29,7 +31,7 @@ from tools.report_picture import LARGEST_BYTES, picture
 pytestmark = pytest.mark.usefixtures("drawn")
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = 1280, 400  # a screen, a telephone
-PAGES = ("report", "hostile report", "comparison", "hostile comparison")
+PAGES = ("report", "hostile report", "comparison", "hostile comparison", "exploration", "hostile exploration")
 TOLD = "found => found.violations.map(one => one.id + ': ' + one.nodes[0].html)"
 BARRIERS = f"axe.run({{resultTypes: ['violations']}}).then({TOLD})"
 
@@ -62,6 +64,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         page_of(hostile_report(), folder / "hostile", HOSTILE),
         render_comparison(full(), "html"),
         render_comparison(hostile(), "html"),
+        render_exploration(explored()),
+        render_exploration(explored(HOSTILE)),
     )
     for name, text in zip(PAGES, texts, strict=True):
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -91,7 +95,7 @@ def test_a_page_is_quiet_alone_and_no_wider_than_the_screen(
     visit.close()
 
 
-@pytest.mark.parametrize("name", ["report", "comparison"])
+@pytest.mark.parametrize("name", ["report", "comparison", "exploration"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_no_barrier(opened: Browser, pages: Path, name: str, dark: bool) -> None:
     script = axe()
