@@ -151,12 +151,22 @@ class Unit:
         return "float32" if self.number_bits == 0 else "int8" if self.number_bits <= 8 else "int16"
 
 
+@dataclass(frozen=True)
+class Exit:
+    """Where `cnn()` is left before its last step: the output is one of `count` numbers, and the largest of them is
+    above the second largest by `margin`, or more.
+    """
+
+    count: int
+    margin: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step(Tensor):
     """One layer of the program, with its output. `kernel` is the name of what runs it, `variant` how it trades
     cycles for memory (empty: in no special way), `unit` the name of its Unit.
 
-    `dtypes` are those of its inputs; `scratch` is None when it needs none.
+    `dtypes` are those of its inputs; `scratch` is None when it needs none. `leaves`: what may follow it is the end.
     """
 
     kind: str
@@ -172,6 +182,7 @@ class Step(Tensor):
     sink: Place
     scratch: Place | None = None
     weight_numbers: Numbers | None = None
+    leaves: Exit | None = None
 
     @property
     def data_type(self) -> str:
@@ -201,6 +212,11 @@ class Program:
     def unit(self) -> Unit:
         """Of `model.c`."""
         return self.units[0]
+
+    @property
+    def is_cascade(self) -> bool:
+        """Is it left early for some samples?"""
+        return any(step.leaves for step in self.steps)
 
     @property
     def answer_dtype(self) -> np.dtype[Any]:

@@ -64,6 +64,8 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
 
     setting, bench = options.set_up(experiment, session, out, may_train=True, **choices)
     for model, repeat in setting.experiment.trainings():
+        if model.OF_OTHERS:
+            continue
         path = model_file(setting, model, repeat, bench, again=True)
         trained = float_model(setting, model, repeat, bench)
         accuracy, _ = trained.scores

@@ -1,6 +1,8 @@
 """One run to come, as a value."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcusim.experiment.approximation import Approximation
@@ -24,6 +26,11 @@ class Case:
     board: str | None
     engine: str
     approximation: Approximation | None = None
+
+    @property
+    def networks(self) -> list[Case]:
+        """The same of each model that its own is made of."""
+        return [replace(self, model=one, repeat=self.repeat * one.trains) for one in self.model.networks]
 
     @property
     def label(self) -> str:

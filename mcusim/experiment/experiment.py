@@ -62,7 +62,7 @@ class Experiment(Table):
     def trainings(self) -> Iterator[tuple[Model, int]]:
         """(model, repeat): a model from a file is always the same one, so it has no repeats."""
         for model in self.models:
-            for repeat in range(1 if model.file else self.general.repeats):
+            for repeat in range(self.general.repeats if model.trains else 1):
                 yield model, repeat
 
     @property

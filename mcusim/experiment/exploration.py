@@ -42,6 +42,8 @@ def _flat(table: Mapping[str, Any], above: Path) -> Iterator[tuple[Path, list[An
 
 def _values(path: Path, value: Any) -> list[Any]:
     name = ".".join(path)
+    if path[0] == "cascade":
+        raise Unusable(f"axis {name!r}: a cascade cannot be explored", 'give max_drop = "0.5pt" in [cascade]')
     if path[0] not in AXES_OF and name not in WHOLE:
         raise Unusable(f"axis {name!r} is no key of {', '.join(AXES_OF)}, and not 'board'", f"give {WANTED_AXES}")
     if not isinstance(value, list) or len(value) < 2:

@@ -9,6 +9,7 @@ from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
 from mcusim.datasets.npz_arrays import demand_data
 from mcusim.experiment.approximation import Approximation
+from mcusim.experiment.cascade import Cascade, Cascaded, cascade_name
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
@@ -38,7 +39,7 @@ from mcusim.training.settings import TrainingSettings
 
 TABLES = (
     *("experiment", "dataset", "task", "training", "model_template", "approximation", "target", "expect", "regress"),
-    "explore",
+    *("explore", "cascade"),
 )
 ARRAYS = ("model", "quantization", "expect_for")
 MOST_ENTRIES = 1000
@@ -223,8 +224,31 @@ class _Reader:
         if self._lacks("model"):
             hint = "[[model]] with file = 'model.keras'; mcusim init model.keras data.npz writes a whole experiment"
             raise self.place.error("the experiment has no [[model]]", hint)
+        with self.problems.caught():
+            models += self._cascades(models)
         self._check_names([model.name for model in models])
         return tuple(models)
+
+    def _cascades(self, models: list[Model]) -> list[Model]:
+        """One more model, where there is a [cascade] of two of them."""
+        if "cascade" not in self.tables or len(models) < len(self._array("model")):
+            return []  # or told before
+        here, there = self.place.at("cascade"), {model.name: model for model in models}
+        chosen = validate(Cascade, self._table("cascade"), here)
+        for key, name in (("first", chosen.first), ("then", chosen.then)):
+            if name not in there:
+                raise here.at(key).error(f"no model {name!r}", suggestion(name, there))
+        if chosen.max_drop is not None and self._lacks("dataset"):
+            hint = "add [dataset], with x_train and y_train, or give a threshold"
+            raise here.at("max_drop").error(
+                "what may be lost is seen on training samples, and there is no [dataset]", hint
+            )
+        first, then = there[chosen.first], there[chosen.then]
+        if first.file is not None and then.file is not None and first.file.resolve() == then.file.resolve():
+            raise here.error(
+                f"{chosen.first!r} and {chosen.then!r} are the same file", "name a smaller model as 'first'"
+            )
+        return [Cascaded.of((first, then), chosen)]
 
     def _model(self, here: Place, own: dict[str, Any]) -> Model:
         """A [[model]] over the [model_template] over the [training] table."""
@@ -340,6 +364,8 @@ class _Reader:
         entries = []
         template = self._table("model_template")
         names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
+        cascade = self._table("cascade")
+        names.append(cascade_name(str(cascade.get("first")), str(cascade.get("then"))))
         for here, table in self._array("expect_for"):
             with self.problems.caught():
                 entry = self._with_lines(validate(ExpectFor, table, here), *here.keys)

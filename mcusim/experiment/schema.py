@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from mcusim.experiment.approximation import Approximation
+from mcusim.experiment.cascade import Cascade
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
@@ -31,6 +32,7 @@ def experiment_schema() -> Schema:
         "expect_for": _array(ExpectFor),
         "regress": _table(Regress),
         "explore": _table(Explore),
+        "cascade": _table(Cascade),
     }
     return {"$schema": DIALECT, "title": "mcusim experiment", **_object(tables, required=["model"])}
 

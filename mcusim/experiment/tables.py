@@ -164,6 +164,8 @@ class Model(Table):
         ),
     }
 
+    OF_OTHERS: ClassVar[bool] = False  # is it made of other models?
+
     name: Name = Field(default="", description="a name; without one the model is called like its file")
     file: Path | None = None
     architecture: Name | None = None
@@ -172,6 +174,20 @@ class Model(Table):
     keep: Literal["last", "best"] = "last"
     proof: bool = True
     input_shape: InputShapes = Field(default=None, description="whole numbers from 1 on, or a table of them by input")
+
+    @property
+    def networks(self) -> tuple[Model, ...]:
+        """What runs is made of these."""
+        return (self,)
+
+    @property
+    def trains(self) -> bool:
+        return any(one.architecture is not None for one in self.networks)
+
+    @property
+    def no_proof(self) -> str:
+        """Why it is not held against its framework; empty where it is."""
+        return "" if self.proof else "proof = false in the experiment"
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -188,7 +204,7 @@ class Model(Table):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:
-        if (self.file is None) == (self.architecture is None):
+        if not self.OF_OTHERS and (self.file is None) == (self.architecture is None):
             hint = "architecture = 'resnetv1' to train one, or file = 'model.keras'"
             named = f"model {self.name!r}" if self.name else "a model"
             raise Unusable(f"{named} needs either 'architecture' or 'file'", hint)

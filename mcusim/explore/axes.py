@@ -113,6 +113,9 @@ def space_of(experiment: Experiment, tables: Mapping[str, Any]) -> Space:
 
     Raises ConfigurationError for an axis that leads nowhere, and where there is none.
     """
+    if any(model.OF_OTHERS for model in experiment.models):
+        hint = "leave [cascade] out: its max_drop chooses a threshold, and what its networks are can be explored alone"
+        raise ConfigurationError("a cascade cannot be explored", where=f"{experiment.path}, cascade", hint=hint)
     own = [Axis(path, values) for path, values in experiment.explore.axes]
     boards = tuple(board for board in experiment.boards if board is not None)
     entries = {

@@ -132,10 +132,12 @@ def _callers_places(graph: Graph) -> dict[str, Place]:
         if layer.VIEW and layer.inputs[0] in places:
             places[layer.name] = places[layer.inputs[0]]
     for output, end in zip(graph.outputs, graph.ends, strict=True):
-        layer, place = end, Place("output", name=output.name)
-        while layer.name not in places and (layer is end or layer not in graph.ends):
-            places[layer.name] = place
-            layer = graph[layer.inputs[0]] if layer.VIEW else layer
+        waiting, place = [end], Place("output", name=output.name)
+        while waiting:
+            layer = waiting.pop()
+            if layer.name not in places and (layer is end or layer not in graph.ends):
+                places[layer.name] = place
+                waiting += graph.inputs_of(layer) if layer.VIEW else ()
         if places[end.name].region == "input":
             places[end.name] = place
     # Views of a tensor in an output lie there too.

@@ -16,6 +16,7 @@ from mcusim.datasets.made_up import SAMPLES as MADE_UP
 from mcusim.datasets.made_up import SCALES, made_up
 from mcusim.datasets.sampling import choose
 from mcusim.engines.engine import Facts, Job, records
+from mcusim.experiment.cascade import Cascaded
 from mcusim.experiment.case import Case
 from mcusim.experiment.tables import Model, TaskChoice
 from mcusim.graph import Graph
@@ -23,6 +24,7 @@ from mcusim.kernels.choice import ANYWHERE
 from mcusim.line.arrange import arrange
 from mcusim.line.bench import Bench
 from mcusim.line.build import Firmware
+from mcusim.line.cascade import cascade_of, joined
 from mcusim.line.destination import destination_of
 from mcusim.line.explain import LayerNoise, explain, ranges
 from mcusim.line.fit import fit
@@ -44,6 +46,7 @@ from mcusim.line.preflight import board_of
 from mcusim.line.ready import ReadyModel, Setting
 from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
+from mcusim.line.threshold import figures_of, thresholded
 from mcusim.line.trained import Trained
 from mcusim.models.source import Source
 from mcusim.numbers.factors import Rescale, rescaling
@@ -53,7 +56,7 @@ from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
 from mcusim.system.remembered import Remembered
 from mcusim.timing.time_counts import time_counts
-from mcusim.timing.timing import Timing
+from mcusim.timing.timing import Timing, mixed
 
 RANGED_SAMPLES = 50
 
@@ -72,7 +75,8 @@ def run_case(setting: Setting, case: Case, bench: Bench, span: Span | None = Non
 def _identity(setting: Setting, case: Case, bench: Bench) -> Run:
     """Of a run that failed: called as one that did not, where its model can be read."""
     try:
-        return identity_of(case, source_of(setting, case.model, case.repeat, bench).graph)
+        first = case.networks[0]
+        return identity_of(case, source_of(setting, first.model, first.repeat, bench).graph)
     except McusimError:
         return identity(case)
 
@@ -143,6 +147,7 @@ def _of_model(
         no_float_proof=proved.reason,
         no_cycles=None if timing else why_no_cycles(facts, board, target),
         quantized=_ranges(setting, case, bench),
+        cascade=figures_of(case.model, graph, model.gone_on, timing),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=_notes(setting, case, bench, model),
     )
@@ -168,8 +173,8 @@ def _doubt(setting: Setting, case: Case, bench: Bench) -> tuple[str, ...]:
 
 def _proving(setting: Setting, case: Case, bench: Bench) -> Proving:
     """The float model is proved once, however many cases there are of it."""
-    if not case.model.proof:
-        return lambda: Proved(reason="proof = false in the experiment")
+    if case.model.no_proof:
+        return lambda: Proved(reason=case.model.no_proof)
     key = (case.model.name, case.repeat)
 
     def start() -> Proving:
@@ -216,6 +221,9 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
 
 
 def _model_sha256(setting: Setting, case: Case, bench: Bench) -> str:
+    if case.model.OF_OTHERS:
+        each = [_model_sha256(setting, network, bench) for network in case.networks]
+        return hashlib.sha256("".join(each).encode()).hexdigest()
     key = ("sha256", case.model.name, case.repeat)
     return bench.once.do(key, lambda: sha256_of(model_file(setting, case.model, case.repeat, bench)))
 
@@ -236,6 +244,9 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
     """File -> Source, and what it makes of the test samples. A proof is of what is rescaled as usual."""
 
     def make() -> FloatModel:
+        if isinstance(model, Cascaded):
+            each = [float_model(setting, one, repeat * one.trains, bench, rescale) for one in model.networks]
+            return cascade_of(model, each, setting.experiment.scoring, setting.seed)
         source, chosen = source_of(setting, model, repeat, bench, rescale), setting.experiment
         inputs = {layer.name if len(source.graph.inputs) > 1 else "": layer.shape for layer in source.graph.inputs}
         there = dataset_of(setting, bench) if chosen.dataset.is_there else made_up(inputs, setting.seed)
@@ -257,6 +268,8 @@ def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
 
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        if isinstance(case.model, Cascaded):
+            return joined(case.model, [_real(setting, one, bench) for one in case.networks])
         dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
         memory = bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
         of = (case.model.name, case.repeat, case.quantization.rescale)
@@ -278,6 +291,10 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
 
     def make() -> tuple[Graph, Array, Answering]:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
+        if isinstance(case.model, Cascaded):
+            graph = joined(case.model, [_quantized(setting, one, bench)[0] for one in case.networks])
+            graph = thresholded(graph, case.model, origin, setting.experiment.scoring, setting.seed)
+            return graph, graph.encode(origin.x), Answering(graph, origin.x)
         bench.watcher.stage(f"quantizing {case.model.name} as {case.quantization.label}")
         dataset = origin.fitted.dataset
         graph = quantized_graph(
@@ -366,8 +383,22 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     model, (facts, board) = ready_model(setting, case, bench), place_of(case, bench)
     if board is None or why_no_cycles(facts, board, setting.experiment.target):
         return None
-    count = setting.experiment.target.timing_samples
-    samples = choose(len(model.inputs), count, model.origin.targets, setting.seed)
+    ways = model.ways
+    timed = []
+    for way in ways:
+        count = -(-setting.experiment.target.timing_samples // len(ways))
+        targets = None if model.origin.targets is None else model.origin.targets[way]
+        samples = way[choose(len(way), count, targets, setting.seed)]
+        timed.append(_timed(setting, case, bench, samples))
+    if model.gone_on is None or None in timed:
+        return timed[0]
+    return mixed([(len(way) / len(model.inputs), one) for way, one in zip(ways, timed, strict=True) if one])
+
+
+def _timed(setting: Setting, case: Case, bench: Bench, samples: Array) -> Timing | None:
+    """Some samples of a firmware on a board that has a timing model; what was recorded last stays."""
+    model, (_, board) = ready_model(setting, case, bench), place_of(case, bench)
+    assert board is not None
     parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
     assert parameters is not None
     firmware = firmware_of(setting, case, bench)

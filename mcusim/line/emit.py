@@ -108,9 +108,18 @@ class _Library:
             "arena_numbers": program.arena_bytes // self.numbers.itemsize,
             "arena_types": self._arena_types,
             "elsewhere": [self._signature(program.unit, step, outside=True) for step in others],
+            "is_cascade": program.is_cascade,
             "signature": self._cnn(),
-            "body": [self._call(step) for step in program.steps],
+            "parameters": self._parameters(),
+            "body": [line for step in program.steps for line in (self._call(step), *self._exit(step))],
         }
+
+    def _exit(self, step: Step) -> list[str]:
+        if step.leaves is None:
+            return []
+        name, answer = _signed(step.dtype).name, self._place(step.sink, step.dtype)
+        sure = f"nn_margin_{name}({answer}, {step.leaves.count}) >= {literal(step.leaves.margin)}"
+        return [f"if ({sure}) {{", "    return 0;", "}"]
 
     @cached_property
     def _arena_types(self) -> list[tuple[str, str, int]]:
@@ -167,10 +176,13 @@ class _Library:
         return name if dtype == _signed(dtype) else f"({const}{_ctype(_signed(dtype))} *){name}"
 
     def _cnn(self) -> str:
+        return f"void cnn({self._parameters()})"
+
+    def _parameters(self) -> str:
         if self.is_record:
-            return "void cnn(const model_input_t *input, model_output_t *output)"
+            return "const model_input_t *input, model_output_t *output"
         entry, output = self._number_type(self.program.inputs[0]), self._number_type(self.program.outputs[0])
-        return f"void cnn(const {entry} input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS])"
+        return f"const {entry} input[MODEL_INPUT_ELEMENTS], {output} output[MODEL_OUTPUT_ELEMENTS]"
 
     def _number_type(self, tensor: Tensor) -> str:
         return "number_t" if tensor.dtype == self.numbers else _ctype(tensor.dtype)
@@ -179,6 +191,7 @@ class _Library:
         routines = [routine for step in self.program.steps for routine in step.code.routines]
         return {
             "signature": self._cnn(),
+            "parameters": self._parameters(),
             "is_record": self.is_record,
             "inputs": [self._member(tensor, self.inputs, "INPUT") for tensor in self.program.inputs],
             "outputs": [self._member(tensor, self.outputs, "OUTPUT") for tensor in self.program.outputs],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIBRARY_BYTES = 64  # of the stack, for memcpy and divisions of 64 bits, of newlib-nano and libgcc: they take 40 at most
 MANIFEST = "mcusim-files.txt"  # what was written, as sha256sum tells and checks it
 _ENTRY = re.compile(r"^([0-9a-f]{64})  (\w+\.[chS])$", re.ASCII | re.MULTILINE)
-_TOLD = re.compile(r"^#define (\w+)|^\} (\w+);|^void (\w+)\(", re.MULTILINE)  # by model.h
+_TOLD = re.compile(r"^#define (\w+)|^\} (\w+);|^(?:void|int) (\w+)\(", re.MULTILINE)  # by model.h
 _SHARED = re.compile(r"^NN_SHARED_LAYER void (\w+)\(", re.MULTILINE)  # by units, with model.c
 
 

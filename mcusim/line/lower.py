@@ -6,13 +6,14 @@ from dataclasses import replace
 from mcusim.graph import Graph, Layer, Tensor, has_narrow_weights
 from mcusim.kernels.choice import ANYWHERE, WHERE, Destination, KernelChoice, Option, options
 from mcusim.kernels.kernel import Kernel, Variant
+from mcusim.layers.cascade import Cascade
 from mcusim.layers.convert import Convert
 from mcusim.line import arena
 from mcusim.line.c_text import c_names
 from mcusim.line.fuse import choose_kernels, note_of_pairs
 from mcusim.line.select import Choice, price_of_limits
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
-from mcusim.program import LONG, LayerCode, Program, Step, Unit
+from mcusim.program import LONG, Exit, LayerCode, Program, Step, Unit
 from mcusim.system.errors import ConfigurationError
 
 IN_RAM = "code in RAM"
@@ -78,7 +79,7 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen], fast_ram_bytes: int |
     plan = arena.plan(graph, {name: made.scratch_bytes for name, made in code.items()}, fast_ram_bytes)
     functions = c_names(layer.name for layer in graph)
     widths = _widths([graph.inputs[0], *running])
-    units = _units(graph, running, widths)
+    units, exits = _units(graph, running, widths), _exits(graph)
     return Program(
         name=graph.name,
         data_type=graph.data_type,
@@ -87,7 +88,10 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen], fast_ram_bytes: int |
         inputs=tuple(Tensor(name=layer.name, shape=layer.shape, numbers=layer.numbers) for layer in graph.inputs),
         outputs=graph.output_tensors,
         steps=tuple(
-            _step(graph, layer, chosen[name], code[name], functions[name], units[widths[name]], plan)
+            replace(
+                _step(graph, layer, chosen[name], code[name], functions[name], units[widths[name]], plan),
+                leaves=exits.get(name),
+            )
             for name, layer in ((layer.name, layer) for layer in running)
         ),
         arena_bytes=plan.arena_bytes,
@@ -96,6 +100,18 @@ def program_of(graph: Graph, chosen: Mapping[str, Chosen], fast_ram_bytes: int |
         buffers=plan.buffers,
         rounding=graph.rounding,
     )
+
+
+def _exits(graph: Graph) -> dict[str, Exit]:
+    """By the layer whose output may be the answer."""
+    found, still = {}, arena.views(graph)
+    for end in graph:
+        if isinstance(end, Cascade):
+            first = graph[end.inputs[0]]
+            while first.name in still:
+                first = graph[first.inputs[0]]
+            found[first.name] = Exit(end.elements, end.threshold)
+    return found
 
 
 def _code(layer: Layer, graph: Graph, chosen: Chosen) -> LayerCode:

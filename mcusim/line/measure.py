@@ -75,6 +75,20 @@ class LayerRange:
     so_far_db: float | None
 
 
+@dataclass(frozen=True)
+class CascadeFigures:
+    """Two `networks`, of which the second is asked where the first's margin is below `threshold`, in real units.
+
+    `went_on`: the share of the test samples of which it was. Latencies are None where nobody knows time.
+    """
+
+    networks: tuple[str, ...]
+    threshold: float
+    went_on: float
+    latency_p95_ms: float | None
+    latency_worst_ms: float | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurements(Scored):
     """Figures of one run; None where the engine cannot know. docs/report.md tells unit and origin of each."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.float_model import Answering, FloatModel
+from mcusim.line.threshold import gone_on
 from mcusim.system.arrays import Array
 
 if TYPE_CHECKING:
@@ -42,6 +46,17 @@ class ReadyModel:
     inputs: Array
     answering: Answering
     origin: FloatModel
+
+    @cached_property
+    def gone_on(self) -> Array | None:
+        """Of all N, as `gone_on` of `threshold.py`."""
+        return gone_on(self.generated.graph, self.origin.x)
+
+    @property
+    def ways(self) -> list[Array]:
+        """Samples by their way through the model: those for which a part of it is enough, then those that take all."""
+        on, every = self.gone_on, np.arange(len(self.inputs))
+        return [every] if on is None else [way for way in (every[~on], every[on]) if len(way)]
 
     @property
     def expected(self) -> Array:

@@ -23,7 +23,7 @@ from mcusim.system.errors import BuildError
 
 TRIES = 6
 UNUSED_BYTES = 8  # of frames of the stack, that nobody writes: a run may take so much less than they say
-ENTRY = "cnn"
+ENTRIES = ("cnn", "cascade")
 
 Build = Callable[[Choice], tuple[Program, Firmware]]
 
@@ -123,7 +123,7 @@ def _same(option: Option, several: list[Option]) -> Option:
 
 def _besides(graph: Graph, chosen: Selection, firmware: Firmware) -> Besides:
     assert firmware.rom_bytes is not None and firmware.ram_static_bytes is not None
-    stack = HARNESS_STACK_BYTES + firmware.frames.get(ENTRY, 0)
+    stack = HARNESS_STACK_BYTES + sum(firmware.frames.get(name, 0) for name in ENTRIES)
     return Besides(
         flash_bytes=firmware.rom_bytes.total - flash_bytes(chosen),
         ram_bytes=firmware.ram_static_bytes - callers_bytes(graph) + stack,

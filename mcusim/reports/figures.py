@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from mcusim.reports.inside import INSIDE
 from mcusim.tasks import TASKS
-from mcusim.tasks.figure import Budget, Figure, Row
+from mcusim.tasks.figure import Budget, Figure, Row, percent
 
 _count = "{:,.0f}".format
 
@@ -267,6 +267,47 @@ TIME = (
     Row("cycles.error_pct.from", "how many programs that were, on which chips, and when predicted", junit=True),
 )
 
+CASCADE = (
+    Row("cascade", "where a second network is asked when the first is not sure (docs/cascade.md); null of one network"),
+    Row("cascade.networks", "the two models"),
+    Figure(
+        "cascade.threshold",
+        "the second network is asked where the largest number of the first one's answer is less than so much above its "
+        "second largest, in real units",
+    ),
+    Figure(
+        "cascade.went_on",
+        "share of the test samples of which the second network was asked; from the outputs of the first, `Graph.run`",
+        unit="share",
+        word="went on",
+        heading="went on %",
+        show=percent,
+        better="lower",
+        budget=Budget("went_on_max", "share", lacks="cascade", doc="share of samples that its second network sees"),
+    ),
+    Figure(
+        "cascade.latency_p95_ms",
+        "95 % of the test samples take no longer: each way through the firmware is timed for itself, and its timed "
+        "samples stand for all that take it; null without cycles",
+        unit="ms",
+        word="p95 of the latency",
+        heading="p95 ms",
+        show=_decimals(2),
+        better="lower",
+        budget=Budget("latency_p95_ms_max", "positive", lacks="cascade", doc="ms that 95 % of its samples keep"),
+    ),
+    Figure(
+        "cascade.latency_worst_ms",
+        "of the slowest timed sample; null likewise",
+        unit="ms",
+        word="worst latency",
+        heading="worst ms",
+        show=_decimals(2),
+        better="lower",
+        budget=Budget("latency_worst_ms_max", "positive", lacks="cascade", doc="ms of a cascade's slowest sample"),
+    ),
+)
+
 ENERGY = (
     Figure(
         "energy_uwh",
@@ -333,8 +374,10 @@ SIZE = (
     Figure("arena_buffers_bytes", "what the buffers would take side by side", unit="bytes"),
 )
 
-ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *ENERGY, *SIZE, *INSIDE)
-OF_CYCLES = ("cycles.mean", "latency_ms", "energy_uwh")  # what there is not without cycles
+ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *CASCADE, *ENERGY, *SIZE, *INSIDE)
+OF_CYCLES = (
+    *("cycles.mean", "latency_ms", "energy_uwh", "cascade.latency_p95_ms", "cascade.latency_worst_ms"),
+)  # what there is not without cycles
 FIGURES: Mapping[str, Figure] = {row.key: row for row in ROWS if isinstance(row, Figure)}
 
 # The keys of a run in the order of the file: who ran, what came out, how big, how it went.
@@ -342,11 +385,11 @@ RUN_KEYS: tuple[str, ...] = tuple(dict.fromkeys(row.place for row in ROWS if not
 PROPERTIES: tuple[Row, ...] = tuple(row for row in ROWS if row.junit)
 
 # People read how good and how big before how fast.
-_FOR_PEOPLE: tuple[Row, ...] = (*SCORES, *SIZE, *TIME, *ENERGY)
+_FOR_PEOPLE: tuple[Row, ...] = (*SCORES, *SIZE, *TIME, *CASCADE, *ENERGY)
 COLUMNS: tuple[Figure, ...] = tuple(row for row in _FOR_PEOPLE if isinstance(row, Figure) and row.heading)
 BUDGETS: Mapping[str, tuple[Budget, Figure]] = {
     row.budget.name: (row.budget, row)
-    for row in (*SCORES, *TIME, *SIZE, *ENERGY)
+    for row in (*SCORES, *TIME, *CASCADE, *SIZE, *ENERGY)
     if isinstance(row, Figure) and row.budget
 }
 

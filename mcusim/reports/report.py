@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mcusim.line.measure import LayerRange, Measurements
+from mcusim.line.measure import CascadeFigures, LayerRange, Measurements
 from mcusim.reports.figures import BUDGETS, RUN_KEYS
 from mcusim.system import errors
 from mcusim.system.errors import DataError
@@ -111,6 +111,7 @@ class Run(Measurements):
     accuracy_float: float | None = None
     scores_float: Mapping[str, float | None] = field(default_factory=dict)
     no_cycles: str | None = None
+    cascade: CascadeFigures | None = None
     quantized: tuple[LayerRange, ...] = ()
     cached: bool = False
     part: RunPart | None = None

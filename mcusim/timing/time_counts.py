@@ -39,4 +39,5 @@ def to_timing(priced: Profile, board: Board, instructions: float) -> Timing:
         energy_uwh=round(energy_uwh(priced.mean, board, priced.clock_hz), 9),
         function_cycles=priced.inclusive,
         cycles_per_instruction=priced.mean / instructions,
+        each=tuple(priced.cycles.tolist()),
     )
