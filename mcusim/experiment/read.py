@@ -364,8 +364,8 @@ class _Reader:
         entries = []
         template = self._table("model_template")
         names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
-        cascade = self._table("cascade")
-        names.append(cascade_name(str(cascade.get("first")), str(cascade.get("then"))))
+        if cascade := self._table("cascade"):
+            names.append(cascade_name(str(cascade.get("first")), str(cascade.get("then"))))
         for here, table in self._array("expect_for"):
             with self.problems.caught():
                 entry = self._with_lines(validate(ExpectFor, table, here), *here.keys)

@@ -19,7 +19,6 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import CROSS_ENTROPY
 from mcusim.experiment.read import read_tables
 from mcusim.explore.point import Fidelity, Point
-from mcusim.explore.validation import judged_by_validation, share_of
 from mcusim.line.bench import Bench
 from mcusim.line.case import model_file, place_of, ready_model, run_case
 from mcusim.line.destination import ABOUT
@@ -29,6 +28,7 @@ from mcusim.line.ready import ReadyModel, Setting
 from mcusim.line.score import score
 from mcusim.line.select import ram_bytes
 from mcusim.line.stages import STAGES
+from mcusim.line.validation import judged_by_validation, share_of
 from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError

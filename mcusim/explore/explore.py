@@ -17,8 +17,8 @@ from mcusim.explore.point import Fidelity, Point
 from mcusim.explore.searches import search_named
 from mcusim.explore.searches.search import Wanted
 from mcusim.explore.store import EVALUATIONS, Store
-from mcusim.explore.validation import seen
 from mcusim.explore.workers import Workers
+from mcusim.line.validation import seen
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import RunError
 from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError

@@ -48,6 +48,7 @@ from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
 from mcusim.line.threshold import figures_of, thresholded
 from mcusim.line.trained import Trained
+from mcusim.line.ways import timed
 from mcusim.models.source import Source
 from mcusim.numbers.factors import Rescale, rescaling
 from mcusim.reports.report import Run, RunError
@@ -56,7 +57,7 @@ from mcusim.system.errors import McusimError
 from mcusim.system.files import sha256_of
 from mcusim.system.remembered import Remembered
 from mcusim.timing.time_counts import time_counts
-from mcusim.timing.timing import Timing, mixed
+from mcusim.timing.timing import Timing
 
 RANGED_SAMPLES = 50
 
@@ -147,7 +148,7 @@ def _of_model(
         no_float_proof=proved.reason,
         no_cycles=None if timing else why_no_cycles(facts, board, target),
         quantized=_ranges(setting, case, bench),
-        cascade=figures_of(case.model, graph, model.gone_on, timing),
+        cascade=figures_of(case.model, graph, model.gone_on, timing, board.clock_hz if board else None),
         kernels=", ".join(dict.fromkeys(step.kernel for step in program.steps)),
         notes=_notes(setting, case, bench, model),
     )
@@ -383,28 +384,15 @@ def timing_of(setting: Setting, case: Case, bench: Bench) -> Timing | None:
     model, (facts, board) = ready_model(setting, case, bench), place_of(case, bench)
     if board is None or why_no_cycles(facts, board, setting.experiment.target):
         return None
-    ways = model.ways
-    timed = []
-    for way in ways:
-        count = -(-setting.experiment.target.timing_samples // len(ways))
-        targets = None if model.origin.targets is None else model.origin.targets[way]
-        samples = way[choose(len(way), count, targets, setting.seed)]
-        timed.append(_timed(setting, case, bench, samples))
-    if model.gone_on is None or None in timed:
-        return timed[0]
-    return mixed([(len(way) / len(model.inputs), one) for way, one in zip(ways, timed, strict=True) if one])
-
-
-def _timed(setting: Setting, case: Case, bench: Bench, samples: Array) -> Timing | None:
-    """Some samples of a firmware on a board that has a timing model; what was recorded last stays."""
-    model, (_, board) = ready_model(setting, case, bench), place_of(case, bench)
-    assert board is not None
     parameters, folder = core_of(board.chip).TIMING, setting.out / case.id
     assert parameters is not None
-    firmware = firmware_of(setting, case, bench)
+    target, firmware, engine = setting.experiment.target, firmware_of(setting, case, bench), case.engine
     bench.watcher.stage(f"timing {case.label}")
-    inputs = records(model.inputs[samples])
-    stall_s = setting.experiment.target.stall_s
-    job = Job(firmware.image, inputs, folder, board, stall_s, bench.watcher.progress, profile=True)
-    counts = bench.engine(case.engine, setting.jobs).run(job).counts
-    return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
+
+    def time(samples: Array) -> Timing | None:
+        inputs = records(model.inputs[samples])
+        job = Job(firmware.image, inputs, folder, board, target.stall_s, bench.watcher.progress, profile=True)
+        counts = bench.engine(engine, setting.jobs).run(job).counts
+        return time_counts(counts, firmware.elf, board, folder, parameters) if counts else None
+
+    return timed(model, target.timing_samples, setting.seed, time)

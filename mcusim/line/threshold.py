@@ -13,12 +13,12 @@ import numpy as np
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.cascade import Cascaded
 from mcusim.experiment.tables import Model, TaskChoice
-from mcusim.explore.validation import judged_by_validation, seen
 from mcusim.graph import Graph, Output
 from mcusim.layers.cascade import Cascade, margins
 from mcusim.line.fit import fit
 from mcusim.line.float_model import FloatModel
 from mcusim.line.measure import CascadeFigures
+from mcusim.line.validation import judged_by_validation, seen
 from mcusim.numbers.between import affine_of
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
@@ -63,14 +63,16 @@ def _up_to(graph: Graph, name: str) -> Graph:
     return replace(graph, layers=layers, outputs=(Output("output", name),))
 
 
-def figures_of(model: Model, graph: Graph, on: Array | None, timing: Timing | None) -> CascadeFigures | None:
+def figures_of(
+    model: Model, graph: Graph, on: Array | None, timing: Timing | None, clock_hz: int | None
+) -> CascadeFigures | None:
     """What a report tells of a cascade beside all else. `on`: as `gone_on` of the test samples."""
     if on is None:
         return None
     names = tuple(network.name for network in model.networks)
-    ms = timing.latency_ms / timing.cycles.mean if timing else 0.0
     spread = timing.spread if timing else None
-    p95_ms, worst_ms = (round(spread.p95 * ms, 6), round(spread.worst * ms, 6)) if spread else (None, None)
+    cycles = (spread.p95, spread.worst) if spread else ()
+    p95_ms, worst_ms = [round(one / clock_hz * 1e3, 6) for one in cycles] if clock_hz and cycles else (None, None)
     return CascadeFigures(names, real_threshold(graph), round(float(on.mean()), 6), p95_ms, worst_ms)
 
 

@@ -5,28 +5,18 @@ the tables of docs/report.md and docs/experiment.md follow from these rows. A nu
 module. (The module lies here because the root of mcusim/ shows the line and the families only.)
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from mcusim.reports.inside import INSIDE
+from mcusim.reports.of_cascade import CASCADE
 from mcusim.tasks import TASKS
-from mcusim.tasks.figure import Budget, Figure, Row, percent
+from mcusim.tasks.figure import Budget, Figure, Row, decimals
 
 _count = "{:,.0f}".format
 
 
 def _kib(size: int) -> str:
     return f"{size / 1024:,.1f}"
-
-
-def _decimals(places: int) -> Callable[[float], str]:
-    """So many decimals, and more where not two digits would be left: small networks do not take 0.00 ms."""
-
-    def show(value: float) -> str:
-        digits = 1 - math.floor(math.log10(abs(value))) if value else 0
-        return f"{value:,.{max(places, digits)}f}"
-
-    return show
 
 
 WHO_RAN = (
@@ -251,7 +241,7 @@ TIME = (
         unit="ms",
         word="latency",
         heading="latency ms",
-        show=_decimals(2),
+        show=decimals(2),
         better="lower",
         budget=Budget("latency_ms_max", "positive", lacks="latency", doc="ms for one sample"),
     ),
@@ -265,47 +255,7 @@ TIME = (
     ),
     Figure("cycles.error_pct.p90", "nine of ten were not off by more", unit="%", better="lower"),
     Row("cycles.error_pct.from", "how many programs that were, on which chips, and when predicted", junit=True),
-)
-
-CASCADE = (
-    Row("cascade", "where a second network is asked when the first is not sure (docs/cascade.md); null of one network"),
-    Row("cascade.networks", "the two models"),
-    Figure(
-        "cascade.threshold",
-        "the second network is asked where the largest number of the first one's answer is less than so much above its "
-        "second largest, in real units",
-    ),
-    Figure(
-        "cascade.went_on",
-        "share of the test samples of which the second network was asked; from the outputs of the first, `Graph.run`",
-        unit="share",
-        word="went on",
-        heading="went on %",
-        show=percent,
-        better="lower",
-        budget=Budget("went_on_max", "share", lacks="cascade", doc="share of samples that its second network sees"),
-    ),
-    Figure(
-        "cascade.latency_p95_ms",
-        "95 % of the test samples take no longer: each way through the firmware is timed for itself, and its timed "
-        "samples stand for all that take it; null without cycles",
-        unit="ms",
-        word="p95 of the latency",
-        heading="p95 ms",
-        show=_decimals(2),
-        better="lower",
-        budget=Budget("latency_p95_ms_max", "positive", lacks="cascade", doc="ms that 95 % of its samples keep"),
-    ),
-    Figure(
-        "cascade.latency_worst_ms",
-        "of the slowest timed sample; null likewise",
-        unit="ms",
-        word="worst latency",
-        heading="worst ms",
-        show=_decimals(2),
-        better="lower",
-        budget=Budget("latency_worst_ms_max", "positive", lacks="cascade", doc="ms of a cascade's slowest sample"),
-    ),
+    *CASCADE,
 )
 
 ENERGY = (
@@ -315,7 +265,7 @@ ENERGY = (
         unit="uWh",
         word="energy",
         heading="energy uWh",
-        show=_decimals(4),
+        show=decimals(4),
         better="lower",
         budget=Budget("energy_uwh_max", "positive", lacks="energy", doc="uWh for one sample"),
     ),
@@ -374,7 +324,7 @@ SIZE = (
     Figure("arena_buffers_bytes", "what the buffers would take side by side", unit="bytes"),
 )
 
-ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *CASCADE, *ENERGY, *SIZE, *INSIDE)
+ROWS: tuple[Row, ...] = (*WHO_RAN, *SCORES, *TIME, *ENERGY, *SIZE, *INSIDE)
 OF_CYCLES = (
     *("cycles.mean", "latency_ms", "energy_uwh", "cascade.latency_p95_ms", "cascade.latency_worst_ms"),
 )  # what there is not without cycles
@@ -385,11 +335,11 @@ RUN_KEYS: tuple[str, ...] = tuple(dict.fromkeys(row.place for row in ROWS if not
 PROPERTIES: tuple[Row, ...] = tuple(row for row in ROWS if row.junit)
 
 # People read how good and how big before how fast.
-_FOR_PEOPLE: tuple[Row, ...] = (*SCORES, *SIZE, *TIME, *CASCADE, *ENERGY)
+_FOR_PEOPLE: tuple[Row, ...] = (*SCORES, *SIZE, *TIME, *ENERGY)
 COLUMNS: tuple[Figure, ...] = tuple(row for row in _FOR_PEOPLE if isinstance(row, Figure) and row.heading)
 BUDGETS: Mapping[str, tuple[Budget, Figure]] = {
     row.budget.name: (row.budget, row)
-    for row in (*SCORES, *TIME, *CASCADE, *SIZE, *ENERGY)
+    for row in (*SCORES, *TIME, *SIZE, *ENERGY)
     if isinstance(row, Figure) and row.budget
 }
 

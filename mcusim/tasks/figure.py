@@ -3,6 +3,7 @@
 `mcusim/reports/figures.py` has one row for each. This module knows no Run, so that tasks may bring rows of their own.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -105,3 +106,13 @@ class Figure(Row):
 
 def percent(share: float) -> str:
     return f"{100 * share:.2f}"
+
+
+def decimals(places: int) -> Callable[[float], str]:
+    """So many decimals, and more where not two digits would be left: small networks do not take 0.00 ms."""
+
+    def show(value: float) -> str:
+        digits = 1 - math.floor(math.log10(abs(value))) if value else 0
+        return f"{value:,.{max(places, digits)}f}"
+
+    return show

