@@ -18,6 +18,9 @@ extern uint32_t mcusim_model_cycles, mcusim_cycle_counter;
  * label `mcusim_infer_return`, where cnn() comes back to. */
 void mcusim_infer(const void *sample, void *answer);
 
+/* Likewise, of a model that does nothing. */
+void mcusim_infer_nothing(void);
+
 /* Deepest use of the stack since reset, found by its paint. 0 where there is no painted stack (host). */
 uint32_t mcusim_stack_used_bytes(void);
 

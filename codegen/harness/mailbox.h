@@ -1,9 +1,10 @@
-/* The mailbox: how a firmware meets the world on the board itself and in Renode. Version 1, a promise: what stands here
- * keeps its place and meaning, and a later version only adds behind it.
+/* The mailbox: how a firmware meets the world on the board itself and in Renode. Version 2, a promise: what stands here
+ * keeps its place and meaning, and a later version only adds behind it. (Version 1 ended with `stack_left`.)
  *
  * `mcusim_mailbox` is a struct in RAM whose address the symbol table tells. The firmware fills it in and writes to a
  * doorbell, a stimulus port of the ITM: silicon ignores the write unless somebody traces, Renode's model answers at once,
- * and a debug probe polls `state` instead. Every member is one 32-bit word, little-endian.
+ * and a debug probe polls `state` instead, or stops at the label `mcusim_doorbell_rung`, which the core comes to behind
+ * each doorbell but 3 and 4. Every member is one 32-bit word, little-endian.
  *
  * A run, firmware on the left:
  *
@@ -13,7 +14,8 @@
  *     ...                                    and so on, until there are no more
  *     state = DONE, doorbell 0               `stack_bytes` is valid
  *
- * A fault ends it anywhere: state = FAULT, doorbell 1, `fault` and `stack` are valid (fault.h). Text goes to port 2. */
+ * A fault ends it anywhere: state = FAULT, doorbell 1, `fault` and `stack` are valid (fault.h). Text goes to port 2.
+ * After DONE or FAULT the core spins: while it sleeps, a probe cannot read the RAM of some chips. */
 #ifndef MCUSIM_MAILBOX_H
 #define MCUSIM_MAILBOX_H
 
@@ -22,7 +24,7 @@
 #include "fault.h"
 
 #define MAILBOX_MAGIC 0x4D495355u /* "USIM" in memory */
-#define MAILBOX_VERSION 1u
+#define MAILBOX_VERSION 2u
 
 enum {
     MAILBOX_STARTING = 0,
@@ -50,6 +52,12 @@ typedef struct {
     uint32_t fault_bytes;   /* and its size */
     uint32_t stack;         /* address of what was on the stack when the fault came, */
     uint32_t stack_left;    /* and bytes up to the end of the stack */
+    /* Version 2. Both are written from outside, before SAMPLE_THERE: */
+    uint32_t repeat;        /* how often each sample runs, for who measures energy. 0 and 1: once; `cycles` is of the last */
+    uint32_t check;         /* not 0: the CRC-32 (of Ethernet, zlib) of both is told with the answer, */
+    uint32_t input_crc;     /* so that whoever carries them here and there knows that all bytes arrived */
+    uint32_t output_crc;
+    uint32_t window_cycles; /* what of `cycles` is not the model's: around one that does nothing, on warm caches */
 } mailbox_t;
 
 extern mailbox_t mcusim_mailbox;

@@ -124,6 +124,22 @@ class Serial(Data):
     interrupt: int = Field(ge=0, lt=240)
 
 
+class Identity(Data):
+    """A register by which a chip tells what it is: `mask` of it `equals`."""
+
+    what: str = Field(min_length=1)
+    address: int = Field(ge=0, lt=1 << 32, multiple_of=4)
+    mask: int = Field(gt=0, lt=1 << 32)
+    equals: int = Field(ge=0, lt=1 << 32)
+
+
+class Debug(Data):
+    """What a debug probe has to know. `servers`: those that know this chip's flash, and what they call it."""
+
+    identity: Identity | None = None
+    servers: dict[str, str] = Field(default={})
+
+
 class Clocks(Data):
     """The core's clock right after a reset, and the highest it may have."""
 
@@ -212,6 +228,7 @@ class Chip(Data):
     registers: list[Register] = Field(default=[], strict=False)
     serial: list[Serial] = Field(default=[], strict=False)
     timing: MemoryTiming | None = None
+    debug: Debug | None = None
 
     @model_validator(mode="after")
     def _regions_are_apart(self) -> Chip:

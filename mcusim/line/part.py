@@ -134,17 +134,16 @@ def _joined_execution(parts: Sequence[Part]) -> Execution:
 
 
 def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
-    """What boards took is the mean of those that a meter was at, where there is any."""
+    """Energies are of a sample: each part says its own, of about as many."""
     if not several:
         return None
-    powers = [one.power_w for one in several if one.metered] or [one.power_w for one in several]
+    energies = [one.energy_uwh for one in several if one.energy_uwh is not None]
     return replace(
         several[0],
         boards=tuple(name for one in several for name in one.boards),
         clock_hz=tuple(clock for one in several for clock in one.clock_hz),
         cold_cycles=tuple(cycles for one in several for cycles in one.cold_cycles),
-        power_w=sum(powers) / len(powers),
-        metered=any(one.metered for one in several),
+        energy_uwh=sum(energies) / len(energies) if energies else None,
         emulated=any(one.emulated for one in several),
     )
 

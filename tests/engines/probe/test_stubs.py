@@ -1,0 +1,161 @@
+"""The whole engine on real GDB servers: the stub of QEMU with the Arm image, and Renode's, where it is installed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcusim.boards.board import Board
+from mcusim.engines import ENGINES
+from mcusim.engines.engine import Execution
+from mcusim.engines.probe.servers import _free_ports, _listens
+from mcusim.engines.qemu.installation import find_qemu
+from mcusim.engines.renode.installation import find_installation, surroundings
+from mcusim.engines.renode.process import overlay
+from mcusim.line.build import Firmware
+from mcusim.system.command import start, stop
+from mcusim.system.errors import EngineError
+from tests.jobs import HANGS_IN_5, run
+from tests.processes import wait_for
+from tests.tiny_library import build_library, expected, library, samples
+
+PROBE = ENGINES["probe"]
+INPUTS = samples(20)
+
+
+@pytest.fixture
+def in_qemu(nucleo: Board) -> Board:
+    """The board without the registers that QEMU's STM32F405 has not."""
+    return nucleo.model_copy(update={"start_up": [], "chip": nucleo.chip.model_copy(update={"debug": None})})
+
+
+@contextmanager
+def listening(command: list[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = start(command, environment=environment, stdin=subprocess.PIPE)
+    try:
+        wait_for(lambda: _listens(port))
+        yield process
+    finally:
+        stop([process])
+        assert process.stdin
+        process.stdin.close()
+
+
+@contextmanager
+def qemu(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    machine = ["-M", "netduinoplus2", "-display", "none", "-serial", "none", "-monitor", "none", "-nodefaults"]
+    with listening([find_qemu(), *machine, "-gdb", f"tcp:127.0.0.1:{port}", "-S"], port) as process:
+        yield process
+
+
+@pytest.fixture
+def port() -> int:
+    return _free_ports(1)[0]
+
+
+def run_at(port: int, firmware: Firmware, board: Board, folder: Path, **options: object) -> Execution:
+    told = folder / "hardware.toml"
+    told.write_text(f'[[board]]\nid = "b"\ntype = "{board.name}"\nserver = "127.0.0.1:{port}"\n', encoding="utf-8")
+    return run(PROBE, firmware, board, INPUTS, folder, hardware=told, **options)
+
+
+@pytest.mark.arm
+def test_samples_in_qemu(in_qemu: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    """Flashed through the stub. Another image takes the place of the first; what it counts is nothing."""
+    with qemu(port):
+        for source in (library("output[0] = 3;"), library()):
+            execution = run_at(port, build_library(source, in_qemu, build_folder, "probe"), in_qemu, tmp_path)
+    assert execution.complete and np.array_equal(execution.answers.view(np.int8), expected(INPUTS))
+    assert execution.stack_bytes and execution.cycle_counter is None and execution.engine_version.startswith("QEMU ")
+    assert any("nothing was measured on silicon" in note for note in execution.notes)
+
+
+@pytest.mark.arm
+def test_the_image_is_renodes(nucleo: Board, build_folder: Path) -> None:
+    one, other = (build_library(library(), nucleo, build_folder, engine) for engine in ("probe", "renode"))
+    assert one.elf_sha256 == other.elf_sha256
+
+
+@pytest.mark.arm
+def test_a_fault_in_qemu(in_qemu: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    faulty = build_library(
+        library("if (input[0] == 5) *(volatile int *)0x60000000 = 1;"), in_qemu, build_folder, "probe"
+    )
+    with qemu(port), pytest.raises(EngineError, match="the firmware faulted in sample 5: accessed an address outside"):
+        run_at(port, faulty, in_qemu, tmp_path)
+
+
+@pytest.mark.arm
+def test_a_hang_in_qemu_is_located(in_qemu: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    hangs = build_library(library(HANGS_IN_5), in_qemu, build_folder, "probe")
+    with qemu(port), pytest.raises(EngineError, match="no answer to sample 5 within") as caught:
+        run_at(port, hangs, in_qemu, tmp_path, stall_s=0.3)
+    assert "cnn" in str(caught.value.where)
+
+
+@pytest.mark.arm
+def test_ctrl_c_in_qemu(in_qemu: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    """What is finished is kept, and the server serves the next client."""
+
+    pressed: list[int] = []
+
+    def press(done: int, total: int) -> None:
+        if done == 5 and not pressed:
+            pressed.append(done)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with qemu(port):
+        hangs = build_library(library(HANGS_IN_5), in_qemu, build_folder, "probe")
+        execution = run_at(port, hangs, in_qemu, tmp_path, progress=press)
+        assert not execution.complete and execution.indices.tolist() == [0, 1, 2, 3, 4]
+        works = build_library(library(), in_qemu, build_folder, "probe")
+        assert run_at(port, works, in_qemu, tmp_path).complete
+
+
+@pytest.mark.arm
+def test_a_server_that_is_killed(in_qemu: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    hangs = build_library(library(HANGS_IN_5), in_qemu, build_folder, "probe")
+    with qemu(port) as process:
+        threading.Timer(0.3, process.kill).start()
+        with pytest.raises(EngineError, match=r"the GDB server is gone|no GDB server answers") as caught:
+            run_at(port, hangs, in_qemu, tmp_path)
+    assert caught.value.hint
+
+
+@pytest.mark.renode
+def test_samples_and_cycles_in_renode(nucleo: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+    """The chip is asked who it is, each stop is told twice, and the counter goes on as it is told to."""
+    firmware = build_library(library(), nucleo, build_folder, "probe")
+    with tempfile.TemporaryDirectory() as folder, renode(port, nucleo, Path(folder), 1.5):
+        execution = run_at(port, firmware, nucleo, tmp_path)
+    assert np.array_equal(execution.answers.view(np.int8), expected(INPUTS))
+    cycles, silicon = execution.cycle_counter, execution.silicon
+    assert cycles is not None and cycles.min() == cycles.max() and silicon is not None
+    assert silicon.window_cycles == 6 and silicon.cold_cycles == (cycles[0],)  # four instructions: no caches, no waits
+
+
+@contextmanager
+def renode(port: int, board: Board, folder: Path, cycles_per_instruction: float) -> Iterator[None]:
+    found = find_installation()
+    assert board.renode is not None and found.program is not None
+    (folder / "board.repl").write_text(overlay(board.renode.platform, cycles_per_instruction), encoding="utf-8")
+    lines = [
+        'mach create "board"',
+        f"machine LoadPlatformDescription @{folder}/board.repl",
+        "emulation SetGlobalAdvanceImmediately true",
+        f"machine StartGdbServer {port}",
+    ]
+    (folder / "run.resc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "private" / "tmp").mkdir(parents=True)
+    command = [str(found.program), "--console", "--disable-gui", "--plain", "--hide-log", f"{folder}/run.resc"]
+    with listening(command, port, **surroundings(folder / "private")):
+        yield
