@@ -27,6 +27,7 @@ NOT_IMPORTED = {"tensorflow", "scikit-learn"}  # behind Keras; of which a file i
 MODULES = {  # where names differ
     "elftools": "pyelftools",
     "robot": "robotframework",
+    "ppk2_api": "ppk2-api",
     "serial": "pyserial",
     "tensorflow": "tensorflow-cpu",
     "vl_convert": "vl-convert-python",
@@ -68,6 +69,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["proof"],
             extras["unicorn"],
             extras["hardware"],
+            extras["meters"],
             extras["pytorch"],
         )
         for line in lines

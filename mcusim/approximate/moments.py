@@ -1,7 +1,8 @@
 """What calibration tells of the sums of a layer: means and covariances of its inputs, and of what the sums should be.
 
 Inputs are those of the graph as it is by now, sums those of the exact one: weights that are fitted to both make up for
-what was left out before, as far as what is left tells of it.
+what was left out before, as far as what is left tells of it. Of sums that an activation limits from below it is all the
+same how far below zero they are, as long as they are.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array
 
 MOST_POSITIONS = 100_000  # of a window, from all samples
+MOST_NUMBERS = 2**26  # of inputs that are kept
 SAMPLES_AT_ONCE = 50
 MOST_INPUTS = 4096  # of a sum: time rises with the third power, memory with the second
 RIDGE = 1e-3  # share of the mean variance of inputs by which old weights are held
+ROUNDS = 8  # of a fit, in each of which it is known better which sums are below zero
 CHANCE = 0.1  # likewise, for as many inputs as positions
 
 
@@ -29,7 +32,8 @@ CHANCE = 0.1  # likewise, for as many inputs as positions
 class Moments:
     """Of K inputs and F sums, over `count` positions.
 
-    `active`: share of sums that are above zero, where an activation limits the others; else 1.
+    `active`: share of sums that are above zero, where an activation limits the others; else 1. `limited`: in that case
+    inputs (positions, K) and exact sums (positions, F) themselves.
     """
 
     count: int
@@ -38,6 +42,7 @@ class Moments:
     sums: Array
     cross: Array
     active: Array
+    limited: tuple[Array, Array] | None = None
 
     @property
     def ridge(self) -> float:
@@ -50,24 +55,23 @@ def moments_of(made: Reduced, name: str) -> Moments:
     own = made.graph[name]
     filters = made.filters_of(name)
     assert isinstance(own, WeightedSum)
-    size, count = own.kernel[0].size, 0
-    total, products = np.zeros(size), np.zeros((size, size))
-    sums, cross, active = np.zeros(len(filters)), np.zeros((size, len(filters))), np.zeros(len(filters))
+    size, limited = own.kernel[0].size, own.activation.nonnegative
+    products, cross = np.zeros((size, size)), np.zeros((size, len(filters)))
+    pairs = []
     for x, y in _pairs(made, name, filters):
-        count += len(x)
-        total += x.sum(axis=0, dtype=np.float64)
         products += x.T @ x
-        sums += y.sum(axis=0, dtype=np.float64)
         cross += x.T @ y
-        active += (y > 0).sum(axis=0)
-    mean, of_sums = total / count, sums / count
+        pairs.append((x, y))
+    inputs, exact = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    mean, sums = (both.mean(axis=0, dtype=np.float64) for both in (inputs, exact))
     return Moments(
-        count,
+        len(inputs),
         mean,
-        products / count - np.outer(mean, mean),
-        of_sums,
-        cross / count - np.outer(mean, of_sums),
-        active / count if own.activation.nonnegative else np.ones(len(filters)),
+        products / len(inputs) - np.outer(mean, mean),
+        sums,
+        cross / len(inputs) - np.outer(mean, sums),
+        (exact > 0).mean(axis=0) if limited else np.ones(len(filters)),
+        (inputs, exact) if limited else None,
     )
 
 
@@ -78,7 +82,7 @@ def _pairs(made: Reduced, name: str, filters: Array) -> Iterator[tuple[Array, Ar
     kernel = there.kernel[filters].reshape(len(filters), -1).T
     before, exact = (upstream(graph, graph[name].inputs[0]) for graph in (made.graph, made.exact))
     chunks = -(-len(made.samples) // SAMPLES_AT_ONCE)
-    most = MOST_POSITIONS // chunks + 1
+    most = min(MOST_POSITIONS, MOST_NUMBERS // here.kernel[0].size) // chunks + 1
     for start in range(0, len(made.samples), SAMPLES_AT_ONCE):
         samples = made.samples[start : start + SAMPLES_AT_ONCE]
         values = made.remembered(("exact", there.inputs[0], start), partial(_value, exact, there.inputs[0], samples))
@@ -118,8 +122,32 @@ def refitted(layer: Reader, moments: Moments, chosen: Array) -> Reader:
     """`layer` reads the inputs `chosen` of those of `moments`: with the weights and bias that make its sums best."""
     old = layer.kernel.reshape(len(layer.kernel), -1).astype(np.float64)
     covariance = moments.covariance[np.ix_(chosen, chosen)] + moments.ridge * np.eye(len(chosen))
-    weights = np.linalg.solve(covariance, moments.cross[chosen] + moments.ridge * old.T).T
-    return with_means(replace(layer, kernel=weights.reshape(layer.kernel.shape).astype(np.float32)), moments, chosen)
+    held = moments.ridge * old.T
+    weights = np.linalg.solve(covariance, moments.cross[chosen] + held)
+    fitted = with_means(_with(layer, weights), moments, chosen)
+    return _limited(fitted, moments, chosen, covariance, held) if moments.limited else fitted
+
+
+def _limited(layer: Reader, moments: Moments, chosen: Array, covariance: Array, held: Array) -> Reader:
+    """Fitted again where sums should be below zero and are not: others of these may be what they are.
+
+    Each round comes nearer to the least squares of a convex problem, as what a sum may be is an interval.
+    """
+    assert moments.limited is not None
+    x, exact, mean = moments.limited[0][:, chosen], moments.limited[1], moments.mean[chosen]
+    weights, bias = layer.kernel.reshape(len(layer.kernel), -1).T, layer.bias
+    for _ in range(ROUNDS):
+        wanted = np.where(exact > 0, exact, np.minimum(x @ weights + bias, 0))
+        means = wanted.mean(axis=0, dtype=np.float64)
+        cross = (x.T @ wanted).astype(np.float64) / len(x) - np.outer(mean, means)
+        exactly = np.linalg.solve(covariance, cross + held)
+        weights, bias = exactly.astype(np.float32), (means - mean @ exactly).astype(np.float32)
+    return replace(_with(layer, weights), bias=bias, has_bias=True)
+
+
+def _with(layer: Reader, weights: Array) -> Reader:
+    """With `weights` (K, F)."""
+    return replace(layer, kernel=np.ascontiguousarray(weights.T.reshape(layer.kernel.shape), np.float32))
 
 
 def with_means(layer: Reader, moments: Moments, chosen: Array) -> Reader:

@@ -101,16 +101,16 @@ class Silicon:
 
     `boards`: their ids in the hardware map. `clock_hz`: of each whose clock was measured against this machine's.
     `cold_cycles`: the cycle counter around the first call after a start of each, that was made again to be counted.
-    `window_cycles`: what it goes on by around an empty model. `energy_uwh`: of a sample, where a meter was asked.
-    `power_w`: what the board takes by its file. `emulated`: was the board one? Then nothing was measured on silicon.
+    `window_cycles`: what it goes on by around an empty model. `power_w`: what a board takes, by a meter if `metered`,
+    else by its file. `emulated`: was a board none? Then nothing was measured on silicon.
     """
 
     boards: tuple[str, ...] = ()
     clock_hz: tuple[float, ...] = ()
     cold_cycles: tuple[int, ...] = ()
     window_cycles: int | None = None
-    energy_uwh: float | None = None
     power_w: float = 0.0
+    metered: bool = False
     emulated: bool = False
 
 

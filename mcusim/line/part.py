@@ -134,16 +134,17 @@ def _joined_execution(parts: Sequence[Part]) -> Execution:
 
 
 def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
-    """Energies are of a sample: each part says its own, of about as many."""
+    """What boards took is the mean of those that a meter was at, where there is any."""
     if not several:
         return None
-    energies = [one.energy_uwh for one in several if one.energy_uwh is not None]
+    powers = [one.power_w for one in several if one.metered] or [one.power_w for one in several]
     return replace(
         several[0],
         boards=tuple(name for one in several for name in one.boards),
         clock_hz=tuple(clock for one in several for clock in one.clock_hz),
         cold_cycles=tuple(cycles for one in several for cycles in one.cold_cycles),
-        energy_uwh=sum(energies) / len(energies) if energies else None,
+        power_w=sum(powers) / len(powers),
+        metered=any(one.metered for one in several),
         emulated=any(one.emulated for one in several),
     )
 

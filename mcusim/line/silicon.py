@@ -44,14 +44,12 @@ def _in_time(run: Run, cycles: Cycles, silicon: Silicon) -> Run:
     if not clock_hz:
         return run
     seconds = cycles.mean / clock_hz
-    by_meter = silicon.energy_uwh is not None
-    energy_uwh = silicon.energy_uwh if by_meter else seconds * silicon.power_w / 3600 * 1e6
     return replace(
         run,
         clock_hz_measured=measured_hz,
         latency_ms=round(seconds * 1e3, 6),
-        energy_uwh=None if energy_uwh is None else round(energy_uwh, 9),
-        energy_how=MEASURED if by_meter else None,
+        energy_uwh=round(seconds * silicon.power_w / 3600 * 1e6, 9),
+        energy_how=MEASURED if silicon.metered and not silicon.emulated else None,
     )
 
 

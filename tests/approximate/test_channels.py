@@ -44,6 +44,22 @@ def test_least_squares_is_better_than_the_bias_and_that_better_than_nothing() ->
     assert every[0] < every[1] < every[2]
 
 
+def test_sums_below_zero_may_be_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round comes nearer to what an activation lets through; least squares of all sums do not know of it."""
+    graph, x = network()
+    made = []
+    for rounds in (0, 1, 8):
+        monkeypatch.setattr("mcusim.approximate.moments.ROUNDS", rounds)
+        made.append(reduced(graph, x, {"channels": {"conv2d_1": 4}}))
+    errors = [loss(_until(graph), _until(one), x) for one in made]
+    assert errors[2] < errors[1] < errors[0]
+
+
+def _until(graph: Graph, name: str = "conv2d_4") -> Graph:
+    """What its second convolution answers."""
+    return replace(graph, layers=graph.layers[: graph.layers.index(graph[name]) + 1], outputs=())
+
+
 def test_of_samples_not_seen_it_is_better_too() -> None:
     graph, x = network()
     other = Builder((14, 14, 3), seed=77).samples(60)

@@ -48,8 +48,10 @@ def test_cycles_are_measured_and_latency_is_at_the_boards_own_clock() -> None:
 
 
 def test_a_meter_is_believed_more_than_the_boards_file() -> None:
-    run = with_silicon(RUN, execution([500], replace(SILICON, energy_uwh=0.25)))
-    assert (run.energy_uwh, run.energy_how) == (0.25, "measured")
+    run = with_silicon(RUN, execution([500], replace(SILICON, power_w=0.0158, metered=True)))
+    assert run.energy_uwh and run.energy_how == "measured"
+    stand_in = with_silicon(RUN, execution([500], replace(SILICON, metered=True, emulated=True)))
+    assert stand_in.energy_how is None
 
 
 def test_what_stands_in_for_a_board_measures_nothing() -> None:

@@ -22,14 +22,13 @@ Words = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
 
 
 class Meter(Table):
-    """[board.meter]: what measures the board's current. `pin`: of its digital inputs, which the firmware raises."""
+    """[board.meter]: what measures the board's current, and supplies it with `supply_v` where it is a source."""
 
-    SYNONYMS: ClassVar[Mapping[str, str]] = {"type": "kind", "name": "kind", "gpio": "pin", "voltage_v": "supply_v"}
+    SYNONYMS: ClassVar[Mapping[str, str]] = {"type": "kind", "name": "kind", "voltage_v": "supply_v"}
 
     kind: str = Field(description=" or ".join(METERS))
     port: Name | None = None
     serial: Name | None = None
-    pin: int = Field(default=0, ge=0, le=7)
     supply_v: Positive = 3.3
 
     @field_validator("kind")

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,9 @@ import numpy.typing as npt
 
 from mcusim.engines.engine import Execution, Facts, Job, Silicon
 from mcusim.engines.hardware.attached import Attached
+from mcusim.engines.hardware.meters import metered
+from mcusim.engines.hardware.meters.reading import Reading
+from mcusim.engines.hardware.meters.window import Repeating, mean_power_w
 from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.shares import check_sizes
 from mcusim.system.errors import EngineError
@@ -138,6 +141,7 @@ class _Work:
     clocks: dict[str, float] = field(default_factory=dict)
     cold: list[int] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
+    powers_w: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         count = len(self.job.samples)
@@ -208,11 +212,15 @@ class _Work:
         if piece is None:
             return
         try:
-            with self.connect(board, self.job, self.stop.is_set) as connection:
+            with ExitStack() as stack:  # a meter may be what supplies the board
+                reading = stack.enter_context(metered(board.meter)) if board.meter else None
+                connection = stack.enter_context(self.connect(board, self.job, self.stop.is_set))
                 self._warm_up(connection, piece[0])
                 while piece is not None:
                     self._answer(connection, piece, board)
                     piece = self._next()
+                if reading and not self.stop.is_set():
+                    self._measure(connection, reading, board)
                 if not self.stop.is_set():
                     self._end(connection, board)
         finally:
@@ -225,6 +233,16 @@ class _Work:
             self.windows += [] if connection.window_cycles is None else [connection.window_cycles]
             if connection.clock_hz is not None:
                 self.clocks[board.id] = connection.clock_hz
+
+    def _measure(self, connection: Connection, reading: Reading, board: Attached) -> None:
+        """What the board takes while it runs the first sample again and again."""
+        counted, clock_hz = self.cycles[self.cycles >= 0], connection.clock_hz
+        if not isinstance(connection, Repeating) or not len(counted) or not clock_hz:
+            self._note(f"the meter of board {board.id!r} was not asked: nothing tells how long a sample takes there")
+            return
+        power_w = mean_power_w(connection, reading, self.job.samples[0].tobytes(), counted.mean() / clock_hz)
+        with self.lock:
+            self.powers_w.append(power_w)
 
     def _next(self) -> deque[int] | None:
         """A piece of the work; waits while another board may still give one back."""
@@ -264,6 +282,11 @@ class _Work:
             self.busy -= 1
             self.lock.notify_all()
 
+    @property
+    def _power_w(self) -> float:
+        board = self.job.board
+        return board.current_a * board.supply_v if board else 0.0
+
     def tell(self) -> None:
         if self.job.progress:
             self.job.progress(sum(self.answered), len(self.answered))
@@ -289,6 +312,7 @@ class _Work:
                 clock_hz=tuple(self.clocks[board.id] for board in boards if board.id in self.clocks),
                 cold_cycles=tuple(self.cold),
                 window_cycles=max(self.windows, default=None),
-                power_w=self.job.board.current_a * self.job.board.supply_v if self.job.board else 0.0,
+                power_w=sum(self.powers_w) / len(self.powers_w) if self.powers_w else self._power_w,
+                metered=bool(self.powers_w),
             ),
         )

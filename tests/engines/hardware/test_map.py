@@ -28,14 +28,14 @@ def test_a_map(tmp_path: Path) -> None:
     serial = "066EFF"
     server = "localhost:3333"
     power = ["uhubctl", "-a", "cycle"]
-    meter = {{ kind = "ppk2", pin = 2 }}
+    meter = {{ kind = "ppk2", supply_v = 3.0 }}
     [[board]]
     id = "edge"
     type = "sparkfun_edge"
     usb = "1-1.2"
     """
     nucleo, edge = read_map(written(tmp_path, text))
-    assert nucleo.address == ("localhost", 3333) and nucleo.meter and nucleo.meter.pin == 2
+    assert nucleo.address == ("localhost", 3333) and nucleo.meter and nucleo.meter.supply_v == 3.0
     assert nucleo.is_type("nucleo_l452re_p") and not edge.is_type("nucleo_l452re_p")
     assert edge.baud == 921600 and edge.address is None
 
