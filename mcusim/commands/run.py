@@ -71,7 +71,7 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
         accuracy, _ = trained.scores
         share = f"accuracy {accuracy:.2%} on the test set" if accuracy is not None else "no accuracy"
         session.close()
-        say(f"{path}: {share}" + ("" if model.architecture else " (not trained here)"))
+        say(f"{path}: {share}" + ("" if model.is_trained else " (not trained here)"))
 
 
 @click.command()

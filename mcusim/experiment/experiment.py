@@ -60,7 +60,7 @@ class Experiment(Table):
         return self.task.model_copy(update={"kind": kind})
 
     def trainings(self) -> Iterator[tuple[Model, int]]:
-        """(model, repeat): a model from a file is always the same one, so it has no repeats."""
+        """(model, repeat): a model from a file that is not trained is always the same one, so it has no repeats."""
         for model in self.models:
             for repeat in range(self.general.repeats if model.trains else 1):
                 yield model, repeat

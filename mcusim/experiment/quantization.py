@@ -13,6 +13,7 @@ from mcusim.line import quantize
 from mcusim.numbers import DEFAULT_SCHEME, SCHEMES, affine_scheme
 from mcusim.numbers.factors import Rescale
 from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
+from mcusim.numbers.learned import Learned
 from mcusim.numbers.numbers import Ranges
 from mcusim.system.errors import ConfigurationError
 from mcusim.system.validation import Count, Name, Table, Unusable, known
@@ -173,6 +174,14 @@ class Quantization(Table):
             return self.scheme
         asks_for_powers = self.rounding != "nearest" or self.output == quantize.WIDE_OUTPUT
         return DEFAULT_SCHEME if asks_for_powers else quantize.default_scheme(self.data_type)
+
+    def asks_for(self, learned: Learned) -> bool:
+        """Are these the integers that a model was trained for? Whatever else is said of them makes them others."""
+        if (self.data_type, self.chosen_scheme) != (learned.data_type, learned.scheme):
+            return False
+        plain = Quantization(data_type=self.data_type, scheme=self.chosen_scheme, format=self.format)
+        ignored = {"scheme": self.chosen_scheme, "calibration_samples": plain.calibration_samples}
+        return self.model_copy(update=ignored) == plain
 
     @property
     def own_layers(self) -> tuple[LayerQuantization, ...]:

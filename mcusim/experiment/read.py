@@ -261,6 +261,8 @@ class _Reader:
         merged = {**template, **own}
         merged["parameters"] = {**template.get("parameters", {}), **own.get("parameters", {})}
         merged["training"] = self._settings(template.get("training", {}), own.get("training", {}), here)
+        if "file" in own and "quantization" not in own.get("training", {}):
+            merged["training"] = merged["training"].model_copy(update={"quantization": None})
         if isinstance(merged.get("file"), str):
             merged["file"] = self._model_file(merged["file"], here.at("file"))
         model = validate(Model, merged, here)
@@ -283,7 +285,8 @@ class _Reader:
 
     def _check_architecture(self, model: Model, own: Mapping[str, Any], here: Place) -> None:
         if model.architecture is None:
-            for key in ("parameters", "training"):
+            of_file = () if model.is_trained else ("training",)
+            for key in ("parameters", *of_file):
                 if key in own:
                     raise here.at(key).error(f"model {model.name!r} comes from a file: {key!r} has no use", "remove it")
             return

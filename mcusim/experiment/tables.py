@@ -182,12 +182,17 @@ class Model(Table):
 
     @property
     def trains(self) -> bool:
-        return any(one.architecture is not None for one in self.networks)
+        return any(one.is_trained for one in self.networks)
 
     @property
     def no_proof(self) -> str:
         """Why it is not held against its framework; empty where it is."""
         return "" if self.proof else "proof = false in the experiment"
+
+    @property
+    def is_trained(self) -> bool:
+        """By mcusim: an architecture, or a file's network for its integers."""
+        return self.architecture is not None or self.training.quantization is not None
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:

@@ -129,7 +129,7 @@ def train(task: Task, watcher: Watcher) -> bool:
         setting, case = _case(task)
     except McusimError:
         return False
-    if case.model.architecture:
+    if case.model.is_trained:
         with _bench(task, setting.experiment, watcher) as bench:
             model_file(replace(setting, may_train=True), case.model, case.repeat, bench)
     return True

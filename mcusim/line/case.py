@@ -213,7 +213,7 @@ def samples_of(setting: Setting, bench: Bench) -> int:
 
 def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, again: bool = False) -> Path:
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
-    if model.file:
+    if model.file and not model.is_trained:
         return model.file
     trained = Trained(
         setting.experiment, model, repeat, dataset_of(setting, bench), setting.models or setting.out / "models"

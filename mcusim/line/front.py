@@ -26,7 +26,7 @@ from mcusim.line.equalize import equalize
 from mcusim.line.fuse import choose_kernels
 from mcusim.line.lower import lowered, options_of
 from mcusim.line.optimize import optimize, relu_first
-from mcusim.line.quantize import quantize
+from mcusim.line.quantize import quantize, quantize_as
 from mcusim.line.select import Choice
 from mcusim.line.sources import Sources
 from mcusim.line.store_unsigned import store_unsigned
@@ -105,9 +105,13 @@ def quantized_graph(
     if source.graph.is_quantized:
         demand_as_stored(source.graph, chosen)
         return source.graph
+    real = real_graph(source, chosen) if real is None else real
+    if source.learned and not real.skipped and chosen.asks_for(source.learned):
+        quantized = quantize_as(real, source.learned)
+        return store_unsigned(quantized) if unsigned else quantized
     with rescaling(chosen.rescale):
         quantized = quantize(
-            real_graph(source, chosen) if real is None else real,
+            real,
             _calibration(source, calibration, chosen.calibration_samples, labels, seed),
             chosen.data_type,
             scheme=chosen.chosen_scheme,

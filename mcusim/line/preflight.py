@@ -61,7 +61,7 @@ def _check_training(experiment: Experiment, folder: Path) -> None:
     to_train = (
         model
         for model, repeat in experiment.trainings()
-        if model.architecture and not stamp(folder, model, repeat).exists()
+        if model.is_trained and not stamp(folder, model, repeat).exists()
     )
     model = next(to_train, None)
     if model and (missing := keras_setup.missing()):

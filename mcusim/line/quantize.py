@@ -13,6 +13,7 @@ from mcusim.numbers import DEFAULT_SCHEME, INT8_SCHEME, NUMBERS, SCHEMES, affine
 from mcusim.numbers.between import takes
 from mcusim.numbers.cutting import cut
 from mcusim.numbers.formats import MAXIMUM_BITS, MAXIMUM_UNSIGNED_BITS, MINIMUM_BITS
+from mcusim.numbers.learned import Learned
 from mcusim.numbers.numbers import Numbers, Range, Ranges, Rounding, Scheme, Weights
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, suggestion
@@ -113,6 +114,19 @@ def quantize(
         rounding=rounding,
         notes=(*graph.notes, *notes),
     )
+
+
+def quantize_as(graph: Graph, learned: Learned) -> Graph:
+    """Graph on the integers that it was trained for: `learned` has the range of each tensor, and weights are rounded.
+
+    A layer without a range, such as a softmax that training has not, gets that from 0 to 1.
+    """
+    scheme = make_scheme(learned.data_type, learned.scheme, None, "nearest")
+    schemes: Schemes = {layer.name: scheme for layer in graph}
+    seen = {layer.name: Range(*learned.ranges.get(layer.name, (0.0, 1.0))) for layer in graph}
+    layers = _quantized(graph, schemes, _with_storage(graph, seen, schemes, None), "max", None)
+    notes = (*graph.notes, *lost_bits_notes(layers))
+    return replace(graph, layers=layers, data_type=learned.data_type, scheme=str(scheme), notes=notes)
 
 
 def _schemes(graph: Graph, chosen: Scheme, others: Schemes) -> Schemes:

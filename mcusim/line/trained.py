@@ -10,6 +10,7 @@ from typing import Any
 from mcusim.datasets.dataset import Dataset
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import Model
+from mcusim.line.aware import trained_for_integers
 from mcusim.line.watcher import Watcher
 from mcusim.system.disk import WRITE_HINT
 from mcusim.system.errors import ConfigurationError
@@ -17,7 +18,9 @@ from mcusim.system.files import sha256_of, write_text
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
 from mcusim.training import training
-from mcusim.training.training import TrainingProgress
+from mcusim.training.training import TrainedFiles, TrainingProgress
+
+Progress = Callable[[TrainingProgress], None] | None
 
 
 @dataclass(frozen=True)
@@ -54,35 +57,52 @@ class Trained:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def train(self, progress: Callable[[TrainingProgress], None] | None = None) -> Path:
+    def train(self, progress: Progress = None) -> Path:
         """Train and keep, telling `progress` after every batch.
 
         After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
         """
         model, stamp = self.model, self._stamp
-        assert model.architecture is not None
         try:
             stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
-            files = training.train(
-                self.dataset,
-                model.architecture,
-                model.parameters,
-                model.training,
-                self.folder,
-                stamp.stem,
-                self._seed,
-                progress,
-                normalize=self.experiment.dataset.normalize_in_training,
-            )
-            if not files.complete:
-                raise KeyboardInterrupt
-            kept = {"last": files.last, "best": files.best}
+            kept = {"last": model.file, "best": model.file} if model.file else self._kept(self._of_reals(progress))
+            if model.training.quantization:
+                kept = self._kept(self._of_integers(kept[model.keep], progress))
             told = {keep: {"name": path.name, "sha256": sha256_of(path)} for keep, path in kept.items()}
             write_text(stamp, json.dumps({"settings": self._settings(), "files": told}, indent=1) + "\n")
         except OSError as error:
             what = f"cannot write in {self.folder.name!r}: {error.strerror or error}"
             raise ConfigurationError(what, where=str(self.folder), hint=WRITE_HINT) from None
         return kept[model.keep]
+
+    def _of_reals(self, progress: Progress) -> TrainedFiles:
+        model = self.model
+        assert model.architecture is not None
+        return training.train(
+            self.dataset,
+            model.architecture,
+            model.parameters,
+            model.training,
+            self.folder,
+            self._stamp.stem,
+            self._seed,
+            progress,
+            normalize=self.experiment.dataset.normalize_in_training,
+        )
+
+    def _of_integers(self, file: Path, progress: Progress) -> TrainedFiles:
+        name = f"{self._stamp.stem}+integers"  # which no model is called, either
+        normalization = self.experiment.dataset.normalize
+        settings = self.model.training
+        return trained_for_integers(
+            file, self.dataset, settings, normalization, self.folder, name, self._seed, progress
+        )
+
+    @staticmethod
+    def _kept(files: TrainedFiles) -> dict[str, Path]:
+        if not files.complete:
+            raise KeyboardInterrupt
+        return {"last": files.last, "best": files.best}
 
     @property
     def _seed(self) -> int:
@@ -98,6 +118,7 @@ class Trained:
             "mcusim": VERSION,
             "dataset": _digest(self.dataset),
             "normalize": self.experiment.dataset.normalize_in_training,
+            "file": sha256_of(self.model.file) if self.model.file else None,
             "architecture": self.model.architecture,
             "parameters": self.model.parameters,
             "training": self.model.training.model_dump(),

@@ -19,15 +19,15 @@ MOST_OVERLAP = 0.01  # of the samples that judge may be in the test set; more ar
 
 def share_of(model: Model, experiment: Experiment) -> float:
     """What the model's own training held out, where it did: no weight has seen it."""
-    own = model.training.validation if model.architecture else 0.0
+    own = model.training.validation if model.is_trained else 0.0
     return own or experiment.explore.validation
 
 
 def seen(model: Model) -> str:
     """A note, where the network may have learned from the samples that judge it."""
-    if model.architecture and model.training.validation:
+    if model.is_trained and model.training.validation:
         return ""
-    how = "set validation in [training]" if model.architecture else "hold some out when you train it"
+    how = "set validation in [training]" if model.is_trained else "hold some out when you train it"
     return f"{model.name!r} may have learned from the samples that judge its points, which flatters it: {how}"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mcusim.datasets.dataset import Normalization
 from mcusim.graph import Graph, Layer, Shape
 from mcusim.layers.strided_copy import MOST_AXES
+from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array, without_ones
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
@@ -45,6 +46,7 @@ class Source:
     are not of the file, but of a training set.
     `origins` tells for layers of the graph, by name, of which layer of the framework they compute the output; layers
     that are only steps to it have no entry. `unoptimized` is the graph that they speak of, when `graph` is another.
+    `learned`: the integers that it was trained for.
     `unproved`: why the framework computes something else, so that it is no proof.
     `input_orders` and `output_orders`: of those whose channels come first in the file, by name, "" for an only one.
     """
@@ -57,6 +59,7 @@ class Source:
     input_orders: Mapping[str, Order] = field(default_factory=dict)
     output_orders: Mapping[str, Order] = field(default_factory=dict)
     unproved: str | None = None
+    learned: Learned | None = None
 
     @property
     def as_read(self) -> Graph:

@@ -25,7 +25,7 @@ class Learner:
         self._one_hot = np.eye(classes, dtype=np.float32)
         # Without the softmax: cross-entropy from logits cannot overflow.
         self._logits = keras.Model(model.input, model.layers[-1].input)
-        self._optimizer = _optimizer(keras, settings)
+        self._optimizer = optimizer_of(keras, settings)
         self._optimizer.build(self._logits.trainable_variables)
         # Coupled decay, as PyTorch's SGD: it passes through the momentum. Adam's is decoupled (its own `weight_decay`).
         coupled = settings.weight_decay if settings.optimizer == "sgd" else 0.0
@@ -41,8 +41,7 @@ class Learner:
         for start in range(0, len(x), self._settings.batch_size):
             batch = order[start : start + self._settings.batch_size]
             self._optimizer.learning_rate.assign(self._settings.rate(epoch + start / len(x)))
-            samples = augmented(x[batch], self._settings, self._random)
-            mixed, targets = mixup(samples, self._one_hot[y[batch]], self._settings.mixup, self._random)
+            mixed, targets = prepared(x[batch], self._one_hot[y[batch]], self._settings, self._random)
             batch_loss, batch_right = self._step(mixed, targets)
             loss += float(batch_loss) * len(batch)
             right += int(batch_right)
@@ -56,6 +55,13 @@ class Learner:
         return float(np.mean(predict(self.model, x) == y)) if len(x) else None
 
 
+def prepared(
+    x: Floats, targets: Floats, settings: TrainingSettings, random: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """A batch as it is learned from: changed and mixed."""
+    return mixup(augmented(x, settings, random), targets, settings.mixup, random)
+
+
 def predict(model: Any, x: Floats) -> Array:
     """Classes (N,) that a Keras model answers for samples (N, ...)."""
     starts = range(0, len(x), EVALUATION_BATCH)
@@ -63,7 +69,7 @@ def predict(model: Any, x: Floats) -> Array:
     return np.concatenate(answers)
 
 
-def _optimizer(keras: Any, settings: TrainingSettings) -> Any:
+def optimizer_of(keras: Any, settings: TrainingSettings) -> Any:
     if settings.optimizer == "sgd":
         return keras.optimizers.SGD(settings.learning_rate, settings.momentum)
     decay = settings.weight_decay or None

@@ -4,15 +4,17 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Normalization
+from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array
 from mcusim.training.keras_archive import make_portable, writing
 from mcusim.training.normalization_file import save_normalization
 
+Kept = tuple[list[Array], Learned | None]
 LONGEST_NAME = 100
 SECONDS_BETWEEN_WRITES = 20.0
 
@@ -23,12 +25,20 @@ class ModelFiles:
     A file appears whole or not at all. ConfigurationError when the folder cannot be written, before any training.
     """
 
-    def __init__(self, folder: Path, name: str, statistics: Normalization | None, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        statistics: Normalization | None,
+        record: Mapping[str, Any],
+        learned: Callable[[], Learned | None] = lambda: None,
+    ) -> None:
         stem = file_stem(name)
         self.best, self.last = folder / f"{stem}_best.keras", folder / f"{stem}_last.keras"
         self._statistics, self._record = statistics, record
-        self._best: list[Array] = []
-        self._last: list[Array] = []
+        self._learned = learned
+        self._best: Kept = ([], None)
+        self._last: Kept = ([], None)
         self._best_is_new = False
         self._written = time.monotonic()
         self._part = folder / f".{stem}.{os.getpid()}.part.keras"
@@ -37,7 +47,7 @@ class ModelFiles:
             self._part.write_bytes(b"")
 
     def keep(self, model: Any, is_best: bool) -> None:
-        self._last = model.get_weights()
+        self._last = (model.get_weights(), self._learned())
         if is_best:
             self._best, self._best_is_new = self._last, True
         if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
@@ -51,12 +61,13 @@ class ModelFiles:
         self._save(model, self._last, self.last)
         self._written = time.monotonic()
 
-    def _save(self, model: Any, weights: list[Array], path: Path) -> None:
+    def _save(self, model: Any, kept: Kept, path: Path) -> None:
+        weights, learned = kept
         model.set_weights(weights)
         with writing(path, self._part):
             model.save(self._part)
             make_portable(self._part)
-            save_normalization(self._part, self._statistics, self._record)
+            save_normalization(self._part, self._statistics, self._record, learned)
             os.replace(self._part, path)
 
 

@@ -1,4 +1,4 @@
-"""Normalization <-> `mcusim.json` inside a `.keras` file, which keeps what Keras does not know."""
+"""Normalization and learned quantization <-> `mcusim.json` in a `.keras` file: what Keras does not know."""
 
 import json
 import zipfile
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mcusim.datasets.dataset import Normalization
+from mcusim.numbers.learned import Learned
 from mcusim.system.errors import DataError
 from mcusim.training.keras_archive import replace_entries
 
@@ -15,7 +16,10 @@ LARGEST_ENTRY_BYTES = 2**20
 
 
 def save_normalization(
-    keras_path: Path, normalization: Normalization | None, record: Mapping[str, Any] | None = None
+    keras_path: Path,
+    normalization: Normalization | None,
+    record: Mapping[str, Any] | None = None,
+    learned: Learned | None = None,
 ) -> None:
     """Write the statistics into the file, in place of older ones. `record` tells how the model was made, for people.
 
@@ -24,6 +28,8 @@ def save_normalization(
     values: dict[str, Any] = {"format": 1, "made": dict(record or {})}
     if normalization is not None:
         values["normalization"] = normalization.to_dict()
+    if learned is not None:
+        values["quantization"] = learned.to_dict()
     replace_entries(keras_path, {ENTRY: json.dumps(values, indent=1).encode()})
 
 
@@ -34,6 +40,15 @@ def load_normalization(path: Path) -> Normalization | None:
         return None
     try:
         return Normalization.from_dict(values["normalization"])
+    except DataError as error:
+        raise DataError(error.what, where=f"{path}: {ENTRY}", hint=error.hint) from None
+
+
+def load_learned(path: Path) -> Learned | None:
+    """What it was trained to be quantized to; None of a model that was not. DataError likewise."""
+    values = load_record(path)
+    try:
+        return Learned.from_dict(values["quantization"]) if "quantization" in values else None
     except DataError as error:
         raise DataError(error.what, where=f"{path}: {ENTRY}", hint=error.hint) from None
 

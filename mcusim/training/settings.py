@@ -19,6 +19,24 @@ WARM_UP_FROM = 1 / 25  # of the largest rate
 RISING = "a rising list of epochs, such as [100, 200, 250]"
 
 
+class AwareSettings(Table):
+    """[training.quantization]: more epochs, in which the network is that of integers (section 4.3 of the paper).
+
+    The rate falls from `learning_rate` to 0 along half a wave; all else is as in [training].
+    """
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
+        **dict.fromkeys(("lr", "rate"), "learning_rate"),
+        **dict.fromkeys(("dtype", "type"), "data_type"),
+    }
+
+    data_type: str = Field(max_length=100, description='a data type of integers, for example "int8"')
+    scheme: Literal["per-layer", "per-channel", "per-tensor"] | None = None
+    epochs: Epochs = 5
+    learning_rate: float = Field(default=0.003, gt=0, le=1000, description="a number from 0 to 1000")
+
+
 class TrainingSettings(Table):
     """Defaults are the MicroAI paper's for UCI-HAR (section 6.1.1), except epochs.
 
@@ -53,6 +71,7 @@ class TrainingSettings(Table):
     cutout: Pixels = 0
     noise: Amount = 0.0
     validation: float = Field(default=0.0, ge=0, le=0.5, description="a number from 0 to 0.5")
+    quantization: AwareSettings | None = Field(default=None, description="a table: [training.quantization]")
     patience: Annotated[int, Field(ge=0, le=MOST_EPOCHS, description=f"a whole number from 0 to {MOST_EPOCHS}")] = 0
 
     @field_validator("milestones")
@@ -69,6 +88,13 @@ class TrainingSettings(Table):
         if self.patience and not self.validation:
             raise Unusable("'patience' needs samples that are held out", "set validation = 0.1, or leave it out")
         return self
+
+    @property
+    def aware(self) -> "TrainingSettings":
+        """Of the epochs of [training.quantization]."""
+        assert self.quantization is not None
+        own = {"epochs": self.quantization.epochs, "learning_rate": self.quantization.learning_rate}
+        return self.model_copy(update={**own, "schedule": "cosine", "milestones": (), "patience": 0})
 
     def rate(self, done: float) -> float:
         """Learning rate when so many epochs are done, or parts of one."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -79,11 +79,11 @@ def train(
     ConfigurationError for settings that do not fit or a loss that diverges, DataError for a data set of several inputs
     or outputs, MissingToolError without TensorFlow.
     """
-    _demand_one_of_each(dataset)
+    demand_one_of_each(dataset)
     if normalize not in NORMALIZATIONS:
         raise ConfigurationError(f"'normalize' is {normalize!r}", where="[dataset]", hint="give 'z-score' or 'none'")
     random = np.random.default_rng(seed)
-    x, labels, classes = _lesson(dataset)
+    x, labels, classes = lesson(dataset)
     learned, validated = hold_out(labels, dataset.groups_train, settings.validation, random)
     demand_fit(settings, dataset.shape)
     model = build_model(architecture, parameters, dataset.shape, len(classes), seed=seed)
@@ -91,12 +91,12 @@ def train(
     x = statistics.apply(x) if statistics else x
     files = ModelFiles(folder, name, statistics, _record(dataset, classes, architecture, parameters, settings, seed))
     learner = Learner(model, len(classes), settings, random)
-    course = _Course(math.ceil(len(learned) / settings.batch_size) * settings.epochs, settings.epochs, progress)
+    course = Course.of(len(learned), settings, progress)
     fit, held_out = ((x[chosen], labels[chosen]) for chosen in (learned, validated))
-    return _run_epochs(learner, fit, held_out, settings, files, course)
+    return run_epochs(learner, fit, held_out, settings, files, course)
 
 
-def _demand_one_of_each(dataset: Dataset) -> None:
+def demand_one_of_each(dataset: Dataset) -> None:
     if len(dataset.inputs) > 1 or len(dataset.outputs) > 1:
         raise DataError(
             f"data set {dataset.name!r} has {len(dataset.inputs)} inputs and {len(dataset.outputs)} outputs, "
@@ -105,7 +105,7 @@ def _demand_one_of_each(dataset: Dataset) -> None:
         )
 
 
-def _lesson(dataset: Dataset) -> tuple[Floats, Labels, tuple[str, ...]]:
+def lesson(dataset: Dataset) -> tuple[Floats, Labels, tuple[str, ...]]:
     """Samples (N, *shape), their class numbers (N,), and the names of the classes."""
     if dataset.x_train is None or dataset.y_train is None:
         what = f"data set {dataset.name!r} has no training samples with labels"
@@ -118,8 +118,14 @@ def _lesson(dataset: Dataset) -> tuple[Floats, Labels, tuple[str, ...]]:
     return dataset.x_train, labels, names
 
 
-class _Course:
+class Course:
     """Counts batches and epochs for whoever is told of them, first of all that none is done."""
+
+    @classmethod
+    def of(
+        cls, samples: int, settings: TrainingSettings, listener: Callable[[TrainingProgress], None] | None
+    ) -> "Course":
+        return cls(math.ceil(samples / settings.batch_size) * settings.epochs, settings.epochs, listener)
 
     def __init__(self, batches: int, epochs: int, listener: Callable[[TrainingProgress], None] | None) -> None:
         self._listener = listener
@@ -137,8 +143,18 @@ class _Course:
             self._listener(now)
 
 
-def _run_epochs(
-    learner: Learner, fit: Samples, held_out: Samples, settings: TrainingSettings, files: ModelFiles, course: _Course
+class Learning(Protocol):
+    """`Learner`, or one of integers."""
+
+    model: Any
+
+    def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]: ...
+
+    def accuracy(self, x: Floats, y: Array) -> float | None: ...
+
+
+def run_epochs(
+    learner: Learning, fit: Samples, held_out: Samples, settings: TrainingSettings, files: ModelFiles, course: Course
 ) -> TrainedFiles:
     history: list[Epoch] = []
     best = 0

@@ -19,7 +19,7 @@ from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError
 from mcusim.system.validation import Table
-from mcusim.training.settings import TrainingSettings
+from mcusim.training.settings import AwareSettings, TrainingSettings
 
 ROOT = Path(__file__).parents[2]
 SMALL = """\
@@ -353,6 +353,19 @@ def test_a_model_file_that_is_not_there(read: Read) -> None:
     assert caught.value.exit_code == 3
 
 
+def test_a_model_file_is_trained_for_its_integers_alone(read: Read, tmp_path: Path) -> None:
+    """Where its own table says so: [training] is for what is trained from the start."""
+    (tmp_path / "m.keras").write_bytes(b"")
+    general = '[training.quantization]\ndata_type = "int8"\n'
+    [model] = read(SMALL.replace('architecture = "cnn"', 'file = "m.keras"') + general).models
+    assert model.training.quantization is None and not model.is_trained
+    own = 'file = "m.keras"\ntraining = { quantization = { data_type = "int4", epochs = 2 } }'
+    [model] = read(SMALL.replace('architecture = "cnn"', own)).models
+    assert model.is_trained and model.training.aware.epochs == 2
+    [model] = read(SMALL + general).models
+    assert model.training.quantization == AwareSettings(data_type="int8")
+
+
 def test_training_of_a_model_file_is_refused(read: Read, tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(b"")
     with pytest.raises(ConfigurationError, match="'training' has no use"):
@@ -383,6 +396,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[dataset]": set(DatasetChoice.model_fields),
     "[task]": set(TaskChoice.model_fields),
     "[training]": set(TrainingSettings.model_fields),
+    "[training.quantization]": set(AwareSettings.model_fields),
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": {*Quantization.model_fields, *LayerQuantization.model_fields},
     "[approximation]": {*Approximation.model_fields, *LayerApproximation.model_fields},
@@ -420,6 +434,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
         ("[dataset]", defaults(DatasetChoice)),
         ("[task]", defaults(TaskChoice)),
         ("[training]", defaults(TrainingSettings)),
+        ("[training.quantization]", defaults(AwareSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[approximation]", defaults(Approximation)),
         ("[target]", defaults(Target)),

@@ -22,7 +22,7 @@ from mcusim.models.source import NO_SHAPES, Origin, Shapes, Source
 from mcusim.numbers.functions import Function
 from mcusim.numbers.numbers import Activation
 from mcusim.numbers.tables import DIRECT_BITS, MOST_SEGMENTS
-from mcusim.training.normalization_file import load_normalization
+from mcusim.training.normalization_file import load_learned, load_normalization
 
 NAME = "keras"
 SUFFIXES = (".keras", ".h5", ".hdf5", ".json")
@@ -55,7 +55,8 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     normalization = load_normalization(path)
     kept = {layer.name for layer in graph}
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in kept}
-    return Source(graph, {} if normalization is None else {"": normalization}, origins=origins)
+    normalizations = {} if normalization is None else {"": normalization}
+    return Source(graph, normalizations, origins=origins, learned=load_learned(path))
 
 
 def _told(model: Described, shapes: Shapes) -> Shapes:

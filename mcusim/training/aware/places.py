@@ -1,0 +1,83 @@
+"""Weights of a Graph -> the Keras model that it was read from, in which they may be in parts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mcusim.graph import Graph
+from mcusim.layers.batch_normalization import BatchNormalization
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.models.source import Source
+from mcusim.system.errors import ConfigurationError
+
+
+def giver(model: Any, source: Source) -> Callable[[Graph], Any]:
+    """What gives `model` the weights of a graph made from `source`; normalizations, which are folded, do nothing."""
+
+    sums = [source.origins.get(layer.name) for layer in source.graph if isinstance(layer, WeightedSum)]
+    twice = next((one for at, one in enumerate(sums) if one and one.path in [o.path for o in sums[:at] if o]), None)
+    if twice:
+        raise _no_place(".".join(twice.path))
+
+    def give(graph: Graph) -> Any:
+        for layer in _all_layers(model):
+            if type(layer).__name__ == "BatchNormalization":
+                _make_idle(layer)
+        for made in graph:
+            if isinstance(made, WeightedSum):
+                _give(model, source, made)
+        return model
+
+    return give
+
+
+def _give(model: Any, source: Source, made: WeightedSum) -> None:
+    own = _layer_of(model, source, made.name)
+    if isinstance(made, BatchNormalization):
+        own.gamma.assign(made.kernel.reshape(-1))
+        own.beta.assign(made.bias)
+        return
+    kernel = next(getattr(own, name) for name in ("depthwise_kernel", "kernel", "_kernel") if hasattr(own, name))
+    kernel.assign(np.moveaxis(made.kernel, 0, -1).reshape(kernel.shape))
+    if own.use_bias:
+        own.bias.assign(made.bias)
+    elif made.bias.any():
+        _normalization_behind(model, source, made.name).beta.assign(made.bias)
+
+
+def _make_idle(layer: Any) -> None:
+    """A scale of exactly 1 in float32: 1 - epsilon and epsilon are 1, but for less than half of its last place."""
+    shape = layer.moving_variance.shape
+    layer.moving_mean.assign(np.zeros(shape))
+    layer.moving_variance.assign(np.full(shape, 1 - layer.epsilon))
+    if layer.scale:
+        layer.gamma.assign(np.ones(shape))
+    if layer.center:
+        layer.beta.assign(np.zeros(shape))
+
+
+def _normalization_behind(model: Any, source: Source, name: str) -> Any:
+    """Where the bias of a layer without one was before it was folded."""
+    for reader in source.as_read.consumers(name):
+        if isinstance(reader, BatchNormalization):
+            return _layer_of(model, source, reader.name)
+    raise _no_place(name)
+
+
+def _layer_of(model: Any, source: Source, name: str) -> Any:
+    origin = source.origins.get(name)
+    if origin is None or not origin.path:
+        raise _no_place(name)
+    for part in origin.path:
+        model = model.get_layer(part)
+    return model
+
+
+def _no_place(name: str) -> ConfigurationError:
+    hint = "build it of Conv, DepthwiseConv and Dense layers, each called once"
+    return ConfigurationError(f"the model has no place for the trained weights of {name!r}", hint=hint)
+
+
+def _all_layers(model: Any) -> list[Any]:
+    return [inner for layer in model.layers for inner in (_all_layers(layer) if hasattr(layer, "layers") else [layer])]

@@ -1,0 +1,206 @@
+"""Training for integers: what is trained is, bit for bit, what is deployed; and it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcusim import layers
+from mcusim.datasets import Dataset
+from mcusim.datasets.dataset import Normalization
+from mcusim.experiment.quantization import Quantization
+from mcusim.graph import Graph, Layer
+from mcusim.line.aware import trained_for_integers, wanted
+from mcusim.line.front import quantized_graph, read_model, real_graph
+from mcusim.line.optimize import drop_softmax
+from mcusim.line.quantize import quantize, quantize_as
+from mcusim.models.source import Source
+from mcusim.numbers.learned import Learned
+from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.training.architectures import build_model
+from mcusim.training.aware.learner import AwareLearner, first_ranges
+from mcusim.training.aware.places import giver
+from mcusim.training.aware.surrogate import real_output
+from mcusim.training.model_files import ModelFiles
+from mcusim.training.normalization_file import load_learned, save_normalization
+from mcusim.training.settings import AwareSettings, TrainingSettings
+
+pytestmark = pytest.mark.train
+NUMBERS = np.random.RandomState(3)
+PER_LAYER, PER_CHANNEL = ("int8", "per-layer"), ("int8", "per-channel")
+INTEGERS = [(PER_LAYER, False), (("int4", "per-layer"), True), (("int9", "per-layer"), False), (PER_CHANNEL, True)]
+
+
+def blobs(shape: tuple[int, ...] = (16, 2)) -> Dataset:
+    """Three classes that lie so near to each other that few bits tell them apart with pains."""
+    random = np.random.RandomState(0)
+    y = np.arange(150) % 3
+    x = random.normal(0, 1, (150, *shape)) + 0.5 * y.reshape(-1, *(1,) * len(shape))
+    samples = x.astype(np.float32)
+    return Dataset("blobs", samples[:120], y[:120], samples[120:], y[120:], ("a", "b", "c"))
+
+
+def written(folder: Path, architecture: str = "resnetv1", shape: tuple[int, ...] = (16, 2), **parameters: Any) -> Path:
+    """Of random weights, normalizations that do something, and no statistics."""
+    model = build_model(architecture, parameters, shape, 3, seed=1)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.set_weights([NUMBERS.uniform(0.5, 2, array.shape) for array in layer.get_weights()])
+    model.save(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def real(file: Path, words: tuple[str, str]) -> tuple[Source, Graph]:
+    source = read_model(file)
+    source = replace(source, graph=drop_softmax(source.graph))
+    return source, real_graph(source, Quantization(data_type=words[0], scheme=words[1]))
+
+
+def learner(file: Path, words: tuple[str, str], settings: TrainingSettings) -> tuple[AwareLearner, Source]:
+    import keras
+
+    source, graph = real(file, words)
+    x = blobs(graph.inputs[0].shape).x_train
+    first = first_ranges(quantize(graph, x, words[0], scheme=words[1], weights="rounded"), *words)
+    give = giver(keras.models.load_model(file), source)
+    return AwareLearner(graph, first, quantize_as, give, 3, settings, np.random.default_rng(0)), source
+
+
+@pytest.mark.parametrize(("words", "batch_norm"), INTEGERS)
+def test_what_is_trained_is_what_is_deployed(words: tuple[str, str], batch_norm: bool, tmp_path: Path) -> None:
+    """Before, after, and of what is read from the file: 0 of all answers differ, whatever calibrates."""
+    file = written(tmp_path, filters=[4], blocks=[1], batch_norm=batch_norm)
+    settings = TrainingSettings(epochs=2, batch_size=120, learning_rate=0.05, schedule="cosine", mixup=0.2)
+    trained, _ = learner(file, words, settings)
+    data = blobs()
+    before = trained.quantized.run(data.x_test)
+    for epoch in range(2):
+        graph = trained.quantized
+        np.testing.assert_array_equal(trained.answers(data.x_test), graph.decode(graph.run(data.x_test)))
+        trained.learn(data.x_train, data.y_train, epoch, lambda: None)
+    answers = trained.quantized.run(data.x_test)
+    assert (answers != before).any()
+    files = ModelFiles(tmp_path, "out", None, {}, lambda: trained.learned)
+    files.keep(trained.model, is_best=True)
+    files.write(trained.model)
+    source, _ = real(files.last, words)
+    for count in (1, 100):
+        chosen = Quantization(data_type=words[0], scheme=words[1], calibration_samples=count)
+        deployed = quantized_graph(source, data.x_train, chosen)
+        np.testing.assert_array_equal(deployed.run(data.x_test), answers)
+
+
+def test_it_learns_what_few_bits_have_lost(tmp_path: Path) -> None:
+    file = written(tmp_path, "mlp", units=[8])
+    trained, _ = learner(file, ("int4", "per-layer"), TrainingSettings(batch_size=40, learning_rate=0.05))
+    data = blobs()
+    losses = [trained.learn(data.x_train, data.y_train, epoch, lambda: None)[0] for epoch in range(6)]
+    assert losses[-1] < 0.6 * losses[0]
+    assert any(abs(float(octaves.numpy())) > 1e-4 for octaves in trained._octaves.values()), "ranges are learned, too"
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    """A trained file in, files out that hold its integers; samples go through the statistics that it keeps."""
+    file, data = written(tmp_path, "mlp", units=[4]), blobs()
+    save_normalization(file, Normalization((0.5, 0.5), (1.1, 1.1)))
+    quantization = AwareSettings(data_type="int8", scheme="per-layer", epochs=2)
+    settings = TrainingSettings(batch_size=40, validation=0.2, quantization=quantization)
+    told: list[int] = []
+    files = trained_for_integers(
+        file, data, settings, None, tmp_path, "own", 1, lambda progress: told.append(progress.all_batches)
+    )
+    assert files.complete and len(files.history) == 2 and told[-1] == 2 * 3
+    learned = load_learned(files.best)
+    assert learned and (learned.data_type, learned.scheme) == ("int8", "per-layer") and "input" in learned.ranges
+    source = read_model(files.best)
+    assert source.normalizations[""].mean == (0.5, 0.5) and source.learned == learned
+    again = trained_for_integers(file, data, settings, None, tmp_path, "again", 1)
+    assert load_learned(again.best) == learned, "the same seed, the same ranges"
+
+
+def convolution(**more: Any) -> Layer:
+    own = {"kernel": NUMBERS.normal(size=(6, 3, 3, 2)), "bias": NUMBERS.normal(size=6), "input_shape": (9, 8, 2)}
+    own |= {"shape": (7, 6, 6), "name": "a", "inputs": ("x",)} | more
+    own["kernel"], own["bias"] = (np.asarray(own[key], np.float32) for key in ("kernel", "bias"))
+    return layers.Convolution(**own)
+
+
+PAD = ((1, 0), (0, 1))
+AROUND = {"name": "a", "inputs": ("x",), "input_shape": (9, 8, 2)}
+LAYERS = [
+    convolution(),
+    convolution(strides=(2, 2), shape=(4, 3, 6), padding=PAD),
+    convolution(dilation=(2, 2), shape=(5, 4, 6)),
+    convolution(groups=2, kernel=NUMBERS.normal(size=(6, 3, 3, 1))),
+    convolution(groups=2, kernel=NUMBERS.normal(size=(6, 3, 3, 1)), strides=(2, 1), shape=(4, 6, 6)),
+    convolution(input_shape=(20, 2), kernel=NUMBERS.normal(size=(6, 1, 3, 2)), strides=(1, 2), shape=(9, 6)),
+    convolution(input_shape=(20, 2), groups=2, kernel=NUMBERS.normal(size=(6, 1, 3, 1)), strides=(1, 2), shape=(9, 6)),
+    layers.MaxPooling(size=(2, 3), strides=(2, 2), padding=PAD, shape=(5, 4, 2), **AROUND),
+    layers.AveragePooling(size=(2, 3), strides=(2, 2), padding=PAD, shape=(5, 4, 2), **AROUND),
+    layers.AveragePooling(size=(9, 8), strides=(9, 8), padding=((0, 0), (0, 0)), shape=(2,), **AROUND),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.kind)
+def test_gradients_are_of_the_same_layers(layer: Any) -> None:
+    """Of reals TensorFlow computes what `run` does."""
+    x = NUMBERS.normal(size=(3, *layer.input_shape)).astype(np.float32)
+    found = real_output(layer, [x], getattr(layer, "kernel", None), getattr(layer, "bias", None))
+    np.testing.assert_allclose(np.asarray(found), layer.run(x), atol=1e-4)
+
+
+def test_layers_that_cannot_be_trained() -> None:
+    entry = layers.Input(name="x", inputs=(), shape=(3,))
+    graph = Graph((entry, layers.Softmax(name="soft", inputs=("x",), shape=(3,))))
+    with pytest.raises(ConfigurationError, match=r"layer 'soft' \(Softmax\) cannot be trained for integers"):
+        AwareLearner(graph, Learned("int8", "per-layer", {}), quantize_as, id, 3, TrainingSettings(), None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"data_type": "int3"}, "int3"),
+        ({"data_type": "float32"}, "float32"),
+        ({"data_type": "int5", "scheme": "per-channel"}, "int5"),
+    ],
+)
+def test_integers_that_nobody_has(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        wanted(TrainingSettings(quantization=AwareSettings(**asked)))
+
+
+def test_other_integers_are_chosen_by_calibration(tmp_path: Path) -> None:
+    source, _ = real(written(tmp_path, "mlp", units=[4]), ("int8", "per-layer"))
+    known = replace(source, learned=Learned("int8", "per-layer", {layer.name: (-8.0, 8.0) for layer in source.graph}))
+    data = blobs()
+    for words, same in (({}, False), ({"weights": "rounded"}, True), ({"data_type": "int9"}, True)):
+        chosen = Quantization(**({"data_type": "int8", "scheme": "per-layer"} | words))
+        graphs = [quantized_graph(one, data.x_train, chosen) for one in (source, known)]
+        numbers = [[layer.numbers for layer in graph] for graph in graphs]
+        assert (numbers[0] == numbers[1]) == same
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        None,
+        {"data_type": "int8"},
+        {"data_type": "int8", "scheme": "per-layer", "ranges": [1]},
+        {"data_type": "int8", "scheme": "per-layer", "ranges": {"a": [-1]}},
+        {"data_type": "int8", "scheme": "per-layer", "ranges": {"a": [1, 2]}},
+        {"data_type": "int8", "scheme": "per-layer", "ranges": {"a": [float("-inf"), float("inf")]}},
+        {"data_type": 8, "scheme": "per-layer", "ranges": {}},
+    ],
+)
+def test_hostile_ranges(values: Any) -> None:
+    with pytest.raises(DataError, match="the stored quantization"):
+        Learned.from_dict(values)
+
+
+def test_ranges_survive_their_file() -> None:
+    learned = Learned("int8", "per-layer", {"a": (-0.1, 1 / 3)})
+    assert Learned.from_dict(learned.to_dict()) == learned
