@@ -36,7 +36,7 @@ USERS = {
     "line.agreement": {"pipeline", "line.merge"},
     "line.merge": {"commands"},
     "line.case": {"commands", "explore", "pipeline", "line.agreement", "line.draft", "line.export"},
-    "line.front": {"line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
+    "line.front": {"line.aware", "line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.hand_over": {"commands", "line.library"},
     "line.preflight": {"commands", "explore", "pipeline", "line.case", "line.hand_over", "line.merge"},
 }

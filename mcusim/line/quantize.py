@@ -29,6 +29,7 @@ Schemes = Mapping[str, Scheme | None]  # of each layer by name; None: it stays r
 AS_STORED = "as-stored"  # whatever numbers the model's file holds
 DATA_TYPE_WORDS = (*DATA_TYPES, AS_STORED)
 WIDE_OUTPUT = "int16"
+AS_TRAINED = "these are the integers that the network was trained for: calibration samples chose no scales"
 
 
 def default_scheme(data_type: str) -> str:
@@ -125,7 +126,7 @@ def quantize_as(graph: Graph, learned: Learned) -> Graph:
     schemes: Schemes = {layer.name: scheme for layer in graph}
     seen = {layer.name: Range(*learned.ranges.get(layer.name, (0.0, 1.0))) for layer in graph}
     layers = _quantized(graph, schemes, _with_storage(graph, seen, schemes, None), "max", None)
-    notes = (*graph.notes, *lost_bits_notes(layers))
+    notes = (*graph.notes, AS_TRAINED, *lost_bits_notes(layers))
     return replace(graph, layers=layers, data_type=learned.data_type, scheme=str(scheme), notes=notes)
 
 

@@ -122,6 +122,9 @@ class Trained:
             "architecture": self.model.architecture,
             "parameters": self.model.parameters,
             "training": self.model.training.model_dump(),
+            "begins": self.model.keep
+            if self.model.training.quantization
+            else None,  # the epoch that integers begin with
             "seed": self._seed,
         }
         return json.loads(json.dumps(values, default=str))

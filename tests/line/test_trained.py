@@ -13,7 +13,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.tables import DatasetChoice, General, Model
 from mcusim.line import trained
 from mcusim.system.errors import ConfigurationError
-from mcusim.training.settings import TrainingSettings
+from mcusim.training.settings import AwareSettings, TrainingSettings
 from mcusim.training.training import TrainedFiles
 from tests.lines import dataset, experiment
 
@@ -102,6 +102,34 @@ def test_repeats_are_apart_and_have_seeds_of_their_own(trainings: list[dict[str,
     train(chosen, tmp_path, Model(name="m-1", architecture="mlp"))
     assert len(set(paths)) == 3 and [path.read_text() for path in paths] == ["last 1", "last 2", "last 3"]
     assert [call["seed"] for call in trainings] == [10, 11, 12, 10]
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("own", [True, False])
+def test_integers_begin_with_the_epoch_that_is_kept(
+    trainings: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, own: bool
+) -> None:
+    """Or with the user's file, which stays as it is; another epoch is another training."""
+    begun: list[str] = []
+
+    def for_integers(file: Path, data: Any, settings: Any, normalize: Any, folder: Path, name: str, *_: Any) -> Any:
+        begun.append(file.read_text())
+        files = TrainedFiles(folder / f"{name}_best.keras", folder / f"{name}_last.keras", (), 0, True)
+        files.best.write_text("integers best")
+        files.last.write_text("integers last")
+        return files
+
+    monkeypatch.setattr(trained, "trained_for_integers", for_integers)
+    settings, mine = TrainingSettings(quantization=AwareSettings(data_type="int8")), tmp_path / "mine.keras"
+    mine.write_text("mine")
+    made = {"file": mine} if own else {"architecture": "mlp"}
+    model = Model(name="m", training=settings, keep=keep, **made)
+    path = train(experiment(tmp_path), tmp_path, model)
+    assert path.read_text() == f"integers {keep}" and begun == ["mine" if own else f"{keep} 1"]
+    assert len(trainings) == (not own) and mine.read_text() == "mine"
+    assert trained.Trained(experiment(tmp_path), model, 0, dataset(), tmp_path).before() == path
+    other = model.model_copy(update={"keep": {"best": "last", "last": "best"}[keep]})
+    assert trained.Trained(experiment(tmp_path), other, 0, dataset(), tmp_path).before() is None
 
 
 @pytest.mark.parametrize("damage", ["edited", "deleted", "stamp"])
