@@ -16,7 +16,8 @@ from mcusim.numbers.formats import MAXIMUM_UNSIGNED_BITS, Format, parse_format
 from mcusim.numbers.learned import Learned
 from mcusim.numbers.numbers import Ranges
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.validation import Count, Name, Table, Unusable, known
+from mcusim.system.validation import Count, Name, Place, Table, Unusable, known, validate
+from mcusim.training.settings import AwareSettings
 
 LAYER_SCHEMES = tuple(scheme for scheme in SCHEMES if scheme != "per-network")
 POWER_OF_TWO = "power-of-two"
@@ -237,6 +238,15 @@ class Quantization(Table):
         output = f"output {self.output}" if self.output else ""
         samples = f"calibration {self.calibration_samples}" if self.calibration_samples != 1000 else ""
         return " ".join(filter(None, (self.data_type, scheme, *words, equalized, output, samples, *of_layers)))
+
+
+def trained_for(asked: AwareSettings, place: Place = Place("[training.quantization]")) -> Quantization:  # noqa: B008
+    """[training.quantization] as a [[quantization]]. ConfigurationError for one that nobody has."""
+    words = {"data_type": asked.data_type} | ({"scheme": asked.scheme} if asked.scheme else {})
+    chosen = validate(Quantization, words, place)
+    if not chosen.is_quantized:
+        raise place.error(f"data_type is {chosen.data_type!r}", 'give a type of integers, for example "int8"')
+    return chosen
 
 
 def _once(names: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.kernel_choice import check_kernels, kernel_names
-from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.quantization import Quantization, trained_for
 from mcusim.experiment.tables import (
     NO_MARGIN,
     DatasetChoice,
@@ -276,7 +276,10 @@ class _Reader:
         for parent, table in tables.items():
             validate(TrainingSettings, table, parent.at("training"))
             merged |= table
-        return TrainingSettings(**merged)
+        settings = TrainingSettings(**merged)
+        if settings.quantization:
+            trained_for(settings.quantization, model.at("training").at("quantization"))
+        return settings
 
     def _model_file(self, name: str, here: Place) -> Path:
         path = self.folder / name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mcusim.datasets.dataset import Dataset
 from mcusim.datasets.sampling import choose
-from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.quantization import Quantization, trained_for
 from mcusim.graph import Graph
 from mcusim.line.front import read_model, real_graph
 from mcusim.line.normalize import normalize
@@ -14,7 +14,6 @@ from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import quantize, quantize_as
 from mcusim.models.source import Source
 from mcusim.system.errors import ConfigurationError
-from mcusim.system.validation import Place, validate
 from mcusim.training.aware.learner import first_ranges
 from mcusim.training.aware.training import train_aware
 from mcusim.training.settings import TrainingSettings
@@ -35,7 +34,8 @@ def trained_for_integers(
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> TrainedFiles:
     """Ranges begin as calibration chooses them. ConfigurationError for a model, or integers, that cannot be trained."""
-    chosen = wanted(settings)
+    assert settings.quantization is not None
+    chosen = trained_for(settings.quantization)
     if file.suffix not in IN_KERAS:
         what = f"{file.name!r} cannot be trained for integers: it is no file of Keras"
         raise ConfigurationError(what, hint="give a .keras file, or leave [training.quantization] out")
@@ -47,18 +47,6 @@ def trained_for_integers(
     words = chosen.data_type, chosen.chosen_scheme
     first = first_ranges(quantize(graph, samples, words[0], scheme=words[1], weights="rounded"), *words)
     return train_aware(dataset, file, source, graph, first, quantize_as, settings, folder, name, seed, progress)
-
-
-def wanted(settings: TrainingSettings) -> Quantization:
-    """[training.quantization] as a [[quantization]]. ConfigurationError for one that nobody has."""
-    asked = settings.quantization
-    assert asked is not None
-    words = {"data_type": asked.data_type} | ({"scheme": asked.scheme} if asked.scheme else {})
-    chosen = validate(Quantization, words, Place("[training.quantization]"))
-    if not chosen.is_quantized:
-        what = f"[training.quantization] data_type is {chosen.data_type!r}"
-        raise ConfigurationError(what, hint='give a type of integers, for example "int8"')
-    return chosen
 
 
 def _real(file: Path, chosen: Quantization, normalization: str | None, dataset: Dataset) -> tuple[Source, Graph]:

@@ -364,6 +364,8 @@ def test_a_model_file_is_trained_for_its_integers_alone(read: Read, tmp_path: Pa
     assert model.is_trained and model.training.aware.epochs == 2
     [model] = read(SMALL + general).models
     assert model.training.quantization == AwareSettings(data_type="int8")
+    with pytest.raises(ConfigurationError, match="int5"):
+        read(SMALL + general.replace("int8", "int5") + 'scheme = "per-channel"\n')
 
 
 def test_training_of_a_model_file_is_refused(read: Read, tmp_path: Path) -> None:

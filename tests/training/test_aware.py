@@ -12,9 +12,9 @@ import pytest
 from mcusim import layers
 from mcusim.datasets import Dataset
 from mcusim.datasets.dataset import Normalization
-from mcusim.experiment.quantization import Quantization
+from mcusim.experiment.quantization import Quantization, trained_for
 from mcusim.graph import Graph, Layer
-from mcusim.line.aware import trained_for_integers, wanted
+from mcusim.line.aware import trained_for_integers
 from mcusim.line.front import quantized_graph, read_model, real_graph
 from mcusim.line.optimize import drop_softmax
 from mcusim.line.quantize import quantize, quantize_as
@@ -170,7 +170,7 @@ def test_layers_that_cannot_be_trained() -> None:
 )
 def test_integers_that_nobody_has(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        wanted(TrainingSettings(quantization=AwareSettings(**asked)))
+        trained_for(AwareSettings(**asked))
 
 
 def test_other_integers_are_chosen_by_calibration(tmp_path: Path) -> None:
