@@ -261,7 +261,7 @@ class _Reader:
         merged = {**template, **own}
         merged["parameters"] = {**template.get("parameters", {}), **own.get("parameters", {})}
         merged["training"] = self._settings(template.get("training", {}), own.get("training", {}), here)
-        if "file" in own and "quantization" not in own.get("training", {}):
+        if "architecture" not in merged and "quantization" not in own.get("training", {}):
             merged["training"] = merged["training"].model_copy(update={"quantization": None})
         if isinstance(merged.get("file"), str):
             merged["file"] = self._model_file(merged["file"], here.at("file"))
