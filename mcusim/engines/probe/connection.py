@@ -21,7 +21,7 @@ from mcusim.engines.linked import MAILBOX
 from mcusim.engines.probe import mailbox as boxes
 from mcusim.engines.probe.client import client_for
 from mcusim.engines.probe.flash import demand_chip, demand_image
-from mcusim.engines.probe.mailbox import BYTES, CHECK, STATE, Mailbox, read_mailbox, word
+from mcusim.engines.probe.mailbox import BYTES, CHECK, REPEAT, STATE, Mailbox, read_mailbox, word
 from mcusim.engines.probe.target import LOOK_S, Stop, Target
 from mcusim.engines.shares import STALL_HINT
 from mcusim.system.errors import EngineError
@@ -100,6 +100,17 @@ class Connected:
             what = f"sample {index} or its answer was damaged between {self.target.title} and the board"
             raise BoardTrouble(what, where=self._where, hint="a shorter cable, or a slower clock of the probe")
         return Answered(output, self.box.cycles or None)
+
+    def repeat(self, sample: bytes, times: int) -> None:
+        """See `Repeating`. Without checks, which would be time without the model."""
+        self.target.write(self._box_address + REPEAT, word(times) + word(0))
+        pace_s, self.pace_s = self.pace_s, self.pace_s * times
+        self.target.write(self.box.input, sample)
+        self.target.write(self._box_address + STATE, word(boxes.THERE))
+        self._go()
+        self.box = self._heard(self.box.samples)
+        self.pace_s = pace_s
+        self.target.write(self._box_address + REPEAT, word(1) + word(1))
 
     def end(self) -> int | None:
         self.target.write(self._box_address + STATE, word(boxes.NO_MORE))

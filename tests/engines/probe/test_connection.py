@@ -14,6 +14,7 @@ import pytest
 from mcusim.boards.load import load_board
 from mcusim.engines.engine import Job, records
 from mcusim.engines.hardware.attached import Attached
+from mcusim.engines.hardware.meters.window import Repeating
 from mcusim.engines.hardware.run_on import BoardTrouble, Stopped
 from mcusim.engines.probe import connection as connections
 from mcusim.engines.probe import flash
@@ -47,6 +48,19 @@ def test_each_sample_and_the_end(breakpoints: bool, tmp_path: Path) -> None:
         answered = found.answer(sample.tobytes(), index)
         assert answered == (answer_of(sample.tobytes()), 1000 + index)
     assert (found.end(), found.window_cycles, found.clock_hz) == (48, 10, None)
+
+
+@pytest.mark.parametrize("breakpoints", [True, False])
+def test_a_sample_again_and_again(breakpoints: bool, tmp_path: Path) -> None:
+    """For who measures energy; then each is run once again, and checked."""
+    repeats: list[int] = []
+    board = PlayedBoard(breakpoints=breakpoints, reads_running=not breakpoints)
+    found = joined(board, tmp_path)
+    assert isinstance(found, Repeating)
+    board.spoil = lambda box: repeats.append(box["repeat"])
+    found.repeat(INPUTS[0].tobytes(), 500)
+    assert found.answer(INPUTS[1].tobytes(), 1).output == answer_of(INPUTS[1].tobytes())
+    assert repeats == [500, 1]
 
 
 def test_nobody_looks_while_the_model_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
