@@ -119,7 +119,10 @@ def _explain(session: Session, experiment: Path, out: Path | None, **choices: An
             raise ConfigurationError(f"--{name} is of runs, and --explain makes none", hint="leave it out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
     setting, bench = options.set_up(experiment, session, out, **choices)
-    every = setting.experiment.cases()
+    every = [case for case in setting.experiment.cases() if not case.model.OF_OTHERS]
+    if not every:
+        hint = "explain the networks that it is made of: leave --model out, or name these"
+        raise ConfigurationError("a cascade has no explanation of its own", hint=hint)
     cases = {case.quantized_label: case for case in every if case.quantization.data_type != "float32"}
     if not cases:
         hint = "add an integer type: [[quantization]] data_type = 'int8', or --data-type int8"

@@ -8,6 +8,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.line.stored import IN_THE_FILE
 from mcusim.reports import report
 from mcusim.reports.figures import BUDGETS, OF_CYCLES, OF_TASKS
+from mcusim.reports.of_cascade import CASCADE
 from mcusim.reports.report import Check, Run, known, with_margin
 from mcusim.tasks import task_named
 from mcusim.tasks.figure import Budget, Figure
@@ -58,6 +59,8 @@ def counted(run: Run, figure: Figure, margin: Margin | None) -> Counted:
 def _why_none(run: Run, figure: Figure) -> str:
     if figure.key == "accuracy_drop" and run.scheme.endswith(IN_THE_FILE):
         return "quantized in its file"
+    if figure in CASCADE and run.cascade is None:
+        return f"{run.model!r} is one network: name the cascade in [[expect_for]]"
     if figure.key in OF_CYCLES and run.no_cycles:
         return run.no_cycles
     if figure not in OF_TASKS or run.task is None:

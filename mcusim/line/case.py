@@ -269,8 +269,6 @@ def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
 
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        if isinstance(case.model, Cascaded):
-            return joined(case.model, [_real(setting, one, bench) for one in case.networks])
         dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
         memory = bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
         of = (case.model.name, case.repeat, case.quantization.rescale)
@@ -349,7 +347,7 @@ def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...
     def make() -> tuple[LayerRange, ...]:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         graph, *_ = _quantized(setting, case, bench)
-        if origin.source.graph.is_quantized or not graph.is_quantized:
+        if case.model.OF_OTHERS or origin.source.graph.is_quantized or not graph.is_quantized:
             return ()
         samples = origin.x[choose(len(origin.x), RANGED_SAMPLES, origin.targets, setting.seed)]
         return ranges(_real(setting, case, bench), graph, samples)

@@ -18,6 +18,7 @@ from mcusim.explore.axes import space_of
 from mcusim.graph import Graph
 from mcusim.layers.cascade import Cascade, margins
 from mcusim.line.bench import Bench
+from mcusim.line.budgets import check
 from mcusim.line.cascade import joined
 from mcusim.line.case import ready_model
 from mcusim.line.hand_over import named
@@ -28,7 +29,7 @@ from mcusim.line.threshold import gone_on
 from mcusim.line.watcher import Silent
 from mcusim.numbers.formats import Format
 from mcusim.pipeline import run
-from mcusim.reports.report import Report
+from mcusim.reports.report import Report, Run
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, DataError, McusimError
 from tests.graphs import Builder
@@ -100,6 +101,7 @@ def test_host_computes_what_the_graph_does(tmp_path: Path) -> None:
     for one in report.runs:
         assert one.cascade is not None and one.cascade.networks == ("small", "big")
         assert 0.5 <= one.cascade.threshold < 0.55 and 0.2 < one.cascade.went_on < 0.8
+        assert one.quantized == (), "that is told of its networks"
         assert one.cascade.latency_p95_ms is None and "networks are models" in str(one.no_float_proof)
     assert Report.from_json(report.to_json()) == report
 
@@ -143,6 +145,12 @@ def test_budgets_of_the_distribution(on_boards: Report) -> None:
     assert on_boards.exit_code == 7
     told = [str(check) for check in on_boards.broken]
     assert all(text.startswith("p95 of the latency ") and text.endswith("(latency_p95_ms_max)") for text in told)
+
+
+def test_a_budget_of_a_cascade_is_none_of_a_network() -> None:
+    run = Run(id="a", model="small", data_type="int8", board="b", engine="qemu", complete=True)
+    [told] = check(run, {"went_on_max": 0.5})
+    assert not told.passed and "'small' is one network: name the cascade in [[expect_for]]" in str(told)
 
 
 def network(filters: int, seed: int) -> Graph:
