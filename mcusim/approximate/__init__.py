@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from mcusim.approximate import channels, dead_channels, rows
+from mcusim.approximate import channels, dead_channels, operands, rows
 from mcusim.approximate.approximation import MOST_BYTES, Approximation, Reduced, Wanted
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
@@ -10,27 +10,39 @@ from mcusim.system.errors import DataError
 from mcusim.system.remembered import Remembered
 
 # In the order in which they are made: what costs nothing comes first.
-APPROXIMATIONS: tuple[Approximation, ...] = (dead_channels, channels, rows)
+APPROXIMATIONS: tuple[Approximation, ...] = (dead_channels, channels, rows, operands)
 
 
 def approximated(
-    graph: Graph, samples: Array, wanted: Wanted, memory: Remembered | None = None, origin: Hashable = None
+    graph: Graph,
+    samples: Array,
+    wanted: Wanted,
+    memory: Remembered | None = None,
+    origin: Hashable = None,
+    *,
+    on_integers: bool = False,
 ) -> Graph:
-    """A real graph, and calibration samples as it takes them -> one that skips what is `wanted`, and says so.
+    """A graph, and calibration samples as it takes them -> one that skips what is `wanted`, and says so.
 
     `memory`: of others that were made of a graph and samples; two of one `origin` are of the same.
+    `on_integers`: of the graph as it was quantized, and what is skipped of that; else of the real one.
 
     Raises ConfigurationError for a layer that is named and not there, or cannot be approximated so, DataError without
     samples.
     """
-    for degrees in wanted.degrees.values():
-        graph.demand_layers(degrees.layers, "[approximation]")
+    every = (one for one in APPROXIMATIONS if one.ON_INTEGERS is on_integers)
+    own = [one for one in every if wanted.degrees[one.NAME].is_any]
+    if on_integers and not own:
+        return graph
+    if not on_integers:  # names are those of the model as it was read
+        for degrees in wanted.degrees.values():
+            graph.demand_layers(degrees.layers, "[approximation]")
     if len(samples) == 0:
         hint = "give training samples: x_train in the data set"
         raise DataError("approximations need calibration samples", hint=hint)
     made_by = (origin, wanted.significance, wanted.compensation, wanted.seed)
-    made = Reduced(graph, graph, samples, memory=memory or Remembered(MOST_BYTES), made_by=made_by)
-    for approximation in APPROXIMATIONS:
-        if wanted.degrees[approximation.NAME].is_any:
-            made = approximation.reduce(made, wanted)
+    remembered = memory or Remembered(MOST_BYTES)
+    made = Reduced(graph, graph, samples, skipped=graph.skipped, memory=remembered, made_by=made_by)
+    for approximation in own:
+        made = approximation.reduce(made, wanted)
     return made.told()

@@ -1,4 +1,4 @@
-"""What an approximation is: real Graph + calibration samples -> a Graph of fewer products, and how much it skips.
+"""What an approximation is: Graph + calibration samples -> a Graph of fewer products, and how much it skips.
 
 What comes out is an ordinary graph: `Graph.run` is its twin in NumPy, it is quantized as any other, and its C gives the
 same bits. A member of the family is a module.
@@ -36,9 +36,12 @@ class Degrees:
     def is_any(self) -> bool:
         return bool(self.default) or any(self.layers.values())
 
+    def of(self, layer: str) -> Degree:
+        return self.layers.get(layer, self.default)
+
     def count(self, layer: str, total: int) -> int:
         """Of `total`, rounded down."""
-        degree = self.layers.get(layer, self.default)
+        degree = self.of(layer)
         return min(total, int(degree * total) if isinstance(degree, float) else degree)
 
 
@@ -91,7 +94,8 @@ class Reduced:
 class Approximation(Protocol):
     """A module with these names. `NAME` is its key in [approximation], and in reports.
 
-    `DEFAULT`: how much of it is wanted by who writes that table and no such key; True where it has no degrees.
+    `DEFAULT`: how much of it is wanted by who writes that table and no such key; True where it has no degrees, 0.0
+    where these are shares alone. `ON_INTEGERS`: is it made of the quantized graph, and not of the real one?
     """
 
     @property
@@ -102,6 +106,9 @@ class Approximation(Protocol):
 
     @property
     def DEFAULT(self) -> Degree: ...
+
+    @property
+    def ON_INTEGERS(self) -> bool: ...
 
     def reduce(self, made: Reduced, wanted: Wanted) -> Reduced:
         """Only asked where some of it is wanted. Notes say what is skipped, and what is not, and why.

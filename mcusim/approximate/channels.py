@@ -20,6 +20,7 @@ from mcusim.system.arrays import Array
 NAME = "channels"
 SUMMARY = "the least significant channels are left out, and what reads the others is fitted anew"
 DEFAULT = 0
+ON_INTEGERS = False
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:

@@ -18,6 +18,7 @@ from mcusim.system.arrays import Array
 NAME = "dead_channels"
 SUMMARY = "channels that calibration samples never activate are left out"
 DEFAULT = True
+ON_INTEGERS = False
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:

@@ -24,6 +24,7 @@ from mcusim.system.arrays import Array
 NAME = "rows"
 SUMMARY = "of the rows that a max-pool reads one stands for all, for some filters"
 DEFAULT = 0
+ON_INTEGERS = False
 
 MOST_POSITIONS = 20_000  # that gains and offsets are fitted to
 ROUNDS = 6  # of a fit, in each of which it is known better which numbers are above zero

@@ -17,19 +17,28 @@ SPELLINGS: Mapping[str, str] = {
     **dict.fromkeys(("dead", "remove_dead", "dead_filters"), "dead_channels"),
     **dict.fromkeys(("channel", "filters", "structured", "skip_channels"), "channels"),
     **dict.fromkeys(("perforation", "perforate", "pool_rows"), "rows"),
+    **dict.fromkeys(("threshold", "operands", "unpacked"), "tau"),
 }
 Amount: Any = Annotated[int, Field(ge=0, le=2**31)] | Share
 WANTED_AMOUNT = "a whole number, or a share of them: 0.25, and 1.0 for all"
+WANTED_SHARE = "a share from 0 to 1: 0.005"
 NAMES = tuple(approximation.NAME for approximation in APPROXIMATIONS)
+
+
+def _kind(default: Degree) -> tuple[Any, str | None]:
+    """Type and description of a key that has that one of APPROXIMATIONS."""
+    if default is True:
+        return bool, None
+    return (Share, WANTED_SHARE) if isinstance(default, float) else (Amount, WANTED_AMOUNT)
 
 
 def _keys(*, of_layer: bool) -> dict[str, Any]:
     """A key for each approximation. `of_layer`: what is not said is that of all layers."""
     keys: dict[str, Any] = {}
     for one in APPROXIMATIONS:
-        kind: Any = bool if one.DEFAULT is True else Amount
+        kind, description = _kind(one.DEFAULT)
         default: Any = None if of_layer else one.DEFAULT
-        field = Field(default=default, description=None if kind is bool else WANTED_AMOUNT)
+        field = Field(default=default, description=description)
         keys[one.NAME] = (kind | None if of_layer else kind, field)
     return keys
 

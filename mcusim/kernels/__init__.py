@@ -16,6 +16,7 @@ from mcusim.kernels import (
     squares,
     squares_in_flash,
     tiles,
+    unpacked,
     winograd,
 )
 from mcusim.kernels.kernel import Kernel
@@ -37,4 +38,5 @@ KERNELS: tuple[Kernel, ...] = (
     rows,
     lanes,
     sequences,
+    unpacked,
 )

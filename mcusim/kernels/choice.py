@@ -12,6 +12,7 @@ from mcusim.kernels import KERNELS
 from mcusim.kernels.kernel import DEFAULT, Inputs, Kernel, Variant
 from mcusim.kernels.memory import NO_WAITS, Memory
 from mcusim.layers.relu import ReLU
+from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.affine import Affine
 from mcusim.numbers.integers import ACCUMULATOR_LIMIT
 from mcusim.numbers.numbers import Activation
@@ -159,11 +160,11 @@ def options(
     that were named for all layers do not fit, any other may run.
     """
     named = choice.for_layer(layer.name) if choice else ()
-    allowed = [kernel for kernel in KERNELS if (kernel.NAME in named if named else not opt_in(kernel))]
+    allowed = [kernel for kernel in KERNELS if (kernel.NAME in named if named else unasked(kernel, layer))]
     reasons = {kernel.NAME: why_not(kernel, layer, inputs, destination.core) for kernel in allowed}
     fitting = [kernel for kernel in allowed if reasons[kernel.NAME] is None]
     if not fitting and not (choice and layer.name in dict(choice.layers)):
-        others = (kernel for kernel in KERNELS if not opt_in(kernel))
+        others = (kernel for kernel in KERNELS if unasked(kernel, layer))
         fitting = [kernel for kernel in others if why_not(kernel, layer, inputs, destination.core) is None]
     if not fitting:
         why = "; ".join(f"{kernel.NAME}: {reasons[kernel.NAME]}" for kernel in allowed)
@@ -191,6 +192,15 @@ def _has_floor(layer: Layer) -> bool:
 def opt_in(kernel: Kernel) -> bool:
     """Does it run only where it is named?"""
     return bool(getattr(kernel, "OPT_IN", False))
+
+
+def unasked(kernel: Kernel, layer: Layer) -> bool:
+    """May it run that layer where nobody named it?"""
+    return not opt_in(kernel) or (isinstance(layer, WeightedSum) and getattr(kernel, "offers_itself", _never)(layer))
+
+
+def _never(layer: WeightedSum) -> bool:
+    return False
 
 
 def why_not(kernel: Kernel, layer: Layer, inputs: Inputs, core: str | None) -> str | None:

@@ -12,7 +12,7 @@ Inputs = tuple[Layer, ...]  # what a layer reads
 
 class Variant(NamedTuple):
     """How a kernel trades cycles for memory. `stripes`: parts in which a layer runs, one after the other in the same
-    scratch memory. `compact`: with shifts and sizes in registers, so that layers share its code.
+    scratch memory. `compact`: with less code, as a rule with shifts and sizes in registers, so that layers share it.
     """
 
     stripes: int = 1
@@ -45,7 +45,8 @@ class Kernel(Protocol):
     One with `ANY_FLOOR = True` knows activations that end elsewhere than at 0, in any numbers.
     One with `NARROW_WEIGHTS = True` takes weights of fewer bytes than its inputs, `weight_t`.
     One with `variants(layer, inputs) -> tuple[Variant, ...]` comes in several, others as DEFAULT alone.
-    One with `OPT_IN = True` runs only where it is named: it takes much more flash, or has `largest_error`.
+    One with `OPT_IN = True` runs only where it is named: it takes much more flash, or has `largest_error`. One with
+    `offers_itself(layer) -> bool` may run such layers unasked, too.
     One with `largest_error(layer, largest)` has other bits than plain C: of inputs up to `largest` an output is off by
     that at most.
     One with `LOADS = ..` says what part of its cycles loads from RAM are, about, in place of `LOADS_USUAL`.

@@ -303,6 +303,7 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
             labels=dataset.y_train,
             seed=setting.seed,
             real=_real(setting, case, bench),
+            approximation=case.approximation,
         )
         answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
         return graph, graph.encode(origin.x), answering

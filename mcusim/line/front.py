@@ -95,34 +95,45 @@ def quantized_graph(
     seed: int = 0,
     unsigned: bool = True,
     real: Graph | None = None,
+    approximation: Approximation | None = None,
 ) -> Graph:
     """`calibration`: raw training samples, of which as many as `chosen` says choose the scales, by `labels` and `seed`.
 
     None where there are none. A graph that is quantized already stays as it is: `chosen` must not ask for another, and
-    how it rescales is said where it is read. `real`: what `reduced_graph` made, where something is skipped.
+    how it rescales is said where it is read. `real`: what `reduced_graph` made, where something is skipped;
+    `approximation`: what is skipped of the quantized graph, too.
     `unsigned`: may affine tensors be stored without a sign, which TFLite has not?
     """
     if source.graph.is_quantized:
         demand_as_stored(source.graph, chosen)
         return source.graph
     real = real_graph(source, chosen) if real is None else real
-    if source.learned and not real.skipped and chosen.asks_for(source.learned):
-        quantized = quantize_as(real, source.learned)
-        return store_unsigned(quantized) if unsigned else quantized
+    samples = _calibration(source, calibration, chosen.calibration_samples, labels, seed)
     with rescaling(chosen.rescale):
-        quantized = quantize(
-            real,
-            _calibration(source, calibration, chosen.calibration_samples, labels, seed),
-            chosen.data_type,
-            scheme=chosen.chosen_scheme,
-            fraction=chosen.fraction,
-            rounding=chosen.rounding,
-            ranges=chosen.ranges,
-            weights=chosen.weights,
-            output=chosen.output,
-            layers=chosen.layer_words,
-        )
-        return store_unsigned(quantized) if unsigned else quantized
+        if source.learned and not real.skipped and chosen.asks_for(source.learned):
+            quantized = quantize_as(real, source.learned)
+        else:
+            quantized = _fitted(real, samples, chosen)
+        quantized = store_unsigned(quantized) if unsigned else quantized
+    if approximation is None:
+        return quantized
+    return approximated(quantized, samples, approximation.wanted(seed), on_integers=True)
+
+
+def _fitted(real: Graph, samples: Array, chosen: Quantization) -> Graph:
+    """With scales that the samples choose."""
+    return quantize(
+        real,
+        samples,
+        chosen.data_type,
+        scheme=chosen.chosen_scheme,
+        fraction=chosen.fraction,
+        rounding=chosen.rounding,
+        ranges=chosen.ranges,
+        weights=chosen.weights,
+        output=chosen.output,
+        layers=chosen.layer_words,
+    )
 
 
 def real_graph(source: Source, chosen: Quantization) -> Graph:
