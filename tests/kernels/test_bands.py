@@ -203,6 +203,17 @@ def pair_of(builder: Builder, data_type: str = "int8") -> tuple[Fused, Graph]:
     return next(layer for layer in graph if isinstance(layer, Fused)), graph
 
 
+def test_kernels_that_run_only_where_they_are_named_run_no_bands() -> None:
+    builder = Builder((16, 16, 4))
+    builder.conv(8, padding="same")
+    pooled(builder, "Max", 2, 2, "valid")
+    pair, graph = pair_of(builder)
+    for kernel in filter(opt_in, KERNELS):
+        if kernel.fits(pair.first, graph.inputs_of(pair.first), "cortex-m4") is None:
+            choice = KernelChoice(layers=((pair.first.name, (kernel.NAME,)),))
+            assert band_options(pair, graph.inputs_of(pair), BOARD, choice) == []
+
+
 def test_bands_in_the_middle_are_a_loop() -> None:
     builder = Builder((64, 8))
     builder.conv(8, 3, padding="same")

@@ -98,6 +98,8 @@ def _of_length(
         firsts, seconds = (_able(options(*layer, destination, choice)) for layer in _layers(every[most].band))
     except ConfigurationError:  # a kernel that was named does not run so few rows
         return []
+    if not firsts or not seconds:  # those that were named do not run bands
+        return []
 
     def together(first: Option, second: Option) -> Option:
         chosen = tuple(_of_band(run.band, (first, second), destination.core) for run in every)

@@ -72,7 +72,7 @@ def code(layer: WeightedSum, inputs: Inputs, variant: Variant = DEFAULT) -> Laye
     fields = {"frame": framed, "rows": rows, "lines": plan.lines, "line_numbers": frame.strides[0] * frame.pitch}
     fields |= {"line_bytes": plan.length * plan.position_bytes, "unpacked": routine.name}
     call = KernelCall("convolution_unpacked", ("input", "output", "scratch", "bias"), fields)
-    turns = plan.lines * (plan.tiles if routine.code_bytes > CACHED_BYTES * len(plan.blocks) else 1)
+    turns = plan.lines * (plan.tiles if routine.code_bytes > CACHED_BYTES * len(plan.spans) else 1)
     return LayerCode(
         (call,),
         (Constant("bias", "int32_t", plan.records),),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +23,6 @@ class Weights(NamedTuple):
     low: int
     high: int
 
-    @property
-    def is_pair(self) -> bool:
-        return self.low != 0 and self.high != 0
-
 
 class Word(NamedTuple):
     """Two numbers of a window, `place` bytes from where it begins, and the weights that meet them: at least one."""
@@ -36,11 +31,18 @@ class Word(NamedTuple):
     weights: tuple[Weights, ...]
 
 
-class Block(NamedTuple):
-    """Filters that are summed at a time, from the `first` on, and what they read."""
+class Span(NamedTuple):
+    """Filters that are summed at a time, from the `first` on; what they read begins `shift` bytes further."""
 
     first: int
     filters: int
+    shift: int
+
+
+class Block(NamedTuple):
+    """A span, and what it reads."""
+
+    span: Span
     words: tuple[Word, ...]
 
 
@@ -93,21 +95,28 @@ class Plan:
         apart = self.positions - 1
         return max(apart * self.step, apart * self.position_bytes + len(SUMS)) <= LONGEST_OFFSET
 
-    @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        return tuple(self._blocks())
-
-    def _blocks(self) -> Iterator[Block]:
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Of all blocks."""
         of_group = len(self.pairs) // self.groups
-        for group in range(self.groups):
-            for first in range(0, of_group, self.filters):
-                filters, start = min(self.filters, of_group - first), group * of_group + first
-                own = self.pairs[start : start + filters]
-                words = [
-                    Word(self.places[word] + group * self.group_step, _weights(own[:, word].tolist()))
-                    for word in np.flatnonzero(own.any(axis=(0, 2)))
-                ]
-                yield Block(start, filters, tuple(words))
+        return tuple(
+            Span(group * of_group + first, min(self.filters, of_group - first), group * self.group_step)
+            for group in range(self.groups)
+            for first in range(0, of_group, self.filters)
+        )
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(Block(span, tuple(self._words(span))) for span in self.spans)
+
+    def used(self, span: Span) -> Array:
+        """Words that meet a weight, by their numbers."""
+        return np.flatnonzero(self.pairs[span.first : span.first + span.filters].any(axis=(0, 2)))
+
+    def _words(self, span: Span) -> Iterator[Word]:
+        own = self.pairs[span.first : span.first + span.filters]
+        for word in self.used(span):
+            yield Word(self.places[word] + span.shift, _weights(own[:, word].tolist()))
 
 
 def _weights(pairs: list[list[int]]) -> tuple[Weights, ...]:

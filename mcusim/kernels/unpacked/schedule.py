@@ -57,18 +57,18 @@ def assembly_of(plan: Plan, name: str) -> Assembly:
 
 
 def _block(a: Assembly, plan: Plan, block: Block) -> None:
-    last = block.first + block.filters - 1
-    a.block(f"Filters {block.first} to {last}: {len(block.words)} words of each window are of use")
+    last = block.span.first + block.span.filters - 1
+    a.block(f"Filters {block.span.first} to {last}: {len(block.words)} words of each window are of use")
     a("ldr", "input", at("sp", _INPUT))
     a("ldr", "output", at("sp", _OUTPUT))
-    add_constant(a, "output", block.first * plan.finish.store_bytes, "spare0")
+    add_constant(a, "output", block.span.first * plan.finish.store_bytes, "spare0")
     if plan.tiles > 1:
         a("movw", "spare0", imm(plan.tiles))
         a("str", "spare0", at("sp", _COUNT))
     with a.part("tile"), a.loop("tile", "A tile: its sums begin with the bias of their filter") as again:
-        for filter_ in range(block.filters):
+        for filter_ in range(block.span.filters):
             first, *others = sums_of(plan, filter_)
-            constant(a, first, first_sum(plan, block.first + filter_))
+            constant(a, first, first_sum(plan, block.span.first + filter_))
             for other in others:
                 a("mov", other, first)
         moved = _products(a, plan, block)
@@ -87,9 +87,9 @@ def first_sum(plan: Plan, filter_: int) -> int:
     return int(plan.records[filter_][0]) + plan.finish.raised & 0xFFFFFFFF
 
 
-def move_to(plan: Plan, word: Word, moved: int) -> int:
+def move_to(plan: Plan, place: int, moved: int) -> int:
     """How far the input moves for a word, where offsets from where it is, `moved` bytes on, do not reach it."""
-    offset = word.place - moved
+    offset = place - moved
     return offset if offset < 0 or offset + (plan.positions - 1) * plan.step > LONGEST_OFFSET else 0
 
 
@@ -97,7 +97,7 @@ def _products(a: Assembly, plan: Plan, block: Block) -> int:
     """-> by how much the input moved."""
     moved = 0
     for word in block.words:
-        if further := move_to(plan, word, moved):
+        if further := move_to(plan, word.place, moved):
             add_constant(a, "input", further, "spare0")
             moved += further
         offsets = [word.place - moved + position * plan.step for position in range(plan.positions)]
@@ -150,9 +150,9 @@ def _multiply(a: Assembly, total: str, x: str, weight: str, low: int, high: int)
 def _end(a: Assembly, plan: Plan, block: Block) -> None:
     a.block("Sums become outputs")
     finish = plan.finish
-    for filter_ in range(block.filters if isinstance(finish, FactorFinish) else 0):
+    for filter_ in range(block.span.filters if isinstance(finish, FactorFinish) else 0):
         assert isinstance(finish, FactorFinish)
-        place = WORD_BYTES * (finish.record_words * (block.first + filter_) + 1)
+        place = WORD_BYTES * (finish.record_words * (block.span.first + filter_) + 1)
         *factor, spare = _TEMPORARY
         a("ldr", spare, at("sp", _BIAS))
         if place + WORD_BYTES * finish.record_words > LONGEST_OFFSET:
@@ -160,7 +160,7 @@ def _end(a: Assembly, plan: Plan, block: Block) -> None:
             place = 0
         finish.load(a, factor, spare, place)
         finish.scaled(a, sums_of(plan, filter_), factor, spare)
-    every = [total for filter_ in range(block.filters) for total in sums_of(plan, filter_)]
+    every = [total for filter_ in range(block.span.filters) for total in sums_of(plan, filter_)]
     if not isinstance(finish, FactorFinish):
         finish.saturated(a, every, "spare0", raised=True)
     for index, total in enumerate(every):
