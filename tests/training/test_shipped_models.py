@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import load_dataset
+from mcusim.experiment.read import read_experiment
 from mcusim.models import read_model
 from mcusim.training.normalization_file import load_normalization, load_record
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "uci_har"
 SHIPPED = {"resnetv1_6_f16.keras": (3_958, 333_920), "resnetv1_6_f80.keras": (86_326, 7_240_160)}
+CIFAR10 = Path(__file__).parents[2] / "examples" / "cifar10"
 REAL = os.environ.get("MCUSIM_DATA_DIR", "")
 
 
@@ -29,14 +32,28 @@ def test_size_normalization_and_history(name: str) -> None:
     assert made["seed"] == 1 and made["training"]["epochs"] == 300 and made["training"]["mixup"] == 0.2
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_small_and_without_traces(name: str) -> None:
+@pytest.mark.parametrize(
+    "path", [*sorted(EXAMPLE.glob("*.keras")), *sorted(CIFAR10.glob("*.keras"))], ids=lambda path: path.stem
+)
+def test_small_and_without_traces(path: Path) -> None:
     """No optimizer state, no addresses, no dates: the file is its model and how it was made."""
-    assert (EXAMPLE / name).stat().st_size < 400_000
-    with zipfile.ZipFile(EXAMPLE / name) as archive:
+    assert path.stat().st_size < 600_000
+    with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == ["config.json", "mcusim.json", "metadata.json", "model.weights.h5"]
         assert b"shared_object_id" not in archive.read("config.json")
         assert b"optimizer" not in archive.read("model.weights.h5")
+
+
+def test_networks_of_cifar_10_were_made_as_train_toml_says() -> None:
+    """All on the same 45,000 images, by the same seed."""
+    experiment = read_experiment(CIFAR10 / "train.toml")
+    assert [model.name for model in experiment.models] == ["lenet", "alexnet", "resnet8"]
+    for model in experiment.models:
+        made = load_record(CIFAR10 / f"{model.name}.keras")["made"]
+        told = json.loads(model.training.model_dump_json())
+        assert made["training"] == {key: told[key] for key in made["training"]}
+        assert (made["architecture"], made["seed"]) == (model.architecture, experiment.general.seed)
+    assert read_model(CIFAR10 / "lenet.keras", "lenet").graph.parameters == 122_570
 
 
 @pytest.mark.train
