@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from mcusim.boards.chip import HIGHEST_A, HIGHEST_HZ, HIGHEST_V, Chip, Data, Region
 from mcusim.system.validation import Unusable
 
+_LONGEST_TOLD = 32
 _MINIMUM_STACK_BYTES = 256  # the harness alone needs some 200 at its end
 
 
@@ -94,10 +95,21 @@ class RegisterStep(Data):
         return self
 
 
+BASE_BAUD = 115200  # of every console after its start-up
+
+
+class Rate(Data):
+    """How a console comes to another rate, with nothing on its way."""
+
+    baud: int = Field(ge=1200, le=12_000_000)
+    steps: list[RegisterStep] = Field(min_length=1, strict=False)
+
+
 class Console(Data):
     """The UART that a terminal on the development machine sees: how to start it, and when its `data` takes a byte.
 
-    `uart` is its name in the chip's file and in Renode.
+    `uart` is its name in the chip's file and in Renode. With `receive` it can also be spoken to: then `receiver` follows
+    on `start_up`, and `data_in` holds a byte when that wait is over. `rates` has the one of the beginning, too.
     """
 
     uart: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -105,12 +117,26 @@ class Console(Data):
     data: int = Field(ge=0, lt=1 << 32, multiple_of=4)
     ready: RegisterStep
     idle: RegisterStep
+    receiver: list[RegisterStep] = Field(default=[], strict=False)
+    receive: RegisterStep | None = None
+    data_in: int | None = Field(default=None, ge=0, lt=1 << 32, multiple_of=4)
+    rates: list[Rate] = Field(default=[], strict=False)
 
     @model_validator(mode="after")
     def _waits_are_waits(self) -> Console:
-        for name, step in (("ready", self.ready), ("idle", self.idle)):
-            if step.equals is None:
+        for name, step in (("ready", self.ready), ("idle", self.idle), ("receive", self.receive)):
+            if step is not None and step.equals is None:
                 raise Unusable(f"console.{name} is no wait: it needs mask and equals", "mask = 0x80, equals = 0x80")
+        return self
+
+    @model_validator(mode="after")
+    def _receives_whole(self) -> Console:
+        if (self.receive is None) != (self.data_in is None):
+            raise Unusable("console has only one of receive and data_in", "a console that receives needs both")
+        bauds = [rate.baud for rate in self.rates]
+        if self.receive is not None and (BASE_BAUD not in bauds or len(set(bauds)) < len(bauds)):
+            hint = f"one [[console.rates]] for each, {BASE_BAUD} among them"
+            raise Unusable(f"console.rates are not the rates of a console that receives: {bauds}", hint)
         return self
 
 
@@ -137,6 +163,11 @@ class Board(Data):
     renode: RenodePlatform | None = None
     start_up: list[RegisterStep] = Field(default=[], strict=False)
     console: Console | None = None
+
+    @property
+    def told_name(self) -> bytes:
+        """As its firmware tells it."""
+        return self.name.encode()[:_LONGEST_TOLD]
 
     @model_validator(mode="after")
     def _chip_has_the_memory(self) -> Board:

@@ -132,6 +132,9 @@ class Identity(Data):
     mask: int = Field(gt=0, lt=1 << 32)
     equals: int = Field(ge=0, lt=1 << 32)
 
+    def is_of(self, word: int) -> bool:
+        return word & self.mask == self.equals
+
 
 class Debug(Data):
     """What a debug probe has to know. `servers`: those that know this chip's flash, and what they call it."""
@@ -229,6 +232,10 @@ class Chip(Data):
     serial: list[Serial] = Field(default=[], strict=False)
     timing: MemoryTiming | None = None
     debug: Debug | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        return self.debug.identity if self.debug else None
 
     @model_validator(mode="after")
     def _regions_are_apart(self) -> Chip:
