@@ -19,8 +19,8 @@
 #define CRC_BYTES 4u
 #define BASE_BAUD 115200u
 /* Polls without a good frame before the rate is that of the beginning again: a host that was started anew speaks at
- * that one. Some 20 cycles each. */
-#define PATIENCE (CLOCK_HZ / 10u)
+ * that one. Some 20 cycles each, a second in all. */
+#define PATIENCE (CLOCK_HZ / 20u)
 
 enum { HELLO = 1, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG };
 

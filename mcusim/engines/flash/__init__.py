@@ -1,0 +1,33 @@
+"""Flash of a board: by the disk of its probe, or by a boot loader over its serial port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mcusim.boards.board import Board
+from mcusim.engines.flash import disk, sbl, svl
+from mcusim.engines.hardware.attached import Attached
+from mcusim.system.errors import EngineError
+
+Stop = Callable[[], bool]
+_WAYS: dict[str, Callable[[bytes, Board, str, Stop], None]] = {"sbl": sbl.flash, "svl": svl.flash}
+
+
+def flash(attached: Attached, image: bytes, board: Board, port: str, folder: Path, stop: Stop) -> None:
+    """Writes `image` to where the flash of `board` begins. The board starts with it, and has to tell its digest then.
+
+    Raises EngineError, with what to do by hand for a board whose map names no way: `image` then lies in `folder`.
+    """
+    way = attached.flash or ("disk" if attached.mount else None)
+    if way == "disk":
+        return disk.flash(attached, image, stop)
+    if way in _WAYS:
+        return _WAYS[way](image, board, port, stop)
+    path = folder / "firmware.bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(image)
+    what = f"board {attached.id!r} has to be flashed, and the hardware map tells no way that engine serial knows"
+    ways = ", ".join(["disk", *_WAYS])
+    hint = f"give flash = one of {ways}; or write {path} to 0x{board.memory.flash.origin:08X} by hand, and run again"
+    raise EngineError(what, where=f"board {attached.id!r} of the hardware map", hint=hint)

@@ -1,0 +1,1 @@
+"""Engine `serial`: the real board, over the UART that its console is on."""
