@@ -108,8 +108,8 @@ class Rate(Data):
 class Console(Data):
     """The UART that a terminal on the development machine sees: how to start it, and when its `data` takes a byte.
 
-    `uart` is its name in the chip's file and in Renode. With `receive` it can also be spoken to: then `receiver` follows
-    on `start_up`, and `data_in` holds a byte when that wait is over. `rates` has the one of the beginning, too.
+    `uart` is its name in the chip's file and in Renode. With `receive` it can be spoken to: then `receiver` follows on
+    `start_up`, and `data_in` holds a byte when that wait is over. `rates` has the one of the beginning, too.
     """
 
     uart: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

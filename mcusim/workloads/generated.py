@@ -104,9 +104,13 @@ def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str,
     if CODE_RAM not in library.files:
         memory = memory.model_copy(update={"code_ram": None})
     loaded = memory.code_ram != board.memory.code_ram  # by an emulator, to where it has such memory
-    told = {"start_up": board.start_up, "console": board.console} if registers else {"start_up": (), "console": None}
-    told |= {"name_bytes": ", ".join(map(str, board.told_name)), "clock_hz": board.clock_hz}
-    told |= {"identity": board.chip.identity}
+    told = {
+        "start_up": board.start_up if registers else (),
+        "console": board.console if registers else None,
+        "identity": board.chip.identity,
+        "name_bytes": ", ".join(map(str, board.told_name)),
+        "clock_hz": board.clock_hz,
+    }
     headers = {"board.h": render("board.h.j2", board=board.name, code_in_ram=memory.code_ram is not None, **told)}
     headers |= core.memory_protection(memory, board.name)
     generated = {f"{HARNESS}/{name}": text for name, text in headers.items()}

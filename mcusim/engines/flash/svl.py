@@ -1,7 +1,7 @@
 """SparkFun's variable loader (Apollo3): a boot loader without a button, in front of firmware at 0x10000.
 
-A packet is a length in two bytes, the higher one first, of what follows: a command, data, CRC-16 of both. After a reset,
-which opening the port is, it takes its rate from a `U`, tells its version, and asks for frames of 2048 bytes.
+A packet is a length in two bytes, the higher one first, of what follows: a command, data, CRC-16 of both. After a
+reset, which opening the port is, it takes its rate from a `U`, tells its version, and asks for frames of 2048 bytes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def flash(image: bytes, board: Board, path: str, stop: Callable[[], bool]) -> No
         what = (
             f"board {board.name!r} has its firmware at 0x{board.memory.flash.origin:08X}, this loader at 0x{ORIGIN:08X}"
         )
-        raise EngineError(what, hint="take the variant of the board for it: sparkfun_edge_svl")
+        raise EngineError(what, hint="make a board of it whose flash begins there: docs/serial.md")
     with Wire(path, BAUD, stop) as wire:
         _enter(wire)
         wire.write(packet(BOOT_LOAD))

@@ -1,4 +1,4 @@
-"""A board's counter of cycles and this machine's clock, read together now and then -> how fast the board's core runs."""
+"""A board's counter of cycles and this machine's clock, read together now and then -> how fast its core runs."""
 
 import time
 from dataclasses import dataclass

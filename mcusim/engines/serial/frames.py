@@ -18,7 +18,7 @@ class Frame(NamedTuple):
 
 
 class Info(NamedTuple):
-    """INFO: `boot` names a life of the board, `digest` is the CRC-32 of its flash, `chip` what its chip tells of itself.
+    """INFO: `boot` names a life of the board, `digest` is the CRC-32 of its flash, `chip` what the chip tells.
 
     `samples`: answered in this life. `counter`: of cycles, now. `board`: its name as far as it is told.
     """
@@ -98,8 +98,8 @@ def read_info(payload: bytes) -> Info | None:
     words = struct.Struct("<8I")
     if len(payload) < words.size:
         return None
-    version, boot, *others = words.unpack_from(payload)
-    return Info(version, boot, *others, board=payload[words.size :])
+    told: tuple[int, int, int, int, int, int, int, int] = words.unpack_from(payload)
+    return Info(*told, payload[words.size :])
 
 
 def read_result(payload: bytes) -> Result:

@@ -200,5 +200,5 @@ def test_no_disk(desk: Attached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda {tmp_path}/NODE_A vfat rw 0 0\n/dev/sdb {tmp_path}/NOD_B\\040C vfat rw 0 0\n")
     monkeypatch.setattr(disk, "_MOUNTS", mounts)
-    with pytest.raises(EngineError, match="there are 2: .*NODE_A, .*NOD_B C|there are 2: .*NOD_B C, .*NODE_A"):
+    with pytest.raises(EngineError, match=r"there are 2: .*NODE_A, .*NOD_B C|there are 2: .*NOD_B C, .*NODE_A"):
         disk.flash(desk.model_copy(update={"mount": None}), IMAGE, never)

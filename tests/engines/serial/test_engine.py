@@ -50,7 +50,7 @@ def test_outputs_cycles_stack(name: str, rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "faults", [{"drop": 3e-3}, {"flip": 3e-3}, {"unplug": 3e-4}, {"drop": 1e-3, "flip": 1e-3, "unplug": 5e-5}], ids=str
+    "faults", [{"drop": 3e-3}, {"drop": 2e-3, "flip": 3e-3, "stall": 5e-3, "unplug": 3e-4}], ids=str
 )
 def test_a_bad_cable_loses_nothing(faults: dict[str, float], nucleo: Board, rig: Rig, tmp_path: Path) -> None:
     """Nor is anything counted twice: the board tells with each answer how many it gave."""
@@ -95,7 +95,7 @@ def test_a_reset_in_the_midst(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
             rigged.cable.seen["reset"] += 1
             rigged.standin.reset()
 
-    assert right(over(rigged, 800, tmp_path, progress=reset), 800)
+    assert right(over(rigged, 500, tmp_path, progress=reset), 500)
     assert rigged.cable.seen["reset"] == 1
 
 
@@ -108,7 +108,7 @@ def test_a_fault_is_told(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
 
 def test_a_hang_leaves_the_board_out(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
     rigged = rig(nucleo, library(), native=library(HANGS_IN_5))
-    with pytest.raises(EngineError, match="no answer within 0.4 s|nobody answers"):
+    with pytest.raises(EngineError, match=r"no answer within 0\.4 s|nobody answers"):
         over(rigged, 8, tmp_path, stall_s=0.4)
 
 
@@ -147,7 +147,7 @@ def test_another_board(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
     rigged = rig(nucleo.model_copy(update={"name": "a_board\x1b[31m"}))
     rigged.board = nucleo
     rigged.write_map()
-    with pytest.raises(EngineError, match="a board 'a_board.*' answers there, and not 'nucleo_l452re_p'") as caught:
+    with pytest.raises(EngineError, match=r"a board 'a_board.*' answers there, and not 'nucleo_l452re_p'") as caught:
         over(rigged, 8, tmp_path)
     assert "\x1b" not in str(caught.value)
 
