@@ -212,7 +212,7 @@ def test_the_arm_image_on_a_usart(nucleo: Board, rig: Rig, build_folder: Path, t
             "rates": [Rate(baud=115200, steps=[on])],
         }
     )
-    chip = nucleo.chip.model_copy(update={"identity": None})
+    chip = nucleo.chip.model_copy(update={"debug": None})
     board = nucleo.model_copy(update={"start_up": [], "console": console, "chip": chip})
     firmware = build_library(library(), board, build_folder, "serial")
     rigged = rig(board, firmware=firmware, command=machine(firmware.elf), drop=1e-3)
