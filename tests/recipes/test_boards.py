@@ -52,7 +52,7 @@ def test_a_board(tree: Tree) -> None:
 def test_an_engine(tree: Tree) -> None:
     tree.add("engine")
     tree.new("codegen/harness/transport_mirror.c", tree.text("codegen/harness/transport_stdio.c"))
-    tree.line("mcusim/engines/__init__.py", '    "serial": serial,\n', '    "serial": serial,\n    "mirror": mirror,\n')
+    tree.line("mcusim/engines/__init__.py", '"serial": serial,', '"serial": serial, "mirror": mirror,')
     tree.imported("mcusim/engines/__init__.py", "import host\n", "import host, mirror\n")
     tree.test("tests/engines/test_mirror.py", "tests/commands/test_doctor.py", "tests/experiment/test_engine_choice.py")
     assert tree.touched() == (2, 1)
