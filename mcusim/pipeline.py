@@ -59,7 +59,7 @@ def reports(
     began, cases, outcomes = time.monotonic(), list(experiment.cases()), list[Outcome]()
     report = _begun(experiment, cases, shard)
     check_out(out, (case.id for case in cases))
-    _keep_earlier(out)
+    keep_earlier(out)
     report.write(out / REPORT)
     yield report
     with Bench(watcher, kept=Kept(cache) if cache else None) as bench:
@@ -105,7 +105,7 @@ def _begun(experiment: Experiment, cases: Sequence[Case], shard: Which | None) -
         planned=len(cases),
         shard=sharding.begun(shard, experiment, cases) if shard else None,
         git=Git(*commit) if commit else None,
-        file=_seen_from_here(experiment.path),
+        file=seen_from_here(experiment.path),
         regress=experiment.regress.limits,
         regress_lines=experiment.regress.lines,
     )
@@ -118,13 +118,13 @@ def _grown(report: Report, runs: tuple[Run, ...], held: tuple[Budget, ...]) -> R
     return replace(report, runs=runs, checks=(*report.checks, *budgets.judged(runs[-1], held)))
 
 
-def _seen_from_here(path: Path) -> str:
+def seen_from_here(path: Path) -> str:
     """A file of the repository is called alike on every machine."""
     here = Path.cwd()
     return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
-def _keep_earlier(out: Path) -> None:
+def keep_earlier(out: Path) -> None:
     """The report of other boards or models is worth something; one without runs is not."""
     with suppress(McusimError):
         if Report.read(out / REPORT).runs:

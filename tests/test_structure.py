@@ -28,17 +28,24 @@ USERS = {
     "testing": set(),
     "commands": {"__main__"},
     "explore": {"commands"},
-    "pipeline": {"commands", "explore", "testing"},
+    "pipeline": {"commands", "explore", "testing", "line.scheduled"},
+    "line.scheduled": {"commands"},
     "line.draft": {"commands"},
     "line.export": {"commands"},
     "line.library": {"commands"},
     "line.convert": {"commands"},
     "line.agreement": {"pipeline", "line.merge"},
-    "line.merge": {"commands"},
-    "line.case": {"commands", "explore", "pipeline", "line.agreement", "line.draft", "line.export"},
+    "line.merge": {"commands", "line.scheduled"},
+    "line.case": {
+        *("commands", "explore", "pipeline"),
+        *("line.agreement", "line.draft", "line.export", "line.scheduled"),
+    },
     "line.front": {"line.aware", "line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.hand_over": {"commands", "line.library"},
-    "line.preflight": {"commands", "explore", "pipeline", "line.case", "line.hand_over", "line.merge"},
+    "line.preflight": {
+        *("commands", "explore", "pipeline"),
+        *("line.case", "line.hand_over", "line.merge", "line.scheduled"),
+    },
 }
 MOST_AT_THE_ROOT = 27
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")

@@ -19,14 +19,11 @@ if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
     from mcusim.explore.exploration import Exploration
 
-SCHEDULER = "Evaluate on a Dask cluster: tcp://host:8786 [processes of this machine]."
-
 
 @click.command()
 @options.decorated(options.experiment_argument, options.out_option, options.board_option, options.engine_option)
 @click.option("--evaluations", type=click.IntRange(1, 2**31), metavar="N", help="Points to evaluate, at most.")
-@options.decorated(options.jobs_option, options.seed_option)
-@click.option("--scheduler", metavar="ADDRESS", help=SCHEDULER)
+@options.decorated(options.jobs_option, options.seed_option, options.scheduler_option)
 @click.option("--save-front", type=options.PATH, metavar="DIR", help="Write an experiment for each point of the front.")
 @click.option("--html", type=options.PATH, metavar="FILE", help="Write a page: the front, all points, contributions.")
 @click.option("--no-test", is_flag=True, help="Leave the test set alone: the front stays one of validation samples.")
@@ -48,11 +45,13 @@ def explore(session: Session, /, experiment: Path, out: Path | None, html: Path 
     if html:
         demand()
     own = {name: choices.pop(name) for name in ("scheduler", "save_front", "no_test", "evaluations")}
+    if own["scheduler"] is not None:
+        experiment = experiment.absolute()  # workers are started elsewhere
     chosen, folder = options.open_experiment(experiment, session, out, **choices)
     session.report = EXPLORATION
     found = None
     try:
-        for found in _explored(chosen, folder, session, **own):
+        for found in _explored(chosen, folder.absolute() if own["scheduler"] else folder, session, **own):
             session.finished_runs = found.evaluations
     finally:
         session.close()
@@ -84,8 +83,8 @@ def _explored(
     from mcusim.explore.final import saved, tested
     from mcusim.explore.save import demand_writer
     from mcusim.explore.store import EVALUATIONS
-    from mcusim.explore.workers import check_machine, opened
-    from mcusim.line.preflight import check_out
+    from mcusim.explore.workers import opened
+    from mcusim.line.preflight import check_machine, check_out
     from mcusim.system.toml_file import read_toml
 
     test = chosen.explore.test and not no_test
@@ -97,7 +96,7 @@ def _explored(
     tables, _ = read_toml(chosen.path)
     watcher = Terminal(session)
     jobs = chosen.target.jobs or len(os.sched_getaffinity(0))
-    with opened(scheduler, jobs, partial(check_machine, chosen)) as workers:
+    with opened(scheduler, jobs, partial(check_machine, chosen, chosen.engines[:1])) as workers:
         for found in explorations(chosen, tables, out, workers, watcher):
             yield found
     kept = save_front or out / "front"

@@ -78,6 +78,9 @@ samples_option = click.option(
     "--samples", type=samples, metavar="N|all", help="Test samples to run, each class with its share."
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786 [processes of this machine]."
+)
 shard_option = click.option(
     "--shard", callback=shard, metavar="K/N", help="Run the K-th of N parts of it, for `mcusim merge`."
 )
@@ -122,6 +125,7 @@ run_options = decorated(
     wait_option,
     seed_option,
     shard_option,
+    scheduler_option,
     cache_option,
     report_options,
 )

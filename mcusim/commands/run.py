@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from mcusim.system.files import forget, write_text
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
     from mcusim.line.explain import LayerNoise
+    from mcusim.line.watcher import Watcher
     from mcusim.reports.report import Report
 
 EXPLANATION, EXPLAINED_SAMPLES = "explain.json", 200
@@ -114,7 +115,7 @@ def _explain(session: Session, experiment: Path, out: Path | None, **choices: An
         if choices.pop(name):
             what = f"--{name} writes a report, and --explain makes none"
             raise ConfigurationError(what, hint=f"leave it out: the explanation is in {EXPLANATION} of --out")
-    for name in ("shard", "cache"):
+    for name in ("shard", "cache", "scheduler"):
         if choices.pop(name) is not None:
             raise ConfigurationError(f"--{name} is of runs, and --explain makes none", hint="leave it out")
     choices["samples"] = choices["samples"] or EXPLAINED_SAMPLES
@@ -146,6 +147,27 @@ def _say_noise(label: str, rows: Sequence[LayerNoise]) -> None:
         say(f" {row.share:6.1%} {alone:>6}  {behind:>6}  {row.name}: {row.kind}, {row.numbers}")
 
 
+def _reports(
+    experiment: Experiment, out: Path, watcher: Watcher, scheduler: str | None, *, may_train: bool, **divided: Any
+) -> Iterator[Report]:
+    """Of this process, or of a cluster."""
+    from mcusim import pipeline
+
+    if scheduler is None:
+        yield from pipeline.reports(experiment, out, watcher, may_train=may_train, **divided)
+        return
+    from mcusim.line import scheduled
+    from mcusim.line.preflight import check_machine
+    from mcusim.system.cluster import cluster
+
+    with cluster(scheduler, 1, partial(check_machine, experiment, experiment.engines)) as there:
+        for note in there.notes:
+            say(note)
+        yield from scheduled.reports(
+            experiment, out.absolute(), watcher, there, may_train=may_train, cache=divided["cache"]
+        )
+
+
 def _run(session: Session, experiment: Path, out: Path | None, *, may_train: bool, **choices: Any) -> int:
     from mcusim import pipeline
     from mcusim.commands.terminal import Terminal, output
@@ -157,11 +179,16 @@ def _run(session: Session, experiment: Path, out: Path | None, *, may_train: boo
     for path in filter(None, files.values()):
         forget(path)  # whatever ends this run: that of an earlier one must not be taken for its own
     divided = {name: choices.pop(name) for name in ("shard", "cache")}
+    scheduler = choices.pop("scheduler")
+    if scheduler is not None and divided["shard"]:
+        raise ConfigurationError("--scheduler makes shards itself", hint="leave --shard out")
+    if scheduler is not None:
+        experiment = experiment.absolute()  # workers are started elsewhere
     chosen, out = options.open_experiment(experiment, session, out, **choices)
     last: deque[Report] = deque(maxlen=1)
     ended = False
     try:
-        last.extend(pipeline.reports(chosen, out, Terminal(session), may_train=may_train, **divided))
+        last.extend(_reports(chosen, out, Terminal(session), scheduler, may_train=may_train, **divided))
         ended = True
     finally:
         session.close()

@@ -9,7 +9,7 @@ from typing import Any
 from mcusim.experiment.experiment import Experiment
 from mcusim.explore.axes import Space
 from mcusim.explore.point import Point
-from mcusim.explore.workers import INSTALL
+from mcusim.system.cluster import INSTALL
 from mcusim.system.errors import MissingToolError
 from mcusim.system.files import read_text, write_text
 from mcusim.system.toml_file import LARGEST_FILE_BYTES

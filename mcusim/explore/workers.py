@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from mcusim.experiment.experiment import Experiment
 from mcusim.explore.evaluate import Task, evaluate
 from mcusim.explore.point import Point
-from mcusim.line.preflight import check_build
-from mcusim.line.stages import STAGES
-from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
-from mcusim.system.own_code import which
-from mcusim.system.version import VERSION
-
-if TYPE_CHECKING:
-    from distributed import Client
-
-PATIENCE_S = 10  # for a scheduler to answer
-RETRIES = 2  # of a task whose worker was lost
-INSTALL = "pip install 'mcusim[explore]'"
-
-
-def check_machine(experiment: Experiment) -> None:
-    """Raises MissingToolError for what this machine lacks to build and run points."""
-    check_build(experiment, STAGES)
-    for name in experiment.engines[:1]:
-        if missing := STAGES.engines[name].missing():
-            raise missing
+from mcusim.reports.report import RunError
+from mcusim.system.cluster import Cluster, cluster
+from mcusim.system.errors import EngineError
 
 
 class Workers(Protocol):
@@ -50,112 +31,28 @@ class Here:
             yield task, evaluate(task)
 
 
-class Cluster:
-    """A Dask cluster. `notes`: what some of its workers lack."""
+class There:
+    """On a Dask cluster. `notes`: what some of its workers lack."""
 
-    def __init__(self, client: Client, able: Sequence[str], notes: tuple[str, ...]) -> None:
-        self._client, self._able, self.notes = client, able, notes
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self.notes = cluster, cluster.notes
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Point]]:
-        from distributed import as_completed
-        from distributed.scheduler import KilledWorker
-
-        own = {
-            self._client.submit(
-                evaluate, task, key=f"mcusim-{task.key}", workers=self._able, allow_other_workers=False, retries=RETRIES
-            ): task
-            for task in tasks
-        }
-        try:
-            for future in as_completed(own):
-                try:
-                    yield own[future], future.result()
-                except KilledWorker:
-                    yield own[future], _lost(own[future])
-        finally:
-            self._client.cancel(list(own))
+        for task, point in self._cluster.each(evaluate, {f"mcusim-{task.key}": task for task in tasks}):
+            yield task, point or _lost(task)
 
 
 def _lost(task: Task) -> Point:
-    from mcusim.reports.report import RunError
-
     error = EngineError("its worker was lost, again and again", hint="give workers more memory, or run fewer: --jobs 1")
     return Point(task.genes, task.chosen, task.fidelity, error=RunError.of(error))
 
 
 @contextmanager
 def opened(scheduler: str | None, jobs: int, check: Callable[[], None]) -> Iterator[Workers]:
-    """`check` raises what a machine lacks to evaluate anything. Raises MissingToolError, ConfigurationError."""
+    """`check` raises what a machine lacks to evaluate anything. Raises as `cluster`."""
     if scheduler is None and (jobs == 1 or not find_spec("distributed")):
         check()
         yield Here()
         return
-    if not find_spec("distributed"):
-        raise MissingToolError("--scheduler needs Dask, which is not installed", hint=INSTALL)
-    with _client(scheduler, jobs) as client:
-        yield _cluster(client, check, scheduler)
-
-
-@contextmanager
-def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
-    import logging
-
-    import dask
-    from distributed import Client, LocalCluster
-
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if scheduler is None:
-        with (
-            dask.config.set({"distributed.worker.daemon": False}),
-            LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-        return
-    try:
-        client = Client(scheduler, timeout=PATIENCE_S)
-    except (OSError, ValueError, TypeError) as error:
-        what = f"no scheduler answers at {scheduler!r}: {' '.join(str(error).split())[:200]}"
-        hint = "start one: dask scheduler; its address looks like tcp://host:8786"
-        raise ConfigurationError(what, where="--scheduler", hint=hint) from None
-    with client:
-        yield client
-
-
-def _cluster(client: Client, check: Callable[[], None], scheduler: str | None) -> Cluster:
-    """Of workers that run this mcusim and have what it takes. Raises ConfigurationError where there are none."""
-    told = client.run(_state, check, on_error="return")
-    states = {address: state if isinstance(state, tuple) else _unable(state) for address, state in told.items()}
-    others = {version for version, _ in states.values() if version != which()}
-    if others:
-        what = f"workers have another mcusim: {', '.join(sorted(others))}; here it is {which()}"
-        raise ConfigurationError(
-            what, where=scheduler, hint=f"install the same there, such as pip install mcusim=={VERSION}"
-        )
-    lacking = {address: lack for address, (_, lack) in states.items() if lack}
-    able = [address for address in told if address not in lacking]
-    notes = tuple(f"worker {address} is left out: {what}" for address, what in sorted(lacking.items()))
-    if not able:
-        what = f"of {len(told)} workers none can evaluate a point" if told else "there is no worker"
-        raise ConfigurationError(
-            what, where=scheduler, hint="; ".join(sorted(set(lacking.values()))) or "start one: dask worker"
-        )
-    return Cluster(client, able, notes)
-
-
-def _unable(error: Exception) -> tuple[str, str]:
-    """The state of a worker that could not tell it."""
-    told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return ("none", "") if isinstance(error, ImportError) else (which(), told)
-
-
-def _state(check: Callable[[], None]) -> tuple[str, str]:
-    """Of a worker: its mcusim, and what it lacks."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    try:
-        check()
-    except McusimError as error:
-        return which(), f"{error.what} ({error.hint})" if error.hint else error.what
-    return which(), ""
+    with cluster(scheduler, jobs, check) as found:
+        yield There(found)

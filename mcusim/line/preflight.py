@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mcusim.boards.board import Board
@@ -10,7 +10,7 @@ from mcusim.boards.load import load_board
 from mcusim.engines.hardware.rig import suited
 from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
-from mcusim.line.stages import Stages
+from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import stamp
 from mcusim.system.errors import ConfigurationError, MissingToolError, Problems
 from mcusim.training import keras_setup
@@ -73,6 +73,14 @@ def check_build(experiment: Experiment, stages: Stages) -> None:
     """For a line that ends at the firmware."""
     for case in {(case.engine, case.board): case for case in experiment.cases()}.values():
         stages.check_tools(stages.engines[case.engine].FACTS, board_of(case))
+
+
+def check_machine(experiment: Experiment, engines: Sequence[str]) -> None:
+    """Raises MissingToolError for what this machine lacks to build the cases of an experiment and run `engines`."""
+    check_build(experiment, STAGES)
+    for name in engines:
+        if missing := STAGES.engines[name].missing():
+            raise missing
 
 
 def check_out(out: Path, names: Iterable[str] = ()) -> None:

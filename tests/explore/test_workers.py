@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcusim.explore import workers
+import mcusim.system.cluster as cluster_module
 from mcusim.explore.evaluate import Task
 from mcusim.explore.explore import files_of, task_of
 from mcusim.explore.workers import Here, opened
@@ -79,7 +79,7 @@ def missing() -> None:
 
 def test_workers_that_all_lack_it_are_an_error(cluster: Any) -> None:
     with (
-        pytest.raises(ConfigurationError, match="none can evaluate") as caught,
+        pytest.raises(ConfigurationError, match="none is able") as caught,
         opened(cluster.scheduler_address, 1, missing),
     ):
         pass
@@ -87,7 +87,7 @@ def test_workers_that_all_lack_it_are_an_error(cluster: Any) -> None:
 
 
 def test_another_mcusim_is_an_error(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "which", lambda: "9.9.9")
+    monkeypatch.setattr(cluster_module, "which", lambda: "9.9.9")
     with (
         pytest.raises(ConfigurationError, match="another mcusim: ") as caught,
         opened(cluster.scheduler_address, 1, able),
@@ -98,7 +98,7 @@ def test_another_mcusim_is_an_error(cluster: Any, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:1", "", "gopher://x:1"])
 def test_a_scheduler_that_cannot_be_reached(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(cluster_module, "PATIENCE_S", 0.2)
     with pytest.raises(ConfigurationError, match="no scheduler answers") as caught:
         opened(address, 1, able).__enter__()
     assert caught.value.where == "--scheduler" and "dask scheduler" in (caught.value.hint or "")
