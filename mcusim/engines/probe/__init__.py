@@ -1,1 +1,1 @@
-"""The real board by its debug probe: samples through the mailbox in its RAM, over the GDB remote protocol or pyOCD."""
+"""The real board by its debug probe: samples through the mailbox in its RAM, over the GDB remote protocol."""

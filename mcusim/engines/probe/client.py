@@ -1,4 +1,4 @@
-"""A board of the hardware map -> who speaks to its probe: pyOCD where its package is installed, else a GDB server."""
+"""A board of the hardware map -> a GDB server that speaks to its probe: started here, or running already."""
 
 from __future__ import annotations
 
