@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcusim.commands.streams import OBEYED_BY
+from mcusim.datasets import DATASETS
+from mcusim.datasets.published import Publication
 
 ROOT = Path(__file__).parents[1]
 # Set by us for a process that we start, and read by it alone; and what it is given as it is.
@@ -33,12 +35,20 @@ def documented() -> set[str]:
 
 def read() -> set[str]:
     """What modules look up in `os.environ`, by name or in a list of names that begin as ours and Renode's do."""
-    found = set(OBEYED_BY)
+    found = set(OBEYED_BY) | set(_mirrors())
     for path in (ROOT / "mcusim").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         if "os.environ" in text:
             found |= {name for node in ast.walk(ast.parse(text)) for name in _names(node)}
     return found
+
+
+def _mirrors() -> Iterator[str]:
+    """What data sets look up, by a name that is made of theirs."""
+    for module in DATASETS.values():
+        publication = getattr(module, "PUBLICATION", None)
+        if isinstance(publication, Publication):
+            yield publication.mirror
 
 
 def _names(node: ast.AST) -> Iterator[str]:

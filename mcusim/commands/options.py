@@ -79,7 +79,7 @@ samples_option = click.option(
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes [one for each core].")
 scheduler_option = click.option(
-    "--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786 [processes of this machine]."
+    "--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786 [this machine]."
 )
 shard_option = click.option(
     "--shard", callback=shard, metavar="K/N", help="Run the K-th of N parts of it, for `mcusim merge`."

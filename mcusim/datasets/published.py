@@ -60,6 +60,11 @@ class Publication:
     recipe: str = ""
 
     @property
+    def mirror(self) -> str:
+        """The environment variable that names another address."""
+        return f"MCUSIM_{self.name.upper()}_URL"
+
+    @property
     def hint(self) -> str:
         names = ", ".join(repr(archive.name) for archive in self.archives)
         return (
@@ -147,7 +152,7 @@ def _verified(folder: Path, publication: Publication) -> tuple[Path, ...]:
 
 
 def _fetched(publication: Publication, progress: Progress | None) -> tuple[Path, ...]:
-    address = os.environ.get(f"MCUSIM_{publication.name.upper()}_URL") or publication.address
+    address = os.environ.get(publication.mirror) or publication.address
     return tuple(
         download(
             address + archive.name if address.endswith("/") else address,
