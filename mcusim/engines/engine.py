@@ -99,14 +99,14 @@ class Job:
 class Silicon:
     """What real boards told besides answers.
 
-    `boards`: their ids in the hardware map. `clock_hz`: of each whose clock was measured against this machine's.
+    `boards`: their ids in the hardware map. `clock_hz`: id and clock of each whose clock was measured.
     `cold_cycles`: the cycle counter around the first call after a start of each, that was made again to be counted.
     `window_cycles`: what it goes on by around an empty model. `power_w`: what a board takes, by a meter if `metered`,
     else by its file. `emulated`: was a board none? Then nothing was measured on silicon.
     """
 
     boards: tuple[str, ...] = ()
-    clock_hz: tuple[float, ...] = ()
+    clock_hz: tuple[tuple[str, float], ...] = ()
     cold_cycles: tuple[int, ...] = ()
     window_cycles: int | None = None
     power_w: float = 0.0

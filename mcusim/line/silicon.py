@@ -58,13 +58,13 @@ def _clock_hz(silicon: Silicon, run: Run) -> int | None:
     if not silicon.clock_hz:
         return None
     nominal = run.clock_hz or 0
-    for board, clock_hz in zip(silicon.boards, silicon.clock_hz, strict=False):
+    for board, clock_hz in silicon.clock_hz:
         if abs(clock_hz - nominal) > FARTHEST * nominal:
             far = f"{100 * (clock_hz / nominal - 1):+.1f} %" if nominal else "none"
             what = f"the core runs at {clock_hz / 1e6:.3f} MHz, and its file says {nominal / 1e6:g} ({far})"
             hint = "is it the board that the map says? else correct start_up or clock_hz in the board's file"
             raise EngineError(what, where=f"board {board!r}", hint=hint)
-    return round(sum(silicon.clock_hz) / len(silicon.clock_hz))
+    return round(sum(hz for _, hz in silicon.clock_hz) / len(silicon.clock_hz))
 
 
 def _notes(silicon: Silicon) -> tuple[str, ...]:

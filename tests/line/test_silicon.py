@@ -23,7 +23,9 @@ from mcusim.timing.timing import Cycles
 RUN = Run(
     id="a", model="m", data_type="int8", board="nucleo_l452re_p", engine="probe", clock_hz=48_000_000, no_cycles="why"
 )
-SILICON = Silicon(boards=("n1",), clock_hz=(47_904_000.0,), cold_cycles=(620,), window_cycles=20, power_w=0.0158)
+SILICON = Silicon(
+    boards=("n1",), clock_hz=(("n1", 47_904_000.0),), cold_cycles=(620,), window_cycles=20, power_w=0.0158
+)
 
 
 def execution(cycles: list[int] | None = None, silicon: Silicon | None = SILICON) -> Execution:
@@ -68,7 +70,7 @@ def test_a_clock_that_nobody_measured_is_told() -> None:
 @pytest.mark.parametrize("clock_hz", [46.5e6, 49.5e6, 24e6])
 def test_another_clock_is_refused(clock_hz: float) -> None:
     with pytest.raises(EngineError, match="its file says 48") as caught:
-        with_silicon(RUN, execution([500], replace(SILICON, clock_hz=(48e6, clock_hz), boards=("n1", "n2"))))
+        with_silicon(RUN, execution([500], replace(SILICON, clock_hz=(("n2", clock_hz),), boards=("n1", "n2"))))
     assert caught.value.where == "board 'n2'"
 
 
@@ -81,12 +83,13 @@ def test_a_board_that_counts_nothing() -> None:
 def test_parts_of_two_machines_are_one_run() -> None:
     halves = []
     for first, cycles, board in ((0, [500, 520], "n1"), (2, [540, 560], "n2")):
-        seen = execution(cycles, replace(SILICON, boards=(board,)))
+        seen = execution(cycles, replace(SILICON, boards=(board,), clock_hz=((board, 47_904_000.0),)))
         part = Part(RUN, "a", "w", Span(first, first + 2, 4), seen, np.dtype((np.int8, (2,))), {}, np.arange(2) + first)
         halves.append(part)
     whole = joined(halves)
     assert whole.execution.cycle_counter is not None and whole.execution.cycle_counter.tolist() == [500, 520, 540, 560]
     assert whole.execution.silicon and whole.execution.silicon.boards == ("n1", "n2")
+    assert whole.execution.silicon.clock_hz == (("n1", 47_904_000.0), ("n2", 47_904_000.0))
 
 
 def test_modelled_beside_measured() -> None:

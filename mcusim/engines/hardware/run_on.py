@@ -309,7 +309,7 @@ class _Work:
             cycle_counter=cycles.astype(np.uint64) if counted else None,
             silicon=Silicon(
                 boards=tuple(board.id for board in boards),
-                clock_hz=tuple(self.clocks[board.id] for board in boards if board.id in self.clocks),
+                clock_hz=tuple(self.clocks.items()),
                 cold_cycles=tuple(self.cold),
                 window_cycles=max(self.windows, default=None),
                 power_w=sum(self.powers_w) / len(self.powers_w) if self.powers_w else self._power_w,

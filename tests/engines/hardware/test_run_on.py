@@ -115,7 +115,8 @@ def test_answers_in_order_and_the_cold_call_apart(boards: int, samples: int, tmp
     assert execution.complete and execution.stack_bytes == 400 and not execution.notes
     assert execution.cycle_counter is not None and set(execution.cycle_counter.tolist()) == {100}
     assert execution.silicon and set(execution.silicon.cold_cycles) == {150}
-    assert execution.silicon.window_cycles == 9 and set(execution.silicon.clock_hz) == {48e6}
+    assert execution.silicon.window_cycles == 9 and execution.silicon.clock_hz
+    assert set(execution.silicon.clock_hz) <= {(name, 48e6) for name in execution.silicon.boards}
 
 
 def test_a_board_that_is_reset_goes_on(tmp_path: Path) -> None:
