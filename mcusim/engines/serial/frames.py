@@ -71,7 +71,7 @@ def stuffed(data: bytes) -> bytes:
     """COBS: blocks of a length and up to 254 bytes, none of them 0; behind a shorter block a 0 is meant."""
     found = bytearray()
     for part in data.split(b"\0"):
-        while len(part) > _LONGEST_BLOCK:
+        while len(part) >= _LONGEST_BLOCK:  # a zero may follow, which a full block does not tell
             found += bytes([_LONGEST_BLOCK + 1]) + part[:_LONGEST_BLOCK]
             part = part[_LONGEST_BLOCK:]
         found += bytes([len(part) + 1]) + part

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from mcusim.engines.serial.frames import RUN, Frame, frame_bytes, read_frame, read_info, stuffed, unstuffed
 
-_LONG = st.builds(lambda byte, count: bytes([byte]) * count, st.integers(0, 255), st.integers(0, 800))
+_LENGTHS = st.one_of(st.integers(0, 800), st.sampled_from([253, 254, 255, 507, 508, 509]))  # blocks end about there
+_LONG = st.builds(lambda byte, count: bytes([byte]) * count, st.integers(0, 255), _LENGTHS)
 DATA = st.one_of(st.binary(max_size=600), _LONG, st.lists(_LONG, max_size=3).map(b"".join))
 
 
@@ -15,6 +16,14 @@ DATA = st.one_of(st.binary(max_size=600), _LONG, st.lists(_LONG, max_size=3).map
 def test_stuffed_bytes_have_no_zero_and_are_whole_again(data: bytes) -> None:
     assert 0 not in stuffed(data) and unstuffed(stuffed(data)) == data
     assert len(stuffed(data)) <= len(data) + 1 + len(data) // 254
+
+
+def test_a_zero_behind_blocks_that_are_full() -> None:
+    """It stands in no block before it."""
+    for count in (253, 254, 255, 508, 762):
+        for rest in (b"", b"\0", b"\0\0", b"\0b"):
+            data = b"a" * count + rest
+            assert unstuffed(stuffed(data)) == data, (count, rest)
 
 
 @given(st.integers(0, 255), st.integers(0, 2**32 - 1), DATA)
