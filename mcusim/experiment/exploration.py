@@ -14,6 +14,8 @@ from mcusim.system.validation import Count, Share, Table, Unusable, known, short
 CROSS_ENTROPY = "cross_entropy"
 AXES_OF = ("model", "quantization", "target", "approximation")  # the tables whose keys may be axes
 WHOLE = ("model", "quantization", "board")  # an axis of such a name chooses among those of the file
+# Keys of a table that are no axis: what to give instead.
+INSTEAD = {"target.boards": 'board = ["nucleo_l452re_p", "sparkfun_edge"]', "target.engine": "--engine, for all points"}
 MOST_VALUES, MOST_AXES = 1000, 200
 Path = tuple[str, ...]
 WANTED_AXES = 'a table of lists, for example "quantization.data_type" = ["int8", "int16"]'
@@ -44,8 +46,10 @@ def _values(path: Path, value: Any) -> list[Any]:
     name = ".".join(path)
     if path[0] == "cascade":
         raise Unusable(f"axis {name!r}: a cascade cannot be explored", 'give max_drop = "0.5pt" in [cascade]')
-    if path[0] not in AXES_OF and name not in WHOLE:
+    if name not in WHOLE and (path[0] not in AXES_OF or len(path) == 1):
         raise Unusable(f"axis {name!r} is no key of {', '.join(AXES_OF)}, and not 'board'", f"give {WANTED_AXES}")
+    if name in INSTEAD:
+        raise Unusable(f"axis {name!r}: a point has one board and one engine", f"give {INSTEAD[name]}")
     if not isinstance(value, list) or len(value) < 2:
         raise Unusable(
             f"axis {name!r} is {short(value)}: there is nothing to choose", "give a list of two values or more"
@@ -122,4 +126,9 @@ class Explore(Table):
         twice = next((path for index, path in enumerate(paths) if path in paths[:index]), None)
         if twice:
             raise Unusable(f"axis {'.'.join(twice)!r} is there twice", "remove one")
+        for path in paths:
+            above = next((one for one in paths if 1 < len(one) < len(path) and one == path[: len(one)]), None)
+            if above:
+                what = f"axis {'.'.join(path)!r} is a part of another one, {'.'.join(above)!r}"
+                raise Unusable(what, "remove one")
         return axes

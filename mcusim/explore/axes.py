@@ -3,7 +3,7 @@
 A point of the space is an experiment file like any other, of one run: what was explored is what `mcusim run` gives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,7 +84,10 @@ class Space:
 
 
 def _set(tables: Any, path: tuple[str, ...], value: Any) -> None:
-    """Of a list of tables the only entry is meant; but of layers, the one of the name that comes next."""
+    """Of a list of tables the only entry is meant; but of layers, the one of the name that comes next.
+
+    Raises ConfigurationError where something on the way is no table.
+    """
     here, keys = tables, list(path)
     while len(keys) > 1:
         key = keys.pop(0)
@@ -96,6 +99,9 @@ def _set(tables: Any, path: tuple[str, ...], value: Any) -> None:
             here = here[key][0]
         else:
             here = here.setdefault(key, {})
+        if not isinstance(here, MutableMapping):
+            what = f"axis {'.'.join(path)!r}: {key!r} is {short(here)}, which has no keys"
+            raise ConfigurationError(what, where="explore.axes", hint=f"end the axis at {key!r}, or make it a table")
     here[keys[0]] = value
 
 

@@ -33,7 +33,8 @@ class Exploration:
     """`axes`: name -> values. `evaluations`: different points that were asked for; `reused`: known from before.
 
     `front`: points that nothing beats and that keep all limits, the fastest (of the last objective) first; `nearest`:
-    the one that misses them by least, where none keeps them. `tested`: the base and the front on the test set.
+    the one that misses them by least, where none keeps them, and `missed` which. `tested`: the base and the front on
+    the test set.
     """
 
     experiment: str
@@ -49,6 +50,7 @@ class Exploration:
     points: tuple[Point, ...] = ()
     front: tuple[Point, ...] = ()
     nearest: Point | None = None
+    missed: tuple[str, ...] = ()
     tested: tuple[Tested, ...] = ()
     notes: tuple[str, ...] = ()
     evaluations: int = 0

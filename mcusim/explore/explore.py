@@ -23,6 +23,7 @@ from mcusim.line.watcher import Watcher
 from mcusim.reports.report import RunError
 from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
 from mcusim.system.files import sha256_of
+from mcusim.system.validation import short
 from mcusim.system.version import VERSION
 
 OF_THE_MACHINE = (MissingToolError.__name__, EngineError.__name__)  # errors that another try may not meet
@@ -115,7 +116,7 @@ def explorations(
     if base.error:
         what = f"the base, of the first values of all axes, cannot be: {base.error.message}"
         raise ConfigurationError(what, where=base.error.where, hint=base.error.hint)
-    _demand_objectives(base, chosen.objectives)
+    _demand_figures(base, chosen.objectives, chosen.max_drop)
     limits = replace(limits, base=base.figures.get("accuracy"))
     for _ in _searched(explorer, limits):
         now = _grown(now, explorer, limits, "estimate", began)
@@ -125,7 +126,7 @@ def explorations(
         now = _grown(now, explorer, limits, "firmware", began)
         now.write(out)
         yield now
-    now = replace(now, notes=(*now.notes, *without_effect(explorer)), complete=True)
+    now = replace(now, notes=(*now.notes, *_noticed(explorer, limits, now)), complete=True)
     now.write(out)
     yield now
 
@@ -133,7 +134,11 @@ def explorations(
 def _begun(experiment: Experiment, space: Space, explorer: Explorer) -> Exploration:
     chosen = experiment.explore
     told = [seen(model) for model in experiment.models]
-    told += [f"{explorer.store.ignored} evaluations of another mcusim are not used"] if explorer.store.ignored else []
+    told += (
+        [f"{EVALUATIONS}: {explorer.store.ignored} lines are not used, damaged or of another mcusim"]
+        if explorer.store.ignored
+        else []
+    )
     return Exploration(
         experiment=experiment.name,
         mcusim=VERSION,
@@ -148,7 +153,11 @@ def _begun(experiment: Experiment, space: Space, explorer: Explorer) -> Explorat
     )
 
 
-def _demand_objectives(base: Point, objectives: Sequence[str]) -> None:
+def _demand_figures(base: Point, objectives: Sequence[str], drop: str | None) -> None:
+    """Raises ConfigurationError for one that points do not have."""
+    if drop is not None and "accuracy" not in base.figures:
+        hint = "leave it out, or give a budget in [expect]"
+        raise ConfigurationError("points have no accuracy to drop", where="[explore] max_drop", hint=hint)
     lacking = [name for name in objectives if name not in base.figures]
     if lacking:
         there = ", ".join(sorted(base.figures))
@@ -204,16 +213,38 @@ def _grown(now: Exploration, explorer: Explorer, limits: Limits, fidelity: Fidel
     points = best_known(explorer)
     front = _front(explorer, limits, chosen.objectives)
     possible = [point for point in points if point.figures]
+    closest = None if front else nearest(possible, limits)
     return replace(
         now,
         base=explorer.known[fidelity].get(explorer.space.base) or explorer.known["estimate"][explorer.space.base],
         points=tuple(sorted(points, key=lambda point: point.genes)),
         front=tuple(front),
-        nearest=None if front else nearest(possible, limits),
+        nearest=closest,
+        missed=tuple(limits.broken(closest)) if closest else (),
         evaluations=len(points),
         reused=explorer.reused,
         wall_s=round(time.monotonic() - began, 3),
     )
+
+
+def _noticed(explorer: Explorer, limits: Limits, now: Exploration) -> Iterator[str]:
+    """What is odd about what was asked for."""
+    yield from without_effect(explorer)
+    yield from impossible(explorer)
+    for name in limits.unasked(now.base) if now.base else ():
+        yield f"{name} in [expect] was asked of no point: they have no such figure"
+
+
+def impossible(explorer: Explorer) -> Iterator[str]:
+    """Values with which no point can be: a typo, rather than one that does not go with another."""
+    known = explorer.known["estimate"]
+    for place, axis in enumerate(explorer.space.axes):
+        for gene, value in enumerate(axis.values):
+            errors = [point.error for genes, point in known.items() if genes[place] == gene]
+            first = errors[0] if errors and all(errors) else None
+            if first:
+                hint = f" ({first.hint})" if first.hint else ""
+                yield f"axis {axis.name!r}: no point with {short(value)} can be: {first.message}{hint}"
 
 
 def without_effect(explorer: Explorer) -> list[str]:

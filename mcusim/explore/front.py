@@ -41,6 +41,10 @@ class Limits:
         """Of figures that a point has."""
         return {name: limit for name, limit in self.budgets.items() if _OF_BUDGET[name]}
 
+    def unasked(self, point: Point) -> list[str]:
+        """Budgets of figures that the point does not have."""
+        return [name for name in self.budgets if _OF_BUDGET[name] not in point.figures]
+
     def broken(self, point: Point) -> dict[str, float]:
         """Budget -> by how much of its limit it is missed; {} of a point that keeps all."""
         found = {}

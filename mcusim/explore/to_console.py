@@ -105,7 +105,9 @@ def remarks(found: Exploration) -> Iterator[tuple[str, str]]:
         why = first.error.message if first.error else ""
         yield f"{len(found.failed)} points cannot be, the first ({_chosen(first)}): {why}", "dim"
     if found.nearest and found.complete:
+        missed = " and ".join(f"{name} = {found.limits[name]}" for name in found.missed)
         yield f"no point keeps {', '.join(found.limits)}; nearest: {_chosen(found.nearest)}: {_told(found)}", "red"
+        yield f"the nearest misses {missed}", "red"
     for note in found.notes:
         yield note, "dim"
 

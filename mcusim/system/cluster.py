@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from mcusim.system.version import VERSION
 if TYPE_CHECKING:
     from distributed import Client
 
-PATIENCE_S = 10  # for a scheduler to answer
+PATIENCE_S = 10  # for a scheduler to answer, and for a worker that may be lost
+CONNECT = "distributed.comm.timeouts.connect"
 RETRIES = 2  # of a task whose worker was lost
 INSTALL = "pip install 'mcusim[explore]'"
 Task = TypeVar("Task")
@@ -74,20 +76,29 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is None:
         with (
-            dask.config.set({"distributed.worker.daemon": False}),
+            dask.config.set({"distributed.worker.daemon": False, CONNECT: f"{PATIENCE_S}s"}),
             LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
             Client(cluster) as client,
         ):
             yield client
         return
     try:
-        client = Client(scheduler, timeout=PATIENCE_S)
+        asyncio.run(_answers(scheduler))
     except (OSError, ValueError, TypeError) as error:
         what = f"no scheduler answers at {scheduler!r}: {' '.join(str(error).split())[:200]}"
         hint = "start one: dask scheduler; its address looks like tcp://host:8786"
         raise ConfigurationError(what, where="--scheduler", hint=hint) from None
-    with client:
+    with dask.config.set({CONNECT: f"{PATIENCE_S}s"}), Client(scheduler, timeout=PATIENCE_S) as client:
         yield client
+
+
+async def _answers(scheduler: str) -> None:
+    """Raises what is in the way. A Client that reaches nobody cannot be closed, and complains long after."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    secrets = Security().get_connection_args("client")
+    await (await connect(scheduler, timeout=PATIENCE_S, **secrets)).close()
 
 
 def _checked(client: Client, check: Callable[[], None], scheduler: str | None) -> Cluster:

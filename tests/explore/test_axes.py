@@ -68,6 +68,9 @@ BAD = {
     '"expect.accuracy_min" = [0.1, 0.2]': "is no key of model",
     'model = ["tiny", "tinny"]': "there is no model 'tinny'",
     '"quantization.layer.conv1" = ["int8", "int16"]': "names no key of a layer",
+    'target = ["a", "b"]': "is no key of model",
+    '"target.boards" = [["sparkfun_edge"], ["nucleo_l452re_p", "sparkfun_edge"]]': "one board and one engine",
+    '"target.kernels" = ["auto", "plain"]\n"target.kernels.dense" = ["auto", "plain"]': "is a part of another one",
 }
 
 
@@ -76,6 +79,14 @@ def test_what_is_no_axis_is_told_with_its_name(tmp_path: Path, axis: str) -> Non
     with pytest.raises(ConfigurationError, match=BAD[axis]) as caught:
         opened(write(tmp_path, axes=f"{axis}\n"))
     assert "explore.axes" in (caught.value.where or "") and caught.value.hint
+
+
+@pytest.mark.parametrize("path", ["target.boards.x", "target.boards.x.y", "quantization.data_type.x"])
+def test_an_axis_that_leads_through_a_value_is_told(tmp_path: Path, path: str) -> None:
+    _, space = opened(write(tmp_path, axes=f'"{path}" = [1, 2]\n'))
+    with pytest.raises(ConfigurationError, match="which has no keys") as caught:
+        space.at(space.base)
+    assert path in caught.value.what
 
 
 def test_without_an_axis_there_is_nothing_to_explore(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_budgets_that_nothing_keeps_name_the_nearest_point(tmp_path: Path) -> No
     path.write_text(path.read_text() + "[expect]\nrom_bytes_max = 10\n")
     found = explored(path, tmp_path / "out")
     least = min(found.points, key=lambda point: point.figures["rom_bytes"])
+    assert found.missed == ("rom_bytes_max",)
     assert not found.front and found.nearest and found.nearest.figures["rom_bytes"] == least.figures["rom_bytes"]
 
 
@@ -107,6 +108,25 @@ def test_an_axis_without_effect_is_told(tmp_path: Path) -> None:
     assert [note for note in found.notes if "no effect" in note] == [
         "axis 'target.timing_samples' had no effect: its values give the same firmware"
     ]
+
+
+@pytest.mark.parametrize("second", ["int61", 8])
+def test_a_value_that_no_point_can_have_is_told_with_what_was_meant(tmp_path: Path, second: object) -> None:
+    axes = f'"quantization.data_type" = ["int8", {json.dumps(second)}]\n"target.kernels" = ["auto", "plain"]\n'
+    found = explored(write(tmp_path, ESTIMATE, axes), tmp_path / "out")
+    [note] = [note for note in found.notes if "can be" in note]
+    assert note.startswith(f"axis 'quantization.data_type': no point with {second!r} can be: ") and note.endswith(")")
+
+
+def test_limits_of_figures_that_points_do_not_have_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path, ESTIMATE, '"target.kernels" = ["auto", "plain"]\n')
+    path.write_text(path.read_text() + "[expect]\nrmse_max = 0.1\nrom_bytes_max = 100000\n")
+    assert [note for note in explored(path, tmp_path / "out").notes if "[expect]" in note] == [
+        "rmse_max in [expect] was asked of no point: they have no such figure"
+    ]
+    base = Point((), {}, figures={"rom_bytes": 1.0})
+    with pytest.raises(ConfigurationError, match="no accuracy to drop"):
+        explore._demand_figures(base, ["rom_bytes"], "1pt")
 
 
 def test_an_objective_that_no_point_has_is_told(tmp_path: Path) -> None:

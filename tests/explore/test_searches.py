@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mcusim.explore.front import front_of
-from mcusim.explore.searches import SEARCHES, search_named
+from mcusim.explore.front import Limits, front_of
+from mcusim.explore.searches import SEARCHES, evolution, search_named
+from mcusim.explore.searches.search import Wanted
 from mcusim.system.errors import ConfigurationError
 from tests.explore.exploring import line_of_space, searched, toy
 
@@ -27,6 +28,16 @@ def test_what_every_search_does(name: str) -> None:
 def test_no_more_than_there_may_be(name: str, evaluations: int) -> None:
     asked = searched(SEARCHES[name], SPACE, evaluations)
     assert len(asked) <= evaluations and asked[0] == SPACE.base
+
+
+@pytest.mark.parametrize(("evaluations", "most"), [(3, 3), (1000, SPACE.size)])
+def test_a_generation_is_no_larger_than_what_there_can_be(
+    evaluations: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, real = [], evolution._asked
+    monkeypatch.setattr(evolution, "_asked", lambda *given: asked.append(given) or real(*given))
+    next(evolution.ask(Wanted(SPACE, ("accuracy", "latency_ms"), Limits({}), 5000, 0, evaluations)))
+    assert len(asked) == most
 
 
 def test_the_seed_decides_where_evolution_goes() -> None:

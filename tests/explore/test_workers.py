@@ -49,23 +49,8 @@ def test_a_cluster_gives_what_this_process_gives(cluster: Any, tasks: list[Task]
     assert found == {task.key: point for task, point in Here().run(tasks)} and len(found) == 6
 
 
-def test_a_worker_that_is_killed_is_no_loss(cluster: Any, tasks: list[Task]) -> None:
-    killed = False
-    found = []
-    with opened(cluster.scheduler_address, 1, able) as there:
-        for _, point in there.run(tasks):
-            found.append(point)
-            if not killed:
-                killed = True
-                pids = [worker.process.pid for worker in cluster.workers.values()]
-                os.kill(pids[0], signal.SIGKILL)
-    assert len(found) == 6 and not any(point.error for point in found)
-
-
 def test_a_worker_without_tools_is_left_out_and_said(cluster: Any, tasks: list[Task]) -> None:
-    cluster.scale(2)
     with distributed.Client(cluster) as client:
-        client.wait_for_workers(2)
         first, pid = min(client.run(os.getpid).items())
     with opened(cluster.scheduler_address, 1, partial(lacking, pid)) as there:
         [note] = there.notes
@@ -99,6 +84,23 @@ def test_another_mcusim_is_an_error(cluster: Any, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:1", "", "gopher://x:1"])
 def test_a_scheduler_that_cannot_be_reached(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_module, "PATIENCE_S", 0.2)
+    clients = set(distributed.Client._instances)
     with pytest.raises(ConfigurationError, match="no scheduler answers") as caught:
         opened(address, 1, able).__enter__()
     assert caught.value.where == "--scheduler" and "dask scheduler" in (caught.value.hint or "")
+    assert set(distributed.Client._instances) <= clients, "one that reached nobody complains when it is thrown away"
+
+
+# The last one: nobody waits for the worker that comes instead.
+def test_a_worker_that_is_killed_is_no_loss(cluster: Any, tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "PATIENCE_S", 1)  # for what only that worker knew
+    killed = False
+    found = []
+    with opened(cluster.scheduler_address, 1, able) as there:
+        for _, point in there.run(tasks):
+            found.append(point)
+            if not killed:
+                killed = True
+                pids = [worker.process.pid for worker in cluster.workers.values()]
+                os.kill(pids[0], signal.SIGKILL)
+    assert len(found) == 6 and not any(point.error for point in found)

@@ -29,11 +29,12 @@ def missing() -> MissingToolError | None:
 
 def ask(wanted: Wanted) -> Asking:
     """The base comes first. A point that was seen is not asked for again."""
-    study = _study(wanted)
+    batch = max(2, min(wanted.batch, wanted.evaluations, wanted.space.size))  # no more than there can be
+    study = _study(wanted, batch)
     seen: dict[Genes, Point] = {}
     in_vain = 0
     while len(seen) < wanted.evaluations and in_vain < MOST_IN_VAIN:
-        trials = [_asked(study, wanted.space) for _ in range(wanted.batch)]
+        trials = [_asked(study, wanted.space) for _ in range(batch)]
         new = [genes for genes in dict.fromkeys(genes for _, genes in trials) if genes not in seen]
         new = new[: wanted.evaluations - len(seen)]
         points: list[Point] = (yield new) if new else []
@@ -43,11 +44,11 @@ def ask(wanted: Wanted) -> Asking:
             _tell(study, trial, seen.get(genes), wanted)
 
 
-def _study(wanted: Wanted) -> Study:
+def _study(wanted: Wanted, batch: int) -> Study:
     import optuna
 
     optuna.logging.disable_default_handler()
-    sampler = optuna.samplers.NSGAIISampler(population_size=wanted.batch, seed=wanted.seed)
+    sampler = optuna.samplers.NSGAIISampler(population_size=batch, seed=wanted.seed)
     study = optuna.create_study(directions=["minimize"] * len(wanted.objectives), sampler=sampler)
     study.enqueue_trial(dict(zip(_names(wanted.space), wanted.space.base, strict=True)))
     return study
