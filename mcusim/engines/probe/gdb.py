@@ -30,7 +30,7 @@ _DEFAULT_BYTES = 400  # of a packet, where the server does not tell
 _HEAD_BYTES = 40  # of a packet, around its data
 _SP, _PC, _XPSR = 13, 15, 25
 _THUMB = 1 << 24
-_MPU_CTRL = 0xE000ED94
+_VTOR, _MPU_CTRL = 0xE000ED08, 0xE000ED94
 _BLOCK = re.compile(
     r'<memory\s+type="flash"\s+start="(\w+)"\s+length="(\w+)"[^>]*>\s*<property\s+name="blocksize">(\w+)'
 )
@@ -188,6 +188,7 @@ class Gdb:
             self._monitor(command)
         if not self._kind.reset:
             self.write(_MPU_CTRL, bytes(4))
+            self.write(_VTOR, vectors.to_bytes(4, "little"))
             stack, entry = (int.from_bytes(self.read(vectors + at, 4), "little") for at in (0, 4))
             for register, value in ((_SP, stack), (_PC, entry & ~1), (_XPSR, _THUMB)):
                 self._ask(b"P%x=%s" % (register, value.to_bytes(4, "little").hex().encode()))

@@ -17,6 +17,7 @@ from mcusim.engines.probe import gdb as clients
 from mcusim.engines.probe import packets
 from mcusim.engines.probe.connection import Connected
 from mcusim.engines.probe.gdb import Gdb, crc_of_gdb
+from mcusim.engines.probe.mailbox import word
 from mcusim.engines.probe.target import Refused
 from mcusim.system.errors import EngineError
 from tests.engines.probe.board import FLASH, RAM, PlayedBoard, answer_of, image
@@ -76,6 +77,17 @@ def test_flash_is_erased_in_its_blocks_and_compared_by_its_sum() -> None:
         assert all(target.same(address, data) for address, data in pieces)
         assert not target.same(FLASH, EVERY_BYTE[::-1])
     assert board.told == ["vFlashErase:8000000,1000", "vFlashErase:8002000,800", "vFlashDone"]
+
+
+def test_a_reset_without_a_servers_help() -> None:
+    """Who emulates looks for the vectors where the core would: flash of some boards is not at 0."""
+    board = PlayedBoard()
+    board.poke(FLASH, word(RAM + 0x1000) + word(FLASH + 0x41))
+    served = replace(HABITS["Renode"], board=board, heard=[])
+    with client(served) as target:
+        target.reset(FLASH)
+    assert board.peek(0xE000ED08, 4) == word(FLASH)
+    assert served.heard[-4:-1] == [b"Pd=00100020", b"Pf=40000008", b"P19=00000001"]
 
 
 def test_the_sum_of_gdb() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mcusim.boards.board import Board
+from mcusim.boards.load import load_board
 from mcusim.engines import ENGINES
 from mcusim.engines.engine import Execution
 from mcusim.engines.probe.servers import _free_ports, _listens
@@ -132,12 +133,15 @@ def test_a_server_that_is_killed(in_qemu: Board, build_folder: Path, port: int, 
 
 
 @pytest.mark.renode
-def test_samples_and_cycles_in_renode(nucleo: Board, build_folder: Path, port: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nucleo_l452re_p", "sparkfun_edge"])
+def test_samples_and_cycles_in_renode(name: str, build_folder: Path, port: int, tmp_path: Path) -> None:
     """The chip is asked who it is, each stop is told twice, and the counter goes on as it is told to."""
-    firmware = build_library(library(), nucleo, build_folder, "probe")
-    with tempfile.TemporaryDirectory() as folder, renode(port, nucleo, Path(folder), 1.5):
-        execution = run_at(port, firmware, nucleo, tmp_path)
+    board = load_board(name)
+    firmware = build_library(library(), board, build_folder, "probe")
+    with tempfile.TemporaryDirectory() as folder, renode(port, board, Path(folder), 1.5):
+        execution = run_at(port, firmware, board, tmp_path)
     assert np.array_equal(execution.answers.view(np.int8), expected(INPUTS))
+    assert [note for note in execution.notes if "'b'" in note] == []  # the board was never in trouble
     cycles, silicon = execution.cycle_counter, execution.silicon
     assert cycles is not None and cycles.min() == cycles.max() and silicon is not None
     assert silicon.window_cycles == 6 and silicon.cold_cycles == (cycles[0],)  # four instructions: no caches, no waits
