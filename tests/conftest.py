@@ -33,6 +33,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, (bytes, bytearray)) else None
 
 
+@pytest.fixture(autouse=True)
+def _boards_of_their_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of other processes have boards of the same names, whose locks lie in this folder."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.getbasetemp()))
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """`golden(name, text)`: text equals `tests/golden/<module>/<name>`, or becomes it with --update-golden."""

@@ -82,7 +82,7 @@ def _read(base: str, operands: tuple[str, ...], size: int) -> Instruction:
         return _read("str" if base == "push" else "ldr", (operands[0].strip("{}"), *moved), size)
     text = ", ".join(operands)
     branch = _branch(base, text)
-    if branch and base != "pop":
+    if branch and base not in ("pop", "ldr"):
         reads = writes = address = frozenset[str]()
     else:
         address = frozenset(_words(text[text.find("[") : text.find("]") + 1]))

@@ -47,8 +47,8 @@ def test_a_layer(tree: Tree) -> None:
 
 def test_an_approximation(tree: Tree) -> None:
     tree.add("approximation")
-    members = "(dead_channels, channels, rows)"
-    tree.line("mcusim/approximate/__init__.py", members, "(dead_channels, channels, rows, biases)")
+    members = "(dead_channels, channels, rows, operands)"
+    tree.line("mcusim/approximate/__init__.py", members, "(dead_channels, channels, rows, biases, operands)")
     tree.imported("mcusim/approximate/__init__.py", "import channels, dead", "import biases, channels, dead")
     tree.edit("docs/approximation.md", "| `rows` |", "| `biases` | biases are left out |\n| `rows` |")
     tree.edit("docs/experiment.md", "| `rows` | 0 |", "| `biases` | 0 | of so many filters\n| `rows` | 0 |")

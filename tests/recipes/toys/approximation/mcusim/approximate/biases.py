@@ -11,6 +11,7 @@ from mcusim.layers.weighted_sum import WeightedSum
 NAME = "biases"
 SUMMARY = "biases are left out"
 DEFAULT = 0
+ON_INTEGERS = False
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:
