@@ -55,12 +55,19 @@ def read_limit(name: str, value: object) -> Limit:
             told = f"{name} = {text!r}: of a share, percent may be points or a part of it"
             raise Unusable(told, f"give points: {number.rstrip('%').strip()}pt")
         return Limit(name, text, read_amount(text.removesuffix("%"), "") / 100, relative=True)
-    if points and is_share:
-        return Limit(name, text, read_amount(text.removesuffix(points), "") / 100, relative=False)
-    amount = read_amount(text, "" if is_share else figure.unit)
-    if is_share and amount > 1:
-        raise Unusable(f"{name} = {text!r} is more than all", f"give points: {text}pt; or a share from 0 to 1")
+    amount = _share(name, text, points) if is_share else read_amount(text, figure.unit)
     return Limit(name, text, amount, relative=False)
+
+
+def _share(name: str, text: str, points: str) -> float:
+    """`0.5pt`, or as a part of one: `0.005`."""
+    try:
+        amount = read_amount(text.removesuffix(points), "")
+    except Unusable:
+        raise Unusable(f"{name} = {text!r} is no limit of a share", "give points, for example 0.5pt") from None
+    if amount > 1 and not points:
+        raise Unusable(f"{name} = {text!r} is more than all", f"give points: {text}pt; or a share from 0 to 1")
+    return amount / 100 if points else amount
 
 
 def read_limits(limits: Mapping[str, str]) -> dict[str, Limit]:

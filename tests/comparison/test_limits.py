@@ -51,6 +51,8 @@ def test_no_worse_at_all_is_exact(name: str, base: float, more: float) -> None:
         ("rom_bytes=2%", "higher", "rom_bytes is worse where it rises", "--max-rise rom_bytes=2%"),
         ("accuracy=0.2%", "higher", "percent may be points", "0.2pt"),
         ("accuracy=20", "higher", "more than all", "20pt"),
+        ("accuracy=much", "higher", "accuracy = 'much' is no limit", "0.5pt"),
+        ("accuracy=-1pt", "higher", "accuracy = '-1pt' is no limit", "0.5pt"),
         ("latency_ms=2pt", "lower", "'2pt' is no limit in ms", "us, ms, s"),
         ("rom_bytes=-1", "lower", "'-1' is no limit", "bytes"),
         ("rom_bytes=1e9999", "lower", "is no limit", "bytes"),
