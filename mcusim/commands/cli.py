@@ -176,6 +176,9 @@ def _usage_error(error: click.UsageError) -> ConfigurationError:
         meant = HINTS | dict.fromkeys(OF_DATA, CALIBRATION if CALIBRATION in names else DATA_HINT)
         hint = suggestion(error.option_name, [name for name in names if name.startswith("--")], meant)
         return ConfigurationError(f"no such option {error.option_name!r}", where=where, hint=hint)
+    if message.startswith("usage: ") and context and isinstance(context.command, click.Group):
+        known = ", ".join(sorted(context.command.commands))
+        return ConfigurationError("a command is missing", where=where, hint=f"one of: {known}")
     if message.startswith("no such command"):
         name = message.split("'")[1] if "'" in message else ""
         group = context.command if context and isinstance(context.command, click.Group) else cli

@@ -181,6 +181,7 @@ def test_engines_that_need_no_installation(monkeypatch: pytest.MonkeyPatch, caps
         (["run", "none.toml"], "cannot read 'none.toml'", "none.toml", "check the path"),
         (["run", "a.keras"], "'a.keras' is a model, not an experiment", "", "mcusim generate a.keras"),
         (["report", "none.json"], "cannot read 'none.json'", "none.json", "mcusim run"),
+        (["hardware"], "a command is missing", "mcusim hardware", "one of: add, check, list, scan"),
         (["engines", "instal"], "no such command 'instal'", "mcusim engines", "did you mean 'install'?"),
         (["engines", "install"], "missing argument 'ENGINE'", "mcusim engines install", "--help"),
         (["engines", "install", "renod"], "unknown engine 'renod'", "mcusim engines install", "did you mean 'renode'?"),

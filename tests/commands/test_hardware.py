@@ -107,13 +107,14 @@ def test_what_is_wrong_with_each(machine: Machine, tmp_path: Path, capfd: pytest
     listening = socket.create_server(("localhost", 0))
     host_port = f"localhost:{listening.getsockname()[1]}"
     port = tmp_path / "tty"
-    port.touch()
+    port.symlink_to("/dev/null")  # a device, as a port is
     type_ = 'type = "nucleo_l452re_p"\n'
     machine.write(
         f'[[board]]\nid = "good"\n{type_}port = "{port}"\nserver = "{host_port}"\nmount = "{tmp_path}"\n'
         f'[[board]]\nid = "away"\n{type_}serial = "77"\n'
         f'[[board]]\nid = "deaf"\n{type_}server = "localhost:1"\n'
         f'[[board]]\nid = "bare"\n{type_}port = "{tmp_path}/none"\nmount = "{tmp_path}/none"\n'
+        f'[[board]]\nid = "none"\n{type_}port = "{tmp_path}"\n'
     )
     [good, *_] = read_map(machine.map)
     with listening:
@@ -124,14 +125,15 @@ def test_what_is_wrong_with_each(machine: Machine, tmp_path: Path, capfd: pytest
             assert f"'good' is in use: process {os.getpid()}" in capfd.readouterr().out
     rows = [line for line in told.splitlines() if line.startswith("problem")]
     assert all(words in told for words in ("'away' is not connected", "nobody listens at localhost:1", "there is no '"))
-    assert len(rows) == 4 and not any("good" in row for row in rows)
+    assert f"'{tmp_path}' is no serial port" in told
+    assert len(rows) == 5 and not any("good" in row for row in rows)
 
 
 def test_no_permission_names_the_rule(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = tmp_path / "tty"
-    port.touch()
+    port.symlink_to("/dev/null")  # a device, as a port is
     machine.write(f'[[board]]\nid = "n1"\ntype = "nucleo_l452re_p"\nport = "{port}"\n')
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(port))
     assert execute(["hardware", "check"]) == 4

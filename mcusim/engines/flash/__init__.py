@@ -14,8 +14,10 @@ Stop = Callable[[], bool]
 _WAYS: dict[str, Callable[[bytes, Board, str, Stop], None]] = {"sbl": sbl.flash, "svl": svl.flash}
 
 
-def flash(attached: Attached, image: bytes, board: Board, port: str, folder: Path, stop: Stop) -> None:
+def flash(attached: Attached, image: bytes, board: Board, port: str, folder: Path, stop: Stop, why: str) -> None:
     """Writes `image` to where the flash of `board` begins. The board starts with it, and has to tell its digest then.
+
+    `why`: it has to be written.
 
     Raises EngineError, with what to do by hand for a board whose map names no way: `image` then lies in `folder`.
     """
@@ -27,7 +29,7 @@ def flash(attached: Attached, image: bytes, board: Board, port: str, folder: Pat
     path = folder / "firmware.bin"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_bytes(image)
-    what = f"board {attached.id!r} has to be flashed, and the hardware map tells no way that engine serial knows"
+    what = f"board {attached.id!r} has to be flashed ({why}), and the hardware map tells no way that is known"
     ways = ", ".join(["disk", *_WAYS])
     hint = f"give flash = one of {ways}; or write {path} to 0x{board.memory.flash.origin:08X} by hand, and run again"
     raise EngineError(what, where=f"board {attached.id!r} of the hardware map", hint=hint)

@@ -65,6 +65,10 @@ def _port(board: Attached, there: Sequence[Port]) -> str:
     path = port_of(board, there)
     if not os.path.exists(path):
         raise EngineError(f"there is no {path!r}", hint="plug it in, or correct 'port' in the hardware map")
+    if not Path(path).is_char_device():
+        raise EngineError(
+            f"{path!r} is no serial port", hint="correct 'port' in the hardware map: mcusim hardware scan"
+        )
     if not os.access(path, os.R_OK | os.W_OK):
         raise EngineError(f"no permission to use {path!r}", hint=RULES_HINT)
     return f"port {path}"

@@ -40,8 +40,9 @@ def connect(attached: Attached, job: Job, stop: Stop) -> Iterator[Connection]:
     image = flash_bytes(job.image)
     meant = _Meant(job.board, attached, port_of(attached), zlib.crc32(image))
     try:
-        if not _is_there(meant, job, stop):
-            flash(attached, image, job.board, meant.path, job.folder, stop)
+        why = _lacking(meant, job, stop)
+        if why:
+            flash(attached, image, job.board, meant.path, job.folder, stop, why)
         with opened(meant, job, stop, _STARTED_S) as connection:
             yield connection
     except LostError:  # between two questions; within one it is found again
@@ -78,13 +79,13 @@ class _Meant:
 _FLASH = "let mcusim flash it: flash = .. and mount = .. of the board in the hardware map (docs/serial.md)"
 
 
-def _is_there(meant: _Meant, job: Job, stop: Stop) -> bool:
-    """Does the board run the image of the job already?"""
+def _lacking(meant: _Meant, job: Job, stop: Stop) -> str | None:
+    """Why the board does not run the image of the job yet; None where it does."""
     try:
         with opened(meant, job, stop, _THERE_S, speed_up=False):
-            return True
-    except (StaleError, BoardTrouble):
-        return False
+            return None
+    except (StaleError, BoardTrouble) as error:
+        return error.what
 
 
 @contextmanager

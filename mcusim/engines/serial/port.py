@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -121,13 +122,23 @@ class Port:
 
 
 def _not_opened(path: str, error: OSError) -> EngineError:
-    if error.errno in _IN_USE:
+    number = _number(error)
+    if number in _IN_USE:
         return EngineError("another program has the serial port", where=path, hint=_HINTS[errno.EBUSY])
-    if error.errno == errno.ENOENT:
+    if number == errno.ENOENT:
         return EngineError("there is no such serial port", where=path, hint=f"these are there: {_those_there()}")
-    reason = error.strerror or str(error)
-    hint = _HINTS.get(error.errno or 0, "is it a serial port? mcusim hardware scan shows those that are")
+    reason = os.strerror(number) if number else str(error)
+    hint = _HINTS.get(number, "is it a serial port? mcusim hardware scan shows those that are")
     return EngineError(f"cannot open the serial port: {reason}", where=path, hint=hint)
+
+
+def _number(error: BaseException | None) -> int:
+    """The system's number of an error, which pyserial may hide behind words of its own; 0 where there is none."""
+    while error is not None:
+        if error.args and isinstance(error.args[0], int):
+            return error.args[0]
+        error = error.__context__
+    return 0
 
 
 def _those_there() -> str:

@@ -182,7 +182,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attached:
 
 def test_the_disk_takes_it(desk: Attached, tmp_path: Path) -> None:
     thread = probe(tmp_path, None)
-    flash(desk, IMAGE, EDGE, "", tmp_path, never)
+    flash(desk, IMAGE, EDGE, "", tmp_path, never, "why")
     thread.join()
     assert not list(tmp_path.iterdir())
 

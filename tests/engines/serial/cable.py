@@ -31,6 +31,7 @@ class Cable(threading.Thread):
         tty.setraw(self._board_end)
         self.tty = os.ttyname(self._board_end)
         self.clean_above = 1 << 32  # rates from here on lose bytes
+        self._free_at = 0.0  # of a paced wire: it carries what waits without a pause between
         self.done = threading.Event()
         self.host = self._host_end = -1
         self.plug()
@@ -57,7 +58,11 @@ class Cable(threading.Thread):
     def run(self) -> None:
         while not self.done.is_set():
             before = self._rates()
-            for fd in select.select([self.host, self.board], [], [], 0.05)[0]:
+            ends = [self.host, self.board]
+            waited = select.select(ends, [], [], 0)[0]
+            if not waited:
+                ends, self._free_at = select.select(ends, [], [], 0.05)[0], time.monotonic()
+            for fd in waited or ends:
                 try:
                     data = os.read(fd, 512)
                 except OSError:
@@ -73,7 +78,8 @@ class Cable(threading.Thread):
         now = self._rates()
         rates = before if before[0] == before[1] else now
         if self.paced:
-            time.sleep(10 * len(data) / max(rates))
+            self._free_at += 10 * len(data) / max(rates)
+            time.sleep(max(0.0, self._free_at - time.monotonic()))
         if self._happens("stall", self.stall):
             time.sleep(0.3)
         if self._happens("unplug", self.unplug_rate * len(data)):

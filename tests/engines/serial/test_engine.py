@@ -16,6 +16,7 @@ from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution
 from mcusim.engines.serial import connection
 from mcusim.engines.serial import engine as serial
+from mcusim.engines.serial.port import Port
 from mcusim.system.errors import ConfigurationError, EngineError
 from tests.engines.serial.conftest import Rig, Rigged, machine
 from tests.jobs import HANGS_IN_5, run
@@ -132,7 +133,7 @@ def test_another_firmware_is_never_measured(nucleo: Board, rig: Rig, tmp_path: P
     rigged = rig(nucleo)
     other = build_library(library("arena[0] = 1;"), nucleo, build_folder, "serial")
     rigged.firmware = other
-    with pytest.raises(EngineError, match="has to be flashed") as caught:
+    with pytest.raises(EngineError, match=r"has to be flashed \(the board has another firmware") as caught:
         over(rigged, 8, tmp_path)
     assert (tmp_path / "firmware.bin").is_file() and "firmware.bin" in (caught.value.hint or "")
 
@@ -158,6 +159,16 @@ def test_a_port_that_is_not_there(nucleo: Board, rig: Rig, tmp_path: Path) -> No
     with pytest.raises(EngineError, match="no such serial port") as caught:
         over(rigged, 8, tmp_path)
     assert "there: " in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("/dev/null", "Inappropriate ioctl for device"), ("/dev", "Is a directory")]
+)
+def test_a_port_that_is_none(path: str, told: str) -> None:
+    """In the words of the system alone."""
+    with pytest.raises(EngineError, match=f"^cannot open the serial port: {told}\n") as caught:
+        Port(path, lambda: False).open(115200)
+    assert caught.value.where == path and "scan" in (caught.value.hint or "")
 
 
 def test_a_port_that_another_program_has(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
@@ -186,7 +197,7 @@ def test_nobody_there(nucleo: Board, rig: Rig, tmp_path: Path, monkeypatch: pyte
     rigged = rig(nucleo)
     rigged.standin.end()
     monkeypatch.setattr(connection, "_THERE_S", 0.2)
-    with pytest.raises(EngineError, match="has to be flashed"):
+    with pytest.raises(EngineError, match=r"has to be flashed \(nobody answers on .*tty\)"):
         over(rigged, 8, tmp_path)
 
 
