@@ -21,6 +21,10 @@ INSTALL = "pip install 'mcusim[hardware]'"
 _Word = Field(ge=0, lt=1 << 16)
 
 
+class AwayError(EngineError):
+    """The board is not connected."""
+
+
 class Device(Table):
     """A row of platforms/usb.toml."""
 
@@ -77,6 +81,7 @@ def port_of(board: Attached, there: Sequence[Port] | None = None) -> str:
         what, hint = f"board {board.id!r} names no serial port", "give serial, usb or port in the hardware map"
     elif not mine:
         what, hint = f"board {board.id!r} is not connected: no port has {name}", "plug it in; mcusim hardware scan"
+        raise AwayError(what, where=f"board {board.id!r}", hint=hint)
     else:
         paths = ", ".join(port.path for port in mine)
         what, hint = f"board {board.id!r} has {len(mine)} serial ports: {paths}", "choose one: port = '..' in the map"

@@ -16,7 +16,7 @@ from mcusim.engines.flash import flash
 from mcusim.engines.flash.image import flash_bytes
 from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.run_on import Answered, BoardTrouble, Connection, Stop
-from mcusim.engines.hardware.usb import port_of
+from mcusim.engines.hardware.usb import AwayError, port_of
 from mcusim.engines.serial import frames
 from mcusim.engines.serial.clock import ENOUGH_S
 from mcusim.engines.serial.frames import Info
@@ -29,6 +29,10 @@ _TICK_S = 0.1
 _THERE_S, _STARTED_S = 3.0, 10.0  # to wait for who may not be there; for who was just flashed
 
 
+class SilentError(BoardTrouble):
+    """Nobody answers on the port."""
+
+
 class StaleError(EngineError):
     """The board runs, but another firmware."""
 
@@ -38,13 +42,15 @@ def connect(attached: Attached, job: Job, stop: Stop) -> Iterator[Connection]:
     """See `run_on.Connect`. Flashes only what is not there yet: the board tells the CRC-32 of its flash."""
     assert job.board is not None
     image = flash_bytes(job.image)
-    meant = _Meant(job.board, attached, port_of(attached), zlib.crc32(image))
     try:
+        meant = _Meant(job.board, attached, port_of(attached), zlib.crc32(image))
         why = _lacking(meant, job, stop)
         if why:
             flash(attached, image, job.board, meant.path, job.folder, stop, why)
         with opened(meant, job, stop, _STARTED_S) as connection:
             yield connection
+    except AwayError as error:
+        raise BoardTrouble(error.what, where=error.where, hint=error.hint) from None
     except LostError:  # between two questions; within one it is found again
         raise BoardTrouble("the serial port went away", where=meant.path, hint="is the cable plugged in?") from None
 
@@ -84,7 +90,7 @@ def _lacking(meant: _Meant, job: Job, stop: Stop) -> str | None:
     try:
         with opened(meant, job, stop, _THERE_S, speed_up=False):
             return None
-    except (StaleError, BoardTrouble) as error:
+    except (StaleError, SilentError) as error:
         return error.what
 
 
@@ -98,11 +104,9 @@ def opened(meant: _Meant, job: Job, stop: Stop, limit_s: float, *, speed_up: boo
     link = Link(port, rates, job.stall_s, meant.demand, faults.explain)
     port.open(BASE_BAUD)
     try:
-        if link.greet(limit_s) is None:
+        if link.meet(limit_s, speed_up=speed_up) is None:
             what = f"nobody answers on {meant.path}"
-            raise BoardTrouble(what, where=f"board {meant.attached.id!r}", hint=f"is it powered? Else {_FLASH}")
-        if speed_up:
-            link.speed_up()
+            raise SilentError(what, where=f"board {meant.attached.id!r}", hint=f"is it powered? Else {_FLASH}")
         yield SerialConnection(link, faults, stop)
     finally:
         port.close()

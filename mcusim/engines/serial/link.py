@@ -52,6 +52,19 @@ class Link:
     _run_s: float | None = None  # that an answer to a RUN takes
     _answered: int = 0  # samples, in this life of the board
 
+    def meet(self, limit_s: float, *, speed_up: bool) -> Info | None:
+        """As `greet`, then at the highest rate; from the beginning when the port is gone meanwhile, and comes back."""
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                info = self.greet(max(0.0, end - time.monotonic()))
+                if info and speed_up:
+                    self.speed_up()
+                return info
+            except LostError:
+                self.baud = BASE_BAUD
+                self.port.find_again(self.baud, end)
+
     def greet(self, limit_s: float) -> Info | None:
         """Who is there, at whatever rate; None when nobody answers within `limit_s`."""
         end = time.monotonic() + limit_s

@@ -25,6 +25,7 @@ _HINTS = {
     errno.EPERM: "docs/serial.md tells which group or udev rule it takes",
     errno.EBUSY: "close the other program: a terminal, a debugger, ModemManager (fuser -v names it)",
 }
+_AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 _IN_USE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY)
 
 
@@ -42,7 +43,7 @@ class Port:
         self._heard = bytearray()
 
     def open(self, baud: int) -> None:
-        """Raises EngineError when it is not there, belongs to others, or another program has it."""
+        """Raises BoardTrouble when it is not there, EngineError when others own or use it."""
         try:
             self._open(baud)
         except OSError as error:
@@ -125,8 +126,8 @@ def _not_opened(path: str, error: OSError) -> EngineError:
     number = _number(error)
     if number in _IN_USE:
         return EngineError("another program has the serial port", where=path, hint=_HINTS[errno.EBUSY])
-    if number == errno.ENOENT:
-        return EngineError("there is no such serial port", where=path, hint=f"these are there: {_those_there()}")
+    if number in _AWAY:
+        return BoardTrouble("there is no such serial port", where=path, hint=f"these are there: {_those_there()}")
     reason = os.strerror(number) if number else str(error)
     hint = _HINTS.get(number, "is it a serial port? mcusim hardware scan shows those that are")
     return EngineError(f"cannot open the serial port: {reason}", where=path, hint=hint)

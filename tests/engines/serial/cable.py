@@ -13,7 +13,7 @@ import termios
 import threading
 import time
 import tty
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 
@@ -27,6 +27,7 @@ class Cable(threading.Thread):
         self.link, self.paced = link, paced
         self.drop, self.flip, self.stall, self.unplug_rate = drop, flip, stall, unplug
         self.random, self.seen = random.Random(7), Counter[str]()
+        self._expected = defaultdict[str, float](float)
         self.board, self._board_end = pty.openpty()
         tty.setraw(self._board_end)
         self.tty = os.ttyname(self._board_end)
@@ -101,7 +102,9 @@ class Cable(threading.Thread):
         return bytes(found)
 
     def _happens(self, what: str, rate: float) -> bool:
-        happens = rate > 0 and self.random.random() < rate
+        """By chance; the first time no later than it is to be expected once."""
+        self._expected[what] += rate
+        happens = (rate > 0 and self.random.random() < rate) or (self._expected[what] >= 1 and not self.seen[what])
         self.seen[what] += happens
         return happens
 

@@ -171,6 +171,16 @@ def test_a_port_that_is_none(path: str, told: str) -> None:
     assert caught.value.where == path and "scan" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("named", ['port = "/dev/no-such-tty"', 'serial = "no such"'])
+def test_another_board_goes_on_without_one_that_is_not_there(
+    named: str, nucleo: Board, rig: Rig, tmp_path: Path
+) -> None:
+    rigged = rig(nucleo)
+    rigged.write_map(f'[[board]]\nid = "away"\ntype = "nucleo_l452re_p"\n{named}')
+    execution = over(rigged, 8, tmp_path, jobs=2)
+    assert right(execution, 8) and any("'away' was left out" in note for note in execution.notes)
+
+
 def test_a_port_that_another_program_has(nucleo: Board, rig: Rig, tmp_path: Path) -> None:
     import serial as pyserial
 
