@@ -35,7 +35,7 @@ LARGEST_NUMBER = 2**63
 
 @dataclass(frozen=True)
 class RunError:
-    """Why a run has no figures. `kind` is the class of the error in `errors.py`."""
+    """Why a run has no figures. `kind` is the class of the error in `errors.py`, or what it was made from."""
 
     kind: str
     message: str
@@ -49,7 +49,8 @@ class RunError:
 
     @classmethod
     def of(cls, error: errors.McusimError) -> RunError:
-        return cls(type(error).__name__, error.what, error.where, error.hint)
+        kind = next(one for one in type(error).__mro__ if getattr(errors, one.__name__, None) is one)
+        return cls(kind.__name__, error.what, error.where, error.hint)
 
 
 @dataclass(frozen=True)

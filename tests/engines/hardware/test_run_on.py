@@ -21,6 +21,7 @@ from mcusim.engines.hardware.locks import BusyError, held
 from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.hardware.rig import Rig
 from mcusim.engines.hardware.run_on import Answered, BoardTrouble, Stop, Stopped, run_on
+from mcusim.reports.report import RunError
 from mcusim.system.errors import ConfigurationError, EngineError
 from mcusim.system.image import Image
 
@@ -117,6 +118,13 @@ def test_answers_in_order_and_the_cold_call_apart(boards: int, samples: int, tmp
     assert execution.silicon and set(execution.silicon.cold_cycles) == {150}
     assert execution.silicon.window_cycles == 9 and execution.silicon.clock_hz
     assert set(execution.silicon.clock_hz) <= {(name, 48e6) for name in execution.silicon.boards}
+
+
+@pytest.mark.parametrize("kind", [BoardTrouble, BusyError, EngineError])
+def test_trouble_with_a_board_is_no_bug(kind: type[EngineError]) -> None:
+    """Kinds of errors.py alone have an exit code in a report."""
+    told = RunError.of(kind("gone", where="desk"))
+    assert told.exit_code == 6 and told.kind == "EngineError"
 
 
 def test_a_board_that_is_reset_goes_on(tmp_path: Path) -> None:
