@@ -126,7 +126,6 @@ class Execution:
     `stack_bytes` is the deepest use of the stack in any process. `notes` are what a reader of the report should know.
     `cycle_counter`: what it went on by around each sample, as the firmware read it; None when nobody asked.
     `counts`: of a job that asked to profile. `cached`: is it what an earlier run saw? `silicon`: of real boards only.
-    `trouble`: why it is not complete, where that was not Ctrl-C.
     """
 
     answers: Records
@@ -144,7 +143,6 @@ class Execution:
     counts: Counts | None = None
     cached: bool = False
     silicon: Silicon | None = None
-    trouble: EngineError | None = None
 
 
 class LacksMemoryError(EngineError):

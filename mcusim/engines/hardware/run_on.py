@@ -76,7 +76,7 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     """All samples of `job`, on `boards`, which this run holds. Ctrl-C gives what is finished.
 
     `connect` flashes and resets, as it needs, at every call. Raises EngineError of the firmware, or what the last board
-    was left out for before any had answered; what others answered before is kept, and the trouble told.
+    was left out for.
     """
     check_sizes(job)
     work = _Work(job, connect, len(boards))
@@ -86,10 +86,9 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     wall_s = time.monotonic() - began
     if work.error:
         raise work.error
-    trouble = work.left_out[-1] if complete and not all(work.answered) else None
-    if trouble and not any(work.answered):
-        raise trouble
-    return work.execution(facts, version, wall_s, complete, boards, trouble)
+    if complete and not all(work.answered):
+        raise work.left_out[-1]
+    return work.execution(facts, version, wall_s, complete, boards)
 
 
 def _joined(threads: Sequence[threading.Thread], work: _Work) -> bool:
@@ -293,13 +292,7 @@ class _Work:
             self.job.progress(sum(self.answered), len(self.answered))
 
     def execution(
-        self,
-        facts: Facts,
-        version: str,
-        wall_s: float,
-        complete: bool,
-        boards: Sequence[Attached],
-        trouble: EngineError | None,
+        self, facts: Facts, version: str, wall_s: float, complete: bool, boards: Sequence[Attached]
     ) -> Execution:
         done = np.flatnonzero(self.answered)
         cycles = self.cycles[done]
@@ -310,8 +303,7 @@ class _Work:
             wall_s=wall_s,
             engine=facts.name,
             engine_version=version,
-            complete=complete and trouble is None,
-            trouble=trouble,
+            complete=complete,
             stack_bytes=max(self.stacks, default=None) if complete else None,
             notes=tuple(self.notes),
             cycle_counter=cycles.astype(np.uint64) if counted else None,

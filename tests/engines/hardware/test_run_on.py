@@ -153,17 +153,9 @@ def test_one_that_recovers_for_long_may_fail_again(tmp_path: Path) -> None:
 
 
 def test_nobody_is_left(tmp_path: Path) -> None:
-    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in"))
+    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in") if answers > 5 else None)
     with pytest.raises(BoardTrouble, match="it is silent"):
         run(toys, 2, 40, tmp_path)
-
-
-def test_what_was_finished_before_the_last_one_was_left_out_is_kept(tmp_path: Path) -> None:
-    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in") if answers > 5 else None)
-    execution, job = run(toys, 1, 40, tmp_path)
-    assert not execution.complete and isinstance(execution.trouble, BoardTrouble)
-    assert 0 < len(execution.answers) < 40
-    assert (execution.answers == job.samples[execution.indices] + 1).all()
 
 
 @pytest.mark.parametrize("power", [("false",), ("/no/such/program",)])
