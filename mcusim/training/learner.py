@@ -36,26 +36,45 @@ class Learner:
 
         It ends with the batch whose loss is no number.
         """
-        order = self._random.permutation(len(x))
-        loss, right = 0.0, 0
-        for start in range(0, len(x), self._settings.batch_size):
-            batch = order[start : start + self._settings.batch_size]
-            self._optimizer.learning_rate.assign(self._settings.rate(epoch + start / len(x)))
-            mixed, targets = prepared(x[batch], self._one_hot[y[batch]], self._settings, self._random)
-            batch_loss, batch_right = self._step(mixed, targets)
-            loss += float(batch_loss) * len(batch)
-            right += int(batch_right)
-            step_done()
-            if not math.isfinite(loss):
-                break
-        return loss / len(x), right / len(x)
+        return epoch_of(
+            x, y, epoch, self._one_hot, self._settings, self._random, self._optimizer, self._step, step_done
+        )
 
     def accuracy(self, x: Floats, y: Array) -> float | None:
         """Share of right answers as in use (no dropout, learned batch statistics); None for no samples."""
         return float(np.mean(predict(self.model, x) == y)) if len(x) else None
 
 
-def prepared(
+def epoch_of(
+    x: Floats,
+    y: Array,
+    epoch: int,
+    one_hot: Array,
+    settings: TrainingSettings,
+    random: np.random.Generator,
+    optimizer: Any,
+    step: Callable[[Array, Array], tuple[Any, Any]],
+    step_done: Callable[[], None],
+) -> tuple[float, float]:
+    """As `Learner.learn`: `step` learns from a batch and its targets, and tells mean loss and number of right answers.
+
+    `one_hot`: targets by class. `optimizer` has the rate of each batch before its step.
+    """
+    order = random.permutation(len(x))
+    loss, right = 0.0, 0
+    for start in range(0, len(x), settings.batch_size):
+        batch = order[start : start + settings.batch_size]
+        optimizer.learning_rate.assign(settings.rate(epoch + start / len(x)))
+        batch_loss, batch_right = step(*_prepared(x[batch], one_hot[y[batch]], settings, random))
+        loss += float(batch_loss) * len(batch)
+        right += int(batch_right)
+        step_done()
+        if not math.isfinite(loss):
+            break
+    return loss / len(x), right / len(x)
+
+
+def _prepared(
     x: Floats, targets: Floats, settings: TrainingSettings, random: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """A batch as it is learned from: changed and mixed."""

@@ -20,7 +20,7 @@ from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array, Floats
 from mcusim.training.aware.surrogate import demand_trainable, real_output
 from mcusim.training.keras_setup import import_keras
-from mcusim.training.learner import EVALUATION_BATCH, optimizer_of, prepared
+from mcusim.training.learner import EVALUATION_BATCH, epoch_of, optimizer_of
 from mcusim.training.settings import TrainingSettings
 
 Quantize = Callable[[Graph, Learned], Graph]
@@ -98,20 +98,12 @@ class AwareLearner:
 
     def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]:
         """As `Learner.learn`."""
-        order = self._random.permutation(len(x))
-        loss, right = 0.0, 0
-        for start in range(0, len(x), self._settings.batch_size):
-            batch = order[start : start + self._settings.batch_size]
-            self._optimizer.learning_rate.assign(self._settings.rate(epoch + start / len(x)))
-            samples, targets = prepared(x[batch], self._one_hot[y[batch]], self._settings, self._random)
-            batch_loss, batch_right = self._step(samples, targets)
-            loss += batch_loss * len(batch)
-            right += batch_right
-            step_done()
-            if not math.isfinite(loss):
-                return loss, 0.0
-        self.model = self._give(self.real)
-        return loss / len(x), right / len(x)
+        loss, right = epoch_of(
+            x, y, epoch, self._one_hot, self._settings, self._random, self._optimizer, self._step, step_done
+        )
+        if math.isfinite(loss):
+            self.model = self._give(self.real)
+        return loss, right
 
     def accuracy(self, x: Floats, y: Array) -> float | None:
         """Of the integers; None for no samples."""
