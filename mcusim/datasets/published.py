@@ -97,7 +97,7 @@ def arrays_of(
 
     `parse` gets the members of all archives, or of the folder. DataError when the data cannot be had or are not these.
     """
-    folder = _data_dir()
+    folder = data_dir()
     if folder and (folder / f"{publication.name}.npz").exists():
         path = folder / f"{publication.name}.npz"
         with _told_of(path):
@@ -123,7 +123,7 @@ def _keep(path: Path, arrays: Arrays) -> None:
         write_bytes(path, content.getvalue())
 
 
-def _data_dir() -> Path | None:
+def data_dir() -> Path | None:
     """None when the user named no folder."""
     named = os.environ.get("MCUSIM_DATA_DIR")
     if named and not Path(named).expanduser().is_dir():
@@ -145,10 +145,15 @@ def _verified(folder: Path, publication: Publication) -> tuple[Path, ...]:
     if not all(path.is_file() for path in paths):
         return ()
     for path, archive in zip(paths, publication.archives, strict=True):
-        if not has_checksum(path, archive.sha256):
-            what = f"{path.name!r} has another checksum than the published file"
-            raise DataError(what, where=str(path), hint="fetch it again")
+        demand_checksum(path, archive.sha256)
     return paths
+
+
+def demand_checksum(path: Path, sha256: str) -> None:
+    """`sha256`: as of an Archive. Raises DataError for another file than the published one."""
+    if not has_checksum(path, sha256):
+        what = f"{path.name!r} has another checksum than the published file"
+        raise DataError(what, where=str(path), hint="fetch it again")
 
 
 def _fetched(publication: Publication, progress: Progress | None) -> tuple[Path, ...]:

@@ -6,7 +6,6 @@ overridden by `MCUSIM_UCI_HAR_URL`, for a mirror). The publisher names no checks
 projects recorded independently of each other. Content from any source must have the split's known size of each class.
 """
 
-import hashlib
 import io
 import os
 import zipfile
@@ -17,6 +16,7 @@ import numpy as np
 
 from mcusim.datasets import npz_arrays, npz_file
 from mcusim.datasets.dataset import Dataset
+from mcusim.datasets.published import REQUIRED, Arrays, data_dir, demand_checksum
 from mcusim.datasets.targets import class_numbers
 from mcusim.system.arrays import Array
 from mcusim.system.download import download
@@ -42,8 +42,6 @@ HINT = (
     f"without a network: fetch {ARCHIVE!r} elsewhere, put it (or the extracted folder {FOLDER!r}) into a folder "
     "and name that folder in MCUSIM_DATA_DIR"
 )
-REQUIRED = ("x_train", "y_train", "x_test", "y_test")
-Arrays = dict[str, Array]
 ReadFile = Callable[[str], bytes]
 
 
@@ -64,27 +62,18 @@ def load(progress: Progress | None = None) -> Dataset:
 
 def _from_data_dir() -> Arrays | None:
     """None when the user named no folder, or one without this data set."""
-    named = os.environ.get("MCUSIM_DATA_DIR")
-    if not named:
+    folder = data_dir()
+    if folder is None:
         return None
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"MCUSIM_DATA_DIR names {named!r}, which is no folder", hint="name a folder, or unset it")
     if (folder / "uci_har.npz").exists():
         return _from_npz(folder / "uci_har.npz")
     if (folder / FOLDER).is_dir():
         return _parsed(lambda name: (folder / name).read_bytes(), str(folder / FOLDER))
     for name, sha256 in ((ARCHIVE, ARCHIVE_SHA256), (INNER_ARCHIVE, INNER_SHA256)):
         if (folder / name).is_file():
-            return _from_archive(_verified(folder / name, sha256))
+            demand_checksum(folder / name, sha256)
+            return _from_archive(folder / name)
     return None
-
-
-def _verified(path: Path, sha256: str) -> Path:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        hint = "fetch it again"
-        raise DataError(f"{path.name!r} has another checksum than the published file", where=str(path), hint=hint)
-    return path
 
 
 def _from_npz(path: Path) -> Arrays:
