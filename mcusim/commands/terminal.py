@@ -133,4 +133,6 @@ def _state(progress: TrainingProgress) -> str:
         return epoch
     judged = progress.last.validation_accuracy
     validation = "" if judged is None else f"  validation {judged:.2%}"
-    return f"{epoch}  loss {progress.last.loss:.4f}  accuracy {progress.last.accuracy:.2%}{validation}"
+    own = progress.last.accuracy
+    learned = "" if own is None else f"  accuracy {own:.2%}"
+    return f"{epoch}  loss {progress.last.loss:.4f}{learned}{validation}"

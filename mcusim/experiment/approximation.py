@@ -12,6 +12,7 @@ from mcusim.approximate import APPROXIMATIONS
 from mcusim.approximate.approximation import Compensation, Degree, Degrees, Significance, Wanted
 from mcusim.experiment.quantization import entries
 from mcusim.system.validation import Name, Share, Table, Unusable
+from mcusim.training.settings import TuningSettings
 
 SPELLINGS: Mapping[str, str] = {
     **dict.fromkeys(("dead", "remove_dead", "dead_filters"), "dead_channels"),
@@ -71,11 +72,13 @@ class Approximation(_OfAll):  # type: ignore[misc]
         **SPELLINGS,
         **dict.fromkeys(("criterion", "importance", "saliency", "ranking"), "significance"),
         **dict.fromkeys(("refit", "compensate", "least_squares"), "compensation"),
+        **dict.fromkeys(("tune", "finetune", "fine_tuning", "finetuning", "distillation", "retrain"), "tuning"),
         "calibration_samples": "they are those that choose the scales: it belongs to [[quantization]]",
     }
 
     significance: Significance = "obs"
     compensation: Compensation = "least-squares"
+    tuning: TuningSettings | None = Field(default=None, description="a table: [approximation.tuning]")
     layer: Annotated[tuple[LayerApproximation, ...], BeforeValidator(entries)] = Field(
         default=(), description="tables: [[approximation.layer]]"
     )

@@ -97,6 +97,7 @@ class Explore(Table):
     max_drop: MaxDrop = Field(default=None, description='points or a share: "0.5pt"')
     fidelity: Literal["estimate", "firmware"] = "firmware"
     test: bool = True
+    tuning: bool = False
     axes: Annotated[tuple[tuple[Path, tuple[Any, ...]], ...], BeforeValidator(_read_axes)] = Field(
         default=(), description=WANTED_AXES, json_schema_extra=_axes_schema
     )

@@ -139,7 +139,8 @@ def _case(task: Task) -> tuple[Setting, Case]:
     experiment = read_tables(task.path, dict(task.tables), "")
     [case] = experiment.cases()
     folder = task.out / POINTS / task.name
-    return Setting(experiment, folder, may_train=False, models=task.models), case
+    tunes = case.approximation is not None and case.approximation.tuning is not None
+    return Setting(experiment, folder, may_train=tunes, models=task.models), case
 
 
 def _bench(task: Task, experiment: Experiment, watcher: Watcher) -> Bench:

@@ -91,7 +91,15 @@ def task_of(
     experiment: Experiment, space: Space, out: Path, genes: Genes, fidelity: Fidelity, files: tuple[str, ...]
 ) -> Task:
     """`files`: `files_of` the experiment."""
-    return Task(experiment.path, space.at(genes), out, genes, space.chosen(genes), fidelity, files)
+    tables = space.at(genes)
+    told = tables if experiment.explore.tuning else without_tuning(tables)
+    return Task(experiment.path, told, out, genes, space.chosen(genes), fidelity, files)
+
+
+def without_tuning(tables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Minutes of each point: only what is frozen is tuned, by its own experiment."""
+    own = {name: value for name, value in tables.get("approximation", {}).items() if name != "tuning"}
+    return {**tables, "approximation": own} if "approximation" in tables else tables
 
 
 def files_of(experiment: Experiment) -> tuple[str, ...]:

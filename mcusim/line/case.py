@@ -48,6 +48,7 @@ from mcusim.line.sources import Sources
 from mcusim.line.stored import demand_explainable
 from mcusim.line.threshold import figures_of, thresholded
 from mcusim.line.trained import Trained
+from mcusim.line.tuned import tuned_case
 from mcusim.line.ways import timed
 from mcusim.models.source import Source
 from mcusim.numbers.factors import Rescale, rescaling
@@ -215,9 +216,7 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file and not model.is_trained:
         return model.file
-    trained = Trained(
-        setting.experiment, model, repeat, dataset_of(setting, bench), setting.models or setting.out / "models"
-    )
+    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.trained)
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
 
 
@@ -264,15 +263,15 @@ def float_model(setting: Setting, model: Model, repeat: int, bench: Bench, resca
     return bench.once.do(("float", model.name, repeat, rescale), make)
 
 
-def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
-    """What is quantized: the model of the file without what is skipped."""
+def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
+    """What is quantized: the model of the file without what is skipped, tuned."""
 
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
         dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
         memory = bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
         of = (case.model.name, case.repeat, case.quantization.rescale)
-        return reduced_graph(
+        reduced = reduced_graph(
             origin.source,
             dataset.x_train,
             *chosen,
@@ -281,6 +280,7 @@ def _real(setting: Setting, case: Case, bench: Bench) -> Graph:
             memory=memory,
             origin=of,
         )
+        return tuned_case(setting, case, reduced, origin, bench)
 
     return bench.once.do(("real", *case.numbers), make)
 
@@ -302,7 +302,7 @@ def _quantized(setting: Setting, case: Case, bench: Bench) -> tuple[Graph, Array
             case.quantization,
             labels=dataset.y_train,
             seed=setting.seed,
-            real=_real(setting, case, bench),
+            real=real_of(setting, case, bench),
             approximation=case.approximation,
         )
         answering = origin.answering if graph is origin.source.graph else Answering(graph, origin.x)
@@ -339,7 +339,7 @@ def explained(setting: Setting, case: Case, bench: Bench) -> tuple[LayerNoise, .
     demand_explainable(float_model(setting, case.model, case.repeat, bench).source.graph, case.quantization)
     model = ready_model(setting, case, bench)
     bench.watcher.stage(f"explaining {case.model.name} as {case.quantization.label}")
-    return explain(_real(setting, case, bench), model.generated.graph, model.origin.x)
+    return explain(real_of(setting, case, bench), model.generated.graph, model.origin.x)
 
 
 def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...]:
@@ -351,7 +351,7 @@ def _ranges(setting: Setting, case: Case, bench: Bench) -> tuple[LayerRange, ...
         if case.model.OF_OTHERS or origin.source.graph.is_quantized or not graph.is_quantized:
             return ()
         samples = origin.x[choose(len(origin.x), RANGED_SAMPLES, origin.targets, setting.seed)]
-        return ranges(_real(setting, case, bench), graph, samples)
+        return ranges(real_of(setting, case, bench), graph, samples)
 
     return bench.once.do(("ranges", *case.numbers), make)
 

@@ -28,6 +28,7 @@ def identity(case: Case) -> Run:
         calibration_samples=chosen.calibration_samples if is_integer or case.approximation else None,
         significance=case.approximation.significance if case.approximation else "",
         compensation=case.approximation.compensation if case.approximation else "",
+        tuning=case.approximation.tuning.label if case.approximation and case.approximation.tuning else "",
         board=case.board_name,
         engine=case.engine,
     )

@@ -12,8 +12,10 @@ from mcusim.experiment.case import Case
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.stages import STAGES, Stages
 from mcusim.line.trained import stamp
+from mcusim.line.tuned import SUFFIX
 from mcusim.system.errors import ConfigurationError, MissingToolError, Problems
 from mcusim.training import keras_setup
+from mcusim.training.tuning import TABLE
 
 ALWAYS_WRITTEN = ("report.json", "report-before.json", "explain.json", "models", "library", "export", "mcusim-bug.txt")
 
@@ -24,8 +26,9 @@ def check_line(experiment: Experiment, stages: Stages, out: Path, *, may_train: 
     with problems.caught():
         _check_boards(experiment, stages)
     if may_train:
-        with problems.caught():
-            _check_training(experiment, out / "models")
+        for check in (_check_training, _check_tuning):
+            with problems.caught():
+                check(experiment, out / "models")
     problems.tell()
 
 
@@ -67,6 +70,14 @@ def _check_training(experiment: Experiment, folder: Path) -> None:
     if model and (missing := keras_setup.missing()):
         hint = f"{missing.hint}; or give a trained model: file = .."
         raise MissingToolError(f"{missing.what}: model {model.name!r} is to be trained", hint=hint)
+
+
+def _check_tuning(experiment: Experiment, folder: Path) -> None:
+    """Likewise: what was tuned before needs nothing."""
+    chosen = experiment.approximation
+    tunes = chosen is not None and chosen.tuning is not None and not any(folder.glob(f"*{SUFFIX}"))
+    if tunes and (missing := keras_setup.missing()):
+        raise MissingToolError(f"{missing.what}: weights are to be tuned", hint=f"{missing.hint}; or leave {TABLE} out")
 
 
 def check_build(experiment: Experiment, stages: Stages) -> None:

@@ -34,6 +34,11 @@ class Setting:
         return self.experiment.general.seed
 
     @property
+    def trained(self) -> Path:
+        """The folder of what was trained."""
+        return self.models or self.out / "models"
+
+    @property
     def jobs(self) -> int:
         return self.experiment.target.jobs or len(os.sched_getaffinity(0))
 

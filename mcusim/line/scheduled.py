@@ -9,7 +9,7 @@ from uuid import uuid4
 from mcusim import pipeline
 from mcusim.experiment.experiment import Experiment
 from mcusim.line.bench import Bench
-from mcusim.line.case import model_file
+from mcusim.line.case import model_file, real_of
 from mcusim.line.merge import merged
 from mcusim.line.preflight import check_out
 from mcusim.line.ready import Setting
@@ -89,3 +89,7 @@ def _train(setting: Setting, watcher: Watcher) -> None:
         for model, repeat in setting.experiment.trainings():
             if model.architecture:
                 model_file(setting, model, repeat, bench)
+        tunes = setting.experiment.approximation is not None and setting.experiment.approximation.tuning is not None
+        for case in setting.experiment.cases() if tunes else ():
+            for network in case.networks:
+                real_of(setting, network, bench)

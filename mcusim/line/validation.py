@@ -12,15 +12,14 @@ from mcusim.experiment.tables import Model
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.system.records import fields_of
-from mcusim.training.training import hold_out
+from mcusim.training.training import Indices, hold_out
 
 MOST_OVERLAP = 0.01  # of the samples that judge may be in the test set; more are no accident
 
 
 def share_of(model: Model, experiment: Experiment) -> float:
-    """What the model's own training held out, where it did: no weight has seen it."""
-    own = model.training.validation if model.is_trained else 0.0
-    return own or experiment.explore.validation
+    """What [training] holds out: no weight has seen it; where it says nothing, what [explore] judges by."""
+    return model.training.validation or experiment.explore.validation
 
 
 def seen(model: Model) -> str:
@@ -39,14 +38,18 @@ def judged_by_validation(dataset: Dataset, share: float, seed: int) -> Dataset:
     if dataset.x_train is None:
         hint = "add x_train and y_train: points are never judged by the test set"
         raise DataError(f"data set {dataset.name!r} has no training samples to judge points by", hint=hint)
-    labels = np.zeros(len(dataset.x_train)) if dataset.y_train is None else _strata(dataset.y_train)
-    if not 0 < share < 1:
-        held = np.arange(len(labels))
-    else:
-        _, held = hold_out(labels, dataset.groups_train, share, np.random.default_rng(seed))
-    held = _apart(dataset, held)
+    _, held = held_out(dataset, share, seed)
+    held = _apart(dataset, held if 0 < share < 1 else np.arange(len(dataset.x_train)))
     y = None if dataset.y_train is None else dataset.y_train[held]
     return replace(dataset, x_test=dataset.x_train[held], y_test=y)
+
+
+def held_out(dataset: Dataset, share: float, seed: int) -> tuple[Indices, Indices]:
+    """Training samples to learn from, and those that judge: none of a share of 0, or of all."""
+    assert dataset.x_train is not None
+    labels = np.zeros(len(dataset.x_train)) if dataset.y_train is None else _strata(dataset.y_train)
+    share = share if 0 < share < 1 else 0.0
+    return hold_out(labels, dataset.groups_train, share, np.random.default_rng(seed))
 
 
 def _strata(y: Array) -> Array:

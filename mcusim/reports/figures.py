@@ -56,6 +56,11 @@ WHO_RAN = (
     Row("significance", "how skipped channels were chosen (docs/approximation.md); empty of what is exact", junit=True),
     Row("compensation", "what made up for what is skipped; empty likewise", junit=True),
     Row(
+        "tuning",
+        "epochs, and rate, by which what is left learned to answer like the exact one; empty likewise",
+        junit=True,
+    ),
+    Row(
         "normalization",
         "what became of raw samples: `none`, `z-score (stored)` with statistics that the model's file keeps, or "
         "`z-score (training set)`; null when the run failed",

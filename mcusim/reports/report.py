@@ -91,6 +91,7 @@ class Run(Measurements):
     approximation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     significance: str = ""
     compensation: str = ""
+    tuning: str = ""
     normalization: str | None = None
     float_proof: FloatProof | None = None
     no_float_proof: str | None = None

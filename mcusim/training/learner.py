@@ -36,9 +36,8 @@ class Learner:
 
         It ends with the batch whose loss is no number.
         """
-        return epoch_of(
-            x, y, epoch, self._one_hot, self._settings, self._random, self._optimizer, self._step, step_done
-        )
+        targets = self._one_hot[y]
+        return epoch_of(x, targets, epoch, self._settings, self._random, self._optimizer, self._step, step_done)
 
     def accuracy(self, x: Floats, y: Array) -> float | None:
         """Share of right answers as in use (no dropout, learned batch statistics); None for no samples."""
@@ -47,9 +46,8 @@ class Learner:
 
 def epoch_of(
     x: Floats,
-    y: Array,
+    targets: Floats,
     epoch: int,
-    one_hot: Array,
     settings: TrainingSettings,
     random: np.random.Generator,
     optimizer: Any,
@@ -58,14 +56,14 @@ def epoch_of(
 ) -> tuple[float, float]:
     """As `Learner.learn`: `step` learns from a batch and its targets, and tells mean loss and number of right answers.
 
-    `one_hot`: targets by class. `optimizer` has the rate of each batch before its step.
+    `optimizer` has the rate of each batch before its step.
     """
     order = random.permutation(len(x))
     loss, right = 0.0, 0
     for start in range(0, len(x), settings.batch_size):
         batch = order[start : start + settings.batch_size]
         optimizer.learning_rate.assign(settings.rate(epoch + start / len(x)))
-        batch_loss, batch_right = step(*_prepared(x[batch], one_hot[y[batch]], settings, random))
+        batch_loss, batch_right = step(*_prepared(x[batch], targets[batch], settings, random))
         loss += float(batch_loss) * len(batch)
         right += int(batch_right)
         step_done()

@@ -16,6 +16,10 @@ Pixels = Annotated[int, Field(ge=0, le=4096, description="a whole number from 0 
 Amount = Annotated[float, Field(ge=0, le=100, description="a number from 0 to 100")]
 WARM_UP = 0.3  # share of a one-cycle schedule in which the rate rises (Smith and Topin, 2017)
 WARM_UP_FROM = 1 / 25  # of the largest rate
+OF_EPOCHS: Mapping[str, str] = {
+    **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
+    **dict.fromkeys(("lr", "rate"), "learning_rate"),
+}
 RISING = "a rising list of epochs, such as [100, 200, 250]"
 
 
@@ -25,16 +29,29 @@ class AwareSettings(Table):
     The rate falls from `learning_rate` to 0 along half a wave; all else is as in [training].
     """
 
-    SYNONYMS: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
-        **dict.fromkeys(("lr", "rate"), "learning_rate"),
-        **dict.fromkeys(("dtype", "type"), "data_type"),
-    }
+    SYNONYMS: ClassVar[Mapping[str, str]] = {**OF_EPOCHS, **dict.fromkeys(("dtype", "type"), "data_type")}
 
     data_type: str = Field(max_length=100, description='a data type of integers, for example "int8"')
     scheme: Literal["per-layer", "per-channel", "per-tensor"] | None = None
     epochs: Epochs = 5
     learning_rate: float = Field(default=0.003, gt=0, le=1000, description="a number from 0 to 1000")
+
+
+class TuningSettings(Table):
+    """[approximation.tuning]: epochs by which what is left of a network learns to answer as the exact one does.
+
+    By Adam, whose rate falls from `learning_rate` to 0 along half a wave; batches, augmentation and what is held out
+    are as in [training].
+    """
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = OF_EPOCHS
+
+    epochs: Epochs = 8
+    learning_rate: float = Field(default=0.001, gt=0, le=1000, description="a number from 0 to 1000")
+
+    @property
+    def label(self) -> str:
+        return f"{self.epochs} epochs from {self.learning_rate:g}"
 
 
 class TrainingSettings(Table):
@@ -49,8 +66,7 @@ class TrainingSettings(Table):
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
-        **dict.fromkeys(("lr", "rate"), "learning_rate"),
+        **OF_EPOCHS,
         **dict.fromkeys(("batch", "batchsize"), "batch_size"),
         **dict.fromkeys(("decay", "l2", "wd"), "weight_decay"),
         **dict.fromkeys(("validation_split", "val_split"), "validation"),
@@ -95,6 +111,12 @@ class TrainingSettings(Table):
         assert self.quantization is not None
         own = {"epochs": self.quantization.epochs, "learning_rate": self.quantization.learning_rate}
         return self.model_copy(update={**own, "schedule": "cosine", "milestones": (), "patience": 0})
+
+    def of_tuning(self, chosen: TuningSettings) -> "TrainingSettings":
+        """Of the epochs of [approximation.tuning]. Weights are held by what they should answer: they do not decay."""
+        own = {"epochs": chosen.epochs, "learning_rate": chosen.learning_rate, "optimizer": "adam"}
+        alone = {"schedule": "cosine", "milestones": (), "patience": 0, "weight_decay": 0.0, "quantization": None}
+        return self.model_copy(update={**own, **alone})
 
     def rate(self, done: float) -> float:
         """Learning rate when so many epochs are done, or parts of one."""

@@ -27,10 +27,11 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Epoch:
-    """Means over the (mixed) batches of one epoch. `validation_accuracy` is None when nothing is held out."""
+    """Means over the (mixed) batches of one epoch. `accuracy`: None where nothing is classified; `validation_accuracy`
+    likewise, and when nothing is held out."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     validation_accuracy: float | None
     learning_rate: float
 
@@ -161,7 +162,7 @@ def run_epochs(
     try:
         for number in range(settings.epochs):
             loss, accuracy = learner.learn(*fit, number, course.step)
-            _demand_finite(loss, number, settings)
+            demand_finite(loss, number, "[training]", _slower(settings))
             epoch = Epoch(loss, accuracy, learner.accuracy(*held_out), settings.rate(number))
             history.append(epoch)
             best = number if _score(epoch) >= _score(history[best]) else best
@@ -185,13 +186,14 @@ def _score(epoch: Epoch) -> float:
     return -epoch.loss if epoch.validation_accuracy is None else epoch.validation_accuracy
 
 
-def _demand_finite(loss: float, number: int, settings: TrainingSettings) -> None:
+def demand_finite(loss: float, number: int, where: str, hint: str) -> None:
     if not math.isfinite(loss):
-        what = f"training diverged: the loss is {loss} in epoch {number + 1}"
-        hint = f"give a 'learning_rate' below {settings.learning_rate:g}" + (
-            "" if settings.schedule == "one-cycle" else ", or schedule = 'one-cycle', which begins with less"
-        )
-        raise ConfigurationError(what, where="[training]", hint=hint)
+        raise ConfigurationError(f"training diverged: the loss is {loss} in epoch {number + 1}", where=where, hint=hint)
+
+
+def _slower(settings: TrainingSettings) -> str:
+    other = "" if settings.schedule == "one-cycle" else ", or schedule = 'one-cycle', which begins with less"
+    return f"give a 'learning_rate' below {settings.learning_rate:g}{other}"
 
 
 def _record(

@@ -19,7 +19,7 @@ from mcusim.experiment.read import ARRAYS, TABLES, read_experiment
 from mcusim.experiment.tables import DatasetChoice, Expect, ExpectFor, General, Model, Regress, Target, TaskChoice
 from mcusim.system.errors import ConfigurationError, DataError, McusimError, ModelError
 from mcusim.system.validation import Table
-from mcusim.training.settings import AwareSettings, TrainingSettings
+from mcusim.training.settings import AwareSettings, TrainingSettings, TuningSettings
 
 ROOT = Path(__file__).parents[2]
 SMALL = """\
@@ -402,6 +402,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "[model_template], [[model]]": set(Model.model_fields),
     "[[quantization]]": {*Quantization.model_fields, *LayerQuantization.model_fields},
     "[approximation]": {*Approximation.model_fields, *LayerApproximation.model_fields},
+    "[approximation.tuning]": set(TuningSettings.model_fields),
     "[target]": set(Target.model_fields),
     "[expect], [[expect_for]]": set(Expect.model_fields),
     "[regress]": set(Regress.model_fields),
@@ -437,6 +438,7 @@ def defaults(kind: type[Table]) -> dict[str, object]:
         ("[task]", defaults(TaskChoice)),
         ("[training]", defaults(TrainingSettings)),
         ("[training.quantization]", defaults(AwareSettings)),
+        ("[approximation.tuning]", defaults(TuningSettings)),
         ("[[quantization]]", defaults(Quantization)),
         ("[approximation]", defaults(Approximation)),
         ("[target]", defaults(Target)),

@@ -11,8 +11,9 @@ import pytest
 from mcusim.explore import explore, workers
 from mcusim.explore.evaluate import Task
 from mcusim.explore.exploration import EXPLORATION, Exploration
-from mcusim.explore.explore import Explorer, explorations, files_of
+from mcusim.explore.explore import Explorer, explorations, files_of, task_of
 from mcusim.explore.point import Point
+from mcusim.explore.save import save
 from mcusim.explore.store import EVALUATIONS, Store
 from mcusim.explore.workers import Here
 from mcusim.line.watcher import Silent
@@ -46,6 +47,17 @@ def explored(path: Path, out: Path, counted: Counted | None = None) -> Explorati
 
 def told(found: Exploration) -> dict[str, object]:
     return {name: value for name, value in vars(found).items() if name not in ("started", "wall_s", "reused")}
+
+
+@pytest.mark.parametrize("tunes", [False, True])
+def test_points_are_tuned_only_where_it_is_asked_for(tmp_path: Path, tunes: bool) -> None:
+    """Minutes of each; what is frozen has it in its file."""
+    path = write(tmp_path, "tuning = true" if tunes else "")
+    path.write_text(f"{path.read_text()}[approximation]\nchannels = 2\n[approximation.tuning]\nepochs = 1\n")
+    experiment, space = opened(path)
+    task = task_of(experiment, space, tmp_path, space.base, "estimate", ())
+    assert ("tuning" in task.tables["approximation"]) is tunes and task.tables["approximation"]["channels"] == 2
+    assert "[approximation.tuning]" in save(experiment, space, Point(space.base, {}), tmp_path / "saved").read_text()
 
 
 def test_every_point_has_its_figures_and_the_best_are_the_front(tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
 from mcusim.training.aware.learner import AwareLearner, first_ranges
 from mcusim.training.aware.places import giver
-from mcusim.training.aware.surrogate import real_output
 from mcusim.training.model_files import ModelFiles
 from mcusim.training.normalization_file import load_learned, save_normalization
 from mcusim.training.settings import AwareSettings, TrainingSettings
+from mcusim.training.surrogate import real_output
 
 pytestmark = pytest.mark.train
 NUMBERS = np.random.RandomState(3)

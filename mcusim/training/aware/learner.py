@@ -18,10 +18,10 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.formats import Format
 from mcusim.numbers.learned import Learned
 from mcusim.system.arrays import Array, Floats
-from mcusim.training.aware.surrogate import demand_trainable, real_output
 from mcusim.training.keras_setup import import_keras
 from mcusim.training.learner import EVALUATION_BATCH, epoch_of, optimizer_of
 from mcusim.training.settings import TrainingSettings
+from mcusim.training.surrogate import demand_trainable, real_output, with_weights
 
 Quantize = Callable[[Graph, Learned], Graph]
 Tensor = Any
@@ -55,7 +55,7 @@ class AwareLearner:
         settings: TrainingSettings,
         random: np.random.Generator,
     ) -> None:
-        demand_trainable(graph.layers)
+        demand_trainable(graph.layers, "trained for integers", "leave [training.quantization] out")
         keras = import_keras()
         self._graph, self._first, self._quantize, self._give = graph, first, quantize, give
         self._settings, self._random = settings, random
@@ -84,13 +84,8 @@ class AwareLearner:
     @property
     def real(self) -> Graph:
         """With the weights as they are now."""
-        made = tuple(
-            replace(layer, kernel=self._kernels[layer.name].numpy(), bias=self._biases[layer.name].numpy())
-            if isinstance(layer, WeightedSum)
-            else layer
-            for layer in self._graph
-        )
-        return replace(self._graph, layers=made)
+        both = {name: (kernel.numpy(), self._biases[name].numpy()) for name, kernel in self._kernels.items()}
+        return with_weights(self._graph, both)
 
     @property
     def quantized(self) -> Graph:
@@ -98,9 +93,8 @@ class AwareLearner:
 
     def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]:
         """As `Learner.learn`."""
-        loss, right = epoch_of(
-            x, y, epoch, self._one_hot, self._settings, self._random, self._optimizer, self._step, step_done
-        )
+        targets = self._one_hot[y]
+        loss, right = epoch_of(x, targets, epoch, self._settings, self._random, self._optimizer, self._step, step_done)
         if math.isfinite(loss):
             self.model = self._give(self.real)
         return loss, right

@@ -1,0 +1,124 @@
+"""Reduced Graph + Dataset -> the same with tuned weights: trained now, or before of the very same.
+
+A file is called by the digest of all that its weights depend on, and appears whole or not at all. What is damaged is
+made again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from mcusim.experiment.case import Case
+from mcusim.graph import Graph
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.line.bench import Bench
+from mcusim.line.float_model import FloatModel
+from mcusim.line.front import real_graph
+from mcusim.line.ready import Setting
+from mcusim.line.validation import held_out, share_of
+from mcusim.system.disk import WRITE_HINT
+from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.files import write_bytes
+from mcusim.system.names import file_name
+from mcusim.system.packed import LARGEST_BYTES, pack, unpack
+from mcusim.system.version import VERSION
+from mcusim.training.settings import TrainingSettings
+from mcusim.training.surrogate import with_weights
+from mcusim.training.tuning import TABLE, Answers, Lesson, tuned
+
+SUFFIX = ".tuned"
+
+
+def tuned_case(setting: Setting, case: Case, reduced: Graph, origin: FloatModel, bench: Bench) -> Graph:
+    """`reduced` itself where nobody wants it tuned, or nothing was left out.
+
+    Raises DataError where there is nothing to learn from, ConfigurationError as `tuned` does, where the file cannot be
+    written, and where nothing may be trained and was not before.
+    """
+    chosen = case.approximation.tuning if case.approximation else None
+    if chosen is None or not reduced.skipped:
+        return reduced
+    settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
+    exact = real_graph(origin.source, case.quantization)
+    lesson = _lesson(reduced, origin, share_of(case.model, setting.experiment), seed)
+    key = _digest(reduced, exact, lesson, settings, seed)
+    path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
+    found = _kept(path, key, reduced)
+    if found is None:
+        if not setting.may_train:
+            what = f"the weights of {case.model.name!r} have not been tuned with the settings of this experiment"
+            raise ConfigurationError(what, where=str(path.parent), hint="mcusim run tunes them")
+        bench.watcher.training(f"tuning {case.model.name}")
+        found = tuned(reduced, exact, lesson, settings, seed, bench.watcher.learning)
+        _keep(path, key, *found)
+    graph, note = found
+    return replace(graph, notes=(*graph.notes, note))
+
+
+def _lesson(reduced: Graph, origin: FloatModel, share: float, seed: int) -> Lesson:
+    dataset = origin.fitted.dataset
+    if len(reduced.inputs) > 1 or len(reduced.outputs) > 1:
+        what = f"model {reduced.name!r} has {len(reduced.inputs)} inputs and {len(reduced.outputs)} outputs"
+        raise ConfigurationError(f"{what}: only one and one is tuned", where=TABLE, hint="leave it out")
+    if dataset.x_train is None or not len(dataset.x_train):
+        hint = f"add x_train, or leave {TABLE} out"
+        raise DataError(f"weights are tuned on training samples, and {dataset.name!r} has none", hint=hint)
+    learned, held = held_out(dataset, share, seed)
+    [judge] = origin.fitted.judges.values()
+    is_choice = judge.task.NAME == "classification" and reduced.ends[0].elements > 1
+    answers: Answers = "classes" if is_choice else "numbers"
+    x, unseen = (origin.source.normalized(dataset.x_train[chosen]) for chosen in (learned, held))
+    return Lesson(x, unseen, answers)
+
+
+def _kept(path: Path, key: str, reduced: Graph) -> tuple[Graph, str] | None:
+    """None where nothing is, or nothing that fits."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if path.stat().st_size > LARGEST_BYTES:
+            return None
+        text, arrays = unpack(path.read_bytes())
+        told = json.loads(text)
+        sums = [layer for layer in reduced if isinstance(layer, WeightedSum)]
+        both = {layer.name: (arrays[f"{layer.name} kernel"], arrays[f"{layer.name} bias"]) for layer in sums}
+        fit = all(both[one.name][0].shape == one.kernel.shape for one in sums)
+        if told["key"] == key and fit:
+            return with_weights(reduced, both), str(told["note"])
+    return None
+
+
+def _keep(path: Path, key: str, graph: Graph, note: str) -> None:
+    arrays = {f"{one.name} {name}": array for one in graph for name, array in one.weights.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, pack(json.dumps({"key": key, "note": note}), arrays))
+    except OSError as error:
+        what = f"cannot write {path.name!r}: {error.strerror or error}"
+        raise ConfigurationError(what, where=str(path.parent), hint=WRITE_HINT) from None
+
+
+def _digest(reduced: Graph, exact: Graph, lesson: Lesson, settings: TrainingSettings, seed: int) -> str:
+    """Of all that the weights, and what is told of them, depend on."""
+    told = json.dumps([VERSION, settings.model_dump(), seed, lesson.answers], default=str)
+    sha = hashlib.sha256(told.encode())
+    for array in (lesson.x, lesson.unseen):
+        sha.update(repr(array.shape).encode())
+        sha.update(np.ascontiguousarray(array).data)
+    for graph in (reduced, exact):
+        for part in _parts(graph):
+            sha.update(part)
+    return sha.hexdigest()
+
+
+def _parts(graph: Graph) -> Iterator[bytes]:
+    for layer in graph:
+        for field in fields(layer):
+            value = getattr(layer, field.name)
+            is_array = isinstance(value, np.ndarray)
+            yield repr((layer.kind, field.name, value.shape if is_array else value)).encode()
+            if is_array:
+                yield np.ascontiguousarray(value).tobytes()

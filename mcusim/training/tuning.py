@@ -1,0 +1,165 @@
+"""Reduced Graph of reals + the exact one + samples -> the reduced one, with weights by which it answers like the exact.
+
+What a cut costs a well trained network, one fit of its readers brings back in part only; some epochs of training bring
+back more. Targets are the answers of the exact graph to the very samples that are learned from (distillation, Hinton et
+al., 2015): no labels are needed, and a graph of which nothing was left out has nothing to learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mcusim.graph import Graph
+from mcusim.layers.weighted_sum import WeightedSum
+from mcusim.system.arrays import Array, Floats
+from mcusim.training.augmentation import demand_fit
+from mcusim.training.keras_setup import import_keras, make_repeatable
+from mcusim.training.learner import EVALUATION_BATCH, epoch_of, optimizer_of
+from mcusim.training.settings import TrainingSettings
+from mcusim.training.surrogate import demand_trainable, real_output, with_weights
+from mcusim.training.training import Course, Epoch, TrainingProgress, demand_finite
+
+Tensor = Any
+Answers = Literal["classes", "numbers"]  # what a graph answers: a logit for each class, or anything else
+TABLE = "[approximation.tuning]"
+TEMPERATURE = 2.0  # logits are divided by it: so the lesser classes count, too
+SPREAD_SAMPLES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Samples `x` to learn from, and `unseen` ones, both as graphs take them; what these answer."""
+
+    x: Floats
+    unseen: Floats
+    answers: Answers
+
+
+def tuned(
+    graph: Graph,
+    exact: Graph,
+    lesson: Lesson,
+    settings: TrainingSettings,
+    seed: int,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> tuple[Graph, str]:
+    """And a note of how near it is now. `settings`: as `TrainingSettings.of_tuning` gives them.
+
+    Deterministic by `seed`, on one machine. ConfigurationError for a layer that cannot be trained, a loss that
+    diverges, or augmentation that does not fit; MissingToolError without TensorFlow.
+    """
+    x, choosing = lesson.x, lesson.answers == "classes"
+    for one in (graph, exact):
+        demand_trainable(one.layers, "tuned", f"leave {TABLE} out")
+    demand_fit(settings, x.shape[1:])
+    keras = import_keras()
+    make_repeatable(keras, seed)
+    tuner = _Tuner(graph, exact, _loss_of(lesson.answers, exact, x), settings)
+    course = Course.of(len(x), settings, progress)
+    random, nothing = np.random.default_rng(seed), np.zeros((len(x), 0), np.float32)
+    for number in range(settings.epochs):
+        loss, alike = epoch_of(x, nothing, number, settings, random, tuner.optimizer, tuner.step, course.step)
+        demand_finite(loss, number, TABLE, f"give a 'learning_rate' below {settings.learning_rate:g}")
+        judged = tuner.alike(lesson.unseen) if choosing and len(lesson.unseen) else None
+        course.finish(Epoch(loss, alike if choosing else None, judged, settings.rate(number)))
+    note = f"weights are tuned for {settings.epochs} epochs on {len(x):,} training samples: "
+    near = (
+        f"answers are off by {loss:.2g} of their variance"
+        if not choosing
+        else (
+            f"{alike:.1%} are decided as by the exact model"
+            if judged is None
+            else f"{judged:.1%} of {len(lesson.unseen):,} others are decided as by the exact model"
+        )
+    )
+    return tuner.student.graph, note + near
+
+
+def _loss_of(answers: Answers, exact: Graph, x: Floats) -> Callable[[Tensor, Tensor], Tensor]:
+    """(answers of the exact graph, own ones) -> mean loss."""
+    import tensorflow as tf
+
+    if answers == "classes":
+
+        def divergence(targets: Tensor, own: Tensor) -> Tensor:
+            wanted, have = tf.nn.softmax(targets / TEMPERATURE), tf.nn.softmax(own / TEMPERATURE)
+            apart = wanted * (tf.nn.log_softmax(targets / TEMPERATURE) - tf.nn.log_softmax(own / TEMPERATURE))
+            told = TEMPERATURE**2 * tf.reduce_mean(tf.reduce_sum(apart, axis=1))
+            # Its gradient, but 0 of equal answers: Adam would take what is left of rounding for a direction.
+            moving = TEMPERATURE * tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(have - wanted) * own, axis=1))
+            return moving + tf.stop_gradient(told - moving)
+
+        return divergence
+    spread = float(exact.run(x[:SPREAD_SAMPLES]).var()) or 1.0
+    return lambda targets, own: tf.reduce_mean((own - targets) ** 2) / spread
+
+
+class _Tuner:
+    """`step`: (samples, nothing) -> (mean loss, samples that both graphs decide alike); compiled."""
+
+    def __init__(
+        self, graph: Graph, exact: Graph, loss: Callable[[Tensor, Tensor], Tensor], settings: TrainingSettings
+    ) -> None:
+        import tensorflow as tf
+
+        self.student, self._teacher = Trainable(graph), Trainable(exact)
+        variables = self.student.variables
+        self.optimizer = optimizer = optimizer_of(import_keras(), settings)
+        optimizer.build(variables)
+
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
+        def step(x: Tensor, nothing: Tensor) -> tuple[Tensor, Tensor]:
+            targets = self._teacher(x)
+            with tf.GradientTape() as tape:
+                answers = self.student(x)
+                told = loss(targets, answers)
+            optimizer.apply(tape.gradient(told, [variable.value for variable in variables]), variables)
+            alike = tf.argmax(answers, 1) == tf.argmax(targets, 1)
+            return told, tf.reduce_sum(tf.cast(alike, tf.int32))
+
+        self.step = step
+
+    def alike(self, x: Floats) -> float:
+        """Share of samples that both graphs decide alike."""
+        batches = [x[at : at + EVALUATION_BATCH] for at in range(0, len(x), EVALUATION_BATCH)]
+        same = [np.argmax(self.student(one), 1) == np.argmax(self._teacher(one), 1) for one in batches]
+        return float(np.mean(np.concatenate(same)))
+
+
+class Trainable:
+    """A graph of reals as TensorFlow computes it, with weights that can change."""
+
+    def __init__(self, graph: Graph) -> None:
+        keras = import_keras()
+        self._graph = graph
+        sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
+        self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
+        self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
+
+    @property
+    def variables(self) -> list[Any]:
+        return [*self._kernels.values(), *self._biases.values()]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, elements)"""
+        import tensorflow as tf
+
+        values, both = dict[str, Tensor](), (self._kernels, self._biases)
+        for layer in self._graph:
+            kernel, bias = (own[layer.name].value if layer.name in own else None for own in both)
+            inputs = [values[name] for name in layer.inputs]
+            values[layer.name] = x if layer.INPUT else real_output(layer, inputs, kernel, bias)
+        (end,) = self._graph.ends
+        return tf.reshape(values[end.name], (-1, end.elements))
+
+    @property
+    def graph(self) -> Graph:
+        """With the weights as they are now."""
+        return with_weights(self._graph, {name: self._arrays(name) for name in self._kernels})
+
+    def _arrays(self, name: str) -> tuple[Array, Array]:
+        return self._kernels[name].numpy(), self._biases[name].numpy()
