@@ -6,6 +6,7 @@ What comes out depends on nothing but `Setting` and `Case`, which are values tha
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mcusim.approximate.approximation import MOST_BYTES
@@ -31,7 +32,7 @@ from mcusim.line.fit import fit
 from mcusim.line.float_model import Answering, FloatModel
 from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.float_proof import samples_of as samples_to_prove
-from mcusim.line.front import generated_within, quantized_graph, reduced_graph
+from mcusim.line.front import generated_within, quantized_graph, real_graph, reduced_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import LayerRange, of_firmware
@@ -280,7 +281,8 @@ def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
             memory=memory,
             origin=of,
         )
-        return tuned_case(setting, case, reduced, origin, bench)
+        exact = partial(real_graph, origin.source, case.quantization)
+        return tuned_case(setting, case, reduced, exact, origin, bench)
 
     return bench.once.do(("real", *case.numbers), make)
 

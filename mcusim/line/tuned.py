@@ -6,7 +6,7 @@ made again.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from mcusim.graph import Graph
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.line.bench import Bench
 from mcusim.line.float_model import FloatModel
-from mcusim.line.front import real_graph
 from mcusim.line.ready import Setting
 from mcusim.line.validation import held_out, share_of
 from mcusim.system.disk import WRITE_HINT
@@ -34,7 +33,14 @@ from mcusim.training.tuning import TABLE, Answers, Lesson, tuned
 SUFFIX = ".tuned"
 
 
-def tuned_case(setting: Setting, case: Case, reduced: Graph, origin: FloatModel, bench: Bench) -> Graph:
+def tuned_case(
+    setting: Setting,
+    case: Case,
+    reduced: Graph,
+    exact_graph: Callable[[], Graph],
+    origin: FloatModel,
+    bench: Bench,
+) -> Graph:
     """`reduced` itself where nobody wants it tuned, or nothing was left out.
 
     Raises DataError where there is nothing to learn from, ConfigurationError as `tuned` does, where the file cannot be
@@ -44,8 +50,8 @@ def tuned_case(setting: Setting, case: Case, reduced: Graph, origin: FloatModel,
     if chosen is None or not reduced.skipped:
         return reduced
     settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
-    exact = real_graph(origin.source, case.quantization)
     lesson = _lesson(reduced, origin, share_of(case.model, setting.experiment), seed)
+    exact = exact_graph()
     key = _digest(reduced, exact, lesson, settings, seed)
     path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
     found = _kept(path, key, reduced)
