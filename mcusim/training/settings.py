@@ -112,6 +112,11 @@ class TrainingSettings(Table):
         own = {"epochs": self.quantization.epochs, "learning_rate": self.quantization.learning_rate}
         return self.model_copy(update={**own, "schedule": "cosine", "milestones": (), "patience": 0})
 
+    @property
+    def changes_samples(self) -> bool:
+        """Are they others each time that they are learned from?"""
+        return bool(self.flip or self.shift or self.cutout or self.noise or self.mixup)
+
     def of_tuning(self, chosen: TuningSettings) -> "TrainingSettings":
         """Of the epochs of [approximation.tuning]. Weights are held by what they should answer: they do not decay."""
         own = {"epochs": chosen.epochs, "learning_rate": chosen.learning_rate, "optimizer": "adam"}

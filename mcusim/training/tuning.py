@@ -18,7 +18,8 @@ from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array, Floats
 from mcusim.training.augmentation import demand_fit
 from mcusim.training.keras_setup import import_keras, make_repeatable
-from mcusim.training.learner import EVALUATION_BATCH, epoch_of, optimizer_of
+from mcusim.training.learner import EVALUATION_BATCH as BATCH
+from mcusim.training.learner import epoch_of, optimizer_of
 from mcusim.training.settings import TrainingSettings
 from mcusim.training.surrogate import demand_trainable, real_output, with_weights
 from mcusim.training.training import Course, Epoch, TrainingProgress, demand_finite
@@ -60,9 +61,11 @@ def tuned(
     make_repeatable(keras, seed)
     tuner = _Tuner(graph, exact, _loss_of(lesson.answers, exact, x), settings)
     course = Course.of(len(x), settings, progress)
-    random, nothing = np.random.default_rng(seed), np.zeros((len(x), 0), np.float32)
+    random = np.random.default_rng(seed)
+    # Of samples that are other ones each time nobody knows the answers before.
+    targets = np.zeros((len(x), 0), np.float32) if settings.changes_samples else _in_batches(tuner.exact, x)
     for number in range(settings.epochs):
-        loss, alike = epoch_of(x, nothing, number, settings, random, tuner.optimizer, tuner.step, course.step)
+        loss, alike = epoch_of(x, targets, number, settings, random, tuner.optimizer, tuner.step, course.step)
         demand_finite(loss, number, TABLE, f"give a 'learning_rate' below {settings.learning_rate:g}")
         judged = tuner.alike(lesson.unseen) if choosing and len(lesson.unseen) else None
         course.finish(Epoch(loss, alike if choosing else None, judged, settings.rate(number)))
@@ -99,21 +102,21 @@ def _loss_of(answers: Answers, exact: Graph, x: Floats) -> Callable[[Tensor, Ten
 
 
 class _Tuner:
-    """`step`: (samples, nothing) -> (mean loss, samples that both graphs decide alike); compiled."""
+    """`step`: (samples, exact answers or none) -> (mean loss, samples that both graphs decide alike); compiled."""
 
     def __init__(
         self, graph: Graph, exact: Graph, loss: Callable[[Tensor, Tensor], Tensor], settings: TrainingSettings
     ) -> None:
         import tensorflow as tf
 
-        self.student, self._teacher = Trainable(graph), Trainable(exact)
+        self.student, self.exact = Trainable(graph), Trainable(exact)
         variables = self.student.variables
         self.optimizer = optimizer = optimizer_of(import_keras(), settings)
         optimizer.build(variables)
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
-        def step(x: Tensor, nothing: Tensor) -> tuple[Tensor, Tensor]:
-            targets = self._teacher(x)
+        def step(x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+            targets = known if known.shape[1] else self.exact(x)
             with tf.GradientTape() as tape:
                 answers = self.student(x)
                 told = loss(targets, answers)
@@ -125,9 +128,12 @@ class _Tuner:
 
     def alike(self, x: Floats) -> float:
         """Share of samples that both graphs decide alike."""
-        batches = [x[at : at + EVALUATION_BATCH] for at in range(0, len(x), EVALUATION_BATCH)]
-        same = [np.argmax(self.student(one), 1) == np.argmax(self._teacher(one), 1) for one in batches]
-        return float(np.mean(np.concatenate(same)))
+        own, wanted = (_in_batches(one, x).argmax(axis=1) for one in (self.student, self.exact))
+        return float(np.mean(own == wanted))
+
+
+def _in_batches(graph: Trainable, x: Floats) -> Floats:
+    return np.concatenate([np.asarray(graph(x[at : at + BATCH])) for at in range(0, len(x), BATCH)])
 
 
 class Trainable:
