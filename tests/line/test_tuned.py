@@ -14,7 +14,7 @@ from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.exploration import Explore
 from mcusim.experiment.tables import General
 from mcusim.graph import Graph
-from mcusim.line import tuned
+from mcusim.line import scheduled, tuned
 from mcusim.line.bench import Bench
 from mcusim.line.case import run_case
 from mcusim.line.ready import Setting
@@ -134,6 +134,12 @@ def test_who_must_not_train_is_told(lessons: list[Lesson], tmp_path: Path) -> No
     assert error and "have not been tuned" in error.message and error.hint == "mcusim run tunes them"
     run(chosen(tmp_path), tmp_path / "out")
     assert run(chosen(tmp_path), tmp_path / "out", may_train=False).error is None
+
+
+def test_it_is_tuned_before_shards_are_run(lessons: list[Lesson], tmp_path: Path) -> None:
+    """Whose workers must not train."""
+    scheduled._train(Setting(chosen(tmp_path), tmp_path / "out"), Silent())
+    assert run(chosen(tmp_path), tmp_path / "out", may_train=False).error is None and len(lessons) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told(lessons: list[Lesson], tmp_path: Path) -> None:
