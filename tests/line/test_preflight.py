@@ -1,4 +1,4 @@
-"""The folder for results: written to, and nothing outside of it."""
+"""The folder for results: written to, and nothing outside of it; what is missing is told first."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mcusim.line.preflight import check_out
-from mcusim.system.errors import ConfigurationError
+from mcusim.experiment.approximation import Approximation
+from mcusim.line.preflight import check_line, check_out
+from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.training import keras_setup
+from mcusim.training.settings import TuningSettings
+from tests.lines import FakeStages, experiment
+from tests.lines import stages as stages  # noqa: PLC0414  (a fixture)
 
 
 def test_it_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -34,3 +39,19 @@ def test_links_that_stay_inside_and_what_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "real" / ".venv").symlink_to("/usr")
     (tmp_path / "out").symlink_to("real")
     check_out(tmp_path / "out", ["a-int8"])
+
+
+def test_what_tuning_lacks_is_told_before_anything_is_done(
+    stages: FakeStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it was done before."""
+    absent = MissingToolError("training needs keras, which is not installed", hint="pip install mcusim[train]")
+    monkeypatch.setattr(keras_setup, "missing", lambda: absent)
+    chosen = Approximation(channels=1, tuning=TuningSettings())
+    tunes = experiment(tmp_path, "a").model_copy(update={"approximation": chosen})
+    with pytest.raises(MissingToolError, match="weights are to be tuned") as caught:
+        check_line(tunes, stages, tmp_path)
+    assert "leave [approximation.tuning] out" in (caught.value.hint or "")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a+1.tuned").touch()
+    check_line(tunes, stages, tmp_path)
