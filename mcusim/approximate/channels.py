@@ -27,25 +27,26 @@ def reduce(made: Reduced, wanted: Wanted) -> Reduced:
     made, refused = each_wanted(made, NAME, wanted.degrees[NAME], partial(_reduced, wanted=wanted))
     own = tuple(one for one in made.skipped if one.kind == NAME)
     notes = [f"channels are skipped ({wanted.significance}): {listed(own)}"] if own else []
-    told = [f"{name!r} ({reason})" for name, reason in refused.items()]
+    gone = {one.layer for one in own}  # with what they are added to, even if they could not go alone
+    told = [f"{name!r} ({reason})" for name, reason in refused.items() if name not in gone]
     notes += [f"all channels stay in {', '.join(told)}"] if told else []
     return replace(made, notes=(*made.notes, *notes))
 
 
 def _reduced(made: Reduced, layer: Layer, count: int, wanted: Wanted) -> Reduced | str:
     """Or why its channels cannot be skipped."""
-    path = _path(made.graph, layer)
+    path = _path(made.graph, layer, named=layer.name in wanted.degrees[NAME].layers)
     if isinstance(path, str):
         return path
     count = in_pairs(count, path.channels)
     return _without(made, path, count, wanted) if count else made
 
 
-def _path(graph: Graph, layer: Layer) -> Path | str:
-    """Or why its channels cannot be skipped."""
+def _path(graph: Graph, layer: Layer, *, named: bool) -> Path | str:
+    """Or why its channels cannot be skipped. Those of sums are, with what they are added to, only of who is `named`."""
     if not can_start(layer):
         return "it is no convolution or dense layer that mixes its inputs"
-    path = path_of(graph, layer)
+    path = path_of(graph, layer, through_sums=named)
     if isinstance(path, str):
         return path
     reasons = [reason for name in path.readers if (reason := why_no_moments(graph[name]))]
@@ -62,9 +63,9 @@ def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
         reader = graph[name]
         assert isinstance(reader, (Convolution, Dense))
         new[name] = compensated(reader, own, places(kept, path.channels, len(own.mean)), wanted.compensation)
-    skipped = Skipped(NAME, path.start, count, path.channels)
-    own_kept = {**made.kept, path.start: made.filters_of(path.start)[kept]}
-    return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=(*made.skipped, skipped))
+    skipped = [Skipped(NAME, name, count, path.channels) for name in path.starts]
+    own_kept = {**made.kept, **{name: made.filters_of(name)[kept] for name in path.starts}}
+    return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=(*made.skipped, *skipped))
 
 
 def compensated(reader: Reader, moments: Moments, chosen: Array, how: Compensation) -> Reader:

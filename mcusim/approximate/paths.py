@@ -26,30 +26,53 @@ Reader = layers.Convolution | layers.Dense
 
 @dataclass(frozen=True)
 class Path:
-    """From the layer `start`, whose `channels` are meant, through `passing` to `readers`: names."""
+    """From the layer `start`, whose `channels` are meant, through `passing` to `readers`: names.
+
+    `added`: other layers, whose channels are added to these, so that they go with them.
+    """
 
     start: str
     channels: int
     passing: tuple[str, ...]
     readers: tuple[str, ...]
+    added: tuple[str, ...] = ()
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        return (self.start, *self.added)
 
 
-def path_of(graph: Graph, start: Layer) -> Path | str:
+def path_of(graph: Graph, start: Layer, *, through_sums: bool = False) -> Path | str:
     """Or why there is none."""
-    tensors, passing, readers = {start.name}, list[str](), list[str]()
-    channels = start.shape[-1]
-    for layer in graph:
-        if tensors.isdisjoint(layer.inputs):
-            continue
-        if _mixes(layer):
-            readers.append(layer.name)
-        elif _keeps_apart(layer, channels):
-            passing.append(layer.name)
-            tensors.add(layer.name)
-        else:
-            return f"{layer.name!r} ({layer.kind}) reads its channels"
+    channels, tensors, before = start.shape[-1], {start.name}, set[str]()
+    while tensors != before:
+        before = set(tensors)
+        for layer in graph:
+            reads = not tensors.isdisjoint(layer.inputs)
+            passes = _keeps_apart(layer, channels) or (through_sums and isinstance(layer, layers.Add))
+            if passes and (reads or layer.name in tensors):
+                tensors |= {layer.name, *layer.inputs}
+            elif reads and not _mixes(layer):
+                return f"{layer.name!r} ({layer.kind}) reads its channels"
+    return _path_of(graph, start, tensors)
+
+
+def _path_of(graph: Graph, start: Layer, tensors: set[str]) -> Path | str:
+    """`tensors`: all that hold the channels of `start`."""
+    holding = [layer for layer in graph if layer.name in tensors]
+    added = [layer.name for layer in holding if can_start(layer) and layer.name != start.name]
+    passing = [one for one in holding if one.name not in (start.name, *added)]
+    readers = [layer.name for layer in graph if _mixes(layer) and not tensors.isdisjoint(layer.inputs)]
     outputs = tensors & {end.name for end in graph.ends}
-    return f"{min(outputs)!r} is an output" if outputs else Path(start.name, channels, tuple(passing), tuple(readers))
+    if outputs:
+        return f"{min(outputs)!r} is an output"
+    other = next((one for one in passing if one.INPUT), None)
+    if other:
+        return f"{other.name!r} ({other.kind}) is added to its channels"
+    both = {start.name, *added} & set(readers)
+    if both:
+        return f"{min(both)!r} reads channels that its own are added to"
+    return Path(start.name, start.shape[-1], tuple(one.name for one in passing), tuple(readers), tuple(added))
 
 
 def can_start(layer: Layer) -> bool:
@@ -77,7 +100,7 @@ def only(graph: Graph, path: Path, chosen: Array) -> Graph:
     """With these channels alone, in this order."""
 
     def part(layer: Layer) -> Layer:
-        if layer.name == path.start:
+        if layer.name in path.starts:
             assert isinstance(layer, WeightedSum)
             return _filters(layer, chosen)
         if layer.name in path.readers:

@@ -131,8 +131,29 @@ def test_residual_sums_keep_theirs() -> None:
     graph, x = optimize(builder.graph()), builder.samples(20)
     made = reduced(graph, x, channels=0.5)
     assert [one.layer for one in made.skipped] == [inner] and "(Add) reads its channels" in made.notes[-1]
-    with pytest.raises(ConfigurationError, match=rf"layer '{start}' cannot be approximated by 'channels': .* \(Add\)"):
-        reduced(graph, x, {"channels": {start: 2}})
+
+
+def test_who_names_one_of_a_sum_means_all_that_is_added() -> None:
+    """Of a pointwise shortcut, of a block that adds what it reads, and behind an activation."""
+    builder = Builder((6, 6, 4))
+    first = builder.conv(6, padding="same", activation="relu")
+    builder.add("Add", first, second := builder.conv(6, padding="same"))
+    builder.add("ReLU")
+    around = builder.last.name
+    between = builder.conv(4, padding="same", activation="relu")
+    inside = builder.conv(8, padding="same")
+    builder.add("Add", inside, shortcut := builder.conv(8, 1, around))
+    builder.add("GlobalAveragePooling2D")
+    builder.dense(3)
+    graph, x = optimize(builder.graph()), builder.samples(80)
+    with pytest.raises(ConfigurationError, match="reads channels that its own are added to"):
+        reduced(graph, x, {"channels": {second: 2}})
+    made = reduced(graph, x, {"channels": {shortcut: 4}}, channels=0.5)
+    assert {one.layer: one.count for one in made.skipped} == {shortcut: 4, inside: 4, between.removesuffix("_relu"): 2}
+    assert f"{second!r} (" in made.notes[-1] and f"{inside!r} (" not in made.notes[-1]
+    assert made.macs < graph.macs and loss(graph, made, x) < 0.3
+    kept = reduced(graph, x, {"channels": {shortcut: 4}}, compensation="none", significance="magnitude")
+    assert loss(graph, made, x) < loss(graph, kept, x)
 
 
 def test_layers_that_cannot_be() -> None:
