@@ -27,6 +27,7 @@ from mcusim.system.records import fields_of, records_of
 
 Shape = tuple[int, ...]
 CHUNK_BYTES = 2**25  # memory for the largest intermediate array while interpreting
+CHUNK_BYTES_OF_INTEGERS = 2**22  # the same bits whatever the chunks, so as many as stay in the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -281,12 +282,12 @@ class Graph:
         columns = zip(fields_of(answers).items(), self.ends, strict=True)
         return records_of({name: q if end.numbers is None else end.numbers.decode(q) for (name, q), end in columns})
 
-    def ranges(self, x: Array, *, spread: bool = False) -> dict[str, Range]:
-        """Of each layer's output over the samples: what calibration needs. `spread`: and how they are spread."""
+    def ranges(self, x: Array, *, spread: bool = False, peaks_alone: bool = False) -> dict[str, Range]:
+        """Of each layer's output over the samples: what calibration needs. `spread`, `peaks_alone`: as in Range."""
         ranges = dict.fromkeys(self._by_name, Range())
         for _, values in self._chunks(self.encode(x)):
             for name, value in values.items():
-                ranges[name] = ranges[name].widened(value, spread=spread)
+                ranges[name] = ranges[name].widened(value, spread=spread, peaks_alone=peaks_alone)
                 inner = self._inner_values(self[name], values)
                 ranges[name] = ranges[name].with_inner(inner) if inner else ranges[name]
         return ranges
@@ -302,7 +303,7 @@ class Graph:
 
     def _chunks(self, numbers: Array, first: int = 0, end: int | None = None) -> Iterator[tuple[int, dict[str, Array]]]:
         """Values of all layers for a few samples at a time, so that memory is bounded, of `first` to `end` at least."""
-        size = max(1, CHUNK_BYTES // max(layer.run_bytes for layer in self.layers))
+        size = samples_at_once(self.layers)
         columns = list(zip(self.inputs, fields_of(numbers).values(), strict=True))
         for start in range(first - first % size, len(numbers) if end is None else end, size):
             values = {layer.name: column[start : start + size] for layer, column in columns}
@@ -311,6 +312,13 @@ class Graph:
                     if not layer.INPUT:
                         values[layer.name] = layer.run(*(values[name] for name in layer.inputs))
             yield start, values
+
+
+def samples_at_once(layers: Sequence[Layer]) -> int:
+    """That memory has room for while they run."""
+    is_exact = all(layer.numbers is not None for layer in layers)
+    room = CHUNK_BYTES_OF_INTEGERS if is_exact else CHUNK_BYTES
+    return max(1, room // max(1, *(layer.run_bytes for layer in layers)))
 
 
 def record(tensors: Sequence[Tensor], *, flat: bool = False) -> np.dtype[Any]:

@@ -32,7 +32,7 @@ def test_results_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) ->
     made = builder()
     graph, x = quantize(made.graph(), made.samples(), "int8"), made.samples(50)
     whole = graph.run(x)
-    monkeypatch.setattr(mcusim.graph, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(mcusim.graph, "CHUNK_BYTES_OF_INTEGERS", 1)
     np.testing.assert_array_equal(graph.run(x), whole)
 
 

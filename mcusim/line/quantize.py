@@ -141,7 +141,8 @@ def _ranges(graph: Graph, samples: Array, schemes: Schemes, ranges: Ranges) -> d
     own = [scheme for scheme in schemes.values() if scheme is not None]
     if not any(scheme.needs_ranges for scheme in own):
         return dict.fromkeys(schemes, Range())
-    seen = graph.ranges(samples, spread=ranges != "max" and any(scheme.cuts_ranges for scheme in own))
+    cutting = [scheme.cuts_ranges for scheme in own]
+    seen = graph.ranges(samples, spread=ranges != "max" and any(cutting), peaks_alone=all(cutting))
     if ranges == "answers":
         seen |= answer_ranges(graph, samples, seen, _levels(graph, schemes))
     return {name: replace(values, octaves=None) for name, values in seen.items()} if ranges == "max" else seen

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mcusim.graph import CHUNK_BYTES, Graph, Layer
+from mcusim.graph import Graph, Layer, samples_at_once
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.products import Products
 from mcusim.system.arrays import Array
@@ -18,6 +18,7 @@ MEMORY_BYTES = 2**27
 FEWEST_SAMPLES, MOST_SAMPLES = 16, 1000
 MUCH_NOISE = 0.01  # of the signal: 20 dB
 MOST_POSITIONS = 20_000  # of a window, from all samples
+TOGETHER = 2**16  # numbers
 
 
 class Trace:
@@ -69,11 +70,13 @@ class Trace:
 
     def _noise_of(self, layer: Layer, made: Layer) -> float:
         """Behind a layer; what it adds to that of its inputs is kept."""
-        real, stored = self._real[layer.name].astype(np.float64), self._stored[made.name]
-        decoded = stored if made.numbers is None else made.numbers.decode(stored)
-        signal = float(np.mean(real**2))
-        with np.errstate(invalid="ignore"):  # of sums that float32 cannot hold
-            found = float(np.mean((decoded - real) ** 2)) / signal if signal else 0.0
+        signal, noise = 0.0, 0.0
+        for real, stored in zip(_parts(self._real[layer.name]), _parts(self._stored[made.name]), strict=True):
+            decoded = stored if made.numbers is None else made.numbers.decode(stored)
+            with np.errstate(over="ignore", invalid="ignore"):  # of sums that float32 cannot hold
+                wide = real.astype(np.float64)
+                signal, noise = signal + float(np.square(wide).sum()), noise + float(np.square(decoded - wide).sum())
+        found = noise / signal if signal else 0.0
         if not math.isfinite(found):
             found = 0.0
         before = max((self._noise[name] for name in layer.inputs), default=0.0)
@@ -86,6 +89,12 @@ class Trace:
         wanted = {name for other in later for name in other.inputs}
         for name in [name for name in self._real if name not in wanted]:
             del self._real[name], self._stored[name]
+
+
+def _parts(x: Array) -> list[Array]:
+    """As many numbers each as stay in the processor's cache."""
+    flat = x.reshape(-1)
+    return [flat[start : start + TOGETHER] for start in range(0, len(flat), TOGETHER)]
 
 
 def samples_within_memory(graph: Graph, samples: Array) -> Array:
@@ -116,7 +125,7 @@ def changed_by(graph: Graph, values: Mapping[str, Array], name: str, value: Arra
 
 def run_layer(layer: Layer, inputs: list[Array]) -> Array:
     """Its output for many samples, few at a time."""
-    size = max(1, CHUNK_BYTES // max(layer.run_bytes, 1))
+    size = samples_at_once([layer])
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [layer.run(*(x[start : start + size] for x in inputs)) for start in range(0, len(inputs[0]), size)]
     return np.concatenate(parts)

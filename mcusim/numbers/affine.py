@@ -57,10 +57,14 @@ class Affine:
         with np.errstate(over="ignore"):
             reals = np.asarray(x, np.float32) / np.float32(self.scale)
         reals = np.clip(reals, np.float32(self.minimum - self.zero - 1), np.float32(self.maximum - self.zero + 1))
-        q = round_away(reals).astype(np.float64) if rounding == "nearest" else np.floor(reals).astype(np.float64)
+        wide = reals.astype(np.float64)  # in which a half more is exact
+        q = np.trunc(wide + np.copysign(0.5, wide)) if rounding == "nearest" else np.floor(wide)
         return np.asarray(np.clip(q + self.zero, self.minimum, self.maximum), self.dtype)
 
     def decode(self, q: Array) -> Array:
+        scale = np.float32(self.scale)
+        if float(scale) == self.scale and self.bits <= WIDE_BITS:  # a product of float32 is rounded once, too
+            return np.asarray((np.asarray(q, np.float32) - np.float32(self.zero)) * scale)
         return np.asarray(self.scale * (np.asarray(q, np.int64) - self.zero), np.float32)
 
     def __str__(self) -> str:

@@ -50,7 +50,8 @@ class Factors:
             half = np.int64(1) << (self.shifts - 1)
             return wrapped((np.asarray(x, np.int64) * self.multipliers + half) >> self.shifts)
         left, right = np.maximum(self.shifts, 0), np.maximum(-self.shifts, 0)
-        return divided(high_product(wrapped(wrapped(x) << left), self.multipliers), right)
+        shifted = wrapped(wrapped(x) << left) if left.any() else wrapped(x)
+        return divided(high_product(shifted, self.multipliers), right)
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -152,7 +153,8 @@ def divided(x: Array, power: Array | int) -> Array:
     """x / 2**power, halves away from zero: gemmlowp's RoundingDivideByPOT."""
     x, power = np.asarray(x, np.int64), np.asarray(power, np.int64)
     half = (np.int64(1) << power) >> 1
-    return np.where(power == 0, x, (x + half - (x < 0)) >> power)
+    found = (x + half - (x < 0)) >> power
+    return found if power.all() else np.where(power == 0, x, found)
 
 
 def wrapped(x: Array) -> Array:

@@ -47,9 +47,9 @@ class Range:
         """Largest magnitude."""
         return max(-self.low, self.high)
 
-    def widened(self, x: Array, *, spread: bool = False) -> Range:
-        """`x` (N, ...): of N samples. NaN widens nothing. `spread`: is it to be known?"""
-        seen, found = Octaves.of(x), Spread.of(x) if spread else None
+    def widened(self, x: Array, *, spread: bool = False, peaks_alone: bool = False) -> Range:
+        """`x` (N, ...): of N samples. NaN widens nothing. `spread`: is it to be known? `peaks_alone`: as in Octaves."""
+        seen, found = Octaves.of(x, peaks_alone=peaks_alone), Spread.of(x) if spread else None
         return replace(
             self,
             spread=found.merged(self.spread) if found and self.spread else found,
@@ -134,11 +134,13 @@ class Activation:
 
     def limit(self, x: Array, numbers: Numbers) -> Array:
         """Of integers at the scale of `numbers`, saturated and stored."""
-        if self.relu:
-            x = np.maximum(x, _integer(self.floor, numbers))
-        if self.ceiling is not None:
-            x = np.minimum(x, _integer(self.ceiling, numbers))
-        return np.clip(x, numbers.minimum, numbers.maximum).astype(numbers.dtype)
+        least, most = (self._limited(end, numbers) for end in (numbers.minimum, numbers.maximum))
+        return np.minimum(np.maximum(x, least), most).astype(numbers.dtype)
+
+    def _limited(self, q: int, numbers: Numbers) -> int:
+        """Of a number within `numbers`."""
+        q = max(q, _integer(self.floor, numbers)) if self.relu else q
+        return q if self.ceiling is None else min(q, _integer(self.ceiling, numbers))
 
     def fields(self, numbers: Numbers | None) -> Fields:
         """`numbers`: of what is stored, None for float32."""

@@ -19,7 +19,8 @@ BINS = 1 << 32 - SHIFT
 class Octaves:
     """Magnitudes by octave (OCTAVES,): number, sum, sum of squares. `peaks` (N,): the largest of each sample.
 
-    From these follows the error of any format whose scale is a power of two, without another look at the samples.
+    From these follows the error of any format whose scale is a power of two, without another look at the samples; (0,)
+    where only peaks were asked for.
     """
 
     count: Array
@@ -28,13 +29,15 @@ class Octaves:
     peaks: Array
 
     @staticmethod
-    def of(x: Array) -> Octaves:
+    def of(x: Array, *, peaks_alone: bool = False) -> Octaves:
         """`x` (N, ...). NaN counts as nothing."""
         magnitudes = np.abs(np.ascontiguousarray(x, np.float32)).reshape(len(x), x[:1].size)
         peaks = magnitudes.max(axis=1, initial=0.0)
         if not np.isfinite(peaks).all():
             np.nan_to_num(magnitudes, copy=False, nan=0.0)
             peaks = magnitudes.max(axis=1, initial=0.0)
+        if peaks_alone:
+            return Octaves(*(np.zeros(0),) * 3, peaks.astype(np.float64))
         octave = (magnitudes.reshape(-1).view(np.uint32) >> 23).astype(np.intp)
         wide = magnitudes.reshape(-1).astype(np.float64)
         return Octaves(

@@ -66,6 +66,17 @@ def test_reals_are_divided_as_float32_with_halves_away_from_zero() -> None:
     assert numbers.encode(np.array([0.25, -0.25, 0.24, 100.0, -100.0])).tolist() == [-2, -4, -3, 127, -128]
     assert numbers.decode(np.array([-3, 0])).tolist() == [0.0, 1.5]
     assert Affine(8, 0.5, 3, signed=False).encode(np.array([-9.0, 200.0])).tolist() == [0, 255]
+    just_less = np.nextafter(np.float32(0.5), np.float32(0))
+    assert Affine(8, 1.0).encode(np.array([0.5, just_less, -0.5, -just_less])).tolist() == [1, 0, -1, 0]
+
+
+@pytest.mark.parametrize("scale", [float(np.float32(0.2092297)), 0.2092297, 1e-44], ids=["float32", "float64", "tiny"])
+@pytest.mark.parametrize(("bits", "zero", "signed"), [(8, -128, True), (9, 320, False), (16, 5, True)])
+def test_decoded_numbers_are_rounded_once(bits: int, zero: int, signed: bool, scale: float) -> None:
+    numbers = Affine(bits, scale, zero, signed)
+    q = np.arange(numbers.minimum, numbers.maximum + 1)
+    wanted = (scale * (q - zero).astype(np.float64)).astype(np.float32)
+    np.testing.assert_array_equal(numbers.decode(q.astype(numbers.dtype)), wanted)
 
 
 @pytest.mark.usefixtures("both_ways")
