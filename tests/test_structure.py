@@ -28,7 +28,8 @@ USERS = {
     "testing": set(),
     "commands": {"__main__"},
     "explore": {"commands"},
-    "pipeline": {"commands", "explore", "testing", "line.scheduled"},
+    "reproduce": {"commands"},
+    "pipeline": {"commands", "explore", "reproduce", "testing", "line.scheduled"},
     "line.scheduled": {"commands"},
     "line.draft": {"commands"},
     "line.export": {"commands"},
@@ -43,11 +44,11 @@ USERS = {
     "line.front": {"line.aware", "line.case", "line.convert", "line.from_torch", "line.library", "line.stages"},
     "line.hand_over": {"commands", "line.library"},
     "line.preflight": {
-        *("commands", "explore", "pipeline"),
+        *("commands", "explore", "pipeline", "reproduce"),
         *("line.case", "line.hand_over", "line.merge", "line.scheduled"),
     },
 }
-MOST_AT_THE_ROOT = 27
+MOST_AT_THE_ROOT = 28
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
 
 

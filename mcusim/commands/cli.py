@@ -34,6 +34,7 @@ from mcusim.commands.kernels import kernels
 from mcusim.commands.merge import merge
 from mcusim.commands.profile import profile
 from mcusim.commands.report import report
+from mcusim.commands.reproduce import reproduce
 from mcusim.commands.run import build, evaluate, run, train
 from mcusim.commands.schema import schema
 from mcusim.commands.session import Session
@@ -45,7 +46,7 @@ from mcusim.system.version import VERSION
 
 OF_MODELS = (
     *(init, run, train, generate, convert, build, evaluate, profile, validate),
-    *(export, report, merge, compare, explore),
+    *(export, report, merge, compare, explore, reproduce),
 )
 WHAT_THERE_IS = (boards, engines, hardware, datasets, layers, kernels, doctor, schema, github)
 BROKEN_PIPE = 141

@@ -6,4 +6,5 @@ _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = _PACKAGE / "_assets"  # a wheel carries the root folders here (hatchling force-include)
 
 ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
-PLATFORMS, CODEGEN, RENODE_SCRIPTS = (ROOT / name for name in ("platforms", "codegen", "renode_scripts"))
+_NAMES = ("platforms", "codegen", "renode_scripts", "examples")
+PLATFORMS, CODEGEN, RENODE_SCRIPTS, EXAMPLES = (ROOT / name for name in _NAMES)

@@ -1,0 +1,116 @@
+"""Reproduction -> tables of text, as pages and terminals show them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mcusim.reproduce.beside import Beside, Key, Loss
+from mcusim.reproduce.run import Reproduced, Reproduction, done
+from mcusim.reproduce.study import METRICS, PaperRow, Part, Study
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The first `names` columns are words, numbers follow."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    names: int = 1
+
+
+def accuracies(study: Study, ours: dict[Key, float], part: str) -> Grid:
+    """By size and type."""
+    known = {
+        (label, size): value
+        for (name, what, _, label, size), value in ours.items()
+        if (name, what) == (part, "accuracy_pct")
+    }
+    types = [label for label in study.of_types if any(of == label for of, _ in known)]
+    sizes = sorted({size for _, size in known})
+    told = METRICS["accuracy_pct"].told
+    rows = ((str(size), *(told(known.get((label, size))) or NOTHING for label in types)) for size in sizes)
+    return Grid(("filters", *(f"{label} %" for label in types)), tuple(rows))
+
+
+def table(found: Reproduction, rows: Sequence[Beside], source: str) -> Grid:
+    """A table of the paper: each number, and ours below it with the difference."""
+    sizes = found.study.sizes
+    lines: list[tuple[str, ...]] = []
+    for paper in _of_source(found.study, source, found.parts):
+        each = {row.size: row for row in rows if (row.source, row.framework, row.board, row.data_type) == _key(paper)}
+        told = METRICS[paper.metric].told
+        name = (paper.framework, paper.board or "any", paper.data_type)
+        lines.append((*name, *(told(paper.values.get(size)) or NOTHING for size in sizes)))
+        lines.append(
+            ("mcusim", paper.board or "any", paper.ours, *(_with_difference(each.get(size)) for size in sizes))
+        )
+    return Grid(("framework", "board", "type", *map(str, sizes)), tuple(lines), 3)
+
+
+def _key(paper: PaperRow) -> tuple[str, str, str, str]:
+    return paper.source, paper.framework, paper.board, paper.data_type
+
+
+def _of_source(study: Study, source: str, parts: Sequence[Reproduced]) -> Iterator[PaperRow]:
+    there = {one.part.name for one in parts}
+    return (row for row in study.rows if row.source == source and row.experiment in there)
+
+
+def _with_difference(row: Beside | None) -> str:
+    if row is None or row.ours is None:
+        return NOTHING
+    metric = METRICS[row.metric]
+    change = row.difference
+    if change is None:
+        return metric.told(row.ours)
+    return (
+        f"{metric.told(row.ours)} ({change:+.2f})"
+        if metric.unit == "%"
+        else f"{metric.told(row.ours)} ({change:+.0f} %)"
+    )
+
+
+def largest_losses(study: Study, losses: Sequence[Loss]) -> Grid:
+    rows = (
+        (
+            loss.part,
+            study.of_types[loss.type_label],
+            f"{loss.points:+.2f}",
+            str(loss.size),
+            NOTHING if loss.paper is None else f"{loss.paper:+.2f}",
+        )
+        for loss in losses
+    )
+    return Grid(("data set", "type", "points lost at most", "filters", "paper"), tuple(rows), 2)
+
+
+def summary(one: Reproduced) -> str:
+    """`42 runs on boards, 10 test samples each, 0 mismatches`"""
+    told = []
+    for report in one.reports:
+        runs = done(report)
+        failed = f", {len(report.runs) - len(runs)} failed" if len(runs) < len(report.runs) else ""
+        samples, wrong = max((run.samples for run in runs), default=0), sum(run.mismatches or 0 for run in runs)
+        where = "on boards" if report is one.boards else "on this machine"
+        unfinished = "" if report.complete else ", not complete"
+        told.append(f"{len(runs)} runs {where}, {samples:,} test samples each, {wrong} mismatches{failed}{unfinished}")
+    return "; ".join(told)
+
+
+def missing(study: Study, ours: dict[Key, float], part: Part) -> str:
+    """Sizes of the paper that nothing was found of; empty where there are none."""
+    there = {size for (name, *_, size) in ours if name == part.name}
+    lacking = [str(size) for size in study.sizes if size not in there]
+    return f"{part.name}: no network of {', '.join(lacking)} filters" if lacking else ""
+
+
+def left_out(found: Reproduction) -> Iterator[str]:
+    if found.quick:
+        yield (
+            "--quick: boards ran a few samples of each network; accuracies are those of plain C on this machine; no "
+            "network was held against Keras"
+        )
+        for one in found.parts:
+            if one.part.quick:
+                yield f"--quick: {one.part.name}: accuracies are of {one.part.quick:,} test samples"
