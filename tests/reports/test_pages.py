@@ -20,10 +20,12 @@ from mcusim.line.pictured import keep
 from mcusim.reports.html import rom
 from mcusim.reports.report import Report
 from mcusim.reports.to_html import render_from
+from mcusim.reproduce.to_html import render as render_reproduction
 from tests.comparison.comparing import full, hostile
 from tests.explore.pages import explored
 from tests.reports.reports import HOSTILE, hostile_report
 from tests.reports.test_to_html import firmware, left_by_runs, whole_report
+from tests.reproduce.studies import reproduced, run_of
 from tests.required import skip_or_fail
 from tools.browser import Browser, BrowserError, browser, program
 from tools.report_picture import LARGEST_BYTES, picture
@@ -31,7 +33,10 @@ from tools.report_picture import LARGEST_BYTES, picture
 pytestmark = pytest.mark.usefixtures("drawn")
 ROOT = Path(__file__).parents[2]
 WIDE, NARROW = 1280, 400  # a screen, a telephone
-PAGES = ("report", "hostile report", "comparison", "hostile comparison", "exploration", "hostile exploration")
+PAGES = (
+    *("report", "hostile report", "comparison", "hostile comparison", "exploration", "hostile exploration"),
+    "reproduction",
+)
 TOLD = "found => found.violations.map(one => one.id + ': ' + one.nodes[0].html)"
 BARRIERS = f"axe.run({{resultTypes: ['violations']}}).then({TOLD})"
 
@@ -66,6 +71,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         render_comparison(hostile(), "html"),
         render_exploration(explored()),
         render_exploration(explored(HOSTILE)),
+        render_reproduction(reproduced(*(run_of(size, of, 0.9) for size in (16, 24) for of in ("float32", "int8")))),
     )
     for name, text in zip(PAGES, texts, strict=True):
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -95,7 +101,7 @@ def test_a_page_is_quiet_alone_and_no_wider_than_the_screen(
     visit.close()
 
 
-@pytest.mark.parametrize("name", ["report", "comparison", "exploration"])
+@pytest.mark.parametrize("name", ["report", "comparison", "exploration", "reproduction"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_no_barrier(opened: Browser, pages: Path, name: str, dark: bool) -> None:
     script = axe()

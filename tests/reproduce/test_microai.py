@@ -11,10 +11,9 @@ from mcusim.experiment.read import read_experiment
 from mcusim.reproduce.microai import MICROAI
 from mcusim.reproduce.study import METRICS, Part, size_of
 
-OF_THE_PAPER = {  # sections 6.1.1 to 6.1.3: epochs, batch, rate, milestones, gamma
+OF_THE_PAPER = {  # sections 6.1.1 and 6.1.2: epochs, batch, rate, milestones, gamma
     "uci_har": (300, 64, 0.05, (100, 200, 250), 0.13),
     "spoken_digits": (120, 256, 0.05, (40, 80, 100), 0.1),
-    "gtsrb": (120, 128, 0.01, (40, 80, 100), 0.1),
 }
 
 
