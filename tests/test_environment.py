@@ -10,6 +10,7 @@ from pathlib import Path
 from mcusim.commands.streams import OBEYED_BY
 from mcusim.datasets import DATASETS
 from mcusim.datasets.published import Publication
+from tests.trees import nodes_of
 
 ROOT = Path(__file__).parents[1]
 # Set by us for a process that we start, and read by it alone; and what it is given as it is.
@@ -37,9 +38,8 @@ def read() -> set[str]:
     """What modules look up in `os.environ`, by name or in a list of names that begin as ours and Renode's do."""
     found = set(OBEYED_BY) | set(_mirrors())
     for path in (ROOT / "mcusim").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        if "os.environ" in text:
-            found |= {name for node in ast.walk(ast.parse(text)) for name in _names(node)}
+        if "os.environ" in path.read_text(encoding="utf-8"):
+            found |= {name for node in nodes_of(path) for name in _names(node)}
     return found
 
 

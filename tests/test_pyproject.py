@@ -18,6 +18,7 @@ from mcusim.system import assets
 from mcusim.system.toml_file import read_toml
 from mcusim.system.version import VERSION
 from tests.test_workflows import read
+from tests.trees import imports_in
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -44,10 +45,10 @@ def imported() -> set[str]:
     """Top-level packages that mcusim imports, its own and the standard library's left out."""
     found = set()
     for path in (ROOT / "mcusim").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in imports_in(path):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            elif node.level == 0:
                 found.add((node.module or "").split(".")[0])
     own = {name for name in found if name not in sys.stdlib_module_names and name not in ("mcusim", "tomllib")}
     own -= NOT_ON_PYPI

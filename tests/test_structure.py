@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from mcusim.engines import ENGINES
 from mcusim.system import errors
+from tests.trees import imports_in, nodes_of, tree_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mcusim"
@@ -57,14 +60,17 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """A million nodes, through which the garbage collector would go while other tests run."""
+    yield
+    for kept in (tree_of, nodes_of, calls_in):
+        kept.cache_clear()
 
 
 @cache
 def calls_in(path: Path) -> tuple[ast.Call, ...]:
-    return tuple(node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    return tuple(node for node in nodes_of(path) if isinstance(node, ast.Call))
 
 
 NAMES = {name_of(path) for path in MODULES}
@@ -77,24 +83,16 @@ def imports_of(path: Path, *, types: bool = True) -> tuple[tuple[str, str], ...]
 
 
 def _imports(path: Path, types: bool) -> Iterator[tuple[str, str]]:
-    for node in _nodes(tree_of(path), types):
+    for node in imports_in(path, types=types):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name in NAMES)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        elif node.module and node.level == 0:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 if inner in NAMES:
                     yield inner, ""
                 elif node.module in NAMES:
                     yield node.module, alias.name
-
-
-def _nodes(tree: ast.AST, types: bool) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if not types and isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            continue
-        yield node
-        yield from _nodes(node, types)
 
 
 def short(module: str) -> str:
@@ -111,7 +109,7 @@ def test_modules_are_small() -> None:
 def test_functions_are_small() -> None:
     found = []
     for path in MODULES:
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 found += [f"{name_of(path)}.{node.name} has {length} lines"] if length > LONGEST_FUNCTION else []
@@ -229,7 +227,7 @@ def test_nobody_compares_the_name_of_an_engine() -> None:
     """What an engine can do is in its FACTS."""
     found = []
     for path in MODULES:
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.Compare):
                 names = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} & set(ENGINES)
                 found += [f"{name_of(path)}, line {node.lineno}: {names}"] if names else []
