@@ -14,7 +14,7 @@ from mcusim.system.errors import DataError, McusimError
 from mcusim.timing.code import Code
 from mcusim.timing.source import Function, functions_of, lines_of
 
-__all__ = ["RECORDING", "Function", "Recording", "record", "save"]
+__all__ = ["RECORDING", "Function", "Recording", "executed", "record", "save"]
 
 RECORDING = "profile.json"  # its name in the folder of a run
 FORMAT = 1
@@ -62,20 +62,20 @@ class Recording:
 
 
 def record(counts: Counts, elf: Path, board: str) -> Recording:
-    """Code that the file does not have where it ran (in RAM, or loaded) is that which the engine saw.
-
-    Raises DataError for a file that is no ELF.
-    """
+    """Raises DataError for a file that is no ELF."""
     try:
-        whole, seen = Code.of_elf(elf), Code(_joined(counts.code))
-        found = lines_of(elf, counts.blocks)
-        functions = functions_of(elf, counts)
+        code, found, functions = executed(counts, elf), lines_of(elf, counts.blocks), functions_of(elf, counts)
     except McusimError as error:
         raise DataError(error.what, where=error.where, hint=error.hint) from error
+    return Recording(board, counts, code, functions, found.rows, found.problem)
+
+
+def executed(counts: Counts, elf: Path) -> Code:
+    """Code that the file does not have where it ran (in RAM, or loaded) is that which the engine saw."""
+    whole, seen = Code.of_elf(elf), Code(_joined(counts.code))
     spans = [(block.start, block.end) for block in counts.blocks if block.instructions]
     pieces = [(start, whole.bytes_of(start, end) or seen.bytes_of(start, end)) for start, end in spans]
-    code = Code(_joined([(start, data) for start, data in pieces if data]))
-    return Recording(board, counts, code, functions, found.rows, found.problem)
+    return Code(_joined([(start, data) for start, data in pieces if data]))
 
 
 def _joined(pieces: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:

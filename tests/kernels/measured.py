@@ -20,7 +20,9 @@ from mcusim.line.emit import emit_library
 from mcusim.line.lower import Chosen, program_of, running_layers
 from mcusim.program import Program, Step
 from mcusim.system.arrays import Array
-from mcusim.timing.time_counts import time_counts
+from mcusim.timing.profile import price_recording
+from mcusim.timing.recording import Recording, executed
+from mcusim.timing.source import functions_of
 from mcusim.workloads.generated import make_firmware
 from tests.jobs import run
 
@@ -63,9 +65,12 @@ def measure(
     assert execution.complete and execution.counts is not None
     parameters = core_of(there.chip).TIMING
     assert parameters is not None and firmware.rom_bytes is not None
-    timing = time_counts(execution.counts, firmware.elf, there, folder, parameters)
+    # Without lines of the source: reading them takes half as long as the price.
+    code, functions = executed(execution.counts, firmware.elf), functions_of(firmware.elf, execution.counts)
+    recording = Recording(there.name, execution.counts, code, functions, lines=())
+    priced = price_recording(recording, there.chip, there.clock_hz, parameters)
     # Of layers that are equal to the bit the compiler keeps one function.
-    cycles = {step.name: timing.function_cycles[step.function] for step in program.steps}
+    cycles = {step.name: priced.inclusive[step.function] for step in program.steps}
     answers = numbers(execution.answers, graph.answer_dtype)
     return Measured(program, answers, cycles, firmware.rom_bytes.total)
 
