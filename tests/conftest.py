@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +61,19 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 def drawn() -> None:
     """Pictures can be drawn."""
     pytest.importorskip("vl_convert", reason="vl-convert-python is not installed: pip install 'mcusim[html]'")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected and imported stays to the end: the garbage collector does not walk over all of it again and
+    again, while it is made and behind every tenth test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

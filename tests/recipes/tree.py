@@ -19,6 +19,7 @@ import sys, mcusim, pytest
 assert mcusim.__file__.startswith(sys.argv[1]), mcusim.__file__
 sys.exit(pytest.main(sys.argv[2:]))
 """
+READ_BEFORE = ROOT / ".hypothesis"  # what hypothesis read of the same files: constants that it tries
 # Asserts stay as they are: rewriting them for what is told of a failure takes longer than most tests.
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--assert=plain", "--update-golden")
 
@@ -76,7 +77,7 @@ class Tree:
         done = subprocess.run(
             [sys.executable, "-c", IN_THE_COPY, str(self.root), *OPTIONS, *arguments],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
+            env={**os.environ, "PYTHONPATH": str(self.root), "HYPOTHESIS_STORAGE_DIRECTORY": str(READ_BEFORE)},
             capture_output=True,
             text=True,
             timeout=HANG_S,
