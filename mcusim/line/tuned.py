@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mcusim.datasets.targets import class_numbers
 from mcusim.experiment.case import Case
 from mcusim.graph import Graph
 from mcusim.layers.weighted_sum import WeightedSum
@@ -47,10 +48,10 @@ def tuned_case(
     written, and where nothing may be trained and was not before.
     """
     chosen = case.approximation.tuning if case.approximation else None
-    if chosen is None or not reduced.skipped:
+    if chosen is None or not (reduced.skipped or chosen.labels):
         return reduced
     settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
-    lesson = _lesson(reduced, origin, share_of(case.model, setting.experiment), seed)
+    lesson = _lesson(reduced, origin, chosen.labels, share_of(case.model, setting.experiment), seed)
     exact = exact_graph()
     key = _digest(reduced, exact, lesson, settings, seed)
     path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
@@ -66,7 +67,7 @@ def tuned_case(
     return replace(graph, notes=(*graph.notes, note))
 
 
-def _lesson(reduced: Graph, origin: FloatModel, share: float, seed: int) -> Lesson:
+def _lesson(reduced: Graph, origin: FloatModel, labels: float, share: float, seed: int) -> Lesson:
     dataset = origin.fitted.dataset
     if len(reduced.inputs) > 1 or len(reduced.outputs) > 1:
         what = f"model {reduced.name!r} has {len(reduced.inputs)} inputs and {len(reduced.outputs)} outputs"
@@ -79,7 +80,13 @@ def _lesson(reduced: Graph, origin: FloatModel, share: float, seed: int) -> Less
     is_choice = judge.task.NAME == "classification" and reduced.ends[0].elements > 1
     answers: Answers = "classes" if is_choice else "numbers"
     x, unseen = (origin.source.normalized(dataset.x_train[chosen]) for chosen in (learned, held))
-    return Lesson(x, unseen, answers)
+    if not labels:
+        return Lesson(x, unseen, answers)
+    if not is_choice or dataset.y_train is None:
+        what = f"labels = {labels:g} needs class labels of the training samples (y_train)"
+        raise ConfigurationError(what, where=TABLE, hint="leave it out: tuning needs none")
+    y = class_numbers(dataset.y_train, "training labels", reduced.ends[0].elements)
+    return Lesson(x, unseen, answers, y[learned], labels)
 
 
 def _kept(path: Path, key: str, reduced: Graph) -> tuple[Graph, str] | None:
@@ -109,9 +116,9 @@ def _keep(path: Path, key: str, graph: Graph, note: str) -> None:
 
 def _digest(reduced: Graph, exact: Graph, lesson: Lesson, settings: TrainingSettings, seed: int) -> str:
     """Of all that the weights, and what is told of them, depend on."""
-    told = json.dumps([VERSION, settings.model_dump(), seed, lesson.answers], default=str)
+    told = json.dumps([VERSION, settings.model_dump(), seed, lesson.answers, lesson.share], default=str)
     sha = hashlib.sha256(told.encode())
-    for array in (lesson.x, lesson.unseen):
+    for array in filter(lambda one: one is not None, (lesson.x, lesson.unseen, lesson.y)):
         sha.update(repr(array.shape).encode())
         sha.update(np.ascontiguousarray(array).data)
     for graph in (reduced, exact):

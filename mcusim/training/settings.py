@@ -48,10 +48,12 @@ class TuningSettings(Table):
 
     epochs: Epochs = 8
     learning_rate: float = Field(default=0.001, gt=0, le=1000, description="a number from 0 to 1000")
+    labels: Fraction = 0.0
 
     @property
     def label(self) -> str:
-        return f"{self.epochs} epochs from {self.learning_rate:g}"
+        mixed = f", labels {self.labels:g}" if self.labels else ""
+        return f"{self.epochs} epochs from {self.learning_rate:g}{mixed}"
 
 
 class TrainingSettings(Table):

@@ -25,6 +25,7 @@ from mcusim.training.surrogate import demand_trainable, real_output, with_weight
 from mcusim.training.training import Course, Epoch, TrainingProgress, demand_finite
 
 Tensor = Any
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Answers = Literal["classes", "numbers"]  # what a graph answers: a logit for each class, or anything else
 TABLE = "[approximation.tuning]"
 TEMPERATURE = 2.0  # logits are divided by it: so the lesser classes count, too
@@ -33,11 +34,16 @@ SPREAD_SAMPLES = 1000
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Samples `x` to learn from, and `unseen` ones, both as graphs take them; what these answer."""
+    """Samples `x` to learn from, and `unseen` ones, both as graphs take them; what these answer.
+
+    `y`: class numbers of `x`, which count with a share of the loss; None where there are none, or nobody asks for them.
+    """
 
     x: Floats
     unseen: Floats
     answers: Answers
+    y: Array | None = None
+    share: float = 0.0
 
 
 def tuned(
@@ -59,11 +65,13 @@ def tuned(
     demand_fit(settings, x.shape[1:])
     keras = import_keras()
     make_repeatable(keras, seed)
-    tuner = _Tuner(graph, exact, _loss_of(lesson.answers, exact, x), settings)
+    tuner = _Tuner(graph, exact, _loss_of(lesson, exact), settings, 0 if lesson.y is None else graph.ends[0].elements)
     course = Course.of(len(x), settings, progress)
     random = np.random.default_rng(seed)
     # Of samples that are other ones each time nobody knows the answers before.
     targets = np.zeros((len(x), 0), np.float32) if settings.changes_samples else _in_batches(tuner.exact, x)
+    if lesson.y is not None:
+        targets = np.concatenate([np.eye(graph.ends[0].elements, dtype=np.float32)[lesson.y], targets], axis=1)
     for number in range(settings.epochs):
         loss, alike = epoch_of(x, targets, number, settings, random, tuner.optimizer, tuner.step, course.step)
         demand_finite(loss, number, TABLE, f"give a 'learning_rate' below {settings.learning_rate:g}")
@@ -82,11 +90,25 @@ def tuned(
     return tuner.student.graph, note + near
 
 
-def _loss_of(answers: Answers, exact: Graph, x: Floats) -> Callable[[Tensor, Tensor], Tensor]:
-    """(answers of the exact graph, own ones) -> mean loss."""
+def _loss_of(lesson: Lesson, exact: Graph) -> Loss:
+    """(answers of the exact graph, own ones, one-hot labels or none) -> mean loss."""
     import tensorflow as tf
 
-    if answers == "classes":
+    apart, share = _distance_of(lesson, exact), lesson.share
+
+    def loss(targets: Tensor, own: Tensor, labels: Tensor) -> Tensor:
+        told = apart(targets, own)
+        if lesson.y is None:
+            return told
+        return (1 - share) * told + share * tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, own))
+
+    return loss
+
+
+def _distance_of(lesson: Lesson, exact: Graph) -> Callable[[Tensor, Tensor], Tensor]:
+    import tensorflow as tf
+
+    if lesson.answers == "classes":
 
         def divergence(targets: Tensor, own: Tensor) -> Tensor:
             wanted, have = tf.nn.softmax(targets / TEMPERATURE), tf.nn.softmax(own / TEMPERATURE)
@@ -97,16 +119,16 @@ def _loss_of(answers: Answers, exact: Graph, x: Floats) -> Callable[[Tensor, Ten
             return moving + tf.stop_gradient(told - moving)
 
         return divergence
-    spread = float(exact.run(x[:SPREAD_SAMPLES]).var()) or 1.0
+    spread = float(exact.run(lesson.x[:SPREAD_SAMPLES]).var()) or 1.0
     return lambda targets, own: tf.reduce_mean((own - targets) ** 2) / spread
 
 
 class _Tuner:
-    """`step`: (samples, exact answers or none) -> (mean loss, samples that both graphs decide alike); compiled."""
+    """`step`: (samples, labels and exact answers, both or none) -> (mean loss, samples that both graphs decide alike);
+    compiled."""
 
-    def __init__(
-        self, graph: Graph, exact: Graph, loss: Callable[[Tensor, Tensor], Tensor], settings: TrainingSettings
-    ) -> None:
+    def __init__(self, graph: Graph, exact: Graph, loss: Loss, settings: TrainingSettings, labels: int) -> None:
+        """`labels`: so many of the targets are."""
         import tensorflow as tf
 
         self.student, self.exact = Trainable(graph), Trainable(exact)
@@ -116,10 +138,10 @@ class _Tuner:
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
         def step(x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-            targets = known if known.shape[1] else self.exact(x)
+            targets = known[:, labels:] if known.shape[1] > labels else self.exact(x)
             with tf.GradientTape() as tape:
                 answers = self.student(x)
-                told = loss(targets, answers)
+                told = loss(targets, answers, known[:, :labels])
             optimizer.apply(tape.gradient(told, [variable.value for variable in variables]), variables)
             alike = tf.argmax(answers, 1) == tf.argmax(targets, 1)
             return told, tf.reduce_sum(tf.cast(alike, tf.int32))

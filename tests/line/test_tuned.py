@@ -129,6 +129,22 @@ def test_nothing_left_out_is_nothing_to_tune(lessons: list[Lesson], tmp_path: Pa
     assert not lessons
 
 
+def test_with_labels_the_exact_network_learns_as_long(lessons: list[Lesson], tmp_path: Path) -> None:
+    """It shows what is gained by training alone."""
+    labelled = TUNING.model_copy(update={"labels": 0.3})
+    made = run(chosen(tmp_path, channels=0, tuning=labelled), tmp_path / "out")
+    [lesson] = lessons
+    assert made.error is None and made.tuning == "3 epochs from 0.001, labels 0.3"
+    assert lesson.y is not None and len(lesson.y) == len(lesson.x) and lesson.share == 0.3
+
+
+def test_labels_that_are_not_there(lessons: list[Lesson], stages: FakeStages, tmp_path: Path) -> None:
+    data = dataset()
+    stages.load_dataset = lambda *_: replace(data, y_train=None)
+    error = run(chosen(tmp_path, tuning=TUNING.model_copy(update={"labels": 0.3})), tmp_path / "out").error
+    assert error and "labels = 0.3 needs class labels" in error.message and not lessons
+
+
 def test_who_must_not_train_is_told(lessons: list[Lesson], tmp_path: Path) -> None:
     error = run(chosen(tmp_path), tmp_path / "out", may_train=False).error
     assert error and "have not been tuned" in error.message and error.hint == "mcusim run tunes them"

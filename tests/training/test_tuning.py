@@ -55,6 +55,18 @@ def test_it_comes_nearer(cut: tuple[Graph, Graph, Array], answers: Answers) -> N
     assert [layer.name for layer in better] == [layer.name for layer in made] and better.skipped == made.skipped
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_labels_count_with_their_share(cut: tuple[Graph, Graph, Array], flip: bool) -> None:
+    """Where exact answers are known before, and where they are not."""
+    graph, made, x = cut
+    y = np.arange(len(x)) % 4
+    right = []
+    for share in (0.0, 0.9):
+        taught = Lesson(x, x[:0], "classes", y if share else None, share)
+        right.append(np.mean(tuned(made, graph, taught, settings(30, 0.01, flip=flip), 1)[0].run(x).argmax(1) == y))
+    assert right[1] > right[0] + 0.2
+
+
 @pytest.mark.parametrize("answers", ["classes", "numbers"])
 def test_nothing_left_out_is_nothing_to_learn(answers: Answers) -> None:
     """So no one takes longer training for an approximation that costs nothing."""
