@@ -118,7 +118,7 @@ def _digest(reduced: Graph, exact: Graph, lesson: Lesson, settings: TrainingSett
     """Of all that the weights, and what is told of them, depend on."""
     told = json.dumps([VERSION, settings.model_dump(), seed, lesson.answers, lesson.share], default=str)
     sha = hashlib.sha256(told.encode())
-    for array in filter(lambda one: one is not None, (lesson.x, lesson.unseen, lesson.y)):
+    for array in (lesson.x, lesson.unseen, *(() if lesson.y is None else (lesson.y,))):
         sha.update(repr(array.shape).encode())
         sha.update(np.ascontiguousarray(array).data)
     for graph in (reduced, exact):
