@@ -43,7 +43,7 @@ def datasets() -> None:
 @click.option("--format", "chosen", type=click.Choice(FORMATS), help="Only what files of this format may have.")
 @click.option("--json", "to_json", type=options.PATH, metavar="F", help="Also write all of it as JSON.")
 def layers(chosen: str | None, to_json: Path | None) -> None:
-    """What models of each format may have, and how numbers compute it.
+    """What models of each format may have, and how it is computed.
 
     The names are those that the format's files have. --json: for each format its tables, and of each row its cells.
     """

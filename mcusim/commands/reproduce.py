@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @options.decorated(options.out_option, options.jobs_option)
 @click.pass_obj
 def reproduce(session: Session, /, paper: str, out: Path | None, **choices: Any) -> int:
-    """Run the experiments of a paper, and show its numbers beside ours.
+    """Run a paper's experiments, beside its own numbers.
 
     PAPER is `microai`: two data sets, seven sizes of a network, four or five data types, two boards. Of each data set
     --out has the report of a run, and of all a page with the paper's figures and tables, and a CSV file. The same
@@ -48,7 +48,7 @@ def reproduce(session: Session, /, paper: str, out: Path | None, **choices: Any)
         last.extend(_reproduced(study, session, **choices))
     finally:
         session.close()
-        for found in last:
+        for found in (one for one in last if one.ran):
             show(found, output())
             for path in _written(found, session.out):
                 say(f"{path.suffix[1:]}: {path}")

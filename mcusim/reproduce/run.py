@@ -48,6 +48,11 @@ class Reproduction:
     def exit_code(self) -> int:
         return max((report.exit_code for part in self.parts for report in part.reports), default=0)
 
+    @property
+    def ran(self) -> bool:
+        """Is there anything to show?"""
+        return any(report.runs for part in self.parts for report in part.reports)
+
     def _with(self, one: Reproduced) -> "Reproduction":
         others = tuple(part for part in self.parts if part.part.name != one.part.name)
         return replace(self, parts=(*others, one))

@@ -72,6 +72,15 @@ def test_data_that_are_damaged_leave_other_data_sets_alone(
     ]
 
 
+@pytest.mark.arm
+def test_where_nothing_ran_an_earlier_page_stays(reproduce: Reproduce, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "toys.html").write_text("of yesterday")
+    assert reproduce("--dataset", "damaged") == DataError.exit_code
+    assert (out / "toys.html").read_text() == "of yesterday" and not (out / "toys.csv").exists()
+
+
 def test_a_shipped_network_that_is_missing_is_told_before_anything_runs(
     reproduce: Reproduce, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
