@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from mcusim.comparison.decisions import mcnemar
 from mcusim.datasets.sampling import choose
 from mcusim.experiment.quantization import Quantization
 from mcusim.line.front import quantized_graph, read_model
+from mcusim.reports.decisions import mcnemar
 from mcusim.system.arrays import Array
 from mcusim.system.errors import MissingToolError
 from tools.command import end

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcusim.comparison.comparison import Comparison, RunComparison, Side
-from mcusim.comparison.decisions import decisions
 from mcusim.comparison.differences import changes, layer_changes
 from mcusim.comparison.find import find
 from mcusim.comparison.functions import function_changes
@@ -14,6 +13,7 @@ from mcusim.comparison.limits import Limit, read_limits
 from mcusim.comparison.pairs import Pair, pairs
 from mcusim.comparison.reasons import reasons
 from mcusim.comparison.unlike import unlike
+from mcusim.reports.decisions import decisions
 from mcusim.reports.report import Report
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.validation import Unusable

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mcusim.comparison.limits import Limit
 from mcusim.line.measure import LayerFigures
+from mcusim.reports.decisions import Decisions
 from mcusim.reports.figures import FIGURES
 from mcusim.reports.report import Report, Run
 from mcusim.system.errors import BUDGET_BROKEN, OK
@@ -76,21 +77,6 @@ class FunctionChange:
     name: str
     base: float
     head: float
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """Of the same samples: which are right in one run only, by their order in the runs.
-
-    `p`: McNemar's exact test, two-sided: how often chance alone would make so large a difference. `output`: its name,
-    "" of an only one.
-    """
-
-    output: str
-    samples: int
-    worse: tuple[int, ...]
-    better: tuple[int, ...]
-    p: float
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ import dataclasses
 import json
 from typing import Any
 
-from mcusim.comparison.comparison import Change, Comparison, Decisions, Held, LayerChange, RunComparison, Side
+from mcusim.comparison.comparison import Change, Comparison, Held, LayerChange, RunComparison, Side
 from mcusim.comparison.told import summary
 from mcusim.comparison.wording import told
+from mcusim.reports.decisions import Decisions
 from mcusim.reports.report import Run
 
 FORMAT = 1

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from mcusim.comparison.comparison import Change, Comparison, Decisions, Held, RunComparison
+from mcusim.comparison.comparison import Change, Comparison, Held, RunComparison
 from mcusim.comparison.wording import difference, exact, relative
 from mcusim.comparison.wording import told as told_of_limit
+from mcusim.reports.decisions import Decisions
 from mcusim.reports.figures import FIGURES
 from mcusim.tasks.figure import Value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 from mcusim.approximate import APPROXIMATIONS
 from mcusim.approximate.approximation import Compensation, Degree, Degrees, Significance, Wanted
 from mcusim.experiment.quantization import entries
-from mcusim.system.validation import Name, Share, Table, Unusable
+from mcusim.system.errors import Problems, suggestion
+from mcusim.system.validation import Name, Place, Share, Table, Unusable, validate
 from mcusim.training.settings import TuningSettings
 
 SPELLINGS: Mapping[str, str] = {
@@ -65,7 +66,8 @@ class LayerApproximation(_OfLayer):  # type: ignore[misc]
 class Approximation(_OfAll):  # type: ignore[misc]
     """[approximation]: of every layer where it can be, a key for each member of `mcusim/approximate/`.
 
-    One that skips nothing is no mistake: it is where an exploration begins.
+    One that skips nothing is no mistake: it is where an exploration begins, and what others are compared with.
+    `name`: what tells it from other [[approximation]] in reports. `model`: which one it is for; None for all.
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {
@@ -76,6 +78,8 @@ class Approximation(_OfAll):  # type: ignore[misc]
         "calibration_samples": "they are those that choose the scales: it belongs to [[quantization]]",
     }
 
+    name: Name | None = None
+    model: Name | None = None
     significance: Significance = "obs"
     compensation: Compensation = "least-squares"
     tuning: TuningSettings | None = Field(default=None, description="a table: [approximation.tuning]")
@@ -97,3 +101,21 @@ class Approximation(_OfAll):  # type: ignore[misc]
 
     def _of_layers(self, name: str) -> dict[str, Degree]:
         return {entry.name: told for entry in self.layer if (told := getattr(entry, name)) is not None}
+
+
+def approximations(told: Any, here: Place, problems: Problems, models: Sequence[str]) -> tuple[Approximation, ...]:
+    """Of [approximation], or of several [[approximation]], which have names. `problems` collects what is wrong."""
+    entries = [(here, told)] if isinstance(told, dict) else [(here.at(place), one) for place, one in enumerate(told)]
+    found: list[Approximation] = []
+    for place, table in entries:
+        with problems.caught():
+            one = validate(Approximation, table, place)
+            if one.name is None and not isinstance(told, dict):
+                raise place.error("an [[approximation]] has no name", "add one that tells it from the others: name")
+            alike = [other.model for other in found if other.name == one.name]
+            if None in alike or one.model in alike or (alike and one.model is None):
+                raise place.at("name").error(f"there are two {one.name!r}", "give each a name of its own")
+            if one.model is not None and one.model not in models:
+                raise place.at("model").error(f"no model {one.model!r}", suggestion(one.model, models))
+            found.append(one)
+    return tuple(found)

@@ -40,13 +40,19 @@ class Case:
     def quantized_label(self) -> str:
         """What is the same on every board."""
         repeat = f" #{self.repeat}" if self.repeat else ""
-        return f"{self.model.name}{repeat}, {self.quantization.label}"
+        return ", ".join(filter(None, (f"{self.model.name}{repeat}", self.quantization.label, self.variant)))
+
+    @property
+    def variant(self) -> str:
+        """Name of its approximation, "" where that has none."""
+        return (self.approximation and self.approximation.name) or ""
 
     @property
     def library_name(self) -> str:
         """Likewise, for a folder."""
         repeat = (f"repeat{self.repeat}",) if self.repeat else ()
-        return "-".join(part.replace(" ", "_") for part in (self.model.name, *repeat, self.quantization.label))
+        parts = (self.model.name, *repeat, self.quantization.label, self.variant)
+        return "-".join(part.replace(" ", "_") for part in parts if part)
 
     @property
     def work(self) -> tuple[object, ...]:

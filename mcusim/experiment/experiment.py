@@ -42,7 +42,7 @@ class Experiment(Table):
     task: TaskChoice = TaskChoice()
     models: tuple[Model, ...]
     quantizations: tuple[Quantization, ...]
-    approximation: Approximation | None = None
+    approximations: tuple[Approximation, ...] = ()
     target: Target = Target()
     expect: Expect = Expect()
     expect_for: tuple[ExpectFor, ...] = ()
@@ -64,6 +64,10 @@ class Experiment(Table):
         for model in self.models:
             for repeat in range(self.general.repeats if model.trains else 1):
                 yield model, repeat
+
+    def approximations_of(self, model: Model) -> tuple[Approximation | None, ...]:
+        """None where nothing is skipped, as in a model that all of them leave alone."""
+        return tuple(one for one in self.approximations if one.model in (None, model.name)) or (None,)
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -104,9 +108,15 @@ class Experiment(Table):
     def cases(self) -> Iterator[Case]:
         """Every run, boards and engines innermost: what they share is done once."""
         taken: dict[str, int] = {}
-        every = itertools.product(self.trainings(), self.quantizations, self.boards, self.engines)
-        for (model, repeat), quantization, board, engine in every:
-            case = Case("", model, repeat, quantization, board, engine, self.approximation)
+        numbers = (
+            (model, repeat, quantization, approximation)
+            for (model, repeat), quantization in itertools.product(self.trainings(), self.quantizations)
+            for approximation in self.approximations_of(model)
+        )
+        for (model, repeat, quantization, approximation), board, engine in itertools.product(
+            numbers, self.boards, self.engines
+        ):
+            case = Case("", model, repeat, quantization, board, engine, approximation)
             name = self._id(case)
             taken[name] = count = taken.get(name, 0) + 1
             yield replace(case, id=name if count == 1 else f"{name}--{count}")
@@ -115,7 +125,7 @@ class Experiment(Table):
         """What the parts of a case are called; two cases may be called the same."""
         repeat = f"repeat{case.repeat}" if case.repeat else ""
         engine = case.engine if len(self.engines) > 1 else ""
-        parts = (case.model.name, repeat, case.quantization.label, case.board_name, engine)
+        parts = (case.model.name, repeat, case.quantization.label, case.variant, case.board_name, engine)
         return "-".join(file_name(part.replace(" ", "_")) for part in parts if part)
 
     def limits(self, case: Case, data_type: str | None = None) -> dict[str, float]:

@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mcusim.boards.load import board_hint, board_names
 from mcusim.datasets import DATASETS
 from mcusim.datasets.npz_arrays import demand_data
-from mcusim.experiment.approximation import Approximation
+from mcusim.experiment.approximation import Approximation, approximations
 from mcusim.experiment.cascade import Cascade, Cascaded, cascade_name
 from mcusim.experiment.engine_choice import check_engines, needs_board
 from mcusim.experiment.experiment import Experiment
@@ -41,7 +42,7 @@ TABLES = (
     *("experiment", "dataset", "task", "training", "model_template", "approximation", "target", "expect", "regress"),
     *("explore", "cascade"),
 )
-ARRAYS = ("model", "quantization", "expect_for")
+ARRAYS = ("model", "quantization", "expect_for", "approximation")  # the last is either
 MOST_ENTRIES = 1000
 SYNONYMS = {
     **dict.fromkeys(("models", "network", "networks"), "model"),
@@ -110,7 +111,7 @@ class _Reader:
             "task": self._task,
             "models": self._models,
             "quantizations": self._quantizations,
-            "approximation": self._approximation,
+            "approximations": self._approximations,
             "target": self._target,
             "expect": self._expect,
             "expect_for": self._expect_for,
@@ -173,12 +174,14 @@ class _Reader:
     def _check_table(self, name: str, value: Any, here: Place) -> None:
         if name not in (*TABLES, *ARRAYS):
             raise here.error(f"unknown table or key {name!r}", suggestion(name, (*TABLES, *ARRAYS), SYNONYMS))
-        if name in TABLES and not isinstance(value, dict):
+        if name in TABLES and isinstance(value, dict):
+            return
+        if name not in ARRAYS:
             raise here.error(f"{name!r} is no table", f"write it as [{name}]")
         is_array = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
-        if name in ARRAYS and not is_array:
+        if not is_array:
             raise here.error(f"{name!r} is no list of tables", f"write it as [[{name}]]")
-        if name in ARRAYS and len(value) > MOST_ENTRIES:
+        if len(value) > MOST_ENTRIES:
             raise here.error(f"there are {len(value)} [[{name}]]", f"at most {MOST_ENTRIES}")
 
     def _general(self) -> General:
@@ -318,14 +321,12 @@ class _Reader:
         named = (Path(name) for name in files if isinstance(name, str))
         return AS_STORED if any(map(may_hold_integers, named)) else "float32"
 
-    def _approximation(self) -> Approximation | None:
-        if "approximation" not in self.tables:
-            return None
-        here = self.place.at("approximation")
-        if self._lacks("dataset"):
+    def _approximations(self) -> tuple[Approximation, ...]:
+        told, here = self.tables.get("approximation", []), self.place.at("approximation")
+        if "approximation" in self.tables and self._lacks("dataset"):
             hint = "add [dataset], with samples that the model was trained with (x_train)"
             raise here.error("what can be skipped is seen on training samples, and there is no [dataset]", hint)
-        return validate(Approximation, self._table("approximation"), here)
+        return approximations(told, here, self.problems, self._model_names)
 
     def _target(self) -> Target:
         here = self.place.at("target")
@@ -367,11 +368,7 @@ class _Reader:
         return validate(Explore, self._table("explore"), self.place.at("explore"))
 
     def _expect_for(self) -> tuple[ExpectFor, ...]:
-        entries = []
-        template = self._table("model_template")
-        names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
-        if cascade := self._table("cascade"):
-            names.append(cascade_name(str(cascade.get("first")), str(cascade.get("then"))))
+        entries, names = [], self._model_names
         for here, table in self._array("expect_for"):
             with self.problems.caught():
                 entry = self._with_lines(validate(ExpectFor, table, here), *here.keys)
@@ -379,6 +376,14 @@ class _Reader:
                     raise here.at("model").error(f"no model {entry.model!r}", suggestion(entry.model, names))
                 entries.append(entry)
         return tuple(entries)
+
+    @cached_property
+    def _model_names(self) -> list[str]:
+        template = self._table("model_template")
+        names = list(filter(None, (model_name({**template, **table}) for _, table in self._array("model"))))
+        if cascade := self._table("cascade"):
+            names.append(cascade_name(str(cascade.get("first")), str(cascade.get("then"))))
+        return names
 
     def _check_names(self, names: list[str]) -> None:
         for index, name in enumerate(names):

@@ -26,7 +26,7 @@ def experiment_schema() -> Schema:
         "model_template": _loose(Model),
         "model": _array(Model),
         "quantization": _array(Quantization),
-        "approximation": _table(Approximation),
+        "approximation": {"anyOf": [_table(Approximation), _array(Approximation)]},
         "target": _table(Target),
         "expect": _table(Expect),
         "expect_for": _array(ExpectFor),

@@ -122,6 +122,11 @@ def space_of(experiment: Experiment, tables: Mapping[str, Any]) -> Space:
     if any(model.OF_OTHERS for model in experiment.models):
         hint = "leave [cascade] out: its max_drop chooses a threshold, and what its networks are can be explored alone"
         raise ConfigurationError("a cascade cannot be explored", where=f"{experiment.path}, cascade", hint=hint)
+    if isinstance(tables.get("approximation"), list):
+        hint = 'make it one table, [approximation], and axes of its keys: "approximation.channels" = [0, 0.25]'
+        raise ConfigurationError(
+            "several [[approximation]] are for mcusim run", where=f"{experiment.path}, approximation", hint=hint
+        )
     own = [Axis(path, values) for path, values in experiment.explore.axes]
     boards = tuple(board for board in experiment.boards if board is not None)
     entries = {

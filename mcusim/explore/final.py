@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcusim import pipeline
-from mcusim.comparison.decisions import decisions
 from mcusim.experiment.experiment import Experiment
 from mcusim.experiment.read import read_experiment
 from mcusim.explore.axes import Space
@@ -16,6 +15,7 @@ from mcusim.explore.explore import files_of, task_of
 from mcusim.explore.point import Point
 from mcusim.explore.save import save
 from mcusim.line.watcher import Watcher
+from mcusim.reports.decisions import decisions
 from mcusim.reports.report import Run
 
 BASE, FRONT = "base", "point-{:02}"

@@ -26,6 +26,7 @@ def identity(case: Case) -> Run:
         equalized=chosen.equalize,
         rounding=chosen.rounding if is_integer else "",
         calibration_samples=chosen.calibration_samples if is_integer or case.approximation else None,
+        variant=case.variant,
         significance=case.approximation.significance if case.approximation else "",
         compensation=case.approximation.compensation if case.approximation else "",
         tuning=case.approximation.tuning.label if case.approximation and case.approximation.tuning else "",

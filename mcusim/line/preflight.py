@@ -74,8 +74,7 @@ def _check_training(experiment: Experiment, folder: Path) -> None:
 
 def _check_tuning(experiment: Experiment, folder: Path) -> None:
     """Likewise: what was tuned before needs nothing."""
-    chosen = experiment.approximation
-    tunes = chosen is not None and chosen.tuning is not None and not any(folder.glob(f"*{SUFFIX}"))
+    tunes = any(one.tuning for one in experiment.approximations) and not any(folder.glob(f"*{SUFFIX}"))
     if tunes and (missing := keras_setup.missing()):
         raise MissingToolError(f"{missing.what}: weights are to be tuned", hint=f"{missing.hint}; or leave {TABLE} out")
 

@@ -89,7 +89,7 @@ def _train(setting: Setting, watcher: Watcher) -> None:
         for model, repeat in setting.experiment.trainings():
             if model.architecture:
                 model_file(setting, model, repeat, bench)
-        tunes = setting.experiment.approximation is not None and setting.experiment.approximation.tuning is not None
+        tunes = any(one.tuning for one in setting.experiment.approximations)
         for case in setting.experiment.cases() if tunes else ():
             for network in case.networks:
                 real_of(setting, network, bench)

@@ -53,6 +53,7 @@ WHO_RAN = (
         "approximation",
         'what is skipped, by kind and layer: `{"channels": {"conv1": 8}}` (docs/approximation.md); {} of what is exact',
     ),
+    Row("variant", "name of its [[approximation]]; empty where there is but one", junit=True),
     Row("significance", "how skipped channels were chosen (docs/approximation.md); empty of what is exact", junit=True),
     Row("compensation", "what made up for what is skipped; empty likewise", junit=True),
     Row(

@@ -81,6 +81,7 @@ class Run(Measurements):
     repeat: int = 0
     data_type: str
     quantization: str = ""
+    variant: str = ""
     scheme: str = ""
     layer_quantization: Mapping[str, str] = field(default_factory=dict)
     ranges: str = ""
@@ -122,12 +123,11 @@ class Run(Measurements):
 
     @property
     def type_label(self) -> str:
-        """`int16 Q7.9 floor`: the data type, and what differs from the default."""
-        if self.quantization:
-            return self.quantization
+        """`int16 Q7.9 floor`: the data type, and what differs from the default; `int8, a quarter` of a variant."""
         scheme = "" if self.scheme == "per-layer" else self.scheme
         rounding = "" if self.rounding == "nearest" else self.rounding
-        return " ".join(filter(None, (self.data_type, scheme, rounding)))
+        own = self.quantization or " ".join(filter(None, (self.data_type, scheme, rounding)))
+        return ", ".join(filter(None, (own, self.variant)))
 
     @property
     def model_label(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 
+from mcusim.reports.decisions import decisions
 from mcusim.reports.figures import COLUMNS, FIGURES, OF_TASKS
 from mcusim.reports.measured import pairs
 from mcusim.reports.report import Report, Run, RunError
@@ -91,6 +92,7 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     lines += _about(report, [told for run in report.runs for told in _of_error(run)])
     lines += _about(report, [(CACHED, run) for run in report.runs if run.cached])
+    lines += _about(report, [told for run in report.runs for told in _of_variant(report, run)])
     lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
     if report.shard:
         lines.append(f"part of an experiment: `mcusim merge` puts {report.shard.of} together, and judges budgets")
@@ -109,6 +111,22 @@ def _of_error(run: Run) -> Iterator[tuple[str, Run]]:
         yield f"latency and energy {plus_minus(error)}: {told_error(error)}", run
     elif run.cycles and run.cycles.no_error_pct:
         yield f"latency and energy without ±: {run.cycles.no_error_pct}", run
+
+
+def _of_variant(report: Report, run: Run) -> Iterator[tuple[str, Run]]:
+    """What became of the decisions of the first of its kind. Chance is what McNemar's test says."""
+
+    def kind(one: Run) -> tuple[object, ...]:
+        return one.model_label, one.quantization, one.board_label
+
+    base = next((one for one in report.runs if kind(one) == kind(run)), run)
+    if base.variant == run.variant or base.error or run.error:
+        return
+    for found in decisions(base, run):
+        worse, better = len(found.worse), len(found.better)
+        points = f"{100 * (better - worse) / found.samples:+.2f} points"
+        output = f" in {found.output!r}" if found.output else ""
+        yield f"against {base.variant!r}{output}: {points}, {worse:,} worse, {better:,} better, p = {found.p:.2g}", run
 
 
 def _of_models(report: Report, title: str, key: str) -> list[str]:

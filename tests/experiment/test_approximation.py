@@ -28,15 +28,52 @@ def read(folder: Path, text: str) -> Experiment:
 
 
 def test_what_is_wanted_of_whom(tmp_path: Path) -> None:
-    assert read(tmp_path, SMALL).approximation is None
+    assert read(tmp_path, SMALL).approximations == ()
     told = '[approximation]\nchannels = 0.25\nsignificance = "paper"\n[[approximation.layer]]\nname = "conv1"\n'
     made = read(tmp_path, f"{SMALL}{told}channels = 4\ndead_channels = false\n")
-    assert made.approximation and all(case.approximation == made.approximation for case in made.cases())
-    wanted = made.approximation.wanted(7)
+    [one] = made.approximations
+    assert all(case.approximation == one and not case.variant for case in made.cases())
+    wanted = one.wanted(7)
     assert (wanted.significance, wanted.compensation, wanted.seed) == ("paper", "least-squares", 7)
     channels, dead = wanted.degrees["channels"], wanted.degrees["dead_channels"]
     assert (channels.count("conv1", 10), channels.count("other", 10)) == (4, 2)
     assert (dead.count("conv1", 1), dead.count("other", 1)) == (0, 1) and not wanted.degrees["rows"].is_any
+
+
+def test_several_are_runs_beside_each_other(tmp_path: Path) -> None:
+    text = (
+        SMALL
+        + '[[model]]\nname = "other"\narchitecture = "cnn"\n[target]\nboards = ["nucleo_l452re_p", "sparkfun_edge"]\n'
+    )
+    text += '[[approximation]]\nname = "exact"\ndead_channels = false\n'
+    made = read(tmp_path, f'{text}[[approximation]]\nname = "a/b"\nmodel = "cnn"\nchannels = 0.5\n')
+    cases = list(made.cases())
+    assert [(case.model.name, case.variant) for case in cases[::2]] == [
+        ("cnn", "exact"),
+        ("cnn", "a/b"),
+        ("other", "exact"),
+    ]
+    assert len({case.id for case in cases}) == len(cases) == 6 and not any("/" in case.id for case in cases)
+    assert cases[2].label == "cnn, float32, a/b, nucleo_l452re_p in qemu"
+    assert len({case.library_name for case in cases}) == 3
+    only = read(tmp_path, f'{text}model = "other"\n')
+    assert [case.approximation is None for case in only.cases()] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("channels = 1", "has no name"),
+        ("name = 'a'\n[[approximation]]\nname = 'a'", "there are two 'a'"),
+        ("name = 'a'\nmodel = 'cnn'\n[[approximation]]\nname = 'a'", "there are two 'a'"),
+        ("name = 'a'\nmodel = 'cn'", "no model 'cn'"),
+        ("name = 'a'\nprune = 1", "unknown key 'prune'"),
+    ],
+)
+def test_what_cannot_be_of_several(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        read(tmp_path, f"{SMALL}[[approximation]]\n{text}\n")
+    assert "approximation" in (caught.value.where or "") and caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -83,7 +120,7 @@ def test_a_report_tells_what_was_skipped(stages: FakeStages, tmp_path: Path) -> 
     whole = experiment(tmp_path, "a")
     exact, made = (
         run_case(Setting(one, tmp_path / "out"), next(one.cases()), Bench(Silent())).run
-        for one in (whole, whole.model_copy(update={"approximation": chosen}))
+        for one in (whole, whole.model_copy(update={"approximations": (chosen,)}))
     )
     assert (exact.approximation, exact.significance, exact.compensation) == ({}, "", "")
     assert made.approximation["channels"] and (made.significance, made.compensation) == ("obs", "bias")

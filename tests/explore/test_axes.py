@@ -89,6 +89,14 @@ def test_an_axis_that_leads_through_a_value_is_told(tmp_path: Path, path: str) -
     assert path in caught.value.what
 
 
+def test_several_approximations_are_for_runs(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(f'{path.read_text()}[[approximation]]\nname = "exact"\n')
+    with pytest.raises(ConfigurationError, match="are for mcusim run") as caught:
+        opened(path)
+    assert "axes" in (caught.value.hint or "")
+
+
 def test_without_an_axis_there_is_nothing_to_explore(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no axis"):
         opened(write(tmp_path, axes=""))

@@ -53,7 +53,7 @@ def lessons(stages: FakeStages, monkeypatch: pytest.MonkeyPatch) -> list[Lesson]
 
 def chosen(folder: Path, channels: float = 0.5, tuning: TuningSettings | None = TUNING, **changes: Any) -> Experiment:
     approximation = Approximation(channels=channels, dead_channels=False, tuning=tuning)
-    return experiment(folder, "a").model_copy(update={"approximation": approximation, **changes})
+    return experiment(folder, "a").model_copy(update={"approximations": (approximation,), **changes})
 
 
 def run(one: Experiment, folder: Path, **setting: Any) -> Run:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from mcusim.line.score import OutputFigures
 from mcusim.reports.report import Run
 from mcusim.reports.table import remarks
+from tests.comparison.comparing import bits
 from tests.reports.reports import full_report, good_run
 
 BOARDS = ("nucleo_l452re_p", "sparkfun_edge")
@@ -39,6 +40,18 @@ def test_of_many_runs_a_note_names_boards_unless_all_are_meant() -> None:
     assert told(*(run if run.board == BOARDS[0] else new for run, new in zip(many, noted, strict=True))) == [
         f"note ({BOARDS[1]}): x"
     ]
+
+
+def test_decisions_of_a_variant_are_held_against_the_first() -> None:
+    def run(board: str, variant: str, *wrong: int) -> Run:
+        return replace(good_run(board=board), id=f"{board}{variant}", variant=variant, right=bits(*wrong), notes=())
+
+    runs = [run(board, name, *wrong) for name, wrong in (("exact", (1, 2)), ("half", (2, 3, 4))) for board in BOARDS]
+    lines = [
+        line for line in remarks(replace(full_report(), runs=tuple(runs), checks=())) if line.startswith("against")
+    ]
+    assert lines == ["against 'exact' (int8, half): -0.03 points, 2 worse, 1 better, p = 1"]
+    assert [run.type_label for run in runs[::2]] == ["int8, exact", "int8, half"]
 
 
 def test_each_of_several_outputs_is_told() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcusim.comparison.decisions import mcnemar
+from mcusim.reports.decisions import mcnemar
 from mcusim.system.errors import MissingToolError
 from tools import quantizer_compare
 from tools.quantizer_compare import Compared, main

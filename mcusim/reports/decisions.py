@@ -4,14 +4,29 @@ import base64
 import binascii
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from mcusim.comparison.comparison import Decisions
 from mcusim.reports.report import Run
 from mcusim.system.arrays import Array
 
 _NEGLIGIBLE = 1e-18
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Of the same samples: which are right in one run only, by their order in the runs.
+
+    `p`: McNemar's exact test, two-sided: how often chance alone would make so large a difference. `output`: its name,
+    "" of an only one.
+    """
+
+    output: str
+    samples: int
+    worse: tuple[int, ...]
+    better: tuple[int, ...]
+    p: float
 
 
 def decisions(base: Run, head: Run) -> tuple[Decisions, ...]:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcusim.comparison.decisions import decisions, mcnemar
 from mcusim.line.score import OutputFigures
+from mcusim.reports.decisions import decisions, mcnemar
 from tests.comparison.comparing import bits, run
 
 
