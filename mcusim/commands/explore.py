@@ -91,6 +91,8 @@ def _explored(
     if test or save_front:
         demand_writer()
     check_out(out, (EXPLORATION, EVALUATIONS, POINTS))
+    if save_front:
+        check_out(save_front)
     if evaluations:
         chosen = chosen.model_copy(update={"explore": chosen.explore.model_copy(update={"evaluations": evaluations})})
     tables, _ = read_toml(chosen.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -58,6 +59,10 @@ def _values(path: Path, value: Any) -> list[Any]:
         raise Unusable(f"axis {name!r} has {len(value)} values", f"give at most {MOST_VALUES}")
     if any(one in value[:index] for index, one in enumerate(value)):
         raise Unusable(f"axis {name!r} has a value twice: {short(value)}", "name each once")
+    try:
+        json.dumps(value, allow_nan=False, default=str)
+    except ValueError:
+        raise Unusable(f"axis {name!r} has NaN or infinity: {short(value)}", "give numbers") from None
     return value
 
 

@@ -5,6 +5,7 @@ What points share (data set, float model) is kept from one to the next of a proc
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -115,7 +116,8 @@ def evaluate(task: Task) -> Point:
         setting, case = _case(task)
         with _bench(task, setting.experiment, Silent()) as bench:
             figures, digest = (_ran if task.fidelity == "firmware" else _estimated)(setting, case, bench)
-        return replace(point, figures=figures, digest=digest)
+        known = {name: value for name, value in figures.items() if math.isfinite(value)}
+        return replace(point, figures=known, digest=digest)
     except McusimError as error:
         return replace(point, error=RunError.of(error))
 

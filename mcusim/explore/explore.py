@@ -21,7 +21,7 @@ from mcusim.explore.workers import Workers
 from mcusim.line.validation import seen
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import RunError
-from mcusim.system.errors import ConfigurationError, EngineError, McusimError, MissingToolError
+from mcusim.system.errors import ConfigurationError, DataError, EngineError, McusimError, MissingToolError
 from mcusim.system.files import sha256_of
 from mcusim.system.validation import short
 from mcusim.system.version import VERSION
@@ -77,6 +77,13 @@ class Explorer:
                 self._untrained[task.model] = RunError.of(error)
 
     def _learned(self, point: Point) -> Point:
+        """One that lacks what points are compared by is none; of the base `_demand_figures` tells it."""
+        chosen = self.experiment.explore
+        wanted = (*chosen.objectives, *(["accuracy"] if chosen.max_drop else []))
+        lacking = [name for name in wanted if name not in point.figures]
+        if lacking and not point.error and point.genes != self.space.base:
+            error = DataError(f"it has no {', '.join(lacking)}", hint="name objectives that all points have")
+            point = replace(point, figures={}, error=RunError.of(error))
         self.known[point.fidelity][point.genes] = point
         return point
 

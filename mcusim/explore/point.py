@@ -1,8 +1,10 @@
 """What an exploration knows of a point: its figures, or why it has none."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter
 
 from mcusim.reports.report import RunError
 
@@ -18,6 +20,8 @@ class Point:
     those of a `test` are of the test set. `digest`: of the generated library; two points of one are one firmware.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
     genes: tuple[int, ...]
     chosen: Mapping[str, Any]
     fidelity: Fidelity = "estimate"
@@ -31,8 +35,8 @@ class Point:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Point":
-        """Inverse of `told`. Raises KeyError, TypeError or ValueError for what is none."""
-        point = cls(**told)
-        figures = {str(name): float(value) for name, value in point.figures.items()}
-        error = RunError(**point.error) if isinstance(point.error, dict) else None
-        return replace(point, genes=tuple(map(int, point.genes)), figures=figures, error=error)
+        """Inverse of `told`. Raises ValueError for what is none."""
+        return _READER.validate_python(told)
+
+
+_READER = TypeAdapter(Point)

@@ -41,10 +41,8 @@ def test_what_is_wanted_of_whom(tmp_path: Path) -> None:
 
 
 def test_several_are_runs_beside_each_other(tmp_path: Path) -> None:
-    text = (
-        SMALL
-        + '[[model]]\nname = "other"\narchitecture = "cnn"\n[target]\nboards = ["nucleo_l452re_p", "sparkfun_edge"]\n'
-    )
+    text = SMALL + '[[model]]\nname = "other"\narchitecture = "cnn"\n'
+    text += '[target]\nboards = ["nucleo_l452re_p", "sparkfun_edge"]\n'
     text += '[[approximation]]\nname = "exact"\ndead_channels = false\n'
     made = read(tmp_path, f'{text}[[approximation]]\nname = "a/b"\nmodel = "cnn"\nchannels = 0.5\n')
     cases = list(made.cases())

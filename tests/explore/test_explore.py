@@ -99,6 +99,18 @@ def test_a_point_that_cannot_be_is_told_and_no_more(tmp_path: Path) -> None:
     assert failed.error and "per-channel" in failed.error.message and len(found.points) == 4
 
 
+def test_a_point_that_lacks_an_objective_is_none(tmp_path: Path) -> None:
+    """Such as a model of another task among several."""
+    path = write(tmp_path, ESTIMATE)
+    explored(path, tmp_path / "out")
+    kept = tmp_path / "out" / EVALUATIONS
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    del lines[-1]["point"]["figures"]["latency_ms"]
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [failed] = explored(path, tmp_path / "out").failed
+    assert failed.error and failed.error.message == "it has no latency_ms" and not failed.figures
+
+
 def test_a_base_that_cannot_be_ends_it(tmp_path: Path) -> None:
     axes = '"quantization.data_type" = ["int16", "int8"]\n"quantization.scheme" = ["per-channel", "per-layer"]\n'
     with pytest.raises(ConfigurationError, match="the base, of the first values of all axes, cannot be"):

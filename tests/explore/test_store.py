@@ -46,11 +46,24 @@ BAD = [
     b"[]",
     b'{"mcusim": 1}',
     b"[" * 100_000,
-    json.dumps({"mcusim": own_code(), "key": "k", "point": {"genes": "x"}}).encode(),
+    *(
+        json.dumps({"mcusim": own_code(), "key": "k", "point": POINTS[0].told() | change}).encode()
+        for change in (
+            {"genes": "x"},
+            {"figures": {"accuracy": float("nan")}},
+            {"figures": {"accuracy": float("inf")}},
+            {"figures": [1]},
+            {"fidelity": "dream"},
+            {"chosen": None},
+            {"error": "x"},
+            {"digest": 5},
+            {"more": 1},
+        )
+    ),
 ]
 
 
-@pytest.mark.parametrize("line", BAD)
+@pytest.mark.parametrize("line", BAD, ids=map(str, range(len(BAD))))
 def test_a_hostile_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "file").write_bytes(line + b"\n")
     assert Store(tmp_path / "file").ignored == 1
