@@ -48,7 +48,7 @@ def test_what_tuning_lacks_is_told_before_anything_is_done(
     absent = MissingToolError("training needs keras, which is not installed", hint="pip install mcusim[train]")
     monkeypatch.setattr(keras_setup, "missing", lambda: absent)
     chosen = Approximation(channels=1, tuning=TuningSettings())
-    tunes = experiment(tmp_path, "a").model_copy(update={"approximation": chosen})
+    tunes = experiment(tmp_path, "a").model_copy(update={"approximations": (chosen,)})
     with pytest.raises(MissingToolError, match="weights are to be tuned") as caught:
         check_line(tunes, stages, tmp_path)
     assert "leave [approximation.tuning] out" in (caught.value.hint or "")
