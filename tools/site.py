@@ -96,6 +96,8 @@ def _inside(told: Schema) -> Iterator[tuple[str, Schema]]:
     yield from (
         (place, record) for place, record in places.items() if isinstance(record, dict) and "properties" in record
     )
+    for either in told.get("anyOf", ()):
+        yield from _inside(either)
 
 
 def _table(record: Schema) -> str:
