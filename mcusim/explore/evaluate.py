@@ -34,6 +34,7 @@ from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.figures import REGRESS
 from mcusim.reports.report import Run, RunError
 from mcusim.system.errors import EngineError, McusimError
+from mcusim.system.memory import keep_freed
 from mcusim.system.once import Once
 from mcusim.system.own_code import own_code
 from mcusim.system.records import fields_of
@@ -111,6 +112,7 @@ _kept: OrderedDict[str, Once] = OrderedDict()
 
 def evaluate(task: Task) -> Point:
     """A Point in any case: of figures, or of the error that makes it none."""
+    keep_freed()
     point = Point(task.genes, task.chosen, task.fidelity)
     try:
         setting, case = _case(task)

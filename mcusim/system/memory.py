@@ -1,11 +1,28 @@
 """Memory of this machine that is free, and what programs take."""
 
+import ctypes
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _MACHINE, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # the latter: that of a container, seen from inside
+
+# Of glibc's mallopt: how much free memory at its end a process keeps, and from what size on what it asks for is mapped.
+_TRIM_THRESHOLD, _MAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _MAPPED_BYTES = 1 << 30, 1 << 25  # the latter is the most that it takes
+
+
+@cache
+def keep_freed() -> None:
+    """What this process frees stays with it: arrays of megabytes that come and go are not mapped and zeroed each time.
+
+    That is a sixth of the time of an exploration; of a Dask worker, which is told to keep 64 KiB, more than half.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_MAP_THRESHOLD, _MAPPED_BYTES)
+        libc.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def free_bytes(machine: Path = _MACHINE, group: Path = _GROUP) -> int:

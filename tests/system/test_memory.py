@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from mcusim.system.memory import free_bytes
 
@@ -26,3 +30,28 @@ def test_who_tells_nothing_sets_no_limit(tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable:\n")
     assert free_bytes(tmp_path / "meminfo", tmp_path) == sys.maxsize
     assert free_bytes() > 0
+
+
+FAULTS = """
+import resource
+import numpy as np
+from mcusim.system.memory import keep_freed
+{}
+def work():
+    for _ in range(30):
+        (np.ones((9000, 32)) * 3).sum()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = work()
+print(work() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_what_was_freed_is_not_mapped_again() -> None:
+    """Dask gives its workers such a threshold."""
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    faults = [
+        int(subprocess.check_output([sys.executable, "-c", FAULTS.format(call)], env=environment))
+        for call in ("keep_freed()", "")
+    ]
+    assert faults[0] < 1000 < faults[1]
