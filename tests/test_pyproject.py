@@ -70,6 +70,7 @@ def test_dependencies_are_what_is_imported() -> None:
             extras["proof"],
             extras["unicorn"],
             extras["hardware"],
+            extras["probe"],
             extras["meters"],
             extras["pytorch"],
         )

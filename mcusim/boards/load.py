@@ -1,7 +1,7 @@
 """platforms/ (or a user's own TOML file) -> Board, validated. Nothing has to be registered.
 
-`load_board` takes a name from `platforms/boards` or a path to a TOML file, whose `chip` is a name from
-`platforms/chips` or a path next to that file.
+`load_board` takes a name from `platforms/boards` or `platforms/variants`, or a path to a TOML file. Its `chip` is one
+of `platforms/chips`, or a path next to that file. A file may say only how a board differs from another one: `like`.
 """
 
 from pathlib import Path
@@ -13,6 +13,8 @@ from mcusim.system.assets import PLATFORMS
 from mcusim.system.errors import ConfigurationError, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
+
+_VARIANTS = PLATFORMS / "variants"  # of boards: to be named, and nobody runs on them unasked
 
 
 def board_names() -> tuple[str, ...]:
@@ -27,11 +29,40 @@ def load_board(name_or_path: str | Path) -> Board:
     """
     path = _path_of("board", str(name_or_path))
     table, toml = _read(path)
+    if "like" in table:
+        table = _over(_model(table.pop("like"), path), table)
     chip = table.get("chip")
-    if not isinstance(chip, str):
+    if isinstance(chip, str):
+        table["chip"] = load_chip(chip, path)
+    elif not isinstance(chip, Chip):
         raise ConfigurationError(f"board {path.stem!r} names no chip", where=str(path), hint='chip = "stm32l452re"')
-    table["chip"] = load_chip(chip, path)
     return _with_platform(validate(Board, table, Place(str(path), toml), name=path.stem), path)
+
+
+def _model(like: object, path: Path) -> dict[str, Any]:
+    """All of the board that `path` is like, its chip read, its platform where that lies. Raises ConfigurationError."""
+    if not isinstance(like, str):
+        raise ConfigurationError("like is no text", where=str(path), hint='name a board: like = "sparkfun_edge"')
+    model = _path_of("board", like, path)
+    table, _ = _read(model)
+    if "like" in table:
+        what = f"{path.stem!r} is like {model.stem!r}, which is like another one"
+        raise ConfigurationError(what, where=str(path), hint="name the board that both are like")
+    if isinstance(table.get("chip"), str):
+        table["chip"] = load_chip(table["chip"], model)
+    renode = table.get("renode")
+    if isinstance(renode, dict) and isinstance(renode.get("platform"), str):
+        renode["platform"] = str(model.absolute().parent / renode["platform"])
+    return table
+
+
+def _over(below: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """`table`, and of `below` what it does not say. Lists are said as a whole."""
+    merged = dict(below)
+    for key, value in table.items():
+        under = below.get(key)
+        merged[key] = _over(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+    return merged
 
 
 def _with_platform(board: Board, path: Path) -> Board:
@@ -57,8 +88,9 @@ def _path_of(kind: str, text: str, named_in: Path | None = None) -> Path:
     folder = PLATFORMS / f"{kind}s"
     if text.endswith(".toml") or "/" in text:
         return named_in.parent / text if named_in else Path(text)
-    if text in _stems(folder):
-        return folder / f"{text}.toml"
+    for place in (folder, _VARIANTS) if kind == "board" else (folder,):
+        if text in _stems(place):
+            return place / f"{text}.toml"
     where = str(named_in) if named_in else None
     beside = "chip = 'own.toml' takes a file beside the board's"
     hint = board_hint(text) if kind == "board" else f"{suggestion(text, _stems(folder))} ({beside})"

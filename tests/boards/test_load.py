@@ -239,3 +239,32 @@ def test_not_a_file(tmp_path: Path) -> None:
         (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
         with pytest.raises(ConfigurationError):
             load_board(tmp_path / name)
+
+
+def test_a_board_that_is_like_another(tmp_path: Path) -> None:
+    """Says what is different; its chip and its platform are the other one's."""
+    edge, svl = load_board("sparkfun_edge"), load_board("sparkfun_edge_svl")
+    assert svl.memory.flash.origin == 0x10000 and svl.memory.flash.end == edge.memory.flash.end
+    assert svl.name not in board_names() and svl.renode == edge.renode and svl.title != edge.title
+    changed = {"name", "title", "memory"}
+    assert svl.model_dump(exclude=changed) == edge.model_dump(exclude=changed)
+    assert svl.memory.model_dump(exclude={"flash"}) == edge.memory.model_dump(exclude={"flash"})
+    (tmp_path / "base.toml").write_text((PLATFORMS / "boards" / "nucleo_l4r5zi.toml").read_text(), encoding="utf-8")
+    (tmp_path / "mine.toml").write_text('like = "base.toml"\nclock_hz = 1_000_000\n', encoding="utf-8")
+    assert load_board(tmp_path / "mine.toml").clock_hz == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("like", "words"),
+    [
+        ("7", "like is no text"),
+        ('"sparkfun_egde"', "unknown board 'sparkfun_egde'"),
+        ('"sparkfun_edge_svl"', "'mine' is like 'sparkfun_edge_svl', which is like another one"),
+    ],
+)
+def test_a_board_like_none(like: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f"like = {like}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        load_board(file)
+    assert str(file) in str(caught.value.where) and caught.value.hint

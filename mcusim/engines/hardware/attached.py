@@ -15,7 +15,7 @@ from mcusim.system.errors import ConfigurationError, Problems
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Name, Place, Positive, Table, Unusable, known, validate
 
-SERVERS = ("openocd", "pyocd", "jlink", "st-util", "probe-rs")
+SERVERS = ("openocd", "pyocd", "pyocd-api", "jlink", "st-util", "probe-rs")
 METERS = ("ppk2", "joulescope", "lpm01a")
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 Words = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]

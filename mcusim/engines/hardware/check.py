@@ -17,10 +17,11 @@ from mcusim.system.errors import EngineError, McusimError
 _CONNECT_S = 0.5
 PLUG_IN = "plug in a NUCLEO-L452RE-P (USB at its ST-LINK) or a SparkFun Edge with a serial adapter"
 RULES_HINT = "install the udev rule of docs/hardware.md, or join the port's group: sudo usermod -aG dialout $USER"
-PROGRAMS = {"jlink": "JLinkGDBServerCLExe"}  # where a server's program is called otherwise
+PROGRAMS = {"jlink": "JLinkGDBServerCLExe", "pyocd-api": "pyocd"}  # where a server's program is called otherwise
 INSTALLS = {
     "openocd": "apt install openocd",
     "pyocd": "pip install pyocd",
+    "pyocd-api": "pip install 'mcusim[probe]'",
     "jlink": "install SEGGER's J-Link software",
     "st-util": "apt install stlink-tools",
     "probe-rs": "cargo install probe-rs-tools",

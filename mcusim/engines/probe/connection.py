@@ -30,6 +30,7 @@ from mcusim.system.image import Image
 DOORBELL = "mcusim_doorbell_rung"
 _DWT_CYCCNT = 0xE0001004
 _CLOCK_S = 2.0  # at 1 ms of jitter 0.1 %
+_CLOCK_NEAR = 0.01
 _LATER = 1.1  # times as long as the model took before is nobody's turn to look
 _LEAST_S, _POLL_S = 0.002, 0.002
 
@@ -134,10 +135,10 @@ class Connected:
 
     def _heard(self, index: int) -> Mailbox:
         """The mailbox at the next doorbell that means something. Raises EngineError for a fault."""
-        until = time.monotonic() + self.job.stall_s
         began = time.monotonic()
         if not self.breaks:
             self._sleep(max(self.pace_s * _LATER, _LEAST_S))
+        until = time.monotonic() + self.job.stall_s
         while True:
             box = self._looked(until)
             if box is None:
@@ -187,18 +188,29 @@ class Connected:
         return found or EngineError(f"the firmware faulted in sample {index}", where=self._where, hint=unknown)
 
     def _clock(self) -> float | None:
-        """Cycles of the core in a second of this machine, while it waits for a sample."""
-        if self._counter() is None:
+        """Cycles of the core in a second of this machine, while it waits for a sample.
+
+        A busy machine is late at either end. Where that is not what the board's file says, it is measured for longer.
+        """
+        clock_hz: float | None = None
+        for seconds in (_CLOCK_S, 5 * _CLOCK_S):
+            clock_hz = self._clock_for(seconds)
+            if clock_hz is None or abs(clock_hz / self.board.clock_hz - 1) < _CLOCK_NEAR:
+                break
+        return clock_hz
+
+    def _clock_for(self, seconds: float) -> float | None:
+        first = self._counter()
+        if first is None:
             return None
-        began, first = time.monotonic(), self._counter()
         self._go()
-        self._sleep(_CLOCK_S)
+        began = time.monotonic()
+        self._sleep(seconds)
+        took_s = time.monotonic() - began
         if self.breaks:
             self.target.halt()
-        seconds, last = time.monotonic() - began, self._counter()
-        if first is None or last is None or last == first:
-            return None
-        return ((last - first) & 0xFFFFFFFF) / seconds
+        last = self._counter()
+        return None if last is None or last == first else ((last - first) & 0xFFFFFFFF) / took_s
 
     def _counter(self) -> int | None:
         with suppress(BoardTrouble):

@@ -5,7 +5,8 @@ What servers do otherwise than each other:
 - QEMU stops the machine at any byte that it hears while it runs: nothing is sent then.
 - Renode tells a stop to whoever connects, unasked, and each stop twice. Hence a report of a stop is nobody's answer,
   and behind each step the server is asked something, so that no second report of it is left for the next `c`.
-- A core that goes on at a breakpoint stops there at once, in all of them: it makes a step first.
+- A core that goes on at a breakpoint stops there at once, in all of them: it makes a step first. In OpenOCD, and on
+  silicon, so does one that makes a step there: the breakpoint is taken out meanwhile, as GDB does it.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class Gdb:
 
     def _told_kind(self, kind: Kind | None) -> tuple[Kind, str]:
         """Asked in the words of each, where it is not known."""
-        wanted = [kind] if kind else list(kinds().values())
-        for question in dict.fromkeys(one.asked for one in wanted):
+        wanted = [kind] if kind else [one for one in kinds().values() if one.asked]
+        for question in filter(None, dict.fromkeys(one.asked for one in wanted)):
             said = self._monitor(question)
             for one in wanted:
                 version = one.version_in(said) if one.asked == question else None
@@ -72,7 +73,7 @@ class Gdb:
         if kind:
             return kind, ""
         what = "the GDB server is none that mcusim knows"
-        hint = f"known are {', '.join(one.title for one in kinds().values())}"
+        hint = f"known are {', '.join(one.title for one in kinds().values() if one.asked)}"
         raise EngineError(what, where=self._packets.place, hint=hint)
 
     # ---- Questions and answers
@@ -203,12 +204,19 @@ class Gdb:
         while self._starting:
             self._monitor(self._starting.pop(0))
         if self._breaks:
-            self._packets.send(b"s")
-            if not self._reported(ANSWER_S):
-                raise BoardTrouble("the core does not make a step", where=self._packets.place)
-            self._ask(b"vMustReplyEmpty")
+            self._step()
         self._packets.send(b"c")
         self._running = True
+
+    def _step(self) -> None:
+        for address in self._breaks:
+            self._ask(b"z1,%x,2" % address)
+        self._packets.send(b"s")
+        if not self._reported(ANSWER_S):
+            raise BoardTrouble("the core does not make a step", where=self._packets.place)
+        for address in self._breaks:
+            if self._ask(b"Z1,%x,2" % address) != b"OK":
+                raise BoardTrouble("a breakpoint cannot be set again", where=self._packets.place)
 
     def halt(self) -> None:
         if self._running:

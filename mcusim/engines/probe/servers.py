@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +21,12 @@ from mcusim.engines.hardware.run_on import BoardTrouble, Stopped
 from mcusim.engines.probe.target import Stop
 from mcusim.system.assets import PLATFORMS
 from mcusim.system.command import find, run, start, stop
-from mcusim.system.errors import EngineError
+from mcusim.system.errors import EngineError, MissingToolError
 from mcusim.system.names import printable
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Name, Place, Table, validate
 
-_START_S = 20.0  # a probe is found, and its firmware asked
+_START_S = 60.0  # a probe is found, and its firmware asked; on a busy machine
 _FILE = PLATFORMS / "gdb_servers.toml"
 
 
@@ -34,8 +36,10 @@ class Kind(Table):
     name: Name
     title: Name
     program: Name | None = None
+    package: Name | None = None
+    chips_as: Name | None = None
     version: tuple[str, ...] = Field(default=(), strict=False)
-    asked: Name
+    asked: Name | None = None
     says: Name
     oldest: tuple[int, int] = Field(strict=False)
     arguments: tuple[str, ...] = Field(default=(), strict=False)
@@ -51,10 +55,25 @@ class Kind(Table):
         assert self.program is not None
         return find(self.program, hint=f"install {self.title}, or start a server elsewhere and name its host:port")
 
+    @property
+    def speaks(self) -> str:
+        """The name by which [debug.servers] of a chip's file knows it."""
+        return self.chips_as or self.name
+
     def installed(self) -> str:
         """Its version. Raises MissingToolError, or EngineError for one that is too old."""
-        said = run([self.found(), *self.version], timeout_s=30)
+        if self.package:
+            return self.version_in(self._version_of_package()) or "of unknown version"
+        said = run([self.found(), *self.version], timeout_s=_START_S)
         return self.version_in(said.stdout + said.stderr) or "of unknown version"
+
+    def _version_of_package(self) -> str:
+        assert self.package is not None
+        try:
+            return version_of(self.package)
+        except PackageNotFoundError:
+            what = f"the Python package {self.package!r} is not installed"
+            raise MissingToolError(what, hint="pip install 'mcusim[probe]'") from None
 
     def version_in(self, said: str) -> str | None:
         """None when it was another program that said this. Raises EngineError for a version that is too old."""
@@ -63,7 +82,9 @@ class Kind(Table):
             return None
         if tuple(map(int, found.groups()[:2])) < self.oldest:
             what = f"this {self.title} is too old: {printable(found[0])}"
-            raise EngineError(what, where=self.program, hint=f"install {'.'.join(map(str, self.oldest))} or newer")
+            raise EngineError(
+                what, where=self.program or self.package, hint=f"install {'.'.join(map(str, self.oldest))} or newer"
+            )
         return printable(found[0][found.start(1) - found.start() :])
 
 
@@ -116,6 +137,11 @@ def _await(process: subprocess.Popen[bytes], kind: Kind, port: int, log: Path, w
         if wanted():
             raise Stopped
         time.sleep(0.05)
+
+
+def words_of_error(error: BaseException) -> str:
+    """In one line, of who may say anything."""
+    return printable(" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def _last_words(log: Path) -> str:

@@ -23,11 +23,7 @@ from mcusim.system.errors import EngineError
 
 IMAGE = bytes(range(256)) * 20 + b"end"
 EDGE = load_board("sparkfun_edge")
-LATER = EDGE.model_copy(
-    update={
-        "memory": EDGE.memory.model_copy(update={"flash": EDGE.memory.flash.model_copy(update={"origin": 0x10000})})
-    }
-)
+LATER = load_board("sparkfun_edge_svl")
 
 
 def never() -> bool:
