@@ -43,8 +43,8 @@ def client_for(attached: Attached, board: Board, folder: Path, stop: Stop) -> It
             finally:
                 board_of_pyocd.close()
         return
-    with served(attached, name, log, stop) as (host, port, kind):
-        target = Gdb(host, port, kind, stop)
+    with served(attached, name, log, stop) as (host, port, known):
+        target = Gdb(host, port, known, stop)
         try:
             yield target
         finally:

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from mcusim.engines.hardware.run_on import BoardTrouble
 from mcusim.engines.probe.packets import Packets, escaped
-from mcusim.engines.probe.servers import Kind, kinds
+from mcusim.engines.probe.servers import Known, kinds
 from mcusim.engines.probe.target import ANSWER_S, Refused, Stop
 from mcusim.system.errors import EngineError
 
@@ -40,7 +40,7 @@ _BLOCK = re.compile(
 class Gdb:
     """See `Target`."""
 
-    def __init__(self, host: str, port: int, kind: Kind | None, stop: Stop) -> None:
+    def __init__(self, host: str, port: int, known: Known | None, stop: Stop) -> None:
         """Raises EngineError for a server that nobody knows, or of a version that is too old."""
         self._packets = Packets(host, port, stop)
         self._running, self._breaks = False, set[int]()
@@ -53,7 +53,7 @@ class Gdb:
             if "qXfer:features:read+" in told:  # QEMU tells registers only to who has asked which there are
                 self._ask(b"qXfer:features:read:target.xml:0,%x" % (self._bytes - _HEAD_BYTES))
             self._has_map, self._binary = "qXfer:memory-map:read+" in told, True
-            self._kind, self.version = self._told_kind(kind)
+            self._kind, self.version = known or self._told()
             self.kind, self.title = self._kind.name, self._kind.title
             self.reads_running, self.emulator = self._kind.reads_running, self._kind.emulator
             self._starting = list(self._kind.starting)
@@ -61,19 +61,17 @@ class Gdb:
             self._packets.close()
             raise
 
-    def _told_kind(self, kind: Kind | None) -> tuple[Kind, str]:
-        """Asked in the words of each, where it is not known."""
-        wanted = [kind] if kind else [one for one in kinds().values() if one.asked]
-        for question in filter(None, dict.fromkeys(one.asked for one in wanted)):
+    def _told(self) -> Known:
+        """Asked in the words of each."""
+        asked = [one for one in kinds().values() if one.asked]
+        for question in filter(None, dict.fromkeys(one.asked for one in asked)):
             said = self._monitor(question)
-            for one in wanted:
-                version = one.version_in(said) if one.asked == question else None
-                if version is not None:
-                    return one, version
-        if kind:
-            return kind, ""
+            for one in asked:
+                known = one.known_by(said) if one.asked == question else None
+                if known:
+                    return known
         what = "the GDB server is none that mcusim knows"
-        hint = f"known are {', '.join(one.title for one in kinds().values() if one.asked)}"
+        hint = f"known are {', '.join(one.title for one in asked)}"
         raise EngineError(what, where=self._packets.place, hint=hint)
 
     # ---- Questions and answers

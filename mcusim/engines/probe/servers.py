@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -41,6 +41,7 @@ class Kind(Table):
     version: tuple[str, ...] = Field(default=(), strict=False)
     asked: Name | None = None
     says: Name
+    tells: Name | None = None
     oldest: tuple[int, int] = Field(strict=False)
     arguments: tuple[str, ...] = Field(default=(), strict=False)
     of_serial: tuple[str, ...] = Field(default=(), strict=False)
@@ -87,6 +88,20 @@ class Kind(Table):
             )
         return printable(found[0][found.start(1) - found.start() :])
 
+    def known_by(self, said: str) -> Known | None:
+        """By what it answers to what it is `asked`. Raises EngineError for a version that is too old."""
+        version = self.version_in(said)
+        if version is None and self.tells and re.search(self.tells, said):
+            version = ""
+        return None if version is None else Known(self, version)
+
+
+class Known(NamedTuple):
+    """A server of which we know what it is."""
+
+    kind: Kind
+    version: str
+
 
 class _Kinds(Table):
     kinds: dict[str, Kind]
@@ -100,8 +115,8 @@ def kinds() -> Mapping[str, Kind]:
 
 
 @contextmanager
-def served(board: Attached, chip: str, log: Path, wanted: Stop) -> Iterator[tuple[str, int, Kind | None]]:
-    """Host and port where a server listens for this board; its kind, where it is known.
+def served(board: Attached, chip: str, log: Path, wanted: Stop) -> Iterator[tuple[str, int, Known | None]]:
+    """Host and port where a server listens for this board; its kind and version, where they are known.
 
     `chip`: what the server calls it. Raises MissingToolError, BoardTrouble when it does not start, or Stopped.
     """
@@ -111,7 +126,7 @@ def served(board: Attached, chip: str, log: Path, wanted: Stop) -> Iterator[tupl
     assert board.server is not None
     kind = kinds()[board.server]
     program = kind.found()
-    kind.installed()  # or it is too old
+    version = kind.installed()
     port, other, another = _free_ports(3)
     words = {"chip": chip, "port": port, "other": other, "another": another, "serial": board.serial or ""}
     given = (*kind.arguments, *kind.of_serial) if board.serial else kind.arguments
@@ -121,7 +136,7 @@ def served(board: Attached, chip: str, log: Path, wanted: Stop) -> Iterator[tupl
         process = start(command, log.parent, stdout=file, stderr=file)
     try:
         _await(process, kind, port, log, wanted)
-        yield "127.0.0.1", port, kind
+        yield "127.0.0.1", port, Known(kind, version)
     finally:
         stop([process])
 

@@ -28,6 +28,7 @@ class Served:
     board: PlayedBoard = field(default_factory=PlayedBoard)
     features: bytes = b"PacketSize=80;qXfer:memory-map:read+"
     monitor: bytes = b"Open On-Chip Debugger 0.12.0\n"
+    asked: bytes = b"version"
     twice: bool = False
     acknowledged: bool = True
     binary: bool = True
@@ -77,7 +78,7 @@ class Served:
             self.acknowledged = False
             return b"OK"
         if body.startswith(b"qRcmd,"):
-            return b"O" + self.monitor.hex().encode() if b"version".hex().encode() in body else b"OK"
+            return b"O" + self.monitor.hex().encode() if self.asked.hex().encode() in body else b"OK"
         if found := re.fullmatch(rb"m(\w+),(\w+)", body):
             try:
                 return board.read(int(found[1], 16), int(found[2], 16)).hex().encode()

@@ -90,10 +90,10 @@ def test_all_that_can_be_named_are_played() -> None:
 def test_it_listens_where_it_was_told_to(name: str, log: Path) -> None:
     """It knows chip and probe, serves who comes first, and ends when nobody needs it."""
     board = stand_in(log, name, LISTENS.format(port=PORTS[name]))
-    with served(board, "that_chip", log, never) as (host, port, kind):
+    with served(board, "that_chip", log, never) as (host, port, known):
         with socket.create_connection((host, port), 5) as client:
             assert client.recv(4) == b"here"
-        assert kind is kinds()[name] and kind.installed()[0].isdigit()
+        assert known and known.kind is kinds()[name] and known.version[0].isdigit()
     words = log.read_text(encoding="utf-8")
     assert "0123AB" in words and (name == "st-util" or "that_chip" in words)  # st-util finds out by itself
     assert "{" not in words and is_gone(log) and not _listens(port)
