@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mcusim.boards.board import Board
 from mcusim.engines.engine import Engine, Execution, Job, no_samples, records
 from mcusim.line.build import Firmware
+from mcusim.system.errors import McusimError
 from mcusim.workloads.foreign import ForeignElf
 from tests.processes import HANG_S
 from tests.tiny_library import expected, samples
@@ -35,6 +36,13 @@ def run(
     """`options` are more of the Job's."""
     with engine.open(jobs) as ready:
         return ready.run(Job(firmware.image, records(inputs), folder, board, **options))
+
+
+def ended_by(execution: Execution, inputs: npt.NDArray[np.generic]) -> McusimError:
+    """What ended boards halfway; samples that were answered before are there, and right."""
+    assert execution.trouble is not None and not execution.complete and len(execution.indices) > 0
+    assert np.array_equal(execution.answers.view(np.int8), expected(inputs)[execution.indices])
+    return execution.trouble
 
 
 def run_foreign(engine: Engine, elf: Path, board: Board, start: str, folder: Path, **options: Any) -> Execution:

@@ -25,7 +25,7 @@ from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.sources import Sources
 from mcusim.models.source import Source
 from mcusim.system.arrays import Array
-from mcusim.system.errors import MissingToolError
+from mcusim.system.errors import EngineError, MissingToolError
 from mcusim.system.image import Image
 from mcusim.system.progress import Progress
 from mcusim.system.tool import Tool
@@ -69,6 +69,7 @@ class FakeEngine:
     answer: Callable[[Array], Array] = lambda outputs: outputs
     trouble: Callable[[int], None] = lambda number: None
     finished: int | None = None
+    left: EngineError | None = None  # why no more than these were
     absent: MissingToolError | None = None
     runs: int = 0
     opened: int = 0
@@ -109,6 +110,7 @@ class FakeEngine:
             engine=self.FACTS.name,
             engine_version="fake 1",
             complete=count == total,
+            trouble=self.left,
             notes=("made up",),
         )
 

@@ -205,6 +205,17 @@ def test_ctrl_c_in_the_engine_keeps_what_it_had(engine: FakeEngine, tmp_path: Pa
     assert not report.checks[0].passed, "7 samples prove nothing"
 
 
+def test_an_engine_in_trouble_keeps_what_it_had_and_others_run(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.finished, engine.left = 7, EngineError("board 'b' went away", hint="plug it in")
+    chosen = experiment(tmp_path, "a", "b", expect=Expect(accuracy_min=0.0))
+    assert all(one.samples == 7 and one.accuracy is not None for one in run(chosen, tmp_path / "out", Silent()).runs)
+    report = Report.read(tmp_path / "out" / "report.json")
+    assert len(report.runs) == 4 and report.complete and report.exit_code == EngineError.exit_code
+    for one in report.runs:
+        assert not one.complete and one.error and "went away" in one.error.message
+    assert not any(check.passed for check in report.checks)
+
+
 def test_ctrl_c_elsewhere_keeps_the_runs_before(engine: FakeEngine, tmp_path: Path) -> None:
     engine.trouble = fail_at(2, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):

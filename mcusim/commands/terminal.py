@@ -87,7 +87,8 @@ class Terminal(Watcher):
         self._session.finished_runs = number
         place = f"[{number}/{total}] {run.label}"
         if run.error:
-            self._line(f"{place}: failed: {run.error.message}")
+            after = f" after {run.samples:,} samples" if run.failed_halfway else ""
+            self._line(f"{place}: failed{after}: {run.error.message}")
             return
         accuracy = f"accuracy {run.accuracy:.2%}, " if run.accuracy is not None else ""
         speed = f", {run.samples / run.wall_s:,.0f} samples/s" if run.wall_s else ""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.engines.counts import Counts
 from mcusim.system.arrays import Array
-from mcusim.system.errors import EngineError, MissingToolError
+from mcusim.system.errors import EngineError, McusimError, MissingToolError
 from mcusim.system.image import Image
 from mcusim.system.progress import Listener, Progress
 from mcusim.system.tool import Tool
@@ -119,7 +119,8 @@ class Execution:
     """What was seen.
 
     `answers`: (finished samples, image.output_bytes), rows in the order of `indices`.
-    `indices`: which samples were finished, ascending; all of them when `complete`, fewer after Ctrl-C.
+    `indices`: which samples were finished, ascending; all of them when `complete`, fewer after Ctrl-C or `trouble`,
+    which ended real boards: what they had answered is kept.
     `instructions`: executed inside cnn() in each of these samples, from its first instruction to its return; None when
     the engine does not count. `total_instructions`: of the whole run with the harness (start-up may count a few extra).
     `wall_s` is the time from the first process started to the last one ended, `emulated_mips` their ratio.
@@ -143,6 +144,7 @@ class Execution:
     counts: Counts | None = None
     cached: bool = False
     silicon: Silicon | None = None
+    trouble: McusimError | None = None
 
 
 class LacksMemoryError(EngineError):

@@ -110,7 +110,7 @@ def part_of(setting: Setting, case: Case, bench: Bench, span: Span | None = None
         wait_s=target.wait_s,
     )
     execution = engine.run(job)
-    proved = proving() if execution.complete else Proved(reason="interrupted")
+    proved = proving() if execution.complete or execution.trouble else Proved(reason="interrupted")
     return Part(
         run=_of_model(setting, case, bench, timing, proved, execution.engine_version),
         label=case.label,

@@ -15,7 +15,7 @@ from mcusim.line.destination import over_ram
 from mcusim.line.measure import of_samples
 from mcusim.line.score import Decoding, Wanted, scores_of_real
 from mcusim.line.silicon import with_silicon
-from mcusim.reports.report import Run
+from mcusim.reports.report import Run, RunError
 from mcusim.system.arrays import Array
 
 
@@ -65,13 +65,15 @@ class Outcome:
 
 
 def outcome_of(part: Part) -> Outcome:
-    """Part -> Run."""
-    accuracy_float, scores_float = _scores_of_float(part.wanted)
+    """Part -> Run. Where boards were in trouble it has the error, and figures of what was finished before."""
+    finished = {name: one.at(part.execution.indices) for name, one in part.wanted.items()}
+    accuracy_float, scores_float = _scores_of_float(finished)
     run = of_samples(part.run, part.execution, part.answer, part.wanted, part.positions)
     notes = (*run.notes, *over_ram(run.ram_bytes, part.ram_max), *part.execution.notes)
     run = replace(run, accuracy_float=accuracy_float, scores_float=scores_float, notes=notes)
     run = with_silicon(run, part.execution)
-    return Outcome(replace(run, cached=part.execution.cached), part)
+    error = RunError.of(part.execution.trouble) if part.execution.trouble else None
+    return Outcome(replace(run, cached=part.execution.cached, error=error), part)
 
 
 def _scores_of_float(wanted: Mapping[str, Wanted]) -> tuple[float | None, Mapping[str, float | None]]:

@@ -82,7 +82,9 @@ INSIDE = (
     ),
     Row("notes", "what a reader should know, such as a memory map that is not the board's"),
     Row(
-        "error", "why the run has no figures, or why they are not to be trusted: another engine found others; else null"
+        "error",
+        "why the run has no figures, or only those of `samples` before a board was in trouble, or why they are not "
+        "to be trusted: another engine found others; else null",
     ),
     Row("error.kind", "class of the error: `ModelError`, `DataError`, `BuildError`, `EngineError`, .."),
     Row("error.message", "what is wrong"),

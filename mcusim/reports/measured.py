@@ -38,7 +38,7 @@ def pairs(runs: Sequence[Run]) -> Iterator[Pair]:
         if run.cycles and run.cycles.how == HOW:
             modelled.setdefault(_work(run), run)
     for run in runs:
-        if run.cycles and run.cycles.how != HOW and (first := modelled.get(_work(run))):
+        if not run.error and run.cycles and run.cycles.how != HOW and (first := modelled.get(_work(run))):
             yield Pair(first, run)
 
 

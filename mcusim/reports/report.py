@@ -35,7 +35,7 @@ LARGEST_NUMBER = 2**63
 
 @dataclass(frozen=True)
 class RunError:
-    """Why a run has no figures. `kind` is the class of the error in `errors.py`, or what it was made from."""
+    """Why a run has no figures, or of some samples only. `kind`: the class of the error in `errors.py`, or its base."""
 
     kind: str
     message: str
@@ -141,6 +141,11 @@ class Run(Measurements):
     @property
     def label(self) -> str:
         return f"{self.model_label}, {self.type_label}, {self.board_label}"
+
+    @property
+    def failed_halfway(self) -> bool:
+        """It has an error, and figures of the samples before: nobody may read them as those of all."""
+        return self.error is not None and not self.complete and self.samples > 0
 
 
 @dataclass(frozen=True)

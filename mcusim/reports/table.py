@@ -46,7 +46,7 @@ def _columns(report: Report) -> tuple[Figure, ...]:
 
 
 def _is_known(report: Report, figure: Figure) -> bool:
-    return any(figure.cell(run) for run in report.runs)
+    return any(figure.cell(run) for run in report.runs if not run.failed_halfway)
 
 
 def _is_as_expected(report: Report, figure: Figure) -> bool:
@@ -55,9 +55,12 @@ def _is_as_expected(report: Report, figure: Figure) -> bool:
 
 
 def _row(report: Report, run: Run, columns: Sequence[Figure]) -> tuple[str, ...]:
+    names = run.model_label, run.type_label, run.board_label
+    if run.failed_halfway:
+        return *names, "failed", *("" for _ in columns[1:])
     broken = {check.figure for check in report.checks_of(run) if not check.passed and not run.error}
     first, *others = (f"{BROKEN if figure in broken else ''}{figure.cell(run)}" for figure in columns)
-    return run.model_label, run.type_label, run.board_label, "failed" if run.error else first, *others
+    return *names, "failed" if run.error else first, *others
 
 
 def failures(report: Report) -> dict[RunError, list[Run]]:
@@ -81,8 +84,9 @@ def remarks(report: Report) -> list[str]:
     """What a reader should know beside table and errors: interruptions, mismatches, notes."""
     lines = []
     for run in report.runs:
-        if not run.complete and not run.error:
-            lines.append(f"interrupted: {run.label} after {run.samples:,} samples")
+        if run.failed_halfway or not (run.complete or run.error):
+            told = "failed" if run.error else "interrupted"
+            lines.append(f"{told}: {run.label} after {run.samples:,} samples")
         if run.first_mismatch:
             first = run.first_mismatch
             lines.append(
@@ -183,8 +187,8 @@ def _which(some: Sequence[Run], every: Sequence[Run]) -> list[str]:
 
 def _of_outputs(run: Run) -> str:
     """Of several outputs the table has the worst: here is each, with the first score that it has."""
-    told = []
-    for output in run.outputs:
+    told: list[str] = []
+    for output in () if run.failed_halfway else run.outputs:
         of_it = (one for one in COLUMNS if one.key == "accuracy" or one.key.startswith("scores."))
         known = ((one, value) for one in of_it if (value := one.value(output)) is not None)
         for one, value in islice(known, 1):

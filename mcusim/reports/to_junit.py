@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from mcusim.reports.figures import PROPERTIES
 from mcusim.reports.report import Check, Report, Run, RunError
 from mcusim.system.names import printable
+from mcusim.tasks.figure import Figure
 
 KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
@@ -64,8 +65,9 @@ def groups(report: Report) -> Iterator[list[Element]]:
 
 
 def properties(run: Run) -> Iterator[tuple[str, str]]:
-    """What is known of it: name and value."""
-    for row in PROPERTIES:
+    """What is known of it: name and value. Of a run that failed halfway no figure: it would be read as that of all."""
+    rows = (row for row in PROPERTIES if not (run.failed_halfway and isinstance(row, Figure)))
+    for row in rows:
         if (value := row.value(run)) not in (None, ""):
             yield row.key, printable(str(value))
 

@@ -24,7 +24,7 @@ from mcusim.engines.hardware.meters.reading import Reading
 from mcusim.engines.hardware.meters.window import Repeating, mean_power_w
 from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.shares import check_sizes
-from mcusim.system.errors import EngineError
+from mcusim.system.errors import EngineError, McusimError
 
 _LOOK_S = 0.05
 _PIECES = 8  # of each board: what a fast one has done, it takes from the others
@@ -73,10 +73,10 @@ Connect = Callable[[Attached, Job, Stop], AbstractContextManager[Connection]]
 
 
 def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts, version: str) -> Execution:
-    """All samples of `job`, on `boards`, which this run holds. Ctrl-C gives what is finished.
+    """All samples of `job`, on `boards`, which this run holds. Ctrl-C gives what is finished, and so does trouble.
 
     `connect` flashes and resets, as it needs, at every call. Raises EngineError of the firmware, or what the last board
-    was left out for.
+    was left out for, where nothing was answered before.
     """
     check_sizes(job)
     work = _Work(job, connect, len(boards))
@@ -84,11 +84,12 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     began = time.monotonic()
     complete = _joined(threads, work)
     wall_s = time.monotonic() - began
-    if work.error:
-        raise work.error
-    if complete and not all(work.answered):
-        raise work.left_out[-1]
-    return work.execution(facts, version, wall_s, complete, boards)
+    if work.bug:
+        raise work.bug
+    trouble = work.trouble if complete else None
+    if trouble and not any(work.answered):
+        raise trouble
+    return work.execution(facts, version, wall_s, complete, boards, trouble)
 
 
 def _joined(threads: Sequence[threading.Thread], work: _Work) -> bool:
@@ -134,7 +135,8 @@ class _Work:
     lock: threading.Condition = field(default_factory=threading.Condition)
     busy: int = 0
     done_by: Counter[str] = field(default_factory=Counter)
-    error: Exception | None = None
+    error: McusimError | None = None
+    bug: Exception | None = None
     left_out: list[EngineError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stacks: list[int] = field(default_factory=list)
@@ -157,16 +159,24 @@ class _Work:
             self._of(board)
         except Stopped:
             pass
-        except EngineError as error:
-            self._fail(error)
-        except Exception as error:  # a bug: told by the thread that waits
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        with self.lock:
+        except McusimError as error:
             self.error = self.error or error
+            self._end_all()
+        except Exception as error:  # told by the thread that waits
+            self.bug = self.bug or error
+            self._end_all()
+
+    def _end_all(self) -> None:
+        with self.lock:
             self.stop.set()
             self.lock.notify_all()
+
+    @property
+    def trouble(self) -> McusimError | None:
+        """Why samples are left, once nobody works any more."""
+        if self.error or all(self.answered):
+            return self.error
+        return self.left_out[-1]
 
     def _of(self, board: Attached) -> None:
         remedies = deque(_REMEDIES)
@@ -215,6 +225,7 @@ class _Work:
             with ExitStack() as stack:  # a meter may be what supplies the board
                 reading = stack.enter_context(metered(board.meter)) if board.meter else None
                 connection = stack.enter_context(self.connect(board, self.job, self.stop.is_set))
+                stack.callback(self._learn, connection, board)
                 self._warm_up(connection, piece[0])
                 while piece is not None:
                     self._answer(connection, piece, board)
@@ -222,14 +233,18 @@ class _Work:
                 if reading and not self.stop.is_set():
                     self._measure(connection, reading, board)
                 if not self.stop.is_set():
-                    self._end(connection, board)
+                    self._end(connection)
         finally:
             self._give_back(piece)
 
-    def _end(self, connection: Connection, board: Attached) -> None:
+    def _end(self, connection: Connection) -> None:
         stack_bytes = connection.end()
         with self.lock:
             self.stacks += [] if stack_bytes is None else [stack_bytes]
+
+    def _learn(self, connection: Connection, board: Attached) -> None:
+        """What is known of a board however its connection ends."""
+        with self.lock:
             self.windows += [] if connection.window_cycles is None else [connection.window_cycles]
             if connection.clock_hz is not None:
                 self.clocks[board.id] = connection.clock_hz
@@ -292,9 +307,15 @@ class _Work:
             self.job.progress(sum(self.answered), len(self.answered))
 
     def execution(
-        self, facts: Facts, version: str, wall_s: float, complete: bool, boards: Sequence[Attached]
+        self,
+        facts: Facts,
+        version: str,
+        wall_s: float,
+        complete: bool,
+        boards: Sequence[Attached],
+        trouble: McusimError | None,
     ) -> Execution:
-        done = np.flatnonzero(self.answered)
+        done, complete = np.flatnonzero(self.answered), complete and not trouble
         cycles = self.cycles[done]
         counted = len(cycles) > 0 and bool((cycles >= 0).all())
         return Execution(
@@ -304,6 +325,7 @@ class _Work:
             engine=facts.name,
             engine_version=version,
             complete=complete,
+            trouble=trouble,
             stack_bytes=max(self.stacks, default=None) if complete else None,
             notes=tuple(self.notes),
             cycle_counter=cycles.astype(np.uint64) if counted else None,

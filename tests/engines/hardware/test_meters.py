@@ -203,8 +203,9 @@ def test_a_board_with_a_meter_runs_for_long(meter: list[float], tmp_path: Path) 
 def test_one_that_ends_too_soon_is_not_believed(meter: list[float], tmp_path: Path) -> None:
     toys = LongToys()
     toys.shorter = 0.1
-    with pytest.raises(EngineError, match="was done after"):
-        running.run_on([attached("a", meter={"kind": "ppk2"})], job_of(5, tmp_path), toys.connect, FACTS, "1")
+    execution = running.run_on([attached("a", meter={"kind": "ppk2"})], job_of(5, tmp_path), toys.connect, FACTS, "1")
+    assert "was done after" in str(execution.trouble) and len(execution.indices) == 5 and not execution.complete
+    assert execution.silicon and not execution.silicon.metered
 
 
 def test_one_that_cannot_repeat_takes_what_its_file_says(meter: list[float], tmp_path: Path) -> None:

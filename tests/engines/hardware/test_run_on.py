@@ -153,9 +153,18 @@ def test_one_that_recovers_for_long_may_fail_again(tmp_path: Path) -> None:
 
 
 def test_nobody_is_left(tmp_path: Path) -> None:
-    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in") if answers > 5 else None)
+    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in"))
     with pytest.raises(BoardTrouble, match="it is silent"):
         run(toys, 2, 40, tmp_path)
+
+
+def test_what_was_finished_before_the_last_one_was_left_out_is_kept(tmp_path: Path) -> None:
+    toys = Toys(lambda board, answers: BoardTrouble("it is silent", hint="plug it in") if answers > 5 else None)
+    execution, job = run(toys, 1, 40, tmp_path)
+    assert not execution.complete and isinstance(execution.trouble, BoardTrouble) and execution.stack_bytes is None
+    assert 0 < len(execution.answers) < 40 and (execution.answers == job.samples[execution.indices] + 1).all()
+    silicon = execution.silicon
+    assert silicon and silicon.clock_hz == (("b0", 48e6),) and silicon.window_cycles == 9, "known without an end"
 
 
 @pytest.mark.parametrize("power", [("false",), ("/no/such/program",)])
@@ -172,11 +181,16 @@ def test_commands_are_run() -> None:
     assert reset(attached("a", reset=("true",))) and reset(attached("a")) and not power_cycle(attached("a"))
 
 
-@pytest.mark.parametrize("error", [EngineError("the firmware faulted", hint="look"), RuntimeError("a bug of ours")])
-def test_a_fault_ends_the_run_on_all_boards(error: Exception, tmp_path: Path) -> None:
-    toys = Toys(fails("b0", error, 1, after=2))
-    with pytest.raises(type(error), match=str(error.args[0])):
-        run(toys, 3, 200, tmp_path)
+def test_a_fault_ends_the_run_on_all_boards(tmp_path: Path) -> None:
+    error = EngineError("the firmware faulted", hint="look")
+    execution, job = run(Toys(fails("b0", error, 1, after=2)), 3, 200, tmp_path)
+    assert execution.trouble is error and not execution.complete and threading.active_count() == 1
+    assert (execution.answers == job.samples[execution.indices] + 1).all()
+
+
+def test_a_bug_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        run(Toys(fails("b0", RuntimeError("a bug of ours"), 1, after=2)), 3, 200, tmp_path)
     assert threading.active_count() == 1
 
 
