@@ -14,7 +14,11 @@
 #include "sample.h"
 #include "transport.h"
 
-#define VERSION 1u
+#if __has_include("layer_marks.h")
+#include "layers.h"
+#endif
+
+#define VERSION 2u
 #define HEAD_BYTES 5u
 #define CRC_BYTES 4u
 #define BASE_BAUD 115200u
@@ -22,7 +26,7 @@
  * that one. Some 20 cycles each, a second in all. */
 #define PATIENCE (CLOCK_HZ / 20u)
 
-enum { HELLO = 1, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG };
+enum { HELLO = 1, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED };
 
 /* Of the linker script: what is flashed. */
 extern const uint8_t mcusim_flash_start[], mcusim_flash_end[];
@@ -31,6 +35,7 @@ extern answer_t mcusim_output;
 
 static const uint8_t board_name[] = BOARD_NAME;
 static uint32_t boot, digest, baud, last, answered; /* `answered`: is there an answer to `last`? */
+static uint32_t window;                             /* cycles around an empty model */
 static uint32_t polls;                              /* in vain, since the last good frame */
 static uint32_t result[3];                          /* cycles of the model, samples, counter */
 
@@ -224,6 +229,8 @@ void transport_open(void)
     console_start();
     console_receiver();
     baud = BASE_BAUD;
+    mcusim_time_nothing();
+    window = mcusim_model_cycles;
     for (const uint8_t *byte = mcusim_flash_start; byte < mcusim_flash_end; byte++) {
         crc = crc_of(crc, *byte);
     }
@@ -232,7 +239,7 @@ void transport_open(void)
 
 static void end(uint32_t sequence)
 {
-    const uint32_t words[] = {mcusim_samples_done, mcusim_stack_used_bytes(), REGISTER(DWT_CYCCNT)};
+    const uint32_t words[] = {mcusim_samples_done, mcusim_stack_used_bytes(), REGISTER(DWT_CYCCNT), window};
     send(DONE, sequence, words, sizeof words, 0, 0);
 }
 
@@ -258,6 +265,11 @@ static void answer(const arrival_t *frame, uint32_t sequence)
     case END:
         end(sequence);
         break;
+#ifdef MODEL_LAYERS
+    case LAYERS:
+        send(LAYERED, sequence, &mcusim_layer_cycles, sizeof mcusim_layer_cycles, 0, 0);
+        break;
+#endif
     default:
         send(NAK, sequence, 0, 0, 0, 0);
     }

@@ -1,5 +1,7 @@
 """What an engine is: a module that says what it can do, runs an image over samples, and says what it saw."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -96,6 +98,35 @@ class Job:
 
 
 @dataclass(frozen=True)
+class LayerSums:
+    """What the cycle counter went on by in `samples`: in each of the `layers`, and while it was read between, `marks`.
+
+    Of each gap between two of these as much as `nothing` is not a layer's. (codegen/harness/layers.h)
+    """
+
+    samples: int
+    marks: int
+    nothing: int
+    layers: tuple[int, ...]
+
+    def plus(self, other: LayerSums, sign: int = 1) -> LayerSums:
+        """Of the samples of both; with the other sign, of those that the other has not."""
+        layers = tuple(one + sign * two for one, two in zip(self.layers, other.layers, strict=True))
+        samples, marks = self.samples + sign * other.samples, self.marks + sign * other.marks
+        return LayerSums(samples, marks, self.nothing + sign * other.nothing, layers)
+
+    @property
+    def cycles(self) -> tuple[float, ...]:
+        """Of each layer, in the mean; of at least one sample."""
+        return tuple(max(0, cycles - self.nothing) / self.samples for cycles in self.layers)
+
+    @property
+    def reading(self) -> float:
+        """What it takes of a sample: `nothing` is the call of a mark, and there are two marks more than layers."""
+        return (self.marks + (len(self.layers) + 2) * self.nothing) / self.samples
+
+
+@dataclass(frozen=True)
 class Silicon:
     """What real boards told besides answers.
 
@@ -103,6 +134,7 @@ class Silicon:
     `cold_cycles`: the cycle counter around the first call after a start of each, that was made again to be counted.
     `window_cycles`: what it goes on by around an empty model. `power_w`: what a board takes, by a meter if `metered`,
     else by its file. `emulated`: was a board none? Then nothing was measured on silicon.
+    `layers`: of firmware that reads the counter between them.
     """
 
     boards: tuple[str, ...] = ()
@@ -112,6 +144,7 @@ class Silicon:
     power_w: float = 0.0
     metered: bool = False
     emulated: bool = False
+    layers: LayerSums | None = None
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,7 @@ class Target(Table):
         **dict.fromkeys(("test_samples", "n_samples", "count"), "samples"),
         **dict.fromkeys(("hardware_map", "map"), "hardware"),
         **dict.fromkeys(("wait", "board_wait_s"), "wait_s"),
+        **dict.fromkeys(("by_layer", "per_layer", "layer_cycles"), "layers"),
         "kernel": "kernels",
         **dict.fromkeys(("rom_max", "max_flash", "flash", "flash_budget", "flash_bytes_max"), "flash_max"),
         **dict.fromkeys(("max_ram", "ram", "ram_budget", "sram_max", "ram_bytes_max"), "ram_max"),
@@ -261,6 +262,7 @@ class Target(Table):
     )
     stall_s: Seconds = 60.0
     hardware: Path | None = Field(default=None, strict=False, description="the path of a hardware map")
+    layers: bool = False
     wait_s: Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] = Field(
         default=0.0, description="a number of seconds from 0, up to a week"
     )

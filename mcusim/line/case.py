@@ -32,7 +32,7 @@ from mcusim.line.fit import fit
 from mcusim.line.float_model import Answering, FloatModel
 from mcusim.line.float_proof import Proved, Proving
 from mcusim.line.float_proof import samples_of as samples_to_prove
-from mcusim.line.front import generated_within, quantized_graph, real_graph, reduced_graph
+from mcusim.line.front import generated_within, library_of, quantized_graph, real_graph, reduced_graph
 from mcusim.line.identity import identity, identity_of
 from mcusim.line.kernel_notes import kernel_notes
 from mcusim.line.measure import LayerRange, of_firmware
@@ -373,9 +373,10 @@ def firmware_of(setting: Setting, case: Case, bench: Bench) -> Firmware:
     """Sources -> Firmware."""
 
     def make() -> Firmware:
-        library = ready_model(setting, case, bench).generated.library
+        model, (facts, board) = ready_model(setting, case, bench), place_of(case, bench)
+        library = library_of(model.generated, model.origin.source, facts, setting.experiment.target)
         bench.watcher.stage(f"building {case.label}")
-        return bench.stages.make_firmware(library, *place_of(case, bench), setting.out / case.id)
+        return bench.stages.make_firmware(library, facts, board, setting.out / case.id)
 
     return bench.once.do(("firmware", case.id), make)
 

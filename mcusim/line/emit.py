@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,17 +19,21 @@ from mcusim.system.templates import render
 INCLUDE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 FOLDERS = ("kernels", "numbers")
 CODE_RAM = "code_ram.h"  # of a library that has code for RAM
+LAYER_MARKS = "layer_marks.h"  # of one that tells a harness where layers begin and end
 CALL_WIDTH = 112
 LICENCE = "/* SPDX-License-Identifier: 0BSD */\n"  # of all that is generated: it is its user's, as README says
 Names = Mapping[tuple[str, str], str]  # of arrays in C, by the function of their layer and their role
 
 
-def emit_library(program: Program, statistics: Mapping[str, Normalization] | None = None) -> Sources:
+def emit_library(
+    program: Program, statistics: Mapping[str, Normalization] | None = None, *, marks: bool = False
+) -> Sources:
     """Everything that a C project needs to call `cnn()`: model.c, its headers and the kernels it uses.
 
-    `statistics`: of the training set, by input, "" for an only one.
+    `statistics`: of the training set, by input, "" for an only one. `marks`: `cnn()` tells codegen/harness/layers.c
+    where layers begin and end; without that harness such a library is none.
     """
-    return Sources(_Library(program, statistics or {}).files())
+    return Sources(_Library(program, statistics or {}, marks).files())
 
 
 def is_weights(name: str) -> bool:
@@ -50,8 +54,8 @@ def output_members(program: Program) -> dict[str, str]:
 class _Library:
     """The texts of one program. With one input, one output and one width they are what they always were."""
 
-    def __init__(self, program: Program, statistics: Mapping[str, Normalization]) -> None:
-        self.program, self.statistics = program, statistics
+    def __init__(self, program: Program, statistics: Mapping[str, Normalization], marks: bool) -> None:
+        self.program, self.statistics, self.marks = program, statistics, marks
         self.title = f"{plain_comment(program.name)}: {program.data_type} {program.scheme}".rstrip()
         self.inputs = c_names((tensor.name for tensor in program.inputs), "x")
         self.outputs = output_members(program)
@@ -65,6 +69,7 @@ class _Library:
             **{name: text for unit in self.program.units for name, text in self._routines(unit).items()},
             "model.h": render("model.h.j2", title=self.title, program=self.program, **self._model_h()),
             "number_config.h": self._config(self.program.unit, guard=True),
+            **({LAYER_MARKS: render("layer_marks.h.j2", layers=len(self.program.steps))} if self.marks else {}),
             **{name: text for unit in self.program.units for name, text in self._unit(unit).items()},
         }
         return {name: LICENCE + text for name, text in (self._headers(generated) | generated).items()}
@@ -72,11 +77,14 @@ class _Library:
     def _unit(self, unit: Unit) -> dict[str, str]:
         """model.c and weights.h, or model_int16.c and weights_int16.h."""
         suffix = "" if unit is self.program.unit else f"_{unit.name}"
+        marks = {LAYER_MARKS} if self.marks and not suffix else set()
         steps = [step for step in self.program.steps if step.unit == unit.name]
         names = _array_names(steps)
         values = {
             "title": self.title,
-            "headers": sorted(_called(steps) | {f"{own.name}.h" for step in steps for own in step.code.routines}),
+            "headers": sorted(
+                marks | _called(steps) | {f"{own.name}.h" for step in steps for own in step.code.routines}
+            ),
             "weights": f"weights{suffix}.h",
             "layers": [self._layer(unit, step, names) for step in steps],
         }
@@ -111,8 +119,20 @@ class _Library:
             "is_cascade": program.is_cascade,
             "signature": self._cnn(),
             "parameters": self._parameters(),
-            "body": [line for step in program.steps for line in (self._call(step), *self._exit(step))],
+            "body": [
+                *self._mark(0, 1),
+                *(line for number, step in enumerate(program.steps) for line in self._run(number, step)),
+            ],
         }
+
+    def _run(self, number: int, step: Step) -> Iterator[str]:
+        """The lines of `cnn()` for a layer."""
+        yield self._call(step)
+        yield from self._mark(number + 2)
+        yield from self._exit(step)
+
+    def _mark(self, *numbers: int) -> list[str]:
+        return [f"mcusim_mark({number});" for number in numbers] if self.marks else []
 
     def _exit(self, step: Step) -> list[str]:
         if step.leaves is None:

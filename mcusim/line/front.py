@@ -13,6 +13,7 @@ from mcusim import models
 from mcusim.approximate import approximated
 from mcusim.boards.board import Board
 from mcusim.datasets.sampling import choose
+from mcusim.engines.engine import Facts
 from mcusim.experiment.approximation import Approximation
 from mcusim.experiment.quantization import Quantization
 from mcusim.experiment.tables import Target
@@ -177,6 +178,13 @@ def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:
     """`source`: of the graph. `choice`: of its layers' kernels, or of those of its pairs of layers."""
     program = lowered(choice)
     return Generated(graph, program, emit_library(program, source.normalizations), choice)
+
+
+def library_of(generated: Generated, source: Source, facts: Facts, target: Target) -> Sources:
+    """Its library; with marks that tell the harness of a real board where layers begin and end, where that is asked."""
+    if not (facts.silicon and target.layers):
+        return generated.library
+    return emit_library(generated.program, source.normalizations, marks=True)
 
 
 def generated_within(

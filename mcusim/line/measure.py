@@ -57,6 +57,12 @@ class LayerFigures:
     code_bytes: int | None = None
     weight_bytes: int | None = None
 
+    def taking(self, cycles: float, whole: float) -> LayerFigures:
+        """`whole`: cycles of the model."""
+        per_mac = round(cycles / self.macs, 4) if self.macs else None
+        share = round(cycles / whole, 6) if whole else None
+        return replace(self, cycles=round(cycles, 3), cycles_per_mac=per_mac, share=share)
+
 
 @dataclass(frozen=True)
 class LayerRange:
@@ -200,9 +206,7 @@ def _layer(step: Step, timing: Timing | None) -> LayerFigures:
     cycles = timing.function_cycles.get(step.function) if timing else None
     if timing is None or cycles is None:
         return known
-    per_mac = round(cycles / step.macs, 4) if step.macs else None
-    share = round(cycles / timing.cycles.mean, 6) if timing.cycles.mean else None
-    return replace(known, cycles=round(cycles, 3), cycles_per_mac=per_mac, share=share)
+    return known.taking(cycles, timing.cycles.mean)
 
 
 def _instructions(counts: Array | None) -> Instructions | None:

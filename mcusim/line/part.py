@@ -6,11 +6,12 @@ is averaged before all of them are there, so that not a bit depends on how many 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from mcusim.engines.engine import Execution, Silicon
+from mcusim.engines.engine import Execution, LayerSums, Silicon
 from mcusim.line.destination import over_ram
 from mcusim.line.measure import of_samples
 from mcusim.line.score import Decoding, Wanted, scores_of_real
@@ -139,6 +140,7 @@ def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
     """What boards took is the mean of those that a meter was at, where there is any."""
     if not several:
         return None
+    layers = [one.layers for one in several if one.layers]
     powers = [one.power_w for one in several if one.metered] or [one.power_w for one in several]
     return replace(
         several[0],
@@ -148,6 +150,7 @@ def _joined_silicon(several: Sequence[Silicon]) -> Silicon | None:
         power_w=sum(powers) / len(powers),
         metered=any(one.metered for one in several),
         emulated=any(one.emulated for one in several),
+        layers=reduce(LayerSums.plus, layers) if layers else None,
     )
 
 

@@ -1,14 +1,17 @@
 """Execution -> cycles, latency and energy as a board counted them, with its own clock held against this machine's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mcusim.engines.engine import Execution, Silicon
+from mcusim.line.measure import LayerFigures
 from mcusim.reports.report import Run
 from mcusim.system.errors import EngineError
 from mcusim.timing.timing import COUNTED, MEASURED, Cycles
 
+READ_BETWEEN = "its firmware reads the counter between layers: ROM, RAM and stack hold that, cycles do not"
 FARTHEST = 0.03  # of a clock from that of the board's file: an RC oscillator is within 1 %, another clock is a mistake
 
 
@@ -23,7 +26,7 @@ def with_silicon(run: Run, execution: Execution) -> Run:
     if counted is None or not len(counted):
         why = "no board's cycle counter was read"
         return replace(run, no_cycles=why, clock_hz_measured=_clock_hz(silicon, run))
-    window = silicon.window_cycles or 0
+    window = round((silicon.window_cycles or 0) + (silicon.layers.reading if silicon.layers else 0.0))
     cycles = np.maximum(counted.astype(np.int64) - window, 0)
     of_model = Cycles(
         mean=round(float(cycles.mean()), 1),
@@ -32,10 +35,17 @@ def with_silicon(run: Run, execution: Execution) -> Run:
         samples=len(cycles),
         how=COUNTED if silicon.emulated else MEASURED,
         first=max(max(silicon.cold_cycles) - window, 0) if silicon.cold_cycles else None,
-        window=silicon.window_cycles,
+        window=window or None,
     )
-    run = replace(run, no_cycles=None, cycles=of_model, notes=(*run.notes, *_notes(silicon)))
+    layers = _by_layer(run.layers, silicon.layers.cycles) if silicon.layers else run.layers
+    run = replace(run, no_cycles=None, cycles=of_model, layers=layers, notes=(*run.notes, *_notes(silicon)))
     return _in_time(run, of_model, silicon)
+
+
+def _by_layer(layers: Sequence[LayerFigures], cycles: Sequence[float]) -> tuple[LayerFigures, ...]:
+    """In the order in which they run, as the marks between them stand."""
+    whole = sum(cycles)
+    return tuple(layer.taking(own, whole) for layer, own in zip(layers, cycles, strict=True))
 
 
 def _in_time(run: Run, cycles: Cycles, silicon: Silicon) -> Run:
@@ -68,7 +78,9 @@ def _clock_hz(silicon: Silicon, run: Run) -> int | None:
 
 
 def _notes(silicon: Silicon) -> tuple[str, ...]:
+    notes = [READ_BETWEEN] if silicon.layers else []
     if silicon.emulated:
-        return ()
-    notes = [] if silicon.clock_hz else ["the clock of the board was not measured: latency is at the one of its file"]
+        return tuple(notes)
+    if not silicon.clock_hz:
+        notes.append("the clock of the board was not measured: latency is at the one of its file")
     return (*notes, f"measured on {', '.join(silicon.boards)}")

@@ -102,7 +102,9 @@ def remarks(report: Report) -> list[str]:
         lines.append(f"part of an experiment: `mcusim merge` puts {report.shard.of} together, and judges budgets")
     if not report.complete and not report.error:
         lines.append("not complete: the experiment was interrupted, or is still running")
-    lines += _about(report, [(str(pair), pair.counted) for pair in pairs(report.runs)])
+    both = list(pairs(report.runs))
+    lines += _about(report, [(str(pair), pair.counted) for pair in both])
+    lines += _about(report, [(told, pair.counted) for pair in both if (told := pair.of_layers)])
     lines += _of_models(report, "normalization", "normalization")
     lines += _of_models(report, "no float proof", "no_float_proof")
     return lines + _notes(report)

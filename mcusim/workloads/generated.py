@@ -9,7 +9,7 @@ from mcusim.cores import core_of
 from mcusim.engines.engine import Facts
 from mcusim.line.build import HARNESS, SCRIPT, Firmware, Target, build
 from mcusim.line.c_text import floating, number_lines, plain_comment
-from mcusim.line.emit import CODE_RAM
+from mcusim.line.emit import CODE_RAM, LAYER_MARKS
 from mcusim.line.sources import Sources
 from mcusim.system.arrays import Array
 from mcusim.system.assets import CODEGEN
@@ -115,7 +115,8 @@ def _on_board(library: Sources, board: Board, memory: MemoryMap, transport: str,
     headers |= core.memory_protection(memory, board.name)
     generated = {f"{HARNESS}/{name}": text for name, text in headers.items()}
     generated[SCRIPT] = render("linker.ld.j2", board=board.name, memory=memory, code_is_loaded=loaded)
-    return library.merged(_harness(core.HARNESS, transport, "mailbox.h")).merged(Sources(generated))
+    marks = ("layers.c", "layers.h") if LAYER_MARKS in library.files else ()
+    return library.merged(_harness(core.HARNESS, transport, "mailbox.h", *marks)).merged(Sources(generated))
 
 
 def _harness(core: str, transport: str, *more: str) -> Sources:

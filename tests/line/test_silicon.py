@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mcusim.engines.engine import Execution, Silicon
+from mcusim.engines.engine import Execution, LayerSums, Silicon
+from mcusim.line.measure import LayerFigures
 from mcusim.line.measured_rows import measured_rows
 from mcusim.line.part import Part, Span, joined
-from mcusim.line.silicon import with_silicon
+from mcusim.line.silicon import READ_BETWEEN, with_silicon
 from mcusim.reports.measured import pairs
 from mcusim.reports.report import Report, Run
 from mcusim.reports.table import remarks
@@ -80,13 +81,15 @@ def test_a_board_that_counts_nothing() -> None:
     assert with_silicon(RUN, execution(None, None)) == RUN, "an emulator is no board"
 
 
+def part(first: int, cycles: list[int], silicon: Silicon) -> Part:
+    span, seen, answer = Span(first, first + len(cycles), 4), execution(cycles, silicon), np.dtype((np.int8, (2,)))
+    return Part(RUN, "a", "w", span, seen, answer, {}, np.arange(len(cycles)) + first)
+
+
 def test_parts_of_two_machines_are_one_run() -> None:
-    halves = []
-    for first, cycles, board in ((0, [500, 520], "n1"), (2, [540, 560], "n2")):
-        seen = execution(cycles, replace(SILICON, boards=(board,), clock_hz=((board, 47_904_000.0),)))
-        part = Part(RUN, "a", "w", Span(first, first + 2, 4), seen, np.dtype((np.int8, (2,))), {}, np.arange(2) + first)
-        halves.append(part)
-    whole = joined(halves)
+    boards = {"n1": (0, [500, 520]), "n2": (2, [540, 560])}
+    silicon = (replace(SILICON, boards=(name,), clock_hz=((name, 47_904_000.0),)) for name in boards)
+    whole = joined([part(*told, own) for told, own in zip(boards.values(), silicon, strict=True)])
     assert whole.execution.cycle_counter is not None and whole.execution.cycle_counter.tolist() == [500, 520, 540, 560]
     assert whole.execution.silicon and whole.execution.silicon.boards == ("n1", "n2")
     assert whole.execution.silicon.clock_hz == (("n1", 47_904_000.0), ("n2", 47_904_000.0))
@@ -118,3 +121,33 @@ def test_rows_for_the_record_of_the_model(tmp_path: Path) -> None:
     write_record(tmp_path / "measured.csv", [line])
     assert read_record(tmp_path / "measured.csv") == (line,)
     assert not list(measured_rows(replace(report, runs=(modelled, stand_in)), experiment))  # type: ignore[arg-type]
+
+
+LAYERS = (LayerFigures("a", "Dense", 100), LayerFigures("b", "Dense", 0))
+
+
+def test_what_reading_between_layers_takes_is_no_layers() -> None:
+    """Three samples: each layer without a gap of nothing, the model without all that reads."""
+    sums = LayerSums(3, marks=30, nothing=6, layers=(306, 156))
+    run = with_silicon(replace(RUN, layers=LAYERS), execution([500], replace(SILICON, layers=sums)))
+    assert [layer.cycles for layer in run.layers] == [100.0, 50.0] and run.layers[0].cycles_per_mac == 1.0
+    assert run.layers[1].share == pytest.approx(1 / 3, abs=1e-6)
+    assert run.cycles and run.cycles.window == 20 + 10 + 4 * 2 and run.cycles.mean == 462
+    assert READ_BETWEEN in run.notes
+    twice = joined([part(first, [500], replace(SILICON, layers=sums)) for first in (0, 1)])
+    assert twice.execution.silicon and twice.execution.silicon.layers == LayerSums(6, 60, 12, (612, 312))
+
+
+def test_layers_beside_the_models() -> None:
+    modelled = replace(RUN, id="b", engine="qemu", cycles=Cycles(3030.0, 1, 1, 1, "modelled", "integer"))
+    modelled = replace(modelled, layers=tuple(map(LayerFigures.taking, LAYERS, (2020.0, 90.0), (3000.0, 3000.0))))
+    sums = LayerSums(1, 0, 0, (2000, 100))
+    counted = with_silicon(replace(RUN, layers=LAYERS), execution([3000], replace(SILICON, layers=sums)))
+    report = Report(1, "0", "e", "2026-11-27T00:00:00+00:00", 1.0, True, (modelled, counted))
+    [told] = [line for line in remarks(report) if line.startswith("cycles by layer")]
+    assert told.endswith(": a 2,020, 2,000 (+1.0 %); b 90, 100 (-10.0 %)")
+    rows = list(measured_rows(report, SimpleNamespace(boards=("nucleo_l452re_p",))))  # type: ignore[arg-type]
+    assert [(row.program, row.predicted, row.measured) for row in rows] == [
+        ("e m int8", 3030, 2980.0),
+        ("e m int8: a", 2020, 2000.0),
+    ], "a layer of a hundred cycles proves nothing"

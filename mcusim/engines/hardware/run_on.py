@@ -17,8 +17,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mcusim.engines.engine import Execution, Facts, Job, Silicon
+from mcusim.engines.engine import Execution, Facts, Job, LayerSums, Silicon
 from mcusim.engines.hardware.attached import Attached
+from mcusim.engines.hardware.layers import ByLayer
 from mcusim.engines.hardware.meters import metered
 from mcusim.engines.hardware.meters.reading import Reading
 from mcusim.engines.hardware.meters.window import Repeating, mean_power_w
@@ -144,6 +145,7 @@ class _Work:
     cold: list[int] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
     powers_w: list[float] = field(default_factory=list)
+    layers: LayerSums | None = None
 
     def __post_init__(self) -> None:
         count = len(self.job.samples)
@@ -238,8 +240,10 @@ class _Work:
             self._give_back(piece)
 
     def _end(self, connection: Connection) -> None:
+        layers = connection.layers() if isinstance(connection, ByLayer) else None
         stack_bytes = connection.end()
         with self.lock:
+            self.layers = layers.plus(self.layers) if layers and self.layers else layers or self.layers
             self.stacks += [] if stack_bytes is None else [stack_bytes]
 
     def _learn(self, connection: Connection, board: Attached) -> None:
@@ -336,5 +340,6 @@ class _Work:
                 window_cycles=max(self.windows, default=None),
                 power_w=sum(self.powers_w) / len(self.powers_w) if self.powers_w else self._power_w,
                 metered=bool(self.powers_w),
+                layers=self.layers,
             ),
         )

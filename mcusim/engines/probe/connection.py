@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from mcusim.boards.board import Board, MemoryMap
 from mcusim.cores import core_of
-from mcusim.engines.engine import Job
+from mcusim.engines.engine import Job, LayerSums
+from mcusim.engines.hardware import layers as by_layer
 from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.run_on import Answered, BoardTrouble, Stopped
 from mcusim.engines.linked import MAILBOX
@@ -112,6 +113,11 @@ class Connected:
         self.box = self._heard(self.box.samples)
         self.pace_s = pace_s
         self.target.write(self._box_address + REPEAT, word(1) + word(1))
+
+    def layers(self) -> LayerSums | None:
+        """See `ByLayer`. A board begins with its reset."""
+        counted = self.image.symbols.get(by_layer.SYMBOL)
+        return by_layer.read_layers(self.target.read(counted.address, counted.size)) if counted else None
 
     def end(self) -> int | None:
         self.target.write(self._box_address + STATE, word(boxes.NO_MORE))

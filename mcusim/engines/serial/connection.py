@@ -11,9 +11,10 @@ from pathlib import Path
 
 from mcusim.boards.board import BASE_BAUD, Board
 from mcusim.cores import core_of
-from mcusim.engines.engine import Job
+from mcusim.engines.engine import Job, LayerSums
 from mcusim.engines.flash import flash
 from mcusim.engines.flash.image import flash_bytes
+from mcusim.engines.hardware import layers as by_layer
 from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.run_on import Answered, BoardTrouble, Connection, Stop
 from mcusim.engines.hardware.usb import AwayError, port_of
@@ -48,6 +49,7 @@ def connect(attached: Attached, job: Job, stop: Stop) -> Iterator[Connection]:
         if why:
             flash(attached, image, job.board, meant.path, job.folder, stop, why)
         with opened(meant, job, stop, _STARTED_S) as connection:
+            connection.begin()
             yield connection
     except AwayError as error:
         raise BoardTrouble(error.what, where=error.where, hint=error.hint) from None
@@ -107,7 +109,7 @@ def opened(meant: _Meant, job: Job, stop: Stop, limit_s: float, *, speed_up: boo
         if link.meet(limit_s, speed_up=speed_up) is None:
             what = f"nobody answers on {meant.path}"
             raise SilentError(what, where=f"board {meant.attached.id!r}", hint=f"is it powered? Else {_FLASH}")
-        yield SerialConnection(link, faults, stop)
+        yield SerialConnection(link, faults, stop, by_layer.SYMBOL in job.image.symbols)
     finally:
         port.close()
 
@@ -135,6 +137,31 @@ class SerialConnection:
     link: Link
     faults: _Faults
     stop: Stop
+    has_marks: bool
+    window_cycles: int | None = None
+    _before: LayerSums | None = (
+        None  # of samples that others have asked for, in the life of the board that `_boot` names
+    )
+    _boot: int | None = None
+
+    def begin(self) -> None:
+        self.window_cycles = self.link.end().window or None
+        self._before, self._boot = self._layers(), self._life
+
+    @property
+    def _life(self) -> int | None:
+        return self.link.info.boot if self.link.info else None
+
+    def _layers(self) -> LayerSums | None:
+        return by_layer.read_layers(self.link.layers()) if self.has_marks else None
+
+    def layers(self) -> LayerSums | None:
+        """See `ByLayer`."""
+        counted = self._layers()
+        if counted is None or self._before is None or self._boot != self._life:
+            return counted
+        own = counted.plus(self._before, -1)
+        return own if own.samples else None
 
     def answer(self, sample: bytes, index: int) -> Answered:
         self.faults.index = index
@@ -154,7 +181,3 @@ class SerialConnection:
     @property
     def clock_hz(self) -> float | None:
         return self.link.clock.hz
-
-    @property
-    def window_cycles(self) -> int | None:
-        return None

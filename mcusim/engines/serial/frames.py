@@ -4,9 +4,9 @@ import struct
 import zlib
 from typing import NamedTuple
 
-HELLO, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG = range(1, 13)
-ANSWERS = {HELLO: INFO, RUN: RESULT, END: DONE, RATE: RATED, PING: PONG}
-VERSION = 1
+HELLO, INFO, RUN, RESULT, NAK, END, DONE, FAULT, RATE, RATED, PING, PONG, LAYERS, LAYERED = range(1, 15)
+ANSWERS = {HELLO: INFO, RUN: RESULT, END: DONE, RATE: RATED, PING: PONG, LAYERS: LAYERED}
+VERSION = 2
 _HEAD, _CRC = struct.Struct("<BI"), struct.Struct("<I")
 _LONGEST_BLOCK = 254
 
@@ -44,9 +44,12 @@ class Result(NamedTuple):
 
 
 class Done(NamedTuple):
+    """DONE: `window`: what the counter of cycles goes on by around a model that does nothing."""
+
     samples: int
     stack_bytes: int
     counter: int
+    window: int
 
 
 def frame_bytes(kind: int, sequence: int, payload: bytes = b"") -> bytes:
@@ -108,4 +111,4 @@ def read_result(payload: bytes) -> Result:
 
 
 def read_done(payload: bytes) -> Done:
-    return Done(*struct.unpack_from("<3I", payload))
+    return Done(*struct.unpack_from("<4I", payload))

@@ -104,6 +104,10 @@ class Link:
         self.clock.tick(done.counter)
         return done
 
+    def layers(self) -> bytes:
+        """What the marks of its firmware have counted since it was reset; of firmware that has some."""
+        return self._ask(frames.LAYERS)[0]
+
     def leave(self) -> None:
         """At the rate of the beginning, where the next one looks first. If that fails, the board does it by itself."""
         if self.baud != BASE_BAUD:

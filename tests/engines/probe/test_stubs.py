@@ -23,6 +23,7 @@ from mcusim.engines.qemu.installation import find_qemu
 from mcusim.engines.renode.installation import find_installation, surroundings
 from mcusim.engines.renode.process import overlay
 from mcusim.line.build import Firmware
+from mcusim.system.arrays import Array
 from mcusim.system.command import start, stop
 from tests.jobs import HANGS_IN_5, ended_by, run
 from tests.processes import wait_for
@@ -62,10 +63,12 @@ def port() -> int:
     return _free_ports(1)[0]
 
 
-def run_at(port: int, firmware: Firmware, board: Board, folder: Path, **options: object) -> Execution:
+def run_at(
+    port: int, firmware: Firmware, board: Board, folder: Path, inputs: Array = INPUTS, **options: object
+) -> Execution:
     told = folder / "hardware.toml"
     told.write_text(f'[[board]]\nid = "b"\ntype = "{board.name}"\nserver = "127.0.0.1:{port}"\n', encoding="utf-8")
-    return run(PROBE, firmware, board, INPUTS, folder, hardware=told, **options)
+    return run(PROBE, firmware, board, inputs, folder, hardware=told, **options)
 
 
 @pytest.mark.arm

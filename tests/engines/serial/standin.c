@@ -123,9 +123,14 @@ void mcusim_infer(const void *sample, void *answer)
 {
     const uint32_t before = now();
     cnn(sample, answer);
-    mcusim_model_cycles = now() - before;
+    mcusim_model_cycles = now() - before + (before != 0 ? WINDOW : 0);
     tcflush(tty, TCIFLUSH); /* while the model runs nobody listens */
     heard_at = heard_bytes = 0;
+}
+
+void mcusim_infer_nothing(void)
+{
+    mcusim_model_cycles = now() != 0 ? WINDOW : 0;
 }
 
 uint32_t mcusim_stack_used_bytes(void)

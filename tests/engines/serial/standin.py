@@ -11,6 +11,7 @@ from mcusim.boards.board import Board
 from mcusim.engines.flash.image import flash_bytes
 from mcusim.engines.serial.facts import FACTS
 from mcusim.line.build import Firmware, Target, build
+from mcusim.line.emit import LAYER_MARKS
 from mcusim.line.sources import Sources
 from mcusim.system.assets import CODEGEN
 from mcusim.system.toolchain import host_toolchain
@@ -20,6 +21,8 @@ from tests.engines.serial.cable import Cable
 FALLS_BACK_AFTER = 300  # polls of a millisecond
 _HERE, _HARNESS = Path(__file__).parent, CODEGEN / "harness"
 _OF_ALL = ("main.c", "harness.h", "sample.h", "transport.h", "transport_serial.c")
+_MARKED = ("layers.c", "layers.h")
+WINDOW = 7  # cycles around an empty model
 
 
 def build_native(library: Sources, board: Board, firmware: Firmware, folder: Path, *, chip: int | None = None) -> Path:
@@ -28,7 +31,8 @@ def build_native(library: Sources, board: Board, firmware: Firmware, folder: Pat
     flash = folder / f"{firmware.elf_sha256[:16]}.bin"
     flash.write_bytes(flash_bytes(firmware.image))
     slow = board.model_copy(update={"clock_hz": 20 * FALLS_BACK_AFTER})
-    files = {f"harness/{name}": (_HARNESS / name).read_text(encoding="utf-8") for name in _OF_ALL}
+    names = (*_OF_ALL, *(_MARKED if LAYER_MARKS in library.files else ()))
+    files = {f"harness/{name}": (_HARNESS / name).read_text(encoding="utf-8") for name in names}
     files["harness/fault.h"] = (_HARNESS / "armv7m" / "fault.h").read_text(encoding="utf-8")
     files["harness/standin.c"] = (_HERE / "standin.c").read_text(encoding="utf-8")
     files["harness/standin.h"] = _registers(board, flash, chip)
@@ -53,6 +57,7 @@ def _registers(board: Board, flash: Path, chip: int | None) -> str:
         "DATA_OUT": console.data,
         "DIVISOR": divisors[0].address,
         "IDENTITY": identity.address if identity else 0,
+        "WINDOW": WINDOW,
         "IDENTITY_WORD": chip if chip is not None else identity.equals if identity else 0,
     }
     lines = [f"#define {name} {value:#x}u" for name, value in defined.items()]

@@ -17,8 +17,10 @@ from mcusim.engines.engine import Execution
 from mcusim.engines.serial import connection
 from mcusim.engines.serial import engine as serial
 from mcusim.engines.serial.port import Port
+from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError, EngineError
 from tests.engines.serial.conftest import Rig, Rigged, machine
+from tests.engines.serial.standin import WINDOW
 from tests.jobs import HANGS_IN_5, ended_by, run
 from tests.tiny_library import build_library, expected, library, samples
 
@@ -26,10 +28,11 @@ pytestmark = pytest.mark.arm
 INT8 = np.dtype("int8")
 
 
-def over(rigged: Rigged, count: int, folder: Path, **options: object) -> Execution:
+def over(rigged: Rigged, count: int, folder: Path, inputs: Array | None = None, **options: object) -> Execution:
     rigged.map.exists() or rigged.write_map()
     options = {"stall_s": 20.0, **options}
-    return run(serial, rigged.firmware, rigged.board, samples(count), folder, hardware=rigged.map, **options)
+    inputs = samples(count) if inputs is None else inputs
+    return run(serial, rigged.firmware, rigged.board, inputs, folder, hardware=rigged.map, **options)
 
 
 def right(execution: Execution, count: int) -> bool:
@@ -39,10 +42,11 @@ def right(execution: Execution, count: int) -> bool:
 @pytest.mark.parametrize("name", ["nucleo_l452re_p", "sparkfun_edge"])
 def test_outputs_cycles_stack(name: str, rig: Rig, tmp_path: Path) -> None:
     """On both boards' registers, at the highest rate."""
-    rigged = rig(load_board(name), environment={"STANDIN_HZ": "1e6"} if name == "nucleo_l452re_p" else {})
+    told = {"STANDIN_HZ": "1e6"} if name == "nucleo_l452re_p" else {}
+    rigged = rig(load_board(name), environment=told)
     execution = over(rigged, 40, tmp_path)
     assert right(execution, 40) and execution.stack_bytes == 404
-    assert execution.silicon
+    assert execution.silicon and execution.silicon.window_cycles == (WINDOW if "STANDIN_HZ" in told else None)
     if name == "nucleo_l452re_p":
         assert execution.cycle_counter is not None and len(execution.cycle_counter) == 40
         assert execution.silicon.clock_hz == (("desk", pytest.approx(1e6, rel=0.05)),)
