@@ -18,6 +18,7 @@ from mcusim.line.watcher import Silent, Watcher
 from mcusim.reports.report import REPORT, Report
 from mcusim.system.cluster import Cluster
 from mcusim.system.errors import EngineError, McusimError
+from mcusim.system.memory import keep_freed
 
 SHARDS = "shards"  # in `out`: a folder of each
 
@@ -34,6 +35,7 @@ class Task:
 
 def run_shard(task: Task) -> tuple[McusimError, ...]:
     """On a worker, with one process. What is in the way of all runs is given back."""
+    keep_freed()
     alone = task.experiment.with_options(jobs=1)
     try:
         pipeline.run(alone, task.out, Silent(), may_train=False, shard=task.which, cache=task.cache)

@@ -18,7 +18,7 @@ _KEPT_BYTES, _MAPPED_BYTES = 1 << 30, 1 << 25  # the latter is the most that it 
 def keep_freed() -> None:
     """What this process frees stays with it: arrays of megabytes that come and go are not mapped and zeroed each time.
 
-    That is a sixth of the time of an exploration; of a Dask worker, which is told to keep 64 KiB, more than half.
+    That is a tenth of the time of an exploration; of a Dask worker, which is told to keep 64 KiB, half.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_MAP_THRESHOLD, _MAPPED_BYTES)
