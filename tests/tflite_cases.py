@@ -271,6 +271,8 @@ CASES: dict[str, Make] = {
     "FULLY_CONNECTED of an image": dense((1, 2, 3, 2), 3, (1, 3), 12, fusedActivationFunction=2),
     "FULLY_CONNECTED of rows": dense((1, 4, 3), 2, (1, 4, 2), 3, keepNumDims=True, fusedActivationFunction=3),
     "FULLY_CONNECTED of a batch": dense((4, 3), 2, (4, 2), 3),
+    "GATHER": one("GATHER", (1, 4, 3), (1, 3), np.int32(2), axis=1),
+    "GATHER of rows": one("GATHER", (1, 5, 3), (1, 2, 3), (4, 1), axis=1),
     "ADD": two("ADD", (1, 4, 3), (1, 4, 3), (1, 4, 3), fusedActivationFunction=1),
     "ADD of channels": two("ADD", (1, 2, 4, 3), (3,), (1, 2, 4, 3)),
     "ADD constant": one("ADD", (1, 4, 3), (1, 4, 3), reals((3,)), fusedActivationFunction=3),

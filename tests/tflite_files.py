@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,8 +109,21 @@ class File:
         self.model.buffers.append(made)
         return len(self.model.buffers) - 1
 
+    def inner(self) -> File:
+        """Of another subgraph of the same model, the next one."""
+        made = copy(self)
+        made.graph = schema.SubGraphT()
+        made.graph.tensors, made.graph.operators = [], []
+        made.model.subgraphs = [*self.model.subgraphs, made.graph]
+        return made
+
+    def ends(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        self.graph.inputs, self.graph.outputs = list(inputs), list(outputs)
+
     def op(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1, **options: Any) -> None:
+        """`kind` of an operator of its own: CUSTOM:name."""
         code = schema.OperatorCodeT()
+        kind, _, code.customCode = kind.partition(":")
         code.builtinCode = getattr(schema.BuiltinOperator, kind)
         code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
         self.model.operatorCodes.append(code)
@@ -127,7 +141,7 @@ class File:
         self.graph.operators.append(made)
 
     def written(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        self.graph.inputs, self.graph.outputs = list(inputs), list(outputs)
+        self.ends(inputs, outputs)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())

@@ -152,17 +152,6 @@ def with_subgraphs() -> bytes:
     return file.written((start,), (end,))
 
 
-def with_variables() -> bytes:
-    """As models that stream: variables, set by a subgraph of their own when they are called for the first time."""
-    file = File()
-    start, end, handle = file.tensor((1, 4)), file.tensor((1, 4)), file.tensor((), "resource")
-    file.op("CALL_ONCE", (), ())
-    file.op("VAR_HANDLE", (), (handle,))
-    file.op("RELU", (start,), (end,))
-    file.model.subgraphs.append(file.graph)
-    return file.written((start,), (end,))
-
-
 def with_computed_weights() -> bytes:
     file = File()
     start, kernel, end = file.tensor((1, 4)), file.tensor((3, 4)), file.tensor((1, 3))
@@ -226,10 +215,9 @@ def test_rows_of_all_samples_are_as_many_as_are_computed(signature: tuple[int, i
     ("make", "what", "hint"),
     [
         (lambda: with_op("FLOOR"), "layer 't1' (FLOOR) has no kernel", "mcusim layers"),
-        (lambda: with_op("WHILE"), "(WHILE) has no kernel", "unroll=True"),
+        (lambda: with_op("WHILE"), "(WHILE) has no cond subgraph", "unroll=True"),
         (with_custom, "(CUSTOM:Mine", "allow_custom_ops"),
         (with_subgraphs, "2 subgraphs", "fixed shapes"),
-        (with_variables, "keeps variables", "whole series"),
         (lambda: with_op("RELU", dtype="uint8"), "computes with uint8", "inference_input_type"),
         (lambda: with_op("GELU", dtype="int8"), "(GELU) computes with int8", "float32: TensorFlow Lite Micro, whose"),
         (lambda: with_op("ABS", dtype="int16"), "(ABS) computes with int16", "float32 or int8: mcusim has no such"),

@@ -54,7 +54,7 @@ class Tensor:
 class Operation:
     """`kind` as in schema.OPERATORS; of a custom operator its own name follows a colon. Tensors are indices, or ABSENT.
 
-    `options`: those of schema.OPTIONS. `extra`: what no file says, but a pass over it found.
+    `options`: those of schema.OPTIONS. `extra`: what a pass over the file found, or the name of a variable.
     """
 
     index: int
@@ -70,7 +70,8 @@ class Operation:
 class Model:
     """`operations` in an order in which they can run, `inputs` and `outputs` in that of the (first) subgraph.
 
-    `names`: of inputs and outputs, by tensor, where a signature tells them. `subgraphs`: how many there are.
+    `names`: of inputs and outputs, by tensor, where a signature tells them. `inner`: the subgraphs behind the first.
+    `kept`: names of the last outputs, which are what variables become.
     """
 
     tensors: tuple[Tensor, ...]
@@ -78,4 +79,9 @@ class Model:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     names: Mapping[int, str] = field(default_factory=dict)
-    subgraphs: int = 1
+    inner: "tuple[Model, ...]" = ()
+    kept: tuple[str, ...] = ()
+
+    @property
+    def subgraphs(self) -> int:
+        return 1 + len(self.inner)

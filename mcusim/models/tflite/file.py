@@ -6,6 +6,7 @@ to that tensors and their buffers agree, that each tensor is written before it i
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ MOST_ELEMENTS = 2**31 - 1
 MOST_AXES = 8
 OF_VELA = "CUSTOM:ethos-u"
 MOST_OPERATIONS = 4096
+MOST_SUBGRAPHS = 64
 MOST_TENSORS_OF_AN_OPERATION = 128
 MOST_SCALES = 2**14
 MOST_INTEGERS = 2**12  # of a list
@@ -49,18 +51,17 @@ def described(data: bytes) -> Model:
     graphs = list(table.tables(2))
     if not graphs:
         raise broken("it has no subgraph")
-    graph, buffers = graphs[0], list(table.tables(4))
+    if len(graphs) > MOST_SUBGRAPHS:
+        raise ModelError(f"the model has {len(graphs)} subgraphs", hint="convert it without loops and conditions")
+    buffers, codes = list(table.tables(4)), [_operator(code) for code in table.tables(1)]
+    first, *others = (_subgraph(graph, buffers, codes) for graph in graphs)
+    return replace(first, names=_names(table.tables(7)), inner=tuple(others))
+
+
+def _subgraph(graph: Table, buffers: Sequence[Table], codes: Sequence[tuple[str, int]]) -> Model:
     tensors = tuple(_tensor(index, entry, buffers) for index, entry in enumerate(graph.tables(0)))
-    codes = [_operator(code) for code in table.tables(1)]
     operations = tuple(_operation(index, entry, codes) for index, entry in enumerate(graph.tables(3)))
-    model = Model(
-        tensors,
-        operations,
-        inputs=_integers(graph, 1),
-        outputs=_integers(graph, 2),
-        names=_names(table.tables(7)),
-        subgraphs=len(graphs),
-    )
+    model = Model(tensors, operations, inputs=_integers(graph, 1), outputs=_integers(graph, 2))
     _check_order(model)
     return model
 
@@ -179,7 +180,9 @@ def _operation(index: int, table: Table, codes: Sequence[tuple[str, int]]) -> Op
     inputs, outputs = _integers(table, 1), _integers(table, 2)
     if max(len(inputs), len(outputs)) > MOST_TENSORS_OF_AN_OPERATION:
         raise broken(f"operation {index} ({kind}) has {len(inputs)} inputs and {len(outputs)} outputs")
-    return Operation(index, kind, version, inputs, outputs, _options(kind, table, index))
+    told = table.table(4) if kind == "VAR_HANDLE" else None
+    variable = None if told is None else told.text(1)
+    return Operation(index, kind, version, inputs, outputs, _options(kind, table, index), variable)
 
 
 def _options(kind: str, table: Table, index: int) -> dict[str, float]:

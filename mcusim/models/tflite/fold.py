@@ -98,11 +98,29 @@ def _dequantize(folding: Folding) -> Array:
 
 def real(tensor: Tensor, values: Array) -> Array:
     """What the integers of a tensor stand for, float32."""
-    along = [1] * values.ndim
+    scales, points = _along(tensor, values.ndim)
+    return np.asarray((scales.astype(np.float64) * (values.astype(np.int64) - points)).astype(np.float32))
+
+
+def _along(tensor: Tensor, axes: int) -> tuple[Array, Array]:
+    """Scales and zero points of a tensor with so many axes, as NumPy repeats them."""
+    along = [1] * axes
     if len(tensor.scales) > 1:
         along[tensor.axis] = len(tensor.scales)
-    scales, points = tensor.scales.astype(np.float64).reshape(along), tensor.zero_points.reshape(along)
-    return np.asarray((scales * (values.astype(np.int64) - points)).astype(np.float32))
+    return tensor.scales.reshape(along), tensor.zero_points.reshape(along)
+
+
+def _quantize(folding: Folding) -> Array:
+    """As integers are made of reals: weights that a file keeps beside the numbers which they are rounded to."""
+    values, tensor = folding.inputs[0], folding.output
+    if values.dtype.kind != "f" or not tensor.quantized:
+        raise ValueError("no reals, or no scale")
+    scales, points = _along(tensor, values.ndim)
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = values.astype(np.float32) / scales.astype(np.float32)
+        rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)) + points
+    about = np.iinfo(folding.dtype)
+    return np.asarray(np.clip(np.nan_to_num(rounded), about.min, about.max).astype(folding.dtype))
 
 
 def _cast(folding: Folding) -> Array:
@@ -141,7 +159,7 @@ def _of_two(compute: Callable[[Array, Array], Array], folding: Folding) -> Array
     """Of shapes: whole numbers that are not quantized. Those of a network are no constants."""
     if any(tensor is not None and tensor.quantized for tensor in folding.tensors):
         raise ValueError("quantized constants")
-    if folding.option("activation"):
+    if folding.operation.options.get("activation"):
         raise ValueError("an activation")
     _demand_small(math.prod(np.broadcast_shapes(*(value.shape for value in folding.inputs))))
     with np.errstate(all="ignore"):
@@ -156,8 +174,11 @@ FOLDERS: Mapping[str, Fold] = {
     "EXPAND_DIMS": _squeeze,
     "FILL": _fill,
     "GATHER": _gather,
+    "LESS": partial(_of_two, lambda first, second: first < second),
+    "LOGICAL_AND": partial(_of_two, lambda first, second: first & second),
     "MUL": partial(_of_two, lambda first, second: first * second),
     "PACK": _pack,
+    "QUANTIZE": _quantize,
     "REDUCE_PROD": _product,
     "RESHAPE": _reshape,
     "SHAPE": lambda folding: np.array(folding.shape, folding.dtype),

@@ -10,6 +10,7 @@ import numpy as np
 from mcusim.graph import Layer, Shape
 from mcusim.layers import Concatenate, Reshape
 from mcusim.layers.strided_copy import MOST_AXES, StridedCopy, joined, steps
+from mcusim.models.problems import EMBEDDING
 from mcusim.models.tflite.call import AGAIN, Call, without_batch
 from mcusim.models.tflite.fold import slices
 
@@ -79,6 +80,21 @@ def _slice(call: Call) -> None:
     ]
     if any(part.start < 0 or part.stop > length for part, length in zip(parts, shape, strict=True)):
         raise call.refused(f"cuts {sizes} from {begin} on out of {shape}", AGAIN)
+    _cut(call, 0, parts, without_batch(call.outputs[0].shape))
+
+
+def _gather(call: Call) -> None:
+    """Of what is computed, at places that are told: one, or as far from each other."""
+    if call.entry(0).layer is None:
+        raise call.refused("looks up rows of a table", EMBEDDING)
+    shape, axis, places = call.shape(), call.option("axis") % len(call.shape()), call.integers(1, "places")
+    first, step = places[0], places[1] - places[0] if len(places) > 1 else 1
+    if call.option("batch_dims") or not places or not 0 <= min(places) <= max(places) < shape[axis]:
+        raise call.refused(f"takes the places {places[:4]} of {shape}", AGAIN)
+    chosen = range(first, first + len(places) * (step or 1), step or 1)
+    if [*chosen] != places:
+        raise call.refused(f"takes the places {places[:4]}, which are not as far from each other", AGAIN)
+    parts = [chosen if place == axis else range(size) for place, size in enumerate(shape)]
     _cut(call, 0, parts, without_batch(call.outputs[0].shape))
 
 
@@ -237,6 +253,7 @@ def _reverse(call: Call) -> None:
 CONVERTERS: Mapping[str, Callable[[Call], None]] = {
     "CONCATENATION": _concatenation,
     "DEPTH_TO_SPACE": _depth_to_space,
+    "GATHER": _gather,
     "MIRROR_PAD": _mirror_pad,
     "PACK": _pack,
     "REVERSE_V2": _reverse,

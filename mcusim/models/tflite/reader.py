@@ -21,8 +21,9 @@ from mcusim.models.tflite.description import Model
 from mcusim.models.tflite.dilation import unproved, with_dilations
 from mcusim.models.tflite.file import read_file
 from mcusim.models.tflite.flatbuffer import broken
-from mcusim.models.tflite.hints import CONTROL_FLOW, VARIABLES
 from mcusim.models.tflite.layers import CONVERTERS, IN_TYPES, TYPES, VIEWS
+from mcusim.models.tflite.loops import with_loops
+from mcusim.models.tflite.states import UNPROVED, with_states
 from mcusim.models.tflite.walk import Walk, tensor_name
 from mcusim.system.errors import ModelError
 from mcusim.training.normalization_file import load_normalization
@@ -45,7 +46,8 @@ MOST_STEPS = 2**14
 
 def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     """See `ModelFormat`; a file of this format leaves no shape open that could be told."""
-    model, notes = with_scores(with_dilations(with_plain_inputs(read_file(path))))
+    with_inputs, kept = with_states(read_file(path))
+    model, notes = with_scores(with_dilations(with_plain_inputs(with_loops(with_inputs))))
     _demand_one_subgraph(model)
     if is_streaming(model):
         model = unrolled(model, steps_of(model, shapes))
@@ -55,19 +57,16 @@ def read(path: Path, name: str, shapes: Shapes = NO_SHAPES) -> Source:
     walk.operations()
     ends = _ends(walk)
     walk.problems.demand_none()
-    graph = _graph(walk, ends, name, notes)
+    graph = _graph(walk, ends, name, (*notes, *kept))
     normalization = load_normalization(path)
     origins = {layer: origin for layer, origin in walk.origins.items() if layer in {one.name for one in graph}}
     stored = {} if normalization is None else {"": normalization}
-    return Source(graph, stored, origins=origins, unproved=HYBRID if walk.hybrid else unproved(model))
+    why = HYBRID if walk.hybrid else UNPROVED if kept else unproved(model)
+    return Source(graph, stored, origins=origins, unproved=why)
 
 
 def _demand_one_subgraph(model: Model) -> None:
-    """Control flow has one for each branch, and so has what sets variables at the start."""
-    kinds = {operation.kind for operation in model.operations}
-    if model.subgraphs > 1 and not kinds & CONTROL_FLOW and kinds & VARIABLES:
-        what = "the model keeps variables from one call to the next, and each sample starts anew here"
-        raise ModelError(what, hint="convert the model that takes a whole series at once, before it was made to stream")
+    """Control flow has one for each branch."""
     if model.subgraphs > 1:
         what = f"the model has {model.subgraphs} subgraphs, which are the branches of loops and conditions"
         raise ModelError(what, hint="convert with fixed shapes, and recurrent layers with unroll=True")
@@ -126,7 +125,8 @@ def _graph(walk: Walk, ends: list[str], name: str, notes: tuple[str, ...]) -> Gr
     if not ends:
         raise broken("it has no outputs")
     model, layers = walk.model, list(walk.layers.values())
-    told = [model.names.get(index) or model.tensors[index].name for index in model.outputs]
+    computed = model.outputs[: len(model.outputs) - len(model.kept)]
+    told = [*(model.names.get(index) or model.tensors[index].name for index in computed), *model.kept]
     names = output_names([tensor_name(one, "output") for one in told])
     if is_streaming(model):
         ends = [_last_step(walk, end, layers) for end in ends]

@@ -99,4 +99,5 @@ OPTIONS: Mapping[str, Options] = {
     "TRANSPOSE_CONV": _options(49, f"padding:i8 {_STRIDES} {_ACTIVATION} quantized_bias_type:i8"),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _options(71, f"{_ACTIVATION} cell_clip:f32 proj_clip:f32 time_major:bool - -"),
     "UNPACK": _options(64, "- axis:i32"),
+    "WHILE": _options(93, "cond_subgraph_index:i32 body_subgraph_index:i32"),
 }

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from mcusim.graph import Layer, Shape
+from mcusim.layers.constant import Constant
 from mcusim.layers.input import Input
 from mcusim.models.ending import Names
 from mcusim.models.problems import ODD, Problems
@@ -191,7 +192,7 @@ class Walk:
         ]
         call = Call(name, operation, entries, outputs, self._tensors(operation), self.names.unique)
         if not any(entry is not None and entry.layer is not None for entry in entries):
-            raise call.refused("computes with constants alone", AGAIN)
+            call.inputs = [self._laid_out(entries, call), *entries[1:]]
         _check_types(call)
         CONVERTERS[operation.kind](call)
         stored = [entry for entry in entries if entry is not None and entry.constant is not None]
@@ -205,8 +206,23 @@ class Walk:
             demand_computable(layer, call.refused)
             self._append(layer)
         for layer, tensor in zip(ends, outputs, strict=True):
-            self.origins[layer.name] = Origin((tensor.name,), (tensor.index,))
+            if tensor.index != ABSENT:
+                self.origins[layer.name] = Origin((tensor.name,), (tensor.index,))
         return [Value(shape, layer.name) for layer, shape in zip(ends, shapes, strict=True)]
+
+    def _laid_out(self, entries: Sequence[Entry | None], call: Call) -> Entry:
+        """The first input of what computes with constants alone, such as a first state, as a layer."""
+        first = entries[0] if entries else None
+        beside = next((name for name, layer in self.layers.items() if layer.INPUT), None)
+        if first is None or first.constant is None or beside is None:
+            raise call.refused("computes with constants alone", AGAIN)
+        numbers = call.numbers(0)
+        shape = without_batch(first.shape)
+        values = first.constant.astype(np.float32 if numbers is None else numbers.dtype).reshape(shape)
+        name = self.names.unique(f"{call.name}_constant")
+        made = Constant(name=name, inputs=(beside,), shape=shape, numbers=numbers, values=values)
+        self._append(made)
+        return replace(first, constant=None, layer=made)
 
     def _entries(self, operation: Operation) -> list[Tensor]:
         return [self.model.tensors[max(index, 0)] for index in operation.inputs]
