@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -164,3 +165,18 @@ def test_one_that_runs_elsewhere_is_not_started(log: Path) -> None:
     with served(board, "c", log, never) as found:
         assert found == ("lab.local", 3333, None)
     assert not log.exists()
+
+
+def test_pyocd_in_this_process_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is installed, too, and where it is too old."""
+
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(servers, "version_of", version)
+    with pytest.raises(MissingToolError, match="package 'pyocd' is not installed") as caught:
+        kinds()["pyocd-api"].installed()
+    assert "mcusim[probe]" in str(caught.value.hint)
+    monkeypatch.setattr(servers, "version_of", lambda name: "0.33.1")
+    with pytest.raises(EngineError, match=r"this pyOCD is too old: 0\.33"):
+        kinds()["pyocd-api"].installed()

@@ -71,9 +71,9 @@ class Chip:
         self.on_write: dict[int, Callable[[int], None]] = {}
         self.hidden: Callable[[int], bool] = lambda address: False
         self.vectors = board.memory.flash.origin if board.memory.reset_at is None else board.memory.reset_at
-        identity = board.chip.identity
-        if identity:
-            self.registers.values[identity.address] = identity.equals | 0x10000000 & ~identity.mask
+        self.identity = board.chip.identity
+        if self.identity:
+            self.registers.values[self.identity.address] = self.identity.equals | 0x10000000 & ~self.identity.mask
         self._control, self._dfsr, self._was_reset, self._locked = 0, 0, False, False
         self._breaks: dict[int, Any] = {}
         self._comparators, self._breaks_on = [0] * _COMPARATORS, False
@@ -115,7 +115,7 @@ class Chip:
     def reset(self) -> None:
         """As SYSRESETREQ does it. Debug registers stay."""
         self._run(False)
-        kept = (DCRDR, DEMCR, _DWT_CTRL)
+        kept = (DCRDR, DEMCR, _DWT_CTRL, *([self.identity.address] if self.identity else []))
         self.registers.values = {
             at: value for at, value in self.registers.values.items() if at in kept or at >= _VENDORS
         }
