@@ -1,4 +1,5 @@
-/* Numbers that lie in flash, where a layer reads them as a tensor. The input only tells that there is a sample. */
+/* Numbers that lie in flash, where a layer reads them as a tensor. The input, of any type, only tells that there is a
+   sample. */
 #ifndef NN_CONSTANT_H
 #define NN_CONSTANT_H
 
@@ -9,7 +10,7 @@ typedef struct {
 } nn_constant_t;
 
 NN_KERNEL void NN_NAME(constant)(
-    const number_t *input, number_t *restrict output, const number_t *restrict values, const nn_constant_t p)
+    const void *input, number_t *restrict output, const number_t *restrict values, const nn_constant_t p)
 {
     (void)input;
     for (int i = 0; i < p.elements; i++) {

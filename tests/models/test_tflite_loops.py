@@ -13,6 +13,7 @@ from mcusim.models import read_model
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ModelError
 from mcusim.system.records import fields_of, records_of
+from tests.compiled import run_compiled
 from tests.tflite_files import File, reals
 from tests.tflm import TFLM
 
@@ -160,3 +161,22 @@ def test_a_variable_that_no_call_writes_is_a_constant(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(delay(written=False), tmp_path).run(X[:, 0]), X[:, 0] + np.float32([1, 2, 3]))
     with pytest.raises(ModelError, match="nothing has written"):
         read(delay(written=False, begun=False), tmp_path)
+
+
+def test_a_first_state_of_other_numbers_than_the_input(tmp_path: Path) -> None:
+    """Integers behind an input of reals: what is computed of constants alone, as of a state that is 0."""
+    file = File()
+    told: dict[str, Any] = {"dtype": "int8", "scale": 0.05, "zero": 3}
+    start, whole, more, end = file.tensor((1, 4)), *(file.tensor((1, 4), **told) for _ in range(3))
+    state = file.constant(np.full((1, 4), 0.25, np.float32), "float32")
+    file.op("QUANTIZE", (start,), (whole,))
+    first = file.tensor((1, 4), **told)
+    file.op("QUANTIZE", (state,), (first,))
+    kernel = file.constant(np.eye(4) * 100, "int8", scale=0.01)
+    file.op("FULLY_CONNECTED", (first, kernel), (more,))
+    file.op("ADD", (whole, more), (end,))
+    graph = read(file.written((start,), (end,)), tmp_path)
+    x = reals((6, 4), seed=5)
+    expected = np.round(x / 0.05) * 0.05 + 0.25
+    np.testing.assert_allclose(graph.decode(graph.run(x)), expected, atol=0.051)
+    np.testing.assert_array_equal(run_compiled(graph, x), graph.run(x))
