@@ -92,7 +92,7 @@ def _of_part(
     for report in pipeline.reports(on_boards, folder, watcher, **options):
         found = replace(found, boards=report)
         yield found
-    here = experiment.with_options(engine=ON_THIS_MACHINE, samples=found.part.quick or "all")
+    here = experiment.with_options(engine=ON_THIS_MACHINE, samples="all")
     for report in pipeline.reports(here, folder / ON_THIS_MACHINE, watcher, **options):
         found = replace(found, scored=report)
         yield found

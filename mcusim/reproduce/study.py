@@ -38,9 +38,8 @@ METRICS: Mapping[str, Metric] = {
 class Part:
     """One experiment of a paper, called after its data set. `<name>.toml` has networks that are trained already.
 
-    `by_size`, `by_memory`: which figures of the paper show accuracy. `by_type`: one that shows
-    it of these types only. `largest_loss`: of accuracy in int8, in points, as
-    the paper tells it. `quick`: test samples that `--quick` takes for accuracy, of those that are too many.
+    `by_size`, `by_memory`: which figures of the paper show accuracy. `by_type`: one that shows it of these types only.
+    `largest_loss`: of accuracy in int8, in points, as the paper tells it.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Part:
     by_memory: str
     largest_loss: float
     by_type: tuple[str, tuple[str, ...]] | None = None
-    quick: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ def show(found: Reproduction, console: Console) -> None:
         _print(console, told.accuracies(found.study, ours, one.part.name))
     _print(console, told.largest_losses(found.study, losses(found)))
     _print(console, largest(found))
-    for line in filter(
-        None, (*(told.missing(found.study, ours, one.part) for one in found.parts), *told.left_out(found))
-    ):
+    for line in told.remarks(found):
         print_line(console, line, "")
 
 

@@ -43,11 +43,7 @@ def render(found: Reproduction) -> str:
             }
             for source in sources
         ],
-        remarks=[
-            *filter(None, (told.missing(study, ours, one.part) for one in found.parts)),
-            *told.left_out(found),
-            *study.notes,
-        ],
+        remarks=[*told.remarks(found), *study.notes],
     )
 
 

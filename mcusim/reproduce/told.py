@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mcusim.reproduce.beside import Beside, Key, Loss
+from mcusim.reproduce.beside import Beside, Key, Loss, ours_of
 from mcusim.reproduce.run import Reproduced, Reproduction, done
-from mcusim.reproduce.study import METRICS, PaperRow, Part, Study
+from mcusim.reproduce.study import METRICS, PaperRow, Study
 
 NOTHING = "-"
 
@@ -98,19 +98,16 @@ def summary(one: Reproduced) -> str:
     return "; ".join(told)
 
 
-def missing(study: Study, ours: dict[Key, float], part: Part) -> str:
-    """Sizes of the paper that nothing was found of; empty where there are none."""
-    there = {size for (name, *_, size) in ours if name == part.name}
-    lacking = [str(size) for size in study.sizes if size not in there]
-    return f"{part.name}: no network of {', '.join(lacking)} filters" if lacking else ""
-
-
-def left_out(found: Reproduction) -> Iterator[str]:
+def remarks(found: Reproduction) -> Iterator[str]:
+    """What is missing."""
+    ours = ours_of(found)
+    for one in found.parts:
+        there = {size for (name, *_, size) in ours if name == one.part.name}
+        lacking = [str(size) for size in found.study.sizes if size not in there]
+        if lacking:
+            yield f"{one.part.name}: no network of {', '.join(lacking)} filters"
     if found.quick:
         yield (
             "--quick: boards ran a few samples of each network; accuracies are those of plain C on this machine; no "
             "network was held against Keras"
         )
-        for one in found.parts:
-            if one.part.quick:
-                yield f"--quick: {one.part.name}: accuracies are of {one.part.quick:,} test samples"

@@ -9,9 +9,9 @@ import pytest
 
 from mcusim.reports.report import RunError
 from mcusim.reproduce import to_csv, to_html
-from mcusim.reproduce.beside import Beside, beside, losses, ours_of
+from mcusim.reproduce.beside import Beside, beside, losses
 from mcusim.reproduce.run import Reproduction
-from mcusim.reproduce.told import missing
+from mcusim.reproduce.told import remarks
 from tests.reproduce.studies import reproduced, run_of
 
 
@@ -54,8 +54,7 @@ def test_of_what_failed_or_was_not_run_only_the_paper_is_told() -> None:
     failed = replace(run_of(16, "int8", 0.9), error=RunError("BuildError", "no"))
     row = row_of(reproduced(failed), "rom_kib", 16, "nucleo_l452re_p")
     assert row.ours is None and row.difference is None and row.paper == 45.038
-    found = reproduced(run_of(16, "int8", 0.9))
-    assert "24, 32, 40, 48, 64, 80" in missing(found.study, ours_of(found), found.parts[0].part)
+    assert [*remarks(reproduced(run_of(16, "int8", 0.9)))] == ["uci_har: no network of 24, 32, 40, 48, 64, 80 filters"]
 
 
 def test_the_largest_loss_is_told_beside_the_papers() -> None:
