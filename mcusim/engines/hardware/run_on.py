@@ -6,12 +6,15 @@ answer goes to the others. The first answer of a board after a start is asked fo
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +30,7 @@ from mcusim.engines.hardware.power import power_cycle, reset
 from mcusim.engines.shares import check_sizes
 from mcusim.system.errors import EngineError, McusimError
 
+THREADS = "board"  # what the names of those of boards begin with
 _LOOK_S = 0.05
 _PIECES = 8  # of each board: what a fast one has done, it takes from the others
 _LARGEST_PIECE = 64
@@ -81,9 +85,8 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     """
     check_sizes(job)
     work = _Work(job, connect, len(boards))
-    threads = [threading.Thread(target=work.of, args=(board,), name=board.id, daemon=True) for board in boards]
     began = time.monotonic()
-    complete = _joined(threads, work)
+    complete = _joined(boards, work)
     wall_s = time.monotonic() - began
     if work.bug:
         raise work.bug
@@ -93,23 +96,43 @@ def run_on(boards: Sequence[Attached], job: Job, connect: Connect, facts: Facts,
     return work.execution(facts, version, wall_s, complete, boards, trouble)
 
 
-def _joined(threads: Sequence[threading.Thread], work: _Work) -> bool:
-    """False after Ctrl-C. No thread outlives this."""
-    complete, idle = True, deque(threads)
-    while True:
+def _joined(boards: Sequence[Attached], work: _Work) -> bool:
+    """A thread for each board, until all have ended: False after Ctrl-C.
+
+    Not by `Thread.join`, which takes a thread that still works for one that has ended when Ctrl-C comes (Python 3.11).
+    """
+    complete, idle, running = True, deque(boards), set[Future[None]]()
+    with ThreadPoolExecutor(len(boards), THREADS) as pool:
         try:
-            while idle:
-                idle.popleft().start()
-            running = [thread for thread in threads if thread.is_alive()]
-            for thread in running:
-                thread.join(_LOOK_S)
-            work.tell()
-            if not running:
-                return complete
-        except KeyboardInterrupt:
-            complete = False
-            idle.clear()
+            while idle or running:
+                try:
+                    with _undisturbed():
+                        running |= {pool.submit(work.of, idle.popleft()) for _ in range(len(idle))}
+                    running = wait(running, _LOOK_S).not_done
+                    work.tell()
+                except KeyboardInterrupt:
+                    complete = False
+                    idle.clear()
+                    work.stop.set()
+        finally:
             work.stop.set()
+    return complete
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C comes when this ends: within the start of a thread it would leave one that nobody knows."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda *told: came.append(told))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came and callable(before):
+            before(*came[0])
 
 
 class _Remedy(NamedTuple):

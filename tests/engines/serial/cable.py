@@ -33,7 +33,7 @@ class Cable(threading.Thread):
         self.tty = os.ttyname(self._board_end)
         self.clean_above = 1 << 32  # rates from here on lose bytes
         self._free_at = 0.0  # of a paced wire: it carries what waits without a pause between
-        self.done = threading.Event()
+        self.done, self.pulled = threading.Event(), threading.Event()
         self.host = self._host_end = -1
         self.plug()
 
@@ -50,14 +50,26 @@ class Cable(threading.Thread):
         time.sleep(seconds)
         self.plug()
 
+    def pull(self) -> None:
+        """Unplugs it for good."""
+        self.pulled.set()
+        while self.is_alive():
+            time.sleep(0.001)
+
     def end(self) -> None:
         self.done.set()
         self.join()
-        for fd in (self.host, self._host_end, self.board, self._board_end):
+        ends = (self.board, self._board_end, *(() if self.pulled.is_set() else (self.host, self._host_end)))
+        for fd in ends:
             os.close(fd)
 
     def run(self) -> None:
         while not self.done.is_set():
+            if self.pulled.is_set():
+                self.link.unlink()
+                os.close(self.host)
+                os.close(self._host_end)
+                return
             before = self._rates()
             ends = [self.host, self.board]
             waited = select.select(ends, [], [], 0)[0]

@@ -14,6 +14,7 @@ import pytest
 from mcusim.boards.board import Board, Rate, RegisterStep
 from mcusim.boards.load import load_board
 from mcusim.engines.engine import Execution
+from mcusim.engines.hardware.run_on import THREADS
 from mcusim.engines.serial import connection
 from mcusim.engines.serial import engine as serial
 from mcusim.engines.serial.port import Port
@@ -128,7 +129,7 @@ def test_ctrl_c_keeps_what_is_finished(nucleo: Board, rig: Rig, tmp_path: Path) 
 
     execution = over(rigged, 8, tmp_path, progress=press)
     assert not execution.complete and execution.indices.tolist() == [*range(5)]
-    assert not [thread for thread in threading.enumerate() if thread.name == "desk"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(THREADS)]
 
 
 def test_another_firmware_is_never_measured(nucleo: Board, rig: Rig, tmp_path: Path, build_folder: Path) -> None:
