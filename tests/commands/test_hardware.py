@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +46,14 @@ class Found(SimpleNamespace):
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def a_port() -> Iterator[str]:
+    ends = pty.openpty()
+    yield os.ttyname(ends[1])
+    for end in ends:
+        os.close(end)
 
 
 def test_without_any_board(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
@@ -100,14 +110,18 @@ def test_what_cannot_be_added(
         machine.plug_in(f"/dev/ttyACM{number}", 0x0483, 0x374B, f"B{number}", f"1-1.{number}")
     before = machine.map.read_text()
     assert execute(["hardware", "add", *asked]) == code
-    assert told in capfd.readouterr().err and machine.map.read_text() == before
+    said = capfd.readouterr().err
+    assert told in said and machine.map.read_text() == before
+    assert f"  in: {machine.map}" in said or "have the same" not in told
 
 
-def test_what_is_wrong_with_each(machine: Machine, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_with_each(
+    machine: Machine, a_port: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     listening = socket.create_server(("localhost", 0))
     host_port = f"localhost:{listening.getsockname()[1]}"
     port = tmp_path / "tty"
-    port.symlink_to("/dev/null")  # a device, as a port is
+    port.symlink_to(a_port)
     type_ = 'type = "nucleo_l452re_p"\n'
     machine.write(
         f'[[board]]\nid = "good"\n{type_}port = "{port}"\nserver = "{host_port}"\nmount = "{tmp_path}"\n'
@@ -115,6 +129,7 @@ def test_what_is_wrong_with_each(machine: Machine, tmp_path: Path, capfd: pytest
         f'[[board]]\nid = "deaf"\n{type_}server = "localhost:1"\n'
         f'[[board]]\nid = "bare"\n{type_}port = "{tmp_path}/none"\nmount = "{tmp_path}/none"\n'
         f'[[board]]\nid = "none"\n{type_}port = "{tmp_path}"\n'
+        f'[[board]]\nid = "null"\n{type_}port = "/dev/null"\n'
     )
     [good, *_] = read_map(machine.map)
     with listening:
@@ -125,15 +140,15 @@ def test_what_is_wrong_with_each(machine: Machine, tmp_path: Path, capfd: pytest
             assert f"'good' is in use: process {os.getpid()}" in capfd.readouterr().out
     rows = [line for line in told.splitlines() if line.startswith("problem")]
     assert all(words in told for words in ("'away' is not connected", "nobody listens at localhost:1", "there is no '"))
-    assert f"'{tmp_path}' is no serial port" in told
-    assert len(rows) == 5 and not any("good" in row for row in rows)
+    assert f"'{tmp_path}' is no serial port" in told and "'/dev/null' is no serial port" in told
+    assert len(rows) == 6 and not any("good" in row for row in rows)
 
 
 def test_no_permission_names_the_rule(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    machine: Machine, a_port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = tmp_path / "tty"
-    port.symlink_to("/dev/null")  # a device, as a port is
+    port.symlink_to(a_port)
     machine.write(f'[[board]]\nid = "n1"\ntype = "nucleo_l452re_p"\nport = "{port}"\n')
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(port))
     assert execute(["hardware", "check"]) == 4

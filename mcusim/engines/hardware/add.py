@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mcusim.engines.hardware.attached import Attached, beside, demand_sound, read_map
@@ -17,13 +18,13 @@ _NAMES = ("serial", "usb", "port", "server")  # whatever tells one board from an
 
 def add(path: Path, told: Mapping[str, str]) -> Attached:
     """Raises ConfigurationError for what the map would refuse, MissingToolError when nothing is connected."""
-    before = read_map(path) if path.exists() else ()
+    before, place = read_map(path) if path.exists() else (), replace(COMMAND_LINE, name=str(path))
     board = validate(Attached, told, COMMAND_LINE)
-    demand_sound((*before, beside(path, board)), COMMAND_LINE)
+    demand_sound((*before, beside(path, board)), place)
     if not any(key in told for key in _NAMES):
         told = {**told, **_found(board, before, ports())}
         board = validate(Attached, told, COMMAND_LINE)
-        demand_sound((*before, beside(path, board)), COMMAND_LINE)
+        demand_sound((*before, beside(path, board)), place)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in told.items())
     append_text(path, f"{chr(10) if before else ''}[[board]]\n{lines}")

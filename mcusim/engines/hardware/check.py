@@ -10,13 +10,12 @@ from pathlib import Path
 
 from mcusim.engines.hardware.attached import Attached
 from mcusim.engines.hardware.locks import held
-from mcusim.engines.hardware.usb import Port, port_of
+from mcusim.engines.hardware.usb import PERMISSION_HINT, Port, is_tty, port_of
 from mcusim.system.command import find
 from mcusim.system.errors import EngineError, McusimError
 
 _CONNECT_S = 0.5
 PLUG_IN = "plug in a NUCLEO-L452RE-P (USB at its ST-LINK) or a SparkFun Edge with a serial adapter"
-RULES_HINT = "install the udev rule of docs/hardware.md, or join the port's group: sudo usermod -aG dialout $USER"
 PROGRAMS = {"jlink": "JLinkGDBServerCLExe", "pyocd-api": "pyocd"}  # where a server's program is called otherwise
 INSTALLS = {
     "openocd": "apt install openocd",
@@ -66,12 +65,12 @@ def _port(board: Attached, there: Sequence[Port]) -> str:
     path = port_of(board, there)
     if not os.path.exists(path):
         raise EngineError(f"there is no {path!r}", hint="plug it in, or correct 'port' in the hardware map")
-    if not Path(path).is_char_device():
+    if not is_tty(path):
         raise EngineError(
             f"{path!r} is no serial port", hint="correct 'port' in the hardware map: mcusim hardware scan"
         )
     if not os.access(path, os.R_OK | os.W_OK):
-        raise EngineError(f"no permission to use {path!r}", hint=RULES_HINT)
+        raise EngineError(f"no permission to use {path!r}", hint=PERMISSION_HINT)
     return f"port {path}"
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pwd
 import sys
 import tempfile
 import time
@@ -28,6 +29,10 @@ def held(board: Attached, wait_s: float = 0.0) -> Iterator[None]:
     path = folder() / f"board-{file_name(board.id)}.lock"
     try:
         file = path.open("a+", encoding="utf-8")
+    except PermissionError as error:
+        what = f"the lock of board {board.id!r} belongs to {_owner(path)}"
+        hint = f"is a run of that user going on? else it has left the file there: sudo rm {path}"
+        raise EngineError(what, where=str(path), hint=hint) from error
     except OSError as error:
         what = f"cannot lock board {board.id!r}: {error.strerror}"
         raise EngineError(what, where=str(path), hint="let XDG_RUNTIME_DIR name a folder of yours") from error
@@ -70,6 +75,17 @@ def folder() -> Path:
     with suppress(OSError):
         path.mkdir(mode=0o700, exist_ok=True)
         if path.is_symlink() or path.stat().st_uid != os.getuid():
-            what = "the folder of locks belongs to another user"
-            raise EngineError(what, where=str(path), hint="let XDG_RUNTIME_DIR name a folder of yours")
+            what = f"the folder of locks belongs to {_owner(path)}"
+            hint = (
+                f"let XDG_RUNTIME_DIR name a folder of yours; or, when no run of that user goes on: sudo rm -r {path}"
+            )
+            raise EngineError(what, where=str(path), hint=hint)
     return path
+
+
+def _owner(path: Path) -> str:
+    """As people call them."""
+    try:
+        return f"user {pwd.getpwuid(path.lstat().st_uid).pw_name!r}"
+    except (OSError, KeyError):
+        return "another user"

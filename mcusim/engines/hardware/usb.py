@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +20,10 @@ from mcusim.system.tool import Tool, lacking, package
 from mcusim.system.validation import Name, Place, Table, validate
 
 INSTALL = "pip install 'mcusim[hardware]'"
+PERMISSION_HINT = (
+    "install the udev rule of docs/hardware.md; or join the port's group, and log in again: "
+    "sudo usermod -aG dialout $USER"
+)
 _Word = Field(ge=0, lt=1 << 16)
 
 
@@ -86,6 +92,18 @@ def port_of(board: Attached, there: Sequence[Port] | None = None) -> str:
         paths = ", ".join(port.path for port in mine)
         what, hint = f"board {board.id!r} has {len(mine)} serial ports: {paths}", "choose one: port = '..' in the map"
     raise EngineError(what, where=f"board {board.id!r}", hint=hint)
+
+
+def is_tty(path: str) -> bool:
+    """Could it be a serial port? Told without opening it, which resets some boards."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    if not stat.S_ISCHR(found.st_mode):
+        return False
+    kind = f"/sys/dev/char/{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}/subsystem"
+    return not os.path.exists(kind) or os.path.basename(os.path.realpath(kind)) == "tty"
 
 
 def named(board: Attached, there: Sequence[Port]) -> Iterator[Port]:

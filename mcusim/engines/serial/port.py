@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from mcusim.engines.hardware.run_on import BoardTrouble, Stopped
+from mcusim.engines.hardware.usb import PERMISSION_HINT
 from mcusim.system.errors import EngineError
 
 _LOOK_S = 0.05
@@ -18,11 +19,8 @@ _WRITE_S = 5.0
 _PIECE_BYTES = 64  # at once: buffers of small adapters overflow
 _LONGEST_BYTES = 1 << 20  # between two zeros: a board that says other things than frames
 
-UDEV_RULE = 'SUBSYSTEM=="tty", ATTRS{idVendor}=="0483", MODE="0666"'
 _HINTS = {
-    errno.EACCES: "join its group: sudo usermod -aG dialout $USER, and log in again; or a udev rule in "
-    f"/etc/udev/rules.d/70-boards.rules, here for an ST-Link: {UDEV_RULE}",
-    errno.EPERM: "docs/serial.md tells which group or udev rule it takes",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), PERMISSION_HINT),
     errno.EBUSY: "close the other program: a terminal, a debugger, ModemManager (fuser -v names it)",
 }
 _AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -242,6 +243,29 @@ def test_who_holds_a_board_is_told_and_nobody_does_after_its_process(tmp_path: P
             holder.kill()
         with held(attached("b0"), wait_s=5):
             pass
+
+
+def test_a_lock_of_another_user_is_no_riddle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `sudo mcusim run` with the folder of a user."""
+    with held(attached("b0")):
+        pass
+    [path] = (tmp_path / "mcusim").iterdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        with (
+            pytest.raises(EngineError, match="the lock of board 'b0' belongs to user '") as caught,
+            held(attached("b0")),
+        ):
+            pass
+    assert f"sudo rm {path}" in (caught.value.hint or "")
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(EngineError, match="the folder of locks belongs to user '") as caught, held(attached("b0")):
+        pass
+    assert "sudo rm -r" in (caught.value.hint or "")
 
 
 def map_of(folder: Path, *names: str) -> Path:
