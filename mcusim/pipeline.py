@@ -26,6 +26,7 @@ from mcusim.line.preflight import check_line, check_out
 from mcusim.line.ready import Setting
 from mcusim.line.sharding import Which
 from mcusim.line.watcher import Watcher
+from mcusim.reports.repeats import repeated
 from mcusim.reports.report import FORMAT, REPORT, Budget, Git, Report, Run, RunError
 from mcusim.system.errors import McusimError
 from mcusim.system.git import commit_of
@@ -115,7 +116,8 @@ def _grown(report: Report, runs: tuple[Run, ...], held: tuple[Budget, ...]) -> R
     """Budgets are judged, but of a shard: nobody knows yet what the whole run is."""
     if report.shard:
         return replace(report, runs=runs, shard=replace(report.shard, budgets=(*report.shard.budgets, *held)))
-    return replace(report, runs=runs, checks=(*report.checks, *budgets.judged(runs[-1], held)))
+    checks = (*report.checks, *budgets.judged(runs[-1], held))
+    return replace(report, runs=runs, checks=checks, repeats=tuple(repeated(runs)))
 
 
 def seen_from_here(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,20 +59,32 @@ def evaluate(session: Session, /, explain: bool, **choices: Any) -> int:
 def train(session: Session, /, experiment: Path, out: Path | None, **choices: Any) -> None:
     """Train the models of an experiment.
 
-    Also when they were trained before. `generate`, `build`, `evaluate` and `run` with the same --out use them.
+    Also when all of them were trained before; where some were, because training was interrupted, it goes on with the
+    others. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
-    from mcusim.line.case import float_model, model_file
+    from mcusim.line.case import float_model, model_file, trained_before
 
     setting, bench = options.set_up(experiment, session, out, may_train=True, **choices)
-    for model, repeat in setting.experiment.trainings():
-        if model.OF_OTHERS:
-            continue
-        path = model_file(setting, model, repeat, bench, again=True)
-        trained = float_model(setting, model, repeat, bench)
-        accuracy, _ = trained.scores
-        share = f"accuracy {accuracy:.2%} on the test set" if accuracy is not None else "no accuracy"
+    wanted = [(model, repeat) for model, repeat in setting.experiment.trainings() if not model.OF_OTHERS]
+    there = [pair for pair in wanted if pair[0].is_trained and trained_before(setting, *pair, bench)]
+    again = len(there) == sum(model.is_trained for model, _ in wanted)
+    for model, repeat in wanted:
+        path = model_file(setting, model, repeat, bench, again=again)
+        told = _told(*float_model(setting, model, repeat, bench).scores)
+        before = (model, repeat) in there and not again
         session.close()
-        say(f"{path}: {share}" + ("" if model.is_trained else " (not trained here)"))
+        say(f"{path}: {told}" + (" (trained before)" if before else "" if model.is_trained else " (not trained here)"))
+
+
+def _told(accuracy: float | None, scores: Mapping[str, float | None]) -> str:
+    """The accuracy, or what else a task tells of the float model."""
+    from mcusim.reports.figures import FIGURES
+
+    if accuracy is not None:
+        return f"accuracy {accuracy:.2%} on the test set"
+    figures = ((FIGURES.get(f"scores.{name}"), value) for name, value in scores.items())
+    told = [f"{figure.word} {figure.amount(value)}" for figure, value in figures if figure and value is not None]
+    return f"{', '.join(told)} on the test set" if told else "no accuracy"
 
 
 @click.command()

@@ -24,7 +24,7 @@ from mcusim.commands.session import Session
 from mcusim.line.watcher import Watcher
 from mcusim.reports.report import Run
 from mcusim.system.names import printable
-from mcusim.training.training import TrainingProgress
+from mcusim.training.course import TrainingProgress
 
 NARROWEST = 40
 LOG_WIDTH = 120  # where there is no terminal to ask
@@ -54,6 +54,7 @@ class Terminal(Watcher):
         self._live: Status | Progress | None = None
         self._stage = ""
         self._told_of_download = False
+        self._told_of_before = False
         session.closers.append(self._end)
 
     def stage(self, text: str) -> None:
@@ -72,10 +73,14 @@ class Terminal(Watcher):
 
     def training(self, text: str) -> None:
         self._begin(text)
+        self._told_of_before = False
         if not self.interactive:
             self._line(self._stage)
 
     def learning(self, progress: TrainingProgress) -> None:
+        if progress.before and not self._told_of_before and not self.interactive:
+            self._told_of_before = True
+            self._line(f"{self._stage}: goes on after epoch {progress.before} of {progress.all_epochs}")
         columns = (TextColumn("{task.fields[state]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
         self._move(columns, progress.batches, progress.all_batches, stays=True, state=_state(progress))
 
@@ -132,8 +137,8 @@ def _state(progress: TrainingProgress) -> str:
     epoch = f"epoch {progress.epochs}/{progress.all_epochs}"
     if progress.last is None:
         return epoch
-    judged = progress.last.validation_accuracy
-    validation = "" if judged is None else f"  validation {judged:.2%}"
-    own = progress.last.accuracy
-    learned = "" if own is None else f"  accuracy {own:.2%}"
-    return f"{epoch}  loss {progress.last.loss:.4f}{learned}{validation}"
+    last = progress.last
+    told = [epoch, f"loss {last.loss:.4f}", "" if last.accuracy is None else f"accuracy {last.accuracy:.2%}"]
+    told.append("" if last.validation_accuracy is None else f"validation {last.validation_accuracy:.2%}")
+    told.append("" if last.validation_loss is None else f"validation loss {last.validation_loss:.4f}")
+    return "  ".join(filter(None, told))

@@ -300,9 +300,13 @@ class _Reader:
             hint = suggestion(model.architecture, ARCHITECTURES)
             raise here.at("architecture").error(f"unknown architecture {model.architecture!r}", hint)
         try:
-            ARCHITECTURES[model.architecture](model.parameters, ANY_SHAPE)
+            ARCHITECTURES[model.architecture].make(model.parameters, ANY_SHAPE)
         except ConfigurationError as error:
             raise here.at("parameters").error(error.what, error.hint) from None
+        if model.training.quantization and not ARCHITECTURES[model.architecture].for_integers:
+            what = f"architecture {model.architecture!r} cannot be trained for integers"
+            hint = "leave it out: calibration chooses the integers of recurrent layers"
+            raise here.at("training").at("quantization").error(what, hint)
 
     def _quantizations(self) -> tuple[Quantization, ...]:
         chosen: list[Quantization] = []

@@ -16,8 +16,9 @@ from mcusim.models.source import Source
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.aware.learner import first_ranges
 from mcusim.training.aware.training import train_aware
+from mcusim.training.course import TrainingProgress
 from mcusim.training.settings import TrainingSettings
-from mcusim.training.training import TrainedFiles, TrainingProgress
+from mcusim.training.training import TrainedFiles
 
 IN_KERAS = (".keras", ".h5", ".hdf5")
 CALIBRATION_SAMPLES = 1000
@@ -51,7 +52,9 @@ def trained_for_integers(
 
 def _real(file: Path, chosen: Quantization, normalization: str | None, dataset: Dataset) -> tuple[Source, Graph]:
     source = read_model(file)
-    source = normalize(replace(source, graph=drop_softmax(source.graph)), normalization, dataset.x_train)
+    source = normalize(
+        replace(source, graph=drop_softmax(source.graph), unoptimized=source.as_read), normalization, dataset.x_train
+    )
     if source.graph.is_quantized or len(source.graph.outputs) > 1:
         raise ConfigurationError(f"{file.name!r} is no model of reals with one output", hint="give the float model")
     return source, real_graph(source, chosen)

@@ -217,8 +217,17 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file and not model.is_trained:
         return model.file
-    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.trained)
+    trained = _trained(setting, model, repeat, bench)
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
+
+
+def trained_before(setting: Setting, model: Model, repeat: int, bench: Bench) -> bool:
+    """Is there what training it would give?"""
+    return _trained(setting, model, repeat, bench).before() is not None
+
+
+def _trained(setting: Setting, model: Model, repeat: int, bench: Bench) -> Trained:
+    return Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.trained)
 
 
 def _model_sha256(setting: Setting, case: Case, bench: Bench) -> str:

@@ -21,6 +21,7 @@ from mcusim.line.pictured import keep_of
 from mcusim.line.preflight import check_out
 from mcusim.line.sharding import PART
 from mcusim.reports.beside import file_of
+from mcusim.reports.repeats import repeated
 from mcusim.reports.report import REPORT, Budget, Report, Run, Shard
 from mcusim.system.errors import ConfigurationError, DataError, EngineError, McusimError
 from mcusim.system.files import read_file, write_bytes
@@ -112,6 +113,7 @@ def merge(paths: Sequence[Path]) -> tuple[Report, tuple[Found, ...]]:
     git = first.git and replace(first.git, dirty=any(one.report.git and one.report.git.dirty for one in found))
     wall_s = round(sum(one.report.wall_s for one in found), 3)
     whole = replace(first, wall_s=wall_s, planned=found[0].shard.cases, shard=None, git=git, runs=runs, checks=checks)
+    whole = replace(whole, repeats=tuple(repeated(runs)))
     return whole, tuple(found)
 
 

@@ -18,7 +18,9 @@ from mcusim.system.files import sha256_of, write_text
 from mcusim.system.names import file_name
 from mcusim.system.version import VERSION
 from mcusim.training import training
-from mcusim.training.training import TrainedFiles, TrainingProgress
+from mcusim.training.course import TrainingProgress
+from mcusim.training.keras_setup import demand_tensorflow
+from mcusim.training.training import TrainedFiles
 
 Progress = Callable[[TrainingProgress], None] | None
 
@@ -63,6 +65,8 @@ class Trained:
         After Ctrl-C raises KeyboardInterrupt; what the finished epochs gave lies in `folder` too.
         """
         model, stamp = self.model, self._stamp
+        if model.training.quantization:
+            demand_tensorflow("[training.quantization]")
         try:
             stamp.unlink(missing_ok=True)  # from here on the files are no longer what it says
             kept = {"last": model.file, "best": model.file} if model.file else self._kept(self._of_reals(progress))

@@ -12,7 +12,7 @@ from mcusim.experiment.tables import Model
 from mcusim.system.arrays import Array
 from mcusim.system.errors import DataError
 from mcusim.system.records import fields_of
-from mcusim.training.training import Indices, hold_out
+from mcusim.training.lesson import Indices, hold_out
 
 MOST_OVERLAP = 0.01  # of the samples that judge may be in the test set; more are no accident
 

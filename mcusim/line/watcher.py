@@ -2,7 +2,7 @@
 
 from mcusim.reports.report import Run
 from mcusim.system.progress import Listener
-from mcusim.training.training import TrainingProgress
+from mcusim.training.course import TrainingProgress
 
 
 class Watcher(Listener):

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcusim.line.measure import CascadeFigures, LayerRange, Measurements
 from mcusim.reports.figures import BUDGETS, RUN_KEYS
+from mcusim.reports.spread import Repeated
 from mcusim.system import errors
 from mcusim.system.errors import DataError
 from mcusim.system.files import read_file, write_text
@@ -273,6 +274,7 @@ class Report:
     regress_lines: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     runs: tuple[Run, ...] = ()
     checks: tuple[Check, ...] = ()
+    repeats: tuple[Repeated, ...] = ()
 
     @property
     def broken(self) -> tuple[Check, ...]:

@@ -93,6 +93,7 @@ def remarks(report: Report) -> list[str]:
                 f"first mismatch: {run.label}: sample {first.sample}, output {first.output}: "
                 f"expected {_number(first.expected)}, got {_number(first.got)}"
             )
+    lines += map(str, report.repeats)
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     lines += _about(report, [told for run in report.runs for told in _of_error(run)])
     lines += _about(report, [(CACHED, run) for run in report.runs if run.cached])

@@ -4,10 +4,12 @@ The score of a sample is the mean squared difference between the model's input (
 benchmark "anomaly detection" of MLPerf Tiny (reference code: github.com/mlcommons/tiny).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcusim.datasets.targets import class_numbers
-from mcusim.system.arrays import Array
+from mcusim.system.arrays import Array, Labels
 from mcusim.system.errors import DataError
 from mcusim.tasks.figure import Budget, Figure, Row
 from mcusim.tasks.task import SAMPLES, Answers, Asked, Scores, TaskLabels, far
@@ -37,12 +39,17 @@ def labels(asked: Asked) -> TaskLabels:
         )
     if asked.targets is None:
         return TaskLabels(None, uses=(SAMPLES,))
-    if asked.classes and asked.classes[0].lower() not in NORMAL:
-        told = ", ".join(map(repr, asked.classes[:3]))
-        hint = "store 0 for normal and 1 for anomalous, without names"
-        raise DataError(f"classes{asked.of} are {told}: it is not known which one is normal", hint=hint)
-    values = class_numbers(asked.targets, f"labels{asked.of} of data set {asked.dataset!r}", 2)
+    values = anomalous(asked.targets, asked.classes, f"labels{asked.of} of data set {asked.dataset!r}", asked.of)
     return TaskLabels(values, uses=(SAMPLES,))
+
+
+def anomalous(targets: Array, classes: Sequence[str], name: str, of: str = "") -> Labels:
+    """(N,) int64: 0 normal, 1 anomalous. DataError where `targets`, called `name`, may mean another thing."""
+    if classes and classes[0].lower() not in NORMAL:
+        told = ", ".join(map(repr, classes[:3]))
+        hint = "store 0 for normal and 1 for anomalous, without names"
+        raise DataError(f"classes{of} are {told}: it is not known which one is normal", hint=hint)
+    return class_numbers(targets, name, 2)
 
 
 def score(asked: Asked, answers: Answers) -> Scores:

@@ -12,8 +12,11 @@ from mcusim.system.errors import ConfigurationError
 from mcusim.training.settings import TrainingSettings
 
 
-def demand_fit(settings: TrainingSettings, shape: tuple[int, ...]) -> None:
-    """ConfigurationError for what samples of `shape` cannot be put through."""
+def demand_fit(settings: TrainingSettings, shape: tuple[int, ...], repeats: bool = False) -> None:
+    """ConfigurationError for what samples of `shape` cannot be put through, or the network cannot, which `repeats` them."""
+    for name, moves in (("flip", settings.flip), ("shift", settings.shift)):
+        if moves and repeats:
+            _refuse(name, "an autoencoder would learn to move samples back", f"leave {name!r} out")
     planes = shape[:-1]
     if settings.flip and len(planes) != 2:
         _refuse("flip", f"samples of shape {shape} have no left and right", "leave 'flip' out")

@@ -1,5 +1,6 @@
-"""Import Keras with its TensorFlow backend, late and quietly: `import mcusim.training` must stay fast."""
+"""Import Keras with the framework that it computes with, late and quietly: `import mcusim.training` must stay fast."""
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -9,25 +10,51 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mcusim.system.errors import MissingToolError
+from mcusim.system.errors import ConfigurationError, MissingToolError
+from mcusim.system.names import printable, shortened
+from mcusim.training.backends import BACKENDS, Backend
 
+USUAL = "tensorflow"
 INSTALL = "pip install mcusim[train]"
+NO_GPU = "CUDA_VISIBLE_DEVICES=-1, which trains without it"
+LONGEST_TOLD = 200
 
 
 def import_keras() -> Any:
-    """The `keras` module. MissingToolError when it or TensorFlow cannot be imported, or Keras has another backend."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    """The `keras` module. MissingToolError when it or its framework cannot be imported, or is none to train with."""
+    os.environ.setdefault("KERAS_BACKEND", USUAL)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a GPU that others use, too, has not all of its memory
     try:
         with _without_chatter(), _home_kept_clean():
             import keras
-            import tensorflow  # noqa: F401  (Keras imports it by itself; here to learn which one is missing)
+
+            importlib.import_module(keras.backend.backend())  # Keras does it by itself; here to learn which one lacks
     except ImportError as error:
         raise MissingToolError(f"Keras and TensorFlow are needed to train models ({error})", hint=INSTALL) from None
-    if keras.backend.backend() != "tensorflow":
-        hint = "set KERAS_BACKEND=tensorflow"
-        raise MissingToolError(f"Keras runs on {keras.backend.backend()!r}, mcusim trains on 'tensorflow'", hint=hint)
+    if keras.backend.backend() not in BACKENDS:
+        hint = f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
+        raise MissingToolError(f"mcusim does not train with {keras.backend.backend()!r} as Keras' backend", hint=hint)
     return keras
+
+
+def backend() -> Backend:
+    """What Keras computes with."""
+    return BACKENDS[import_keras().backend.backend()]
+
+
+def framework() -> tuple[str, str]:
+    """Its name and version."""
+    name = import_keras().backend.backend()
+    return name, str(importlib.import_module(name).__version__)
+
+
+def demand_tensorflow(table: str) -> None:
+    """MissingToolError where Keras computes with something else, which cannot do what a table of TOML asks for."""
+    name = import_keras().backend.backend()
+    if name != USUAL:
+        what = f"{table} computes with TensorFlow, and Keras runs on {name!r}"
+        raise MissingToolError(what, hint=f"set KERAS_BACKEND={USUAL}")
 
 
 @contextmanager
@@ -50,18 +77,39 @@ def _home_kept_clean() -> Iterator[None]:
 
 def missing() -> MissingToolError | None:
     """What training lacks here, without the seconds that an import takes."""
-    lacking = [name for name in ("keras", "tensorflow") if importlib.util.find_spec(name) is None]
+    wanted = ("keras", os.environ.get("KERAS_BACKEND") or USUAL)
+    lacking = [name for name in wanted if importlib.util.find_spec(name) is None]
     if not lacking:
         return None
     return MissingToolError(f"training needs {' and '.join(lacking)}, which is not installed", hint=INSTALL)
 
 
 def make_repeatable(keras: Any, seed: int) -> None:
-    """Seed Python, NumPy and TensorFlow, and keep TensorFlow to kernels that do not depend on the timing of threads."""
-    import tensorflow as tf
-
+    """Seed Python, NumPy and the framework, and keep it to kernels that do not depend on the timing of threads."""
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    backend().make_repeatable()
+
+
+@contextmanager
+def device_trouble(batch_size: int) -> Iterator[None]:
+    """What the framework says of memory and GPUs becomes an error that tells what to do."""
+    used = backend()
+    try:
+        yield
+    except (*used.out_of_memory(), MemoryError) as error:
+        has_gpu = used.has_gpu()
+        what = f"{'the GPU' if has_gpu else 'this machine'} has not enough memory for batches of {batch_size}"
+        hint = f"give a 'batch_size' below {batch_size}" + (f", or set {NO_GPU}" if has_gpu else "")
+        raise ConfigurationError(f"{what} ({_first_line(error)})", where="[training]", hint=hint) from None
+    except used.of_device() as error:
+        if not used.has_gpu():
+            raise
+        raise MissingToolError(f"the GPU cannot be used: {_first_line(error)}", hint=f"set {NO_GPU}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    told = getattr(error, "message", None) or str(error) or type(error).__name__
+    return shortened(printable(told.strip().splitlines()[0]), LONGEST_TOLD)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
-"""Model + samples -> a better model: one epoch. The only module that speaks TensorFlow."""
+"""Model + samples -> a better model: one epoch. Steps are those of a framework: `backends/`."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mcusim.system.arrays import Array, Floats
+from mcusim.system.arrays import Array, Floats, Labels
 from mcusim.training.augmentation import augmented, mixup
-from mcusim.training.keras_setup import import_keras
+from mcusim.training.goals import Goal, Judged
+from mcusim.training.keras_setup import backend, import_keras
 from mcusim.training.settings import TrainingSettings
 
 EVALUATION_BATCH = 512
@@ -17,31 +18,56 @@ EVALUATION_BATCH = 512
 class Learner:
     """Owns the optimizer, so that no model file ever carries its state. `random` orders and changes the samples."""
 
-    def __init__(self, model: Any, classes: int, settings: TrainingSettings, random: np.random.Generator) -> None:
+    def __init__(self, model: Any, goal: Goal, settings: TrainingSettings, random: np.random.Generator) -> None:
         keras = import_keras()
         self.model = model
         self._settings = settings
-        self._random = random
-        self._one_hot = np.eye(classes, dtype=np.float32)
-        # Without the softmax: cross-entropy from logits cannot overflow.
-        self._logits = keras.Model(model.input, model.layers[-1].input)
+        self.random = random
+        self._goal = goal
+        end = model.layers[-1]
+        self._real = keras.Model(model.input, end.input if type(end).__name__ == "Softmax" else end.output)
         self._optimizer = optimizer_of(keras, settings)
-        self._optimizer.build(self._logits.trainable_variables)
+        self._optimizer.build(self._real.trainable_variables)
         # Coupled decay, as PyTorch's SGD: it passes through the momentum. Adam's is decoupled (its own `weight_decay`).
         coupled = settings.weight_decay if settings.optimizer == "sgd" else 0.0
-        self._step = _training_step(self._logits, self._optimizer, coupled)
+        self._step = backend().step(self._real, self._optimizer, goal, coupled)
 
-    def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]:
+    def learn(self, x: Floats, y: Labels, epoch: int, step_done: Callable[[], None]) -> tuple[float, float | None]:
         """Epoch 0, 1, .. over x (N, ...), labels y (N,): mean loss and accuracy (of the larger part of a mixed sample).
 
         It ends with the batch whose loss is no number.
         """
-        targets = self._one_hot[y]
-        return epoch_of(x, targets, epoch, self._settings, self._random, self._optimizer, self._step, step_done)
+        targets = self._goal.targets(x, y)
+        loss, right = epoch_of(x, targets, epoch, self._settings, self.random, self._optimizer, self._step, step_done)
+        return loss, right if self._goal.classes else None
 
-    def accuracy(self, x: Floats, y: Array) -> float | None:
-        """Share of right answers as in use (no dropout, learned batch statistics); None for no samples."""
-        return float(np.mean(predict(self.model, x) == y)) if len(x) else None
+    def state(self) -> list[Array]:
+        return [copied(variable) for variable in self._all]
+
+    def restore(self, state: Sequence[Array]) -> None:
+        assign_each(self._all, state)
+
+    @property
+    def _all(self) -> list[Any]:
+        """Counters of random layers among them."""
+        return [*self.model.variables, *self._optimizer.variables]
+
+    def judge(self, x: Floats, y: Labels) -> Judged:
+        """Answers as in use (no dropout, learned batch statistics)."""
+        return self._goal.judge(answers(self.model, x), x, y) if len(x) else Judged()
+
+
+def copied(variable: Any) -> Array:
+    return np.array(import_keras().ops.convert_to_numpy(variable))
+
+
+def assign_each(variables: Sequence[Any], state: Sequence[Array]) -> None:
+    """Raises ValueError where they are not of one shape, before anything is assigned."""
+    for variable, array in zip(variables, state, strict=True):
+        if tuple(variable.shape) != array.shape:
+            raise ValueError(f"{array.shape} for {variable.name!r}")
+    for variable, array in zip(variables, state, strict=True):
+        variable.assign(array)
 
 
 def epoch_of(
@@ -79,11 +105,10 @@ def _prepared(
     return mixup(augmented(x, settings, random), targets, settings.mixup, random)
 
 
-def predict(model: Any, x: Floats) -> Array:
-    """Classes (N,) that a Keras model answers for samples (N, ...)."""
+def answers(model: Any, x: Floats) -> Array:
+    """(N, ...) of a Keras model to samples (N, ...)."""
     starts = range(0, len(x), EVALUATION_BATCH)
-    answers = [np.argmax(model(x[start : start + EVALUATION_BATCH], training=False), axis=-1) for start in starts]
-    return np.concatenate(answers)
+    return np.concatenate([copied(model(x[at : at + EVALUATION_BATCH], training=False)) for at in starts])
 
 
 def optimizer_of(keras: Any, settings: TrainingSettings) -> Any:
@@ -91,22 +116,3 @@ def optimizer_of(keras: Any, settings: TrainingSettings) -> Any:
         return keras.optimizers.SGD(settings.learning_rate, settings.momentum)
     decay = settings.weight_decay or None
     return keras.optimizers.Adam(settings.learning_rate, weight_decay=decay, beta_1=settings.momentum)
-
-
-def _training_step(logits: Any, optimizer: Any, weight_decay: float) -> Callable[[Array, Array], tuple[Any, Any]]:
-    """A compiled step: (batch, one-hot targets) -> (mean loss, number of right answers)."""
-    import tensorflow as tf
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator,unused-ignore]
-    def step(x: Any, targets: Any) -> tuple[Any, Any]:
-        variables = logits.trainable_variables
-        with tf.GradientTape() as tape:
-            answers = logits(x, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, answers))
-        gradients = tape.gradient(loss, variables)
-        decayed = [gradient + weight_decay * variable for gradient, variable in zip(gradients, variables, strict=True)]
-        optimizer.apply(decayed, variables)
-        right = tf.reduce_sum(tf.cast(tf.argmax(answers, 1) == tf.argmax(targets, 1), tf.int32))
-        return loss, right
-
-    return step  # type: ignore[no-any-return,unused-ignore]

@@ -46,15 +46,20 @@ class ModelFiles:
             folder.mkdir(parents=True, exist_ok=True)
             self._part.write_bytes(b"")
 
-    def keep(self, model: Any, is_best: bool) -> None:
+    def keep(self, model: Any, is_best: bool) -> bool:
+        """Were they written, too?"""
         self._last = (model.get_weights(), self._learned())
         if is_best:
             self._best, self._best_is_new = self._last, True
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
-            self.write(model)
+        if time.monotonic() - self._written <= SECONDS_BETWEEN_WRITES:
+            return False
+        self.write(model)
+        return True
 
     def write(self, model: Any) -> None:
-        """Write what was kept. The model itself comes back with its last kept weights."""
+        """Write what was kept, if anything was. The model itself comes back with its last kept weights."""
+        if not self._last[0]:
+            return
         if self._best_is_new:
             self._save(model, self._best, self.best)
             self._best_is_new = False

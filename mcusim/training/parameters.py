@@ -107,6 +107,50 @@ class ResNetV1Parameters(_Parameters):
         return tuple(zip(filters, sizes, _for_each(self.strides, count, "strides", what), strict=True))
 
 
+class DsCnnParameters(_Parameters):
+    """A convolution of `kernel_size` and `strides` (one number, or one an axis), then `blocks` separable ones."""
+
+    filters: Size = 64
+    kernel_size: SomeSizes = (10, 4)
+    strides: SomeSizes = (2,)
+    blocks: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 4
+    batch_norm: Switch = True
+    dropout: Dropout = 0.2
+
+    def first(self, planes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Kernel size and strides by axis. Of signals the default is its first number: what reaches over time."""
+        sizes = self.kernel_size if "kernel_size" in self.model_fields_set else self.kernel_size[:planes]
+        what = f"each of {planes} axes"
+        return _for_each(sizes, planes, "kernel_size", what), _for_each(self.strides, planes, "strides", what)
+
+
+class MobileNetParameters(_Parameters):
+    """`width` multiplies all numbers of filters (at least 8 are left); small images want `first_stride` = 1."""
+
+    width: float = Field(default=0.25, gt=0, le=4, description="a number from 0 to 4")
+    first_stride: Size = 2
+    batch_norm: Switch = True
+    dropout: Dropout = 0.0
+
+    def narrowed(self, filters: int) -> int:
+        return max(8, round(filters * self.width))
+
+
+class RecurrentParameters(_Parameters):
+    """A layer for each of `units`; dropout (training only) behind the last."""
+
+    units: SomeSizes = (32,)
+    bidirectional: Switch = False
+    dropout: Dropout = 0.0
+
+
+class AutoencoderParameters(_Parameters):
+    """Hidden layers of `units` each; the narrowest is what the others must get along with."""
+
+    units: SomeSizes = (128, 128, 128, 128, 8, 128, 128, 128, 128)
+    batch_norm: Switch = True
+
+
 Parameters = TypeVar("Parameters", bound=_Parameters)
 
 

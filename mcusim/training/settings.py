@@ -20,13 +20,15 @@ OF_EPOCHS: Mapping[str, str] = {
     **dict.fromkeys(("epoch", "n_epochs", "num_epochs"), "epochs"),
     **dict.fromkeys(("lr", "rate"), "learning_rate"),
 }
+RANGE_RATE = 0.01  # octaves that a range moves in a step, about: Adam's rate (TQT, Jain et al., 2020)
 RISING = "a rising list of epochs, such as [100, 200, 250]"
 
 
 class AwareSettings(Table):
     """[training.quantization]: more epochs, in which the network is that of integers (section 4.3 of the paper).
 
-    The rate falls from `learning_rate` to 0 along half a wave; all else is as in [training].
+    Rates fall from `learning_rate`, and from `range_rate` of the ranges, to 0 along half a wave; all else is as in
+    [training].
     """
 
     SYNONYMS: ClassVar[Mapping[str, str]] = {**OF_EPOCHS, **dict.fromkeys(("dtype", "type"), "data_type")}
@@ -35,6 +37,7 @@ class AwareSettings(Table):
     scheme: Literal["per-layer", "per-channel", "per-tensor"] | None = None
     epochs: Epochs = 5
     learning_rate: float = Field(default=0.003, gt=0, le=1000, description="a number from 0 to 1000")
+    range_rate: float = Field(default=RANGE_RATE, ge=0, le=1, description="a number from 0 to 1")
 
 
 class TuningSettings(Table):

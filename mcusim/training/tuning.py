@@ -17,12 +17,13 @@ from mcusim.graph import Graph
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.system.arrays import Array, Floats
 from mcusim.training.augmentation import demand_fit
-from mcusim.training.keras_setup import import_keras, make_repeatable
+from mcusim.training.course import Course, Epoch, TrainingProgress
+from mcusim.training.keras_setup import demand_tensorflow, import_keras, make_repeatable
 from mcusim.training.learner import EVALUATION_BATCH as BATCH
 from mcusim.training.learner import epoch_of, optimizer_of
 from mcusim.training.settings import TrainingSettings
 from mcusim.training.surrogate import demand_trainable, real_output, with_weights
-from mcusim.training.training import Course, Epoch, TrainingProgress, demand_finite
+from mcusim.training.training import demand_finite
 
 Tensor = Any
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -63,6 +64,7 @@ def tuned(
     for one in (graph, exact):
         demand_trainable(one.layers, "tuned", f"leave {TABLE} out")
     demand_fit(settings, x.shape[1:])
+    demand_tensorflow(TABLE)
     keras = import_keras()
     make_repeatable(keras, seed)
     tuner = _Tuner(graph, exact, _loss_of(lesson, exact), settings, 0 if lesson.y is None else graph.ends[0].elements)

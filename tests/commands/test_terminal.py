@@ -9,7 +9,7 @@ import pytest
 
 from mcusim.commands.session import Session
 from mcusim.commands.terminal import Terminal
-from mcusim.training.training import Epoch, TrainingProgress
+from mcusim.training.course import Epoch, TrainingProgress
 
 Shown = Callable[[], str]
 
@@ -84,6 +84,13 @@ def test_epochs_without_validation(terminal: Terminal, shown: Shown) -> None:
     assert "epoch 1/2  loss 0.2500  accuracy 90.00%" in err and "validation" not in err
 
 
+def test_epochs_of_an_autoencoder(terminal: Terminal, shown: Shown) -> None:
+    terminal.training("training net")
+    terminal.learning(TrainingProgress(10, 20, 1, 2, Epoch(0.25, None, None, 0.1, 0.3)))
+    err = shown()
+    assert "epoch 1/2  loss 0.2500  validation loss 0.3000" in err and "accuracy" not in err
+
+
 def test_samples_leave_nothing_behind(terminal: Terminal, shown: Shown) -> None:
     terminal.stage("running net")
     terminal.progress(10, 40)
@@ -107,11 +114,14 @@ def test_a_log_has_one_line_for_each_thing_and_no_bars(log: Terminal, shown: Sho
         log.downloading(done, 61_000_000)
     log.training("training net")
     log.learning(TrainingProgress(20, 20, 1, 1, Epoch(0.1, 0.9, None, 0.1)))
+    for batches in (10, 15, 20):
+        log.learning(TrainingProgress(batches, 20, 1, 2, Epoch(0.1, None, None, 0.1, 0.5), before=1))
     log.stage("Renode")
     log.downloading(0, 0)
     log.progress(1, 2)
     assert shown().splitlines() == [
         "data set uci_har: downloading 61.0 MB",
         "training net",
+        "training net: goes on after epoch 1 of 2",
         "Renode: downloading",
     ]

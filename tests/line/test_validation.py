@@ -10,7 +10,7 @@ import pytest
 from mcusim.datasets.dataset import Dataset
 from mcusim.line.validation import judged_by_validation
 from mcusim.system.errors import DataError
-from mcusim.training.training import hold_out
+from mcusim.training.lesson import hold_out
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 3)).astype(np.float32)

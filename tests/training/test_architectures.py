@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcusim.line.optimize import drop_softmax, optimize
+from mcusim.line.quantize import quantize
 from mcusim.system.errors import ConfigurationError
 from mcusim.training.architectures import build_model
+from tests.compiled import run_compiled
 from tests.live_keras import graph_of
 
 pytestmark = pytest.mark.train
@@ -78,6 +81,10 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("resnetv1", {"filters": 4, "batch_norm": True}, (16, 2)),
     ("resnetv1", {"filters": [4, 4, 8], "blocks": [2, 1], "strides": [2, 1, 2]}, (16, 15, 3)),
     ("resnetv1", {"filters": 4, "blocks": 1, "strides": 1, "global_pool": "none"}, (7, 2)),
+    ("dscnn", {"filters": 4, "blocks": 1}, (12, 3)),
+    ("dscnn", {"filters": 4, "blocks": 1, "kernel_size": 3, "strides": [2, 1]}, (9, 8, 1)),
+    ("lstm", {"units": [4, 3]}, (6, 2)),
+    ("gru", {"units": 4, "bidirectional": True, "dropout": 0.1}, (5, 3, 2)),
 ]
 
 
@@ -93,6 +100,23 @@ def test_every_variant_becomes_the_same_graph(
     np.testing.assert_allclose(graph_of(model, "model").run(x), answers, atol=1e-5)
 
 
+SMALL: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
+    ("dscnn", {"filters": 4, "blocks": 1}, (12, 6, 1)),
+    ("mobilenet", {"width": 0.01, "first_stride": 1}, (8, 1)),
+    ("lstm", {"units": 3}, (4, 2)),
+    ("gru", {"units": 3, "bidirectional": True}, (4, 2)),
+    ("autoencoder", {"units": [4, 2, 4]}, (3, 2)),
+]
+
+
+@pytest.mark.parametrize(("architecture", "parameters", "shape"), SMALL, ids=[name for name, *_ in SMALL])
+def test_its_integers_are_bit_exact_in_c(architecture: str, parameters: dict[str, Any], shape: tuple[int, ...]) -> None:
+    source = graph_of(build_model(architecture, parameters, shape, 3, seed=1), "model")
+    x = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
+    quantized = quantize(optimize(drop_softmax(source)), x, "int8", scheme="per-channel")
+    np.testing.assert_array_equal(run_compiled(quantized, x), quantized.run(x))
+
+
 def test_the_networks_of_cifar_10_have_their_sizes() -> None:
     """The papers' parameters, and maps of 30, 13, 11, 9, 2. MLPerf counts those of its normalizations."""
     lenet, alexnet, resnet8 = (build_model(name, {}, (32, 32, 3), 10) for name in ("lenet", "alexnet", "resnet8"))
@@ -100,6 +124,22 @@ def test_the_networks_of_cifar_10_have_their_sizes() -> None:
     for model, widths in ((lenet, [30, 13, 4]), (alexnet, [30, 13, 11, 9, 2])):
         assert [layer.output.shape[1] for layer in model.layers if layer.name.startswith("conv")] == widths
     assert resnet8.get_layer("block3_add").output.shape == (None, 8, 8, 64)
+
+
+def test_the_networks_of_mlperf_tiny_have_their_sizes() -> None:
+    """As its reference models print them: https://github.com/mlcommons/tiny."""
+    keywords, words = build_model("dscnn", {}, (49, 10, 1), 12), build_model("mobilenet", {}, (96, 96, 3), 2)
+    anomalies = build_model("autoencoder", {}, (640,), 0)
+    assert [model.count_params() for model in (keywords, words, anomalies)] == [24_908, 221_794, 269_992]
+    assert words.get_layer("block13_relu2").output.shape == (None, 3, 3, 256)
+
+
+def test_an_autoencoder_answers_samples() -> None:
+    model = build_model("autoencoder", {"units": [3]}, (4, 2), 0, seed=1)
+    x = np.random.default_rng(0).normal(size=(4, 4, 2)).astype(np.float32)
+    np.testing.assert_allclose(
+        graph_of(model, "model").run(x).reshape(x.shape), np.asarray(model(x, training=False)), atol=1e-5
+    )
 
 
 def test_two_dimensions_follow_the_input() -> None:
@@ -131,6 +171,10 @@ def test_the_seed_decides_the_weights() -> None:
         ("lenet", {}, (12, 12, 3), 10, "'conv3' reads 3 values where only 1 are left"),
         ("mlp", {}, (4,), 1, "needs 2 classes"),
         ("cnn", {"filters": 4096, "kernel_size": 999}, (8, 8, 3), 2, "'conv1' would have 12,263,436,288 weights"),
+        ("dscnn", {"kernel_size": [3, 3]}, (9, 2), 3, "'kernel_size' has 2 entries, 1 are needed"),
+        ("lstm", {"units": 4096}, (9, 2), 3, "'lstm1' would have 67,141,632 weights"),
+        ("gru", {}, (9,), 3, "'gru' cannot take samples"),
+        ("autoencoder", {"units": 4096}, (4096, 2), 0, "'dense1' would have 33,554,432 weights"),
         ("mlp", {"units": 4096}, (4097,), 2, "'dense1' would have 16,781,312 weights"),
     ],
 )

@@ -23,7 +23,8 @@ from mcusim.numbers.learned import Learned
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.training.architectures import build_model
 from mcusim.training.aware.learner import AwareLearner, first_ranges
-from mcusim.training.aware.places import giver
+from mcusim.training.aware.places import giver, loaded
+from mcusim.training.goals import Classes
 from mcusim.training.model_files import ModelFiles
 from mcusim.training.normalization_file import load_learned, save_normalization
 from mcusim.training.settings import AwareSettings, TrainingSettings
@@ -60,14 +61,18 @@ def real(file: Path, words: tuple[str, str]) -> tuple[Source, Graph]:
     return source, real_graph(source, Quantization(data_type=words[0], scheme=words[1]))
 
 
-def learner(file: Path, words: tuple[str, str], settings: TrainingSettings) -> tuple[AwareLearner, Source]:
+def learner(
+    file: Path, words: tuple[str, str], settings: TrainingSettings, wider: float = 1.0
+) -> tuple[AwareLearner, Source]:
     import keras
 
     source, graph = real(file, words)
     x = blobs(graph.inputs[0].shape).x_train
     first = first_ranges(quantize(graph, x, words[0], scheme=words[1], weights="rounded"), *words)
+    ranges = {name: (wider * low, wider * high) for name, (low, high) in first.ranges.items()}
+    first = replace(first, ranges=ranges)
     give = giver(keras.models.load_model(file), source)
-    return AwareLearner(graph, first, quantize_as, give, 3, settings, np.random.default_rng(0)), source
+    return AwareLearner(graph, first, quantize_as, give, Classes("abc"), settings, np.random.default_rng(0)), source
 
 
 @pytest.mark.parametrize(("words", "batch_norm"), INTEGERS)
@@ -100,7 +105,19 @@ def test_it_learns_what_few_bits_have_lost(tmp_path: Path) -> None:
     data = blobs()
     losses = [trained.learn(data.x_train, data.y_train, epoch, lambda: None)[0] for epoch in range(6)]
     assert losses[-1] < 0.6 * losses[0]
-    assert any(abs(float(octaves.numpy())) > 1e-4 for octaves in trained._octaves.values()), "ranges are learned, too"
+
+
+@pytest.mark.parametrize("wider", [8.0, 1 / 8])
+def test_ranges_that_do_not_fit_are_learned(wider: float, tmp_path: Path) -> None:
+    """By more than the half of an octave that a power of two needs to become another."""
+    file, data = written(tmp_path, "mlp", units=[8]), blobs()
+    settings = TrainingSettings(batch_size=10, learning_rate=0.01, weight_decay=0)
+    trained, _ = learner(file, ("int4", "per-layer"), settings, wider)
+    before = trained.learned.ranges
+    for epoch in range(8):
+        trained.learn(data.x_train, data.y_train, epoch, lambda: None)
+    moved = {name: np.log2(high / before[name][1]) for name, (_, high) in trained.learned.ranges.items()}
+    assert (max(moved.values()) > 0.5) if wider < 1 else (min(moved.values()) < -0.5), moved
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
@@ -120,6 +137,58 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert source.normalizations[""].mean == (0.5, 0.5) and source.learned == learned
     again = trained_for_integers(file, data, settings, None, tmp_path, "again", 1)
     assert load_learned(again.best) == learned, "the same seed, the same ranges"
+
+
+def of_others(kind: str) -> Any:
+    """Models as people build them, of samples (16, 2)."""
+    import keras
+    from keras import layers as made
+
+    entry = keras.Input((16, 2))
+    folded = [made.Conv1D(3, 3, use_bias=False), made.BatchNormalization(scale=False), made.ReLU(6.0)]
+    ends = {
+        "softmax inside": [*folded, made.Flatten(), made.Dense(3, activation="softmax")],
+        "logits": [made.DepthwiseConv1D(3), made.BatchNormalization(), made.GlobalAveragePooling1D(), made.Dense(3)],
+        "no biases": [made.Flatten(), made.Dense(4, "relu", use_bias=False), made.Dense(3, use_bias=False)],
+        "a model inside": [
+            keras.Sequential([keras.Input((16, 2)), *folded]),
+            made.Flatten(),
+            made.Dense(3),
+            made.Softmax(),
+        ],
+        "normalized first": [made.BatchNormalization(), made.Flatten(), made.Dense(3), made.Softmax()],
+    }
+    return keras.Sequential([keras.Input((16, 2)), *ends[kind]])
+
+
+@pytest.mark.parametrize("kind", ["softmax inside", "logits", "no biases", "a model inside", "normalized first"])
+def test_files_that_others_saved(kind: str, tmp_path: Path) -> None:
+    """Keras answers with the new file what we read from it, which holds what was learned."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    file, data = tmp_path / "theirs.keras", blobs()
+    model = of_others(kind)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(file)
+    quantization = AwareSettings(data_type="int8", scheme="per-channel", epochs=1)
+    settings = TrainingSettings(batch_size=60, quantization=quantization)
+    files = trained_for_integers(file, data, settings, None, tmp_path, "out", 1)
+    before, after = (read_model(path).graph.run(data.x_test) for path in (file, files.last))
+    assert load_learned(files.last) and (before != after).any()
+    answers = keras.models.load_model(files.last, compile=False)(data.x_test, training=False)
+    np.testing.assert_allclose(after, np.asarray(answers), atol=1e-4)
+
+
+def test_a_file_that_this_keras_cannot_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TypeError("unknown 'groups'\nand a page more")
+
+    monkeypatch.setattr(keras.models, "load_model", refuse)
+    with pytest.raises(DataError, match=r"cannot load 'old\.h5' to train it: unknown 'groups'$"):
+        loaded(tmp_path / "old.h5")
 
 
 def convolution(**more: Any) -> Layer:
@@ -157,7 +226,7 @@ def test_layers_that_cannot_be_trained() -> None:
     entry = layers.Input(name="x", inputs=(), shape=(3,))
     graph = Graph((entry, layers.Softmax(name="soft", inputs=("x",), shape=(3,))))
     with pytest.raises(ConfigurationError, match=r"layer 'soft' \(Softmax\) cannot be trained for integers"):
-        AwareLearner(graph, Learned("int8", "per-layer", {}), quantize_as, id, 3, TrainingSettings(), None)  # type: ignore[arg-type]
+        AwareLearner(graph, Learned("int8", "per-layer", {}), quantize_as, id, Classes("abc"), TrainingSettings(), None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

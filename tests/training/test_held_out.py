@@ -7,7 +7,7 @@ import pytest
 
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
-from mcusim.training.training import hold_out
+from mcusim.training.lesson import hold_out
 
 LABELS = np.repeat([0, 1, 2], [100, 50, 10])
 

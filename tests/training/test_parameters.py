@@ -52,5 +52,5 @@ def test_resnet_stages() -> None:
 )
 def test_refused_before_keras_is_imported(architecture: str, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
-        ARCHITECTURES[architecture](given, (32, 32, 3))
+        ARCHITECTURES[architecture].make(given, (32, 32, 3))
     assert caught.value.hint

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ from mcusim.datasets import Dataset
 from mcusim.system.errors import ConfigurationError, DataError, MissingToolError
 from mcusim.system.records import records_of
 from mcusim.training.architectures import build_model
+from mcusim.training.course import TrainingProgress
+from mcusim.training.goals import Classes, Judged
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import file_stem
 from mcusim.training.normalization_file import load_normalization, load_record
 from mcusim.training.settings import TrainingSettings
-from mcusim.training.training import TrainedFiles, TrainingProgress, train
+from mcusim.training.training import TrainedFiles, train
 
 pytestmark = pytest.mark.train
+RANDOM = {"batch_norm": True, "dropout": 0.2}  # what has statistics and counters beside its weights
 SHORT = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
 
 
@@ -41,7 +45,8 @@ def learn(
     folder: Path, settings: TrainingSettings = SHORT, *, name: str = "net", seed: int = 1, **more: Any
 ) -> TrainedFiles:
     dataset = more.pop("dataset", None) or blobs()
-    return train(dataset, "cnn", {"filters": [4]}, settings, folder, name, seed, **more)
+    parameters = {"filters": [4]} | more.pop("parameters", {})
+    return train(dataset, "cnn", parameters, settings, folder, name, seed, **more)
 
 
 def load(path: Path) -> Any:
@@ -81,10 +86,46 @@ def test_files_carry_statistics_and_no_optimizer(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
     mixed = TrainingSettings(epochs=2, batch_size=16, mixup=0.5, shift=2, cutout=3, noise=0.1, optimizer="adam")
-    first, again = learn(tmp_path / "1", mixed, seed=7), learn(tmp_path / "2", mixed, seed=7)
+    first, other = (learn(tmp_path / str(seed), mixed, seed=seed, parameters=RANDOM) for seed in (7, 8))
+    assert other.history != first.history
+    again, told = interrupted_and_gone_on(tmp_path / "again", mixed, seed=7)
     assert first.last.read_bytes() == again.last.read_bytes()
-    assert first.history == again.history
-    assert learn(tmp_path / "3", mixed, seed=8).history != first.history
+    assert first.history == again.history and told.epochs == 1 and told.last == first.history[0]
+
+
+def interrupted_and_gone_on(
+    folder: Path, settings: TrainingSettings, between: Callable[[], object] = lambda: None, **more: Any
+) -> tuple[TrainedFiles, TrainingProgress]:
+    """Ended in its second epoch, begun once more: what came out, and what was told first."""
+
+    def interrupt(progress: TrainingProgress) -> None:
+        if progress.epochs and progress.batches > 5:
+            raise KeyboardInterrupt
+
+    more["parameters"] = RANDOM
+    assert not learn(folder, settings, progress=interrupt, **more).complete
+    between()
+    told: list[TrainingProgress] = []
+    files = learn(folder, settings, progress=told.append, **more)
+    assert files.complete and not list(folder.glob(".*"))
+    return files, told[1]
+
+
+@pytest.mark.parametrize("change", ["settings", "damage", "code"])
+def test_what_cannot_go_on_begins_anew(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = TrainingSettings(epochs=2, batch_size=16)
+
+    def changed() -> None:
+        [left] = tmp_path.glob(".*.resume")
+        if change == "damage":
+            left.write_bytes(left.read_bytes()[:-3])
+        if change == "code":
+            monkeypatch.setattr("mcusim.training.checkpoint.own_code", lambda: "another")
+        if change == "settings":
+            monkeypatch.setattr(TrainingSettings, "model_dump", lambda _: {"epochs": 2, "noise": 1})
+
+    files, told = interrupted_and_gone_on(tmp_path, settings, changed)
+    assert told.epochs == 0 and len(files.history) == 2
 
 
 def test_files_hold_nothing_that_older_keras_refuses(tmp_path: Path) -> None:
@@ -111,7 +152,7 @@ def test_one_step_is_pytorchs_sgd() -> None:
     random = np.random.default_rng(0)
     x, y = random.normal(size=(5, 4)).astype(np.float32), np.array([0, 1, 2, 0, 1])
     settings = TrainingSettings(batch_size=5, momentum=0.9, weight_decay=0.1, learning_rate=0.5)
-    learner = Learner(model, 3, settings, random)
+    learner = Learner(model, Classes("abc"), settings, random)
     speed = [np.zeros_like(kernel), np.zeros_like(bias)]
     for _ in range(3):
         answers = np.exp(x @ kernel + bias)
@@ -130,7 +171,9 @@ def test_one_step_is_adamw() -> None:
     before = model.get_weights()[0].astype(np.float64)
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     settings = TrainingSettings(batch_size=5, optimizer="adam", weight_decay=0.1, learning_rate=0.01)
-    Learner(model, 3, settings, np.random.default_rng(0)).learn(x, np.array([0, 1, 2, 0, 1]), 0, lambda: None)
+    Learner(model, Classes("abc"), settings, np.random.default_rng(0)).learn(
+        x, np.array([0, 1, 2, 0, 1]), 0, lambda: None
+    )
     moved = model.get_weights()[0] - before * (1 - 0.01 * 0.1)
     np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
 
@@ -138,7 +181,7 @@ def test_one_step_is_adamw() -> None:
 def test_training_ends_when_nothing_gets_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
     monkeypatch.setattr(Learner, "learn", lambda *_: (1.0, 0.5))
-    monkeypatch.setattr(Learner, "accuracy", lambda *_: next(scores))
+    monkeypatch.setattr(Learner, "judge", lambda *_: Judged(next(scores)))
     files = learn(tmp_path, TrainingSettings(epochs=9, validation=0.2, patience=2))
     assert (len(files.history), files.best_epoch, files.complete) == (4, 1, True)
 
@@ -216,7 +259,7 @@ def test_an_epoch_ends_with_the_batch_that_diverged() -> None:
     model = build_model("mlp", {"units": []}, (4,), 2)
     x, steps = np.full((8, 4), np.inf, np.float32), list[None]()
     settings = TrainingSettings(batch_size=2)
-    loss, _ = Learner(model, 2, settings, np.random.default_rng(0)).learn(
+    loss, _ = Learner(model, Classes("ab"), settings, np.random.default_rng(0)).learn(
         x, np.arange(8) % 2, 0, lambda: steps.append(None)
     )
     assert not np.isfinite(loss) and len(steps) == 1
@@ -301,3 +344,67 @@ def test_several_inputs_or_outputs_are_not_trained_here(tmp_path: Path, changes:
     with pytest.raises(DataError, match=f"data set 'blobs' has {told}") as caught:
         learn(tmp_path, dataset=dataclasses.replace(blobs(), **changes))
     assert caught.value.hint and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("gpus", "kind", "error", "message", "hint"),
+    [
+        (1, "ResourceExhaustedError", ConfigurationError, "the GPU has not enough memory", "below 16"),
+        (0, "ResourceExhaustedError", ConfigurationError, "this machine has not enough memory", "below 16"),
+        (1, "InternalError", MissingToolError, "the GPU cannot be used: no memory", "CUDA_VISIBLE_DEVICES=-1"),
+    ],
+)
+def test_devices_without_memory(
+    gpus: int,
+    kind: str,
+    error: type[Exception],
+    message: str,
+    hint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By kind, and what was finished before is kept."""
+    import tensorflow as tf
+
+    def out_of_memory(self: Learner, x: Any, y: Any, epoch: int, step_done: Any) -> tuple[float, float]:
+        if epoch:
+            raise getattr(tf.errors, kind)(None, None, "no memory\n[[node x]]")
+        return 1.0, 0.5
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["gpu"] * gpus)
+    monkeypatch.setattr(Learner, "learn", out_of_memory)
+    with pytest.raises(error, match=message) as caught:
+        learn(tmp_path, TrainingSettings(epochs=2, batch_size=16))
+    assert hint in caught.value.hint and list(tmp_path.glob("*_last.keras"))  # type: ignore[attr-defined]
+
+
+def test_an_autoencoder_learns_to_repeat_what_is_normal(tmp_path: Path) -> None:
+    """Label 0, or all where there are no labels: it needs none. It has a loss of what is held out, and no accuracy."""
+    normal, other = np.random.default_rng(0).normal(0, 1, (2, 40, 6)).astype(np.float32)
+    x, y = np.concatenate([normal, other + 9]), np.repeat([0, 1], 40)
+    of_both, of_normal = (Dataset("pumps", *one) for one in ((x, y, x, y), (normal, None, normal, None)))
+    settings = TrainingSettings(epochs=3, batch_size=8, learning_rate=0.05, validation=0.2)
+    one, same = (
+        train(data, "autoencoder", {"units": [3]}, settings, tmp_path / str(at), "net", 1)
+        for at, data in enumerate((of_both, of_normal))
+    )
+    assert one.history == same.history and one.last.read_bytes() != b""
+    losses = [epoch.validation_loss for epoch in one.history]
+    assert one.history[0].accuracy is None and one.history[0].validation_accuracy is None
+    assert one.history[-1].loss < one.history[0].loss and one.best_epoch == np.argmin(losses)
+    np.testing.assert_array_equal(weights(one.last)[0], weights(same.last)[0])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "message"),
+    [
+        ([0, 3], (), "training labels hold label 3"),
+        ([1, 1], (), "no training sample of data set 'pumps' is normal"),
+        ([0, 1], ("broken", "fine"), "it is not known which one is normal"),
+    ],
+)
+def test_labels_that_tell_nobody_what_is_normal(y: Any, classes: Any, message: str, tmp_path: Path) -> None:
+    x = np.zeros((2, 6), np.float32)
+    with pytest.raises(DataError, match=message) as caught:
+        train(Dataset("pumps", x, np.array(y), x, None, classes), "autoencoder", {}, SHORT, tmp_path, "net", 1)
+    assert caught.value.hint

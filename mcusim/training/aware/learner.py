@@ -7,7 +7,7 @@ al., 2020).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,11 @@ from mcusim.graph import Graph, Layer
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.numbers.formats import Format
 from mcusim.numbers.learned import Learned
-from mcusim.system.arrays import Array, Floats
+from mcusim.system.arrays import Array, Floats, Labels
+from mcusim.training.goals import Goal, Judged
 from mcusim.training.keras_setup import import_keras
-from mcusim.training.learner import EVALUATION_BATCH, epoch_of, optimizer_of
-from mcusim.training.settings import TrainingSettings
+from mcusim.training.learner import EVALUATION_BATCH, assign_each, copied, epoch_of, optimizer_of
+from mcusim.training.settings import RANGE_RATE, TrainingSettings
 from mcusim.training.surrogate import demand_trainable, real_output, with_weights
 
 Quantize = Callable[[Graph, Learned], Graph]
@@ -51,24 +52,31 @@ class AwareLearner:
         first: Learned,
         quantize: Quantize,
         give: Callable[[Graph], Any],
-        classes: int,
+        goal: Goal,
         settings: TrainingSettings,
         random: np.random.Generator,
+        range_rate: float = RANGE_RATE,
+        fixed_biases: Collection[str] = (),
     ) -> None:
         demand_trainable(graph.layers, "trained for integers", "leave [training.quantization] out")
         keras = import_keras()
         self._graph, self._first, self._quantize, self._give = graph, first, quantize, give
-        self._settings, self._random = settings, random
-        self._one_hot = np.eye(classes, dtype=np.float32)
+        self._settings, self.random = settings, random
+        self._goal = goal
         sums = [layer for layer in graph if isinstance(layer, WeightedSum)]
         self._kernels = {layer.name: keras.Variable(layer.kernel, dtype="float32") for layer in sums}
         self._biases = {layer.name: keras.Variable(layer.bias, dtype="float32") for layer in sums}
         chosen = [layer for layer in graph if not layer.KEEPS_NUMBERS and not layer.VIEW]
         self._octaves = {layer.name: keras.Variable(np.zeros((), np.float32)) for layer in chosen}
-        self._weights = [*self._kernels.values(), *self._biases.values()]
-        self._variables = [*self._weights, *self._octaves.values()]
+        learned = [bias for name, bias in self._biases.items() if name not in fixed_biases]
+        self._weights = [*self._kernels.values(), *learned]
+        self._ranges = list(self._octaves.values())
         self._optimizer = optimizer_of(keras, settings.model_copy(update={"weight_decay": 0.0}))
-        self._optimizer.build(self._variables)
+        self._optimizer.build(self._weights)
+        # Gradients of ranges differ by orders of magnitude from layer to layer: Adam asks for their signs (TQT).
+        self._range_optimizer = keras.optimizers.Adam(range_rate)
+        self._range_optimizer.build(self._ranges)
+        self._range_rate = range_rate / settings.learning_rate
         self.model = give(graph)
 
     @property
@@ -91,21 +99,33 @@ class AwareLearner:
     def quantized(self) -> Graph:
         return self._quantize(self.real, self.learned)
 
-    def learn(self, x: Floats, y: Array, epoch: int, step_done: Callable[[], None]) -> tuple[float, float]:
+    def learn(self, x: Floats, y: Labels, epoch: int, step_done: Callable[[], None]) -> tuple[float, float | None]:
         """As `Learner.learn`."""
-        targets = self._one_hot[y]
-        loss, right = epoch_of(x, targets, epoch, self._settings, self._random, self._optimizer, self._step, step_done)
+        targets = self._goal.targets(x, y)
+        loss, right = epoch_of(x, targets, epoch, self._settings, self.random, self._optimizer, self._step, step_done)
         if math.isfinite(loss):
             self.model = self._give(self.real)
-        return loss, right
+        return loss, right if self._goal.classes else None
 
-    def accuracy(self, x: Floats, y: Array) -> float | None:
-        """Of the integers; None for no samples."""
+    def state(self) -> list[Array]:
+        return [copied(variable) for variable in self._all]
+
+    def restore(self, state: Sequence[Array]) -> None:
+        assign_each(self._all, state)
+        self.model = self._give(self.real)
+
+    @property
+    def _all(self) -> list[Any]:
+        optimizers = self._optimizer, self._range_optimizer
+        return [*self._weights, *self._ranges, *(own for one in optimizers for own in one.variables)]
+
+    def judge(self, x: Floats, y: Labels) -> Judged:
+        """Of the integers."""
         if not len(x):
-            return None
+            return Judged()
         quantized = self.quantized
-        answers = [quantized.run(x[at : at + EVALUATION_BATCH]) for at in range(0, len(x), EVALUATION_BATCH)]
-        return float(np.mean(np.concatenate(answers).argmax(axis=1) == y))
+        spans = (x[at : at + EVALUATION_BATCH] for at in range(0, len(x), EVALUATION_BATCH))
+        return self._goal.judge(np.concatenate([quantized.decode(quantized.run(span)) for span in spans]), x, y)
 
     def answers(self, x: Floats) -> Array:
         """(N, classes): what the loss sees of samples."""
@@ -118,12 +138,14 @@ class AwareLearner:
         decay = np.float32(self._settings.weight_decay)
         with tf.GradientTape() as tape:
             answers = self._forward(x, self.quantized)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, answers))
-        gradients = tape.gradient(loss, [variable.value for variable in self._variables])
-        for at, weight in enumerate(self._weights):
-            gradients[at] = gradients[at] + decay * weight.value
-        self._optimizer.apply(gradients, self._variables)
-        return float(loss), int(np.sum(np.argmax(answers, 1) == np.argmax(targets, 1)))
+            loss = self._goal.loss(answers, targets)
+        values = [[variable.value for variable in some] for some in (self._weights, self._ranges)]
+        gradients, of_ranges = tape.gradient(loss, values)
+        decayed = [gradient + decay * weight for gradient, weight in zip(gradients, values[0], strict=True)]
+        self._optimizer.apply(decayed, self._weights)
+        self._range_optimizer.learning_rate.assign(self._range_rate * self._optimizer.learning_rate)
+        self._range_optimizer.apply(of_ranges, self._ranges)
+        return float(loss), int(self._goal.right(answers, targets))
 
     def _forward(self, x: Floats, quantized: Graph) -> Tensor:
         """Real answers (N, classes), each exactly what `quantized` answers."""
@@ -172,14 +194,13 @@ def _quantized(real: Tensor, made: Layer, value: Array, octaves: Tensor | None) 
     if octaves is None:
         return real + tf.stop_gradient(exact - real)
     low, high = _ends(made)
-    weight = 1 / math.sqrt(max(made.elements, 1) * (made.numbers.maximum - made.numbers.minimum))  # type: ignore[union-attr]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator,unused-ignore]
     def through(real: Tensor, octaves: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
         inside = tf.cast((real >= low) & (real <= high), tf.float32)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
-            moved = tf.reduce_sum(upstream * (exact - inside * real)) * (math.log(2.0) * weight)
+            moved = tf.reduce_sum(upstream * (exact - inside * real)) * math.log(2.0)
             return upstream * inside, moved
 
         return exact, gradient

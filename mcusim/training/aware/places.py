@@ -1,6 +1,7 @@
 """Weights of a Graph -> the Keras model that it was read from, in which they may be in parts."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,30 @@ from mcusim.graph import Graph
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.weighted_sum import WeightedSum
 from mcusim.models.source import Source
-from mcusim.system.errors import ConfigurationError
+from mcusim.system.errors import ConfigurationError, DataError
+from mcusim.system.names import printable, shortened
+from mcusim.training.keras_setup import LONGEST_TOLD, import_keras
+
+
+def loaded(file: Path) -> Any:
+    """The model of a file. DataError where this Keras does not know what an older one saved."""
+    try:
+        return import_keras().models.load_model(file, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        first = printable(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        what = f"Keras cannot load {file.name!r} to train it: {shortened(first, LONGEST_TOLD)}"
+        raise DataError(what, where=str(file), hint="save it with Keras 3, or train from an architecture") from None
+
+
+def biases_without_place(model: Any, source: Source, graph: Graph) -> set[str]:
+    """Layers (of `graph`) whose bias the model cannot hold: it stays as it is, 0."""
+    found = set()
+    for made in graph:
+        if isinstance(made, WeightedSum) and not isinstance(made, BatchNormalization):
+            own = _layer_of(model, source, made.name)
+            if not own.use_bias and _shift_behind(model, source, made.name) is None:
+                found.add(made.name)
+    return found
 
 
 def giver(model: Any, source: Source) -> Callable[[Graph], Any]:
@@ -35,6 +59,8 @@ def giver(model: Any, source: Source) -> Callable[[Graph], Any]:
 def _give(model: Any, source: Source, made: WeightedSum) -> None:
     own = _layer_of(model, source, made.name)
     if isinstance(made, BatchNormalization):
+        if not (own.scale and own.center):
+            raise _no_place(made.name)
         own.gamma.assign(made.kernel.reshape(-1))
         own.beta.assign(made.bias)
         return
@@ -43,7 +69,10 @@ def _give(model: Any, source: Source, made: WeightedSum) -> None:
     if own.use_bias:
         own.bias.assign(made.bias)
     elif made.bias.any():
-        _normalization_behind(model, source, made.name).beta.assign(made.bias)
+        shift = _shift_behind(model, source, made.name)
+        if shift is None:
+            raise _no_place(made.name)
+        shift.assign(made.bias)
 
 
 def _make_idle(layer: Any) -> None:
@@ -57,12 +86,12 @@ def _make_idle(layer: Any) -> None:
         layer.beta.assign(np.zeros(shape))
 
 
-def _normalization_behind(model: Any, source: Source, name: str) -> Any:
-    """Where the bias of a layer without one was before it was folded."""
+def _shift_behind(model: Any, source: Source, name: str) -> Any:
+    """What the normalization behind a layer adds, where the bias of one that has none was folded from; or None."""
     for reader in source.as_read.consumers(name):
         if isinstance(reader, BatchNormalization):
-            return _layer_of(model, source, reader.name)
-    raise _no_place(name)
+            return _layer_of(model, source, reader.name).beta
+    return None
 
 
 def _layer_of(model: Any, source: Source, name: str) -> Any:
