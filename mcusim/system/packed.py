@@ -20,7 +20,7 @@ _LENGTH_BYTES = 8
 
 def pack(told: str, arrays: Mapping[str, Array]) -> bytes:
     """`told`: JSON, or any text. Arrays of plain numbers."""
-    kept = {name: np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))) for name, array in arrays.items()}
+    kept = {name: np.asarray(array.astype(array.dtype.newbyteorder("<")), order="C") for name, array in arrays.items()}
     shapes = {name: [array.dtype.str, array.shape] for name, array in kept.items()}
     head, text = json.dumps(shapes).encode(), told.encode()
     lengths = b"".join(len(part).to_bytes(_LENGTH_BYTES, "little") for part in (head, text))

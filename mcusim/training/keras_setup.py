@@ -96,7 +96,7 @@ def device_trouble(batch_size: int) -> Iterator[None]:
     used = backend()
     try:
         yield
-    except (*used.out_of_memory(), MemoryError) as error:
+    except (used.out_of_memory(), MemoryError) as error:
         has_gpu = used.has_gpu()
         what = f"{'the GPU' if has_gpu else 'this machine'} has not enough memory for batches of {batch_size}"
         hint = f"give a 'batch_size' below {batch_size}" + (f", or set {NO_GPU}" if has_gpu else "")

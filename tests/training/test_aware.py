@@ -150,12 +150,7 @@ def of_others(kind: str) -> Any:
         "softmax inside": [*folded, made.Flatten(), made.Dense(3, activation="softmax")],
         "logits": [made.DepthwiseConv1D(3), made.BatchNormalization(), made.GlobalAveragePooling1D(), made.Dense(3)],
         "no biases": [made.Flatten(), made.Dense(4, "relu", use_bias=False), made.Dense(3, use_bias=False)],
-        "a model inside": [
-            keras.Sequential([keras.Input((16, 2)), *folded]),
-            made.Flatten(),
-            made.Dense(3),
-            made.Softmax(),
-        ],
+        "a model inside": [keras.Sequential([entry, *folded]), made.Flatten(), made.Dense(3), made.Softmax()],
         "normalized first": [made.BatchNormalization(), made.Flatten(), made.Dense(3), made.Softmax()],
     }
     return keras.Sequential([keras.Input((16, 2)), *ends[kind]])

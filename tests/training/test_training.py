@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import importlib
+import importlib.util
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 
 from mcusim.datasets import Dataset
+from mcusim.models import read_model
 from mcusim.system.errors import ConfigurationError, DataError, MissingToolError
 from mcusim.system.records import records_of
 from mcusim.training.architectures import build_model
 from mcusim.training.course import TrainingProgress
 from mcusim.training.goals import Classes, Judged
+from mcusim.training.keras_setup import demand_tensorflow, device_trouble
 from mcusim.training.learner import Learner
 from mcusim.training.model_files import file_stem
 from mcusim.training.normalization_file import load_normalization, load_record
@@ -94,7 +97,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
 
 
 def interrupted_and_gone_on(
-    folder: Path, settings: TrainingSettings, between: Callable[[], object] = lambda: None, **more: Any
+    folder: Path, settings: TrainingSettings, **more: Any
 ) -> tuple[TrainedFiles, TrainingProgress]:
     """Ended in its second epoch, begun once more: what came out, and what was told first."""
 
@@ -104,28 +107,10 @@ def interrupted_and_gone_on(
 
     more["parameters"] = RANDOM
     assert not learn(folder, settings, progress=interrupt, **more).complete
-    between()
     told: list[TrainingProgress] = []
     files = learn(folder, settings, progress=told.append, **more)
     assert files.complete and not list(folder.glob(".*"))
     return files, told[1]
-
-
-@pytest.mark.parametrize("change", ["settings", "damage", "code"])
-def test_what_cannot_go_on_begins_anew(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = TrainingSettings(epochs=2, batch_size=16)
-
-    def changed() -> None:
-        [left] = tmp_path.glob(".*.resume")
-        if change == "damage":
-            left.write_bytes(left.read_bytes()[:-3])
-        if change == "code":
-            monkeypatch.setattr("mcusim.training.checkpoint.own_code", lambda: "another")
-        if change == "settings":
-            monkeypatch.setattr(TrainingSettings, "model_dump", lambda _: {"epochs": 2, "noise": 1})
-
-    files, told = interrupted_and_gone_on(tmp_path, settings, changed)
-    assert told.epochs == 0 and len(files.history) == 2
 
 
 def test_files_hold_nothing_that_older_keras_refuses(tmp_path: Path) -> None:
@@ -352,30 +337,19 @@ def test_several_inputs_or_outputs_are_not_trained_here(tmp_path: Path, changes:
         (1, "ResourceExhaustedError", ConfigurationError, "the GPU has not enough memory", "below 16"),
         (0, "ResourceExhaustedError", ConfigurationError, "this machine has not enough memory", "below 16"),
         (1, "InternalError", MissingToolError, "the GPU cannot be used: no memory", "CUDA_VISIBLE_DEVICES=-1"),
+        (0, "InternalError", Exception, "no memory", ""),
     ],
 )
 def test_devices_without_memory(
-    gpus: int,
-    kind: str,
-    error: type[Exception],
-    message: str,
-    hint: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    gpus: int, kind: str, error: type[Exception], message: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By kind, and what was finished before is kept."""
+    """By kind. A failure of another kind, without a GPU, is none of these."""
     import tensorflow as tf
 
-    def out_of_memory(self: Learner, x: Any, y: Any, epoch: int, step_done: Any) -> tuple[float, float]:
-        if epoch:
-            raise getattr(tf.errors, kind)(None, None, "no memory\n[[node x]]")
-        return 1.0, 0.5
-
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["gpu"] * gpus)
-    monkeypatch.setattr(Learner, "learn", out_of_memory)
-    with pytest.raises(error, match=message) as caught:
-        learn(tmp_path, TrainingSettings(epochs=2, batch_size=16))
-    assert hint in caught.value.hint and list(tmp_path.glob("*_last.keras"))  # type: ignore[attr-defined]
+    with pytest.raises(error, match=message) as caught, device_trouble(16):
+        raise getattr(tf.errors, kind)(None, None, "no memory\n[[node x]]")
+    assert hint in getattr(caught.value, "hint", "")
 
 
 def test_an_autoencoder_learns_to_repeat_what_is_normal(tmp_path: Path) -> None:
@@ -408,3 +382,39 @@ def test_labels_that_tell_nobody_what_is_normal(y: Any, classes: Any, message: s
     with pytest.raises(DataError, match=message) as caught:
         train(Dataset("pumps", x, np.array(y), x, None, classes), "autoencoder", {}, SHORT, tmp_path, "net", 1)
     assert caught.value.hint
+
+
+ON_TORCH = """
+import sys
+from pathlib import Path
+from mcusim.training.normalization_file import load_record
+from tests.training.test_training import RANDOM, TrainingSettings, learn
+settings = TrainingSettings(epochs=4, batch_size=16)
+files = [learn(Path(sys.argv[1]) / name, settings, parameters=RANDOM).last for name in ("1", "2")]
+assert files[0].read_bytes() == files[1].read_bytes() and "torch" in load_record(files[0])["made"]
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+def test_keras_may_run_on_torch(tmp_path: Path) -> None:
+    """In another process, as Keras has one backend for its life: it learns, and repeats itself."""
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    subprocess.run(
+        [sys.executable, "-c", ON_TORCH, str(tmp_path)], env=environment, check=True, cwd=Path(__file__).parents[2]
+    )
+    dataset, source = blobs(), read_model(tmp_path / "1" / "net_last.keras", "net")
+    answers = source.graph.run(source.normalized(dataset.x_test)).argmax(axis=1)
+    assert np.mean(answers == dataset.y_test) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("torch", "computes with TensorFlow"), ("openvino", "does not train with")]
+)
+def test_other_backends(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    monkeypatch.setattr(importlib, "import_module", lambda _: None)
+    with pytest.raises(MissingToolError, match=message) as caught:
+        demand_tensorflow()
+    assert "KERAS_BACKEND" in caught.value.hint

@@ -1,6 +1,6 @@
 """What Keras computes with: one file for each framework that networks are trained in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ class Backend(Protocol):
 
     def has_gpu(self) -> bool: ...
 
-    def out_of_memory(self) -> Sequence[type[BaseException]]:
+    def out_of_memory(self) -> type[BaseException]:
         """What it raises."""
 
     def of_device(self) -> type[BaseException]:

@@ -1,6 +1,6 @@
 """A step as a graph of TensorFlow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mcusim.system.arrays import Array
@@ -36,10 +36,10 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def out_of_memory() -> Sequence[type[BaseException]]:
+def out_of_memory() -> type[BaseException]:
     import tensorflow as tf
 
-    return (tf.errors.ResourceExhaustedError,)
+    return tf.errors.ResourceExhaustedError  # type: ignore[no-any-return,unused-ignore]
 
 
 def of_device() -> type[BaseException]:

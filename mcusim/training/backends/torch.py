@@ -1,6 +1,6 @@
 """A step as PyTorch does it: a layer at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mcusim.system.arrays import Array
@@ -37,10 +37,10 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def out_of_memory() -> Sequence[type[BaseException]]:
+def out_of_memory() -> type[BaseException]:
     import torch
 
-    return (torch.cuda.OutOfMemoryError,)
+    return torch.cuda.OutOfMemoryError  # type: ignore[no-any-return,unused-ignore]
 
 
 def of_device() -> type[BaseException]:
