@@ -9,7 +9,7 @@ import numpy as np
 from mcusim.graph import Graph
 from mcusim.layers.batch_normalization import BatchNormalization
 from mcusim.layers.weighted_sum import WeightedSum
-from mcusim.models.source import Source
+from mcusim.models.source import Origin, Source
 from mcusim.system.errors import ConfigurationError, DataError
 from mcusim.system.names import printable, shortened
 from mcusim.training.keras_setup import LONGEST_TOLD, import_keras
@@ -39,7 +39,7 @@ def biases_without_place(model: Any, source: Source, graph: Graph) -> set[str]:
 def giver(model: Any, source: Source) -> Callable[[Graph], Any]:
     """What gives `model` the weights of a graph made from `source`; normalizations, which are folded, do nothing."""
 
-    sums = [source.origins.get(layer.name) for layer in source.graph if isinstance(layer, WeightedSum)]
+    sums = [_origin(source, layer.name) for layer in source.graph if isinstance(layer, WeightedSum)]
     twice = next((one for at, one in enumerate(sums) if one and one.path in [o.path for o in sums[:at] if o]), None)
     if twice:
         raise _no_place(".".join(twice.path))
@@ -94,8 +94,18 @@ def _shift_behind(model: Any, source: Source, name: str) -> Any:
     return None
 
 
-def _layer_of(model: Any, source: Source, name: str) -> Any:
+def _origin(source: Source, name: str) -> Origin | None:
+    """Of a layer, or of the activation behind it, which to Keras is a part of it."""
     origin = source.origins.get(name)
+    if origin is not None:
+        return origin
+    behind = source.as_read.consumers(name)
+    step = len(behind) == 1 and not isinstance(behind[0], WeightedSum)
+    return _origin(source, behind[0].name) if step else None
+
+
+def _layer_of(model: Any, source: Source, name: str) -> Any:
+    origin = _origin(source, name)
     if origin is None or not origin.path:
         raise _no_place(name)
     for part in origin.path:
