@@ -13,7 +13,7 @@ from mcusim.training.settings import TrainingSettings
 
 
 def demand_fit(settings: TrainingSettings, shape: tuple[int, ...], repeats: bool = False) -> None:
-    """ConfigurationError for what samples of `shape` cannot be put through, or the network cannot, which `repeats` them."""
+    """ConfigurationError for what samples of `shape` cannot be put through, or not where the network `repeats` them."""
     for name, moves in (("flip", settings.flip), ("shift", settings.shift)):
         if moves and repeats:
             _refuse(name, "an autoencoder would learn to move samples back", f"leave {name!r} out")

@@ -416,5 +416,5 @@ def test_other_backends(name: str, message: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(keras.backend, "backend", lambda: name)
     monkeypatch.setattr(importlib, "import_module", lambda _: None)
     with pytest.raises(MissingToolError, match=message) as caught:
-        demand_tensorflow()
+        demand_tensorflow("[training.quantization]")
     assert "KERAS_BACKEND" in caught.value.hint

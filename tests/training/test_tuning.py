@@ -12,8 +12,8 @@ from mcusim.approximate.approximation import Degree
 from mcusim.graph import Graph
 from mcusim.system.arrays import Array
 from mcusim.system.errors import ConfigurationError
-from mcusim.training.settings import TrainingSettings, TuningSettings
 from mcusim.training.course import TrainingProgress
+from mcusim.training.settings import TrainingSettings, TuningSettings
 from mcusim.training.tuning import Answers, Lesson, Trainable, tuned
 from tests.approximate.networks import loss, network, reduced
 
