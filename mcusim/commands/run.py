@@ -62,12 +62,15 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     Also when all of them were trained before; where some were, because training was interrupted, it goes on with the
     others. `generate`, `build`, `evaluate` and `run` with the same --out use them.
     """
-    from mcusim.line.case import float_model, model_file, trained_before
+    from mcusim.line.case import dataset_of, float_model, model_file
+    from mcusim.line.trained import Trained
 
     setting, bench = options.set_up(experiment, session, out, may_train=True, **choices)
     wanted = [(model, repeat) for model, repeat in setting.experiment.trainings() if not model.OF_OTHERS]
-    there = [pair for pair in wanted if pair[0].is_trained and trained_before(setting, *pair, bench)]
-    again = len(there) == sum(model.is_trained for model, _ in wanted)
+    trainings = [pair for pair in wanted if pair[0].is_trained]
+    data = dataset_of(setting, bench) if trainings else None
+    there = [pair for pair in trainings if data and Trained(setting.experiment, *pair, data, setting.trained).before()]
+    again = len(there) == len(trainings)
     for model, repeat in wanted:
         path = model_file(setting, model, repeat, bench, again=again)
         told = _told(*float_model(setting, model, repeat, bench).scores)

@@ -217,17 +217,8 @@ def model_file(setting: Setting, model: Model, repeat: int, bench: Bench, *, aga
     """Model -> the file that holds it, trained. `again`: also when it was trained before."""
     if model.file and not model.is_trained:
         return model.file
-    trained = _trained(setting, model, repeat, bench)
+    trained = Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.trained)
     return trained.file(bench.watcher, may_train=setting.may_train, again=again)
-
-
-def trained_before(setting: Setting, model: Model, repeat: int, bench: Bench) -> bool:
-    """Is there what training it would give?"""
-    return _trained(setting, model, repeat, bench).before() is not None
-
-
-def _trained(setting: Setting, model: Model, repeat: int, bench: Bench) -> Trained:
-    return Trained(setting.experiment, model, repeat, dataset_of(setting, bench), setting.trained)
 
 
 def _model_sha256(setting: Setting, case: Case, bench: Bench) -> str:

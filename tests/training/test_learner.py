@@ -90,3 +90,11 @@ def test_what_samples_cannot_be_put_through(settings: dict[str, int], shape: tup
     with pytest.raises(ConfigurationError, match=told) as caught:
         demand_fit(TrainingSettings.model_validate(settings), shape)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("moved", [{"flip": True}, {"shift": 1}])
+def test_an_autoencoder_does_not_move_samples(moved: dict[str, int]) -> None:
+    settings = TrainingSettings.model_validate(moved)
+    with pytest.raises(ConfigurationError, match="an autoencoder would learn to move samples back"):
+        demand_fit(settings, (8, 8, 1), repeats=True)
+    demand_fit(settings, (8, 8, 1))
