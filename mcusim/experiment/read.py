@@ -35,7 +35,7 @@ from mcusim.reports.figures import BUDGETS, OF_CYCLES
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
-from mcusim.training.architectures import ARCHITECTURES
+from mcusim.training.architectures import ARCHITECTURES, not_for_integers
 from mcusim.training.settings import TrainingSettings
 
 TABLES = (
@@ -58,7 +58,6 @@ SYNONYMS = {
     **dict.fromkeys(("exploration", "search", "sweep", "tune", "axes"), "explore"),
 }
 Limited = TypeVar("Limited", bound=Limits)
-ANY_SHAPE = (32, 32, 3)  # parameters are checked before the data set is there to give its own
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -296,17 +295,15 @@ class _Reader:
                 if key in own:
                     raise here.at(key).error(f"model {model.name!r} comes from a file: {key!r} has no use", "remove it")
             return
-        if model.architecture not in ARCHITECTURES:
-            hint = suggestion(model.architecture, ARCHITECTURES)
-            raise here.at("architecture").error(f"unknown architecture {model.architecture!r}", hint)
+        architecture = ARCHITECTURES.get(name := model.architecture)
+        if architecture is None:
+            raise here.at("architecture").error(f"unknown architecture {name!r}", suggestion(name, ARCHITECTURES))
         try:
-            ARCHITECTURES[model.architecture].make(model.parameters, ANY_SHAPE)
+            architecture.demand_known(model.parameters)
         except ConfigurationError as error:
             raise here.at("parameters").error(error.what, error.hint) from None
-        if model.training.quantization and not ARCHITECTURES[model.architecture].for_integers:
-            what = f"architecture {model.architecture!r} cannot be trained for integers"
-            hint = "leave it out: calibration chooses the integers of recurrent layers"
-            raise here.at("training").at("quantization").error(what, hint)
+        if model.training.quantization and not architecture.for_integers:
+            raise here.at("training").at("quantization").error(*not_for_integers(name))
 
     def _quantizations(self) -> tuple[Quantization, ...]:
         chosen: list[Quantization] = []

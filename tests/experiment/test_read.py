@@ -150,6 +150,11 @@ ADDED = [  # appended to SMALL: text, what the error says, its hint
     ("[experiment]\nseed = -1\n", "'seed' is -1", "greater than or equal to 0"),
     ('[experiment]\nname = ""\n', "'name' is ''", "at least 1 character"),
     ("[experiment]\nrepeats = 0\n", "'repeats' is 0", "greater than or equal to 1"),
+    (
+        '[[model]]\narchitecture = "lstm"\ntraining = { quantization = { data_type = "int8" } }\n',
+        "architecture 'lstm' cannot be trained for integers",
+        "leave it out: calibration",
+    ),
     ("[training]\nepoch = 3\n", "unknown key 'epoch'", "did you mean 'epochs'?"),
     ("[training]\nepochs = 0\n", "'epochs' is 0", "whole number from 1"),
     ("[training]\nlearning_rate = nan\n", "'learning_rate' is nan", "a number"),

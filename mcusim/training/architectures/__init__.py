@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import keras
 
 
+ANY_SHAPE = (32, 32, 3)  # where the data set is not there yet to give its own
+
+
 @dataclass(frozen=True)
 class Architecture:
     """`make` gives all but the end: probabilities of classes, softmax last, or the sample itself where it `repeats`.
@@ -30,6 +33,10 @@ class Architecture:
     make: Maker
     repeats: bool = False
     for_integers: bool = True
+
+    def demand_known(self, parameters: Mapping[str, Any]) -> None:
+        """ConfigurationError for parameters that are wrong whatever the samples are."""
+        self.make(parameters, ANY_SHAPE)
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -52,6 +59,12 @@ def architecture_of(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise ConfigurationError(f"there is no architecture {name!r}", hint=suggestion(name, ARCHITECTURES))
     return ARCHITECTURES[name]
+
+
+def not_for_integers(name: str) -> tuple[str, str]:
+    """What is wrong with [training.quantization] of it, and what to do."""
+    what = f"architecture {name!r} cannot be trained for integers"
+    return what, "leave it out: calibration chooses the integers of recurrent layers"
 
 
 def build_model(
