@@ -35,7 +35,7 @@ from mcusim.reports.figures import BUDGETS, OF_CYCLES
 from mcusim.system.errors import ConfigurationError, Problems, suggestion
 from mcusim.system.toml_file import read_toml
 from mcusim.system.validation import Place, validate
-from mcusim.training.architectures import ARCHITECTURES, not_for_integers
+from mcusim.training.architectures import ARCHITECTURES, CALIBRATED
 from mcusim.training.settings import TrainingSettings
 
 TABLES = (
@@ -303,7 +303,7 @@ class _Reader:
         except ConfigurationError as error:
             raise here.at("parameters").error(error.what, error.hint) from None
         if model.training.quantization and not architecture.for_integers:
-            raise here.at("training").at("quantization").error(*not_for_integers(name))
+            raise here.at("training").at("quantization").error(f"{name!r} cannot be trained for integers", CALIBRATED)
 
     def _quantizations(self) -> tuple[Quantization, ...]:
         chosen: list[Quantization] = []

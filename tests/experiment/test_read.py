@@ -152,7 +152,7 @@ ADDED = [  # appended to SMALL: text, what the error says, its hint
     ("[experiment]\nrepeats = 0\n", "'repeats' is 0", "greater than or equal to 1"),
     (
         '[[model]]\narchitecture = "lstm"\ntraining = { quantization = { data_type = "int8" } }\n',
-        "architecture 'lstm' cannot be trained for integers",
+        "'lstm' cannot be trained for integers",
         "leave it out: calibration",
     ),
     ("[training]\nepoch = 3\n", "unknown key 'epoch'", "did you mean 'epochs'?"),

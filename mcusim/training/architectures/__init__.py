@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 
+CALIBRATED = "leave it out: calibration chooses the integers of recurrent layers"
 ANY_SHAPE = (32, 32, 3)  # where the data set is not there yet to give its own
 
 
@@ -59,12 +60,6 @@ def architecture_of(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise ConfigurationError(f"there is no architecture {name!r}", hint=suggestion(name, ARCHITECTURES))
     return ARCHITECTURES[name]
-
-
-def not_for_integers(name: str) -> tuple[str, str]:
-    """What is wrong with [training.quantization] of it, and what to do."""
-    what = f"architecture {name!r} cannot be trained for integers"
-    return what, "leave it out: calibration chooses the integers of recurrent layers"
 
 
 def build_model(
