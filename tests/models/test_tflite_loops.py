@@ -127,6 +127,30 @@ def test_loops_that_cannot_be_followed(limit: int | None, what: str, tmp_path: P
     assert "unroll=True" in (caught.value.hint or "")
 
 
+def endless(body: str) -> bytes:
+    """A loop whose condition is a constant, or that is in itself, or that takes what is no list for one."""
+    file = File()
+    start, end = file.tensor((1, 3)), file.tensor((1, 3))
+    inner = file.inner()
+    given, made = inner.tensor((1, 3)), inner.tensor((1, 3))
+    if body == "itself":
+        inner.op("WHILE", (given,), (made,), condSubgraphIndex=2, bodySubgraphIndex=1)
+    elif body == "no list":
+        inner.op(f"{LISTS}Stack", (given, inner.constant([1])), (made,))
+    inner.ends((given,), (given if body == "nothing" else made,))
+    condition = inner.inner()
+    condition.ends((condition.tensor((1, 3)),), (condition.constant([True], "bool"),))
+    file.op("WHILE", (start,), (end,), condSubgraphIndex=2, bodySubgraphIndex=1)
+    return file.written((start,), (end,))
+
+
+@pytest.mark.parametrize("body", ["nothing", "itself", "no list"])
+def test_hostile_loops_end(body: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"more than 4096 layers|cannot be understood") as caught:
+        read(endless(body), tmp_path)
+    assert "unroll=True" in (caught.value.hint or "")
+
+
 def delay(*, begun: bool = True, written: bool = True) -> bytes:
     """The sum of all inputs so far, which a variable keeps."""
     file = File()

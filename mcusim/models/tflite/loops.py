@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcusim.graph import Shape
+from mcusim.models.problems import ODD
 from mcusim.models.tflite.description import ABSENT, Model, Operation, Tensor
 from mcusim.models.tflite.file import MOST_OPERATIONS
 from mcusim.models.tflite.fold import FOLDERS, Folding, slices
@@ -22,6 +23,7 @@ from mcusim.system.errors import ModelError
 LOOP = "WHILE"
 LIST = "CUSTOM:FlexTensorList"
 FOLDED_BY_THE_WALK = ("DEQUANTIZE", "QUANTIZE")  # to other numbers, whose scales are the tensor's
+MOST_KNOWN_ELEMENTS = 2**24
 INSTEAD = "convert recurrent layers with unroll=True, or use a shorter series"
 
 
@@ -31,7 +33,11 @@ def with_loops(model: Model) -> Model:
         return model
     work = Unrolling(model, [*model.tensors])
     places = {tensor.index: tensor.index for tensor in model.tensors}
-    work.run(model, places)
+    try:
+        work.run(model, places)
+    except (*ODD, RecursionError) as error:
+        what = f"loops of the model cannot be understood ({type(error).__name__})"
+        raise ModelError(what, hint=INSTEAD) from None
     outputs = tuple(work.whole(places[index]) for index in model.outputs)
     names = {places[index]: name for index, name in model.names.items()}
     operations = tuple(replace(one, index=index) for index, one in enumerate(work.operations))
@@ -50,6 +56,8 @@ class Unrolling:
     operations: list[Operation] = field(default_factory=list)
     rows: dict[int, list[int | None]] = field(default_factory=dict)
     stored: dict[tuple[int, int], int] = field(default_factory=dict)
+    turns: int = 0  # of all loops
+    known: int = 0  # numbers of constants that were computed
 
     def run(self, graph: Model, places: dict[int, int]) -> None:
         """`places`: of the tensors of `graph` among ours, inputs first; it is filled."""
@@ -105,7 +113,8 @@ class Unrolling:
             places = dict(zip(body.inputs, values, strict=True))
             self.run(body, places)
             values = [self._place(body, places, index) for index in body.outputs]
-            self.demand_few(1)  # of a body that does nothing, too
+            self.turns += 1
+            self.demand_few(0)
 
     def _inner(self, operation: Operation, role: str) -> Model:
         number = int(operation.options[f"{role}_subgraph_index"])
@@ -124,6 +133,7 @@ class Unrolling:
         return len(self.tensors) - 1
 
     def constant(self, values: Array, tensor: Tensor) -> int:
+        self.known += values.size
         return self.added(tensor, shape=values.shape, signature=values.shape, data=values)
 
     def listed(self, rows: list[int | None]) -> int:
@@ -137,7 +147,9 @@ class Unrolling:
         self.demand_few(0)
 
     def demand_few(self, more: int) -> None:
-        if len(self.operations) + more > MOST_OPERATIONS or len(self.tensors) > 16 * MOST_OPERATIONS:
+        """Layers and turns, also of a body that does nothing, and what is known of each turn."""
+        most = max(len(self.operations) + more, self.turns, len(self.tensors) // 16)
+        if most > MOST_OPERATIONS or self.known > MOST_KNOWN_ELEMENTS:
             raise ModelError(f"loops of the model are more than {MOST_OPERATIONS} layers", hint=INSTEAD)
 
     def emitted(self, kind: str, inputs: Sequence[int], like: Tensor, shape: Shape, **options: float) -> int:
