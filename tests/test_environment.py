@@ -10,6 +10,7 @@ from pathlib import Path
 from mcusim.commands.streams import OBEYED_BY
 from mcusim.datasets import DATASETS
 from mcusim.datasets.published import Publication
+from tests.trees import forget as forget  # noqa: PLC0414  (a fixture)
 from tests.trees import nodes_of
 
 ROOT = Path(__file__).parents[1]

@@ -18,6 +18,7 @@ from mcusim.system import assets
 from mcusim.system.toml_file import read_toml
 from mcusim.system.version import VERSION
 from tests.test_workflows import read
+from tests.trees import forget as forget  # noqa: PLC0414  (a fixture)
 from tests.trees import imports_in
 
 ROOT = Path(__file__).parents[1]

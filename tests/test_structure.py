@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from mcusim.engines import ENGINES
 from mcusim.system import errors
-from tests.trees import imports_in, nodes_of, tree_of
+from tests.trees import calls_in, imports_in, nodes_of, tree_of
+from tests.trees import forget as forget  # noqa: PLC0414  (a fixture)
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mcusim"
@@ -58,19 +57,6 @@ FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "m
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forget() -> Iterator[None]:
-    """A million nodes, through which the garbage collector would go while other tests run."""
-    yield
-    for kept in (tree_of, nodes_of, calls_in):
-        kept.cache_clear()
-
-
-@cache
-def calls_in(path: Path) -> tuple[ast.Call, ...]:
-    return tuple(node for node in nodes_of(path) if isinstance(node, ast.Call))
 
 
 NAMES = {name_of(path) for path in MODULES}

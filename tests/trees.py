@@ -1,4 +1,4 @@
-"""Python files as trees, for tests of the code itself: each is read, and walked through, once."""
+"""Python files as trees, for tests of the code itself: each is read, and walked through, once by each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
@@ -18,6 +20,19 @@ def tree_of(path: Path) -> ast.Module:
 @cache
 def nodes_of(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(tree_of(path)))
+
+
+@cache
+def calls_in(path: Path) -> tuple[ast.Call, ...]:
+    return tuple(node for node in nodes_of(path) if isinstance(node, ast.Call))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """A million nodes, through which the garbage collector would go while other tests run."""
+    yield
+    for kept in (tree_of, nodes_of, calls_in):
+        kept.cache_clear()
 
 
 def imports_in(path: Path, *, types: bool = True) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -18,7 +18,6 @@ from mcusim.program import Program
 
 CORE = "cortex-m4"
 USUALLY = Destination(CORE, memory=USUAL)
-MOST_FLASH = 2**16
 
 
 @dataclass(frozen=True)

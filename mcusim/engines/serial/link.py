@@ -47,7 +47,6 @@ class Link:
     info: Info | None = None
     clock: Clock = field(default_factory=Clock)
     sent: int = 0
-    resets: int = 0
     _sequence: int = field(default_factory=lambda: secrets.randbelow(_NEXT))
     _run_s: float | None = None  # that an answer to a RUN takes
     _answered: int = 0  # samples, in this life of the board
@@ -189,7 +188,6 @@ class Link:
         self.demand(info)
         known, self.info, self.baud = self.info, info, baud
         if known is None or known.boot != info.boot:
-            self.resets += known is not None
             self._answered = info.samples
             self.clock = Clock()
         self.clock.tick(info.counter)
