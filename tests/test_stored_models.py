@@ -160,8 +160,9 @@ def test_the_tools_around_it(stored: StoredFormat, tmp_path: Path, capsys: pytes
     assert "digits: int8 affine" in header and "INPUT_ZERO_POINT (-128)" in header
     assert cli.execute(["generate", model, "--data-type", "int16", "--out", str(tmp_path / "no")]) == 2
     assert cli.execute(["kernels", experiment, "--out", out]) == 0
-    assert cli.execute(["train", experiment, "--out", out]) == 0
     capsys.readouterr()
+    assert cli.execute(["train", experiment, "--out", out]) == 0
+    assert "on 60 of 360 samples of the test set" in " ".join(capsys.readouterr().out.split())
     assert cli.execute(["evaluate", "--explain", experiment, "--out", out]) == 2
     assert "there is no float model to compare it with" in " ".join(capsys.readouterr().err.split())
 

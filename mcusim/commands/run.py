@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from mcusim.system.files import forget, write_text
 if TYPE_CHECKING:
     from mcusim.experiment.experiment import Experiment
     from mcusim.line.explain import LayerNoise
+    from mcusim.line.float_model import FloatModel
     from mcusim.line.watcher import Watcher
     from mcusim.reports.report import Report
 
@@ -73,21 +74,24 @@ def train(session: Session, /, experiment: Path, out: Path | None, **choices: An
     again = len(there) == len(trainings)
     for model, repeat in wanted:
         path = model_file(setting, model, repeat, bench, again=again)
-        told = _told(*float_model(setting, model, repeat, bench).scores)
+        told = _told(float_model(setting, model, repeat, bench))
         before = (model, repeat) in there and not again
         session.close()
         say(f"{path}: {told}" + (" (trained before)" if before else "" if model.is_trained else " (not trained here)"))
 
 
-def _told(accuracy: float | None, scores: Mapping[str, float | None]) -> str:
-    """The accuracy, or what else a task tells of the float model."""
+def _told(model: FloatModel) -> str:
+    """The accuracy, or what else a task tells, and of how many samples."""
     from mcusim.reports.figures import FIGURES
 
+    accuracy, scores = model.scores
+    all_samples = len(model.fitted.dataset.x_test)
+    part = "" if len(model.x) == all_samples else f"{len(model.x):,} of {all_samples:,} samples of "
     if accuracy is not None:
-        return f"accuracy {accuracy:.2%} on the test set"
+        return f"accuracy {accuracy:.2%} on {part}the test set"
     figures = ((FIGURES.get(f"scores.{name}"), value) for name, value in scores.items())
     told = [f"{figure.word} {figure.amount(value)}" for figure, value in figures if figure and value is not None]
-    return f"{', '.join(told)} on the test set" if told else "no accuracy"
+    return f"{', '.join(told)} on {part}the test set" if told else "no accuracy"
 
 
 @click.command()
