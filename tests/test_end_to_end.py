@@ -57,7 +57,7 @@ def test_all_data_types_on_the_host(on_host: tuple[Run, ...]) -> None:
 def test_the_model_is_kept_and_used_again(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = out / "models" / "cnn_last.keras"
     before = model.read_bytes()
-    assert cli.execute(["evaluate", DIGITS, "--engine", "host", "--out", str(out), "--samples", "10"]) == 0
+    assert cli.execute(["evaluate", DIGITS, "--engine", "host", "--out", str(out), "--samples", "60"]) == 0
     assert model.read_bytes() == before and "training" not in capsys.readouterr().err
 
 
@@ -98,7 +98,7 @@ def test_what_is_generated_is_what_was_measured(out: Path, tmp_path: Path) -> No
     np.savez(tmp_path / "data.npz", x_train=digits.x_train, y_train=digits.y_train)
     choice = ["--data-type", "int8", "--board", "nucleo_l452re_p", "--out", str(tmp_path)]
     shutil.copytree(out / "models", tmp_path / "models")
-    assert cli.execute(["evaluate", DIGITS, "--samples", "5", *choice]) == 0
+    assert cli.execute(["evaluate", DIGITS, "--samples", "60", *choice]) == 0
     (built,) = (tmp_path / "cnn-int8-nucleo_l452re_p").glob("nucleo_l452re_p-*")
     assert cli.execute(["generate", DIGITS, *choice]) == 0
     shutil.copy(tmp_path / "models" / "cnn_last.keras", tmp_path / "cnn.keras")
@@ -131,7 +131,7 @@ def timed(out: Path) -> Path:
     text = Path(DIGITS).read_text(encoding="utf-8")
     experiment = out / "in_flash.toml"
     experiment.write_text(text.replace("[target]", "[target]\ncode_in_ram = false"), encoding="utf-8")
-    line = ["run", str(experiment), "--out", str(out), "--data-type", "int8", "--samples", "8"]
+    line = ["run", str(experiment), "--out", str(out), "--data-type", "int8", "--samples", "60"]
     assert cli.execute([*line, "--board", "nucleo_l452re_p"]) == 0
     return out
 

@@ -153,6 +153,7 @@ KEEPING = {
     *(
         "AVERAGE_POOL_2D",
         "MAX_POOL_2D",
+        "GATHER",
         "RESHAPE",
         "SQUEEZE",
         "EXPAND_DIMS",

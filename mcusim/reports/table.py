@@ -97,7 +97,7 @@ def remarks(report: Report) -> list[str]:
     lines += _about(report, [(f"no latency: {run.no_cycles}", run) for run in report.runs if run.no_cycles])
     lines += _about(report, [told for run in report.runs for told in _of_error(run)])
     lines += _about(report, [(CACHED, run) for run in report.runs if run.cached])
-    lines += _about(report, [told for run in report.runs for told in _of_variant(report, run)])
+    lines += _about(report, list(_of_variants(report)))
     lines += _about(report, [(f"outputs: {told}", run) for run in report.runs if (told := _of_outputs(run))])
     if report.shard:
         lines.append(f"part of an experiment: `mcusim merge` puts {report.shard.of} together, and judges budgets")
@@ -120,15 +120,16 @@ def _of_error(run: Run) -> Iterator[tuple[str, Run]]:
         yield f"latency and energy without ±: {run.cycles.no_error_pct}", run
 
 
-def _of_variant(report: Report, run: Run) -> Iterator[tuple[str, Run]]:
+def _of_variants(report: Report) -> Iterator[tuple[str, Run]]:
+    bases: dict[tuple[object, ...], Run] = {}
+    for run in report.runs:
+        base = bases.setdefault((run.model_label, run.quantization, run.board_label), run)
+        if base.variant != run.variant and not base.error and not run.error:
+            yield from _of_variant(base, run)
+
+
+def _of_variant(base: Run, run: Run) -> Iterator[tuple[str, Run]]:
     """What became of the decisions of the first of its kind. Chance is what McNemar's test says."""
-
-    def kind(one: Run) -> tuple[object, ...]:
-        return one.model_label, one.quantization, one.board_label
-
-    base = next((one for one in report.runs if kind(one) == kind(run)), run)
-    if base.variant == run.variant or base.error or run.error:
-        return
     for found in decisions(base, run):
         worse, better = len(found.worse), len(found.better)
         points = f"{100 * (better - worse) / found.samples:+.2f} points"

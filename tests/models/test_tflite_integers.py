@@ -28,6 +28,7 @@ NOT_IN_16_BITS = (
     "RESIZE_BILINEAR",
     "REDUCE_MAX",
     "ABS",
+    "GATHER",
 )
 
 
