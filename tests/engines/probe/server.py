@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mcusim.engines.probe.gdb import crc_of_gdb
@@ -122,28 +120,3 @@ MAP = (
     b'<memory type="flash" start="0x8000000" length="0x80000"><property name="blocksize">0x800</property></memory>'
     b"</memory-map>"
 )
-
-
-@contextmanager
-def serving(served: Served) -> Iterator[int]:
-    """The port where it serves one client after the other. Nothing is left of it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        clients: list[socket.socket] = []
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    clients.append(listening.accept()[0])
-                    served.serve(clients[-1])
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        with suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        for client in clients:
-            with suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-            client.close()
-        thread.join(10)
-        assert not thread.is_alive()

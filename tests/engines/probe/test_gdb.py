@@ -21,7 +21,8 @@ from mcusim.engines.probe.mailbox import word
 from mcusim.engines.probe.target import Refused
 from mcusim.system.errors import EngineError
 from tests.engines.probe.board import FLASH, RAM, PlayedBoard, answer_of, image
-from tests.engines.probe.server import Served, packet, serving
+from tests.engines.probe.listening import listening
+from tests.engines.probe.server import Served, packet
 from tests.tiny_library import samples
 
 NUCLEO = load_board("nucleo_l452re_p")
@@ -30,7 +31,7 @@ EVERY_BYTE = bytes(range(256)) + b"}}##$$**"
 
 @contextmanager
 def client(served: Served) -> Iterator[Gdb]:
-    with serving(served) as port:
+    with listening(served.serve) as port:
         target = Gdb("127.0.0.1", port, None, lambda: False)
         try:
             yield target
@@ -146,7 +147,7 @@ def test_no_wait_is_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wait_ends_when_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     served, wanted = Served(answers={b"c": None}), [False]
-    with serving(served) as port:
+    with listening(served.serve) as port:
         target = Gdb("127.0.0.1", port, None, lambda: wanted[0])
         target.break_at(FLASH)
         target.go()
@@ -172,7 +173,7 @@ def test_a_server_that_cannot_be_used(name: str) -> None:
 
 
 def test_nobody_listens() -> None:
-    with serving(Served()) as port:
+    with listening(Served().serve) as port:
         pass
     with pytest.raises(BoardTrouble, match="no GDB server answers: Connection refused") as caught:
         Gdb("127.0.0.1", port, None, lambda: False)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.engines.probe.chip.core import ROM_TABLE, Chip, Fault
+from tests.engines.probe.listening import listening
 
 SERIAL = "066EFF3030303030303030AA"
 _OK, _AP_FAULT = 0x80, 0x11
@@ -174,28 +174,6 @@ class PyocdProbe:
         return chip.write(given[0], struct.pack(f"<{len(given[1])}I", *given[1]))
 
 
-@contextmanager
-def probe(kind: type[StLink] | type[PyocdProbe], chip: Chip) -> Iterator[int]:
-    """The port where it serves one client after the other. Nothing is left of it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        clients: list[socket.socket] = []
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    client = listening.accept()[0]
-                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    clients.append(client)
-                    with suppress(OSError), client:
-                        kind(chip).serve(client)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        with suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        for client in clients:
-            with suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
-        assert not thread.is_alive()
+def probe(kind: type[StLink] | type[PyocdProbe], chip: Chip) -> AbstractContextManager[int]:
+    """The port where it serves."""
+    return listening(lambda client: kind(chip).serve(client))
