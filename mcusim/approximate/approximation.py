@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Literal, Protocol
 
 import numpy as np
@@ -27,10 +28,14 @@ MOST_BYTES = 2**27  # of steps that are remembered: some hundred small networks
 
 @dataclass(frozen=True)
 class Degrees:
-    """How much of one kind is skipped: of the `layers` that are named, and of all others."""
+    """How much of one kind is skipped: of the `layers` that are named, and of all others.
+
+    `part`: of all that, what is skipped when this step of several ends; 1 in the last one.
+    """
 
     default: Degree = 0
     layers: Mapping[str, Degree] = field(default_factory=dict)
+    part: Fraction = Fraction(1)
 
     @property
     def is_any(self) -> bool:
@@ -39,10 +44,13 @@ class Degrees:
     def of(self, layer: str) -> Degree:
         return self.layers.get(layer, self.default)
 
-    def count(self, layer: str, total: int) -> int:
-        """Of `total`, rounded down."""
-        degree = self.of(layer)
-        return min(total, int(degree * total) if isinstance(degree, float) else degree)
+    def count(self, layer: str, total: int, gone: int = 0) -> int:
+        """Of `total`, rounded down; `gone`: how many were skipped in steps before, and are not among them."""
+        degree, whole = self.of(layer), total + gone
+        wanted = min(whole, int(degree * whole) if isinstance(degree, float) else degree)
+        if self.part < 1:
+            wanted = int(wanted * self.part) // TOGETHER * TOGETHER
+        return max(0, wanted - gone)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,10 @@ class Reduced:
         """Of a layer, by their places in the exact one."""
         return self.kept.get(name, np.arange(self.exact[name].shape[-1]))
 
+    def gone(self, kind: str, layer: str) -> int:
+        """How many of a layer were skipped in steps before."""
+        return sum(one.count for one in self.exact.skipped if (one.kind, one.layer) == (kind, layer))
+
     def told(self) -> Graph:
         """The graph, which says itself what it skips."""
         return replace(self.graph, skipped=self.skipped, notes=(*self.graph.notes, *self.notes))
@@ -122,6 +134,15 @@ def refuse(degrees: Degrees, layer: str, kind: str, reason: str) -> None:
     if degrees.layers.get(layer):
         what = f"layer {layer!r} cannot be approximated by {kind!r}: {reason}"
         raise ConfigurationError(what, where=WHERE, hint="leave it out")
+
+
+def together(skipped: tuple[Skipped, ...], *more: Skipped) -> tuple[Skipped, ...]:
+    """Of one kind and layer one, of as many as there were at first."""
+    found = {(one.kind, one.layer): one for one in skipped}
+    for one in more:
+        before = found.get((one.kind, one.layer))
+        found[one.kind, one.layer] = replace(before, count=before.count + one.count) if before else one
+    return tuple(found.values())
 
 
 def in_pairs(count: int, total: int) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed
+from mcusim.approximate.approximation import Compensation, Reduced, Wanted, in_pairs, listed, together
 from mcusim.approximate.moments import Moments, moments_of, refitted, why_no_moments, with_means
 from mcusim.approximate.paths import Path, Reader, can_start, each_wanted, only, path_of, places, replaced
 from mcusim.approximate.significance import order, reading_of
@@ -65,7 +65,7 @@ def _without(made: Reduced, path: Path, count: int, wanted: Wanted) -> Reduced:
         new[name] = compensated(reader, own, places(kept, path.channels, len(own.mean)), wanted.compensation)
     skipped = [Skipped(NAME, name, count, path.channels) for name in path.starts]
     own_kept = {**made.kept, **{name: made.filters_of(name)[kept] for name in path.starts}}
-    return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=(*made.skipped, *skipped))
+    return replace(made, graph=replaced(graph, new), kept=own_kept, skipped=together(made.skipped, *skipped))
 
 
 def compensated(reader: Reader, moments: Moments, chosen: Array, how: Compensation) -> Reader:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from mcusim.approximate.approximation import Reduced, Wanted, in_pairs, listed, refuse
+from mcusim.approximate.approximation import Reduced, Wanted, in_pairs, listed, refuse, together
 from mcusim.approximate.paths import Path, Reader, can_start, only, path_of, places, replaced
 from mcusim.graph import Graph, Skipped
 from mcusim.layers import Convolution, Dense
@@ -33,7 +33,7 @@ def reduce(made: Reduced, wanted: Wanted) -> Reduced:
 def _reduced(made: Reduced, wanted: Wanted) -> Reduced:
     least, most = _ends(made.graph, made.samples)
     for layer in made.graph:
-        if not can_start(layer) or not wanted.degrees[NAME].count(layer.name, 1):
+        if not can_start(layer) or not wanted.degrees[NAME].of(layer.name):
             continue
         path = path_of(made.graph, layer)
         if isinstance(path, str):
@@ -82,7 +82,7 @@ def _without(made: Reduced, path: Path, dead: Array, constants: dict[str, Array]
     graph = only(replaced(made.graph, new), path, kept)
     skipped = Skipped(NAME, path.start, len(dead), path.channels)
     own = {**made.kept, path.start: made.filters_of(path.start)[kept]}
-    return replace(made, graph=graph, kept=own, skipped=(*made.skipped, skipped))
+    return replace(made, graph=graph, kept=own, skipped=together(made.skipped, skipped))
 
 
 def _folded(reader: Reader, path: Path, dead: Array, constants: Array) -> Reader:

@@ -150,7 +150,7 @@ def each_wanted(
     refused = {}
     for name in [layer.name for layer in made.graph]:
         layer = made.graph[name]
-        count = degrees.count(name, layer.shape[-1]) if layer.shape else 0
+        count = degrees.count(name, layer.shape[-1], made.gone(kind, name)) if layer.shape else 0
         if not count or not (can_start(layer) or name in degrees.layers):
             continue
         found = made.step((kind, name, count), partial(approximated, made, layer, count))

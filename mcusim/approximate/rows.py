@@ -32,6 +32,8 @@ LEAST_GAIN = 0.1
 
 
 def reduce(made: Reduced, wanted: Wanted) -> Reduced:
+    if wanted.degrees[NAME].part < 1:
+        return made  # a layer is parted once: in the last step
     made, refused = each_wanted(made, NAME, wanted.degrees[NAME], partial(_reduced, wanted=wanted))
     own = tuple(one for one in made.skipped if one.kind == NAME)
     notes = [f"one row of each pool stands for all, of filters: {listed(own)}"] if own else []

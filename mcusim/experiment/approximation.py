@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
@@ -94,9 +95,15 @@ class Approximation(_OfAll):  # type: ignore[misc]
                 raise Unusable(f"layer {name!r} is there {count} times", "leave one")
         return self
 
-    def wanted(self, seed: int) -> Wanted:
-        """`seed`: of what is left to chance."""
-        degrees = {name: Degrees(getattr(self, name), self._of_layers(name)) for name in NAMES}
+    @property
+    def steps(self) -> int:
+        """In so many steps channels are skipped, with a tuning behind each."""
+        return self.tuning.steps if self.tuning else 1
+
+    def wanted(self, seed: int, step: int | None = None) -> Wanted:
+        """`seed`: of what is left to chance. `step`: as much as is skipped when that one ends, from 1 on; None: all."""
+        part = Fraction(step or self.steps, self.steps)
+        degrees = {name: Degrees(getattr(self, name), self._of_layers(name), part) for name in NAMES}
         return Wanted(degrees, self.significance, self.compensation, seed)
 
     def _of_layers(self, name: str) -> dict[str, Degree]:

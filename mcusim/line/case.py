@@ -269,17 +269,17 @@ def real_of(setting: Setting, case: Case, bench: Bench) -> Graph:
 
     def make() -> Graph:
         origin = float_model(setting, case.model, case.repeat, bench, case.quantization.rescale)
-        dataset, chosen = origin.fitted.dataset, (case.quantization, case.approximation)
-        memory = bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
-        of = (case.model.name, case.repeat, case.quantization.rescale)
-        reduced = reduced_graph(
+        dataset, memory = origin.fitted.dataset, bench.once.do("approximations", lambda: Remembered(MOST_BYTES))
+        reduced = partial(
+            reduced_graph,
             origin.source,
             dataset.x_train,
-            *chosen,
+            case.quantization,
+            case.approximation,
             labels=dataset.y_train,
             seed=setting.seed,
             memory=memory,
-            origin=of,
+            origin=(case.model.name, case.repeat, case.quantization.rescale),
         )
         exact = partial(real_graph, origin.source, case.quantization)
         return tuned_case(setting, case, reduced, exact, origin, bench)

@@ -157,21 +157,24 @@ def reduced_graph(
     seed: int = 0,
     memory: Remembered | None = None,
     origin: Hashable = None,
+    step: int | None = None,
+    begun: Graph | None = None,
 ) -> Graph:
     """`real_graph` without what `approximation` skips, by the samples that choose the scales.
 
     `memory`: of others that were made; two of one `origin` are of the same source, calibration, labels and seed.
+    `step`: only what is skipped up to the end of that one, from 1 on. `begun`: what the steps before have made.
     Raises ConfigurationError for a model of integers that is to be approximated, and as `approximated` does.
     """
     if source.graph.is_quantized:
         demand_exact(source.graph, approximation)
         return source.graph
-    real = real_graph(source, chosen)
+    real = begun or real_graph(source, chosen)
     if approximation is None:
         return real
     samples = _calibration(source, calibration, chosen.calibration_samples, labels, seed)
     made_of = (origin, chosen.equalize, chosen.data_type, chosen.chosen_scheme, chosen.calibration_samples)
-    return approximated(real, samples, approximation.wanted(seed), memory, made_of)
+    return approximated(real, samples, approximation.wanted(seed, step), None if begun else memory, made_of)
 
 
 def generated_of(graph: Graph, source: Source, choice: Choice) -> Generated:

@@ -27,7 +27,7 @@ from mcusim.system.files import write_bytes
 from mcusim.system.names import file_name
 from mcusim.system.packed import LARGEST_BYTES, pack, unpack
 from mcusim.system.version import VERSION
-from mcusim.training.settings import TrainingSettings
+from mcusim.training.settings import TrainingSettings, TuningSettings
 from mcusim.training.surrogate import with_weights
 from mcusim.training.tuning import TABLE, Answers, Lesson, tuned
 
@@ -37,22 +37,41 @@ SUFFIX = ".tuned"
 def tuned_case(
     setting: Setting,
     case: Case,
-    reduced: Graph,
+    reduced: Callable[..., Graph],
     exact_graph: Callable[[], Graph],
     origin: FloatModel,
     bench: Bench,
 ) -> Graph:
-    """`reduced` itself where nobody wants it tuned, or nothing was left out.
+    """What is left where nobody wants it tuned, or nothing was left out, is not.
+
+    `reduced` (step, begun): what is left of the model when that step ends, of what was tuned in those before.
 
     Raises DataError where there is nothing to learn from, ConfigurationError as `tuned` does, where the file cannot be
     written, and where nothing may be trained and was not before.
     """
     chosen = case.approximation.tuning if case.approximation else None
-    if chosen is None or not (reduced.skipped or chosen.labels):
-        return reduced
+    if chosen is None:
+        return reduced(step=1, begun=None)
+    graph = None
+    for step in range(1, chosen.steps + 1):
+        graph = reduced(step=step, begun=graph)
+        if graph.skipped or chosen.labels:
+            graph = _tuned(setting, case, chosen, graph, exact_graph(), origin, bench)
+    assert graph is not None
+    return graph
+
+
+def _tuned(
+    setting: Setting,
+    case: Case,
+    chosen: TuningSettings,
+    reduced: Graph,
+    exact: Graph,
+    origin: FloatModel,
+    bench: Bench,
+) -> Graph:
     settings, seed = case.model.training.of_tuning(chosen), setting.seed + case.repeat
     lesson = _lesson(reduced, origin, chosen.labels, share_of(case.model, setting.experiment), seed)
-    exact = exact_graph()
     key = _digest(reduced, exact, lesson, settings, seed)
     path = setting.trained / f"{file_name(case.model.name)}+{key[:16]}{SUFFIX}"
     found = _kept(path, key, reduced)

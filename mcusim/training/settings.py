@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from mcusim.system.validation import Table, Unusable
 
 MOST_EPOCHS = 100_000
+MOST_STEPS = 100
 
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS, description=f"a whole number from 1 to {MOST_EPOCHS}")]
 Fraction = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to 1")]
@@ -44,19 +45,21 @@ class TuningSettings(Table):
     """[approximation.tuning]: epochs by which what is left of a network learns to answer as the exact one does.
 
     By Adam, whose rate falls from `learning_rate` to 0 along half a wave; batches, augmentation and what is held out
-    are as in [training].
+    are as in [training]. `steps`: channels are skipped in so many steps, with these epochs behind each.
     """
 
-    SYNONYMS: ClassVar[Mapping[str, str]] = OF_EPOCHS
+    SYNONYMS: ClassVar[Mapping[str, str]] = {**OF_EPOCHS, **dict.fromkeys(("iterations", "rounds", "stages"), "steps")}
 
     epochs: Epochs = 8
+    steps: int = Field(default=1, ge=1, le=MOST_STEPS, description=f"a whole number from 1 to {MOST_STEPS}")
     learning_rate: float = Field(default=0.001, gt=0, le=1000, description="a number from 0 to 1000")
     labels: Fraction = 0.0
 
     @property
     def label(self) -> str:
         mixed = f", labels {self.labels:g}" if self.labels else ""
-        return f"{self.epochs} epochs from {self.learning_rate:g}{mixed}"
+        each = f"{self.steps} steps of " if self.steps > 1 else ""
+        return f"{each}{self.epochs} epochs from {self.learning_rate:g}{mixed}"
 
 
 class TrainingSettings(Table):

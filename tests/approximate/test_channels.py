@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from mcusim.approximate import approximated
+from mcusim.approximate.approximation import Degree
 from mcusim.approximate.moments import Moments
 from mcusim.approximate.significance import Reading, order
 from mcusim.graph import Graph
@@ -176,3 +179,24 @@ def test_nothing_to_skip_changes_nothing() -> None:
 def test_an_exploration_may_begin_with_nothing() -> None:
     graph, x = network()
     assert reduced(graph, x, dead_channels=False, channels=0).layers == graph.layers
+
+
+@pytest.mark.parametrize("steps", [2, 7])
+@pytest.mark.parametrize("degree", [5, 0.5, 1.0, 2])
+def test_steps_end_where_one_would(steps: int, degree: Degree) -> None:
+    """And a report tells how many are gone of how many there were. Rows are parted in the last one only."""
+    graph, x = network()
+    whole = wanted(channels=degree, rows=0.5, dead_channels=1)
+    at_once, made = approximated(graph, x, whole), graph
+    for step in range(1, steps + 1):
+        before, part = made.skipped_by_kind.get("channels", {}), Fraction(step, steps)
+        degrees = {name: replace(one, part=part) for name, one in whole.degrees.items()}
+        made = approximated(made, x, replace(whole, degrees=degrees))
+        own = made.skipped_by_kind.get("channels", {})
+        assert all(count <= own[name] for name, count in before.items())
+        assert step == steps or "rows" not in made.skipped_by_kind
+    assert made.skipped_by_kind == at_once.skipped_by_kind
+    assert [layer.shape for layer in made] == [layer.shape for layer in at_once]
+    assert {(one.kind, one.layer): one.total for one in made.skipped} == {
+        (one.kind, one.layer): one.total for one in at_once.skipped
+    }

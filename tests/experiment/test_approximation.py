@@ -37,7 +37,7 @@ def test_what_is_wanted_of_whom(tmp_path: Path) -> None:
     assert (wanted.significance, wanted.compensation, wanted.seed) == ("paper", "least-squares", 7)
     channels, dead = wanted.degrees["channels"], wanted.degrees["dead_channels"]
     assert (channels.count("conv1", 10), channels.count("other", 10)) == (4, 2)
-    assert (dead.count("conv1", 1), dead.count("other", 1)) == (0, 1) and not wanted.degrees["rows"].is_any
+    assert (dead.of("conv1"), dead.of("other")) == (False, True) and not wanted.degrees["rows"].is_any
 
 
 def test_several_are_runs_beside_each_other(tmp_path: Path) -> None:

@@ -162,3 +162,22 @@ def test_a_folder_that_cannot_be_written_is_told(lessons: list[Lesson], tmp_path
     (tmp_path / "models").touch()
     error = run(chosen(tmp_path), tmp_path / "out", models=tmp_path / "models").error
     assert error and error.kind == "ConfigurationError" and "cannot write" in error.message
+
+
+def test_channels_go_in_steps_with_a_tuning_behind_each(lessons: list[Lesson], tmp_path: Path) -> None:
+    """Until as many are gone as would be at once; a second run finds all of them."""
+    stepwise = TUNING.model_copy(update={"steps": 3})
+    first, second = (run(chosen(tmp_path, channels=0.75, tuning=stepwise), tmp_path / "out") for _ in range(2))
+    assert first.error is None and first.tuning == "3 steps of 3 epochs from 0.001"
+    assert first.notes == second.notes and len(lessons) == 3
+    told = [note for note in first.notes if note.startswith(("channels", "tuning"))]
+    counts = ["2 of 8", "tuning 1", "4 of 8", "tuning 2", "6 of 8", "tuning 3"]
+    assert all(one in note for one, note in zip(counts, told, strict=True))
+    assert first.approximation == {"channels": {"dense_1": 6}}
+
+
+def test_nothing_is_tuned_before_anything_is_gone(lessons: list[Lesson], tmp_path: Path) -> None:
+    """A quarter of two of eight channels is none."""
+    stepwise = TUNING.model_copy(update={"steps": 4})
+    made = run(chosen(tmp_path, channels=0.25, tuning=stepwise), tmp_path / "out")
+    assert made.error is None and made.approximation == {"channels": {"dense_1": 2}} and len(lessons) == 1
