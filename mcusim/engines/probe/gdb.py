@@ -185,7 +185,7 @@ class Gdb:
         self._breaks.clear()
         for command in self._kind.reset:
             self._monitor(command)
-        if not self._kind.reset:
+        if self._kind.set_registers:
             self.write(_MPU_CTRL, bytes(4))
             self.write(_VTOR, vectors.to_bytes(4, "little"))
             stack, entry = (int.from_bytes(self.read(vectors + at, 4), "little") for at in (0, 4))

@@ -47,6 +47,7 @@ class Kind(Table):
     of_serial: tuple[str, ...] = Field(default=(), strict=False)
     starting: tuple[str, ...] = Field(default=(), strict=False)
     reset: tuple[str, ...] = Field(default=(), strict=False)
+    set_registers: bool = False
     flash: Literal["packets", "memory"]
     reads_running: bool = False
     emulator: bool = False

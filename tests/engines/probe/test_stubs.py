@@ -137,11 +137,17 @@ def test_a_server_that_is_killed(in_qemu: Board, build_folder: Path, port: int, 
 @pytest.mark.renode
 @pytest.mark.parametrize("name", ["nucleo_l452re_p", "sparkfun_edge"])
 def test_samples_and_cycles_in_renode(name: str, build_folder: Path, port: int, tmp_path: Path) -> None:
-    """The chip is asked who it is, each stop is told twice, and the counter goes on as it is told to."""
+    """The chip is asked who it is, each stop is told twice, and the counter goes on as it is told to.
+
+    One Renode serves as many runs as come, of any image: what ended the one before is over with a reset.
+    """
     board = load_board(name)
-    firmware = build_library(library(), board, build_folder, "probe")
+    other, firmware = (
+        build_library(made, board, build_folder, "probe") for made in (library("output[0] = 3;"), library())
+    )
     with tempfile.TemporaryDirectory() as folder, renode(port, board, Path(folder), 1.5):
-        execution = run_at(port, firmware, board, tmp_path)
+        for one, inputs in ((other, INPUTS[:1]), (firmware, INPUTS[:1]), (firmware, INPUTS)):
+            execution = run_at(port, one, board, tmp_path, inputs)
     assert np.array_equal(execution.answers.view(np.int8), expected(INPUTS))
     assert [note for note in execution.notes if "'b'" in note] == []  # the board was never in trouble
     cycles, silicon = execution.cycle_counter, execution.silicon
